@@ -1,0 +1,211 @@
+"""The one place where everything is wired."""
+
+import hashlib
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from advanced_alchemy.extensions.litestar import SQLAlchemyAsyncConfig, SQLAlchemyInitPlugin
+from granian.utils.proxies import wrap_asgi_with_proxy_headers
+from litestar import Litestar, Request, Response, Router, get
+from litestar.di import Provide
+from litestar.exceptions import ImproperlyConfiguredException
+from litestar.types import ASGIApp
+
+from app.components import PRODUCT, Components
+from app.config import Settings, load_settings, with_secret_key
+from app.domain.accounts import accounts
+from app.domain.auth import auth
+from app.domain.auth.repositories import SessionRepository
+from app.domain.system import system
+from app.domain.system.docs_pages import docs_router
+from app.domain.system.readiness import Readiness
+from app.lib.audit import provide_origin
+from app.lib.clock import utc_now
+from app.lib.db.migrations import Migrations
+from app.lib.domain import Domain, collect_permissions
+from app.lib.events import Events
+from app.lib.housekeeping import housekeeping
+from app.lib.http.conditional import provide_if_match, tag_response
+from app.lib.http.cors import CORS
+from app.lib.http.rules import RulesMiddleware, declare_rules
+from app.lib.http.shell import Shell, ShellOptions
+from app.lib.http.transaction import IdempotencyMiddleware, provide_unit_of_work
+from app.lib.idempotency import purge_idempotency_keys
+from app.lib.logging import configure_logging
+from app.lib.openapi import OAUTH2, DocumentInfo, build_document
+from app.lib.pagination.parameters import provide_list_parameters
+from app.lib.problems import exception_handlers, send_problem
+from app.lib.ratelimit.general import GeneralLimit
+from app.lib.ratelimit.policy import Limit, NamedLimit, WhenDown
+from app.lib.ratelimit.routes import ROUTE_LIMITS, undefined_limits
+from app.lib.security.bearer import BearerMiddleware
+from app.lib.security.policies import current_principal, declare_policies, public
+from app.lib.security.principal import Principal
+from app.lib.serving.draining import Draining
+from app.lib.struct_schema import StructSchemaPlugin
+
+API = "/api/v1"
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+HOUSEKEEPING_SECONDS = 3600.0
+
+DOMAINS: tuple[Domain, ...] = (accounts, auth, system)
+"""Adding a domain is one more name here."""
+
+
+def create_app(settings: Settings | None = None) -> Litestar:
+    """The application. Without settings they are read from the environment, as granian's workers do it.
+
+    Raises ``ConfigurationError`` for settings that cannot be used, and refuses a route without a policy.
+    """
+    settings = with_secret_key(settings or load_settings()[0])
+    configure_logging(settings.effective_log_level, settings.log_format)
+    components = Components(settings)
+    draining = Draining()
+    app = Litestar(
+        route_handlers=_routes(settings),
+        dependencies=_dependencies(components, draining),
+        middleware=[
+            BearerMiddleware(components.authenticator),
+            RulesMiddleware(),
+            IdempotencyMiddleware(components.derived_key("idempotency")),
+        ],
+        plugins=[
+            SQLAlchemyInitPlugin(
+                SQLAlchemyAsyncConfig(
+                    engine_instance=components.database.engine,
+                    session_maker=components.database.sessions,
+                    set_default_exception_handler=False,
+                )
+            ),
+            StructSchemaPlugin(),
+        ],
+        exception_handlers=exception_handlers(),
+        after_request=tag_response,
+        lifespan=[draining.lifespan, partial(_running, components)],
+        request_max_body_size=settings.request_max_body_size,
+        openapi_config=None,
+        logging_config=None,
+    )
+    app.state.components = components
+    app.state.authenticator = components.authenticator
+    app.state.metrics_token = settings.metrics_token.reveal() if settings.metrics_token else None
+    app.state[ROUTE_LIMITS] = components.route_limits
+    declare_policies(app)
+    declare_rules(app)
+    if missing := undefined_limits(app):
+        raise ImproperlyConfiguredException(f"rate limits that nobody defined: {sorted(missing)}")
+    app.asgi_handler = _wrap(app.asgi_handler, components)
+    return app
+
+
+def openapi_document(app: Litestar) -> dict[str, Any]:
+    """The OpenAPI document of the app, as plain JSON values."""
+    return build_document(
+        app,
+        DocumentInfo(
+            title=PRODUCT,
+            version=version("lodestar"),
+            description="Accounts, sign-in, roles and permissions. Errors are problem details (RFC 9457).",
+            token_url=f"{API}/auth/login",
+            contact_url="/docs",
+            tags=tuple(tag for domain in DOMAINS for tag in domain.tags),
+        ),
+    )
+
+
+def _routes(settings: Settings) -> list[Any]:
+    api = Router(API, route_handlers=[handler for domain in DOMAINS for handler in domain.controllers])
+    routes: list[Any] = [api, *(handler for domain in DOMAINS for handler in domain.root_handlers)]
+    if settings.docs == "public":
+        routes += [docs_router(title=f"{PRODUCT} API", security_scheme=OAUTH2), show_openapi]
+    return routes
+
+
+@get("/docs/openapi.json", guards=[public], include_in_schema=False, name="openapi")
+async def show_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Built at the first request, because no worker should wait for it at start."""
+    state: Any = request.app.state
+    document: bytes | None = state.get("openapi_document")
+    if document is None:
+        document = state.openapi_document = msgspec.json.encode(openapi_document(request.app))
+    headers = {"Cache-Control": "no-cache", "ETag": f'"{hashlib.sha256(document).hexdigest()[:16]}"'}
+    return Response(document, media_type="application/json", headers=headers)
+
+
+def _dependencies(components: Components, draining: Draining) -> Mapping[str, Provide]:
+    head = Migrations(components.settings.database, MIGRATIONS).head
+    readiness = Readiness(components.database.reader, head, draining.is_set, components.redis_check)
+    events = Events(listener for domain in DOMAINS for listener in domain.listeners)
+    singletons: dict[str, object] = {
+        "settings": components.settings,
+        "database": components.database,
+        "reader": components.database.reader,
+        "signals": components.signals,
+        "cursors": components.cursors,
+        "events": events,
+        "passwords": components.passwords,
+        "token_issuer": components.token_issuer,
+        "sign_in_throttle": components.sign_in_throttle,
+        "permission_registry": collect_permissions(DOMAINS),
+        "metrics": components.metrics,
+        "readiness": readiness,
+    }
+    return {
+        **{name: Provide(_constant(value), use_cache=False) for name, value in singletons.items()},
+        "unit": Provide(provide_unit_of_work),
+        "origin": Provide(provide_origin),
+        "principal": Provide(_provide_principal),
+        "if_match": Provide(provide_if_match),
+        "paging": Provide(provide_list_parameters),
+        **{name: provider for domain in DOMAINS for name, provider in domain.providers.items()},
+    }
+
+
+def _constant(value: object) -> Any:
+    async def provide() -> Any:
+        return value
+
+    return provide
+
+
+async def _provide_principal(request: Request[Any, Any, Any]) -> Principal:
+    return current_principal(request)
+
+
+def _wrap(app: ASGIApp, components: Components) -> ASGIApp:
+    """From the inside out: the general limit, the shell, and the proxies' word on who the client is."""
+    settings = components.settings
+    limit = NamedLimit("default", Limit.parse(settings.rate_limit_default), WhenDown.ALLOW)
+
+    async def refuse(scope: Any, _receive: Any, send: Any, error: Any) -> None:
+        await send_problem(scope, send, error)
+
+    limited = GeneralLimit(app, components.general_limiter, limit, on_refused=refuse)
+    options = ShellOptions(hsts=settings.is_production, body_idle_seconds=settings.request_body_timeout)
+    shell = Shell(limited, options, CORS(settings.cors_origins), components.metrics.observe)
+    if not settings.trusted_proxies:
+        return shell
+    proxied: ASGIApp = wrap_asgi_with_proxy_headers(shell, trusted_hosts=list(settings.trusted_proxies))
+    return proxied
+
+
+@asynccontextmanager
+async def _running(components: Components, _app: Litestar) -> AsyncGenerator[None, None]:
+    database = components.database
+
+    async def purge() -> None:
+        async with database.independent() as unit:
+            await purge_idempotency_keys(unit.session)
+            await SessionRepository(unit.session).purge(utc_now())
+
+    await components.start()
+    try:
+        async with housekeeping({"purge": purge}, HOUSEKEEPING_SECONDS):
+            yield
+    finally:
+        await components.close()

@@ -1,0 +1,136 @@
+"""The long-lived objects of a process, made from the settings."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from hashlib import sha256
+
+from app.config import Settings
+from app.domain.accounts.services.passwords import Passwords
+from app.domain.auth.authenticator import SessionAuthenticator
+from app.domain.auth.repositories import SessionReads
+from app.domain.auth.services.tokens import Lifetimes, TokenIssuer
+from app.lib.db.engine import Database, DatabaseOptions
+from app.lib.metrics import Gauges, Metrics
+from app.lib.pagination.cursor import CursorCodec
+from app.lib.ratelimit.limiter import RateLimiter
+from app.lib.ratelimit.memory import MemoryCounters
+from app.lib.ratelimit.policy import Limit
+from app.lib.ratelimit.redis import RedisCounters
+from app.lib.ratelimit.routes import RouteLimits
+from app.lib.ratelimit.table import EngineCounterTable, TableCounters
+from app.lib.ratelimit.throttle import Throttle
+from app.lib.security.password_policy import PasswordPolicy
+from app.lib.security.passwords import PasswordHasher
+from app.lib.security.tokens import TokenSigner
+from app.lib.settings import ConfigurationError
+from app.lib.signals import Signals
+from app.models import rate_limits
+
+PRODUCT = "Lodestar"
+AUDIENCE = "lodestar"
+
+_PER_ACCOUNT_AND_ADDRESS = "10 per 15 minutes"
+_PER_ACCOUNT = "50 per hour"
+
+
+class Components:
+    """Made once per process; :meth:`start` and :meth:`close` belong to the app's lifespan."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.signals = Signals()
+        self.database = Database(
+            DatabaseOptions(
+                url=settings.database,
+                pool_size=settings.database_pool_size,
+                echo=settings.database_echo,
+                pooler=settings.database_pooler,
+            ),
+            self.signals,
+        )
+        self.cursors = CursorCodec(
+            self.derived_key("cursors"), [derive(s, "cursors") for s in settings.fallback_secrets]
+        )
+        self.passwords = Passwords(
+            PasswordHasher(), PasswordPolicy(settings.password_min_length, words=[PRODUCT.lower()])
+        )
+        self.token_issuer = TokenIssuer(
+            _signer(settings),
+            Lifetimes(
+                access=timedelta(minutes=settings.access_token_expire_minutes),
+                idle=timedelta(days=settings.refresh_token_expire_days),
+                absolute=timedelta(days=settings.session_expire_days),
+            ),
+        )
+        self.authenticator = SessionAuthenticator(
+            self.token_issuer.signer, SessionReads(self.database.reader), self.signals, settings.auth_cache_seconds
+        )
+        self._redis = RedisCounters(settings.redis_url.reveal()) if settings.redis_url else None
+        self.general_limiter = self._limiter(shared=False)
+        self.sign_in_limiter = self._limiter(shared=True)
+        self.route_limits = RouteLimits(self.sign_in_limiter, {"auth": Limit.parse(settings.rate_limit_auth)})
+        self.sign_in_throttle = Throttle(
+            self.sign_in_limiter,
+            "sign_in",
+            per_account=Limit.parse(_PER_ACCOUNT),
+            per_account_and_address=Limit.parse(_PER_ACCOUNT_AND_ADDRESS),
+        )
+        self.metrics = self._metrics()
+
+    @property
+    def redis_check(self) -> Callable[[], Awaitable[bool]] | None:
+        """Asks Redis, where there is one."""
+        return self._redis.check if self._redis is not None else None
+
+    def derived_key(self, purpose: str) -> bytes:
+        """A key of its own for each purpose, so that no tag made for one is good for another."""
+        return derive(self.settings.signing_secret, purpose)
+
+    async def start(self) -> None:
+        await self.database.start()
+
+    async def close(self) -> None:
+        if self._redis is not None:
+            await self._redis.close()
+        await self.database.close()
+
+    def _limiter(self, *, shared: bool) -> RateLimiter:
+        """Redis where there is one; else memory, or a table for what several workers must count together."""
+        storage: MemoryCounters | RedisCounters | TableCounters = MemoryCounters()
+        if self._redis is not None:
+            storage = self._redis
+        elif shared and (not self.settings.database.is_sqlite or self.settings.workers > 1):
+            storage = TableCounters(EngineCounterTable(self.database.engine, rate_limits))
+        return RateLimiter(storage, enabled=self.settings.rate_limit_enabled)
+
+    def _metrics(self) -> Metrics:
+        metrics = Metrics()
+        pool = self.database.engine.pool
+        checked_out: Callable[[], int] = getattr(pool, "checkedout", lambda: 0)
+        metrics.add(
+            Gauges(
+                ("database_write_connections_busy", "Connections that write at the moment.", checked_out),
+                ("database_read_connections_busy", "Connections that read at the moment.", self.database.busy_readers),
+            )
+        )
+        return metrics
+
+
+def derive(secret: str, purpose: str) -> bytes:
+    """HMAC-SHA256 of a purpose under the secret: 32 bytes."""
+    return hmac.digest(secret.encode(), purpose.encode(), sha256)
+
+
+def _signer(settings: Settings) -> TokenSigner:
+    try:
+        return TokenSigner(
+            secret=settings.signing_secret,
+            fallbacks=settings.fallback_secrets,
+            private_key_pem=settings.jwt_private_key.reveal() if settings.jwt_private_key else None,
+            issuer=settings.base_url,
+            audience=AUDIENCE,
+        )
+    except ValueError as exc:
+        name = "JWT_PRIVATE_KEY" if settings.jwt_private_key else "SECRET_KEY"
+        raise ConfigurationError(f"{name}: {exc}") from exc

@@ -1,0 +1,249 @@
+"""Every setting of the service, its default and its meaning."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from hashlib import sha256
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from limits import parse as parse_limit
+from msgspec import Meta
+
+from app.lib.db.url import DatabaseURL
+from app.lib.settings import ByteSize, ConfigurationError, Secret, load
+
+MINIMUM_SECRET_LENGTH = 32
+"""Characters; 256 bits of HS256 want 32 bytes (RFC 7518 section 3.2)."""
+
+_WELL_KNOWN = ("change-me", "changeme", "change_me", "secret", "password", "insecure", "example", "lodestar")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings, immutable. Field ``database_url`` is the variable ``DATABASE_URL``, and so on."""
+
+    host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535, description="Port to listen on.")] = 8000
+    workers: Annotated[int, Meta(ge=1, le=256, description="Worker processes of `app serve`.")] = 1
+    database_url: Annotated[
+        str, Meta(description="`sqlite+aiosqlite:///file` or `postgresql+asyncpg://user:password@host/name`.")
+    ] = "sqlite+aiosqlite:///data/lodestar.db"
+    database_pool_size: Annotated[
+        int, Meta(ge=1, le=500, description="PostgreSQL connections per worker, for reads and again for writes.")
+    ] = 10
+    database_echo: Annotated[bool, Meta(description="Log every SQL statement.")] = False
+    database_pooler: Annotated[
+        bool, Meta(description="The database is reached through PgBouncer in transaction mode.")
+    ] = False
+    database_direct_url: Annotated[
+        str | None, Meta(description="PostgreSQL without the pooler, for migrations; default `DATABASE_URL`.")
+    ] = None
+    auto_migrate: Annotated[
+        bool | None, Meta(description="Migrate before the workers start; default on, off in production.")
+    ] = None
+    secret_key: Annotated[
+        Secret | None, Meta(description="Signs tokens; at least 32 characters. Made and kept in development.")
+    ] = None
+    secret_key_fallbacks: Annotated[
+        tuple[Secret, ...], Meta(description="Former secrets that still verify, while they are rotated out.")
+    ] = ()
+    environment: Annotated[
+        Literal["development", "test", "production"], Meta(description="development, test or production.")
+    ] = "development"
+    debug: Annotated[bool, Meta(description="Log everything; refused in production.")] = False
+    public_url: Annotated[
+        str | None, Meta(description="Where people reach the service; links in mail are made from it.")
+    ] = None
+    cors_origins: Annotated[
+        tuple[str, ...], Meta(description="Origins that browsers may call from, e.g. `https://app.example.com`.")
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...], Meta(description="Addresses or networks whose X-Forwarded-* headers count.")
+    ] = ()
+    redis_url: Annotated[
+        Secret | None, Meta(description="Redis or Valkey that shares rate limits between workers.")
+    ] = None
+    access_token_expire_minutes: Annotated[int, Meta(ge=1, le=1440, description="Lifetime of an access token.")] = 10
+    refresh_token_expire_days: Annotated[
+        int, Meta(ge=1, le=365, description="How long a session lives without use.")
+    ] = 30
+    session_expire_days: Annotated[int, Meta(ge=1, le=3650, description="How long a session lives altogether.")] = 90
+    auth_cache_seconds: Annotated[
+        float, Meta(ge=0, le=1, description="How long a worker may remember who a token belongs to; 0 turns it off.")
+    ] = 1.0
+    password_min_length: Annotated[
+        int, Meta(ge=8, le=128, description="15 is advised where there is no second factor.")
+    ] = 8
+    require_verified_email: Annotated[
+        bool, Meta(description="Registration answers 202 for all, and only verified accounts sign in.")
+    ] = False
+    jwt_private_key: Annotated[
+        Secret | None, Meta(description="Ed25519 key in PEM: tokens are then EdDSA and keys are published.")
+    ] = None
+    rate_limit_enabled: Annotated[
+        bool, Meta(description="Off turns off every limit and throttle; refused in production.")
+    ] = True
+    rate_limit_default: Annotated[str, Meta(description="Per client address, all routes together.")] = "600/minute"
+    rate_limit_auth: Annotated[str, Meta(description="Per client address, on each sign-in route.")] = "30/minute"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="debug, info, warning or error.")
+    ] = "info"
+    log_format: Annotated[
+        Literal["auto", "json", "console"], Meta(description="auto is console in a terminal, else json.")
+    ] = "auto"
+    request_max_body_size: Annotated[ByteSize, Meta(description="Largest request body, e.g. 2MB.")] = ByteSize(
+        2_000_000
+    )
+    request_body_timeout: Annotated[
+        float, Meta(gt=0, le=600, description="Seconds a client may be silent while it sends a body.")
+    ] = 15.0
+    shutdown_delay: Annotated[
+        float, Meta(ge=0, le=120, description="Seconds that readiness is 503 before the listener closes.")
+    ] = 0.0
+    metrics_token: Annotated[
+        Secret | None, Meta(description="Bearer token for `/metrics`; without it, permission `metrics:read`.")
+    ] = None
+    docs: Annotated[Literal["public", "off"], Meta(description="public or off.")] = "public"
+
+    def __post_init__(self) -> None:
+        _check_limits(self)
+        _check_urls(self)
+        if self.is_production:
+            _check_production(self)
+
+    @property
+    def is_production(self) -> bool:
+        return self.environment == "production"
+
+    @property
+    def database(self) -> DatabaseURL:
+        return DatabaseURL.parse(self.database_url)
+
+    @property
+    def migration_database(self) -> DatabaseURL:
+        return DatabaseURL.parse(self.database_direct_url or self.database_url)
+
+    @property
+    def migrates_at_start(self) -> bool:
+        return not self.is_production if self.auto_migrate is None else self.auto_migrate
+
+    @property
+    def base_url(self) -> str:
+        """The public URL without a trailing slash."""
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
+        if ":" in host:
+            host = f"[{host}]"
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def effective_log_level(self) -> str:
+        return "debug" if self.debug else self.log_level
+
+    @property
+    def signing_secret(self) -> str:
+        """The secret key, long enough to sign with. Raises ``ConfigurationError`` when there is none.
+
+        Outside production a short one is taken, too, and stretched by hashing; :func:`with_secret_key` makes one
+        where none is set.
+        """
+        if self.secret_key is None:
+            raise ConfigurationError("SECRET_KEY: required")
+        return _stretched(self.secret_key)
+
+    @property
+    def fallback_secrets(self) -> tuple[str, ...]:
+        return tuple(_stretched(secret) for secret in self.secret_key_fallbacks)
+
+
+def load_settings(
+    environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")
+) -> tuple[Settings, dict[str, str]]:
+    """Settings and the origin of each. Raises :class:`ConfigurationError` with one clear line."""
+    return load(Settings, os.environ if environ is None else environ, env_file)
+
+
+def with_secret_key(settings: Settings) -> Settings:
+    """Settings that have a secret key.
+
+    Outside production a missing one is made once and kept, readable by its owner only, beside the SQLite
+    database (in ``data/`` for PostgreSQL), so that sign-ins survive a restart. Workers that start together
+    agree on one key, because the file appears whole or not at all.
+    """
+    if settings.secret_key is not None:
+        return settings
+    path = settings.database.directory / "secret_key"
+    try:
+        secret = _keep_secret(path)
+    except OSError as exc:
+        raise ConfigurationError(f"SECRET_KEY: not set, and {path} cannot be written: {exc.strerror}") from exc
+    return msgspec.structs.replace(settings, secret_key=Secret(secret))
+
+
+def _stretched(secret: Secret) -> str:
+    text = secret.reveal()
+    return text if len(text.encode()) >= MINIMUM_SECRET_LENGTH else sha256(text.encode()).hexdigest()
+
+
+def _keep_secret(path: Path) -> str:
+    if path.exists():
+        return path.read_text().strip()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".secret_key.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass  # another worker was first; its key is everybody's
+    finally:
+        draft.unlink()
+    return path.read_text().strip()
+
+
+def _check_limits(settings: Settings) -> None:
+    for name in ("rate_limit_default", "rate_limit_auth"):
+        try:
+            parse_limit(getattr(settings, name))
+        except ValueError as exc:
+            raise ConfigurationError(f"{name.upper()}: expected a limit such as 600/minute") from exc
+
+
+def _check_urls(settings: Settings) -> None:
+    for name in ("database_url", "database_direct_url"):
+        if url := getattr(settings, name):
+            try:
+                DatabaseURL.parse(url)
+            except ValueError as exc:
+                raise ConfigurationError(f"{name.upper()}: {exc}") from exc
+    for origin in settings.cors_origins:
+        parts = urlsplit(origin)
+        if origin != "*" and (parts.scheme not in {"http", "https"} or not parts.netloc or parts.path):
+            raise ConfigurationError("CORS_ORIGINS: expected origins such as https://app.example.com")
+    if settings.public_url and urlsplit(settings.public_url).scheme not in {"http", "https"}:
+        raise ConfigurationError("PUBLIC_URL: expected an http or https URL")
+    for network in settings.trusted_proxies:
+        try:
+            ip_network(network, strict=False)
+        except ValueError as exc:
+            raise ConfigurationError("TRUSTED_PROXIES: expected addresses or networks such as 10.0.0.0/8") from exc
+
+
+def _check_production(settings: Settings) -> None:
+    if settings.secret_key is None:
+        raise ConfigurationError("SECRET_KEY: required in production (openssl rand -base64 48)")
+    for secret in (settings.secret_key, *settings.secret_key_fallbacks):
+        text = secret.reveal()
+        if len(text) < MINIMUM_SECRET_LENGTH:
+            raise ConfigurationError(f"SECRET_KEY: needs at least {MINIMUM_SECRET_LENGTH} characters in production")
+        if len(set(text)) < 8 or any(word in text.lower() for word in _WELL_KNOWN):  # noqa: PLR2004 - distinct signs
+            raise ConfigurationError("SECRET_KEY: a well-known or guessable value is refused in production")
+    if settings.debug:
+        raise ConfigurationError("DEBUG: refused in production")
+    if "*" in settings.cors_origins:
+        raise ConfigurationError("CORS_ORIGINS: '*' is refused in production")
+    if not settings.rate_limit_enabled:
+        raise ConfigurationError("RATE_LIMIT_ENABLED: off is refused in production")

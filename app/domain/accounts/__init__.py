@@ -1,0 +1,20 @@
+"""Accounts: users, profiles, roles and permissions."""
+
+from app.domain.accounts.controllers.me import MeController
+from app.domain.accounts.controllers.roles import RoleController, list_permissions
+from app.domain.accounts.controllers.users import UserController, show_profile
+from app.domain.accounts.permissions import PERMISSIONS
+from app.domain.accounts.providers import PROVIDERS
+from app.lib.domain import Domain
+
+accounts = Domain(
+    name="accounts",
+    controllers=(MeController, UserController, show_profile, RoleController, list_permissions),
+    providers=PROVIDERS,
+    permissions=PERMISSIONS,
+    tags=(
+        ("Users", "Your own account, and everybody's for administrators."),
+        ("Profiles", "What the public sees of people."),
+        ("Roles", "Roles, and the permissions that they give."),
+    ),
+)

@@ -1,0 +1,104 @@
+from litestar import Controller, delete, get, patch, post, put
+from litestar.params import JSONBody
+
+from app.domain.accounts.dtos import OwnUserUpdate, PasswordChange, ProfileRead, ProfileUpdate, UserRead
+from app.domain.accounts.errors import LastSuperuser, UsernameTaken
+from app.domain.accounts.services.credentials import CredentialService, WrongCurrentPassword
+from app.domain.accounts.services.profiles import ProfileService
+from app.domain.accounts.services.queries import AccountQueries
+from app.domain.accounts.services.users import UserService
+from app.lib.dto import StructDTO
+from app.lib.errors import PreconditionFailed, ReauthRequired
+from app.lib.injection import Injected
+from app.lib.openapi import may_raise
+from app.lib.ratelimit.routes import rate_limit
+from app.lib.security.policies import authenticated, recently_authenticated
+from app.lib.security.principal import Principal
+from app.lib.versions import IfMatch
+
+
+class MeController(Controller):
+    path = "/users/me"
+    tags = ("Users",)
+
+    @get(
+        guards=[authenticated],
+        return_dto=StructDTO[UserRead],
+        operation_id="getMe",
+        summary="Your account",
+    )
+    async def show(self, principal: Injected[Principal], accounts: Injected[AccountQueries]) -> UserRead:
+        return await accounts.user(principal.user_id)
+
+    @patch(
+        guards=[authenticated],
+        dto=StructDTO[OwnUserUpdate],
+        return_dto=StructDTO[UserRead],
+        operation_id="updateMe",
+        summary="Change your account",
+        opt=may_raise(UsernameTaken, PreconditionFailed),
+    )
+    async def change(
+        self,
+        data: JSONBody[OwnUserUpdate],
+        principal: Injected[Principal],
+        users: Injected[UserService],
+        if_match: Injected[IfMatch],
+    ) -> UserRead:
+        return await users.update_own(principal.user_id, data, if_match)
+
+    @delete(
+        guards=[recently_authenticated],
+        operation_id="deleteMe",
+        summary="Delete your account",
+        description="Removes the account and what belongs to it, for good. Needs a sign-in within 10 minutes.",
+        opt=may_raise(LastSuperuser, PreconditionFailed, ReauthRequired),
+    )
+    async def remove(
+        self, principal: Injected[Principal], users: Injected[UserService], if_match: Injected[IfMatch]
+    ) -> None:
+        await users.remove(principal.user_id, principal, if_match)
+
+    @post(
+        "/password",
+        guards=[authenticated, rate_limit("auth")],
+        dto=StructDTO[PasswordChange],
+        return_dto=None,
+        status_code=204,
+        operation_id="changePassword",
+        summary="Change your password",
+        description="Your other sessions end; the one that asks goes on.",
+        opt=may_raise(WrongCurrentPassword),
+    )
+    async def change_password(
+        self, data: JSONBody[PasswordChange], principal: Injected[Principal], credentials: Injected[CredentialService]
+    ) -> None:
+        await credentials.change_own(data, principal)
+
+    @get(
+        "/profile",
+        guards=[authenticated],
+        return_dto=StructDTO[ProfileRead],
+        operation_id="getMyProfile",
+        summary="Your profile",
+    )
+    async def profile(self, principal: Injected[Principal], accounts: Injected[AccountQueries]) -> ProfileRead:
+        return await accounts.own_profile(principal.user_id)
+
+    @put(
+        "/profile",
+        guards=[authenticated],
+        dto=StructDTO[ProfileUpdate],
+        return_dto=StructDTO[ProfileRead],
+        operation_id="replaceMyProfile",
+        summary="Replace your profile",
+        opt=may_raise(PreconditionFailed),
+    )
+    async def replace_profile(
+        self,
+        data: JSONBody[ProfileUpdate],
+        principal: Injected[Principal],
+        profiles: Injected[ProfileService],
+        if_match: Injected[IfMatch],
+    ) -> ProfileRead:
+        return await profiles.replace(principal.user_id, data, if_match)

@@ -1,0 +1,126 @@
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar.params import FromPath, JSONBody
+
+from app.domain.accounts.dtos import PermissionList, PermissionRead, RoleCreate, RolePage, RoleRead, RoleUpdate
+from app.domain.accounts.errors import BeyondOwnRights, RoleNameTaken
+from app.domain.accounts.permissions import ROLES_READ, ROLES_WRITE
+from app.domain.accounts.services.queries import ROLE_SORT_KEYS, AccountQueries
+from app.domain.accounts.services.roles import PermissionRegistry, RoleService
+from app.lib.dto import StructDTO
+from app.lib.errors import PreconditionFailed, ReauthRequired
+from app.lib.http.locations import created, linked
+from app.lib.http.transaction import IDEMPOTENT
+from app.lib.injection import Injected
+from app.lib.openapi import may_raise
+from app.lib.pagination.parameters import PageRequest
+from app.lib.pagination.sorting import sort_parameter
+from app.lib.security.policies import permission
+from app.lib.security.principal import Principal
+from app.lib.versions import IfMatch
+
+
+class RoleController(Controller):
+    path = "/roles"
+    tags = ("Roles",)
+
+    @get(
+        guards=[permission(ROLES_READ)],
+        return_dto=StructDTO[RolePage],
+        operation_id="listRoles",
+        summary="List roles",
+    )
+    async def list_roles(
+        self,
+        request: Request[Any, Any, Any],
+        accounts: Injected[AccountQueries],
+        paging: Injected[PageRequest],
+        sort: Annotated[str | None, sort_parameter(ROLE_SORT_KEYS, "name")] = None,
+    ) -> Response[RolePage]:
+        return linked(request, await accounts.roles(paging, sort))
+
+    @post(
+        guards=[permission(ROLES_WRITE, fresh=True)],
+        dto=StructDTO[RoleCreate],
+        return_dto=StructDTO[RoleRead],
+        operation_id="createRole",
+        summary="Make a role",
+        opt=IDEMPOTENT | may_raise(RoleNameTaken, BeyondOwnRights, ReauthRequired),
+    )
+    async def create(
+        self, data: JSONBody[RoleCreate], roles: Injected[RoleService], principal: Injected[Principal]
+    ) -> Response[RoleRead]:
+        role = await roles.add(data, principal)
+        return created(role, f"/api/v1/roles/{role.id}")
+
+    @get(
+        "/{role_id:uuid}",
+        guards=[permission(ROLES_READ)],
+        return_dto=StructDTO[RoleRead],
+        operation_id="getRole",
+        summary="A role",
+    )
+    async def show(self, role_id: FromPath[UUID], accounts: Injected[AccountQueries]) -> RoleRead:
+        return await accounts.role(role_id)
+
+    @patch(
+        "/{role_id:uuid}",
+        guards=[permission(ROLES_WRITE, fresh=True)],
+        dto=StructDTO[RoleUpdate],
+        return_dto=StructDTO[RoleRead],
+        operation_id="updateRole",
+        summary="Change a role",
+        opt=may_raise(RoleNameTaken, BeyondOwnRights, ReauthRequired, PreconditionFailed),
+    )
+    async def change(
+        self,
+        role_id: FromPath[UUID],
+        data: JSONBody[RoleUpdate],
+        roles: Injected[RoleService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
+    ) -> RoleRead:
+        return await roles.change(role_id, data, if_match, principal)
+
+    @delete(
+        "/{role_id:uuid}",
+        guards=[permission(ROLES_WRITE, fresh=True)],
+        operation_id="deleteRole",
+        summary="Delete a role",
+        description="Whoever had it has it no more.",
+        opt=may_raise(BeyondOwnRights, ReauthRequired, PreconditionFailed),
+    )
+    async def remove(
+        self,
+        role_id: FromPath[UUID],
+        roles: Injected[RoleService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
+    ) -> None:
+        await roles.remove(role_id, if_match, principal)
+
+
+@get(
+    "/permissions",
+    guards=[permission(ROLES_READ)],
+    return_dto=StructDTO[PermissionList],
+    operation_id="listPermissions",
+    summary="List permissions",
+    description="What roles can hold. The list comes from the code, so it has one page.",
+    tags=["Roles"],
+)
+async def list_permissions(permission_registry: Injected[PermissionRegistry]) -> PermissionList:
+    items = [
+        PermissionRead(code=each.code, description=each.description) for _, each in sorted(permission_registry.items())
+    ]
+    return PermissionList(
+        items=items,
+        total=len(items),
+        total_capped=False,
+        page=1,
+        page_size=max(len(items), 1),
+        pages=1,
+        next_cursor=None,
+    )

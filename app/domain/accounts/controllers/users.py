@@ -1,0 +1,207 @@
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from litestar import Controller, Request, Response, delete, get, patch, post, put
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from app.domain.accounts.dtos import (
+    PublicProfile,
+    RoleAssignment,
+    UserCreate,
+    UserPage,
+    UserRead,
+    UserUpdate,
+    UserWithProfile,
+)
+from app.domain.accounts.errors import (
+    BeyondOwnRights,
+    EmailTaken,
+    LastSuperuser,
+    UsernameTaken,
+)
+from app.domain.accounts.permissions import ROLES_WRITE, USERS_DELETE, USERS_READ, USERS_WRITE
+from app.domain.accounts.services.queries import USER_SORT_KEYS, AccountQueries
+from app.domain.accounts.services.roles import RoleService
+from app.domain.accounts.services.users import UserService
+from app.lib.dto import StructDTO
+from app.lib.errors import PreconditionFailed, ReauthRequired
+from app.lib.http.locations import created, linked
+from app.lib.http.transaction import IDEMPOTENT
+from app.lib.injection import Injected
+from app.lib.openapi import may_raise
+from app.lib.pagination.parameters import PageRequest
+from app.lib.pagination.sorting import sort_parameter
+from app.lib.security.policies import permission, public
+from app.lib.security.principal import Principal
+from app.lib.versions import IfMatch
+
+Sort = Annotated[str | None, sort_parameter(USER_SORT_KEYS, "-created_at")]
+RoleFilter = Annotated[
+    list[str] | None,
+    QueryParameter(name="role", description="Has this role; repeat for any of several.", max_items=20),
+]
+Flag = Annotated[bool | None, QueryParameter()]
+Instant = Annotated[datetime | None, QueryParameter(description="An instant in UTC (RFC 3339).")]
+Text = Annotated[
+    str | None, QueryParameter(min_length=1, max_length=100, description="Part of the address, username or name.")
+]
+Expand = Annotated[Literal["profile"] | None, QueryParameter(description="Shows the profile, too.")]
+
+
+class UserController(Controller):
+    path = "/users"
+    tags = ("Users",)
+
+    @get(
+        guards=[permission(USERS_READ)],
+        return_dto=StructDTO[UserPage],
+        operation_id="listUsers",
+        summary="List accounts",
+    )
+    async def list_users(
+        self,
+        request: Request[Any, Any, Any],
+        accounts: Injected[AccountQueries],
+        paging: Injected[PageRequest],
+        role: RoleFilter = None,
+        is_active: Flag = None,
+        is_superuser: Flag = None,
+        q: Text = None,
+        created_after: Instant = None,
+        created_before: Instant = None,
+        sort: Sort = None,
+    ) -> Response[UserPage]:
+        filters = {
+            "role": role,
+            "is_active": is_active,
+            "is_superuser": is_superuser,
+            "q": q,
+            "created_after": created_after,
+            "created_before": created_before,
+        }
+        return linked(request, await accounts.users(paging, sort, filters))
+
+    @post(
+        guards=[permission(USERS_WRITE)],
+        dto=StructDTO[UserCreate],
+        return_dto=StructDTO[UserRead],
+        operation_id="createUser",
+        summary="Make an account for somebody",
+        opt=IDEMPOTENT | may_raise(EmailTaken, UsernameTaken),
+    )
+    async def create(
+        self, data: JSONBody[UserCreate], users: Injected[UserService], principal: Injected[Principal]
+    ) -> Response[UserRead]:
+        user = await users.create_for(data, principal)
+        return created(user, f"/api/v1/users/{user.id}")
+
+    @get(
+        "/{user_id:uuid}",
+        guards=[permission(USERS_READ, or_self="user_id")],
+        operation_id="getUser",
+        summary="An account",
+        description="Your own, or with `users:read` anybody's. With `expand=profile` there is no ETag.",
+    )
+    async def show(
+        self, user_id: FromPath[UUID], accounts: Injected[AccountQueries], expand: Expand = None
+    ) -> UserRead | UserWithProfile:
+        return await (accounts.user(user_id) if expand is None else accounts.user_with_profile(user_id))
+
+    @patch(
+        "/{user_id:uuid}",
+        guards=[permission(USERS_WRITE)],
+        dto=StructDTO[UserUpdate],
+        return_dto=StructDTO[UserRead],
+        operation_id="updateUser",
+        summary="Change an account",
+        description="`is_superuser` only by superusers. Address and flags need a sign-in within 10 minutes.",
+        opt=may_raise(EmailTaken, UsernameTaken, LastSuperuser, BeyondOwnRights, ReauthRequired, PreconditionFailed),
+    )
+    async def change(
+        self,
+        user_id: FromPath[UUID],
+        data: JSONBody[UserUpdate],
+        users: Injected[UserService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
+    ) -> UserRead:
+        return await users.update_for(user_id, data, if_match, principal)
+
+    @delete(
+        "/{user_id:uuid}",
+        guards=[permission(USERS_DELETE, fresh=True)],
+        operation_id="deleteUser",
+        summary="Delete an account",
+        description="For good, with what belongs to it. Needs a sign-in within 10 minutes.",
+        opt=may_raise(LastSuperuser, BeyondOwnRights, ReauthRequired, PreconditionFailed),
+    )
+    async def remove(
+        self,
+        user_id: FromPath[UUID],
+        users: Injected[UserService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
+    ) -> None:
+        await users.remove(user_id, principal, if_match)
+
+    @post(
+        "/{user_id:uuid}/activate",
+        guards=[permission(USERS_WRITE)],
+        return_dto=StructDTO[UserRead],
+        status_code=200,
+        operation_id="activateUser",
+        summary="Activate an account",
+        opt=may_raise(BeyondOwnRights),
+    )
+    async def activate(
+        self, user_id: FromPath[UUID], users: Injected[UserService], principal: Injected[Principal]
+    ) -> UserRead:
+        return await users.activate(user_id, principal)
+
+    @post(
+        "/{user_id:uuid}/deactivate",
+        guards=[permission(USERS_WRITE)],
+        return_dto=StructDTO[UserRead],
+        status_code=200,
+        operation_id="deactivateUser",
+        summary="Deactivate an account",
+        description="Its sessions end at once.",
+        opt=may_raise(BeyondOwnRights, LastSuperuser),
+    )
+    async def deactivate(
+        self, user_id: FromPath[UUID], users: Injected[UserService], principal: Injected[Principal]
+    ) -> UserRead:
+        return await users.deactivate(user_id, principal)
+
+    @put(
+        "/{user_id:uuid}/roles",
+        guards=[permission(ROLES_WRITE, fresh=True)],
+        dto=StructDTO[RoleAssignment],
+        return_dto=StructDTO[UserRead],
+        operation_id="setUserRoles",
+        summary="Set a user's roles",
+        description="Nobody grants what they lack, or changes their own. Needs a sign-in within 10 minutes.",
+        opt=may_raise(BeyondOwnRights, ReauthRequired, PreconditionFailed),
+    )
+    async def set_roles(
+        self,
+        user_id: FromPath[UUID],
+        data: JSONBody[RoleAssignment],
+        roles: Injected[RoleService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
+    ) -> UserRead:
+        return await roles.assign(user_id, data.roles, if_match, principal)
+
+
+@get(
+    "/profiles/{user_id:uuid}",
+    guards=[public],
+    return_dto=StructDTO[PublicProfile],
+    operation_id="getProfile",
+    summary="Somebody's public profile",
+    tags=["Profiles"],
+)
+async def show_profile(user_id: FromPath[UUID], accounts: Injected[AccountQueries]) -> PublicProfile:
+    return await accounts.public_profile(user_id)

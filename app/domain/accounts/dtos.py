@@ -1,0 +1,179 @@
+"""What goes over the wire about accounts. Create and Update Structs name everything that may be set."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from app.lib.dto import Input, Output
+from app.lib.fields import Bio, Email, HttpsUrl, Locale, Name, Password, PersonalName, SingleLine, Username
+from app.lib.http.conditional import Versioned
+from app.lib.pagination.envelope import Page
+
+RoleName = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{1,49}$", max_length=50, description="Lower-case word.")]
+RoleDescription = SingleLine
+PermissionCode = Annotated[str, Meta(pattern="^[a-z_]+:[a-z_]+$", max_length=64, examples=["users:read"])]
+
+
+class UserRead(Versioned):
+    """An account as its owner and administrators see it."""
+
+    id: UUID
+    email: str
+    username: str | None
+    name: str | None
+    locale: str
+    is_active: bool
+    is_verified: bool
+    is_superuser: bool
+    roles: list[str]
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class UserPage(Page[UserRead], frozen=True, kw_only=True):
+    """Accounts."""
+
+
+class Registration(Input):
+    """What a person says to get an account."""
+
+    email: Email
+    password: Password
+    name: Name | None = None
+    username: Username | None = None
+
+
+class UserCreate(Registration):
+    """What an administrator says to make an account for somebody."""
+
+    locale: Locale = "en"
+    is_verified: bool = False
+    is_superuser: bool = False
+
+
+class OwnUserUpdate(Input):
+    """A merge patch of one's own account."""
+
+    name: Name | None | UnsetType = UNSET
+    username: Username | None | UnsetType = UNSET
+    locale: Locale | UnsetType = UNSET
+
+
+class UserUpdate(OwnUserUpdate):
+    """A merge patch of somebody's account; ``is_superuser`` is for superusers."""
+
+    email: Email | UnsetType = UNSET
+    is_verified: bool | UnsetType = UNSET
+    is_superuser: bool | UnsetType = UNSET
+
+
+class PasswordChange(Input):
+    """The password as it is and as it shall be."""
+
+    current_password: Annotated[str, Meta(min_length=1, max_length=1024)]
+    new_password: Password
+
+
+class ProfileUpdate(Input):
+    """A whole profile; what is left out is empty afterwards."""
+
+    first_name: PersonalName | None = None
+    last_name: PersonalName | None = None
+    bio: Bio | None = None
+    avatar_url: HttpsUrl | None = None
+
+
+class ProfileRead(Versioned):
+    """A profile as its owner sees it."""
+
+    user_id: UUID
+    first_name: str | None
+    last_name: str | None
+    full_name: str
+    bio: str | None
+    avatar_url: str | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class PublicProfile(Versioned):
+    """A profile as anybody sees it: never with the e-mail address."""
+
+    user_id: UUID
+    username: str | None
+    full_name: str | None
+    bio: str | None
+    avatar_url: str | None
+    version: int
+
+
+class UserWithProfile(Output):
+    """An account with ``expand=profile``. It has no ETag, because it is two resources."""
+
+    id: UUID
+    email: str
+    username: str | None
+    name: str | None
+    locale: str
+    is_active: bool
+    is_verified: bool
+    is_superuser: bool
+    roles: list[str]
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    profile: ProfileRead
+
+
+class PermissionRead(Output):
+    """A permission that roles may hold."""
+
+    code: str
+    description: str
+
+
+class PermissionList(Page[PermissionRead], frozen=True, kw_only=True):
+    """All permissions, on one page."""
+
+
+class RoleRead(Versioned):
+    """A role and the permissions that it gives."""
+
+    id: UUID
+    name: str
+    description: str | None
+    permissions: list[str]
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class RolePage(Page[RoleRead], frozen=True, kw_only=True):
+    """Roles."""
+
+
+class RoleCreate(Input):
+    """A new role."""
+
+    name: RoleName
+    description: RoleDescription | None = None
+    permissions: Annotated[list[PermissionCode], Meta(max_length=200)] = msgspec.field(default_factory=list)
+
+
+class RoleUpdate(Input):
+    """A merge patch of a role."""
+
+    name: RoleName | UnsetType = UNSET
+    description: RoleDescription | None | UnsetType = UNSET
+    permissions: Annotated[list[PermissionCode], Meta(max_length=200)] | UnsetType = UNSET
+
+
+class RoleAssignment(Input):
+    """The names of all roles that a user shall have."""
+
+    roles: Annotated[list[RoleName], Meta(max_length=50)]

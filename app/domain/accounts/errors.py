@@ -1,0 +1,52 @@
+from collections.abc import Sequence
+
+from app.lib.errors import Duplicate, FieldCode, FieldError, InvalidState, NotFound, PermissionDenied
+
+
+class UserNotFound(NotFound):
+    detail = "There is no such user, or you may not see them."
+
+
+class RoleNotFound(NotFound):
+    detail = "There is no such role."
+
+
+class ProfileNotFound(NotFound):
+    detail = "There is no such profile."
+
+
+class EmailTaken(Duplicate):
+    detail = "Another account uses this e-mail address."
+
+    def __init__(self) -> None:
+        super().__init__(errors=[FieldError(pointer="/email", code=FieldCode.NOT_UNIQUE, detail="Is taken.")])
+
+
+class UsernameTaken(Duplicate):
+    detail = "Another account uses this username."
+
+    def __init__(self) -> None:
+        super().__init__(errors=[FieldError(pointer="/username", code=FieldCode.NOT_UNIQUE, detail="Is taken.")])
+
+
+class RoleNameTaken(Duplicate):
+    detail = "Another role has this name."
+
+    def __init__(self) -> None:
+        super().__init__(errors=[FieldError(pointer="/name", code=FieldCode.NOT_UNIQUE, detail="Is taken.")])
+
+
+class LastSuperuser(InvalidState):
+    detail = "This is the last active superuser; make another one first."
+
+
+class OwnAccess(PermissionDenied):
+    detail = "Nobody may change their own roles or their own superuser, active or verified flag."
+
+
+class BeyondOwnRights(PermissionDenied):
+    """Nobody grants what they lack, or takes over somebody who has more rights than they have."""
+
+    def __init__(self, lacking: Sequence[str] = ()) -> None:
+        what = f": {', '.join(sorted(lacking))}" if lacking else ""
+        super().__init__(f"This would reach beyond your own rights{what}.")

@@ -1,0 +1,32 @@
+"""What happens to accounts. Domains above listen, and do their part in the same transaction."""
+
+from uuid import UUID
+
+import msgspec
+
+
+class UserRegistered(msgspec.Struct, frozen=True):
+    user_id: UUID
+
+
+class UserDeactivated(msgspec.Struct, frozen=True):
+    user_id: UUID
+
+
+class UserDeleted(msgspec.Struct, frozen=True):
+    """Told before the row goes, while its relations can still be read."""
+
+    user_id: UUID
+
+
+class PasswordChanged(msgspec.Struct, frozen=True):
+    """``kept_session_id`` is the session that made the change, if one did; all others have to end."""
+
+    user_id: UUID
+    kept_session_id: UUID | None = None
+
+
+class AccessChanged(msgspec.Struct, frozen=True):
+    """What a user may do has changed; ``user_id`` is None when a role changed, and with it any number of users."""
+
+    user_id: UUID | None = None

@@ -1,0 +1,58 @@
+from uuid import UUID
+
+from sqlalchemy import Boolean, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.lib.db.base import Base, Entity, sortable_text
+
+
+class User(Entity):
+    """``…_key`` columns hold the normalised form that is unique, sorted by or searched."""
+
+    __tablename__ = "users"
+
+    email: Mapped[str] = mapped_column(String(254))
+    email_key: Mapped[str] = mapped_column(sortable_text(254), unique=True)
+    username: Mapped[str | None] = mapped_column(String(30))
+    username_key: Mapped[str | None] = mapped_column(sortable_text(30), unique=True)
+    name: Mapped[str | None] = mapped_column(String(100))
+    name_key: Mapped[str] = mapped_column(sortable_text(400), default="")
+    search_text: Mapped[str] = mapped_column(String(1000), default="")
+    locale: Mapped[str] = mapped_column(String(10), default="en")
+    password_hash: Mapped[str] = mapped_column(String(255))
+    is_active: Mapped[bool] = mapped_column(Boolean, default=True)
+    is_verified: Mapped[bool] = mapped_column(Boolean, default=False)
+    is_superuser: Mapped[bool] = mapped_column(Boolean, default=False)
+
+    __table_args__ = (Index(None, "created_at", "id"), Index(None, "name_key", "id"))
+
+
+class Profile(Entity):
+    __tablename__ = "profiles"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), unique=True)
+    first_name: Mapped[str | None] = mapped_column(String(100))
+    last_name: Mapped[str | None] = mapped_column(String(100))
+    bio: Mapped[str | None] = mapped_column(String(2000))
+    avatar_url: Mapped[str | None] = mapped_column(String(2048))
+
+
+class Role(Entity):
+    __tablename__ = "roles"
+
+    name: Mapped[str] = mapped_column(sortable_text(50), unique=True)
+    description: Mapped[str | None] = mapped_column(String(255))
+
+
+class RolePermission(Base):
+    __tablename__ = "role_permissions"
+
+    role_id: Mapped[UUID] = mapped_column(ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True)
+    code: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+
+class UserRole(Base):
+    __tablename__ = "user_roles"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    role_id: Mapped[UUID] = mapped_column(ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True, index=True)

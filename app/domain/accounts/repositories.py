@@ -1,0 +1,218 @@
+"""Every statement about accounts. ``…Reads`` read without a transaction, ``…Repository`` write in one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import String, bindparam, delete, exists, func, insert, select, type_coerce, update
+
+from app.domain.accounts.dtos import RolePage, RoleRead, UserPage, UserRead
+from app.domain.accounts.models import Profile, Role, RolePermission, User, UserRole
+from app.domain.accounts.rows import CredentialRow, PersonRow
+from app.lib.db.base import SplitText
+from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.reader import Reader
+from app.lib.db.repository import Repository
+from app.lib.pagination.cursor import CursorCodec
+from app.lib.pagination.filters import after, before, contains, custom, equals
+from app.lib.pagination.paginate import paginate
+from app.lib.pagination.parameters import PageRequest
+from app.lib.pagination.query import ListQuery
+from app.lib.pagination.sorting import SortKey
+from app.lib.security.emails import fold
+
+role_names = type_coerce(
+    select(func.aggregate_strings(Role.name, ","))
+    .join(UserRole, UserRole.role_id == Role.id)
+    .where(UserRole.user_id == User.id)
+    .correlate(User)
+    .scalar_subquery(),
+    SplitText(),
+)
+"""The names of a user's roles, as a column beside the user's own."""
+
+permission_codes = type_coerce(
+    select(func.aggregate_strings(RolePermission.code, ","))
+    .where(RolePermission.role_id == Role.id)
+    .correlate(Role)
+    .scalar_subquery(),
+    SplitText(),
+)
+"""The codes that a role gives, as a column beside the role's own."""
+
+_users = select(*columns_of(UserRead, User, roles=role_names))
+_roles = select(*columns_of(RoleRead, Role, permissions=permission_codes))
+_people = (
+    select(*columns_of(PersonRow, Profile, email=User.email, username=User.username, name=User.name))
+    .join(User, User.id == Profile.user_id)
+    .where(Profile.user_id == bindparam("user_id"))
+)
+
+_user_by_id = prepare(_users.where(User.id == bindparam("user_id")), UserRead)
+_role_by_id = prepare(_roles.where(Role.id == bindparam("role_id")), RoleRead)
+_person = prepare(_people, PersonRow)
+_visible_person = prepare(_people.where(User.is_active), PersonRow)
+_credentials = select(*columns_of(CredentialRow, User))
+_by_email = prepare(_credentials.where(User.email_key == bindparam("key")), CredentialRow)
+_by_username = prepare(_credentials.where(User.username_key == bindparam("key")), CredentialRow)
+_by_id = prepare(_credentials.where(User.id == bindparam("user_id")), CredentialRow)
+
+USER_SORTS = (
+    SortKey("created_at", User.created_at, User.created_at.type.python_type),
+    SortKey("email", User.email_key, str),
+    SortKey("name", User.name_key, str),
+)
+
+USER_LIST = ListQuery(
+    "users",
+    UserPage,
+    _users,
+    identity=User.id,
+    sorts=USER_SORTS,
+    default_sort="-created_at",
+    filters=(
+        custom(
+            "role",
+            String(),
+            lambda names: exists().where(
+                UserRole.user_id == User.id, UserRole.role_id == Role.id, Role.name.in_(names)
+            ),
+            repeatable=True,
+        ),
+        equals("is_active", User.is_active),
+        equals("is_superuser", User.is_superuser),
+        contains("q", User.search_text, fold=fold),
+        after("created_after", User.created_at),
+        before("created_before", User.created_at),
+    ),
+)
+
+ROLE_SORTS = (SortKey("name", Role.name, str),)
+
+ROLE_LIST = ListQuery("roles", RolePage, _roles, identity=Role.id, sorts=ROLE_SORTS, default_sort="name")
+
+
+class AccountReads:
+    """Accounts, profiles and roles as they are shown."""
+
+    def __init__(self, reader: Reader, cursors: CursorCodec) -> None:
+        self._reader = reader
+        self._cursors = cursors
+
+    async def user(self, user_id: UUID) -> UserRead | None:
+        return await self._reader.first(_user_by_id, user_id=user_id)
+
+    async def users(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> UserPage:
+        return await paginate(self._reader, USER_LIST, paging, self._cursors, sort=sort, filters=filters)
+
+    async def person(self, user_id: UUID) -> PersonRow | None:
+        return await self._reader.first(_person, user_id=user_id)
+
+    async def visible_person(self, user_id: UUID) -> PersonRow | None:
+        """Only of an active account."""
+        return await self._reader.first(_visible_person, user_id=user_id)
+
+    async def role(self, role_id: UUID) -> RoleRead | None:
+        return await self._reader.first(_role_by_id, role_id=role_id)
+
+    async def roles(self, paging: PageRequest, sort: str | None) -> RolePage:
+        return await paginate(self._reader, ROLE_LIST, paging, self._cursors, sort=sort)
+
+    async def credentials(self, key: str) -> CredentialRow | None:
+        """By the canonical form of an e-mail address or a username."""
+        return await self._reader.first(_by_email if "@" in key else _by_username, key=key)
+
+    async def credentials_of(self, user_id: UUID) -> CredentialRow | None:
+        return await self._reader.first(_by_id, user_id=user_id)
+
+
+class UserRepository(Repository[User]):
+    model_type = User
+
+    async def role_names(self, user_id: UUID) -> list[str]:
+        rows = await self.session.execute(
+            select(Role.name).join(UserRole, UserRole.role_id == Role.id).where(UserRole.user_id == user_id)
+        )
+        return sorted(rows.scalars())
+
+    async def permissions_of(self, user_id: UUID) -> frozenset[str]:
+        rows = await self.session.execute(
+            select(RolePermission.code)
+            .join(UserRole, UserRole.role_id == RolePermission.role_id)
+            .where(UserRole.user_id == user_id)
+        )
+        return frozenset(rows.scalars())
+
+    async def replace_roles(self, user_id: UUID, role_ids: Iterable[UUID]) -> None:
+        await self.session.execute(delete(UserRole).where(UserRole.user_id == user_id))
+        if rows := [{"user_id": user_id, "role_id": role_id} for role_id in role_ids]:
+            await self.session.execute(insert(UserRole), rows)
+
+    async def lock_superusers(self) -> Sequence[UUID]:
+        """The active superusers, locked in a fixed order, so that two of them cannot leave at the same time."""
+        rows = await self.session.execute(
+            select(User.id).where(User.is_superuser, User.is_active).order_by(User.id).with_for_update()
+        )
+        return rows.scalars().all()
+
+    async def set_password_hash(self, user_id: UUID, old_hash: str, new_hash: str) -> None:
+        """Unless it was changed meanwhile. Not a change of the account, so its version stays."""
+        await self.session.execute(
+            update(User)
+            .where(User.id == user_id, User.password_hash == old_hash)
+            .values(password_hash=new_hash, updated_at=User.updated_at)
+        )
+
+    async def touch_holders(self, role_id: UUID) -> None:
+        """Counts up the version of everybody who has the role, because their roles read differently now."""
+        holders = select(UserRole.user_id).where(UserRole.role_id == role_id)
+        await self.session.execute(
+            update(User)
+            .where(User.id.in_(holders))
+            .values(version=User.version + 1)
+            .execution_options(synchronize_session=False)
+        )
+
+
+class ProfileRepository(Repository[Profile]):
+    model_type = Profile
+
+    async def of(self, user_id: UUID) -> Profile | None:
+        """The profile, locked."""
+        found = await self.session.execute(select(Profile).where(Profile.user_id == user_id).with_for_update())
+        return found.scalar_one_or_none()
+
+    async def person(self, user_id: UUID) -> PersonRow:
+        """The profile as this transaction has it."""
+        return PersonRow(*(await self.session.execute(_people, {"user_id": user_id})).one())
+
+    async def touch(self, user_id: UUID) -> None:
+        """Counts up the version: the account's name or address, which the profile shows, has changed."""
+        await self.session.execute(
+            update(Profile)
+            .where(Profile.user_id == user_id)
+            .values(version=Profile.version + 1)
+            .execution_options(synchronize_session=False)
+        )
+
+
+class RoleRepository(Repository[Role]):
+    model_type = Role
+
+    async def by_names(self, names: Iterable[str]) -> Sequence[Role]:
+        """Locked against deletion until the transaction ends."""
+        found = await self.session.execute(
+            select(Role).where(Role.name.in_(set(names))).order_by(Role.id).with_for_update(read=True)
+        )
+        return found.scalars().all()
+
+    async def permissions_of(self, role_ids: Iterable[UUID]) -> frozenset[str]:
+        found = await self.session.execute(
+            select(RolePermission.code).where(RolePermission.role_id.in_(set(role_ids))).distinct()
+        )
+        return frozenset(found.scalars())
+
+    async def replace_permissions(self, role_id: UUID, codes: Iterable[str]) -> None:
+        await self.session.execute(delete(RolePermission).where(RolePermission.role_id == role_id))
+        if rows := [{"role_id": role_id, "code": code} for code in codes]:
+            await self.session.execute(insert(RolePermission), rows)

@@ -1,0 +1,63 @@
+"""Rows that are read but never sent as they are."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from app.domain.accounts.dtos import ProfileRead, PublicProfile
+
+
+class CredentialRow(msgspec.Struct, frozen=True):
+    """What a sign-in has to know."""
+
+    id: UUID
+    password_hash: str
+    is_active: bool
+    is_verified: bool
+
+
+class PersonRow(msgspec.Struct, frozen=True):
+    """A profile and the parts of the account that a full name is made of."""
+
+    user_id: UUID
+    email: str
+    username: str | None
+    name: str | None
+    first_name: str | None
+    last_name: str | None
+    bio: str | None
+    avatar_url: str | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+    @property
+    def public_name(self) -> str | None:
+        """First and last name, else the account's name; never the address."""
+        return " ".join(part for part in (self.first_name, self.last_name) if part) or self.name
+
+    def to_own(self) -> ProfileRead:
+        """The profile as its owner sees it, who is shown the address when there is no name."""
+        return ProfileRead(
+            user_id=self.user_id,
+            first_name=self.first_name,
+            last_name=self.last_name,
+            full_name=self.public_name or self.email,
+            bio=self.bio,
+            avatar_url=self.avatar_url,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+            version=self.version,
+        )
+
+    def to_public(self) -> PublicProfile:
+        """The profile as anybody sees it."""
+        return PublicProfile(
+            user_id=self.user_id,
+            username=self.username,
+            full_name=self.public_name,
+            bio=self.bio,
+            avatar_url=self.avatar_url,
+            version=self.version,
+        )

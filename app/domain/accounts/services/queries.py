@@ -1,0 +1,57 @@
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.domain.accounts.dtos import ProfileRead, PublicProfile, RolePage, RoleRead, UserPage, UserRead, UserWithProfile
+from app.domain.accounts.errors import ProfileNotFound, RoleNotFound, UserNotFound
+from app.domain.accounts.repositories import ROLE_SORTS, USER_SORTS, AccountReads
+from app.lib.pagination.parameters import PageRequest
+
+USER_SORT_KEYS = tuple(key.name for key in USER_SORTS)
+ROLE_SORT_KEYS = tuple(key.name for key in ROLE_SORTS)
+
+
+class AccountQueries:
+    """What is shown of accounts; reads only, without a transaction."""
+
+    def __init__(self, reads: AccountReads) -> None:
+        self._reads = reads
+
+    async def user(self, user_id: UUID) -> UserRead:
+        """Raises ``UserNotFound``."""
+        if (user := await self._reads.user(user_id)) is None:
+            raise UserNotFound
+        return user
+
+    async def user_with_profile(self, user_id: UUID) -> UserWithProfile:
+        """Raises ``UserNotFound``."""
+        user, person = await self.user(user_id), await self._reads.person(user_id)
+        if person is None:
+            raise UserNotFound
+        return UserWithProfile(**msgspec.structs.asdict(user), profile=person.to_own())
+
+    async def users(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> UserPage:
+        return await self._reads.users(paging, sort, filters)
+
+    async def own_profile(self, user_id: UUID) -> ProfileRead:
+        """Raises ``ProfileNotFound``."""
+        if (person := await self._reads.person(user_id)) is None:
+            raise ProfileNotFound
+        return person.to_own()
+
+    async def public_profile(self, user_id: UUID) -> PublicProfile:
+        """Of an active account. Raises ``ProfileNotFound``."""
+        if (person := await self._reads.visible_person(user_id)) is None:
+            raise ProfileNotFound
+        return person.to_public()
+
+    async def role(self, role_id: UUID) -> RoleRead:
+        """Raises ``RoleNotFound``."""
+        if (role := await self._reads.role(role_id)) is None:
+            raise RoleNotFound
+        return role
+
+    async def roles(self, paging: PageRequest, sort: str | None) -> RolePage:
+        return await self._reads.roles(paging, sort)

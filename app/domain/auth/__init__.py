@@ -1,0 +1,15 @@
+"""Sign-in, sessions and tokens."""
+
+from app.domain.auth.controllers import AuthController, jwks
+from app.domain.auth.listeners import LISTENERS
+from app.domain.auth.providers import PROVIDERS
+from app.lib.domain import Domain
+
+auth = Domain(
+    name="auth",
+    controllers=(AuthController,),
+    root_handlers=(jwks,),
+    providers=PROVIDERS,
+    listeners=LISTENERS,
+    tags=(("Auth", "Registration, sign-in and tokens."),),
+)

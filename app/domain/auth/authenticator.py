@@ -1,0 +1,106 @@
+"""From an access token to a principal, with as few queries as honesty allows."""
+
+import time
+from collections import OrderedDict, defaultdict
+from uuid import UUID
+
+import msgspec
+
+from app.domain.accounts.events import AccessChanged
+from app.domain.auth.errors import SessionEnded
+from app.domain.auth.events import SessionsEnded
+from app.domain.auth.repositories import SessionReads
+from app.lib.clock import utc_now
+from app.lib.errors import InvalidToken
+from app.lib.security.principal import Principal
+from app.lib.security.tokens import AccessClaims, TokenSigner
+from app.lib.signals import Signals
+
+_MAX_TOKENS = 20_000
+_MAX_PRINCIPALS = 20_000
+
+
+class _Remembered(msgspec.Struct, frozen=True):
+    principal: Principal
+    good_until: float
+
+
+class SessionAuthenticator:
+    """Remembers verified tokens until they expire, and principals for at most ``cache_seconds``.
+
+    A principal is dropped at once by any write of this process that touches it; other processes see the write when
+    their copy is too old, so within a second. A read that began before such a write is never remembered after it.
+    """
+
+    def __init__(self, signer: TokenSigner, reads: SessionReads, signals: Signals, cache_seconds: float) -> None:
+        self._signer = signer
+        self._reads = reads
+        self._cache_seconds = cache_seconds
+        self._tokens: OrderedDict[str, AccessClaims] = OrderedDict()
+        self._principals: OrderedDict[UUID, _Remembered] = OrderedDict()
+        self._sessions_of: defaultdict[UUID, set[UUID]] = defaultdict(set)
+        self._epoch = 0
+        signals.connect(SessionsEnded, lambda signal: self.forget(signal.user_id))
+        signals.connect(AccessChanged, lambda signal: self.forget(signal.user_id))
+
+    async def authenticate(self, token: str) -> Principal:
+        """Raises ``InvalidToken`` when the token is not good, or the session or its user is not any more."""
+        claims = self._claims(token)
+        remembered = self._principals.get(claims.session_id)
+        if remembered is not None and remembered.good_until > time.monotonic():
+            principal = remembered.principal
+        else:
+            principal = await self._load(claims.session_id)
+        if principal.user_id != claims.user_id:
+            raise InvalidToken
+        return principal
+
+    def forget(self, user_id: UUID | None) -> None:
+        """Drops what is known of a user's rights, or of everybody's."""
+        self._epoch += 1
+        if user_id is None:
+            self._principals.clear()
+            self._sessions_of.clear()
+            return
+        for session_id in self._sessions_of.pop(user_id, ()):
+            self._principals.pop(session_id, None)
+
+    def _claims(self, token: str) -> AccessClaims:
+        claims = self._tokens.get(token)
+        if claims is not None:
+            if claims.exp > time.time():
+                return claims
+            del self._tokens[token]
+        claims = self._signer.read_access(token)
+        self._tokens[token] = claims
+        if len(self._tokens) > _MAX_TOKENS:
+            self._tokens.popitem(last=False)
+        return claims
+
+    async def _load(self, session_id: UUID) -> Principal:
+        epoch, started = self._epoch, time.monotonic()
+        row = await self._reads.principal(session_id, utc_now())
+        if row is None:
+            raise SessionEnded
+        principal = Principal(
+            user_id=row.user_id,
+            session_id=row.session_id,
+            authenticated_at=row.authenticated_at,
+            is_superuser=row.is_superuser,
+            roles=frozenset(row.roles),
+            permissions=frozenset(row.permissions),
+        )
+        if self._cache_seconds and epoch == self._epoch:
+            self._remember(principal, started + self._cache_seconds)
+        return principal
+
+    def _remember(self, principal: Principal, good_until: float) -> None:
+        self._principals[principal.session_id] = _Remembered(principal, good_until)
+        self._principals.move_to_end(principal.session_id)
+        self._sessions_of[principal.user_id].add(principal.session_id)
+        if len(self._principals) > _MAX_PRINCIPALS:
+            session_id, oldest = self._principals.popitem(last=False)
+            sessions = self._sessions_of[oldest.principal.user_id]
+            sessions.discard(session_id)
+            if not sessions:
+                del self._sessions_of[oldest.principal.user_id]

@@ -1,0 +1,110 @@
+import contextlib
+from typing import Any
+
+from litestar import Controller, Response, get, post
+from litestar.openapi import ResponseSpec
+from litestar.params import JSONBody
+
+from app.config import Settings
+from app.domain.accounts.dtos import Registration, UserRead
+from app.domain.accounts.errors import EmailTaken, UsernameTaken
+from app.domain.accounts.services.users import UserService
+from app.domain.auth.dtos import Refresh, RegistrationAccepted, SignIn, TokenPair
+from app.domain.auth.errors import AccountInactive, EmailUnverified, InvalidCredentials, RefreshTokenReused
+from app.domain.auth.services.sessions import SessionService
+from app.domain.auth.services.sign_in import SignInService
+from app.domain.auth.services.tokens import TokenIssuer
+from app.lib.dto import FormDTO, StructDTO
+from app.lib.http.locations import created
+from app.lib.http.rules import FORM_OR_JSON
+from app.lib.injection import Injected
+from app.lib.openapi import may_raise
+from app.lib.ratelimit.routes import rate_limit
+from app.lib.security.policies import authenticated, public
+from app.lib.security.principal import Principal
+
+_ACCEPTED = RegistrationAccepted(
+    status="verification_required", detail="If the address can be used, a mail with the next step is on its way."
+)
+
+
+class AuthController(Controller):
+    path = "/auth"
+    tags = ("Auth",)
+
+    @post(
+        "/register",
+        guards=[public, rate_limit("auth")],
+        dto=StructDTO[Registration],
+        return_dto=None,
+        responses={202: ResponseSpec(RegistrationAccepted, generate_examples=False)},
+        operation_id="register",
+        summary="Make an account for yourself",
+        opt=may_raise(EmailTaken, UsernameTaken),
+    )
+    async def register(
+        self, data: JSONBody[Registration], users: Injected[UserService], settings: Injected[Settings]
+    ) -> Response[UserRead]:
+        if not settings.require_verified_email:
+            user = await users.register(data)
+            return created(user, f"/api/v1/users/{user.id}")
+        # The same answer for a free and a taken address, so that nobody learns who has an account.
+        with contextlib.suppress(EmailTaken):
+            await users.register(data)
+        accepted: Response[Any] = Response(_ACCEPTED, status_code=202)
+        return accepted
+
+    @post(
+        "/login",
+        guards=[public, rate_limit("auth")],
+        dto=FormDTO[SignIn],
+        return_dto=StructDTO[TokenPair],
+        status_code=200,
+        operation_id="login",
+        summary="Sign in",
+        description="As the OAuth2 password form or as JSON; for first-party clients.",
+        opt=FORM_OR_JSON | may_raise(InvalidCredentials, AccountInactive, EmailUnverified),
+    )
+    async def login(self, data: JSONBody[SignIn], sign_in: Injected[SignInService]) -> TokenPair:
+        return await sign_in.sign_in(data)
+
+    @post(
+        "/refresh",
+        guards=[public, rate_limit("auth")],
+        dto=FormDTO[Refresh],
+        return_dto=StructDTO[TokenPair],
+        status_code=200,
+        operation_id="refresh",
+        summary="Go on with a session",
+        description="Every refresh token is good once; a retry within 10 seconds gets the same answer again.",
+        opt=FORM_OR_JSON | may_raise(RefreshTokenReused),
+    )
+    async def refresh(self, data: JSONBody[Refresh], sessions: Injected[SessionService]) -> TokenPair:
+        return await sessions.refresh(data.refresh_token)
+
+    @post("/logout", guards=[authenticated], status_code=204, operation_id="logout", summary="Sign out")
+    async def logout(self, principal: Injected[Principal], sessions: Injected[SessionService]) -> None:
+        await sessions.sign_out(principal)
+
+    @post(
+        "/logout-all",
+        guards=[authenticated],
+        status_code=204,
+        operation_id="logoutAll",
+        summary="Sign out everywhere",
+        description="Ends all your sessions, this one too.",
+    )
+    async def logout_all(self, principal: Injected[Principal], sessions: Injected[SessionService]) -> None:
+        await sessions.sign_out_everywhere(principal)
+
+
+@get(
+    "/.well-known/jwks.json",
+    guards=[public],
+    operation_id="getJwks",
+    summary="The keys that verify access tokens",
+    description="Empty where tokens are signed with a shared secret. RFC 7517.",
+    tags=["Auth"],
+)
+async def jwks(token_issuer: Injected[TokenIssuer]) -> Response[dict[str, list[dict[str, str]]]]:
+    return Response(token_issuer.signer.jwks(), headers={"Cache-Control": "public, max-age=300"})

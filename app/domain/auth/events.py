@@ -1,0 +1,24 @@
+"""What happens to sessions."""
+
+from uuid import UUID
+
+import msgspec
+
+
+class SignedIn(msgspec.Struct, frozen=True):
+    user_id: UUID
+    session_id: UUID
+
+
+class TokenReuseDetected(msgspec.Struct, frozen=True):
+    """The owner of the session should be told."""
+
+    user_id: UUID
+    session_id: UUID
+
+
+class SessionsEnded(msgspec.Struct, frozen=True):
+    """A signal to this process's caches; ``session_id`` None is all of the user's."""
+
+    user_id: UUID
+    session_id: UUID | None = None

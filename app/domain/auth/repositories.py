@@ -1,0 +1,187 @@
+"""Every statement about sessions."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    SQLColumnExpression,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    type_coerce,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.domain.accounts.models import RolePermission, User, UserRole
+from app.domain.accounts.repositories import role_names
+from app.domain.auth.models import Session
+from app.lib.db.base import SplitText
+from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.reader import Reader
+
+_permissions = type_coerce(
+    select(func.aggregate_strings(RolePermission.code, ","))
+    .join(UserRole, UserRole.role_id == RolePermission.role_id)
+    .where(UserRole.user_id == User.id)
+    .correlate(User)
+    .scalar_subquery(),
+    SplitText(),
+)
+
+
+class PrincipalRow(msgspec.Struct, frozen=True):
+    """Everything that decides what a session may do."""
+
+    user_id: UUID
+    session_id: UUID
+    authenticated_at: datetime
+    is_superuser: bool
+    roles: list[str]
+    permissions: list[str]
+
+
+class SessionRow(msgspec.Struct, frozen=True):
+    """A token family as it stands."""
+
+    id: UUID
+    user_id: UUID
+    secret: bytes
+    generation: int
+    rotated_at: datetime
+    idle_expires_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+
+
+_principal = prepare(
+    select(
+        *columns_of(
+            PrincipalRow,
+            Session,
+            session_id=Session.id,
+            is_superuser=User.is_superuser,
+            roles=role_names,
+            permissions=_permissions,
+        )
+    )
+    .join(User, User.id == Session.user_id)
+    .where(
+        Session.id == bindparam("session_id"),
+        Session.revoked_at.is_(None),
+        Session.expires_at > bindparam("now"),
+        User.is_active,
+    ),
+    PrincipalRow,
+)
+
+_known_address = prepare(
+    select(Session.id)
+    .join(User, User.id == Session.user_id)
+    .where(
+        User.id == bindparam("user_id"),
+        Session.address == bindparam("address"),
+        Session.revoked_at.is_(None),
+        Session.idle_expires_at > bindparam("now"),
+    )
+    .limit(1),
+    UUID,
+)
+
+
+class SessionReads:
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def principal(self, session_id: UUID, now: datetime) -> PrincipalRow | None:
+        """Of a session that is alive, of a user who is active."""
+        return await self._reader.first(_principal, session_id=session_id, now=now)
+
+    async def has_session_at(self, user_id: UUID, address: str, now: datetime) -> bool:
+        """Whether the user is signed in from this address at the moment."""
+        found = await self._reader.first(_known_address, user_id=user_id, address=address, now=now)
+        return found is not None
+
+
+class SessionRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, row: dict[str, object]) -> None:
+        await self._session.execute(insert(Session).values(**row))
+
+    async def find(self, session_id: UUID) -> SessionRow | None:
+        """As committed now, together with what this transaction did. None too when the user is not active."""
+        found = await self._session.execute(
+            select(*columns_of(SessionRow, Session))
+            .join(User, User.id == Session.user_id)
+            .where(Session.id == session_id, User.is_active)
+        )
+        row = found.one_or_none()
+        return None if row is None else SessionRow(*row)
+
+    async def rotate(
+        self,
+        session_id: UUID,
+        generation: int,
+        *,
+        now: datetime,
+        idle_until: datetime,
+        address: str | None,
+        agent: str | None,
+    ) -> SessionRow | None:
+        """One step from ``generation`` to the next, by exactly one of many who try. None: somebody else was first,
+        or the session is over.
+        """
+        alive = (Session.revoked_at.is_(None), Session.idle_expires_at > now, Session.expires_at > now)
+        active = select(User.id).where(User.id == Session.user_id, User.is_active).exists()
+        changed = await self._session.execute(
+            update(Session)
+            .where(Session.id == session_id, Session.generation == generation, *alive, active)
+            .values(
+                generation=generation + 1,
+                rotated_at=now,
+                last_seen_at=now,
+                idle_expires_at=_earlier(Session.expires_at, idle_until),
+                address=address,
+                user_agent=agent,
+            )
+            .returning(*columns_of(SessionRow, Session))
+            .execution_options(synchronize_session=False)
+        )
+        row = changed.one_or_none()
+        return None if row is None else SessionRow(*row)
+
+    async def revoke(self, session_id: UUID, now: datetime, reason: str) -> bool:
+        """Ends one session; False when it was over already."""
+        return await self._revoke(now, reason, Session.id == session_id) > 0
+
+    async def revoke_all(self, user_id: UUID, now: datetime, reason: str, *, keep: UUID | None = None) -> int:
+        """Ends a user's sessions, but for ``keep``; tells how many there were."""
+        conditions = [Session.user_id == user_id]
+        if keep is not None:
+            conditions.append(Session.id != keep)
+        return await self._revoke(now, reason, *conditions)
+
+    async def purge(self, before: datetime) -> None:
+        """Removes sessions that were over by then."""
+        await self._session.execute(delete(Session).where(Session.expires_at < before))
+
+    async def _revoke(self, now: datetime, reason: str, *conditions: ColumnElement[bool]) -> int:
+        changed = await self._session.execute(
+            update(Session)
+            .where(*conditions, Session.revoked_at.is_(None))
+            .values(revoked_at=now, revoked_reason=reason)
+            .returning(Session.id)
+            .execution_options(synchronize_session=False)
+        )
+        return len(changed.all())
+
+
+def _earlier(column: SQLColumnExpression[datetime], instant: datetime) -> ColumnElement[datetime]:
+    return case((column < instant, column), else_=instant)

@@ -1,0 +1,100 @@
+import hmac
+from datetime import datetime
+
+from app.domain.auth.dtos import TokenPair
+from app.domain.auth.errors import RefreshTokenReused, SessionEnded
+from app.domain.auth.events import SessionsEnded, TokenReuseDetected
+from app.domain.auth.repositories import SessionRepository, SessionRow
+from app.domain.auth.services.tokens import GRACE, TokenIssuer
+from app.lib import audit
+from app.lib.audit import Origin
+from app.lib.clock import utc_now
+from app.lib.db.engine import Database
+from app.lib.db.uow import UnitOfWork
+from app.lib.events import Events
+from app.lib.security.principal import Principal
+from app.lib.security.tokens import RefreshClaims, refresh_jti
+
+
+class SessionService:
+    """How sessions go on and how they end."""
+
+    def __init__(
+        self, unit: UnitOfWork, database: Database, issuer: TokenIssuer, events: Events, origin: Origin
+    ) -> None:
+        self.unit = unit
+        self.database = database
+        self.issuer = issuer
+        self.events = events
+        self.origin = origin
+        self.sessions = SessionRepository(unit.session)
+
+    async def refresh(self, refresh_token: str) -> TokenPair:
+        """The next pair of tokens.
+
+        The rotation is one conditional UPDATE, so of many parallel refreshes one makes the step, and the others,
+        like a retry within ten seconds, get the same refresh token. An older token ends the session.
+        Raises ``InvalidToken``, ``SessionEnded`` or ``RefreshTokenReused``.
+        """
+        claims = self.issuer.signer.read_refresh(refresh_token)
+        now = utc_now()
+        row = await self.sessions.rotate(
+            claims.session_id,
+            claims.generation,
+            now=now,
+            idle_until=now + self.issuer.lifetimes.idle,
+            address=self.origin.address,
+            agent=self.origin.user_agent,
+        )
+        if row is None:
+            row = await self._already_rotated(claims, now)
+        return self._issue(row, now)
+
+    async def sign_out(self, principal: Principal) -> None:
+        """Ends the session; its access token is dead from now on."""
+        await self.sessions.revoke(principal.session_id, utc_now(), "signed_out")
+        self.unit.signal(SessionsEnded(principal.user_id, principal.session_id))
+        await audit.record(self.unit.session, "sign_out", self.origin, subject_id=principal.user_id)
+
+    async def sign_out_everywhere(self, principal: Principal) -> None:
+        """Ends all sessions of the caller, this one too."""
+        ended = await self.sessions.revoke_all(principal.user_id, utc_now(), "signed_out_everywhere")
+        self.unit.signal(SessionsEnded(principal.user_id))
+        await audit.record(
+            self.unit.session, "sign_out.everywhere", self.origin, subject_id=principal.user_id, sessions=ended
+        )
+
+    async def _already_rotated(self, claims: RefreshClaims, now: datetime) -> SessionRow:
+        row = await self.sessions.find(claims.session_id)
+        if row is None or row.revoked_at is not None or min(row.idle_expires_at, row.expires_at) <= now:
+            raise SessionEnded
+        if not hmac.compare_digest(claims.jti, refresh_jti(row.secret, claims.generation)):
+            raise SessionEnded
+        if claims.generation == row.generation - 1 and now - row.rotated_at <= GRACE:
+            return row
+        if claims.generation >= row.generation:
+            raise SessionEnded
+        await self._end_reused(row, now)
+        raise RefreshTokenReused
+
+    async def _end_reused(self, row: SessionRow, now: datetime) -> None:
+        """In a transaction of its own, which stays although the request is refused."""
+        await self.unit.rollback()
+        async with self.database.independent() as unit:
+            await SessionRepository(unit.session).revoke(row.id, now, "token_reused")
+            unit.signal(SessionsEnded(row.user_id, row.id))
+            await audit.record(
+                unit.session, "token.reused", self.origin, subject_id=row.user_id, session_id=str(row.id)
+            )
+            await self.events.publish(TokenReuseDetected(row.user_id, row.id), unit)
+
+    def _issue(self, row: SessionRow, now: datetime) -> TokenPair:
+        return self.issuer.issue(
+            user_id=row.user_id,
+            session_id=row.id,
+            secret=row.secret,
+            generation=row.generation,
+            rotated_at=row.rotated_at,
+            idle_expires_at=row.idle_expires_at,
+            now=now,
+        )

@@ -1,0 +1,95 @@
+from typing import Literal
+
+from litestar import Response, get
+from litestar.params import FromPath
+
+from app.domain.system.metrics_access import metrics_access
+from app.domain.system.problem_pages import page_response, problem_index, problem_page
+from app.domain.system.readiness import Readiness, ReadinessReport
+from app.lib.dto import Output, StructDTO
+from app.lib.errors import NotFound
+from app.lib.http.rules import PRODUCES_ANYTHING
+from app.lib.injection import Injected
+from app.lib.metrics import CONTENT_TYPE, Metrics
+from app.lib.security.policies import public
+
+
+class Health(Output):
+    """The process answers."""
+
+    status: Literal["ok"]
+
+
+_OK = Health(status="ok")
+
+
+@get(
+    "/health",
+    guards=[public],
+    return_dto=StructDTO[Health],
+    operation_id="getHealth",
+    summary="Is it there?",
+    tags=["System"],
+)
+async def health() -> Health:
+    return _OK
+
+
+@get(
+    "/health/live",
+    guards=[public],
+    return_dto=StructDTO[Health],
+    operation_id="getLiveness",
+    summary="Is the process alive?",
+    description="Asks nothing of others; restart the process when it does not answer.",
+    tags=["System"],
+)
+async def live() -> Health:
+    return _OK
+
+
+@get(
+    "/health/ready",
+    guards=[public],
+    return_dto=StructDTO[ReadinessReport],
+    operation_id="getReadiness",
+    summary="May it have traffic?",
+    description="503 while the database, its schema or Redis is not as it should be, and while shutting down.",
+    tags=["System"],
+)
+async def ready(readiness: Injected[Readiness]) -> Response[ReadinessReport]:
+    report = await readiness.report()
+    if report.status == "ready":
+        return Response(report)
+    return Response(report, status_code=503, headers={"Retry-After": "2"})
+
+
+@get(
+    "/metrics",
+    guards=[metrics_access],
+    opt={PRODUCES_ANYTHING: True},
+    media_type=CONTENT_TYPE,
+    include_in_schema=False,
+    name="metrics",
+)
+async def show_metrics(metrics: Injected[Metrics]) -> bytes:
+    return metrics.render()
+
+
+@get(
+    "/problems/{slug:str}",
+    guards=[public],
+    opt={PRODUCES_ANYTHING: True},
+    media_type="text/html",
+    include_in_schema=False,
+    name="problem",
+)
+async def show_problem(slug: FromPath[str]) -> Response[bytes]:
+    if (page := problem_page(slug)) is None:
+        raise NotFound
+    return page_response(page)
+
+
+@get("/problems", guards=[public], opt={PRODUCES_ANYTHING: True}, media_type="text/html", include_in_schema=False)
+async def list_problems() -> Response[bytes]:
+    return page_response(problem_index())

@@ -1,0 +1,143 @@
+"""The documentation pages: Scalar at ``/docs`` and Swagger UI at ``/docs/swagger``.
+
+Everything they load comes from ``static/`` (see ``static/VENDORED.md``), so that they work without an internet
+connection and nobody else learns who reads them. Their content security policy makes that binding.
+"""
+
+import gzip
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from litestar import Request, Response, Router, get
+from litestar.params import FromPath
+
+from app.lib.errors import NotFound
+from app.lib.http.rules import PRODUCES_ANYTHING
+from app.lib.security.policies import public
+
+STATIC = Path(__file__).parent / "static"
+
+MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+
+ASSETS = ("icon.svg", "scalar.js.gz", "scalar-init.js", "swagger-ui.css.gz", "swagger-ui.js.gz", "swagger-init.js")
+"""The only files that are served. What is large is kept compressed, as nearly every client wants it."""
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; font-src 'self' data:; "
+    "style-src 'self' 'unsafe-inline'; "  # both UIs write style elements and attributes as they run
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="icon" type="image/svg+xml" href="{icon}">
+{styles}</head>
+<body>
+<noscript>This page needs JavaScript. The plain document is at <a href="{openapi}">{openapi}</a>.</noscript>
+<div id="docs" data-openapi="{openapi}" data-security-scheme="{security_scheme}"></div>
+{scripts}</body>
+</html>
+"""
+
+_ANY_ACCEPT = {PRODUCES_ANYTHING: True}
+_NO_GZIP = re.compile(r"q=0(\.0{0,3})?")
+
+
+class Asset:
+    """A file of ``static/``, held in memory. Its public name changes with its content, so it may be cached for ever."""
+
+    def __init__(self, file_name: str) -> None:
+        stored = (STATIC / file_name).read_bytes()
+        name = Path(file_name.removesuffix(".gz"))
+        self.gzipped = stored if file_name.endswith(".gz") else gzip.compress(stored, mtime=0)
+        self.digest = hashlib.sha256(stored).hexdigest()[:16]
+        self.public_name = f"{name.stem}-{self.digest}{name.suffix}"
+        self.url = f"/docs/assets/{self.public_name}"
+        self.media_type = MEDIA_TYPES[name.suffix]
+
+    @cached_property
+    def plain(self) -> bytes:
+        """Made only when somebody asks, because browsers take the compressed form."""
+        return gzip.decompress(self.gzipped)
+
+
+@dataclass(frozen=True)
+class _PageTemplate:
+    title: str
+    security_scheme: str
+    openapi_path: str
+    assets: dict[str, Asset]
+
+    def render(self, *, scripts: tuple[str, ...], styles: tuple[str, ...] = ()) -> bytes:
+        return _PAGE.format(
+            title=escape(self.title),
+            security_scheme=escape(self.security_scheme),
+            openapi=escape(self.openapi_path),
+            icon=self.assets["icon.svg"].url,
+            styles="".join(f'<link rel="stylesheet" href="{self.assets[name].url}">\n' for name in styles),
+            scripts="".join(f'<script src="{self.assets[name].url}"></script>\n' for name in scripts),
+        ).encode()
+
+
+def docs_router(*, title: str, security_scheme: str, openapi_path: str = "/docs/openapi.json") -> Router:
+    """The pages and their files.
+
+    ``security_scheme`` is the document's scheme with the password flow, which the pages offer first;
+    ``openapi_path`` is where the document is served, on this origin.
+    """
+    assets = {name: Asset(name) for name in ASSETS}
+    by_public_name = {asset.public_name: asset for asset in assets.values()}
+    page = _PageTemplate(title, security_scheme, openapi_path, assets)
+    scalar = page.render(scripts=("scalar.js.gz", "scalar-init.js"))
+    swagger = page.render(scripts=("swagger-ui.js.gz", "swagger-init.js"), styles=("swagger-ui.css.gz",))
+
+    @get("/", name="docs", guards=[public], include_in_schema=False, opt=_ANY_ACCEPT)
+    async def scalar_page() -> Response[bytes]:
+        return _page_response(scalar)
+
+    @get("/swagger", name="docs_swagger", guards=[public], include_in_schema=False, opt=_ANY_ACCEPT)
+    async def swagger_page() -> Response[bytes]:
+        return _page_response(swagger)
+
+    @get("/assets/{name:str}", name="docs_asset", guards=[public], include_in_schema=False, opt=_ANY_ACCEPT)
+    async def asset(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
+        found = by_public_name.get(name)
+        if found is None:
+            raise NotFound
+        return _asset_response(found, compressed=_accepts_gzip(request.headers.get("accept-encoding", "")))
+
+    return Router("/docs", route_handlers=[scalar_page, swagger_page, asset])
+
+
+def _page_response(content: bytes) -> Response[bytes]:
+    headers = {
+        "Content-Security-Policy": PAGE_POLICY,
+        "Cache-Control": "no-cache",
+        "ETag": f'"{hashlib.sha256(content).hexdigest()[:16]}"',
+    }
+    return Response(content, media_type="text/html", headers=headers)
+
+
+def _asset_response(asset: Asset, *, compressed: bool) -> Response[bytes]:
+    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
+    if compressed:
+        headers |= {"Content-Encoding": "gzip", "ETag": f'"{asset.digest}-gzip"'}
+        return Response(asset.gzipped, media_type=asset.media_type, headers=headers)
+    return Response(asset.plain, media_type=asset.media_type, headers=headers | {"ETag": f'"{asset.digest}"'})
+
+
+def _accepts_gzip(accept_encoding: str) -> bool:
+    for item in accept_encoding.lower().split(","):
+        coding, _, weight = item.partition(";")
+        if coding.strip() == "gzip":
+            return _NO_GZIP.fullmatch(weight.replace(" ", "")) is None
+    return False

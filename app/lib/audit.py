@@ -1,0 +1,83 @@
+"""The audit log: append only; who did what to whom, from where, in which session, when."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request
+from sqlalchemy import JSON, Index, String, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.lib.clock import utc_now
+from app.lib.db.base import Base, new_id
+from app.lib.security.policies import find_principal
+
+MAX_USER_AGENT = 255
+
+
+class AuditEvent(Base):
+    """Refers to users and sessions by id without foreign keys: the log outlives both."""
+
+    __tablename__ = "audit_events"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(64))
+    actor_id: Mapped[UUID | None]
+    subject_id: Mapped[UUID | None]
+    session_id: Mapped[UUID | None]
+    address: Mapped[str | None] = mapped_column(String(64))
+    user_agent: Mapped[str | None] = mapped_column(String(MAX_USER_AGENT))
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    details: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+    __table_args__ = (Index(None, "subject_id", "id"), Index(None, "actor_id", "id"), Index(None, "created_at"))
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a request came from, as far as it can be trusted: see ``TRUSTED_PROXIES``."""
+
+    actor_id: UUID | None = None
+    session_id: UUID | None = None
+    address: str | None = None
+    user_agent: str | None = None
+    request_id: str | None = None
+
+
+SYSTEM = Origin()
+"""The command line, and work that no request asked for."""
+
+
+async def provide_origin(request: Request[Any, Any, Any]) -> Origin:
+    """The origin of the request at hand; control characters in the user agent are dropped."""
+    principal = find_principal(request)
+    agent = request.headers.get("user-agent", "")
+    return Origin(
+        actor_id=principal.user_id if principal else None,
+        session_id=principal.session_id if principal else None,
+        address=request.client.host if request.client else None,
+        user_agent="".join(c for c in agent if c.isprintable())[:MAX_USER_AGENT] or None,
+        request_id=request.scope["state"].get("request_id"),
+    )
+
+
+async def record(
+    session: AsyncSession, kind: str, origin: Origin, *, subject_id: UUID | None = None, **details: Any
+) -> None:
+    """Appends an event to the session's transaction. ``details`` must hold no secret."""
+    await session.execute(
+        insert(AuditEvent).values(
+            id=new_id(),
+            created_at=utc_now(),
+            kind=kind,
+            actor_id=origin.actor_id,
+            subject_id=subject_id,
+            session_id=origin.session_id,
+            address=origin.address,
+            user_agent=origin.user_agent,
+            request_id=origin.request_id,
+            details=details,
+        )
+    )

@@ -1,0 +1,99 @@
+"""Selects that are compiled once per dialect and run many times with other values."""
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from sqlalchemy import Dialect, Select, SQLColumnExpression
+from sqlalchemy.types import TypeEngine
+
+T = TypeVar("T")
+
+_Processor = Callable[[Any], Any]
+_MISSING = object()
+
+
+class Prepared(Generic[T]):
+    """A Core select and the Struct (or scalar type) that each of its rows becomes.
+
+    The selected columns must be named and ordered like the Struct's fields, so a row is ``Struct(*row)``.
+    Values come in by name through ``bindparam``; a bind parameter with a value of its own is optional.
+    Build it once, at module level or in a cached function: compiling costs what many queries cost.
+    """
+
+    __slots__ = ("_compiled", "row_type", "statement")
+
+    def __init__(self, statement: Select[Any], row_type: type[T]) -> None:
+        if issubclass(row_type, msgspec.Struct):
+            names = tuple(column.key for column in statement.selected_columns)
+            if names != row_type.__struct_fields__:
+                raise TypeError(f"columns {names} do not match {row_type.__name__} {row_type.__struct_fields__}")
+        self.statement = statement
+        self.row_type = row_type
+        self._compiled: dict[str, CompiledSelect[T]] = {}
+
+    def compiled(self, dialect: Dialect) -> "CompiledSelect[T]":
+        """The statement in the words of one dialect; made at the first call."""
+        found = self._compiled.get(dialect.name)
+        if found is None:
+            found = self._compiled[dialect.name] = CompiledSelect(self, dialect)
+        return found
+
+
+def prepare(statement: Select[Any], row_type: type[T]) -> Prepared[T]:
+    """Shorthand for :class:`Prepared`. Raises ``TypeError`` when columns and fields do not match."""
+    return Prepared(statement, row_type)
+
+
+def columns_of(row_type: type[msgspec.Struct], model: Any, **others: SQLColumnExpression[Any]) -> list[Any]:
+    """The columns that a Struct's fields name, in their order: the model's, or ``others`` where they are named."""
+    return [others[n].label(n) if n in others else getattr(model, n) for n in row_type.__struct_fields__]
+
+
+class CompiledSelect(Generic[T]):
+    """SQL text, the order of its parameters and how to convert values in both directions."""
+
+    __slots__ = ("_binds", "_to_row", "sql")
+
+    def __init__(self, prepared: Prepared[T], dialect: Dialect) -> None:
+        compiled = prepared.statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        self.sql: str = str(compiled)
+        positions: Sequence[str] = getattr(compiled, "positiontup", None) or ()
+        self._binds = [self._bind(name, compiled.binds, compiled.params, dialect) for name in positions]
+        self._to_row = _row_maker(prepared.row_type, [c.type for c in prepared.statement.selected_columns], dialect)
+
+    @staticmethod
+    def _bind(
+        name: str, binds: Mapping[str, Any], defaults: Mapping[str, Any], dialect: Dialect
+    ) -> tuple[str, Any, _Processor | None]:
+        bind = binds.get(name)
+        if bind is None:  # an expanded member of an IN list: the value is fixed in the statement
+            return name, defaults[name], None
+        default = _MISSING if bind.required else defaults[name]
+        return bind.key, default, bind.type.dialect_impl(dialect).bind_processor(dialect)
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        """Positional arguments. Raises ``KeyError`` for a required value that is not given."""
+        return [self._argument(values.get(key, default), key, processor) for key, default, processor in self._binds]
+
+    @staticmethod
+    def _argument(value: Any, key: str, processor: _Processor | None) -> Any:
+        if value is _MISSING:
+            raise KeyError(key)
+        return processor(value) if processor is not None else value
+
+    def rows(self, raw: Sequence[Any]) -> list[T]:
+        """Driver rows as Structs or scalars."""
+        return [self._to_row(row) for row in raw]
+
+
+def _row_maker(row_type: type[Any], types: Sequence[TypeEngine[Any]], dialect: Dialect) -> Callable[[Any], Any]:
+    processors = [kind.dialect_impl(dialect).result_processor(dialect, None) for kind in types]
+    if not issubclass(row_type, msgspec.Struct):
+        first = processors[0]
+        return itemgetter(0) if first is None else lambda row: first(row[0])
+    if not any(processors):
+        return lambda row: row_type(*row)
+    pairs = list(enumerate(processors))
+    return lambda row: row_type(*[row[i] if p is None else p(row[i]) for i, p in pairs])

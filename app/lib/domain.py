@@ -1,0 +1,45 @@
+"""What a domain brings into the app: one value, named in one line of ``create_app``."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+import msgspec
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from app.lib.events import Listener
+
+
+class Permission(msgspec.Struct, frozen=True):
+    """A permission code such as ``users:read`` and a sentence about what it allows."""
+
+    code: str
+    description: str
+
+
+class Domain(msgspec.Struct, frozen=True, kw_only=True):
+    """The rooms of a domain that the app has to know; the rest is the domain's own business."""
+
+    name: str
+    controllers: tuple[ControllerRouterHandler, ...] = ()
+    root_handlers: tuple[ControllerRouterHandler, ...] = ()
+    """Handlers outside ``/api/v1``."""
+    providers: Mapping[str, Provide] = {}
+    permissions: tuple[Permission, ...] = ()
+    listeners: tuple[Listener, ...] = ()
+    commands: tuple[click.Command, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    """OpenAPI tags and their descriptions."""
+    state: Mapping[str, Any] = {}
+
+
+def collect_permissions(domains: tuple[Domain, ...]) -> dict[str, Permission]:
+    """The registry of permissions by code. Raises ``ValueError`` when two domains claim one."""
+    registry: dict[str, Permission] = {}
+    for domain in domains:
+        for permission in domain.permissions:
+            if permission.code in registry:
+                raise ValueError(f"permission {permission.code} is declared twice")
+            registry[permission.code] = permission
+    return registry

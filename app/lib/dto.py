@@ -1,0 +1,242 @@
+"""What goes over the wire, declared on the controllers.
+
+    class UserController(Controller):
+        dto = StructDTO[UserCreate]
+        return_dto = StructDTO[UserRead]
+
+        @post()
+        async def create_user(self, data: JSONBody[UserCreate], users: NamedDependency[UserService]) -> User: ...
+
+        @patch("/{user_id:uuid}", dto=StructDTO[UserUpdate])
+        async def update_user(self, user_id: FromPath[UUID], data: JSONBody[UserUpdate], ...) -> User: ...
+
+        @delete("/{user_id:uuid}", dto=None, return_dto=None)
+        async def delete_user(self, user_id: FromPath[UUID], ...) -> None: ...
+
+- **In**: the body is decoded strictly into what the handler declares (the Struct, a list of it, or
+  ``JSONBody[Struct | None] = None`` where the body is optional), and all field errors are reported together. The
+  application does not start when the type takes unknown members or has a member without bounds.
+- **Out**: the handler returns the Struct, an entity with attributes of the same names, a list of either, an envelope
+  whose ``items`` are either, or a ``Response`` around one of these. Only what the Struct names ever leaves. What is
+  that very Struct already is passed on as it is.
+"""
+
+import functools
+import operator
+from collections.abc import Collection, Generator, Sequence
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, Union, cast, get_args, get_origin
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar.dto import AbstractDTO, DTOFieldDefinition
+from litestar.enums import RequestEncodingType
+from litestar.exceptions import ImproperlyConfiguredException
+from litestar.openapi.spec import Reference, Schema
+from litestar.response import Response
+from litestar.typing import FieldDefinition
+from msgspec import UNSET, Struct
+
+from app.lib.bounds import unbounded
+from app.lib.decoding import convert, decode_json
+from app.lib.errors import BadRequest, FieldCode, FieldError, ValidationFailed
+from app.lib.struct_schema import schema_of
+
+T = TypeVar("T")
+
+MAX_FORM_FIELDS = 100
+
+
+class Input(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Base of what clients send. Its repr has names only: bodies hold passwords, and reprs end up in logs."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(changes(self))})"
+
+
+class Output(Struct, kw_only=True):
+    """Base of what clients get. It has no defaults, so that every member is always there."""
+
+
+def changes(patch: Struct) -> dict[str, Any]:
+    """The members of a merge patch (RFC 7396) that were sent, by name; None among them means "clear"."""
+    values = ((name, getattr(patch, name)) for name in patch.__struct_fields__)
+    return {name: value for name, value in values if value is not UNSET}
+
+
+class StructDTO(AbstractDTO[T], Generic[T]):
+    """Declares a Struct as the wire format of a controller or handler; see the module."""
+
+    _envelopes: ClassVar[set[type[Any]]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        cls._envelopes = set()
+        super().__init_subclass__(**kwargs)
+
+    def decode_bytes(self, value: bytes) -> Any:
+        """Decodes a body that is not empty. Raises ``MalformedJSON`` and ``ValidationFailed``."""
+        return decode_json(value, self._body_type())
+
+    def decode_builtins(self, value: dict[str, Any]) -> Any:
+        """Decodes a form that Litestar has parsed. Raises ``ValidationFailed``."""
+        return convert(value, self._body_type(), strict=False)
+
+    def data_to_encodable_type(self, data: Any) -> Any:
+        """Makes what a handler returned into what may leave."""
+        if data is None or type(data) is self.model_type:
+            return data
+        if isinstance(data, Response):
+            response: Response[Any] = data
+            response.content = self.data_to_encodable_type(response.content)
+            return response
+        if isinstance(data, list | tuple):
+            return self._encodable_items(cast("Collection[Any]", data))
+        if type(data) in self._envelopes:
+            items = self._encodable_items(data.items)
+            return data if items is data.items else msgspec.structs.replace(data, items=items)
+        return self._encodable(data)
+
+    def _encodable_items(self, items: Collection[Any]) -> Collection[Any]:
+        if set(map(type, items)) <= {self.model_type}:
+            return items
+        return [item if type(item) is self.model_type else self._encodable(item) for item in items]
+
+    def _encodable(self, entity: object) -> T:
+        try:
+            return msgspec.convert(entity, self.model_type, from_attributes=True)
+        except msgspec.ValidationError as mismatch:  # our mistake, not the client's
+            raise TypeError(f"{type(entity).__name__} is no {self.model_type.__name__}: {mismatch}") from None
+
+    def _body_type(self) -> Any:
+        field = self.asgi_connection.route_handler.parsed_data_field
+        if field is None or field.annotation is self.model_type:
+            return self.model_type
+        return _input_type(field)
+
+    @classmethod
+    def create_for_field_definition(
+        cls, field_definition: FieldDefinition, handler_id: str, backend_cls: type[Any] | None = None
+    ) -> None:
+        """Called by Litestar for each handler at start. Raises ``ImproperlyConfiguredException``."""
+        if field_definition.name == "data":
+            if faults := unbounded(_input_type(field_definition)):
+                raise ImproperlyConfiguredException(f"{handler_id.partition('::')[0]}: {'; '.join(faults)}")
+        else:
+            cls._output_type(field_definition.annotation)
+
+    @classmethod
+    def is_supported_model_type_field(cls, field_definition: FieldDefinition) -> bool:
+        """Whether what a handler returns is for this DTO; nothing, text and files are not."""
+        return cls._output_type(field_definition.annotation) is not None
+
+    @classmethod
+    def create_openapi_schema(
+        cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any
+    ) -> Reference | Schema:
+        """The schema of the body, or of the answer."""
+        if field_definition.name == "data":
+            return schema_of(_input_type(field_definition), schema_creator)
+        return schema_of(cls._output_type(field_definition.annotation), schema_creator)
+
+    @classmethod
+    def _output_type(cls, annotation: Any) -> Any:
+        """What leaves when a handler is annotated so: the Struct stands for entities. None: not for this DTO."""
+        origin: Any = get_origin(annotation) or annotation
+        args = get_args(annotation)
+        if origin is Annotated:
+            return cls._output_type(args[0])
+        if origin is Union or origin is UnionType:
+            return _union([arg if arg is type(None) else cls._output_type(arg) for arg in args])
+        if not isinstance(origin, type) or origin in {type(None), str, bytes, bool, int, float}:
+            return None
+        if issubclass(origin, Response):
+            return cls._output_type(args[0]) if args else None
+        if issubclass(origin, Sequence):
+            return list[cls._output_type(args[0])] if args else None  # type: ignore[misc]  # a type made at run time
+        return cls._output_struct(annotation, origin, args)
+
+    @classmethod
+    def _output_struct(cls, annotation: Any, origin: Any, args: tuple[Any, ...]) -> Any:
+        if annotation is cls.model_type or not issubclass(origin, Struct):
+            return cls.model_type
+        envelope = cast("Any", origin)[tuple(map(cls._output_type, args))] if args else annotation
+        if _item_type(envelope) is not cls.model_type:
+            raise ImproperlyConfiguredException(
+                f"A handler that returns {origin.__name__} needs return_dto=StructDTO[{origin.__name__}] or None, "
+                f"not {cls.model_type.__name__}."
+            )
+        cls._envelopes.add(origin)
+        return envelope
+
+    @classmethod
+    def generate_field_definitions(cls, model_type: type[Any]) -> Generator[DTOFieldDefinition, None, None]:
+        """None: msgspec reads the Struct itself."""
+        yield from ()
+
+    @classmethod
+    def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
+        """No field is looked at one by one."""
+        return False
+
+
+class FormDTO(StructDTO[T], Generic[T]):
+    """Reads ``application/x-www-form-urlencoded`` as well as JSON, as OAuth2 clients send it.
+
+    The handler declares ``JSONBody``; with Litestar's ``URLEncodedBody`` the raw body, and with it the password, would
+    stay in a cache of 1 024 entries.
+    """
+
+    def decode_bytes(self, value: bytes) -> Any:
+        """Decodes by the request's media type. Raises ``BadRequest``, ``MalformedJSON`` and ``ValidationFailed``."""
+        content_type = self.asgi_connection.headers.get("content-type", "")
+        if content_type.partition(";")[0].strip().lower() != RequestEncodingType.URL_ENCODED.value:
+            return super().decode_bytes(value)
+        return self.decode_builtins(parse_form(value))
+
+
+def parse_form(raw: bytes) -> dict[str, str | list[str]]:
+    """Reads a form; a name that occurs more than once has a list.
+
+    Raises ``BadRequest`` (400) for what is no UTF-8, and ``ValidationFailed`` for more than 100 fields.
+    """
+    if raw.count(b"&") >= MAX_FORM_FIELDS:
+        detail = f"Must have at most {MAX_FORM_FIELDS} members."
+        raise ValidationFailed([FieldError(pointer="", code=FieldCode.TOO_LONG, detail=detail)])
+    try:
+        pairs = parse_qsl(raw.decode("utf-8"), keep_blank_values=True, encoding="utf-8", errors="strict")
+    except UnicodeDecodeError:
+        raise BadRequest("The request body is not a form in UTF-8.") from None
+    form: dict[str, str | list[str]] = {}
+    for name, value in pairs:
+        earlier = form.get(name)
+        if earlier is None:
+            form[name] = value
+        else:
+            form[name] = [*earlier, value] if isinstance(earlier, list) else [earlier, value]
+    return form
+
+
+def _item_type(envelope: Any) -> Any:
+    """What the member ``items`` of an envelope holds; None when there is no such list."""
+    struct = msgspec.inspect.type_info(envelope)
+    members = struct.fields if isinstance(struct, msgspec.inspect.StructType) else ()
+    items = next((member.type for member in members if member.name == "items"), None)
+    if isinstance(items, msgspec.inspect.Metadata):
+        items = items.type
+    item = items.item_type if isinstance(items, msgspec.inspect.CollectionType) else None
+    return item.cls if isinstance(item, msgspec.inspect.StructType) else None
+
+
+def _union(types: list[Any]) -> Any:
+    return functools.reduce(operator.or_, types)
+
+
+def _input_type(field: FieldDefinition) -> Any:
+    """The type of a body: null is never one, also where the body may be left out."""
+    type_: Any = field.annotation
+    if get_origin(type_) in {Union, UnionType}:
+        type_ = _union([arg for arg in get_args(type_) if arg is not type(None)])
+    for meta in field.metadata:
+        if isinstance(meta, msgspec.Meta):
+            type_ = Annotated[type_, meta]
+    return type_

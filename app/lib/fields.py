@@ -1,0 +1,169 @@
+r"""Field types for Structs on the wire: every string has a maximum, every integer bounds, every list a maximum.
+
+    class ProfileUpdate(Input):
+        bio: Bio | None | UnsetType = UNSET
+        tags: Annotated[list[Slug], Meta(max_length=20)] | UnsetType = UNSET
+
+They stay ``str``, ``int`` and ``datetime`` for type checkers, msgspec and OpenAPI. U+0000 is refused everywhere by
+:mod:`app.lib.decoding` already.
+
+Patterns are read by Python and, through OpenAPI, by JavaScript, where ``$`` differs: Python's also matches before
+a final line feed. Hence ``$(?!\n)``, which means the very end in both.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from msgspec import Meta
+
+from app.lib.decoding import Check, FieldProblem, Hint
+from app.lib.errors import FieldCode
+
+_END: Final = r"$(?!\n)"
+# Control characters (C0, DEL, C1), line and paragraph separators, and marks that reorder the text around them.
+_UNFIT: Final = r"\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069"
+_ONE_LINE: Final = rf"^[^{_UNFIT}]*{_END}"
+_ONE_VISIBLE_LINE: Final = rf"^ *[^\s{_UNFIT}][^{_UNFIT}]*{_END}"
+_LINES: Final = r"^[^\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]*$"
+
+_ONE_LINE_HINT: Final = Hint("Must be a single line without control characters.")
+
+Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+
+ShortText = Annotated[str, Meta(max_length=100, pattern=_ONE_LINE, examples=["A few words"]), _ONE_LINE_HINT]
+"""One line of up to 100 characters, perhaps empty."""
+
+SingleLine = Annotated[
+    str,
+    Meta(min_length=1, max_length=255, pattern=_ONE_VISIBLE_LINE, examples=["A line of text"]),
+    Hint("Must be a single line that is not blank, without control characters."),
+]
+"""One line of up to 255 characters that is not blank."""
+
+PersonalName = Annotated[
+    str,
+    Meta(min_length=1, max_length=100, pattern=_ONE_VISIBLE_LINE, examples=["Ada"]),
+    Hint("Must be a single line that is not blank, without control characters."),
+]
+"""A first or last name."""
+
+Name = Annotated[
+    str,
+    Meta(min_length=2, max_length=100, pattern=_ONE_VISIBLE_LINE, examples=["Ada Lovelace"]),
+    Hint("Must be a single line that is not blank, without control characters."),
+]
+"""What people or things are called."""
+
+Email = Annotated[
+    str,
+    Meta(
+        min_length=3,
+        max_length=254,
+        pattern=rf"^[^@\s{_UNFIT}]+@[^@\s{_UNFIT}]+{_END}",
+        examples=["ada@example.com"],
+        extra_json_schema={"format": "email"},
+    ),
+    Hint("Must be an e-mail address."),
+]
+"""Something that may be an e-mail address (RFC 5321 allows 254 octets); whether it is one, the service finds out."""
+
+Username = Annotated[
+    str,
+    Meta(
+        min_length=3,
+        max_length=30,
+        pattern=rf"^[A-Za-z0-9][A-Za-z0-9._\-]*[A-Za-z0-9]{_END}",
+        examples=["ada.lovelace"],
+    ),
+    Hint("Must be letters, digits, dots, hyphens and underscores, with a letter or digit at both ends."),
+]
+"""A name to sign in with. It has no ``@``, so it is never taken for an e-mail address."""
+
+Password = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=1024,
+        examples=["correct horse battery staple"],
+        extra_json_schema={"format": "password"},
+    ),
+]
+"""A password as typed; nothing is trimmed, and whether it is good enough is a policy's business."""
+
+Locale = Annotated[
+    str,
+    Meta(min_length=2, max_length=6, pattern=rf"^[a-z]{{2,3}}(?:-[A-Z]{{2}})?{_END}", examples=["en-GB"]),
+    Hint("Must be a language code such as 'en' or 'en-GB'."),
+]
+"""Language and perhaps region, a subset of BCP 47."""
+
+Bio = Annotated[
+    str,
+    Meta(max_length=2000, pattern=_LINES, examples=["Writes programs for engines that do not exist yet."]),
+    Hint("Must not have control characters other than line breaks and tabs."),
+]
+"""Text of several lines."""
+
+
+def to_utc(moment: datetime) -> datetime:
+    """The same instant in UTC. Raises ``FieldProblem`` at the very ends of the calendar."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise FieldProblem(FieldCode.INVALID_FORMAT, "Must be within the years 1 to 9999 in UTC.") from None
+
+
+Timestamp = Annotated[datetime, Meta(tz=True, examples=["2026-01-31T12:00:00Z"]), Check(to_utc)]
+"""An instant (RFC 3339): a time zone is required on the way in, UTC is what services get and clients see.
+
+msgspec writes UTC as ``Z`` and any other zone as its offset; what comes from the database is UTC on both systems.
+"""
+
+_PRIVATE_SUFFIXES: Final = (
+    "localhost", "local", "localdomain", "internal", "intranet", "private", "corp", "home", "lan",
+    "home.arpa", "test", "invalid", "onion",
+)  # fmt: skip
+_HOST: Final = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
+
+
+def check_public_https_url(url: str) -> str:
+    """Returns the URL if it is https, without credentials, and its host a public domain name.
+
+    Addresses of any kind are refused: the last label of a domain starts with a letter, which no spelling of an
+    IPv4 address does, be it decimal, octal or hexadecimal, and an IPv6 address is in brackets. So are names that
+    only mean something in a private network (RFC 6761, RFC 6762, RFC 8375). A public name may still lead to a
+    private address, therefore nothing here is a licence to fetch it.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise _not_public() from None
+    plain = parts.scheme == "https" and "@" not in parts.netloc and "\\" not in url and port != 0
+    if not plain or not _HOST.fullmatch(host) or f".{host}".endswith(tuple(f".{each}" for each in _PRIVATE_SUFFIXES)):
+        raise _not_public()
+    return url
+
+
+def _not_public() -> FieldProblem:
+    return FieldProblem(
+        FieldCode.INVALID_FORMAT, "Must be an https URL with a public domain name and without credentials."
+    )
+
+
+HttpsUrl = Annotated[
+    str,
+    Meta(
+        min_length=12,
+        max_length=2048,
+        pattern=rf"^https://[!-~]+{_END}",
+        examples=["https://images.example.com/ada.png"],
+        extra_json_schema={"format": "uri"},
+    ),
+    Hint("Must be an https URL; other than ASCII is percent-encoded."),
+    Check(check_public_https_url),
+]
+"""An https URL on the public internet (RFC 3986, so ASCII only). It is shown, never fetched."""

@@ -1,0 +1,58 @@
+"""Conditional requests (RFC 9110 section 13): versions as entity tags."""
+
+import re
+from typing import Annotated, Any
+
+from litestar import Response
+from litestar.params import HeaderParameter
+
+from app.lib.dto import Output
+from app.lib.errors import FieldCode, FieldError, ValidationFailed
+from app.lib.versions import IfMatch
+
+_TAGS = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_VERSION = re.compile(r'(?:W/)?"(\d{1,10})"')
+
+
+class Versioned(Output):
+    """Marks the Read Struct of a single resource; its field ``version: int`` becomes the response's ``ETag``."""
+
+
+def etag(version: int) -> str:
+    """The entity tag of a version."""
+    return f'"{version}"'
+
+
+async def tag_response(response: Response[Any]) -> Response[Any]:
+    """An ``after_request`` hook that puts the ``ETag`` on every response whose content is :class:`Versioned`."""
+    content = response.content
+    if isinstance(content, Versioned):
+        response.headers.setdefault("ETag", etag(getattr(content, "version")))  # noqa: B009 - declared by subclasses
+    return response
+
+
+def if_none_match(header: bytes, current: bytes) -> bool:
+    """Whether the client already has what ``current`` tags; weak comparison, ``*`` matches anything."""
+    if header.strip() == b"*":
+        return True
+    current = current.removeprefix(b"W/")
+    return any(match == current for match in _TAGS.findall(header))
+
+
+_IfMatchHeader = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match", max_length=256, description="The ETag that the change is meant for; else 412.", required=False
+    ),
+]
+
+
+async def provide_if_match(if_match_header: _IfMatchHeader = None) -> IfMatch:
+    """The ``If-Match`` header. ``*`` matches any version; weak prefixes are stripped."""
+    if if_match_header is None or if_match_header.strip() == "*":
+        return IfMatch()
+    found = _VERSION.findall(if_match_header)
+    if not found and '"' not in if_match_header:
+        detail = 'Must be an ETag such as "3".'
+        raise ValidationFailed([FieldError(header="If-Match", code=FieldCode.INVALID_FORMAT, detail=detail)])
+    return IfMatch(frozenset(int(version) for version in found))

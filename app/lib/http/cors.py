@@ -1,0 +1,43 @@
+"""Cross-origin resource sharing (the Fetch standard, section 3.2) for listed origins."""
+
+from collections.abc import Sequence
+
+Headers = list[tuple[bytes, bytes]]
+
+_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+_REQUEST_HEADERS = b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Request-ID"
+_EXPOSED = (
+    b"ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, "
+    b"X-Process-Time, X-Request-ID"
+)
+
+
+class CORS:
+    """Answers which headers a response needs. Credentials are bearer tokens, so cookies are never allowed."""
+
+    def __init__(self, origins: Sequence[str]) -> None:
+        self._origins = {origin.encode("ascii").lower() for origin in origins}
+        self._any = b"*" in self._origins
+
+    def headers(self, origin: bytes | None) -> Headers:
+        """What every response carries: ``Vary`` always, the rest for a listed origin only."""
+        if not self._origins:
+            return []
+        headers: Headers = [] if self._any else [(b"vary", b"Origin")]
+        if origin is not None and self._allows(origin):
+            headers.append((b"access-control-allow-origin", b"*" if self._any else origin))
+            headers.append((b"access-control-expose-headers", _EXPOSED))
+        return headers
+
+    def preflight(self, origin: bytes | None, requested_method: bytes | None) -> Headers | None:
+        """The extra headers of a granted preflight, or None when this is none or is not granted."""
+        if origin is None or requested_method is None or not self._allows(origin):
+            return None
+        return [
+            (b"access-control-allow-methods", _METHODS),
+            (b"access-control-allow-headers", _REQUEST_HEADERS),
+            (b"access-control-max-age", b"600"),
+        ]
+
+    def _allows(self, origin: bytes) -> bool:
+        return self._any or origin.lower() in self._origins

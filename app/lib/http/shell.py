@@ -1,0 +1,203 @@
+"""The outer shell: what every HTTP exchange gets, whatever happens inside.
+
+It wraps ``app.asgi_handler``, because Litestar's middleware does not run for unrouted requests (404 and 405).
+In the order of a request: request id, log context, header limit, HEAD as GET, body timeout; and of a response:
+304 for what the client has, ``Allow`` completed, security and CORS headers, timing, access log and metrics.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import structlog
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from app.lib.db.base import new_id
+from app.lib.errors import AppError, HeadersTooLarge, InternalError
+from app.lib.http.body import TimedReceive
+from app.lib.http.conditional import if_none_match
+from app.lib.http.cors import CORS
+from app.lib.problems import send_problem
+
+Headers = list[tuple[bytes, bytes]]
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+_HTTP_OK, _NO_CONTENT, _NOT_MODIFIED, _METHOD_NOT_ALLOWED = 200, 204, 304, 405
+_BODY_HEADERS = {b"content-length", b"content-type", b"content-encoding"}
+
+log = structlog.get_logger("app.access")
+
+
+class ShellOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits in bytes and seconds. ``hsts`` is for services that are reached over TLS."""
+
+    hsts: bool = False
+    max_header_bytes: int = 32_768
+    body_idle_seconds: float = 15.0
+    body_total_seconds: float = 120.0
+
+
+Observer = Callable[[str, str, int, float], None]
+"""Called after each exchange with method, route template, status and seconds."""
+
+
+class Shell:
+    """An ASGI application around another one."""
+
+    def __init__(self, app: ASGIApp, options: ShellOptions, cors: CORS, observe: Observer | None = None) -> None:
+        self.app = app
+        self.options = options
+        self.cors = cors
+        self.observe = observe
+        self.fixed_headers: Headers = [
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"no-referrer"),
+            (b"server", b""),
+        ]
+        if options.hsts:
+            self.fixed_headers.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one connection."""
+        if scope["type"] != ScopeType.HTTP:
+            await self.app(scope, receive, send)
+            return
+        await Exchange(self, scope, send).run(receive)
+
+
+class Exchange:
+    """One request and its response."""
+
+    __slots__ = ("head", "headers", "method", "request_id", "scope", "send", "shell", "started_at", "status", "strip")
+
+    def __init__(self, shell: Shell, scope: HTTPScope, send: Send) -> None:
+        self.shell = shell
+        self.scope = scope
+        self.send = send
+        self.started_at = time.perf_counter()
+        self.headers = _first_values(scope["headers"])
+        self.request_id = self._request_id()
+        self.method = scope["method"]
+        self.head = self.method == "HEAD"
+        self.strip = self.head
+        self.status = 0
+
+    def _request_id(self) -> str:
+        given = self.headers.get(b"x-request-id", b"")
+        return given.decode() if _REQUEST_ID.fullmatch(given) else str(new_id())
+
+    async def run(self, receive: Receive) -> None:
+        """Runs the application and never lets an exception out before the response has started."""
+        self.scope["state"]["request_id"] = self.request_id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=self.request_id)
+        try:
+            await self._run(receive)
+        except Exception as exc:
+            if self.status:
+                raise
+            if not isinstance(exc, AppError):
+                log.exception("request.failed", method=self.method, path=self.scope["path"])
+            await self._refuse(exc if isinstance(exc, AppError) else InternalError())
+        finally:
+            self._finish()
+
+    async def _run(self, receive: Receive) -> None:
+        if self._header_bytes() > self.shell.options.max_header_bytes:
+            await self._refuse(HeadersTooLarge())
+            return
+        if self.head:
+            self.scope["method"] = "GET"
+        elif self.method == "OPTIONS" and await self._preflight():
+            return
+        options = self.shell.options
+        timed = TimedReceive(receive, idle=options.body_idle_seconds, total=options.body_total_seconds)
+        await self.shell.app(self.scope, timed, self._send)
+
+    def _header_bytes(self) -> int:
+        target = len(self.scope["path"]) + len(self.scope["query_string"])
+        return target + sum(len(name) + len(value) for name, value in self.scope["headers"])
+
+    async def _preflight(self) -> bool:
+        extra = self.shell.cors.preflight(
+            self.headers.get(b"origin"), self.headers.get(b"access-control-request-method")
+        )
+        if extra is None:
+            return False
+        await self._send({"type": "http.response.start", "status": _NO_CONTENT, "headers": extra})
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        return True
+
+    async def _refuse(self, error: AppError) -> None:
+        await send_problem(self.scope, self._send, error)
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._start(message)
+        elif message["type"] == "http.response.body" and self.strip:
+            if message.get("more_body"):
+                return
+            message["body"] = b""
+        await self.send(message)
+
+    def _start(self, message: Any) -> None:
+        headers: Headers = [(name.lower(), value) for name, value in message["headers"]]
+        self._condition(message, headers)
+        self.status = message["status"]
+        if self.status == _METHOD_NOT_ALLOWED or (self.method == "OPTIONS" and self.status == _NO_CONTENT):
+            headers = [(n, _complete_allow(v) if n == b"allow" else v) for n, v in headers]
+        present = {name for name, _ in headers}
+        headers.extend(self.shell.fixed_headers)
+        if b"content-security-policy" not in present:
+            headers.append((b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"))
+        if b"cache-control" not in present:
+            secret = self.scope["path"].startswith("/api/v1/auth")
+            headers.append((b"cache-control", b"no-store" if secret else b"private, no-cache"))
+        headers.extend(self.shell.cors.headers(self.headers.get(b"origin")))
+        headers.append((b"x-request-id", self.request_id.encode()))
+        headers.append((b"x-process-time", f"{time.perf_counter() - self.started_at:.6f}".encode()))
+        message["headers"] = headers
+
+    def _condition(self, message: Any, headers: Headers) -> None:
+        """Turns a 200 to a GET into a 304 when the client has this very version (RFC 9110 section 13.1.2)."""
+        wanted = self.headers.get(b"if-none-match")
+        if wanted is None or message["status"] != _HTTP_OK or self.scope["method"] != "GET":
+            return
+        etag = next((value for name, value in headers if name == b"etag"), None)
+        if etag is not None and if_none_match(wanted, etag):
+            message["status"] = _NOT_MODIFIED
+            headers[:] = [(name, value) for name, value in headers if name not in _BODY_HEADERS]
+            self.strip = True
+
+    def _finish(self) -> None:
+        seconds = time.perf_counter() - self.started_at
+        route = str(self.scope.get("path_template") or "unmatched")
+        if self.shell.observe is not None:
+            self.shell.observe(self.method, route, self.status, seconds)
+        client = self.scope.get("client")
+        log.info(
+            "request",
+            method=self.method,
+            path=self.scope["path"],
+            route=route,
+            status=self.status,
+            ms=round(seconds * 1000, 2),
+            client=client[0] if client else None,
+        )
+
+
+def _first_values(headers: Any) -> dict[bytes, bytes]:
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        found.setdefault(name, value)
+    return found
+
+
+def _complete_allow(value: bytes) -> bytes:
+    methods = {part.strip() for part in value.split(b",")} | {b"OPTIONS"}
+    if b"GET" in methods:
+        methods.add(b"HEAD")
+    return b", ".join(sorted(methods))

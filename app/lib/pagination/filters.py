@@ -1,0 +1,183 @@
+"""Declarative filters: a repository lists them once, and the WHERE is made of those that a request names."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import msgspec
+from sqlalchemy import BindParameter, ColumnElement, SQLColumnExpression, bindparam
+from sqlalchemy.types import TypeEngine
+
+from app.lib.errors import FieldCode, FieldError, ValidationFailed
+from app.lib.pagination.sorting import as_element
+
+MAX_FILTER_VALUES = 20
+_LIKE_ESCAPE = "/"
+
+Clause = Callable[[Sequence[BindParameter[Any]]], ColumnElement[bool]]
+
+
+class UnusableValue(Exception):
+    """A value that cannot be compared with anything stored. Its words are for the caller."""
+
+
+def _as_given(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A named filter: its clause over bind parameters, and how a given value becomes a bound one.
+
+    ``convert`` may raise ``UnusableValue``. A ``repeatable`` filter takes several values and matches any of them.
+    """
+
+    name: str
+    type_: TypeEngine[Any]
+    clause: Clause
+    convert: Callable[[Any], Any] = _as_given
+    repeatable: bool = False
+
+    def where(self, width: int) -> ColumnElement[bool]:
+        """The clause over ``width`` bind parameters."""
+        return self.clause([bindparam(name, type_=self.type_) for name in self.bind_names(width)])
+
+    def bind_names(self, width: int) -> list[str]:
+        """The names of the bind parameters in ``where(width)``."""
+        return [f"filter_{self.name}_{i}" for i in range(width)]
+
+    def values(self, given: Any) -> list[Any]:
+        """What to bind for what a request gives, each value once. Raises ``ValidationFailed``."""
+        many = _collection(given) if self.repeatable else None
+        try:
+            values = list(
+                dict.fromkeys(self.convert(_storable(value)) for value in ([given] if many is None else many))
+            )
+        except UnusableValue as error:
+            raise self._refused(FieldCode.INVALID_FORMAT, str(error)) from None
+        if len(values) > MAX_FILTER_VALUES:
+            raise self._refused(FieldCode.TOO_LONG, f"At most {MAX_FILTER_VALUES} values.")
+        return values
+
+    def _refused(self, code: FieldCode, detail: str) -> ValidationFailed:
+        return ValidationFailed([FieldError(parameter=self.name, code=code, detail=detail)])
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str) and "\0" in value:  # PostgreSQL has no text with a NUL and refuses the statement
+        raise UnusableValue("Must not contain the NUL character.")
+    return value
+
+
+def equals(name: str, column: SQLColumnExpression[Any]) -> Filter:
+    """The column has the value, or any of the values."""
+    element = as_element(column)
+
+    def clause(binds: Sequence[BindParameter[Any]]) -> ColumnElement[bool]:
+        return element == binds[0] if len(binds) == 1 else element.in_(binds)
+
+    return Filter(name, element.type, clause, repeatable=True)
+
+
+def after(name: str, column: SQLColumnExpression[datetime]) -> Filter:
+    """Strictly later than the instant; for ``*_after``."""
+    element = as_element(column)
+    return Filter(name, element.type, lambda binds: element > binds[0], _instant)
+
+
+def before(name: str, column: SQLColumnExpression[datetime]) -> Filter:
+    """Strictly earlier than the instant; for ``*_before``."""
+    element = as_element(column)
+    return Filter(name, element.type, lambda binds: element < binds[0], _instant)
+
+
+def at_least(name: str, column: SQLColumnExpression[Any]) -> Filter:
+    """The value or more; for ``min_*``."""
+    element = as_element(column)
+    return Filter(name, element.type, lambda binds: element >= binds[0])
+
+
+def at_most(name: str, column: SQLColumnExpression[Any]) -> Filter:
+    """The value or less; for ``max_*``."""
+    element = as_element(column)
+    return Filter(name, element.type, lambda binds: element <= binds[0])
+
+
+def contains(name: str, column: SQLColumnExpression[Any], *, fold: Callable[[str], str] = str.casefold) -> Filter:
+    """The text occurs in the column; for ``q``. Wildcards are literal.
+
+    The column holds text that went through the same ``fold``, as databases differ in what they call a case.
+    """
+    element = as_element(column)
+    return Filter(
+        name,
+        element.type,
+        lambda binds: element.like(binds[0], escape=_LIKE_ESCAPE),
+        lambda text: f"%{escape_like(fold(text))}%",
+    )
+
+
+def custom(name: str, type_: TypeEngine[Any], clause: Clause, *, repeatable: bool = False) -> Filter:
+    """Any other clause, made from one bind parameter of ``type_``, or from up to 32 where ``repeatable``."""
+    return Filter(name, type_, clause, repeatable=repeatable)
+
+
+def escape_like(text: str) -> str:
+    """Text that LIKE takes literally, with ``/`` as the escape character."""
+    for special in (_LIKE_ESCAPE, "%", "_"):
+        text = text.replace(special, _LIKE_ESCAPE + special)
+    return text
+
+
+def _instant(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise UnusableValue("Must have a time zone: an offset or 'Z'.")
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise UnusableValue("Must be within the years 1 to 9999 in UTC.") from None
+
+
+class BoundFilters:
+    """The filters that a request names, with their values.
+
+    ``widths`` is the part of a statement's shape that they make: names and numbers of bind parameters.
+    ``given`` are the values by filter, as a cursor is bound to them.
+    """
+
+    __slots__ = ("given", "parameters", "widths")
+
+    def __init__(self, declared: Mapping[str, Filter], wanted: Mapping[str, Any]) -> None:
+        """Raises ``ValidationFailed`` with all that is wrong, and ``KeyError`` for a filter that is not declared.
+
+        None, ``UNSET`` and an empty sequence mean that a filter is absent.
+        """
+        self.given: dict[str, list[Any]] = {}
+        self.parameters: dict[str, Any] = {}
+        errors: list[FieldError] = []
+        for name, value in wanted.items():
+            try:
+                if not _is_absent(value):
+                    self.given[name] = declared[name].values(value)
+            except ValidationFailed as failed:
+                errors.extend(failed.errors)
+        if errors:
+            raise ValidationFailed(errors)
+        self.widths = tuple((name, self._bind(declared[name])) for name in declared if name in self.given)
+
+    def _bind(self, declared: Filter) -> int:
+        values = self.given[declared.name]
+        # Rounded up to a power of two, the rest filled with the last value: fewer shapes to prepare.
+        width = 1 << (len(values) - 1).bit_length()
+        padded = values + values[-1:] * (width - len(values))
+        self.parameters.update(zip(declared.bind_names(width), padded, strict=True))
+        return width
+
+
+def _is_absent(value: Any) -> bool:
+    return value is None or value is msgspec.UNSET or _collection(value) == []
+
+
+def _collection(value: Any) -> list[Any] | None:
+    return list(cast("Iterable[Any]", value)) if isinstance(value, (list, tuple, set, frozenset)) else None

@@ -1,0 +1,108 @@
+"""The query parameters that every list takes."""
+
+from typing import Annotated
+
+import msgspec
+from litestar.openapi.spec.enums import OpenAPIType
+from litestar.params import QueryParameter
+
+from app.lib.errors import BadRequest, ErrorCode, FieldCode, FieldError, ValidationFailed
+from app.lib.pagination.envelope import MAX_COUNTED_ROWS, MAX_CURSOR_LENGTH, MAX_PAGE_SIZE
+
+DEFAULT_PAGE_SIZE = 20
+
+
+class PageAndCursor(BadRequest):
+    """A list is walked in one way at a time."""
+
+    code = ErrorCode.UNKNOWN_PARAMETER
+    detail = "'page' cannot be combined with 'cursor'."
+
+    def __init__(self) -> None:
+        super().__init__(
+            errors=[FieldError(parameter="page", code=FieldCode.UNKNOWN_FIELD, detail="Not known beside 'cursor'.")]
+        )
+
+
+class PageRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Which page of a list is wanted: by number (from 1), or the one after a cursor."""
+
+    page: int | None = 1
+    page_size: int = DEFAULT_PAGE_SIZE
+    cursor: str | None = None
+    include_total: bool | None = None
+
+    @property
+    def offset(self) -> int:
+        """Rows before the page; 0 by cursor."""
+        return (self.page - 1) * self.page_size if self.page is not None else 0
+
+    @property
+    def wants_total(self) -> bool:
+        """As the caller says, else by page only."""
+        return self.include_total if self.include_total is not None else self.page is not None
+
+
+def page_request(
+    page: int | None = None,
+    page_size: int = DEFAULT_PAGE_SIZE,
+    cursor: str | None = None,
+    include_total: bool | None = None,
+) -> PageRequest:
+    """The first page unless told otherwise.
+
+    Raises ``PageAndCursor`` for both, and ``ValidationFailed`` for a page that starts after row 10 000.
+    """
+    if page is not None and cursor is not None:
+        raise PageAndCursor
+    request = PageRequest(
+        page=1 if page is None and cursor is None else page,
+        page_size=page_size,
+        cursor=cursor,
+        include_total=include_total,
+    )
+    if request.offset >= MAX_COUNTED_ROWS:
+        detail = "Pages end at row 10000: read on with the 'cursor' from 'next_cursor'."
+        raise ValidationFailed([FieldError(parameter="page", code=FieldCode.TOO_LARGE, detail=detail)])
+    return request
+
+
+async def provide_list_parameters(
+    # The upper bounds of page and cursor are documentation: page_request and the codec have better words for them.
+    # "oneOf" is emptied because "or null" means nothing in a query string.
+    page: Annotated[
+        int | None,
+        QueryParameter(
+            ge=1,
+            description="Number of the page, from 1. Not together with `cursor`.",
+            schema_extra={"oneOf": None, "type": OpenAPIType.INTEGER, "maximum": MAX_COUNTED_ROWS},
+        ),
+    ] = None,
+    page_size: Annotated[
+        int, QueryParameter(ge=1, le=MAX_PAGE_SIZE, description="How many items a page has.")
+    ] = DEFAULT_PAGE_SIZE,
+    cursor: Annotated[
+        str | None,
+        QueryParameter(
+            description="`next_cursor` of the page before, with the same filters and `sort`.",
+            schema_extra={
+                "oneOf": None,
+                "type": OpenAPIType.STRING,
+                "maxLength": MAX_CURSOR_LENGTH,
+                "pattern": "^[A-Za-z0-9_-]+$",
+            },
+        ),
+    ] = None,
+    include_total: Annotated[
+        bool | None,
+        QueryParameter(
+            description="Whether to count all that match. By default only by page, not by cursor.",
+            schema_extra={"oneOf": None, "type": OpenAPIType.BOOLEAN},
+        ),
+    ] = None,
+) -> PageRequest:
+    """Litestar dependency: ``dependencies={"paging": Provide(provide_list_parameters)}``.
+
+    A handler takes it as ``paging: NamedDependency[PageRequest]``. Raises what ``page_request`` raises.
+    """
+    return page_request(page, page_size, cursor, include_total)

@@ -1,0 +1,171 @@
+"""A list's statements: built once per shape, run with other values each time."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Label,
+    Select,
+    SQLColumnExpression,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
+
+from app.lib.db.prepared import Prepared, prepare
+from app.lib.pagination.envelope import MAX_COUNTED_ROWS, Page, item_type
+from app.lib.pagination.filters import BoundFilters, Filter
+from app.lib.pagination.keyset import OrderedKey, after
+from app.lib.pagination.sorting import Sort, SortKey, parse_sort
+
+P = TypeVar("P", bound=Page[Any])
+Widths = tuple[tuple[str, int], ...]
+
+_SHAPES_KEPT = 256
+"""Prepared statements per list. Callers choose the shapes, so there has to be a bound."""
+_ID = "id"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """All that makes one statement of a list differ from another, and no values."""
+
+    order: tuple[Sort, ...]
+    filters: Widths
+    after_cursor: bool
+
+
+class ListQuery(Generic[P]):
+    """What a repository declares once for a list.
+
+    ``resource`` names the list in its cursors, so no two lists may share one. ``page_type`` is a subclass of
+    ``Page``, and rows are read into its item type. ``rows`` selects that Struct's fields, named and in order, with
+    the list's fixed conditions but without order, limit, DISTINCT or grouping. ``identity`` is the unique
+    column that settles ties.
+
+    Raises ``TypeError`` or ``ValidationFailed`` at once for what does not fit together.
+    """
+
+    def __init__(
+        self,
+        resource: str,
+        page_type: type[P],
+        rows: Select[Any],
+        *,
+        identity: SQLColumnExpression[Any],
+        sorts: Iterable[SortKey],
+        default_sort: str,
+        filters: Iterable[Filter] = (),
+    ) -> None:
+        self.resource = resource
+        self.page_type = page_type
+        self._rows = rows
+        self._row_type: type[msgspec.Struct] = item_type(page_type)
+        self._identity = SortKey(_ID, identity)
+        self._sorts = {key.name: key for key in sorts}
+        self._filters = {each.name: each for each in filters}
+        self._default_sort = default_sort
+        self.statement = lru_cache(_SHAPES_KEPT)(self._make_statement)
+        self.count = lru_cache(_SHAPES_KEPT)(self._make_count)
+        self.statement(Shape(self.order(None), (), after_cursor=False))
+
+    def order(self, sort: str | None) -> tuple[Sort, ...]:
+        """The whole order for a caller's ``sort``; the id comes last, in the direction of the key before it.
+
+        Raises ``ValidationFailed``.
+        """
+        order = parse_sort(sort, self._sorts, self._default_sort)
+        if any(each.key == _ID for each in order):
+            return order
+        return (*order, Sort(_ID, order[-1].descending))
+
+    def bind(self, wanted: Mapping[str, Any]) -> BoundFilters:
+        """The filters that are there. Raises ``ValidationFailed``; ``KeyError`` for one that is not declared."""
+        return BoundFilters(self._filters, wanted)
+
+    def key_types(self, order: Sequence[Sort]) -> tuple[Any, ...]:
+        """The Python types of the key values in a cursor."""
+        return tuple(self._key(each).python_type for each in order)
+
+    def build(self, shape: Shape) -> Select[Any]:
+        """The select of one page: one row more than ``page_size``, which tells whether there is a next page.
+
+        Bind parameters: ``limit``, then ``offset`` or the last row's ``key_0`` …, and those of the filters.
+        """
+        keys = self._ordered_keys(shape.order)
+        statement = self._filtered(shape.filters).order_by(*[key.order_by() for key in keys])
+        statement = statement.limit(bindparam("limit", type_=Integer()))
+        return (
+            statement.where(after(keys))
+            if shape.after_cursor
+            else statement.offset(bindparam("offset", type_=Integer()))
+        )
+
+    def build_count(self, filters: Widths) -> Select[Any]:
+        """``SELECT count(*)`` over at most 10 001 rows; the last of them says that there are more."""
+        one: ColumnElement[int] = literal_column("1")
+        bounded: Select[Any] = self._filtered(filters).with_only_columns(one, maintain_column_froms=True)
+        limited = bounded.limit(literal_column(str(MAX_COUNTED_ROWS + 1))).subquery()
+        return select(func.count().label("total")).select_from(limited)
+
+    def _filtered(self, filters: Widths) -> Select[Any]:
+        return self._rows.where(*[self._filters[name].where(width) for name, width in filters])
+
+    def _ordered_keys(self, order: Sequence[Sort]) -> list[OrderedKey]:
+        return [OrderedKey(self._key(each), each.descending, f"key_{i}") for i, each in enumerate(order)]
+
+    def _key(self, sort: Sort) -> SortKey:
+        return self._sorts.get(sort.key) or self._identity
+
+    def _make_count(self, filters: Widths) -> Prepared[int]:
+        return prepare(self.build_count(filters), int)
+
+    def _make_statement(self, shape: Shape) -> "ListStatement":
+        return ListStatement(self.build(shape), self._row_type, [self._key(each) for each in shape.order])
+
+
+class ListStatement:
+    """A prepared page select whose rows also tell where the next page begins.
+
+    Keys that the rows do not show anyway (a normalised or coalesced column) are selected beside them and taken off
+    again before anyone sees them.
+    """
+
+    __slots__ = ("_hides_keys", "_key_fields", "_row_type", "prepared")
+
+    def __init__(self, statement: Select[Any], row_type: type[msgspec.Struct], keys: Sequence[SortKey]) -> None:
+        shown = [_field_of(key.expression, statement) for key in keys]
+        self._row_type = row_type
+        self._key_fields = [name or f"sort_key_{i}" for i, name in enumerate(shown)]
+        extra = {self._key_fields[i]: key.expression for i, key in enumerate(keys) if shown[i] is None}
+        self._hides_keys = bool(extra)
+        if extra:
+            statement = statement.add_columns(*[expression.label(name) for name, expression in extra.items()])
+            row_type = msgspec.defstruct(f"{row_type.__name__}AndKeys", [*row_type.__struct_fields__, *extra])
+        self.prepared: Prepared[Any] = prepare(statement, row_type)
+
+    def items(self, fetched: Sequence[Any]) -> list[Any]:
+        """The rows without hidden keys."""
+        if not self._hides_keys:
+            return list(fetched)
+        width = len(self._row_type.__struct_fields__)
+        return [self._row_type(*msgspec.structs.astuple(row)[:width]) for row in fetched]
+
+    def key_values(self, row: Any) -> list[Any]:
+        """What a cursor that goes on after this fetched row holds."""
+        return [getattr(row, name) for name in self._key_fields]
+
+
+def _field_of(expression: ColumnElement[Any], statement: Select[Any]) -> str | None:
+    """The name under which the statement selects the expression."""
+    for column in statement.selected_columns:
+        selected = column.element if isinstance(column, Label) else column
+        if expression.compare(selected):
+            return column.key
+    return None

@@ -1,0 +1,228 @@
+"""Problem details (RFC 9457): the one way in which this service says no."""
+
+import http
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, SerializationException, ValidationException
+from litestar.types import Scope, Send
+
+from app.lib import errors
+from app.lib.db.faults import DATABASE_ERRORS, to_app_error
+from app.lib.decoding import litestar_errors
+from app.lib.errors import AppError, ErrorCode, FieldError, InternalError, MalformedJSON, ValidationFailed
+from app.lib.idempotency import IdempotentReplay
+
+MEDIA_TYPE = "application/problem+json"
+
+log = structlog.get_logger(__name__)
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body of every refusal. ``code`` is the contract; ``type`` resolves to a page about it."""
+
+    type: str
+    title: str
+    status: int
+    code: ErrorCode
+    detail: str
+    instance: str
+    request_id: str
+    errors: list[FieldError] = []
+
+
+class Meaning(msgspec.Struct, frozen=True):
+    """What the page of a problem code says: a constant title and what a client should do."""
+
+    title: str
+    advice: str
+
+
+def problem_type(code: ErrorCode) -> str:
+    """The URI reference of a code's page."""
+    return f"/problems/{code.value.replace('_', '-')}"
+
+
+def instance_of(path: str) -> str:
+    """The path as a URI reference, whatever a client put into it."""
+    return quote(path[:512], safe="/:@!$&'()*+,;=-._~", errors="replace")
+
+
+def render(error: AppError, instance: str, request_id: str) -> bytes:
+    """The problem's JSON."""
+    problem = Problem(
+        type=problem_type(error.code),
+        title=MEANINGS[error.code].title,
+        status=error.status,
+        code=error.code,
+        detail=error.detail,
+        instance=instance,
+        request_id=request_id,
+        errors=list(error.errors),
+    )
+    if not error.extensions:
+        return msgspec.json.encode(problem)
+    return msgspec.json.encode(msgspec.to_builtins(problem) | error.extensions)
+
+
+def respond(request: Request[Any, Any, Any], error: AppError) -> Response[bytes]:
+    """The response for an error."""
+    body = render(error, instance_of(request.scope["path"]), request.scope["state"].get("request_id", ""))
+    return Response(body, status_code=error.status, headers=error.headers, media_type=MEDIA_TYPE)
+
+
+async def send_problem(scope: Scope, send: Send, error: AppError) -> None:
+    """Answers with an error outside Litestar, where there is no handler to raise it to."""
+    body = render(error, instance_of(scope["path"]), scope["state"].get("request_id", ""))
+    headers = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
+    headers += [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _on_app_error(request: Request[Any, Any, Any], exc: AppError) -> Response[bytes]:
+    return respond(request, exc)
+
+
+def _on_validation(request: Request[Any, Any, Any], exc: ValidationException) -> Response[bytes]:
+    return respond(request, ValidationFailed(litestar_errors(exc)))
+
+
+def _on_unreadable(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
+    return respond(request, MalformedJSON())
+
+
+_BY_STATUS: dict[int, Callable[[], AppError]] = {
+    400: errors.BadRequest,
+    401: errors.Unauthenticated,
+    403: errors.PermissionDenied,
+    404: errors.NotFound,
+    405: errors.MethodNotAllowed,
+    406: errors.NotAcceptable,
+    413: errors.PayloadTooLarge,
+    415: errors.UnsupportedMediaType,
+    503: errors.Unavailable,
+}
+
+
+def _on_http(request: Request[Any, Any, Any], exc: HTTPException) -> Response[bytes]:
+    """Litestar's own refusals. Their texts may quote the request, so they are replaced by ours."""
+    make = _BY_STATUS.get(exc.status_code)
+    if make is None:
+        return _on_bug(request, exc)
+    error = make()
+    error.headers.update(exc.headers or {})
+    return respond(request, error)
+
+
+def _on_database(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
+    error = to_app_error(exc)
+    if error is None:
+        return _on_bug(request, exc)
+    if error.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("database.unavailable", error=type(exc).__name__, reason=_first_line(exc))
+    return respond(request, error)
+
+
+def _on_replay(request: Request[Any, Any, Any], exc: IdempotentReplay) -> Response[bytes]:
+    stored = exc.response
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in stored.headers}
+    media_type = headers.pop("content-type", "application/json")
+    headers["Idempotency-Replayed"] = "true"
+    return Response(stored.body, status_code=stored.status, headers=headers, media_type=media_type)
+
+
+def _on_bug(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
+    log.error("request.failed", exc_info=exc)
+    return respond(request, InternalError())
+
+
+def _first_line(exc: BaseException) -> str:
+    return (str(exc).splitlines() or [""])[0][:200]
+
+
+def exception_handlers() -> dict[type[Exception] | int, Any]:
+    """The one map from exceptions to problems; no integer keys, which would shadow the database's handler."""
+    return {
+        AppError: _on_app_error,
+        ValidationException: _on_validation,
+        SerializationException: _on_unreadable,
+        UnicodeDecodeError: _on_unreadable,
+        RecursionError: _on_unreadable,
+        HTTPException: _on_http,
+        IdempotentReplay: _on_replay,
+        **dict.fromkeys(DATABASE_ERRORS, _on_database),
+        OSError: _on_database,
+        Exception: _on_bug,
+    }
+
+
+MEANINGS: dict[ErrorCode, Meaning] = {
+    ErrorCode.MALFORMED_JSON: Meaning(
+        "The request could not be read", "Send valid JSON in UTF-8, well-formed headers and a well-formed query."
+    ),
+    ErrorCode.REQUEST_TIMEOUT: Meaning(
+        "The request took too long to arrive", "Send the whole body at once; check the network in between."
+    ),
+    ErrorCode.UNKNOWN_PARAMETER: Meaning(
+        "The query has an unknown parameter", "Remove the parameter that is named, or mend its spelling."
+    ),
+    ErrorCode.INVALID_CURSOR: Meaning(
+        "The cursor is not valid", "Take cursors as they come, with the filters they came with; or start without one."
+    ),
+    ErrorCode.UNAUTHENTICATED: Meaning(
+        "Sign-in required", "Send an access token in the 'Authorization' header: 'Bearer …'."
+    ),
+    ErrorCode.INVALID_TOKEN: Meaning(
+        "The token is not valid", "Refresh the access token, or sign in again when the refresh token is refused too."
+    ),
+    ErrorCode.INVALID_CREDENTIALS: Meaning(
+        "Wrong user name or password", "Check both. The answer is the same whether or not the account exists."
+    ),
+    ErrorCode.ACCOUNT_INACTIVE: Meaning(
+        "The account is deactivated", "Ask an administrator of the service to activate it."
+    ),
+    ErrorCode.EMAIL_UNVERIFIED: Meaning(
+        "The e-mail address is not verified", "Follow the link that was mailed, or ask for another one."
+    ),
+    ErrorCode.PERMISSION_DENIED: Meaning("Not allowed", "Ask for a role that includes the permission."),
+    ErrorCode.MFA_REQUIRED: Meaning("A second factor is required", "Repeat the request with the second factor."),
+    ErrorCode.REAUTH_REQUIRED: Meaning("A recent sign-in is required", "Sign in again and repeat within 10 minutes."),
+    ErrorCode.NOT_FOUND: Meaning("Not found", "Check the address; you may also lack the right to see what is there."),
+    ErrorCode.METHOD_NOT_ALLOWED: Meaning("Method not allowed", "Use one of the methods in the 'Allow' header."),
+    ErrorCode.NOT_ACCEPTABLE: Meaning("Not acceptable", "Accept 'application/json', or send no 'Accept' header."),
+    ErrorCode.CONFLICT: Meaning("Conflict with the current state", "Read the resource again and decide anew."),
+    ErrorCode.DUPLICATE: Meaning("It exists already", "Choose another value for the unique field."),
+    ErrorCode.INVALID_STATE: Meaning("Not possible in this state", "Read the resource; its state allows other moves."),
+    ErrorCode.INSUFFICIENT_STOCK: Meaning("Not enough in stock", "Lower the quantities of the lines that are named."),
+    ErrorCode.PAYMENT_DECLINED: Meaning("The payment was declined", "Use another means of payment."),
+    ErrorCode.PRECONDITION_FAILED: Meaning(
+        "The resource has changed", "Read it again, apply your change to the new version and send its ETag."
+    ),
+    ErrorCode.PRECONDITION_REQUIRED: Meaning(
+        "If-Match is required", "Read the resource and send its ETag as 'If-Match'."
+    ),
+    ErrorCode.PAYLOAD_TOO_LARGE: Meaning("The request is too large", "Send less: a smaller body or smaller headers."),
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE: Meaning(
+        "Media type not supported", "Send 'Content-Type: application/json', or what 'Accept-Post' names."
+    ),
+    ErrorCode.VALIDATION_FAILED: Meaning(
+        "Some fields are invalid", "Mend every entry of 'errors'; each says where it is and what is wrong."
+    ),
+    ErrorCode.IDEMPOTENCY_KEY_REUSED: Meaning(
+        "The idempotency key was used before", "Use a new key for a new request; repeat an old one unchanged."
+    ),
+    ErrorCode.IDEMPOTENCY_IN_PROGRESS: Meaning(
+        "The first request is still running", "Repeat the request after 'Retry-After' seconds."
+    ),
+    ErrorCode.RATE_LIMITED: Meaning("Too many requests", "Wait for 'Retry-After' seconds, then go on more slowly."),
+    ErrorCode.INTERNAL_ERROR: Meaning(
+        "Something went wrong on our side", "Try again; if it stays, report the 'request_id'."
+    ),
+    ErrorCode.UNAVAILABLE: Meaning("Temporarily unavailable", "Repeat the request after 'Retry-After' seconds."),
+}
+"""Every code has its page; a test holds this against :class:`ErrorCode`."""

@@ -1,0 +1,69 @@
+"""The limit on everything, around the whole application."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
+
+from app.lib.errors import RateLimited
+from app.lib.ratelimit.clients import client_key
+from app.lib.ratelimit.headers import rate_limit_headers
+from app.lib.ratelimit.limiter import RateLimiter
+from app.lib.ratelimit.policy import NamedLimit, Verdict
+
+VERDICTS = "rate_limits"
+"""Where ``scope["state"]`` holds the list of the request's verdicts, the general one first."""
+
+PROBES = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
+"""Paths that monitors ask often and that must answer when the service is at its limits."""
+
+
+class GeneralLimit:
+    """ASGI wrapper that counts every HTTP request by client address, answered or not: 404 and 405 count too.
+
+    It stands outside Litestar, because routing happens before Litestar's own middleware, and inside whatever puts
+    the true client into ``scope["client"]``. A request over the limit goes to ``on_refused``, which answers it with
+    the problem for the given error. Every response, the refusal included, gets the RateLimit headers of all
+    verdicts in ``scope["state"]`` at the time it starts, so inner limits only append theirs.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        limiter: RateLimiter,
+        limit: NamedLimit,
+        *,
+        on_refused: Callable[[Scope, Receive, Send, RateLimited], Awaitable[None]],
+        exempt: frozenset[str] = PROBES,
+    ) -> None:
+        self._app = app
+        self._limiter = limiter
+        self._limit = limit
+        self._on_refused = on_refused
+        self._exempt = exempt
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP or not self._limiter.enabled or scope["path"] in self._exempt:
+            await self._app(scope, receive, send)
+            return
+        fields = cast("dict[str, Any]", scope)  # the types promise a client and a state that servers may leave out
+        client = fields.get("client")
+        verdict = await self._limiter.hit(self._limit, client_key(client[0] if client else None))
+        verdicts = [verdict]
+        fields.setdefault("state", {})[VERDICTS] = verdicts
+        send = _adding_headers(send, verdicts)
+        if verdict.allowed:
+            await self._app(scope, receive, send)
+        else:
+            await self._on_refused(scope, receive, send, verdict.refusal())
+
+
+def _adding_headers(send: Send, verdicts: list[Verdict]) -> Send:
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [*message.get("headers", ()), *rate_limit_headers(verdicts)]
+            message = cast("HTTPResponseStartEvent", {**message, "headers": headers})
+        await send(message)
+
+    return send_with_headers

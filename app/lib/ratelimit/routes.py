@@ -1,0 +1,78 @@
+"""Limits on single routes: ``guards=[public, rate_limit("auth")]``."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from litestar import Litestar
+from litestar.connection import ASGIConnection
+from litestar.datastructures import State
+from litestar.handlers.base import BaseRouteHandler
+from litestar.routes import HTTPRoute
+
+from app.lib.ratelimit.clients import client_key
+from app.lib.ratelimit.general import VERDICTS
+from app.lib.ratelimit.limiter import RateLimiter
+from app.lib.ratelimit.policy import Limit, NamedLimit, Verdict
+
+ROUTE_LIMITS = "route_limits"
+"""The key of the application's :class:`RouteLimits` in ``app.state``."""
+
+
+class RouteLimits:
+    """The limits that routes may name; the application holds one in ``app.state`` under :data:`ROUTE_LIMITS`.
+
+    All routes with the same limit share one counter for each client, so that trying them in turn gains nothing.
+    """
+
+    def __init__(self, limiter: RateLimiter, limits: Mapping[str, Limit]) -> None:
+        self._limiter = limiter
+        self._limits = {name: NamedLimit(name, limit) for name, limit in limits.items()}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What ``rate_limit`` may be given."""
+        return frozenset(self._limits)
+
+    async def hit(self, name: str, address: str | None) -> Verdict | None:
+        """Count a request of a client address; ``None`` when limits are off. Raises ``KeyError`` on an unknown name."""
+        limit = self._limits[name]
+        return await self._limiter.hit(limit, client_key(address)) if self._limiter.enabled else None
+
+
+class RateLimitGuard:
+    """The guard that :func:`rate_limit` makes."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def __call__(
+        self, connection: "ASGIConnection[BaseRouteHandler, object, object, State]", _: BaseRouteHandler
+    ) -> None:
+        limits = cast("RouteLimits", connection.app.state[ROUTE_LIMITS])
+        verdict = await limits.hit(self.name, connection.client.host if connection.client else None)
+        if verdict is None:
+            return
+        connection.scope["state"].setdefault(VERDICTS, []).append(verdict)
+        if not verdict.allowed:
+            raise verdict.refusal()
+
+
+def rate_limit(name: str) -> RateLimitGuard:
+    """A guard that counts by client address against the limit of that name and raises ``RateLimited`` beyond it.
+
+    It costs nothing but a count, so name it before guards that ask the database.
+    """
+    return RateLimitGuard(name)
+
+
+def undefined_limits(app: Litestar) -> frozenset[str]:
+    """The names that routes give to ``rate_limit`` and that the application's :class:`RouteLimits` lacks."""
+    used: set[str] = set()
+    for route in app.routes:
+        for handler in route.route_handlers if isinstance(route, HTTPRoute) else [route.route_handler]:
+            guards = cast("list[object]", handler.resolve_guards())  # pyright: ignore[reportUnknownMemberType]  # generic
+            used.update(guard.name for guard in guards if isinstance(guard, RateLimitGuard))
+    limits = cast("RouteLimits | None", app.state.get(ROUTE_LIMITS))
+    return frozenset(used) - (limits.names if limits else frozenset())

@@ -1,0 +1,96 @@
+"""Which passwords are refused (ASVS 5.0 section 6.2): by length, by a common list, by who the person is.
+
+There are no rules of composition, on purpose [6.2.5]: they make people write ``Password1!``.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib import resources
+
+import msgspec
+
+from app.lib.errors import FieldCode, FieldError
+from app.lib.security.emails import fold
+
+_SEPARATORS = re.compile(r"[\s._,'\u2019+-]+")
+_SHORTEST_WORD = 4
+
+
+class PasswordFlaw(msgspec.Struct, frozen=True):
+    """One reason to refuse a password; ``detail`` is a sentence for its owner that never repeats it."""
+
+    code: FieldCode
+    detail: str
+
+    def at(self, pointer: str) -> FieldError:
+        """Return the flaw as the error of a request's member, named by a JSON pointer (``/password``)."""
+        return FieldError(code=self.code, detail=self.detail, pointer=pointer)
+
+
+class PasswordPolicy:
+    """The rules for a new password, the same wherever one is set.
+
+    Lengths count characters. ``words`` are those of the service itself, such as its name [6.2.11]. Making a
+    policy reads the list of common passwords, a file, so make it at start and not in a request.
+    """
+
+    def __init__(self, min_length: int = 8, max_length: int = 1024, words: Iterable[str] = ()) -> None:
+        self.min_length = min_length
+        self.max_length = max_length
+        self._words = tuple(fold(word) for word in words if word)
+        self._common = common_passwords()
+
+    def check(
+        self,
+        password: str,
+        *,
+        email: str | None = None,
+        name: str | None = None,
+        username: str | None = None,
+    ) -> list[PasswordFlaw]:
+        """Return everything that is wrong with ``password``; an empty list means that it may be used.
+
+        Refused are passwords on the common list, and those that contain, in any case, a word of 4 or more
+        characters out of the owner's name, username or local part of the address.
+        """
+        if len(password) > self.max_length:
+            return [PasswordFlaw(FieldCode.TOO_LONG, f"Must have at most {self.max_length} characters.")]
+        if not _is_text(password):
+            return [PasswordFlaw(FieldCode.INVALID_FORMAT, "Must be valid Unicode text.")]
+        flaws: list[PasswordFlaw] = []
+        if len(password) < self.min_length:
+            flaws.append(PasswordFlaw(FieldCode.TOO_SHORT, f"Must have at least {self.min_length} characters."))
+        if password.casefold() in self._common:
+            flaws.append(PasswordFlaw(FieldCode.WEAK_PASSWORD, "Many people use this password. Choose another."))
+        folded = fold(password)
+        if any(word in folded for word in _personal_words(email, name, username)):
+            detail = "Must not contain your name, username or e-mail address."
+            flaws.append(PasswordFlaw(FieldCode.WEAK_PASSWORD, detail))
+        if any(word in folded for word in self._words):
+            flaws.append(PasswordFlaw(FieldCode.WEAK_PASSWORD, "Must not contain the name of this service."))
+        return flaws
+
+
+@cache
+def common_passwords() -> frozenset[str]:
+    """Return the embedded list, casefolded; ``common_passwords.NOTICE`` says where it comes from."""
+    file = resources.files("app.lib.security").joinpath("common_passwords.txt")
+    return frozenset(file.read_text(encoding="utf-8").split())
+
+
+def _personal_words(email: str | None, name: str | None, username: str | None) -> Iterator[str]:
+    """Yield what a guesser who knows the person tries first, folded."""
+    local = fold((email or "").rpartition("@")[0])
+    names = [part for part in _SEPARATORS.split(fold(name or "")) if part]
+    candidates = [local, local.partition("+")[0], fold(username or ""), *names, "".join(names)]
+    return (word for word in candidates if len(word) >= _SHORTEST_WORD)
+
+
+def _is_text(password: str) -> bool:
+    """Tell whether UTF-8 can carry it, which it cannot with lone surrogates."""
+    try:
+        password.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

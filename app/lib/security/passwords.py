@@ -1,0 +1,101 @@
+"""Password hashing: argon2id with OWASP's parameters, off the event loop, in a bounded queue."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import BoundedSemaphore
+from typing import ParamSpec, TypeVar
+
+import argon2
+from argon2.exceptions import HashingError, InvalidHashError, VerificationError, VerifyMismatchError
+
+from app.lib.errors import Unavailable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class PasswordHasher:
+    """Hashes and verifies passwords exactly as given: nothing is trimmed, normalised or cut off.
+
+    ``memory_cost`` is in KiB; the defaults are OWASP's. At most ``max_concurrency`` hashes are computed at a
+    time, each in a thread that holds that much memory; ``max_queue`` more may wait, and a call beyond that
+    raises :class:`~app.lib.errors.Unavailable` (503) at once. One instance serves a process, whichever event
+    loop calls it.
+    """
+
+    def __init__(
+        self,
+        *,
+        time_cost: int = 2,
+        memory_cost: int = 19_456,
+        parallelism: int = 1,
+        max_concurrency: int = 2,
+        max_queue: int = 64,
+    ) -> None:
+        self._argon2 = argon2.PasswordHasher(time_cost, memory_cost, parallelism, type=argon2.Type.ID)
+        # Threads of our own, and not a limiter around a shared pool: a limiter lets go when its task is
+        # cancelled, while the thread (and its memory) works on, so that clients that hang up could start any
+        # number of them.
+        self._threads = ThreadPoolExecutor(max_concurrency, thread_name_prefix="password")
+        self._room = BoundedSemaphore(max_concurrency + max_queue)
+
+    async def hash(self, password: str) -> str:
+        """Return an encoded argon2id hash (PHC string format).
+
+        Raises ``ValueError`` for a string that no UTF-8 can carry (a lone surrogate), and ``Unavailable``
+        when the queue is full.
+        """
+        return await self._in_thread(self._argon2.hash, password.encode())
+
+    async def verify(self, encoded: str, password: str) -> bool:
+        """Tell whether ``password`` is the one behind ``encoded``. Raises ``Unavailable`` when the queue is full.
+
+        A hash that cannot be read matches nothing, and finding that out takes as long as a mismatch.
+        """
+        return await self._in_thread(self._matches, encoded, _octets(password))
+
+    async def verify_nobody(self, password: str) -> None:
+        """Take the time of a :meth:`verify`, for an account that does not exist or has no password.
+
+        Raises ``Unavailable`` in the same situations, so that a full queue does not tell accounts apart.
+        """
+        await self._in_thread(self._waste, _octets(password))
+
+    def needs_rehash(self, encoded: str) -> bool:
+        """Tell whether ``encoded`` was made with other parameters than this hasher's, or cannot be read."""
+        try:
+            return self._argon2.check_needs_rehash(encoded)
+        except InvalidHashError:
+            return True
+
+    def _matches(self, encoded: str, password: bytes) -> bool:
+        try:
+            return self._argon2.verify(encoded, password)
+        except VerifyMismatchError:
+            return False
+        except (VerificationError, ValueError):  # not a hash that argon2 can read
+            self._waste(password)
+            return False
+
+    def _waste(self, password: bytes) -> None:
+        """One run of argon2, which is all that a verification is, too."""
+        self._argon2.hash(password)
+
+    async def _in_thread(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        if not self._room.acquire(blocking=False):
+            raise Unavailable(retry_after=1)
+        future = self._threads.submit(work, *args, **kwargs)
+        future.add_done_callback(self._leave)
+        try:
+            return await asyncio.wrap_future(future)
+        except HashingError as error:  # no memory for it right now
+            raise Unavailable from error
+
+    def _leave(self, _: Future[R]) -> None:
+        self._room.release()
+
+
+def _octets(password: str) -> bytes:
+    """Lone surrogates become octets that are no UTF-8, so no hash that we made matches them."""
+    return password.encode("utf-8", "surrogatepass")

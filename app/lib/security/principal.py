@@ -1,0 +1,42 @@
+"""Who is asking."""
+
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+import msgspec
+
+from app.lib.clock import utc_now
+
+RECENT = timedelta(minutes=10)
+"""How long a sign-in counts as recent for sensitive acts."""
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """An authenticated caller: a user, through one session."""
+
+    user_id: UUID
+    session_id: UUID
+    authenticated_at: datetime
+    is_superuser: bool
+    roles: frozenset[str]
+    permissions: frozenset[str]
+
+    def may(self, permission: str) -> bool:
+        """Whether the permission is granted; a superuser has all of them."""
+        return self.is_superuser or permission in self.permissions
+
+    def may_all(self, permissions: frozenset[str]) -> bool:
+        """Whether every one of the permissions is granted."""
+        return self.is_superuser or permissions <= self.permissions
+
+    @property
+    def signed_in_recently(self) -> bool:
+        """Whether the sign-in is recent enough for a sensitive act."""
+        return utc_now() - self.authenticated_at <= RECENT
+
+
+class Authenticator(Protocol):
+    """Turns an access token into a principal. Raises ``InvalidToken``."""
+
+    async def authenticate(self, token: str) -> Principal: ...

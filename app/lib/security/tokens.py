@@ -1,0 +1,251 @@
+"""Access and refresh tokens: signed JWTs (RFC 7519, RFC 9068, RFC 8725).
+
+A token says which key to check it with, never how: the algorithm belongs to the key. Each kind of token is
+told apart by the header's ``typ`` and again by the claim ``type``, so that none passes for another.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final, TypeVar
+from uuid import UUID
+
+import jwt
+import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from app.lib.errors import InvalidToken
+
+ACCESS_TYP: Final = "at+jwt"  # RFC 9068 section 2.1
+REFRESH_TYP: Final = "rt+jwt"
+
+_MAX_LENGTH = 4096
+_LEEWAY = 5  # seconds that clocks may differ
+_MIN_SECRET = 32  # bytes: RFC 7518 section 3.2
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_REQUIRED = ["iss", "aud", "sub", "sid", "type", "jti", "iat", "exp"]
+
+
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]  # since the epoch, to the end of year 9999
+
+
+class Claims(msgspec.Struct, frozen=True, kw_only=True):
+    """What every token says. ``iat`` and ``exp`` stay numbers, as on the wire."""
+
+    user_id: UUID = msgspec.field(name="sub")
+    session_id: UUID = msgspec.field(name="sid")
+    jti: str
+    iat: Seconds
+    exp: Seconds
+
+
+class AccessClaims(Claims, frozen=True, kw_only=True, tag_field="type", tag="access"):
+    """A caller: the bearer of an access token."""
+
+
+class RefreshClaims(Claims, frozen=True, kw_only=True, tag_field="type", tag="refresh"):
+    """A sign-in that goes on; ``generation`` counts its rotations."""
+
+    generation: Annotated[int, msgspec.Meta(ge=0)]
+
+
+ClaimsT = TypeVar("ClaimsT", bound=Claims)
+
+
+class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole of a header: ``crit``, ``jku``, ``jwk``, ``x5c`` and ``x5u`` are refused as unknown."""
+
+    alg: str
+    kid: str
+    typ: str
+
+
+_header_decoder = msgspec.json.Decoder(_Header)
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    kid: str
+    algorithm: str
+    signer: bytes | Ed25519PrivateKey = field(repr=False)
+    verifier: bytes | Ed25519PublicKey = field(repr=False)
+    jwk: dict[str, str] | None = None
+
+
+class TokenSigner:
+    """Signs with one key and verifies with that and the ones before it.
+
+    Without ``private_key_pem`` it is HS256 with ``secret``, and tokens signed with one of ``fallbacks`` are
+    still good. With an Ed25519 key (PEM, PKCS #8, no passphrase) it is EdDSA, and no secret signs or verifies
+    anything. Raises ``ValueError`` for a key that cannot be used; the message never holds the key.
+    """
+
+    def __init__(
+        self,
+        *,
+        secret: str,
+        issuer: str,
+        audience: str,
+        fallbacks: Sequence[str] = (),
+        private_key_pem: str | None = None,
+    ) -> None:
+        self._issuer = issuer
+        self._audience = audience
+        if private_key_pem is None:
+            self._key = _hmac_key(secret)
+            keys = [self._key, *map(_hmac_key, fallbacks)]
+        else:
+            self._key = _ed25519_key(private_key_pem)
+            keys = [self._key]
+        self._keys = {key.kid: key for key in keys}
+
+    def jwks(self) -> dict[str, list[dict[str, str]]]:
+        """Return the public keys as a JWK Set (RFC 7517 section 5): none when the key is a shared secret."""
+        return {"keys": [dict(key.jwk) for key in self._keys.values() if key.jwk]}
+
+    def issue_access(self, user_id: UUID, session_id: UUID, now: datetime, lifetime: timedelta) -> str:
+        """Return a new access token with an id of its own."""
+        return self._issue(
+            ACCESS_TYP,
+            {"type": "access", "sub": str(user_id), "sid": str(session_id), "jti": secrets.token_urlsafe(16)},
+            now,
+            now + lifetime,
+        )
+
+    def issue_refresh(
+        self,
+        user_id: UUID,
+        session_id: UUID,
+        *,
+        generation: int,
+        jti: str,
+        issued_at: datetime,
+        expires_at: datetime,
+    ) -> str:
+        """Return the refresh token of one generation: the same arguments give the same token, byte for byte."""
+        return self._issue(
+            REFRESH_TYP,
+            {
+                "type": "refresh",
+                "sub": str(user_id),
+                "sid": str(session_id),
+                "jti": jti,
+                "generation": generation,
+            },
+            issued_at,
+            expires_at,
+        )
+
+    def read_access(self, token: str) -> AccessClaims:
+        """Return what a good access token says; raises :class:`~app.lib.errors.InvalidToken` for any other."""
+        return self.decode(token, AccessClaims, typ=ACCESS_TYP)
+
+    def read_refresh(self, token: str) -> RefreshClaims:
+        """Return what a good refresh token says; raises :class:`~app.lib.errors.InvalidToken` for any other.
+
+        Whether it is the current generation is the session's business.
+        """
+        return self.decode(token, RefreshClaims, typ=REFRESH_TYP)
+
+    def encode(self, claims: Mapping[str, Any], *, typ: str) -> str:
+        """Sign ``claims`` and this issuer and audience. Equal claims give the same token, byte for byte."""
+        payload = {**claims, "iss": self._issuer, "aud": self._audience}
+        return _jws.encode(
+            msgspec.json.encode(payload, order="deterministic"),
+            self._key.signer,
+            algorithm=self._key.algorithm,
+            headers={"kid": self._key.kid, "typ": typ},
+        )
+
+    def decode(self, token: str, claims_type: type[ClaimsT], *, typ: str) -> ClaimsT:
+        """Return the claims of a token of ours that has not expired, is of this ``typ`` and of the claims' type.
+
+        ``claims_type`` names its ``type`` as a Struct tag. Clocks may be 5 seconds apart. Raises
+        :class:`~app.lib.errors.InvalidToken`, whatever the reason.
+        """
+        key = self._key_of(token, typ)
+        try:
+            claims = jwt.decode(
+                token,
+                key.verifier,
+                algorithms=[key.algorithm],
+                issuer=self._issuer,
+                audience=self._audience,
+                leeway=_LEEWAY,
+                options={"require": _REQUIRED, "strict_aud": True},
+            )
+            return msgspec.convert(claims, claims_type)
+        except (jwt.PyJWTError, msgspec.ValidationError) as error:
+            raise InvalidToken from error
+
+    def _issue(self, typ: str, claims: dict[str, Any], issued_at: datetime, expires_at: datetime) -> str:
+        return self.encode({**claims, "iat": _seconds(issued_at), "exp": _seconds(expires_at)}, typ=typ)
+
+    def _key_of(self, token: str, typ: str) -> _Key:
+        """Return the key that the header names, if everything else in the header is as we would write it."""
+        if len(token) > _MAX_LENGTH or not _COMPACT.fullmatch(token):
+            raise InvalidToken
+        try:
+            header = _header_decoder.decode(_unbase64(token.partition(".")[0]))
+        except (ValueError, msgspec.DecodeError) as error:
+            raise InvalidToken from error
+        key = self._keys.get(header.kid)
+        if key is None or header.alg != key.algorithm or header.typ != typ:
+            raise InvalidToken
+        return key
+
+
+def refresh_jti(session_secret: bytes, generation: int) -> str:
+    """Return the id of a session's refresh token of one generation, which nobody without the secret can tell."""
+    return _base64(hmac.digest(session_secret, f"refresh:{generation}".encode(), "sha256"))
+
+
+_jws = jwt.PyJWS()
+
+
+def _hmac_key(secret: str) -> _Key:
+    key = secret.encode()
+    if len(key) < _MIN_SECRET:
+        raise ValueError(f"a secret that signs tokens must have at least {_MIN_SECRET} bytes")
+    try:
+        jwt.get_algorithm_by_name("HS256").prepare_key(key)
+    except jwt.InvalidKeyError:
+        raise ValueError("a secret that signs tokens must not be a PEM, SSH or JWK key") from None
+    kid = _base64(hmac.digest(key, b"kid", "sha256"))[:12]
+    return _Key(kid, "HS256", key, key)
+
+
+def _ed25519_key(pem: str) -> _Key:
+    refusal = ValueError("the private key that signs tokens must be an Ed25519 key in PEM without a passphrase")
+    try:
+        private = load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise refusal from None
+    if not isinstance(private, Ed25519PrivateKey):
+        raise refusal
+    public = private.public_key()
+    # RFC 8037 section 2; these three members are also what the thumbprint covers (RFC 7638, RFC 8037 A.3).
+    required = {"crv": "Ed25519", "kty": "OKP", "x": _base64(public.public_bytes_raw())}
+    kid = _base64(hashlib.sha256(msgspec.json.encode(required, order="sorted")).digest())
+    return _Key(kid, "EdDSA", private, public, {**required, "use": "sig", "alg": "EdDSA", "kid": kid})
+
+
+def _seconds(instant: datetime) -> int:
+    if instant.tzinfo is None:
+        raise ValueError("a token's times must know their time zone")
+    return int(instant.timestamp())
+
+
+def _base64(octets: bytes) -> str:
+    return urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+
+def _unbase64(segment: str) -> bytes:
+    return urlsafe_b64decode(segment + "=" * (-len(segment) % 4))

@@ -1,0 +1,56 @@
+"""What a worker process has to settle with the process that started it."""
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def die_with_parent() -> None:
+    """Makes the kernel kill this process when the one that started it is gone, however it went.
+
+    Without it ``kill -9`` of a server's main process leaves workers that keep serving. Does nothing in a process
+    that :mod:`multiprocessing` did not start, and on systems other than Linux.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None or parent.pid is None or sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent.pid:  # it went before the call above, so no signal is going to come
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def prepare_forks() -> None:
+    """Makes every process that is forked from this one from now on a well-behaved worker; see :func:`enter_worker`.
+
+    A forked child runs with its parent's handlers until the server sets its own, which is after the app is
+    loaded. A SIGTERM in that time would be swallowed, and the parent would wait for a worker that never ends.
+    """
+    saved: list[set[signal.Signals | int]] = []
+
+    def block() -> None:
+        saved.append(signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT}))
+
+    def restore() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, saved.pop())
+
+    def enter() -> None:
+        enter_worker()
+        restore()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+    os.register_at_fork(before=block, after_in_parent=restore, after_in_child=enter)
+
+
+def enter_worker() -> None:
+    """Sets the signals of a worker that has not loaded its app yet.
+
+    SIGTERM ends it at once. SIGUSR1 (see :mod:`app.lib.serving.draining`) is nothing to it. SIGINT is blocked for
+    good: a terminal sends Ctrl-C to all processes, and it is the main process that ends the workers.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -1,0 +1,147 @@
+"""granian, started from Python, with what its own command line leaves to others."""
+
+import gc
+import multiprocessing
+import os
+import pkgutil
+import signal
+import sys
+import threading
+import time
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+from granian.constants import Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+from watchfiles import PythonFilter
+
+from app.lib.serving.draining import DRAIN_SIGNAL
+from app.lib.serving.processes import die_with_parent, enter_worker, prepare_forks
+
+KILL_TIMEOUT = 30
+"""Seconds that a worker may take over its last requests."""
+HEADER_TIMEOUT = 5_000
+"""Milliseconds in which a client must have sent a request's head."""
+CONCURRENT_REQUESTS = 512
+"""Per worker; further connections wait."""
+IMPATIENCE = 1.0
+"""Seconds after which another Ctrl-C means "now". One press may arrive twice, from the terminal and from a wrapper."""
+
+_PLAIN_LOGGERS: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {},
+    "handlers": {},
+    "loggers": {"_granian": {"handlers": [], "propagate": True}, "granian.access": {"handlers": []}},
+}
+
+_logger = structlog.stdlib.get_logger(__name__)
+
+
+class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """``address`` is an IP address; ``drain_seconds`` pass between SIGTERM and the end of the listener."""
+
+    address: str
+    port: int
+    workers: int = 1
+    drain_seconds: float = 0.0
+    reload_directory: Path | None = None
+    """Python files whose change restarts the workers; None does not watch anything."""
+
+
+def run_server(app_factory: str, options: ServerOptions) -> None:
+    """Serves until SIGTERM or SIGINT, then returns. Raises ``SystemExit`` when workers fail again and again.
+
+    ``app_factory`` is ``package.module:function``. Workers are forked with the app's modules already loaded, so
+    that they start fast and share memory; where files are watched each one is a fresh interpreter instead.
+    Requests that are being answered then have :data:`KILL_TIMEOUT` seconds; another Ctrl-C cuts that short.
+    """
+    if options.reload_directory:
+        multiprocessing.set_start_method("spawn", force=True)
+    elif multiprocessing.get_start_method() == "fork":
+        pkgutil.resolve_name(app_factory)
+        gc.collect()
+        gc.freeze()  # what workers share is not copied by their collectors
+        prepare_forks()
+    _Server(options).run(app_factory)
+
+
+def load_app(app_factory: str) -> Any:
+    """Runs first in a worker: makes it one that ends when it should, then makes the app."""
+    enter_worker()
+    die_with_parent()
+    return pkgutil.resolve_name(app_factory)()
+
+
+class _Server(MPServer):
+    def __init__(self, options: ServerOptions) -> None:
+        self._drain_seconds = options.drain_seconds
+        self._signalled_at: float | None = None
+        super().__init__(
+            target="",
+            address=options.address,
+            port=options.port,
+            interface=Interfaces.ASGI,
+            workers=options.workers,
+            loop=Loops.uvloop if find_spec("uvloop") else Loops.asyncio,
+            backpressure=CONCURRENT_REQUESTS,
+            http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT),
+            log_level=LogLevels.warning,
+            log_dictconfig=_PLAIN_LOGGERS,
+            respawn_failed_workers=True,
+            respawn_interval=1,
+            workers_kill_timeout=KILL_TIMEOUT,
+            reload=options.reload_directory is not None,
+            reload_paths=[options.reload_directory] if options.reload_directory else None,
+            reload_filter=PythonFilter,
+            reload_ignore_worker_failure=True,
+        )
+
+    def run(self, app_factory: str) -> None:
+        try:
+            self.serve(target_loader=partial(load_app, app_factory), wrap_loader=False)
+        except SystemExit:
+            if self._signalled_at is None:  # else a worker was told to end by somebody else too, which is no failure
+                raise
+
+    def signal_handler_interrupt(self, *args: Any, **_options: Any) -> None:
+        """SIGTERM and SIGINT to the main process."""
+        number = args[0] if args else signal.SIGTERM
+        if self._signalled_at is None:
+            self._signalled_at = time.monotonic()
+            for worker in self.wrks:
+                worker.interrupt_by_parent = True  # a service manager may have told them to end as well
+            if self._drain_seconds and number == signal.SIGTERM:
+                threading.Thread(target=self._drain, daemon=True).start()
+            else:
+                self._finish()
+        elif number == signal.SIGINT and time.monotonic() - self._signalled_at > IMPATIENCE:
+            for worker in self.wrks:
+                worker.inner.kill()
+            self._finish()
+
+    def signal_handler_reload(self, *_args: Any, **_options: Any) -> None:
+        """SIGHUP: a closed terminal ends the server; a service manager gets fresh workers."""
+        if sys.stdin is not None and sys.stdin.isatty():
+            self.signal_handler_interrupt(signal.SIGHUP)
+        else:
+            self.reload_signal = True
+            self.main_loop_interrupt.set()
+
+    def _drain(self) -> None:
+        _logger.info("draining", seconds=self._drain_seconds)
+        for worker in self.wrks:
+            if worker.inner.is_alive():
+                os.kill(worker.inner.pid, DRAIN_SIGNAL)
+        time.sleep(self._drain_seconds)
+        self._finish()
+
+    def _finish(self) -> None:
+        self.interrupt_signal = True
+        self.main_loop_interrupt.set()

@@ -1,0 +1,121 @@
+# Every command of this repository. `just` alone lists them; `uv run just …` works where just is not installed.
+
+set positional-arguments
+set shell := ["sh", "-eu", "-c"]
+
+# pyright would otherwise ask whether a newer release exists
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := "1"
+
+run := "uv run --quiet"
+document := "docs/openapi.json"
+
+[private]
+default:
+    @{{ just_executable() }} --list --unsorted
+
+# install everything for development, and the pre-commit hook
+[group('start')]
+setup:
+    uv sync
+    {{ run }} pre-commit install
+
+# start the service; options are those of `app serve`, such as --reload or --workers 2
+[group('start')]
+serve *options:
+    {{ run }} app serve "$@"
+
+# fill the database with demo data and print three sign-ins
+[group('start')]
+seed *options:
+    {{ run }} app seed "$@"
+
+# everything that must hold, on SQLite and PostgreSQL; needs Python alone
+[group('check')]
+test: lint types
+    {{ run }} pytest -n 2 --cov --cov-report=term
+
+# `test`, and what needs Node, a browser or Debian's PostgreSQL 15 (installs them)
+[group('check')]
+test-all: openapi-lint test-browser test-postgres15 test
+
+# only pytest, with its own options, without coverage: `just pytest tests/lib -k cursor`
+[group('check')]
+pytest *options:
+    {{ run }} pytest --no-cov "$@"
+
+# formatter, linter and import layers
+[group('check')]
+lint:
+    {{ run }} ruff format --check
+    {{ run }} ruff check
+    {{ run }} lint-imports
+
+# strict types, by mypy and by pyright
+[group('check')]
+types:
+    {{ run }} mypy
+    {{ run }} pyright
+
+# lint the committed OpenAPI document by Spectral
+[group('check')]
+openapi-lint:
+    {{ run }} tools/openapi/lint.sh {{ document }}
+
+# sign in through both documentation pages, in headless Chromium
+[group('check')]
+test-browser *options:
+    {{ run }} tools/browser/with-chromium.sh pytest tests/browser -n 0 --no-cov "$@"
+
+# the HTTP tests once more, on Debian's PostgreSQL 15
+[group('check')]
+test-postgres15 *options:
+    {{ run }} tools/postgres/with-postgres15.sh pytest tests/domain -n 2 --no-cov "$@"
+
+# faults on purpose: killed workers, lost databases, full pools; takes minutes
+[group('check')]
+chaos *options:
+    {{ run }} pytest tests/chaos -n 0 --no-cov "$@"
+
+# requests per second and CPU per request, on this machine
+[group('check')]
+bench *options:
+    {{ run }} python -m benchmarks "$@"
+
+# format the code and mend what the linter can mend
+[group('change')]
+format:
+    {{ run }} ruff check --fix
+    {{ run }} ruff format
+
+# write the OpenAPI document from the code
+[group('change')]
+openapi:
+    {{ run }} app openapi export --output {{ document }}
+
+# bring the database to the newest revision
+[group('change')]
+migrate:
+    {{ run }} app db upgrade
+
+# write a revision from what changed in the models: `just revision "orders"`
+[group('change')]
+revision message:
+    {{ run }} app db revision --message "$1"
+
+# pin what containers install, from pyproject.toml; hashes, no addresses
+[group('change')]
+lock:
+    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+        pyproject.toml --output-file requirements.lock
+
+# build the container image with docker or podman
+[group('ship')]
+container tag="lodestar":
+    "$(command -v docker || command -v podman)" build --file Containerfile --tag "$1" .
+
+# remove caches and reports; keeps data/ and .venv/
+[group('ship')]
+clean:
+    rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* \
+        coverage.xml htmlcov build dist tools/openapi/node_modules
+    find app tests benchmarks migrations -name __pycache__ -type d -prune -exec rm -rf {} +

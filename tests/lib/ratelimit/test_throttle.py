@@ -1,0 +1,144 @@
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from limits.aio.storage import Storage
+
+from app.lib.errors import RateLimited
+from app.lib.ratelimit.limiter import RateLimiter
+from app.lib.ratelimit.memory import MemoryCounters
+from app.lib.ratelimit.policy import Limit
+from app.lib.ratelimit.throttle import Throttle
+
+MakeStorage = Callable[[], Storage]
+OWNER = "person@example.org"
+
+
+def make_throttle(storage: Storage, *, name: str = "login", enabled: bool = True) -> Throttle:
+    limiter = RateLimiter(storage, enabled=enabled)
+    return Throttle(limiter, name, per_account=Limit(6, 3600), per_account_and_address=Limit(3, 3600))
+
+
+@pytest.fixture
+def throttle() -> Throttle:
+    return make_throttle(MemoryCounters())
+
+
+async def guess(throttle: Throttle, address: str, *, account: str = OWNER, trusted: bool = False) -> bool:
+    """One wrong guess; whether it was let through to the verification."""
+    try:
+        await throttle.check(account, address, trusted=trusted)
+    except RateLimited:
+        return False
+    await throttle.failed(account, address, trusted=trusted)
+    return True
+
+
+async def test_one_address_has_few_guesses_at_an_account(throttle: Throttle) -> None:
+    assert [await guess(throttle, "192.0.2.1") for _ in range(5)] == [True, True, True, False, False]
+    assert await guess(throttle, "192.0.2.2")
+    assert await guess(throttle, "192.0.2.1", account="other@example.org")
+
+
+async def test_a_refusal_says_when_to_come_back(throttle: Throttle) -> None:
+    await throttle.check(OWNER, "192.0.2.1")
+    await throttle.check(OWNER, "192.0.2.1")
+    await throttle.check(OWNER, "192.0.2.1")
+
+    with pytest.raises(RateLimited) as refused:
+        await throttle.check(OWNER, "192.0.2.1")
+    assert 1 <= int(refused.value.headers["Retry-After"]) <= 3600
+
+
+async def test_many_addresses_together_have_few_more(throttle: Throttle) -> None:
+    assert sum([await guess(throttle, f"192.0.2.{number}") for number in range(20)]) == 6
+
+
+async def test_one_address_alone_cannot_lock_an_account(throttle: Throttle) -> None:
+    for _ in range(50):
+        await guess(throttle, "192.0.2.1")
+
+    assert await guess(throttle, "192.0.2.2")
+
+
+async def test_the_owner_gets_in_from_a_known_device_while_strangers_lock_the_account(throttle: Throttle) -> None:
+    for number in range(20):
+        await guess(throttle, f"192.0.2.{number}")
+
+    assert not await guess(throttle, "198.51.100.7")
+    await throttle.check(OWNER, "198.51.100.7", trusted=True)
+    await throttle.succeeded(OWNER, "198.51.100.7", trusted=True)
+    assert not await guess(throttle, "198.51.100.8")  # and it opens the account for nobody else
+
+
+async def test_a_known_device_has_its_own_limit(throttle: Throttle) -> None:
+    assert [await guess(throttle, "192.0.2.1", trusted=True) for _ in range(4)] == [True, True, True, False]
+
+
+async def test_success_forgives_the_address_but_not_the_other_guesses(throttle: Throttle) -> None:
+    for number in range(4):
+        assert await guess(throttle, f"192.0.2.{number}")
+    assert await guess(throttle, "198.51.100.7")
+    await throttle.check(OWNER, "198.51.100.7")
+    await throttle.succeeded(OWNER, "198.51.100.7")
+
+    assert await guess(throttle, "198.51.100.7")  # the sixth failure for the account
+    assert not await guess(throttle, "198.51.100.7")
+
+
+async def test_signing_in_often_is_no_offence(throttle: Throttle) -> None:
+    for _ in range(20):
+        await throttle.check(OWNER, "192.0.2.1")
+        await throttle.succeeded(OWNER, "192.0.2.1")
+
+
+async def test_an_attempt_that_was_never_verified_does_not_count(throttle: Throttle) -> None:
+    for trusted in (False, True):
+        for _ in range(20):
+            await throttle.check(OWNER, "192.0.2.1", trusted=trusted)
+            await throttle.abandoned(OWNER, "192.0.2.1", trusted=trusted)
+
+
+async def test_the_last_failure_says_so(throttle: Throttle) -> None:
+    async def fail(address: str, *, trusted: bool = False) -> bool:
+        await throttle.check(OWNER, address, trusted=trusted)
+        return await throttle.failed(OWNER, address, trusted=trusted)
+
+    assert [await fail("192.0.2.1") for _ in range(3)] == [False, False, True]
+    assert [await fail(f"192.0.2.{number}") for number in (2, 3, 4)] == [False, False, True]
+    assert [await fail("192.0.2.5", trusted=True) for _ in range(3)] == [False, False, True]
+
+
+async def test_ipv6_addresses_of_one_subscriber_count_as_one(throttle: Throttle) -> None:
+    assert sum([await guess(throttle, f"2001:db8::{number}") for number in range(10)]) == 3
+
+
+async def test_throttles_with_other_names_count_apart() -> None:
+    storage = MemoryCounters()
+    login, forgot = make_throttle(storage), make_throttle(storage, name="forgot")
+
+    assert sum([await guess(login, "192.0.2.1") for _ in range(5)]) == 3
+    assert sum([await guess(forgot, "192.0.2.1") for _ in range(5)]) == 3
+
+
+async def test_switched_off_it_refuses_nobody() -> None:
+    throttle = make_throttle(MemoryCounters(), enabled=False)
+
+    assert all([await guess(throttle, "192.0.2.1") for _ in range(20)])
+
+
+async def test_parallel_guesses_do_not_slip_through(make_storage: MakeStorage) -> None:
+    processes = [make_throttle(make_storage()) for _ in range(2)]
+
+    async def attempt(number: int) -> bool:
+        return await guess(processes[number % 2], f"192.0.2.{number % 20}")
+
+    assert sum(await asyncio.gather(*(attempt(number) for number in range(60)))) == 6
+
+
+async def test_counters_hold_no_address_in_the_clear() -> None:
+    storage = MemoryCounters()
+    await guess(make_throttle(storage), "192.0.2.1")
+
+    assert len(storage) == 2
+    assert not any("person" in key or "192.0" in key for key in storage._windows)

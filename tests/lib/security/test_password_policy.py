@@ -1,0 +1,140 @@
+import hashlib
+from importlib import resources
+
+import pytest
+
+from app.lib.errors import FieldCode, FieldError
+from app.lib.security.password_policy import PasswordFlaw, PasswordPolicy, common_passwords
+
+GOOD = "violet kettle over nine hills"
+
+
+def codes(flaws: list[PasswordFlaw]) -> list[FieldCode]:
+    return [flaw.code for flaw in flaws]
+
+
+def test_a_good_password_has_no_flaws() -> None:
+    flaws = PasswordPolicy().check(GOOD, email="ada@example.test", name="Ada Lovelace", username="countess")
+
+    assert flaws == []
+
+
+@pytest.mark.parametrize("password", ["zq7#fkw1", "z" * 3 + "q" * 1021, "пароль-для-сайта", "🦆🪶🌧️☂️🥾🗻🛤️🧭"])
+def test_lengths_from_8_to_1024_characters_are_taken__asvs_6_2_1_and_6_2_9(password: str) -> None:
+    assert PasswordPolicy().check(password) == []
+
+
+@pytest.mark.parametrize("password", ["", "zq7#fkw", "🦆🦆🦆🦆🦆🦆🦆"])
+def test_length_counts_characters_and_not_bytes__asvs_6_2_1(password: str) -> None:
+    flaws = PasswordPolicy().check(password)
+
+    assert flaws == [PasswordFlaw(FieldCode.TOO_SHORT, "Must have at least 8 characters.")]
+
+
+def test_too_long_is_the_only_thing_said_of_a_password_that_is_too_long() -> None:
+    flaws = PasswordPolicy().check("ada" * 1000, name="adaada")
+
+    assert flaws == [PasswordFlaw(FieldCode.TOO_LONG, "Must have at most 1024 characters.")]
+
+
+def test_lengths_are_settings() -> None:
+    policy = PasswordPolicy(min_length=15, max_length=20)
+
+    assert codes(policy.check("zq7#fkw1zq7#fk")) == [FieldCode.TOO_SHORT]
+    assert codes(policy.check("zq7#fkw1zq7#fkw")) == []
+    assert codes(policy.check("zq7#fkw1zq7#fkw1zq7#f")) == [FieldCode.TOO_LONG]
+
+
+@pytest.mark.parametrize("password", ["aaaaaaaaaaaaaq", "        x", "zqfkwvbnj", "97315086424"])
+def test_there_are_no_rules_of_composition__asvs_6_2_5(password: str) -> None:
+    assert PasswordPolicy().check(password) == []
+
+
+@pytest.mark.parametrize("password", ["password", "PASSWORD", "Password1", "qwertyuiop", "1234567890", "baseball"])
+def test_common_passwords_are_refused_in_any_case__asvs_6_2_4(password: str) -> None:
+    assert codes(PasswordPolicy().check(password)) == [FieldCode.WEAK_PASSWORD]
+
+
+def test_a_shorter_minimum_does_not_let_common_passwords_in() -> None:
+    assert codes(PasswordPolicy(min_length=6).check("qwerty")) == [FieldCode.WEAK_PASSWORD]
+
+
+def test_short_and_common_are_told_together() -> None:
+    assert codes(PasswordPolicy().check("qwerty")) == [FieldCode.TOO_SHORT, FieldCode.WEAK_PASSWORD]
+
+
+@pytest.mark.parametrize(
+    ("password", "person"),
+    [
+        ("lovelace-1815", {"name": "Ada Lovelace"}),
+        ("my LOVELACE phrase", {"name": "Ada Lovelace"}),
+        ("the NEILL phrase", {"name": "Maeve O'Neill"}),
+        ("jean-zimmermann", {"name": "Zimmermann-Petit"}),
+        ("the liwu phrase", {"name": "Li Wu"}),
+        ("STRASSE nine hills", {"name": "Otto Straße"}),
+        ("\uff4c\uff4f\uff56\uff45\uff4c\uff41\uff43\uff45 hills", {"name": "Lovelace"}),
+        ("countess of nine", {"username": "Countess"}),
+        ("Ada.L1815 of nine", {"email": "ada.l1815@example.test"}),
+        ("bakery of nine hills", {"email": "Bakery+shop@example.test"}),
+        ("bakery+shop of nine", {"email": "bakery+shop@example.test"}),
+        ("ada.lovelace", {"email": "ada.lovelace@example.test"}),
+    ],
+)
+def test_words_of_the_person_are_refused__asvs_6_2_11(password: str, person: dict[str, str]) -> None:
+    flaws = PasswordPolicy().check(password, **person)
+
+    assert flaws == [PasswordFlaw(FieldCode.WEAK_PASSWORD, "Must not contain your name, username or e-mail address.")]
+
+
+@pytest.mark.parametrize(
+    "person",
+    [
+        {"name": "Vio Ket"},
+        {"username": "vio"},
+        {"email": "vio@kettle.test"},
+        {"email": "not an address kettle"},
+        {"name": "", "username": "", "email": ""},
+        {"name": " - ' "},
+    ],
+)
+def test_words_of_fewer_than_4_characters_and_domains_do_not_count(person: dict[str, str]) -> None:
+    assert PasswordPolicy().check(GOOD, **person) == []
+
+
+def test_words_of_the_service_are_refused__asvs_6_2_11() -> None:
+    policy = PasswordPolicy(words=["Lodestar", ""])
+
+    assert policy.check("my lodeSTAR phrase") == [
+        PasswordFlaw(FieldCode.WEAK_PASSWORD, "Must not contain the name of this service.")
+    ]
+    assert policy.check(GOOD) == []
+
+
+@pytest.mark.parametrize("password", ["\ud800", "long enough \udfff"])
+def test_text_that_no_utf8_can_carry_is_refused(password: str) -> None:
+    assert codes(PasswordPolicy().check(password)) == [FieldCode.INVALID_FORMAT]
+
+
+def test_a_flaw_becomes_the_error_of_a_field() -> None:
+    flaw = PasswordFlaw(FieldCode.TOO_SHORT, "Must have at least 8 characters.")
+
+    assert flaw.at("/new_password") == FieldError(
+        code=FieldCode.TOO_SHORT, detail="Must have at least 8 characters.", pointer="/new_password"
+    )
+
+
+def test_the_list_holds_the_3000_most_common_that_the_default_length_allows__asvs_6_2_4() -> None:
+    passwords = common_passwords()
+
+    assert sum(len(password) >= 8 for password in passwords) >= 10_000
+    assert all(password == password.casefold() for password in passwords)
+
+
+def test_the_notice_describes_the_list_that_is_shipped() -> None:
+    folder = resources.files("app.lib.security")
+    content = folder.joinpath("common_passwords.txt").read_bytes()
+    notice = folder.joinpath("common_passwords.NOTICE").read_text(encoding="utf-8")
+
+    assert f"{hashlib.sha256(content).hexdigest()} (common_passwords.txt)" in notice
+    assert f"{len(common_passwords()):,} common passwords".replace(",", " ") in notice
+    assert "MIT License" in notice

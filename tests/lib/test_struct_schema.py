@@ -1,0 +1,215 @@
+"""OpenAPI schemas say what the decoder does."""
+
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+from typing import Annotated, Any, Generic, Literal, TypeVar
+from uuid import UUID
+
+import msgspec
+import pytest
+from litestar import Litestar, get
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from app.lib.decoding import decode_json
+from app.lib.fields import Bio, Email, HttpsUrl, Int32, Locale, Name, Password, SingleLine, Timestamp, Username
+from app.lib.money import Money
+from app.lib.struct_schema import StructSchemaPlugin, example_of
+
+T = TypeVar("T")
+
+
+class Colour(StrEnum):
+    """What it looks like."""
+
+    RED = "red"
+    BLUE = "blue"
+
+
+class Level(IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+class Point(Struct, forbid_unknown_fields=True, tag="point"):
+    """A place.
+
+    Nobody outside needs to know the second paragraph.
+    """
+
+    x: Int32
+
+
+class Line(Struct, forbid_unknown_fields=True, tag="line"):
+    length: Annotated[float, Meta(gt=0, lt=10)]
+
+
+class Everything(Struct, forbid_unknown_fields=True, kw_only=True):
+    required: Name
+    nullable: Name | None
+    optional: Name | UnsetType = UNSET
+    both: Name | None | UnsetType = UNSET
+    defaulted: Annotated[int, Meta(ge=1, le=100)] = 20
+    colour: Colour = Colour.RED
+    maybe_colour: Colour | None = None
+    level: Level | UnsetType = UNSET
+    size: Literal["s", "m"] | None = None
+    only: Literal["x"] = "x"
+    shape: Point | Line
+    point: Point | None = None
+    described: Annotated[Point, Meta(description="Where it is.")]
+    tags: Annotated[list[SingleLine], Meta(min_length=1, max_length=5)]
+    unique: Annotated[set[Int32], Meta(max_length=5)] = msgspec.field(default_factory=set[int])
+    labels: Annotated[dict[str, Int32], Meta(max_length=5)] = msgspec.field(default_factory=dict[str, int])
+    either: Annotated[int, Meta(ge=0, le=9)] | Annotated[str, Meta(max_length=9)] | None = None
+    at: Timestamp
+    day: date
+    clock: time | UnsetType = UNSET
+    span: timedelta | UnsetType = UNSET
+    key: UUID
+    share: Decimal
+    price: Money
+    blob: Annotated[bytes, Meta(max_length=8)] | UnsetType = UNSET
+    flag: bool = False
+    parent: "Everything | None" = None
+
+
+class Box(Struct, Generic[T]):
+    content: T
+
+
+class People(Struct, forbid_unknown_fields=True):
+    email: Email
+    password: Password
+    username: Username
+    locale: Locale
+    bio: Bio
+    avatar: HttpsUrl
+
+
+@pytest.fixture(scope="module")
+def components() -> dict[str, Any]:
+    @get("/everything")
+    async def everything() -> Everything:
+        raise NotImplementedError
+
+    @get("/box")
+    async def box() -> Box[Point]:
+        raise NotImplementedError
+
+    @get("/people")
+    async def people() -> list[People]:
+        raise NotImplementedError
+
+    app = Litestar([everything, box, people], plugins=[StructSchemaPlugin()])
+    schemas: dict[str, Any] = app.openapi_schema.to_schema()["components"]["schemas"]
+    return schemas
+
+
+def test_components_have_the_names_of_their_types(components: dict[str, Any]) -> None:
+    assert set(components) == {"Colour", "Everything", "Level", "Line", "Money", "People", "Point", "PointBox"}
+    assert components["PointBox"]["properties"]["content"] == {"$ref": "#/components/schemas/Point"}
+
+
+def test_closed_objects_say_so(components: dict[str, Any]) -> None:
+    assert components["Everything"]["additionalProperties"] is False
+    assert "additionalProperties" not in components["PointBox"]
+
+
+def test_required_members_are_those_without_a_default(components: dict[str, Any]) -> None:
+    required = ["required", "nullable", "shape", "described", "tags", "at", "day", "key", "share", "price"]
+    assert sorted(components["Everything"]["required"]) == sorted(required)
+    assert components["Point"]["required"] == ["type", "x"]
+    assert components["Point"]["properties"]["type"] == {"const": "point"}
+
+
+def test_documentation_is_the_first_paragraph(components: dict[str, Any]) -> None:
+    assert components["Point"]["description"] == "A place."
+    assert components["Colour"]["description"] == "What it looks like."
+    assert "description" not in components["Everything"]
+
+
+POINT = {"$ref": "#/components/schemas/Point"}
+COLOUR = {"$ref": "#/components/schemas/Colour"}
+
+
+@pytest.mark.parametrize(
+    ("member", "schema"),
+    [
+        ("defaulted", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}),
+        ("colour", {"allOf": [COLOUR], "default": "red"}),
+        ("maybe_colour", {"oneOf": [COLOUR, {"type": "null"}]}),
+        ("level", {"$ref": "#/components/schemas/Level"}),
+        ("size", {"oneOf": [{"type": "string", "enum": ["m", "s"]}, {"type": "null"}]}),
+        ("only", {"const": "x", "default": "x"}),
+        ("shape", {"oneOf": [POINT, {"$ref": "#/components/schemas/Line"}]}),
+        ("point", {"oneOf": [POINT, {"type": "null"}]}),
+        ("described", {"allOf": [POINT], "description": "Where it is."}),
+        ("parent", {"oneOf": [{"$ref": "#/components/schemas/Everything"}, {"type": "null"}]}),
+        (
+            "either",
+            {
+                "oneOf": [
+                    {"type": "integer", "minimum": 0, "maximum": 9},
+                    {"type": "string", "maxLength": 9},
+                    {"type": "null"},
+                ]
+            },
+        ),
+        ("day", {"type": "string", "format": "date", "maxLength": 10}),
+        ("key", {"type": "string", "format": "uuid", "maxLength": 36}),
+        ("blob", {"type": "string", "contentEncoding": "base64", "maxLength": 8}),
+        ("flag", {"type": "boolean", "default": False}),
+    ],
+)
+def test_members_say_what_they_take(components: dict[str, Any], member: str, schema: dict[str, Any]) -> None:
+    assert components["Everything"]["properties"][member] == schema
+
+
+def test_constraints_of_an_optional_member_stand_with_its_type(components: dict[str, Any]) -> None:
+    members = components["Everything"]["properties"]
+    name = members["required"]
+    assert name["type"] == "string"
+    assert name["maxLength"] == 100
+    assert members["optional"] == name
+    assert members["nullable"] == members["both"] == {**name, "type": ["string", "null"]}
+
+
+def test_collections_have_their_bounds(components: dict[str, Any]) -> None:
+    members = components["Everything"]["properties"]
+    assert (members["tags"]["minItems"], members["tags"]["maxItems"]) == (1, 5)
+    assert members["unique"]["uniqueItems"] is True
+    assert members["labels"]["maxProperties"] == 5
+    assert members["labels"]["additionalProperties"]["type"] == "integer"
+
+
+def strings(node: Any) -> list[dict[str, Any]]:
+    below = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    found = [each for part in below for each in strings(part)]
+    is_string = isinstance(node, dict) and node.get("type") in ("string", ["string", "null"])
+    return [node, *found] if is_string else found
+
+
+def test_every_string_has_a_bound(components: dict[str, Any]) -> None:
+    found = strings(components)
+    assert len(found) > 15
+    assert [each for each in found if "maxLength" not in each and "enum" not in each] == []
+
+
+@pytest.mark.parametrize("type_", [Everything, People, Money, Point])
+def test_the_example_of_a_type_is_valid(components: dict[str, Any], type_: Any) -> None:
+    [example] = components[type_.__name__]["examples"]
+    assert example == example_of(type_)
+    assert decode_json(msgspec.json.encode(example), type_)
+
+
+class Riddle(Struct):
+    answer: Annotated[str, Meta(pattern="^42$")]
+
+
+def test_a_type_without_enough_examples_has_none() -> None:
+    assert example_of(Riddle) is UNSET
+    assert example_of(list[Riddle]) == []
+    assert example_of(Annotated[int, Meta(le=-5)]) == -5
+    assert example_of(Annotated[float, Meta(gt=5)]) == 6
+    assert example_of(datetime | None) == "2026-01-31T12:00:00Z"

