@@ -8,6 +8,7 @@ endless nesting and numbers that fit nowhere included.
 """
 
 import re
+import sys
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -31,7 +32,9 @@ __all__ = ["Check", "FieldProblem", "Hint", "convert", "decode_json", "litestar_
 T = TypeVar("T")
 
 _ESCAPED_NUL = b"\\u0000"
+_REAL_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _BODY_REQUIRED = FieldError(pointer="", code=FieldCode.REQUIRED, detail="A request body is required.")
+_MAX_SEARCHED = 10_000
 _TOO_DEEP = "The request body is nested too deeply."
 
 
@@ -78,7 +81,7 @@ def decode_json(raw: bytes, type_: type[T]) -> T:
 
 def _decode_json(raw: bytes, plan: _Plan) -> Any:
     first: Exception | None = None
-    if _ESCAPED_NUL not in raw and not plan.shape.has_decimals:
+    if not plan.shape.has_decimals and not _has_nul(raw):
         try:
             value = plan.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, ValidationFailed) as raised:
@@ -98,8 +101,16 @@ def _findings_in_json(raw: bytes, plan: _Plan, first: Exception | None) -> Findi
     except (msgspec.DecodeError, UnicodeDecodeError) as broken:
         raise _malformed(raw, broken) from None
     else:
-        _examine(value, plan, findings, first, strict=True)
+        plan.shape.examine(value, None, findings, strict=True)
+        if _has_nul(raw):
+            _refuse_nul(value, findings, _MAX_SEARCHED)
+        if first and not findings:  # the fault was in a member that occurs again, of which the last one counts here
+            findings.add_raised(None, first)
     return findings
+
+
+def _has_nul(raw: bytes) -> bool:
+    return _ESCAPED_NUL in raw and _REAL_NUL.search(raw) is not None
 
 
 def _malformed(raw: bytes, broken: Exception) -> Exception:
@@ -129,19 +140,12 @@ def _convert(value: Any, plan: _Plan, *, strict: bool) -> Any:
         converted = msgspec.convert(value, plan.type, strict=strict, str_keys=True)
     except (msgspec.ValidationError, ValidationFailed) as raised:
         first = raised
-    if first or plan.shape.has_decimals or _holds_nul(value):
-        findings = Findings()
-        _examine(value, plan, findings, first, strict=strict)
-        _refuse(findings)
+    findings = Findings()
+    if first or plan.shape.has_decimals:
+        plan.shape.examine(value, None, findings, strict=strict)
+    _refuse_nul(value, findings, sys.maxsize)
+    _refuse(findings)
     return plan.finish(converted)
-
-
-def _examine(value: Any, plan: _Plan, findings: Findings, first: Exception | None, *, strict: bool) -> None:
-    plan.shape.examine(value, None, findings, strict=strict)
-    for path in _strings_with_nul(value):
-        findings.add(path, FieldCode.INVALID_FORMAT, "Must not have the character U+0000.")
-    if first and not findings:
-        findings.add_raised(None, first)
 
 
 def _refuse(findings: Findings) -> None:
@@ -149,24 +153,30 @@ def _refuse(findings: Findings) -> None:
         raise ValidationFailed(findings.errors)
 
 
-def _strings_with_nul(value: Any) -> Iterator[Path]:
+def _refuse_nul(value: Any, findings: Findings, limit: int) -> None:
+    for path in _strings_with_nul(value, limit):
+        findings.add(path, FieldCode.INVALID_FORMAT, "Must not have the character U+0000.")
+
+
+def _strings_with_nul(value: Any, limit: int) -> Iterator[Path]:
+    """Where U+0000 is; the body itself when more than ``limit`` values would have to be looked at to tell."""
     waiting: list[tuple[Path, Any]] = [(None, value)]
     while waiting:
         path, current = waiting.pop()
-        match current:
-            case str() if "\0" in current:
+        if isinstance(current, str):
+            if "\0" in current:
                 yield path
-            case dict():
-                yield from ((path, key) for key in current if "\0" in str(key))
-                waiting.extend(((path, key), item) for key, item in current.items())
-            case list():
-                waiting.extend(((path, index), item) for index, item in enumerate(current))
-            case _:
-                pass
-
-
-def _holds_nul(value: Any) -> bool:
-    return next(_strings_with_nul(value), ...) is not ...
+        elif isinstance(current, dict | list):
+            container = cast("dict[str, Any] | list[Any]", current)
+            limit -= len(container)
+            if limit < 0:
+                yield None
+                return
+            items = container.items() if isinstance(container, dict) else enumerate(container)
+            for key, item in items:
+                if "\0" in str(key):
+                    yield (path, key)
+                waiting.append(((path, key), item))
 
 
 _MISSING_PARAMETER = re.compile(r"Missing required (\w+) parameter '([^']*)'")

@@ -325,8 +325,6 @@ def _unwrap(type_: Any) -> tuple[Any, tuple[Any, ...]]:
             type_ = type_.__origin__
         elif hasattr(type_, "__supertype__"):  # NewType
             type_ = type_.__supertype__
-        elif hasattr(type_, "__value__"):  # the type statement of Python 3.12
-            type_ = type_.__value__
         else:
             return type_, metadata
 

@@ -87,6 +87,13 @@ def test_deep_nesting_that_the_type_allows_is_refused_too() -> None:
         decode_json(deep, Order)
 
 
+def test_of_members_with_one_name_the_last_counts_unless_an_earlier_one_is_wrong() -> None:
+    assert decode_json(b'{"items":[{"quantity":1,"quantity":2}]}', Order).items == [Item(quantity=2)]
+    assert refused(b'{"items":[{"quantity":0,"quantity":2}]}') == {
+        "/items/0/quantity": ("too_small", "Must be at least 1.")
+    }
+
+
 def test_nul_is_refused_in_every_string_and_name() -> None:
     raw = b'{"items":[{"quantity":1,"note":"a\\u0000"}],"labels":{"k\\u0000":"x"},"either":"\\u0000"}'
     said = ("invalid_format", "Must not have the character U+0000.")
@@ -102,8 +109,19 @@ def test_nul_beside_other_errors_is_reported_with_them() -> None:
     }
 
 
+def test_a_nul_among_very_many_values_is_an_error_of_the_body() -> None:
+    found = refused(b'{"items":[],"x":["\\u0000"' + b",0" * 200_000 + b"]}")
+    assert {pointer: code for pointer, (code, _) in found.items()} == {
+        "/items": "too_short",
+        "/x": "unknown_field",
+        "": "invalid_format",
+    }
+
+
 def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
     assert decode_json(b'{"items":[{"quantity":1}],"either":"\\\\u0000"}', Order).either == "\\u0000"
+    said = ("invalid_format", "Must not have the character U+0000.")
+    assert refused(b'{"items":[{"quantity":1}],"either":"\\\\\\u0000"}') == {"/either": said}
 
 
 # Numbers and decimals
@@ -153,6 +171,14 @@ def test_forms_get_all_their_errors(form: dict[str, Any], found: dict[str, str])
     with pytest.raises(ValidationFailed) as caught:
         convert(form, Item, strict=False)
     assert {error.pointer: error.code.value for error in caught.value.errors} == found
+
+
+def test_builtins_without_end_are_refused() -> None:
+    deep: dict[str, Any] = order()
+    for _ in range(5000):
+        deep = order(parent=deep)
+    with pytest.raises(MalformedJSON, match="nested too deeply"):
+        convert(deep, Order, strict=True)
 
 
 # Any bytes at all

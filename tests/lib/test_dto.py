@@ -64,7 +64,7 @@ class UserRead(Output):
 
 
 class Envelope(Struct, Generic[T], kw_only=True):
-    items: list[T]
+    items: Annotated[list[T], Meta(description="What is on the page.")]
     total: int
 
 
@@ -150,7 +150,7 @@ class AnswerController(Controller):
         return None
 
     @get("/empty")
-    async def empty(self) -> list[UserEntity]:
+    async def empty(self) -> list[Annotated[UserEntity, "a note"]]:
         return []
 
     @get("/page")

@@ -1,11 +1,15 @@
 """Every error of a value is found, in the place where it is; checks run with the rest."""
 
 import json
-from typing import Any
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal, NewType, TypedDict
 
+import msgspec
 import pytest
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from app.lib.decoding import decode_json
+from app.lib.decoding import Check, FieldProblem, convert, decode_json
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from tests.lib.wire import Closed, Order, Transfer, order, refused
 
@@ -151,3 +155,110 @@ def test_field_errors_of_a_struct_are_moved_to_where_it_is() -> None:
         "/1/other": ("invalid_type", "Must be an integer."),
     }
     assert refused(b'{"name":"a"}', Thorough) == {"/name": ("not_found", "Is not known.")}
+
+
+# Less common types
+
+
+class Pair(Struct):
+    left: int
+    right: int
+
+
+class Moment(TypedDict):
+    at: datetime
+
+
+class Row(Struct, array_like=True):
+    number: int
+
+
+Serial = NewType("Serial", Annotated[str, Meta(max_length=5), Check(str.upper)])
+
+
+def no_twins(value: Pair) -> Pair:
+    if value.left == value.right:
+        raise FieldProblem(FieldCode.INVALID_CHOICE, "Must differ from left.", "/right")
+    return value
+
+
+class Rare(Closed):
+    serial: Serial | None = None
+    serials: Annotated[list[Serial], Meta(max_length=2)] | None = None
+    ordered: tuple[Serial, ...] | UnsetType = UNSET
+    frozen: frozenset[Serial] | UnsetType = UNSET
+    by_name: dict[Serial, Serial] | None = None
+    pair: Annotated[Pair, Check(no_twins)] | None = None
+    mixed: Annotated[int, Meta(ge=0, le=9)] | Serial | list[Serial] | bool | None = None
+    plain: dict[str, Any] | UnsetType = UNSET
+    moment: Moment | None = None
+    row: Row | None = None
+    literal: Literal["a", 1] | float = 1.5
+
+
+def rare(**members: Any) -> Rare:
+    return decode_json(msgspec.json.encode(members), Rare)
+
+
+def test_checks_reach_into_all_kinds_of_containers() -> None:
+    decoded = rare(serial="a", serials=["b"], ordered=["c"], frozen=["d"], by_name={"e": "f"}, mixed=["g"])
+    assert decoded.serial == "A"
+    assert decoded.serials == ["B"]
+    assert decoded.ordered == ("C",)
+    assert decoded.frozen == frozenset({"D"})
+    assert decoded.by_name == {"E": "F"}
+    assert decoded.mixed == ["G"]
+    assert rare(mixed="g").mixed == "G"
+    assert [rare(mixed=each).mixed for each in (5, True, None)] == [5, True, None]
+    assert rare().literal == 1.5
+
+
+def test_a_check_of_a_whole_struct_points_into_it() -> None:
+    assert rare(pair={"left": 1, "right": 2}).pair == Pair(1, 2)
+    said = ("invalid_choice", "Must differ from left.")
+    assert refused({"pair": {"left": 1, "right": 1}}, Rare) == {"/pair/right": said}
+    assert refused({"pair": {"left": 1, "right": 1}, "serial": 5}, Rare) == {
+        "/pair/right": said,
+        "/serial": ("invalid_type", "Must be a string or null."),
+    }
+
+
+@pytest.mark.parametrize(
+    ("members", "pointer", "code"),
+    [
+        ({"serials": ["a", "b", "c"]}, "/serials", "too_long"),
+        ({"ordered": [1]}, "/ordered/0", "invalid_type"),
+        ({"by_name": {"toolong": "x"}}, "/by_name/toolong", "too_long"),
+        ({"mixed": 10}, "/mixed", "too_large"),
+        ({"mixed": ["toolong"]}, "/mixed/0", "too_long"),
+        ({"mixed": {}}, "/mixed", "invalid_type"),
+        ({"plain": []}, "/plain", "invalid_type"),
+        ({"moment": {"at": "x"}}, "/moment/at", "invalid_format"),
+        ({"row": ["x"]}, "/row/0", "invalid_type"),
+        ({"literal": "b"}, "/literal", "invalid_choice"),
+    ],
+)
+def test_containers_that_are_not_taken_apart_still_have_their_errors(members: Any, pointer: str, code: str) -> None:
+    found = refused(members, Rare)
+    assert {place: each[0] for place, each in found.items()} == {pointer: code}
+
+
+class Prices(Closed):
+    one: Decimal | None = None
+    many: dict[str, Decimal] | UnsetType = UNSET
+    nested: "Prices | None" = None
+
+
+def test_decimals_are_found_wherever_they_are() -> None:
+    good = {"one": "1.5", "many": {"a": "2"}, "nested": {"one": None, "nested": {"one": "-3.25"}}}
+    decoded = decode_json(msgspec.json.encode(good), Prices)
+    assert decoded.nested is not None
+    assert decoded.nested.nested == Prices(one=Decimal("-3.25"))
+    assert convert(good, Prices, strict=False) == decoded
+    found = refused({"one": 1, "many": {"a": 2.5}, "nested": {"nested": {"one": "1e5", "x": 1}}}, Prices)
+    assert {place: each[0] for place, each in found.items()} == {
+        "/one": "invalid_type",
+        "/many/a": "invalid_type",
+        "/nested/nested/one": "invalid_format",
+        "/nested/nested/x": "unknown_field",
+    }

@@ -59,6 +59,11 @@ class Base(CommonTableAttributes, DeclarativeBase, AsyncAttrs):
     )
 
 
+def _same_as_created(context: Any) -> datetime:
+    created: datetime = context.get_current_parameters()["created_at"]
+    return created
+
+
 class Entity(Base):
     """A row that is a resource: UUIDv7 ``id``, UTC ``created_at`` and ``updated_at``, and an integer ``version``.
 
@@ -70,7 +75,7 @@ class Entity(Base):
 
     id: Mapped[UUID] = mapped_column(default=new_id, primary_key=True, sort_order=-100)
     created_at: Mapped[datetime] = mapped_column(default=utc_now, sort_order=100)
-    updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now, sort_order=101)
+    updated_at: Mapped[datetime] = mapped_column(default=_same_as_created, onupdate=utc_now, sort_order=101)
     version: Mapped[int] = mapped_column(Integer, default=1, sort_order=102)
 
     @declared_attr.directive

@@ -1,0 +1,94 @@
+"""The rig: every test that asks for an app gets it on SQLite and on PostgreSQL."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+import pytest_asyncio
+from blockbuster import blockbuster_ctx
+from litestar import Litestar
+
+from app.lib.db.url import DatabaseURL
+from tests.support.apps import client_of, components_of, forget, running_app
+from tests.support.databases import empty, migrate, postgresql_database, postgresql_server, sqlite_database
+from tests.support.people import People, Person
+
+# What the developer's shell has set must not change what is tested.
+for _name in ("DATABASE_URL", "SECRET_KEY", "ENVIRONMENT", "REDIS_URL"):
+    os.environ.pop(_name, None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "caller(kind): who calls: anonymous, user, superuser, or permission codes")
+    config.addinivalue_line("markers", "asvs(*ids): the OWASP ASVS 5.0 requirements that the test shows")
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> Iterator[DatabaseURL]:
+    """A migrated database of this test process."""
+    if request.param == "sqlite":
+        with sqlite_database() as url:
+            migrate(url)
+            yield url
+        return
+    with postgresql_database(request.getfixturevalue("postgresql")) as url:
+        migrate(url)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[object]:
+    """The server, started when the first test needs it."""
+    with postgresql_server() as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_app(database_url: DatabaseURL) -> AsyncIterator[Litestar]:
+    """One started app for all tests of a database."""
+    async with running_app(database_url) as app:
+        yield app
+
+
+@pytest_asyncio.fixture
+async def app(shared_app: Litestar) -> AsyncIterator[Litestar]:
+    """The app, with an empty database and no memories. Blocking calls in its handlers are errors."""
+    await empty(components_of(shared_app).database)
+    await forget(shared_app)
+    with blockbuster_ctx(scanned_modules="app") as guard:
+        # asyncpg looks for a password file whenever it opens a connection.
+        guard.functions["os.stat"].can_block_in("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args")
+        yield shared_app
+
+
+@pytest_asyncio.fixture
+async def client(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
+    """Nobody in particular."""
+    async with client_of(app) as client:
+        yield client
+
+
+@pytest.fixture
+def people(app: Litestar) -> People:
+    """Makes accounts."""
+    return People(app)
+
+
+@pytest_asyncio.fixture
+async def caller(request: pytest.FixtureRequest, people: People) -> Person | None:
+    """Who ``@pytest.mark.caller`` says; a plain user without it."""
+    marker = request.node.get_closest_marker("caller")
+    kinds: tuple[str, ...] = marker.args if marker else ("user",)
+    if kinds == ("anonymous",):
+        return None
+    if kinds == ("superuser",):
+        return await people.create(is_superuser=True)
+    return await people.create(permissions=[kind for kind in kinds if ":" in kind])
+
+
+@pytest_asyncio.fixture
+async def calls(people: People, caller: Person | None) -> AsyncIterator[httpx.AsyncClient]:
+    """A client signed in as the caller."""
+    async with people.client(caller) as client:
+        yield client

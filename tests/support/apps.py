@@ -1,0 +1,84 @@
+"""Apps under test: real ones, on real databases, called in the test's own event loop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from litestar import Litestar
+
+from app.asgi import create_app
+from app.components import Components
+from app.config import Settings, load_settings
+from app.lib.db.url import DatabaseURL
+
+BASE_URL = "http://testserver"
+ADDRESS = "203.0.113.7"
+
+NewApp = Callable[..., Any]
+
+
+def settings_for(url: DatabaseURL, **overrides: str) -> Settings:
+    """Settings as from the environment; nothing of this machine's environment gets in."""
+    environ = {
+        "DATABASE_URL": url.url.render_as_string(hide_password=False),
+        "ENVIRONMENT": "test",
+        "SECRET_KEY": "a-key-that-is-only-for-tests-0123456789",
+        "LOG_FORMAT": "json",
+        "LOG_LEVEL": "warning",
+        "DATABASE_POOL_SIZE": "5",
+        **overrides,
+    }
+    return load_settings(environ, None)[0]
+
+
+@asynccontextmanager
+async def running(app: Litestar) -> AsyncIterator[Litestar]:
+    """Enters and leaves the lifespan in one task, as cancel scopes want it."""
+    started, stop = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:
+        async with app.lifespan():
+            started.set()
+            await stop.wait()
+
+    task = asyncio.create_task(live())
+    waiter = asyncio.create_task(started.wait())
+    await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
+    try:
+        if not started.is_set():
+            waiter.cancel()
+            await task
+        yield app
+    finally:
+        stop.set()
+        await task
+
+
+@asynccontextmanager
+async def running_app(url: DatabaseURL, **overrides: str) -> AsyncIterator[Litestar]:
+    """A started app on a migrated database."""
+    async with running(create_app(settings_for(url, **overrides))) as app:
+        yield app
+
+
+def client_of(app: Litestar, *, address: str = ADDRESS, **options: Any) -> httpx.AsyncClient:
+    """A client that calls the app in this event loop; a bug is a 500, as over the network."""
+    asgi: Any = app
+    transport = httpx.ASGITransport(app=asgi, raise_app_exceptions=False, client=(address, 54321))
+    return httpx.AsyncClient(transport=transport, base_url=BASE_URL, **options)
+
+
+def components_of(app: Litestar) -> Components:
+    """The long-lived objects of an app."""
+    components: Components = app.state.components
+    return components
+
+
+async def forget(app: Litestar) -> None:
+    """Drops what a process remembers between requests."""
+    components = components_of(app)
+    components.authenticator.forget(None)
+    for limiter in (components.general_limiter, components.sign_in_limiter):
+        await limiter.storage.reset()

