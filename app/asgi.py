@@ -47,6 +47,7 @@ from app.lib.security.bearer import BearerMiddleware
 from app.lib.security.policies import current_principal, declare_policies, public
 from app.lib.security.principal import Principal
 from app.lib.serving.draining import Draining
+from app.lib.serving.processes import die_with_parent
 from app.lib.struct_schema import StructSchemaPlugin
 
 API = "/api/v1"
@@ -62,6 +63,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
 
     Raises ``ConfigurationError`` for settings that cannot be used, and refuses a route without a policy.
     """
+    die_with_parent()
     settings = with_secret_key(settings or load_settings()[0])
     configure_logging(settings.effective_log_level, settings.log_format)
     components = Components(settings)

@@ -25,7 +25,8 @@ from app.lib.field_errors import (
     explain_message,
     pointer_from_dotted,
 )
-from app.lib.shapes import Check, Hint, has_checks, shape_of
+from app.lib.shapes import Check, Hint, has_checks
+from app.lib.type_shapes import shape_of
 
 __all__ = ["Check", "FieldProblem", "Hint", "convert", "decode_json", "litestar_errors"]
 

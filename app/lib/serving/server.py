@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -137,8 +138,9 @@ class _Server(MPServer):
     def _drain(self) -> None:
         _logger.info("draining", seconds=self._drain_seconds)
         for worker in self.wrks:
-            if worker.inner.is_alive():
-                os.kill(worker.inner.pid, DRAIN_SIGNAL)
+            with suppress(ProcessLookupError):  # it may end at this very moment
+                if worker.inner.is_alive():
+                    os.kill(worker.inner.pid, DRAIN_SIGNAL)
         time.sleep(self._drain_seconds)
         self._finish()
 
