@@ -36,6 +36,7 @@ from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.http.shell import Shell, ShellOptions
 from app.lib.http.transaction import IdempotencyMiddleware, provide_unit_of_work
 from app.lib.idempotency import purge_idempotency_keys
+from app.lib.injection import resolve_in_sequence
 from app.lib.logging import configure_logging
 from app.lib.openapi import OAUTH2, DocumentInfo, build_document
 from app.lib.pagination.parameters import provide_list_parameters
@@ -99,6 +100,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     app.state[ROUTE_LIMITS] = components.route_limits
     declare_policies(app)
     declare_rules(app)
+    resolve_in_sequence(app)
     if missing := undefined_limits(app):
         raise ImproperlyConfiguredException(f"rate limits that nobody defined: {sorted(missing)}")
     app.asgi_handler = _wrap(app.asgi_handler, components)
