@@ -1,0 +1,40 @@
+"""The README says what is so."""
+
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_type_hints
+
+import msgspec
+import pytest
+from msgspec import Meta
+
+from app.config import Settings
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
+HINTS = get_type_hints(Settings, include_extras=True)
+
+
+def _default(value: Any) -> str:
+    if value is None or value == ():
+        return ""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{int(value) if isinstance(value, float) and value.is_integer() else value}`"
+
+
+def _description(hint: Any) -> str:
+    assert hasattr(hint, "__metadata__"), Annotated
+    return next(meta.description for meta in get_args(hint) if isinstance(meta, Meta) and meta.description)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_setting_is_in_the_table_with_its_default_and_meaning(name: str) -> None:
+    row = f"| `{name.upper()}` | {_default(FIELDS[name].default)} | {_description(HINTS[name])} |"
+
+    assert row in README
+
+
+def test_no_setting_in_the_table_is_gone() -> None:
+    rows = [line.split("`")[1] for line in README.splitlines() if line.startswith("| `")]
+
+    assert sorted(rows) == sorted(name.upper() for name in FIELDS)
