@@ -23,12 +23,11 @@ def claim(host: str, port: int) -> str:
     shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as exc:
+    except (OSError, UnicodeError) as exc:
         raise AddressUnavailable(f"{host} is not the name of an address") from exc
     family, _, _, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
     try:
         socket.create_server((str(address[0]), port), family=family).close()
-    except (OSError, OverflowError) as exc:
-        number = exc.errno if isinstance(exc, OSError) else None
-        raise AddressUnavailable(f"{shown} {_REASONS.get(number or 0, 'cannot be listened on')}") from exc
+    except OSError as exc:
+        raise AddressUnavailable(f"{shown} {_REASONS.get(exc.errno or 0, 'cannot be listened on')}") from exc
     return str(address[0])

@@ -50,12 +50,18 @@ class Draining:
 
 
 def _announce_before(number: signal.Signals, loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
-    """Puts the announcement in front of the handler that the server has set; that one still ends the worker."""
+    """Puts the announcement in front of the handler that the server has set; that one still ends the worker.
+
+    uvloop forgets a signal that comes while the loop stands still, as it does for a moment between the app's start
+    and the first request. It is raised again once the loop runs.
+    """
     previous: Any = signal.getsignal(number)
 
     def handle(received: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(event.set)
-        if callable(previous):
+        if not loop.is_running():
+            loop.call_soon_threadsafe(signal.raise_signal, received)
+        elif callable(previous):
             previous(received, frame)
 
     signal.signal(number, handle)

@@ -63,6 +63,10 @@ def run_server(app_factory: str, options: ServerOptions) -> None:
     that they start fast and share memory; where files are watched each one is a fresh interpreter instead.
     Requests that are being answered then have :data:`KILL_TIMEOUT` seconds; another Ctrl-C cuts that short.
     """
+    # A signal waits until granian is ready for it.
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    server = _Server(options)
+    server.on_startup(lambda: signal.pthread_sigmask(signal.SIG_SETMASK, former))
     if options.reload_directory:
         multiprocessing.set_start_method("spawn", force=True)
     elif multiprocessing.get_start_method() == "fork":
@@ -70,7 +74,7 @@ def run_server(app_factory: str, options: ServerOptions) -> None:
         gc.collect()
         gc.freeze()  # what workers share is not copied by their collectors
         prepare_forks()
-    _Server(options).run(app_factory)
+    server.run(app_factory)
 
 
 def load_app(app_factory: str) -> Any:

@@ -12,10 +12,10 @@ draining = Draining()
 
 
 def create_app() -> Any:
-    print(f"loading {os.getpid()}", flush=True)
-    time.sleep(float(os.environ.get("TOY_LOAD_SECONDS", "0")))
+    say("loading")
     if os.environ.get("TOY_BROKEN"):
         raise RuntimeError("the toy is broken")
+    time.sleep(float(os.environ.get("TOY_LOAD_SECONDS", "0")))
     return serve
 
 
@@ -23,9 +23,11 @@ async def serve(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
         await live(receive, send)
         return
-    query = parse_qs(scope["query_string"].decode())
-    await asyncio.sleep(float(query.get("seconds", ["0"])[0]))
+    if seconds := parse_qs(scope["query_string"].decode()).get("seconds"):
+        say("waiting")
+        await asyncio.sleep(float(seconds[0]))
     if scope["path"] == "/stream":
+        say("streaming")
         await draining.wait()
     body = f"{os.getpid()} {'draining' if draining.is_set() else 'open'}".encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
@@ -35,7 +37,12 @@ async def serve(scope: dict[str, Any], receive: Any, send: Any) -> None:
 async def live(receive: Any, send: Any) -> None:
     await receive()
     async with draining.lifespan(None):
+        say("started")
         await send({"type": "lifespan.startup.complete"})
         await receive()
-    print(f"ended {os.getpid()}", flush=True)
+    say("ended")
     await send({"type": "lifespan.shutdown.complete"})
+
+
+def say(word: str) -> None:
+    os.write(1, f"{word} {os.getpid()}\n".encode())  # whole lines, whoever writes at the same time

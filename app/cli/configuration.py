@@ -1,0 +1,92 @@
+"""``app config``: the settings, where they come from, and what there is to set."""
+
+from typing import Any
+
+import click
+import msgspec
+
+from app.cli.options import json_option, write_json, write_table
+from app.config import Settings, load_settings
+from app.lib.db.url import DatabaseURL
+from app.lib.settings import ByteSize, Secret, variable_name
+
+_EXAMPLE_HEAD = """\
+# Settings of the service, with their defaults. Copy this file to .env and uncomment what you change.
+# Lists are separated by commas. NAME_FILE=/path reads NAME from a file. The environment wins over .env.
+# Written by `app config example`.
+"""
+
+
+@click.group()
+def configuration() -> None:
+    """Show the settings."""
+
+
+@configuration.command()
+@json_option
+def show(*, as_json: bool) -> None:
+    """Show every setting, its value and where that comes from. Secrets and passwords are masked."""
+    settings, origins = load_settings()
+    shown = [
+        {
+            "name": (name := variable_name(field.name)),
+            "value": masked(field.name, getattr(settings, field.name)),
+            "origin": origins[name],
+            "description": description(field),
+        }
+        for field in msgspec.structs.fields(Settings)
+    ]
+    if as_json:
+        write_json(shown)
+    else:
+        write_table(("NAME", "VALUE", "ORIGIN"), [(s["name"], _text(s["value"]), s["origin"]) for s in shown])
+
+
+@configuration.command()
+def example() -> None:
+    """Write an .env file with every setting, its meaning and its default."""
+    click.echo(example_file(), nl=False)
+
+
+def example_file() -> str:
+    """The text of ``.env.example``."""
+    return "\n".join((_EXAMPLE_HEAD, *(_example(field) for field in msgspec.structs.fields(Settings))))
+
+
+def _example(field: msgspec.structs.FieldInfo) -> str:
+    return f"# {description(field)}\n#{variable_name(field.name)}={_text(_plain(field.default))}\n"
+
+
+def description(field: msgspec.structs.FieldInfo) -> str:
+    """The sentence that the field's type carries."""
+    info: Any = msgspec.inspect.type_info(field.type)
+    text: str = info.extra_json_schema["description"]
+    return text
+
+
+def masked(name: str, value: Any) -> Any:
+    """The value as JSON may show it."""
+    if name in {"database_url", "database_direct_url"} and value:
+        return DatabaseURL.parse(value).masked
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return str(value)
+    if isinstance(value, ByteSize):
+        return int(value)
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return value
+
+
+def _text(value: Any) -> str:
+    """As it would be written into the environment."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return ",".join(_text(each) for each in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,108 @@
+"""``app db``: the migration history and the database."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Any, TypeVar
+
+import click
+from alembic.util import CommandError
+
+from app.asgi import MIGRATIONS
+from app.cli.errors import CommandFailed, MissingOrTaken
+from app.cli.options import json_option, write_json
+from app.cli.runtime import database_errors, is_missing
+from app.config import load_settings
+from app.lib.db.migrations import Migrations
+
+T = TypeVar("T")
+
+
+@click.group()
+def database() -> None:
+    """Migrate the database at DATABASE_DIRECT_URL, or else DATABASE_URL."""
+
+
+@database.command()
+@click.argument("revision", default="head")
+def upgrade(revision: str) -> None:
+    """Migrate up to REVISION (default: head)."""
+    migrations = _migrations()
+    _run(migrations, migrations.upgrade(revision))
+    click.echo(f"The database is at {_run(migrations, migrations.current())}.")
+
+
+@database.command(context_settings={"ignore_unknown_options": True})
+@click.argument("revision")
+@click.option("--yes", is_flag=True, help="Really, in production too: downgrades drop tables and columns.")
+def downgrade(revision: str, *, yes: bool) -> None:
+    """Migrate down to REVISION, `-1` for one step, or `base`."""
+    if load_settings()[0].is_production and not yes:
+        raise CommandFailed("A downgrade drops data.", "Repeat with --yes to do it in production.")
+    migrations = _migrations()
+    _run(migrations, migrations.downgrade(revision))
+    click.echo(f"The database is at {_run(migrations, migrations.current()) or 'base'}.")
+
+
+@database.command()
+@click.option("--message", "-m", required=True, help="What it does, in a few words.")
+def revision(message: str) -> None:
+    """Write a new migration from the difference between models and database. Read it before you commit it."""
+    migrations = _migrations()
+    with redirect_stdout(StringIO()):  # alembic tells what it does; the path is all that anybody needs
+        path = _run(migrations, migrations.generate(message))
+    click.echo(path)
+
+
+@database.command()
+@json_option
+def current(*, as_json: bool) -> None:
+    """Show the database's revision and the newest one."""
+    migrations = _migrations()
+    applied, head = _applied(migrations), migrations.head
+    if as_json:
+        write_json({"revision": applied, "head": head, "is_current": applied == head})
+    else:
+        click.echo(f"{applied or 'base'} ({'head' if applied == head else f'head is {head}'})")
+
+
+@database.command()
+@json_option
+def check(*, as_json: bool) -> None:
+    """Fail unless the database is at head and has exactly what the models have."""
+    migrations = _migrations()
+    applied, head = _applied(migrations), migrations.head
+    differences = [str(each) for each in _run(migrations, migrations.differences())] if applied == head else []
+    if as_json:
+        write_json({"revision": applied, "head": head, "differences": differences})
+    if applied != head:
+        raise CommandFailed(f"The database is at {applied or 'base'}, head is {head}.", "Run 'app db upgrade'.")
+    if differences:
+        shown = "; ".join(differences)
+        raise CommandFailed(f"Models and database differ: {shown}.", "Run 'app db revision' and read what it writes.")
+    if not as_json:
+        click.echo(f"The database is at {head} and has what the models have.")
+
+
+def _migrations() -> Migrations:
+    return Migrations(load_settings()[0].migration_database, MIGRATIONS)
+
+
+def _applied(migrations: Migrations) -> str | None:
+    return None if is_missing(migrations.url) else _run(migrations, migrations.current())
+
+
+def _run(migrations: Migrations, work: Coroutine[Any, Any, T]) -> T:
+    with database_errors(migrations.url):
+        try:
+            return asyncio.run(work)
+        except CommandError as exc:
+            raise _alembic_error(exc) from exc
+
+
+def _alembic_error(exc: CommandError) -> CommandFailed:
+    text = str(exc).rstrip(".") + "."
+    if "locate revision" in text or "No such revision" in text:
+        return MissingOrTaken(text, "'app db current' shows where the database is.")
+    return CommandFailed(text, "Run 'app db upgrade' first." if "up to date" in text else "")

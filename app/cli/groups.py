@@ -1,0 +1,77 @@
+"""Command groups that load their commands late and report errors in one line."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pkgutil import resolve_name
+from typing import Any, NamedTuple
+
+import click
+
+from app.cli.errors import INTERRUPTED, MISCONFIGURED
+from app.lib.settings import ConfigurationError
+
+
+class LazyCommand(NamedTuple):
+    """``target`` is ``module:attribute``; ``summary`` is what the group's help says of it."""
+
+    target: str
+    summary: str
+
+
+class LazyGroup(click.Group):
+    """The outermost group."""
+
+    def __init__(self, *args: Any, lazy: Mapping[str, LazyCommand], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = self._lazy.get(cmd_name)
+        if found is None:
+            return None
+        command: click.Command = resolve_name(found.target)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.summary) for name, command in self._lazy.items()])
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # the signature is click's
+        windows_expand_args: bool = True,  # the signature is click's
+        **extra: Any,
+    ) -> Any:
+        """Like click's own, except that every error is one line on standard error."""
+        try:
+            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except click.exceptions.NoArgsIsHelpError as exc:
+            exc.show()
+            code = exc.exit_code
+        except click.UsageError as exc:
+            _complain(f"{exc.format_message()} See '{_path(exc.ctx)} --help'.")
+            code = exc.exit_code
+        except click.ClickException as exc:
+            _complain(exc.format_message())
+            code = exc.exit_code
+        except ConfigurationError as exc:
+            _complain(f"{exc}. 'app config example' lists all settings.")
+            code = MISCONFIGURED
+        except click.Abort:
+            _complain("Interrupted.")
+            code = INTERRUPTED
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(text: str) -> None:
+    click.echo("Error: " + " ".join(text.split()), err=True)
+
+
+def _path(ctx: click.Context | None) -> str:
+    return ctx.command_path if ctx else "app"

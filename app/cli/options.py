@@ -1,0 +1,40 @@
+"""What several commands share and what costs little to import."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+import msgspec
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+"""For a command that reads."""
+
+
+def write_json(value: Any) -> None:
+    """To standard output, indented."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def write_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """To standard output, in columns as wide as they need to be."""
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    for row in (header, *rows):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def read_password(*, from_stdin: bool) -> str:
+    """A new password: asked for twice and not shown, or one line of standard input without its line end."""
+    if not from_stdin:
+        if not sys.stdin.isatty():
+            raise click.UsageError("There is no terminal to ask for a password: use --password-stdin.")
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+    line = sys.stdin.buffer.readline()
+    line = line.removesuffix(b"\n").removesuffix(b"\r")
+    try:
+        text = line.decode()
+    except UnicodeDecodeError as exc:
+        raise click.UsageError("The password is not UTF-8.") from exc
+    if not text:
+        raise click.UsageError("The password is empty.")
+    return text

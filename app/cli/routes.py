@@ -1,0 +1,53 @@
+"""``app routes``: the table of routes and policies."""
+
+from typing import Any
+
+import click
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
+
+from app.asgi import create_app
+from app.cli.openapi import with_throwaway_secret
+from app.cli.options import json_option, write_json, write_table
+from app.config import load_settings
+from app.lib.ratelimit.routes import RateLimitGuard
+from app.lib.security.policies import policy_of
+
+
+@click.command()
+@json_option
+def routes(*, as_json: bool) -> None:
+    """List the routes: method, path, operation, who may call it, limits of its own."""
+    rows = describe_routes(create_app(with_throwaway_secret(load_settings()[0])))
+    if as_json:
+        write_json(rows)
+        return
+    write_table(
+        ("METHOD", "PATH", "OPERATION", "POLICY", "LIMITS"),
+        [(r["method"], r["path"], r["operation"] or "", r["policy"], ", ".join(r["limits"])) for r in rows],
+    )
+
+
+def describe_routes(app: Litestar) -> list[dict[str, Any]]:
+    """By path and method; OPTIONS, which every path answers, is left out."""
+    return sorted(
+        (
+            _describe(method, route.path_format or "/", handler)
+            for route in app.routes
+            if isinstance(route, HTTPRoute)
+            for method, (handler, _) in route.route_handler_map.items()
+            if method != "OPTIONS"
+        ),
+        key=lambda row: (row["path"], row["method"]),
+    )
+
+
+def _describe(method: str, path: str, handler: HTTPRouteHandler) -> dict[str, Any]:
+    return {
+        "method": str(method),
+        "path": path,
+        "operation": handler.operation_id if isinstance(handler.operation_id, str) else None,
+        "policy": policy_of(handler).name,
+        "limits": [guard.name for guard in handler.resolve_guards() if isinstance(guard, RateLimitGuard)],
+    }

@@ -1,0 +1,119 @@
+"""What commands that use the database or the app share."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from app.asgi import DOMAINS, MIGRATIONS
+from app.cli.errors import CommandFailed, DatabaseUnusable, MissingOrTaken
+from app.components import Components
+from app.config import load_settings, with_secret_key
+from app.domain.accounts.repositories import AccountReads
+from app.domain.accounts.services.credentials import CredentialService
+from app.domain.accounts.services.profiles import ProfileService
+from app.domain.accounts.services.roles import RoleService
+from app.domain.accounts.services.users import UserService
+from app.lib.audit import SYSTEM
+from app.lib.db.engine import Database
+from app.lib.db.faults import DATABASE_ERRORS, driver_error, sqlstate, to_app_error
+from app.lib.db.migrations import Migrations, applied_revision
+from app.lib.db.uow import UnitOfWork
+from app.lib.db.url import DatabaseURL
+from app.lib.domain import collect_permissions
+from app.lib.errors import AppError, FieldError, Unavailable
+from app.lib.events import Events
+
+T = TypeVar("T")
+
+_MISSING_OR_TAKEN = {404, 409}
+_ERRORS: tuple[type[Exception], ...] = (*DATABASE_ERRORS, AppError, OSError)
+
+
+class Office:
+    """The accounts domain at the service of an operator: all services in one unit of work, audited as the system."""
+
+    def __init__(self, components: Components, unit: UnitOfWork) -> None:
+        events = Events(listener for domain in DOMAINS for listener in domain.listeners)
+        self.unit = unit
+        self.reads = AccountReads(components.database.reader, components.cursors)
+        self.users = UserService(unit, components.passwords, events, SYSTEM)
+        self.credentials = CredentialService(unit, self.reads, components.passwords, events, SYSTEM)
+        self.profiles = ProfileService(unit)
+        self.roles = RoleService(unit, collect_permissions(DOMAINS), events, SYSTEM)
+
+
+@asynccontextmanager
+async def office(components: Components) -> AsyncGenerator[Office]:
+    """Committed at the end, or not at all."""
+    async with components.database.independent() as unit:
+        yield Office(components, unit)
+
+
+def run(work: Callable[[Components], Awaitable[T]]) -> T:
+    """Runs a command's work on a migrated database. Raises ``CommandFailed`` when it, or the database, refuses."""
+    settings = with_secret_key(load_settings()[0])
+
+    async def main() -> T:
+        components = Components(settings)
+        await components.start()
+        try:
+            if not await schema_is_current(components.database):
+                raise CommandFailed("The database schema is not up to date.", "Run 'app db upgrade'.")
+            return await work(components)
+        finally:
+            await components.close()
+
+    with database_errors(settings.database):
+        return asyncio.run(main())
+
+
+async def schema_is_current(database: Database) -> bool:
+    """Whether the database is at the head of the migrations. Raises when it cannot be reached."""
+    if is_missing(database.url):
+        return False
+    try:
+        revision = await applied_revision(database.reader)
+    except DATABASE_ERRORS as exc:
+        if "alembic_version" not in str(exc):
+            raise
+        revision = None
+    return revision == Migrations(database.url, MIGRATIONS).head
+
+
+def is_missing(url: DatabaseURL) -> bool:
+    """Whether this is an SQLite file that is not there. To look at it would make it."""
+    return url.is_sqlite and not Path(url.url.database or "").exists()
+
+
+@contextmanager
+def database_errors(url: DatabaseURL) -> Generator[None]:
+    """Turns what the database, or a service, raises into ``CommandFailed``."""
+    try:
+        yield
+    except _ERRORS as exc:
+        error = exc if isinstance(exc, AppError) else to_app_error(exc)
+        cause = driver_error(exc)
+        if isinstance(error, Unavailable) or isinstance(cause, OSError) or _is_turned_away(cause):
+            reason = str(cause).partition("\n")[0]
+            message = f"The database {url.masked} cannot be used: {reason}."
+            raise DatabaseUnusable(message, "Check DATABASE_URL and that the database runs.") from exc
+        if error is None:
+            raise
+        raise _refused(error) from exc
+
+
+def _is_turned_away(cause: BaseException) -> bool:
+    """Whether PostgreSQL does not know the user, the password or the database."""
+    return (sqlstate(cause) or "")[:2] in {"28", "3D"}
+
+
+def _refused(error: AppError) -> CommandFailed:
+    kind = MissingOrTaken if error.status in _MISSING_OR_TAKEN else CommandFailed
+    return kind(" ".join(_field(field) for field in error.errors) or error.detail)
+
+
+def _field(field: FieldError) -> str:
+    name = (field.pointer or "").rpartition("/")[2] or field.parameter or "value"
+    return f"{name}: {field.detail}"

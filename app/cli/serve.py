@@ -1,0 +1,54 @@
+"""``app serve``: checks what can be checked without loading the app, then starts it."""
+
+import os
+import signal
+from contextlib import ExitStack
+from pkgutil import resolve_name
+from tempfile import TemporaryDirectory
+from types import FrameType
+
+import click
+
+from app.cli.errors import AddressUnusable
+from app.config import load_settings, with_secret_key
+from app.lib.serving.addresses import AddressUnavailable, claim
+
+_PROMETHEUS = "PROMETHEUS_MULTIPROC_DIR"
+
+
+@click.command()
+@click.option("--workers", type=click.IntRange(1, 256), help="Worker processes; default WORKERS.")
+@click.option("--host", help="Address to listen on; default HOST.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on; default PORT.")
+@click.option("--reload", is_flag=True, help="Restart the workers when code changes.")
+def serve(workers: int | None, host: str | None, port: int | None, *, reload: bool) -> None:
+    """Run the service: migrate the database where AUTO_MIGRATE says so, then serve until Ctrl-C or SIGTERM."""
+    with ExitStack() as cleanup:
+        _end_at_once_on_signals(cleanup)
+        flags = {"WORKERS": workers, "HOST": host, "PORT": port}
+        # The workers read the settings for themselves, so a flag has to be where they look.
+        os.environ.update({name: str(value) for name, value in flags.items() if value is not None})
+        settings = with_secret_key(load_settings()[0])
+        try:
+            address = claim(settings.host, settings.port)
+        except AddressUnavailable as exc:
+            raise AddressUnusable(f"{exc}.", "Choose another with --port or --host.") from exc
+        if settings.workers > 1 and _PROMETHEUS not in os.environ:
+            # A private folder in which all workers count, so that a scrape of one of them tells about all.
+            os.environ[_PROMETHEUS] = cleanup.enter_context(TemporaryDirectory(prefix="lodestar-metrics-"))
+        # Loaded by name, and only now: the metrics library looks at its variable when it is imported.
+        resolve_name("app.cli.startup:start")(settings, address, reload=reload)
+
+
+def _end_at_once_on_signals(cleanup: ExitStack) -> None:
+    """Until granian takes SIGTERM and SIGINT: whatever is going on (an import, a migration) may be cut.
+
+    A handler that raises would not do, because an exception in a garbage collector's callback is lost.
+    """
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        cleanup.close()
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)

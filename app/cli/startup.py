@@ -1,0 +1,95 @@
+"""What ``app serve`` does once its settings are good: migrate, say where everything is, serve."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import click
+import structlog
+
+from app.asgi import API, MIGRATIONS
+from app.cli.errors import CommandFailed
+from app.cli.runtime import database_errors, is_missing, schema_is_current
+from app.components import Components
+from app.config import Settings
+from app.domain.accounts.repositories import AccountReads
+from app.lib.db import sqlite
+from app.lib.db.migrations import Migrations
+from app.lib.logging import configure_logging
+from app.lib.pagination.parameters import PageRequest
+from app.lib.serving.server import ServerOptions, run_server
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+def start(settings: Settings, address: str, *, reload: bool) -> None:
+    """Serves until the process is told to end. Raises ``CommandFailed``."""
+    configure_logging(settings.effective_log_level, settings.log_format)
+    _announce(settings, asyncio.run(_prepare(settings)))
+    options = ServerOptions(
+        address=address,
+        port=settings.port,
+        workers=settings.workers,
+        drain_seconds=0.0 if reload else settings.shutdown_delay,
+        reload_directory=Path(__file__).parent.parent if reload else None,
+    )
+    run_server("app.asgi:create_app", options)
+
+
+async def _prepare(settings: Settings) -> list[str]:
+    """Migrates, and returns what there is to say beside the URLs."""
+    if settings.database.is_sqlite and not sqlite.is_current():
+        log.warning("sqlite.outdated", version=sqlite.VERSION, needed=sqlite.MINIMUM_VERSION)
+    if settings.migrates_at_start:
+        await _migrate(Migrations(settings.migration_database, MIGRATIONS))
+    try:
+        with database_errors(settings.database):
+            return await _advise(settings)
+    except CommandFailed as exc:
+        # Readiness says so, too; the database may well come up later.
+        log.warning("database.unavailable", error=str(exc))
+        return []
+
+
+async def _migrate(migrations: Migrations) -> None:
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells the same whether there is anything to do or not
+    with database_errors(migrations.url):
+        before = None if is_missing(migrations.url) else await migrations.current()
+        await migrations.upgrade()
+        after = await migrations.current()
+    if before != after:
+        log.info("database.migrated", before=before, after=after)
+
+
+async def _advise(settings: Settings) -> list[str]:
+    components = Components(settings)
+    await components.start()
+    try:
+        if not await schema_is_current(components.database):
+            return ["The database schema is not up to date: run 'app db upgrade'."]
+        accounts = AccountReads(components.database.reader, components.cursors)
+        active = {"is_superuser": True, "is_active": True}
+        if (await accounts.users(PageRequest(page_size=1, include_total=False), None, active)).items:
+            return []
+        return ["There is no superuser yet: uv run app users create-superuser --email you@example.com"]
+    finally:
+        await components.close()
+
+
+def _announce(settings: Settings, lines: list[str]) -> None:
+    """In production as a line of the log, else for people to read."""
+    urls = {"api": f"{settings.base_url}{API}", "health": f"{settings.base_url}/health"}
+    if settings.docs == "public":
+        urls["docs"] = f"{settings.base_url}/docs"
+    if settings.is_production:
+        log.info("serving", workers=settings.workers, **urls)
+        for line in lines:
+            log.warning(line)
+        return
+    width = max(len(name) for name in urls)
+    names = {"api": "API", "docs": "Docs", "health": "Health"}
+    for name in sorted(urls):
+        click.echo(f"{names[name]:<{width}}  {urls[name]}", err=True)
+    for line in lines:
+        click.echo(line, err=True)
+    click.echo("Ctrl-C ends it.", err=True)

@@ -1,0 +1,89 @@
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from click.testing import CliRunner, Result
+
+from app.cli import main
+from app.config import Settings
+from app.lib.db.url import DatabaseURL
+from app.lib.settings import variable_name
+from tests.support.databases import migrate, postgresql_database, sqlite_database
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest) -> Iterator[DatabaseURL]:
+    """A database of the test's own that was never migrated."""
+    if request.param == "sqlite":
+        with sqlite_database() as url:
+            yield url
+        return
+    with postgresql_database(request.getfixturevalue("postgresql")) as url:
+        yield url
+
+
+@pytest.fixture
+def own_url(empty_url: DatabaseURL) -> DatabaseURL:
+    """A migrated database of the test's own."""
+    migrate(empty_url)
+    return empty_url
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No `.env` is found, no setting of the shell counts, and what a command makes is not in the source tree."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.__struct_fields__:
+        monkeypatch.delenv(variable_name(name), raising=False)
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """An app that a command makes sends the logs to the command's output, which ends with the command."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def cli() -> Cli:
+    """Runs a command as the shell would, without a process: ``cli("db", "check", DATABASE_URL=…)``."""
+
+    def run(*arguments: str, stdin: str | bytes | None = None, **environ: str) -> Result:
+        result = CliRunner().invoke(main, arguments, input=stdin, env=environ, prog_name="app")
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert "Traceback" not in result.stderr
+        return result
+
+    return run
+
+
+@pytest.fixture
+def at(own_url: DatabaseURL, cli: Cli) -> Cli:
+    """Like ``cli``, on a migrated database of the test's own."""
+
+    def run(*arguments: str, stdin: str | bytes | None = None, **environ: str) -> Result:
+        return cli(*arguments, stdin=stdin, **{"DATABASE_URL": text_of(own_url), **environ})
+
+    return run
+
+
+def text_of(url: DatabaseURL) -> str:
+    """As it would be set in the environment."""
+    return url.url.render_as_string(hide_password=False)
+
+
+def refusal(result: Result, code: int) -> str:
+    """The one line that a failed command says."""
+    assert result.exit_code == code, result.output
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1, result.stderr
+    return lines[0]

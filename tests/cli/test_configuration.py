@@ -1,0 +1,78 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from app.cli.configuration import example_file
+from app.config import Settings, load_settings
+from app.lib.settings import variable_name
+from tests.cli.conftest import Cli
+
+ROOT = Path(__file__).parents[2]
+
+SECRETS = {
+    "SECRET_KEY": "nobody-may-ever-see-this-key-0123456789",
+    "SECRET_KEY_FALLBACKS": "nor-this-older-one-01234567890123456789,nor-this-one-0123456789012345678901234",
+    "REDIS_URL": "redis://:hidden-redis@redis.internal/0",
+    "METRICS_TOKEN": "hidden-metrics-token-0123456789-0123456789",
+    "DATABASE_URL": "postgresql://lodestar:hidden-database@db.internal/lodestar",
+    "DATABASE_DIRECT_URL": "postgresql://owner:hidden-owner@db.internal/lodestar",
+}
+
+
+def shown(cli: Cli, **environ: str) -> dict[str, dict[str, object]]:
+    rows = json.loads(cli("config", "show", "--json", **environ).stdout)
+    return {row["name"]: row for row in rows}
+
+
+def test_every_setting_is_shown_with_value_origin_and_meaning(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=8080\nWORKERS=3\n")
+    (tmp_path / "level").write_text("error\n")
+
+    found = shown(cli, WORKERS="4", LOG_LEVEL_FILE=str(tmp_path / "level"), CORS_ORIGINS="https://a.example")
+
+    assert list(found) == [variable_name(name) for name in Settings.__struct_fields__]
+    assert all(row["description"] for row in found.values())
+    values = {name: (row["value"], row["origin"]) for name, row in found.items()}
+    assert values["HOST"] == ("127.0.0.1", "default")
+    assert values["PORT"] == (8080, ".env")
+    assert values["WORKERS"] == (4, "environment")
+    assert values["LOG_LEVEL"] == ("error", f"file {tmp_path / 'level'}")
+    assert values["CORS_ORIGINS"] == (["https://a.example"], "environment")
+    assert values["REQUEST_MAX_BODY_SIZE"] == (2_000_000, "default")
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_no_secret_is_shown(cli: Cli, form: list[str]) -> None:
+    result = cli("config", "show", *form, **SECRETS)
+
+    assert result.exit_code == 0
+    assert "postgresql+asyncpg://lodestar:***@db.internal/lodestar" in result.stdout
+    for secret in ("nobody-may", "nor-this", "hidden-"):
+        assert secret not in result.output
+
+
+def test_the_table_has_a_line_for_each_setting(cli: Cli) -> None:
+    lines = cli("config", "show", TRUSTED_PROXIES="10.0.0.1, 10.0.0.2").stdout.splitlines()
+
+    assert lines[0].split() == ["NAME", "VALUE", "ORIGIN"]
+    assert [line.split()[0] for line in lines[1:]] == [variable_name(name) for name in Settings.__struct_fields__]
+    assert any(line.split() == ["TRUSTED_PROXIES", "10.0.0.1,10.0.0.2", "environment"] for line in lines)
+    assert any(line.split() == ["DEBUG", "false", "default"] for line in lines)
+
+
+def test_the_committed_example_is_fresh(cli: Cli) -> None:
+    result = cli("config", "example")
+
+    assert result.stdout == example_file()
+    assert (ROOT / ".env.example").read_text() == result.stdout, "run: app config example > .env.example"
+
+
+def test_the_example_uncommented_is_the_defaults(tmp_path: Path) -> None:
+    lines = [line.removeprefix("#") for line in example_file().splitlines() if not line.startswith("# ")]
+    (tmp_path / ".env").write_text("\n".join(lines))
+
+    settings, origins = load_settings({}, tmp_path / ".env")
+
+    assert settings == Settings()
+    assert origins["PORT"].endswith(".env")

@@ -1,0 +1,133 @@
+import asyncio
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from app.asgi import MIGRATIONS
+from app.cli import database
+from app.lib.db.engine import Database, DatabaseOptions
+from app.lib.db.url import DatabaseURL
+from tests.cli.conftest import Cli, refusal, text_of
+
+
+def execute(url: DatabaseURL, statement: str) -> None:
+    async def work() -> None:
+        opened = Database(DatabaseOptions(url=url))
+        try:
+            async with opened.engine.begin() as connection:
+                await connection.execute(text(statement))
+        finally:
+            await opened.close()
+
+    asyncio.run(work())
+
+
+def test_a_new_database_is_brought_to_head_and_back(cli: Cli, empty_url: DatabaseURL) -> None:
+    url = text_of(empty_url)
+    before = json.loads(cli("db", "current", "--json", DATABASE_URL=url).stdout)
+    head = before["head"]
+    assert before == {"revision": None, "head": head, "is_current": False}
+
+    assert cli("db", "upgrade", DATABASE_URL=url).stdout == f"The database is at {head}.\n"
+    after = json.loads(cli("db", "current", "--json", DATABASE_URL=url).stdout)
+    assert after == {"revision": head, "head": head, "is_current": True}
+    assert cli("db", "current", DATABASE_URL=url).stdout == f"{head} (head)\n"
+    assert cli("db", "upgrade", DATABASE_URL=url).exit_code == 0
+
+    assert cli("db", "downgrade", "base", DATABASE_URL=url).stdout == "The database is at base.\n"
+    assert cli("db", "current", DATABASE_URL=url).stdout == f"base (head is {head})\n"
+
+
+def test_one_step_down_is_minus_one(at: Cli) -> None:
+    assert at("db", "downgrade", "-1").exit_code == 0
+    assert json.loads(at("db", "current", "--json").stdout)["is_current"] is False
+
+
+def test_to_look_at_a_database_does_not_make_it(cli: Cli, tmp_path: Path) -> None:
+    assert cli("db", "current").stdout.startswith("base (head is ")
+    refusal(cli("db", "check"), 1)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_passes_at_head(at: Cli) -> None:
+    assert at("db", "check").exit_code == 0
+    assert json.loads(at("db", "check", "--json").stdout)["differences"] == []
+
+
+def test_check_fails_below_head(cli: Cli, empty_url: DatabaseURL) -> None:
+    line = refusal(cli("db", "check", DATABASE_URL=text_of(empty_url)), 1)
+
+    assert "The database is at base, head is" in line
+    assert line.endswith("Run 'app db upgrade'.")
+
+
+def test_check_fails_on_drift(at: Cli, own_url: DatabaseURL) -> None:
+    execute(own_url, "ALTER TABLE roles ADD COLUMN colour VARCHAR(20)")
+
+    assert "colour" in refusal(at("db", "check"), 1)
+    result = at("db", "check", "--json")
+    assert result.exit_code == 1
+    assert "colour" in json.loads(result.stdout)["differences"][0]
+
+
+def test_an_unknown_revision_is_told(at: Cli) -> None:
+    assert "nonsense" in refusal(at("db", "upgrade", "nonsense"), 5)
+    assert "nonsense" in refusal(at("db", "downgrade", "nonsense"), 5)
+
+
+def test_a_revision_is_written_from_the_difference(
+    at: Cli, own_url: DatabaseURL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, history, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(database, "MIGRATIONS", history)
+    execute(own_url, "ALTER TABLE roles ADD COLUMN colour VARCHAR(20)")
+
+    path = Path(at("db", "revision", "-m", "no colour").stdout.strip())
+
+    assert path.parent == history / "versions"
+    assert "drop_column('colour')" in path.read_text()
+    assert "up to date" in refusal(at("db", "revision", "-m", "again"), 1)
+
+
+def test_a_downgrade_in_production_has_to_be_meant(at: Cli) -> None:
+    production = {"ENVIRONMENT": "production", "SECRET_KEY": "pT4vQ8xW2zR6nM0kB5jH9gF3dS7aL1cY"}
+
+    assert "--yes" in refusal(at("db", "downgrade", "base", **production), 1)
+    assert at("db", "current").stdout.endswith("(head)\n")
+    assert at("db", "downgrade", "base", "--yes", **production).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "command", [["db", "upgrade"], ["db", "check"], ["db", "current"], ["users", "list"], ["seed"]]
+)
+def test_a_database_that_is_not_there_is_one_line(cli: Cli, command: list[str]) -> None:
+    line = refusal(cli(*command, DATABASE_URL="postgresql://lodestar:hidden@127.0.0.1:1/lodestar"), 4)
+
+    assert "postgresql+asyncpg://lodestar:***@127.0.0.1:1/lodestar cannot be used" in line
+    assert line.endswith("Check DATABASE_URL and that the database runs.")
+
+
+def test_a_file_that_cannot_be_made_is_one_line(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    line = refusal(cli("db", "upgrade", DATABASE_URL=f"sqlite:///{tmp_path}/file/lodestar.db"), 4)
+
+    assert "cannot be used" in line
+
+
+def test_a_file_that_is_no_database_is_one_line(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("This is not a database. " * 100)
+
+    assert "file is not a database" in refusal(cli("db", "current", DATABASE_URL=f"sqlite:///{tmp_path}/text.db"), 4)
+
+
+@pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
+def test_a_server_that_lacks_the_database_is_one_line(cli: Cli, empty_url: DatabaseURL) -> None:
+    url = DatabaseURL(empty_url.url.set(database="nonsense"))
+
+    assert 'database "nonsense" does not exist' in refusal(cli("db", "upgrade", DATABASE_URL=text_of(url)), 4)

@@ -1,0 +1,90 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+from pkgutil import resolve_name
+
+import click
+import pytest
+
+from app.cli import COMMANDS, EXIT_CODES
+from app.cli.errors import INTERRUPTED, MISCONFIGURED, CommandFailed
+from tests.cli.conftest import Cli, refusal
+
+
+def test_help_names_every_command_and_every_exit_code(cli: Cli) -> None:
+    result = cli("--help")
+
+    assert result.exit_code == 0
+    for name, command in COMMANDS.items():
+        assert re.search(rf"^  {name} +{re.escape(command.summary)}$", result.stdout, re.MULTILINE)
+    documented = {int(code) for code in re.findall(r"^  (\d+) ", EXIT_CODES, re.MULTILINE)}
+    kinds: list[type[click.ClickException]] = [CommandFailed, *CommandFailed.__subclasses__(), click.UsageError]
+    assert documented == {0, MISCONFIGURED, INTERRUPTED, *(kind.exit_code for kind in kinds)}
+    assert all(re.search(rf"^ +{code} ", result.stdout, re.MULTILINE) for code in documented)
+
+
+def test_help_does_not_wait_for_the_app_to_be_imported() -> None:
+    script = (
+        "import sys\nfrom app.cli import main\n"
+        "try:\n    main(['--help'])\n"
+        "finally:\n    print(sorted({'sqlalchemy', 'litestar', 'granian', 'app.config'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)  # noqa: S603 - ours
+
+    assert found.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_where_it_is_said_to_be(cli: Cli, name: str) -> None:
+    command: click.Command = resolve_name(COMMANDS[name].target)
+
+    assert command.help
+    assert cli(name, "--help").exit_code == 0
+
+
+def test_the_version_is_shown(cli: Cli) -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*\n", cli("--version").stdout)
+
+
+def test_without_a_command_there_is_help(cli: Cli) -> None:
+    result = cli()
+
+    assert result.exit_code == 2
+    assert "Exit codes:" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["nonsense"], "Error: No such command 'nonsense'. See 'app --help'."),
+        (["--nonsense"], "Error: No such option '--nonsense'. See 'app --help'."),
+        (["serve", "--workers", "0"], "0 is not in the range 1<=x<=256. See 'app serve --help'."),
+        (["serve", "--port", "http"], "'http' is not a valid integer range. See 'app serve --help'."),
+        (["users", "create"], "Error: Missing option '--email'. See 'app users create --help'."),
+        (["db", "downgrade"], "Error: Missing argument 'REVISION'. See 'app db downgrade --help'."),
+        (["users", "create", "--email", "a@b.example", "--password", "x"], "No such option '--password'"),
+    ],
+)
+def test_wrong_usage_is_one_line(cli: Cli, arguments: list[str], line: str) -> None:
+    assert line in refusal(cli(*arguments), 2)
+
+
+@pytest.mark.parametrize("arguments", [["db", "current"], ["users", "list"], ["routes"], ["config", "show"], ["seed"]])
+def test_an_invalid_setting_is_one_line_that_names_it(cli: Cli, arguments: list[str]) -> None:
+    line = refusal(cli(*arguments, PORT="eighty"), 3)
+
+    assert line.startswith("Error: PORT: ")
+    assert line.endswith("'app config example' lists all settings.")
+    assert "eighty" not in line
+
+
+@pytest.mark.parametrize("arguments", [["users", "list"], ["routes"]])
+def test_a_key_that_cannot_be_read_is_one_line_too(cli: Cli, arguments: list[str]) -> None:
+    """It is tried by what needs it, later than the settings are read."""
+    url = f"sqlite:///{Path.cwd()}/lodestar.db"
+    assert cli("db", "upgrade", DATABASE_URL=url).exit_code == 0
+
+    line = refusal(cli(*arguments, DATABASE_URL=url, JWT_PRIVATE_KEY="nonsense"), 3)
+
+    assert line.startswith("Error: JWT_PRIVATE_KEY: ")

@@ -1,0 +1,53 @@
+import asyncio
+import json
+
+from app.cli.seed import PEOPLE, SIGN_INS
+from app.lib.db.url import DatabaseURL
+from tests.cli.conftest import Cli, refusal
+from tests.support.apps import client_of, running_app
+
+
+async def may(url: DatabaseURL) -> dict[str, tuple[int, int]]:
+    """What reading the users and the roles answers to each of the three."""
+    found = {}
+    async with running_app(url) as app, client_of(app) as client:
+        for sign_in in SIGN_INS:
+            form = {"username": sign_in.email, "password": sign_in.password}
+            answer = await client.post("/api/v1/auth/login", data=form)
+            assert answer.status_code == 200, sign_in.kind
+            bearer = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+            reads = [await client.get(f"/api/v1/{path}", headers=bearer) for path in ("users", "permissions")]
+            found[sign_in.kind] = (reads[0].status_code, reads[1].status_code)
+    return found
+
+
+def test_demo_data_comes_once_and_its_sign_ins_work(at: Cli, own_url: DatabaseURL) -> None:
+    first, second = at("seed"), at("seed")
+
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert first.stdout.splitlines()[0] == "25 people are created."
+    assert second.stdout.splitlines()[0] == "The demo data is there already."
+    assert first.stdout.splitlines()[1:] == second.stdout.splitlines()[1:]
+    for sign_in in SIGN_INS:
+        assert f"{sign_in.email:<18} {sign_in.password}" in first.stdout
+    users = json.loads(at("users", "list", "--json").stdout)
+    assert [user["email"] for user in users] == [person.email for person in PEOPLE]
+    assert [user["email"] for user in users if user["is_superuser"]] == [SIGN_INS[0].email]
+    assert {role for user in users for role in user["roles"]} == {"manager", "support"}
+    assert sum(not user["is_active"] for user in users) == 2
+    assert asyncio.run(may(own_url)) == {"superuser": (200, 200), "manager": (200, 200), "user": (403, 403)}
+
+
+def test_it_is_all_there_or_nothing(at: Cli) -> None:
+    """A role of the same name that somebody made stands in the way; no half of the people stays."""
+    taken = ["users", "create", "--email", "herman@example.com", "--password-stdin"]
+    assert at(*taken, stdin="correct horse battery").exit_code == 0
+
+    assert refusal(at("seed"), 5) == "Error: email: Is taken."
+    assert len(json.loads(at("users", "list", "--json").stdout)) == 1
+
+
+def test_public_passwords_never_get_into_production(cli: Cli) -> None:
+    production = {"ENVIRONMENT": "production", "SECRET_KEY": "pT4vQ8xW2zR6nM0kB5jH9gF3dS7aL1cY"}
+
+    assert "Nothing is seeded in production" in refusal(cli("seed", **production), 1)

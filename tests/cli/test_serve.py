@@ -1,0 +1,225 @@
+"""`app serve` as people run it: a real process, a real database, real signals."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from app.lib.db.url import DatabaseURL
+from tests.cli.conftest import Cli, text_of
+from tests.support.processes import PATIENCE, Server, app_command, command_path, free_port, until_gone
+
+Serve = Callable[..., Server]
+
+PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": "pT4vQ8xW2zR6nM0kB5jH9gF3dS7aL1cY"}
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Starts the service in an empty folder, on a free port."""
+    with ExitStack() as stack:
+
+        def start(*options: str, **environ: str) -> Server:
+            port = free_port()
+            settings = {"PORT": str(port), "TMPDIR": str(tmp_path), **environ}
+            return stack.enter_context(Server(app_command("serve", *options), tmp_path, port, settings))
+
+        yield start
+
+
+def run(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own command
+        app_command(*arguments),
+        cwd=folder,
+        env=os.environ | environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+
+
+def test_a_first_start_makes_what_it_needs_and_says_where_everything_is(serve: Serve, tmp_path: Path) -> None:
+    server = serve()
+    server.until_it_answers("/health/ready")
+
+    base = f"http://127.0.0.1:{server.port}"
+    hint = "There is no superuser yet: uv run app users create-superuser --email you@example.com"
+    assert server.errors.splitlines() == [
+        f"API     {base}/api/v1",
+        f"Docs    {base}/docs",
+        f"Health  {base}/health",
+        hint,
+        "Ctrl-C ends it.",
+    ]
+    assert (tmp_path / "data" / "secret_key").stat().st_mode & 0o777 == 0o600
+    workers = server.workers()
+    assert len(workers) == 1
+
+    assert server.end(signal.SIGINT) == 0
+
+    until_gone(workers)
+    made = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert made - {"server.out", "server.err"} == {"data/lodestar.db", "data/secret_key"}
+    assert len(server.errors.splitlines()) == 5
+
+
+def test_the_second_start_knows_the_superuser_and_the_secret(serve: Serve, cli: Cli, tmp_path: Path) -> None:
+    assert cli("db", "upgrade").exit_code == 0
+    command = ["users", "create-superuser", "--email", "root@example.com", "--password-stdin"]
+    assert cli(*command, stdin="correct horse battery").exit_code == 0
+    secret = (tmp_path / "data" / "secret_key").read_text()
+
+    server = serve()
+    server.until_it_answers("/health/ready")
+
+    assert "superuser" not in server.errors
+    assert (tmp_path / "data" / "secret_key").read_text() == secret
+    assert server.end() == 0
+
+
+@pytest.mark.parametrize("empty_url", ["sqlite", "postgresql"], indirect=True)
+def test_several_workers_serve_and_are_counted_together(serve: Serve, tmp_path: Path, empty_url: DatabaseURL) -> None:
+    token = "only-for-the-scrape-0123456789-0123456789"
+    server = serve("--workers", "2", DATABASE_URL=text_of(empty_url), METRICS_TOKEN=token)
+    server.until_it_answers("/health/ready")
+    server.until(lambda: len(server.workers()) == 2)
+    before = _counted(server, token)
+
+    for _ in range(20):
+        assert server.get("/health").is_success
+
+    assert _counted(server, token) - before == 20
+    [folder] = tmp_path.glob("lodestar-metrics-*")
+    assert folder.stat().st_mode & 0o077 == 0
+    assert server.end() == 0
+    assert not folder.exists()
+
+
+def _counted(server: Server, token: str) -> float:
+    scrape = server.get("/metrics", Authorization=f"Bearer {token}").text
+    series = 'http_requests_total{method="GET",route="/health",status="200"}'
+    return sum(float(line.split()[-1]) for line in scrape.splitlines() if line.startswith(series))
+
+
+def test_no_worker_outlives_the_service(serve: Serve) -> None:
+    server = serve("--workers", "2")
+    server.until_it_answers("/health/ready")
+    server.until(lambda: len(server.workers()) == 2)
+    workers = server.workers()
+
+    server.end(signal.SIGKILL)
+
+    until_gone(workers)
+
+
+def test_readiness_says_so_before_the_listener_closes(serve: Serve) -> None:
+    server = serve(SHUTDOWN_DELAY="5")
+    server.until_it_answers("/health/ready")
+
+    server.tell(signal.SIGTERM)
+
+    server.until(lambda: server.get("/health/ready").status_code == 503)
+    assert server.get("/health").is_success
+    assert server.process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        ("data/secret_key", signal.SIGTERM),
+        ("data/lodestar.db", signal.SIGINT),
+        ("Ctrl-C", signal.SIGINT),
+        ("Ctrl-C", signal.SIGTERM),
+    ],
+)
+def test_a_start_can_be_interrupted(serve: Serve, moment: str, number: signal.Signals) -> None:
+    """While the app is being imported, while the database is migrated, while the workers are started."""
+    server = serve()
+    server.until(lambda: (server.folder / moment).exists() or moment in server.errors)
+
+    assert server.end(number) == 0
+    assert "Traceback" not in server.errors
+    assert server.workers() == set()
+
+
+def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        found = run(tmp_path, "serve", "--port", str(port))
+
+    assert found.returncode == 6
+    assert found.stderr == (
+        f"Error: 127.0.0.1:{port} is in use by another process. Choose another with --port or --host.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("environ", "code", "line"),
+    [
+        ({"WORKERS": "many"}, 3, "WORKERS: "),
+        ({"ENVIRONMENT": "production"}, 3, "SECRET_KEY: required in production"),
+        ({"DATABASE_URL": "postgresql://lodestar:hidden@127.0.0.1:1/lodestar"}, 4, "cannot be used"),
+        ({"JWT_PRIVATE_KEY": "nonsense"}, 3, "JWT_PRIVATE_KEY: "),
+        ({"HOST": "192.0.2.1"}, 6, "is not an address of this machine"),
+    ],
+)
+def test_what_stands_in_the_way_is_one_line(tmp_path: Path, environ: dict[str, str], code: int, line: str) -> None:
+    found = run(tmp_path, "serve", PORT=str(free_port()), **environ)
+
+    assert found.returncode == code, found.stderr
+    assert len(found.stderr.splitlines()) == 1
+    assert line in found.stderr
+    assert "hidden" not in found.stderr
+
+
+def test_production_migrates_only_when_told_and_logs_instead_of_talking(serve: Serve, tmp_path: Path) -> None:
+    server = serve(**PRODUCTION, DOCS="off")
+    server.until_it_answers("/health")
+
+    assert server.get("/health/ready").status_code == 503
+    assert "run 'app db upgrade'" in server.output
+    assert '"serving"' in server.output
+    assert server.errors == ""
+    assert server.end() == 0
+
+
+def test_production_starts_before_its_database(serve: Serve) -> None:
+    server = serve(**PRODUCTION, DATABASE_URL="postgresql://lodestar:hidden@127.0.0.1:1/lodestar")
+    server.until_it_answers("/health")
+
+    assert server.get("/health/ready").status_code == 503
+    assert "database.unavailable" in server.output
+    assert "hidden" not in server.output
+    assert server.end() == 0
+
+
+def test_code_is_watched_on_request(serve: Serve) -> None:
+    server = serve("--reload")
+    server.until_it_answers("/health/ready")
+    workers = server.workers()
+
+    assert server.end(signal.SIGINT) == 0
+    until_gone(workers)
+    assert "Traceback" not in server.errors
+
+
+def test_granian_started_by_hand_serves_too(cli: Cli, tmp_path: Path) -> None:
+    port = free_port()
+    options = ["--interface", "asgi", "--factory", "--port", str(port), "--workers", "2"]
+    with Server([command_path("granian"), *options, "app.asgi:create_app"], tmp_path, port, {}) as server:
+        server.until_it_answers("/health")
+        assert server.get("/health/ready").status_code == 503  # nobody has migrated
+        assert cli("db", "upgrade").exit_code == 0
+        server.until_it_answers("/health/ready")
+        workers = server.workers()
+        assert len(workers) == 2
+
+        server.end(signal.SIGKILL)
+
+        until_gone(workers)

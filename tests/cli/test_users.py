@@ -1,0 +1,207 @@
+import asyncio
+import json
+import os
+import pty
+import select
+import subprocess
+from typing import Any
+
+import pytest
+
+from app.lib.db.url import DatabaseURL
+from tests.cli.conftest import Cli, refusal, text_of
+from tests.support.apps import client_of, running_app
+from tests.support.people import People
+from tests.support.processes import PATIENCE, app_command
+
+GOOD = "correct horse battery"
+
+
+def listed(at: Cli) -> list[dict[str, Any]]:
+    users: list[dict[str, Any]] = json.loads(at("users", "list", "--json").stdout)
+    return users
+
+
+def create(at: Cli, email: str, *options: str, password: str = GOOD) -> None:
+    result = at("users", "create", "--email", email, *options, "--password-stdin", stdin=f"{password}\n")
+    assert result.exit_code == 0, result.output
+
+
+async def sign_in(url: DatabaseURL, email: str, password: str) -> int:
+    async with running_app(url) as app, client_of(app) as client:
+        answer = await client.post("/api/v1/auth/login", data={"username": email, "password": password})
+        return answer.status_code
+
+
+def test_accounts_are_created_and_listed(at: Cli) -> None:
+    create(at, "Ada@Example.com", "--name", "Ada Lovelace", "--username", "ada.l", "--verified")
+    create(at, "grace@example.com")
+
+    ada, grace = listed(at)
+
+    assert (ada["email"], ada["name"], ada["username"]) == ("Ada@Example.com", "Ada Lovelace", "ada.l")
+    assert (ada["is_verified"], ada["is_superuser"], ada["is_active"]) == (True, False, True)
+    assert (grace["name"], grace["is_verified"]) == (None, False)
+    assert not {"password", "password_hash"} & set(ada)
+    header, *rows = at("users", "list").stdout.splitlines()
+    assert header.split() == ["EMAIL", "USERNAME", "NAME", "ROLES", "ACTIVE", "VERIFIED", "SUPERUSER"]
+    assert rows[0].split() == ["Ada@Example.com", "ada.l", "Ada", "Lovelace", "yes", "yes", "no"]
+
+
+def test_the_first_superuser_comes_from_the_command_line(at: Cli, own_url: DatabaseURL) -> None:
+    result = at("users", "create-superuser", "--email", "root@example.com", "--password-stdin", stdin=f"{GOOD}\n")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Superuser root@example.com is created")
+    [root] = listed(at)
+    assert (root["is_superuser"], root["is_verified"]) == (True, True)
+    assert asyncio.run(sign_in(own_url, "root@example.com", GOOD)) == 200
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "", "\nand a second line\n"])
+def test_the_password_is_one_line_without_its_end(at: Cli, own_url: DatabaseURL, ending: str) -> None:
+    """Everything else belongs to it, spaces at both ends included."""
+    password = "  correct horse, bätteries  "
+    command = ["users", "create", "--email", "ada@example.com", "--password-stdin"]
+
+    assert at(*command, stdin=f"{password}{ending}").exit_code == 0
+
+    assert asyncio.run(sign_in(own_url, "ada@example.com", password)) == 200
+    assert asyncio.run(sign_in(own_url, "ada@example.com", password.strip())) == 401
+
+
+@pytest.mark.parametrize(
+    ("stdin", "line"), [("", "empty"), ("\n", "empty"), (b"\xff\xfe\n", "not UTF-8"), (b"\xed\xa0\x80\n", "not UTF-8")]
+)
+def test_what_is_no_password_is_wrong_usage(cli: Cli, stdin: str | bytes, line: str) -> None:
+    command = ["users", "create", "--email", "ada@example.com", "--password-stdin"]
+
+    assert line in refusal(cli(*command, stdin=stdin), 2)
+
+
+def test_without_a_terminal_nobody_can_be_asked(cli: Cli) -> None:
+    assert "use --password-stdin" in refusal(cli("users", "create", "--email", "ada@example.com"), 2)
+
+
+@pytest.mark.parametrize(
+    ("password", "line"),
+    [
+        ("short", "password: Must have at least 8 characters."),
+        ("password123", "password: Many people use this password. Choose another."),
+        ("my lodestar secret", "password: Must not contain the name of this service."),
+        ("Lovelace for ever", "password: Must not contain your name, username or e-mail address."),
+    ],
+)
+def test_the_rules_for_passwords_hold_here_too(at: Cli, password: str, line: str) -> None:
+    create(at, "lovelace@example.com")
+    options = ["--email", "lovelace@example.com", "--password-stdin"]
+    other = ["--email", "other@example.com", "--name", "Ada Lovelace", "--password-stdin"]
+
+    assert line in refusal(at("users", "create", *other, stdin=password), 1)
+    assert line in refusal(at("users", "set-password", *options, stdin=password), 1)
+    assert len(listed(at)) == 1
+
+
+def test_a_taken_name_or_address_is_told(at: Cli) -> None:
+    create(at, "ada@example.com", "--username", "ada.l")
+
+    taken = ["--email", "ADA@example.com", "--password-stdin"]
+    assert refusal(at("users", "create", *taken, stdin=GOOD), 5) == "Error: email: Is taken."
+    assert refusal(at("users", "create-superuser", *taken, stdin=GOOD), 5) == "Error: email: Is taken."
+    other = ["--email", "other@example.com", "--username", "Ada.L", "--password-stdin"]
+    assert refusal(at("users", "create", *other, stdin=GOOD), 5) == "Error: username: Is taken."
+
+
+def test_all_that_is_wrong_is_told_at_once(at: Cli) -> None:
+    options = ["--email", "nobody", "--username", "x", "--name", "y", "--password-stdin"]
+
+    line = refusal(at("users", "create", *options, stdin=GOOD), 1)
+
+    assert "email: " in line
+    assert "username: " in line
+    assert "name: " in line
+
+
+async def test_a_new_password_ends_the_sessions(at: Cli, own_url: DatabaseURL) -> None:
+    await asyncio.to_thread(create, at, "ada@example.com")
+    form = {"username": "ada@example.com", "password": GOOD}
+    async with running_app(own_url, AUTH_CACHE_SECONDS="0") as app, client_of(app) as client:
+        token = (await client.post("/api/v1/auth/login", data=form)).json()["access_token"]
+        bearer = {"Authorization": f"Bearer {token}"}
+        assert (await client.get("/api/v1/users/me", headers=bearer)).status_code == 200
+
+        command = ["users", "set-password", "--email", "ADA@example.com", "--password-stdin"]
+        result = await asyncio.to_thread(at, *command, stdin="another horse battery\n")
+
+        assert result.exit_code == 0, result.output
+        assert (await client.get("/api/v1/users/me", headers=bearer)).status_code == 401
+        assert (await client.post("/api/v1/auth/login", data=form)).status_code == 401
+        form["password"] = "another horse battery"
+        assert (await client.post("/api/v1/auth/login", data=form)).status_code == 200
+
+
+@pytest.mark.parametrize("email", ["nobody@example.com", "no address"])
+def test_an_account_that_is_not_there_is_told(at: Cli, email: str) -> None:
+    result = at("users", "set-password", "--email", email, "--password-stdin", stdin=GOOD)
+
+    refusal(result, 5 if "@" in email else 1)
+
+
+def test_more_accounts_than_a_page_are_all_listed(at: Cli, own_url: DatabaseURL) -> None:
+    emails = [f"person{number:03}@example.com" for number in range(103)]
+    asyncio.run(_insert(own_url, emails))
+
+    assert [user["email"] for user in listed(at)] == emails
+
+
+def test_a_schema_that_is_not_migrated_is_told(cli: Cli, empty_url: DatabaseURL) -> None:
+    line = refusal(cli("users", "list", DATABASE_URL=text_of(empty_url)), 1)
+
+    assert line == "Error: The database schema is not up to date. Run 'app db upgrade'."
+
+
+@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("typed", "code", "said"),
+    [
+        (f"{GOOD}\nanother\n{GOOD}\n{GOOD}\n", 0, "is created"),
+        ("\x04", 130, "Interrupted."),  # Ctrl-D
+    ],
+)
+def test_a_person_is_asked_twice_and_not_overheard(own_url: DatabaseURL, typed: str, code: int, said: str) -> None:
+    environ = os.environ | {"DATABASE_URL": text_of(own_url)}
+    ours, theirs = pty.openpty()
+    command = app_command("users", "create", "--email", "ada@example.com")
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command, env=environ, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, start_new_session=True
+    ) as process:
+        os.close(theirs)
+        screen = _type(ours, typed)
+        output = process.stdout.read().decode() if process.stdout else ""
+        assert process.wait(PATIENCE) == code, screen
+    assert said in output + screen
+    assert GOOD not in output + screen
+
+
+def _type(terminal: int, text: str) -> str:
+    """Types a line whenever there is a prompt; what the screen shows."""
+    screen, lines = b"", text.splitlines(keepends=True)
+    while True:
+        assert select.select([terminal], [], [], PATIENCE)[0], screen
+        try:
+            read = os.read(terminal, 1024)
+        except OSError:  # Linux says so when the other end is closed
+            read = b""
+        if not read:
+            os.close(terminal)
+            return screen.decode()
+        screen += read
+        if screen.endswith((b"Password: ", b"confirmation: ")) and lines:
+            os.write(terminal, lines.pop(0).encode())
+
+
+async def _insert(url: DatabaseURL, emails: list[str]) -> None:
+    async with running_app(url) as app:
+        people = People(app)
+        for email in emails:
+            await people.create(email=email)

@@ -1,0 +1,176 @@
+"""The server, in real processes, under real signals."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.lib.serving.server import IMPATIENCE
+from tests.lib.serving.conftest import StartToy
+from tests.support.processes import Server, until_gone
+
+
+def pids(server: Server, word: str) -> set[int]:
+    """The ids in the toy's lines ``word PID``."""
+    lines = [line.split() for line in server.output.splitlines()]
+    return {int(line[1]) for line in lines if len(line) == 2 and line[0] == word}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly(start_toy: StartToy, number: signal.Signals) -> None:
+    server = start_toy(workers=2)
+    server.until_it_answers("/")
+    server.until(lambda: len(pids(server, "started")) == 2)
+    workers = server.workers()
+
+    assert server.end(number) == 0
+    until_gone(workers)
+    assert pids(server, "ended") == workers
+    assert server.errors == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_the_whole_process_group_is_no_crash(start_toy: StartToy, number: signal.Signals) -> None:
+    """Terminals and service managers tell the workers as well as the main process."""
+    server = start_toy(workers=2)
+    server.until(lambda: len(pids(server, "started")) == 2)
+
+    os.killpg(server.process.pid, number)
+
+    assert server.process.wait(60) == 0
+    assert "Unexpected exit" not in server.output
+    assert server.errors == ""
+
+
+def test_a_worker_that_is_still_loading_ends_at_once(start_toy: StartToy) -> None:
+    server = start_toy(workers=2, TOY_LOAD_SECONDS="20")
+    server.until(lambda: len(pids(server, "loading")) == 2)
+
+    assert server.end(signal.SIGTERM) == 0
+    assert pids(server, "started") == set()
+    assert "refused to gracefully stop" not in server.output
+
+
+def test_no_worker_outlives_the_main_process(start_toy: StartToy) -> None:
+    server = start_toy(workers=2)
+    server.until(lambda: len(pids(server, "started")) == 2)
+    workers = server.workers()
+
+    server.end(signal.SIGKILL)
+
+    assert len(workers) == 2
+    until_gone(workers)
+
+
+def test_a_killed_worker_is_replaced(start_toy: StartToy) -> None:
+    server = start_toy(workers=2)
+    server.until(lambda: len(pids(server, "started")) == 2)
+    killed, kept = sorted(server.workers())
+
+    os.kill(killed, signal.SIGKILL)
+
+    server.until(lambda: len(pids(server, "started")) == 3)
+    assert kept in server.workers()
+    assert killed not in server.workers()
+    server.until_it_answers("/")
+    assert server.end() == 0
+
+
+def test_workers_that_never_start_end_the_server(start_toy: StartToy) -> None:
+    server = start_toy(TOY_BROKEN="yes")
+
+    assert server.process.wait(60) == 1
+    assert "RuntimeError: the toy is broken" in server.errors
+
+
+def test_it_drains_before_it_stops_listening(start_toy: StartToy) -> None:
+    server = start_toy(workers=2, drain_seconds=4.0)
+    server.until(lambda: len(pids(server, "started")) == 2)
+    streamed: list[str] = []
+    streams = [threading.Thread(target=lambda: streamed.append(server.get("/stream").text)) for _ in range(4)]
+    for stream in streams:
+        stream.start()
+    server.until(lambda: len(pids(server, "streaming")) >= 1)
+    assert server.get("/").text.endswith("open")
+
+    server.tell(signal.SIGTERM)
+
+    for stream in streams:
+        stream.join()
+    assert all(text.endswith("draining") for text in streamed)
+    assert server.get("/").text.endswith("draining")  # a new connection, so it still listens
+    assert server.process.wait(60) == 0
+    assert '"draining"' in server.output
+
+
+def test_requests_that_are_being_answered_are_finished(start_toy: StartToy) -> None:
+    server = start_toy()
+    server.until_it_answers("/")
+    answers: list[httpx.Response] = []
+    request = threading.Thread(target=lambda: answers.append(server.get("/?seconds=1")))
+    request.start()
+    server.until(lambda: "waiting" in server.output)
+
+    assert server.end(signal.SIGTERM) == 0
+
+    request.join()
+    assert answers[0].status_code == 200
+
+
+def test_another_ctrl_c_does_not_wait_for_requests(start_toy: StartToy) -> None:
+    server = start_toy()
+    server.until_it_answers("/")
+    cut: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            server.get("/?seconds=50")
+        except httpx.TransportError as exc:
+            cut.append(exc)
+
+    request = threading.Thread(target=ask)
+    request.start()
+    server.until(lambda: "waiting" in server.output)
+    server.tell(signal.SIGINT)
+    time.sleep(IMPATIENCE + 0.5)
+
+    assert server.process.poll() is None
+    assert server.end(signal.SIGINT) == 0
+    request.join()
+    assert len(cut) == 1
+
+
+def test_hangup_brings_fresh_workers(start_toy: StartToy) -> None:
+    server = start_toy()
+    server.until_it_answers("/")
+    before = server.workers()
+
+    server.tell(signal.SIGHUP)
+
+    server.until(lambda: len(pids(server, "ended")) == 1)
+    server.until(lambda: server.workers().isdisjoint(before))
+    server.until_it_answers("/")
+    assert server.end() == 0
+
+
+def test_changed_code_is_loaded_and_broken_code_is_survived(start_toy: StartToy, tmp_path: Path) -> None:
+    server = start_toy(reload=True)
+    server.until_it_answers("/")
+    toy = tmp_path / "code" / "toy_app.py"
+    good = toy.read_text()
+
+    toy.write_text(good.replace('"open"', '"changed"').replace("'open'", "'changed'"))
+    server.until(lambda: server.answers("/", "changed"))
+
+    toy.write_text("this is no Python")
+    server.until(lambda: "SyntaxError" in server.errors)
+    toy.write_text(good)
+    server.until(lambda: server.answers("/", "open"))
+
+    workers = server.workers()
+    assert server.end(signal.SIGINT) == 0
+    until_gone(workers)

@@ -1,0 +1,121 @@
+"""Real processes for tests: started, watched, and gone at the end."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+PATIENCE = 60.0
+"""Seconds after which a test gives up on a process; nothing takes that long unless it is broken."""
+
+
+class Server:
+    """A server in a process (and a process group) of its own. What it writes is in ``output`` and ``errors``."""
+
+    def __init__(self, command: Sequence[str], folder: Path, port: int, environ: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.port = port
+        self._output, self._errors = folder / "server.out", folder / "server.err"
+        with self._output.open("w") as output, self._errors.open("w") as errors:
+            self.process = subprocess.Popen(  # noqa: S603 - our own command
+                command,
+                cwd=folder,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **environ},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                start_new_session=True,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text()
+
+    @property
+    def errors(self) -> str:
+        return self._errors.read_text()
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", headers=headers, timeout=PATIENCE)
+
+    def answers(self, path: str, text: str = "") -> bool:
+        """Whether there is a good answer with this text in it, now."""
+        try:
+            answer = self.get(path)
+        except httpx.TransportError:
+            return False
+        return answer.is_success and text in answer.text
+
+    def until_it_answers(self, path: str) -> None:
+        self.until(lambda: self.answers(path))
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Waits for a condition as long as the server lives."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            said = f"{self.output}\n{self.errors}"
+            assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{said}"
+            assert time.monotonic() < deadline, f"nothing happened:\n{said}"
+            time.sleep(0.02)
+
+    def tell(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ends it by a signal; its exit code."""
+        self.tell(number)
+        return self.process.wait(PATIENCE)
+
+    def workers(self) -> set[int]:
+        """The ids of its child processes."""
+        found = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, check=True, text=True)  # noqa: S607 - wherever ps is
+        rows = [line.split() for line in found.stdout.splitlines()]
+        return {int(pid) for pid, parent, state in rows if int(parent) == self.process.pid and state[0] != "Z"}
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be reaped does not."""
+    found = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, check=False, text=True)  # noqa: S603, S607 - a number
+    return bool(found.stdout.strip()) and not found.stdout.startswith("Z")
+
+
+def until_gone(pids: set[int]) -> None:
+    """Waits until none of the processes runs."""
+    deadline = time.monotonic() + PATIENCE
+    while alive := {pid for pid in pids if is_alive(pid)}:
+        assert time.monotonic() < deadline, f"still alive: {alive}"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    """A port that nobody listened on a moment ago."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def app_command(*arguments: str) -> list[str]:
+    """The `app` command of this environment."""
+    return [command_path("app"), *arguments]
+
+
+def command_path(name: str) -> str:
+    """A command of this environment."""
+    return str(Path(sys.executable).with_name(name))
