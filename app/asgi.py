@@ -52,6 +52,7 @@ from app.lib.serving.processes import die_with_parent
 from app.lib.struct_schema import StructSchemaPlugin
 
 API = "/api/v1"
+VERSION = version("lodestar")  # looked up once, because it reads files
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 HOUSEKEEPING_SECONDS = 3600.0
 
@@ -95,6 +96,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         logging_config=None,
     )
     app.state.components = components
+    app.state.draining = draining
     app.state.authenticator = components.authenticator
     app.state.metrics_token = settings.metrics_token.reveal() if settings.metrics_token else None
     app.state[ROUTE_LIMITS] = components.route_limits
@@ -113,10 +115,9 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
         app,
         DocumentInfo(
             title=PRODUCT,
-            version=version("lodestar"),
+            version=VERSION,
             description="Accounts, sign-in, roles and permissions. Errors are problem details (RFC 9457).",
             token_url=f"{API}/auth/login",
-            contact_url="/docs",
             tags=tuple(tag for domain in DOMAINS for tag in domain.tags),
         ),
     )
@@ -142,8 +143,8 @@ async def show_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 def _dependencies(components: Components, draining: Draining) -> Mapping[str, Provide]:
-    head = Migrations(components.settings.database, MIGRATIONS).head
-    readiness = Readiness(components.database.reader, head, draining.is_set, components.redis_check)
+    history = Migrations(components.settings.database, MIGRATIONS).history
+    readiness = Readiness(components.database.reader, history, draining.is_set, components.redis_check)
     events = Events(listener for domain in DOMAINS for listener in domain.listeners)
     singletons: dict[str, object] = {
         "settings": components.settings,
@@ -155,6 +156,7 @@ def _dependencies(components: Components, draining: Draining) -> Mapping[str, Pr
         "passwords": components.passwords,
         "token_issuer": components.token_issuer,
         "sign_in_throttle": components.sign_in_throttle,
+        "registration_throttle": components.registration_throttle,
         "permission_registry": collect_permissions(DOMAINS),
         "metrics": components.metrics,
         "readiness": readiness,
@@ -190,7 +192,12 @@ def _wrap(app: ASGIApp, components: Components) -> ASGIApp:
         await send_problem(scope, send, error)
 
     limited = GeneralLimit(app, components.general_limiter, limit, on_refused=refuse)
-    options = ShellOptions(hsts=settings.is_production, body_idle_seconds=settings.request_body_timeout)
+    options = ShellOptions(
+        hsts=settings.is_production,
+        no_store=(f"{API}/auth/",),
+        body_idle_seconds=settings.request_body_timeout,
+        body_total_seconds=settings.request_body_timeout * 8,
+    )
     shell = Shell(limited, options, CORS(settings.cors_origins), components.metrics.observe)
     if not settings.trusted_proxies:
         return shell

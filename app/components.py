@@ -32,6 +32,8 @@ AUDIENCE = "lodestar"
 
 _PER_ACCOUNT_AND_ADDRESS = "10 per 15 minutes"
 _PER_ACCOUNT = "50 per hour"
+_REGISTRATIONS_PER_ACCOUNT_AND_ADDRESS = "30 per 15 minutes"
+_REGISTRATIONS_PER_ACCOUNT = "60 per hour"
 
 
 class Components:
@@ -76,6 +78,12 @@ class Components:
             per_account=Limit.parse(_PER_ACCOUNT),
             per_account_and_address=Limit.parse(_PER_ACCOUNT_AND_ADDRESS),
         )
+        self.registration_throttle = Throttle(
+            self.sign_in_limiter,
+            "register",
+            per_account=Limit.parse(_REGISTRATIONS_PER_ACCOUNT),
+            per_account_and_address=Limit.parse(_REGISTRATIONS_PER_ACCOUNT_AND_ADDRESS),
+        )
         self.metrics = self._metrics()
 
     @property
@@ -91,9 +99,12 @@ class Components:
         await self.database.start()
 
     async def close(self) -> None:
-        if self._redis is not None:
-            await self._redis.close()
-        await self.database.close()
+        """Closes every connection, whatever fails on the way."""
+        try:
+            if self._redis is not None:
+                await self._redis.close()
+        finally:
+            await self.database.close()
 
     def _limiter(self, *, shared: bool) -> RateLimiter:
         """Redis where there is one; else memory, or a table for what several workers must count together."""

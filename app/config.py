@@ -10,15 +10,18 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
-from limits import parse as parse_limit
 from msgspec import Meta
 
 from app.lib.db.url import DatabaseURL
+from app.lib.ratelimit.policy import Limit
 from app.lib.settings import ByteSize, ConfigurationError, Secret, load
 
 MINIMUM_SECRET_LENGTH = 32
 """Characters; 256 bits of HS256 want 32 bytes (RFC 7518 section 3.2)."""
 
+_REDIS_SCHEMES = {"redis", "rediss", "valkey", "valkeys", "unix"}
+_WEB_SCHEMES = {"http", "https"}
+_DISTINCT_SIGNS = 8
 _WELL_KNOWN = ("change-me", "changeme", "change_me", "secret", "password", "insecure", "example", "lodestar")
 
 
@@ -109,10 +112,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     docs: Annotated[Literal["public", "off"], Meta(description="public or off.")] = "public"
 
     def __post_init__(self) -> None:
+        _check_databases(self)
         _check_limits(self)
-        _check_urls(self)
+        _check_addresses(self)
         if self.is_production:
             _check_production(self)
+
+    def __repr__(self) -> str:
+        """Without the databases' passwords; secrets hide themselves."""
+        urls = {"database_url": self.database_url, "database_direct_url": self.database_direct_url}
+        shown = msgspec.structs.asdict(self) | {n: DatabaseURL.parse(url).masked for n, url in urls.items() if url}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     @property
     def is_production(self) -> bool:
@@ -188,43 +198,56 @@ def _stretched(secret: Secret) -> str:
 
 
 def _keep_secret(path: Path) -> str:
-    if path.exists():
-        return path.read_text().strip()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_secret(path)
+    secret = path.read_text().strip()
+    if len(secret) < MINIMUM_SECRET_LENGTH:
+        raise ConfigurationError(f"SECRET_KEY: {path} holds no usable key; remove the file to get a new one")
+    return secret
+
+
+def _write_secret(path: Path) -> None:
+    """Writes a draft and links it to its name, so that the file appears whole or not at all."""
     draft = path.with_name(f".secret_key.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(48))
     try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
         os.link(draft, path)
     except FileExistsError:
         pass  # another worker was first; its key is everybody's
     finally:
-        draft.unlink()
-    return path.read_text().strip()
+        draft.unlink(missing_ok=True)
 
 
-def _check_limits(settings: Settings) -> None:
-    for name in ("rate_limit_default", "rate_limit_auth"):
-        try:
-            parse_limit(getattr(settings, name))
-        except ValueError as exc:
-            raise ConfigurationError(f"{name.upper()}: expected a limit such as 600/minute") from exc
-
-
-def _check_urls(settings: Settings) -> None:
+def _check_databases(settings: Settings) -> None:
     for name in ("database_url", "database_direct_url"):
         if url := getattr(settings, name):
             try:
                 DatabaseURL.parse(url)
             except ValueError as exc:
                 raise ConfigurationError(f"{name.upper()}: {exc}") from exc
+    if settings.database_direct_url and (settings.database.is_sqlite or settings.migration_database.is_sqlite):
+        raise ConfigurationError("DATABASE_DIRECT_URL: only for PostgreSQL")
+
+
+def _check_limits(settings: Settings) -> None:
+    for name in ("rate_limit_default", "rate_limit_auth"):
+        try:
+            Limit.parse(getattr(settings, name))
+        except ValueError as exc:
+            raise ConfigurationError(f"{name.upper()}: expected a limit such as 600/minute") from exc
+
+
+def _check_addresses(settings: Settings) -> None:
+    if settings.redis_url and not _is_url(settings.redis_url.reveal(), _REDIS_SCHEMES):
+        raise ConfigurationError("REDIS_URL: expected a URL such as redis://host:6379/0")
     for origin in settings.cors_origins:
-        parts = urlsplit(origin)
-        if origin != "*" and (parts.scheme not in {"http", "https"} or not parts.netloc or parts.path):
-            raise ConfigurationError("CORS_ORIGINS: expected origins such as https://app.example.com")
-    if settings.public_url and urlsplit(settings.public_url).scheme not in {"http", "https"}:
-        raise ConfigurationError("PUBLIC_URL: expected an http or https URL")
+        if origin != "*" and (not _is_url(origin, _WEB_SCHEMES) or origin != _origin_of(origin)):
+            raise ConfigurationError("CORS_ORIGINS: expected origins such as https://app.example.com, in lower case")
+    if settings.public_url and not _is_plain(settings.public_url):
+        raise ConfigurationError("PUBLIC_URL: expected an http or https URL such as https://api.example.com")
     for network in settings.trusted_proxies:
         try:
             ip_network(network, strict=False)
@@ -232,18 +255,43 @@ def _check_urls(settings: Settings) -> None:
             raise ConfigurationError("TRUSTED_PROXIES: expected addresses or networks such as 10.0.0.0/8") from exc
 
 
+def _is_url(text: str, schemes: set[str]) -> bool:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in schemes and (parts.scheme == "unix" or bool(parts.hostname)) and port != 0
+
+
+def _origin_of(url: str) -> str:
+    """Scheme, host and port in lower case, as browsers send it (RFC 6454 section 6.2)."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+
+
+def _is_plain(url: str) -> bool:
+    """Whether it is a web address without credentials, query and fragment."""
+    return _is_url(url, _WEB_SCHEMES) and not set("?#@") & set(url) and url.isprintable() and " " not in url
+
+
 def _check_production(settings: Settings) -> None:
     if settings.secret_key is None:
         raise ConfigurationError("SECRET_KEY: required in production (openssl rand -base64 48)")
-    for secret in (settings.secret_key, *settings.secret_key_fallbacks):
-        text = secret.reveal()
-        if len(text) < MINIMUM_SECRET_LENGTH:
-            raise ConfigurationError(f"SECRET_KEY: needs at least {MINIMUM_SECRET_LENGTH} characters in production")
-        if len(set(text)) < 8 or any(word in text.lower() for word in _WELL_KNOWN):  # noqa: PLR2004 - distinct signs
-            raise ConfigurationError("SECRET_KEY: a well-known or guessable value is refused in production")
+    _check_secret("SECRET_KEY", settings.secret_key)
+    for secret in settings.secret_key_fallbacks:
+        _check_secret("SECRET_KEY_FALLBACKS", secret)
     if settings.debug:
         raise ConfigurationError("DEBUG: refused in production")
     if "*" in settings.cors_origins:
         raise ConfigurationError("CORS_ORIGINS: '*' is refused in production")
     if not settings.rate_limit_enabled:
         raise ConfigurationError("RATE_LIMIT_ENABLED: off is refused in production")
+
+
+def _check_secret(name: str, secret: Secret) -> None:
+    text = secret.reveal()
+    if len(text) < MINIMUM_SECRET_LENGTH:
+        raise ConfigurationError(f"{name}: needs at least {MINIMUM_SECRET_LENGTH} characters in production")
+    if len(set(text)) < _DISTINCT_SIGNS or any(word in text.lower() for word in _WELL_KNOWN):
+        raise ConfigurationError(f"{name}: a well-known or guessable value is refused in production")

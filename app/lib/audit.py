@@ -1,6 +1,7 @@
 """The audit log: append only; who did what to whom, from where, in which session, when."""
 
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from app.lib.db.base import Base, new_id
 from app.lib.security.policies import find_principal
 
 MAX_USER_AGENT = 255
+_MAX_ADDRESS = 64
 
 
 class AuditEvent(Base):
@@ -28,7 +30,7 @@ class AuditEvent(Base):
     actor_id: Mapped[UUID | None]
     subject_id: Mapped[UUID | None]
     session_id: Mapped[UUID | None]
-    address: Mapped[str | None] = mapped_column(String(64))
+    address: Mapped[str | None] = mapped_column(String(_MAX_ADDRESS))
     user_agent: Mapped[str | None] = mapped_column(String(MAX_USER_AGENT))
     request_id: Mapped[str | None] = mapped_column(String(64))
     details: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -57,10 +59,18 @@ async def provide_origin(request: Request[Any, Any, Any]) -> Origin:
     return Origin(
         actor_id=principal.user_id if principal else None,
         session_id=principal.session_id if principal else None,
-        address=request.client.host if request.client else None,
+        address=_address(request.client.host if request.client else ""),
         user_agent="".join(c for c in agent if c.isprintable())[:MAX_USER_AGENT] or None,
         request_id=request.scope["state"].get("request_id"),
     )
+
+
+def _address(host: str) -> str | None:
+    """None for what is no address: the client of a Unix socket, or the word of a proxy that passes on nonsense."""
+    try:
+        return str(ip_address(host)) if len(host) <= _MAX_ADDRESS else None
+    except ValueError:
+        return None
 
 
 async def record(

@@ -1,9 +1,7 @@
 """What a domain brings into the app: one value, named in one line of ``create_app``."""
 
 from collections.abc import Mapping
-from typing import Any
 
-import click
 import msgspec
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
@@ -28,10 +26,8 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     providers: Mapping[str, Provide] = {}
     permissions: tuple[Permission, ...] = ()
     listeners: tuple[Listener, ...] = ()
-    commands: tuple[click.Command, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
     """OpenAPI tags and their descriptions."""
-    state: Mapping[str, Any] = {}
 
 
 def collect_permissions(domains: tuple[Domain, ...]) -> dict[str, Permission]:

@@ -11,9 +11,10 @@ Nothing here knows HTTP beyond the status number: :mod:`app.lib.problems` turns 
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
+from msgspec import Meta
 
 
 class ErrorCode(StrEnum):
@@ -77,10 +78,10 @@ class FieldError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     code: FieldCode
-    detail: str
-    pointer: str | None = None
-    parameter: str | None = None
-    header: str | None = None
+    detail: Annotated[str, Meta(max_length=500)]
+    pointer: Annotated[str, Meta(max_length=4096)] | None = None
+    parameter: Annotated[str, Meta(max_length=64)] | None = None
+    header: Annotated[str, Meta(max_length=64)] | None = None
 
 
 class AppError(Exception):

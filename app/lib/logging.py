@@ -1,60 +1,164 @@
 """Structured logs: one JSON line an event, with the request id; coloured lines in a terminal.
 
-No password, token, hash or body is ever handed to a logger. Text that users chose is escaped: by JSON itself,
-and in the terminal by the processor below, so that nobody can forge a line or colour one.
+No password, token, hash or body is ever handed to a logger, and what an exception's text may hold of them is masked.
+Text that users chose is escaped, so that nobody can forge a line or colour one.
+
+structlog's events go straight to standard output, because the access log writes one for each request; the standard
+library's records take the same way through a handler.
 """
 
+import json
 import logging
+import re
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.contextvars import merge_contextvars
+from structlog.processors import format_exc_info
+from structlog.typing import EventDict, Processor
 
 LogFormat = Literal["auto", "json", "console"]
 
-_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+# Control characters (C0, DEL and C1), line separators, and what changes the direction of text.
+_UNSAFE = r"\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"
+_UNSAFE_TEXT = re.compile(f"[{_UNSAFE}]")
+_UNSAFE_TRACEBACK = re.compile(f"(?!\n)[{_UNSAFE}]")
+_UNSAFE_JSON = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
+# Password hashes, JWTs, and what PostgreSQL and its driver quote of a row or a value.
+_SECRET = re.compile(
+    r"\$argon2\w*\$[\w$=,+/.-]+|\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*|(?<=DETAIL:  ).+|(?<=query argument \$).+(?= \()"
+)
+_NAMES = {"exception": "error", "warn": "warning", "fatal": "critical"}  # of methods that are no level
+_LEVELS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()} | {
+    "exception": logging.ERROR
+}
+_NOISY = ("httpx", "httpcore", "aiosqlite", "asyncio")
+
+Renderer = Callable[[EventDict], bytes]
 
 
 def configure_logging(level: str, log_format: LogFormat) -> None:
-    """Sets up structlog and the standard library's loggers to write the same lines to standard output."""
-    pretty = log_format == "console" or (log_format == "auto" and sys.stdout.isatty())
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    final: list[Processor] = (
-        [escape_text, structlog.dev.ConsoleRenderer()]
-        if pretty
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_serialize)]
-    )
+    """Makes structlog and the standard library's loggers write the same lines to standard output."""
+    terminal = sys.stdout.isatty()
+    pretty = log_format == "console" or (log_format == "auto" and terminal)
+    _Line.render = ConsoleLine(colors=terminal) if pretty else json_line
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=_PROCESSORS,
         wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=_Line,
         cache_logger_on_first_use=True,
     )
-    remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove_meta, *final])
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(formatter)
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [_StandardHandler()]
     root.setLevel(level.upper())
-    for noisy in ("httpx", "httpcore", "aiosqlite", "asyncio"):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
 
 
-def escape_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """A processor that makes control characters visible in every text value but a traceback."""
-    for key, value in event.items():
-        if isinstance(value, str) and key != "exception":
-            event[key] = value.translate(_CONTROL)
-    return event
+def json_line(event: EventDict) -> bytes:
+    """One line of JSON in UTF-8. Whatever is in the event, there is a line."""
+    try:
+        line = msgspec.json.encode(event, enc_hook=str)
+    except Exception:  # noqa: BLE001 - lone surrogates, large integers, keys of any type, objects that fail in str()
+        line = json.dumps({key: _shown(value) for key, value in event.items()}).encode()
+    return _UNSAFE_JSON.sub(_json_escape, line) + b"\n"
 
 
-def _serialize(event: Any, **_options: Any) -> str:
-    return msgspec.json.encode(event, enc_hook=str).decode()
+class ConsoleLine:
+    """A line for people. Tracebacks are indented, so that no text in one can pass for a line of its own."""
+
+    def __init__(self, *, colors: bool) -> None:
+        self._render = structlog.dev.ConsoleRenderer(colors=colors)
+
+    def __call__(self, event: EventDict) -> bytes:
+        """The line, and below it the traceback."""
+        for key, value in event.items():
+            if key == "exception":
+                event[key] = "    " + _UNSAFE_TRACEBACK.sub(_visible, value).replace("\n", "\n    ")
+            elif isinstance(value, str):
+                event[key] = _UNSAFE_TEXT.sub(_visible, value)
+        return f"{self._render(None, '', event)}\n".encode(errors="backslashreplace")
+
+
+class _Line:
+    """The logger below structlog's: takes a finished line and writes it."""
+
+    render: Renderer = staticmethod(json_line)
+
+    def __init__(self, name: str = "app", *_rest: object) -> None:
+        self.name = name
+        self.wants = logging.getLogger(name).isEnabledFor
+
+    def debug(self, line: bytes) -> None:
+        """Writes. A log that cannot be written (a full disk, a closed pipe) must not fail a request."""
+        try:
+            stream = sys.stdout.buffer
+            stream.write(line)
+            stream.flush()
+        except (OSError, ValueError, RuntimeError, AttributeError):
+            return
+
+    info = warning = warn = error = exception = critical = fatal = debug
+
+
+class _StandardHandler(logging.Handler):
+    """Brings the records of other libraries into the same form."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            event: EventDict = {"event": _SECRET.sub("********", record.getMessage())}
+            if record.exc_info:
+                event["exc_info"] = record.exc_info
+            line = _finish(_Line(record.name), record.levelname.lower(), merge_contextvars(None, "", event))
+        except Exception:  # noqa: BLE001 - a record whose arguments do not fit is the caller's mistake
+            self.handleError(record)
+        else:
+            _Line(record.name).debug(line)
+
+
+def _filter(logger: Any, method: str, event: EventDict) -> EventDict:
+    if logger.wants(_LEVELS[method]):
+        return event
+    raise structlog.DropEvent
+
+
+def _finish(logger: Any, method: str, event: EventDict) -> bytes:
+    """The last processor: puts the members in order and renders them."""
+    if "exc_info" in event:
+        event = format_exc_info(logger, method, event)
+        if "exception" in event:
+            event["exception"] = _SECRET.sub("********", event["exception"])
+    level = _NAMES.get(method, method)
+    line = {"timestamp": _now(), "level": level, "logger": logger.name, "event": event.pop("event", "")}
+    line.update(event)
+    return _Line.render(line)
+
+
+# One list for the life of the process: structlog's loggers keep it, and its test tools change it in place.
+_PROCESSORS: list[Processor] = [_filter, merge_contextvars, _finish]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _shown(value: object) -> object:
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - an object that cannot even say what it is
+        return f"<{type(value).__name__}>"
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - two digits are enough
+
+
+def _json_escape(match: re.Match[bytes]) -> bytes:
+    return b"\\u%04x" % ord(match[0].decode())

@@ -1,14 +1,16 @@
 """The OpenAPI 3.1 document: what Litestar knows of the routes, and what only we know of them.
 
-Litestar describes parameters, bodies and successes. Which errors a route can give, who may call it and which media
-types it reads follow from its policy, its rules and ``may_raise``, so they are written here, in one place.
+Litestar describes parameters, bodies and successes. Which errors a route can give, who may call it, which media
+types it reads and which headers it answers with follow from its policy, its rules, its types and ``may_raise``, so
+they are written here, in one place.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
 
 import msgspec
-from litestar import Litestar
+from litestar import Litestar, Response
 from litestar._openapi.plugin import OpenAPIPlugin  # the plugin that every app has; it has no public name
 from litestar.config.app import AppConfig
 from litestar.handlers import HTTPRouteHandler
@@ -17,36 +19,35 @@ from litestar.openapi.spec import Contact, License, Server, Tag
 from litestar.routes import HTTPRoute
 
 from app.lib.errors import AppError
-from app.lib.http.rules import RequestRules, rules_of
-from app.lib.problems import MEDIA_TYPE, Problem
+from app.lib.http.conditional import Versioned
+from app.lib.http.rules import JSON, RequestRules, rules_of
+from app.lib.openapi_parts import (
+    HEADERS,
+    JSONObject,
+    error_response,
+    header_reference,
+    idempotency_parameter,
+    if_none_match_parameter,
+    problem_schemas,
+    security_schemes,
+    tidy_parameter,
+)
+from app.lib.pagination.envelope import Page
 from app.lib.security.policies import Authenticated, HasPermission, HasRole, IsSuperuser, Policy, policy_of
-
-JSONObject = dict[str, Any]
 
 MAY_RAISE = "may_raise"
 OAUTH2, BEARER = "OAuth2Password", "Bearer"
 
+_OK, _CREATED, _NOT_MODIFIED = "200", "201", "304"
 _ALWAYS = {400, 406, 429, 431, 500, 503}
 _WITH_BODY = {408, 413, 415, 422}
 _WITH_IDEMPOTENCY = {409, 422}
-_DESCRIPTIONS = {
-    400: "The request could not be read, or has an unknown query parameter.",
-    401: "Credentials are missing or not good.",
-    402: "The payment was declined.",
-    403: "Not allowed.",
-    404: "Absent, or not visible to you.",
-    406: "`Accept` excludes JSON.",
-    408: "The body did not arrive in time.",
-    409: "Conflict with the current state.",
-    412: "The version that `If-Match` names is not the current one.",
-    413: "The body is too large.",
-    415: "The media type is not supported.",
-    422: "Some fields are invalid.",
-    428: "`If-Match` is required.",
-    429: "Too many requests; wait for as long as `Retry-After` says.",
-    431: "The headers are too large.",
-    500: "Something went wrong on our side.",
-    503: "Temporarily unavailable; try again after `Retry-After` seconds.",
+_SUCCESSES = {
+    "200": "Done.",
+    "201": "Created.",
+    "202": "Accepted; the rest happens later.",
+    "204": "Done; there is nothing to say.",
+    "304": "What you have is current.",
 }
 
 
@@ -62,7 +63,6 @@ class DocumentInfo(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     description: str
     token_url: str
-    contact_url: str
     tags: tuple[tuple[str, str], ...] = ()
 
 
@@ -71,13 +71,13 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
     document = _describe(app, info)
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
-    schemas.update(msgspec.json.schema_components((Problem,), ref_template="#/components/schemas/{name}")[1])
+    schemas.update(problem_schemas())
     used: set[int] = set()
     for path, method, handler in _operations(app):
-        operation = document["paths"][path][method]
-        used |= _complete(operation, handler)
-    components["responses"] = {f"Error{status}": _error(status) for status in sorted(used)}
-    components["securitySchemes"] = _security_schemes(info.token_url)
+        used |= _complete(document["paths"][path][method], handler)
+    components["responses"] = {f"Error{status}": error_response(status) for status in sorted(used)}
+    components["headers"] = HEADERS
+    components["securitySchemes"] = security_schemes(OAUTH2, BEARER, info.token_url)
     document["paths"] = dict(sorted(document["paths"].items()))
     components["schemas"] = dict(sorted(schemas.items()))
     return document
@@ -88,7 +88,7 @@ def _describe(app: Litestar, info: DocumentInfo) -> JSONObject:
         title=info.title,
         version=info.version,
         description=info.description,
-        contact=Contact(name=info.title, url=info.contact_url),
+        contact=Contact(name=info.title),
         license=License(name="MIT", identifier="MIT"),
         servers=[Server(url="/", description="This service")],
         tags=[Tag(name=name, description=text) for name, text in info.tags],
@@ -109,18 +109,18 @@ def _operations(app: Litestar) -> Iterable[tuple[str, str, HTTPRouteHandler]]:
 
 
 def _complete(operation: JSONObject, handler: HTTPRouteHandler) -> set[int]:
+    """Writes what Litestar does not know into an operation; returns the statuses of its errors."""
     policy, rules = policy_of(handler), rules_of(handler)
+    if not operation.get("deprecated"):
+        operation.pop("deprecated", None)
     operation["security"] = _security(policy)
+    operation["description"] = _description(operation.get("description"), handler, policy)
     _complete_body(operation, rules)
-    if "idempotent" in handler.opt:
-        operation.setdefault("parameters", []).append(_idempotency_parameter())
-    responses: JSONObject = {k: v for k, v in operation["responses"].items() if k.startswith("2")}
+    _complete_parameters(operation, handler)
     statuses = _statuses(handler, policy, rules, operation)
+    _complete_responses(operation, handler)
     for status in sorted(statuses):
-        responses[str(status)] = {"$ref": f"#/components/responses/Error{status}"}
-    operation["responses"] = responses
-    for response in responses.values():
-        response.pop("headers", None)
+        operation["responses"][str(status)] = {"$ref": f"#/components/responses/Error{status}"}
     return statuses
 
 
@@ -137,11 +137,33 @@ def _statuses(handler: HTTPRouteHandler, policy: Policy, rules: RequestRules, op
         found.add(404)
     if any(parameter["in"] in {"query", "header"} for parameter in parameters):
         found.add(422)
+    if any(parameter["name"] == "If-Match" for parameter in parameters):
+        found.add(412)
     if rules.consumes is not None:
         found |= _WITH_BODY
     if "idempotent" in handler.opt:
         found |= _WITH_IDEMPOTENCY
     return found | {error.status for error in handler.opt.get(MAY_RAISE, ())}
+
+
+def _description(given: str | None, handler: HTTPRouteHandler, policy: Policy) -> str:
+    """What the author wrote, and who may call it: the policy says that best."""
+    sentences = [given] if given else []
+    if isinstance(policy, HasPermission):
+        sentences.append(f"For holders of `{policy.code}`{', or about yourself' if policy.or_self else ''}.")
+    elif isinstance(policy, HasRole):
+        sentences.append(f"For the roles {', '.join(f'`{name}`' for name in sorted(policy.names))}.")
+    elif isinstance(policy, IsSuperuser):
+        sentences.append("For superusers.")
+    elif policy.requires_credentials:
+        sentences.append("For everybody who is signed in.")
+    else:
+        sentences.append("Open to everybody.")
+    if isinstance(policy, Authenticated) and policy.fresh:
+        sentences.append("Needs a sign-in within the last 10 minutes.")
+    if "idempotent" in handler.opt:
+        sentences.append("Safe to repeat with an `Idempotency-Key`.")
+    return " ".join(sentences)
 
 
 def _complete_body(operation: JSONObject, rules: RequestRules) -> None:
@@ -152,31 +174,61 @@ def _complete_body(operation: JSONObject, rules: RequestRules) -> None:
     body["content"] = dict.fromkeys(rules.consumes, described)
 
 
+def _complete_parameters(operation: JSONObject, handler: HTTPRouteHandler) -> None:
+    parameters = [tidy_parameter(each) for each in operation.get("parameters", [])]
+    if "idempotent" in handler.opt:
+        parameters.append(idempotency_parameter())
+    if "GET" in handler.http_methods and _is_versioned(handler):
+        parameters.append(if_none_match_parameter())
+        operation["responses"][_NOT_MODIFIED] = {}
+    if parameters:
+        operation["parameters"] = parameters
+
+
+def _complete_responses(operation: JSONObject, handler: HTTPRouteHandler) -> None:
+    """Leaves the successes, with their headers; errors are written anew."""
+    answers = _answers(handler.parsed_return_field.annotation)
+    always_tagged = bool(answers) and all(issubclass(each, Versioned) for each in answers)
+    successes = {status: each for status, each in operation["responses"].items() if status in _SUCCESSES}
+    for status, response in successes.items():
+        response["description"] = _SUCCESSES[status]
+        if "content" in response:
+            response["content"] = {media_type or JSON: each for media_type, each in response["content"].items()}
+            for media_type in response["content"].values():
+                _allow_several(media_type["schema"])
+        headers = {"X-Request-ID": header_reference("X-Request-ID")}
+        if status == _CREATED:
+            headers["Location"] = header_reference("Location")
+        if status in {_CREATED, _NOT_MODIFIED} or (status == _OK and always_tagged):
+            headers |= {"ETag": header_reference("ETag")} if _is_versioned(handler) else {}
+        if any(issubclass(each, Page) for each in answers):
+            headers["Link"] = header_reference("Link")
+        if status == _CREATED and "idempotent" in handler.opt:
+            headers["Idempotency-Replayed"] = header_reference("Idempotency-Replayed")
+        response["headers"] = headers
+    operation["responses"] = dict(sorted(successes.items()))
+
+
+def _allow_several(schema: JSONObject) -> None:
+    """Makes a choice of answers one that several may fit: they are open to members that a client does not know."""
+    if "oneOf" in schema:
+        schema["anyOf"] = schema.pop("oneOf")
+
+
+def _is_versioned(handler: HTTPRouteHandler) -> bool:
+    return any(issubclass(each, Versioned) for each in _answers(handler.parsed_return_field.annotation))
+
+
+def _answers(annotation: Any) -> list[type]:
+    """The types that a handler may return, without the ``Response`` around them."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in {Union, UnionType} or (isinstance(origin, type) and issubclass(origin, Response)):
+        return [answer for each in arguments for answer in _answers(each)]
+    return [annotation] if isinstance(annotation, type) and annotation is not NoneType else []
+
+
 def _security(policy: Policy) -> list[JSONObject]:
     schemes: list[JSONObject] = [{OAUTH2: []}, {BEARER: []}]
     if policy.requires_credentials:
         return schemes
     return [{}, *schemes] if policy.reads_credentials else []
-
-
-def _error(status: int) -> JSONObject:
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": _DESCRIPTIONS[status], "content": {MEDIA_TYPE: {"schema": schema}}}
-
-
-def _idempotency_parameter() -> JSONObject:
-    return {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "required": False,
-        "description": "Makes a retry safe: the same key and body within 24 hours get the first answer again.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x20-\\x7e]+$"},
-    }
-
-
-def _security_schemes(token_url: str) -> JSONObject:
-    flow = {"tokenUrl": token_url, "refreshUrl": token_url.replace("/login", "/refresh"), "scopes": {}}
-    return {
-        OAUTH2: {"type": "oauth2", "description": "For first-party clients.", "flows": {"password": flow}},
-        BEARER: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token."},
-    }

@@ -2,7 +2,7 @@
 
 import http
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
@@ -10,14 +10,18 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, SerializationException, ValidationException
 from litestar.types import Scope, Send
+from msgspec import Meta
 
 from app.lib import errors
 from app.lib.db.faults import DATABASE_ERRORS, to_app_error
 from app.lib.decoding import litestar_errors
 from app.lib.errors import AppError, ErrorCode, FieldError, InternalError, MalformedJSON, ValidationFailed
+from app.lib.field_errors import MAX_ERRORS
 from app.lib.idempotency import IdempotentReplay
 
 MEDIA_TYPE = "application/problem+json"
+MAX_INSTANCE = 512
+"""Characters of the path that are repeated; escaped, each may take up to twelve."""
 
 log = structlog.get_logger(__name__)
 
@@ -25,14 +29,14 @@ log = structlog.get_logger(__name__)
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The body of every refusal. ``code`` is the contract; ``type`` resolves to a page about it."""
 
-    type: str
-    title: str
-    status: int
+    type: Annotated[str, Meta(max_length=64)]
+    title: Annotated[str, Meta(max_length=100)]
+    status: Annotated[int, Meta(ge=400, le=599)]
     code: ErrorCode
-    detail: str
-    instance: str
-    request_id: str
-    errors: list[FieldError] = []
+    detail: Annotated[str, Meta(max_length=1000)]
+    instance: Annotated[str, Meta(max_length=12 * MAX_INSTANCE)]
+    request_id: Annotated[str, Meta(max_length=64)]
+    errors: Annotated[list[FieldError], Meta(max_length=MAX_ERRORS)] = []
 
 
 class Meaning(msgspec.Struct, frozen=True):
@@ -49,7 +53,7 @@ def problem_type(code: ErrorCode) -> str:
 
 def instance_of(path: str) -> str:
     """The path as a URI reference, whatever a client put into it."""
-    return quote(path[:512], safe="/:@!$&'()*+,;=-._~", errors="replace")
+    return quote(path[:MAX_INSTANCE], safe="/:@!$&'()*+,;=-._~", errors="replace")
 
 
 def render(error: AppError, instance: str, request_id: str) -> bytes:
@@ -93,6 +97,8 @@ def _on_validation(request: Request[Any, Any, Any], exc: ValidationException) ->
 
 
 def _on_unreadable(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
+    """What reads bodies answers these itself, so here they are a gap in that or a bug, and the log has to show it."""
+    log.warning("request.unreadable", exc_info=exc)
     return respond(request, MalformedJSON())
 
 
@@ -120,12 +126,18 @@ def _on_http(request: Request[Any, Any, Any], exc: HTTPException) -> Response[by
 
 
 def _on_database(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
+    return respond(request, error_for(exc))
+
+
+def error_for(exc: Exception) -> AppError:
+    """The error to answer an exception with. What is a fault or a bug is logged, as the answer says nothing of it."""
     error = to_app_error(exc)
     if error is None:
-        return _on_bug(request, exc)
+        log.error("request.failed", exc_info=exc)
+        return InternalError()
     if error.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("database.unavailable", error=type(exc).__name__, reason=_first_line(exc))
-    return respond(request, error)
+    return error
 
 
 def _on_replay(request: Request[Any, Any, Any], exc: IdempotentReplay) -> Response[bytes]:
@@ -137,8 +149,7 @@ def _on_replay(request: Request[Any, Any, Any], exc: IdempotentReplay) -> Respon
 
 
 def _on_bug(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
-    log.error("request.failed", exc_info=exc)
-    return respond(request, InternalError())
+    return respond(request, error_for(exc))
 
 
 def _first_line(exc: BaseException) -> str:
@@ -156,7 +167,6 @@ def exception_handlers() -> dict[type[Exception] | int, Any]:
         HTTPException: _on_http,
         IdempotentReplay: _on_replay,
         **dict.fromkeys(DATABASE_ERRORS, _on_database),
-        OSError: _on_database,
         Exception: _on_bug,
     }
 

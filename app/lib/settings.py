@@ -3,17 +3,23 @@
 Nothing here runs at import, and nothing but :func:`load` looks at the environment.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
 import msgspec
 from dotenv import dotenv_values
+from msgspec import inspect
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 _TRUE_WORDS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
-_SIZE_UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "B": 1}
+_SIZE_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*([KMG]?I?B|)")
+_WRONG_TYPE = re.compile(r"Expected (\w+)(?: \| null)?, got ")
+_OUT_OF_RANGE = re.compile(r"Expected (?:int|float) ([<>]=? .+)")
+_KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
 
 
 class ConfigurationError(Exception):
@@ -49,12 +55,12 @@ class ByteSize(int):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises ``ValueError`` when the text is no size."""
-        upper = text.strip().upper()
-        for unit in sorted(_SIZE_UNITS, key=len, reverse=True):
-            if upper.endswith(unit):
-                return cls(float(upper.removesuffix(unit)) * _SIZE_UNITS[unit])
-        return cls(upper)
+        """Raises ``ValueError`` when the text is no size, or none of at least one byte."""
+        match = _SIZE.fullmatch(text.strip().upper())
+        size = cls(float(match[1]) * _SIZE_UNITS[match[2]]) if match else cls(0)
+        if size < 1:
+            raise ValueError("Expected a size such as 2000000 or 2MB")
+        return size
 
 
 def variable_name(field: str) -> str:
@@ -65,8 +71,8 @@ def variable_name(field: str) -> str:
 def load(settings_type: type[T], environ: Mapping[str, str], env_file: Path | None = None) -> tuple[T, dict[str, str]]:
     """The settings and, per variable, where its value came from.
 
-    The environment wins over ``.env``; an empty value counts as absent; ``NAME_FILE`` (for every variable)
-    names a file whose text, less one line end, is the value. Raises :class:`ConfigurationError`.
+    The environment wins over ``.env``, and ``NAME`` over ``NAME_FILE``, which (for every variable) names a file whose
+    text, less one line end, is the value. An empty value counts as absent. Raises :class:`ConfigurationError`.
     """
     from_file = _read_env_file(env_file)
     values: dict[str, Any] = {}
@@ -89,7 +95,11 @@ def load(settings_type: type[T], environ: Mapping[str, str], env_file: Path | No
 def _read_env_file(path: Path | None) -> dict[str, str]:
     if path is None or not path.is_file():
         return {}
-    return {key: value for key, value in dotenv_values(path, interpolate=False).items() if value is not None}
+    try:
+        found = dotenv_values(path, interpolate=False)
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigurationError(f"{path}: cannot be read as UTF-8 text") from exc
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _find(name: str, source: Mapping[str, str], origin: str) -> tuple[str, str] | None:
@@ -97,38 +107,58 @@ def _find(name: str, source: Mapping[str, str], origin: str) -> tuple[str, str] 
         return value, origin
     if path := source.get(f"{name}_FILE"):
         try:
-            return Path(path).read_text().removesuffix("\n").removesuffix("\r"), f"file {path}"
-        except (OSError, UnicodeDecodeError) as exc:
-            raise ConfigurationError(f"{name}_FILE: cannot read {path}") from exc
+            text = Path(path).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+        except (OSError, UnicodeDecodeError, ValueError) as exc:
+            # Somebody may have put the secret itself there.
+            raise ConfigurationError(f"{name}_FILE: expected the path of a readable text file") from exc
+        if not text:  # a secret that was not delivered must not turn into a default
+            raise ConfigurationError(f"{name}_FILE: {path} is empty")
+        return text, f"file {path}"
     return None
 
 
 def _convert(name: str, text: str, kind: Any) -> Any:
+    members = _members(kind)
     try:
-        return msgspec.convert(_prepare(text, kind), kind, strict=False, dec_hook=_decode)
+        return msgspec.convert(_prepare(text, members), kind, strict=False, dec_hook=_decode)
     except (msgspec.ValidationError, ValueError) as exc:
-        reason = str(exc).replace("`", "").split(" - at")[0]
-        raise ConfigurationError(f"{name}: {reason}") from exc
+        raise ConfigurationError(f"{name}: {_reason(str(exc), members)}") from None
 
 
-def _prepare(text: str, kind: Any) -> Any:
-    info = msgspec.inspect.type_info(kind)
-    if isinstance(info, msgspec.inspect.Metadata):
+def _members(kind: Any) -> tuple[inspect.Type, ...]:
+    """The types that a field may have, without the annotations around them."""
+    info = inspect.type_info(kind)
+    if isinstance(info, inspect.Metadata):
         info = info.type
-    members = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
-    if any(isinstance(m, msgspec.inspect.VarTupleType) for m in members):
+    return info.types if isinstance(info, inspect.UnionType) else (info,)
+
+
+def _prepare(text: str, members: tuple[inspect.Type, ...]) -> Any:
+    if any(isinstance(member, inspect.VarTupleType) for member in members):
         return [part.strip() for part in text.split(",") if part.strip()]
-    if any(isinstance(m, msgspec.inspect.BoolType) for m in members):
+    if any(isinstance(member, inspect.BoolType) for member in members):
         return _TRUE_WORDS.get(text.lower(), text)
+    if any(isinstance(member, inspect.LiteralType) for member in members):
+        return text.lower()
     return text
+
+
+def _reason(text: str, members: tuple[inspect.Type, ...]) -> str:
+    """Msgspec's words as an operator would say them, and never with the value, which may be a secret."""
+    choices = [str(value) for member in members if isinstance(member, inspect.LiteralType) for value in member.values]
+    if choices:
+        return f"expected one of {', '.join(choices)}"
+    text = text.partition(" - at")[0].replace("`", "")
+    if match := _WRONG_TYPE.match(text):
+        return f"expected {_KINDS.get(match[1], match[1])}"
+    if match := _OUT_OF_RANGE.fullmatch(text):
+        return f"must be {match[1]}"
+    return text[:1].lower() + text[1:]
 
 
 def _decode(kind: type, value: Any) -> Any:
     if kind is Secret:
         return Secret(cast("str", value))
     if kind is ByteSize:
-        try:
-            return ByteSize.parse(str(value))
-        except ValueError:
-            raise ValueError("Expected a size such as 2000000 or 2MB") from None
+        return ByteSize.parse(str(value))
     raise ValueError(f"Unsupported type {kind.__name__}")

@@ -8,15 +8,18 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import msgspec
 from argon2 import PasswordHasher
 from litestar import Litestar
 from polyfactory.factories.msgspec_factory import MsgspecFactory
 from sqlalchemy import insert, literal, select
 
+from app.components import Components
 from app.domain.accounts.dtos import Registration
 from app.domain.accounts.models import Profile, Role, RolePermission, User, UserRole
 from app.domain.accounts.services.identity import set_email, set_name, set_username
 from app.domain.auth.models import Session
+from app.domain.auth.repositories import SessionRow
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.security.emails import normalise_email
@@ -65,9 +68,9 @@ class Person:
 class People:
     """Makes accounts, roles and sessions in an app's database."""
 
-    def __init__(self, app: Litestar) -> None:
-        self.app = app
-        self.components = components_of(app)
+    def __init__(self, owner: Litestar | Components) -> None:
+        self.owner = owner
+        self.components = owner if isinstance(owner, Components) else components_of(owner)
         self._count = 0
 
     async def create(
@@ -84,7 +87,7 @@ class People:
         """A person who is signed in. ``permissions`` come through a role made for them; ``roles`` exist already."""
         self._count += 1
         address = normalise_email(email or f"person{self._count}@example.com")
-        user = User(id=new_id(), password_hash=password_hash(), **values)
+        user = User(**{"id": new_id(), "password_hash": password_hash(), **values})
         set_email(user, address)
         set_name(user, name)
         set_username(user, username)
@@ -113,36 +116,26 @@ class People:
     async def sign_in(self, user_id: UUID, email: str, *, at: datetime | None = None) -> Person:
         """Another session of somebody, as if they had signed in at that time."""
         now = at or utc_now()
-        issuer = self.components.token_issuer
-        row: dict[str, Any] = {
-            "id": new_id(),
-            "user_id": user_id,
-            "secret": b"s" * 32,
-            "generation": 1,
-            "rotated_at": now,
-            "idle_expires_at": utc_now() + timedelta(days=30),
-            "expires_at": utc_now() + timedelta(days=90),
-            "authenticated_at": now,
-            "created_at": now,
-            "last_seen_at": now,
-            "address": ADDRESS,
-        }
-        async with self.components.database.independent() as unit:
-            await unit.session.execute(insert(Session).values(**row))
-        pair = issuer.issue(
+        row = SessionRow(
+            id=new_id(),
             user_id=user_id,
-            session_id=row["id"],
-            secret=row["secret"],
+            secret=b"s" * 32,
             generation=1,
             rotated_at=now,
-            idle_expires_at=row["idle_expires_at"],
-            now=utc_now(),
+            idle_expires_at=utc_now() + timedelta(days=30),
+            expires_at=utc_now() + timedelta(days=90),
+            revoked_at=None,
         )
-        return Person(user_id, email, row["id"], pair.access_token, pair.refresh_token)
+        others = {"authenticated_at": now, "created_at": now, "last_seen_at": now, "address": ADDRESS}
+        async with self.components.database.independent() as unit:
+            await unit.session.execute(insert(Session).values(**msgspec.structs.asdict(row), **others))
+        pair = self.components.token_issuer.issue(row, utc_now())
+        return Person(user_id, email, row.id, pair.access_token, pair.refresh_token)
 
     def client(self, person: Person | None = None, **options: Any) -> httpx.AsyncClient:
         """A client of the app, signed in as the person."""
-        return client_of(self.app, headers=person.headers if person else {}, **options)
+        assert isinstance(self.owner, Litestar), "a client needs an app"
+        return client_of(self.owner, headers=person.headers if person else {}, **options)
 
     @staticmethod
     async def _role(session: Any, name: str, permissions: list[str]) -> UUID:

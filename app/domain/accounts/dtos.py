@@ -7,31 +7,43 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from app.lib.decoding import Hint
 from app.lib.dto import Input, Output
 from app.lib.fields import Bio, Email, HttpsUrl, Locale, Name, Password, PersonalName, SingleLine, Username
-from app.lib.http.conditional import Versioned
+from app.lib.http.conditional import Version, Versioned
 from app.lib.pagination.envelope import Page
 
-RoleName = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{1,49}$", max_length=50, description="Lower-case word.")]
-RoleDescription = SingleLine
-PermissionCode = Annotated[str, Meta(pattern="^[a-z_]+:[a-z_]+$", max_length=64, examples=["users:read"])]
+RoleName = Annotated[
+    str,
+    Meta(pattern=r"^[a-z][a-z0-9_-]{1,49}$(?!\n)", max_length=50, examples=["editor"]),
+    Hint("Must be 2 to 50 lower-case letters, digits, hyphens and underscores, with a letter first."),
+]
+PermissionCode = Annotated[
+    str,
+    Meta(pattern=r"^[a-z_]+:[a-z_]+$(?!\n)", max_length=64, examples=["users:read"]),
+    Hint("Must be two lower-case words with a colon between them."),
+]
+
+
+RoleNames = Annotated[list[RoleName], Meta(max_length=50)]
+FullName = Annotated[str, Meta(max_length=254, examples=["Ada Lovelace"])]
 
 
 class UserRead(Versioned):
     """An account as its owner and administrators see it."""
 
     id: UUID
-    email: str
-    username: str | None
-    name: str | None
-    locale: str
+    email: Email
+    username: Username | None
+    name: Name | None
+    locale: Locale
     is_active: bool
     is_verified: bool
     is_superuser: bool
-    roles: list[str]
+    roles: RoleNames
     created_at: datetime
     updated_at: datetime
-    version: int
+    version: Version
 
 
 class UserPage(Page[UserRead], frozen=True, kw_only=True):
@@ -74,7 +86,9 @@ class UserUpdate(OwnUserUpdate):
 class PasswordChange(Input):
     """The password as it is and as it shall be."""
 
-    current_password: Annotated[str, Meta(min_length=1, max_length=1024)]
+    current_password: Annotated[
+        str, Meta(min_length=1, max_length=1024, examples=["the one before"], extra_json_schema={"format": "password"})
+    ]
     new_password: Password
 
 
@@ -88,53 +102,56 @@ class ProfileUpdate(Input):
 
 
 class ProfileRead(Versioned):
-    """A profile as its owner sees it."""
+    """A whole profile, for its owner and for administrators.
+
+    ``full_name`` is first and last name, else the account's name; else the owner sees their address, others null.
+    """
 
     user_id: UUID
-    first_name: str | None
-    last_name: str | None
-    full_name: str
-    bio: str | None
-    avatar_url: str | None
+    first_name: PersonalName | None
+    last_name: PersonalName | None
+    full_name: FullName | None
+    bio: Bio | None
+    avatar_url: HttpsUrl | None
     created_at: datetime
     updated_at: datetime
-    version: int
+    version: Version
 
 
 class PublicProfile(Versioned):
     """A profile as anybody sees it: never with the e-mail address."""
 
     user_id: UUID
-    username: str | None
-    full_name: str | None
-    bio: str | None
-    avatar_url: str | None
-    version: int
+    username: Username | None
+    full_name: FullName | None
+    bio: Bio | None
+    avatar_url: HttpsUrl | None
+    version: Version
 
 
 class UserWithProfile(Output):
     """An account with ``expand=profile``. It has no ETag, because it is two resources."""
 
     id: UUID
-    email: str
-    username: str | None
-    name: str | None
-    locale: str
+    email: Email
+    username: Username | None
+    name: Name | None
+    locale: Locale
     is_active: bool
     is_verified: bool
     is_superuser: bool
-    roles: list[str]
+    roles: RoleNames
     created_at: datetime
     updated_at: datetime
-    version: int
+    version: Version
     profile: ProfileRead
 
 
 class PermissionRead(Output):
     """A permission that roles may hold."""
 
-    code: str
-    description: str
+    code: PermissionCode
+    description: Annotated[str, Meta(max_length=255, examples=["Read accounts."])]
 
 
 class PermissionList(Page[PermissionRead], frozen=True, kw_only=True):
@@ -145,12 +162,12 @@ class RoleRead(Versioned):
     """A role and the permissions that it gives."""
 
     id: UUID
-    name: str
-    description: str | None
-    permissions: list[str]
+    name: RoleName
+    description: SingleLine | None
+    permissions: Annotated[list[PermissionCode], Meta(max_length=200)]
     created_at: datetime
     updated_at: datetime
-    version: int
+    version: Version
 
 
 class RolePage(Page[RoleRead], frozen=True, kw_only=True):
@@ -161,7 +178,7 @@ class RoleCreate(Input):
     """A new role."""
 
     name: RoleName
-    description: RoleDescription | None = None
+    description: SingleLine | None = None
     permissions: Annotated[list[PermissionCode], Meta(max_length=200)] = msgspec.field(default_factory=list)
 
 
@@ -169,11 +186,11 @@ class RoleUpdate(Input):
     """A merge patch of a role."""
 
     name: RoleName | UnsetType = UNSET
-    description: RoleDescription | None | UnsetType = UNSET
+    description: SingleLine | None | UnsetType = UNSET
     permissions: Annotated[list[PermissionCode], Meta(max_length=200)] | UnsetType = UNSET
 
 
 class RoleAssignment(Input):
     """The names of all roles that a user shall have."""
 
-    roles: Annotated[list[RoleName], Meta(max_length=50)]
+    roles: RoleNames

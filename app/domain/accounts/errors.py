@@ -1,6 +1,16 @@
 from collections.abc import Sequence
 
-from app.lib.errors import Duplicate, FieldCode, FieldError, InvalidState, NotFound, PermissionDenied
+from app.lib.errors import (
+    AppError,
+    Conflict,
+    Duplicate,
+    ErrorCode,
+    FieldCode,
+    FieldError,
+    InvalidState,
+    NotFound,
+    PermissionDenied,
+)
 
 
 class UserNotFound(NotFound):
@@ -50,3 +60,19 @@ class BeyondOwnRights(PermissionDenied):
     def __init__(self, lacking: Sequence[str] = ()) -> None:
         what = f": {', '.join(sorted(lacking))}" if lacking else ""
         super().__init__(f"This would reach beyond your own rights{what}.")
+
+
+class WrongCurrentPassword(AppError):
+    """403 and not 401: the token is good, so a client must not throw its session away."""
+
+    status = 403
+    code = ErrorCode.INVALID_CREDENTIALS
+    detail = "The current password is not right."
+
+    def __init__(self) -> None:
+        error = FieldError(pointer="/current_password", code=FieldCode.INVALID_CHOICE, detail="Is not right.")
+        super().__init__(errors=[error])
+
+
+class PasswordChangedMeanwhile(Conflict):
+    detail = "The password was changed at the same moment by somebody else."

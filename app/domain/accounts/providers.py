@@ -4,17 +4,20 @@ from litestar.di import Provide
 
 from app.domain.accounts.repositories import AccountReads
 from app.domain.accounts.services.credentials import CredentialService
+from app.domain.accounts.services.own_password import OwnPasswordService
 from app.domain.accounts.services.passwords import Passwords
 from app.domain.accounts.services.profiles import ProfileService
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.roles import PermissionRegistry, RoleService
 from app.domain.accounts.services.users import UserService
 from app.lib.audit import Origin
+from app.lib.db.engine import Database
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
 from app.lib.injection import Injected
 from app.lib.pagination.cursor import CursorCodec
+from app.lib.ratelimit.throttle import Throttle
 
 
 async def provide_account_reads(reader: Injected[Reader], cursors: Injected[CursorCodec]) -> AccountReads:
@@ -41,6 +44,17 @@ async def provide_credentials(
     return CredentialService(unit, account_reads, passwords, events, origin)
 
 
+async def provide_own_password(
+    credentials: Injected[CredentialService],
+    account_reads: Injected[AccountReads],
+    passwords: Injected[Passwords],
+    sign_in_throttle: Injected[Throttle],
+    database: Injected[Database],
+    origin: Injected[Origin],
+) -> OwnPasswordService:
+    return OwnPasswordService(credentials, account_reads, passwords, sign_in_throttle, database, origin)
+
+
 async def provide_profiles(unit: Injected[UnitOfWork]) -> ProfileService:
     return ProfileService(unit)
 
@@ -59,6 +73,7 @@ PROVIDERS = {
     "accounts": Provide(provide_account_queries),
     "users": Provide(provide_users),
     "credentials": Provide(provide_credentials),
+    "own_password": Provide(provide_own_password),
     "profiles": Provide(provide_profiles),
     "roles": Provide(provide_roles),
 }

@@ -1,10 +1,10 @@
 """Every statement about accounts. ``…Reads`` read without a transaction, ``…Repository`` write in one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import String, bindparam, delete, exists, func, insert, select, type_coerce, update
+from sqlalchemy import String, and_, bindparam, delete, exists, func, insert, or_, select, type_coerce, update
 
 from app.domain.accounts.dtos import RolePage, RoleRead, UserPage, UserRead
 from app.domain.accounts.models import Profile, Role, RolePermission, User, UserRole
@@ -148,12 +148,20 @@ class UserRepository(Repository[User]):
         if rows := [{"user_id": user_id, "role_id": role_id} for role_id in role_ids]:
             await self.session.execute(insert(UserRole), rows)
 
-    async def lock_superusers(self) -> Sequence[UUID]:
-        """The active superusers, locked in a fixed order, so that two of them cannot leave at the same time."""
+    async def lock_with_superusers(self, user_id: UUID) -> Collection[UUID]:
+        """Locks a user and the active superusers, and returns the ids of the latter.
+
+        So two superusers cannot leave at the same time; and everybody who locks several users does it in the order
+        of their ids, so that nobody waits in a circle.
+        """
+        is_active_superuser = and_(User.is_superuser, User.is_active)
         rows = await self.session.execute(
-            select(User.id).where(User.is_superuser, User.is_active).order_by(User.id).with_for_update()
+            select(User.id, is_active_superuser)
+            .where(or_(is_active_superuser, User.id == user_id))
+            .order_by(User.id)
+            .with_for_update()
         )
-        return rows.scalars().all()
+        return [each for each, is_one in rows if is_one]
 
     async def set_password_hash(self, user_id: UUID, old_hash: str, new_hash: str) -> None:
         """Unless it was changed meanwhile. Not a change of the account, so its version stays."""
@@ -165,10 +173,17 @@ class UserRepository(Repository[User]):
 
     async def touch_holders(self, role_id: UUID) -> None:
         """Counts up the version of everybody who has the role, because their roles read differently now."""
-        holders = select(UserRole.user_id).where(UserRole.role_id == role_id)
+        holders = (
+            select(User.id)
+            .join(UserRole, UserRole.user_id == User.id)
+            .where(UserRole.role_id == role_id)
+            .order_by(User.id)
+            .with_for_update(of=User)
+            .cte("holders")
+        )
         await self.session.execute(
             update(User)
-            .where(User.id.in_(holders))
+            .where(User.id.in_(select(holders.c.id)))
             .values(version=User.version + 1)
             .execution_options(synchronize_session=False)
         )
@@ -187,7 +202,7 @@ class ProfileRepository(Repository[Profile]):
         return PersonRow(*(await self.session.execute(_people, {"user_id": user_id})).one())
 
     async def touch(self, user_id: UUID) -> None:
-        """Counts up the version: the account's name or address, which the profile shows, has changed."""
+        """Counts up the version: something of the account that the profile shows has changed."""
         await self.session.execute(
             update(Profile)
             .where(Profile.user_id == user_id)

@@ -37,13 +37,13 @@ class PersonRow(msgspec.Struct, frozen=True):
         """First and last name, else the account's name; never the address."""
         return " ".join(part for part in (self.first_name, self.last_name) if part) or self.name
 
-    def to_own(self) -> ProfileRead:
-        """The profile as its owner sees it, who is shown the address when there is no name."""
+    def to_read(self, *, own: bool) -> ProfileRead:
+        """The whole profile. Its owner is shown their address when there is no name, and nobody else is."""
         return ProfileRead(
             user_id=self.user_id,
             first_name=self.first_name,
             last_name=self.last_name,
-            full_name=self.public_name or self.email,
+            full_name=self.public_name or (self.email if own else None),
             bio=self.bio,
             avatar_url=self.avatar_url,
             created_at=self.created_at,

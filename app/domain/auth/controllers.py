@@ -1,6 +1,6 @@
-import contextlib
 from typing import Any
 
+import msgspec
 from litestar import Controller, Response, get, post
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
@@ -8,9 +8,9 @@ from litestar.params import JSONBody
 from app.config import Settings
 from app.domain.accounts.dtos import Registration, UserRead
 from app.domain.accounts.errors import EmailTaken, UsernameTaken
-from app.domain.accounts.services.users import UserService
-from app.domain.auth.dtos import Refresh, RegistrationAccepted, SignIn, TokenPair
+from app.domain.auth.dtos import JsonWebKeys, Refresh, RegistrationAccepted, SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, EmailUnverified, InvalidCredentials, RefreshTokenReused
+from app.domain.auth.services.registration import RegistrationService
 from app.domain.auth.services.sessions import SessionService
 from app.domain.auth.services.sign_in import SignInService
 from app.domain.auth.services.tokens import TokenIssuer
@@ -43,14 +43,12 @@ class AuthController(Controller):
         opt=may_raise(EmailTaken, UsernameTaken),
     )
     async def register(
-        self, data: JSONBody[Registration], users: Injected[UserService], settings: Injected[Settings]
+        self, data: JSONBody[Registration], registration: Injected[RegistrationService], settings: Injected[Settings]
     ) -> Response[UserRead]:
         if not settings.require_verified_email:
-            user = await users.register(data)
+            user = await registration.register(data)
             return created(user, f"/api/v1/users/{user.id}")
-        # The same answer for a free and a taken address, so that nobody learns who has an account.
-        with contextlib.suppress(EmailTaken):
-            await users.register(data)
+        await registration.register_quietly(data)
         accepted: Response[Any] = Response(_ACCEPTED, status_code=202)
         return accepted
 
@@ -101,10 +99,12 @@ class AuthController(Controller):
 @get(
     "/.well-known/jwks.json",
     guards=[public],
+    return_dto=StructDTO[JsonWebKeys],
     operation_id="getJwks",
     summary="The keys that verify access tokens",
     description="Empty where tokens are signed with a shared secret. RFC 7517.",
     tags=["Auth"],
 )
-async def jwks(token_issuer: Injected[TokenIssuer]) -> Response[dict[str, list[dict[str, str]]]]:
-    return Response(token_issuer.signer.jwks(), headers={"Cache-Control": "public, max-age=300"})
+async def jwks(token_issuer: Injected[TokenIssuer]) -> Response[JsonWebKeys]:
+    keys = msgspec.convert(token_issuer.signer.jwks(), JsonWebKeys)
+    return Response(keys, headers={"Cache-Control": "public, max-age=300"})

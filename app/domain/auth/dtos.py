@@ -5,9 +5,19 @@ from msgspec import Meta
 from app.lib.dto import Input, Output
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 
-SignInName = Annotated[str, Meta(min_length=1, max_length=320, description="E-mail address or username.")]
-GivenPassword = Annotated[str, Meta(min_length=1, max_length=1024, extra_json_schema={"format": "password"})]
-Token = Annotated[str, Meta(min_length=1, max_length=4096)]
+SignInName = Annotated[
+    str, Meta(min_length=1, max_length=320, examples=["ada@example.com"], description="E-mail address or username.")
+]
+GivenPassword = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=1024,
+        examples=["correct horse battery staple"],
+        extra_json_schema={"format": "password"},
+    ),
+]
+Token = Annotated[str, Meta(min_length=1, max_length=4096, examples=["eyJhbGciOi…"])]
 
 
 class SignIn(Input):
@@ -16,15 +26,17 @@ class SignIn(Input):
     password: GivenPassword
     username: SignInName | None = None
     email: Annotated[str, Meta(min_length=1, max_length=320, description="May stand for `username`.")] | None = None
-    grant_type: Literal["password", ""] | None = None
+    grant_type: Annotated[Literal["password", ""], Meta(examples=["password"])] | None = None
     scope: Annotated[str, Meta(max_length=1000, description="Ignored.")] | None = None
     client_id: Annotated[str, Meta(max_length=255, description="Ignored.")] | None = None
     client_secret: Annotated[str, Meta(max_length=255, description="Ignored.")] | None = None
 
     def __post_init__(self) -> None:
-        if bool(self.username) == bool(self.email):
-            detail = "Either 'username' or 'email' is required, not both."
-            raise ValidationFailed([FieldError(pointer="/username", code=FieldCode.REQUIRED, detail=detail)])
+        if self.username is None and self.email is None:
+            raise ValidationFailed([FieldError(pointer="/username", code=FieldCode.REQUIRED, detail="Is required.")])
+        if self.username is not None and self.email is not None:
+            detail = "Stands for 'username', so send one of the two."
+            raise ValidationFailed([FieldError(pointer="/email", code=FieldCode.INVALID_CHOICE, detail=detail)])
 
     @property
     def login(self) -> str:
@@ -36,7 +48,7 @@ class Refresh(Input):
     """A refresh token, as JSON or as the OAuth2 form (RFC 6749 section 6)."""
 
     refresh_token: Token
-    grant_type: Literal["refresh_token", ""] | None = None
+    grant_type: Annotated[Literal["refresh_token", ""], Meta(examples=["refresh_token"])] | None = None
     scope: Annotated[str, Meta(max_length=1000, description="Ignored.")] | None = None
     client_id: Annotated[str, Meta(max_length=255, description="Ignored.")] | None = None
     client_secret: Annotated[str, Meta(max_length=255, description="Ignored.")] | None = None
@@ -45,14 +57,31 @@ class Refresh(Input):
 class TokenPair(Output):
     """What a sign-in gives (RFC 6749 section 5.1). ``expires_in`` is in seconds, for the access token."""
 
-    access_token: str
-    refresh_token: str
+    access_token: Token
+    refresh_token: Token
     token_type: Literal["bearer"]
-    expires_in: int
+    expires_in: Annotated[int, Meta(ge=1, le=86_400, examples=[600])]
+
+
+class JsonWebKey(Output):
+    """A public key (RFC 7517, RFC 8037)."""
+
+    kty: Annotated[str, Meta(max_length=20, examples=["OKP"])]
+    crv: Annotated[str, Meta(max_length=20, examples=["Ed25519"])]
+    x: Annotated[str, Meta(max_length=100, examples=["11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"])]
+    kid: Annotated[str, Meta(max_length=100, examples=["kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"])]
+    alg: Annotated[str, Meta(max_length=20, examples=["EdDSA"])]
+    use: Annotated[str, Meta(max_length=20, examples=["sig"])]
+
+
+class JsonWebKeys(Output):
+    """The keys that verify access tokens."""
+
+    keys: Annotated[list[JsonWebKey], Meta(max_length=20)]
 
 
 class RegistrationAccepted(Output):
     """The answer to every registration where addresses are verified first: it does not tell who has an account."""
 
     status: Literal["verification_required"]
-    detail: str
+    detail: Annotated[str, Meta(max_length=200, examples=["A mail with the next step is on its way."])]

@@ -4,7 +4,9 @@ from app.config import Settings
 from app.domain.accounts.repositories import AccountReads
 from app.domain.accounts.services.credentials import CredentialService
 from app.domain.accounts.services.passwords import Passwords
+from app.domain.accounts.services.users import UserService
 from app.domain.auth.repositories import SessionReads
+from app.domain.auth.services.registration import RegistrationService
 from app.domain.auth.services.sessions import SessionService
 from app.domain.auth.services.sign_in import SignInService
 from app.domain.auth.services.tokens import TokenIssuer
@@ -15,6 +17,18 @@ from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
 from app.lib.injection import Injected
 from app.lib.ratelimit.throttle import Throttle
+
+
+async def provide_registration(
+    unit: Injected[UnitOfWork],
+    users: Injected[UserService],
+    account_reads: Injected[AccountReads],
+    registration_throttle: Injected[Throttle],
+    origin: Injected[Origin],
+) -> RegistrationService:
+    return RegistrationService(
+        unit=unit, users=users, reads=account_reads, throttle=registration_throttle, origin=origin
+    )
 
 
 async def provide_sign_in(
@@ -55,4 +69,8 @@ async def provide_sessions(
     return SessionService(unit, database, token_issuer, events, origin)
 
 
-PROVIDERS = {"sign_in": Provide(provide_sign_in), "sessions": Provide(provide_sessions)}
+PROVIDERS = {
+    "registration": Provide(provide_registration),
+    "sign_in": Provide(provide_sign_in),
+    "sessions": Provide(provide_sessions),
+}

@@ -6,12 +6,14 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import (
     ColumnElement,
+    CursorResult,
     SQLColumnExpression,
     bindparam,
     case,
     delete,
     func,
     insert,
+    literal,
     select,
     type_coerce,
     update,
@@ -80,17 +82,17 @@ _principal = prepare(
     PrincipalRow,
 )
 
-_known_address = prepare(
-    select(Session.id)
-    .join(User, User.id == Session.user_id)
+_known_addresses = prepare(
+    select(Session.address)
     .where(
-        User.id == bindparam("user_id"),
-        Session.address == bindparam("address"),
+        Session.user_id == bindparam("user_id"),
+        Session.address.is_not(None),
         Session.revoked_at.is_(None),
         Session.idle_expires_at > bindparam("now"),
     )
-    .limit(1),
-    UUID,
+    .order_by(Session.last_seen_at.desc())
+    .limit(100),
+    str,
 )
 
 
@@ -102,18 +104,37 @@ class SessionReads:
         """Of a session that is alive, of a user who is active."""
         return await self._reader.first(_principal, session_id=session_id, now=now)
 
-    async def has_session_at(self, user_id: UUID, address: str, now: datetime) -> bool:
-        """Whether the user is signed in from this address at the moment."""
-        found = await self._reader.first(_known_address, user_id=user_id, address=address, now=now)
-        return found is not None
+    async def addresses(self, user_id: UUID, now: datetime) -> list[str]:
+        """From where the user is signed in at the moment, as far as that is known; the latest hundred."""
+        return await self._reader.all(_known_addresses, user_id=user_id, now=now)
 
 
 class SessionRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def add(self, row: dict[str, object]) -> None:
-        await self._session.execute(insert(Session).values(**row))
+    async def open(self, row: SessionRow, password_hash: str, *, address: str | None, agent: str | None) -> bool:
+        """Adds a session of an active user whose password still has this hash; False when there is none.
+
+        The user is locked against changes, so that who ends their sessions either finds this one or prevents it.
+        """
+        values = msgspec.structs.asdict(row) | {
+            "authenticated_at": row.rotated_at,
+            "created_at": row.rotated_at,
+            "last_seen_at": row.rotated_at,
+            "address": address,
+            "user_agent": agent,
+        }
+        columns = Session.__table__.c
+        added = await self._session.execute(
+            insert(Session).from_select(
+                list(values),
+                select(*(literal(value, columns[name].type) for name, value in values.items()))
+                .where(User.id == row.user_id, User.password_hash == password_hash, User.is_active)
+                .with_for_update(read=True),
+            )
+        )
+        return isinstance(added, CursorResult) and added.rowcount == 1
 
     async def find(self, session_id: UUID) -> SessionRow | None:
         """As committed now, together with what this transaction did. None too when the user is not active."""

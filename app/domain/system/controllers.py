@@ -57,11 +57,8 @@ async def live() -> Health:
     description="503 while the database, its schema or Redis is not as it should be, and while shutting down.",
     tags=["System"],
 )
-async def ready(readiness: Injected[Readiness]) -> Response[ReadinessReport]:
-    report = await readiness.report()
-    if report.status == "ready":
-        return Response(report)
-    return Response(report, status_code=503, headers={"Retry-After": "2"})
+async def ready(readiness: Injected[Readiness]) -> ReadinessReport:
+    return await readiness.report()
 
 
 @get(

@@ -3,22 +3,29 @@
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import msgspec
-from sqlalchemy import URL, Connection, event
+from sqlalchemy import Connection, ExceptionContext, event
+from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
+from app.lib.db.faults import TRANSACTION_LOST, UNBINDABLE
 from app.lib.db.reader import Driver, PostgreSQLDriver, Reader, SQLiteDriver
+from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.url import DatabaseURL
 from app.lib.signals import Signals
 
 POSTGRESQL_POOL_TIMEOUT = 5.0
 SQLITE_POOL_TIMEOUT = 30.0
+SQLITE_LOCK_TIMEOUT = 15.0
 SQLITE_READERS = 4
+
+_BEGIN = "BEGIN IMMEDIATE"
+_DEADLINE = "deadline"
 
 _SERVER_SETTINGS = {
     "application_name": "lodestar",
@@ -81,7 +88,8 @@ class Database:
 
 
 def _postgresql(options: DatabaseOptions) -> tuple[AsyncEngine, Driver]:
-    arguments: dict[str, Any] = {"timeout": 3, "command_timeout": 5, "server_settings": _SERVER_SETTINGS}
+    # The server's own limit comes first and leaves a clean connection; ours is for a server that does not answer.
+    arguments: dict[str, Any] = {"timeout": 3, "command_timeout": 5.3, "server_settings": _SERVER_SETTINGS}
     engine_arguments = dict(arguments)
     if options.pooler:
         # Startup parameters other than these few are refused by PgBouncer, and named statements do not survive it.
@@ -97,10 +105,11 @@ def _postgresql(options: DatabaseOptions) -> tuple[AsyncEngine, Driver]:
         pool_timeout=POSTGRESQL_POOL_TIMEOUT,
         pool_recycle=1800,
         connect_args=engine_arguments,
-        **_json(),
+        **_common(),
     )
+    prepare_postgresql(engine)
     driver = PostgreSQLDriver(
-        _connect_arguments(options.url.url) | arguments,
+        options.url.connect_arguments | arguments,
         options.pool_size,
         acquire_timeout=POSTGRESQL_POOL_TIMEOUT,
         pooled=options.pooler,
@@ -108,26 +117,57 @@ def _postgresql(options: DatabaseOptions) -> tuple[AsyncEngine, Driver]:
     return engine, driver
 
 
-def _connect_arguments(url: URL) -> dict[str, Any]:
-    """What SQLAlchemy would hand to asyncpg, less the options that only its own dialect knows."""
-    arguments = url.get_dialect()().create_connect_args(url)[1]
-    own = {"prepared_statement_cache_size", "prepared_statement_name_func", "async_fallback"}
-    return {key: value for key, value in arguments.items() if key not in own}
+def prepare_postgresql(engine: AsyncEngine) -> None:
+    """Makes an engine tell faults of the network as database errors, and replace connections that were lost."""
+    event.listen(engine.sync_engine, "do_connect", _connect)
+    event.listen(engine.sync_engine, "checkout", _check_open)
+    event.listen(engine.sync_engine, "handle_error", _wrap_python_errors, retval=True)
+
+
+def _connect(dialect: Any, _record: object, arguments: Any, options: Any) -> Any:
+    try:
+        return dialect.connect(*arguments, **options)
+    except OSError as exc:
+        raise OperationalError(None, None, exc) from exc
+
+
+def _check_open(connection: Any, _record: object, _proxy: object) -> None:
+    """Asks asyncpg, not the server, so it costs nothing; the pool then connects anew."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+def _wrap_python_errors(context: ExceptionContext) -> DBAPIError | None:
+    """Asyncpg and sqlite3 raise some of Python's own errors, which SQLAlchemy would pass on as they are."""
+    original = context.original_exception
+    if isinstance(original, UNBINDABLE):
+        return DataError(None, None, original)
+    if not isinstance(original, OSError):
+        return None
+    if context.connection is not None and not context.connection.invalidated:
+        # At once, because a ROLLBACK would wait for an answer just as long again.
+        driver_connection: Any = context.connection.connection.driver_connection
+        driver_connection.terminate()
+    context.is_disconnect = True
+    return OperationalError(None, None, original)
 
 
 def _sqlite(options: DatabaseOptions) -> tuple[AsyncEngine, Driver]:
-    path = Path(options.url.url.database or "")
     engine = create_async_engine(
         options.url.url,
         echo=options.echo,
         pool_size=1,
         max_overflow=0,
         pool_timeout=SQLITE_POOL_TIMEOUT,
-        connect_args={"timeout": 15},
-        **_json(),
+        connect_args={"timeout": SQLITE_LOCK_TIMEOUT},
+        **_common(),
     )
     prepare_sqlite(engine)
-    return engine, SQLiteDriver(path, SQLITE_READERS, acquire_timeout=SQLITE_POOL_TIMEOUT)
+    event.listen(engine.sync_engine, "connect", _set_deadline)
+    event.listen(engine.sync_engine, "before_cursor_execute", _before_statement)
+    event.listen(engine.sync_engine, "commit", _check_transaction)
+    event.listen(engine.sync_engine, "handle_error", _wrap_python_errors, retval=True)
+    return engine, SQLiteDriver(options.url.path, SQLITE_READERS, acquire_timeout=SQLITE_POOL_TIMEOUT)
 
 
 def prepare_sqlite(engine: AsyncEngine) -> None:
@@ -139,21 +179,42 @@ def prepare_sqlite(engine: AsyncEngine) -> None:
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # sqlite3 must not begin transactions of its own
     cursor = connection.cursor()
-    # FULL keeps acknowledged commits through a power cut; NORMAL could lose the last ones.
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000"):
+    # First the patience, because the switch to WAL may have to wait. FULL keeps acknowledged commits through a
+    # power cut; NORMAL could lose the last ones.
+    busy = f"busy_timeout={SQLITE_LOCK_TIMEOUT * 1000:.0f}"
+    for pragma in (busy, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
+def _set_deadline(connection: Any, record: ConnectionPoolEntry) -> None:
+    deadline = record.info[_DEADLINE] = Deadline()
+    connection.run_async(lambda driver: driver.set_progress_handler(deadline, INSTRUCTIONS_BETWEEN_CHECKS))
+
+
+def _before_statement(connection: Connection, _cursor: object, statement: str, *_rest: object) -> None:
+    if statement != _BEGIN:
+        _check_transaction(connection)
+    connection.info[_DEADLINE].restart()
+
+
+def _check_transaction(connection: Connection) -> None:
+    """On a full disk, among others, SQLite rolls back by itself. What came after would be committed one by one."""
+    driver_connection: Any = connection.connection.driver_connection
+    if not driver_connection.in_transaction:
+        raise OperationalError(None, None, sqlite3.OperationalError(TRANSACTION_LOST))
+
+
 def _begin_immediate(connection: Connection) -> None:
     """Takes the write lock at the start: a deferred BEGIN that writes later fails with "database is locked"."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql(_BEGIN)
 
 
-def _json() -> dict[str, Any]:
+def _common() -> dict[str, Any]:
     return {
         "json_serializer": _encode_json,
         "json_deserializer": msgspec.json.decode,
+        "hide_parameters": True,  # password hashes and sessions' secrets are among them, and errors are logged
     }
 
 

@@ -2,36 +2,63 @@
 
 import re
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
-from advanced_alchemy.exceptions import RepositoryError
+from advanced_alchemy.exceptions import NotFoundError, RepositoryError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
-from app.lib.errors import AppError, Conflict, Duplicate, FieldCode, FieldError, Unavailable, ValidationFailed
+from app.lib.errors import AppError, Conflict, Duplicate, FieldCode, FieldError, NotFound, Unavailable, ValidationFailed
+
+_ASYNCPG = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
+UNBINDABLE = (OverflowError, UnicodeEncodeError)
+"""What sqlite3 raises, beside its own errors, for a value that it cannot take: too large, or a lone surrogate."""
+
+TRANSACTION_LOST = "the transaction was rolled back by SQLite"
+
+
+class DatabaseUnavailable(Unavailable):
+    """The reader cannot reach the database or get a connection in time. ``__cause__`` is what the driver said."""
+
+    detail = "The database cannot be reached."
+
 
 DATABASE_ERRORS: tuple[type[Exception], ...] = (
+    DatabaseUnavailable,
     RepositoryError,
     SQLAlchemyError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
+    *_ASYNCPG,
     sqlite3.Error,
 )
-"""Everything that a driver, SQLAlchemy or advanced-alchemy raises."""
+"""Everything that a driver, SQLAlchemy or advanced-alchemy raises.
 
-_UNIQUE, _FOREIGN_KEY = "23505", "23503"
-_BAD_VALUE = {"23502", "23514", "22001", "22003", "22021", "22P02", "22P05", "22007", "22008"}
+A bare ``OSError`` is not among them: the engine and the reader wrap those of the network, so that one of our own
+(a file that is missing) is never taken for a database that is down.
+"""
+
+_UNIQUE = "23505"
+_REFERENCES = {"23001", "23503"}
+_BAD_VALUE = {"22000", "23502", "23514", "22001", "22003", "22021", "22P02", "22P05", "22007", "22008"}
 # Serialization, deadlock, lock and statement timeouts, a schema that is not migrated yet; then whole classes:
-# connection (08), resources (53), operator intervention (57), system (58), disk and internal (XX).
+# connection (08), refused sign-in (28), no such database (3D), resources (53), operator intervention (57),
+# system (58), disk and internal (XX).
 _PASSING = {"40001", "40P01", "55P03", "55006", "25P03", "25006", "42P01", "42703"}
-_PASSING_CLASSES = ("08", "53", "57", "58", "XX")
+_PASSING_CLASSES = ("08", "28", "3D", "53", "57", "58", "XX")
 _RETRYABLE = {"40001", "40P01", "55P03"}
+_SCHEMA_CHANGED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
+_MISTYPED = re.compile(r"\(expected [^()]+, got [^()]+\)$")
 
 # By its words, because the driver reports extended result codes only where they were switched on.
 _SQLITE_UNIQUE = "UNIQUE constraint failed: "
 _SQLITE_FOREIGN_KEY = "FOREIGN KEY constraint failed"
+# A schema that is not migrated yet; and what follows once SQLite has rolled back by itself, as it does on a full disk.
+_SQLITE_PASSING_WORDS = re.compile(
+    rf"no such (table|column|savepoint): |table \w+ has no column named |{TRANSACTION_LOST}"
+)
 _SQLITE_PASSING = (
     "SQLITE_BUSY",
     "SQLITE_LOCKED",
@@ -46,31 +73,37 @@ _SQLITE_PASSING = (
 )
 
 
-def to_app_error(exc: BaseException) -> AppError | None:  # noqa: PLR0911 - one line per kind reads best
+_ABOVE_THE_DRIVER: tuple[tuple[type[Exception], Callable[[], AppError]], ...] = (
+    (NotFoundError, NotFound),
+    (PoolTimeout, lambda: DatabaseUnavailable("All database connections are busy.")),
+    (StaleDataError, lambda: Conflict("Somebody else changed this at the same moment. Read it again and repeat it.")),
+)
+
+
+def to_app_error(exc: BaseException) -> AppError | None:
     """The error to answer with, or None when it is a bug of ours (and so a 500)."""
-    if isinstance(exc, PoolTimeout):
-        return Unavailable("All database connections are busy.")
-    if _find(exc, StaleDataError) is not None:
-        return Conflict("Somebody else changed this at the same moment. Read it again and repeat the change.")
+    if isinstance(exc, AppError):
+        return exc
+    for kind, answer in _ABOVE_THE_DRIVER:
+        if _find(exc, kind) is not None:
+            return answer()
     driver = driver_error(exc)
+    if isinstance(driver, _ASYNCPG):
+        return _from_asyncpg(driver)
     if isinstance(driver, sqlite3.Error):
         return _from_sqlite(driver)
-    if (state := sqlstate(driver)) is not None:
-        return _from_sqlstate(state)
-    if isinstance(driver, (asyncpg.InterfaceError, OSError, TimeoutError)):
-        return Unavailable("The database cannot be reached.")
-    if isinstance(driver, OverflowError):
-        return _bad_value()
-    return None
+    # The engine wraps what it knows of Python's own errors; the others are ours.
+    return _from_python(driver) if driver is not exc else None
 
 
 def driver_error(exc: BaseException) -> BaseException:
-    """The driver's own error under SQLAlchemy's and advanced-alchemy's wrapping."""
+    """The driver's own error under SQLAlchemy's, advanced-alchemy's and our own wrapping."""
     wrapped = _find(exc, DBAPIError)
     if wrapped is None or wrapped.orig is None:
-        return exc
+        return exc.__cause__ or exc if isinstance(exc, DatabaseUnavailable) else exc
     original: BaseException = wrapped.orig
-    return original.__cause__ or original
+    # SQLAlchemy's asyncpg adapter raises errors of its own from those of asyncpg.
+    return original.__cause__ if isinstance(original.__cause__, _ASYNCPG) else original
 
 
 def sqlstate(exc: BaseException) -> str | None:
@@ -114,10 +147,29 @@ def _find(exc: BaseException | None, kind: type[Any]) -> Any:
     return None
 
 
+def _from_asyncpg(exc: BaseException) -> AppError | None:
+    if isinstance(exc, _SCHEMA_CHANGED):
+        return Unavailable()
+    if isinstance(exc, asyncpg.TargetServerAttributeNotMatched) or (
+        isinstance(exc, asyncpg.InterfaceError) and "clos" in str(exc)  # closed or closing: connection or pool
+    ):
+        return DatabaseUnavailable()
+    state = sqlstate(exc)
+    if state is None or (state == "22000" and _MISTYPED.search(str(exc))):
+        return None  # what asyncpg itself objects to is our mistake, unless it is about the value
+    return _from_sqlstate(state)
+
+
+def _from_python(exc: BaseException) -> AppError | None:
+    if isinstance(exc, OSError):
+        return DatabaseUnavailable()
+    return _bad_value() if isinstance(exc, UNBINDABLE) else None
+
+
 def _from_sqlstate(state: str) -> AppError | None:
     if state == _UNIQUE:
         return Duplicate()
-    if state == _FOREIGN_KEY:
+    if state in _REFERENCES:
         return Conflict("Something else still refers to this, or what it refers to is gone.")
     if state in _BAD_VALUE:
         return _bad_value()
@@ -132,10 +184,9 @@ def _from_sqlite(exc: sqlite3.Error) -> AppError | None:
         return Duplicate()
     if str(exc).startswith(_SQLITE_FOREIGN_KEY):
         return Conflict("Something else still refers to this, or what it refers to is gone.")
-    if name.startswith(("SQLITE_CONSTRAINT", "SQLITE_TOOBIG")):
+    if name.startswith(("SQLITE_CONSTRAINT", "SQLITE_TOOBIG")) or isinstance(exc, sqlite3.DataError):
         return _bad_value()
-    # A missing table or column is a schema that is not migrated yet; readiness says so.
-    if name.startswith(_SQLITE_PASSING) or str(exc).startswith(("no such table", "no such column")):
+    if name.startswith(_SQLITE_PASSING) or _SQLITE_PASSING_WORDS.match(str(exc)):
         return Unavailable()
     return None
 

@@ -1,5 +1,6 @@
 """Runs the migration history, from the command line and before the workers start."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +9,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, column, select, table, text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import Connection, column, event, select, table, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.lib.db.base import metadata
-from app.lib.db.engine import prepare_sqlite
+from app.lib.db.engine import prepare_postgresql, prepare_sqlite
 from app.lib.db.prepared import prepare
 from app.lib.db.reader import Reader
 from app.lib.db.url import DatabaseURL
+from app.lib.errors import Conflict
 
 VERSION_TABLE = "alembic_version"
 _ADVISORY_LOCK = 0x10DE57A2  # any number, as long as every starting server takes the same one
@@ -36,8 +38,15 @@ class Migrations:
         """The newest revision of the history."""
         return ScriptDirectory.from_config(self._config()).get_current_head()
 
+    @property
+    def history(self) -> tuple[str, ...]:
+        """Every revision that this code knows, the newest first."""
+        return tuple(each.revision for each in ScriptDirectory.from_config(self._config()).walk_revisions())
+
     async def upgrade(self, revision: str = "head") -> None:
-        """Migrates up. All revisions are one transaction, and servers that start together do it one at a time."""
+        """Migrates up. All revisions are one transaction, so a failing one leaves nothing behind; and servers that
+        start together do it one at a time. Raises ``Conflict`` when rows would refer to rows that are gone (SQLite).
+        """
         await self._run(command.upgrade, revision)
 
     async def downgrade(self, revision: str) -> None:
@@ -81,13 +90,15 @@ class Migrations:
     async def _run(self, action: Any, revision: str) -> None:
         if self.url.is_sqlite:
             self.url.directory.mkdir(parents=True, exist_ok=True)
+            self.url.path.touch(mode=0o600)  # password hashes are nobody else's business
         engine = self._engine()
         try:
             async with engine.begin() as connection:
                 if not self.url.is_sqlite:
-                    await connection.execute(text("SET LOCAL lock_timeout = 0"))
-                    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+                    await _wait_for_turn(connection)
                 await connection.run_sync(self._apply, action, revision)
+                if self.url.is_sqlite:
+                    await _check_references(connection)
         finally:
             await engine.dispose()
 
@@ -107,12 +118,39 @@ class Migrations:
         engine = create_async_engine(self.url.url, poolclass=NullPool)
         if self.url.is_sqlite:
             prepare_sqlite(engine)
+            event.listen(engine.sync_engine, "connect", _ignore_references)
+        else:
+            prepare_postgresql(engine)
         return engine
 
 
 async def applied_revision(reader: Reader) -> str | None:
     """The revision that the database is at, read through the service's own reader."""
     return await reader.first(_revision)
+
+
+async def _wait_for_turn(connection: AsyncConnection) -> None:
+    """Servers that start together migrate one at a time, for as long as that takes.
+
+    A table that is in use is waited for only briefly, because everybody else queues behind whoever waits for one.
+    """
+    await connection.execute(text("SET LOCAL statement_timeout = 0"))
+    await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+    await connection.execute(text("SET LOCAL lock_timeout = 0"))
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+    await connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+
+
+def _ignore_references(connection: sqlite3.Connection, _record: object) -> None:
+    """SQLite changes a table by making it anew, and dropping the old one would delete whatever refers to its rows."""
+    connection.execute("PRAGMA foreign_keys=OFF")
+
+
+async def _check_references(connection: AsyncConnection) -> None:
+    broken = (await connection.execute(text("PRAGMA foreign_key_check"))).all()
+    if broken:
+        tables = ", ".join(sorted({str(row[0]) for row in broken}))
+        raise Conflict(f"The migration was undone: rows of {tables} would refer to rows that are gone.")
 
 
 def _compare(connection: Connection) -> list[Any]:

@@ -5,35 +5,43 @@ from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import Dialect, Select, SQLColumnExpression
+from sqlalchemy import BindParameter, Dialect, Select, SQLColumnExpression
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.compiler import ExpandedState
 from sqlalchemy.types import TypeEngine
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _Processor = Callable[[Any], Any]
 _MISSING = object()
 
 
-class Prepared(Generic[T]):
+class Prepared(Generic[T_co]):
     """A Core select and the Struct (or scalar type) that each of its rows becomes.
 
     The selected columns must be named and ordered like the Struct's fields, so a row is ``Struct(*row)``.
-    Values come in by name through ``bindparam``; a bind parameter with a value of its own is optional.
+    Values come in by name through ``bindparam``; a bind parameter with a value of its own is optional. A list (for
+    ``IN``) is part of the statement, because its length is part of the SQL.
     Build it once, at module level or in a cached function: compiling costs what many queries cost.
     """
 
     __slots__ = ("_compiled", "row_type", "statement")
 
-    def __init__(self, statement: Select[Any], row_type: type[T]) -> None:
+    def __init__(self, statement: Select[Any], row_type: type[T_co]) -> None:
         if issubclass(row_type, msgspec.Struct):
             names = tuple(column.key for column in statement.selected_columns)
             if names != row_type.__struct_fields__:
                 raise TypeError(f"columns {names} do not match {row_type.__name__} {row_type.__struct_fields__}")
+        elif len(statement.selected_columns) != 1:
+            raise TypeError(f"{row_type.__name__} takes one column, and not {len(statement.selected_columns)}")
+        if lists := [b.key for b in visitors.iterate(statement) if isinstance(b, BindParameter) and _is_open_list(b)]:
+            raise TypeError(f"the length of {lists} must be known: write the list itself into the statement")
         self.statement = statement
         self.row_type = row_type
-        self._compiled: dict[str, CompiledSelect[T]] = {}
+        self._compiled: dict[str, CompiledSelect[T_co]] = {}
 
-    def compiled(self, dialect: Dialect) -> "CompiledSelect[T]":
+    def compiled(self, dialect: Dialect) -> "CompiledSelect[T_co]":
         """The statement in the words of one dialect; made at the first call."""
         found = self._compiled.get(dialect.name)
         if found is None:
@@ -46,35 +54,43 @@ def prepare(statement: Select[Any], row_type: type[T]) -> Prepared[T]:
     return Prepared(statement, row_type)
 
 
+def _is_open_list(bind: BindParameter[Any]) -> bool:
+    return bind.expanding and bind.required
+
+
 def columns_of(row_type: type[msgspec.Struct], model: Any, **others: SQLColumnExpression[Any]) -> list[Any]:
     """The columns that a Struct's fields name, in their order: the model's, or ``others`` where they are named."""
     return [others[n].label(n) if n in others else getattr(model, n) for n in row_type.__struct_fields__]
 
 
-class CompiledSelect(Generic[T]):
+class CompiledSelect(Generic[T_co]):
     """SQL text, the order of its parameters and how to convert values in both directions."""
 
-    __slots__ = ("_binds", "_to_row", "sql")
+    __slots__ = ("_binds", "_names", "_to_row", "sql")
 
-    def __init__(self, prepared: Prepared[T], dialect: Dialect) -> None:
-        compiled = prepared.statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-        self.sql: str = str(compiled)
-        positions: Sequence[str] = getattr(compiled, "positiontup", None) or ()
-        self._binds = [self._bind(name, compiled.binds, compiled.params, dialect) for name in positions]
+    def __init__(self, prepared: Prepared[T_co], dialect: Dialect) -> None:
+        compiled: Any = prepared.statement.compile(dialect=dialect)
+        # Writes lists out, one parameter for each member.
+        state: ExpandedState = compiled.construct_expanded_state(compiled.params, escape_names=False)
+        self.sql = state.statement
+        self._binds = [self._bind(name, compiled.binds, state, dialect) for name in state.positiontup or ()]
+        self._names = frozenset(key for key, _, _ in self._binds)
         self._to_row = _row_maker(prepared.row_type, [c.type for c in prepared.statement.selected_columns], dialect)
 
     @staticmethod
     def _bind(
-        name: str, binds: Mapping[str, Any], defaults: Mapping[str, Any], dialect: Dialect
+        name: str, binds: Mapping[str, BindParameter[Any]], state: ExpandedState, dialect: Dialect
     ) -> tuple[str, Any, _Processor | None]:
         bind = binds.get(name)
-        if bind is None:  # an expanded member of an IN list: the value is fixed in the statement
-            return name, defaults[name], None
-        default = _MISSING if bind.required else defaults[name]
+        if bind is None:  # a member of a list: its value is part of the statement
+            return name, state.parameters[name], state.processors.get(name)
+        default = _MISSING if bind.required else state.parameters[name]
         return bind.key, default, bind.type.dialect_impl(dialect).bind_processor(dialect)
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
-        """Positional arguments. Raises ``KeyError`` for a required value that is not given."""
+        """Positional arguments. Raises ``KeyError`` for a required value that is not given, and for an unknown one."""
+        if not self._names.issuperset(values):
+            raise KeyError(*sorted(values.keys() - self._names))
         return [self._argument(values.get(key, default), key, processor) for key, default, processor in self._binds]
 
     @staticmethod
@@ -83,7 +99,7 @@ class CompiledSelect(Generic[T]):
             raise KeyError(key)
         return processor(value) if processor is not None else value
 
-    def rows(self, raw: Sequence[Any]) -> list[T]:
+    def rows(self, raw: Sequence[Any]) -> list[T_co]:
         """Driver rows as Structs or scalars."""
         return [self._to_row(row) for row in raw]
 

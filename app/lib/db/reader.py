@@ -5,23 +5,28 @@ processor time of what is left. See ``docs/decisions/0003-reads-skip-the-orm.md`
 """
 
 import asyncio
-import contextlib
 import sqlite3
-import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import asyncpg
-from sqlalchemy import URL, Dialect
+from asyncpg.pool import PoolConnectionProxy
+from sqlalchemy import JSON, URL, Dialect
+from sqlalchemy.dialects import postgresql
 
+from app.lib.db.faults import UNBINDABLE, DatabaseUnavailable
 from app.lib.db.prepared import Prepared
-from app.lib.errors import Unavailable
+from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline
 
 T = TypeVar("T")
 
 Observer = Callable[[str], None]
+
+_CLOSE_SECONDS = 5.0
+_CANCEL_SECONDS = 0.5
 
 
 class Driver(Protocol):
@@ -71,7 +76,7 @@ class PostgreSQLDriver:
     def __init__(
         self, connect_arguments: dict[str, Any], size: int, *, acquire_timeout: float, pooled: bool = False
     ) -> None:
-        self.dialect: Dialect = URL.create("postgresql+asyncpg").get_dialect()()
+        self.dialect: Dialect = _postgresql_dialect()
         self._pooled = pooled
         self._connect_arguments = connect_arguments
         self._size = size
@@ -95,33 +100,56 @@ class PostgreSQLDriver:
 
     async def close(self) -> None:
         """Closes the connections, by force after 5 seconds."""
-        if self._pool is not None:
-            try:
-                await asyncio.wait_for(self._pool.close(), 5)
-            except TimeoutError:
-                self._pool.terminate()
-            self._pool = None
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
 
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
-        """Rows as asyncpg records. A full pool raises ``Unavailable`` after the acquire timeout."""
+        """Rows as asyncpg records. A pool that stays full raises ``DatabaseUnavailable`` after the acquire timeout,
+        and so does a server that cannot be reached or does not answer in time.
+        """
         if self._pool is None:
-            raise Unavailable("The database is not connected.")
-        try:
-            connection = await self._pool.acquire(timeout=self._acquire_timeout)
-        except TimeoutError:
-            raise Unavailable("All database connections are busy.") from None
+            raise DatabaseUnavailable("The database is not connected.")
+        connection = await self._acquire(self._pool)
         try:
             if not self._pooled:
                 return await connection.fetch(sql, *arguments)
             # PgBouncer may change the server connection between parse and execute, but not in a transaction.
             async with connection.transaction(readonly=True):
                 return await connection.fetch(sql, *arguments)
+        except OSError as exc:
+            raise DatabaseUnavailable from exc
         finally:
-            await self._pool.release(connection)
+            # Waits a moment for the server to confirm a cancelled query; a connection that does not is closed.
+            with suppress(OSError):
+                await self._pool.release(connection, timeout=_CANCEL_SECONDS)
+
+    async def _acquire(self, pool: "asyncpg.Pool[asyncpg.Record]") -> "PoolConnectionProxy[asyncpg.Record]":
+        limit = asyncio.timeout(self._acquire_timeout)
+        try:
+            async with limit:
+                return await pool.acquire()
+        except OSError as exc:  # a timeout is one, too
+            if limit.expired():
+                raise DatabaseUnavailable("All database connections are busy.") from None
+            raise DatabaseUnavailable from exc
 
 
 async def _leave_as_is(connection: object) -> None:
     """Stands in for asyncpg's reset query, a round trip that single selects do not need."""
+
+
+def _postgresql_dialect() -> Dialect:
+    """SQLAlchemy's asyncpg dialect, but decoding JSON itself, which that leaves to its own connections."""
+    dialect: Any = URL.create("postgresql+asyncpg").get_dialect()()
+    dialect.colspecs = {**dialect.colspecs, JSON: postgresql.JSON, postgresql.JSONB: postgresql.JSONB}
+    typed: Dialect = dialect
+    return typed
 
 
 class SQLiteDriver:
@@ -129,86 +157,86 @@ class SQLiteDriver:
 
     def __init__(self, path: Path, size: int, *, acquire_timeout: float) -> None:
         self.dialect: Dialect = URL.create("sqlite+aiosqlite").get_dialect()()
-        self._path = path
         self._acquire_timeout = acquire_timeout
         self._size = size
-        self._slots: asyncio.Semaphore | None = None
-        self._busy = 0
-        self._idle: list[_ReadConnection] = []
+        self._slots = asyncio.Semaphore(size)
+        self._connections = [_ReadConnection(path) for _ in range(size)]
+        self._idle = [*self._connections]
         self._threads: ThreadPoolExecutor | None = None
 
     @property
     def busy(self) -> int:
         """Connections in use at the moment."""
-        return self._busy
+        return self._size - len(self._idle)
 
     async def start(self) -> None:
         """Starts the threads; connections are opened by the first reads."""
-        self._slots = asyncio.Semaphore(self._size)
         self._threads = ThreadPoolExecutor(self._size, thread_name_prefix="sqlite-reader")
 
     async def close(self) -> None:
-        """Closes every connection and ends the threads."""
-        while self._idle:
-            self._idle.pop().close()
-        if self._threads is not None:
-            self._threads.shutdown(wait=True)
-            self._threads = None
+        """Waits for the reads that are under way (at most 5 seconds), then closes every connection."""
+        threads, self._threads = self._threads, None
+        if threads is not None:
+            await asyncio.to_thread(threads.shutdown)
+        for connection in self._connections:
+            connection.close()
 
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
-        """Rows as tuples. Waits for a connection, and raises ``Unavailable`` when that takes too long."""
+        """Rows as tuples. Waits for a connection, and raises ``DatabaseUnavailable`` when that takes too long."""
         if self._threads is None:
-            raise Unavailable("The database is not connected.")
-        async with self._slot():
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, self._run, sql, arguments)
-
-    @contextlib.asynccontextmanager
-    async def _slot(self) -> AsyncGenerator[None]:
-        slots = self._slots
-        if slots is None:
-            raise Unavailable("The database is not connected.")
+            raise DatabaseUnavailable("The database is not connected.")
+        connection = await self._acquire()
+        job = asyncio.get_running_loop().run_in_executor(self._threads, connection.fetch, sql, arguments)
         try:
-            await asyncio.wait_for(slots.acquire(), self._acquire_timeout)
-        except TimeoutError:
-            raise Unavailable("All database connections are busy.") from None
-        self._busy += 1
-        try:
-            yield
+            return await asyncio.shield(job)
         finally:
-            self._busy -= 1
-            slots.release()
+            if job.done():
+                self._release(connection)
+            else:  # cancelled; the thread is told, and until it has heard the connection is busy
+                connection.deadline.expire()
+                job.add_done_callback(lambda _job: self._release(connection))
 
-    def _run(self, sql: str, arguments: Sequence[Any]) -> list[Any]:
-        connection = self._idle.pop() if self._idle else _ReadConnection(self._path)
+    async def _acquire(self) -> "_ReadConnection":
         try:
-            rows = connection.fetch(sql, arguments)
-        except BaseException:
-            connection.close()
-            raise
+            async with asyncio.timeout(self._acquire_timeout):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise DatabaseUnavailable("All database connections are busy.") from None
+        connection = self._idle.pop()
+        connection.deadline.restart()
+        return connection
+
+    def _release(self, connection: "_ReadConnection") -> None:
         self._idle.append(connection)
-        return rows
+        self._slots.release()
 
 
 class _ReadConnection:
-    """A connection that refuses to write and gives up on a statement after five seconds, as PostgreSQL's does."""
-
-    _STATEMENT_SECONDS = 5.0
-    _INSTRUCTIONS_BETWEEN_CHECKS = 100_000
+    """A connection that refuses to write. Opened by its first statement, and anew after a failed one."""
 
     def __init__(self, path: Path) -> None:
-        uri = f"{path.absolute().as_uri()}?mode=rw"
-        self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None, timeout=5)
-        self._connection.execute("PRAGMA query_only=ON")
-        self._deadline = 0.0
-        self._connection.set_progress_handler(self._is_late, self._INSTRUCTIONS_BETWEEN_CHECKS)
-
-    def _is_late(self) -> int:
-        return int(time.monotonic() > self._deadline)
+        self._uri = f"{path.absolute().as_uri()}?mode=rw"
+        self._connection: sqlite3.Connection | None = None
+        self.deadline = Deadline()
 
     def fetch(self, sql: str, arguments: Sequence[Any]) -> list[Any]:
-        self._deadline = time.monotonic() + self._STATEMENT_SECONDS
-        return self._connection.execute(sql, arguments).fetchall()
+        try:
+            if self._connection is None:
+                self._connection = self._open()
+            return self._connection.execute(sql, arguments).fetchall()
+        except UNBINDABLE as exc:
+            raise sqlite3.DataError("a value cannot be bound") from exc
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._uri, uri=True, check_same_thread=False, isolation_level=None, timeout=5)
+        connection.execute("PRAGMA query_only=ON")
+        connection.set_progress_handler(self.deadline, INSTRUCTIONS_BETWEEN_CHECKS)
+        return connection

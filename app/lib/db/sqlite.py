@@ -7,9 +7,13 @@ dialect import them, so ``app/lib/db/__init__.py`` imports this module first.
 
 import importlib
 import importlib.util
+import math
 import sys
+import time
 
 MINIMUM_VERSION = (3, 51, 3)
+STATEMENT_SECONDS = 5.0
+INSTRUCTIONS_BETWEEN_CHECKS = 100_000
 
 # Where there is no wheel for the platform the standard library's SQLite serves, with a warning at start.
 sqlite3 = importlib.import_module("pysqlite3" if importlib.util.find_spec("pysqlite3") else "sqlite3")
@@ -25,3 +29,27 @@ VERSION: tuple[int, ...] = tuple(int(part) for part in str(sqlite3.sqlite_versio
 def is_current() -> bool:
     """Whether the SQLite in use is free of the WAL-reset bug."""
     return VERSION >= MINIMUM_VERSION
+
+
+class Deadline:
+    """Ends statements that take too long, as PostgreSQL's ``statement_timeout`` does: a progress handler.
+
+    :meth:`restart` it before each statement. The statement then fails with ``SQLITE_INTERRUPT``.
+    """
+
+    __slots__ = ("_at",)
+
+    def __init__(self) -> None:
+        self._at = math.inf
+
+    def restart(self) -> None:
+        """Gives the next statement its five seconds."""
+        self._at = time.monotonic() + STATEMENT_SECONDS
+
+    def expire(self) -> None:
+        """Ends the statement that runs, because nobody waits for it any more."""
+        self._at = -math.inf
+
+    def __call__(self) -> int:
+        """Not zero when time is up."""
+        return int(time.monotonic() > self._at)

@@ -1,8 +1,10 @@
 """One request, one transaction: the unit of work."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 
@@ -30,6 +32,7 @@ class UnitOfWork:
             self._emit(signal)
 
     async def rollback(self) -> None:
-        """Undoes the work and forgets the signals."""
+        """Undoes the work and forgets the signals. Does not fail: a connection that is lost has nothing to undo."""
         self._signals.clear()
-        await self.session.rollback()
+        with suppress(SQLAlchemyError):
+            await self.session.rollback()

@@ -1,7 +1,7 @@
 """Database URLs, in the spellings that people use."""
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 from sqlalchemy import URL
@@ -10,6 +10,9 @@ from sqlalchemy.exc import ArgumentError
 
 _POSTGRESQL = {"postgresql", "postgres", "postgresql+asyncpg"}
 _SQLITE = {"sqlite", "sqlite+aiosqlite"}
+# What asyncpg takes and cannot do harm; anything else would fail at every connection instead of at the start.
+_OPTIONS = {"host", "port", "ssl", "passfile", "service", "servicefile", "target_session_attrs"}
+_TLS_MODES = {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
 
 
 class DatabaseURL(msgspec.Struct, frozen=True):
@@ -22,21 +25,20 @@ class DatabaseURL(msgspec.Struct, frozen=True):
         """Accepts ``sqlite``, ``sqlite+aiosqlite``, ``postgres``, ``postgresql``, ``postgresql+asyncpg``.
 
         ``sslmode=`` (libpq's word) is taken for asyncpg's ``ssl=``. Raises ``ValueError`` for anything else,
-        and for an in-memory SQLite database, which readers and writer could not share.
+        and for an in-memory SQLite database, which readers and writer could not share. Its text never repeats
+        any part of the URL, which may hold a password.
         """
         try:
             url = make_url(text)
-        except ArgumentError as exc:
-            raise ValueError("expected a URL such as sqlite:///data/lodestar.db") from exc
+        except (ArgumentError, ValueError):
+            raise ValueError(
+                "expected a URL such as sqlite:///data/lodestar.db or postgresql://user:password@host/name,"
+                " with special characters percent-encoded"
+            ) from None
         if url.drivername in _SQLITE:
-            if not url.database or url.database == ":memory:":
-                raise ValueError("an in-memory database cannot be shared; name a file: sqlite:///data/lodestar.db")
-            return cls(url.set(drivername="sqlite+aiosqlite"))
+            return cls(_check_sqlite(url).set(drivername="sqlite+aiosqlite"))
         if url.drivername in _POSTGRESQL:
-            query = dict(url.query)
-            if mode := query.pop("sslmode", None):
-                query["ssl"] = mode
-            return cls(url.set(drivername="postgresql+asyncpg", query=query))
+            return cls(_check_postgresql(url.set(drivername="postgresql+asyncpg")))
         raise ValueError("expected sqlite or postgresql")
 
     @property
@@ -45,11 +47,58 @@ class DatabaseURL(msgspec.Struct, frozen=True):
         return self.url.drivername == "sqlite+aiosqlite"
 
     @property
+    def path(self) -> Path:
+        """The file of an SQLite database."""
+        return Path(self.url.database or "")
+
+    @property
     def directory(self) -> Path:
         """Where files that belong beside the database live."""
-        return Path(self.url.database or "").parent if self.is_sqlite else Path("data")
+        return self.path.parent if self.is_sqlite else Path("data")
+
+    @property
+    def connect_arguments(self) -> dict[str, Any]:
+        """What asyncpg is to be connected with: hosts, ports, names and options."""
+        return _connect_arguments(self.url)
 
     @property
     def masked(self) -> str:
         """The URL without its password, for people to read."""
         return self.url.render_as_string(hide_password=True)
+
+    def __repr__(self) -> str:
+        return f"DatabaseURL({self.masked})"
+
+
+def _check_sqlite(url: URL) -> URL:
+    if not url.database or ":memory:" in url.database or url.database.startswith("file:"):
+        raise ValueError("an in-memory database cannot be shared; name a file: sqlite:///data/lodestar.db")
+    if url.host or url.username or url.port:
+        raise ValueError("a file needs three slashes: sqlite:///data/lodestar.db, or four for an absolute path")
+    if url.query:
+        raise ValueError("an SQLite file takes no options")
+    return url
+
+
+def _check_postgresql(url: URL) -> URL:
+    query = dict(url.query)
+    if mode := query.pop("sslmode", None):
+        query["ssl"] = mode
+    if isinstance(password := query.pop("password", None), str):
+        url = url.set(password=password)  # where everybody hides it
+    if unknown := sorted(query.keys() - _OPTIONS):
+        raise ValueError(
+            f"unknown option {unknown[0]}; known are sslmode, {', '.join(sorted(_OPTIONS - {'ssl'}))}"
+            " (certificates come from PGSSLROOTCERT, PGSSLCERT and PGSSLKEY)"
+        )
+    if "ssl" in query and query["ssl"] not in _TLS_MODES:
+        raise ValueError("sslmode is one of disable, allow, prefer, require, verify-ca and verify-full")
+    try:
+        _connect_arguments(url := url.set(query=query))
+    except (ArgumentError, ValueError):
+        raise ValueError("its hosts and ports do not fit together") from None
+    return url
+
+
+def _connect_arguments(url: URL) -> dict[str, Any]:
+    return dict(url.get_dialect()().create_connect_args(url)[1])

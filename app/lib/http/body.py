@@ -2,35 +2,42 @@
 
 import asyncio
 import time
+from typing import Any
 
-from litestar.types import HTTPReceiveMessage, Receive
+from litestar.types import Receive
 
 from app.lib.errors import RequestTimeout
 
 
 class TimedReceive:
-    """Wraps ``receive``: silence of ``idle`` seconds, or ``total`` seconds altogether, raise ``RequestTimeout``.
+    """Wraps ``receive`` until the body is complete or the response has begun; :meth:`release` tells the latter.
 
-    Only while the body is incomplete; waiting for a disconnect afterwards may take as long as it takes.
+    Until then silence of ``idle`` seconds, ``total`` seconds altogether, or a client that goes away raise
+    ``RequestTimeout``. Waiting for a disconnect afterwards may take as long as it takes.
     """
 
-    __slots__ = ("_complete", "_deadline", "_idle", "_receive")
+    __slots__ = ("_deadline", "_idle", "_receive", "_released")
 
     def __init__(self, receive: Receive, *, idle: float, total: float) -> None:
         self._receive = receive
         self._idle = idle
         self._deadline = time.monotonic() + total
-        self._complete = False
+        self._released = False
 
-    async def __call__(self) -> HTTPReceiveMessage:
+    def release(self) -> None:
+        """Ends the watch."""
+        self._released = True
+
+    async def __call__(self) -> Any:
         """The next message. Raises ``RequestTimeout`` (408)."""
-        if self._complete:
-            return await self._receive()  # type: ignore[return-value]  # this wraps http scopes only
+        if self._released:
+            return await self._receive()
         patience = min(self._idle, self._deadline - time.monotonic())
         try:
             message = await asyncio.wait_for(self._receive(), max(patience, 0.001))
         except TimeoutError:
             raise RequestTimeout from None
-        if message["type"] != "http.request" or not message.get("more_body"):
-            self._complete = True
-        return message  # type: ignore[return-value]  # this wraps http scopes only
+        if message["type"] != "http.request":
+            raise RequestTimeout
+        self._released = not message.get("more_body")
+        return message

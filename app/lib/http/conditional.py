@@ -5,17 +5,25 @@ from typing import Annotated, Any
 
 from litestar import Response
 from litestar.params import HeaderParameter
+from msgspec import Meta
 
 from app.lib.dto import Output
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.versions import IfMatch
 
+MAX_IF_NONE_MATCH = 4096
+"""Characters of the ``If-None-Match`` header; room for the tags of many versions."""
+
 _TAGS = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_TAG_LIST = re.compile(r'\s*(?:W/)?"[^"]*"\s*(?:,\s*(?:W/)?"[^"]*"\s*)*')
 _VERSION = re.compile(r'(?:W/)?"(\d{1,10})"')
 
 
+Version = Annotated[int, Meta(ge=1, le=2**31 - 1, description="Counts the changes; the ETag is made of it.")]
+
+
 class Versioned(Output):
-    """Marks the Read Struct of a single resource; its field ``version: int`` becomes the response's ``ETag``."""
+    """Marks the Read Struct of a single resource; its field ``version: Version`` becomes the response's ``ETag``."""
 
 
 def etag(version: int) -> str:
@@ -29,6 +37,13 @@ async def tag_response(response: Response[Any]) -> Response[Any]:
     if isinstance(content, Versioned):
         response.headers.setdefault("ETag", etag(getattr(content, "version")))  # noqa: B009 - declared by subclasses
     return response
+
+
+def check_if_none_match(header: bytes) -> None:
+    """Raises ``ValidationFailed`` for a header that is too long."""
+    if len(header) > MAX_IF_NONE_MATCH:
+        detail = f"Must have at most {MAX_IF_NONE_MATCH} characters."
+        raise ValidationFailed([FieldError(header="If-None-Match", code=FieldCode.TOO_LONG, detail=detail)])
 
 
 def if_none_match(header: bytes, current: bytes) -> bool:
@@ -48,11 +63,10 @@ _IfMatchHeader = Annotated[
 
 
 async def provide_if_match(if_match_header: _IfMatchHeader = None) -> IfMatch:
-    """The ``If-Match`` header. ``*`` matches any version; weak prefixes are stripped."""
+    """The ``If-Match`` header. ``*`` matches any version; weak prefixes are stripped; other tags match nothing."""
     if if_match_header is None or if_match_header.strip() == "*":
         return IfMatch()
-    found = _VERSION.findall(if_match_header)
-    if not found and '"' not in if_match_header:
+    if not _TAG_LIST.fullmatch(if_match_header):
         detail = 'Must be an ETag such as "3".'
         raise ValidationFailed([FieldError(header="If-Match", code=FieldCode.INVALID_FORMAT, detail=detail)])
-    return IfMatch(frozenset(int(version) for version in found))
+    return IfMatch(frozenset(int(version) for version in _VERSION.findall(if_match_header)))

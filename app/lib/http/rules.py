@@ -1,7 +1,8 @@
-"""What a request may bring to a route: media types, query parameters, an acceptable answer."""
+"""What a request may bring to a route: media types, query parameters, ids, an acceptable answer."""
 
+from collections.abc import Iterable
 from typing import Any
-from urllib.parse import parse_qsl
+from uuid import UUID
 
 import msgspec
 from litestar import Litestar
@@ -10,14 +11,9 @@ from litestar.middleware import ASGIMiddleware
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from app.lib.errors import (
-    FieldCode,
-    FieldError,
-    NotAcceptable,
-    UnknownParameter,
-    UnsupportedMediaType,
-    ValidationFailed,
-)
+from app.lib.errors import NotAcceptable, NotFound, UnsupportedMediaType
+from app.lib.http.media import accepts_json, names_media_type
+from app.lib.http.query import QueryRules, query_rules
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -31,28 +27,35 @@ PRODUCES_ANYTHING = "produces_anything"
 """Key in a handler's ``opt``: it answers pages or files, so ``Accept`` is not held against JSON."""
 
 _RULES = "request_rules"
+_ALLOW = "allow"
+_NO_CONTENT = 204
 
 
 class RequestRules(msgspec.Struct, frozen=True):
-    """Worked out once per handler: ``query`` names what it knows, ``consumes`` what it reads (None: no body)."""
+    """Worked out once per handler. ``consumes`` is what it reads, None where it reads no body."""
 
-    query: frozenset[str]
+    query: QueryRules
     consumes: tuple[str, ...] | None
     json_only: bool
 
 
 class RulesMiddleware(ASGIMiddleware):
-    """Refuses with 400, 406, 415 or 422 what a handler would silently ignore or misread."""
+    """Refuses with 400, 404, 406, 415 or 422 what a handler would silently ignore or misread; answers OPTIONS."""
 
     scopes = (ScopeType.HTTP,)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Raises the refusal; the exception handlers turn it into a problem."""
-        rules = scope["route_handler"].opt.get(_RULES)
+        opt = scope["route_handler"].opt
+        rules: RequestRules | None = opt.get(_RULES)
         if rules is not None:
+            _check_ids(scope)
             if scope["query_string"]:
-                _check_query(scope["query_string"], rules)
-            _check_headers(scope, rules)
+                rules.query.check(scope["query_string"])
+            receive = await _check_headers(scope, receive, rules)
+        elif _ALLOW in opt:
+            await _answer_options(send, opt[_ALLOW])
+            return
         await next_app(scope, receive, send)
 
 
@@ -61,14 +64,30 @@ def declare_rules(app: Litestar) -> None:
     for route in app.routes:
         if not isinstance(route, HTTPRoute):
             continue
-        for handler, model in route.route_handler_map.values():
-            if handler.http_methods == {"OPTIONS"}:
+        for method, (handler, model) in route.route_handler_map.items():
+            if method == "OPTIONS":
+                # Litestar's own answer misses methods where several handlers share a path.
+                handler.opt[_ALLOW] = with_head(", ".join(sorted(route.methods)).encode())
                 continue
             handler.opt[_RULES] = RequestRules(
-                query=frozenset(parameter.field_alias for parameter in model.expected_query_params),
+                query=query_rules(handler, model.expected_query_params),
                 consumes=_consumes(handler, has_body=model.expected_form_data or model.expected_msgpack_data),
                 json_only=PRODUCES_ANYTHING not in handler.opt,
             )
+
+
+def rules_of(handler: Any) -> RequestRules:
+    """The rules of a handler, once :func:`declare_rules` has run."""
+    rules: RequestRules = handler.opt[_RULES]
+    return rules
+
+
+def with_head(allow: bytes) -> bytes:
+    """An ``Allow`` header with what every route answers beside what it declares: OPTIONS, and HEAD beside GET."""
+    methods = {part.strip() for part in allow.split(b",")} | {b"OPTIONS"}
+    if b"GET" in methods:
+        methods.add(b"HEAD")
+    return b", ".join(sorted(methods))
 
 
 def _consumes(handler: Any, *, has_body: Any) -> tuple[str, ...] | None:
@@ -79,63 +98,53 @@ def _consumes(handler: Any, *, has_body: Any) -> tuple[str, ...] | None:
     return (MERGE_PATCH, JSON) if "PATCH" in handler.http_methods else (JSON,)
 
 
-def _check_query(raw: bytes, rules: RequestRules) -> None:
-    pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=None)
-    if unknown := list(dict.fromkeys(name for name, _ in pairs if name not in rules.query)):
-        raise UnknownParameter(unknown)
-    if bad := [name for name, value in pairs if "\0" in value or "\ufffd" in value]:
-        detail = "Must be text in UTF-8 without NUL."
-        raise ValidationFailed(
-            [FieldError(parameter=name, code=FieldCode.INVALID_FORMAT, detail=detail) for name in dict.fromkeys(bad)]
-        )
+async def _answer_options(send: Send, allow: bytes) -> None:
+    await send({"type": "http.response.start", "status": _NO_CONTENT, "headers": [(b"allow", allow)]})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _check_headers(scope: Any, rules: RequestRules) -> None:
-    content_type: bytes = b""
-    accept: bytes | None = None
-    has_body = False
+def _check_ids(scope: Any) -> None:
+    """Ids have one spelling; Python's ``UUID`` reads braces, ``urn:uuid:`` and missing hyphens as well."""
+    for value in scope["path_params"].values():
+        if isinstance(value, UUID) and f"/{value}/" not in f"{scope['path']}/":
+            raise NotFound
+
+
+async def _check_headers(scope: Any, receive: Receive, rules: RequestRules) -> Receive:
+    content_types: list[bytes] = []
+    accept: list[bytes] = []
+    encoded = has_length = has_body = False
     for name, value in scope["headers"]:
         if name == b"content-type":
-            content_type = value
+            content_types.append(value)
         elif name == b"accept":
-            accept = value if accept is None else accept + b"," + value
-        elif name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
-            has_body = True
-    if rules.json_only and accept is not None and not accepts_json(accept.decode("latin-1")):
+            accept.append(value)
+        elif name == b"content-encoding":
+            encoded = encoded or value.strip().lower() != b"identity"
+        elif name in {b"transfer-encoding", b"content-length"}:
+            has_length, has_body = True, has_body or value != b"0"
+    if rules.json_only and accept and not accepts_json(b",".join(accept).decode("latin-1")):
         raise NotAcceptable
-    if has_body and rules.consumes is not None:
-        media_type = content_type.split(b";", 1)[0].strip().lower().decode("latin-1")
-        if media_type not in rules.consumes:
-            header = "Accept-Patch" if scope["method"] == "PATCH" else "Accept-Post"
-            raise UnsupportedMediaType(headers={header: ", ".join(rules.consumes)})
+    if rules.consumes is not None:
+        if not has_length:
+            has_body, receive = await _peek(receive)
+        if has_body and (encoded or not names_media_type(content_types, rules.consumes)):
+            raise _unsupported(scope["method"], rules.consumes, encoded=encoded)
+    return receive
 
 
-def accepts_json(accept: str) -> bool:
-    """Whether an ``Accept`` header admits JSON or problem details (RFC 9110 section 12.5.1)."""
-    if not accept.strip():
-        return True
-    best: dict[str, float] = {}
-    for part in accept.split(","):
-        kind, _, parameters = part.strip().lower().partition(";")
-        best[kind.strip()] = _quality(parameters)
-    for kind in (JSON, "application/*", "*/*"):
-        if kind in best:
-            return best[kind] > 0
-    return False
+async def _peek(receive: Receive) -> tuple[bool, Receive]:
+    """Whether there is a body, where no header tells (HTTP/2), and a ``receive`` that has not lost its start."""
+    first: list[Any] = [await receive()]
+
+    async def again() -> Any:
+        return first.pop() if first else await receive()
+
+    return bool(first[0].get("body") or first[0].get("more_body")), again
 
 
-def _quality(parameters: str) -> float:
-    for parameter in parameters.split(";"):
-        name, _, value = parameter.strip().partition("=")
-        if name == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 1.0
-    return 1.0
-
-
-def rules_of(handler: Any) -> RequestRules:
-    """The rules of a handler, once :func:`declare_rules` has run."""
-    rules: RequestRules = handler.opt[_RULES]
-    return rules
+def _unsupported(method: str, consumes: Iterable[str], *, encoded: bool) -> UnsupportedMediaType:
+    headers = {"Accept-Patch" if method == "PATCH" else "Accept-Post": ", ".join(consumes)}
+    if encoded:  # RFC 9110 section 12.5.3: a response to a refused coding names the ones that are read
+        headers["Accept-Encoding"] = "identity"
+    return UnsupportedMediaType(headers=headers)

@@ -1,8 +1,9 @@
 """The outer shell: what every HTTP exchange gets, whatever happens inside.
 
 It wraps ``app.asgi_handler``, because Litestar's middleware does not run for unrouted requests (404 and 405).
-In the order of a request: request id, log context, header limit, HEAD as GET, body timeout; and of a response:
-304 for what the client has, ``Allow`` completed, security and CORS headers, timing, access log and metrics.
+In the order of a request: request id, log context, header limit, preflight, HEAD as GET, body timeout; and of a
+response: 304 for what the client has, ``Allow`` completed, security, cache and CORS headers, timing, access log and
+metrics.
 """
 
 import re
@@ -18,23 +19,28 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from app.lib.db.base import new_id
 from app.lib.errors import AppError, HeadersTooLarge, InternalError
 from app.lib.http.body import TimedReceive
-from app.lib.http.conditional import if_none_match
+from app.lib.http.conditional import check_if_none_match, if_none_match
 from app.lib.http.cors import CORS
+from app.lib.http.rules import with_head
 from app.lib.problems import send_problem
 
 Headers = list[tuple[bytes, bytes]]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
-_HTTP_OK, _NO_CONTENT, _NOT_MODIFIED, _METHOD_NOT_ALLOWED = 200, 204, 304, 405
+_OK, _NO_CONTENT, _NOT_MODIFIED, _METHOD_NOT_ALLOWED = 200, 204, 304, 405
 _BODY_HEADERS = {b"content-length", b"content-type", b"content-encoding"}
 
 log = structlog.get_logger("app.access")
 
 
 class ShellOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Limits in bytes and seconds. ``hsts`` is for services that are reached over TLS."""
+    """Limits in bytes and seconds. ``hsts`` is for services that are reached over TLS.
+
+    Responses below the ``no_store`` path prefixes are kept by nobody, unless a route says otherwise.
+    """
 
     hsts: bool = False
+    no_store: tuple[str, ...] = ()
     max_header_bytes: int = 32_768
     body_idle_seconds: float = 15.0
     body_total_seconds: float = 120.0
@@ -56,6 +62,7 @@ class Shell:
             (b"x-content-type-options", b"nosniff"),
             (b"referrer-policy", b"no-referrer"),
             (b"server", b""),
+            (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
         ]
         if options.hsts:
             self.fixed_headers.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
@@ -65,57 +72,72 @@ class Shell:
         if scope["type"] != ScopeType.HTTP:
             await self.app(scope, receive, send)
             return
-        await Exchange(self, scope, send).run(receive)
+        await Exchange(self, scope, receive, send).run()
 
 
 class Exchange:
     """One request and its response."""
 
-    __slots__ = ("head", "headers", "method", "request_id", "scope", "send", "shell", "started_at", "status", "strip")
+    __slots__ = (
+        "answered",
+        "bodyless",
+        "headers",
+        "method",
+        "receive",
+        "request_id",
+        "scope",
+        "send",
+        "shell",
+        "started_at",
+        "status",
+    )
 
-    def __init__(self, shell: Shell, scope: HTTPScope, send: Send) -> None:
+    def __init__(self, shell: Shell, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        options = shell.options
         self.shell = shell
         self.scope = scope
+        self.receive = TimedReceive(receive, idle=options.body_idle_seconds, total=options.body_total_seconds)
         self.send = send
         self.started_at = time.perf_counter()
-        self.headers = _first_values(scope["headers"])
+        self.headers = _by_name(scope["headers"])
         self.request_id = self._request_id()
         self.method = scope["method"]
-        self.head = self.method == "HEAD"
-        self.strip = self.head
+        self.bodyless = self.method == "HEAD"
+        self.answered = False
         self.status = 0
 
     def _request_id(self) -> str:
         given = self.headers.get(b"x-request-id", b"")
         return given.decode() if _REQUEST_ID.fullmatch(given) else str(new_id())
 
-    async def run(self, receive: Receive) -> None:
+    async def run(self) -> None:
         """Runs the application and never lets an exception out before the response has started."""
         self.scope["state"]["request_id"] = self.request_id
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=self.request_id)
         try:
-            await self._run(receive)
+            await self._run()
         except Exception as exc:
-            if self.status:
-                raise
+            if self.answered:  # the application was only stopped from making a body that nobody wants
+                return
             if not isinstance(exc, AppError):
                 log.exception("request.failed", method=self.method, path=self.scope["path"])
+            if self.status:  # half an answer is out; raising makes the server cut the connection, so that it shows
+                raise
             await self._refuse(exc if isinstance(exc, AppError) else InternalError())
         finally:
             self._finish()
 
-    async def _run(self, receive: Receive) -> None:
+    async def _run(self) -> None:
         if self._header_bytes() > self.shell.options.max_header_bytes:
-            await self._refuse(HeadersTooLarge())
-            return
-        if self.head:
+            raise HeadersTooLarge
+        if (wanted := self.headers.get(b"if-none-match")) is not None:
+            check_if_none_match(wanted)
+        if self.method == "HEAD":
             self.scope["method"] = "GET"
         elif self.method == "OPTIONS" and await self._preflight():
             return
-        options = self.shell.options
-        timed = TimedReceive(receive, idle=options.body_idle_seconds, total=options.body_total_seconds)
-        await self.shell.app(self.scope, timed, self._send)
+        await self.shell.app(self.scope, self.receive, self._send)
 
     def _header_bytes(self) -> int:
         target = len(self.scope["path"]) + len(self.scope["query_string"])
@@ -137,40 +159,56 @@ class Exchange:
     async def _send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._start(message)
-        elif message["type"] == "http.response.body" and self.strip:
-            if message.get("more_body"):
-                return
-            message["body"] = b""
-        await self.send(message)
+            await self.send(message)
+        elif message["type"] == "http.response.body" and self.bodyless:
+            await self._end_without_body(more=bool(message.get("more_body")))
+        else:
+            await self.send(message)
+
+    async def _end_without_body(self, *, more: bool) -> None:
+        """Ends the response. A stream is stopped, because it may have no end of its own."""
+        self.answered = True
+        await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+        if more:
+            raise ResponseComplete
 
     def _start(self, message: Any) -> None:
         headers: Headers = [(name.lower(), value) for name, value in message["headers"]]
         self._condition(message, headers)
+        self.receive.release()
         self.status = message["status"]
-        if self.status == _METHOD_NOT_ALLOWED or (self.method == "OPTIONS" and self.status == _NO_CONTENT):
-            headers = [(n, _complete_allow(v) if n == b"allow" else v) for n, v in headers]
+        if self.status == _METHOD_NOT_ALLOWED:
+            headers = [(name, with_head(value) if name == b"allow" else value) for name, value in headers]
         present = {name for name, _ in headers}
-        headers.extend(self.shell.fixed_headers)
-        if b"content-security-policy" not in present:
-            headers.append((b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"))
+        headers += [header for header in self.shell.fixed_headers if header[0] not in present]
         if b"cache-control" not in present:
-            secret = self.scope["path"].startswith("/api/v1/auth")
+            secret = self.scope["path"].startswith(self.shell.options.no_store)
             headers.append((b"cache-control", b"no-store" if secret else b"private, no-cache"))
-        headers.extend(self.shell.cors.headers(self.headers.get(b"origin")))
+        self._allow_origin(headers)
         headers.append((b"x-request-id", self.request_id.encode()))
         headers.append((b"x-process-time", f"{time.perf_counter() - self.started_at:.6f}".encode()))
         message["headers"] = headers
 
+    def _allow_origin(self, headers: Headers) -> None:
+        """Adds the CORS headers; what else the response varies by is kept in one ``Vary``."""
+        for name, value in self.shell.cors.headers(self.headers.get(b"origin")):
+            if name == b"vary":
+                varies = [value, *(other for header, other in headers if header == b"vary")]
+                headers[:] = [header for header in headers if header[0] != b"vary"]
+                headers.append((b"vary", b", ".join(varies)))
+            else:
+                headers.append((name, value))
+
     def _condition(self, message: Any, headers: Headers) -> None:
         """Turns a 200 to a GET into a 304 when the client has this very version (RFC 9110 section 13.1.2)."""
         wanted = self.headers.get(b"if-none-match")
-        if wanted is None or message["status"] != _HTTP_OK or self.scope["method"] != "GET":
+        if wanted is None or message["status"] != _OK or self.scope["method"] != "GET":
             return
         etag = next((value for name, value in headers if name == b"etag"), None)
         if etag is not None and if_none_match(wanted, etag):
             message["status"] = _NOT_MODIFIED
             headers[:] = [(name, value) for name, value in headers if name not in _BODY_HEADERS]
-            self.strip = True
+            self.bodyless = True
 
     def _finish(self) -> None:
         seconds = time.perf_counter() - self.started_at
@@ -189,15 +227,16 @@ class Exchange:
         )
 
 
-def _first_values(headers: Any) -> dict[bytes, bytes]:
+class ResponseComplete(Exception):
+    """Ends an application that would go on streaming after its response is over."""
+
+
+def _by_name(headers: Any) -> dict[bytes, bytes]:
+    """The first of each header, and of ``If-None-Match``, which is a list, all."""
     found: dict[bytes, bytes] = {}
     for name, value in headers:
-        found.setdefault(name, value)
+        if name == b"if-none-match" and name in found:
+            found[name] += b", " + value
+        else:
+            found.setdefault(name, value)
     return found
-
-
-def _complete_allow(value: bytes) -> bytes:
-    methods = {part.strip() for part in value.split(b",")} | {b"OPTIONS"}
-    if b"GET" in methods:
-        methods.add(b"HEAD")
-    return b", ".join(sorted(methods))

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.idempotency import Claim, StoredResponse
+from app.lib.problems import error_for, send_problem
 from app.lib.security.policies import find_principal
 from app.lib.signals import Signals
 
@@ -26,11 +27,51 @@ _KEPT_HEADERS = {b"content-type", b"location", b"etag", b"link"}
 
 
 class Attempt:
-    """A request that brought a key. Whoever holds one is the owner of the transaction."""
+    """A request that brought a key. While it has a unit of work, it is the owner of that transaction."""
 
-    def __init__(self, claim: Claim) -> None:
-        self.claim = claim
-        self.unit: UnitOfWork | None = None
+    def __init__(self, secret: bytes, keys: list[bytes]) -> None:
+        self._secret = secret
+        self._keys = keys
+        self._claim: Claim | None = None
+        self._unit: UnitOfWork | None = None
+
+    async def begin(self, request: Request[Any, Any, Any], unit: UnitOfWork) -> None:
+        """Takes the key. Raises what ``Claim.take`` raises, and ``ValidationFailed`` for a bad key."""
+        claim = self._claim_of(request, await request.body())
+        await claim.take(unit.session)
+        self._claim, self._unit = claim, unit
+
+    def _claim_of(self, request: Request[Any, Any, Any], body: bytes) -> Claim:
+        if len(self._keys) > 1:
+            detail = "Must be sent once."
+            raise ValidationFailed([FieldError(header="Idempotency-Key", code=FieldCode.INVALID_FORMAT, detail=detail)])
+        principal = find_principal(request)
+        return Claim.make(
+            self._secret,
+            caller=str(principal.user_id) if principal else "anonymous",
+            method=request.method,
+            path=request.scope["path"],
+            key=self._keys[0].decode("latin-1"),
+            body=body,
+        )
+
+    def abandon(self) -> None:
+        """Whoever has the unit of work rolls it back."""
+        self._unit = None
+
+    async def settle(self, held: "HeldResponse") -> None:
+        """Commits work, key and response together when the response is a success; else none of them."""
+        if self._unit is None or self._claim is None:
+            return
+        if _OK <= held.status < _MULTIPLE_CHOICES:
+            await self._claim.keep(self._unit.session, held.stored())
+            await self._unit.commit()
+            self._unit = None
+
+    async def undo(self) -> None:
+        """Rolls back what was neither committed nor abandoned."""
+        if self._unit is not None:
+            await self._unit.rollback()
 
 
 async def provide_unit_of_work(
@@ -47,14 +88,15 @@ async def provide_unit_of_work(
     attempt: Attempt | None = request.scope["state"].get(_ATTEMPT)
     try:
         if attempt is not None:
-            attempt.unit = unit
-            await attempt.claim.take(unit.session)
+            await attempt.begin(request, unit)
         yield unit
+        if attempt is None:
+            await unit.commit()
     except BaseException:
+        if attempt is not None:
+            attempt.abandon()
         await unit.rollback()
         raise
-    if attempt is None:
-        await unit.commit()
 
 
 class IdempotencyMiddleware(ASGIMiddleware):
@@ -71,37 +113,27 @@ class IdempotencyMiddleware(ASGIMiddleware):
         if not keys or "idempotent" not in scope["route_handler"].opt:
             await next_app(scope, receive, send)
             return
-        request: Request[Any, Any, Any] = Request(scope, receive, send)
-        attempt = Attempt(await self._claim(request, keys))
-        scope["state"][_ATTEMPT] = attempt
+        scope["state"][_ATTEMPT] = attempt = Attempt(self._secret, keys)
         held = HeldResponse()
-        await next_app(scope, receive, held)
-        if attempt.unit is not None and _OK <= held.status < _MULTIPLE_CHOICES:
-            await self._commit(attempt.claim, attempt.unit, held)
+        try:
+            await next_app(scope, receive, held)
+            held = await _settled(attempt, held, scope)
+        finally:
+            await attempt.undo()
         await held.release(send)
 
-    async def _claim(self, request: Request[Any, Any, Any], keys: list[bytes]) -> Claim:
-        if len(keys) > 1:
-            detail = "Must be sent once."
-            raise ValidationFailed([FieldError(header="Idempotency-Key", code=FieldCode.INVALID_FORMAT, detail=detail)])
-        principal = find_principal(request)
-        return Claim.make(
-            self._secret,
-            caller=str(principal.user_id) if principal else "anonymous",
-            method=request.method,
-            path=request.scope["path"],
-            key=keys[0].decode("latin-1"),
-            body=await request.body(),
-        )
 
-    @staticmethod
-    async def _commit(claim: Claim, unit: UnitOfWork, held: "HeldResponse") -> None:
-        try:
-            await claim.keep(unit.session, held.stored())
-            await unit.commit()
-        except BaseException:
-            await unit.rollback()
-            raise
+async def _settled(attempt: Attempt, held: "HeldResponse", scope: Scope) -> "HeldResponse":
+    """The response after the commit: the one that was held, or the problem with committing it.
+
+    Answered here, because for Litestar the response has started and exceptions come too late.
+    """
+    try:
+        await attempt.settle(held)
+    except Exception as exc:  # noqa: BLE001 - each one has its answer
+        held = HeldResponse()
+        await send_problem(scope, held, error_for(exc))
+    return held
 
 
 class HeldResponse:

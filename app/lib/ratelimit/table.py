@@ -1,5 +1,6 @@
 """Counters in a table of the service's own database, for several processes without Redis."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -108,15 +109,18 @@ class TableCounters(Storage):
 class EngineCounterTable:
     """A :class:`CounterTable` on PostgreSQL or SQLite: one statement, one short transaction a call.
 
-    Expired rows go with a call of :meth:`incr` once a minute; :meth:`purge` does the same on demand.
+    Expired rows go with a call of :meth:`incr` once a minute; :meth:`purge` does the same on demand. A call that
+    takes PostgreSQL longer than ``timeout_seconds`` raises ``TimeoutError``: a limit that waits is worse than one that
+    fails.
     """
 
-    def __init__(self, engine: AsyncEngine, table: Table) -> None:
+    def __init__(self, engine: AsyncEngine, table: Table, *, timeout_seconds: float = 1.0) -> None:
         self._is_postgresql = engine.dialect.name == "postgresql"
         # On PostgreSQL a lone statement commits by itself, which saves two round trips. Not so on SQLite:
         # SQLAlchemy's AUTOCOMMIT would leave the driver's connection in another transaction mode than it found.
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT") if self._is_postgresql else engine
         self._table = table
+        self._timeout_seconds = timeout_seconds if self._is_postgresql else None
         self._increment = self._increment_statement()
         self._next_purge = time.monotonic() + _PURGE_SECONDS
 
@@ -163,7 +167,7 @@ class EngineCounterTable:
         return (await self._run(delete(self._table).where(key.in_(expired)))).rowcount
 
     async def _run(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> CursorResult[Any]:
-        async with self._engine.begin() as connection:
+        async with asyncio.timeout(self._timeout_seconds), self._engine.begin() as connection:
             return await connection.execute(statement, parameters)
 
     def _increment_statement(self) -> Executable:

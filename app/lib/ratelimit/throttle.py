@@ -19,9 +19,9 @@ class Throttle:
 
     ``account_key`` is the account's canonical name as the caller typed it, made equal for all spellings, whether
     such an account exists or not. Only digests of it reach the counters, so no address lies there in the clear.
-    ``trusted`` says that the attempt comes from where the account is signed in already: it then skips the
-    account's own limit, so that strangers who exhaust it cannot lock the owner out. Pass the same value to all
-    calls of one attempt.
+    ``trusted`` says that the attempt comes from where the account is signed in already: the account's own limit
+    does not refuse it, so that strangers who exhaust it cannot lock the owner out. It is counted all the same, so
+    that the time it takes does not tell that such an account exists. Pass the same value to both calls that take it.
     """
 
     def __init__(self, limiter: RateLimiter, name: str, *, per_account: Limit, per_account_and_address: Limit) -> None:
@@ -38,33 +38,28 @@ class Throttle:
         verdict = await self._limiter.hit(self._pair, _pair_key(account_key, address))
         if not verdict.allowed:
             raise verdict.refusal()
-        if trusted:
-            return
         verdict = await self._limiter.hit(self._account, _digest(account_key))
-        if not verdict.allowed:
+        if not (verdict.allowed or trusted):
             raise verdict.refusal()
 
     async def failed(self, account_key: str, address: str | None, *, trusted: bool = False) -> bool:
         """The credentials were wrong. True when no further attempt is left now, which is worth an audit entry."""
         pair = await self._limiter.test(self._pair, _pair_key(account_key, address))
-        if trusted or not pair.allowed:
-            return not pair.allowed
-        return not (await self._limiter.test(self._account, _digest(account_key))).allowed
+        account = await self._limiter.test(self._account, _digest(account_key))
+        return not (pair.allowed and (account.allowed or trusted))
 
-    async def succeeded(self, account_key: str, address: str | None, *, trusted: bool = False) -> None:
+    async def succeeded(self, account_key: str, address: str | None) -> None:
         """The credentials were right: forget this address's attempts, and hand the account this one back.
 
         The account's other attempts stay, else every sign-in of its owner would grant an attacker a fresh limit.
         """
         await self._limiter.clear(self._pair, _pair_key(account_key, address))
-        if not trusted:
-            await self._limiter.give_back(self._account, _digest(account_key))
+        await self._limiter.give_back(self._account, _digest(account_key))
 
-    async def abandoned(self, account_key: str, address: str | None, *, trusted: bool = False) -> None:
+    async def abandoned(self, account_key: str, address: str | None) -> None:
         """The credentials were never verified (overload, a fault): hand the attempt back."""
         await self._limiter.give_back(self._pair, _pair_key(account_key, address))
-        if not trusted:
-            await self._limiter.give_back(self._account, _digest(account_key))
+        await self._limiter.give_back(self._account, _digest(account_key))
 
 
 def _pair_key(account_key: str, address: str | None) -> str:

@@ -119,9 +119,9 @@ def permission(code: str, *, or_self: str | None = None, fresh: bool = False) ->
     return HasPermission(code, or_self=or_self, fresh=fresh)
 
 
-def role(*names: str) -> HasRole:
+def role(*names: str, fresh: bool = False) -> HasRole:
     """Callers who hold one of the roles."""
-    return HasRole(*names)
+    return HasRole(*names, fresh=fresh)
 
 
 def find_principal(connection: Connection) -> Principal | None:

@@ -67,12 +67,19 @@ async def test_the_owner_gets_in_from_a_known_device_while_strangers_lock_the_ac
 
     assert not await guess(throttle, "198.51.100.7")
     await throttle.check(OWNER, "198.51.100.7", trusted=True)
-    await throttle.succeeded(OWNER, "198.51.100.7", trusted=True)
+    await throttle.succeeded(OWNER, "198.51.100.7")
     assert not await guess(throttle, "198.51.100.8")  # and it opens the account for nobody else
 
 
 async def test_a_known_device_has_its_own_limit(throttle: Throttle) -> None:
     assert [await guess(throttle, "192.0.2.1", trusted=True) for _ in range(4)] == [True, True, True, False]
+
+
+async def test_a_guess_from_a_known_device_counts_for_the_account_too(throttle: Throttle) -> None:
+    for number in range(6):
+        assert await guess(throttle, f"192.0.2.{number}", trusted=True)
+
+    assert not await guess(throttle, "198.51.100.7")
 
 
 async def test_success_forgives_the_address_but_not_the_other_guesses(throttle: Throttle) -> None:
@@ -96,7 +103,7 @@ async def test_an_attempt_that_was_never_verified_does_not_count(throttle: Throt
     for trusted in (False, True):
         for _ in range(20):
             await throttle.check(OWNER, "192.0.2.1", trusted=trusted)
-            await throttle.abandoned(OWNER, "192.0.2.1", trusted=trusted)
+            await throttle.abandoned(OWNER, "192.0.2.1")
 
 
 async def test_the_last_failure_says_so(throttle: Throttle) -> None:

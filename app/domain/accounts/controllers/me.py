@@ -2,8 +2,8 @@ from litestar import Controller, delete, get, patch, post, put
 from litestar.params import JSONBody
 
 from app.domain.accounts.dtos import OwnUserUpdate, PasswordChange, ProfileRead, ProfileUpdate, UserRead
-from app.domain.accounts.errors import LastSuperuser, UsernameTaken
-from app.domain.accounts.services.credentials import CredentialService, WrongCurrentPassword
+from app.domain.accounts.errors import LastSuperuser, PasswordChangedMeanwhile, UsernameTaken, WrongCurrentPassword
+from app.domain.accounts.services.own_password import OwnPasswordService
 from app.domain.accounts.services.profiles import ProfileService
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
@@ -57,7 +57,7 @@ class MeController(Controller):
     async def remove(
         self, principal: Injected[Principal], users: Injected[UserService], if_match: Injected[IfMatch]
     ) -> None:
-        await users.remove(principal.user_id, principal, if_match)
+        await users.remove(principal.user_id, if_match, principal)
 
     @post(
         "/password",
@@ -68,12 +68,12 @@ class MeController(Controller):
         operation_id="changePassword",
         summary="Change your password",
         description="Your other sessions end; the one that asks goes on.",
-        opt=may_raise(WrongCurrentPassword),
+        opt=may_raise(WrongCurrentPassword, PasswordChangedMeanwhile),
     )
     async def change_password(
-        self, data: JSONBody[PasswordChange], principal: Injected[Principal], credentials: Injected[CredentialService]
+        self, data: JSONBody[PasswordChange], principal: Injected[Principal], own_password: Injected[OwnPasswordService]
     ) -> None:
-        await credentials.change_own(data, principal)
+        await own_password.change(data, principal)
 
     @get(
         "/profile",

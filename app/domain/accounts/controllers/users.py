@@ -38,10 +38,11 @@ from app.lib.versions import IfMatch
 
 Sort = Annotated[str | None, sort_parameter(USER_SORT_KEYS, "-created_at")]
 RoleFilter = Annotated[
-    list[str] | None,
+    list[Annotated[str, QueryParameter(max_length=50)]] | None,
     QueryParameter(name="role", description="Has this role; repeat for any of several.", max_items=20),
 ]
-Flag = Annotated[bool | None, QueryParameter()]
+ActiveFilter = Annotated[bool | None, QueryParameter(description="Only active accounts, or only deactivated ones.")]
+SuperuserFilter = Annotated[bool | None, QueryParameter(description="Only superusers, or only others.")]
 Instant = Annotated[datetime | None, QueryParameter(description="An instant in UTC (RFC 3339).")]
 Text = Annotated[
     str | None, QueryParameter(min_length=1, max_length=100, description="Part of the address, username or name.")
@@ -65,8 +66,8 @@ class UserController(Controller):
         accounts: Injected[AccountQueries],
         paging: Injected[PageRequest],
         role: RoleFilter = None,
-        is_active: Flag = None,
-        is_superuser: Flag = None,
+        is_active: ActiveFilter = None,
+        is_superuser: SuperuserFilter = None,
         q: Text = None,
         created_after: Instant = None,
         created_before: Instant = None,
@@ -88,7 +89,8 @@ class UserController(Controller):
         return_dto=StructDTO[UserRead],
         operation_id="createUser",
         summary="Make an account for somebody",
-        opt=IDEMPOTENT | may_raise(EmailTaken, UsernameTaken),
+        description="`is_superuser` only by superusers, who need a sign-in within 10 minutes for it.",
+        opt=IDEMPOTENT | may_raise(EmailTaken, UsernameTaken, ReauthRequired),
     )
     async def create(
         self, data: JSONBody[UserCreate], users: Injected[UserService], principal: Injected[Principal]
@@ -104,9 +106,15 @@ class UserController(Controller):
         description="Your own, or with `users:read` anybody's. With `expand=profile` there is no ETag.",
     )
     async def show(
-        self, user_id: FromPath[UUID], accounts: Injected[AccountQueries], expand: Expand = None
+        self,
+        user_id: FromPath[UUID],
+        accounts: Injected[AccountQueries],
+        principal: Injected[Principal],
+        expand: Expand = None,
     ) -> UserRead | UserWithProfile:
-        return await (accounts.user(user_id) if expand is None else accounts.user_with_profile(user_id))
+        if expand is None:
+            return await accounts.user(user_id)
+        return await accounts.user_with_profile(user_id, principal)
 
     @patch(
         "/{user_id:uuid}",
@@ -143,7 +151,7 @@ class UserController(Controller):
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
     ) -> None:
-        await users.remove(user_id, principal, if_match)
+        await users.remove(user_id, if_match, principal)
 
     @post(
         "/{user_id:uuid}/activate",
@@ -152,12 +160,16 @@ class UserController(Controller):
         status_code=200,
         operation_id="activateUser",
         summary="Activate an account",
-        opt=may_raise(BeyondOwnRights),
+        opt=may_raise(BeyondOwnRights, PreconditionFailed),
     )
     async def activate(
-        self, user_id: FromPath[UUID], users: Injected[UserService], principal: Injected[Principal]
+        self,
+        user_id: FromPath[UUID],
+        users: Injected[UserService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
     ) -> UserRead:
-        return await users.activate(user_id, principal)
+        return await users.activate(user_id, if_match, principal)
 
     @post(
         "/{user_id:uuid}/deactivate",
@@ -167,12 +179,16 @@ class UserController(Controller):
         operation_id="deactivateUser",
         summary="Deactivate an account",
         description="Its sessions end at once.",
-        opt=may_raise(BeyondOwnRights, LastSuperuser),
+        opt=may_raise(BeyondOwnRights, LastSuperuser, PreconditionFailed),
     )
     async def deactivate(
-        self, user_id: FromPath[UUID], users: Injected[UserService], principal: Injected[Principal]
+        self,
+        user_id: FromPath[UUID],
+        users: Injected[UserService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
     ) -> UserRead:
-        return await users.deactivate(user_id, principal)
+        return await users.deactivate(user_id, if_match, principal)
 
     @put(
         "/{user_id:uuid}/roles",

@@ -1,8 +1,12 @@
 """How far somebody's rights reach over other people's accounts."""
 
-from app.domain.accounts.errors import BeyondOwnRights, LastSuperuser
+from collections.abc import Collection, Mapping
+from uuid import UUID
+
+from app.domain.accounts.errors import BeyondOwnRights, LastSuperuser, OwnAccess
 from app.domain.accounts.models import User
 from app.domain.accounts.repositories import UserRepository
+from app.lib.errors import PermissionDenied, ReauthRequired
 from app.lib.security.principal import Principal
 
 
@@ -23,7 +27,27 @@ async def check_reach(actor: Principal, target: User, users: UserRepository) -> 
         raise BeyondOwnRights
 
 
-async def check_not_last_superuser(target: User, users: UserRepository) -> None:
-    """Locks the superusers, and raises ``LastSuperuser`` when nobody would be left."""
-    if target.is_superuser and target.is_active and not set(await users.lock_superusers()) - {target.id}:
+def check_makes_superusers(actor: Principal) -> None:
+    """Raises ``PermissionDenied``."""
+    if not actor.is_superuser:
+        raise PermissionDenied("Only a superuser makes or unmakes superusers.")
+
+
+def check_flags(actor: Principal, target: User, flags: Mapping[str, bool]) -> None:
+    """Whether the actor may set these flags. Raises ``OwnAccess`` or ``PermissionDenied``."""
+    if flags and actor.user_id == target.id:
+        raise OwnAccess
+    if "is_superuser" in flags:
+        check_makes_superusers(actor)
+
+
+def check_recent(actor: Principal) -> None:
+    """For sensitive acts that only some calls of a route are. Raises ``ReauthRequired``."""
+    if not actor.signed_in_recently:
+        raise ReauthRequired
+
+
+def check_not_last(target: User, superusers: Collection[UUID]) -> None:
+    """``superusers`` are the active ones, locked. Raises ``LastSuperuser`` when nobody would be left."""
+    if target.is_superuser and target.is_active and not set(superusers) - {target.id}:
         raise LastSuperuser

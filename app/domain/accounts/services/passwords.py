@@ -1,6 +1,8 @@
 """Passwords of accounts: what is accepted, and how it is kept."""
 
-from app.lib.errors import ValidationFailed
+from collections.abc import Iterable
+
+from app.lib.errors import FieldError, ValidationFailed
 from app.lib.security.password_policy import PasswordPolicy
 from app.lib.security.passwords import PasswordHasher
 
@@ -13,12 +15,21 @@ class Passwords:
         self.policy = policy
 
     async def accept(
-        self, password: str, *, pointer: str, email: str, name: str | None = None, username: str | None = None
+        self,
+        password: str,
+        *,
+        pointer: str,
+        email: str,
+        name: str | None = None,
+        username: str | None = None,
+        others: Iterable[FieldError] = (),
     ) -> str:
         """The hash of a new password. Raises ``ValidationFailed`` with everything that is wrong with it.
 
+        ``others`` are errors of the same request that are known already: one refusal names them all.
         Call it before the transaction begins: hashing takes milliseconds, and SQLite has one writer.
         """
-        if flaws := self.policy.check(password, email=email, name=name, username=username):
-            raise ValidationFailed([flaw.at(pointer) for flaw in flaws])
+        flaws = self.policy.check(password, email=email, name=name, username=username)
+        if errors := [*others, *(flaw.at(pointer) for flaw in flaws)]:
+            raise ValidationFailed(errors)
         return await self.hasher.hash(password)

@@ -21,4 +21,4 @@ class ProfileService(EntityService[Profile, ProfileRepository]):
         for name in data.__struct_fields__:
             setattr(profile, name, getattr(data, name))
         await self.repository.flush()
-        return (await self.repository.person(user_id)).to_own()
+        return (await self.repository.person(user_id)).to_read(own=True)

@@ -8,6 +8,7 @@ from app.domain.accounts.dtos import ProfileRead, PublicProfile, RolePage, RoleR
 from app.domain.accounts.errors import ProfileNotFound, RoleNotFound, UserNotFound
 from app.domain.accounts.repositories import ROLE_SORTS, USER_SORTS, AccountReads
 from app.lib.pagination.parameters import PageRequest
+from app.lib.security.principal import Principal
 
 USER_SORT_KEYS = tuple(key.name for key in USER_SORTS)
 ROLE_SORT_KEYS = tuple(key.name for key in ROLE_SORTS)
@@ -25,12 +26,12 @@ class AccountQueries:
             raise UserNotFound
         return user
 
-    async def user_with_profile(self, user_id: UUID) -> UserWithProfile:
+    async def user_with_profile(self, user_id: UUID, viewer: Principal) -> UserWithProfile:
         """Raises ``UserNotFound``."""
         user, person = await self.user(user_id), await self._reads.person(user_id)
         if person is None:
             raise UserNotFound
-        return UserWithProfile(**msgspec.structs.asdict(user), profile=person.to_own())
+        return UserWithProfile(**msgspec.structs.asdict(user), profile=person.to_read(own=viewer.user_id == user_id))
 
     async def users(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> UserPage:
         return await self._reads.users(paging, sort, filters)
@@ -39,7 +40,7 @@ class AccountQueries:
         """Raises ``ProfileNotFound``."""
         if (person := await self._reads.person(user_id)) is None:
             raise ProfileNotFound
-        return person.to_own()
+        return person.to_read(own=True)
 
     async def public_profile(self, user_id: UUID) -> PublicProfile:
         """Of an active account. Raises ``ProfileNotFound``."""

@@ -55,23 +55,27 @@ class RoleService(EntityService[Role, RoleRepository]):
         """Raises ``RoleNotFound``, ``PreconditionFailed``, ``BeyondOwnRights`` or ``RoleNameTaken``."""
         role = await self.require_locked(role_id, if_match.versions)
         present = changes(data)
-        codes = await self.repository.permissions_of([role_id])
+        codes = wanted = await self.repository.permissions_of([role_id])
         check_granted(actor, codes)
-        wanted = self._known(present.pop("permissions", codes))
-        check_granted(actor, wanted)
+        if "permissions" in present:
+            wanted = self._known(present.pop("permissions"))
+            check_granted(actor, wanted)
         renamed = present.get("name", role.name) != role.name
+        before = role.version
         for name, value in present.items():
             setattr(role, name, value)
         if wanted != codes:
-            await self.repository.replace_permissions(role_id, wanted)
             role.updated_at = utc_now()  # a change of the role, although its own row says the same
-        before = role.version
         await self._flush()
+        if wanted != codes:
+            await self.repository.replace_permissions(role_id, wanted)
+        if role.version == before:
+            return _to_read(role, wanted)
         if renamed:
             await self.users.touch_holders(role_id)
-        if role.version != before:
+        if renamed or wanted != codes:
             await self.events.publish(AccessChanged(), self.unit)
-            await self._audit("role.updated", role, wanted)
+        await self._audit("role.updated", role, wanted)
         return _to_read(role, wanted)
 
     async def remove(self, role_id: UUID, if_match: IfMatch, actor: Principal) -> None:
@@ -90,6 +94,7 @@ class RoleService(EntityService[Role, RoleRepository]):
 
         Raises ``UserNotFound``, ``OwnAccess``, ``BeyondOwnRights``, ``PreconditionFailed`` or ``ValidationFailed``.
         """
+        roles = await self.repository.by_names(names)  # locked before the user, as a change of a role does it
         user = await self.users.lock(user_id)
         if user is None:
             raise UserNotFound
@@ -97,7 +102,7 @@ class RoleService(EntityService[Role, RoleRepository]):
         if user.id == actor.user_id:
             raise OwnAccess
         await check_reach(actor, user, self.users)
-        roles = await self._existing(names)
+        _refuse_unknown("/roles", names, {role.name for role in roles}, FieldCode.NOT_FOUND, "There is no such role.")
         check_granted(actor, await self.repository.permissions_of([role.id for role in roles]))
         wanted = sorted(role.name for role in roles)
         if wanted != await self.users.role_names(user_id):
@@ -107,12 +112,6 @@ class RoleService(EntityService[Role, RoleRepository]):
             await self.events.publish(AccessChanged(user_id), self.unit)
             await audit.record(self.unit.session, "user.roles_set", self.origin, subject_id=user_id, roles=wanted)
         return to_read(user, wanted)
-
-    async def _existing(self, names: Sequence[str]) -> Sequence[Role]:
-        roles = await self.repository.by_names(names)
-        found = {role.name for role in roles}
-        _refuse_unknown("/roles", names, found, FieldCode.NOT_FOUND, "There is no such role.")
-        return roles
 
     def _known(self, codes: Collection[str]) -> frozenset[str]:
         detail = "There is no such permission."

@@ -1,6 +1,7 @@
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
-import msgspec
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.accounts.dtos import OwnUserUpdate, Registration, UserCreate, UserRead, UserUpdate
@@ -8,21 +9,32 @@ from app.domain.accounts.errors import OwnAccess, UserNotFound
 from app.domain.accounts.events import AccessChanged, UserDeactivated, UserDeleted, UserRegistered
 from app.domain.accounts.models import Profile, User
 from app.domain.accounts.repositories import ProfileRepository, UserRepository
-from app.domain.accounts.services.access import check_not_last_superuser, check_reach
-from app.domain.accounts.services.identity import parse_email, set_email, set_name, set_username, taken
+from app.domain.accounts.services.access import (
+    check_flags,
+    check_makes_superusers,
+    check_not_last,
+    check_reach,
+    check_recent,
+)
+from app.domain.accounts.services.identity import (
+    email_errors,
+    parse_email,
+    set_email,
+    set_name,
+    set_username,
+    taken,
+)
 from app.domain.accounts.services.passwords import Passwords
+from app.domain.accounts.services.patching import FLAGS, SHOWN_IN_PROFILE, assign, set_flags
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.service import EntityService
 from app.lib.db.uow import UnitOfWork
 from app.lib.dto import changes
-from app.lib.errors import PermissionDenied, ReauthRequired
 from app.lib.events import Events
 from app.lib.security.emails import EmailAddress
 from app.lib.security.principal import Principal
 from app.lib.versions import IfMatch
-
-_FLAGS = {"is_verified", "is_superuser"}
 
 
 class UserService(EntityService[User, UserRepository]):
@@ -40,33 +52,25 @@ class UserService(EntityService[User, UserRepository]):
 
     async def register(self, data: Registration) -> UserRead:
         """An account for whoever asks. Raises ``ValidationFailed``, ``EmailTaken`` or ``UsernameTaken``."""
-        email = parse_email(data.email)
-        user = await self._create(data, email, is_active=True)
-        await audit.record(self.unit.session, "user.registered", self.origin, subject_id=user.id)
+        user = await self._create(data)
+        await self._audit("user.registered", user)
         return to_read(user, [])
 
     async def create_for(self, data: UserCreate, actor: Principal | None) -> UserRead:
         """An account made by an administrator, or by an operator at the command line (``actor`` None)."""
-        if data.is_superuser and actor is not None and not actor.is_superuser:
-            raise PermissionDenied("Only a superuser makes superusers.")
-        email = parse_email(data.email)
-        user = await self._create(
-            data,
-            email,
-            is_active=True,
-            is_verified=data.is_verified,
-            is_superuser=data.is_superuser,
-            locale=data.locale,
-        )
+        if data.is_superuser and actor is not None:
+            check_makes_superusers(actor)
+            check_recent(actor)
         flags = {"is_verified": data.is_verified, "is_superuser": data.is_superuser}
-        await audit.record(self.unit.session, "user.created", self.origin, subject_id=user.id, **flags)
+        user = await self._create(data, locale=data.locale, **flags)
+        await self._audit("user.created", user, **flags)
         return to_read(user, [])
 
     async def update_own(self, user_id: UUID, data: OwnUserUpdate, if_match: IfMatch) -> UserRead:
         """A person changes what is theirs to change. Raises ``UsernameTaken`` or ``PreconditionFailed``."""
         user = await self.require_locked(user_id, if_match.versions)
-        await self._apply(user, data)
-        return to_read(user, await self.repository.role_names(user_id))
+        await self._apply(user, changes(data), None)
+        return await self._read(user)
 
     async def update_for(self, user_id: UUID, data: UserUpdate, if_match: IfMatch, actor: Principal) -> UserRead:
         """An administrator changes an account.
@@ -74,46 +78,77 @@ class UserService(EntityService[User, UserRepository]):
         Raises ``OwnAccess``, ``BeyondOwnRights``, ``LastSuperuser``, ``ReauthRequired``, ``EmailTaken``,
         ``UsernameTaken`` or ``PreconditionFailed``.
         """
-        demotes = data.is_superuser is False
-        if demotes:
-            await self.repository.lock_superusers()
+        email = parse_email(data.email) if isinstance(data.email, str) else None
+        superusers = await self.repository.lock_with_superusers(user_id) if data.is_superuser is False else ()
         user = await self.require_locked(user_id, if_match.versions)
         await check_reach(actor, user, self.repository)
-        flags = {name for name, value in changes(data).items() if name in _FLAGS and getattr(user, name) != value}
-        self._check_flags(actor, user, flags)
-        if (flags or data.email is not msgspec.UNSET) and not actor.signed_in_recently:
-            raise ReauthRequired
-        if demotes and "is_superuser" in flags:
-            await check_not_last_superuser(user, self.repository)
-        await self._apply(user, data)
+        flags = set_flags(user, data, email)
+        check_flags(actor, user, flags)
+        if flags or (email and email.address != user.email):
+            check_recent(actor)
+        if flags.get("is_superuser") is False:
+            check_not_last(user, superusers)
+        await self._apply(user, changes(data), email)
         if "is_superuser" in flags:
             await self.events.publish(AccessChanged(user.id), self.unit)
-        return to_read(user, await self.repository.role_names(user_id))
+        return await self._read(user)
 
-    async def activate(self, user_id: UUID, actor: Principal) -> UserRead:
-        return await self._set_active(user_id, actor, active=True)
+    async def activate(self, user_id: UUID, if_match: IfMatch, actor: Principal) -> UserRead:
+        """Raises ``OwnAccess``, ``BeyondOwnRights`` or ``PreconditionFailed``."""
+        user = await self._require_other(user_id, if_match, actor)
+        if not user.is_active:
+            user.is_active = True
+            await self.repository.flush()
+            await self._audit("user.activated", user)
+        return await self._read(user)
 
-    async def deactivate(self, user_id: UUID, actor: Principal) -> UserRead:
-        """Ends the user's sessions, too. Raises ``OwnAccess``, ``BeyondOwnRights`` or ``LastSuperuser``."""
-        return await self._set_active(user_id, actor, active=False)
+    async def deactivate(self, user_id: UUID, if_match: IfMatch, actor: Principal) -> UserRead:
+        """Ends the user's sessions, too.
 
-    async def remove(self, user_id: UUID, actor: Principal, if_match: IfMatch) -> None:
-        """Deletes an account and what belongs to it. Raises ``BeyondOwnRights`` or ``LastSuperuser``."""
-        await self.repository.lock_superusers()
+        Raises ``OwnAccess``, ``BeyondOwnRights``, ``LastSuperuser`` or ``PreconditionFailed``.
+        """
+        superusers = await self.repository.lock_with_superusers(user_id)
+        user = await self._require_other(user_id, if_match, actor)
+        if user.is_active:
+            check_not_last(user, superusers)
+            user.is_active = False
+            await self.repository.flush()
+            await self.events.publish(UserDeactivated(user_id), self.unit)
+            await self._audit("user.deactivated", user)
+        return await self._read(user)
+
+    async def remove(self, user_id: UUID, if_match: IfMatch, actor: Principal) -> None:
+        """Deletes an account and what belongs to it.
+
+        Raises ``BeyondOwnRights``, ``LastSuperuser`` or ``PreconditionFailed``.
+        """
+        superusers = await self.repository.lock_with_superusers(user_id)
         user = await self.require_locked(user_id, if_match.versions)
         await check_reach(actor, user, self.repository)
-        await check_not_last_superuser(user, self.repository)
+        check_not_last(user, superusers)
         await self.events.publish(UserDeleted(user_id), self.unit)
-        await audit.record(self.unit.session, "user.deleted", self.origin, subject_id=user_id)
+        await self._audit("user.deleted", user)
         await self.unit.session.delete(user)
         await self.unit.session.flush()
 
-    async def _create(self, data: Registration, email: EmailAddress, **values: object) -> User:
+    async def _require_other(self, user_id: UUID, if_match: IfMatch, actor: Principal) -> User:
+        user = await self.require_locked(user_id, if_match.versions)
+        if user.id == actor.user_id:
+            raise OwnAccess
+        await check_reach(actor, user, self.repository)
+        return user
+
+    async def _create(self, data: Registration, **values: object) -> User:
         user = User(**values)
         user.password_hash = await self.passwords.accept(
-            data.password, pointer="/password", email=email.address, name=data.name, username=data.username
+            data.password,
+            pointer="/password",
+            email=data.email,
+            name=data.name,
+            username=data.username,
+            others=email_errors(data.email),
         )
-        set_email(user, email)
+        set_email(user, parse_email(data.email))
         set_username(user, data.username)
         set_name(user, data.name)
         try:
@@ -126,60 +161,24 @@ class UserService(EntityService[User, UserRepository]):
         await self.events.publish(UserRegistered(user.id), self.unit)
         return user
 
-    async def _apply(self, user: User, data: OwnUserUpdate) -> None:
-        before = user.version
-        names = _assign(user, data)
+    async def _apply(self, user: User, patch: Mapping[str, Any], email: EmailAddress | None) -> None:
+        changed = assign(user, patch, email)
+        if not changed:
+            return
         try:
             await self.repository.flush()
         except IntegrityError as exc:
             raise taken(exc) or exc from exc
-        if user.version == before:
-            return
-        if names & {"name", "email"}:
+        if changed & SHOWN_IN_PROFILE:
             await self.profiles.touch(user.id)
-        fields = sorted(names)
-        await audit.record(self.unit.session, "user.updated", self.origin, subject_id=user.id, fields=fields)
+        flags = {name: getattr(user, name) for name in sorted(changed & FLAGS)}
+        await self._audit("user.updated", user, fields=sorted(changed), **flags)
 
-    def _check_flags(self, actor: Principal, user: User, flags: set[str]) -> None:
-        if flags and actor.user_id == user.id:
-            raise OwnAccess
-        if "is_superuser" in flags and not actor.is_superuser:
-            raise PermissionDenied("Only a superuser makes or unmakes superusers.")
+    async def _read(self, user: User) -> UserRead:
+        return to_read(user, await self.repository.role_names(user.id))
 
-    async def _set_active(self, user_id: UUID, actor: Principal, *, active: bool) -> UserRead:
-        await self.repository.lock_superusers()
-        user = await self.require_locked(user_id)
-        if user.id == actor.user_id:
-            raise OwnAccess
-        await check_reach(actor, user, self.repository)
-        if user.is_active != active:
-            if not active:
-                await check_not_last_superuser(user, self.repository)
-            user.is_active = active
-            await self.repository.flush()
-            if not active:
-                await self.events.publish(UserDeactivated(user_id), self.unit)
-            kind = "user.activated" if active else "user.deactivated"
-            await audit.record(self.unit.session, kind, self.origin, subject_id=user_id)
-        return to_read(user, await self.repository.role_names(user_id))
-
-
-def _assign(user: User, data: OwnUserUpdate) -> set[str]:
-    """Writes the present members into the user; returns their names."""
-    present = changes(data)
-    if "email" in present:
-        email = parse_email(present["email"])
-        if email.key != user.email_key:
-            user.is_verified = False  # it was the old address that had been verified
-        set_email(user, email)
-    if "username" in present:
-        set_username(user, present["username"])
-    if "name" in present:
-        set_name(user, present["name"])
-    for name in ("locale", *_FLAGS):
-        if name in present:
-            setattr(user, name, present[name])
-    return set(present)
+    async def _audit(self, kind: str, user: User, **details: Any) -> None:
+        await audit.record(self.unit.session, kind, self.origin, subject_id=user.id, **details)
 
 
 def to_read(user: User, roles: list[str]) -> UserRead:

@@ -48,7 +48,7 @@ class SessionService:
         )
         if row is None:
             row = await self._already_rotated(claims, now)
-        return self._issue(row, now)
+        return self.issuer.issue(row, now)
 
     async def sign_out(self, principal: Principal) -> None:
         """Ends the session; its access token is dead from now on."""
@@ -81,20 +81,10 @@ class SessionService:
         """In a transaction of its own, which stays although the request is refused."""
         await self.unit.rollback()
         async with self.database.independent() as unit:
-            await SessionRepository(unit.session).revoke(row.id, now, "token_reused")
+            ended = await SessionRepository(unit.session).revoke(row.id, now, "token_reused")
             unit.signal(SessionsEnded(row.user_id, row.id))
             await audit.record(
                 unit.session, "token.reused", self.origin, subject_id=row.user_id, session_id=str(row.id)
             )
-            await self.events.publish(TokenReuseDetected(row.user_id, row.id), unit)
-
-    def _issue(self, row: SessionRow, now: datetime) -> TokenPair:
-        return self.issuer.issue(
-            user_id=row.user_id,
-            session_id=row.id,
-            secret=row.secret,
-            generation=row.generation,
-            rotated_at=row.rotated_at,
-            idle_expires_at=row.idle_expires_at,
-            now=now,
-        )
+            if ended:  # of many replays at once, the first tells the owner
+                await self.events.publish(TokenReuseDetected(row.user_id, row.id), unit)

@@ -1,3 +1,4 @@
+import contextlib
 import secrets
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from app.domain.accounts.services.passwords import Passwords
 from app.domain.auth.dtos import SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, EmailUnverified, InvalidCredentials
 from app.domain.auth.events import SignedIn
-from app.domain.auth.repositories import SessionReads, SessionRepository
+from app.domain.auth.repositories import SessionReads, SessionRepository, SessionRow
 from app.domain.auth.services.tokens import TokenIssuer
 from app.lib import audit
 from app.lib.audit import Origin
@@ -16,9 +17,13 @@ from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
+from app.lib.errors import Unavailable
 from app.lib.events import Events
+from app.lib.ratelimit.clients import client_key
 from app.lib.ratelimit.throttle import Throttle
 from app.lib.security.emails import lookup_key
+
+_NOBODY = UUID(int=0)
 
 
 class SignInService:
@@ -54,33 +59,47 @@ class SignInService:
     async def sign_in(self, data: SignIn) -> TokenPair:
         """A new session.
 
-        Raises ``InvalidCredentials``, alike in status, words and time for a wrong password and an unknown account;
+        Raises ``InvalidCredentials``, alike in status, words and work for a wrong password and an unknown account;
         ``AccountInactive`` and ``EmailUnverified`` only after the right password; ``RateLimited``.
         """
-        key = lookup_key(data.login)
+        key, address = lookup_key(data.login), self.origin.address
         found = await self.reads.credentials(key)
         trusted = await self._is_known_device(found)
-        address = self.origin.address
         await self.throttle.check(key, address, trusted=trusted)
         try:
             verified = await self._verify(found, data.password)
         except BaseException:
-            await self.throttle.abandoned(key, address, trusted=trusted)
+            await self.throttle.abandoned(key, address)
             raise
         if found is None or not verified:
             locked = await self.throttle.failed(key, address, trusted=trusted)
             await self._refused(found, "sign_in.locked_out" if locked else "sign_in.failed")
             raise InvalidCredentials
-        await self.throttle.succeeded(key, address, trusted=trusted)
+        await self.throttle.succeeded(key, address)
+        return await self._admit(found, data.password) or await self._admit_anew(found.id, data.password)
+
+    async def _admit(self, found: CredentialRow, password: str) -> TokenPair | None:
+        """None when the account was changed while the password was being verified, so that it counts no longer."""
         await self._check_status(found)
-        if self.passwords.hasher.needs_rehash(found.password_hash):
-            await self.credentials.rehash(found.id, found.password_hash, data.password)
-        return await self._open_session(found.id)
+        password_hash = found.password_hash
+        if self.passwords.hasher.needs_rehash(password_hash):
+            with contextlib.suppress(Unavailable):  # too busy now; there will be other sign-ins
+                password_hash = await self.credentials.rehash(found.id, password_hash, password)
+        return await self._open_session(found.id, password_hash)
+
+    async def _admit_anew(self, user_id: UUID, password: str) -> TokenPair:
+        """The password may be right still: another sign-in may have renewed its hash, an administrator a flag."""
+        await self.unit.rollback()  # nothing may be locked while a password is verified
+        found = await self.reads.credentials_of(user_id)
+        if found is not None and await self._verify(found, password) and (pair := await self._admit(found, password)):
+            return pair
+        raise InvalidCredentials
 
     async def _is_known_device(self, found: CredentialRow | None) -> bool:
-        """Asked for unknown accounts too, so that both take the same time."""
-        user_id = found.id if found else UUID(int=0)
-        return await self.session_reads.has_session_at(user_id, self.origin.address or "", utc_now())
+        """Asked for unknown accounts too, so that both cost the same. An IPv6 device changes within its network."""
+        known = await self.session_reads.addresses(found.id if found else _NOBODY, utc_now())
+        address = self.origin.address
+        return address is not None and client_key(address) in map(client_key, known)
 
     async def _verify(self, found: CredentialRow | None, password: str) -> bool:
         if found is None:
@@ -101,34 +120,21 @@ class SignInService:
         async with self.database.independent() as unit:
             await audit.record(unit.session, kind, self.origin, subject_id=found.id if found else None)
 
-    async def _open_session(self, user_id: UUID) -> TokenPair:
+    async def _open_session(self, user_id: UUID, password_hash: str) -> TokenPair | None:
         now, lifetimes = utc_now(), self.issuer.lifetimes
-        session_id, secret = new_id(), secrets.token_bytes(32)
-        idle_expires_at = now + min(lifetimes.idle, lifetimes.absolute)
-        await SessionRepository(self.unit.session).add(
-            {
-                "id": session_id,
-                "user_id": user_id,
-                "secret": secret,
-                "generation": 1,
-                "rotated_at": now,
-                "idle_expires_at": idle_expires_at,
-                "expires_at": now + lifetimes.absolute,
-                "authenticated_at": now,
-                "created_at": now,
-                "last_seen_at": now,
-                "address": self.origin.address,
-                "user_agent": self.origin.user_agent,
-            }
-        )
-        await audit.record(self.unit.session, "sign_in.ok", self.origin, subject_id=user_id, session_id=str(session_id))
-        await self.events.publish(SignedIn(user_id, session_id), self.unit)
-        return self.issuer.issue(
+        row = SessionRow(
+            id=new_id(),
             user_id=user_id,
-            session_id=session_id,
-            secret=secret,
+            secret=secrets.token_bytes(32),
             generation=1,
             rotated_at=now,
-            idle_expires_at=idle_expires_at,
-            now=now,
+            idle_expires_at=now + min(lifetimes.idle, lifetimes.absolute),
+            expires_at=now + lifetimes.absolute,
+            revoked_at=None,
         )
+        sessions = SessionRepository(self.unit.session)
+        if not await sessions.open(row, password_hash, address=self.origin.address, agent=self.origin.user_agent):
+            return None
+        await audit.record(self.unit.session, "sign_in.ok", self.origin, subject_id=user_id, session_id=str(row.id))
+        await self.events.publish(SignedIn(user_id, row.id), self.unit)
+        return self.issuer.issue(row, now)

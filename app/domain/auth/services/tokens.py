@@ -1,9 +1,9 @@
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import msgspec
 
 from app.domain.auth.dtos import TokenPair
+from app.domain.auth.repositories import SessionRow
 from app.lib.security.tokens import TokenSigner, refresh_jti
 
 GRACE = timedelta(seconds=10)
@@ -25,28 +25,18 @@ class TokenIssuer:
         self.signer = signer
         self.lifetimes = lifetimes
 
-    def issue(
-        self,
-        *,
-        user_id: UUID,
-        session_id: UUID,
-        secret: bytes,
-        generation: int,
-        rotated_at: datetime,
-        idle_expires_at: datetime,
-        now: datetime,
-    ) -> TokenPair:
+    def issue(self, session: SessionRow, now: datetime) -> TokenPair:
         """The refresh token depends on the row alone, so the same generation gets it byte for byte again."""
         refresh = self.signer.issue_refresh(
-            user_id,
-            session_id,
-            generation=generation,
-            jti=refresh_jti(secret, generation),
-            issued_at=rotated_at,
-            expires_at=idle_expires_at,
+            session.user_id,
+            session.id,
+            generation=session.generation,
+            jti=refresh_jti(session.secret, session.generation),
+            issued_at=session.rotated_at,
+            expires_at=session.idle_expires_at,
         )
         return TokenPair(
-            access_token=self.signer.issue_access(user_id, session_id, now, self.lifetimes.access),
+            access_token=self.signer.issue_access(session.user_id, session.id, now, self.lifetimes.access),
             refresh_token=refresh,
             token_type="bearer",  # noqa: S106 - the name of a scheme
             expires_in=int(self.lifetimes.access.total_seconds()),

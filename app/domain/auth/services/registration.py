@@ -1,0 +1,64 @@
+import contextlib
+from collections.abc import AsyncGenerator
+
+from app.domain.accounts.dtos import Registration, UserRead
+from app.domain.accounts.errors import EmailTaken, UsernameTaken
+from app.domain.accounts.repositories import AccountReads
+from app.domain.accounts.services.users import UserService
+from app.lib import audit
+from app.lib.audit import Origin
+from app.lib.db.uow import UnitOfWork
+from app.lib.ratelimit.throttle import Throttle
+from app.lib.security.emails import fold, lookup_key
+
+
+class RegistrationService:
+    """People make accounts for themselves."""
+
+    def __init__(
+        self, *, unit: UnitOfWork, users: UserService, reads: AccountReads, throttle: Throttle, origin: Origin
+    ) -> None:
+        self.unit = unit
+        self.users = users
+        self.reads = reads
+        self.throttle = throttle
+        self.origin = origin
+
+    async def register(self, data: Registration) -> UserRead:
+        """A new account.
+
+        Raises ``EmailTaken``, ``UsernameTaken``, ``ValidationFailed`` or ``RateLimited``.
+        """
+        async with self._counted(data.email):
+            return await self.users.register(data)
+
+    async def register_quietly(self, data: Registration) -> None:
+        """A new account, unless the address has one: the caller is told neither, and both cost the same work.
+
+        The username is looked at first: if a taken address hid that the username is taken as well, the two together
+        would tell whether the address is. Raises ``UsernameTaken``, ``ValidationFailed`` or ``RateLimited``.
+        """
+        async with self._counted(data.email):
+            if data.username and await self.reads.credentials(fold(data.username)):
+                raise UsernameTaken
+            try:
+                await self.users.register(data)
+            except EmailTaken:
+                owner = await self.reads.credentials(lookup_key(data.email))
+                await audit.record(
+                    self.unit.session, "user.registered_again", self.origin, subject_id=owner.id if owner else None
+                )
+
+    @contextlib.asynccontextmanager
+    async def _counted(self, email: str) -> AsyncGenerator[None]:
+        """Attempts at an address are bounded, whoever makes them; what never got as far as the address is not one."""
+        key, address = lookup_key(email), self.origin.address
+        await self.throttle.check(key, address)
+        try:
+            yield
+        except EmailTaken:
+            raise
+        except BaseException:
+            await self.unit.rollback()  # the counters may lie in this database, which may have one writer
+            await self.throttle.abandoned(key, address)
+            raise

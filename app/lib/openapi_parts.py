@@ -1,0 +1,188 @@
+"""The parts of the OpenAPI document that are the same in every one: errors, headers, credentials."""
+
+import inspect
+from typing import Any
+
+import msgspec
+
+from app.lib.errors import ErrorCode
+from app.lib.http.conditional import MAX_IF_NONE_MATCH
+from app.lib.idempotency import MAX_KEY_LENGTH
+from app.lib.problems import MEANINGS, MEDIA_TYPE, Problem, problem_type
+
+JSONObject = dict[str, Any]
+
+_DESCRIPTIONS = {
+    400: "The request could not be read, or has an unknown query parameter.",
+    401: "Credentials are missing or not good.",
+    402: "The payment was declined.",
+    403: "Not allowed.",
+    404: "Absent, or not visible to you.",
+    406: "`Accept` excludes JSON.",
+    408: "The body did not arrive in time.",
+    409: "Conflict with the current state.",
+    412: "The version that `If-Match` names is not the current one.",
+    413: "The body is too large.",
+    415: "The media type is not supported.",
+    422: "Some fields are invalid.",
+    428: "`If-Match` is required.",
+    429: "Too many requests; wait for as long as `Retry-After` says.",
+    431: "The headers are too large.",
+    500: "Something went wrong on our side.",
+    503: "Temporarily unavailable; try again after `Retry-After` seconds.",
+}
+_EXAMPLE_CODES = {
+    400: ErrorCode.MALFORMED_JSON,
+    401: ErrorCode.INVALID_TOKEN,
+    402: ErrorCode.PAYMENT_DECLINED,
+    403: ErrorCode.PERMISSION_DENIED,
+    404: ErrorCode.NOT_FOUND,
+    406: ErrorCode.NOT_ACCEPTABLE,
+    408: ErrorCode.REQUEST_TIMEOUT,
+    409: ErrorCode.CONFLICT,
+    412: ErrorCode.PRECONDITION_FAILED,
+    413: ErrorCode.PAYLOAD_TOO_LARGE,
+    415: ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+    422: ErrorCode.VALIDATION_FAILED,
+    428: ErrorCode.PRECONDITION_REQUIRED,
+    429: ErrorCode.RATE_LIMITED,
+    431: ErrorCode.PAYLOAD_TOO_LARGE,
+    500: ErrorCode.INTERNAL_ERROR,
+    503: ErrorCode.UNAVAILABLE,
+}
+_ERROR_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
+_SECONDS = {"type": "integer", "minimum": 1, "maximum": 86_400}
+
+
+def _text(description: str, *, pattern: str | None = None, maximum: int = 512, required: bool = True) -> JSONObject:
+    schema: JSONObject = {"type": "string", "maxLength": maximum}
+    if pattern is not None:
+        schema["pattern"] = pattern
+    return {"description": description, "required": required, "schema": schema}
+
+
+HEADERS: JSONObject = {
+    "ETag": _text("The version, for `If-Match` and `If-None-Match`.", pattern='^(?:W/)?"[^"]*"$', maximum=80),
+    "Idempotency-Replayed": {
+        "description": "`true` when this is the answer to an earlier request with the same key.",
+        "schema": {"type": "string", "const": "true"},
+    },
+    "Link": _text("The pages around this one (RFC 8288).", maximum=32_768, required=False),
+    "Location": _text("Where the new resource is.", pattern="^/", maximum=2048),
+    "Retry-After": {"description": "Seconds to wait.", "required": True, "schema": _SECONDS},
+    "WWW-Authenticate": _text("What is wrong with the credentials (RFC 6750).", pattern="^Bearer"),
+    "X-Request-ID": _text(
+        "The id of the exchange; the one you sent, if it was good.", pattern="^[A-Za-z0-9._-]{8,64}$", maximum=64
+    ),
+}
+
+
+def header_reference(name: str) -> JSONObject:
+    """A reference to one of :data:`HEADERS`."""
+    return {"$ref": f"#/components/headers/{name}"}
+
+
+def error_response(status: int) -> JSONObject:
+    """The response for all errors of a status. Raises ``KeyError`` for a status that has no description here."""
+    headers = {"X-Request-ID": header_reference("X-Request-ID")}
+    if (name := _ERROR_HEADERS.get(status)) is not None:
+        headers[name] = header_reference(name)
+    code = _EXAMPLE_CODES[status]
+    example: JSONObject = {
+        "type": problem_type(code),
+        "title": MEANINGS[code].title,
+        "status": status,
+        "code": code.value,
+        "detail": MEANINGS[code].advice,
+        "instance": "/api/v1/users",
+        "request_id": "0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b",
+    }
+    if code is ErrorCode.VALIDATION_FAILED:
+        example["errors"] = [{"pointer": "/name", "code": "too_short", "detail": "Must have at least 2 characters."}]
+    media_type = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {code.value: {"value": example}}}
+    return {"description": _DESCRIPTIONS[status], "headers": headers, "content": {MEDIA_TYPE: media_type}}
+
+
+def problem_schemas() -> JSONObject:
+    """The schemas of a problem and what is in it. Members that may be absent are never null."""
+    schemas: JSONObject = msgspec.json.schema_components((Problem,), ref_template="#/components/schemas/{name}")[1]
+    for schema in schemas.values():
+        schema.pop("title", None)
+        schema["description"] = " ".join(inspect.cleandoc(schema["description"]).split("\n\n")[0].split())
+        schema["description"] = schema["description"].replace("``", "`")
+        if "enum" in schema:
+            schema["type"] = "string"
+        for member in schema.get("properties", {}).values():
+            _never_null(member)
+    return schemas
+
+
+def _never_null(schema: JSONObject) -> None:
+    options = [each for each in schema.pop("anyOf", []) if each != {"type": "null"}]
+    for option in options:
+        schema.update(option)
+    schema.pop("default", None)
+
+
+def tidy_parameter(parameter: JSONObject) -> JSONObject:
+    """Litestar's description of a parameter without what says nothing or cannot be.
+
+    "Or null" means nothing in a query, so the constraints beside that choice belong into the one that is left.
+    """
+    kept = {name: value for name, value in parameter.items() if value is not False or name == "required"}
+    schema: JSONObject = dict(parameter["schema"])
+    options = [each for each in schema.pop("oneOf", []) if each != {"type": "null"}]
+    if len(options) == 1:
+        schema = {**options[0], **schema}
+    elif options:
+        schema["oneOf"] = options
+    schema.pop("description", None)
+    if "enum" in schema:
+        schema["enum"] = [each for each in schema["enum"] if each is not None]
+    if isinstance(schema.get("type"), list):
+        schema["type"] = next(each for each in schema["type"] if each != "null")
+    for bound in ("minimum", "maximum"):
+        if isinstance(schema.get(bound), float):
+            schema[bound] = int(schema[bound])
+    schema.update(_FORMATS.get(schema.get("format", ""), {}))
+    kept["schema"] = schema
+    return kept
+
+
+# The same bounds as in the schemas of bodies.
+_FORMATS: dict[str, JSONObject] = {"uuid": {"maxLength": 36}, "date-time": {"maxLength": 64}}
+
+
+# Without a space at either end, because HTTP takes those away.
+_PRINTABLE = "^[\\x21-\\x7e](?:[\\x20-\\x7e]*[\\x21-\\x7e])?$"
+
+
+def idempotency_parameter() -> JSONObject:
+    """The header that makes a creation safe to repeat."""
+    return {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "Makes a retry safe: the same key and body within 24 hours get the first answer again.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": _PRINTABLE},
+    }
+
+
+def if_none_match_parameter() -> JSONObject:
+    """The header that saves the transfer of what the client has."""
+    return {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "description": "The ETags of the versions that you have.",
+        "schema": {"type": "string", "maxLength": MAX_IF_NONE_MATCH},
+    }
+
+
+def security_schemes(oauth2: str, bearer: str, token_url: str) -> JSONObject:
+    """The password form for first-party clients and documentation pages, and plain access tokens."""
+    flow = {"tokenUrl": token_url, "refreshUrl": token_url.replace("/login", "/refresh"), "scopes": {}}
+    return {
+        oauth2: {"type": "oauth2", "description": "For first-party clients.", "flows": {"password": flow}},
+        bearer: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token."},
+    }

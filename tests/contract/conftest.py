@@ -1,0 +1,39 @@
+"""The whole app, asked about everything: no limits in the way, and a caller who may do all of it."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import pytest_asyncio
+from litestar import Litestar
+
+from app.lib.db.url import DatabaseURL
+from tests.support.apps import components_of, forget, running_app
+from tests.support.databases import empty
+from tests.support.people import People, Person
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def unlimited_app(database_url: DatabaseURL) -> AsyncIterator[Litestar]:
+    """One app per database without rate limits, because these tests ask often."""
+    async with running_app(database_url, RATE_LIMIT_ENABLED="false") as app:
+        yield app
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def boss(unlimited_app: Litestar) -> Person:
+    """A superuser who has just signed in."""
+    await empty(components_of(unlimited_app).database)
+    await forget(unlimited_app)
+    return await People(unlimited_app).create(is_superuser=True)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def as_boss(unlimited_app: Litestar, boss: Person) -> AsyncIterator[httpx.AsyncClient]:
+    async with People(unlimited_app).client(boss) as client:
+        yield client
+
+
+@pytest.fixture
+def anonymous(unlimited_app: Litestar) -> httpx.AsyncClient:
+    return People(unlimited_app).client()

@@ -1,0 +1,35 @@
+"""The routes of the app, as tests walk them."""
+
+from typing import Any, NamedTuple
+
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+
+from app.lib.http.rules import RequestRules, rules_of
+from app.lib.security.policies import Policy, policy_of
+
+ABSENT = "0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b"
+
+
+class Operation(NamedTuple):
+    method: str
+    path: str
+    rules: RequestRules
+    policy: Policy
+    handler: Any
+
+    def url(self, **values: str) -> str:
+        """The path with its parameters filled: those not given name nothing that exists."""
+        parts = [values.get(part[1:-1].split(":")[0], ABSENT) if "{" in part else part for part in self.path.split("/")]
+        return "/".join(parts)
+
+
+def operations(app: Litestar) -> list[Operation]:
+    """Everything that is routed, OPTIONS aside."""
+    return [
+        Operation(str(method), route.path, rules_of(handler), policy_of(handler), handler)
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for method, (handler, _) in sorted(route.route_handler_map.items())
+        if method != "OPTIONS"
+    ]

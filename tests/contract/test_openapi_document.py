@@ -1,0 +1,267 @@
+"""The OpenAPI document: valid, complete, bounded, and the same as the one that is committed."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from litestar import Litestar
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from app.asgi import DOMAINS, create_app, openapi_document
+from app.cli.openapi import COMMITTED, render
+from app.lib.db.url import DatabaseURL
+from app.lib.decoding import decode_json
+from app.lib.http.conditional import Versioned
+from app.lib.security.policies import Optional
+from tests.contract.routes import Operation, operations
+from tests.support.apps import settings_for
+
+URL = DatabaseURL.parse("sqlite:///unused.db")
+APP = create_app(settings_for(URL))
+DOCUMENT: dict[str, Any] = openapi_document(APP)
+OPERATIONS = {
+    operation["operationId"]: operation for item in DOCUMENT["paths"].values() for operation in item.values()
+}
+SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
+
+
+def documented(app: Litestar) -> dict[str, Operation]:
+    """Routes by their operation id."""
+    return {
+        each.handler.operation_id: each for each in operations(app) if each.handler.resolve_include_in_schema()
+    }
+
+
+ROUTES = documented(APP)
+
+
+def resolve(part: dict[str, Any]) -> dict[str, Any]:
+    """What a reference refers to."""
+    found: Any = part
+    while "$ref" in found:
+        target: Any = DOCUMENT
+        for step in found["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        found = target
+    resolved: dict[str, Any] = found
+    return resolved
+
+
+def schemas(part: Any, where: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every schema in the document, examples left out."""
+    if isinstance(part, list):
+        for number, each in enumerate(part):
+            yield from schemas(each, f"{where}/{number}")
+    if not isinstance(part, dict):
+        return
+    if "type" in part and isinstance(part["type"], str | list) and "in" not in part and "tokenUrl" not in part:
+        yield where, part
+    for name, each in part.items():
+        if name not in {"examples", "example", "securitySchemes", "default", "enum"}:
+            yield from schemas(each, f"{where}/{name}")
+
+
+def of_type(kind: str) -> list[tuple[str, dict[str, Any]]]:
+    found = [
+        (where, schema)
+        for where, schema in schemas(DOCUMENT)
+        if kind in ([schema["type"]] if isinstance(schema["type"], str) else schema["type"])
+    ]
+    assert found
+    return found
+
+
+def test_the_document_is_valid() -> None:
+    OpenAPIV31SpecValidator(DOCUMENT).validate()  # type: ignore[no-untyped-call, arg-type]  # it takes any mapping
+    assert DOCUMENT["openapi"].startswith("3.1")
+
+
+def test_the_committed_document_is_not_stale() -> None:
+    assert COMMITTED.read_text(encoding="utf-8") == render(), f"run: app openapi export --output {COMMITTED}"
+
+
+def test_the_document_does_not_depend_on_the_settings() -> None:
+    production = settings_for(
+        DatabaseURL.parse("postgresql://db.example/x"),
+        ENVIRONMENT="production",
+        SECRET_KEY="0w3f9ae1c55d4b7a8c2e6d1f0b9a7e53",
+        DOCS="off",
+        REQUIRE_VERIFIED_EMAIL="true",
+        PUBLIC_URL="https://api.example.com",
+        CORS_ORIGINS="https://app.example.com",
+        PASSWORD_MIN_LENGTH="15",
+    )
+
+    assert openapi_document(create_app(production)) == DOCUMENT
+
+
+async def test_the_served_document_is_this_one(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/docs/openapi.json")).json() == DOCUMENT
+
+
+def test_operation_ids_are_verbs_in_camel_case() -> None:
+    assert len(OPERATIONS) == sum(len(item) for item in DOCUMENT["paths"].values())
+    for name in OPERATIONS:
+        assert re.fullmatch(r"[a-z]+([A-Z][a-z]+)*", name), name
+
+
+def test_every_route_is_documented_or_says_that_it_is_not() -> None:
+    hidden = {each.path for each in operations(APP)} - {each.path for each in ROUTES.values()}
+
+    assert hidden == {
+        "/docs",
+        "/docs/swagger",
+        "/docs/assets/{name:str}",
+        "/docs/openapi.json",
+        "/metrics",
+        "/problems",
+        "/problems/{slug:str}",
+    }
+    assert set(ROUTES) == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_says_what_it_is(name: str) -> None:
+    operation = OPERATIONS[name]
+
+    assert operation["summary"]
+    assert not operation["summary"].endswith(".")
+    assert operation["description"].endswith(".")
+    assert len(operation["tags"]) == 1
+    assert operation["tags"][0] in {tag for domain in DOMAINS for tag, _ in domain.tags}
+    assert "deprecated" not in operation
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_security_is_what_the_policy_says(name: str) -> None:
+    policy = ROUTES[name].policy
+    schemes = [{"OAuth2Password": []}, {"Bearer": []}]
+
+    if policy.requires_credentials:
+        expected: list[Any] = schemes
+    else:
+        expected = [{}, *schemes] if isinstance(policy, Optional) else []
+    assert OPERATIONS[name]["security"] == expected
+    assert ("401" in OPERATIONS[name]["responses"]) >= policy.requires_credentials
+
+
+def test_the_password_flow_points_at_the_sign_in() -> None:
+    schemes = DOCUMENT["components"]["securitySchemes"]
+
+    assert schemes["OAuth2Password"]["flows"] == {
+        "password": {"tokenUrl": "/api/v1/auth/login", "refreshUrl": "/api/v1/auth/refresh", "scopes": {}}
+    }
+    assert schemes["Bearer"]["scheme"] == "bearer"
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_errors_are_problems(name: str) -> None:
+    responses = OPERATIONS[name]["responses"]
+
+    assert {"400", "406", "429", "431", "500", "503"} <= set(responses)
+    for status, response in responses.items():
+        if status.startswith(("4", "5")):
+            error = resolve(response)
+            assert set(error["content"]) == {"application/problem+json"}
+            assert error["description"].endswith(".")
+            assert "X-Request-ID" in error["headers"]
+            example = next(iter(error["content"]["application/problem+json"]["examples"].values()))["value"]
+            assert example["status"] == int(status)
+
+
+@pytest.mark.parametrize("name", [name for name, each in OPERATIONS.items() if "requestBody" in each])
+def test_a_body_has_an_example_that_is_accepted(name: str) -> None:
+    operation, route = OPERATIONS[name], ROUTES[name]
+
+    assert set(operation["requestBody"]["content"]) == set(route.rules.consumes or ())
+    for media_type in operation["requestBody"]["content"].values():
+        [example] = resolve(media_type["schema"])["examples"]
+        decode_json(msgspec.json.encode(example), route.handler.parsed_data_field.annotation)
+    assert {"408", "413", "415", "422"} <= set(operation["responses"])
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_successes_have_their_media_type_and_headers(name: str) -> None:
+    operation = OPERATIONS[name]
+    successes = {status: each for status, each in operation["responses"].items() if status.startswith("2")}
+
+    assert successes
+    for status, response in successes.items():
+        assert "X-Request-ID" in response["headers"]
+        assert set(response.get("content", {})) == (set() if status == "204" else {"application/json"})
+        if status == "201":
+            assert {"Location", "ETag"} <= set(response["headers"])
+    if "304" in operation["responses"]:
+        assert "content" not in operation["responses"]["304"]
+        assert "If-None-Match" in {each["name"] for each in operation["parameters"]}
+
+
+def test_single_resources_are_versioned() -> None:
+    for name in ("getMe", "getMyProfile", "getProfile", "getRole", "updateMe", "updateRole", "activateUser"):
+        assert "ETag" in OPERATIONS[name]["responses"]["200"]["headers"], name
+        assert issubclass(ROUTES[name].handler.parsed_return_field.annotation, Versioned)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_if_match_comes_with_412(name: str) -> None:
+    parameters = {each["name"] for each in OPERATIONS[name].get("parameters", [])}
+
+    assert ("If-Match" in parameters) is ("412" in OPERATIONS[name]["responses"])
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_creations_offer_idempotency_except_where_the_answer_is_secret(name: str) -> None:
+    operation, route = OPERATIONS[name], ROUTES[name]
+    parameters = {each["name"] for each in operation.get("parameters", [])}
+    creates = "201" in operation["responses"] and not route.path.startswith("/api/v1/auth/")
+
+    assert ("Idempotency-Key" in parameters) is creates
+
+
+def test_every_string_is_bounded() -> None:
+    for where, schema in of_type("string"):
+        bounded = schema.keys() & {"maxLength", "pattern", "enum", "const"}
+        assert bounded, f"{where}: {schema}"
+
+
+def test_every_integer_has_bounds() -> None:
+    for where, schema in of_type("integer"):
+        assert {"minimum", "maximum"} <= schema.keys(), f"{where}: {schema}"
+        assert isinstance(schema["minimum"], int)
+        assert isinstance(schema["maximum"], int)
+
+
+def test_every_list_has_a_maximum() -> None:
+    for where, schema in of_type("array"):
+        assert "maxItems" in schema, f"{where}: {schema}"
+
+
+def test_nothing_takes_members_that_nobody_reads() -> None:
+    for operation in OPERATIONS.values():
+        for media_type in operation.get("requestBody", {}).get("content", {}).values():
+            assert resolve(media_type["schema"])["additionalProperties"] is False
+
+
+def test_parameters_are_never_null_and_say_what_they_are() -> None:
+    for operation in OPERATIONS.values():
+        for parameter in operation.get("parameters", []):
+            assert "null" not in str(parameter["schema"].get("type")), parameter
+            assert "oneOf" not in parameter["schema"], parameter
+            assert parameter["in"] == "path" or parameter.get("description"), parameter
+
+
+def test_component_names_leak_no_modules() -> None:
+    for name in SCHEMAS:
+        assert re.fullmatch(r"[A-Z][A-Za-z]+", name)
+    text = msgspec.json.encode(DOCUMENT).decode()
+    assert not re.search(r"\bapp[._](domain|lib)\b|\btests[._]", text)
+    assert "``" not in text
+
+
+def test_problems_name_every_code() -> None:
+    assert "payload_too_large" in SCHEMAS["ErrorCode"]["enum"]
+    assert SCHEMAS["ErrorCode"]["type"] == SCHEMAS["FieldCode"]["type"] == "string"
+    assert SCHEMAS["Problem"]["required"] == ["type", "title", "status", "code", "detail", "instance", "request_id"]

@@ -1,0 +1,46 @@
+"""Short words for what tests of accounts look at."""
+
+from typing import Any
+
+import httpx
+from litestar import Litestar
+from sqlalchemy import select
+
+from app.lib.audit import AuditEvent
+from tests.support.apps import components_of
+
+USERS = "/api/v1/users"
+ME = "/api/v1/users/me"
+MY_PROFILE = "/api/v1/users/me/profile"
+ROLES = "/api/v1/roles"
+
+JSONObject = dict[str, Any]
+
+
+def is_refused(response: httpx.Response, status: int, code: str) -> bool:
+    """Whether it is the problem with this code; shows the answer where it is not."""
+    assert (response.status_code, response.json().get("code")) == (status, code), response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    return True
+
+
+def field_errors(response: httpx.Response) -> dict[str, str]:
+    """The codes of a 422 by pointer, parameter or header."""
+    assert is_refused(response, 422, "validation_failed")
+    return {
+        error.get("pointer", error.get("parameter", error.get("header"))): error["code"]
+        for error in response.json()["errors"]
+    }
+
+
+async def audited(app: Litestar, kind: str) -> list[AuditEvent]:
+    """The audit log's entries of a kind, oldest first."""
+    async with components_of(app).database.independent() as unit:
+        found = await unit.session.execute(select(AuditEvent).where(AuditEvent.kind == kind).order_by(AuditEvent.id))
+        return list(found.scalars())
+
+
+async def rows(app: Litestar, model: Any, *conditions: Any) -> list[Any]:
+    """The rows of a table that meet the conditions."""
+    async with components_of(app).database.independent() as unit:
+        return list((await unit.session.execute(select(model).where(*conditions))).scalars())

@@ -1,0 +1,191 @@
+"""What GET /users can be narrowed to."""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from app.lib.clock import utc_now
+from tests.domain.accounts.answers import USERS, JSONObject, field_errors, is_refused
+from tests.support.people import People
+
+NOON = utc_now().replace(hour=12, minute=0, second=0, microsecond=0)
+
+
+@pytest_asyncio.fixture
+async def crew(people: People, calls: httpx.AsyncClient) -> dict[str, str]:
+    """Names by id; the caller is not among them."""
+    for role in ("captain", "cook", "empty"):
+        await people.role(role, ["users:read"] if role == "captain" else [])
+    crew: list[tuple[str, JSONObject]] = [
+        ("Grace", {"roles": ["captain"], "created_at": NOON - timedelta(days=3)}),
+        ("Ada", {"roles": ["captain", "cook"], "is_superuser": True, "created_at": NOON - timedelta(days=2)}),
+        ("Olaf", {"roles": ["cook"], "is_active": False, "created_at": NOON - timedelta(days=1)}),
+        ("Zoë", {"created_at": NOON, "username": "zo_e", "email": "STRASSE@example.com"}),
+    ]
+    return {str((await people.create(name=name, **values)).id): name for name, values in crew}
+
+
+async def found(calls: httpx.AsyncClient, crew: dict[str, str], **query: Any) -> list[str]:
+    response = await calls.get(USERS, params={"sort": "created_at", **query})
+    assert response.status_code == 200, response.text
+    names = [crew[user["id"]] for user in response.json()["items"] if user["id"] in crew]
+    assert response.json()["total"] == len(response.json()["items"])
+    return names
+
+
+@pytest.mark.caller("users:read")
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ({}, ["Grace", "Ada", "Olaf", "Zoë"]),
+        ({"role": "captain"}, ["Grace", "Ada"]),
+        ({"role": ["captain", "cook"]}, ["Grace", "Ada", "Olaf"]),
+        ({"role": ["cook", "nobody", "cook"]}, ["Ada", "Olaf"]),
+        ({"role": "empty"}, []),
+        ({"role": "nobody"}, []),
+        ({"role": "captain,cook"}, []),
+        ({"is_active": "true"}, ["Grace", "Ada", "Zoë"]),
+        ({"is_active": "false"}, ["Olaf"]),
+        ({"is_superuser": "true"}, ["Ada"]),
+        ({"is_superuser": "false"}, ["Grace", "Olaf", "Zoë"]),
+        ({"q": "a"}, ["Grace", "Ada", "Olaf", "Zoë"]),
+        ({"q": "GRACE"}, ["Grace"]),
+        ({"q": "ZOË"}, ["Zoë"]),
+        ({"q": "zoe\u0308"}, ["Zoë"]),
+        ({"q": "straße@EXAMPLE"}, ["Zoë"]),
+        ({"q": "ZO_E"}, ["Zoë"]),
+        ({"q": "z__e"}, []),
+        ({"q": "%"}, []),
+        ({"q": "_"}, ["Zoë"]),
+        ({"q": "\\"}, []),
+        ({"q": "/"}, []),
+        ({"q": "/_"}, []),
+        ({"q": "'"}, []),
+        ({"role": "captain", "is_superuser": "true"}, ["Ada"]),
+        ({"role": ["captain", "cook"], "is_active": "true", "is_superuser": "false"}, ["Grace"]),
+        ({"role": "cook", "q": "ol", "is_active": "false", "is_superuser": "false"}, ["Olaf"]),
+        ({"role": "cook", "q": "grace"}, []),
+    ],
+)
+async def test_filters_alone_and_together(
+    calls: httpx.AsyncClient, crew: dict[str, str], query: JSONObject, names: list[str]
+) -> None:
+    assert await found(calls, crew, **query) == names
+
+
+@pytest.mark.caller("users:read")
+async def test_instants_bound_on_both_sides_without_themselves(calls: httpx.AsyncClient, crew: dict[str, str]) -> None:
+    first, second, last = (NOON - timedelta(days=days) for days in (3, 2, 0))
+
+    assert await found(calls, crew, created_after=first.isoformat()) == ["Ada", "Olaf", "Zoë"]
+    assert await found(calls, crew, created_before=second.isoformat()) == ["Grace"]
+    assert await found(calls, crew, created_after=first.isoformat(), created_before=last.isoformat()) == [
+        "Ada",
+        "Olaf",
+    ]
+    assert await found(calls, crew, created_after=last.isoformat(), created_before=first.isoformat()) == []
+
+
+@pytest.mark.caller("users:read")
+async def test_instants_of_any_time_zone_are_compared_as_instants(
+    calls: httpx.AsyncClient, crew: dict[str, str]
+) -> None:
+    just_before_noon = (NOON - timedelta(days=1, seconds=1)).replace(tzinfo=None).isoformat()
+    for zone in ("Z", "+00:00", "-00:00"):
+        assert await found(calls, crew, created_after=just_before_noon + zone) == ["Olaf", "Zoë"]
+    assert await found(calls, crew, created_after=just_before_noon + "-01:00") == ["Zoë"]
+    assert await found(calls, crew, created_after=just_before_noon + "+01:00") == ["Olaf", "Zoë"]
+
+
+@pytest.mark.caller("users:read")
+@pytest.mark.parametrize("name", ["created_after", "created_before"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2026-01-31T12:00:00",
+        "2026-01-31",
+        "yesterday",
+        "",
+        "2026-13-31T12:00:00Z",
+        "0001-01-01T00:00:00+23:00",
+        "9999-12-31T23:59:59-23:00",
+        "99999-01-31T12:00:00Z",
+    ],
+)
+async def test_what_is_no_instant_is_refused(calls: httpx.AsyncClient, name: str, value: str) -> None:
+    response = await calls.get(USERS, params={name: value})
+
+    assert field_errors(response) == {name: "invalid_format"}
+
+
+@pytest.mark.caller("users:read")
+@pytest.mark.parametrize("name", ["is_active", "is_superuser"])
+@pytest.mark.parametrize("value", ["maybe", "", "2", "null", "None", "yes"])
+async def test_what_is_no_boolean_is_refused(calls: httpx.AsyncClient, name: str, value: str) -> None:
+    response = await calls.get(USERS, params={name: value})
+
+    assert field_errors(response) == {name: "invalid_type"}
+
+
+@pytest.mark.caller("users:read")
+@pytest.mark.parametrize("text", ["", "x" * 101, "\0", "a\0b"])
+async def test_a_search_has_bounds(calls: httpx.AsyncClient, text: str) -> None:
+    response = await calls.get(USERS, params={"q": text})
+
+    assert set(field_errors(response)) == {"q"}
+
+
+@pytest.mark.caller("users:read")
+@pytest.mark.parametrize("raw", ["q=%FF%FE", "q=%ED%A0%80", "role=%00", "sort=%FF", "role=%F0%28%8C%28"])
+async def test_what_is_no_text_is_refused(calls: httpx.AsyncClient, raw: str) -> None:
+    response = await calls.get(f"{USERS}?{raw}")
+
+    assert set(field_errors(response)) == {raw.partition("=")[0]}
+
+
+@pytest.mark.caller("users:read")
+async def test_the_longest_search_that_grows_when_it_is_folded(calls: httpx.AsyncClient, people: People) -> None:
+    await people.create(name="ﷺ" * 100)
+
+    response = await calls.get(USERS, params={"q": "ﷺ" * 20})
+
+    assert len(response.json()["items"]) == 1
+
+
+@pytest.mark.caller("users:read")
+async def test_too_many_roles_are_refused(calls: httpx.AsyncClient) -> None:
+    response = await calls.get(USERS, params={"role": [f"role-{i}" for i in range(21)]})
+
+    assert field_errors(response) == {"role": "too_long"}
+
+
+@pytest.mark.caller("users:read")
+@pytest.mark.parametrize("name", ["email", "Q", "offset", "limit", "is_verified", "expand", "q[]", "created_at"])
+async def test_an_unknown_parameter_is_refused_by_its_name(calls: httpx.AsyncClient, name: str) -> None:
+    response = await calls.get(f"{USERS}?{quote(name)}=1")
+
+    assert is_refused(response, 400, "unknown_parameter")
+    assert response.json()["errors"] == [{"parameter": name, "code": "unknown_field", "detail": "Unknown parameter."}]
+
+
+@pytest.mark.caller("users:read")
+async def test_all_bad_parameters_are_told_at_once(calls: httpx.AsyncClient) -> None:
+    response = await calls.get(
+        USERS, params={"is_active": "maybe", "is_superuser": "2", "created_after": "yesterday", "page": "first"}
+    )
+
+    assert set(field_errors(response)) == {"is_active", "is_superuser", "created_after", "page"}
+
+
+@pytest.mark.caller("users:read")
+async def test_items_never_hold_a_hash_or_a_hidden_key(calls: httpx.AsyncClient, crew: dict[str, str]) -> None:
+    for sort in ("created_at", "email", "name"):
+        item = (await calls.get(USERS, params={"sort": sort})).json()["items"][0]
+        assert set(item) == {
+            "id", "email", "username", "name", "locale", "is_active", "is_verified", "is_superuser", "roles",
+            "created_at", "updated_at", "version",
+        }  # fmt: skip

@@ -1,0 +1,184 @@
+"""How long a worker believes what it knows about a caller [ASVS 7.4.1, 8.3.2]."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from litestar import Litestar
+
+from app.domain.accounts.events import AccessChanged
+from app.domain.auth import authenticator as module
+from app.domain.auth.authenticator import SessionAuthenticator
+from app.domain.auth.events import SessionsEnded
+from app.domain.auth.repositories import PrincipalRow, SessionReads
+from app.lib.clock import utc_now
+from app.lib.errors import InvalidToken
+from app.lib.security.principal import Principal
+from app.lib.signals import Signals
+from tests.domain.auth.conftest import Deployment
+from tests.domain.auth.steps import change_user, whoami
+from tests.support.apps import client_of, components_of
+from tests.support.counting import counted_statements
+from tests.support.people import People, Person
+
+pytestmark = pytest.mark.asvs("7.4.1", "8.3.2")
+
+
+class SlowReader:
+    """A reader whose answers are held back: what it returns is as old as the question."""
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+        self.asked = asyncio.Event()
+        self.gate = asyncio.Event()
+
+    async def first(self, prepared: Any, **values: Any) -> Any:
+        row = await self._reader.first(prepared, **values)
+        self.asked.set()
+        await self.gate.wait()
+        return row
+
+
+def authenticator_of(
+    app: Litestar, reader: Any = None, *, seconds: float = 1.0
+) -> tuple[SessionAuthenticator, Signals]:
+    """One with a memory of its own, and what tells it of writes."""
+    components, signals = components_of(app), Signals()
+    reads = SessionReads(reader or components.database.reader)
+    return SessionAuthenticator(components.token_issuer.signer, reads, signals, seconds), signals
+
+
+@pytest.mark.parametrize(
+    "signal",
+    [
+        lambda person: SessionsEnded(person.id, person.session_id),
+        lambda person: SessionsEnded(person.id),
+        lambda person: AccessChanged(person.id),
+        lambda _: AccessChanged(None),
+        lambda _: AccessChanged(uuid4()),  # any write at all: it costs one more read
+    ],
+    ids=["session ended", "all sessions ended", "rights changed", "everybody's", "somebody else's"],
+)
+async def test_a_read_that_began_before_a_write_is_never_remembered_after_it(
+    app: Litestar, people: People, signal: Callable[[Person], Any]
+) -> None:
+    person = await people.create()
+    slow = SlowReader(components_of(app).database.reader)
+    authenticator, signals = authenticator_of(app, slow)
+    slow_read = asyncio.create_task(authenticator.authenticate(person.access_token))
+    await slow.asked.wait()
+
+    await change_user(app, person.id, is_active=False)
+    signals.emit(signal(person))
+    slow.gate.set()
+
+    assert (await slow_read).user_id == person.id  # it asked before the write
+    with pytest.raises(InvalidToken):
+        await authenticator.authenticate(person.access_token)
+
+
+async def test_a_write_of_one_user_leaves_the_others_remembered(app: Litestar, people: People) -> None:
+    ada, eve = await people.create(), await people.create()
+    eve_again = await people.sign_in(eve.id, eve.email)
+    authenticator, signals = authenticator_of(app)
+    tokens = [person.access_token for person in (ada, eve, eve_again)]
+
+    async def statements() -> list[int]:
+        counts: list[int] = []
+        for token in tokens:
+            with counted_statements(app) as seen:
+                await authenticator.authenticate(token)
+            counts.append(len(seen))
+        return counts
+
+    assert await statements() == [1, 1, 1]
+    assert await statements() == [0, 0, 0]
+    signals.emit(SessionsEnded(eve.id, eve.session_id))
+    assert await statements() == [0, 1, 1]
+    signals.emit(AccessChanged(None))
+    assert await statements() == [1, 1, 1]
+
+
+async def test_without_seconds_nothing_is_remembered(app: Litestar, people: People) -> None:
+    person = await people.create()
+    authenticator, _ = authenticator_of(app, seconds=0)
+
+    with counted_statements(app) as seen:
+        for _ in range(3):
+            await authenticator.authenticate(person.access_token)
+
+    assert len(seen) == 3
+
+
+async def test_what_is_remembered_ages_from_when_it_was_asked(app: Litestar, people: People) -> None:
+    """Not from when the answer came, which a slow database may have held back for seconds."""
+    person = await people.create()
+    slow = SlowReader(components_of(app).database.reader)
+    authenticator, _ = authenticator_of(app, slow, seconds=0.05)
+    slow_read = asyncio.create_task(authenticator.authenticate(person.access_token))
+    await slow.asked.wait()
+    await asyncio.sleep(0.06)
+    slow.gate.set()
+    await slow_read
+
+    with counted_statements(app) as seen:
+        await authenticator.authenticate(person.access_token)
+
+    assert len(seen) == 1
+
+
+class Crowd:
+    """Stands in for the database where there are more sessions than a test could make."""
+
+    async def first(self, _: Any, *, session_id: UUID, now: datetime) -> PrincipalRow:
+        return PrincipalRow(session_id, session_id, now, is_superuser=False, roles=[], permissions=[])
+
+
+async def test_the_memory_is_bounded(app: Litestar, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MAX_TOKENS", 20)
+    monkeypatch.setattr(module, "_MAX_PRINCIPALS", 10)
+    authenticator, signals = authenticator_of(app, Crowd())
+    issuer = components_of(app).token_issuer
+    ids = [uuid4() for _ in range(50)]
+    tokens = [issuer.signer.issue_access(each, each, utc_now(), issuer.lifetimes.access) for each in ids]
+
+    found: Sequence[Principal] = [await authenticator.authenticate(token) for token in [*tokens, *tokens[:5]]]
+
+    assert [principal.user_id for principal in found] == [*ids, *ids[:5]]
+    assert len(authenticator._tokens) == 20
+    assert len(authenticator._principals) == 10
+    assert len(authenticator._sessions_of) == 10
+    for user_id in ids:
+        signals.emit(SessionsEnded(user_id))
+    assert not authenticator._principals
+    assert not authenticator._sessions_of
+
+
+async def test_a_change_by_another_worker_is_seen_within_the_second(deployment: Deployment) -> None:
+    app = await deployment.start(AUTH_CACHE_SECONDS="0.2")
+    person = await People(app).create()
+    async with client_of(app) as client:
+        assert (await whoami(client, person.access_token)).status_code == 200
+        await change_user(app, person.id, is_active=False)  # as another process would: nothing is signalled here
+        await asyncio.sleep(0.21)
+        assert (await whoami(client, person.access_token)).status_code == 401
+
+
+async def test_a_refused_request_changes_nothing_that_is_remembered(
+    app: Litestar, client: httpx.AsyncClient, people: People
+) -> None:
+    """Signals are for what was committed."""
+    person = await people.create()
+    await whoami(client, person.access_token)
+
+    with counted_statements(app) as seen:
+        await client.delete(f"/api/v1/users/{uuid4()}", headers=person.headers)
+        refused = list(seen)
+        await whoami(client, person.access_token)
+
+    assert refused == []
+    assert len(seen) == 1

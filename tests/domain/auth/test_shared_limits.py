@@ -1,0 +1,162 @@
+"""Limits that several workers count together, and whose address it is that they count [ASVS 6.3.1]."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import pytest_asyncio
+from litestar import Litestar
+
+from tests.domain.auth.conftest import Deployment
+from tests.domain.auth.steps import LOGIN, STRANGER, QuickPeople, audited, quick_hashes, refresh, sign_in, sign_in_from
+from tests.support.apps import client_of
+from tests.support.people import PASSWORD
+
+pytestmark = [pytest.mark.asvs("6.3.1"), pytest.mark.usefixtures("clock")]
+
+PROXY = "10.0.0.5"
+
+
+@pytest_asyncio.fixture
+async def apps(deployment: Deployment) -> AsyncIterator[tuple[Litestar, Litestar]]:
+    """On PostgreSQL workers share counters whatever ``WORKERS`` says; on SQLite it has to say that there are some."""
+    workers = "2" if deployment.url.is_sqlite else "1"
+    apps = await deployment.start(WORKERS=workers), await deployment.start(WORKERS=workers)
+    with quick_hashes(*apps):
+        yield apps
+
+
+async def test_attempts_at_an_account_are_counted_by_all_workers_together(apps: tuple[Litestar, Litestar]) -> None:
+    person = await QuickPeople(apps[0]).create()
+
+    responses = [await sign_in_from(apps[n % 2], STRANGER, person.email, "a wrong one") for n in range(12)]
+
+    assert [response.status_code for response in responses] == [401] * 10 + [429] * 2
+
+
+async def test_parallel_attempts_at_two_workers_do_not_slip_through(apps: tuple[Litestar, Litestar]) -> None:
+    person = await QuickPeople(apps[0]).create()
+
+    responses = await asyncio.gather(
+        *(sign_in_from(apps[n % 2], STRANGER, person.email, "a wrong one") for n in range(20))
+    )
+
+    assert sorted(response.status_code for response in responses) == [401] * 10 + [429] * 10
+
+
+async def test_attempts_of_an_address_are_counted_by_all_workers_together(apps: tuple[Litestar, Litestar]) -> None:
+
+    responses: list[httpx.Response] = []
+    for number in range(31):
+        async with client_of(apps[number % 2], address=STRANGER) as client:
+            responses.append(await client.post(LOGIN, json={"username": f"nobody{number}"}))
+
+    assert [response.status_code for response in responses] == [422] * 30 + [429]
+
+
+async def test_counting_in_the_database_and_working_in_it_do_not_wait_for_each_other(
+    apps: tuple[Litestar, Litestar],
+) -> None:
+    """SQLite has one writer, for which counters, audit log and sessions compete."""
+    maker = QuickPeople(apps[0])
+    people = [await maker.create() for _ in range(6)]
+
+    async def everything(number: int) -> list[int]:
+        app, person = apps[number % 2], people[number % 6]
+        async with client_of(app, address=f"198.51.100.{number}") as client:
+            body = {"email": f"new{number % 8}@example.com", "password": PASSWORD, "username": f"user-{number % 4}"}
+            return [
+                (await sign_in(client, person.email)).status_code,
+                (await sign_in(client, person.email, "a wrong one")).status_code,
+                (await client.post("/api/v1/auth/register", json=body)).status_code,
+                (await refresh(client, person.refresh_token)).status_code,
+            ]
+
+    async with asyncio.timeout(30):
+        statuses = await asyncio.gather(*(everything(number) for number in range(24)))
+
+    assert [row[:2] for row in statuses] == [[200, 401]] * 24
+    assert sorted(row[2] for row in statuses) == [201] * 4 + [409] * 20
+    assert [row[3] for row in statuses] == [200] * 24
+
+
+async def attempt_through(app: Litestar, peer: str, *forwarded: str) -> httpx.Response:
+    """A sign-in that ``peer`` hands on."""
+    headers = [("X-Forwarded-For", value) for value in forwarded]
+    async with client_of(app, address=peer) as client:
+        body = {"username": "nobody", "password": "a wrong one"}
+        return await client.post(LOGIN, data=body, headers=httpx.Headers([*client.headers.multi_items(), *headers]))
+
+
+async def counted_addresses(app: Litestar) -> list[str | None]:
+    return [row.address for row in await audited(app, "sign_in.failed")]
+
+
+async def test_without_trusted_proxies_nobodys_word_counts(deployment: Deployment) -> None:
+    app = await deployment.start()
+
+    for number in range(10):
+        await attempt_through(app, STRANGER, f"192.0.2.{number}")
+    last = await attempt_through(app, STRANGER, "192.0.2.99")
+
+    assert last.status_code == 429
+    assert set(await counted_addresses(app)) == {STRANGER}
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "client"),
+    [
+        (["192.0.2.1"], "192.0.2.1"),
+        (["6.6.6.6, 192.0.2.1"], "192.0.2.1"),
+        (["6.6.6.6", "192.0.2.1"], "192.0.2.1"),
+        (["6.6.6.6, 192.0.2.1, 10.0.0.9"], "192.0.2.1"),
+        (["6.6.6.6,192.0.2.1", "10.0.0.9,10.0.0.8"], "192.0.2.1"),
+        (["2001:DB8:0::1"], "2001:db8::1"),
+        ([], PROXY),
+        ([""], PROXY),
+        (["10.0.0.9"], "10.0.0.9"),
+        (["192.0.2.1, unknown"], None),
+        (["192.0.2.1, " + "x" * 5_000], None),
+        (["192.0.2.1, fe80::1%" + "x" * 5_000], None),
+        (["192.0.2.1:4711"], None),
+    ],
+    ids=lambda value: repr(value)[:50],
+)
+async def test_a_trusted_proxy_is_asked_for_the_right_most_hop_that_is_not_one(
+    deployment: Deployment, forwarded: list[str], client: str | None
+) -> None:
+    app = await deployment.start(TRUSTED_PROXIES="10.0.0.0/8,127.0.0.1")
+
+    response = await attempt_through(app, PROXY, *forwarded)
+
+    assert response.status_code == 401
+    assert await counted_addresses(app) == [client]
+
+
+async def test_behind_a_trusted_proxy_each_client_has_its_own_limit(deployment: Deployment) -> None:
+    app = await deployment.start(TRUSTED_PROXIES=PROXY)
+
+    spoofed = [await attempt_through(app, PROXY, f"192.0.2.{number}, 198.51.100.1") for number in range(11)]
+
+    assert [response.status_code for response in spoofed] == [401] * 10 + [429]
+    assert (await attempt_through(app, PROXY, "198.51.100.2")).status_code == 401
+
+
+async def test_who_is_no_trusted_proxy_speaks_for_nobody_else(deployment: Deployment) -> None:
+    app = await deployment.start(TRUSTED_PROXIES=PROXY)
+
+    await attempt_through(app, "10.0.0.6", "192.0.2.1")
+
+    assert await counted_addresses(app) == ["10.0.0.6"]
+
+
+async def test_the_other_forwarding_headers_name_no_client(deployment: Deployment) -> None:
+    app = await deployment.start(TRUSTED_PROXIES=PROXY)
+
+    async with client_of(app, address=PROXY) as client:
+        body = {"username": "nobody", "password": "a wrong one"}
+        for header in ("Forwarded", "X-Real-IP", "X-Client-IP", "CF-Connecting-IP", "True-Client-IP"):
+            await client.post(LOGIN, data=body, headers={header: "for=192.0.2.1"})
+
+    assert set(await counted_addresses(app)) == {PROXY}

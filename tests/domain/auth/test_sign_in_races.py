@@ -1,0 +1,95 @@
+"""An account that changes while its password is being verified."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from argon2 import PasswordHasher
+from litestar import Litestar
+from sqlalchemy import delete, update
+
+from app.domain.accounts.models import User
+from tests.domain.auth.steps import argon2_runs, sessions_of, sign_in
+from tests.support.apps import components_of
+from tests.support.counting import counted_statements
+from tests.support.people import PASSWORD, People, Person
+
+NEW = "another fine password"
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Gives way to others until it is so."""
+    while not condition():  # noqa: ASYNC110 - a thread makes it so, and has no event to set
+        await asyncio.sleep(0.001)
+
+
+@asynccontextmanager
+async def sign_in_meanwhile(
+    app: Litestar, client: httpx.AsyncClient, person: Person, change: Any
+) -> AsyncIterator[Awaitable[httpx.Response]]:
+    """A sign-in that verifies the password after the change was made and before it is committed."""
+    database = components_of(app).database
+
+    def is_at_the_lock() -> bool:
+        """SQLite's has to be taken before the first statement, PostgreSQL's is part of one."""
+        return bool(runs) and (database.url.is_sqlite or any("INTO sessions" in each for each in statements))
+
+    async with asyncio.timeout(10):
+        with argon2_runs() as runs, counted_statements(app) as statements:
+            async with database.independent() as unit:
+                await unit.session.execute(change)
+                attempt = asyncio.create_task(sign_in(client, person.email))
+                await until(is_at_the_lock)
+                await asyncio.sleep(0.03)
+                assert not attempt.done()
+            yield attempt
+
+
+async def test_the_old_password_opens_nothing_after_a_change(
+    app: Litestar, client: httpx.AsyncClient, people: People
+) -> None:
+    """Else who knows it could start a sign-in just before the change and stay."""
+    person = await people.create()
+    change = update(User).where(User.id == person.id).values(password_hash=PasswordHasher(2, 19_456, 1).hash(NEW))
+
+    async with sign_in_meanwhile(app, client, person, change) as attempt:
+        response = await attempt
+
+    assert response.status_code == 401
+    assert response.json()["code"] == "invalid_credentials"
+    assert [row.id for row in await sessions_of(app, person.id)] == [person.session_id]
+
+
+async def test_nobody_gets_in_after_a_deactivation(app: Litestar, client: httpx.AsyncClient, people: People) -> None:
+    """Its sessions have been ended by then, and a later one would live again with the account."""
+    person = await people.create()
+    change = update(User).where(User.id == person.id).values(is_active=False)
+
+    async with sign_in_meanwhile(app, client, person, change) as attempt:
+        response = await attempt
+
+    assert (response.status_code, response.json()["code"]) == (403, "account_inactive")
+    assert [row.id for row in await sessions_of(app, person.id)] == [person.session_id]
+
+
+async def test_nobody_gets_in_after_a_deletion(app: Litestar, client: httpx.AsyncClient, people: People) -> None:
+    person = await people.create()
+
+    async with sign_in_meanwhile(app, client, person, delete(User).where(User.id == person.id)) as attempt:
+        response = await attempt
+
+    assert response.status_code == 401
+
+
+async def test_a_hash_that_was_renewed_meanwhile_does_no_harm(
+    app: Litestar, client: httpx.AsyncClient, people: People
+) -> None:
+    person = await people.create()
+    change = update(User).where(User.id == person.id).values(password_hash=PasswordHasher(2, 19_456, 1).hash(PASSWORD))
+
+    async with sign_in_meanwhile(app, client, person, change) as attempt:
+        response = await attempt
+
+    assert response.status_code == 200

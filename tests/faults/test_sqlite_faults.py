@@ -1,0 +1,139 @@
+"""A disk that is full, a file that cannot be written, a file that is gone."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import event, func, select, text
+
+from app.domain.accounts.models import Profile, User
+from app.domain.auth.models import Session
+from app.lib.audit import AuditEvent
+from app.lib.db.engine import Database
+from app.lib.db.url import DatabaseURL
+from tests.faults.answers import assert_unavailable
+from tests.faults.conftest import Service, service_on
+from tests.support.apps import client_of, components_of, running_app
+from tests.support.databases import migrate, sqlite_database
+from tests.support.people import People
+
+
+@pytest.fixture
+def file() -> Iterator[DatabaseURL]:
+    """A migrated SQLite file."""
+    with sqlite_database() as url:
+        migrate(url)
+        yield url
+
+
+async def counts(database: Database) -> dict[str, int]:
+    async with database.sessions() as session:
+        tables: list[Any] = [User, Profile, Session, AuditEvent]
+        return {
+            table.__tablename__: (await session.execute(select(func.count()).select_from(table))).scalar_one()
+            for table in tables
+        }
+
+
+async def pragma(service: Service, words: str) -> Any:
+    """Sets or asks something of the one connection that writes."""
+    async with service.components.database.engine.connect() as connection:
+        return (await connection.execute(text(f"PRAGMA {words}"))).scalar_one()
+
+
+async def test_on_a_full_disk_nothing_is_half_written(file: DatabaseURL) -> None:
+    async with service_on(file) as service:
+        pages = await pragma(service, "page_count")
+        await pragma(service, f"max_page_count={pages}")
+        refused = 0
+        for number in range(60):
+            answer = await service.register(number)
+            if answer.status_code == 503:
+                assert_unavailable(answer)
+                refused += 1
+            else:
+                assert answer.status_code == 201
+            found = await counts(service.components.database)
+            assert found["users"] == found["profiles"]
+            if refused >= 3:
+                break
+        assert refused == 3
+        assert (await service.read()).status_code == 200
+        assert await service.is_alive()
+
+        await pragma(service, "max_page_count=1000000")
+        assert (await service.register(99)).status_code == 201
+        assert await pragma(service, "integrity_check") == "ok"
+
+
+async def test_a_file_that_cannot_be_written_still_serves_reads(file: DatabaseURL) -> None:
+    async with service_on(file) as service:
+        before = await counts(service.components.database)
+        event.listen(service.components.database.engine.sync_engine, "connect", refuse_writes)
+        await service.components.database.engine.dispose()
+
+        for answer in (await service.write(), await service.register(), await service.refresh()):
+            assert_unavailable(answer)
+        assert (await service.read()).status_code == 200
+
+        event.remove(service.components.database.engine.sync_engine, "connect", refuse_writes)
+        await service.components.database.engine.dispose()
+        assert await counts(service.components.database) == before
+        assert (await service.write()).status_code == 200
+
+
+def refuse_writes(connection: Any, _record: object) -> None:
+    """What a file system that became read-only does; the super-user of a test may write to every file."""
+    connection.execute("PRAGMA query_only=ON")
+
+
+async def test_a_file_that_is_gone_is_unavailable(file: DatabaseURL) -> None:
+    async with service_on(file) as before:
+        person = before.person
+    for path in list(file.directory.iterdir()):
+        path.unlink()
+    async with running_app(file) as app, client_of(app, headers=person.headers) as client:
+        service = Service(app, People(app), person, client)
+        assert_unavailable(await service.read())
+        assert_unavailable(await service.sign_in())
+        assert await service.readiness() == (503, ["database"])
+        assert await service.is_alive()
+
+
+async def test_a_file_that_is_no_database_is_unavailable(file: DatabaseURL) -> None:
+    async with service_on(file) as before:
+        person = before.person
+    file.path.write_bytes(b"this is no database, but it is long enough to be looked at " * 100)
+    async with running_app(file) as app, client_of(app, headers=person.headers) as client:
+        service = Service(app, People(app), person, client)
+        assert_unavailable(await service.read())
+        assert_unavailable(await service.register())
+        assert await service.readiness() == (503, ["database"])
+
+
+async def test_writers_that_wait_too_long_get_503_and_leak_nothing(file: DatabaseURL) -> None:
+    async with service_on(file) as service:
+        pool: Any = service.components.database.engine.pool
+        pool._timeout = 0.2  # half a minute is long for a test
+        async with service.components.database.independent() as holder:
+            await holder.session.execute(text("SELECT 1"))
+            answers = await asyncio.gather(*(service.write() for _ in range(5)))
+            reads = await asyncio.gather(*(service.read() for _ in range(5)))
+        for answer in answers:
+            assert_unavailable(answer)
+        assert [answer.status_code for answer in reads] == [200] * 5
+
+        pool._timeout = 30
+        assert (await service.write()).status_code == 200
+        assert pool.checkedout() == 0
+
+
+async def test_another_process_that_holds_the_lock_is_waited_for(file: DatabaseURL) -> None:
+    async with service_on(file) as service, running_app(file) as other:
+        async with components_of(other).database.independent() as holder:
+            await holder.session.execute(text("SELECT 1"))
+            task = asyncio.create_task(service.write("Patience"))
+            await asyncio.sleep(0.3)
+            assert not task.done()
+        assert (await task).status_code == 200

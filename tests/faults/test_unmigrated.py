@@ -1,0 +1,62 @@
+"""The service runs, and nobody has migrated its database."""
+
+import asyncio
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from app.asgi import MIGRATIONS
+from app.lib.db.migrations import Migrations
+from app.lib.db.url import DatabaseURL
+from tests.faults.answers import assert_unavailable
+from tests.faults.conftest import service_on
+from tests.support.apps import client_of, components_of, running_app
+from tests.support.people import PASSWORD
+
+ACCOUNT = {"email": "early@example.com", "password": PASSWORD}
+
+
+async def register(client: httpx.AsyncClient) -> httpx.Response:
+    return await client.post("/api/v1/auth/register", json=ACCOUNT)
+
+
+async def test_without_a_schema_everything_but_life_is_unavailable(fresh: DatabaseURL) -> None:
+    if fresh.is_sqlite:
+        fresh.path.touch()
+    async with running_app(fresh) as app, client_of(app) as client:
+        assert (await client.get("/health/live")).status_code == 200
+        ready = await client.get("/health/ready")
+        assert ready.status_code == 503
+        assert "app db upgrade" in ready.json()["checks"][0]["hint"]
+        assert_unavailable(await register(client))
+        assert_unavailable(await client.post("/api/v1/auth/login", data={"username": "a@b.example", "password": "x"}))
+
+        await Migrations(fresh, MIGRATIONS).upgrade()
+
+        assert (await client.get("/health/ready")).status_code == 200
+        assert (await register(client)).status_code == 201
+
+
+@pytest.mark.parametrize("change", ["ALTER TABLE users DROP COLUMN locale", "DROP TABLE profiles"])
+async def test_a_schema_that_is_too_old_is_unavailable(migrated: DatabaseURL, change: str) -> None:
+    async with service_on(migrated) as service:
+        async with service.components.database.engine.begin() as connection:
+            await connection.execute(text(change))
+
+        assert_unavailable(await service.register())
+        assert await service.is_alive()
+
+
+async def test_a_schema_that_changes_meanwhile_costs_at_most_one_answer(migrated: DatabaseURL) -> None:
+    """A rolling upgrade adds a column below the feet of the old version."""
+    async with service_on(migrated) as service:
+        await asyncio.gather(service.read(), service.write())
+        async with components_of(service.app).database.engine.begin() as connection:
+            await connection.execute(text("ALTER TABLE users ADD COLUMN shoe_size integer"))
+
+        first = [await service.read(), await service.write(), await service.register()]
+        again = [await service.read(), await service.write()]
+
+        assert {answer.status_code for answer in first} <= {200, 201, 503}
+        assert {answer.status_code for answer in again} == {200}

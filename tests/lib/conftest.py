@@ -1,0 +1,18 @@
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from app.lib.db.engine import Database, DatabaseOptions
+from app.lib.db.url import DatabaseURL
+from tests.lib.http.ledger import Ledger, ledger_on
+
+
+@pytest_asyncio.fixture
+async def ledger(database_url: DatabaseURL) -> AsyncIterator[Ledger]:
+    """A toy that writes, on SQLite and on PostgreSQL."""
+    database = Database(DatabaseOptions(url=database_url, pool_size=5))
+    try:
+        async with ledger_on(database) as ledger:
+            yield ledger
+    finally:
+        await database.close()

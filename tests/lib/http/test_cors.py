@@ -1,0 +1,100 @@
+"""Cross-origin requests: listed origins, and nobody else."""
+
+import pytest
+
+from tests.lib.http.toys import call, toy
+
+LISTED = "https://app.example.com"
+ORIGINS = [LISTED, "http://localhost:3000"]
+PREFLIGHT = {"Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "authorization"}
+
+
+@pytest.mark.parametrize("origin", [*ORIGINS, "HTTPS://APP.example.com"])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/plain"), ("GET", "/nowhere"), ("PUT", "/plain"), ("GET", "/bug")]
+)
+async def test_a_listed_origin_may_read_every_answer(origin: str, method: str, path: str) -> None:
+    async with call(toy(origins=ORIGINS)) as client:
+        response = await client.request(method, path, headers={"Origin": origin})
+
+    headers = response.headers
+    assert headers.get_list("access-control-allow-origin") == [origin]
+    exposed = {name.strip() for name in headers["access-control-expose-headers"].split(",")}
+    assert {"ETag", "Location", "Link", "Retry-After", "X-Request-ID", "RateLimit", "WWW-Authenticate"} <= exposed
+    assert headers.get_list("vary") == ["Origin"]
+    assert "access-control-allow-credentials" not in headers
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "https://app.example.com.evil.example",
+        "https://app.example.com:8443",
+        "http://app.example.com",
+        "https://sub.app.example.com",
+        "null",
+        "",
+        f"{LISTED}, https://evil.example",
+    ],
+)
+async def test_another_origin_gets_no_permission(origin: str) -> None:
+    async with call(toy(origins=ORIGINS)) as client:
+        plain = await client.get("/plain", headers={"Origin": origin})
+        preflight = await client.options("/plain", headers={"Origin": origin, **PREFLIGHT})
+
+    for response in (plain, preflight):
+        assert not [name for name in response.headers if name.startswith("access-control-")]
+        assert response.headers.get_list("vary") == ["Origin"]
+    assert plain.status_code == 200
+    assert preflight.status_code == 204
+    assert preflight.headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+async def test_a_preflight_of_a_listed_origin_is_granted() -> None:
+    async with call(toy(origins=ORIGINS)) as client:
+        response = await client.options("/notes", headers={"Origin": LISTED, **PREFLIGHT})
+
+    headers = response.headers
+    assert response.status_code == 204
+    assert headers["access-control-allow-origin"] == LISTED
+    assert {"PATCH", "DELETE", "PUT"} <= set(headers["access-control-allow-methods"].split(", "))
+    assert {"Authorization", "If-Match", "Idempotency-Key"} <= set(headers["access-control-allow-headers"].split(", "))
+    assert headers["access-control-max-age"] == "600"
+    assert headers["vary"] == "Origin"
+    assert "x-request-id" in headers
+
+
+async def test_options_without_a_requested_method_is_no_preflight() -> None:
+    async with call(toy(origins=ORIGINS)) as client:
+        response = await client.options("/plain", headers={"Origin": LISTED})
+
+    assert response.headers["allow"] == "GET, HEAD, OPTIONS"
+    assert "access-control-allow-methods" not in response.headers
+
+
+async def test_same_origin_requests_still_vary() -> None:
+    async with call(toy(origins=ORIGINS)) as client:
+        response = await client.get("/plain")
+
+    assert response.headers["vary"] == "Origin"
+    assert "access-control-allow-origin" not in response.headers
+
+
+async def test_without_origins_there_is_no_cors() -> None:
+    async with call(toy()) as client:
+        response = await client.get("/plain", headers={"Origin": LISTED})
+
+    assert "vary" not in response.headers
+    assert "access-control-allow-origin" not in response.headers
+
+
+async def test_a_star_lets_everybody_in() -> None:
+    async with call(toy(origins=["*"])) as client:
+        plain = await client.get("/nowhere", headers={"Origin": "https://any.example"})
+        preflight = await client.options("/notes", headers={"Origin": "https://any.example", **PREFLIGHT})
+
+    for response in (plain, preflight):
+        assert response.headers["access-control-allow-origin"] == "*"
+        assert "vary" not in response.headers
+    assert "access-control-allow-methods" in preflight.headers

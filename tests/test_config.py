@@ -1,0 +1,359 @@
+"""Every variable by its name, what it takes, what it refuses, and what follows from it."""
+
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.config import Settings, load_settings, with_secret_key
+from app.lib.settings import ConfigurationError, Secret
+
+ROOT = Path(__file__).parent.parent
+GOOD_SECRET = "u6Yp3ZrQw9Lk2Vx8Nt4Bs7Hd1Fg5Jc0Ma"
+POSTGRESQL = "postgresql+asyncpg://ann@db.internal/app"
+
+TAKEN: list[tuple[str, str, Any]] = [
+    ("HOST", "0.0.0.0", "0.0.0.0"),  # noqa: S104 - compared, not bound
+    ("PORT", "9000", 9000),
+    ("WORKERS", "4", 4),
+    ("DATABASE_URL", POSTGRESQL, POSTGRESQL),
+    ("DATABASE_POOL_SIZE", "25", 25),
+    ("DATABASE_ECHO", "true", True),
+    ("DATABASE_POOLER", "on", True),
+    ("AUTO_MIGRATE", "no", False),
+    ("SECRET_KEY", GOOD_SECRET, Secret(GOOD_SECRET)),
+    ("SECRET_KEY_FALLBACKS", "one, two", (Secret("one"), Secret("two"))),
+    ("ENVIRONMENT", "test", "test"),
+    ("DEBUG", "yes", True),
+    ("PUBLIC_URL", "https://api.example.com/", "https://api.example.com/"),
+    ("CORS_ORIGINS", "https://a.example,http://localhost:3000", ("https://a.example", "http://localhost:3000")),
+    ("TRUSTED_PROXIES", "10.0.0.0/8, ::1", ("10.0.0.0/8", "::1")),
+    ("REDIS_URL", "redis://:pw@redis.internal:6379/0", Secret("redis://:pw@redis.internal:6379/0")),
+    ("ACCESS_TOKEN_EXPIRE_MINUTES", "5", 5),
+    ("REFRESH_TOKEN_EXPIRE_DAYS", "7", 7),
+    ("SESSION_EXPIRE_DAYS", "60", 60),
+    ("AUTH_CACHE_SECONDS", "0.5", 0.5),
+    ("PASSWORD_MIN_LENGTH", "15", 15),
+    ("REQUIRE_VERIFIED_EMAIL", "1", True),
+    ("JWT_PRIVATE_KEY", "-----BEGIN", Secret("-----BEGIN")),
+    ("RATE_LIMIT_ENABLED", "off", False),
+    ("RATE_LIMIT_DEFAULT", "100/minute", "100/minute"),
+    ("RATE_LIMIT_AUTH", "5 per hour", "5 per hour"),
+    ("LOG_LEVEL", "WARNING", "warning"),
+    ("LOG_FORMAT", "console", "console"),
+    ("REQUEST_MAX_BODY_SIZE", "512KiB", 524_288),
+    ("REQUEST_BODY_TIMEOUT", "2.5", 2.5),
+    ("SHUTDOWN_DELAY", "3", 3.0),
+    ("METRICS_TOKEN", "scrape-me", Secret("scrape-me")),
+    ("DOCS", "off", "off"),
+]
+
+HIDDEN = "hunter2"
+REFUSED = [
+    ("PORT", "http"),
+    ("PORT", "0"),
+    ("PORT", "65536"),
+    ("WORKERS", "0"),
+    ("WORKERS", "two"),
+    ("DATABASE_URL", f"mysql://root:{HIDDEN}@db/app"),
+    ("DATABASE_URL", f"postgresql://ann:{HIDDEN}@db:port/app"),
+    ("DATABASE_URL", f"postgresql://ann:{HIDDEN}@db/app?sslmode=perhaps"),
+    ("DATABASE_URL", HIDDEN),
+    ("DATABASE_URL", "sqlite://"),
+    ("DATABASE_URL", "sqlite+aiosqlite:///:memory:"),
+    ("DATABASE_URL", "sqlite:///file:x?mode=memory"),
+    ("DATABASE_DIRECT_URL", f"postgresql://ann:{HIDDEN}@db/app"),
+    ("DATABASE_POOL_SIZE", "0"),
+    ("DATABASE_ECHO", "perhaps"),
+    ("DATABASE_POOLER", "2"),
+    ("AUTO_MIGRATE", "later"),
+    ("ENVIRONMENT", "staging"),
+    ("DEBUG", "maybe"),
+    ("PUBLIC_URL", "ftp://api.example.com"),
+    ("PUBLIC_URL", f"https://ann:{HIDDEN}@api.example.com"),
+    ("CORS_ORIGINS", "https://a.example,https://b.example/path"),
+    ("CORS_ORIGINS", "a.example"),
+    ("TRUSTED_PROXIES", "10.0.0.0/8,proxy"),
+    ("REDIS_URL", f"http://:{HIDDEN}@redis"),
+    ("REDIS_URL", f"redis://:{HIDDEN}@redis:99999"),
+    ("ACCESS_TOKEN_EXPIRE_MINUTES", "0"),
+    ("REFRESH_TOKEN_EXPIRE_DAYS", "forever"),
+    ("SESSION_EXPIRE_DAYS", "-1"),
+    ("AUTH_CACHE_SECONDS", "1.5"),
+    ("AUTH_CACHE_SECONDS", "nan"),
+    ("PASSWORD_MIN_LENGTH", "7"),
+    ("REQUIRE_VERIFIED_EMAIL", "sometimes"),
+    ("RATE_LIMIT_ENABLED", "almost"),
+    ("RATE_LIMIT_DEFAULT", "a lot"),
+    ("RATE_LIMIT_AUTH", "0/minute"),
+    ("LOG_LEVEL", "loud"),
+    ("LOG_FORMAT", "xml"),
+    ("REQUEST_MAX_BODY_SIZE", "2 parsecs"),
+    ("REQUEST_MAX_BODY_SIZE", "0"),
+    ("REQUEST_BODY_TIMEOUT", "0"),
+    ("SHUTDOWN_DELAY", "inf"),
+    ("DOCS", "private"),
+    ("SECRET_KEY_FILE", f"-----BEGIN PRIVATE KEY-----\n{HIDDEN}\n"),
+]
+
+
+def settings_from(**environ: str) -> Settings:
+    return load_settings(environ, None)[0]
+
+
+def refusal(**environ: str) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        settings_from(**environ)
+    return str(caught.value)
+
+
+def production(**environ: str) -> dict[str, str]:
+    return {"ENVIRONMENT": "production", "SECRET_KEY": GOOD_SECRET, **environ}
+
+
+def test_the_defaults_run() -> None:
+    settings = settings_from()
+
+    assert settings == Settings()
+    assert settings.database.is_sqlite
+    assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 1)
+    assert (settings.rate_limit_default, settings.rate_limit_auth) == ("600/minute", "30/minute")
+    assert settings.request_max_body_size == 2_000_000
+    assert not settings.require_verified_email
+
+
+@pytest.mark.parametrize(("name", "text", "value"), TAKEN)
+def test_a_variable_is_taken_by_its_name(name: str, text: str, value: Any) -> None:
+    settings, origins = load_settings({name: text}, None)
+
+    assert getattr(settings, name.lower()) == value
+    assert getattr(Settings(), name.lower()) != value, "the test shows nothing"
+    assert {key for key, origin in origins.items() if origin != "default"} == {name}
+
+
+@pytest.mark.parametrize(("name", "text", "value"), TAKEN)
+def test_a_variable_is_taken_from_a_file(tmp_path: Path, name: str, text: str, value: Any) -> None:
+    (tmp_path / "value").write_text(f"{text}\n")
+
+    assert getattr(settings_from(**{f"{name}_FILE": str(tmp_path / "value")}), name.lower()) == value
+
+
+def test_every_setting_is_in_the_list_above() -> None:
+    listed = {name.lower() for name, _, _ in TAKEN} | {"database_direct_url"}
+
+    assert listed == set(Settings.__struct_fields__)
+
+
+def test_migrations_may_go_around_the_pooler() -> None:
+    around = "postgresql://owner@db.internal/app"
+    settings = settings_from(DATABASE_URL=POSTGRESQL, DATABASE_DIRECT_URL=around)
+
+    assert settings.database.url.username == "ann"
+    assert settings.migration_database.url.username == "owner"
+    assert settings_from(DATABASE_URL=POSTGRESQL).migration_database.url.username == "ann"
+    assert refusal(DATABASE_URL=POSTGRESQL, DATABASE_DIRECT_URL="sqlite:///x.db").startswith("DATABASE_DIRECT_URL: ")
+
+
+@pytest.mark.parametrize(("name", "text"), REFUSED)
+def test_a_bad_value_is_one_line_that_names_the_variable(name: str, text: str) -> None:
+    line = refusal(**{name: text})
+
+    assert line.startswith(f"{name}: ")
+    assert len(line.splitlines()) == 1
+    assert len(line) > len(f"{name}: ") + 8
+    assert HIDDEN not in line
+
+
+@pytest.mark.asvs("13.3.1")
+def test_settings_can_be_printed_without_their_secrets() -> None:
+    hidden = f"{HIDDEN}-{GOOD_SECRET}"
+    settings = settings_from(
+        DATABASE_URL=f"postgresql://ann:{HIDDEN}@db/app",
+        DATABASE_DIRECT_URL=f"postgresql://ann:{HIDDEN}@direct/app",
+        SECRET_KEY=hidden,
+        SECRET_KEY_FALLBACKS=hidden,
+        REDIS_URL=f"redis://:{HIDDEN}@redis/0",
+        JWT_PRIVATE_KEY=hidden,
+        METRICS_TOKEN=hidden,
+    )
+
+    assert HIDDEN not in repr(settings)
+    assert HIDDEN not in str(settings)
+    assert "@direct/app" in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("environ", "variable"),
+    [
+        pytest.param({"SECRET_KEY": ""}, "SECRET_KEY", id="no secret"),
+        pytest.param({"SECRET_KEY": GOOD_SECRET[:31]}, "SECRET_KEY", id="short"),
+        pytest.param({"SECRET_KEY": "change-me-" * 5}, "SECRET_KEY", id="well-known"),
+        pytest.param({"SECRET_KEY": "Your-SECRET-here-0123456789-0123456789"}, "SECRET_KEY", id="a placeholder"),
+        pytest.param({"SECRET_KEY": "a" * 64}, "SECRET_KEY", id="one character"),
+        pytest.param({"SECRET_KEY_FALLBACKS": f"{GOOD_SECRET},short"}, "SECRET_KEY_FALLBACKS", id="short fallback"),
+        pytest.param({"DEBUG": "true"}, "DEBUG", id="debug"),
+        pytest.param({"CORS_ORIGINS": "https://a.example,*"}, "CORS_ORIGINS", id="any origin"),
+        pytest.param({"RATE_LIMIT_ENABLED": "false"}, "RATE_LIMIT_ENABLED", id="no limits"),
+    ],
+)
+@pytest.mark.asvs("13.4.2")
+def test_production_refuses_what_is_only_good_for_development(environ: dict[str, str], variable: str) -> None:
+    line = refusal(**production(**environ))
+
+    assert line.startswith(f"{variable}: ")
+    assert all(not value or value not in line for name, value in environ.items() if "SECRET" in name)
+    assert settings_from(**environ).environment == "development"
+
+
+def test_production_runs_with_a_good_secret() -> None:
+    settings = settings_from(**production(SECRET_KEY_FALLBACKS=GOOD_SECRET[::-1]))
+
+    assert settings.is_production
+    assert settings.signing_secret == GOOD_SECRET
+    assert settings.fallback_secrets == (GOOD_SECRET[::-1],)
+
+
+@pytest.mark.parametrize(
+    ("environ", "migrates"),
+    [
+        ({}, True),
+        ({"AUTO_MIGRATE": "false"}, False),
+        (production(), False),
+        (production(AUTO_MIGRATE="true"), True),
+        ({"ENVIRONMENT": "test"}, True),
+    ],
+)
+def test_production_migrates_at_start_only_when_told_to(environ: dict[str, str], migrates: bool) -> None:
+    assert settings_from(**environ).migrates_at_start is migrates
+
+
+@pytest.mark.parametrize(
+    ("environ", "url"),
+    [
+        ({}, "http://127.0.0.1:8000"),
+        ({"HOST": "0.0.0.0", "PORT": "80"}, "http://127.0.0.1:80"),  # noqa: S104 - compared, not bound
+        ({"HOST": "::"}, "http://127.0.0.1:8000"),
+        ({"HOST": "::1"}, "http://[::1]:8000"),
+        ({"HOST": "api.internal"}, "http://api.internal:8000"),
+        ({"PUBLIC_URL": "https://api.example.com/"}, "https://api.example.com"),
+        ({"PUBLIC_URL": "https://example.com/api", "HOST": "::1"}, "https://example.com/api"),
+    ],
+)
+def test_the_base_url_is_where_people_reach_the_service(environ: dict[str, str], url: str) -> None:
+    assert settings_from(**environ).base_url == url
+
+
+def test_debug_logs_everything() -> None:
+    assert settings_from(LOG_LEVEL="error").effective_log_level == "error"
+    assert settings_from(LOG_LEVEL="error", DEBUG="1").effective_log_level == "debug"
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("sqlite:///x.db", "sqlite+aiosqlite:///x.db"),
+        ("sqlite+aiosqlite:////srv/x.db", "sqlite+aiosqlite:////srv/x.db"),
+        ("postgres://ann@db/app", "postgresql+asyncpg://ann@db/app"),
+        ("postgresql://ann@db/app", "postgresql+asyncpg://ann@db/app"),
+        (POSTGRESQL, POSTGRESQL),
+        ("postgresql://ann@db/app?sslmode=require", "postgresql+asyncpg://ann@db/app?ssl=require"),
+    ],
+)
+def test_every_spelling_of_a_database_url_is_understood(text: str, made: str) -> None:
+    assert str(settings_from(DATABASE_URL=text).database.url) == made
+
+
+def test_a_short_secret_is_stretched_outside_production() -> None:
+    settings = settings_from(SECRET_KEY="short", SECRET_KEY_FALLBACKS="older")
+
+    assert len(settings.signing_secret.encode()) >= 32
+    assert settings.signing_secret == settings_from(SECRET_KEY="short").signing_secret
+    assert settings.signing_secret != settings.fallback_secrets[0]
+    assert "short" not in settings.signing_secret
+
+
+def test_without_a_secret_nothing_is_signed() -> None:
+    with pytest.raises(ConfigurationError, match=r"^SECRET_KEY: "):
+        _ = settings_from().signing_secret
+
+
+def at(folder: Path) -> Settings:
+    return settings_from(DATABASE_URL=f"sqlite:///{folder}/deep/x.db")
+
+
+def test_a_missing_secret_is_made_once_and_kept(tmp_path: Path) -> None:
+    first, second = with_secret_key(at(tmp_path)), with_secret_key(at(tmp_path))
+    path = tmp_path / "deep" / "secret_key"
+
+    assert first.signing_secret == second.signing_secret == path.read_text()
+    assert len(first.signing_secret) >= 64
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in path.parent.iterdir()] == ["secret_key"]
+    assert with_secret_key(at(tmp_path / "other")).signing_secret != first.signing_secret
+
+
+def test_a_secret_that_is_set_is_used(tmp_path: Path) -> None:
+    settings = settings_from(DATABASE_URL=f"sqlite:///{tmp_path}/x.db", SECRET_KEY=GOOD_SECRET)
+
+    assert with_secret_key(settings) is settings
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_for_postgresql_the_secret_lies_in_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    settings = with_secret_key(settings_from(DATABASE_URL=POSTGRESQL))
+
+    assert settings.signing_secret == (tmp_path / "data" / "secret_key").read_text()
+
+
+def test_threads_that_start_together_agree_on_one_secret(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        made = list(pool.map(lambda _: with_secret_key(at(tmp_path)).signing_secret, range(20)))
+
+    assert len(set(made)) == 1
+    assert [file.name for file in (tmp_path / "deep").iterdir()] == ["secret_key"]
+
+
+FORKS = """
+import os, sys
+from app.config import load_settings, with_secret_key
+
+settings = load_settings({"DATABASE_URL": sys.argv[1]}, None)[0]
+gate, open_gate = os.pipe()
+children = []
+for _ in range(20):
+    child = os.fork()
+    if not child:
+        os.close(open_gate)
+        os.read(gate, 1)
+        os.write(1, (with_secret_key(settings).signing_secret + "\\n").encode())
+        os._exit(0)
+    children.append(child)
+os.close(open_gate)
+sys.exit(max(os.waitpid(child, 0)[1] for child in children))
+"""
+
+
+def test_processes_that_start_together_agree_on_one_secret(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FORKS, f"sqlite:///{tmp_path}/deep/x.db"]
+
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True)  # noqa: S603 - ours
+
+    lines = result.stdout.splitlines()
+    assert len(lines) == 20
+    assert set(lines) == {(tmp_path / "deep" / "secret_key").read_text()}
+
+
+def test_a_secret_that_cannot_be_kept_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "deep").write_text("a file where a folder should be")
+
+    with pytest.raises(ConfigurationError) as caught:
+        with_secret_key(at(tmp_path))
+
+    assert str(caught.value).startswith("SECRET_KEY: not set, and ")
+    assert len(str(caught.value).splitlines()) == 1

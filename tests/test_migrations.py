@@ -1,0 +1,325 @@
+"""The migration history on both databases, and the runner on histories made for the purpose."""
+
+import asyncio
+import re
+import stat
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+from advanced_alchemy.types import DateTimeUTC
+from sqlalchemy import (
+    DateTime,
+    Engine,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    TypeDecorator,
+    UniqueConstraint,
+    event,
+    inspect,
+    text,
+)
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from app.asgi import MIGRATIONS
+from app.lib.db.engine import Database, DatabaseOptions
+from app.lib.db.migrations import Migrations, applied_revision
+from app.lib.db.url import DatabaseURL
+from app.lib.errors import Conflict
+from app.models import metadata
+from tests.support.databases import postgresql_database, sqlite_database
+
+ROOT = Path(__file__).parent.parent
+
+WriteHistory = Callable[..., Migrations]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def blank(request: pytest.FixtureRequest) -> Iterator[DatabaseURL]:
+    """A database with nothing in it."""
+    if request.param == "sqlite":
+        with sqlite_database() as url:
+            yield url
+        return
+    with postgresql_database(request.getfixturevalue("postgresql")) as url:
+        yield url
+
+
+@asynccontextmanager
+async def connected(url: DatabaseURL) -> AsyncIterator[AsyncConnection]:
+    engine = create_async_engine(url.url)
+    async with engine.connect() as connection:
+        yield connection
+    await engine.dispose()
+
+
+async def tables_of(url: DatabaseURL) -> set[str]:
+    async with connected(url) as connection:
+        return set(await connection.run_sync(lambda c: inspect(c).get_table_names()))
+
+
+async def rows_of(url: DatabaseURL, table: str) -> int:
+    async with connected(url) as connection:
+        found: int = (await connection.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one()  # noqa: S608 - ours
+        return found
+
+
+async def test_up_down_and_up_again(blank: DatabaseURL) -> None:
+    migrations = Migrations(blank, MIGRATIONS)
+    assert await migrations.current() is None
+
+    await migrations.upgrade()
+    assert await migrations.current() == migrations.head
+    assert set(metadata.tables) <= await tables_of(blank)
+    assert await migrations.differences() == []
+
+    await migrations.downgrade("base")
+    assert await migrations.current() is None
+    assert await tables_of(blank) <= {"alembic_version"}
+
+    await migrations.upgrade()
+    assert await migrations.differences() == []
+
+
+async def test_the_reader_knows_the_revision(blank: DatabaseURL) -> None:
+    migrations = Migrations(blank, MIGRATIONS)
+    await migrations.upgrade()
+    database = Database(DatabaseOptions(url=blank))
+    await database.start()
+
+    assert await applied_revision(database.reader) == migrations.head
+    await database.close()
+
+
+async def test_a_difference_is_found(blank: DatabaseURL) -> None:
+    migrations = Migrations(blank, MIGRATIONS)
+    await migrations.upgrade()
+    async with connected(blank) as connection:
+        await connection.execute(text("DROP INDEX ix_users_name_key_id"))
+        await connection.execute(text("ALTER TABLE users ADD COLUMN shoe_size integer"))
+        await connection.commit()
+
+    kinds = {difference[0] for difference in await migrations.differences()}
+
+    assert kinds == {"add_index", "remove_column"}
+
+
+UPGRADE = """
+import asyncio, os, sys
+from pathlib import Path
+import app.models
+from app.lib.db.migrations import Migrations
+from app.lib.db.url import DatabaseURL
+
+migrations = Migrations(DatabaseURL.parse(sys.argv[1]), Path(sys.argv[2]))
+children = []
+for _ in range(5):
+    child = os.fork()
+    if not child:
+        asyncio.run(migrations.upgrade())
+        os._exit(0)
+    children.append(child)
+sys.exit(max(os.waitpid(child, 0)[1] for child in children))
+"""
+
+
+async def test_five_servers_that_start_together_migrate_once(blank: DatabaseURL) -> None:
+    url = blank.url.render_as_string(hide_password=False)
+
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", UPGRADE, url, str(MIGRATIONS), cwd=ROOT)
+
+    assert await process.wait() == 0
+    assert await Migrations(blank, MIGRATIONS).differences() == []
+
+
+def test_an_sqlite_file_belongs_to_its_owner(tmp_path: Path) -> None:
+    url = DatabaseURL.parse(f"sqlite:///{tmp_path}/new/deep/x.db")
+
+    asyncio.run(Migrations(url, MIGRATIONS).upgrade())
+
+    assert stat.S_IMODE(url.path.stat().st_mode) == 0o600
+
+
+@pytest.fixture
+def write_history(tmp_path: Path, blank: DatabaseURL) -> WriteHistory:
+    """Writes a history of revisions, each of them some lines of Python, and returns its runner."""
+
+    def write(*upgrades: str) -> Migrations:
+        folder = tmp_path / "history"
+        (folder / "versions").mkdir(parents=True, exist_ok=True)
+        env = re.sub(r"^import app\.models.*$", "", (MIGRATIONS / "env.py").read_text(), flags=re.MULTILINE)
+        (folder / "env.py").write_text(env)
+        for number, body in enumerate(upgrades, start=1):
+            before = f"{number - 1:04}" if number > 1 else None
+            lines = "\n".join(f"    {line}" for line in body.strip().splitlines())
+            (folder / "versions" / f"{number:04}.py").write_text(
+                "import sqlalchemy as sa\nfrom alembic import op\n"
+                f"revision = '{number:04}'\ndown_revision = {before!r}\nbranch_labels = depends_on = None\n"
+                f"def upgrade() -> None:\n{lines}\ndef downgrade() -> None:\n    pass\n"
+            )
+        return Migrations(blank, folder)
+
+    return write
+
+
+PARENTS = """
+op.create_table("parents", sa.Column("id", sa.Integer, primary_key=True), sa.Column("name", sa.String(20)))
+op.create_table(
+    "children",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("parent_id", sa.Integer, sa.ForeignKey("parents.id", ondelete="CASCADE"), index=True),
+)
+op.execute("INSERT INTO parents VALUES (1, 'ann')")
+op.execute("INSERT INTO children VALUES (1, 1)")
+"""
+
+
+async def test_a_failing_revision_leaves_nothing(write_history: WriteHistory) -> None:
+    migrations = write_history(
+        PARENTS,
+        "op.add_column('parents', sa.Column('age', sa.Integer))\nop.execute('SELECT no_such_function()')",
+    )
+
+    with pytest.raises(DBAPIError):
+        await migrations.upgrade()
+
+    assert await tables_of(migrations.url) <= {"alembic_version"}
+    assert await migrations.current() is None
+
+
+async def test_what_was_applied_before_stays(write_history: WriteHistory) -> None:
+    await write_history(PARENTS).upgrade()
+    failing = write_history(PARENTS, "op.execute('DELETE FROM children')\nop.execute('SELECT no_such_function()')")
+
+    with pytest.raises(DBAPIError):
+        await failing.upgrade()
+
+    assert await failing.current() == "0001"
+    assert await rows_of(failing.url, "children") == 1
+
+
+async def test_changing_a_table_keeps_the_rows_that_refer_to_it(write_history: WriteHistory) -> None:
+    """SQLite makes such a table anew; with foreign keys on, dropping the old one would delete the children."""
+    await write_history(PARENTS).upgrade()
+    change = 'with op.batch_alter_table("parents") as batch:\n    batch.alter_column("name", nullable=False)'
+
+    migrations = write_history(PARENTS, change)
+    await migrations.upgrade()
+
+    assert await rows_of(migrations.url, "parents") == 1
+    assert await rows_of(migrations.url, "children") == 1
+    async with connected(migrations.url) as connection:
+        (key,) = await connection.run_sync(lambda c: inspect(c).get_foreign_keys("children"))
+    assert (key["referred_table"], key["options"]) == ("parents", {"ondelete": "CASCADE"})
+
+
+async def test_no_migration_leaves_references_to_nothing(write_history: WriteHistory) -> None:
+    await write_history(PARENTS).upgrade()
+    orphans = write_history(PARENTS, "op.execute('UPDATE children SET parent_id = 7')")
+
+    with pytest.raises((Conflict, DBAPIError)) as caught:
+        await orphans.upgrade()
+
+    assert "children" in str(caught.value)
+    assert await orphans.current() == "0001"
+
+
+async def test_a_new_revision_is_written_from_the_difference(tmp_path: Path, blank: DatabaseURL) -> None:
+    folder = tmp_path / "migrations"
+    (folder / "versions").mkdir(parents=True)
+    for name in ("env.py", "script.py.mako"):
+        (folder / name).write_bytes((MIGRATIONS / name).read_bytes())
+    migrations = Migrations(blank, folder)
+
+    path = await migrations.generate("everything at once")
+    written = path.read_text()
+    await migrations.upgrade()
+
+    assert path.name == "0001_everything_at_once.py"
+    assert "advanced_alchemy" not in written
+    assert "autocommit_block" not in written
+    assert await migrations.differences() == []
+
+
+def test_the_history_is_one_line_of_four_digits() -> None:
+    files = sorted((MIGRATIONS / "versions").glob("*.py"))
+
+    for number, path in enumerate(files, start=1):
+        source = path.read_text()
+        assert path.name.startswith(f"{number:04}_")
+        assert f'revision = "{number:04}"' in source
+        before = f'"{number - 1:04}"' if number > 1 else "None"
+        assert f"down_revision = {before}" in source
+        assert "def downgrade() -> None:\n    pass" not in source
+        assert not {"import app", "from app", "autocommit_block"} & set(source.splitlines())
+
+
+TABLES = pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
+
+
+@TABLES
+def test_foreign_keys_are_indexed_and_say_what_deletion_does(table: Table) -> None:
+    leading = [tuple(index.columns.keys()) for index in table.indexes]
+    unique = (PrimaryKeyConstraint, UniqueConstraint)
+    leading += [tuple(item.columns.keys()) for item in table.constraints if isinstance(item, unique)]
+    for key in table.foreign_key_constraints:
+        assert key.ondelete in {"CASCADE", "RESTRICT", "SET NULL"}, key.name
+        columns = tuple(key.columns.keys())
+        assert any(index[: len(columns)] == columns for index in leading), f"{key.name} has no index"
+
+
+@TABLES
+def test_names_follow_the_convention(table: Table) -> None:
+    names = [str(item.name) for item in table.constraints] + [str(item.name) for item in table.indexes]
+    assert all(re.fullmatch(rf"(pk|uq|fk|ck|ix)_{table.name}(_\w+)?", name) for name in names), names
+    assert all(len(name) <= 63 for name in names), names  # PostgreSQL cuts longer ones
+
+
+@TABLES
+def test_strings_have_a_length_and_instants_a_zone(table: Table) -> None:
+    for column in table.columns:
+        kind = column.type.impl if isinstance(column.type, TypeDecorator) else column.type
+        if type(kind) is String:
+            assert kind.length, column
+        if isinstance(kind, DateTime):
+            assert isinstance(column.type, DateTimeUTC), column
+            assert kind.timezone, column
+
+
+MATTERS_OF_TASTE = ("prefer-text-field", "prefer-bigint-over-int")
+
+
+@pytest.mark.parametrize("blank", ["postgresql"], indirect=True)
+async def test_the_sql_for_postgresql_locks_no_table_for_long(tmp_path: Path, blank: DatabaseURL) -> None:
+    """Squawk knows which statements rewrite or lock tables that are in use."""
+    script = tmp_path / "history.sql"
+    with statements_of_all_engines() as statements:
+        await Migrations(blank, MIGRATIONS).upgrade()
+    script.write_text(";\n".join(statements))
+    squawk = Path(sys.executable).parent / "squawk"
+
+    process = await asyncio.create_subprocess_exec(
+        *(squawk, "--pg-version=15", "--assume-in-transaction", f"--exclude={','.join(MATTERS_OF_TASTE)}", script),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    report = (await process.communicate())[0].decode()
+
+    assert process.returncode == 0, report
+
+
+@contextmanager
+def statements_of_all_engines() -> Iterator[list[str]]:
+    seen: list[str] = []
+
+    def on_execute(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", on_execute)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "before_cursor_execute", on_execute)

@@ -1,0 +1,339 @@
+"""Every route, called by every kind of caller, answers as its policy says.
+
+The routes and their policies come from the app itself, so a new route is walked without a word here. A new kind of
+policy has to be taught to :func:`expected`, which refuses to guess.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from litestar import Litestar, WebSocket, get, websocket
+from litestar.exceptions import ImproperlyConfiguredException
+from litestar.routes import HTTPRoute
+
+import app.asgi
+from app.asgi import create_app
+from app.domain.system.metrics_access import MetricsAccess
+from app.domain.system.permissions import METRICS_READ
+from app.lib.clock import utc_now
+from app.lib.db.url import DatabaseURL
+from app.lib.domain import Domain, collect_permissions
+from app.lib.security.policies import (
+    POLICY,
+    Authenticated,
+    HasPermission,
+    HasRole,
+    IsSuperuser,
+    Optional,
+    Policy,
+    authenticated,
+    permission,
+    policy_of,
+    public,
+)
+from tests.support.apps import settings_for
+from tests.support.people import People
+
+SAFE = {"GET", "HEAD"}
+ALL_PERMISSIONS = frozenset(collect_permissions(app.asgi.DOMAINS))
+
+
+class Answer(Enum):
+    """What a policy says to a caller."""
+
+    ALLOWED = "allowed"
+    SIGN_IN = "401 with a bare challenge"
+    BAD_TOKEN = "401 invalid_token"
+    FORBIDDEN = "403 permission_denied"
+    HIDDEN = "404"
+    STALE = "403 reauth_required"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls, as far as policies can tell. ``known`` is False for a token that is not good."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    known: bool = True
+    permissions: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    is_superuser: bool = False
+    is_fresh: bool = True
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    method: str
+    path: str
+    policy: Policy
+
+    def url(self, user_id: object) -> str:
+        """A URL of the route: about this user, or about something that is not there."""
+        url = self.path
+        for part in url.split("/"):
+            if part.startswith("{"):
+                name, _, kind = part.strip("{}").partition(":")
+                value = user_id if name == "user_id" else uuid4() if kind == "uuid" else "1"
+                url = url.replace(part, str(value))
+        return url
+
+
+def endpoints(app: Litestar) -> Iterator[Endpoint]:
+    for route in app.routes:
+        assert isinstance(route, HTTPRoute), f"the walk does not know how to call {route.path}"
+        for method, (handler, _) in route.route_handler_map.items():
+            if method != "OPTIONS":
+                yield Endpoint(method, route.path, policy_of(handler))
+            if method == "GET":
+                yield Endpoint("HEAD", route.path, policy_of(handler))
+
+
+def needed_permission(policy: Policy) -> str | None:
+    if isinstance(policy, MetricsAccess):
+        return METRICS_READ
+    return policy.code if isinstance(policy, HasPermission) else None
+
+
+def expected(policy: Policy, caller: Caller) -> Answer:
+    """What the policy has to answer when the route is about somebody else."""
+    if type(policy) is Policy:
+        return Answer.ALLOWED
+    if not caller.known:
+        return Answer.BAD_TOKEN
+    if not caller.headers:
+        return Answer.ALLOWED if type(policy) is Optional else Answer.SIGN_IN
+    refusal = _refusal(policy, caller)
+    if refusal is None and isinstance(policy, Authenticated) and policy.fresh and not caller.is_fresh:
+        return Answer.STALE
+    return refusal or Answer.ALLOWED
+
+
+def _refusal(policy: Policy, caller: Caller) -> Answer | None:
+    if caller.is_superuser or type(policy) in {Authenticated, Optional}:
+        return None
+    if (code := needed_permission(policy)) is not None:
+        hides = isinstance(policy, HasPermission) and policy.or_self is not None
+        return None if code in caller.permissions else Answer.HIDDEN if hides else Answer.FORBIDDEN
+    if isinstance(policy, HasRole):
+        return None if policy.names & caller.roles else Answer.FORBIDDEN
+    assert isinstance(policy, IsSuperuser), f"the walk does not know what {policy} means"
+    return Answer.FORBIDDEN
+
+
+def given(response: httpx.Response) -> Answer:
+    """What a response says, as far as it is the policy's word. Every 404 that is not expected is the handler's."""
+    challenge = response.headers.get("www-authenticate", "")
+    code = response.json().get("code") if response.content and "problem" in response.headers["content-type"] else None
+    match response.status_code:
+        case 401:
+            assert code in {None, "unauthenticated", "invalid_token"}
+            return Answer.SIGN_IN if challenge == "Bearer" else Answer.BAD_TOKEN
+        case 403:
+            assert challenge == 'Bearer error="insufficient_scope"'
+            return Answer.STALE if code == "reauth_required" else Answer.FORBIDDEN
+        case _:
+            assert response.status_code < 500, response.text
+            return Answer.ALLOWED
+
+
+def agrees(wanted: Answer, response: httpx.Response) -> bool:
+    if wanted is Answer.HIDDEN:
+        return response.status_code == 404
+    return given(response) is wanted
+
+
+Maker = Callable[[People, Policy], Awaitable[Caller]]
+
+
+async def anonymous(_people: People, _policy: Policy) -> Caller:
+    return Caller()
+
+
+async def garbage(_people: People, _policy: Policy) -> Caller:
+    return Caller({"Authorization": "Bearer garbage"}, known=False)
+
+
+async def other_scheme(_people: People, _policy: Policy) -> Caller:
+    return Caller({"Authorization": "Basic YWRhOnBhc3N3b3Jk"}, known=False)
+
+
+async def forged(people: People, _policy: Policy) -> Caller:
+    head, _, signature = (await people.create(is_superuser=True)).access_token.rpartition(".")
+    return Caller({"Authorization": f"Bearer {head}.{signature[::-1]}"}, known=False)
+
+
+async def expired(people: People, _policy: Policy) -> Caller:
+    person = await people.create(is_superuser=True)
+    signer = people.components.token_issuer.signer
+    token = signer.issue_access(person.id, person.session_id, utc_now() - timedelta(minutes=11), timedelta(minutes=10))
+    return Caller({"Authorization": f"Bearer {token}"}, known=False)
+
+
+async def refresh_token(people: People, _policy: Policy) -> Caller:
+    person = await people.create(is_superuser=True)
+    return Caller({"Authorization": f"Bearer {person.refresh_token}"}, known=False)
+
+
+async def banned(people: People, _policy: Policy) -> Caller:
+    return Caller((await people.create(is_superuser=True, is_active=False)).headers, known=False)
+
+
+async def signed_out(people: People, _policy: Policy) -> Caller:
+    person = await people.create(is_superuser=True)
+    async with people.client(person) as calls:
+        assert (await calls.post("/api/v1/auth/logout")).status_code == 204
+    return Caller(person.headers, known=False)
+
+
+async def deleted(people: People, _policy: Policy) -> Caller:
+    person = await people.create()
+    async with people.client(person) as calls:
+        assert (await calls.delete("/api/v1/users/me")).status_code == 204
+    return Caller(person.headers, known=False)
+
+
+async def user(people: People, _policy: Policy) -> Caller:
+    return Caller((await people.create()).headers)
+
+
+async def role_without(people: People, policy: Policy) -> Caller:
+    """Somebody with every permission but the one that counts, and a role that does not."""
+    others = ALL_PERMISSIONS - {needed_permission(policy)}
+    person = await people.create(permissions=others)
+    return Caller(person.headers, permissions=others)
+
+
+async def role_with(people: People, policy: Policy) -> Caller:
+    """Somebody with nothing but what counts."""
+    code = needed_permission(policy)
+    names = policy.names if isinstance(policy, HasRole) else frozenset[str]()
+    for name in names:
+        await people.role(name)
+    person = await people.create(permissions=[code] if code else [], roles=names)
+    return Caller(person.headers, permissions=frozenset([code] if code else []), roles=names)
+
+
+async def stale(people: People, policy: Policy) -> Caller:
+    code = needed_permission(policy)
+    long_ago = utc_now() - timedelta(minutes=11)
+    person = await people.create(permissions=[code] if code else [], signed_in_at=long_ago)
+    return Caller(person.headers, permissions=frozenset([code] if code else []), is_fresh=False)
+
+
+async def superuser(people: People, _policy: Policy) -> Caller:
+    return Caller((await people.create(is_superuser=True)).headers, is_superuser=True)
+
+
+KINDS: list[Maker] = [
+    anonymous, garbage, other_scheme, forged, expired, refresh_token, banned, signed_out, deleted,
+    user, role_without, role_with, stale, superuser,
+]  # fmt: skip
+
+
+@pytest.mark.asvs("4.1.1", "8.2.1", "8.2.2", "8.3.1")
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+async def test_every_route_answers_every_caller_as_its_policy_says(app: Litestar, people: People, kind: Maker) -> None:
+    surprises = []
+    callers: dict[str, Caller] = {}
+    target = await people.create()
+    async with people.client() as calls:
+        for endpoint in endpoints(app):
+            name = repr(endpoint.policy)
+            caller = callers[name] if name in callers else await kind(people, endpoint.policy)
+            response = await calls.request(endpoint.method, endpoint.url(target.id), headers=caller.headers)
+            wanted = expected(endpoint.policy, caller)
+            if not agrees(wanted, response):
+                surprises.append((endpoint.method, endpoint.path, name, wanted, response.status_code))
+            callers[name] = caller
+            if response.is_success and endpoint.method not in SAFE:  # it may have signed out, or deleted
+                callers.pop(name)
+                target = await people.create()
+
+    assert surprises == []
+
+
+@pytest.mark.asvs("8.2.2")
+async def test_who_is_let_in_only_to_themselves_gets_in_there(app: Litestar, people: People) -> None:
+    walked = 0
+    async with people.client() as calls:
+        for endpoint in endpoints(app):
+            if isinstance(endpoint.policy, HasPermission) and endpoint.policy.or_self == "user_id":
+                person = await people.create()
+                response = await calls.request(endpoint.method, endpoint.url(person.id), headers=person.headers)
+                assert given(response) is Answer.ALLOWED
+                assert response.status_code != 404
+                walked += 1
+
+    assert walked
+
+
+async def test_options_need_no_rights(app: Litestar, people: People) -> None:
+    async with people.client() as calls:
+        for endpoint in endpoints(app):
+            for headers in ({}, {"Authorization": "Bearer garbage"}):
+                response = await calls.options(endpoint.url(uuid4()), headers=headers)
+                assert response.status_code == 204
+                assert endpoint.method in response.headers["allow"]
+
+
+def test_every_route_has_a_policy_and_the_walk_misses_none(shared_app: Litestar) -> None:
+    walked = {(endpoint.method, endpoint.path) for endpoint in endpoints(shared_app)}
+
+    for route in shared_app.routes:
+        assert isinstance(route, HTTPRoute)
+        for handler in route.route_handlers:
+            methods = handler.http_methods - {"OPTIONS"}
+            assert {(method, route.path) for method in methods} <= walked
+            assert not methods or isinstance(handler.opt[POLICY], Policy)
+    assert len(walked) > 30
+
+
+@get("/no-policy")
+async def without_policy() -> None: ...
+
+
+@get("/two-policies", guards=[public, permission("users:read")])
+async def with_two_policies() -> None: ...
+
+
+@get("/inherits-none", guards=[])
+async def with_empty_guards() -> None: ...
+
+
+@websocket("/socket-without-policy")
+async def socket_without_policy(socket: WebSocket[Any, Any, Any]) -> None: ...
+
+
+@pytest.mark.asvs("8.2.1")
+@pytest.mark.parametrize(
+    "handler", [without_policy, with_two_policies, with_empty_guards, socket_without_policy], ids=str
+)
+@pytest.mark.parametrize("place", ["controllers", "root_handlers"])
+def test_the_app_refuses_to_start_with_a_route_that_has_not_one_policy(
+    monkeypatch: pytest.MonkeyPatch, database_url: DatabaseURL, handler: Any, place: str
+) -> None:
+    members: dict[str, Any] = {place: (handler,)}
+    careless = Domain(name="careless", **members)
+    monkeypatch.setattr(app.asgi, "DOMAINS", (*app.asgi.DOMAINS, careless))
+
+    with pytest.raises(ImproperlyConfiguredException, match="polic"):
+        create_app(settings_for(database_url))
+
+
+@get("/with-policy", guards=[authenticated])
+async def with_policy() -> None: ...
+
+
+def test_the_app_starts_with_a_route_that_has_one(monkeypatch: pytest.MonkeyPatch, database_url: DatabaseURL) -> None:
+    careful = Domain(name="careful", controllers=(with_policy,))
+    monkeypatch.setattr(app.asgi, "DOMAINS", (*app.asgi.DOMAINS, careful))
+
+    walked = {endpoint.path: repr(endpoint.policy) for endpoint in endpoints(create_app(settings_for(database_url)))}
+
+    assert walked["/api/v1/with-policy"] == "authenticated"
