@@ -149,9 +149,9 @@ async def test_swagger_signs_in_and_calls(service: Service, page: Page, traffic:
     await dialog.locator("#oauth_username").fill(service.email)
     await dialog.locator("#oauth_password").fill(service.password)
     async with page.expect_response(lambda response: is_call_of(SIGN_IN, response)) as signed_in:
-        await dialog.locator("button.authorize").click()
+        await dialog.get_by_label("Apply given OAuth2 credentials").click()
     assert (await signed_in.value).status == 200
-    await dialog.locator("button.btn-done").click()
+    await dialog.locator("button.btn-done").first.click()
 
     operation = page.locator(".opblock-get").filter(has=page.locator(f'[data-path="{PROTECTED}"]'))
     await operation.locator(".opblock-summary").click()
@@ -168,6 +168,6 @@ async def test_a_wrong_password_is_told(service: Service, page: Page) -> None:
     dialog = page.locator(".modal-ux")
     await dialog.locator("#oauth_username").fill(service.email)
     await dialog.locator("#oauth_password").fill("not the password")
-    await dialog.locator("button.authorize").click()
+    await dialog.get_by_label("Apply given OAuth2 credentials").click()
 
     await expect(dialog.locator(".errors")).to_be_visible()
