@@ -69,7 +69,7 @@ test-browser *options:
 # the HTTP tests once more, on Debian's PostgreSQL 15
 [group('check')]
 test-postgres15 *options:
-    {{ run }} tools/postgres/with-postgres15.sh pytest tests/domain -n 2 --no-cov "$@"
+    {{ run }} tools/postgres/with-postgres15.sh pytest tests/domain -k postgresql -n 2 --no-cov "$@"
 
 # faults on purpose: killed workers, lost databases, full pools; takes minutes
 [group('check')]

@@ -57,8 +57,18 @@ async def app(shared_app: Litestar) -> AsyncIterator[Litestar]:
     await empty(components_of(shared_app).database)
     await forget(shared_app)
     with blockbuster_ctx(scanned_modules="app") as guard:
-        # asyncpg looks for a password file whenever it opens a connection.
-        guard.functions["os.stat"].can_block_in("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args")
+        # asyncpg looks for a password file and keys whenever it opens a connection.
+        for name in (
+            "os.stat",
+            "os.path.abspath",
+            "os.path.realpath",
+            "io.BufferedReader.read",
+            "io.TextIOWrapper.read",
+        ):
+            if name in guard.functions:
+                guard.functions[name].can_block_in("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args")
+        # Whether the file of the database is still there is a matter of microseconds.
+        guard.functions["os.stat"].can_block_in("app/lib/db/sqlite.py", "identity_of")
         yield shared_app
 
 

@@ -35,6 +35,7 @@ def check(response: httpx.Response) -> None:
         assert headers["www-authenticate"].startswith("Bearer")
 
 
+@pytest.mark.asvs("3.4.3", "3.4.4", "3.4.5", "3.4.6", "13.4.6", "14.3.2")
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE"])
 async def test_anonymous_answers(unlimited_app: Litestar, anonymous: httpx.AsyncClient, method: str) -> None:
     statuses: set[int] = set()
@@ -126,6 +127,7 @@ async def test_too_many_requests(database_url: DatabaseURL) -> None:
     assert probe.status_code == 200
 
 
+@pytest.mark.asvs("3.4.1")
 async def test_production_is_reached_over_tls(database_url: DatabaseURL) -> None:
     async with (
         running_app(database_url, ENVIRONMENT="production", SECRET_KEY="0w3f9ae1c55d4b7a8c2e6d1f0b9a7e53") as app,

@@ -95,6 +95,7 @@ def check(response: httpx.Response, status: int, code: str) -> None:
         assert problem["errors"]
 
 
+@pytest.mark.asvs("2.2.1")
 @pytest.mark.parametrize("what", JSON_BODIES)
 async def test_every_route_refuses_this_json(
     unlimited_app: Litestar, as_boss: httpx.AsyncClient, boss: Person, what: str
@@ -120,6 +121,19 @@ async def test_every_route_that_reads_forms_refuses_this_one(
         check(response, hostile.status, hostile.code)
 
 
+@pytest.mark.asvs("16.5.1")
+async def test_rejected_values_are_not_repeated(
+    unlimited_app: Litestar, as_boss: httpx.AsyncClient, boss: Person
+) -> None:
+    names = ("email", "username", "name", "password", "current_password", "new_password", "roles", "permissions")
+    body = {name: ["hunter2"] for name in (*names, "locale", "bio", "refresh_token", "nobody")}
+    for each in reading(unlimited_app, JSON):
+        for content in (body, dict.fromkeys(body, "hunter2" * 1000), ["hunter2"], "hunter2"):
+            response = await as_boss.request(each.method, each.url(user_id=str(boss.id)), json=content)
+            check(response, 422, "validation_failed")
+            assert "hunter2" not in response.text
+
+
 async def test_a_chunked_body_over_the_limit_is_413_everywhere(
     unlimited_app: Litestar, as_boss: httpx.AsyncClient, boss: Person
 ) -> None:
@@ -134,6 +148,7 @@ async def test_a_chunked_body_over_the_limit_is_413_everywhere(
         check(response, 413, "payload_too_large")
 
 
+@pytest.mark.asvs("4.1.1")
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/xml", "multipart/form-data; boundary=x"])
 async def test_other_media_types_are_415_everywhere(
     unlimited_app: Litestar, as_boss: httpx.AsyncClient, boss: Person, content_type: str | None
@@ -146,6 +161,7 @@ async def test_other_media_types_are_415_everywhere(
         assert JSON in named.split(", ")
 
 
+@pytest.mark.asvs("4.1.4", "13.4.4")
 async def test_methods_that_a_route_lacks_are_405(unlimited_app: Litestar, as_boss: httpx.AsyncClient) -> None:
     methods = {"GET", "POST", "PUT", "PATCH", "DELETE"}
     for path in {each.path for each in operations(unlimited_app)}:

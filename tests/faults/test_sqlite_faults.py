@@ -1,16 +1,22 @@
 """A disk that is full, a file that cannot be written, a file that is gone."""
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import event, func, select, text
 
+from app.asgi import MIGRATIONS
 from app.domain.accounts.models import Profile, User
 from app.domain.auth.models import Session
 from app.lib.audit import AuditEvent
 from app.lib.db.engine import Database
+from app.lib.db.migrations import Migrations
+from app.lib.db.sqlite import identity_of
 from app.lib.db.url import DatabaseURL
 from tests.faults.answers import assert_unavailable
 from tests.faults.conftest import Service, service_on
@@ -88,17 +94,60 @@ def refuse_writes(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA query_only=ON")
 
 
-async def test_a_file_that_is_gone_is_unavailable(file: DatabaseURL) -> None:
+def remove(file: DatabaseURL) -> None:
+    for path in file.directory.iterdir():
+        path.unlink()
+
+
+async def test_a_file_that_was_never_there_is_unavailable_and_not_made(file: DatabaseURL) -> None:
     async with service_on(file) as before:
         person = before.person
-    for path in list(file.directory.iterdir()):
-        path.unlink()
+    remove(file)
     async with running_app(file) as app, client_of(app, headers=person.headers) as client:
         service = Service(app, People(app), person, client)
         assert_unavailable(await service.read())
         assert_unavailable(await service.sign_in())
+        assert_unavailable(await service.register())
         assert await service.readiness() == (503, ["database"])
         assert await service.is_alive()
+    assert identity_of(file.path) is None
+
+
+async def test_a_file_that_is_removed_takes_no_more_writes(file: DatabaseURL) -> None:
+    """Its connections would go on writing into a file without a name, and acknowledge what is lost."""
+    async with service_on(file) as service:
+        await asyncio.gather(*(service.read() for _ in range(8)), service.write())
+        remove(file)
+
+        answers = await asyncio.gather(*(service.read() for _ in range(8)), service.write(), service.register())
+        for answer in answers:
+            assert_unavailable(answer)
+        assert await service.readiness() == (503, ["database"])
+
+        await Migrations(file, MIGRATIONS).upgrade()
+        assert (await service.register()).status_code == 201
+        assert await service.readiness() == (200, [])
+
+
+def back_up(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+
+
+async def test_a_file_that_is_replaced_is_opened_anew(file: DatabaseURL) -> None:
+    async with service_on(file) as service:
+        before = await counts(service.components.database)
+        copy = file.path.with_name("copy.db")
+        back_up(file.path, copy)
+        assert (await service.register()).status_code == 201
+        for name in ("test.db", "test.db-wal", "test.db-shm"):
+            file.path.with_name(name).unlink()
+        copy.rename(file.path)
+
+        assert await counts(service.components.database) == before
+        answers = await asyncio.gather(*(service.read() for _ in range(8)))
+        assert [answer.status_code for answer in answers] == [200] * 8
+        assert (await service.register()).status_code == 201
 
 
 async def test_a_file_that_is_no_database_is_unavailable(file: DatabaseURL) -> None:

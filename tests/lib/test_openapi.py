@@ -26,7 +26,7 @@ from app.lib.versions import IfMatch
 INFO = DocumentInfo(
     title="Toy", version="1.2.3", description="A toy.", token_url="/login", tags=(("Toys", "To play with."),)
 )
-BOTH = [{"OAuth2Password": []}, {"Bearer": []}]
+BOTH: list[dict[str, list[str]]] = [{"OAuth2Password": []}, {"Bearer": []}]
 
 
 class Declined(AppError):

@@ -3,18 +3,19 @@
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import msgspec
-from sqlalchemy import Connection, ExceptionContext, event
+from sqlalchemy import URL, Connection, ExceptionContext, event
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.lib.db.faults import TRANSACTION_LOST, UNBINDABLE
 from app.lib.db.reader import Driver, PostgreSQLDriver, Reader, SQLiteDriver
-from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline
+from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline, identity_of
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.url import DatabaseURL
 from app.lib.signals import Signals
@@ -26,6 +27,7 @@ SQLITE_READERS = 4
 
 _BEGIN = "BEGIN IMMEDIATE"
 _DEADLINE = "deadline"
+_FILE = "file"
 
 _SERVER_SETTINGS = {
     "application_name": "lodestar",
@@ -92,11 +94,12 @@ def _postgresql(options: DatabaseOptions) -> tuple[AsyncEngine, Driver]:
     arguments: dict[str, Any] = {"timeout": 3, "command_timeout": 5.3, "server_settings": _SERVER_SETTINGS}
     engine_arguments = dict(arguments)
     if options.pooler:
-        # Startup parameters other than these few are refused by PgBouncer, and named statements do not survive it.
+        # PgBouncer refuses the other startup parameters. Named statements would stay on whichever server connection
+        # they came to; unnamed ones are safe, because every statement is in a transaction and executed at once.
         arguments["server_settings"] = engine_arguments["server_settings"] = {"application_name": "lodestar"}
         arguments["statement_cache_size"] = engine_arguments["statement_cache_size"] = 0
         engine_arguments["prepared_statement_cache_size"] = 0
-        engine_arguments["prepared_statement_name_func"] = lambda: f"__asyncpg_{uuid4()}__"
+        engine_arguments["prepared_statement_name_func"] = _unnamed
     engine = create_async_engine(
         options.url.url,
         echo=options.echo,
@@ -115,6 +118,10 @@ def _postgresql(options: DatabaseOptions) -> tuple[AsyncEngine, Driver]:
         pooled=options.pooler,
     )
     return engine, driver
+
+
+def _unnamed() -> str:
+    return ""
 
 
 def prepare_postgresql(engine: AsyncEngine) -> None:
@@ -153,8 +160,10 @@ def _wrap_python_errors(context: ExceptionContext) -> DBAPIError | None:
 
 
 def _sqlite(options: DatabaseOptions) -> tuple[AsyncEngine, Driver]:
+    file = options.url.path.absolute()
     engine = create_async_engine(
-        options.url.url,
+        # Only migrations make the file: what would be written into a new one is not what anybody wants to keep.
+        URL.create("sqlite+aiosqlite", database=file.as_uri(), query={"mode": "rw", "uri": "true"}),
         echo=options.echo,
         pool_size=1,
         max_overflow=0,
@@ -164,10 +173,22 @@ def _sqlite(options: DatabaseOptions) -> tuple[AsyncEngine, Driver]:
     )
     prepare_sqlite(engine)
     event.listen(engine.sync_engine, "connect", _set_deadline)
+    event.listen(engine.sync_engine, "connect", partial(_remember_file, file))
+    event.listen(engine.sync_engine, "checkout", partial(_check_file, file))
     event.listen(engine.sync_engine, "before_cursor_execute", _before_statement)
     event.listen(engine.sync_engine, "commit", _check_transaction)
     event.listen(engine.sync_engine, "handle_error", _wrap_python_errors, retval=True)
-    return engine, SQLiteDriver(options.url.path, SQLITE_READERS, acquire_timeout=SQLITE_POOL_TIMEOUT)
+    return engine, SQLiteDriver(file, SQLITE_READERS, acquire_timeout=SQLITE_POOL_TIMEOUT)
+
+
+def _remember_file(file: Path, _connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[_FILE] = identity_of(file)
+
+
+def _check_file(file: Path, _connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Without this, writes to a file that somebody has removed would be acknowledged and lost."""
+    if record.info[_FILE] != identity_of(file):
+        raise DisconnectionError
 
 
 def prepare_sqlite(engine: AsyncEngine) -> None:

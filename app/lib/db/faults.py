@@ -150,14 +150,19 @@ def _find(exc: BaseException | None, kind: type[Any]) -> Any:
 def _from_asyncpg(exc: BaseException) -> AppError | None:
     if isinstance(exc, _SCHEMA_CHANGED):
         return Unavailable()
-    if isinstance(exc, asyncpg.TargetServerAttributeNotMatched) or (
-        isinstance(exc, asyncpg.InterfaceError) and "clos" in str(exc)  # closed or closing: connection or pool
-    ):
+    if isinstance(exc, asyncpg.TargetServerAttributeNotMatched) or _is_lost(exc):
         return DatabaseUnavailable()
     state = sqlstate(exc)
     if state is None or (state == "22000" and _MISTYPED.search(str(exc))):
         return None  # what asyncpg itself objects to is our mistake, unless it is about the value
     return _from_sqlstate(state)
+
+
+def _is_lost(exc: BaseException) -> bool:
+    """Whether the connection is closed, closing, or about to be: the server's farewell has only been half read."""
+    if isinstance(exc, asyncpg.InternalClientError):
+        return "cannot switch to state" in str(exc)
+    return isinstance(exc, asyncpg.InterfaceError) and "clos" in str(exc)
 
 
 def _from_python(exc: BaseException) -> AppError | None:

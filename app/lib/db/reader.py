@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql
 
 from app.lib.db.faults import UNBINDABLE, DatabaseUnavailable
 from app.lib.db.prepared import Prepared
-from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline
+from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline, identity_of
 
 T = TypeVar("T")
 
@@ -212,18 +212,22 @@ class SQLiteDriver:
 
 
 class _ReadConnection:
-    """A connection that refuses to write. Opened by its first statement, and anew after a failed one."""
+    """A connection that refuses to write. Opened by its first statement, and anew after a failed one, or when somebody
+    has put another file in the place of the old one.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._uri = f"{path.absolute().as_uri()}?mode=rw"
+        self._path = path.absolute()
+        self._file: tuple[int, int] | None = None
         self._connection: sqlite3.Connection | None = None
         self.deadline = Deadline()
 
     def fetch(self, sql: str, arguments: Sequence[Any]) -> list[Any]:
         try:
-            if self._connection is None:
-                self._connection = self._open()
-            return self._connection.execute(sql, arguments).fetchall()
+            connection = self._connection
+            if connection is None or identity_of(self._path) != self._file:
+                connection = self._reopen()
+            return connection.execute(sql, arguments).fetchall()
         except UNBINDABLE as exc:
             raise sqlite3.DataError("a value cannot be bound") from exc
         except BaseException:
@@ -235,8 +239,11 @@ class _ReadConnection:
             self._connection.close()
             self._connection = None
 
-    def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._uri, uri=True, check_same_thread=False, isolation_level=None, timeout=5)
+    def _reopen(self) -> sqlite3.Connection:
+        self.close()
+        uri = f"{self._path.as_uri()}?mode=rw"
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None, timeout=5)
+        self._connection, self._file = connection, identity_of(self._path)
         connection.execute("PRAGMA query_only=ON")
         connection.set_progress_handler(self.deadline, INSTRUCTIONS_BETWEEN_CHECKS)
         return connection

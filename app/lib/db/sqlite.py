@@ -10,6 +10,7 @@ import importlib.util
 import math
 import sys
 import time
+from pathlib import Path
 
 MINIMUM_VERSION = (3, 51, 3)
 STATEMENT_SECONDS = 5.0
@@ -29,6 +30,15 @@ VERSION: tuple[int, ...] = tuple(int(part) for part in str(sqlite3.sqlite_versio
 def is_current() -> bool:
     """Whether the SQLite in use is free of the WAL-reset bug."""
     return VERSION >= MINIMUM_VERSION
+
+
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Which file is at the path at the moment: one that was removed or replaced is another. None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class Deadline:

@@ -79,7 +79,6 @@ class Exchange:
     """One request and its response."""
 
     __slots__ = (
-        "answered",
         "bodyless",
         "headers",
         "method",
@@ -90,6 +89,7 @@ class Exchange:
         "shell",
         "started_at",
         "status",
+        "stopped",
     )
 
     def __init__(self, shell: Shell, scope: HTTPScope, receive: Receive, send: Send) -> None:
@@ -103,8 +103,8 @@ class Exchange:
         self.request_id = self._request_id()
         self.method = scope["method"]
         self.bodyless = self.method == "HEAD"
-        self.answered = False
         self.status = 0
+        self.stopped = False
 
     def _request_id(self) -> str:
         given = self.headers.get(b"x-request-id", b"")
@@ -118,7 +118,7 @@ class Exchange:
         try:
             await self._run()
         except Exception as exc:
-            if self.answered:  # the application was only stopped from making a body that nobody wants
+            if self.stopped:  # from making a body that nobody wants
                 return
             if not isinstance(exc, AppError):
                 log.exception("request.failed", method=self.method, path=self.scope["path"])
@@ -167,9 +167,9 @@ class Exchange:
 
     async def _end_without_body(self, *, more: bool) -> None:
         """Ends the response. A stream is stopped, because it may have no end of its own."""
-        self.answered = True
         await self.send({"type": "http.response.body", "body": b"", "more_body": False})
         if more:
+            self.stopped = True
             raise ResponseComplete
 
     def _start(self, message: Any) -> None:

@@ -191,7 +191,6 @@ async def test_a_replay_needs_the_permission_still(people: People, url: str, bod
 
 
 @creations
-@pytest.mark.asvs("14.2.4")
 @pytest.mark.caller(*RIGHTS)
 async def test_neither_key_nor_request_is_kept(
     app: Litestar, calls: httpx.AsyncClient, url: str, body: JSONObject

@@ -205,7 +205,7 @@ async def test_a_public_profile_does_not_look_at_credentials(client: httpx.Async
     assert response.status_code == 200
 
 
-@pytest.mark.asvs("15.3.2")
+@pytest.mark.asvs("1.3.6")
 async def test_an_avatar_is_a_public_https_url(calls: httpx.AsyncClient) -> None:
     for url in UNFIT_URLS:
         response = await calls.put(MY_PROFILE, json={"avatar_url": url})

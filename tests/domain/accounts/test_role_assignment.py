@@ -148,7 +148,7 @@ async def test_nobody_sets_their_own_roles(people: People, is_superuser: bool) -
     assert after == mine
 
 
-@pytest.mark.asvs("16.3.2")
+@pytest.mark.asvs("16.3.3")
 @pytest.mark.caller(*RIGHTS)
 async def test_a_change_of_roles_is_audited(app: Litestar, calls: httpx.AsyncClient, people: People) -> None:
     await people.role("captain")

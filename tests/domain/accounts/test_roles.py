@@ -265,7 +265,7 @@ async def test_a_role_with_a_permission_that_the_code_has_no_more_can_still_be_c
     assert field_errors(again) == {"/permissions/0": "invalid_choice"}
 
 
-@pytest.mark.asvs("16.3.2")
+@pytest.mark.asvs("16.3.3")
 @pytest.mark.caller(*RIGHTS)
 async def test_deeds_on_roles_are_audited(app: Litestar, calls: httpx.AsyncClient) -> None:
     role_id = (await calls.post(ROLES, json={"name": "captain"})).json()["id"]

@@ -131,6 +131,7 @@ async def test_a_mistake_in_the_request_is_answered_before_anybody_is_looked_up(
     assert answers[0][0] == 422
 
 
+@pytest.mark.usefixtures("clock")
 async def test_a_locked_account_and_a_locked_nobody_look_alike(app: Litestar, people: People) -> None:
     person = await people.create()
     for name in (person.email, "nobody@example.com"):

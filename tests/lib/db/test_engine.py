@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, func, select, text, update
+from sqlalchemy import event, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from app.lib.db.engine import Database
@@ -115,6 +115,31 @@ async def test_a_statement_of_the_writer_is_ended_after_five_seconds(toys: Datab
         assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
 
 
+@ON_SQLITE
+async def test_nothing_is_written_after_sqlite_has_rolled_back_by_itself(toys: Database) -> None:
+    """As on a full disk. The statements that follow would be committed one by one."""
+
+    async def go_on(*after: str) -> None:
+        async with toys.independent() as unit:
+            await unit.session.execute(insert(Toy).values(name="lost"))
+            await unit.session.execute(text("ROLLBACK"))  # stands for what SQLite does
+            for statement in after:
+                await unit.session.execute(text(statement))
+
+    for after in ([], ["SELECT 1"], ["UPDATE toys SET size = 1"]):
+        with pytest.raises(DBAPIError) as caught:
+            await go_on(*after)
+        assert isinstance(to_app_error(caught.value), Unavailable)
+    assert await toys.reader.all(_size) == []
+    await add_some(toys)
+    assert await toys.reader.all(_size) == [0]
+
+
+async def add_some(database: Database) -> None:
+    async with database.independent() as unit:
+        unit.session.add(Toy(name="kept"))
+
+
 SETTINGS = {
     "statement_timeout": "5s",
     "lock_timeout": "2s",
@@ -132,6 +157,25 @@ async def test_the_servers_own_limits_are_in_force_for_writes_and_reads(toys: Da
         assert (await connection.execute(setting)).scalar_one() == SETTINGS[name]
 
     assert await toys.reader.first(prepare(setting, str)) == SETTINGS[name]
+
+
+@ON_POSTGRESQL
+async def test_for_a_pooler_no_statement_has_a_name_and_no_timeout_is_asked_for(
+    toys: Database, another: OpenDatabase
+) -> None:
+    """PgBouncer refuses such startup parameters, and named statements would pile up on its server connections."""
+    database = await another(pooler=True, pool_size=1)
+    for _ in range(3):
+        await add_some(database)
+        await write(database)
+        await database.reader.all(_size)
+
+    async with database.engine.connect() as connection:
+        assert (await connection.execute(text("SELECT name FROM pg_prepared_statements"))).all() == []
+        asked_for = text("SELECT name FROM pg_settings WHERE source = 'client' AND name LIKE '%timeout%'")
+        assert (await connection.execute(asked_for)).all() == []
+    async with toys.engine.connect() as connection:
+        assert len((await connection.execute(asked_for)).all()) == 3
 
 
 @ON_POSTGRESQL

@@ -25,6 +25,7 @@ async def test_a_listed_origin_may_read_every_answer(origin: str, method: str, p
     assert "access-control-allow-credentials" not in headers
 
 
+@pytest.mark.asvs("3.4.2")
 @pytest.mark.parametrize(
     "origin",
     [

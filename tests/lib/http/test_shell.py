@@ -162,6 +162,7 @@ async def test_headers_that_are_too_large_are_431() -> None:
     assert allowed.status_code == 200
 
 
+@pytest.mark.asvs("16.5.1")
 async def test_a_bug_tells_the_client_nothing_and_the_log_everything() -> None:
     with capture_logs() as logs:
         async with call(toy()) as client:
@@ -175,6 +176,7 @@ async def test_a_bug_tells_the_client_nothing_and_the_log_everything() -> None:
     assert isinstance(failed["exc_info"], ZeroDivisionError)
 
 
+@pytest.mark.asvs("16.5.4")
 async def test_what_breaks_outside_the_framework_is_a_problem_too() -> None:
     async def broken(_scope: Scope, _receive: Receive, _send: Send) -> None:
         raise ZeroDivisionError(SECRET_TEXT)

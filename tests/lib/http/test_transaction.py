@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from sqlalchemy import text
 
 from tests.lib.http.ledger import Ledger
 
@@ -73,3 +74,34 @@ async def test_a_request_that_is_cut_off_leaves_nothing(ledger: Ledger, headers:
 
     assert again.status_code == 201
     assert await ledger.texts() == ["whole"]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("headers", [{}, KEY])
+async def test_a_connection_that_is_lost_before_the_commit_leaves_nothing(
+    ledger: Ledger, headers: dict[str, str]
+) -> None:
+    async with ledger.client(headers=headers) as client:
+        request = asyncio.create_task(client.post("/slow-entries", json={"text": "lost"}))
+        await asyncio.wait_for(ledger.gates.entered.wait(), 10)
+        await _cut_idle_transactions(ledger)
+        ledger.gates.go_on.set()
+        response = await request
+        assert await ledger.keys() == 0
+        again = await client.post("/slow-entries", json={"text": "found"})
+
+    assert response.status_code == 503
+    assert response.json()["code"] == "unavailable"
+    assert "retry-after" in response.headers
+    assert again.status_code == 201
+    assert await ledger.texts() == ["found"]
+
+
+async def _cut_idle_transactions(ledger: Ledger) -> None:
+    async with ledger.database.engine.begin() as connection:
+        await connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND state = 'idle in transaction' AND pid <> pg_backend_pid()"
+            )
+        )

@@ -19,7 +19,6 @@ async def test_the_scheme_has_no_case(header: str) -> None:
     assert (await ask(headers={"Authorization": header})).json() == {"caller": "user"}
 
 
-@pytest.mark.asvs("9.1.1")
 @pytest.mark.parametrize(
     "header",
     [
