@@ -1,0 +1,61 @@
+"""Many connections at once against the real server, on both databases."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from app.lib.db.url import DatabaseURL
+from benchmarks import load
+from tests.support.databases import migrate, postgresql_database, sqlite_database
+from tests.support.processes import Server, app_command, free_port
+
+PASSWORD = "a fine day to sail"
+SECONDS = 2.0
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """``app serve`` with two workers, on a database of its own."""
+    kind = (
+        sqlite_database() if request.param == "sqlite" else postgresql_database(request.getfixturevalue("postgresql"))
+    )
+    with kind as url:
+        migrate(url)
+        port = free_port()
+        environ = _environ(url)
+        command = app_command("serve", "--port", str(port), "--workers", "2")
+        with Server(command, tmp_path_factory.mktemp("served"), port, environ) as server:
+            server.until_it_answers("/health/ready")
+            yield server
+            assert server.end() == 0
+
+
+def _environ(url: DatabaseURL) -> dict[str, str]:
+    return {
+        "DATABASE_URL": url.url.render_as_string(hide_password=False),
+        "SECRET_KEY": "a-key-that-is-only-for-tests-0123456789",
+        "RATE_LIMIT_ENABLED": "false",
+        "LOG_LEVEL": "error",
+    }
+
+
+@pytest.fixture(scope="module")
+def token(server: Server) -> str:
+    """Of somebody who registered and signed in as anybody would."""
+    api = f"http://127.0.0.1:{server.port}/api/v1"
+    person = {"email": "ada@example.com", "password": PASSWORD}
+    assert httpx.post(f"{api}/auth/register", json=person).status_code == 201
+    answer = httpx.post(f"{api}/auth/login", data={"username": person["email"], "password": PASSWORD})
+    return str(answer.json()["access_token"])
+
+
+@pytest.mark.parametrize("connections", [64, 500])
+@pytest.mark.parametrize("path", ["/health", "/api/v1/users/me"])
+async def test_many_connections_see_no_error(server: Server, token: str, connections: int, path: str) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+
+    result = await load.run(server.port, path, headers, connections=connections, seconds=SECONDS)
+
+    assert set(result.statuses) == {200}
+    assert result.requests >= connections
