@@ -113,21 +113,29 @@ class PostgreSQLDriver:
         """Rows as asyncpg records. A pool that stays full raises ``DatabaseUnavailable`` after the acquire timeout,
         and so does a server that cannot be reached or does not answer in time.
         """
-        if self._pool is None:
+        pool = self._pool
+        if pool is None:
             raise DatabaseUnavailable("The database is not connected.")
-        connection = await self._acquire(self._pool)
+        connection = await self._acquire(pool)
         try:
-            if not self._pooled:
-                return await connection.fetch(sql, *arguments)
-            # PgBouncer may change the server connection between parse and execute, but not in a transaction.
-            async with connection.transaction(readonly=True):
-                return await connection.fetch(sql, *arguments)
+            return await self._fetch(connection, sql, arguments)
         except OSError as exc:
             raise DatabaseUnavailable from exc
         finally:
+            if _is_lost(connection):  # and the others probably, too
+                await pool.expire_connections()
             # Waits a moment for the server to confirm a cancelled query; a connection that does not is closed.
             with suppress(OSError):
-                await self._pool.release(connection, timeout=_CANCEL_SECONDS)
+                await pool.release(connection, timeout=_CANCEL_SECONDS)
+
+    async def _fetch(
+        self, connection: "PoolConnectionProxy[asyncpg.Record]", sql: str, arguments: Sequence[Any]
+    ) -> Sequence[Any]:
+        if not self._pooled:
+            return await connection.fetch(sql, *arguments)
+        # PgBouncer may change the server connection between parse and execute, but not in a transaction.
+        async with connection.transaction(readonly=True):
+            return await connection.fetch(sql, *arguments)
 
     async def _acquire(self, pool: "asyncpg.Pool[asyncpg.Record]") -> "PoolConnectionProxy[asyncpg.Record]":
         limit = asyncio.timeout(self._acquire_timeout)
@@ -138,6 +146,13 @@ class PostgreSQLDriver:
             if limit.expired():
                 raise DatabaseUnavailable("All database connections are busy.") from None
             raise DatabaseUnavailable from exc
+
+
+def _is_lost(connection: "PoolConnectionProxy[asyncpg.Record]") -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True  # the pool has taken it back already
 
 
 async def _leave_as_is(connection: object) -> None:

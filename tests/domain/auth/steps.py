@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from sqlalchemy import Row, select, update
 from app.domain.accounts.models import User
 from app.domain.auth.models import Session
 from app.lib.audit import AuditEvent
+from app.lib.db.reader import PostgreSQLDriver
 from app.lib.security.passwords import PasswordHasher
 from tests.support.apps import client_of, components_of
 from tests.support.people import PASSWORD, People, Person
@@ -111,6 +112,17 @@ async def a_few_at_a_time(calls: Iterable[Awaitable[T]]) -> list[T]:
         results += await asyncio.gather(*waiting[:6])
         del waiting[:6]
     return results
+
+
+async def warm(*apps: Litestar) -> None:
+    """Opens the connections that a rush of requests will use, one by one: all at once may take too long elsewhere."""
+    for app in apps:
+        database = components_of(app).database
+        async with AsyncExitStack() as held:
+            for _ in range(1 if database.url.is_sqlite else database.options.pool_size):
+                _ = await held.enter_async_context(database.engine.connect())
+                if isinstance(database._driver, PostgreSQLDriver) and database._driver._pool is not None:
+                    await held.enter_async_context(database._driver._pool.acquire())
 
 
 def without_purges(statements: list[str]) -> list[str]:

@@ -21,6 +21,7 @@ from tests.domain.auth.steps import (
     refresh,
     session_row,
     sign_in,
+    warm,
     whoami,
 )
 from tests.support.apps import client_of, components_of
@@ -90,6 +91,7 @@ async def test_a_session_shows_where_it_was_used_last(
 
 @pytest.mark.asvs("10.4.5")
 async def test_fifty_parallel_refreshes_make_one_step_and_sign_nobody_out(app: Litestar, people: People) -> None:
+    await warm(app)
     person = await people.create()
 
     async def attempt(number: int) -> httpx.Response:
@@ -109,6 +111,7 @@ async def test_fifty_parallel_refreshes_make_one_step_and_sign_nobody_out(app: L
 
 async def test_parallel_refreshes_at_two_workers_make_one_step(deployment: Deployment) -> None:
     apps = await deployment.start(), await deployment.start()
+    await warm(*apps)
     person = await People(apps[0]).create()
 
     async def attempt(number: int) -> httpx.Response:

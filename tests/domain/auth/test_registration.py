@@ -17,6 +17,7 @@ from tests.domain.auth.steps import (
     quick_hashes,
     sign_in,
     user_row,
+    warm,
     whoami,
 )
 from tests.support.people import PASSWORD, People, RegistrationFactory
@@ -101,6 +102,7 @@ async def test_a_username_is_taken_in_every_case(client: httpx.AsyncClient, app:
 async def test_of_thirty_parallel_registrations_of_one_address_one_succeeds(
     client: httpx.AsyncClient, app: Litestar
 ) -> None:
+    await warm(app)
     responses = await asyncio.gather(*(register(client, email=f"{'aA'[n % 2]}da@example.com") for n in range(30)))
 
     statuses = sorted(response.status_code for response in responses)

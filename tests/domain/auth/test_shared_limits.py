@@ -9,7 +9,17 @@ import pytest_asyncio
 from litestar import Litestar
 
 from tests.domain.auth.conftest import Deployment
-from tests.domain.auth.steps import LOGIN, STRANGER, QuickPeople, audited, quick_hashes, refresh, sign_in, sign_in_from
+from tests.domain.auth.steps import (
+    LOGIN,
+    STRANGER,
+    QuickPeople,
+    audited,
+    quick_hashes,
+    refresh,
+    sign_in,
+    sign_in_from,
+    warm,
+)
 from tests.support.apps import client_of
 from tests.support.people import PASSWORD
 
@@ -23,6 +33,7 @@ async def apps(deployment: Deployment) -> AsyncIterator[tuple[Litestar, Litestar
     """On PostgreSQL workers share counters whatever ``WORKERS`` says; on SQLite it has to say that there are some."""
     workers = "2" if deployment.url.is_sqlite else "1"
     apps = await deployment.start(WORKERS=workers), await deployment.start(WORKERS=workers)
+    await warm(*apps)
     with quick_hashes(*apps):
         yield apps
 

@@ -22,6 +22,7 @@ from tests.domain.auth.steps import (
     shown,
     sign_in,
     sign_in_from,
+    warm,
 )
 from tests.support.apps import ADDRESS, client_of
 from tests.support.people import People
@@ -32,6 +33,7 @@ pytestmark = [pytest.mark.asvs("6.3.1"), pytest.mark.usefixtures("clock")]
 @pytest_asyncio.fixture
 async def app(app: Litestar) -> AsyncIterator[Litestar]:
     """With cheap hashes, because many are made here."""
+    await warm(app)
     with quick_hashes(app):
         yield app
 
