@@ -27,6 +27,7 @@ from app.domain.system.readiness import Readiness
 from app.lib.audit import provide_origin
 from app.lib.clock import utc_now
 from app.lib.db.migrations import Migrations
+from app.lib.denials import DenialLog
 from app.lib.domain import Domain, collect_permissions
 from app.lib.events import Events
 from app.lib.housekeeping import housekeeping
@@ -198,7 +199,13 @@ def _wrap(app: ASGIApp, components: Components) -> ASGIApp:
         body_idle_seconds=settings.request_body_timeout,
         body_total_seconds=settings.request_body_timeout * 8,
     )
-    shell = Shell(limited, options, CORS(settings.cors_origins), components.metrics.observe)
+    shell = Shell(
+        limited,
+        options,
+        CORS(settings.cors_origins),
+        components.metrics.observe,
+        on_denial=DenialLog(components.database),
+    )
     if not settings.trusted_proxies:
         return shell
     proxied: ASGIApp = wrap_asgi_with_proxy_headers(shell, trusted_hosts=list(settings.trusted_proxies))

@@ -118,8 +118,9 @@ def _refusal(policy: Policy, caller: Caller) -> Answer | None:
     if caller.is_superuser or type(policy) in {Authenticated, Optional}:
         return None
     if (code := needed_permission(policy)) is not None:
-        hides = isinstance(policy, HasPermission) and policy.or_self is not None
-        return None if code in caller.permissions else Answer.HIDDEN if hides else Answer.FORBIDDEN
+        sight = policy.sight if isinstance(policy, HasPermission) else None
+        hidden = sight is not None and sight.code not in caller.permissions
+        return None if code in caller.permissions else Answer.HIDDEN if hidden else Answer.FORBIDDEN
     if isinstance(policy, HasRole):
         return None if policy.names & caller.roles else Answer.FORBIDDEN
     assert isinstance(policy, IsSuperuser), f"the walk does not know what {policy} means"

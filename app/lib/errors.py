@@ -95,6 +95,8 @@ class AppError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[ErrorCode] = ErrorCode.INTERNAL_ERROR
     detail: str = "Something went wrong on our side."
+    is_denial: ClassVar[bool] = False
+    """Whether somebody tried what they have no right to, which the audit log keeps."""
 
     def __init__(
         self,
@@ -168,6 +170,7 @@ class PermissionDenied(AppError):
     status = 403
     code = ErrorCode.PERMISSION_DENIED
     detail = "You are not allowed to do this."
+    is_denial = True
 
     def __init__(self, detail: str | None = None) -> None:
         super().__init__(detail, headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
@@ -175,6 +178,7 @@ class PermissionDenied(AppError):
 
 class ReauthRequired(PermissionDenied):
     code = ErrorCode.REAUTH_REQUIRED
+    is_denial = False
     detail = "This needs a sign-in within the last 10 minutes. Sign in again and repeat the request."
 
 
@@ -182,6 +186,12 @@ class NotFound(AppError):
     status = 404
     code = ErrorCode.NOT_FOUND
     detail = "There is nothing here, or it is not visible to you."
+
+
+class NotVisible(NotFound):
+    """To the client what ``NotFound`` is, whether or not there is something."""
+
+    is_denial = True
 
 
 class MethodNotAllowed(AppError):

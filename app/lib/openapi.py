@@ -129,17 +129,17 @@ def _statuses(handler: HTTPRouteHandler, policy: Policy, rules: RequestRules, op
     parameters = operation.get("parameters", [])
     if policy.reads_credentials:
         found.add(401)
-    if isinstance(policy, HasRole | IsSuperuser) or (isinstance(policy, HasPermission) and not policy.or_self):
+    if isinstance(policy, HasRole | IsSuperuser) or (isinstance(policy, HasPermission) and policy.sight is not policy):
         found.add(403)
     if isinstance(policy, Authenticated) and policy.fresh:
         found.add(403)
-    if any(parameter["in"] == "path" for parameter in parameters):
+    if any(parameter["in"] == "path" for parameter in parameters) or getattr(policy, "sight", None) is not None:
         found.add(404)
     if any(parameter["in"] in {"query", "header"} for parameter in parameters):
         found.add(422)
     if any(parameter["name"] == "If-Match" for parameter in parameters):
         found.add(412)
-    if rules.consumes is not None:
+    if rules.consumes is not None or rules.refuses_members:
         found |= _WITH_BODY
     if "idempotent" in handler.opt:
         found |= _WITH_IDEMPOTENCY

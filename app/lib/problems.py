@@ -17,9 +17,12 @@ from app.lib.db.faults import DATABASE_ERRORS, to_app_error
 from app.lib.decoding import litestar_errors
 from app.lib.errors import AppError, ErrorCode, FieldError, InternalError, MalformedJSON, ValidationFailed
 from app.lib.field_errors import MAX_ERRORS
+from app.lib.http.rules import complete_errors
 from app.lib.idempotency import IdempotentReplay
 
 MEDIA_TYPE = "application/problem+json"
+DENIAL = "denial"
+"""Where ``scope["state"]`` holds an error that the audit log has to know of."""
 MAX_INSTANCE = 512
 """Characters of the path that are repeated; escaped, each may take up to twelve."""
 
@@ -74,7 +77,9 @@ def render(error: AppError, instance: str, request_id: str) -> bytes:
 
 
 def respond(request: Request[Any, Any, Any], error: AppError) -> Response[bytes]:
-    """The response for an error."""
+    """The response for an error. Leaves the error where the shell can tell the audit log of a denial."""
+    if error.is_denial:
+        request.scope["state"][DENIAL] = error
     body = render(error, instance_of(request.scope["path"]), request.scope["state"].get("request_id", ""))
     return Response(body, status_code=error.status, headers=error.headers, media_type=MEDIA_TYPE)
 
@@ -92,8 +97,13 @@ def _on_app_error(request: Request[Any, Any, Any], exc: AppError) -> Response[by
     return respond(request, exc)
 
 
+def _on_validation_failed(request: Request[Any, Any, Any], exc: ValidationFailed) -> Response[bytes]:
+    errors = complete_errors(request.scope, exc.errors)
+    return respond(request, exc if len(errors) == len(exc.errors) else ValidationFailed(errors))
+
+
 def _on_validation(request: Request[Any, Any, Any], exc: ValidationException) -> Response[bytes]:
-    return respond(request, ValidationFailed(litestar_errors(exc)))
+    return _on_validation_failed(request, ValidationFailed(litestar_errors(exc)))
 
 
 def _on_unreadable(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
@@ -160,6 +170,7 @@ def exception_handlers() -> dict[type[Exception] | int, Any]:
     """The one map from exceptions to problems; no integer keys, which would shadow the database's handler."""
     return {
         AppError: _on_app_error,
+        ValidationFailed: _on_validation_failed,
         ValidationException: _on_validation,
         SerializationException: _on_unreadable,
         UnicodeDecodeError: _on_unreadable,

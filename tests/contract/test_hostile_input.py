@@ -207,7 +207,7 @@ INVALID = (422, "validation_failed")
         ("sort=name;drop table users", INVALID),
         ("sort=" + "name," * 500, INVALID),
         ("cursor=", (400, "invalid_cursor")),
-        ("cursor=%00", INVALID),
+        ("cursor=%00", (400, "invalid_cursor")),
         ("cursor=not-one", (400, "invalid_cursor")),
         ("cursor=é", (400, "invalid_cursor")),
         ("cursor=" + "A" * 20_000, (400, "invalid_cursor")),
@@ -216,7 +216,12 @@ INVALID = (422, "validation_failed")
 async def test_every_list_refuses_this_query(
     unlimited_app: Litestar, as_boss: httpx.AsyncClient, query: str, expected: tuple[int, str]
 ) -> None:
-    lists = [each for each in operations(unlimited_app) if "sort" in each.rules.query.parameters]
+    lists = [
+        each
+        for each in operations(unlimited_app)
+        if "page" in each.rules.query.parameters
+        and ("sort" in each.rules.query.parameters or not query.startswith("sort"))
+    ]
     assert len(lists) >= 2
     for each in lists:
         check(await as_boss.get(f"{each.url()}?{query}"), *expected)

@@ -19,7 +19,16 @@ from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi import DocumentInfo, build_document, may_raise
 from app.lib.openapi_parts import error_response, tidy_parameter
 from app.lib.pagination.envelope import Page
-from app.lib.security.policies import authenticated, optional, permission, public, role, superuser
+from app.lib.security.policies import (
+    HasPermission,
+    authenticated,
+    optional,
+    permission,
+    public,
+    role,
+    sees,
+    superuser,
+)
 from app.lib.struct_schema import StructSchemaPlugin
 from app.lib.versions import IfMatch
 
@@ -82,12 +91,12 @@ async def nothing() -> None:
         (authenticated, BOTH, {"401"}, "For everybody who is signed in."),
         (permission("toys:read"), BOTH, {"401", "403"}, "For holders of `toys:read`."),
         (
-            permission("toys:read", or_self="x", fresh=True),
+            HasPermission("toys:read", or_self="x", hides=True, fresh=True),
             BOTH,
-            {"401", "403"},
+            {"401", "403", "404"},
             "For holders of `toys:read`, or about yourself. Needs a sign-in within the last 10 minutes.",
         ),
-        (permission("toys:read", or_self="x"), BOTH, {"401"}, "For holders of `toys:read`, or about yourself."),
+        (sees("toys:read", or_self="x"), BOTH, {"401", "404"}, "For holders of `toys:read`, or about yourself."),
         (role("b", "a"), BOTH, {"401", "403"}, "For the roles `a`, `b`."),
         (superuser, BOTH, {"401", "403"}, "For superusers."),
     ],
@@ -99,7 +108,10 @@ def test_the_policy_says_who_may_and_what_else_can_happen(
 
     assert operation["security"] == security
     assert operation["description"] == f"Winds it up. {words}"
-    assert set(operation["responses"]) == {"201", "400", "406", "429", "431", "500", "503"} | errors
+    assert set(operation["responses"]) == {
+        *("201", "400", "406", "408", "413", "415", "422", "429", "431", "500", "503"),
+        *errors,
+    }
 
 
 def test_declared_errors_are_listed() -> None:

@@ -154,8 +154,8 @@ class PermissionRead(Output):
     description: Annotated[str, Meta(max_length=255, examples=["Read accounts."])]
 
 
-class PermissionList(Page[PermissionRead], frozen=True, kw_only=True):
-    """All permissions, on one page."""
+class PermissionPage(Page[PermissionRead], frozen=True, kw_only=True):
+    """One page of permissions, by code."""
 
 
 class RoleRead(Versioned):

@@ -8,6 +8,7 @@ from app.lib.errors import (
     FieldCode,
     FieldError,
     InvalidState,
+    InvalidToken,
     NotFound,
     PermissionDenied,
 )
@@ -15,6 +16,10 @@ from app.lib.errors import (
 
 class UserNotFound(NotFound):
     detail = "There is no such user, or you may not see them."
+
+
+class AccountGone(InvalidToken):
+    detail = "The account does not exist any more."
 
 
 class RoleNotFound(NotFound):

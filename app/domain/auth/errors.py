@@ -14,11 +14,13 @@ class InvalidCredentials(AppError):
 
 class AccountInactive(PermissionDenied):
     code = ErrorCode.ACCOUNT_INACTIVE
+    is_denial = False  # the sign-in is in the audit log already
     detail = "This account is deactivated."
 
 
 class EmailUnverified(PermissionDenied):
     code = ErrorCode.EMAIL_UNVERIFIED
+    is_denial = False
     detail = "Verify the e-mail address first."
 
 

@@ -18,8 +18,6 @@ class MetricsAccess(Policy):
 
     async def __call__(self, connection: Connection, handler: BaseRouteHandler) -> None:
         """Raises ``Unauthenticated``, ``InvalidToken`` or ``PermissionDenied``."""
-        if connection.scope.get("method") == "OPTIONS":
-            return
         token = bearer_token(connection.scope)
         if token is None:
             raise Unauthenticated

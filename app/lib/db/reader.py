@@ -198,10 +198,12 @@ class SQLiteDriver:
 
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
         """Rows as tuples. Waits for a connection, and raises ``DatabaseUnavailable`` when that takes too long."""
-        if self._threads is None:
-            raise DatabaseUnavailable("The database is not connected.")
         connection = await self._acquire()
-        job = asyncio.get_running_loop().run_in_executor(self._threads, connection.fetch, sql, arguments)
+        threads = self._threads
+        if threads is None:  # before the start, or closed while this read waited its turn
+            self._release(connection)
+            raise DatabaseUnavailable("The database is not connected.")
+        job = asyncio.get_running_loop().run_in_executor(threads, connection.fetch, sql, arguments)
         try:
             return await asyncio.shield(job)
         finally:

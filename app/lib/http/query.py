@@ -5,18 +5,22 @@ sends such things means something else, so it is told.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qsl
 
 import msgspec
+from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 
 from app.lib.errors import FieldCode, FieldError, UnknownParameter, ValidationFailed
+from app.lib.field_errors import explain
 
 _MAX_ERRORS = 50
+_OPAQUE = frozenset({"cursor"})
+"""Parameters of which only the service knows how they are spelled, so it finds a fault by itself."""
 _BOOLEAN = re.compile(r"true|false|1|0", re.IGNORECASE)
 _INTEGER = re.compile(r"-?[0-9]+")
 _INSTANT = re.compile(
@@ -41,11 +45,39 @@ _SPELLINGS: Mapping[Any, Spelling] = {
 }
 
 
+Pairs = list[tuple[str, str]]
+Check = Callable[[str], object]
+"""Raises ``ValidationFailed`` for a value that the parameter's type allows and its meaning does not."""
+
+
 class QueryParameterRule(msgspec.Struct, frozen=True):
-    """What one parameter takes."""
+    """What one parameter takes. ``type`` is as msgspec converts it, with its bounds."""
 
     repeatable: bool
     spelling: Spelling | None
+    type: Any = str
+    check: Check | None = None
+
+    def misspelled(self, value: str) -> tuple[FieldCode, str] | None:
+        """What is wrong with one value as it is written."""
+        if "\0" in value or "\ufffd" in value:
+            return FieldCode.INVALID_FORMAT, "Must be text in UTF-8 without NUL."
+        if self.spelling is not None and not self.spelling.pattern.fullmatch(value):
+            return self.spelling.code, self.spelling.detail
+        return None
+
+    def refused(self, values: list[str]) -> tuple[FieldCode, str] | None:
+        """What is wrong with well-spelled values: bounds, choices, and what ``check`` says."""
+        try:
+            msgspec.convert(values if self.repeatable else values[0], self.type, strict=False)
+            if self.check is not None:
+                self.check(values[0])
+        except msgspec.ValidationError as error:
+            code, detail, _ = explain(error)
+            return code, detail
+        except ValidationFailed as failed:
+            return failed.errors[0].code, failed.errors[0].detail
+        return None
 
 
 class QueryRules(msgspec.Struct, frozen=True):
@@ -54,47 +86,71 @@ class QueryRules(msgspec.Struct, frozen=True):
     parameters: Mapping[str, QueryParameterRule]
 
     def check(self, raw: bytes) -> None:
-        """Raises ``UnknownParameter`` (400) naming all unknown ones, or ``ValidationFailed`` (422)."""
-        # As Litestar reads it; whoever sends octets beyond ASCII unescaped gets them refused with the value.
-        pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True)
+        """What Litestar would overlook. Bounds and types are its business.
+
+        Raises ``UnknownParameter`` (400) naming all unknown ones, or ``ValidationFailed`` (422) with all errors.
+        """
+        pairs = _pairs(raw)
         if unknown := list(dict.fromkeys(name for name, _ in pairs if name not in self.parameters)):
             raise UnknownParameter(unknown)
-        errors: dict[str, FieldError] = {}
+        if self._misspelled(pairs):
+            raise ValidationFailed(self.errors(raw))
+
+    def errors(self, raw: bytes) -> list[FieldError]:
+        """Everything that is wrong with the known parameters of a query, one error for each, in their order."""
+        pairs = _pairs(raw)
+        found = self._misspelled(pairs)
+        given: dict[str, list[str]] = {}
+        for name, value in pairs:
+            if name in self.parameters:
+                given.setdefault(name, []).append(value)
+        for name, values in given.items():
+            if name not in found and (fault := self.parameters[name].refused(values)):
+                found[name] = fault
+        return [
+            FieldError(parameter=name, code=found[name][0], detail=found[name][1]) for name in given if name in found
+        ][:_MAX_ERRORS]
+
+    def _misspelled(self, pairs: Pairs) -> dict[str, tuple[FieldCode, str]]:
+        found: dict[str, tuple[FieldCode, str]] = {}
         seen: set[str] = set()
         for name, value in pairs:
-            if name not in errors and (found := self._fault(name, value, again=name in seen)):
-                errors[name] = FieldError(parameter=name, code=found[0], detail=found[1])
+            rule = self.parameters.get(name)
+            if rule is None or name in found:
+                continue
+            if name in seen and not rule.repeatable:
+                found[name] = FieldCode.INVALID_FORMAT, "Must be given once."
+            elif name not in _OPAQUE and (fault := rule.misspelled(value)):
+                found[name] = fault
             seen.add(name)
-        if errors:
-            raise ValidationFailed(list(errors.values())[:_MAX_ERRORS])
+        return found
 
-    def _fault(self, name: str, value: str, *, again: bool) -> tuple[FieldCode, str] | None:
-        rule = self.parameters[name]
-        if again and not rule.repeatable:
-            return FieldCode.INVALID_FORMAT, "Must be given once."
-        if "\0" in value or "\ufffd" in value:
-            return FieldCode.INVALID_FORMAT, "Must be text in UTF-8 without NUL."
-        if rule.spelling is not None and not rule.spelling.pattern.fullmatch(value):
-            return rule.spelling.code, rule.spelling.detail
-        return None
+
+def _pairs(raw: bytes) -> Pairs:
+    # As Litestar reads it; whoever sends octets beyond ASCII unescaped gets them refused with the value.
+    return parse_qsl(raw.decode("latin-1"), keep_blank_values=True)
 
 
 def query_rules(handler: HTTPRouteHandler, parameters: Iterable[Any]) -> QueryRules:
     """The rules for Litestar's list of a handler's query parameters, those of its dependencies included."""
-    types = _annotations(handler)
+    types: dict[str, Any] = {}
+    checks: dict[str, Check | None] = {}
+    owners: list[HTTPRouteHandler | Provide] = [handler, *handler.resolve_dependencies().values()]
+    for owner in owners:
+        types |= get_type_hints(owner.signature_model, include_extras=True)
+        for name, field in owner.parsed_fn_signature.parameters.items():
+            checks[name] = getattr(field.kwarg_definition, "check", None)
     return QueryRules(
         {
-            each.field_alias: QueryParameterRule(each.is_sequence, _SPELLINGS.get(types.get(each.field_name)))
+            each.field_alias: QueryParameterRule(
+                each.is_sequence,
+                _SPELLINGS.get(_single(types[each.field_name])),
+                types[each.field_name],
+                checks[each.field_name],
+            )
             for each in parameters
         }
     )
-
-
-def _annotations(handler: HTTPRouteHandler) -> dict[str, Any]:
-    """The types of all parameters by their name in Python, without None and lists around them."""
-    signatures = [handler.parsed_fn_signature]
-    signatures += [provider.parsed_fn_signature for provider in handler.resolve_dependencies().values()]
-    return {name: _single(field.annotation) for signature in signatures for name, field in signature.parameters.items()}
 
 
 def _single(annotation: Any) -> Any:

@@ -1,17 +1,18 @@
 """What a request may bring to a route: media types, query parameters, ids, an acceptable answer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar import Litestar
+from litestar import Litestar, Request
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from app.lib.errors import NotAcceptable, NotFound, UnsupportedMediaType
+from app.lib.decoding import decode_json
+from app.lib.errors import FieldError, NotAcceptable, NotFound, UnsupportedMediaType
 from app.lib.http.media import accepts_json, names_media_type
 from app.lib.http.query import QueryRules, query_rules
 
@@ -29,14 +30,23 @@ PRODUCES_ANYTHING = "produces_anything"
 _RULES = "request_rules"
 _ALLOW = "allow"
 _NO_CONTENT = 204
+_ACTING = frozenset({"POST", "PUT", "PATCH"})
 
 
 class RequestRules(msgspec.Struct, frozen=True):
-    """Worked out once per handler. ``consumes`` is what it reads, None where it reads no body."""
+    """Worked out once per handler. ``consumes`` is what it reads, None where it reads no body.
+
+    ``refuses_members``: a body has no meaning here, but one with members means something to whoever sends it.
+    """
 
     query: QueryRules
     consumes: tuple[str, ...] | None
     json_only: bool
+    refuses_members: bool = False
+
+
+class NoMembers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be sent to an action without a body: nothing, or ``{}``, as some clients do."""
 
 
 class RulesMiddleware(ASGIMiddleware):
@@ -53,6 +63,8 @@ class RulesMiddleware(ASGIMiddleware):
             if scope["query_string"]:
                 rules.query.check(scope["query_string"])
             receive = await _check_headers(scope, receive, rules)
+            if rules.refuses_members:
+                await _refuse_members(scope, receive)
         elif _ALLOW in opt:
             await _answer_options(send, opt[_ALLOW])
             return
@@ -69,11 +81,26 @@ def declare_rules(app: Litestar) -> None:
                 # Litestar's own answer misses methods where several handlers share a path.
                 handler.opt[_ALLOW] = with_head(", ".join(sorted(route.methods)).encode())
                 continue
+            consumes = _consumes(handler, has_body=model.expected_form_data or model.expected_msgpack_data)
             handler.opt[_RULES] = RequestRules(
                 query=query_rules(handler, model.expected_query_params),
-                consumes=_consumes(handler, has_body=model.expected_form_data or model.expected_msgpack_data),
+                consumes=consumes,
                 json_only=PRODUCES_ANYTHING not in handler.opt,
+                refuses_members=consumes is None and method in _ACTING,
             )
+
+
+def complete_errors(scope: Any, errors: Sequence[FieldError]) -> list[FieldError]:
+    """The errors that were found at one place, and all that is wrong with the request's query parameters.
+
+    Parameters are looked at in several places one after another; a client wants to know everything at once.
+    """
+    rules: RequestRules | None = scope["route_handler"].opt.get(_RULES) if "route_handler" in scope else None
+    if rules is None or not scope["query_string"]:
+        return list(errors)
+    in_query = rules.query.errors(scope["query_string"])
+    named = {each.parameter for each in in_query}
+    return [*in_query, *(each for each in errors if each.parameter is None or each.parameter not in named)]
 
 
 def rules_of(handler: Any) -> RequestRules:
@@ -131,6 +158,16 @@ async def _check_headers(scope: Any, receive: Receive, rules: RequestRules) -> R
         if has_body and (encoded or not names_media_type(content_types, rules.consumes)):
             raise _unsupported(scope["method"], rules.consumes, encoded=encoded)
     return receive
+
+
+async def _refuse_members(scope: Any, receive: Receive) -> None:
+    """Reads the body, which nobody else wants. Raises ``UnsupportedMediaType`` and what decoding raises."""
+    body = await Request[Any, Any, Any](scope, receive).body()
+    if not body:
+        return
+    if not names_media_type([value for name, value in scope["headers"] if name == b"content-type"], (JSON,)):
+        raise _unsupported(scope["method"], (JSON,), encoded=False)
+    decode_json(body, NoMembers)
 
 
 async def _peek(receive: Receive) -> tuple[bool, Receive]:

@@ -8,7 +8,7 @@ metrics.
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -22,7 +22,7 @@ from app.lib.http.body import TimedReceive
 from app.lib.http.conditional import check_if_none_match, if_none_match
 from app.lib.http.cors import CORS
 from app.lib.http.rules import with_head
-from app.lib.problems import send_problem
+from app.lib.problems import DENIAL, send_problem
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -49,15 +49,26 @@ class ShellOptions(msgspec.Struct, frozen=True, kw_only=True):
 Observer = Callable[[str, str, int, float], None]
 """Called after each exchange with method, route template, status and seconds."""
 
+OnDenial = Callable[[Scope, AppError], Awaitable[None]]
+"""Called with each denial before its response starts; it has to deal with its own faults."""
+
 
 class Shell:
     """An ASGI application around another one."""
 
-    def __init__(self, app: ASGIApp, options: ShellOptions, cors: CORS, observe: Observer | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        options: ShellOptions,
+        cors: CORS,
+        observe: Observer | None = None,
+        on_denial: OnDenial | None = None,
+    ) -> None:
         self.app = app
         self.options = options
         self.cors = cors
         self.observe = observe
+        self.on_denial = on_denial
         self.fixed_headers: Headers = [
             (b"x-content-type-options", b"nosniff"),
             (b"referrer-policy", b"no-referrer"),
@@ -158,6 +169,8 @@ class Exchange:
 
     async def _send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            if self.shell.on_denial is not None and (denial := self.scope["state"].get(DENIAL)) is not None:
+                await self.shell.on_denial(self.scope, denial)
             self._start(message)
             await self.send(message)
         elif message["type"] == "http.response.body" and self.bodyless:

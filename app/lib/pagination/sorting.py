@@ -90,16 +90,28 @@ def _sort_error(code: FieldCode, detail: str) -> ValidationFailed:
     return ValidationFailed([FieldError(parameter="sort", code=code, detail=detail)])
 
 
+@dataclass(frozen=True)
+class SortParameter(QueryParameter):
+    """A query parameter whose ``check`` raises ``ValidationFailed`` for an order that the list does not know."""
+
+    keys: tuple[str, ...] = ()
+
+    def check(self, value: str) -> None:
+        """Raises what :func:`parse_sort` raises."""
+        parse_sort(value, self.keys, value)
+
+
 def sort_parameter(keys: Iterable[str], default: str) -> QueryParameter:
     """Describes a route's ``sort`` parameter with its closed list of keys.
 
     Use it as ``sort: Annotated[str | None, sort_parameter(KEYS, "-created_at")] = None``. The pattern is
     documentation only: ``parse_sort`` checks, because it can say which keys there are.
     """
-    names = list(keys)
+    names = tuple(keys)
     key = f"-?(?:{'|'.join(map(re.escape, names))})"
     longest = sorted(map(len, names), reverse=True)[:MAX_SORT_KEYS]
-    return QueryParameter(
+    return SortParameter(
+        keys=names,
         description=(
             f"Comma-separated keys, at most {MAX_SORT_KEYS}, each once; '-' before a key sorts downwards. "
             f"Keys: {', '.join(f'`{name}`' for name in names)}. Default: `{default}`."

@@ -1,5 +1,9 @@
-"""Reads ``Authorization: Bearer`` (RFC 6750 section 2.1), and nothing else: no cookie, no query, no body."""
+"""Who is asking, and whether they may: ``Authorization: Bearer`` (RFC 6750 section 2.1) and the route's policy.
 
+Nothing else carries credentials: no cookie, no query, no body.
+"""
+
+from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -10,10 +14,11 @@ from app.lib.security.principal import Authenticator
 
 
 class BearerMiddleware(ASGIMiddleware):
-    """Puts the principal into ``scope["user"]`` on routes whose policy reads credentials.
+    """Puts the principal into ``scope["user"]`` on routes whose policy reads credentials, and asks the policy.
 
-    A token that is sent but not valid is refused, on optional routes too: a client that thinks it is signed in
-    must not be answered as if it were somebody else.
+    It comes before everything that looks at the rest of a request, so whoever may not is told nothing else. A token
+    that is sent but not valid is refused, on optional routes too: a client that thinks it is signed in must not be
+    answered as if it were somebody else.
     """
 
     scopes = (ScopeType.HTTP,)
@@ -22,12 +27,15 @@ class BearerMiddleware(ASGIMiddleware):
         self._authenticator = authenticator
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        """Raises ``InvalidToken`` for credentials that are not good."""
+        """Raises ``InvalidToken`` for credentials that are not good, and what the policy raises."""
         scope["user"] = None
         scope["auth"] = None
-        policy = scope["route_handler"].opt.get(POLICY)
-        if isinstance(policy, Policy) and policy.reads_credentials and (token := bearer_token(scope)) is not None:
-            scope["user"] = await self._authenticator.authenticate(token)
+        handler = scope["route_handler"]
+        policy = handler.opt.get(POLICY)
+        if isinstance(policy, Policy):
+            if policy.reads_credentials and (token := bearer_token(scope)) is not None:
+                scope["user"] = await self._authenticator.authenticate(token)
+            await policy(ASGIConnection(scope), handler)
         await next_app(scope, receive, send)
 
 

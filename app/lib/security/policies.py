@@ -2,7 +2,8 @@
 
     @get("/users", guards=[permission("users:read")])
 
-A policy is a Litestar guard. The app refuses to start when a route has none or more than one.
+A policy is declared as a Litestar guard. The app refuses to start when a route has none or more than one. On HTTP
+routes :class:`~app.lib.security.bearer.BearerMiddleware` asks it before anything else of the request is looked at.
 """
 
 from typing import Any, ClassVar
@@ -12,8 +13,9 @@ from litestar import Litestar
 from litestar.connection import ASGIConnection
 from litestar.exceptions import ImproperlyConfiguredException
 from litestar.handlers import BaseRouteHandler
+from litestar.routes import HTTPRoute
 
-from app.lib.errors import NotFound, PermissionDenied, ReauthRequired, Unauthenticated
+from app.lib.errors import NotVisible, PermissionDenied, ReauthRequired, Unauthenticated
 from app.lib.security.principal import Principal
 
 POLICY = "policy"
@@ -55,9 +57,7 @@ class Authenticated(Policy):
         self.fresh = fresh
 
     async def __call__(self, connection: Connection, handler: BaseRouteHandler) -> None:
-        """Raises ``Unauthenticated``, ``PermissionDenied``, ``NotFound`` or ``ReauthRequired``."""
-        if connection.scope.get("method") == "OPTIONS":
-            return
+        """Raises ``Unauthenticated``, ``PermissionDenied``, ``NotVisible`` or ``ReauthRequired``."""
         principal = current_principal(connection)
         self.check(principal, connection)
         if self.fresh and not principal.signed_in_recently:
@@ -68,21 +68,39 @@ class Authenticated(Policy):
 
 
 class HasPermission(Authenticated):
-    """Holders of a permission; with ``or_self``, also the user whose id that path parameter is."""
+    """Holders of a permission; with ``or_self``, also the user whose id that path parameter is.
 
-    def __init__(self, code: str, *, or_self: str | None = None, fresh: bool = False) -> None:
+    On a route about one object, whoever may not see the object is not told that it exists. ``sight`` is the policy of
+    the route that shows it; ``hides`` says that this is that route.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        or_self: str | None = None,
+        hides: bool = False,
+        sight: "HasPermission | None" = None,
+        fresh: bool = False,
+    ) -> None:
         super().__init__(f"{code} or self" if or_self else code, fresh=fresh)
         self.code = code
         self.or_self = or_self
+        self.sight = self if hides else sight
+
+    def admits(self, principal: Principal, connection: Connection) -> bool:
+        """Whether the caller is let in."""
+        if principal.may(self.code):
+            return True
+        return self.or_self is not None and connection.path_params.get(self.or_self) == principal.user_id
 
     def check(self, principal: Principal, connection: Connection) -> None:
-        """Who is let in only to themselves is not told whether others exist."""
-        if principal.may(self.code):
+        """Raises ``NotVisible`` or ``PermissionDenied``."""
+        if self.admits(principal, connection):
             return
-        if self.or_self is None:
-            raise PermissionDenied(f"This needs the permission {self.code}.")
-        if str(connection.path_params.get(self.or_self)) != str(principal.user_id):
-            raise NotFound
+        if self.sight is not None and not self.sight.admits(principal, connection):
+            raise NotVisible
+        raise PermissionDenied(f"This needs the permission {self.code}.")
 
 
 class HasRole(Authenticated):
@@ -114,9 +132,16 @@ recently_authenticated = Authenticated("authenticated", fresh=True)
 superuser = IsSuperuser("superuser")
 
 
-def permission(code: str, *, or_self: str | None = None, fresh: bool = False) -> HasPermission:
-    """Callers who hold the permission; see :class:`HasPermission`."""
-    return HasPermission(code, or_self=or_self, fresh=fresh)
+def permission(code: str, *, sight: HasPermission | None = None, fresh: bool = False) -> HasPermission:
+    """Callers who hold the permission. Where ``sight`` does not admit them either, they get 404 instead of 403."""
+    return HasPermission(code, sight=sight, fresh=fresh)
+
+
+def sees(code: str, *, or_self: str | None = None) -> HasPermission:
+    """Callers who may see the object that a route shows: holders of the permission, and with ``or_self`` the user
+    whose id that path parameter is. For everybody else it does not exist.
+    """
+    return HasPermission(code, or_self=or_self, hides=True)
 
 
 def role(*names: str, fresh: bool = False) -> HasRole:
@@ -140,6 +165,9 @@ def current_principal(connection: Connection) -> Principal:
 
 def policy_of(handler: BaseRouteHandler) -> Policy:
     """The one policy of a handler. Raises ``ImproperlyConfiguredException`` when there is none or are several."""
+    declared = handler.opt.get(POLICY)
+    if isinstance(declared, Policy):
+        return declared
     found = [guard for guard in handler.resolve_guards() if isinstance(guard, Policy)]
     if len(found) != 1:
         problem = "no policy" if not found else f"several policies {found}"
@@ -148,13 +176,19 @@ def policy_of(handler: BaseRouteHandler) -> Policy:
 
 
 def declare_policies(app: Litestar) -> None:
-    """Writes every handler's policy into its ``opt``. Raises when a route has none: deny by default."""
+    """Writes every handler's policy into its ``opt``. Raises when a route has none: deny by default.
+
+    On HTTP routes the middleware asks the policy, so it is taken off the guards, which Litestar would run again.
+    """
     for route in app.routes:
         handlers = getattr(route, "route_handlers", None) or [getattr(route, "route_handler", None)]
         for handler in handlers:
             if handler is None or getattr(handler, "http_methods", None) == {"OPTIONS"}:
                 continue
-            handler.opt[POLICY] = policy_of(handler)
+            handler.opt[POLICY] = policy = policy_of(handler)
+            guards = handler.resolve_guards()
+            if isinstance(route, HTTPRoute) and policy in guards:
+                guards.remove(policy)
 
 
 def is_self(principal: Principal, user_id: UUID) -> bool:

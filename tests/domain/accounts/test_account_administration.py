@@ -306,3 +306,19 @@ async def test_deeds_of_administrators_are_audited(app: Litestar, people: People
         assert url.endswith(str(entry.subject_id))
         assert entry.actor_id == created.actor_id != entry.subject_id
         assert (entry.address, entry.request_id is None) == ("203.0.113.7", False)
+
+
+@pytest.mark.caller("users:write", "users:read")
+@pytest.mark.parametrize("action", ["activate", "deactivate"])
+async def test_an_action_without_a_body_refuses_one_that_says_something(
+    calls: httpx.AsyncClient, people: People, action: str
+) -> None:
+    url = f"{USERS}/{(await people.create()).id}/{action}"
+
+    assert field_errors(await calls.post(url, json={"reason": "spam", "x": 1})) == {
+        "/reason": "unknown_field",
+        "/x": "unknown_field",
+    }
+    assert is_refused(await calls.post(url, content=b"{"), 400, "malformed_json")
+    assert (await calls.post(url, json={})).status_code == 200
+    assert (await calls.post(url)).status_code == 200

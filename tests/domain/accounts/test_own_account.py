@@ -3,10 +3,12 @@
 import httpx
 import pytest
 from litestar import Litestar
+from sqlalchemy import delete
 
 from app.domain.accounts.models import Profile, User, UserRole
 from app.domain.auth.models import Session
-from tests.domain.accounts.answers import ME, JSONObject, audited, field_errors, is_refused, rows
+from tests.domain.accounts.answers import ME, MY_PROFILE, JSONObject, audited, field_errors, is_refused, rows
+from tests.support.apps import components_of
 from tests.support.people import People, Person
 
 
@@ -203,3 +205,23 @@ async def test_changes_of_ones_own_account_are_audited(app: Litestar, people: Pe
     entry = (await audited(app, "user.updated"))[0]
     assert (entry.actor_id, entry.subject_id) == (person.id, person.id)
     assert entry.details == {"fields": ["locale", "username"]}
+
+
+async def test_an_account_that_another_worker_deleted_is_no_longer_signed_in(app: Litestar, people: People) -> None:
+    """This worker may remember the caller for a second; what it answers then is the same as later."""
+    person = await people.create()
+    async with people.client(person) as calls:
+        assert (await calls.get(ME)).status_code == 200
+        async with components_of(app).database.independent() as unit:
+            await unit.session.execute(delete(User).where(User.id == person.id))
+
+        answers = [
+            await calls.get(ME),
+            await calls.patch(ME, json={"name": "Ada"}),
+            await calls.get(MY_PROFILE),
+            await calls.put(MY_PROFILE, json={}),
+            await calls.delete(ME),
+        ]
+
+    assert all(is_refused(answer, 401, "invalid_token") for answer in answers)
+    assert {answer.headers["www-authenticate"] for answer in answers} == {'Bearer error="invalid_token"'}

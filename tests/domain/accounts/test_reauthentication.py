@@ -97,8 +97,12 @@ async def test_going_on_with_a_session_is_no_sign_in(client: httpx.AsyncClient, 
 
 
 async def test_who_may_not_at_all_is_told_so_first(client: httpx.AsyncClient, people: People, person: Person) -> None:
-    nobody = await people.create(signed_in_at=utc_now() - timedelta(minutes=11))
+    long_ago = utc_now() - timedelta(minutes=11)
+    nobody = await people.create(signed_in_at=long_ago)
+    reader = await people.create(signed_in_at=long_ago, permissions=["users:read"])
 
-    response = await client.delete(f"{USERS}/{person.id}", headers=nobody.headers)
+    unseen = await client.delete(f"{USERS}/{person.id}", headers=nobody.headers)
+    seen = await client.delete(f"{USERS}/{person.id}", headers=reader.headers)
 
-    assert is_refused(response, 403, "permission_denied")
+    assert is_refused(unseen, 404, "not_found")
+    assert is_refused(seen, 403, "permission_denied")

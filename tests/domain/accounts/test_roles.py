@@ -24,6 +24,24 @@ async def test_permissions_come_from_the_code_on_one_page(calls: httpx.AsyncClie
     assert (page["total"], page["page"], page["pages"], page["next_cursor"]) == (len(codes), 1, 1, None)
 
 
+@pytest.mark.caller("roles:read")
+async def test_permissions_are_paged_like_every_list(calls: httpx.AsyncClient) -> None:
+    everything = [item["code"] for item in (await calls.get("/api/v1/permissions")).json()["items"]]
+
+    first = await calls.get("/api/v1/permissions?page_size=2")
+    walked, cursor = [], first.json()["next_cursor"]
+    while cursor:
+        page = (await calls.get("/api/v1/permissions", params={"page_size": 2, "cursor": cursor})).json()
+        assert (page["page"], page["total"]) == (None, None)
+        walked += [item["code"] for item in page["items"]]
+        cursor = page["next_cursor"]
+
+    assert first.headers["link"].endswith('rel="next"')
+    assert [item["code"] for item in first.json()["items"]] + walked == everything
+    assert (await calls.get("/api/v1/permissions?page=99")).json()["items"] == []
+    assert is_refused(await calls.get("/api/v1/permissions?cursor=bm9uZQ"), 400, "invalid_cursor")
+
+
 @pytest.mark.caller(*RIGHTS)
 async def test_a_role_is_made_with_its_location_and_etag(calls: httpx.AsyncClient) -> None:
     response = await calls.post(

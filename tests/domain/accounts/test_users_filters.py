@@ -189,3 +189,35 @@ async def test_items_never_hold_a_hash_or_a_hidden_key(calls: httpx.AsyncClient,
             "id", "email", "username", "name", "locale", "is_active", "is_verified", "is_superuser", "roles",
             "created_at", "updated_at", "version",
         }  # fmt: skip
+
+
+@pytest.mark.caller("users:read")
+async def test_a_flag_may_be_given_twice_to_mean_either(calls: httpx.AsyncClient, crew: dict[str, str]) -> None:
+    assert await found(calls, crew, is_active=["true", "false"]) == ["Grace", "Ada", "Olaf", "Zoë"]
+    assert await found(calls, crew, is_active=["false", "0"], is_superuser=["true", "false"]) == ["Olaf"]
+
+
+@pytest.mark.caller("users:read")
+async def test_everything_that_is_wrong_with_the_parameters_is_said_at_once(calls: httpx.AsyncClient) -> None:
+    query = "page=0&page_size=1000&sort=password_hash&created_after=yesterday&is_active=maybe&q=&role=" + "x" * 51
+
+    assert field_errors(await calls.get(f"{USERS}?{query}")) == {
+        "page": "too_small",
+        "page_size": "too_large",
+        "sort": "invalid_choice",
+        "created_after": "invalid_format",
+        "is_active": "invalid_type",
+        "q": "too_short",
+        "role": "too_long",
+    }
+    assert field_errors(await calls.get(f"{USERS}?page=101&page_size=100&sort=nope&q=")) == {
+        "page": "too_large",
+        "sort": "invalid_choice",
+        "q": "too_short",
+    }
+
+
+@pytest.mark.caller("users:read")
+@pytest.mark.parametrize("cursor", ["%00", "", "%ff", "x", "a%00b"])
+async def test_a_cursor_that_is_none_is_called_so(calls: httpx.AsyncClient, cursor: str) -> None:
+    assert is_refused(await calls.get(f"{USERS}?cursor={cursor}"), 400, "invalid_cursor")

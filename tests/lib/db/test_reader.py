@@ -259,6 +259,22 @@ async def test_closing_waits_for_reads_and_leaves_nothing_open(toys: Database) -
     assert reading_threads() <= before
 
 
+@ON_SQLITE
+async def test_a_read_that_waited_while_the_database_was_closed_is_refused(toys: Database) -> None:
+    driver = one_connection(toys.url)
+    await driver.start()
+    first = asyncio.create_task(driver.fetch("SELECT 1", []))
+    await asyncio.sleep(0)  # the first read has the connection
+    second = asyncio.create_task(driver.fetch("SELECT 2", []))
+    closing = asyncio.create_task(driver.close())
+
+    with pytest.raises(DatabaseUnavailable, match="not connected"):
+        await second
+    await closing
+    assert await first == [(1,)]
+    assert driver.busy == 0
+
+
 def reading_threads() -> set[int | None]:
     return {thread.ident for thread in threading.enumerate() if thread.name.startswith("sqlite-reader")}
 

@@ -114,12 +114,32 @@ async def test_an_optional_body_may_be_left_out_without_a_content_type() -> None
         assert (await client.post("/optional", json=None, content=b"null")).status_code == 415
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "image/png"])
-async def test_a_body_that_nobody_reads_is_ignored(content_type: str) -> None:
-    headers = {"Content-Type": content_type}
+@pytest.mark.parametrize(
+    ("content", "content_type", "status"),
+    [
+        (b"", "image/png", 204),
+        (b"{}", "application/json", 204),
+        (b" {} ", "application/json; charset=utf-8", 204),
+        (b'{"x":1}', "application/json", 422),
+        (b"[]", "application/json", 422),
+        (b"null", "application/json", 422),
+        (b" ", "application/json", 422),
+        (b"{", "application/json", 400),
+        (b"\xff", "application/json", 400),
+        (b"{}", "text/plain", 415),
+        (b"\xff\x00{", "image/png", 415),
+        (b" " * 1_001, "application/json", 413),
+    ],
+)
+async def test_an_action_without_a_body_refuses_one_that_says_something(
+    content: bytes, content_type: str, status: int
+) -> None:
     async with call(toy()) as client:
-        assert (await client.post("/poke", content=b"\xff\x00{", headers=headers)).status_code == 204
-        assert (await client.request("GET", "/plain", content=b"{", headers=headers)).status_code == 200
+        response = await client.post("/poke", content=content, headers={"Content-Type": content_type})
+        assert response.status_code == status, response.text
+        assert (
+            await client.request("GET", "/plain", content=b"{", headers=response.request.headers)
+        ).status_code == 200
 
 
 @pytest.mark.parametrize("chunked", [False, True])

@@ -58,7 +58,7 @@ async def test_tokens_elsewhere_are_no_credentials() -> None:
     ).status_code == 401
     assert (await ask(headers={"X-Authorization": "Bearer user"})).status_code == 401
     assert (await ask(headers={"Proxy-Authorization": "Bearer user"})).status_code == 401
-    assert (await ask("/authenticated?access_token=user")).status_code == 400
+    assert (await ask("/authenticated?access_token=user")).status_code == 401
     async with call(toy()) as client:
         response = await client.request("GET", "/authenticated", data={"access_token": "user"})
     assert response.status_code == 401

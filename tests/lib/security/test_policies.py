@@ -9,7 +9,7 @@ import httpx
 import pytest
 from litestar import Controller, Litestar, Request, Router, get, post
 from litestar.exceptions import ImproperlyConfiguredException
-from litestar.params import FromPath
+from litestar.params import FromPath, JSONBody
 
 from app.lib.clock import utc_now
 from app.lib.errors import InvalidToken
@@ -17,6 +17,7 @@ from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.problems import exception_handlers
 from app.lib.security.bearer import BearerMiddleware
 from app.lib.security.policies import (
+    HasPermission,
     authenticated,
     current_principal,
     declare_policies,
@@ -28,6 +29,7 @@ from app.lib.security.policies import (
     public,
     recently_authenticated,
     role,
+    sees,
     superuser,
 )
 from app.lib.security.principal import Principal
@@ -94,9 +96,13 @@ POLICIES = {
 }
 
 
-@get("/self/{user_id:uuid}", guards=[permission("things:read", or_self="user_id")])
+@get("/self/{user_id:uuid}", guards=[sees("things:read", or_self="user_id")])
 async def own(user_id: FromPath[UUID], request: Request[Any, Any, Any]) -> dict[str, bool]:
     return {"self": is_self(current_principal(request), user_id)}
+
+
+@post("/self/{user_id:uuid}", guards=[permission("things:write", sight=sees("things:read", or_self="user_id"))])
+async def change(user_id: FromPath[UUID], data: JSONBody[dict[str, int]]) -> None: ...
 
 
 def make(handlers: Sequence[Any], names: Names | None = None) -> Litestar:
@@ -114,7 +120,7 @@ def make(handlers: Sequence[Any], names: Names | None = None) -> Litestar:
 
 
 def toy(names: Names | None = None) -> Litestar:
-    return make([*(get(f"/{name}", guards=[guard])(who) for name, guard in POLICIES.items()), own], names)
+    return make([*(get(f"/{name}", guards=[guard])(who) for name, guard in POLICIES.items()), own, change], names)
 
 
 async def ask(path: str, token: str | None, method: str = "GET") -> httpx.Response:
@@ -212,6 +218,24 @@ async def test_who_may_only_see_themselves_cannot_tell_whether_others_exist() ->
     assert (await ask(f"/self/{str(ADA).upper()}", "user")).status_code == 404
 
 
+async def test_who_may_not_change_what_they_see_is_told_so_and_others_are_told_nothing() -> None:
+    codes = {
+        token: (await ask(f"/self/{BOB}", token, "POST")).json()["code"] for token in ("user", "holder", "fresh-editor")
+    }
+
+    assert codes == {"user": "not_found", "holder": "permission_denied", "fresh-editor": "not_found"}
+    assert (await ask(f"/self/{ADA}", "user", "POST")).json()["code"] == "permission_denied"
+
+
+@pytest.mark.parametrize("token", [None, "nobody", "user"])
+async def test_who_may_not_is_told_nothing_about_the_rest_of_their_request(token: str | None) -> None:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with call(toy(), headers=headers) as client:
+        response = await client.post(f"/self/{ADA}?nonsense=1", content=b"<", headers={"Content-Type": "text/xml"})
+
+    assert response.status_code == (403 if token == "user" else 401)
+
+
 async def test_a_sign_in_is_recent_for_ten_minutes() -> None:
     assert principal(authenticated_at=utc_now() - timedelta(minutes=9, seconds=59)).signed_in_recently
     assert not principal(authenticated_at=utc_now() - timedelta(minutes=10, seconds=1)).signed_in_recently
@@ -274,7 +298,7 @@ def test_guards_that_are_no_policies_may_stand_beside_one() -> None:
         (authenticated, "authenticated"),
         (recently_authenticated, "authenticated (recent sign-in)"),
         (permission("a:b"), "a:b"),
-        (permission("a:b", or_self="user_id", fresh=True), "a:b or self (recent sign-in)"),
+        (HasPermission("a:b", or_self="user_id", fresh=True), "a:b or self (recent sign-in)"),
         (role("a", "b"), "role a or b"),
         (superuser, "superuser"),
     ],

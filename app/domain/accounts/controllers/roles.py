@@ -4,7 +4,7 @@ from uuid import UUID
 from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
-from app.domain.accounts.dtos import PermissionList, PermissionRead, RoleCreate, RolePage, RoleRead, RoleUpdate
+from app.domain.accounts.dtos import PermissionPage, PermissionRead, RoleCreate, RolePage, RoleRead, RoleUpdate
 from app.domain.accounts.errors import BeyondOwnRights, RoleNameTaken
 from app.domain.accounts.permissions import ROLES_READ, ROLES_WRITE
 from app.domain.accounts.services.queries import ROLE_SORT_KEYS, AccountQueries
@@ -15,11 +15,15 @@ from app.lib.http.locations import created, linked
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.injection import Injected
 from app.lib.openapi import may_raise
+from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.sorting import sort_parameter
-from app.lib.security.policies import permission
+from app.lib.pagination.whole import page_of
+from app.lib.security.policies import permission, sees
 from app.lib.security.principal import Principal
 from app.lib.versions import IfMatch
+
+SEES_ROLE = sees(ROLES_READ)
 
 
 class RoleController(Controller):
@@ -57,7 +61,7 @@ class RoleController(Controller):
 
     @get(
         "/{role_id:uuid}",
-        guards=[permission(ROLES_READ)],
+        guards=[SEES_ROLE],
         return_dto=StructDTO[RoleRead],
         operation_id="getRole",
         summary="A role",
@@ -67,7 +71,7 @@ class RoleController(Controller):
 
     @patch(
         "/{role_id:uuid}",
-        guards=[permission(ROLES_WRITE, fresh=True)],
+        guards=[permission(ROLES_WRITE, sight=SEES_ROLE, fresh=True)],
         dto=StructDTO[RoleUpdate],
         return_dto=StructDTO[RoleRead],
         operation_id="updateRole",
@@ -86,7 +90,7 @@ class RoleController(Controller):
 
     @delete(
         "/{role_id:uuid}",
-        guards=[permission(ROLES_WRITE, fresh=True)],
+        guards=[permission(ROLES_WRITE, sight=SEES_ROLE, fresh=True)],
         operation_id="deleteRole",
         summary="Delete a role",
         description="Whoever had it has it no more.",
@@ -105,22 +109,19 @@ class RoleController(Controller):
 @get(
     "/permissions",
     guards=[permission(ROLES_READ)],
-    return_dto=StructDTO[PermissionList],
+    return_dto=StructDTO[PermissionPage],
     operation_id="listPermissions",
     summary="List permissions",
-    description="What roles can hold. The list comes from the code, so it has one page.",
+    description="What roles can hold.",
     tags=["Roles"],
 )
-async def list_permissions(permission_registry: Injected[PermissionRegistry]) -> PermissionList:
+async def list_permissions(
+    request: Request[Any, Any, Any],
+    permission_registry: Injected[PermissionRegistry],
+    paging: Injected[PageRequest],
+    cursors: Injected[CursorCodec],
+) -> Response[PermissionPage]:
     items = [
         PermissionRead(code=each.code, description=each.description) for _, each in sorted(permission_registry.items())
     ]
-    return PermissionList(
-        items=items,
-        total=len(items),
-        total_capped=False,
-        page=1,
-        page_size=max(len(items), 1),
-        pages=1,
-        next_cursor=None,
-    )
+    return linked(request, page_of(PermissionPage, "permissions", items, paging, cursors))

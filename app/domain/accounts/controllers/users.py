@@ -4,6 +4,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, delete, get, patch, post, put
 from litestar.params import FromPath, JSONBody, QueryParameter
+from msgspec import Meta
 
 from app.domain.accounts.dtos import (
     PublicProfile,
@@ -32,17 +33,24 @@ from app.lib.injection import Injected
 from app.lib.openapi import may_raise
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.sorting import sort_parameter
-from app.lib.security.policies import permission, public
+from app.lib.security.policies import permission, public, sees
 from app.lib.security.principal import Principal
 from app.lib.versions import IfMatch
 
+SEES_USER = sees(USERS_READ, or_self="user_id")
+
 Sort = Annotated[str | None, sort_parameter(USER_SORT_KEYS, "-created_at")]
 RoleFilter = Annotated[
-    list[Annotated[str, QueryParameter(max_length=50)]] | None,
+    # msgspec reads the one and the document is written from the other.
+    list[Annotated[str, Meta(max_length=50), QueryParameter(max_length=50)]] | None,
     QueryParameter(name="role", description="Has this role; repeat for any of several.", max_items=20),
 ]
-ActiveFilter = Annotated[bool | None, QueryParameter(description="Only active accounts, or only deactivated ones.")]
-SuperuserFilter = Annotated[bool | None, QueryParameter(description="Only superusers, or only others.")]
+ActiveFilter = Annotated[
+    list[bool] | None, QueryParameter(description="Only active accounts, or only deactivated ones.", max_items=2)
+]
+SuperuserFilter = Annotated[
+    list[bool] | None, QueryParameter(description="Only superusers, or only others.", max_items=2)
+]
 Instant = Annotated[datetime | None, QueryParameter(description="An instant in UTC (RFC 3339).")]
 Text = Annotated[
     str | None, QueryParameter(min_length=1, max_length=100, description="Part of the address, username or name.")
@@ -100,7 +108,7 @@ class UserController(Controller):
 
     @get(
         "/{user_id:uuid}",
-        guards=[permission(USERS_READ, or_self="user_id")],
+        guards=[SEES_USER],
         operation_id="getUser",
         summary="An account",
         description="Your own, or with `users:read` anybody's. With `expand=profile` there is no ETag.",
@@ -118,7 +126,7 @@ class UserController(Controller):
 
     @patch(
         "/{user_id:uuid}",
-        guards=[permission(USERS_WRITE)],
+        guards=[permission(USERS_WRITE, sight=SEES_USER)],
         dto=StructDTO[UserUpdate],
         return_dto=StructDTO[UserRead],
         operation_id="updateUser",
@@ -138,7 +146,7 @@ class UserController(Controller):
 
     @delete(
         "/{user_id:uuid}",
-        guards=[permission(USERS_DELETE, fresh=True)],
+        guards=[permission(USERS_DELETE, sight=SEES_USER, fresh=True)],
         operation_id="deleteUser",
         summary="Delete an account",
         description="For good, with what belongs to it. Needs a sign-in within 10 minutes.",
@@ -155,7 +163,7 @@ class UserController(Controller):
 
     @post(
         "/{user_id:uuid}/activate",
-        guards=[permission(USERS_WRITE)],
+        guards=[permission(USERS_WRITE, sight=SEES_USER)],
         return_dto=StructDTO[UserRead],
         status_code=200,
         operation_id="activateUser",
@@ -173,7 +181,7 @@ class UserController(Controller):
 
     @post(
         "/{user_id:uuid}/deactivate",
-        guards=[permission(USERS_WRITE)],
+        guards=[permission(USERS_WRITE, sight=SEES_USER)],
         return_dto=StructDTO[UserRead],
         status_code=200,
         operation_id="deactivateUser",
@@ -192,7 +200,7 @@ class UserController(Controller):
 
     @put(
         "/{user_id:uuid}/roles",
-        guards=[permission(ROLES_WRITE, fresh=True)],
+        guards=[permission(ROLES_WRITE, sight=SEES_USER, fresh=True)],
         dto=StructDTO[RoleAssignment],
         return_dto=StructDTO[UserRead],
         operation_id="setUserRoles",
