@@ -27,7 +27,7 @@ class Result:
 
 
 async def run(port: int, path: str, headers: dict[str, str], *, connections: int, seconds: float) -> Result:
-    """Sends GETs until the time is over."""
+    """Sends GETs until the time is over, at least one on each connection."""
     lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", *(f"{name}: {value}" for name, value in headers.items())]
     request = ("\r\n".join(lines) + "\r\n\r\n").encode()
     result = Result(seconds)
@@ -39,7 +39,9 @@ async def run(port: int, path: str, headers: dict[str, str], *, connections: int
 async def _connection(port: int, request: bytes, end: float, result: Result) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        while (begin := time.perf_counter()) < end:
+        begin = 0.0
+        while not begin or begin < end:
+            begin = time.perf_counter()
             writer.write(request)
             status = await _response(reader)
             result.latencies.append((time.perf_counter() - begin) * 1000)

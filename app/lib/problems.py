@@ -17,12 +17,13 @@ from app.lib.db.faults import DATABASE_ERRORS, to_app_error
 from app.lib.decoding import litestar_errors
 from app.lib.errors import AppError, ErrorCode, FieldError, InternalError, MalformedJSON, ValidationFailed
 from app.lib.field_errors import MAX_ERRORS
-from app.lib.http.rules import complete_errors
 from app.lib.idempotency import IdempotentReplay
 
 MEDIA_TYPE = "application/problem+json"
 DENIAL = "denial"
 """Where ``scope["state"]`` holds an error that the audit log has to know of."""
+QUERY_ERRORS = "query_errors"
+"""Where ``scope["state"]`` may hold a function that finds every error in the request's query."""
 MAX_INSTANCE = 512
 """Characters of the path that are repeated; escaped, each may take up to twelve."""
 
@@ -98,8 +99,14 @@ def _on_app_error(request: Request[Any, Any, Any], exc: AppError) -> Response[by
 
 
 def _on_validation_failed(request: Request[Any, Any, Any], exc: ValidationFailed) -> Response[bytes]:
-    errors = complete_errors(request.scope, exc.errors)
-    return respond(request, exc if len(errors) == len(exc.errors) else ValidationFailed(errors))
+    """Parameters are looked at in several places, one after another, and clients want to know everything at once."""
+    query_errors: Callable[[], list[FieldError]] | None = request.scope["state"].get(QUERY_ERRORS)
+    if query_errors is None:
+        return respond(request, exc)
+    in_query = query_errors()
+    named = {each.parameter for each in in_query}
+    others = [each for each in exc.errors if each.parameter is None or each.parameter not in named]
+    return respond(request, ValidationFailed([*in_query, *others]))
 
 
 def _on_validation(request: Request[Any, Any, Any], exc: ValidationException) -> Response[bytes]:

@@ -1,6 +1,7 @@
 """What a request may bring to a route: media types, query parameters, ids, an acceptable answer."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +13,10 @@ from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app.lib.decoding import decode_json
-from app.lib.errors import FieldError, NotAcceptable, NotFound, UnsupportedMediaType
+from app.lib.errors import NotAcceptable, NotFound, UnsupportedMediaType
 from app.lib.http.media import accepts_json, names_media_type
 from app.lib.http.query import QueryRules, query_rules
+from app.lib.problems import QUERY_ERRORS
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -61,6 +63,7 @@ class RulesMiddleware(ASGIMiddleware):
         if rules is not None:
             _check_ids(scope)
             if scope["query_string"]:
+                scope["state"][QUERY_ERRORS] = partial(rules.query.errors, scope["query_string"])
                 rules.query.check(scope["query_string"])
             receive = await _check_headers(scope, receive, rules)
             if rules.refuses_members:
@@ -88,19 +91,6 @@ def declare_rules(app: Litestar) -> None:
                 json_only=PRODUCES_ANYTHING not in handler.opt,
                 refuses_members=consumes is None and method in _ACTING,
             )
-
-
-def complete_errors(scope: Any, errors: Sequence[FieldError]) -> list[FieldError]:
-    """The errors that were found at one place, and all that is wrong with the request's query parameters.
-
-    Parameters are looked at in several places one after another; a client wants to know everything at once.
-    """
-    rules: RequestRules | None = scope["route_handler"].opt.get(_RULES) if "route_handler" in scope else None
-    if rules is None or not scope["query_string"]:
-        return list(errors)
-    in_query = rules.query.errors(scope["query_string"])
-    named = {each.parameter for each in in_query}
-    return [*in_query, *(each for each in errors if each.parameter is None or each.parameter not in named)]
 
 
 def rules_of(handler: Any) -> RequestRules:

@@ -123,6 +123,7 @@ class EngineCounterTable:
         self._timeout_seconds = timeout_seconds if self._is_postgresql else None
         self._increment = self._increment_statement()
         self._next_purge = time.monotonic() + _PURGE_SECONDS
+        self._given_up: set[asyncio.Task[CursorResult[Any]]] = set()
 
     async def incr(self, key: str, expiry_seconds: float, amount: int) -> int:
         """See :meth:`CounterTable.incr`."""
@@ -167,8 +168,31 @@ class EngineCounterTable:
         return (await self._run(delete(self._table).where(key.in_(expired)))).rowcount
 
     async def _run(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> CursorResult[Any]:
-        async with asyncio.timeout(self._timeout_seconds), self._engine.begin() as connection:
+        """In a task of its own, because giving up a connection that does not answer takes seconds, too."""
+        task = asyncio.create_task(self._execute(statement, parameters))
+        try:
+            done, _ = await asyncio.wait({task}, timeout=self._timeout_seconds)
+        except asyncio.CancelledError:
+            self._give_up(task)
+            raise
+        if not done:
+            self._give_up(task)
+            raise TimeoutError
+        return task.result()
+
+    async def _execute(self, statement: Executable, parameters: Mapping[str, Any] | None) -> CursorResult[Any]:
+        async with self._engine.begin() as connection:
             return await connection.execute(statement, parameters)
+
+    def _give_up(self, task: "asyncio.Task[CursorResult[Any]]") -> None:
+        task.cancel()
+        self._given_up.add(task)
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: "asyncio.Task[CursorResult[Any]]") -> None:
+        self._given_up.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at, so that asyncio does not complain; whoever waited got a TimeoutError
 
     def _increment_statement(self) -> Executable:
         hits, expires_at = self._table.c.hits, self._table.c.expires_at

@@ -2,9 +2,11 @@
 
 from hashlib import sha256
 
+from app.lib.errors import RateLimited
 from app.lib.ratelimit.clients import client_key
+from app.lib.ratelimit.headers import rate_limit_headers
 from app.lib.ratelimit.limiter import RateLimiter
-from app.lib.ratelimit.policy import Limit, NamedLimit
+from app.lib.ratelimit.policy import Limit, NamedLimit, Verdict
 
 _DIGEST_LENGTH = 32  # 128 bits in hex
 
@@ -37,10 +39,10 @@ class Throttle:
         """
         verdict = await self._limiter.hit(self._pair, _pair_key(account_key, address))
         if not verdict.allowed:
-            raise verdict.refusal()
+            raise _refusal(verdict)
         verdict = await self._limiter.hit(self._account, _digest(account_key))
         if not (verdict.allowed or trusted):
-            raise verdict.refusal()
+            raise _refusal(verdict)
 
     async def failed(self, account_key: str, address: str | None, *, trusted: bool = False) -> bool:
         """The credentials were wrong. True when no further attempt is left now, which is worth an audit entry."""
@@ -60,6 +62,12 @@ class Throttle:
         """The credentials were never verified (overload, a fault): hand the attempt back."""
         await self._limiter.give_back(self._pair, _pair_key(account_key, address))
         await self._limiter.give_back(self._account, _digest(account_key))
+
+
+def _refusal(verdict: Verdict) -> RateLimited:
+    """Names the limit, for a client that is well within those that every answer names."""
+    named = {name.decode(): value.decode() for name, value in rate_limit_headers([verdict])}
+    return RateLimited(verdict.reset_after_seconds, headers=named)
 
 
 def _pair_key(account_key: str, address: str | None) -> str:

@@ -94,7 +94,10 @@ async def test_ten_wrong_passwords_from_an_address_lock_the_account_there(app: L
 
     assert [await guess(app, STRANGER, person.email) for _ in range(12)] == [True] * 10 + [False] * 2
 
-    assert refused(await sign_in_from(app, STRANGER, person.email))
+    locked_out = await sign_in_from(app, STRANGER, person.email)
+    assert refused(locked_out)
+    assert '"sign_in.pair";r=0;t=' in locked_out.headers["ratelimit"]
+    assert '"sign_in.pair";q=10;w=900' in locked_out.headers["ratelimit-policy"]
     assert (await sign_in_from(app, STRANGER, other.email)).status_code == 200
     assert (await sign_in_from(app, "198.51.100.10", person.email)).status_code == 200
     locked = await audited(app, "sign_in.locked_out")
