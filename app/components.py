@@ -71,7 +71,9 @@ class Components:
         self._redis = RedisCounters(settings.redis_url.reveal()) if settings.redis_url else None
         self.general_limiter = self._limiter(shared=False)
         self.sign_in_limiter = self._limiter(shared=True)
-        self.route_limits = RouteLimits(self.sign_in_limiter, {"auth": Limit.parse(settings.rate_limit_auth)})
+        # Refreshes come by themselves, from everybody behind an address: they must not use up its attempts to sign in.
+        auth = Limit.parse(settings.rate_limit_auth)
+        self.route_limits = RouteLimits(self.sign_in_limiter, {"auth": auth, "refresh": auth})
         self.sign_in_throttle = Throttle(
             self.sign_in_limiter,
             "sign_in",

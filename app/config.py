@@ -90,7 +90,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         bool, Meta(description="Off turns off every limit and throttle; refused in production.")
     ] = True
     rate_limit_default: Annotated[str, Meta(description="Per client address, all routes together.")] = "600/minute"
-    rate_limit_auth: Annotated[str, Meta(description="Per client address, on each sign-in route.")] = "30/minute"
+    rate_limit_auth: Annotated[
+        str, Meta(description="Per client address: sign-in, registration and password together, refreshes apart.")
+    ] = "30/minute"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="debug, info, warning or error.")
     ] = "info"

@@ -38,10 +38,17 @@ def create(email: str, name: str | None, username: str | None, *, verified: bool
 @users.command("create-superuser")
 @_email_option
 @_password_option
-def create_superuser(email: str, *, password_stdin: bool) -> None:
+@click.option("--promote", is_flag=True, help="Make the account that has the address one, and keep its password.")
+def create_superuser(email: str, *, password_stdin: bool, promote: bool) -> None:
     """Create an account that may do everything."""
+    if promote:
+        _promote(email)
+        return
     password = read_password(from_stdin=password_stdin)
-    _create(email=email, password=password, is_verified=True, is_superuser=True)
+    try:
+        _create(email=email, password=password, is_verified=True, is_superuser=True)
+    except MissingOrTaken as taken:
+        raise MissingOrTaken(taken.message, "With --promote that account becomes a superuser.") from taken
 
 
 @users.command("set-password")
@@ -83,6 +90,18 @@ def _create(**values: Any) -> None:
 
     user = run(work)
     click.echo(f"{'Superuser' if user.is_superuser else 'User'} {user.email} is created ({user.id}).")
+
+
+def _promote(email: str) -> None:
+    async def work(components: Components) -> UserRead:
+        key = parse_email(email).key
+        async with office(components) as at:
+            found = await at.reads.credentials(key)
+            if found is None:
+                raise MissingOrTaken(f"There is no account {email}.", "Without --promote it is created.")
+            return await at.users.promote(found.id)
+
+    click.echo(f"{run(work).email} is a superuser now.")
 
 
 async def _all_users(components: Components) -> list[UserRead]:

@@ -20,6 +20,8 @@ from msgspec import Meta
 
 from app.lib.decoding import Check, FieldProblem, Hint
 from app.lib.errors import FieldCode
+from app.lib.security.emails import InvalidEmail, normalise_email
+from app.lib.security.password_policy import TOO_COMMON, common_passwords
 
 _END: Final = r"$(?!\n)"
 # Control characters (C0, DEL, C1), line and paragraph separators, and marks that reorder the text around them.
@@ -57,6 +59,23 @@ Name = Annotated[
 ]
 """What people or things are called."""
 
+_NOT_AN_ADDRESS: Final = "Must be an e-mail address."
+
+
+def _check_email(value: str) -> str:
+    try:
+        normalise_email(value)
+    except InvalidEmail:
+        raise FieldProblem(FieldCode.INVALID_FORMAT, _NOT_AN_ADDRESS) from None
+    return value
+
+
+def _check_password(value: str) -> str:
+    if value.casefold() in common_passwords():
+        raise FieldProblem(FieldCode.WEAK_PASSWORD, TOO_COMMON)
+    return value
+
+
 Email = Annotated[
     str,
     Meta(
@@ -66,9 +85,10 @@ Email = Annotated[
         examples=["ada@example.com"],
         extra_json_schema={"format": "email"},
     ),
-    Hint("Must be an e-mail address."),
+    Hint(_NOT_AN_ADDRESS),
+    Check(_check_email),
 ]
-"""Something that may be an e-mail address (RFC 5321 allows 254 octets); whether it is one, the service finds out."""
+"""An e-mail address as :func:`~app.lib.security.emails.normalise_email` takes it; at most 254 octets (RFC 5321)."""
 
 Username = Annotated[
     str,
@@ -85,13 +105,14 @@ Username = Annotated[
 Password = Annotated[
     str,
     Meta(
-        min_length=1,
+        min_length=8,
         max_length=1024,
         examples=["correct horse battery staple"],
         extra_json_schema={"format": "password"},
     ),
+    Check(_check_password),
 ]
-"""A password as typed; nothing is trimmed, and whether it is good enough is a policy's business."""
+"""A new password as typed: nothing is trimmed. What depends on settings and on the person is left to a policy."""
 
 Locale = Annotated[
     str,

@@ -107,9 +107,24 @@ def test_a_taken_name_or_address_is_told(at: Cli) -> None:
 
     taken = ["--email", "ADA@example.com", "--password-stdin"]
     assert refusal(at("users", "create", *taken, stdin=GOOD), 5) == "Error: email: Is taken."
-    assert refusal(at("users", "create-superuser", *taken, stdin=GOOD), 5) == "Error: email: Is taken."
+    assert refusal(at("users", "create-superuser", *taken, stdin=GOOD), 5) == (
+        "Error: email: Is taken. With --promote that account becomes a superuser."
+    )
     other = ["--email", "other@example.com", "--username", "Ada.L", "--password-stdin"]
     assert refusal(at("users", "create", *other, stdin=GOOD), 5) == "Error: username: Is taken."
+
+
+def test_somebody_who_is_there_already_becomes_a_superuser(at: Cli, own_url: DatabaseURL) -> None:
+    create(at, "ada@example.com")
+    command = ["users", "create-superuser", "--promote", "--email"]
+
+    assert at(*command, "ADA@example.com").stdout == "ada@example.com is a superuser now.\n"
+    assert at(*command, "ada@example.com").exit_code == 0
+
+    [ada] = listed(at)
+    assert (ada["is_superuser"], ada["version"]) == (True, 2)
+    assert asyncio.run(sign_in(own_url, "ada@example.com", GOOD)) == 200
+    assert "Without --promote it is created." in refusal(at(*command, "nobody@example.com"), 5)
 
 
 def test_all_that_is_wrong_is_told_at_once(at: Cli) -> None:

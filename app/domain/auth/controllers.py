@@ -1,7 +1,7 @@
 from typing import Any
 
 import msgspec
-from litestar import Controller, Response, get, post
+from litestar import Controller, Request, Response, get, post
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 
@@ -15,10 +15,12 @@ from app.domain.auth.services.sessions import SessionService
 from app.domain.auth.services.sign_in import SignInService
 from app.domain.auth.services.tokens import TokenIssuer
 from app.lib.dto import FormDTO, StructDTO
+from app.lib.errors import InvalidToken
 from app.lib.http.locations import created
 from app.lib.http.rules import FORM_OR_JSON
 from app.lib.injection import Injected
 from app.lib.openapi import may_raise
+from app.lib.problems import respond
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import authenticated, public
 from app.lib.security.principal import Principal
@@ -26,6 +28,12 @@ from app.lib.security.principal import Principal
 _ACCEPTED = RegistrationAccepted(
     status="verification_required", detail="If the address can be used, a mail with the next step is on its way."
 )
+
+
+def _invalid_grant(request: Request[Any, Any, Any], error: InvalidToken) -> Response[bytes]:
+    """OAuth2 clients look for ``error`` (RFC 6749 section 5.2), and there is no bearer token to be challenged."""
+    error.extensions["error"] = "invalid_grant"
+    return respond(request, error)
 
 
 class AuthController(Controller):
@@ -68,7 +76,7 @@ class AuthController(Controller):
 
     @post(
         "/refresh",
-        guards=[public, rate_limit("auth")],
+        guards=[public, rate_limit("refresh")],
         dto=FormDTO[Refresh],
         return_dto=StructDTO[TokenPair],
         status_code=200,
@@ -76,6 +84,7 @@ class AuthController(Controller):
         summary="Go on with a session",
         description="Every refresh token is good once; a retry within 10 seconds gets the same answer again.",
         opt=FORM_OR_JSON | may_raise(RefreshTokenReused),
+        exception_handlers={InvalidToken: _invalid_grant},
     )
     async def refresh(self, data: JSONBody[Refresh], sessions: Injected[SessionService]) -> TokenPair:
         return await sessions.refresh(data.refresh_token)

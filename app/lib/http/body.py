@@ -28,6 +28,11 @@ class TimedReceive:
         """Ends the watch."""
         self._released = True
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the whole body has been read. Only of interest before the response has begun."""
+        return self._released
+
     async def __call__(self) -> Any:
         """The next message. Raises ``RequestTimeout`` (408)."""
         if self._released:

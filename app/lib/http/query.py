@@ -22,7 +22,7 @@ _MAX_ERRORS = 50
 _OPAQUE = frozenset({"cursor"})
 """Parameters of which only the service knows how they are spelled, so it finds a fault by itself."""
 _BOOLEAN = re.compile(r"true|false|1|0", re.IGNORECASE)
-_INTEGER = re.compile(r"-?[0-9]+")
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 )

@@ -28,6 +28,8 @@ Headers = list[tuple[bytes, bytes]]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _OK, _NO_CONTENT, _NOT_MODIFIED, _METHOD_NOT_ALLOWED = 200, 204, 304, 405
+_READ_AHEAD = 4_096
+"""Bytes of a body that a server has read before we look at it, whatever its buffers; what is more may get lost."""
 _BODY_HEADERS = {b"content-length", b"content-type", b"content-encoding"}
 
 log = structlog.get_logger("app.access")
@@ -188,6 +190,8 @@ class Exchange:
     def _start(self, message: Any) -> None:
         headers: Headers = [(name.lower(), value) for name, value in message["headers"]]
         self._condition(message, headers)
+        if self._leaves_body():
+            headers.append((b"connection", b"close"))
         self.receive.release()
         self.status = message["status"]
         if self.status == _METHOD_NOT_ALLOWED:
@@ -201,6 +205,15 @@ class Exchange:
         headers.append((b"x-request-id", self.request_id.encode()))
         headers.append((b"x-process-time", f"{time.perf_counter() - self.started_at:.6f}".encode()))
         message["headers"] = headers
+
+    def _leaves_body(self) -> bool:
+        """Whether the server will cut the connection because much of the body was not read: then the client has to
+        know (RFC 9112 section 9.6), else it sends its next request into the void.
+        """
+        if self.receive.is_complete or not self.scope.get("http_version", "1.1").startswith("1"):
+            return False
+        length = self.headers.get(b"content-length", b"0")
+        return b"transfer-encoding" in self.headers or not length.isdigit() or int(length) > _READ_AHEAD
 
     def _allow_origin(self, headers: Headers) -> None:
         """Adds the CORS headers; what else the response varies by is kept in one ``Vary``."""

@@ -16,6 +16,8 @@ from app.lib.security.emails import fold
 _SEPARATORS = re.compile(r"[\s._,'\u2019+-]+")
 _SHORTEST_WORD = 4
 
+TOO_COMMON = "Many people use this password. Choose another."
+
 
 class PasswordFlaw(msgspec.Struct, frozen=True):
     """One reason to refuse a password; ``detail`` is a sentence for its owner that never repeats it."""
@@ -62,7 +64,7 @@ class PasswordPolicy:
         if len(password) < self.min_length:
             flaws.append(PasswordFlaw(FieldCode.TOO_SHORT, f"Must have at least {self.min_length} characters."))
         if password.casefold() in self._common:
-            flaws.append(PasswordFlaw(FieldCode.WEAK_PASSWORD, "Many people use this password. Choose another."))
+            flaws.append(PasswordFlaw(FieldCode.WEAK_PASSWORD, TOO_COMMON))
         folded = fold(password)
         if any(word in folded for word in _personal_words(email, name, username)):
             detail = "Must not contain your name, username or e-mail address."

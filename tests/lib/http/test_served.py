@@ -217,6 +217,26 @@ async def test_a_body_that_nobody_reads_does_not_spoil_the_connection(served: Se
         assert (await connection.reply()).body == b'{"said":"hello"}'
 
 
+async def test_who_sends_more_than_was_read_is_told_that_the_connection_ends(served: Served) -> None:
+    async with connect(served) as connection:
+        body = b"x" * 100_000
+        await connection.write(b"POST /nowhere HTTP/1.1\r\nHost: t\r\nContent-Length: 100000\r\n\r\n" + body)
+        reply = await connection.reply()
+
+        assert reply.status == 404
+        assert reply.all("connection") == ["close"]
+        assert await connection.closed()
+
+
+async def test_a_small_body_that_is_refused_unread_leaves_the_connection_open(served: Served) -> None:
+    async with connect(served) as connection:
+        for _ in range(3):
+            await connection.write(b"POST /nowhere HTTP/1.1\r\nHost: t\r\nContent-Length: 4000\r\n\r\n" + b"x" * 4_000)
+            reply = await connection.reply()
+            assert reply.status == 404
+            assert reply.all("connection") == []
+
+
 async def test_large_headers_are_431(served: Served) -> None:
     async with connect(served) as connection:
         await connection.write(b"GET /plain HTTP/1.1\r\nHost: t\r\nX-Big: " + b"x" * 40_000 + b"\r\n\r\n")

@@ -93,6 +93,16 @@ class UserService(EntityService[User, UserRepository]):
             await self.events.publish(AccessChanged(user.id), self.unit)
         return await self._read(user)
 
+    async def promote(self, user_id: UUID) -> UserRead:
+        """Makes a superuser, on the word of an operator at the command line. Raises ``UserNotFound``."""
+        user = await self.require_locked(user_id)
+        if not user.is_superuser:
+            user.is_superuser = True
+            await self.repository.flush()
+            await self.events.publish(AccessChanged(user.id), self.unit)
+            await self._audit("user.updated", user, fields=["is_superuser"], is_superuser=True)
+        return await self._read(user)
+
     async def activate(self, user_id: UUID, if_match: IfMatch, actor: Principal) -> UserRead:
         """Raises ``OwnAccess``, ``BeyondOwnRights`` or ``PreconditionFailed``."""
         user = await self._require_other(user_id, if_match, actor)
