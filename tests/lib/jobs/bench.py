@@ -1,0 +1,104 @@
+"""Jobs that tell what was done to them, and workers to do it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import select, update
+
+from app.lib.db.engine import Database, DatabaseOptions
+from app.lib.db.url import DatabaseURL
+from app.lib.jobs import Job, JobContext, registry_of
+from app.lib.jobs.execution import Executor
+from app.lib.jobs.tables import QueuedJob
+from app.lib.jobs.worker import Worker, WorkerOptions
+
+
+class Note(msgspec.Struct, frozen=True):
+    """A payload."""
+
+    text: str = ""
+
+
+class Diary:
+    """What ran, in order: the text of each note and the context of each attempt."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.contexts: list[JobContext] = []
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+
+    def write(self, note: Note, context: JobContext) -> None:
+        self.texts.append(note.text)
+        self.contexts.append(context)
+
+
+class Bench:
+    """A database, and workers as several processes would have them: each with an engine of its own."""
+
+    def __init__(self, database: Database, stack: AsyncExitStack) -> None:
+        self.database = database
+        self.diary = Diary()
+        self.outcomes: list[tuple[str, str]] = []
+        self._stack = stack
+
+    @asynccontextmanager
+    async def worker(self, *jobs: Job[Any], elsewhere: bool = False, **options: Any) -> AsyncIterator[Worker]:
+        """A running worker; ``elsewhere`` is one that no signal of this process wakes."""
+        async with AsyncExitStack() as stack:
+            database = self.database
+            if elsewhere:
+                database = Database(DatabaseOptions(url=self.database.url, pool_size=3))
+                await database.start()
+                stack.push_async_callback(database.close)
+            executor = Executor(registry_of(jobs), database, {Diary: self.diary}, self._observe)
+            worker = Worker(database, executor, WorkerOptions(**{"drain_seconds": 5.0, **options}))
+            await worker.start()
+            stack.push_async_callback(worker.stop)
+            yield worker
+
+    def _observe(self, name: str, ending: str, _seconds: float) -> None:
+        self.outcomes.append((name, ending))
+
+    async def rows(self, **where: Any) -> list[QueuedJob]:
+        """The queue as it is, oldest first."""
+        async with self.database.sessions() as session:
+            statement = select(QueuedJob).filter_by(**where).order_by(QueuedJob.created_at, QueuedJob.id)
+            return list((await session.execute(statement)).scalars())
+
+    async def row(self, job_id: UUID | None) -> QueuedJob:
+        (found,) = await self.rows(id=job_id)
+        return found
+
+    async def until(self, job_id: UUID | None, status: str) -> QueuedJob:
+        """The job's row as soon as it has this status."""
+        async with asyncio.timeout(30):
+            while (row := await self.row(job_id)).status != status:
+                await asyncio.sleep(0.02)
+        return row
+
+    async def until_all(self, status: str) -> list[QueuedJob]:
+        async with asyncio.timeout(30):
+            while True:
+                rows = await self.rows()
+                if {row.status for row in rows} == {status}:
+                    return rows
+                await asyncio.sleep(0.02)
+
+    async def change(self, job_id: UUID | None, **values: Any) -> None:
+        """Changes a row behind the queue's back."""
+        async with self.database.engine.begin() as connection:
+            await connection.execute(update(QueuedJob).where(QueuedJob.id == job_id).values(**values))
+
+
+@asynccontextmanager
+async def bench_on(url: DatabaseURL) -> AsyncIterator[Bench]:
+    async with AsyncExitStack() as stack:
+        database = Database(DatabaseOptions(url=url, pool_size=5))
+        await database.start()
+        stack.push_async_callback(database.close)
+        yield Bench(database, stack)
