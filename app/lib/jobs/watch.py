@@ -7,8 +7,6 @@ from app.lib.jobs.queue import Handle, RunningRow
 STALE_AFTER = 8.0
 """Seconds without a sign of life after which a worker counts as lost."""
 
-_BLIND_AFTER = STALE_AFTER / 2
-
 
 class Watch:
     """Remembers how many signs of life each running job had given when it was last seen, and since when.
@@ -17,19 +15,20 @@ class Watch:
     Who has not looked for a while (its own database was away, or it was stopped) knows nothing and begins anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stale_after: float = STALE_AFTER) -> None:
+        self._stale_after = stale_after
         self._seen: dict[Handle, tuple[int, float]] = {}
         self._last_look = float("-inf")
 
     def stale(self, rows: Iterable[RunningRow], now: float) -> list[RunningRow]:
-        """Takes what runs at the moment, and returns what has shown no life for :data:`STALE_AFTER` seconds."""
-        known = self._seen if now - self._last_look < _BLIND_AFTER else {}
+        """Takes what runs at the moment, and returns what has shown no life for too long."""
+        known = self._seen if now - self._last_look < self._stale_after / 2 else {}
         self._last_look = now
         self._seen = {}
         found: list[RunningRow] = []
         for row in rows:
             beats, since = known.get((row.id, row.claim), (-1, now))
             self._seen[row.id, row.claim] = (row.beats, since if beats == row.beats else now)
-            if beats == row.beats and now - since >= STALE_AFTER:
+            if beats == row.beats and now - since >= self._stale_after:
                 found.append(row)
         return found

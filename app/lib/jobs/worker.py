@@ -29,12 +29,9 @@ from app.lib.jobs.queue import (
     anything_planned_ahead,
 )
 from app.lib.jobs.tables import JobStatus, QueuedJob, in_status
-from app.lib.jobs.watch import Watch
+from app.lib.jobs.watch import STALE_AFTER, Watch
 
 log = structlog.stdlib.get_logger(__name__)
-
-POLL_SECONDS = 1.0
-BEAT_SECONDS = 2.0
 
 _LAST_WORDS_SECONDS = 5.0
 _PAUSES = (0.2, 0.5, 1.0, 2.0)
@@ -45,10 +42,17 @@ _running_rows = prepare(
 
 
 class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """``drain_seconds``: how long running jobs may go on when the worker has to stop; what is left is handed back."""
+    """``drain_seconds``: how long running jobs may go on when the worker has to stop; what is left is handed back.
+
+    New jobs of this process are seen at once, those of others when the worker looks, every ``poll_seconds``. Its signs
+    of life come every ``beat_seconds``; after ``stale_seconds`` without one the others take its jobs back.
+    """
 
     concurrency: int = 8
     drain_seconds: float = 10.0
+    poll_seconds: float = 1.0
+    beat_seconds: float = 2.0
+    stale_seconds: float = STALE_AFTER
 
 
 class _Pulse(msgspec.Struct, frozen=True):
@@ -75,10 +79,12 @@ class Worker:
         self.name = f"{socket.gethostname()[:80]}:{os.getpid()}"
         self._running: dict[Handle, asyncio.Task[Outcome]] = {}
         self._outcomes: list[Outcome] = []
-        self._watch = Watch()
+        self._watch = Watch(self._options.stale_seconds)
         self._awake = asyncio.Event()
         self._hungry = True
+        self.failures = 0
         self._declared = False
+        self._looks = 0
         self._next_look = self._next_beat = 0.0
         self._stop_at: float | None = None
         self._loop: asyncio.Task[None] | None = None
@@ -100,20 +106,35 @@ class Worker:
         self._hungry = True
         self._awake.set()
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has reached the database and knows its schedules."""
+        return self._declared
+
+    async def look_now(self) -> None:
+        """Returns once the worker has looked at the database, from now on."""
+        seen = self._looks
+        self._next_look = 0.0
+        self.wake()
+        while self._looks <= seen + 1 and self._stop_at is None:
+            self._next_look = 0.0
+            self.wake()
+            await asyncio.sleep(0.01)
+
     def _on_enqueued(self, _signal: JobsEnqueued) -> None:
         self.wake()
 
     async def _run(self) -> None:
-        failures = 0
         while not self._is_over():
             try:
                 await self._turn()
             except Exception as exc:
-                log.warning("jobs.turn_failed", error=type(exc).__name__, exc_info=None if failures else exc)
-                await self._pause(_PAUSES[min(failures, len(_PAUSES) - 1)])
-                failures += 1
+                # Once with its traceback; the database is away, or will be back, and the worker stays.
+                log.warning("jobs.turn_failed", error=type(exc).__name__, exc_info=None if self.failures else exc)
+                await self._pause(_PAUSES[min(self.failures, len(_PAUSES) - 1)])
+                self.failures += 1
             else:
-                failures = 0
+                self.failures = 0
                 await self._rest()
         self._database.signals.disconnect(JobsEnqueued, self._on_enqueued)
 
@@ -135,7 +156,8 @@ class Worker:
             self._declared = True
         if now >= self._next_look and self._stop_at is None:
             await self._look(now)
-            self._next_look = now + POLL_SECONDS * random.uniform(0.8, 1)  # noqa: S311 - spreads the workers, no secret
+            self._looks += 1
+            self._next_look = now + self._options.poll_seconds * random.uniform(0.8, 1)  # noqa: S311 - spreads the workers, no secret
         room = self._options.concurrency - len(self._running) if self._hungry and self._stop_at is None else 0
         beats = bool(self._running) and now >= self._next_beat
         if self._outcomes or beats or room > 0:
@@ -175,7 +197,7 @@ class Worker:
                 claimed = await queue.claim(self._names, room, claim=new_id(), worker=self.name)
         del self._outcomes[: len(outcomes)]
         if alive is not None:
-            self._next_beat = time.monotonic() + BEAT_SECONDS
+            self._next_beat = time.monotonic() + self._options.beat_seconds
             self._let_go(self._running.keys() - alive)
         if room > 0:
             self._hungry = len(claimed) == room
@@ -185,7 +207,7 @@ class Worker:
     def _begin(self, claimed: ClaimedJob) -> None:
         task = asyncio.create_task(self._executor.run(claimed), name=f"job {claimed.name}")
         if not self._running:
-            self._next_beat = time.monotonic() + BEAT_SECONDS
+            self._next_beat = time.monotonic() + self._options.beat_seconds
         self._running[claimed.handle] = task
         task.add_done_callback(lambda done: self._ended(claimed.handle, done))
 
@@ -209,7 +231,7 @@ class Worker:
         has_room = self._hungry and len(self._running) < self._options.concurrency
         if self._outcomes or (is_stopping and not self._running) or (has_room and not is_stopping):
             return
-        await self._pause(POLL_SECONDS)
+        await self._pause(self._options.poll_seconds)
 
     async def _pause(self, seconds: float) -> None:
         """Until somebody wakes it, or the time is over; when it has to stop, never beyond its end."""

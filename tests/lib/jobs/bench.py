@@ -3,17 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from advanced_alchemy.types import DateTimeUTC
 from sqlalchemy import select, update
 
+from app.lib.db.base import table_of
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
 from app.lib.jobs import Job, JobContext, registry_of
 from app.lib.jobs.execution import Executor
-from app.lib.jobs.tables import QueuedJob
+from app.lib.jobs.planner import PlanRow, all_plans
+from app.lib.jobs.tables import JobSchedule, QueuedJob
 from app.lib.jobs.worker import Worker, WorkerOptions
 
 
@@ -88,6 +92,22 @@ class Bench:
                 if {row.status for row in rows} == {status}:
                     return rows
                 await asyncio.sleep(0.02)
+
+    async def set_clock(self, hours: float) -> None:
+        """Sets the database's clock forth, or back by a negative number: seen from inside it is the same when every
+        instant that was ever written moves the other way.
+        """
+        for table in (table_of(QueuedJob), table_of(JobSchedule)):
+            instants = [column for column in table.columns if isinstance(column.type, DateTimeUTC)]
+            (key,) = table.primary_key.columns
+            async with self.database.engine.begin() as connection:
+                for row in (await connection.execute(select(key, *instants))).mappings().all():
+                    moved = {c.name: row[c.name] - timedelta(hours=hours) for c in instants if row[c.name] is not None}
+                    await connection.execute(update(table).where(key == row[key.name]).values(**moved))
+
+    async def plans(self) -> dict[str, PlanRow]:
+        """The schedules by name."""
+        return {plan.name: plan for plan in await self.database.reader.all(all_plans)}
 
     async def change(self, job_id: UUID | None, **values: Any) -> None:
         """Changes a row behind the queue's back."""
