@@ -19,6 +19,7 @@ from app.lib.jobs.execution import Executor
 from app.lib.jobs.planner import PlanRow, all_plans
 from app.lib.jobs.tables import JobSchedule, QueuedJob
 from app.lib.jobs.worker import Worker, WorkerOptions
+from tests.support.waiting import until_it_holds
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -44,11 +45,10 @@ class Diary:
 class Bench:
     """A database, and workers as several processes would have them: each with an engine of its own."""
 
-    def __init__(self, database: Database, stack: AsyncExitStack) -> None:
+    def __init__(self, database: Database) -> None:
         self.database = database
         self.diary = Diary()
         self.outcomes: list[tuple[str, str]] = []
-        self._stack = stack
 
     @asynccontextmanager
     async def worker(self, *jobs: Job[Any], elsewhere: bool = False, **options: Any) -> AsyncIterator[Worker]:
@@ -80,18 +80,21 @@ class Bench:
 
     async def until(self, job_id: UUID | None, status: str) -> QueuedJob:
         """The job's row as soon as it has this status."""
-        async with asyncio.timeout(30):
-            while (row := await self.row(job_id)).status != status:
-                await asyncio.sleep(0.02)
-        return row
+
+        async def holds() -> bool:
+            return (await self.row(job_id)).status == status
+
+        await until_it_holds(holds)
+        return await self.row(job_id)
 
     async def until_all(self, status: str) -> list[QueuedJob]:
-        async with asyncio.timeout(30):
-            while True:
-                rows = await self.rows()
-                if {row.status for row in rows} == {status}:
-                    return rows
-                await asyncio.sleep(0.02)
+        """All rows as soon as they all have this status."""
+
+        async def holds() -> bool:
+            return {row.status for row in await self.rows()} == {status}
+
+        await until_it_holds(holds)
+        return await self.rows()
 
     async def set_clock(self, hours: float) -> None:
         """Sets the database's clock forth, or back by a negative number: seen from inside it is the same when every
@@ -121,4 +124,4 @@ async def bench_on(url: DatabaseURL) -> AsyncIterator[Bench]:
         database = Database(DatabaseOptions(url=url, pool_size=5))
         await database.start()
         stack.push_async_callback(database.close)
-        yield Bench(database, stack)
+        yield Bench(database)

@@ -1,6 +1,5 @@
 """Clocks that jump: no job is stuck, and no schedule runs twice."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +7,7 @@ import time_machine
 
 from app.lib.jobs import Cron, Every, JobContext, Retry, enqueue, job
 from tests.lib.jobs.bench import Bench, Diary, Note
-from tests.support.waiting import until
+from tests.support.waiting import until, until_it_holds
 
 JUMPS = pytest.mark.parametrize("hours", [-1, 1], ids=["back", "forth"])
 
@@ -45,10 +44,13 @@ async def test_a_long_wait_is_reckoned_anew_when_the_clock_goes_back(bench: Benc
             long = await enqueue(unit, take_note, Note("x"), delay=7200)
         await bench.set_clock(-1)
         before = (await bench.row(long)).planned_at
-        async with asyncio.timeout(30):
-            while (row := await bench.row(long)).planned_at == before:
-                await asyncio.sleep(0.02)
 
+        async def is_planned_anew() -> bool:
+            return (await bench.row(long)).planned_at != before
+
+        await until_it_holds(is_planned_anew)
+
+    row = await bench.row(long)
     assert row.planned_at < before
     assert abs((row.run_at - row.planned_at).total_seconds() - 7200) < 1
 
@@ -66,9 +68,11 @@ async def test_a_living_worker_keeps_its_job_through_a_jump(bench: Bench, hours:
         await bench.until(job_id, "running")
         await bench.set_clock(hours)
         beats = (await bench.row(job_id)).beats
-        async with asyncio.timeout(30):
-            while (await bench.row(job_id)).beats < beats + 20:
-                await asyncio.sleep(0.02)
+
+        async def has_beaten_on() -> bool:
+            return (await bench.row(job_id)).beats >= beats + 20
+
+        await until_it_holds(has_beaten_on)
         bench.diary.go_on.set()
         row = await bench.until(job_id, "done")
 
@@ -121,6 +125,12 @@ async def often(note: Note, context: JobContext) -> None:
     context.service(Diary).write(note, context)
 
 
+async def is_within(bench: Bench, name: str, time: timedelta) -> bool:
+    """Whether the next run of a schedule is no further away."""
+    plan = (await bench.plans())[name]
+    return plan.next_at - plan.now <= time
+
+
 async def test_an_instant_of_a_schedule_comes_once_though_the_clock_comes_by_again(bench: Bench) -> None:
     async with bench.worker(hourly, poll_seconds=0.05) as worker:
         await until(lambda: worker.is_ready)
@@ -143,10 +153,9 @@ async def test_an_interval_is_reckoned_anew_when_the_clock_goes_back(bench: Benc
     async with bench.worker(often, poll_seconds=0.05) as worker:
         await until(lambda: worker.is_ready)
         await bench.set_clock(-1)
-        async with asyncio.timeout(30):
-            while (plan := (await bench.plans())["test.often"]).next_at - plan.now > timedelta(seconds=1000):
-                await asyncio.sleep(0.02)
+        await until_it_holds(lambda: is_within(bench, "test.often", timedelta(seconds=1000)))
 
+    plan = (await bench.plans())["test.often"]
     assert plan.next_at - plan.planned_at == timedelta(seconds=1000)
     assert bench.diary.texts == []
 
@@ -155,8 +164,6 @@ async def test_a_clock_that_was_wrong_by_years_holds_no_schedule_up_for_years(be
     async with bench.worker(hourly, poll_seconds=0.05) as worker:
         await until(lambda: worker.is_ready)
         await bench.set_clock(-24 * 365)
-        async with asyncio.timeout(30):
-            while (plan := (await bench.plans())["test.hourly"]).next_at - plan.now > timedelta(hours=1):
-                await asyncio.sleep(0.02)
+        await until_it_holds(lambda: is_within(bench, "test.hourly", timedelta(hours=1)))
 
     assert bench.diary.texts == []
