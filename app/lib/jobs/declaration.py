@@ -72,7 +72,7 @@ Run = Callable[[P, JobContext], Awaitable[None]]
 class Job(Generic[P]):
     """A declared job; see :func:`job`."""
 
-    __slots__ = ("key", "name", "payload_type", "retry", "run", "schedule", "timeout")
+    __slots__ = ("at_most", "key", "name", "payload_type", "retry", "run", "schedule", "timeout")
 
     def __init__(
         self,
@@ -84,6 +84,7 @@ class Job(Generic[P]):
         timeout: float,
         schedule: Schedule | None,
         key: Callable[[P], str] | None,
+        at_most: int | None = None,
     ) -> None:
         if not 1 <= len(name) <= MAX_NAME_LENGTH:
             raise ValueError(f"the name of a job has 1 to {MAX_NAME_LENGTH} characters")
@@ -96,6 +97,7 @@ class Job(Generic[P]):
         self.timeout = timeout
         self.schedule = schedule
         self.key = key
+        self.at_most = at_most
 
     def __repr__(self) -> str:
         return f"Job({self.name!r})"
@@ -113,6 +115,7 @@ def job(
     timeout: float = 30.0,
     schedule: Schedule | None = None,
     key: Callable[[P], str] | None = None,
+    at_most: int | None = None,
 ) -> Callable[[Run[P]], Job[P]]:
     """Makes a :class:`Job` of the decorated ``async def run(payload, context)``.
 
@@ -121,11 +124,21 @@ def job(
     attempt, :class:`GiveUp` as the last one. ``timeout`` is in seconds for one attempt.
 
     ``key`` makes a job unique: while one with the same name and key waits or runs, no further one is enqueued.
+    ``at_most`` so many of this kind run in a process at a time, so that slow ones leave room for others.
     Payloads are kept in the database and shown to operators: they hold ids, and never a secret.
     """
 
     def decorate(run: Run[P]) -> Job[P]:
-        return Job(name, payload_type, run, retry=retry or Retry(), timeout=timeout, schedule=schedule, key=key)
+        return Job(
+            name,
+            payload_type,
+            run,
+            retry=retry or Retry(),
+            timeout=timeout,
+            schedule=schedule,
+            key=key,
+            at_most=at_most,
+        )
 
     return decorate
 

@@ -46,6 +46,7 @@ async def enqueue_many(unit: UnitOfWork, declared: Job[P], payloads: Iterable[P]
     Those whose key is taken are left out silently, and counted all the same.
     """
     rows = [_row(declared, payload, None) for payload in payloads]
+    rows.sort(key=lambda row: row["key"] or "")  # two that want the same keys must not wait for each other in a circle
     for start in range(0, len(rows), _BATCH):
         await _insert(unit.session, rows[start : start + _BATCH], delay)
     unit.signal(JobsEnqueued())

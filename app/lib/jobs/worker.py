@@ -5,6 +5,7 @@ import os
 import random
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -72,10 +73,10 @@ class Worker:
         self._executor = executor
         self._options = options or WorkerOptions()
         self._jobs = list(executor.registry.values())
-        self._names = sorted(executor.registry)
-        self._pulse = prepare(
-            select(anything_due(self._names).label("due"), anything_planned_ahead().label("ahead")), _Pulse
-        )
+        self._limited = [each for each in self._jobs if each.at_most is not None]
+        self._unlimited = sorted(each.name for each in self._jobs if each.at_most is None)
+        due, ahead = anything_due(sorted(executor.registry)), anything_planned_ahead()
+        self._pulse = prepare(select(due.label("due"), ahead.label("ahead")), _Pulse)
         self.name = f"{socket.gethostname()[:80]}:{os.getpid()}"
         self._running: dict[Handle, asyncio.Task[Outcome]] = {}
         self._outcomes: list[Outcome] = []
@@ -193,8 +194,10 @@ class Worker:
             await queue.settle(outcomes)
             if beats:
                 alive = await queue.beat(claims)
-            if room > 0:
-                claimed = await queue.claim(self._names, room, claim=new_id(), worker=self.name)
+            for names, most in self._quotas():
+                if most > 0 and room > len(claimed):
+                    limit = min(most, room - len(claimed))
+                    claimed += await queue.claim(names, limit, claim=new_id(), worker=self.name)
         del self._outcomes[: len(outcomes)]
         if alive is not None:
             self._next_beat = time.monotonic() + self._options.beat_seconds
@@ -204,8 +207,15 @@ class Worker:
         for each in claimed:
             self._begin(each)
 
+    def _quotas(self) -> Iterable[tuple[list[str], int]]:
+        """What may be claimed: each kind that has a limit, as far as that goes, and then all the others."""
+        running = Counter(task.get_name() for task in self._running.values())
+        for each in self._limited:
+            yield [each.name], (each.at_most or 0) - running[_task_name(each.name)]
+        yield self._unlimited, self._options.concurrency
+
     def _begin(self, claimed: ClaimedJob) -> None:
-        task = asyncio.create_task(self._executor.run(claimed), name=f"job {claimed.name}")
+        task = asyncio.create_task(self._executor.run(claimed), name=_task_name(claimed.name))
         if not self._running:
             self._next_beat = time.monotonic() + self._options.beat_seconds
         self._running[claimed.handle] = task
@@ -241,6 +251,10 @@ class Worker:
             async with asyncio.timeout(seconds):
                 await self._awake.wait()
         self._awake.clear()
+
+
+def _task_name(job_name: str) -> str:
+    return f"job {job_name}"
 
 
 def _report(taken: list[RunningRow], dead: list[RunningRow], realigned: int, fired: list[str]) -> None:

@@ -273,6 +273,25 @@ async def test_no_more_than_the_concurrency_run_at_a_time(bench: Bench) -> None:
     assert peak == 3
 
 
+async def test_slow_jobs_of_one_kind_leave_room_for_others(bench: Bench) -> None:
+    bench.diary.go_on.clear()
+
+    @job("test.slow", Note, at_most=2)
+    async def slow(note: Note, context: JobContext) -> None:
+        await take_note_once.run(note, context)
+
+    async with bench.worker(slow, take_note, concurrency=3):
+        async with bench.database.independent() as unit:
+            await enqueue_many(unit, slow, [Note("slow")] * 20)
+            quick = await enqueue(unit, take_note, Note("quick"))
+        await bench.until(quick, "done")
+        assert len(await bench.rows(status="running")) == 2
+        bench.diary.go_on.set()
+        await bench.until_all("done")
+
+    assert bench.diary.texts == ["quick", *["slow"] * 20]
+
+
 async def test_jobs_that_nobody_here_has_declared_are_left_to_others(bench: Bench) -> None:
     async with bench.database.independent() as unit:
         foreign = await enqueue(unit, fail_twice, Note("x"))
