@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -209,20 +209,7 @@ def _wrap(app: ASGIApp, components: Components) -> ASGIApp:
 async def _running(components: Components, background: Background, _app: Litestar) -> AsyncGenerator[None, None]:
     await components.start()
     try:
-        async with _working(components, background):
+        async with background.working() if components.settings.jobs_worker == "inside" else nullcontext():
             yield
     finally:
         await components.close()
-
-
-@asynccontextmanager
-async def _working(components: Components, background: Background) -> AsyncGenerator[None, None]:
-    if components.settings.jobs_worker != "inside":
-        yield
-        return
-    worker = background.worker()
-    await worker.start()
-    try:
-        yield
-    finally:
-        await worker.stop()

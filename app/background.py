@@ -1,9 +1,13 @@
 """The work behind the requests: the jobs and listeners of all domains, and the worker that runs them."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+
+from msgspec import structs
 
 from app.components import Components
 from app.domain.jobs.services import Retention
+from app.lib.db.engine import Database
 from app.lib.domain import Domain
 from app.lib.jobs import Services, registry_of
 from app.lib.jobs.execution import Executor
@@ -33,8 +37,31 @@ class Background:
         components.metrics.add(gauges, refresh=gauges.refresh)
         self._attempts = AttemptMetrics(components.metrics.registry)
 
-    def worker(self, concurrency: int | None = None) -> Worker:
-        """A worker for this process; the caller starts and stops it. Its concurrency is ``JOBS_CONCURRENCY``."""
+    @asynccontextmanager
+    async def working(self, concurrency: int | None = None) -> AsyncGenerator[Worker]:
+        """A worker in this process, for as long as the context lasts. Its concurrency is ``JOBS_CONCURRENCY``.
+
+        On PostgreSQL it has connections of its own: its signs of life must not wait for those that requests and the
+        jobs themselves keep busy. SQLite has one writer for all.
+        """
+        database = self._components.database
+        queue = database
+        if not database.url.is_sqlite:
+            queue = Database(structs.replace(database.options, pool_size=1), database.signals)
+            await queue.start()
+        worker = self.worker(queue, concurrency)
+        try:
+            await worker.start()
+            try:
+                yield worker
+            finally:
+                await worker.stop()
+        finally:
+            if queue is not database:
+                await queue.close()
+
+    def worker(self, database: Database, concurrency: int | None = None) -> Worker:
+        """A worker that minds the queue by ``database``; the caller starts and stops it."""
         executor = Executor(self.registry, self._components.database, self.services, self._attempts.observe)
         options = WorkerOptions(concurrency=concurrency or self._components.settings.jobs_concurrency)
-        return Worker(self._components.database, executor, options)
+        return Worker(database, executor, options)

@@ -35,10 +35,8 @@ async def _work(settings: Settings, concurrency: int | None) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await components.start()
     try:
-        works = background.worker(concurrency)
-        await works.start()
-        log.info("working", jobs=len(background.registry), worker=works.name)
-        await stop.wait()
-        await works.stop()
+        async with background.working(concurrency) as works:
+            log.info("working", jobs=len(background.registry), worker=works.name)
+            await stop.wait()
     finally:
         await components.close()

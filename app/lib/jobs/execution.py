@@ -1,6 +1,7 @@
 """One attempt of one job: decode, run within its time, and say what is to become of it."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 
@@ -14,6 +15,8 @@ from app.lib.jobs.declaration import GiveUp, Job, Registry, RetryLater
 from app.lib.jobs.queue import ClaimedJob, Ending, Outcome
 
 log = structlog.stdlib.get_logger(__name__)
+
+_LONGEST_WAIT = 30 * 86_400.0
 
 Observe = Callable[[str, str, float], None]
 """Told of each attempt: the job's name, how it ended, and the seconds it took."""
@@ -84,9 +87,9 @@ class Executor:
         timed_out: bool = False,
     ) -> Outcome:
         kind = "TimedOut" if timed_out else type(exc).__name__
-        text = f"Not done after {declared.timeout:g} seconds." if timed_out else str(exc)
+        text = f"Not done after {declared.timeout:g} seconds." if timed_out else _text_of(exc)
         dead = final or claimed.attempts >= declared.retry.attempts
-        seconds = 0.0 if dead else declared.retry.wait_after(claimed.attempts) if wait is None else max(wait, 0.0)
+        seconds = 0.0 if dead else declared.retry.wait_after(claimed.attempts) if wait is None else _bounded(wait)
         if dead:
             log.error("job.dead", attempt=claimed.attempts, error=kind, exc_info=exc)
         else:
@@ -98,6 +101,19 @@ class Executor:
             error_kind=kind[:100],
             error=text,
         )
+
+
+def _text_of(exc: BaseException) -> str:
+    """What both databases can store: an outcome that cannot be written would hold up all others."""
+    try:
+        text = str(exc)
+    except Exception:  # noqa: BLE001 - an error that cannot even say what it is
+        text = ""
+    return text.replace("\0", "\\0").encode(errors="backslashreplace").decode()
+
+
+def _bounded(seconds: float) -> float:
+    return min(max(seconds, 0.0), _LONGEST_WAIT) if math.isfinite(seconds) else _LONGEST_WAIT
 
 
 def _is_cancelled() -> bool:

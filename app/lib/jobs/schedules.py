@@ -1,6 +1,6 @@
 """When a job runs by itself. Instants are the database's, in UTC, so daylight saving changes nothing."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from cronsim import CronSim
@@ -30,14 +30,18 @@ class Cron:
     """By the wall clock, in UTC: ``Cron("17 3 * * *")``. Five fields as in crontab(5).
 
     Each of its instants comes once: a clock that is set back does not run them again, and those that were missed
-    (nobody was running) are made up for by one run. Raises ``CronSimError`` for what is no such expression.
+    (nobody was running) are made up for by one run. Raises ``CronSimError`` for what is no such expression, and
+    ``ValueError`` for one that never comes.
     """
 
     __slots__ = ("spec",)
 
     def __init__(self, expression: str) -> None:
-        CronSim(expression, datetime(2000, 1, 1))  # noqa: DTZ001 - only to check the expression
         self.spec = expression
+        try:
+            self.next_after(datetime(2000, 1, 1, tzinfo=UTC))
+        except StopIteration:
+            raise ValueError(f"{expression!r} never comes") from None
 
     def next_after(self, instant: datetime) -> datetime:
         """The next instant of the expression."""

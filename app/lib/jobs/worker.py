@@ -88,6 +88,7 @@ class Worker:
         self._looks = 0
         self._next_look = self._next_beat = 0.0
         self._stop_at: float | None = None
+        self._cancelled = False
         self._loop: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -143,7 +144,8 @@ class Worker:
         if self._stop_at is None:
             return False
         late = time.monotonic() - self._stop_at
-        if late > 0:
+        if late > 0 and not self._cancelled:
+            self._cancelled = True  # once: a second time would interrupt how they clean up
             for task in self._running.values():
                 task.cancel()
         # Whatever cannot be written in time is taken back by others once they miss its signs of life.

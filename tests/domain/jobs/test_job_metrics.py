@@ -55,7 +55,7 @@ async def test_a_database_that_is_away_is_no_reason_to_fail(app: Litestar) -> No
 
 async def test_attempts_are_counted(app: Litestar) -> None:
     background: Background = app.state.background
-    background.worker()._executor._observe("test.note", "retry", 0.1)
+    background.worker(components_of(app).database)._executor._observe("test.note", "retry", 0.1)
 
     rendered = components_of(app).metrics.render().decode()
 
