@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -16,27 +16,25 @@ from litestar.di import Provide
 from litestar.exceptions import ImproperlyConfiguredException
 from litestar.types import ASGIApp
 
+from app.background import Background
 from app.components import PRODUCT, Components
 from app.config import Settings, load_settings, with_secret_key
 from app.domain.accounts import accounts
 from app.domain.auth import auth
-from app.domain.auth.repositories import SessionRepository
+from app.domain.jobs import jobs
 from app.domain.system import system
 from app.domain.system.docs_pages import docs_router
 from app.domain.system.readiness import Readiness
 from app.lib.audit import provide_origin
-from app.lib.clock import utc_now
 from app.lib.db.migrations import Migrations
 from app.lib.denials import DenialLog
 from app.lib.domain import Domain, collect_permissions
 from app.lib.events import Events
-from app.lib.housekeeping import housekeeping
 from app.lib.http.conditional import provide_if_match, tag_response
 from app.lib.http.cors import CORS
 from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.http.shell import Shell, ShellOptions
 from app.lib.http.transaction import IdempotencyMiddleware, provide_unit_of_work
-from app.lib.idempotency import purge_idempotency_keys
 from app.lib.injection import resolve_in_sequence
 from app.lib.logging import configure_logging
 from app.lib.openapi import OAUTH2, DocumentInfo, build_document
@@ -55,9 +53,8 @@ from app.lib.struct_schema import StructSchemaPlugin
 API = "/api/v1"
 VERSION = version("lodestar")  # looked up once, because it reads files
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
-HOUSEKEEPING_SECONDS = 3600.0
 
-DOMAINS: tuple[Domain, ...] = (accounts, auth, system)
+DOMAINS: tuple[Domain, ...] = (accounts, auth, jobs, system)
 """Adding a domain is one more name here."""
 
 
@@ -70,10 +67,11 @@ def create_app(settings: Settings | None = None) -> Litestar:
     settings = with_secret_key(settings or load_settings()[0])
     configure_logging(settings.effective_log_level, settings.log_format)
     components = Components(settings)
+    background = Background(components, DOMAINS)
     draining = Draining()
     app = Litestar(
         route_handlers=_routes(settings),
-        dependencies=_dependencies(components, draining),
+        dependencies=_dependencies(components, background, draining),
         middleware=[
             BearerMiddleware(components.authenticator),
             RulesMiddleware(),
@@ -91,12 +89,13 @@ def create_app(settings: Settings | None = None) -> Litestar:
         ],
         exception_handlers=exception_handlers(),
         after_request=tag_response,
-        lifespan=[draining.lifespan, partial(_running, components)],
+        lifespan=[draining.lifespan, partial(_running, components, background)],
         request_max_body_size=settings.request_max_body_size,
         openapi_config=None,
         logging_config=None,
     )
     app.state.components = components
+    app.state.background = background
     app.state.draining = draining
     app.state.authenticator = components.authenticator
     app.state.metrics_token = settings.metrics_token.reveal() if settings.metrics_token else None
@@ -143,7 +142,7 @@ async def show_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
     return Response(document, media_type="application/json", headers=headers)
 
 
-def _dependencies(components: Components, draining: Draining) -> Mapping[str, Provide]:
+def _dependencies(components: Components, background: Background, draining: Draining) -> Mapping[str, Provide]:
     history = Migrations(components.settings.database, MIGRATIONS).history
     readiness = Readiness(components.database.reader, history, draining.is_set, components.redis_check)
     events = Events(listener for domain in DOMAINS for listener in domain.listeners)
@@ -154,6 +153,7 @@ def _dependencies(components: Components, draining: Draining) -> Mapping[str, Pr
         "signals": components.signals,
         "cursors": components.cursors,
         "events": events,
+        "outbox": background.outbox,
         "passwords": components.passwords,
         "token_issuer": components.token_issuer,
         "sign_in_throttle": components.sign_in_throttle,
@@ -213,17 +213,10 @@ def _wrap(app: ASGIApp, components: Components) -> ASGIApp:
 
 
 @asynccontextmanager
-async def _running(components: Components, _app: Litestar) -> AsyncGenerator[None, None]:
-    database = components.database
-
-    async def purge() -> None:
-        async with database.independent() as unit:
-            await purge_idempotency_keys(unit.session)
-            await SessionRepository(unit.session).purge(utc_now())
-
+async def _running(components: Components, background: Background, _app: Litestar) -> AsyncGenerator[None, None]:
     await components.start()
     try:
-        async with housekeeping({"purge": purge}, HOUSEKEEPING_SECONDS):
+        async with background.working() if components.settings.jobs_worker == "inside" else nullcontext():
             yield
     finally:
         await components.close()

@@ -93,6 +93,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate_limit_auth: Annotated[
         str, Meta(description="Per client address: sign-in, registration and password together, refreshes apart.")
     ] = "30/minute"
+    jobs_worker: Annotated[
+        Literal["inside", "external", "off"],
+        Meta(description="Where jobs run: inside each worker process, external (`app worker`), or off: they wait."),
+    ] = "inside"
+    jobs_concurrency: Annotated[int, Meta(ge=1, le=200, description="Jobs that a process runs at a time.")] = 8
+    jobs_retention_days: Annotated[int, Meta(ge=1, le=3650, description="How long finished jobs are kept.")] = 7
+    jobs_dead_retention_days: Annotated[int, Meta(ge=1, le=3650, description="How long dead jobs are kept.")] = 90
+    events_retention_days: Annotated[
+        int, Meta(ge=1, le=3650, description="How long events are kept, for listeners to come.")
+    ] = 365
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="debug, info, warning or error.")
     ] = "info"

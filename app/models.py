@@ -4,8 +4,10 @@ from app.domain.accounts import models as accounts
 from app.domain.auth import models as auth
 from app.lib import audit, idempotency
 from app.lib.db.base import metadata
+from app.lib.jobs import tables as jobs
+from app.lib.outbox import tables as outbox
 from app.lib.ratelimit.table import rate_limit_table
 
 rate_limits = rate_limit_table(metadata)
 
-__all__ = ["accounts", "audit", "auth", "idempotency", "metadata", "rate_limits"]
+__all__ = ["accounts", "audit", "auth", "idempotency", "jobs", "metadata", "outbox", "rate_limits"]

@@ -11,6 +11,9 @@ from app.cli.groups import LazyCommand, LazyGroup
 COMMANDS = {
     "serve": LazyCommand("app.cli.serve:serve", "Run the service."),
     "db": LazyCommand("app.cli.database:database", "Migrate the database."),
+    "worker": LazyCommand("app.cli.worker:worker", "Run background jobs, and nothing else."),
+    "jobs": LazyCommand("app.cli.jobs:jobs", "List background jobs, run them again, cancel and remove them."),
+    "events": LazyCommand("app.cli.events:events", "List events, and feed them to a new listener."),
     "users": LazyCommand("app.cli.users:users", "Create and list accounts, set passwords."),
     "routes": LazyCommand("app.cli.routes:routes", "List the routes and who may call them."),
     "config": LazyCommand("app.cli.configuration:configuration", "Show the settings."),

@@ -1,12 +1,15 @@
 """What a domain brings into the app: one value, named in one line of ``create_app``."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from app.lib.events import Listener
+from app.lib.jobs import Job
+from app.lib.outbox import Subscriber
 
 
 class Permission(msgspec.Struct, frozen=True):
@@ -26,6 +29,10 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     providers: Mapping[str, Provide] = {}
     permissions: tuple[Permission, ...] = ()
     listeners: tuple[Listener, ...] = ()
+    """Do their part in the transaction of what happened."""
+    jobs: tuple[Job[Any], ...] = ()
+    subscribers: tuple[Subscriber[Any], ...] = ()
+    """Are told after the commit, by a job each."""
     tags: tuple[tuple[str, str], ...] = ()
     """OpenAPI tags and their descriptions."""
 

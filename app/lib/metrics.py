@@ -1,7 +1,7 @@
 """Prometheus metrics of one process, or of all workers when ``PROMETHEUS_MULTIPROC_DIR`` is set."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -46,12 +46,20 @@ class Metrics:
             "http_requests_rate_limited", "Requests refused by a limit.", ("route",), registry=self.registry
         )
         self._added: list[Collector] = []
+        self._refreshes: list[Callable[[], Awaitable[None]]] = []
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
-    def add(self, collector: Collector) -> None:
-        """Adds a collector, such as :class:`Gauges`."""
+    def add(self, collector: Collector, refresh: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Adds a collector, such as :class:`Gauges`. ``refresh`` reads what it tells; it is quick and does not fail."""
         self.registry.register(collector)
         self._added.append(collector)
+        if refresh is not None:
+            self._refreshes.append(refresh)
+
+    async def refresh(self) -> None:
+        """Readies those collectors that have to wait for their values; before :meth:`render`."""
+        for refresh in self._refreshes:
+            await refresh()
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Counts one exchange. Methods that nobody defined share one label."""

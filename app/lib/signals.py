@@ -19,6 +19,11 @@ class Signals:
         """Calls ``receiver`` with every signal of this kind."""
         self._receivers[kind].append(receiver)
 
+    def disconnect(self, kind: type[S], receiver: Callable[[S], None]) -> None:
+        """Ends what :meth:`connect` began; nothing happens when it did not."""
+        if receiver in self._receivers[kind]:
+            self._receivers[kind].remove(receiver)
+
     def emit(self, signal: msgspec.Struct) -> None:
         """Tells the receivers."""
         for receive in self._receivers.get(type(signal), ()):

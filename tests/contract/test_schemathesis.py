@@ -24,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
 
 from app.asgi import create_app, openapi_document
 from app.lib.db.url import DatabaseURL
+from tests.domain.jobs.toys import put
 from tests.support.apps import BASE_URL, settings_for
 from tests.support.people import People, Person
 
@@ -114,6 +115,7 @@ async def test_a_superuser_on_what_exists(app: Litestar, people: People, operati
             found: dict[str, UUID] = {
                 "user_id": (await people.create()).id,
                 "role_id": await people.role(f"role-{number}", ["users:read"]),
+                "job_id": await put(app, status=("pending", "dead")[number % 2]),
             }
             named = {name: str(found[name]) for name in case.path_parameters}
             request = _request(client, case, named)

@@ -66,7 +66,11 @@ def test_what_is_taken_is_kept_as_it_is(type_: Any, values: list[Any]) -> None:
         (Name, ["  ", "\u3000\u3000", "ab\n", "\nab", "a\u2028b", "a\u202eb", "a\u2066b"], "invalid_format"),
         (SingleLine, [" ", "a\tb", "a\r\nb"], "invalid_format"),
         (ShortText, ["a\n", "\n"], "invalid_format"),
-        (Email, ["no-at", "a@b", "x" * 65 + "@example.com", "a@b@c", "a b@c", "a@b\n", "a@b\r\nBcc: x", "@@@"], "invalid_format"),
+        (
+            Email,
+            ["no-at", "a@b", "x" * 65 + "@example.com", "a@b@c", "a b@c", "a@b\n", "a@b\r\nBcc: x", "@@@"],
+            "invalid_format",
+        ),
         (Email, ["a@" + "b" * 253], "too_long"),
         (Username, [".ada", "ada.", "a@b.c", "a b", "ädä", "ada\n"], "invalid_format"),
         (Username, ["ab"], "too_short"),

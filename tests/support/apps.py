@@ -28,6 +28,7 @@ def settings_for(url: DatabaseURL, **overrides: str) -> Settings:
         "LOG_FORMAT": "json",
         "LOG_LEVEL": "warning",
         "DATABASE_POOL_SIZE": "5",
+        "JOBS_WORKER": "off",
         **overrides,
     }
     return load_settings(environ, None)[0]

@@ -1,7 +1,7 @@
 """Waits for what happens in its own time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 
 async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
@@ -11,3 +11,10 @@ async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
             return
         await asyncio.sleep(0.01)
     raise TimeoutError
+
+
+async def until_it_holds(condition: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+    """The same for a condition that has to be asked for. Raises ``TimeoutError``."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110 - what happens in a database sets no event here
+            await asyncio.sleep(0.02)

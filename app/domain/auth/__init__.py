@@ -1,6 +1,7 @@
 """Sign-in, sessions and tokens."""
 
 from app.domain.auth.controllers import AuthController, jwks
+from app.domain.auth.jobs import JOBS
 from app.domain.auth.listeners import LISTENERS
 from app.domain.auth.providers import PROVIDERS
 from app.lib.domain import Domain
@@ -11,5 +12,6 @@ auth = Domain(
     root_handlers=(jwks,),
     providers=PROVIDERS,
     listeners=LISTENERS,
+    jobs=JOBS,
     tags=(("Auth", "Registration, sign-in and tokens."),),
 )

@@ -70,6 +70,7 @@ async def ready(readiness: Injected[Readiness]) -> ReadinessReport:
     name="metrics",
 )
 async def show_metrics(metrics: Injected[Metrics]) -> bytes:
+    await metrics.refresh()
     return metrics.render()
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from advanced_alchemy.base import CommonTableAttributes
 from advanced_alchemy.types import DateTimeUTC
-from sqlalchemy import Dialect, Integer, MetaData, String, TypeDecorator, Uuid
+from sqlalchemy import Dialect, Integer, MetaData, String, Table, TypeDecorator, Uuid
 from sqlalchemy.ext.asyncio import AsyncAttrs
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, registry
 from uuid_utils.compat import uuid7
@@ -62,6 +62,14 @@ class Base(CommonTableAttributes, DeclarativeBase, AsyncAttrs):
 def _same_as_created(context: Any) -> datetime:
     created: datetime = context.get_current_parameters()["created_at"]
     return created
+
+
+def table_of(model: type[Base]) -> Table:
+    """The Core table of a model, for statements that have nothing to do with objects."""
+    table = model.__table__
+    if not isinstance(table, Table):
+        raise TypeError(f"{model.__name__} is not mapped to a table")
+    return table
 
 
 class Entity(Base):

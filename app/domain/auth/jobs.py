@@ -1,0 +1,12 @@
+from app.domain.auth.repositories import SessionRepository
+from app.lib.clock import utc_now
+from app.lib.jobs import Cron, JobContext, Nothing, job
+
+
+@job("sessions.purge", Nothing, schedule=Cron("37 * * * *"))
+async def purge_sessions(_nothing: Nothing, context: JobContext) -> None:
+    async with context.unit() as unit:
+        await SessionRepository(unit.session).purge(utc_now())
+
+
+JOBS = (purge_sessions,)

@@ -1,0 +1,16 @@
+"""Jobs and events as operators see them, and the clean-up of the service's own tables."""
+
+from app.domain.jobs.controllers import JobController
+from app.domain.jobs.jobs import JOBS
+from app.domain.jobs.permissions import PERMISSIONS
+from app.domain.jobs.providers import PROVIDERS
+from app.lib.domain import Domain
+
+jobs = Domain(
+    name="jobs",
+    controllers=(JobController,),
+    providers=PROVIDERS,
+    permissions=PERMISSIONS,
+    jobs=JOBS,
+    tags=(("Jobs", "Work in the background, for operators."),),
+)

@@ -1,0 +1,96 @@
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Controller, Request, Response, get, post
+from litestar.params import FromPath, QueryParameter
+
+from app.domain.jobs.dtos import JobDetail, JobPage
+from app.domain.jobs.errors import JobNotCancellable, JobNotRetryable
+from app.domain.jobs.permissions import JOBS_MANAGE
+from app.domain.jobs.services import JOB_SORT_KEYS, JobQueries, JobService
+from app.lib.dto import StructDTO
+from app.lib.http.locations import linked
+from app.lib.injection import Injected
+from app.lib.jobs.tables import JobStatus
+from app.lib.openapi import may_raise
+from app.lib.pagination.parameters import PageRequest
+from app.lib.pagination.sorting import sort_parameter
+from app.lib.security.policies import permission
+
+Kinds = Annotated[
+    list[Annotated[str, QueryParameter(max_length=100)]] | None,
+    QueryParameter(name="kind", description="Of this kind; repeat for any of several.", max_items=20),
+]
+Statuses = Annotated[
+    list[JobStatus] | None,
+    QueryParameter(name="status", description="In this state; repeat for any of several.", max_items=5),
+]
+Instant = Annotated[datetime | None, QueryParameter(description="An instant in UTC (RFC 3339).")]
+
+
+class JobController(Controller):
+    path = "/jobs"
+    tags = ("Jobs",)
+
+    @get(
+        guards=[permission(JOBS_MANAGE)],
+        return_dto=StructDTO[JobPage],
+        operation_id="listJobs",
+        summary="List background jobs",
+        description="Without their payloads, which may hold personal data.",
+    )
+    async def list_jobs(
+        self,
+        request: Request[Any, Any, Any],
+        job_queries: Injected[JobQueries],
+        paging: Injected[PageRequest],
+        kinds: Kinds = None,
+        statuses: Statuses = None,
+        created_after: Instant = None,
+        created_before: Instant = None,
+        sort: Annotated[str | None, sort_parameter(JOB_SORT_KEYS, "-created_at")] = None,
+    ) -> Response[JobPage]:
+        filters = {
+            "kind": kinds,
+            "status": statuses,
+            "created_after": created_after,
+            "created_before": created_before,
+        }
+        return linked(request, await job_queries.jobs(paging, sort, filters))
+
+    @get(
+        "/{job_id:uuid}",
+        guards=[permission(JOBS_MANAGE)],
+        return_dto=StructDTO[JobDetail],
+        operation_id="getJob",
+        summary="A background job",
+        description="With its payload, which may hold personal data.",
+    )
+    async def show(self, job_id: FromPath[UUID], job_queries: Injected[JobQueries]) -> JobDetail:
+        return await job_queries.job(job_id)
+
+    @post(
+        "/{job_id:uuid}/retry",
+        guards=[permission(JOBS_MANAGE)],
+        return_dto=StructDTO[JobDetail],
+        status_code=200,
+        operation_id="retryJob",
+        summary="Run a dead or cancelled job again",
+        opt=may_raise(JobNotRetryable),
+    )
+    async def retry(self, job_id: FromPath[UUID], jobs: Injected[JobService]) -> JobDetail:
+        return await jobs.retry(job_id)
+
+    @post(
+        "/{job_id:uuid}/cancel",
+        guards=[permission(JOBS_MANAGE)],
+        return_dto=StructDTO[JobDetail],
+        status_code=200,
+        operation_id="cancelJob",
+        summary="Cancel a job that waits or runs",
+        description="One that runs is interrupted within seconds; what it has committed stays.",
+        opt=may_raise(JobNotCancellable),
+    )
+    async def cancel(self, job_id: FromPath[UUID], jobs: Injected[JobService]) -> JobDetail:
+        return await jobs.cancel(job_id)

@@ -1,0 +1,64 @@
+"""What goes over the wire about jobs. Payloads may hold personal data, so only the single view shows them."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from msgspec import Meta
+
+from app.lib.dto import Output
+from app.lib.jobs.declaration import MAX_KEY_LENGTH, MAX_NAME_LENGTH
+from app.lib.jobs.tables import MAX_ERROR_LENGTH, MAX_REQUEST_ID_LENGTH, JobStatus
+from app.lib.pagination.envelope import Page
+
+JobKind = Annotated[str, Meta(max_length=MAX_NAME_LENGTH, examples=["jobs.purge"])]
+Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+ErrorKind = Annotated[str, Meta(max_length=100, description="The type of the last error.", examples=["TimedOut"])]
+
+
+class JobRead(Output):
+    """A job in a list."""
+
+    id: UUID
+    kind: JobKind
+    status: JobStatus
+    attempts: Count
+    run_at: datetime
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    error_kind: ErrorKind | None
+    request_id: Annotated[str, Meta(max_length=MAX_REQUEST_ID_LENGTH, description="Where it all began.")] | None
+
+
+class JobDetail(JobRead):
+    """A job with its payload, which may hold personal data, and the words of its last error."""
+
+    key: Annotated[str, Meta(max_length=MAX_KEY_LENGTH)] | None
+    worker: Annotated[str, Meta(max_length=100, description="Who ran it last: host and process.")] | None
+    losses: Annotated[int, Meta(ge=0, le=2**31 - 1, description="Workers that went away with it.")]
+    error: Annotated[str, Meta(max_length=MAX_ERROR_LENGTH)] | None
+    payload: dict[str, Any]
+
+
+class JobPage(Page[JobRead], frozen=True, kw_only=True):
+    """Jobs."""
+
+
+class ScheduleRead(Output):
+    """A schedule as the command line shows it."""
+
+    name: str
+    spec: str
+    next_at: datetime
+    last_at: datetime | None
+
+
+class EventRead(Output):
+    """An event as the command line shows it."""
+
+    id: UUID
+    kind: str
+    aggregate_id: UUID
+    aggregate_version: int
+    created_at: datetime

@@ -1,0 +1,52 @@
+"""Clean-up that nobody waits for: old rows that only take up space. Small transactions, so that nobody waits at all."""
+
+from collections.abc import Awaitable, Callable
+
+from app.domain.jobs.repositories import JobRepository
+from app.domain.jobs.services import DAY, Retention
+from app.lib.db.uow import UnitOfWork
+from app.lib.idempotency import purge_idempotency_keys
+from app.lib.jobs import Cron, JobContext, JobStatus, Nothing, job
+from app.lib.jobs.operations import JobOperations
+
+
+@job("jobs.purge", Nothing, schedule=Cron("7 * * * *"), timeout=600)
+async def purge_jobs(_nothing: Nothing, context: JobContext) -> None:
+    retention = context.service(Retention)
+    limits = {
+        (JobStatus.DONE, JobStatus.CANCELLED): retention.finished_days * DAY,
+        (JobStatus.DEAD,): retention.dead_days * DAY,
+    }
+    for statuses, seconds in limits.items():
+
+        async def purge(unit: UnitOfWork, statuses: tuple[JobStatus, ...] = statuses, seconds: float = seconds) -> int:
+            return await JobOperations(unit).purge(statuses, seconds)
+
+        await _until_none_is_left(context, purge)
+
+
+@job("events.purge", Nothing, schedule=Cron("17 * * * *"), timeout=600)
+async def purge_events(_nothing: Nothing, context: JobContext) -> None:
+    seconds = context.service(Retention).event_days * DAY
+
+    async def purge(unit: UnitOfWork) -> int:
+        return await JobRepository(unit.session).purge_events(seconds)
+
+    await _until_none_is_left(context, purge)
+
+
+@job("idempotency_keys.purge", Nothing, schedule=Cron("27 * * * *"))
+async def purge_keys(_nothing: Nothing, context: JobContext) -> None:
+    async with context.unit() as unit:
+        await purge_idempotency_keys(unit.session)
+
+
+JOBS = (purge_jobs, purge_events, purge_keys)
+
+
+async def _until_none_is_left(context: JobContext, purge: Callable[[UnitOfWork], Awaitable[int]]) -> None:
+    while True:
+        async with context.unit() as unit:
+            count = await purge(unit)
+        if not count:
+            return

@@ -1,0 +1,123 @@
+"""What is read of jobs, schedules and events, and the removal of old events."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import CursorResult, bindparam, delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.domain.jobs.dtos import EventRead, JobDetail, JobPage, JobRead, ScheduleRead
+from app.lib.db.instants import database_now_plus
+from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.reader import Reader
+from app.lib.jobs.tables import JobSchedule, JobStatus, QueuedJob
+from app.lib.outbox.tables import StoredEvent
+from app.lib.pagination.cursor import CursorCodec
+from app.lib.pagination.filters import after, before, equals
+from app.lib.pagination.paginate import paginate
+from app.lib.pagination.parameters import PageRequest
+from app.lib.pagination.query import ListQuery
+from app.lib.pagination.sorting import SortKey
+
+_PURGE_BATCH = 1000
+
+
+class JobRow(msgspec.Struct, frozen=True):
+    """A job as it is kept, with the text of its payload."""
+
+    id: UUID
+    kind: str
+    status: str
+    attempts: int
+    run_at: datetime
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    error_kind: str | None
+    request_id: str | None
+    key: str | None
+    worker: str | None
+    losses: int
+    error: str | None
+    payload: str
+
+    def to_detail(self) -> JobDetail:
+        values = msgspec.structs.asdict(self)
+        values |= {"status": JobStatus(self.status), "payload": msgspec.json.decode(self.payload)}
+        return JobDetail(**values)
+
+
+_detail = select(*columns_of(JobRow, QueuedJob, kind=QueuedJob.name)).where(QueuedJob.id == bindparam("job_id"))
+_job_by_id = prepare(_detail, JobRow)
+_all_schedules = prepare(select(*columns_of(ScheduleRead, JobSchedule)).order_by(JobSchedule.name), ScheduleRead)
+_latest_events = select(*columns_of(EventRead, StoredEvent)).order_by(StoredEvent.id.desc()).limit(bindparam("limit"))
+_events = prepare(_latest_events, EventRead)
+_events_of_kind = prepare(_latest_events.where(StoredEvent.kind == bindparam("kind")), EventRead)
+
+JOB_SORTS = (SortKey("created_at", QueuedJob.created_at, datetime),)
+
+JOB_LIST = ListQuery(
+    "jobs",
+    JobPage,
+    select(*columns_of(JobRead, QueuedJob, kind=QueuedJob.name)),
+    identity=QueuedJob.id,
+    sorts=JOB_SORTS,
+    default_sort="-created_at",
+    filters=(
+        equals("kind", QueuedJob.name),
+        equals("status", QueuedJob.status),
+        after("created_after", QueuedJob.created_at),
+        before("created_before", QueuedJob.created_at),
+    ),
+)
+
+
+class JobReads:
+    """Jobs, schedules and events as they are shown."""
+
+    def __init__(self, reader: Reader, cursors: CursorCodec) -> None:
+        self._reader = reader
+        self._cursors = cursors
+
+    async def jobs(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> JobPage:
+        return await paginate(self._reader, JOB_LIST, paging, self._cursors, sort=sort, filters=filters)
+
+    async def job(self, job_id: UUID) -> JobDetail | None:
+        row = await self._reader.first(_job_by_id, job_id=job_id)
+        return None if row is None else row.to_detail()
+
+    async def schedules(self) -> list[ScheduleRead]:
+        return await self._reader.all(_all_schedules)
+
+    async def events(self, kind: str | None, limit: int) -> list[EventRead]:
+        """The newest first."""
+        if kind is None:
+            return await self._reader.all(_events, limit=limit)
+        return await self._reader.all(_events_of_kind, kind=kind, limit=limit)
+
+
+class JobRepository:
+    """In one transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find(self, job_id: UUID) -> JobDetail | None:
+        """As this transaction has it."""
+        row = (await self._session.execute(_detail, {"job_id": job_id})).one_or_none()
+        return None if row is None else JobRow(*row).to_detail()
+
+    async def purge_events(self, older_than_seconds: float) -> int:
+        """Removes some old events with their deliveries, and tells how many."""
+        old = (
+            select(StoredEvent.id)
+            .where(StoredEvent.created_at < database_now_plus(-older_than_seconds))
+            .limit(_PURGE_BATCH)
+        )
+        result = await self._session.execute(
+            delete(StoredEvent).where(StoredEvent.id.in_(old)).execution_options(synchronize_session=False)
+        )
+        return result.rowcount if isinstance(result, CursorResult) else 0

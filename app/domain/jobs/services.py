@@ -1,0 +1,71 @@
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.domain.jobs.dtos import JobDetail, JobPage
+from app.domain.jobs.errors import JobNotCancellable, JobNotFound, JobNotRetryable
+from app.domain.jobs.repositories import JOB_SORTS, JobReads, JobRepository
+from app.lib.audit import Origin, record
+from app.lib.db.uow import UnitOfWork
+from app.lib.errors import InvalidState
+from app.lib.jobs.operations import JobOperations
+from app.lib.pagination.parameters import PageRequest
+
+JOB_SORT_KEYS = tuple(key.name for key in JOB_SORTS)
+
+DAY = 86_400.0
+
+
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
+    """Days for which finished jobs, dead jobs and events are kept."""
+
+    finished_days: int
+    dead_days: int
+    event_days: int
+
+
+class JobQueries:
+    """What is shown of jobs; reads only, without a transaction."""
+
+    def __init__(self, reads: JobReads) -> None:
+        self._reads = reads
+
+    async def jobs(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> JobPage:
+        return await self._reads.jobs(paging, sort, filters)
+
+    async def job(self, job_id: UUID) -> JobDetail:
+        """Raises ``JobNotFound``."""
+        if (job := await self._reads.job(job_id)) is None:
+            raise JobNotFound
+        return job
+
+
+class JobService:
+    """What operators do to a job, audited."""
+
+    def __init__(self, unit: UnitOfWork, origin: Origin) -> None:
+        self._unit = unit
+        self._origin = origin
+        self._repository = JobRepository(unit.session)
+        self._operations = JobOperations(unit)
+
+    async def retry(self, job_id: UUID) -> JobDetail:
+        """Raises ``JobNotFound`` and ``JobNotRetryable``."""
+        done = await self._operations.retry(job_id)
+        return await self._changed(job_id, "job.retried", None if done else JobNotRetryable())
+
+    async def cancel(self, job_id: UUID) -> JobDetail:
+        """Raises ``JobNotFound`` and ``JobNotCancellable``."""
+        done = await self._operations.cancel(job_id)
+        return await self._changed(job_id, "job.cancelled", None if done else JobNotCancellable())
+
+    async def _changed(self, job_id: UUID, what: str, refusal: InvalidState | None) -> JobDetail:
+        job = await self._repository.find(job_id)
+        if job is None:
+            raise JobNotFound
+        if refusal is not None:
+            raise refusal
+        await record(self._unit.session, what, self._origin, subject_id=job_id, job=job.kind)
+        return job

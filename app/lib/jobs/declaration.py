@@ -1,0 +1,155 @@
+"""What a job is: declared once, as a value, beside the code that does it."""
+
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from app.lib.jobs.context import JobContext
+from app.lib.jobs.schedules import Schedule
+
+P = TypeVar("P", bound=msgspec.Struct)
+
+MAX_NAME_LENGTH = 100
+MAX_KEY_LENGTH = 200
+
+
+class GiveUp(Exception):
+    """Raised by a job that no repetition can help: it is dead at once. The text is kept for operators."""
+
+
+class RetryLater(Exception):
+    """Raised by a job that knows when to try again, such as after a ``Retry-After``. Counts as a failed attempt."""
+
+    def __init__(self, seconds: float, reason: str = "") -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """The payload of a job that needs none."""
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a job is attempted and how long it waits before it is attempted again.
+
+    The waits are those in ``delays``, one after another; then ``first_delay`` (or the last of ``delays``) times
+    ``factor`` for each further attempt, up to ``max_delay``. All in seconds. ``jitter`` is the part of a wait that is
+    left to chance: 1 is full jitter (anything between nothing and the whole wait), 0 is none.
+    """
+
+    attempts: int = 8
+    first_delay: float = 2.0
+    factor: float = 2.0
+    max_delay: float = 3600.0
+    jitter: float = 1.0
+    delays: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1 or self.factor < 1 or not 0 <= self.jitter <= 1:
+            raise ValueError("a retry wants at least one attempt, a factor of at least 1 and a jitter from 0 to 1")
+
+    def wait_after(self, attempt: int) -> float:
+        """Seconds to wait after the so-maniest attempt (from 1) has failed, with its jitter."""
+        whole = self._whole_wait_after(attempt)
+        return whole * (1 - self.jitter * random.random())  # noqa: S311 - spreads the load, no secret
+
+    def _whole_wait_after(self, attempt: int) -> float:
+        if attempt <= len(self.delays):
+            return self.delays[attempt - 1]
+        first = self.delays[-1] * self.factor if self.delays else self.first_delay
+        exponent = min(attempt - len(self.delays) - 1, 64)  # far beyond any limit, and short of an overflow
+        return min(first * self.factor**exponent, self.max_delay)
+
+
+ONCE = Retry(attempts=1)
+"""No second attempt; though a job whose worker was lost runs again in any case."""
+
+Run = Callable[[P, JobContext], Awaitable[None]]
+
+
+class Job(Generic[P]):
+    """A declared job; see :func:`job`."""
+
+    __slots__ = ("at_most", "key", "name", "payload_type", "retry", "run", "schedule", "timeout")
+
+    def __init__(
+        self,
+        name: str,
+        payload_type: type[P],
+        run: Run[P],
+        *,
+        retry: Retry,
+        timeout: float,
+        schedule: Schedule | None,
+        key: Callable[[P], str] | None,
+        at_most: int | None = None,
+    ) -> None:
+        if not 1 <= len(name) <= MAX_NAME_LENGTH:
+            raise ValueError(f"the name of a job has 1 to {MAX_NAME_LENGTH} characters")
+        if schedule is not None and any(field.required for field in msgspec.structs.fields(payload_type)):
+            raise TypeError(f"{name} has a schedule, so its payload needs a default for each of its fields")
+        self.name = name
+        self.payload_type = payload_type
+        self.run = run
+        self.retry = retry
+        self.timeout = timeout
+        self.schedule = schedule
+        self.key = key
+        self.at_most = at_most
+
+    def __repr__(self) -> str:
+        return f"Job({self.name!r})"
+
+    def decode(self, payload: str) -> P:
+        """Raises ``msgspec.DecodeError`` for what is not, or no longer, a payload of this job."""
+        return msgspec.json.decode(payload, type=self.payload_type)
+
+
+def job(
+    name: str,
+    payload_type: type[P],
+    *,
+    retry: Retry | None = None,
+    timeout: float = 30.0,
+    schedule: Schedule | None = None,
+    key: Callable[[P], str] | None = None,
+    at_most: int | None = None,
+) -> Callable[[Run[P]], Job[P]]:
+    """Makes a :class:`Job` of the decorated ``async def run(payload, context)``.
+
+    It runs at least once after the commit of whoever enqueued it, so it has to be idempotent; never in the
+    transaction of an HTTP request, so it opens its own by ``context.unit()``. What it raises counts as a failed
+    attempt, :class:`GiveUp` as the last one. ``timeout`` is in seconds for one attempt.
+
+    ``key`` makes a job unique: while one with the same name and key waits or runs, no further one is enqueued.
+    ``at_most`` so many of this kind run in a process at a time, so that slow ones leave room for others.
+    Payloads are kept in the database and shown to operators: they hold ids, and never a secret.
+    """
+
+    def decorate(run: Run[P]) -> Job[P]:
+        return Job(
+            name,
+            payload_type,
+            run,
+            retry=retry or Retry(),
+            timeout=timeout,
+            schedule=schedule,
+            key=key,
+            at_most=at_most,
+        )
+
+    return decorate
+
+
+Registry = Mapping[str, Job[Any]]
+
+
+def registry_of(jobs: Iterable[Job[Any]]) -> Registry:
+    """Jobs by name. Raises ``ValueError`` when two have one name."""
+    registry: dict[str, Job[Any]] = {}
+    for each in jobs:
+        if registry.setdefault(each.name, each) is not each:
+            raise ValueError(f"job {each.name} is declared twice")
+    return registry

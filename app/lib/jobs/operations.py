@@ -1,0 +1,82 @@
+"""What operators do to jobs: run a dead one again, cancel one, remove old ones."""
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, CursorResult, delete, or_, select, update
+
+from app.lib.db.base import table_of
+from app.lib.db.instants import database_now, database_now_plus
+from app.lib.db.uow import UnitOfWork
+from app.lib.jobs.enqueue import JobsEnqueued
+from app.lib.jobs.tables import JobStatus, QueuedJob, in_status
+
+PURGE_BATCH = 1000
+
+RETRYABLE = (JobStatus.DEAD, JobStatus.CANCELLED)
+CANCELLABLE = (JobStatus.PENDING, JobStatus.RUNNING)
+FINISHED = (JobStatus.DONE, JobStatus.DEAD, JobStatus.CANCELLED)
+
+_jobs = table_of(QueuedJob)
+_c = _jobs.c
+
+
+class JobOperations:
+    """In one unit of work. Methods that name a job tell whether it was in a state that allows it."""
+
+    def __init__(self, unit: UnitOfWork) -> None:
+        self._unit = unit
+
+    async def retry(self, job_id: UUID) -> bool:
+        """Makes a dead or cancelled job due now, with all its attempts. Not while its key is taken by another."""
+        return await self._retry(_c.id == job_id) == 1
+
+    async def retry_dead(self, name: str | None = None) -> int:
+        """The same for all dead jobs, or those of one name; tells how many there were."""
+        conditions = [in_status(JobStatus.DEAD)]
+        if name is not None:
+            conditions.append(_c.name == name)
+        return await self._retry(*conditions)
+
+    async def cancel(self, job_id: UUID) -> bool:
+        """A job that waits will not run. One that runs is interrupted by its worker at its next sign of life."""
+        return await self._change([_c.id == job_id, _one_of(CANCELLABLE)], **_over(JobStatus.CANCELLED)) == 1
+
+    async def purge(self, statuses: Collection[JobStatus], older_than_seconds: float) -> int:
+        """Removes up to :data:`PURGE_BATCH` jobs that have been finished for so long, and tells how many."""
+        old = (
+            select(_c.id)
+            .where(_c.finished_at < database_now_plus(-older_than_seconds), _one_of(statuses))
+            .limit(PURGE_BATCH)
+            .with_for_update(skip_locked=True)
+        )
+        result = await self._unit.session.execute(delete(_jobs).where(_c.id.in_(old)))
+        return result.rowcount if isinstance(result, CursorResult) else 0
+
+    async def _retry(self, *conditions: ColumnElement[bool]) -> int:
+        other = _jobs.alias("other")
+        live = (other.c.status.in_(CANCELLABLE), other.c.key == _c.key, other.c.name == _c.name)
+        taken = select(other.c.id).where(*live).exists()
+        self._unit.signal(JobsEnqueued())
+        return await self._change(
+            [*conditions, _one_of(RETRYABLE), or_(_c.key.is_(None), ~taken)],
+            status=JobStatus.PENDING.value,
+            attempts=0,
+            losses=0,
+            run_at=database_now(),
+            planned_at=database_now(),
+            finished_at=None,
+        )
+
+    async def _change(self, conditions: Collection[ColumnElement[bool]], **values: Any) -> int:
+        result = await self._unit.session.execute(update(_jobs).where(*conditions).values(**values))
+        return result.rowcount if isinstance(result, CursorResult) else 0
+
+
+def _one_of(statuses: Collection[JobStatus]) -> ColumnElement[bool]:
+    return or_(*(in_status(status) for status in statuses))
+
+
+def _over(status: JobStatus) -> dict[str, Any]:
+    return {"status": status.value, "finished_at": database_now(), "claim": None}

@@ -1,0 +1,93 @@
+"""The two tables of the queue. Every instant in them is the database's own."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ColumnElement, Index, Integer, String, Text, literal_column, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.lib.db.base import Base
+from app.lib.jobs.declaration import MAX_KEY_LENGTH, MAX_NAME_LENGTH
+
+MAX_ERROR_LENGTH = 1000
+MAX_REQUEST_ID_LENGTH = 64
+
+
+class JobStatus(StrEnum):
+    """``dead``: out of attempts, or given up; kept until somebody retries it or its retention is over."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+
+
+def in_status(status: JobStatus) -> ColumnElement[bool]:
+    """Written into the statement: with a bound value neither database would know that a partial index serves."""
+    return QueuedJob.status == literal_column(f"'{status.value}'")
+
+
+def _where(condition: str) -> dict[str, Any]:
+    return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
+
+
+class QueuedJob(Base):
+    """One job, from its enqueueing until its retention is over.
+
+    ``run_at`` was reckoned at ``planned_at``: when the clock turns out to be behind ``planned_at``, it was set back,
+    and ``run_at`` is reckoned anew. ``claim`` marks one taking by one worker, and ``beats`` counts the signs of life
+    since; nobody compares a heartbeat with a clock. ``losses`` counts workers that went away with it.
+    """
+
+    __tablename__ = "jobs"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(MAX_NAME_LENGTH))
+    key: Mapped[str | None] = mapped_column(String(MAX_KEY_LENGTH))
+    payload: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int] = mapped_column(Integer)
+    losses: Mapped[int] = mapped_column(Integer)
+    run_at: Mapped[datetime]
+    planned_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    claim: Mapped[UUID | None]
+    beats: Mapped[int] = mapped_column(Integer)
+    worker: Mapped[str | None] = mapped_column(String(100))
+    request_id: Mapped[str | None] = mapped_column(String(MAX_REQUEST_ID_LENGTH))
+    error_kind: Mapped[str | None] = mapped_column(String(100))
+    error: Mapped[str | None] = mapped_column(String(MAX_ERROR_LENGTH))
+
+    __table_args__ = (
+        CheckConstraint("status IN ('pending', 'running', 'done', 'dead', 'cancelled')", name="status"),
+        Index("ix_jobs_pending", "run_at", "id", **_where("status = 'pending'")),
+        Index("ix_jobs_running", "id", **_where("status = 'running'")),
+        Index("ix_jobs_dead", "id", **_where("status = 'dead'")),
+        Index(
+            "ix_jobs_live_key",
+            "name",
+            "key",
+            unique=True,
+            **_where("key IS NOT NULL AND status IN ('pending', 'running')"),
+        ),
+        Index("ix_jobs_finished_at", "finished_at", **_where("finished_at IS NOT NULL")),
+        Index(None, "created_at", "id"),
+        Index(None, "name", "created_at", "id"),
+    )
+
+
+class JobSchedule(Base):
+    """When a scheduled job is enqueued next. Whoever moves ``next_at`` on enqueues it, in the same transaction."""
+
+    __tablename__ = "job_schedules"
+
+    name: Mapped[str] = mapped_column(String(MAX_NAME_LENGTH), primary_key=True)
+    spec: Mapped[str] = mapped_column(String(100))
+    next_at: Mapped[datetime]
+    planned_at: Mapped[datetime]
+    last_at: Mapped[datetime | None]

@@ -1,0 +1,270 @@
+"""The worker: takes what is due, runs it, writes how it ended. One per process, on the process's own event loop."""
+
+import asyncio
+import os
+import random
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+
+import msgspec
+import structlog
+from sqlalchemy import select
+
+from app.lib.db.base import new_id
+from app.lib.db.engine import Database
+from app.lib.db.prepared import prepare
+from app.lib.jobs.enqueue import JobsEnqueued
+from app.lib.jobs.execution import Executor
+from app.lib.jobs.planner import Planner, all_plans, overdue
+from app.lib.jobs.queue import (
+    ClaimedJob,
+    Ending,
+    Handle,
+    JobQueue,
+    Outcome,
+    RunningRow,
+    anything_due,
+    anything_planned_ahead,
+)
+from app.lib.jobs.tables import JobStatus, QueuedJob, in_status
+from app.lib.jobs.watch import STALE_AFTER, Watch
+
+log = structlog.stdlib.get_logger(__name__)
+
+_LAST_WORDS_SECONDS = 5.0
+_PAUSES = (0.2, 0.5, 1.0, 2.0)
+
+_running_rows = prepare(
+    select(QueuedJob.id, QueuedJob.claim, QueuedJob.beats).where(in_status(JobStatus.RUNNING)), RunningRow
+)
+
+
+class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """``drain_seconds``: how long running jobs may go on when the worker has to stop; what is left is handed back.
+
+    New jobs of this process are seen at once, those of others when the worker looks, every ``poll_seconds``. Its signs
+    of life come every ``beat_seconds``; after ``stale_seconds`` without one the others take its jobs back.
+    """
+
+    concurrency: int = 8
+    drain_seconds: float = 10.0
+    poll_seconds: float = 1.0
+    beat_seconds: float = 2.0
+    stale_seconds: float = STALE_AFTER
+
+
+class _Pulse(msgspec.Struct, frozen=True):
+    due: bool
+    ahead: bool
+
+
+class Worker:
+    """Runs the jobs of a registry until it is stopped.
+
+    A turn of its loop settles what has ended, gives a sign of life, and claims as much as there is room for, in one
+    short transaction; where there is nothing to write, it only reads. A database that is away is waited for.
+    """
+
+    def __init__(self, database: Database, executor: Executor, options: WorkerOptions | None = None) -> None:
+        self._database = database
+        self._executor = executor
+        self._options = options or WorkerOptions()
+        self._jobs = list(executor.registry.values())
+        self._limited = [each for each in self._jobs if each.at_most is not None]
+        self._unlimited = sorted(each.name for each in self._jobs if each.at_most is None)
+        due, ahead = anything_due(sorted(executor.registry)), anything_planned_ahead()
+        self._pulse = prepare(select(due.label("due"), ahead.label("ahead")), _Pulse)
+        self.name = f"{socket.gethostname()[:80]}:{os.getpid()}"
+        self._running: dict[Handle, asyncio.Task[Outcome]] = {}
+        self._outcomes: list[Outcome] = []
+        self._watch = Watch(self._options.stale_seconds)
+        self._awake = asyncio.Event()
+        self._hungry = True
+        self.failures = 0
+        self._declared = False
+        self._looks = 0
+        self._next_look = self._next_beat = 0.0
+        self._stop_at: float | None = None
+        self._cancelled = False
+        self._loop: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Starts the loop. Needs no database yet."""
+        self._database.signals.connect(JobsEnqueued, self._on_enqueued)
+        self._loop = asyncio.create_task(self._run(), name="jobs")
+
+    async def stop(self) -> None:
+        """Takes no more jobs, lets those that run finish for ``drain_seconds``, and hands the others back."""
+        self._stop_at = time.monotonic() + self._options.drain_seconds
+        self._awake.set()
+        if self._loop is not None:
+            await self._loop
+
+    def wake(self) -> None:
+        """Makes it look at once."""
+        self._hungry = True
+        self._awake.set()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has reached the database and knows its schedules."""
+        return self._declared
+
+    async def look_now(self) -> None:
+        """Returns once the worker has looked at the database, from now on."""
+        seen = self._looks
+        self._next_look = 0.0
+        self.wake()
+        while self._looks <= seen + 1 and self._stop_at is None:
+            self._next_look = 0.0
+            self.wake()
+            await asyncio.sleep(0.01)
+
+    def _on_enqueued(self, _signal: JobsEnqueued) -> None:
+        self.wake()
+
+    async def _run(self) -> None:
+        while not self._is_over():
+            try:
+                await self._turn()
+            except Exception as exc:
+                # Once with its traceback; the database is away, or will be back, and the worker stays.
+                log.warning("jobs.turn_failed", error=type(exc).__name__, exc_info=None if self.failures else exc)
+                await self._pause(_PAUSES[min(self.failures, len(_PAUSES) - 1)])
+                self.failures += 1
+            else:
+                self.failures = 0
+                await self._rest()
+        self._database.signals.disconnect(JobsEnqueued, self._on_enqueued)
+
+    def _is_over(self) -> bool:
+        if self._stop_at is None:
+            return False
+        late = time.monotonic() - self._stop_at
+        if late > 0 and not self._cancelled:
+            self._cancelled = True  # once: a second time would interrupt how they clean up
+            for task in self._running.values():
+                task.cancel()
+        # Whatever cannot be written in time is taken back by others once they miss its signs of life.
+        return late > _LAST_WORDS_SECONDS or not (self._running or self._outcomes)
+
+    async def _turn(self) -> None:
+        now = time.monotonic()
+        if not self._declared:
+            async with self._database.independent() as unit:
+                await Planner(unit, self._jobs).declare()
+            self._declared = True
+        if now >= self._next_look and self._stop_at is None:
+            await self._look(now)
+            self._looks += 1
+            self._next_look = now + self._options.poll_seconds * random.uniform(0.8, 1)  # noqa: S311 - spreads the workers, no secret
+        room = self._options.concurrency - len(self._running) if self._hungry and self._stop_at is None else 0
+        beats = bool(self._running) and now >= self._next_beat
+        if self._outcomes or beats or room > 0:
+            await self._exchange(room, beats=beats)
+
+    async def _look(self, now: float) -> None:
+        """Reads what has changed without us: new jobs, due schedules, lost workers, a clock that was set back."""
+        reader = self._database.reader
+        pulse = await reader.first(self._pulse)
+        if pulse is not None and pulse.due:
+            self._hungry = True
+        plans = overdue(await reader.all(all_plans), self._jobs)
+        own = self._running
+        others = [row for row in await reader.all(_running_rows) if (row.id, row.claim) not in own]
+        lost = self._watch.stale(others, now)
+        if not (plans or lost or (pulse is not None and pulse.ahead)):
+            return
+        async with self._database.independent() as unit:
+            queue = JobQueue(unit.session)
+            taken, dead = await queue.take_back(lost)
+            realigned = await queue.realign() if pulse is not None and pulse.ahead else 0
+            fired = await Planner(unit, self._jobs).advance(plans)
+        self._hungry = True
+        _report(taken, dead, realigned, fired)
+
+    async def _exchange(self, room: int, *, beats: bool) -> None:
+        outcomes = self._outcomes[:]
+        claims = {claim for _, claim in self._running}
+        alive: set[Handle] | None = None
+        claimed: list[ClaimedJob] = []
+        async with self._database.independent() as unit:
+            queue = JobQueue(unit.session)
+            await queue.settle(outcomes)
+            if beats:
+                alive = await queue.beat(claims)
+            for names, most in self._quotas():
+                if most > 0 and room > len(claimed):
+                    limit = min(most, room - len(claimed))
+                    claimed += await queue.claim(names, limit, claim=new_id(), worker=self.name)
+        del self._outcomes[: len(outcomes)]
+        if alive is not None:
+            self._next_beat = time.monotonic() + self._options.beat_seconds
+            self._let_go(self._running.keys() - alive)
+        if room > 0:
+            self._hungry = len(claimed) == room
+        for each in claimed:
+            self._begin(each)
+
+    def _quotas(self) -> Iterable[tuple[list[str], int]]:
+        """What may be claimed: each kind that has a limit, as far as that goes, and then all the others."""
+        running = Counter(task.get_name() for task in self._running.values())
+        for each in self._limited:
+            yield [each.name], (each.at_most or 0) - running[_task_name(each.name)]
+        yield self._unlimited, self._options.concurrency
+
+    def _begin(self, claimed: ClaimedJob) -> None:
+        task = asyncio.create_task(self._executor.run(claimed), name=_task_name(claimed.name))
+        if not self._running:
+            self._next_beat = time.monotonic() + self._options.beat_seconds
+        self._running[claimed.handle] = task
+        task.add_done_callback(lambda done: self._ended(claimed.handle, done))
+
+    def _ended(self, handle: Handle, task: asyncio.Task[Outcome]) -> None:
+        ours = self._running.pop(handle, None) is not None
+        if ours:
+            handed_back = Outcome(handle=handle, ending=Ending.HANDED_BACK)
+            self._outcomes.append(handed_back if task.cancelled() else task.result())
+        self._hungry = True
+        self._awake.set()
+
+    def _let_go(self, lost: Iterable[Handle]) -> None:
+        """Somebody has cancelled these, or took us for dead and runs them now."""
+        for handle in lost:
+            task = self._running.pop(handle)
+            log.warning("job.lost", job_id=str(handle[0]))
+            task.cancel()
+
+    async def _rest(self) -> None:
+        is_stopping = self._stop_at is not None
+        has_room = self._hungry and len(self._running) < self._options.concurrency
+        if self._outcomes or (is_stopping and not self._running) or (has_room and not is_stopping):
+            return
+        await self._pause(self._options.poll_seconds)
+
+    async def _pause(self, seconds: float) -> None:
+        """Until somebody wakes it, or the time is over; when it has to stop, never beyond its end."""
+        if self._stop_at is not None:
+            seconds = min(seconds, max(self._stop_at - time.monotonic(), 0.05))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._awake.wait()
+        self._awake.clear()
+
+
+def _task_name(job_name: str) -> str:
+    return f"job {job_name}"
+
+
+def _report(taken: list[RunningRow], dead: list[RunningRow], realigned: int, fired: list[str]) -> None:
+    if taken:
+        log.warning("jobs.taken_back", count=len(taken), job_ids=[str(row.id) for row in taken[:20]])
+    if dead:
+        log.error("jobs.dead", reason="WorkerLost", job_ids=[str(row.id) for row in dead[:20]])
+    if realigned:
+        log.warning("jobs.clock_set_back", realigned=realigned)
+    for name in fired:
+        log.info("job.scheduled", job=name)

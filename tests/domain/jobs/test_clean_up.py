@@ -1,0 +1,100 @@
+"""What the service removes by itself, and the worker inside the server that does it."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from app.asgi import DOMAINS
+from app.domain.auth.models import Session
+from app.lib.clock import utc_now
+from app.lib.db.base import new_id
+from app.lib.db.engine import Database
+from app.lib.db.url import DatabaseURL
+from app.lib.idempotency import IdempotencyKey
+from app.lib.jobs import Job, Nothing, enqueue
+from app.lib.jobs.tables import QueuedJob
+from app.lib.outbox.tables import EventDelivery, StoredEvent
+from tests.domain.jobs.toys import put
+from tests.lib.jobs.bench import Bench
+from tests.support.apps import components_of, running_app
+from tests.support.databases import empty
+from tests.support.people import People
+
+SCHEDULED = {each.name: each for domain in DOMAINS for each in domain.jobs if each.schedule is not None}
+
+
+async def ids(database: Database, column: object) -> set[object]:
+    async with database.sessions() as session:
+        return set((await session.execute(select(column))).scalars())  # type: ignore[call-overload]  # any column
+
+
+@pytest.mark.parametrize("state", ["done", "cancelled", "dead"])
+async def test_jobs_are_removed_when_their_time_is_over(database_url: DatabaseURL, state: str) -> None:
+    days = 90 if state == "dead" else 7
+    async with running_app(database_url, JOBS_WORKER="inside") as app:
+        database = components_of(app).database
+        await empty(database)
+        old = await put(app, status=state, finished_at=utc_now() - timedelta(days=days, minutes=1))
+        young = await put(app, status=state, finished_at=utc_now() - timedelta(days=days, minutes=-1))
+        await run(database, "jobs.purge")
+
+        left = await ids(database, QueuedJob.id)
+        assert old not in left
+        assert young in left
+
+
+async def test_old_events_are_removed_with_their_deliveries(database_url: DatabaseURL) -> None:
+    async with running_app(database_url, JOBS_WORKER="inside", EVENTS_RETENTION_DAYS="5") as app:
+        database = components_of(app).database
+        await empty(database)
+        old, young = new_id(), new_id()
+        async with database.engine.begin() as connection:
+            for event_id, days in ((old, 6), (young, 4)):
+                await connection.execute(
+                    insert(StoredEvent).values(
+                        id=event_id,
+                        kind="a.b",
+                        aggregate_type="a",
+                        aggregate_id=uuid4(),
+                        aggregate_version=1,
+                        payload="{}",
+                        created_at=utc_now() - timedelta(days=days),
+                    )
+                )
+                await connection.execute(insert(EventDelivery).values(event_id=event_id, listener="x"))
+        await run(database, "events.purge")
+
+        assert await ids(database, StoredEvent.id) == {young}
+        assert await ids(database, EventDelivery.event_id) == {young}
+
+
+async def test_keys_and_sessions_that_are_over_are_removed(database_url: DatabaseURL) -> None:
+    async with running_app(database_url, JOBS_WORKER="inside") as app:
+        database = components_of(app).database
+        await empty(database)
+        person = await People(app).create()
+        gone = await People(app).sign_in(person.id, person.email)
+        async with database.engine.begin() as connection:
+            over = utc_now() - timedelta(days=2)
+            await connection.execute(update(Session).where(Session.id == gone.session_id).values(expires_at=over))
+            key = {"digest": b"d", "fingerprint": b"f", "created_at": over}
+            await connection.execute(insert(IdempotencyKey).values(**key))
+        await run(database, "sessions.purge")
+        await run(database, "idempotency_keys.purge")
+
+        assert await ids(database, Session.id) == {person.session_id}
+        assert await ids(database, IdempotencyKey.digest) == set()
+
+
+def test_every_clean_up_has_a_schedule() -> None:
+    assert set(SCHEDULED) == {"jobs.purge", "events.purge", "sessions.purge", "idempotency_keys.purge"}
+
+
+async def run(database: Database, name: str) -> None:
+    """Has the app's own worker do it."""
+    declared: Job[Nothing] = SCHEDULED[name]
+    async with database.independent() as unit:
+        job_id = await enqueue(unit, declared, Nothing())
+    await Bench(database).until(job_id, "done")

@@ -1,0 +1,71 @@
+import re
+from datetime import timedelta
+
+import httpx
+import pytest
+from litestar import Litestar
+from sqlalchemy import text
+
+from app.background import Background
+from app.lib.clock import utc_now
+from app.lib.db.url import DatabaseURL
+from app.lib.jobs.metrics import JobGauges
+from tests.domain.jobs.toys import put
+from tests.support.apps import client_of, components_of, running_app
+from tests.support.databases import empty
+
+
+async def scraped(client: httpx.AsyncClient) -> dict[str, float]:
+    response = await client.get("/metrics")
+    assert response.status_code == 200
+    return {name: float(value) for name, value in re.findall(r"^(jobs_\S+) (\S+)$", response.text, re.MULTILINE)}
+
+
+async def test_the_queue_is_told_in_numbers(database_url: DatabaseURL) -> None:
+    async with running_app(database_url, METRICS_TOKEN="t" * 32) as app:
+        await empty(components_of(app).database)
+        late = utc_now() - timedelta(minutes=5)
+        await put(app, run_at=late, planned_at=late)
+        await put(app)
+        await put(app, status="dead")
+        await put(app, status="done")
+        async with client_of(app, headers={"Authorization": f"Bearer {'t' * 32}"}) as client:
+            samples = await scraped(client)
+
+    assert samples['jobs_depth{status="pending"}'] == 2
+    assert samples['jobs_depth{status="dead"}'] == 1
+    assert samples['jobs_depth{status="running"}'] == 0
+    assert samples["jobs_oldest_pending_seconds"] >= 300
+    assert "done" not in str(samples)
+
+
+async def test_a_database_that_is_away_is_no_reason_to_fail(app: Litestar) -> None:
+    database = components_of(app).database
+    gauges = JobGauges(database.reader)
+    async with database.engine.begin() as connection:
+        await connection.execute(text("ALTER TABLE jobs RENAME TO jobs_elsewhere"))
+    try:
+        await gauges.refresh()
+    finally:
+        async with database.engine.begin() as connection:
+            await connection.execute(text("ALTER TABLE jobs_elsewhere RENAME TO jobs"))
+
+    assert [sample for metric in gauges.collect() for sample in metric.samples] == []
+
+
+async def test_attempts_are_counted(app: Litestar) -> None:
+    background: Background = app.state.background
+    background.worker(components_of(app).database)._executor._observe("test.note", "retry", 0.1)
+
+    rendered = components_of(app).metrics.render().decode()
+
+    assert 'jobs_attempts_total{ending="retry",job="test.note"}' in rendered
+
+
+@pytest.mark.parametrize("place", ["inside", "external", "off"])
+async def test_the_worker_is_where_the_setting_says(database_url: DatabaseURL, place: str) -> None:
+    async with running_app(database_url, JOBS_WORKER=place) as app:
+        receivers = [r for each in components_of(app).signals._receivers.values() for r in each]
+        works = any("Worker" in receiver.__qualname__ for receiver in receivers)
+
+    assert works == (place == "inside")

@@ -1,0 +1,95 @@
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from cronsim import CronSimError
+
+from app.lib.jobs import Cron, Every, JobContext, Nothing, job
+from tests.lib.jobs.bench import Bench, Diary, Note
+from tests.support.waiting import until
+
+
+@job("test.every", Note, schedule=Every(2000))
+async def every(note: Note, context: JobContext) -> None:
+    diary = context.service(Diary)
+    diary.write(note, context)
+    await diary.go_on.wait()
+
+
+def test_cron_is_in_utc_and_strictly_later() -> None:
+    half_past_three = datetime(2026, 3, 29, 3, 30, tzinfo=UTC)
+
+    assert Cron("30 3 * * *").next_after(half_past_three) == half_past_three + timedelta(days=1)
+    assert Cron("*/15 * * * *").next_after(half_past_three) == half_past_three + timedelta(minutes=15)
+
+
+def test_what_is_no_cron_expression_is_refused_when_it_is_declared() -> None:
+    with pytest.raises(CronSimError):
+        Cron("61 * * * *")
+
+
+def test_a_scheduled_job_needs_a_payload_that_can_be_made_of_nothing() -> None:
+    class Needy(msgspec.Struct):
+        other: int
+
+    with pytest.raises(TypeError, match="needs a default"):
+
+        @job("test.needy", Needy, schedule=Every(1))
+        async def needy(_note: Needy, _context: JobContext) -> None: ...
+
+
+async def test_a_schedule_fires_once_with_three_workers(bench: Bench) -> None:
+    async with AsyncExitStack() as stack:
+        workers = [
+            await stack.enter_async_context(bench.worker(every, elsewhere=True, poll_seconds=0.05)) for _ in range(3)
+        ]
+        await until(lambda: all(worker.is_ready for worker in workers))
+        for round_ in range(1, 6):
+            await bench.set_clock(1)  # longer than the interval, shorter than two
+            await until(lambda expected=round_: len(bench.diary.texts) == expected)  # type: ignore[misc]  # bound now
+            await bench.until_all("done")
+            for worker in workers:
+                await worker.look_now()
+
+        assert len(await bench.rows()) == 5
+    assert len(bench.diary.texts) == 5
+
+
+async def test_what_was_missed_is_made_up_for_once(bench: Bench) -> None:
+    async with bench.worker(every, poll_seconds=0.05) as worker:
+        await until(lambda: worker.is_ready)
+    await bench.set_clock(10)
+    async with bench.worker(every, poll_seconds=0.05) as worker:
+        await bench.until_all("done")
+        await worker.look_now()
+
+    assert len(await bench.rows()) == 1
+
+
+async def test_a_run_that_is_not_over_is_not_joined_by_the_next(bench: Bench) -> None:
+    bench.diary.go_on.clear()
+    async with bench.worker(every, poll_seconds=0.05) as worker:
+        await until(lambda: worker.is_ready)
+        for _ in range(3):
+            await bench.set_clock(1)
+            before = (await bench.plans())["test.every"].last_at
+            await worker.look_now()
+            assert (await bench.plans())["test.every"].last_at != before
+        assert len(await bench.rows()) == 1
+        bench.diary.go_on.set()
+        await bench.until_all("done")
+
+
+async def test_a_schedule_that_was_changed_is_planned_anew(bench: Bench) -> None:
+    def declared(schedule: Every) -> object:
+        @job("test.changing", Nothing, schedule=schedule)
+        async def changing(_nothing: Nothing, _context: JobContext) -> None: ...
+
+        return changing
+
+    for seconds in (5000, 100, 100):
+        async with bench.worker(declared(Every(seconds))) as worker:  # type: ignore[arg-type]  # a job
+            await until(lambda ready=worker: ready.is_ready)  # type: ignore[misc]  # bound now
+            plan = (await bench.plans())["test.changing"]
+        assert plan.next_at - plan.planned_at == timedelta(seconds=seconds)
