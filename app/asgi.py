@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +22,9 @@ from app.config import Settings, load_settings, with_secret_key
 from app.domain.accounts import accounts
 from app.domain.auth import auth
 from app.domain.auth.repositories import SessionRepository
+from app.domain.notifications import notifications
+from app.domain.notifications.controllers.mailbox import mailbox_router
+from app.domain.notifications.listeners import notification_listeners
 from app.domain.system import system
 from app.domain.system.docs_pages import docs_router
 from app.domain.system.readiness import Readiness
@@ -38,6 +42,7 @@ from app.lib.http.transaction import IdempotencyMiddleware, provide_unit_of_work
 from app.lib.idempotency import purge_idempotency_keys
 from app.lib.injection import resolve_in_sequence
 from app.lib.logging import configure_logging
+from app.lib.mail.repository import MailRepository
 from app.lib.openapi import OAUTH2, DocumentInfo, build_document
 from app.lib.pagination.parameters import provide_list_parameters
 from app.lib.problems import exception_handlers, send_problem
@@ -55,8 +60,10 @@ API = "/api/v1"
 VERSION = version("lodestar")  # looked up once, because it reads files
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 HOUSEKEEPING_SECONDS = 3600.0
+MAIL_SECONDS = 1.0
+MAIL_RETENTION = timedelta(days=90)
 
-DOMAINS: tuple[Domain, ...] = (accounts, auth, system)
+DOMAINS: tuple[Domain, ...] = (accounts, auth, notifications, system)
 """Adding a domain is one more name here."""
 
 
@@ -123,11 +130,19 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
     )
 
 
+def events_of(components: Components) -> Events:
+    """All listeners: those that domains declare, and those that write mails."""
+    declared = (listener for domain in DOMAINS for listener in domain.listeners)
+    return Events([*declared, *notification_listeners(components.mailer)])
+
+
 def _routes(settings: Settings) -> list[Any]:
     api = Router(API, route_handlers=[handler for domain in DOMAINS for handler in domain.controllers])
     routes: list[Any] = [api, *(handler for domain in DOMAINS for handler in domain.root_handlers)]
     if settings.docs == "public":
         routes += [docs_router(title=f"{PRODUCT} API", security_scheme=OAUTH2), show_openapi]
+    if settings.shows_mailbox:
+        routes.append(mailbox_router)
     return routes
 
 
@@ -145,14 +160,16 @@ async def show_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
 def _dependencies(components: Components, draining: Draining) -> Mapping[str, Provide]:
     history = Migrations(components.settings.database, MIGRATIONS).history
     readiness = Readiness(components.database.reader, history, draining.is_set, components.redis_check)
-    events = Events(listener for domain in DOMAINS for listener in domain.listeners)
     singletons: dict[str, object] = {
         "settings": components.settings,
         "database": components.database,
         "reader": components.database.reader,
         "signals": components.signals,
         "cursors": components.cursors,
-        "events": events,
+        "events": events_of(components),
+        "mail_templates": components.mail_templates,
+        "mail_composer": components.mail_composer,
+        "unsubscribe_links": components.unsubscribe_links,
         "passwords": components.passwords,
         "token_issuer": components.token_issuer,
         "sign_in_throttle": components.sign_in_throttle,
@@ -213,10 +230,15 @@ async def _running(components: Components, _app: Litestar) -> AsyncGenerator[Non
         async with database.independent() as unit:
             await purge_idempotency_keys(unit.session)
             await SessionRepository(unit.session).purge(utc_now())
+            await MailRepository(unit.session).purge(utc_now() - MAIL_RETENTION)
 
     await components.start()
     try:
-        async with housekeeping({"purge": purge}, HOUSEKEEPING_SECONDS):
+        async with AsyncExitStack() as running:
+            await running.enter_async_context(housekeeping({"purge": purge}, HOUSEKEEPING_SECONDS))
+            if components.settings.environment != "test":  # tests send when they want to
+                deliver = components.deliverer.deliver_due
+                await running.enter_async_context(housekeeping({"mail": deliver}, MAIL_SECONDS))
             yield
     finally:
         await components.close()

@@ -2,10 +2,12 @@
 
 from app.domain.accounts import models as accounts
 from app.domain.auth import models as auth
+from app.domain.notifications import models as notifications
 from app.lib import audit, idempotency
 from app.lib.db.base import metadata
+from app.lib.mail import models as mail
 from app.lib.ratelimit.table import rate_limit_table
 
 rate_limits = rate_limit_table(metadata)
 
-__all__ = ["accounts", "audit", "auth", "idempotency", "metadata", "rate_limits"]
+__all__ = ["accounts", "audit", "auth", "idempotency", "mail", "metadata", "notifications", "rate_limits"]
