@@ -109,7 +109,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mail_directory: Annotated[str, Meta(min_length=1, description="Folder of `MAIL_BACKEND=file`.")] = "data/mail"
     smtp_host: Annotated[str | None, Meta(description="Mail server; required for `MAIL_BACKEND=smtp`.")] = None
     smtp_port: Annotated[
-        int | None, Meta(ge=1, le=65535, description="Default 587, with implicit TLS 465, without TLS 25.")
+        Annotated[int, Meta(ge=1, le=65535)] | None,
+        Meta(description="Default 587, with implicit TLS 465, without TLS 25."),
     ] = None
     smtp_user: Annotated[str | None, Meta(description="Name to sign in with at the mail server.")] = None
     smtp_password: Annotated[Secret | None, Meta(description="Password for it.")] = None

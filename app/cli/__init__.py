@@ -12,6 +12,7 @@ COMMANDS = {
     "serve": LazyCommand("app.cli.serve:serve", "Run the service."),
     "db": LazyCommand("app.cli.database:database", "Migrate the database."),
     "users": LazyCommand("app.cli.users:users", "Create and list accounts, set passwords."),
+    "mail": LazyCommand("app.cli.mail:mail", "See what was mailed, send it again, try whether mail works."),
     "routes": LazyCommand("app.cli.routes:routes", "List the routes and who may call them."),
     "config": LazyCommand("app.cli.configuration:configuration", "Show the settings."),
     "openapi": LazyCommand("app.cli.openapi:openapi", "Export the OpenAPI document."),

@@ -12,12 +12,11 @@ import gettext
 import io
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from babel.dates import format_datetime
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -111,15 +110,15 @@ class MailTemplates:
         )
         environment.policies["ext.i18n.trimmed"] = True
         environment.globals.update(self._shared)
-        environment.filters["instant"] = partial(_instant, locale.replace("-", "_"))
+        environment.filters["instant"] = _instant
         install: Any = environment.__getattribute__("install_gettext_translations")  # the extension adds it
         install(_translations(self.catalogs.get(locale, ())), newstyle=True)
         return environment
 
 
-def _instant(locale: str, text: str) -> str:
-    """An instant as ISO 8601, the way it is written in the language; in UTC, as nobody's time zone is known."""
-    return format_datetime(datetime.fromisoformat(text), "long", tzinfo=UTC, locale=locale)
+def _instant(text: str) -> str:
+    """An instant (ISO 8601) as every language reads it; in UTC, because nobody's time zone is known."""
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _is_html(name: str | None) -> bool:
