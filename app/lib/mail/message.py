@@ -49,6 +49,7 @@ class Mailbox(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Reads ``Name <local@domain>`` or an address alone. Raises :class:`UnsafeHeader`."""
+        _check_line("address", text)
         name, address = parseaddr(text)
         return cls(address, name)
 
