@@ -19,6 +19,7 @@ from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.mail.delivery import Composer, Deliverer
 from app.lib.mail.jobs import enqueue_nothing
 from app.lib.mail.mailer import Mailer
+from app.lib.mail.repository import MailReads
 from app.lib.mail.sealing import Sealer
 from app.lib.mail.templates import MailTemplates
 from app.lib.mail.transports import Transport
@@ -140,6 +141,7 @@ class Components:
         self.unsubscribe_links = UnsubscribeLinks(settings.base_url, self._keys("unsubscribe"))
         subscriptions = PersonSubscriptions(PreferenceReads(self.database.reader), self.unsubscribe_links)
         self.mail_composer = Composer(self.mail_templates, Sealer(keys), subscriptions, sender)
+        self.mail_reads = MailReads(self.database.reader)
         self.mailer = Mailer(enqueue_nothing, Sealer(keys), sender.domain)
         self.deliverer = Deliverer(
             database=self.database,

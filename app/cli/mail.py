@@ -16,7 +16,6 @@ from app.lib.db.base import new_id
 from app.lib.mail.bounces import read_bounce
 from app.lib.mail.mailer import MailNotFound
 from app.lib.mail.message import Mailbox, OutgoingMail, UnsafeHeader, message_id
-from app.lib.mail.repository import MailReads
 from app.lib.mail.rows import MailStatus, MailSummary
 from app.lib.mail.transports import NotSent
 
@@ -64,7 +63,7 @@ def list_mails(status: str | None, limit: int, *, as_json: bool) -> None:
     """List mails, the newest first."""
 
     async def work(components: Components) -> list[MailSummary]:
-        return await MailReads(components.database.reader).newest(limit, MailStatus(status) if status else None)
+        return await components.mail_reads.newest(limit, MailStatus(status) if status else None)
 
     found = run(work)
     if as_json:
@@ -81,7 +80,7 @@ def resend(mail_id: UUID) -> None:
 
     async def work(components: Components) -> None:
         async with components.database.independent() as unit:
-            await components.mailer.resend(unit, MailReads(components.database.reader), mail_id)
+            await components.mailer.resend(unit, components.mail_reads, mail_id)
 
     run(work)
     click.echo("The mail is queued; a running server or worker sends it.")
@@ -104,7 +103,7 @@ def bounce(reference: str | None, reason: str) -> None:
         reference, reason = report.message_id, report.reason
 
     async def work(components: Components) -> None:
-        reads = MailReads(components.database.reader)
+        reads = components.mail_reads
         mail_id = _as_id(reference) or await reads.id_of(reference)
         if mail_id is None or await reads.mail(mail_id) is None:
             raise MailNotFound

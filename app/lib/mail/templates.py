@@ -5,14 +5,14 @@ A mail ``welcome`` is two files in a folder of its domain. ``welcome.txt`` exten
 ``base.html`` and has the block ``content``. Texts stand in ``{% trans %}``; ``locales/de.po`` beside the templates
 has them in German. The catalogs are read as they are, so a clone needs no build step.
 
-HTML is escaped, a variable that is not given is an error, and everything is read once, when this is made.
+HTML is escaped, a variable that is not given is an error, and everything is read once in a process.
 """
 
 import gettext
 import io
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class MailTemplates:
     def __init__(self, folders: Iterable[Path], shared: Mapping[str, Any]) -> None:
         self.folders = (BASE, *folders)
         self.sources = _read_sources(self.folders)
-        self.catalogs = _read_catalogs(self.folders)
+        self._translations = _translations(self.folders)
         self._shared = dict(shared)
         self._environments: dict[str, Environment] = {}
 
@@ -62,7 +62,7 @@ class MailTemplates:
     @property
     def locales(self) -> list[str]:
         """The languages that there are, the one of the sources among them."""
-        return sorted({SOURCE_LOCALE, *self.catalogs})
+        return sorted(self._translations)
 
     def best_locale(self, *wanted: str) -> str:
         """The first that there is: each as it is, then its language alone; else English."""
@@ -112,7 +112,7 @@ class MailTemplates:
         environment.globals.update(self._shared)
         environment.filters["instant"] = _instant
         install: Any = environment.__getattribute__("install_gettext_translations")  # the extension adds it
-        install(_translations(self.catalogs.get(locale, ())), newstyle=True)
+        install(self._translations[locale], newstyle=True)
         return environment
 
 
@@ -137,7 +137,8 @@ def _tidy(text: str) -> str:
     return "\n".join(kept) + "\n"
 
 
-def _read_sources(folders: Iterable[Path]) -> dict[str, str]:
+@cache
+def _read_sources(folders: tuple[Path, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for folder in folders:
         for path in sorted(folder.iterdir()):
@@ -149,7 +150,8 @@ def _read_sources(folders: Iterable[Path]) -> dict[str, str]:
     return found
 
 
-def _read_catalogs(folders: Iterable[Path]) -> dict[str, list[Catalog]]:
+@cache
+def _read_catalogs(folders: tuple[Path, ...]) -> dict[str, list[Catalog]]:
     found: dict[str, list[Catalog]] = {}
     for folder in folders:
         for path in sorted(folder.glob("locales/*.po")):
@@ -159,14 +161,17 @@ def _read_catalogs(folders: Iterable[Path]) -> dict[str, list[Catalog]]:
     return found
 
 
-def _translations(catalogs: Iterable[Catalog]) -> gettext.NullTranslations:
-    """One after the other, and at last the English text itself."""
-    first = gettext.NullTranslations()
-    for catalog in catalogs:
-        compiled = io.BytesIO()
-        write_mo(compiled, catalog)
-        compiled.seek(0)
-        translations = gettext.GNUTranslations(compiled)
-        translations.add_fallback(first)
-        first = translations
-    return first
+@cache
+def _translations(folders: tuple[Path, ...]) -> Mapping[str, gettext.NullTranslations]:
+    """Of each language all catalogs, one after the other; what is in none stays English."""
+    found: dict[str, gettext.NullTranslations] = {SOURCE_LOCALE: gettext.NullTranslations()}
+    for locale, catalogs in _read_catalogs(folders).items():
+        for catalog in catalogs:
+            compiled = io.BytesIO()
+            write_mo(compiled, catalog)
+            compiled.seek(0)
+            translations = gettext.GNUTranslations(compiled)
+            if locale in found:
+                translations.add_fallback(found[locale])
+            found[locale] = translations
+    return found
