@@ -79,9 +79,10 @@ class MailRepository:
     async def claim(self, mail_id: UUID, now: datetime, lease: timedelta) -> MailRow | None:
         """Takes a queued mail that nobody holds, and counts the attempt.
 
-        A claim that ends later than a lease from now was made before the clock was set back, and is void.
+        A claim that ends much later than a lease from now was made before the clock was set back, and is void. Not
+        one that ends a little later: who made it may have looked at the clock after us, or at another clock.
         """
-        free = or_(Mail.claimed_until.is_(None), Mail.claimed_until <= now, Mail.claimed_until > now + lease)
+        free = or_(Mail.claimed_until.is_(None), Mail.claimed_until <= now, Mail.claimed_until > now + 2 * lease)
         claimed = await self._session.execute(
             update(Mail)
             .where(Mail.id == mail_id, Mail.status == MailStatus.QUEUED.value, free)

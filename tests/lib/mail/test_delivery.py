@@ -98,6 +98,15 @@ async def test_a_mail_whose_worker_was_killed_is_sent_by_another(post: PostOffic
     assert (await post.row(mail_id)).attempts == 2
 
 
+@pytest.mark.parametrize("seconds", [0.001, 1, 11])
+async def test_a_worker_whose_clock_is_behind_takes_nothing_away(post: PostOffice, seconds: float) -> None:
+    """Or who looked at the clock first and came to the row second."""
+    mail_id, now = await post.queue(), datetime.now(UTC)
+    async with post.database.independent() as unit:
+        assert await MailRepository(unit.session).claim(mail_id, now, LEASE)
+        assert not await MailRepository(unit.session).claim(mail_id, now - timedelta(seconds=seconds), LEASE)
+
+
 @pytest.mark.parametrize("hours", [-1, 1])
 async def test_a_clock_that_is_set_leaves_no_mail_stuck(post: PostOffice, hours: int) -> None:
     mail_id = await post.queue()

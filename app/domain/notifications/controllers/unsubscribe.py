@@ -67,11 +67,11 @@ async def unsubscribe(
     mail_templates: Injected[MailTemplates],
     token: _Token = None,
 ) -> Response[str]:
+    if not await _is_one_click(request):
+        raise NotOneClick
     found = unsubscribe_links.read(token or "")
     if found is None:
         raise NoSuchLink
-    if not await _is_one_click(request):
-        raise NotOneClick
     await notifications.mute(*found)
     return _page(request, mail_templates, "done", status_code=200)
 
