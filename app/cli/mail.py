@@ -1,15 +1,17 @@
 """``app mail``: what was mailed, and whether mail works."""
 
+import asyncio
 import sys
 from uuid import UUID
 
 import click
 
 from app.cli.errors import CommandFailed, MissingOrTaken
+from app.cli.openapi import with_throwaway_secret
 from app.cli.options import json_option, write_json, write_table
 from app.cli.runtime import run
 from app.components import Components
-from app.config import load_settings, with_secret_key
+from app.config import load_settings
 from app.domain.notifications.samples import SAMPLES
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
@@ -31,17 +33,21 @@ def mail() -> None:
 @click.option("--to", required=True, help="Whom to write to.")
 @click.option("--locale", default="en", show_default=True, help="In which language.")
 def test(to: str, locale: str) -> None:
-    """Send a mail right now, by MAIL_BACKEND, and say how that went. Nothing is queued."""
+    """Send a mail right now, by MAIL_BACKEND, and say how that went. Nothing is queued, and no database is needed."""
+    components = _without_database()
+    message = _composed(components, "test", locale, to)
 
-    async def work(components: Components) -> str:
-        await components.mail_transport.send(_composed(components, "test", locale, to))
-        return components.mail_transport.name
+    async def send() -> None:
+        try:
+            await components.mail_transport.send(message)
+        finally:
+            await components.mail_transport.close()
 
     try:
-        backend = run(work)
+        asyncio.run(send())
     except NotSent as exc:
         raise CommandFailed(f"The mail is not sent: {exc.reason}.", "'app config show' has the settings.") from exc
-    click.echo(f"A mail to {to} was handed to the {backend} backend.")
+    click.echo(f"A mail to {to} was handed to the {components.mail_transport.name} backend.")
 
 
 @mail.command()
@@ -50,8 +56,7 @@ def test(to: str, locale: str) -> None:
 @click.option("--html", is_flag=True, help="The HTML part, and not the text.")
 def preview(template: str, locale: str, *, html: bool) -> None:
     """Write what a mail says, with sample values."""
-    components = Components(with_secret_key(load_settings()[0]))
-    shown = _composed(components, template, locale, "somebody@example.com")
+    shown = _composed(_without_database(), template, locale, "somebody@example.com")
     click.echo(shown.html if html else f"Subject: {shown.subject}\n\n{shown.text}", nl=html)
 
 
@@ -112,6 +117,10 @@ def bounce(reference: str | None, reason: str) -> None:
 
     run(work)
     click.echo("The bounce is recorded.")
+
+
+def _without_database() -> Components:
+    return Components(with_throwaway_secret(load_settings()[0]))
 
 
 def _composed(components: Components, template: str, locale: str, to: str) -> OutgoingMail:

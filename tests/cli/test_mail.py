@@ -135,18 +135,18 @@ def test_a_test_mail_is_sent_at_once(at: Cli, tmp_path: Path) -> None:
     assert "no e-mail address" in refusal(at("mail", "test", "--to", "nobody", **folder), 5)
 
 
-def test_a_test_mail_says_why_it_is_not_sent(at: Cli) -> None:
+def test_a_test_mail_says_why_it_is_not_sent(cli: Cli) -> None:
     environ = {"MAIL_BACKEND": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": "1", "SMTP_TLS": "none"}
 
-    line = refusal(at("mail", "test", "--to", "ada@example.com", **environ), 1)
+    line = refusal(cli("mail", "test", "--to", "ada@example.com", **environ), 1)
 
     assert line.startswith("Error: The mail is not sent: no connection to the mail server")
 
 
-async def test_a_test_mail_goes_to_the_server(own_url: DatabaseURL, at: Cli) -> None:
+async def test_a_test_mail_goes_to_the_server(cli: Cli) -> None:
     async with mail_server() as server:
         environ = {"MAIL_BACKEND": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(server.port), "SMTP_TLS": "false"}
-        result = await asyncio.to_thread(at, "mail", "test", "--to", "ada@example.com", **environ)
+        result = await asyncio.to_thread(cli, "mail", "test", "--to", "ada@example.com", **environ)
         assert result.exit_code == 0, result.output
         check(server)
 

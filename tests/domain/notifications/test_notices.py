@@ -11,6 +11,8 @@ import pytest_asyncio
 import time_machine
 from litestar import Litestar
 
+from app.domain.notifications.services.notices import Notices
+from app.lib.db.base import new_id
 from app.lib.db.url import DatabaseURL
 from app.lib.mail.rows import MailStatus
 from tests.domain.notifications.steps import composed, mails, register
@@ -175,3 +177,29 @@ async def test_with_an_account_go_its_mails(app: Litestar, client: httpx.AsyncCl
     assert (await calls.delete(f"/api/v1/users/{gone}")).status_code == 204
 
     assert [str(row.user_id) for row in await mails(app)] == [kept]
+
+
+async def test_who_is_gone_is_written_nothing(app: Litestar) -> None:
+    components = components_of(app)
+    async with components.database.independent() as unit:
+        notices = Notices(unit, components.mailer)
+        await notices.welcome(new_id())
+        await notices.password_changed(new_id())
+        await notices.registered_again(new_id())
+        await notices.session_reused(new_id(), new_id())
+
+    assert await mails(app) == []
+
+
+async def test_an_account_is_not_deleted_while_something_is_written_to_it(app: Litestar, people: People) -> None:
+    """Else the mail would stay behind, with the address in it."""
+    person, components = await people.create(), components_of(app)
+    async with people.client(person) as calls:
+        async with components.database.independent() as unit:
+            await Notices(unit, components.mailer).welcome(person.id)
+            deletion = asyncio.create_task(calls.delete("/api/v1/users/me"))
+            await asyncio.sleep(0.05)  # the deletion waits for this transaction, or the test shows nothing
+            assert not deletion.done()
+        assert (await deletion).status_code == 204
+
+    assert await mails(app) == []
