@@ -32,6 +32,7 @@ LEASE = timedelta(seconds=12)
 """How long a claim holds without a sign of life: a mail whose worker was killed goes on after that."""
 
 _SIGN_OF_LIFE_SECONDS = 4.0
+_AT_ONCE = 8
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -133,10 +134,19 @@ class Deliverer:
     async def deliver_due(self, count: int = 100) -> int:
         """Tries what waits, the longest waiting first; tells how many there were.
 
-        For where there is no queue, and for what a queue has lost.
+        For where there is no queue, and for what a queue has lost. Raises what the database raised, when the rest is
+        done.
         """
         due = await self._reads.due(utc_now(), count)
-        await asyncio.gather(*(self.deliver(mail_id) for mail_id in due))
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def deliver(mail_id: UUID) -> None:
+            async with slots:  # or mails would be claimed long before their turn
+                await self.deliver(mail_id)
+
+        outcomes = await asyncio.gather(*map(deliver, due), return_exceptions=True)
+        if failure := next((each for each in outcomes if isinstance(each, BaseException)), None):
+            raise failure
         return len(due)
 
     async def _not_claimed(self, mail_id: UUID) -> Delivery:

@@ -260,6 +260,24 @@ async def test_what_is_due_is_sent_without_a_queue(post: PostOffice) -> None:
     assert len({mail.message_id for mail in post.tray.sent}) == 7
 
 
+async def test_a_database_that_fails_once_stops_no_other_mail(post: PostOffice) -> None:
+    for number in range(5):
+        await post.queue(str(number))
+    claim, failures = MailRepository.claim, [OperationalError(None, None, OSError("gone"))]
+
+    async def fail_once(*arguments: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await claim(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MailRepository, "claim", fail_once)
+        with pytest.raises(OperationalError):
+            await post.deliverer.deliver_due()
+    assert len(post.tray.sent) == 4
+    assert await post.deliverer.deliver_due() == 1
+
+
 async def test_a_job_says_when_it_wants_to_run_again(post: PostOffice) -> None:
     job = SendMailJob(post.deliverer)
     mail_id = await post.queue()
