@@ -22,6 +22,9 @@ from app.config import Settings, load_settings, with_secret_key
 from app.domain.accounts import accounts
 from app.domain.auth import auth
 from app.domain.jobs import jobs
+from app.domain.notifications import notifications
+from app.domain.notifications.controllers.mailbox import mailbox_router
+from app.domain.notifications.listeners import notification_listeners
 from app.domain.system import system
 from app.domain.system.docs_pages import docs_router
 from app.domain.system.readiness import Readiness
@@ -54,7 +57,7 @@ API = "/api/v1"
 VERSION = version("lodestar")  # looked up once, because it reads files
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
-DOMAINS: tuple[Domain, ...] = (accounts, auth, jobs, system)
+DOMAINS: tuple[Domain, ...] = (accounts, auth, notifications, jobs, system)
 """Adding a domain is one more name here."""
 
 
@@ -116,11 +119,17 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
         DocumentInfo(
             title=PRODUCT,
             version=VERSION,
-            description="Accounts, sign-in, roles and permissions. Errors are problem details (RFC 9457).",
+            description="Accounts, permissions, notifications, jobs. Errors are problem details (RFC 9457).",
             token_url=f"{API}/auth/login",
             tags=tuple(tag for domain in DOMAINS for tag in domain.tags),
         ),
     )
+
+
+def events_of(components: Components) -> Events:
+    """All listeners: those that domains declare, and those that write mails."""
+    declared = (listener for domain in DOMAINS for listener in domain.listeners)
+    return Events([*declared, *notification_listeners(components.mailer)])
 
 
 def _routes(settings: Settings) -> list[Any]:
@@ -128,6 +137,8 @@ def _routes(settings: Settings) -> list[Any]:
     routes: list[Any] = [api, *(handler for domain in DOMAINS for handler in domain.root_handlers)]
     if settings.docs == "public":
         routes += [docs_router(title=f"{PRODUCT} API", security_scheme=OAUTH2), show_openapi]
+    if settings.shows_mailbox:
+        routes.append(mailbox_router)
     return routes
 
 
@@ -145,15 +156,17 @@ async def show_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
 def _dependencies(components: Components, background: Background, draining: Draining) -> Mapping[str, Provide]:
     history = Migrations(components.settings.database, MIGRATIONS).history
     readiness = Readiness(components.database.reader, history, draining.is_set, components.redis_check)
-    events = Events(listener for domain in DOMAINS for listener in domain.listeners)
     singletons: dict[str, object] = {
         "settings": components.settings,
         "database": components.database,
         "reader": components.database.reader,
         "signals": components.signals,
         "cursors": components.cursors,
-        "events": events,
+        "events": events_of(components),
         "outbox": background.outbox,
+        "mail_templates": components.mail_templates,
+        "mail_composer": components.mail_composer,
+        "unsubscribe_links": components.unsubscribe_links,
         "passwords": components.passwords,
         "token_issuer": components.token_issuer,
         "sign_in_throttle": components.sign_in_throttle,

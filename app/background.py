@@ -13,6 +13,7 @@ from app.lib.jobs import Services, registry_of
 from app.lib.jobs.execution import Executor
 from app.lib.jobs.metrics import AttemptMetrics, JobGauges
 from app.lib.jobs.worker import Worker, WorkerOptions
+from app.lib.mail.delivery import Deliverer
 from app.lib.outbox import Outbox
 
 
@@ -27,6 +28,7 @@ class Background:
         self.registry = registry_of([*(each for domain in domains for each in domain.jobs), *self.outbox.jobs.values()])
         self.services: Services = {
             Outbox: self.outbox,
+            Deliverer: components.deliverer,
             Retention: Retention(
                 finished_days=settings.jobs_retention_days,
                 dead_days=settings.jobs_dead_retention_days,

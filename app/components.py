@@ -4,13 +4,28 @@ import hmac
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from hashlib import sha256
+from pathlib import Path
 
 from app.config import Settings
 from app.domain.accounts.services.passwords import Passwords
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.auth.repositories import SessionReads
 from app.domain.auth.services.tokens import Lifetimes, TokenIssuer
+from app.domain.notifications import MAIL_TEMPLATES
+from app.domain.notifications.repositories import PreferenceReads
+from app.domain.notifications.services.links import UnsubscribeLinks
+from app.domain.notifications.services.preferences import PersonSubscriptions
 from app.lib.db.engine import Database, DatabaseOptions
+from app.lib.mail.delivery import Composer, Deliverer
+from app.lib.mail.jobs import enqueue_mail
+from app.lib.mail.mailer import Mailer
+from app.lib.mail.repository import MailReads
+from app.lib.mail.sealing import Sealer
+from app.lib.mail.templates import MailTemplates
+from app.lib.mail.transports import Transport
+from app.lib.mail.transports.console import ConsoleTransport
+from app.lib.mail.transports.file import FileTransport
+from app.lib.mail.transports.smtp import SMTPOptions, SMTPTransport
 from app.lib.metrics import Gauges, Metrics
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.ratelimit.limiter import RateLimiter
@@ -87,6 +102,7 @@ class Components:
             per_account_and_address=Limit.parse(_REGISTRATIONS_PER_ACCOUNT_AND_ADDRESS),
         )
         self.metrics = self._metrics()
+        self._make_mail()
 
     @property
     def redis_check(self) -> Callable[[], Awaitable[bool]] | None:
@@ -103,6 +119,7 @@ class Components:
     async def close(self) -> None:
         """Closes every connection, whatever fails on the way."""
         try:
+            await self.mail_transport.close()
             if self._redis is not None:
                 await self._redis.close()
         finally:
@@ -116,6 +133,29 @@ class Components:
         elif shared and (not self.settings.database.is_sqlite or self.settings.workers > 1):
             storage = TableCounters(EngineCounterTable(self.database.engine, rate_limits))
         return RateLimiter(storage, enabled=self.settings.rate_limit_enabled)
+
+    def _make_mail(self) -> None:
+        settings = self.settings
+        sender, keys = settings.mail_sender, self._keys("mail")
+        shared = {"product": settings.product_name, "color": settings.mail_color, "base_url": settings.base_url}
+        self.mail_templates = MailTemplates([MAIL_TEMPLATES], shared)
+        self.mail_transport = _transport(settings)
+        self.unsubscribe_links = UnsubscribeLinks(settings.base_url, self._keys("unsubscribe"))
+        subscriptions = PersonSubscriptions(PreferenceReads(self.database.reader), self.unsubscribe_links)
+        self.mail_composer = Composer(self.mail_templates, Sealer(keys), subscriptions, sender)
+        self.mail_reads = MailReads(self.database.reader)
+        self.mailer = Mailer(enqueue_mail, Sealer(keys), sender.domain)
+        self.deliverer = Deliverer(
+            database=self.database,
+            composer=self.mail_composer,
+            subscriptions=subscriptions,
+            transport=self.mail_transport,
+            keep_secrets=settings.shows_mailbox,
+        )
+
+    def _keys(self, purpose: str) -> list[bytes]:
+        """The key of today, and those of the fallback secrets."""
+        return [self.derived_key(purpose), *(derive(each, purpose) for each in self.settings.fallback_secrets)]
 
     def _metrics(self) -> Metrics:
         metrics = Metrics()
@@ -147,3 +187,22 @@ def _signer(settings: Settings) -> TokenSigner:
     except ValueError as exc:
         name = "JWT_PRIVATE_KEY" if settings.jwt_private_key else "SECRET_KEY"
         raise ConfigurationError(f"{name}: {exc}") from exc
+
+
+def _transport(settings: Settings) -> Transport:
+    if settings.mail_backend == "smtp" and settings.smtp_host:
+        return SMTPTransport(
+            SMTPOptions(
+                host=settings.smtp_host,
+                port=settings.effective_smtp_port,
+                security=settings.smtp_security,
+                user=settings.smtp_user,
+                password=settings.smtp_password,
+                ca_file=Path(settings.smtp_ca_file) if settings.smtp_ca_file else None,
+                hello_name=settings.mail_sender.domain,
+                connections=settings.smtp_connections,
+            )
+        )
+    if settings.mail_backend == "file":
+        return FileTransport(Path(settings.mail_directory))
+    return ConsoleTransport(shows_text=not settings.is_production)

@@ -1,6 +1,7 @@
 """Every setting of the service, its default and its meaning."""
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from hashlib import sha256
@@ -13,6 +14,8 @@ import msgspec
 from msgspec import Meta
 
 from app.lib.db.url import DatabaseURL
+from app.lib.mail.message import Mailbox, UnsafeHeader
+from app.lib.mail.transports import SMTPSecurity
 from app.lib.ratelimit.policy import Limit
 from app.lib.settings import ByteSize, ConfigurationError, Secret, load
 
@@ -21,6 +24,7 @@ MINIMUM_SECRET_LENGTH = 32
 
 _REDIS_SCHEMES = {"redis", "rediss", "valkey", "valkeys", "unix"}
 _WEB_SCHEMES = {"http", "https"}
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _DISTINCT_SIGNS = 8
 _WELL_KNOWN = ("change-me", "changeme", "change_me", "secret", "password", "insecure", "example", "lodestar")
 
@@ -103,6 +107,32 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     events_retention_days: Annotated[
         int, Meta(ge=1, le=3650, description="How long events are kept, for listeners to come.")
     ] = 365
+    product_name: Annotated[str, Meta(min_length=1, max_length=60, description="What mails call the service.")] = (
+        "Lodestar"
+    )
+    mail_backend: Annotated[
+        Literal["console", "file", "smtp"], Meta(description="Where mails go: console, file or smtp.")
+    ] = "console"
+    mail_from: Annotated[
+        str | None,
+        Meta(description="Sender, e.g. `Lodestar <noreply@example.com>`; default noreply@ `PUBLIC_URL`'s host."),
+    ] = None
+    mail_color: Annotated[str, Meta(description="Of headings and buttons in mails, e.g. `#2952cc`.")] = "#2952cc"
+    mail_directory: Annotated[str, Meta(min_length=1, description="Folder of `MAIL_BACKEND=file`.")] = "data/mail"
+    smtp_host: Annotated[str | None, Meta(description="Mail server; required for `MAIL_BACKEND=smtp`.")] = None
+    smtp_port: Annotated[
+        Annotated[int, Meta(ge=1, le=65535)] | None,
+        Meta(description="Default 587, with implicit TLS 465, without TLS 25."),
+    ] = None
+    smtp_user: Annotated[str | None, Meta(description="Name to sign in with at the mail server.")] = None
+    smtp_password: Annotated[Secret | None, Meta(description="Password for it.")] = None
+    smtp_tls: Annotated[
+        Literal["none", "starttls", "implicit", "false"], Meta(description="starttls, implicit or none (also: false).")
+    ] = "starttls"
+    smtp_ca_file: Annotated[
+        str | None, Meta(description="Certificates (PEM) that vouch for the mail server, if not the system's.")
+    ] = None
+    smtp_connections: Annotated[int, Meta(ge=1, le=100, description="Connections to it per worker, at most.")] = 5
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="debug, info, warning or error.")
     ] = "info"
@@ -127,6 +157,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _check_databases(self)
         _check_limits(self)
         _check_addresses(self)
+        _check_mail(self)
         if self.is_production:
             _check_production(self)
 
@@ -159,6 +190,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if ":" in host:
             host = f"[{host}]"
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def shows_mailbox(self) -> bool:
+        """Whether `/dev/mail` is there."""
+        return self.environment == "development"
+
+    @property
+    def mail_sender(self) -> Mailbox:
+        """Who mails come from."""
+        if self.mail_from:
+            sender = Mailbox.parse(self.mail_from)
+            return Mailbox(sender.address, sender.name or self.product_name)
+        host = urlsplit(self.base_url).hostname or ""
+        domain = "localhost" if ":" in host or host.replace(".", "").isdigit() else host
+        return Mailbox(f"noreply@{domain}", self.product_name)
+
+    @property
+    def smtp_security(self) -> SMTPSecurity:
+        return "none" if self.smtp_tls == "false" else self.smtp_tls
+
+    @property
+    def effective_smtp_port(self) -> int:
+        return self.smtp_port or {"starttls": 587, "implicit": 465, "none": 25}[self.smtp_security]
 
     @property
     def effective_log_level(self) -> str:
@@ -265,6 +319,22 @@ def _check_addresses(settings: Settings) -> None:
             ip_network(network, strict=False)
         except ValueError as exc:
             raise ConfigurationError("TRUSTED_PROXIES: expected addresses or networks such as 10.0.0.0/8") from exc
+
+
+def _check_mail(settings: Settings) -> None:
+    try:
+        sender = settings.mail_sender
+    except UnsafeHeader as exc:
+        name = "MAIL_FROM" if settings.mail_from else "MAIL_FROM: not set, and PUBLIC_URL has no host for one"
+        raise ConfigurationError(f"{name}: expected an address such as Lodestar <noreply@example.com>") from exc
+    if settings.is_production and settings.mail_backend == "smtp" and sender.domain == "localhost":
+        raise ConfigurationError("MAIL_FROM: required in production, unless PUBLIC_URL names a host")
+    if not _COLOR.fullmatch(settings.mail_color):
+        raise ConfigurationError("MAIL_COLOR: expected a colour such as #2952cc")
+    if settings.mail_backend == "smtp" and not settings.smtp_host:
+        raise ConfigurationError("SMTP_HOST: required with MAIL_BACKEND=smtp")
+    if settings.smtp_password and not settings.smtp_user:
+        raise ConfigurationError("SMTP_USER: required with SMTP_PASSWORD")
 
 
 def _is_url(text: str, schemes: set[str]) -> bool:

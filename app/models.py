@@ -2,12 +2,25 @@
 
 from app.domain.accounts import models as accounts
 from app.domain.auth import models as auth
+from app.domain.notifications import models as notifications
 from app.lib import audit, idempotency
 from app.lib.db.base import metadata
 from app.lib.jobs import tables as jobs
+from app.lib.mail import models as mail
 from app.lib.outbox import tables as outbox
 from app.lib.ratelimit.table import rate_limit_table
 
 rate_limits = rate_limit_table(metadata)
 
-__all__ = ["accounts", "audit", "auth", "idempotency", "jobs", "metadata", "outbox", "rate_limits"]
+__all__ = [
+    "accounts",
+    "audit",
+    "auth",
+    "idempotency",
+    "jobs",
+    "mail",
+    "metadata",
+    "notifications",
+    "outbox",
+    "rate_limits",
+]

@@ -48,6 +48,17 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("JOBS_RETENTION_DAYS", "30", 30),
     ("JOBS_DEAD_RETENTION_DAYS", "30", 30),
     ("EVENTS_RETENTION_DAYS", "30", 30),
+    ("PRODUCT_NAME", "Polaris", "Polaris"),
+    ("MAIL_BACKEND", "FILE", "file"),
+    ("MAIL_FROM", "Polaris <post@example.com>", "Polaris <post@example.com>"),
+    ("MAIL_COLOR", "#aa0000", "#aa0000"),
+    ("MAIL_DIRECTORY", "post", "post"),
+    ("SMTP_HOST", "smtp.internal", "smtp.internal"),
+    ("SMTP_PORT", "2525", 2525),
+    ("SMTP_USER", "lodestar", "lodestar"),
+    ("SMTP_TLS", "false", "false"),
+    ("SMTP_CA_FILE", "ca.pem", "ca.pem"),
+    ("SMTP_CONNECTIONS", "2", 2),
     ("LOG_LEVEL", "WARNING", "warning"),
     ("LOG_FORMAT", "console", "console"),
     ("REQUEST_MAX_BODY_SIZE", "512KiB", 524_288),
@@ -98,6 +109,14 @@ REFUSED = [
     ("JOBS_WORKER", "outside"),
     ("JOBS_CONCURRENCY", "0"),
     ("JOBS_RETENTION_DAYS", "0"),
+    ("PRODUCT_NAME", "x" * 61),
+    ("MAIL_BACKEND", "pigeon"),
+    ("MAIL_FROM", "nobody"),
+    ("MAIL_FROM", "A <a@example.com\r\nBcc: b@example.com>"),
+    ("MAIL_COLOR", "red"),
+    ("SMTP_PORT", "0"),
+    ("SMTP_TLS", "maybe"),
+    ("SMTP_CONNECTIONS", "0"),
     ("LOG_LEVEL", "loud"),
     ("LOG_FORMAT", "xml"),
     ("REQUEST_MAX_BODY_SIZE", "2 parsecs"),
@@ -151,7 +170,7 @@ def test_a_variable_is_taken_from_a_file(tmp_path: Path, name: str, text: str, v
 
 
 def test_every_setting_is_in_the_list_above() -> None:
-    listed = {name.lower() for name, _, _ in TAKEN} | {"database_direct_url"}
+    listed = {name.lower() for name, _, _ in TAKEN} | {"database_direct_url", "smtp_password"}  # good with another only
 
     assert listed == set(Settings.__struct_fields__)
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "jobs": LazyCommand("app.cli.jobs:jobs", "List background jobs, run them again, cancel and remove them."),
     "events": LazyCommand("app.cli.events:events", "List events, and feed them to a new listener."),
     "users": LazyCommand("app.cli.users:users", "Create and list accounts, set passwords."),
+    "mail": LazyCommand("app.cli.mail:mail", "See what was mailed, send it again, try whether mail works."),
     "routes": LazyCommand("app.cli.routes:routes", "List the routes and who may call them."),
     "config": LazyCommand("app.cli.configuration:configuration", "Show the settings."),
     "openapi": LazyCommand("app.cli.openapi:openapi", "Export the OpenAPI document."),

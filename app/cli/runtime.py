@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from app.asgi import DOMAINS, MIGRATIONS
+from app.asgi import DOMAINS, MIGRATIONS, events_of
 from app.cli.errors import CommandFailed, DatabaseUnusable, MissingOrTaken
 from app.components import Components
 from app.config import load_settings, with_secret_key
@@ -23,7 +23,6 @@ from app.lib.db.uow import UnitOfWork
 from app.lib.db.url import DatabaseURL
 from app.lib.domain import collect_permissions
 from app.lib.errors import AppError, FieldError, Unavailable
-from app.lib.events import Events
 
 T = TypeVar("T")
 
@@ -35,7 +34,7 @@ class Office:
     """The accounts domain at the service of an operator: all services in one unit of work, audited as the system."""
 
     def __init__(self, components: Components, unit: UnitOfWork) -> None:
-        events = Events(listener for domain in DOMAINS for listener in domain.listeners)
+        events = events_of(components)
         self.unit = unit
         self.reads = AccountReads(components.database.reader, components.cursors)
         self.users = UserService(unit, components.passwords, events, SYSTEM)

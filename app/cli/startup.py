@@ -81,13 +81,15 @@ def _announce(settings: Settings, lines: list[str]) -> None:
     urls = {"api": f"{settings.base_url}{API}", "health": f"{settings.base_url}/health"}
     if settings.docs == "public":
         urls["docs"] = f"{settings.base_url}/docs"
+    if settings.shows_mailbox:
+        urls["mail"] = f"{settings.base_url}/dev/mail"
     if settings.is_production:
         log.info("serving", workers=settings.workers, **urls)
         for line in lines:
             log.warning(line)
         return
     width = max(len(name) for name in urls)
-    names = {"api": "API", "docs": "Docs", "health": "Health"}
+    names = {"api": "API", "docs": "Docs", "health": "Health", "mail": "Mail"}
     for name in sorted(urls):
         click.echo(f"{names[name]:<{width}}  {urls[name]}", err=True)
     for line in lines:

@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[2]
 SECRETS = {
     "SECRET_KEY": "nobody-may-ever-see-this-key-0123456789",
     "SECRET_KEY_FALLBACKS": "nor-this-older-one-01234567890123456789,nor-this-one-0123456789012345678901234",
+    "SMTP_USER": "lodestar",
+    "SMTP_PASSWORD": "hidden-mail-password",
     "REDIS_URL": "redis://:hidden-redis@redis.internal/0",
     "METRICS_TOKEN": "hidden-metrics-token-0123456789-0123456789",
     "DATABASE_URL": "postgresql://lodestar:hidden-database@db.internal/lodestar",

@@ -54,6 +54,7 @@ def test_a_first_start_makes_what_it_needs_and_says_where_everything_is(serve: S
         f"API     {base}/api/v1",
         f"Docs    {base}/docs",
         f"Health  {base}/health",
+        f"Mail    {base}/dev/mail",
         hint,
         "Ctrl-C ends it.",
     ]
@@ -66,7 +67,7 @@ def test_a_first_start_makes_what_it_needs_and_says_where_everything_is(serve: S
     until_gone(workers)
     made = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert made - {"server.out", "server.err"} == {"data/lodestar.db", "data/secret_key"}
-    assert len(server.errors.splitlines()) == 5
+    assert len(server.errors.splitlines()) == 6
 
 
 def test_the_second_start_knows_the_superuser_and_the_secret(serve: Serve, cli: Cli, tmp_path: Path) -> None:

@@ -6,6 +6,14 @@ import msgspec
 
 
 class UserRegistered(msgspec.Struct, frozen=True):
+    """Somebody made an account for themselves."""
+
+    user_id: UUID
+
+
+class UserCreated(msgspec.Struct, frozen=True):
+    """Somebody else made an account for them, who may not know of it yet."""
+
     user_id: UUID
 
 

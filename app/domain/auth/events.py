@@ -10,6 +10,12 @@ class SignedIn(msgspec.Struct, frozen=True):
     session_id: UUID
 
 
+class RegisteredAgain(msgspec.Struct, frozen=True):
+    """Somebody, perhaps the owner, registered with the address of this account; they were not told that it has one."""
+
+    user_id: UUID
+
+
 class TokenReuseDetected(msgspec.Struct, frozen=True):
     """The owner of the session should be told."""
 

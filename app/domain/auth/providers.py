@@ -24,10 +24,11 @@ async def provide_registration(
     users: Injected[UserService],
     account_reads: Injected[AccountReads],
     registration_throttle: Injected[Throttle],
+    events: Injected[Events],
     origin: Injected[Origin],
 ) -> RegistrationService:
     return RegistrationService(
-        unit=unit, users=users, reads=account_reads, throttle=registration_throttle, origin=origin
+        unit=unit, users=users, reads=account_reads, throttle=registration_throttle, events=events, origin=origin
     )
 
 

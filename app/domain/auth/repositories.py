@@ -178,6 +178,12 @@ class SessionRepository:
         row = changed.one_or_none()
         return None if row is None else SessionRow(*row)
 
+    async def hold_owner(self, user_id: UUID) -> None:
+        """Keeps the account from being deleted. First, because everybody locks accounts before sessions."""
+        await self._session.execute(
+            select(User.id).where(User.id == user_id).with_for_update(read=True, key_share=True)
+        )
+
     async def revoke(self, session_id: UUID, now: datetime, reason: str) -> bool:
         """Ends one session; False when it was over already."""
         return await self._revoke(now, reason, Session.id == session_id) > 0

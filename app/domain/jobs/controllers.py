@@ -16,7 +16,7 @@ from app.lib.jobs.tables import JobStatus
 from app.lib.openapi import may_raise
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.sorting import sort_parameter
-from app.lib.security.policies import permission
+from app.lib.security.policies import permission, sees
 
 Kinds = Annotated[
     list[Annotated[str, QueryParameter(max_length=100)]] | None,
@@ -27,6 +27,9 @@ Statuses = Annotated[
     QueryParameter(name="status", description="In this state; repeat for any of several.", max_items=5),
 ]
 Instant = Annotated[datetime | None, QueryParameter(description="An instant in UTC (RFC 3339).")]
+
+
+SEES_JOB = sees(JOBS_MANAGE)
 
 
 class JobController(Controller):
@@ -61,7 +64,7 @@ class JobController(Controller):
 
     @get(
         "/{job_id:uuid}",
-        guards=[permission(JOBS_MANAGE)],
+        guards=[SEES_JOB],
         return_dto=StructDTO[JobDetail],
         operation_id="getJob",
         summary="A background job",
@@ -72,7 +75,7 @@ class JobController(Controller):
 
     @post(
         "/{job_id:uuid}/retry",
-        guards=[permission(JOBS_MANAGE)],
+        guards=[permission(JOBS_MANAGE, sight=SEES_JOB)],
         return_dto=StructDTO[JobDetail],
         status_code=200,
         operation_id="retryJob",
@@ -84,7 +87,7 @@ class JobController(Controller):
 
     @post(
         "/{job_id:uuid}/cancel",
-        guards=[permission(JOBS_MANAGE)],
+        guards=[permission(JOBS_MANAGE, sight=SEES_JOB)],
         return_dto=StructDTO[JobDetail],
         status_code=200,
         operation_id="cancelJob",

@@ -55,6 +55,15 @@ def normalise_email(value: str) -> EmailAddress:
     return EmailAddress(address=value, key=key)
 
 
+def to_wire(value: str) -> str:
+    """Return an address as mail servers take it: the local part as typed, the domain in ASCII (IDNA).
+
+    Raises :class:`InvalidEmail` for what :func:`normalise_email` refuses.
+    """
+    local, domain = _parse(value)
+    return f"{local}@{domain}"
+
+
 def lookup_key(value: str) -> str:
     """Return the key under which an account is looked up and its sign-ins are counted. Never raises.
 

@@ -135,5 +135,5 @@ async def test_nobody_else_may(app: Litestar, calls: httpx.AsyncClient) -> None:
     job_id = await put(app)
 
     assert (await calls.get(JOBS)).status_code == 403
-    assert (await calls.get(f"{JOBS}/{job_id}")).status_code == 403
-    assert (await calls.post(f"{JOBS}/{job_id}/cancel")).status_code == 403
+    assert (await calls.get(f"{JOBS}/{job_id}")).status_code == 404
+    assert (await calls.post(f"{JOBS}/{job_id}/cancel")).status_code == 404

@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.accounts.dtos import OwnUserUpdate, Registration, UserCreate, UserRead, UserUpdate
 from app.domain.accounts.errors import OwnAccess, UserNotFound
-from app.domain.accounts.events import AccessChanged, UserDeactivated, UserDeleted, UserRegistered
+from app.domain.accounts.events import AccessChanged, UserCreated, UserDeactivated, UserDeleted, UserRegistered
 from app.domain.accounts.models import Profile, User
 from app.domain.accounts.repositories import ProfileRepository, UserRepository
 from app.domain.accounts.services.access import (
@@ -53,6 +53,7 @@ class UserService(EntityService[User, UserRepository]):
     async def register(self, data: Registration) -> UserRead:
         """An account for whoever asks. Raises ``ValidationFailed``, ``EmailTaken`` or ``UsernameTaken``."""
         user = await self._create(data)
+        await self.events.publish(UserRegistered(user.id), self.unit)
         await self._audit("user.registered", user)
         return to_read(user, [])
 
@@ -63,6 +64,7 @@ class UserService(EntityService[User, UserRepository]):
             check_recent(actor)
         flags = {"is_verified": data.is_verified, "is_superuser": data.is_superuser}
         user = await self._create(data, locale=data.locale, **flags)
+        await self.events.publish(UserCreated(user.id), self.unit)
         await self._audit("user.created", user, **flags)
         return to_read(user, [])
 
@@ -168,7 +170,6 @@ class UserService(EntityService[User, UserRepository]):
                 await self.profiles.insert(Profile(user_id=user.id))
         except IntegrityError as exc:
             raise taken(exc) or exc from exc
-        await self.events.publish(UserRegistered(user.id), self.unit)
         return user
 
     async def _apply(self, user: User, patch: Mapping[str, Any], email: EmailAddress | None) -> None:

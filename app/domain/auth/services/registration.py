@@ -5,9 +5,11 @@ from app.domain.accounts.dtos import Registration, UserRead
 from app.domain.accounts.errors import EmailTaken, UsernameTaken
 from app.domain.accounts.repositories import AccountReads
 from app.domain.accounts.services.users import UserService
+from app.domain.auth.events import RegisteredAgain
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.uow import UnitOfWork
+from app.lib.events import Events
 from app.lib.ratelimit.throttle import Throttle
 from app.lib.security.emails import fold, lookup_key
 
@@ -16,12 +18,20 @@ class RegistrationService:
     """People make accounts for themselves."""
 
     def __init__(
-        self, *, unit: UnitOfWork, users: UserService, reads: AccountReads, throttle: Throttle, origin: Origin
+        self,
+        *,
+        unit: UnitOfWork,
+        users: UserService,
+        reads: AccountReads,
+        throttle: Throttle,
+        events: Events,
+        origin: Origin,
     ) -> None:
         self.unit = unit
         self.users = users
         self.reads = reads
         self.throttle = throttle
+        self.events = events
         self.origin = origin
 
     async def register(self, data: Registration) -> UserRead:
@@ -33,7 +43,8 @@ class RegistrationService:
             return await self.users.register(data)
 
     async def register_quietly(self, data: Registration) -> None:
-        """A new account, unless the address has one: the caller is told neither, and both cost the same work.
+        """A new account, unless the address has one: the caller is told neither, and both cost the same work;
+        the owner of a taken address is told in a mail.
 
         The username is looked at first: if a taken address hid that the username is taken as well, the two together
         would tell whether the address is. Raises ``UsernameTaken``, ``ValidationFailed`` or ``RateLimited``.
@@ -45,6 +56,8 @@ class RegistrationService:
                 await self.users.register(data)
             except EmailTaken:
                 owner = await self.reads.credentials(lookup_key(data.email))
+                if owner is not None:
+                    await self.events.publish(RegisteredAgain(owner.id), self.unit)
                 await audit.record(
                     self.unit.session, "user.registered_again", self.origin, subject_id=owner.id if owner else None
                 )

@@ -81,7 +81,9 @@ class SessionService:
         """In a transaction of its own, which stays although the request is refused."""
         await self.unit.rollback()
         async with self.database.independent() as unit:
-            ended = await SessionRepository(unit.session).revoke(row.id, now, "token_reused")
+            sessions = SessionRepository(unit.session)
+            await sessions.hold_owner(row.user_id)
+            ended = await sessions.revoke(row.id, now, "token_reused")
             unit.signal(SessionsEnded(row.user_id, row.id))
             await audit.record(
                 unit.session, "token.reused", self.origin, subject_id=row.user_id, session_id=str(row.id)

@@ -1,0 +1,20 @@
+"""Notifications: what is mailed, to whom, when; and what people can do without."""
+
+from pathlib import Path
+
+from app.domain.notifications.controllers.preferences import NotificationController
+from app.domain.notifications.controllers.unsubscribe import show_unsubscribe_page, unsubscribe
+from app.domain.notifications.providers import PROVIDERS
+from app.lib.domain import Domain
+from app.lib.mail.jobs import JOBS
+
+MAIL_TEMPLATES = Path(__file__).parent / "templates"
+
+notifications = Domain(
+    name="notifications",
+    controllers=(NotificationController,),
+    root_handlers=(show_unsubscribe_page, unsubscribe),
+    providers=PROVIDERS,
+    jobs=JOBS,
+    tags=(("Notifications", "Which mails you get."),),
+)

@@ -1,0 +1,91 @@
+"""The end of a topic's mails, without a sign-in: a page for people, and one click for mail programs (RFC 8058).
+
+Neither tells whether there is such a person. The token comes in the query, which the access log does not have.
+"""
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, get, post
+from litestar.enums import RequestEncodingType
+from litestar.params import QueryParameter
+
+from app.domain.notifications.errors import NoSuchLink, NotOneClick
+from app.domain.notifications.services.links import PATH, UnsubscribeLinks
+from app.domain.notifications.services.preferences import PreferenceService
+from app.lib.dto import parse_form
+from app.lib.http.language import accepted_languages
+from app.lib.http.rules import CONSUMES, FORM, PRODUCES_ANYTHING
+from app.lib.injection import Injected
+from app.lib.mail.templates import MailTemplates
+from app.lib.security.policies import public
+
+_MULTIPART = RequestEncodingType.MULTI_PART.value
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "Cache-Control": "no-store",
+    "Vary": "Accept-Language",
+}
+
+_Token = Annotated[str | None, QueryParameter(max_length=200, description="From the link in a mail.")]
+
+
+@get(
+    PATH,
+    guards=[public],
+    opt={PRODUCES_ANYTHING: True},
+    media_type="text/html",
+    include_in_schema=False,
+    name="unsubscribe_page",
+)
+async def show_unsubscribe_page(
+    request: Request[Any, Any, Any],
+    unsubscribe_links: Injected[UnsubscribeLinks],
+    mail_templates: Injected[MailTemplates],
+    token: _Token = None,
+) -> Response[str]:
+    """Asks, and changes nothing: mail filters follow links before people do."""
+    known = token is not None and unsubscribe_links.read(token) is not None
+    state = "ask" if known else "unknown" if token else "nothing"
+    return _page(request, mail_templates, state, status_code=404 if state == "unknown" else 200)
+
+
+@post(
+    PATH,
+    guards=[public],
+    opt={PRODUCES_ANYTHING: True, CONSUMES: (FORM, _MULTIPART)},
+    status_code=200,
+    media_type="text/html",
+    include_in_schema=False,
+    name="unsubscribe",
+)
+async def unsubscribe(
+    request: Request[Any, Any, Any],
+    unsubscribe_links: Injected[UnsubscribeLinks],
+    notifications: Injected[PreferenceService],
+    mail_templates: Injected[MailTemplates],
+    token: _Token = None,
+) -> Response[str]:
+    if not await _is_one_click(request):
+        raise NotOneClick
+    found = unsubscribe_links.read(token or "")
+    if found is None:
+        raise NoSuchLink
+    await notifications.mute(*found)
+    return _page(request, mail_templates, "done", status_code=200)
+
+
+async def _is_one_click(request: Request[Any, Any, Any]) -> bool:
+    if request.content_type[0] == _MULTIPART:
+        form: Any = await request.form()
+    else:
+        form = parse_form(await request.body())
+    return bool(form.get("List-Unsubscribe") == "One-Click")
+
+
+def _page(request: Request[Any, Any, Any], templates: MailTemplates, state: str, *, status_code: int) -> Response[str]:
+    locale = templates.best_locale(*accepted_languages(request.headers.get("accept-language", "")))
+    content = templates.page("unsubscribe_page", locale, {"state": state})
+    headers = _HEADERS | {"Content-Language": locale}
+    return Response(content, status_code=status_code, media_type="text/html", headers=headers)

@@ -1,0 +1,21 @@
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType
+
+from app.lib.dto import Input
+from app.lib.http.conditional import Version, Versioned
+
+GettingStarted = Annotated[bool, Meta(description="The welcome mail, and hints for the first steps.", examples=[True])]
+
+
+class NotificationsRead(Versioned):
+    """Which mails a person gets beyond the essential ones: those about their account and its security always come."""
+
+    getting_started: GettingStarted
+    version: Version
+
+
+class NotificationsUpdate(Input):
+    """A merge patch; each member is named like its topic."""
+
+    getting_started: GettingStarted | UnsetType = UNSET

@@ -1,0 +1,53 @@
+"""Links that end a topic's mails with one click."""
+
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from hashlib import sha256
+from uuid import UUID
+
+from app.domain.notifications.topics import Topic
+
+PATH = "/notifications/unsubscribe"
+
+_ID_BYTES = 16
+_TAG_BYTES = 16
+_TOKEN_LENGTH = 43  # of 32 bytes in base64
+
+
+class UnsubscribeLinks:
+    """A token says whose mails and which, and that we made it; it opens nothing else, and does not expire.
+
+    New ones are made with the first key, and all keys are good. A key that is dropped ends its links.
+    """
+
+    def __init__(self, base_url: str, keys: Sequence[bytes]) -> None:
+        self._base_url = base_url
+        self._keys = keys
+
+    def url(self, user_id: UUID, topic: str) -> str:
+        return f"{self._base_url}{PATH}?token={self.token(user_id, topic)}"
+
+    def token(self, user_id: UUID, topic: str) -> str:
+        signed = user_id.bytes + _tag(self._keys[0], user_id.bytes, topic)
+        return f"{topic}.{urlsafe_b64encode(signed).decode().rstrip('=')}"
+
+    def read(self, token: str) -> tuple[UUID, Topic] | None:
+        """Whose mails, and which; None for what we did not make."""
+        topic, _, text = token.partition(".")
+        if topic not in set(Topic) or len(text) != _TOKEN_LENGTH or not text.isascii():
+            return None
+        try:
+            signed = urlsafe_b64decode(f"{text}=")
+        except ValueError:
+            return None
+        user_id, tag = signed[:_ID_BYTES], signed[_ID_BYTES:]
+        if urlsafe_b64encode(signed).decode().rstrip("=") != text:  # other spellings of the same bytes
+            return None
+        if not any(hmac.compare_digest(tag, _tag(key, user_id, topic)) for key in self._keys):
+            return None
+        return UUID(bytes=user_id), Topic(topic)
+
+
+def _tag(key: bytes, user_id: bytes, topic: str) -> bytes:
+    return hmac.digest(key, user_id + topic.encode(), sha256)[:_TAG_BYTES]

@@ -1,0 +1,70 @@
+"""What would have gone out, for developers to look at."""
+
+import re
+from uuid import UUID
+
+import msgspec
+from jinja2 import TemplateError
+
+from app.lib.mail.delivery import Composer
+from app.lib.mail.mailer import MailNotFound
+from app.lib.mail.message import OutgoingMail, UnsafeHeader
+from app.lib.mail.repository import MailReads
+from app.lib.mail.rows import MailRow, MailSummary
+from app.lib.mail.sealing import SealBroken
+
+_URL = re.compile(r"(https?://[^\s<>\"']+)")
+_SHOWN = 100
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """``subject`` is None where the mail cannot be composed."""
+
+    mail: MailSummary
+    subject: str | None
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """``parts`` are the text, in pieces of which every second is a link; ``html`` opens links in a new tab."""
+
+    mail: MailSummary
+    message: OutgoingMail
+    headers: list[tuple[str, str]]
+    parts: list[str]
+    html: str
+
+
+class DevelopmentMailbox:
+    """All mails of everybody: for development only."""
+
+    def __init__(self, reads: MailReads, composer: Composer) -> None:
+        self._reads = reads
+        self._composer = composer
+
+    async def newest(self) -> list[Listed]:
+        found = await self._reads.newest(_SHOWN)
+        return [Listed(mail, await self._subject(mail)) for mail in found]
+
+    async def open(self, mail_id: UUID) -> Opened:
+        """Raises ``MailNotFound``, also for a mail that cannot be composed."""
+        row, summary = await self._reads.mail(mail_id), await self._reads.summary(mail_id)
+        message = self._compose(row)
+        if summary is None or message is None:
+            raise MailNotFound
+        return Opened(
+            mail=summary,
+            message=message,
+            headers=[(name, str(value)) for name, value in message.message().items()],
+            parts=_URL.split(message.text),
+            html=message.html.replace("<head>", '<head><base target="_blank">', 1),
+        )
+
+    async def _subject(self, mail: MailSummary) -> str | None:
+        message = self._compose(await self._reads.mail(mail.id))
+        return None if message is None else message.subject
+
+    def _compose(self, row: MailRow | None) -> OutgoingMail | None:
+        try:
+            return None if row is None else self._composer.compose(row)
+        except (TemplateError, SealBroken, UnsafeHeader):
+            return None

@@ -1,0 +1,54 @@
+"""The table of mails: what is to be sent, what was, and what came of it."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, Boolean, Index, Integer, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.lib.db.base import Base
+
+
+class Mail(Base):
+    """One mail to one person, written in the transaction of what it tells about.
+
+    ``kind`` and ``business_id`` say which mail this is, so that it exists once however often it is asked for.
+    ``topic`` is what a person can do without; None is essential. ``secrets`` are encrypted variables of the template
+    (tokens in links), gone as soon as the mail is. ``attempts`` counts claims, and so tells whose word about an
+    attempt is the last; ``claimed_until`` keeps a second worker away.
+
+    It names the user without a foreign key, because the kit knows no users; whoever deletes one deletes their mails.
+    """
+
+    __tablename__ = "mails"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(64))
+    business_id: Mapped[str] = mapped_column(String(128))
+    user_id: Mapped[UUID | None]
+    topic: Mapped[str | None] = mapped_column(String(32))
+    to_address: Mapped[str] = mapped_column(String(254))
+    locale: Mapped[str] = mapped_column(String(10))
+    template: Mapped[str] = mapped_column(String(64))
+    context: Mapped[dict[str, Any]] = mapped_column(JSON)
+    secrets: Mapped[bytes | None] = mapped_column(LargeBinary)
+    has_secrets: Mapped[bool] = mapped_column(Boolean)
+    message_id: Mapped[str] = mapped_column(String(255))
+    status: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int] = mapped_column(Integer)
+    resends: Mapped[int] = mapped_column(Integer)
+    last_error: Mapped[str | None] = mapped_column(String(500))
+    created_at: Mapped[datetime]
+    queued_at: Mapped[datetime]
+    next_attempt_at: Mapped[datetime]
+    claimed_until: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("kind", "business_id"),
+        Index(None, "status", "next_attempt_at"),
+        Index(None, "user_id"),
+        Index(None, "message_id"),
+        Index(None, "created_at"),
+    )

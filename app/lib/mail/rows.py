@@ -1,0 +1,56 @@
+"""Mails as they are read from the table."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+
+class MailStatus(StrEnum):
+    """``SUPPRESSED`` is what its person does not want any more; ``BOUNCED`` came back after it was sent."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    FAILED = "failed"
+    BOUNCED = "bounced"
+    SUPPRESSED = "suppressed"
+
+
+class MailRow(msgspec.Struct, frozen=True):
+    """All that is needed to send a mail."""
+
+    id: UUID
+    kind: str
+    business_id: str
+    user_id: UUID | None
+    topic: str | None
+    to_address: str
+    locale: str
+    template: str
+    context: dict[str, Any]
+    secrets: bytes | None
+    has_secrets: bool
+    message_id: str
+    status: str
+    attempts: int
+    resends: int
+    queued_at: datetime
+
+
+class MailSummary(msgspec.Struct, frozen=True):
+    """A mail in a list; nothing of what it says."""
+
+    id: UUID
+    kind: str
+    to_address: str
+    locale: str
+    template: str
+    status: str
+    attempts: int
+    last_error: str | None
+    message_id: str
+    created_at: datetime
+    next_attempt_at: datetime
+    sent_at: datetime | None

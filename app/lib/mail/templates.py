@@ -1,0 +1,177 @@
+"""Templates of mails: written in English, translated by gettext catalogs, rendered as text and as HTML.
+
+A mail ``welcome`` is two files in a folder of its domain. ``welcome.txt`` extends ``base.txt`` and has the blocks
+``subject``, ``preheader`` (the line that mail programs show beside the subject) and ``text``; ``welcome.html`` extends
+``base.html`` and has the block ``content``. Texts stand in ``{% trans %}``; ``locales/de.po`` beside the templates
+has them in German. The catalogs are read as they are, so a clone needs no build step.
+
+HTML is escaped, a variable that is not given is an error, and everything is read once in a process.
+"""
+
+import gettext
+import io
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from jinja2 import DictLoader, Environment, StrictUndefined, Template
+
+BASE = Path(__file__).parent / "base"
+SOURCE_LOCALE = "en"
+
+_SUFFIXES = (".html", ".txt")
+
+
+class Rendered(msgspec.Struct, frozen=True):
+    """A mail's words in one language."""
+
+    subject: str
+    preheader: str
+    text: str
+    html: str
+
+
+class MailTemplates:
+    """All templates below the folders. ``shared`` are variables that every template has.
+
+    Raises ``ValueError`` when two folders have a template of the same name.
+    """
+
+    def __init__(self, folders: Iterable[Path], shared: Mapping[str, Any]) -> None:
+        self.folders = (BASE, *folders)
+        self.sources = _read_sources(self.folders)
+        self._translations = _translations(self.folders)
+        self._shared = dict(shared)
+        self._environments: dict[str, Environment] = {}
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The mails that there are."""
+        return sorted(
+            name.removesuffix(".txt")
+            for name in self.sources
+            if name.endswith(".txt") and f"{name.removesuffix('.txt')}.html" in self.sources and name != "base.txt"
+        )
+
+    @property
+    def locales(self) -> list[str]:
+        """The languages that there are, the one of the sources among them."""
+        return sorted(self._translations)
+
+    def best_locale(self, *wanted: str) -> str:
+        """The first that there is: each as it is, then its language alone; else English."""
+        for locale in wanted:
+            for candidate in (locale.replace("_", "-"), locale.replace("_", "-").partition("-")[0]):
+                if candidate in self.locales:
+                    return candidate
+        return SOURCE_LOCALE
+
+    def render(self, name: str, locale: str, context: Mapping[str, Any]) -> Rendered:
+        """A mail's words in the nearest language. Raises ``jinja2.TemplateError``."""
+        language = self.best_locale(locale)
+        environment = self._environment(language)
+        text = environment.get_template(f"{name}.txt")
+        variables = {**context, "locale": language}
+        subject, preheader = _line(text, "subject", variables), _line(text, "preheader", variables)
+        words = {**variables, "subject": subject, "preheader": preheader}
+        html = environment.get_template(f"{name}.html").render(words)
+        return Rendered(subject, preheader, _tidy(text.render(words)), html)
+
+    def page(self, name: str, locale: str, context: Mapping[str, Any]) -> str:
+        """A page of HTML in the nearest language. Raises ``jinja2.TemplateError``."""
+        language = self.best_locale(locale)
+        return self._environment(language).get_template(f"{name}.html").render({**context, "locale": language})
+
+    def environment(self, locale: str) -> Environment:
+        """The Jinja environment of a language that there is; for tools that look into templates."""
+        return self._environment(locale)
+
+    def _environment(self, locale: str) -> Environment:
+        found = self._environments.get(locale)
+        if found is None:
+            found = self._environments[locale] = self._make_environment(locale)
+        return found
+
+    def _make_environment(self, locale: str) -> Environment:
+        environment = Environment(
+            loader=DictLoader(self.sources),
+            extensions=["jinja2.ext.i18n"],
+            undefined=StrictUndefined,
+            autoescape=_is_html,  # noqa: S701 - HTML is escaped, known by its name, and text must not be
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        environment.policies["ext.i18n.trimmed"] = True
+        environment.globals.update(self._shared)
+        environment.filters["instant"] = _instant
+        install: Any = environment.__getattribute__("install_gettext_translations")  # the extension adds it
+        install(self._translations[locale], newstyle=True)
+        return environment
+
+
+def _instant(text: str) -> str:
+    """An instant (ISO 8601) as every language reads it; in UTC, because nobody's time zone is known."""
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _is_html(name: str | None) -> bool:
+    return name is None or name.endswith(".html")
+
+
+def _line(template: Template, block: str, variables: Mapping[str, Any]) -> str:
+    """A block as one line: what is put in brings no line break into a header."""
+    return " ".join("".join(template.blocks[block](template.new_context(dict(variables)))).split())
+
+
+def _tidy(text: str) -> str:
+    """Without what conditions and blocks leave: blanks at line ends, and more than one empty line."""
+    lines = [line.rstrip() for line in text.strip().splitlines()]
+    kept = [line for number, line in enumerate(lines) if line or lines[number - 1]]
+    return "\n".join(kept) + "\n"
+
+
+@cache
+def _read_sources(folders: tuple[Path, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for folder in folders:
+        for path in sorted(folder.iterdir()):
+            if path.suffix not in _SUFFIXES:
+                continue
+            if path.name in found:
+                raise ValueError(f"there are two templates {path.name}")
+            found[path.name] = path.read_text(encoding="utf-8")
+    return found
+
+
+@cache
+def _read_catalogs(folders: tuple[Path, ...]) -> dict[str, list[Catalog]]:
+    found: dict[str, list[Catalog]] = {}
+    for folder in folders:
+        for path in sorted(folder.glob("locales/*.po")):
+            with path.open("rb") as file:
+                catalog = read_po(file, locale=path.stem.replace("-", "_"), abort_invalid=True)
+            found.setdefault(path.stem, []).append(catalog)
+    return found
+
+
+@cache
+def _translations(folders: tuple[Path, ...]) -> Mapping[str, gettext.NullTranslations]:
+    """Of each language all catalogs, one after the other; what is in none stays English."""
+    found: dict[str, gettext.NullTranslations] = {SOURCE_LOCALE: gettext.NullTranslations()}
+    for locale, catalogs in _read_catalogs(folders).items():
+        for catalog in catalogs:
+            compiled = io.BytesIO()
+            write_mo(compiled, catalog)
+            compiled.seek(0)
+            translations = gettext.GNUTranslations(compiled)
+            if locale in found:
+                translations.add_fallback(found[locale])
+            found[locale] = translations
+    return found

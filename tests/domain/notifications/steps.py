@@ -1,0 +1,38 @@
+"""What tests of notifications do again and again."""
+
+from typing import Any
+
+import httpx
+from litestar import Litestar
+from sqlalchemy import Row, select
+
+from app.lib.mail.message import OutgoingMail
+from app.lib.mail.models import Mail
+from tests.support.apps import components_of
+from tests.support.people import PASSWORD
+
+REGISTER = "/api/v1/auth/register"
+MINE = "/api/v1/users/me/notifications"
+UNSUBSCRIBE = "/notifications/unsubscribe"
+ONE_CLICK = {"List-Unsubscribe": "One-Click"}
+
+
+async def register(client: httpx.AsyncClient, email: str = "ada@example.com", **members: Any) -> httpx.Response:
+    return await client.post(REGISTER, json={"email": email, "password": PASSWORD, **members})
+
+
+async def mails(app: Litestar, kind: str | None = None) -> list[Row[Any]]:
+    """The table's rows, in order."""
+    statement = select(Mail.__table__).order_by(Mail.id)
+    if kind is not None:
+        statement = statement.where(Mail.kind == kind)
+    async with components_of(app).database.independent() as unit:
+        return list(await unit.session.execute(statement))
+
+
+async def composed(app: Litestar) -> list[OutgoingMail]:
+    """The mails as they would be sent."""
+    components = components_of(app)
+    reads = components.mail_reads
+    rows = [await reads.mail(row.id) for row in await mails(app)]
+    return [components.mail_composer.compose(row) for row in rows if row is not None]

@@ -1,0 +1,104 @@
+"""``/dev/mail``: what a development server would have mailed."""
+
+import re
+from html import unescape
+from uuid import uuid4
+
+import httpx
+import pytest
+import pytest_asyncio
+from litestar import Litestar
+
+from app.lib.db.url import DatabaseURL
+from app.lib.mail.mailer import NewMail
+from tests.domain.notifications.steps import mails, register
+from tests.support.apps import client_of, components_of, running_app
+
+MAILBOX = "/dev/mail"
+PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": "u6Yp3ZrQw9Lk2Vx8Nt4Bs7Hd1Fg5Jc0Ma"}
+
+
+@pytest_asyncio.fixture
+async def developer(development: Litestar) -> httpx.AsyncClient:
+    return client_of(development)
+
+
+async def test_a_new_mailbox_is_empty(developer: httpx.AsyncClient) -> None:
+    page = await developer.get(MAILBOX)
+
+    assert page.status_code == 200
+    assert "There is no mail yet." in page.text
+
+
+async def test_who_registers_finds_their_mail_there(development: Litestar, developer: httpx.AsyncClient) -> None:
+    await register(developer)
+    (row,) = await mails(development)
+
+    listed = await developer.get(MAILBOX)
+    shown = await developer.get(f"{MAILBOX}/{row.id}")
+
+    assert f'<a href="{MAILBOX}/{row.id}">Welcome to Lodestar</a>' in listed.text
+    assert "<td>ada@example.com</td>" in listed.text
+    assert shown.status_code == 200
+    assert f"<td>{row.message_id}</td>".replace("<" + row.message_id[1:], "&lt;" + row.message_id[1:-1] + "&gt;") in (
+        shown.text
+    )
+    links = re.findall(r'<a href="(http[^"]+)" target="_blank"', shown.text)
+    assert any("/notifications/unsubscribe?token=" in unescape(link) for link in links)
+
+
+async def test_the_html_is_locked_into_a_frame(development: Litestar, developer: httpx.AsyncClient) -> None:
+    await register(developer)
+    (row,) = await mails(development)
+
+    page = await developer.get(f"{MAILBOX}/{row.id}")
+
+    frame = re.search(r'<iframe [^>]*sandbox="([^"]*)" srcdoc="([^"]*)"></iframe>', page.text)
+    assert frame is not None
+    assert frame[1] == "allow-popups allow-popups-to-escape-sandbox"
+    assert unescape(frame[2]).startswith("<!doctype html>")
+    assert '<base target="_blank">' in unescape(frame[2])
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert page.headers["cache-control"] == "no-store"
+
+
+async def test_secret_links_can_be_clicked_after_the_mail_went_out(
+    development: Litestar, developer: httpx.AsyncClient
+) -> None:
+    components = components_of(development)
+    evil = '"><script>alert(1)</script>'
+    async with components.database.independent() as unit:
+        await components.mailer.queue(
+            unit,
+            NewMail(
+                kind=evil,
+                business_id="1",
+                to_address=f"{evil.replace('@', '')}@example.com",
+                locale="en",
+                template="test",
+                secrets={"token": "abc"},
+            ),
+        )
+    (row,) = await mails(development)
+    await components.deliverer.deliver(row.id)
+
+    assert (await mails(development))[0].secrets is not None
+    listed = await developer.get(MAILBOX)
+    assert listed.status_code == 200
+    assert "<script" not in listed.text
+    assert "(cannot be composed)" in listed.text
+    assert (await developer.get(f"{MAILBOX}/{row.id}")).status_code == 404
+
+
+async def test_what_is_not_there_is_404(developer: httpx.AsyncClient) -> None:
+    assert (await developer.get(f"{MAILBOX}/{uuid4()}")).status_code == 404
+    assert (await developer.get(f"{MAILBOX}/nonsense")).status_code == 404
+
+
+@pytest.mark.parametrize("environ", [{}, PRODUCTION], ids=["test", "production"])
+async def test_it_is_there_in_development_only(database_url: DatabaseURL, environ: dict[str, str]) -> None:
+    async with running_app(database_url, **environ) as app, client_of(app) as client:
+        assert (await client.get(MAILBOX)).status_code == 404

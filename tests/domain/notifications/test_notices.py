@@ -1,0 +1,205 @@
+"""Who is mailed what, and when: over HTTP, to a real mail server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from itertools import pairwise
+
+import httpx
+import pytest
+import pytest_asyncio
+import time_machine
+from litestar import Litestar
+
+from app.domain.notifications.services.notices import Notices
+from app.lib.db.base import new_id
+from app.lib.db.url import DatabaseURL
+from app.lib.mail.rows import MailStatus
+from tests.domain.notifications.steps import composed, mails, register
+from tests.support.apps import client_of, components_of, forget, running_app
+from tests.support.databases import empty
+from tests.support.mailserver import MailServer, mail_server
+from tests.support.people import PASSWORD, People
+
+OTHER_PASSWORD = "another fine day"
+
+
+@pytest_asyncio.fixture
+async def server() -> AsyncIterator[MailServer]:
+    async with mail_server() as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def posting(shared_app: Litestar, database_url: DatabaseURL, server: MailServer) -> AsyncIterator[Litestar]:
+    """An app that sends its mail to the server, when it is told to."""
+    await empty(components_of(shared_app).database)
+    await forget(shared_app)
+    smtp = {"MAIL_BACKEND": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(server.port), "SMTP_TLS": "none"}
+    async with running_app(database_url, PUBLIC_URL="https://lodestar.example", **smtp) as app:
+        yield app
+
+
+async def test_who_registers_gets_one_welcome_mail(posting: Litestar, server: MailServer) -> None:
+    async with client_of(posting) as client:
+        assert (await register(client, "Ada@Example.com")).status_code == 201
+        assert (await register(client, "ada@example.com")).status_code == 409
+    assert server.messages == [], "nothing is sent inside the request"
+    for _ in range(2):
+        await components_of(posting).deliverer.deliver_due()
+
+    (message,) = server.messages
+    assert server.recipients == ["Ada@example.com"]
+    assert message["Subject"] == "Welcome to Lodestar"
+    assert message["From"] == "Lodestar <noreply@lodestar.example>"
+    assert message["Message-ID"].endswith("@lodestar.example>")
+    assert message["List-Unsubscribe"].startswith("<https://lodestar.example/notifications/unsubscribe?token=")
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    (row,) = await mails(posting)
+    assert (row.status, row.attempts) == (MailStatus.SENT, 1)
+
+
+async def test_a_registration_that_is_rolled_back_sends_none(
+    app: Litestar, client: httpx.AsyncClient, people: People
+) -> None:
+    await people.create(username="countess")
+
+    assert (await register(client, username="Countess")).status_code == 409
+    assert (await register(client, "nonsense")).status_code == 422
+
+    assert await mails(app) == []
+
+
+async def test_a_bad_mail_server_loses_nothing(posting: Litestar, server: MailServer) -> None:
+    """451 to every second mail, then gone, then back: everybody has one mail."""
+    answers = iter(range(1000))
+    server.script = lambda command: "451 busy" if command == "RCPT" and next(answers) % 2 else None
+    deliverer = components_of(posting).deliverer
+    async with client_of(posting) as client:
+        for number in range(8):
+            await register(client, f"person{number}@example.com")
+    await deliverer.deliver_due()
+    half = len(server.messages)
+    assert 0 < half < 8
+    await server.stop()
+    with time_machine.travel(timedelta(seconds=15)):
+        assert await deliverer.deliver_due() == 8 - half
+    await server.start()
+    server.script = lambda _command: None
+    with time_machine.travel(timedelta(seconds=30)):
+        await deliverer.deliver_due()
+
+    assert sorted(server.recipients) == [f"person{number}@example.com" for number in range(8)]
+    assert len(set(server.message_ids)) == 8
+
+
+async def test_two_workers_send_each_mail_once(posting: Litestar, server: MailServer) -> None:
+    async with client_of(posting) as client:
+        for number in range(6):
+            await register(client, f"person{number}@example.com")
+    deliverer = components_of(posting).deliverer
+
+    await asyncio.gather(deliverer.deliver_due(), deliverer.deliver_due())
+
+    assert sorted(server.recipients) == [f"person{number}@example.com" for number in range(6)]
+
+
+@pytest.mark.caller("superuser")
+async def test_whom_an_administrator_adds_is_not_welcomed(app: Litestar, calls: httpx.AsyncClient) -> None:
+    """They asked for nothing, and may not know of it."""
+    created = await calls.post("/api/v1/users", json={"email": "eve@example.com", "password": PASSWORD})
+
+    assert created.status_code == 201
+    assert await mails(app) == []
+
+
+async def test_mail_is_in_the_persons_language(app: Litestar, client: httpx.AsyncClient, people: People) -> None:
+    person = await people.create(locale="de-AT")
+    async with people.client(person) as calls:
+        body = {"current_password": PASSWORD, "new_password": OTHER_PASSWORD}
+        assert (await calls.post("/api/v1/users/me/password", json=body)).status_code == 204
+
+    (mail,) = await composed(app)
+    assert (mail.subject, mail.locale, mail.to.address) == ("Dein Passwort wurde geändert", "de", person.email)
+    assert mail.unsubscribe_url is None, "it is essential"
+
+
+async def test_each_change_of_the_password_is_told_once(app: Litestar, people: People) -> None:
+    person = await people.create()
+    passwords = [PASSWORD, OTHER_PASSWORD, PASSWORD]
+    async with people.client(person) as calls:
+        for old, new in pairwise(passwords):
+            body = {"current_password": old, "new_password": new}
+            assert (await calls.post("/api/v1/users/me/password", json=body)).status_code == 204
+        wrong = {"current_password": "not it", "new_password": OTHER_PASSWORD}
+        assert (await calls.post("/api/v1/users/me/password", json=wrong)).status_code == 403
+
+    assert [(row.kind, row.user_id, row.topic) for row in await mails(app)] == [
+        ("password_changed", person.id, None)
+    ] * 2
+
+
+async def test_a_stolen_session_is_told_once(app: Litestar, client: httpx.AsyncClient, people: People) -> None:
+    person = await people.create()
+    body = {"refresh_token": person.refresh_token}
+    assert (await client.post("/api/v1/auth/refresh", json=body)).status_code == 200
+    with time_machine.travel(timedelta(seconds=11)):
+        replays = await asyncio.gather(*(client.post("/api/v1/auth/refresh", json=body) for _ in range(4)))
+
+    assert {replay.status_code for replay in replays} == {401}
+    (row,) = await mails(app)
+    assert (row.kind, row.business_id, row.topic) == ("session_reused", str(person.session_id), None)
+
+
+async def test_the_owner_learns_that_somebody_registered_again(shared_app: Litestar, database_url: DatabaseURL) -> None:
+    await empty(components_of(shared_app).database)
+    async with running_app(database_url, REQUIRE_VERIFIED_EMAIL="true") as app, client_of(app) as client:
+        for _ in range(3):
+            assert (await register(client)).status_code == 202
+
+        assert [row.kind for row in await mails(app)] == ["welcome", "registered_again"], "once a day"
+
+
+async def test_no_mail_repeats_what_a_stranger_wrote(app: Litestar, client: httpx.AsyncClient) -> None:
+    """Who registers somebody else's address chooses the name."""
+    await register(client, name="Win at evil.example", username="evil.example")
+
+    (mail,) = await composed(app)
+    assert b"evil" not in mail.encoded()
+
+
+@pytest.mark.caller("superuser")
+async def test_with_an_account_go_its_mails(app: Litestar, client: httpx.AsyncClient, calls: httpx.AsyncClient) -> None:
+    kept = (await register(client, "eve@example.com")).json()["id"]
+    gone = (await register(client, "ada@example.com")).json()["id"]
+    assert len(await mails(app)) == 2
+
+    assert (await calls.delete(f"/api/v1/users/{gone}")).status_code == 204
+
+    assert [str(row.user_id) for row in await mails(app)] == [kept]
+
+
+async def test_who_is_gone_is_written_nothing(app: Litestar) -> None:
+    components = components_of(app)
+    async with components.database.independent() as unit:
+        notices = Notices(unit, components.mailer)
+        await notices.welcome(new_id())
+        await notices.password_changed(new_id())
+        await notices.registered_again(new_id())
+        await notices.session_reused(new_id(), new_id())
+
+    assert await mails(app) == []
+
+
+async def test_an_account_is_not_deleted_while_something_is_written_to_it(app: Litestar, people: People) -> None:
+    """Else the mail would stay behind, with the address in it."""
+    person, components = await people.create(), components_of(app)
+    async with people.client(person) as calls:
+        async with components.database.independent() as unit:
+            await Notices(unit, components.mailer).welcome(person.id)
+            deletion = asyncio.create_task(calls.delete("/api/v1/users/me"))
+            await asyncio.sleep(0.05)  # the deletion waits for this transaction, or the test shows nothing
+            assert not deletion.done()
+        assert (await deletion).status_code == 204
+
+    assert await mails(app) == []

@@ -1,0 +1,66 @@
+"""Where mail goes and who it comes from, by the settings."""
+
+import pytest
+
+from app.config import Settings, load_settings
+from app.lib.mail.message import Mailbox
+from app.lib.settings import ConfigurationError
+
+PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": "u6Yp3ZrQw9Lk2Vx8Nt4Bs7Hd1Fg5Jc0Ma"}
+
+
+def settings_from(**environ: str) -> Settings:
+    return load_settings(environ, None)[0]
+
+
+def refusal(**environ: str) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        settings_from(**environ)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("environ", "sender"),
+    [
+        ({}, Mailbox("noreply@localhost", "Lodestar")),
+        ({"HOST": "::1"}, Mailbox("noreply@localhost", "Lodestar")),
+        ({"PUBLIC_URL": "https://api.example.com:8443/x"}, Mailbox("noreply@api.example.com", "Lodestar")),
+        ({"PUBLIC_URL": "https://ex\u00e4mple.com"}, Mailbox("noreply@ex\u00e4mple.com", "Lodestar")),
+        ({"PRODUCT_NAME": "Polaris"}, Mailbox("noreply@localhost", "Polaris")),
+        ({"MAIL_FROM": "post@example.com", "PRODUCT_NAME": "Polaris"}, Mailbox("post@example.com", "Polaris")),
+        ({"MAIL_FROM": "Post Office <post@example.com>"}, Mailbox("post@example.com", "Post Office")),
+    ],
+    ids=str,
+)
+def test_mail_comes_from_where_people_reach_the_service(environ: dict[str, str], sender: Mailbox) -> None:
+    assert settings_from(**environ).mail_sender == sender
+
+
+@pytest.mark.parametrize(
+    ("given", "security", "port"),
+    [("starttls", "starttls", 587), ("implicit", "implicit", 465), ("none", "none", 25), ("FALSE", "none", 25)],
+)
+def test_the_port_follows_from_the_security(given: str, security: str, port: int) -> None:
+    settings = settings_from(SMTP_TLS=given)
+
+    assert (settings.smtp_security, settings.effective_smtp_port) == (security, port)
+    assert settings_from(SMTP_TLS=given, SMTP_PORT="2525").effective_smtp_port == 2525
+
+
+def test_smtp_needs_a_server_and_a_password_needs_a_user() -> None:
+    assert refusal(MAIL_BACKEND="smtp").startswith("SMTP_HOST: ")
+    assert refusal(SMTP_PASSWORD="hidden") == "SMTP_USER: required with SMTP_PASSWORD"
+    settings = settings_from(MAIL_BACKEND="smtp", SMTP_HOST="smtp.internal", SMTP_USER="me", SMTP_PASSWORD="hidden")
+    assert "hidden" not in repr(settings)
+
+
+def test_production_does_not_send_in_the_name_of_localhost() -> None:
+    smtp = {**PRODUCTION, "MAIL_BACKEND": "smtp", "SMTP_HOST": "smtp.internal"}
+
+    assert refusal(**smtp).startswith("MAIL_FROM: ")
+    assert settings_from(**smtp, PUBLIC_URL="https://api.example.com").mail_sender.domain == "api.example.com"
+
+
+@pytest.mark.parametrize(("environment", "shown"), [("development", True), ("test", False), ("production", False)])
+def test_the_mailbox_is_for_development(environment: str, shown: bool) -> None:
+    assert settings_from(**{**PRODUCTION, "ENVIRONMENT": environment}).shows_mailbox is shown
