@@ -3,10 +3,12 @@
 import hashlib
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from advanced_alchemy.extensions.litestar import SQLAlchemyAsyncConfig, SQLAlchemyInitPlugin
@@ -24,10 +26,13 @@ from app.domain.auth.repositories import SessionRepository
 from app.domain.system import system
 from app.domain.system.docs_pages import docs_router
 from app.domain.system.readiness import Readiness
+from app.domain.webhooks import webhooks
+from app.domain.webhooks.repositories import DeliveryRepository
 from app.lib.audit import provide_origin
 from app.lib.clock import utc_now
 from app.lib.db.migrations import Migrations
-from app.lib.domain import Domain, collect_permissions
+from app.lib.db.uow import UnitOfWork
+from app.lib.domain import Domain, collect_permissions, collect_webhook_kinds
 from app.lib.events import Events
 from app.lib.housekeeping import housekeeping
 from app.lib.http.conditional import provide_if_match, tag_response
@@ -55,8 +60,9 @@ API = "/api/v1"
 VERSION = version("lodestar")  # looked up once, because it reads files
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 HOUSEKEEPING_SECONDS = 3600.0
+DELIVERIES_KEPT = timedelta(days=30)
 
-DOMAINS: tuple[Domain, ...] = (accounts, auth, system)
+DOMAINS: tuple[Domain, ...] = (accounts, auth, webhooks, system)
 """Adding a domain is one more name here."""
 
 
@@ -116,7 +122,7 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
         DocumentInfo(
             title=PRODUCT,
             version=VERSION,
-            description="Accounts, sign-in, roles and permissions. Errors are problem details (RFC 9457).",
+            description="Accounts, sign-in, roles and permissions, webhooks. Errors are problem details (RFC 9457).",
             token_url=f"{API}/auth/login",
             tags=tuple(tag for domain in DOMAINS for tag in domain.tags),
         ),
@@ -158,6 +164,9 @@ def _dependencies(components: Components, draining: Draining) -> Mapping[str, Pr
         "sign_in_throttle": components.sign_in_throttle,
         "registration_throttle": components.registration_throttle,
         "permission_registry": collect_permissions(DOMAINS),
+        "sealer": components.sealer,
+        "webhook_kinds": collect_webhook_kinds(DOMAINS),
+        "enqueue_delivery": _leave_pending,
         "metrics": components.metrics,
         "readiness": readiness,
     }
@@ -170,6 +179,10 @@ def _dependencies(components: Components, draining: Draining) -> Mapping[str, Pr
         "paging": Provide(provide_list_parameters),
         **{name: provider for domain in DOMAINS for name, provider in domain.providers.items()},
     }
+
+
+async def _leave_pending(unit: UnitOfWork, delivery_id: UUID, *, delay: timedelta = timedelta()) -> None:
+    """A delivery is its row; whoever makes the attempts finds it there."""
 
 
 def _constant(value: object) -> Any:
@@ -213,6 +226,7 @@ async def _running(components: Components, _app: Litestar) -> AsyncGenerator[Non
         async with database.independent() as unit:
             await purge_idempotency_keys(unit.session)
             await SessionRepository(unit.session).purge(utc_now())
+            await DeliveryRepository(session=unit.session).purge(utc_now() - DELIVERIES_KEPT)
 
     await components.start()
     try:

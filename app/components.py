@@ -22,9 +22,11 @@ from app.lib.ratelimit.table import EngineCounterTable, TableCounters
 from app.lib.ratelimit.throttle import Throttle
 from app.lib.security.password_policy import PasswordPolicy
 from app.lib.security.passwords import PasswordHasher
+from app.lib.security.sealing import Sealer
 from app.lib.security.tokens import TokenSigner
 from app.lib.settings import ConfigurationError
 from app.lib.signals import Signals
+from app.lib.webhooks.sender import WebhookSender
 from app.models import rate_limits
 
 PRODUCT = "Lodestar"
@@ -34,6 +36,7 @@ _PER_ACCOUNT_AND_ADDRESS = "10 per 15 minutes"
 _PER_ACCOUNT = "50 per hour"
 _REGISTRATIONS_PER_ACCOUNT_AND_ADDRESS = "30 per 15 minutes"
 _REGISTRATIONS_PER_ACCOUNT = "60 per hour"
+_WEBHOOKS_BY_HAND = "30 per minute"
 
 
 class Components:
@@ -71,7 +74,10 @@ class Components:
         self._redis = RedisCounters(settings.redis_url.reveal()) if settings.redis_url else None
         self.general_limiter = self._limiter(shared=False)
         self.sign_in_limiter = self._limiter(shared=True)
-        self.route_limits = RouteLimits(self.sign_in_limiter, {"auth": Limit.parse(settings.rate_limit_auth)})
+        self.route_limits = RouteLimits(
+            self.sign_in_limiter,
+            {"auth": Limit.parse(settings.rate_limit_auth), "webhooks": Limit.parse(_WEBHOOKS_BY_HAND)},
+        )
         self.sign_in_throttle = Throttle(
             self.sign_in_limiter,
             "sign_in",
@@ -83,6 +89,12 @@ class Components:
             "register",
             per_account=Limit.parse(_REGISTRATIONS_PER_ACCOUNT),
             per_account_and_address=Limit.parse(_REGISTRATIONS_PER_ACCOUNT_AND_ADDRESS),
+        )
+        self.sealer = Sealer(
+            self.derived_key("sealing"), [derive(secret, "sealing") for secret in settings.fallback_secrets]
+        )
+        self.webhook_sender = WebhookSender(
+            user_agent=f"{PRODUCT}-Webhooks", allow_private=settings.webhooks_allow_private
         )
         self.metrics = self._metrics()
 
@@ -100,6 +112,7 @@ class Components:
 
     async def close(self) -> None:
         """Closes every connection, whatever fails on the way."""
+        self.webhook_sender.close()
         try:
             if self._redis is not None:
                 await self._redis.close()

@@ -91,6 +91,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = True
     rate_limit_default: Annotated[str, Meta(description="Per client address, all routes together.")] = "600/minute"
     rate_limit_auth: Annotated[str, Meta(description="Per client address, on each sign-in route.")] = "30/minute"
+    webhooks_allow_private: Annotated[
+        bool, Meta(description="Webhooks may go to http and to private addresses; refused in production.")
+    ] = False
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="debug, info, warning or error.")
     ] = "info"
@@ -287,6 +290,8 @@ def _check_production(settings: Settings) -> None:
         raise ConfigurationError("CORS_ORIGINS: '*' is refused in production")
     if not settings.rate_limit_enabled:
         raise ConfigurationError("RATE_LIMIT_ENABLED: off is refused in production")
+    if settings.webhooks_allow_private:
+        raise ConfigurationError("WEBHOOKS_ALLOW_PRIVATE: refused in production")
 
 
 def _check_secret(name: str, secret: Secret) -> None:

@@ -43,6 +43,7 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("RATE_LIMIT_ENABLED", "off", False),
     ("RATE_LIMIT_DEFAULT", "100/minute", "100/minute"),
     ("RATE_LIMIT_AUTH", "5 per hour", "5 per hour"),
+    ("WEBHOOKS_ALLOW_PRIVATE", "on", True),
     ("LOG_LEVEL", "WARNING", "warning"),
     ("LOG_FORMAT", "console", "console"),
     ("REQUEST_MAX_BODY_SIZE", "512KiB", 524_288),
@@ -90,6 +91,7 @@ REFUSED = [
     ("RATE_LIMIT_ENABLED", "almost"),
     ("RATE_LIMIT_DEFAULT", "a lot"),
     ("RATE_LIMIT_AUTH", "0/minute"),
+    ("WEBHOOKS_ALLOW_PRIVATE", "sometimes"),
     ("LOG_LEVEL", "loud"),
     ("LOG_FORMAT", "xml"),
     ("REQUEST_MAX_BODY_SIZE", "2 parsecs"),
@@ -198,6 +200,7 @@ def test_settings_can_be_printed_without_their_secrets() -> None:
         pytest.param({"DEBUG": "true"}, "DEBUG", id="debug"),
         pytest.param({"CORS_ORIGINS": "https://a.example,*"}, "CORS_ORIGINS", id="any origin"),
         pytest.param({"RATE_LIMIT_ENABLED": "false"}, "RATE_LIMIT_ENABLED", id="no limits"),
+        pytest.param({"WEBHOOKS_ALLOW_PRIVATE": "true"}, "WEBHOOKS_ALLOW_PRIVATE", id="private webhooks"),
     ],
 )
 @pytest.mark.asvs("13.4.2")
