@@ -137,6 +137,9 @@ class _MeteredStream(httpcore.AsyncNetworkStream):
             return _MeteredStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
         except httpcore.ConnectError as exc:
             raise HandshakeFailed from exc
+        except asyncio.CancelledError:  # the time is up, and httpcore has not taken the stream over yet
+            await self._stream.aclose()
+            raise
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
