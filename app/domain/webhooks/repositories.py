@@ -31,7 +31,7 @@ from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.repository import Repository
 from app.lib.pagination.cursor import CursorCodec
-from app.lib.pagination.filters import after, before, equals
+from app.lib.pagination.filters import after, before, custom, equals
 from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.query import ListQuery
@@ -103,6 +103,13 @@ DELIVERY_LIST = ListQuery(
     default_sort="-created_at",
     filters=(
         equals("webhook_id", WebhookDelivery.endpoint_id),
+        custom(
+            "owner_id",
+            WebhookEndpoint.owner_id.type,
+            lambda owner: exists().where(
+                WebhookEndpoint.id == WebhookDelivery.endpoint_id, WebhookEndpoint.owner_id == owner[0]
+            ),
+        ),
         equals("status", WebhookDelivery.status),
         equals("kind", WebhookDelivery.kind),
         after("created_after", WebhookDelivery.created_at),

@@ -40,7 +40,8 @@ class Attempts:
         self.heard: list[WebhookDisabled] = []
         self.enqueued: list[UUID] = []
 
-    async def enqueue(self, _unit: UnitOfWork, delivery_id: UUID, *, delay: timedelta = timedelta()) -> None:
+    async def enqueue(self, unit: UnitOfWork, delivery_id: UUID, *, delay: timedelta = timedelta()) -> None:
+        assert unit.session.in_transaction()
         assert delay == timedelta()
         self.enqueued.append(delivery_id)
 

@@ -28,9 +28,9 @@ BODY = b'{"type":"user.updated"}'
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n"
 
 
-async def attempt(behaviour: Behaviour, url: str = URL, **options: object) -> Answer:
+async def attempt(behaviour: Behaviour, total_seconds: float = 15) -> Answer:
     async with receiver(behaviour) as one:
-        return await sender_to(one.port, **options).send(url, {}, BODY)
+        return await sender_to(one.port, total_seconds=total_seconds).send(URL, {}, BODY)
 
 
 async def test_the_request_is_what_was_asked_for_and_nothing_more() -> None:

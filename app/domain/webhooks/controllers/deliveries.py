@@ -20,7 +20,8 @@ from app.lib.security.policies import authenticated
 from app.lib.security.principal import Principal
 
 StatusFilter = Annotated[
-    list[DeliveryStatus] | None, QueryParameter(name="status", description="How far it got; repeat for any of several.")
+    list[DeliveryStatus] | None,
+    QueryParameter(name="status", description="How far it got; repeat for any of several.", max_items=3),
 ]
 KindFilter = Annotated[
     list[Annotated[str, QueryParameter(max_length=64)]] | None,

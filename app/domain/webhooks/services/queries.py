@@ -39,5 +39,8 @@ class WebhookQueries:
         self, webhook_id: UUID, paging: PageRequest, sort: str | None, filters: Mapping[str, Any], viewer: Principal
     ) -> DeliveryPage:
         """Raises ``WebhookNotFound``."""
-        await self.webhook(webhook_id, viewer)
-        return await self._reads.deliveries(paging, sort, {**filters, "webhook_id": webhook_id})
+        narrowed = {**filters, "webhook_id": webhook_id, "owner_id": viewer.user_id}
+        page = await self._reads.deliveries(paging, sort, narrowed)
+        if not page.items:
+            await self.webhook(webhook_id, viewer)
+        return page
