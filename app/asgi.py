@@ -28,6 +28,7 @@ from app.domain.system.docs_pages import docs_router
 from app.domain.system.readiness import Readiness
 from app.domain.webhooks import webhooks
 from app.domain.webhooks.repositories import DeliveryRepository
+from app.domain.webhooks.services.secrets import reseal_secrets
 from app.lib.audit import provide_origin
 from app.lib.clock import utc_now
 from app.lib.db.migrations import Migrations
@@ -228,9 +229,17 @@ async def _running(components: Components, _app: Litestar) -> AsyncGenerator[Non
             await SessionRepository(unit.session).purge(utc_now())
             await DeliveryRepository(session=unit.session).purge(utc_now() - DELIVERIES_KEPT)
 
+    async def reseal() -> None:
+        after: UUID | None = None
+        while components.settings.secret_key_fallbacks:
+            async with database.independent() as unit:
+                after = await reseal_secrets(unit, components.sealer, after)
+            if after is None:
+                return
+
     await components.start()
     try:
-        async with housekeeping({"purge": purge}, HOUSEKEEPING_SECONDS):
+        async with housekeeping({"purge": purge, "reseal": reseal}, HOUSEKEEPING_SECONDS):
             yield
     finally:
         await components.close()

@@ -3,17 +3,21 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
+
 from app.domain.webhooks.models import WebhookEndpoint
 from app.domain.webhooks.repositories import WebhookRepository
 from app.domain.webhooks.rows import DueDelivery
 from app.lib.db.uow import UnitOfWork
-from app.lib.security.sealing import Sealer
+from app.lib.security.sealing import CannotUnseal, Sealer
 from app.lib.webhooks.signing import new_secret, show_secret
 
 FORMER_SECRET_LIFE = timedelta(hours=24)
 """How long deliveries are signed with the secret before a rotation as well."""
 
 _BATCH = 100
+
+log = structlog.get_logger(__name__)
 
 
 def set_secret(webhook: WebhookEndpoint, sealer: Sealer) -> str:
@@ -41,15 +45,21 @@ def signing_keys(due: DueDelivery, sealer: Sealer, now: datetime) -> list[bytes]
 async def reseal_secrets(unit: UnitOfWork, sealer: Sealer, after: UUID | None = None) -> UUID | None:
     """Seals a batch of secrets with the present key where a former one did; returns where to go on, None at the end.
 
-    Once it has been through, the former key is no longer needed.
-    Raises ``CannotUnseal``.
+    Once it has been through, the former key is no longer needed. What no key opens is left as it is.
     """
     webhooks = await WebhookRepository(session=unit.session).after(after, _BATCH)
     for webhook in webhooks:
-        context = webhook.id.bytes
-        for name in ("secret", "former_secret"):
-            sealed = getattr(webhook, name)
-            if sealed is not None and not sealer.is_current(sealed):
-                setattr(webhook, name, sealer.seal(sealer.open(sealed, context), context))
+        try:
+            _reseal(webhook, sealer)
+        except CannotUnseal:
+            log.error("webhook.secret_unreadable", webhook_id=str(webhook.id))  # noqa: TRY400 - nothing to trace
     await unit.session.flush()
     return webhooks[-1].id if len(webhooks) == _BATCH else None
+
+
+def _reseal(webhook: WebhookEndpoint, sealer: Sealer) -> None:
+    context = webhook.id.bytes
+    for name in ("secret", "former_secret"):
+        sealed = getattr(webhook, name)
+        if sealed is not None and not sealer.is_current(sealed):
+            setattr(webhook, name, sealer.seal(sealer.open(sealed, context), context))
