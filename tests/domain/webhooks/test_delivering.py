@@ -1,5 +1,6 @@
 """Attempts against a real server: what is recorded, when the next one is, and when it is enough."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -312,13 +313,20 @@ async def test_resealing_goes_on_where_it_stopped_and_past_what_no_key_opens(
 
 
 async def test_nothing_of_the_exchange_is_logged(
-    calls: httpx.AsyncClient, attempts: Attempts, caller: Person, capsys: pytest.CaptureFixture[str]
+    calls: httpx.AsyncClient,
+    attempts: Attempts,
+    caller: Person,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     made = await make_webhook(calls, url="https://hooks.example.com/in?token=hunter2")
     (delivery,) = await attempts.tell(about=[caller])
-    async with receiver(answering(500, b"stolen words")) as one:
-        await attempts.deliver(delivery, sender_to(one.port))
+    with caplog.at_level(logging.DEBUG):
+        async with receiver(answering(500, b"stolen words")) as one:
+            await attempts.deliver(delivery, sender_to(one.port))
 
-    said = "".join(capsys.readouterr())
+    said = "".join(capfd.readouterr()) + caplog.text
+    assert "webhook.attempted" in said
+    assert made["id"] in said
     for secret in (made["secret"], "hunter2", "stolen words"):
         assert secret not in said
