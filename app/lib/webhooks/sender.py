@@ -64,7 +64,7 @@ class WebhookSender:
         """``trust``, ``resolve`` and ``wire`` are the system's unless given."""
         self._lookups = Lookups()
         self._network = GuardedNetwork(resolve or self._lookups, allow_private=allow_private, wire=wire)
-        self._trust = trust or _public_authorities()
+        self._trust = trust
         self._user_agent = user_agent
         self._total_seconds = total_seconds
 
@@ -99,8 +99,9 @@ class WebhookSender:
 
     async def _exchange(self, url: str, headers: list[tuple[str, str]], body: bytes, reply: "_Reply") -> None:
         """Reads no more of the answer than is worth showing; the rest is cut off with the connection."""
+        trust = await self._trusted()
         async with (
-            httpcore.AsyncConnectionPool(ssl_context=self._trust, network_backend=self._network) as connections,
+            httpcore.AsyncConnectionPool(ssl_context=trust, network_backend=self._network) as connections,
             connections.stream("POST", url, headers=headers, content=body) as response,
         ):
             reply.status = response.status
@@ -109,6 +110,12 @@ class WebhookSender:
                 reply.body += chunk
                 if len(reply.body) >= _READ_BYTES:
                     return
+
+    async def _trusted(self) -> ssl.SSLContext:
+        """Read at the first attempt and in a thread, because it takes as long as many attempts."""
+        if self._trust is None:
+            self._trust = await asyncio.to_thread(_public_authorities)
+        return self._trust
 
 
 class _Reply:

@@ -38,12 +38,10 @@ class Attempts:
         self.app = owner
         self.components = components_of(owner)
         self.heard: list[WebhookDisabled] = []
-        self.enqueued: list[UUID] = []
 
     async def enqueue(self, unit: UnitOfWork, delivery_id: UUID, *, delay: timedelta = timedelta()) -> None:
         assert unit.session.in_transaction()
-        assert delay == timedelta()
-        self.enqueued.append(delivery_id)
+        assert delay == timedelta(), f"{delivery_id} is due at once"
 
     async def tell(self, kind: str = "user.updated", *, about: Sequence[Person] = (), **values: Any) -> list[UUID]:
         """Fans an event out; the ids of its new deliveries."""
@@ -57,11 +55,16 @@ class Attempts:
                 **values,
             }
         )
-        before = len(self.enqueued)
+        enqueued: list[UUID] = []
+
+        async def enqueue(unit: UnitOfWork, delivery_id: UUID, *, delay: timedelta = timedelta()) -> None:
+            await self.enqueue(unit, delivery_id, delay=delay)
+            enqueued.append(delivery_id)
+
         async with self.components.database.independent() as unit:
-            made = await FanOut(KINDS, self.enqueue)(event, unit)
-        assert made == len(self.enqueued) - before
-        return self.enqueued[before:]
+            made = await FanOut(KINDS, enqueue)(event, unit)
+        assert made == len(enqueued)
+        return enqueued
 
     async def deliver(self, delivery_id: UUID, sender: WebhookSender, *, sealer: Any = None) -> Outcome:
         """One attempt."""
