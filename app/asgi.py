@@ -24,15 +24,15 @@ from app.domain.auth import auth
 from app.domain.jobs import jobs
 from app.domain.notifications import notifications
 from app.domain.notifications.controllers.mailbox import mailbox_router
-from app.domain.notifications.listeners import notification_listeners
 from app.domain.system import system
 from app.domain.system.docs_pages import docs_router
 from app.domain.system.readiness import Readiness
+from app.domain.webhooks import webhooks
+from app.domain.webhooks.jobs import enqueue_delivery
 from app.lib.audit import provide_origin
 from app.lib.db.migrations import Migrations
 from app.lib.denials import DenialLog
-from app.lib.domain import Domain, collect_permissions
-from app.lib.events import Events
+from app.lib.domain import Domain, collect_permissions, collect_webhook_kinds
 from app.lib.http.conditional import provide_if_match, tag_response
 from app.lib.http.cors import CORS
 from app.lib.http.rules import RulesMiddleware, declare_rules
@@ -57,7 +57,7 @@ API = "/api/v1"
 VERSION = version("lodestar")  # looked up once, because it reads files
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
-DOMAINS: tuple[Domain, ...] = (accounts, auth, notifications, jobs, system)
+DOMAINS: tuple[Domain, ...] = (accounts, auth, notifications, webhooks, jobs, system)
 """Adding a domain is one more name here."""
 
 
@@ -119,17 +119,11 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
         DocumentInfo(
             title=PRODUCT,
             version=VERSION,
-            description="Accounts, permissions, notifications, jobs. Errors are problem details (RFC 9457).",
+            description="Accounts, permissions, mail, webhooks, jobs. Errors are problem details (RFC 9457).",
             token_url=f"{API}/auth/login",
             tags=tuple(tag for domain in DOMAINS for tag in domain.tags),
         ),
     )
-
-
-def events_of(components: Components) -> Events:
-    """All listeners: those that domains declare, and those that write mails."""
-    declared = (listener for domain in DOMAINS for listener in domain.listeners)
-    return Events([*declared, *notification_listeners(components.mailer)])
 
 
 def _routes(settings: Settings) -> list[Any]:
@@ -162,7 +156,7 @@ def _dependencies(components: Components, background: Background, draining: Drai
         "reader": components.database.reader,
         "signals": components.signals,
         "cursors": components.cursors,
-        "events": events_of(components),
+        "events": background.events,
         "outbox": background.outbox,
         "mail_templates": components.mail_templates,
         "mail_composer": components.mail_composer,
@@ -172,6 +166,9 @@ def _dependencies(components: Components, background: Background, draining: Drai
         "sign_in_throttle": components.sign_in_throttle,
         "registration_throttle": components.registration_throttle,
         "permission_registry": collect_permissions(DOMAINS),
+        "sealer": components.sealer,
+        "webhook_kinds": collect_webhook_kinds(DOMAINS),
+        "enqueue_delivery": enqueue_delivery,
         "metrics": components.metrics,
         "readiness": readiness,
     }

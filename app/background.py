@@ -6,15 +6,36 @@ from contextlib import asynccontextmanager
 from msgspec import structs
 
 from app.components import Components
+from app.domain.accounts.listeners import outbox_listeners
 from app.domain.jobs.services import Retention
+from app.domain.notifications.listeners import notification_listeners
+from app.domain.webhooks.jobs import enqueue_delivery
+from app.domain.webhooks.services.delivering import Deliverer as WebhookDeliverer
+from app.domain.webhooks.services.fan_out import FanOut
+from app.domain.webhooks.subscribers import webhook_subscribers
 from app.lib.db.engine import Database
-from app.lib.domain import Domain
+from app.lib.domain import Domain, collect_webhook_kinds
+from app.lib.events import Events
 from app.lib.jobs import Services, registry_of
 from app.lib.jobs.execution import Executor
 from app.lib.jobs.metrics import AttemptMetrics, JobGauges
 from app.lib.jobs.worker import Worker, WorkerOptions
-from app.lib.mail.delivery import Deliverer
+from app.lib.mail.delivery import Deliverer as MailDeliverer
 from app.lib.outbox import Outbox
+from app.lib.security.sealing import Sealer
+
+
+def outbox_of(domains: Iterable[Domain]) -> Outbox:
+    """All listeners that are told after the commit: those that domains declare, and webhooks."""
+    domains = tuple(domains)
+    declared = (each for domain in domains for each in domain.subscribers)
+    return Outbox([*declared, *webhook_subscribers(collect_webhook_kinds(domains))])
+
+
+def events_of(components: Components, domains: Iterable[Domain], outbox: Outbox) -> Events:
+    """All listeners inside the transaction: those that domains declare, those that write mails, and the outbox."""
+    declared = (listener for domain in domains for listener in domain.listeners)
+    return Events([*declared, *notification_listeners(components.mailer), *outbox_listeners(outbox)])
 
 
 class Background:
@@ -24,11 +45,17 @@ class Background:
         domains = tuple(domains)
         settings = components.settings
         self._components = components
-        self.outbox = Outbox(each for domain in domains for each in domain.subscribers)
+        self.outbox = outbox_of(domains)
+        self.events = events_of(components, domains, self.outbox)
         self.registry = registry_of([*(each for domain in domains for each in domain.jobs), *self.outbox.jobs.values()])
         self.services: Services = {
             Outbox: self.outbox,
-            Deliverer: components.deliverer,
+            MailDeliverer: components.deliverer,
+            Sealer: components.sealer,
+            FanOut: FanOut(collect_webhook_kinds(domains), enqueue_delivery),
+            WebhookDeliverer: WebhookDeliverer(
+                components.database, components.webhook_sender, components.sealer, self.events
+            ),
             Retention: Retention(
                 finished_days=settings.jobs_retention_days,
                 dead_days=settings.jobs_dead_retention_days,

@@ -20,7 +20,6 @@ from app.lib.mail.delivery import Composer, Deliverer
 from app.lib.mail.jobs import enqueue_mail
 from app.lib.mail.mailer import Mailer
 from app.lib.mail.repository import MailReads
-from app.lib.mail.sealing import Sealer
 from app.lib.mail.templates import MailTemplates
 from app.lib.mail.transports import Transport
 from app.lib.mail.transports.console import ConsoleTransport
@@ -37,9 +36,11 @@ from app.lib.ratelimit.table import EngineCounterTable, TableCounters
 from app.lib.ratelimit.throttle import Throttle
 from app.lib.security.password_policy import PasswordPolicy
 from app.lib.security.passwords import PasswordHasher
+from app.lib.security.sealing import Sealer
 from app.lib.security.tokens import TokenSigner
 from app.lib.settings import ConfigurationError
 from app.lib.signals import Signals
+from app.lib.webhooks.sender import WebhookSender
 from app.models import rate_limits
 
 PRODUCT = "Lodestar"
@@ -49,6 +50,7 @@ _PER_ACCOUNT_AND_ADDRESS = "10 per 15 minutes"
 _PER_ACCOUNT = "50 per hour"
 _REGISTRATIONS_PER_ACCOUNT_AND_ADDRESS = "30 per 15 minutes"
 _REGISTRATIONS_PER_ACCOUNT = "60 per hour"
+_WEBHOOKS_BY_HAND = "30 per minute"
 
 
 class Components:
@@ -66,9 +68,7 @@ class Components:
             ),
             self.signals,
         )
-        self.cursors = CursorCodec(
-            self.derived_key("cursors"), [derive(s, "cursors") for s in settings.fallback_secrets]
-        )
+        self.cursors = CursorCodec(*self._keys("cursors"))
         self.passwords = Passwords(
             PasswordHasher(), PasswordPolicy(settings.password_min_length, words=[PRODUCT.lower()])
         )
@@ -88,7 +88,9 @@ class Components:
         self.sign_in_limiter = self._limiter(shared=True)
         # Refreshes come by themselves, from everybody behind an address: they must not use up its attempts to sign in.
         auth = Limit.parse(settings.rate_limit_auth)
-        self.route_limits = RouteLimits(self.sign_in_limiter, {"auth": auth, "refresh": auth})
+        self.route_limits = RouteLimits(
+            self.sign_in_limiter, {"auth": auth, "refresh": auth, "webhooks": Limit.parse(_WEBHOOKS_BY_HAND)}
+        )
         self.sign_in_throttle = Throttle(
             self.sign_in_limiter,
             "sign_in",
@@ -100,6 +102,10 @@ class Components:
             "register",
             per_account=Limit.parse(_REGISTRATIONS_PER_ACCOUNT),
             per_account_and_address=Limit.parse(_REGISTRATIONS_PER_ACCOUNT_AND_ADDRESS),
+        )
+        self.sealer = Sealer(*self._keys("sealing"))
+        self.webhook_sender = WebhookSender(
+            user_agent=f"{PRODUCT}-Webhooks", allow_private=settings.webhooks_allow_private
         )
         self.metrics = self._metrics()
         self._make_mail()
@@ -118,6 +124,7 @@ class Components:
 
     async def close(self) -> None:
         """Closes every connection, whatever fails on the way."""
+        self.webhook_sender.close()
         try:
             await self.mail_transport.close()
             if self._redis is not None:
@@ -136,15 +143,15 @@ class Components:
 
     def _make_mail(self) -> None:
         settings = self.settings
-        sender, keys = settings.mail_sender, self._keys("mail")
+        sender = settings.mail_sender
         shared = {"product": settings.product_name, "color": settings.mail_color, "base_url": settings.base_url}
         self.mail_templates = MailTemplates([MAIL_TEMPLATES], shared)
         self.mail_transport = _transport(settings)
-        self.unsubscribe_links = UnsubscribeLinks(settings.base_url, self._keys("unsubscribe"))
+        self.unsubscribe_links = UnsubscribeLinks(settings.base_url, *self._keys("unsubscribe"))
         subscriptions = PersonSubscriptions(PreferenceReads(self.database.reader), self.unsubscribe_links)
-        self.mail_composer = Composer(self.mail_templates, Sealer(keys), subscriptions, sender)
+        self.mail_composer = Composer(self.mail_templates, self.sealer, subscriptions, sender)
         self.mail_reads = MailReads(self.database.reader)
-        self.mailer = Mailer(enqueue_mail, Sealer(keys), sender.domain)
+        self.mailer = Mailer(enqueue_mail, self.sealer, sender.domain)
         self.deliverer = Deliverer(
             database=self.database,
             composer=self.mail_composer,
@@ -153,9 +160,9 @@ class Components:
             keep_secrets=settings.shows_mailbox,
         )
 
-    def _keys(self, purpose: str) -> list[bytes]:
+    def _keys(self, purpose: str) -> tuple[bytes, list[bytes]]:
         """The key of today, and those of the fallback secrets."""
-        return [self.derived_key(purpose), *(derive(each, purpose) for each in self.settings.fallback_secrets)]
+        return self.derived_key(purpose), [derive(each, purpose) for each in self.settings.fallback_secrets]
 
     def _metrics(self) -> Metrics:
         metrics = Metrics()

@@ -133,6 +133,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None, Meta(description="Certificates (PEM) that vouch for the mail server, if not the system's.")
     ] = None
     smtp_connections: Annotated[int, Meta(ge=1, le=100, description="Connections to it per worker, at most.")] = 5
+    webhooks_allow_private: Annotated[
+        bool, Meta(description="Webhooks may go to http and to private addresses; refused in production.")
+    ] = False
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="debug, info, warning or error.")
     ] = "info"
@@ -369,6 +372,8 @@ def _check_production(settings: Settings) -> None:
         raise ConfigurationError("CORS_ORIGINS: '*' is refused in production")
     if not settings.rate_limit_enabled:
         raise ConfigurationError("RATE_LIMIT_ENABLED: off is refused in production")
+    if settings.webhooks_allow_private:
+        raise ConfigurationError("WEBHOOKS_ALLOW_PRIVATE: refused in production")
 
 
 def _check_secret(name: str, secret: Secret) -> None:

@@ -3,6 +3,7 @@
 from app.domain.accounts import models as accounts
 from app.domain.auth import models as auth
 from app.domain.notifications import models as notifications
+from app.domain.webhooks import models as webhooks
 from app.lib import audit, idempotency
 from app.lib.db.base import metadata
 from app.lib.jobs import tables as jobs
@@ -23,4 +24,5 @@ __all__ = [
     "notifications",
     "outbox",
     "rate_limits",
+    "webhooks",
 ]

@@ -59,6 +59,7 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("SMTP_TLS", "false", "false"),
     ("SMTP_CA_FILE", "ca.pem", "ca.pem"),
     ("SMTP_CONNECTIONS", "2", 2),
+    ("WEBHOOKS_ALLOW_PRIVATE", "on", True),
     ("LOG_LEVEL", "WARNING", "warning"),
     ("LOG_FORMAT", "console", "console"),
     ("REQUEST_MAX_BODY_SIZE", "512KiB", 524_288),
@@ -117,6 +118,7 @@ REFUSED = [
     ("SMTP_PORT", "0"),
     ("SMTP_TLS", "maybe"),
     ("SMTP_CONNECTIONS", "0"),
+    ("WEBHOOKS_ALLOW_PRIVATE", "sometimes"),
     ("LOG_LEVEL", "loud"),
     ("LOG_FORMAT", "xml"),
     ("REQUEST_MAX_BODY_SIZE", "2 parsecs"),
@@ -225,6 +227,7 @@ def test_settings_can_be_printed_without_their_secrets() -> None:
         pytest.param({"DEBUG": "true"}, "DEBUG", id="debug"),
         pytest.param({"CORS_ORIGINS": "https://a.example,*"}, "CORS_ORIGINS", id="any origin"),
         pytest.param({"RATE_LIMIT_ENABLED": "false"}, "RATE_LIMIT_ENABLED", id="no limits"),
+        pytest.param({"WEBHOOKS_ALLOW_PRIVATE": "true"}, "WEBHOOKS_ALLOW_PRIVATE", id="private webhooks"),
     ],
 )
 @pytest.mark.asvs("13.4.2")

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from app.asgi import DOMAINS, MIGRATIONS, events_of
+from app.asgi import DOMAINS, MIGRATIONS
+from app.background import events_of, outbox_of
 from app.cli.errors import CommandFailed, DatabaseUnusable, MissingOrTaken
 from app.components import Components
 from app.config import load_settings, with_secret_key
@@ -34,7 +35,7 @@ class Office:
     """The accounts domain at the service of an operator: all services in one unit of work, audited as the system."""
 
     def __init__(self, components: Components, unit: UnitOfWork) -> None:
-        events = events_of(components)
+        events = events_of(components, DOMAINS, outbox_of(DOMAINS))
         self.unit = unit
         self.reads = AccountReads(components.database.reader, components.cursors)
         self.users = UserService(unit, components.passwords, events, SYSTEM)

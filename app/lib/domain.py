@@ -10,6 +10,7 @@ from litestar.types import ControllerRouterHandler
 from app.lib.events import Listener
 from app.lib.jobs import Job
 from app.lib.outbox import Subscriber
+from app.lib.webhooks.kinds import WebhookKind, WebhookKinds, kinds_by_name
 
 
 class Permission(msgspec.Struct, frozen=True):
@@ -33,6 +34,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     jobs: tuple[Job[Any], ...] = ()
     subscribers: tuple[Subscriber[Any], ...] = ()
     """Are told after the commit, by a job each."""
+    webhook_kinds: tuple[WebhookKind, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
     """OpenAPI tags and their descriptions."""
 
@@ -46,3 +48,8 @@ def collect_permissions(domains: tuple[Domain, ...]) -> dict[str, Permission]:
                 raise ValueError(f"permission {permission.code} is declared twice")
             registry[permission.code] = permission
     return registry
+
+
+def collect_webhook_kinds(domains: tuple[Domain, ...]) -> WebhookKinds:
+    """The registry of webhook kinds by name. Raises ``ValueError`` when two domains claim one."""
+    return kinds_by_name(kind for domain in domains for kind in domain.webhook_kinds)

@@ -216,7 +216,13 @@ def test_creations_offer_idempotency_except_where_the_answer_is_secret(name: str
     parameters = {each["name"] for each in operation.get("parameters", [])}
     creates = "201" in operation["responses"] and not route.path.startswith("/api/v1/auth/")
 
-    assert ("Idempotency-Key" in parameters) is creates
+    assert ("Idempotency-Key" in parameters) is (creates and not shows_a_secret(operation))
+
+
+def shows_a_secret(operation: dict[str, Any]) -> bool:
+    """Whether the new resource comes with a secret, which must not be kept to be replayed."""
+    schema = operation["responses"]["201"]["content"]["application/json"]["schema"]
+    return "secret" in DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["properties"]
 
 
 def test_every_string_is_bounded() -> None:

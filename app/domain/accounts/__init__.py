@@ -5,6 +5,7 @@ from app.domain.accounts.controllers.roles import RoleController, list_permissio
 from app.domain.accounts.controllers.users import UserController, show_profile
 from app.domain.accounts.permissions import PERMISSIONS
 from app.domain.accounts.providers import PROVIDERS
+from app.domain.accounts.webhooks import WEBHOOK_KINDS
 from app.lib.domain import Domain
 
 accounts = Domain(
@@ -12,6 +13,7 @@ accounts = Domain(
     controllers=(MeController, UserController, show_profile, RoleController, list_permissions),
     providers=PROVIDERS,
     permissions=PERMISSIONS,
+    webhook_kinds=WEBHOOK_KINDS,
     tags=(
         ("Users", "Your own account, and everybody's for administrators."),
         ("Profiles", "What the public sees of people."),

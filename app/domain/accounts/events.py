@@ -1,8 +1,13 @@
-"""What happens to accounts. Domains above listen, and do their part in the same transaction."""
+"""What happens to accounts.
+
+Domains above listen to the first part in the same transaction; the second part is told after the commit.
+"""
 
 from uuid import UUID
 
 import msgspec
+
+from app.lib.outbox import Event, event
 
 
 class UserRegistered(msgspec.Struct, frozen=True):
@@ -17,6 +22,13 @@ class UserCreated(msgspec.Struct, frozen=True):
     user_id: UUID
 
 
+class UserUpdated(msgspec.Struct, frozen=True):
+    """The account reads differently now; ``version`` is the new one."""
+
+    user_id: UUID
+    version: int
+
+
 class UserDeactivated(msgspec.Struct, frozen=True):
     user_id: UUID
 
@@ -25,6 +37,7 @@ class UserDeleted(msgspec.Struct, frozen=True):
     """Told before the row goes, while its relations can still be read."""
 
     user_id: UUID
+    version: int
 
 
 class PasswordChanged(msgspec.Struct, frozen=True):
@@ -38,3 +51,18 @@ class AccessChanged(msgspec.Struct, frozen=True):
     """What a user may do has changed; ``user_id`` is None when a role changed, and with it any number of users."""
 
     user_id: UUID | None = None
+
+
+@event("user.registered")
+class AccountRegistered(Event, frozen=True, kw_only=True):
+    """Somebody has an account, by their own doing or an administrator's."""
+
+
+@event("user.updated")
+class AccountUpdated(Event, frozen=True, kw_only=True):
+    """An account was changed: names, address, flags or roles."""
+
+
+@event("user.deleted")
+class AccountDeleted(Event, frozen=True, kw_only=True):
+    """An account is gone."""

@@ -24,9 +24,9 @@ from app.lib.mail.message import Mailbox, OutgoingMail, UnsafeHeader
 from app.lib.mail.repository import MailReads, MailRepository
 from app.lib.mail.rows import MailRow, MailStatus
 from app.lib.mail.schedule import retry_delay
-from app.lib.mail.sealing import SealBroken, Sealer
 from app.lib.mail.templates import MailTemplates
 from app.lib.mail.transports import PermanentFailure, TemporaryFailure, Transport
+from app.lib.security.sealing import CannotUnseal, Sealer
 
 LEASE = timedelta(seconds=12)
 """How long a claim holds without a sign of life: a mail whose worker was killed goes on after that."""
@@ -69,7 +69,7 @@ class Composer:
         self._sender = sender
 
     def compose(self, mail: MailRow) -> OutgoingMail:
-        """Raises ``TemplateError``, ``SealBroken`` or ``UnsafeHeader``."""
+        """Raises ``TemplateError``, ``CannotUnseal`` or ``UnsafeHeader``."""
         url = None
         if mail.topic is not None and mail.user_id is not None:
             url = self._subscriptions.unsubscribe_url(mail.user_id, mail.topic)
@@ -126,7 +126,7 @@ class Deliverer:
             return await self._postpone(mail, failure.reason)
         except PermanentFailure as failure:
             return await self._settle(mail, MailStatus.FAILED, failure.reason)
-        except (TemplateError, SealBroken, UnsafeHeader) as mistake:
+        except (TemplateError, CannotUnseal, UnsafeHeader) as mistake:
             log.exception("mail.not_composed", mail_id=str(mail.id), kind=mail.kind)
             return await self._settle(mail, MailStatus.FAILED, f"{type(mistake).__name__}: {mistake}")
         return await self._sent(mail)

@@ -13,7 +13,8 @@ from app.lib.errors import InvalidState, NotFound
 from app.lib.mail.message import message_id
 from app.lib.mail.repository import MailReads, MailRepository
 from app.lib.mail.rows import MailRow, MailStatus
-from app.lib.mail.sealing import Sealer
+from app.lib.mail.sealing import seal, unseal
+from app.lib.security.sealing import Sealer
 
 
 class SendMail(msgspec.Struct, frozen=True):
@@ -84,7 +85,7 @@ class Mailer:
             "locale": mail.locale,
             "template": mail.template,
             "context": dict(mail.context),
-            "secrets": self._sealer.seal(mail.secrets),
+            "secrets": seal(self._sealer, mail.secrets, mail_id),
             "has_secrets": bool(mail.secrets),
             "message_id": message_id(mail.kind, mail.business_id, self._host),
             "status": MailStatus.QUEUED.value,
@@ -128,5 +129,5 @@ def one_line(text: str) -> str:
 
 
 def variables_of(mail: MailRow, sealer: Sealer) -> dict[str, Any]:
-    """The template's variables, the secret ones among them. Raises ``SealBroken``."""
-    return {**mail.context, **sealer.open(mail.secrets)}
+    """The template's variables, the secret ones among them. Raises ``CannotUnseal``."""
+    return {**mail.context, **unseal(sealer, mail.secrets, mail.id)}

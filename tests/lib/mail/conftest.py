@@ -17,9 +17,9 @@ from app.lib.mail.mailer import Mailer, NewMail, SendMail
 from app.lib.mail.message import Mailbox, OutgoingMail
 from app.lib.mail.models import Mail
 from app.lib.mail.repository import MailReads
-from app.lib.mail.sealing import Sealer
 from app.lib.mail.templates import MailTemplates
 from app.lib.mail.transports import Transport
+from app.lib.security.sealing import Sealer
 from tests.support.databases import empty
 
 KEY = b"k" * 32
@@ -69,13 +69,13 @@ class PostOffice:
     enqueued: list[UUID] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.mailer = Mailer(self._enqueue, Sealer([KEY]), "toys.example")
+        self.mailer = Mailer(self._enqueue, Sealer(KEY), "toys.example")
         self.reads = MailReads(self.database.reader)
         self.deliverer = self.deliverer_by(self.tray)
 
     def deliverer_by(self, transport: Transport, **options: Any) -> Deliverer:
         """As another worker would have it."""
-        composer = Composer(self.templates, Sealer([KEY]), self.wishes, Mailbox("noreply@toys.example", "Toys"))
+        composer = Composer(self.templates, Sealer(KEY), self.wishes, Mailbox("noreply@toys.example", "Toys"))
         return Deliverer(
             database=self.database, composer=composer, subscriptions=self.wishes, transport=transport, **options
         )

@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.accounts.dtos import RoleCreate, RoleRead, RoleUpdate, UserRead
 from app.domain.accounts.errors import OwnAccess, RoleNameTaken, RoleNotFound, UserNotFound
-from app.domain.accounts.events import AccessChanged
+from app.domain.accounts.events import AccessChanged, UserUpdated
 from app.domain.accounts.models import Role
 from app.domain.accounts.repositories import RoleRepository, UserRepository
 from app.domain.accounts.services.access import check_granted, check_reach
@@ -110,6 +110,7 @@ class RoleService(EntityService[Role, RoleRepository]):
             user.updated_at = utc_now()
             await self.users.flush()
             await self.events.publish(AccessChanged(user_id), self.unit)
+            await self.events.publish(UserUpdated(user_id, user.version), self.unit)
             await audit.record(self.unit.session, "user.roles_set", self.origin, subject_id=user_id, roles=wanted)
         return to_read(user, wanted)
 

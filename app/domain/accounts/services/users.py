@@ -6,7 +6,14 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.accounts.dtos import OwnUserUpdate, Registration, UserCreate, UserRead, UserUpdate
 from app.domain.accounts.errors import OwnAccess, UserNotFound
-from app.domain.accounts.events import AccessChanged, UserCreated, UserDeactivated, UserDeleted, UserRegistered
+from app.domain.accounts.events import (
+    AccessChanged,
+    UserCreated,
+    UserDeactivated,
+    UserDeleted,
+    UserRegistered,
+    UserUpdated,
+)
 from app.domain.accounts.models import Profile, User
 from app.domain.accounts.repositories import ProfileRepository, UserRepository
 from app.domain.accounts.services.access import (
@@ -102,6 +109,7 @@ class UserService(EntityService[User, UserRepository]):
             user.is_superuser = True
             await self.repository.flush()
             await self.events.publish(AccessChanged(user.id), self.unit)
+            await self.events.publish(UserUpdated(user.id, user.version), self.unit)
             await self._audit("user.updated", user, fields=["is_superuser"], is_superuser=True)
         return await self._read(user)
 
@@ -111,6 +119,7 @@ class UserService(EntityService[User, UserRepository]):
         if not user.is_active:
             user.is_active = True
             await self.repository.flush()
+            await self.events.publish(UserUpdated(user.id, user.version), self.unit)
             await self._audit("user.activated", user)
         return await self._read(user)
 
@@ -126,6 +135,7 @@ class UserService(EntityService[User, UserRepository]):
             user.is_active = False
             await self.repository.flush()
             await self.events.publish(UserDeactivated(user_id), self.unit)
+            await self.events.publish(UserUpdated(user.id, user.version), self.unit)
             await self._audit("user.deactivated", user)
         return await self._read(user)
 
@@ -138,7 +148,7 @@ class UserService(EntityService[User, UserRepository]):
         user = await self.require_locked(user_id, if_match.versions)
         await check_reach(actor, user, self.repository)
         check_not_last(user, superusers)
-        await self.events.publish(UserDeleted(user_id), self.unit)
+        await self.events.publish(UserDeleted(user_id, user.version), self.unit)
         await self._audit("user.deleted", user)
         await self.unit.session.delete(user)
         await self.unit.session.flush()
@@ -183,6 +193,7 @@ class UserService(EntityService[User, UserRepository]):
         if changed & SHOWN_IN_PROFILE:
             await self.profiles.touch(user.id)
         flags = {name: getattr(user, name) for name in sorted(changed & FLAGS)}
+        await self.events.publish(UserUpdated(user.id, user.version), self.unit)
         await self._audit("user.updated", user, fields=sorted(changed), **flags)
 
     async def _read(self, user: User) -> UserRead:

@@ -21,9 +21,9 @@ class UnsubscribeLinks:
     New ones are made with the first key, and all keys are good. A key that is dropped ends its links.
     """
 
-    def __init__(self, base_url: str, keys: Sequence[bytes]) -> None:
+    def __init__(self, base_url: str, key: bytes, fallbacks: Sequence[bytes] = ()) -> None:
         self._base_url = base_url
-        self._keys = keys
+        self._keys = [key, *fallbacks]
 
     def url(self, user_id: UUID, topic: str) -> str:
         return f"{self._base_url}{PATH}?token={self.token(user_id, topic)}"

@@ -11,7 +11,7 @@ from app.lib.mail.mailer import MailNotFound
 from app.lib.mail.message import OutgoingMail, UnsafeHeader
 from app.lib.mail.repository import MailReads
 from app.lib.mail.rows import MailRow, MailSummary
-from app.lib.mail.sealing import SealBroken
+from app.lib.security.sealing import CannotUnseal
 
 _URL = re.compile(r"(https?://[^\s<>\"']+)")
 _SHOWN = 100
@@ -66,5 +66,5 @@ class DevelopmentMailbox:
     def _compose(self, row: MailRow | None) -> OutgoingMail | None:
         try:
             return None if row is None else self._composer.compose(row)
-        except (TemplateError, SealBroken, UnsafeHeader):
+        except (TemplateError, CannotUnseal, UnsafeHeader):
             return None

@@ -1,0 +1,184 @@
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from app.domain.webhooks.dtos import (
+    DeliveryRead,
+    WebhookCreate,
+    WebhookKindList,
+    WebhookKindRead,
+    WebhookPage,
+    WebhookRead,
+    WebhookUpdate,
+    WebhookWithSecret,
+)
+from app.domain.webhooks.errors import TooManyWebhooks, WebhookInactive
+from app.domain.webhooks.services.deliveries import DeliveryService
+from app.domain.webhooks.services.endpoints import WebhookService
+from app.domain.webhooks.services.queries import WEBHOOK_SORT_KEYS, WebhookQueries
+from app.lib.dto import StructDTO
+from app.lib.errors import PreconditionFailed, ReauthRequired
+from app.lib.http.locations import created, linked
+from app.lib.http.transaction import IDEMPOTENT
+from app.lib.injection import Injected
+from app.lib.openapi import may_raise
+from app.lib.pagination.parameters import PageRequest
+from app.lib.pagination.sorting import sort_parameter
+from app.lib.ratelimit.routes import rate_limit
+from app.lib.security.policies import authenticated, recently_authenticated
+from app.lib.security.principal import Principal
+from app.lib.versions import IfMatch
+from app.lib.webhooks.kinds import WebhookKinds
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+ActiveFilter = Annotated[
+    list[bool] | None, QueryParameter(description="Only active webhooks, or only others.", max_items=2)
+]
+
+
+class WebhookController(Controller):
+    path = "/webhooks"
+    tags = ("Webhooks",)
+
+    @get(
+        guards=[authenticated],
+        return_dto=StructDTO[WebhookPage],
+        operation_id="listWebhooks",
+        summary="List your webhooks",
+    )
+    async def list_webhooks(
+        self,
+        request: Request[Any, Any, Any],
+        webhook_queries: Injected[WebhookQueries],
+        principal: Injected[Principal],
+        paging: Injected[PageRequest],
+        is_active: ActiveFilter = None,
+        sort: Annotated[str | None, sort_parameter(WEBHOOK_SORT_KEYS, "-created_at")] = None,
+    ) -> Response[WebhookPage]:
+        filters = {"is_active": is_active}
+        return linked(request, await webhook_queries.webhooks(paging, sort, filters, principal))
+
+    @post(
+        guards=[recently_authenticated],
+        dto=StructDTO[WebhookCreate],
+        return_dto=StructDTO[WebhookWithSecret],
+        operation_id="createWebhook",
+        summary="Make a webhook",
+        description="The secret is in this answer and in no other. Needs a sign-in within 10 minutes.",
+        opt=may_raise(TooManyWebhooks, ReauthRequired),
+    )
+    async def create(
+        self, data: JSONBody[WebhookCreate], webhooks: Injected[WebhookService], principal: Injected[Principal]
+    ) -> Response[WebhookWithSecret]:
+        webhook = await webhooks.add(data, principal)
+        response = created(webhook, f"/api/v1/webhooks/{webhook.id}")
+        response.headers.update(NO_STORE)
+        return response
+
+    @get(
+        "/{webhook_id:uuid}",
+        guards=[authenticated],
+        return_dto=StructDTO[WebhookRead],
+        operation_id="getWebhook",
+        summary="A webhook of yours",
+    )
+    async def show(
+        self, webhook_id: FromPath[UUID], webhook_queries: Injected[WebhookQueries], principal: Injected[Principal]
+    ) -> WebhookRead:
+        return await webhook_queries.webhook(webhook_id, principal)
+
+    @patch(
+        "/{webhook_id:uuid}",
+        guards=[authenticated],
+        dto=StructDTO[WebhookUpdate],
+        return_dto=StructDTO[WebhookRead],
+        operation_id="updateWebhook",
+        summary="Change a webhook",
+        description="Another `url` needs a sign-in within 10 minutes.",
+        opt=may_raise(ReauthRequired, PreconditionFailed),
+    )
+    async def change(
+        self,
+        webhook_id: FromPath[UUID],
+        data: JSONBody[WebhookUpdate],
+        webhooks: Injected[WebhookService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
+    ) -> WebhookRead:
+        return await webhooks.change(webhook_id, data, if_match, principal)
+
+    @delete(
+        "/{webhook_id:uuid}",
+        guards=[authenticated],
+        operation_id="deleteWebhook",
+        summary="Delete a webhook",
+        description="And its deliveries, also those that are still being tried.",
+        opt=may_raise(PreconditionFailed),
+    )
+    async def remove(
+        self,
+        webhook_id: FromPath[UUID],
+        webhooks: Injected[WebhookService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
+    ) -> None:
+        await webhooks.remove(webhook_id, if_match, principal)
+
+    @post(
+        "/{webhook_id:uuid}/rotate-secret",
+        guards=[recently_authenticated],
+        return_dto=StructDTO[WebhookWithSecret],
+        status_code=200,
+        operation_id="rotateWebhookSecret",
+        summary="Give a webhook a new secret",
+        description="For 24 hours deliveries are signed with the present one, too. Needs a sign-in within 10 minutes.",
+        opt=may_raise(ReauthRequired, PreconditionFailed),
+    )
+    async def rotate(
+        self,
+        webhook_id: FromPath[UUID],
+        webhooks: Injected[WebhookService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
+    ) -> Response[WebhookWithSecret]:
+        return Response(await webhooks.rotate(webhook_id, if_match, principal), headers=NO_STORE)
+
+    @post(
+        "/{webhook_id:uuid}/test",
+        guards=[authenticated, rate_limit("webhooks")],
+        return_dto=StructDTO[DeliveryRead],
+        operation_id="testWebhook",
+        summary="Send a test event",
+        description="A `webhook.test`, tried once, whatever the webhook subscribes to.",
+        opt=IDEMPOTENT | may_raise(WebhookInactive),
+    )
+    async def test(
+        self, webhook_id: FromPath[UUID], deliveries: Injected[DeliveryService], principal: Injected[Principal]
+    ) -> Response[DeliveryRead]:
+        delivery = await deliveries.test(webhook_id, principal)
+        return created(delivery, f"/api/v1/webhooks/{webhook_id}/deliveries/{delivery.id}")
+
+
+@get(
+    "/webhook-kinds",
+    guards=[authenticated],
+    return_dto=StructDTO[WebhookKindList],
+    operation_id="listWebhookKinds",
+    summary="List the kinds of events",
+    description="What webhooks can be told about. The list comes from the code, so it has one page.",
+    tags=["Webhooks"],
+)
+async def list_webhook_kinds(webhook_kinds: Injected[WebhookKinds]) -> WebhookKindList:
+    items = [WebhookKindRead(name=each.name, description=each.description) for _, each in sorted(webhook_kinds.items())]
+    return WebhookKindList(
+        items=items,
+        total=len(items),
+        total_capped=False,
+        page=1,
+        page_size=max(len(items), 1),
+        pages=1,
+        next_cursor=None,
+    )

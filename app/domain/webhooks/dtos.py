@@ -1,0 +1,146 @@
+"""What goes over the wire about webhooks. The secret is shown when it is made, and never again."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import UNSET, Meta, UnsetType
+
+from app.lib.decoding import Hint
+from app.lib.dto import Input, Output
+from app.lib.fields import SingleLine
+from app.lib.http.conditional import Version, Versioned
+from app.lib.pagination.envelope import Page
+
+ReceiverUrl = Annotated[
+    str,
+    Meta(
+        min_length=8,
+        max_length=2048,
+        pattern=r"^https?://[!-~]+$(?!\n)",
+        examples=["https://receiver.example.com/webhooks"],
+        extra_json_schema={"format": "uri"},
+    ),
+    Hint("Must be an https URL; other than ASCII is percent-encoded."),
+]
+"""Where webhooks are sent. Which URLs are good depends on the settings, so the service has the last word."""
+
+EventKind = Annotated[
+    str,
+    Meta(max_length=64, pattern=r"^[a-z_]+(?:\.[a-z_]+)+$(?!\n)", examples=["user.updated"]),
+    Hint("Must be lower-case words with dots between them."),
+]
+EventKinds = Annotated[list[EventKind], Meta(min_length=1, max_length=50)]
+
+DisabledReason = Literal["gone", "failing"]
+DeliveryStatus = Literal["pending", "succeeded", "failed"]
+
+DeliveryFailure = Literal[
+    "name_not_found",
+    "address_refused",
+    "connection_failed",
+    "tls_failed",
+    "timeout",
+    "invalid_answer",
+    "refused",
+    "secret_unreadable",
+    "webhook_inactive",
+]
+
+SigningSecret = Annotated[
+    str,
+    Meta(
+        max_length=128,
+        pattern=r"^whsec_[A-Za-z0-9+/]+=*$(?!\n)",
+        description="Verifies the signatures (Standard Webhooks). It is shown this once.",
+        examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="],
+    ),
+]
+_Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+
+
+class WebhookRead(Versioned):
+    """An endpoint that is told about events.
+
+    ``disabled_reason`` says why it is not active when nobody switched it off: the receiver answered 410 (`gone`), or
+    nothing got through for days (`failing`). ``failing_since`` is the first failure that no success has followed.
+    """
+
+    id: UUID
+    url: ReceiverUrl
+    description: SingleLine | None
+    kinds: Annotated[list[EventKind], Meta(max_length=50)]
+    is_active: bool
+    disabled_reason: DisabledReason | None
+    failing_since: datetime | None
+    former_secret_expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: Version
+
+
+class WebhookWithSecret(WebhookRead):
+    """A webhook whose secret has just been made."""
+
+    secret: SigningSecret
+
+
+class WebhookPage(Page[WebhookRead], frozen=True, kw_only=True):
+    """Webhooks."""
+
+
+class WebhookCreate(Input):
+    """A new webhook: where to, and for which kinds of events."""
+
+    url: ReceiverUrl
+    kinds: EventKinds
+    description: SingleLine | None = None
+    is_active: bool = True
+
+
+class WebhookUpdate(Input):
+    """A merge patch of a webhook; activating it again makes it as good as new."""
+
+    url: ReceiverUrl | UnsetType = UNSET
+    kinds: EventKinds | UnsetType = UNSET
+    description: SingleLine | None | UnsetType = UNSET
+    is_active: bool | UnsetType = UNSET
+
+
+class WebhookKindRead(Output):
+    """A kind of event that webhooks may be told about."""
+
+    name: EventKind
+    description: Annotated[str, Meta(max_length=255, examples=["An account was made."])]
+
+
+class WebhookKindList(Page[WebhookKindRead], frozen=True, kw_only=True):
+    """All kinds, on one page."""
+
+
+class DeliveryRead(Versioned):
+    """One event for one webhook, and how far it got. ``event_id`` is the ``webhook-id`` that the receiver sees.
+
+    ``failure``, ``response_status``, ``response_body`` (its first 1 000 characters) and ``duration_ms`` are the last
+    attempt's.
+    """
+
+    id: UUID
+    webhook_id: UUID
+    event_id: UUID
+    kind: EventKind
+    status: DeliveryStatus
+    attempts: _Count
+    next_attempt_at: datetime | None
+    last_attempt_at: datetime | None
+    failure: DeliveryFailure | None
+    response_status: Annotated[int, Meta(ge=100, le=999)] | None
+    response_body: Annotated[str, Meta(max_length=1000)] | None
+    duration_ms: _Count | None
+    created_at: datetime
+    updated_at: datetime
+    version: Version
+
+
+class DeliveryPage(Page[DeliveryRead], frozen=True, kw_only=True):
+    """Deliveries."""

@@ -1,0 +1,22 @@
+from app.lib.errors import Conflict, InvalidState, NotFound
+
+
+class WebhookNotFound(NotFound):
+    detail = "There is no such webhook, or it is not yours."
+
+
+class DeliveryNotFound(NotFound):
+    detail = "There is no such delivery, or it is not yours."
+
+
+class TooManyWebhooks(Conflict):
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"Nobody may have more than {limit} webhooks; delete one first.")
+
+
+class WebhookInactive(InvalidState):
+    detail = "The webhook is not active; activate it first."
+
+
+class DeliveryPending(InvalidState):
+    detail = "The delivery is still being tried."

@@ -1,0 +1,58 @@
+"""Deliveries as jobs, and the clean-up after them."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+
+from app.domain.webhooks.repositories import DeliveryRepository
+from app.domain.webhooks.services.delivering import Deliverer, TryAgain
+from app.domain.webhooks.services.secrets import reseal_secrets
+from app.lib.clock import utc_now
+from app.lib.db.uow import UnitOfWork
+from app.lib.jobs import Cron, JobContext, Nothing, Retry, RetryLater, enqueue, job
+from app.lib.security.sealing import Sealer
+
+RETENTION = timedelta(days=30)
+"""How long finished deliveries are kept."""
+
+_AT_MOST = 4
+"""Receivers may take 15 seconds each; mail must not wait for them."""
+
+
+class DeliverWebhook(msgspec.Struct, frozen=True):
+    delivery_id: UUID
+
+
+# The delivery's row says when to try again and when to give up; the job only follows, so it must not give up before.
+@job("webhooks.deliver", DeliverWebhook, retry=Retry(attempts=10_000), timeout=40, at_most=_AT_MOST)
+async def deliver_webhook(payload: DeliverWebhook, context: JobContext) -> None:
+    outcome = await context.service(Deliverer).deliver(payload.delivery_id)
+    if isinstance(outcome, TryAgain):
+        raise RetryLater(outcome.after.total_seconds(), "The delivery says why.")
+
+
+@job("webhooks.purge", Nothing, schedule=Cron("57 * * * *"))
+async def purge_deliveries(_nothing: Nothing, context: JobContext) -> None:
+    async with context.unit() as unit:
+        await DeliveryRepository(session=unit.session).purge(utc_now() - RETENTION)
+
+
+@job("webhooks.reseal", Nothing, schedule=Cron("12 * * * *"), timeout=600)
+async def reseal_webhooks(_nothing: Nothing, context: JobContext) -> None:
+    """While ``SECRET_KEY_FALLBACKS`` is set: afterwards nothing needs the former keys any more."""
+    sealer = context.service(Sealer)
+    after: UUID | None = None
+    while sealer.has_fallbacks:
+        async with context.unit() as unit:
+            after = await reseal_secrets(unit, sealer, after)
+        if after is None:
+            return
+
+
+JOBS = (deliver_webhook, purge_deliveries, reseal_webhooks)
+
+
+async def enqueue_delivery(unit: UnitOfWork, delivery_id: UUID, *, delay: timedelta = timedelta()) -> None:
+    """An attempt, once the unit is committed and the time has passed."""
+    await enqueue(unit, deliver_webhook, DeliverWebhook(delivery_id), delay=delay.total_seconds())

@@ -1,0 +1,57 @@
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.lib.db.base import Base, Entity
+
+
+class WebhookEndpoint(Entity):
+    """Secrets are sealed. ``failing_since`` is the first failure that no success has followed."""
+
+    __tablename__ = "webhook_endpoints"
+
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    url: Mapped[str] = mapped_column(String(2048))
+    description: Mapped[str | None] = mapped_column(String(255))
+    is_active: Mapped[bool] = mapped_column(Boolean, default=True)
+    disabled_reason: Mapped[str | None] = mapped_column(String(16))
+    failing_since: Mapped[datetime | None]
+    secret: Mapped[bytes] = mapped_column(LargeBinary(128))
+    former_secret: Mapped[bytes | None] = mapped_column(LargeBinary(128))
+    former_secret_expires_at: Mapped[datetime | None]
+
+    __table_args__ = (Index(None, "owner_id", "created_at", "id"),)
+
+
+class WebhookSubscription(Base):
+    __tablename__ = "webhook_subscriptions"
+
+    endpoint_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_endpoints.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
+
+
+class WebhookDelivery(Entity):
+    """One event for one endpoint. ``body`` is kept as it is signed, so that every attempt sends the same bytes."""
+
+    __tablename__ = "webhook_deliveries"
+
+    endpoint_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_endpoints.id", ondelete="CASCADE"))
+    event_id: Mapped[UUID]
+    kind: Mapped[str] = mapped_column(String(64))
+    body: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    next_attempt_at: Mapped[datetime | None]
+    last_attempt_at: Mapped[datetime | None]
+    failure: Mapped[str | None] = mapped_column(String(32))
+    response_status: Mapped[int | None] = mapped_column(Integer)
+    response_body: Mapped[str | None] = mapped_column(String(1000))
+    duration_ms: Mapped[int | None] = mapped_column(Integer)
+
+    __table_args__ = (
+        UniqueConstraint("endpoint_id", "event_id"),
+        Index(None, "endpoint_id", "created_at", "id"),
+        Index(None, "created_at"),
+    )

@@ -1,0 +1,145 @@
+"""Connections to public addresses only: the address that was checked is the one that is connected to.
+
+A check of the name before the request is worth nothing: the name may lead elsewhere a moment later (DNS rebinding).
+So the name is looked up once, every address in the answer is checked, and the connection is made to one of these
+very addresses; the certificate is still verified for the name.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+import httpcore
+
+from app.lib.webhooks.addresses import is_public
+
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+"""From a host name and a port to its addresses, in the order in which to try them. Raises ``OSError``."""
+
+_MAX_ADDRESSES = 4
+_SECONDS_PER_ADDRESS = 5.0
+_LOOKUPS_AT_A_TIME = 8
+_READ_AT_MOST = 256 * 1024
+"""Bytes of an answer, with all that comes before its body: a peer may send headers and hints without end."""
+
+
+class AddressRefused(Exception):
+    """The name leads to an address that is not public."""
+
+
+class NameNotFound(Exception):
+    """The name leads nowhere."""
+
+
+class HandshakeFailed(Exception):
+    """The peer does not speak TLS, or its certificate is not good for the name."""
+
+
+class Lookups:
+    """Asks the system's resolver, in threads of its own: a name server that never answers holds up nobody else."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_LOOKUPS_AT_A_TIME, thread_name_prefix="webhook-names")
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        """The addresses of a host, each once. Raises ``OSError``."""
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._threads, _look_up, host, port)
+        return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+    def close(self) -> None:
+        """Waits for nobody."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _look_up(host: str, port: int) -> list[Any]:
+    return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+
+
+class GuardedNetwork(httpcore.AsyncNetworkBackend):
+    """A network for ``httpcore`` that leads to public addresses only.
+
+    When one address of several is not public, none is used: an honest name has no such mixture. ``wire`` makes the
+    connections, always to an address and never to a name.
+    """
+
+    def __init__(
+        self, resolve: Resolve, *, allow_private: bool = False, wire: httpcore.AsyncNetworkBackend | None = None
+    ) -> None:
+        self._resolve = resolve
+        self._allow_private = allow_private
+        self._wire = wire or cast(
+            "httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend()
+        )  # typed as if it may be absent
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Raises ``NameNotFound``, ``AddressRefused``, ``ConnectError`` or ``ConnectTimeout``."""
+        return _MeteredStream(await self._connect(host, port, timeout))
+
+    async def _connect(self, host: str, port: int, seconds: float | None) -> httpcore.AsyncNetworkStream:
+        addresses = await self._addresses(host, port)
+        for address in addresses[:-1]:
+            try:
+                return await self._wire.connect_tcp(address, port, _SECONDS_PER_ADDRESS)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return await self._wire.connect_tcp(addresses[-1], port, seconds)
+
+    async def _addresses(self, host: str, port: int) -> list[str]:
+        try:
+            found = await self._resolve(host, port)
+        except (OSError, UnicodeError) as exc:
+            raise NameNotFound from exc
+        if not found:
+            raise NameNotFound
+        if not self._allow_private and not all(is_public(address) for address in found):
+            raise AddressRefused
+        return found[:_MAX_ADDRESSES]
+
+
+class _MeteredStream(httpcore.AsyncNetworkStream):
+    """Reads so much and no more, and tells a failed handshake from a failed connection."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._left = _READ_AT_MOST
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's
+        if self._left <= 0:
+            raise httpcore.RemoteProtocolError("too long an answer")
+        data = await self._stream.read(min(max_bytes, self._left), timeout)
+        self._left -= len(data)
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return _MeteredStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        except httpcore.ConnectError as exc:
+            raise HandshakeFailed from exc
+        except asyncio.CancelledError:  # the time is up, and httpcore has not taken the stream over yet
+            await self._stream.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)

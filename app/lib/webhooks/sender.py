@@ -1,0 +1,175 @@
+"""Sends one webhook to a stranger's server, and comes back in time whatever that server does."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+
+import certifi
+import httpcore
+import msgspec
+
+from app.lib.webhooks.network import AddressRefused, GuardedNetwork, HandshakeFailed, Lookups, NameNotFound, Resolve
+
+TOTAL_SECONDS = 15.0
+"""For looking up the name, connecting, the handshake, sending, and the answer with its body, all together."""
+
+_READ_BYTES = 4096
+_KEPT_CHARACTERS = 1000
+_OK, _MULTIPLE_CHOICES = 200, 300
+_RETRY_AFTER_DIGITS = 9
+
+
+class Failure(StrEnum):
+    """What went wrong with an attempt."""
+
+    NAME_NOT_FOUND = "name_not_found"
+    ADDRESS_REFUSED = "address_refused"
+    CONNECTION_FAILED = "connection_failed"
+    TLS_FAILED = "tls_failed"
+    TIMEOUT = "timeout"
+    INVALID_ANSWER = "invalid_answer"
+    REFUSED = "refused"
+    """An answer, but not 2xx; the status says more. Redirects are among these, because they are not followed."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of an attempt. ``failure`` is None when it was accepted (2xx)."""
+
+    status: int | None = None
+    body: str | None = None
+    failure: Failure | None = None
+    retry_after: timedelta | None = None
+    duration_ms: int = 0
+
+
+class WebhookSender:
+    """An HTTP client that goes to public addresses only, follows no redirect, and knows no proxy, cookie or cache.
+
+    Every attempt has a connection of its own, so that no two receivers ever share anything.
+    """
+
+    def __init__(
+        self,
+        *,
+        user_agent: str,
+        allow_private: bool = False,
+        trust: ssl.SSLContext | None = None,
+        resolve: Resolve | None = None,
+        wire: httpcore.AsyncNetworkBackend | None = None,
+        total_seconds: float = TOTAL_SECONDS,
+    ) -> None:
+        """``trust``, ``resolve`` and ``wire`` are the system's unless given."""
+        self._lookups = Lookups()
+        self._network = GuardedNetwork(resolve or self._lookups, allow_private=allow_private, wire=wire)
+        self._trust = trust
+        self._user_agent = user_agent
+        self._total_seconds = total_seconds
+
+    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Posts the body as JSON. Does not raise, but for being cancelled."""
+        reply = _Reply()
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(self._total_seconds):
+                await self._exchange(url, self._headers(headers), body, reply)
+        except TimeoutError:
+            failure: Failure | None = Failure.TIMEOUT
+        except Exception as exc:  # noqa: BLE001 - a stranger's server must not be able to stop the sender
+            failure = _failure_of(exc)
+        else:
+            failure = None
+        return reply.answer(failure, int((time.monotonic() - started) * 1000))
+
+    def close(self) -> None:
+        """Ends the threads that look up names."""
+        self._lookups.close()
+
+    def _headers(self, headers: Mapping[str, str]) -> list[tuple[str, str]]:
+        ours = {
+            "Content-Type": "application/json",
+            "User-Agent": self._user_agent,
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+        }
+        return [*ours.items(), *headers.items()]
+
+    async def _exchange(self, url: str, headers: list[tuple[str, str]], body: bytes, reply: "_Reply") -> None:
+        """Reads no more of the answer than is worth showing; the rest is cut off with the connection."""
+        trust = await self._trusted()
+        async with (
+            httpcore.AsyncConnectionPool(ssl_context=trust, network_backend=self._network) as connections,
+            connections.stream("POST", url, headers=headers, content=body) as response,
+        ):
+            reply.status = response.status
+            reply.retry_after = _retry_after(response.headers)
+            async for chunk in response.aiter_stream():
+                reply.body += chunk
+                if len(reply.body) >= _READ_BYTES:
+                    return
+
+    async def _trusted(self) -> ssl.SSLContext:
+        """Read at the first attempt and in a thread, because it takes as long as many attempts."""
+        if self._trust is None:
+            self._trust = await asyncio.to_thread(_public_authorities)
+        return self._trust
+
+
+class _Reply:
+    """As much of an answer as has arrived; kept outside, because the time may be up in the middle of it."""
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self.body = b""
+        self.retry_after: timedelta | None = None
+
+    def answer(self, failure: Failure | None, duration_ms: int) -> Answer:
+        """The status decides as soon as it is there: a body that is late or broken changes nothing about it."""
+        if self.status is not None:
+            failure = None if _OK <= self.status < _MULTIPLE_CHOICES else Failure.REFUSED
+        return Answer(
+            status=self.status,
+            body=_as_text(self.body) if self.status is not None else None,
+            failure=failure,
+            retry_after=self.retry_after,
+            duration_ms=duration_ms,
+        )
+
+
+def _failure_of(exc: Exception) -> Failure:
+    match exc:
+        case NameNotFound():
+            return Failure.NAME_NOT_FOUND
+        case AddressRefused():
+            return Failure.ADDRESS_REFUSED
+        case httpcore.TimeoutException():
+            return Failure.TIMEOUT
+        case HandshakeFailed():
+            return Failure.TLS_FAILED
+        case httpcore.NetworkError() | OSError():
+            return Failure.CONNECTION_FAILED
+        case _:
+            return Failure.INVALID_ANSWER
+
+
+def _retry_after(headers: list[tuple[bytes, bytes]]) -> timedelta | None:
+    """In seconds only; a date is not worth trusting a stranger's clock."""
+    for name, value in headers:
+        if name.lower() == b"retry-after" and value.isdigit() and len(value) <= _RETRY_AFTER_DIGITS:
+            return timedelta(seconds=int(value))
+    return None
+
+
+def _as_text(body: bytes) -> str:
+    """What a database can keep and a page can show: no U+0000, and not much of it."""
+    return body[:_READ_BYTES].decode("utf-8", "replace").replace("\0", "")[:_KEPT_CHARACTERS]
+
+
+def _public_authorities() -> ssl.SSLContext:
+    """The system's authorities and those of certifi, because a small container has none of its own."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context

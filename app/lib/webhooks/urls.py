@@ -1,0 +1,40 @@
+"""Which URLs may be registered as the receiver of webhooks."""
+
+from urllib.parse import urlsplit
+
+from app.lib.decoding import FieldProblem
+from app.lib.errors import FieldCode
+from app.lib.fields import check_public_https_url
+
+MAX_URL_LENGTH = 2048
+_HTTPS = 443
+_FIRST_UNPRIVILEGED = 1024
+
+
+def check_receiver_url(url: str, *, allow_private: bool) -> None:
+    """Raises ``FieldProblem`` unless it is https, without credentials and fragment, with a public domain name, and on
+    port 443 or from 1024: the ports below are where mail, name and file servers listen, which have no use for HTTP.
+
+    ``allow_private`` is for development and tests, and allows http, addresses and local names on any port.
+
+    A name says nothing about where it leads: that is checked again whenever a connection is made.
+    """
+    if "#" in url:
+        raise FieldProblem(FieldCode.INVALID_FORMAT, "Must not have a fragment.")
+    if allow_private:
+        _check_any_http_url(url)
+        return
+    check_public_https_url(url)
+    port = urlsplit(url).port
+    if port not in {None, _HTTPS} and (port or 0) < _FIRST_UNPRIVILEGED:
+        raise FieldProblem(FieldCode.INVALID_FORMAT, "The port must be 443, or 1024 and above.")
+
+
+def _check_any_http_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        usable = False
+    if not usable:
+        raise FieldProblem(FieldCode.INVALID_FORMAT, "Must be an http or https URL without credentials.")

@@ -1,0 +1,177 @@
+"""GET /webhooks/{id}/deliveries, POST …/replay and POST /webhooks/{id}/test."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import httpx
+import pytest
+from litestar import Litestar
+from sqlalchemy import update
+
+from app.domain.webhooks.models import WebhookDelivery
+from app.domain.webhooks.repositories import DeliveryRepository
+from app.domain.webhooks.services.delivering import Done, GivenUp, TryAgain
+from app.lib.clock import utc_now
+from app.lib.db.url import DatabaseURL
+from tests.domain.accounts.answers import field_errors, is_refused, rows
+from tests.domain.webhooks.attempts import WEBHOOKS, Attempts, make_webhook
+from tests.support.apps import components_of, running_app
+from tests.support.databases import empty
+from tests.support.people import People, Person
+from tests.support.receivers import answering, receiver, sender_to
+
+
+async def test_a_test_event_is_sent_whatever_is_subscribed_to(calls: httpx.AsyncClient, attempts: Attempts) -> None:
+    made = await make_webhook(calls, kinds=["user.deleted"])
+
+    response = await calls.post(f"{WEBHOOKS}/{made['id']}/test")
+
+    body = response.json()
+    assert (response.status_code, body["kind"], body["status"], body["attempts"]) == (201, "webhook.test", "pending", 0)
+    assert response.headers["location"] == f"{WEBHOOKS}/{made['id']}/deliveries/{body['id']}"
+    assert (await calls.get(response.headers["location"])).json() == body
+    async with receiver() as one:
+        assert await attempts.deliver(UUID(body["id"]), sender_to(one.port)) == Done()
+    assert b'"type":"webhook.test"' in one.received[0].body
+
+
+async def test_a_test_is_tried_once_and_holds_nothing_against_the_webhook(
+    calls: httpx.AsyncClient, attempts: Attempts
+) -> None:
+    url = f"{WEBHOOKS}/{(await make_webhook(calls))['id']}"
+    delivery = (await calls.post(f"{url}/test")).json()
+
+    async with receiver(answering(500)) as one:
+        assert await attempts.deliver(UUID(delivery["id"]), sender_to(one.port)) == GivenUp("refused")
+
+    assert (await calls.get(url)).json()["failing_since"] is None
+
+
+async def test_a_test_may_be_asked_for_safely_twice(app: Litestar, calls: httpx.AsyncClient) -> None:
+    url = f"{WEBHOOKS}/{(await make_webhook(calls))['id']}/test"
+
+    first = await calls.post(url, headers={"Idempotency-Key": "once"})
+    second = await calls.post(url, headers={"Idempotency-Key": "once"})
+
+    assert first.json() == second.json()
+    assert second.headers["idempotency-replayed"] == "true"
+    assert len(await rows(app, WebhookDelivery)) == 1
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_a_delivery_is_replayed_under_the_same_id(
+    calls: httpx.AsyncClient, attempts: Attempts, caller: Person, status: int
+) -> None:
+    made = await make_webhook(calls)
+    (delivery,) = await attempts.tell(about=[caller])
+    url = f"{WEBHOOKS}/{made['id']}/deliveries/{delivery}"
+    async with receiver(answering(status)) as one:
+        sender = sender_to(one.port)
+        while isinstance(await attempts.deliver(delivery, sender), TryAgain):
+            pass
+        replayed = await calls.post(f"{url}/replay")
+        one.behaviour = answering(204)
+        assert await attempts.deliver(delivery, sender) == Done()
+
+    body = replayed.json()
+    assert (replayed.status_code, body["status"], body["attempts"]) == (200, "pending", 0)
+    assert body["next_attempt_at"]
+    after = (await calls.get(url)).json()
+    assert (after["status"], after["attempts"], after["response_status"]) == ("succeeded", 1, 204)
+    assert len({request.headers["webhook-id"] for request in one.received}) == 1
+
+
+async def test_what_is_under_way_or_not_wanted_is_not_replayed(
+    calls: httpx.AsyncClient, attempts: Attempts, caller: Person
+) -> None:
+    webhook = f"{WEBHOOKS}/{(await make_webhook(calls))['id']}"
+    (delivery,) = await attempts.tell(about=[caller])
+    replay = f"{webhook}/deliveries/{delivery}/replay"
+
+    assert is_refused(await calls.post(replay), 409, "invalid_state")
+    await calls.patch(webhook, json={"is_active": False})
+    assert is_refused(await calls.post(replay), 409, "invalid_state")
+    assert is_refused(await calls.post(f"{webhook}/test"), 409, "invalid_state")
+
+
+async def test_deliveries_are_listed_and_filtered(
+    app: Litestar, calls: httpx.AsyncClient, attempts: Attempts, caller: Person
+) -> None:
+    made = await make_webhook(calls, kinds=["user.updated", "user.registered"])
+    await make_webhook(calls)  # whose deliveries are not shown
+    url = f"{WEBHOOKS}/{made['id']}/deliveries"
+    for kind in ("user.updated", "user.registered", "user.updated"):
+        await attempts.tell(kind, about=[caller])
+    everything = (await calls.get(url)).json()["items"]
+    async with components_of(app).database.independent() as unit:
+        await unit.session.execute(
+            update(WebhookDelivery).where(WebhookDelivery.id.in_([UUID(everything[0]["id"])])).values(status="failed")
+        )
+
+    async def ids(**parameters: object) -> list[str]:
+        page = (await calls.get(url, params=parameters)).json()  # type: ignore[arg-type]  # plain values
+        return [item["id"] for item in page["items"]]
+
+    newest, middle, oldest = [item["id"] for item in everything]
+    assert await ids(kind="user.updated") == [newest, oldest]
+    assert await ids(kind=["user.updated", "user.registered"], sort="created_at") == [oldest, middle, newest]
+    assert await ids(status="failed") == [newest]
+    assert await ids(status=["failed", "pending"]) == [newest, middle, oldest]
+    assert await ids(created_after=everything[1]["created_at"]) == [newest]
+    assert await ids(created_before=everything[1]["created_at"]) == [oldest]
+    first = (await calls.get(url, params={"page_size": 2})).json()
+    assert await ids(page_size=2, cursor=first["next_cursor"]) == [oldest]
+    assert field_errors(await calls.get(url, params={"status": "lost"})) == {"status": "invalid_choice"}
+    assert is_refused(await calls.get(url, params={"owner": "me"}), 400, "unknown_parameter")
+
+
+async def test_a_cursor_of_one_webhook_is_not_good_for_another(
+    calls: httpx.AsyncClient, attempts: Attempts, caller: Person
+) -> None:
+    made = [await make_webhook(calls) for _ in range(2)]
+    for _ in range(2):
+        await attempts.tell(about=[caller])
+    urls = [f"{WEBHOOKS}/{each['id']}/deliveries" for each in made]
+    cursor = (await calls.get(urls[0], params={"page_size": 1})).json()["next_cursor"]
+
+    assert (await calls.get(urls[0], params={"page_size": 1, "cursor": cursor})).status_code == 200
+    assert is_refused(await calls.get(urls[1], params={"cursor": cursor}), 400, "invalid_cursor")
+
+
+async def test_what_is_over_goes_after_a_time_and_what_is_pending_stays(
+    app: Litestar, calls: httpx.AsyncClient, attempts: Attempts, caller: Person
+) -> None:
+    await make_webhook(calls)
+    old, pending, young = [(await attempts.tell(about=[caller]))[0] for _ in range(3)]
+    long_ago = utc_now() - timedelta(days=31)
+    async with components_of(app).database.independent() as unit:
+        for delivery, values in ((old, {"status": "failed"}), (pending, {}), (young, {"status": "succeeded"})):
+            created = utc_now() if delivery == young else long_ago
+            await unit.session.execute(
+                update(WebhookDelivery).where(WebhookDelivery.id == delivery).values(created_at=created, **values)
+            )
+
+    async with components_of(app).database.independent() as unit:
+        await DeliveryRepository(session=unit.session).purge(utc_now() - timedelta(days=30))
+
+    assert {row.id for row in await rows(app, WebhookDelivery)} == {pending, young}
+
+
+async def test_sending_by_hand_is_limited(calls: httpx.AsyncClient) -> None:
+    url = f"{WEBHOOKS}/{(await make_webhook(calls))['id']}/test"
+
+    statuses = [(await calls.post(url)).status_code for _ in range(31)]
+
+    assert statuses == [201] * 30 + [429]
+
+
+async def test_in_development_a_receiver_on_this_machine_will_do(database_url: DatabaseURL) -> None:
+    async with running_app(database_url, WEBHOOKS_ALLOW_PRIVATE="true") as app, receiver(tls=False) as one:
+        await empty(components_of(app).database)
+        people, attempts = People(app), Attempts(app)
+        async with people.client(await people.create()) as calls:
+            made = await make_webhook(calls, url=f"http://127.0.0.1:{one.port}/in")
+            delivery = (await calls.post(f"{WEBHOOKS}/{made['id']}/test")).json()
+        assert await attempts.deliver(UUID(delivery["id"]), components_of(app).webhook_sender) == Done()
+
+    assert len(one.received) == 1

@@ -1,0 +1,332 @@
+"""Attempts against a real server: what is recorded, when the next one is, and when it is enough."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from litestar import Litestar
+from sqlalchemy import update
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from app.domain.webhooks.events import WebhookDisabled
+from app.domain.webhooks.models import WebhookDelivery, WebhookEndpoint
+from app.domain.webhooks.services import secrets
+from app.domain.webhooks.services.delivering import FAILING_FOR, Done, GivenUp, TryAgain
+from app.lib.clock import utc_now
+from app.lib.security.sealing import Sealer
+from app.lib.webhooks.schedule import RETRY_AFTER
+from tests.domain.accounts.answers import USERS, audited, rows
+from tests.domain.webhooks.attempts import WEBHOOKS, Attempts, make_webhook
+from tests.support.apps import components_of
+from tests.support.people import People, Person
+from tests.support.receivers import answering, receiver, sender_to
+
+
+async def change(app: Litestar, model: Any, **values: Any) -> None:
+    """Sets columns of every row of a table."""
+    async with components_of(app).database.independent() as unit:
+        await unit.session.execute(update(model).values(**values))
+
+
+async def shown(calls: httpx.AsyncClient, webhook: dict[str, Any], delivery: UUID) -> dict[str, Any]:
+    found: dict[str, Any] = (await calls.get(f"{WEBHOOKS}/{webhook['id']}/deliveries/{delivery}")).json()
+    return found
+
+
+async def test_a_delivery_is_signed_accepted_and_done(
+    calls: httpx.AsyncClient, attempts: Attempts, caller: Person
+) -> None:
+    made = await make_webhook(calls)
+    (delivery,) = await attempts.tell(about=[caller])
+    async with receiver(answering(200, b"thanks")) as one:
+        outcome = await attempts.deliver(delivery, sender_to(one.port))
+
+    (request,) = one.received
+    row = await shown(calls, made, delivery)
+    assert outcome == Done()
+    assert Webhook(made["secret"]).verify(request.body, request.headers)["data"] == {"user_id": str(caller.id)}
+    assert request.headers["webhook-id"] == row["event_id"]
+    assert (row["status"], row["attempts"], row["next_attempt_at"], row["failure"]) == ("succeeded", 1, None, None)
+    assert (row["response_status"], row["response_body"], row["version"]) == (200, "thanks", 2)
+    assert row["last_attempt_at"]
+    assert row["duration_ms"] >= 0
+
+
+async def test_what_is_over_is_not_sent_again(calls: httpx.AsyncClient, attempts: Attempts, caller: Person) -> None:
+    await make_webhook(calls)
+    (delivery,) = await attempts.tell(about=[caller])
+    async with receiver() as one:
+        sender = sender_to(one.port)
+        outcomes = [await attempts.deliver(delivery, sender) for _ in range(3)]
+
+    assert outcomes == [Done()] * 3
+    assert len(one.received) == 1
+
+
+async def test_failures_are_tried_again_by_the_schedule_and_then_given_up(
+    calls: httpx.AsyncClient, attempts: Attempts, caller: Person
+) -> None:
+    made = await make_webhook(calls)
+    (delivery,) = await attempts.tell(about=[caller])
+    async with receiver(answering(500, b"oh no")) as one:
+        sender = sender_to(one.port)
+        for planned in RETRY_AFTER:
+            outcome = await attempts.deliver(delivery, sender)
+            assert isinstance(outcome, TryAgain)
+            assert planned <= outcome.after <= planned * 1.2
+            row = await shown(calls, made, delivery)
+            assert (row["status"], row["failure"], row["response_status"]) == ("pending", "refused", 500)
+            assert row["next_attempt_at"] > row["last_attempt_at"]
+        last = await attempts.deliver(delivery, sender)
+
+    row = await shown(calls, made, delivery)
+    assert last == GivenUp("refused")
+    assert (row["status"], row["attempts"], row["next_attempt_at"]) == ("failed", 10, None)
+    assert len({request.headers["webhook-id"] for request in one.received}) == 1
+    assert {request.body for request in one.received} == {one.received[0].body}
+    for request in one.received:
+        Webhook(made["secret"]).verify(request.body, request.headers)
+
+
+async def test_a_receiver_that_asks_for_time_gets_it(
+    calls: httpx.AsyncClient, attempts: Attempts, caller: Person
+) -> None:
+    await make_webhook(calls)
+    (delivery,) = await attempts.tell(about=[caller])
+    async with receiver(answering(429, retry_after="600")) as one:
+        outcome = await attempts.deliver(delivery, sender_to(one.port))
+
+    assert outcome == TryAgain(timedelta(minutes=10))
+
+
+async def test_410_ends_the_webhook(
+    app: Litestar, calls: httpx.AsyncClient, attempts: Attempts, caller: Person
+) -> None:
+    made = await make_webhook(calls)
+    (delivery,) = await attempts.tell(about=[caller])
+    (waiting,) = await attempts.tell(about=[caller])
+    async with receiver(answering(410)) as one:
+        sender = sender_to(one.port)
+        outcomes = [await attempts.deliver(delivery, sender), await attempts.deliver(waiting, sender)]
+
+    webhook = (await calls.get(f"{WEBHOOKS}/{made['id']}")).json()
+    assert outcomes == [GivenUp("refused"), GivenUp("webhook_inactive")]
+    assert len(one.received) == 1
+    assert (webhook["is_active"], webhook["disabled_reason"], webhook["version"]) == (False, "gone", 2)
+    assert await attempts.tell(about=[caller]) == []
+    (event,) = await audited(app, "webhook.disabled")
+    assert (str(event.subject_id), event.actor_id, event.details) == (made["id"], None, {"reason": "gone"})
+    assert attempts.heard == [WebhookDisabled(UUID(made["id"]), caller.id, "gone")]
+
+
+@pytest.mark.parametrize(("failing_for", "is_active"), [(FAILING_FOR, False), (FAILING_FOR / 2, True)])
+async def test_after_days_without_success_it_is_enough(
+    app: Litestar,
+    calls: httpx.AsyncClient,
+    attempts: Attempts,
+    caller: Person,
+    failing_for: timedelta,
+    is_active: bool,
+) -> None:
+    made = await make_webhook(calls)
+    url = f"{WEBHOOKS}/{made['id']}"
+    (delivery,) = await attempts.tell(about=[caller])
+    async with receiver(answering(500)) as one:
+        sender = sender_to(one.port)
+        await attempts.deliver(delivery, sender)
+        assert (await calls.get(url)).json()["failing_since"]
+        await change(app, WebhookEndpoint, failing_since=utc_now() - failing_for)
+        assert isinstance(await attempts.deliver(delivery, sender), TryAgain)
+        assert (await calls.get(url)).json()["is_active"]  # not before one is given up
+        await change(app, WebhookDelivery, attempts=9)
+        assert isinstance(await attempts.deliver(delivery, sender), GivenUp)
+
+    webhook = (await calls.get(url)).json()
+    assert (webhook["is_active"], webhook["disabled_reason"]) == (is_active, None if is_active else "failing")
+    assert len(await audited(app, "webhook.disabled")) == (0 if is_active else 1)
+
+    revived = (await calls.patch(url, json={"is_active": True})).json()
+    assert (revived["is_active"], revived["disabled_reason"]) == (True, None)
+    assert (revived["failing_since"] is None) == (not is_active)
+
+
+async def test_a_success_makes_up_for_failures(calls: httpx.AsyncClient, attempts: Attempts, caller: Person) -> None:
+    url = f"{WEBHOOKS}/{(await make_webhook(calls))['id']}"
+    (delivery,) = await attempts.tell(about=[caller])
+    async with receiver(answering(500)) as one:
+        await attempts.deliver(delivery, sender_to(one.port))
+        failing = (await calls.get(url)).json()
+        one.behaviour = answering(204)
+        await attempts.deliver(delivery, sender_to(one.port))
+
+    assert failing["failing_since"]
+    assert (await calls.get(url)).json()["failing_since"] is None
+
+
+async def test_a_rotated_secret_signs_for_another_day(
+    app: Litestar, calls: httpx.AsyncClient, attempts: Attempts, caller: Person
+) -> None:
+    made = await make_webhook(calls)
+    rotated = (await calls.post(f"{WEBHOOKS}/{made['id']}/rotate-secret")).json()
+    deliveries = [(await attempts.tell(about=[caller]))[0] for _ in range(2)]
+    async with receiver() as one:
+        sender = sender_to(one.port)
+        await attempts.deliver(deliveries[0], sender)
+        await change(app, WebhookEndpoint, former_secret_expires_at=utc_now() - timedelta(seconds=1))
+        await attempts.deliver(deliveries[1], sender)
+
+    first, second = one.received
+    for secret in (made["secret"], rotated["secret"]):
+        Webhook(secret).verify(first.body, first.headers)
+    Webhook(rotated["secret"]).verify(second.body, second.headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(made["secret"]).verify(second.body, second.headers)
+
+
+Spoil = Callable[[People, Person, httpx.AsyncClient, str], Awaitable[Any]]
+
+
+async def switch_off(_people: People, _owner: Person, calls: httpx.AsyncClient, url: str) -> None:
+    assert (await calls.patch(url, json={"is_active": False})).status_code == 200
+
+
+async def ban(people: People, owner: Person, _calls: httpx.AsyncClient, _url: str) -> None:
+    async with people.client(await people.create(is_superuser=True)) as boss:
+        assert (await boss.post(f"{USERS}/{owner.id}/deactivate")).status_code == 200
+
+
+async def delete(_people: People, _owner: Person, calls: httpx.AsyncClient, url: str) -> None:
+    assert (await calls.delete(url)).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("spoil", "outcome"),
+    [(switch_off, GivenUp("webhook_inactive")), (ban, GivenUp("webhook_inactive")), (delete, Done())],
+)
+async def test_what_nobody_wants_any_more_is_not_sent(
+    calls: httpx.AsyncClient, people: People, attempts: Attempts, caller: Person, spoil: Spoil, outcome: object
+) -> None:
+    url = f"{WEBHOOKS}/{(await make_webhook(calls))['id']}"
+    (delivery,) = await attempts.tell(about=[caller])
+    await spoil(people, caller, calls, url)
+
+    async with receiver() as one:
+        assert await attempts.deliver(delivery, sender_to(one.port)) == outcome
+
+    assert one.received == []
+
+
+async def test_a_webhook_that_goes_during_the_attempt_is_no_error(
+    calls: httpx.AsyncClient, attempts: Attempts, caller: Person
+) -> None:
+    url = f"{WEBHOOKS}/{(await make_webhook(calls))['id']}"
+    (delivery,) = await attempts.tell(about=[caller])
+
+    async with receiver() as one:
+        answer = one.behaviour
+
+        async def delete_first(writer: Any) -> None:
+            assert (await calls.delete(url)).status_code == 204
+            await answer(writer)
+
+        one.behaviour = delete_first
+        assert await attempts.deliver(delivery, sender_to(one.port)) == Done()
+
+    assert len(one.received) == 1
+
+
+async def test_of_two_attempts_at_once_one_is_counted(
+    calls: httpx.AsyncClient, attempts: Attempts, caller: Person
+) -> None:
+    """As after a recovery of a job that was slow, and not dead."""
+    await make_webhook(calls)
+    (delivery,) = await attempts.tell(about=[caller])
+    outcomes = []
+
+    async with receiver() as one:
+        sender = sender_to(one.port)
+        refuse = answering(500)
+
+        async def overtaken(writer: Any) -> None:
+            one.behaviour = refuse
+            outcomes.append(await attempts.deliver(delivery, sender))
+            await refuse(writer)
+
+        one.behaviour = overtaken
+        outcomes.append(await attempts.deliver(delivery, sender))
+
+    assert [type(outcome) for outcome in outcomes] == [TryAgain, Done]
+    assert (await attempts.delivery(delivery)).attempts == 1
+
+
+async def test_the_secret_key_may_be_rotated(
+    app: Litestar, calls: httpx.AsyncClient, attempts: Attempts, caller: Person
+) -> None:
+    made = await make_webhook(calls)
+    await calls.post(f"{WEBHOOKS}/{made['id']}/rotate-secret")
+    deliveries = [(await attempts.tell(about=[caller]))[0] for _ in range(3)]
+    components = components_of(app)
+    new, both = Sealer(b"n" * 32), Sealer(b"n" * 32, [components.derived_key("sealing")])
+
+    async with receiver() as one:
+        sender = sender_to(one.port)
+        lost = await attempts.deliver(deliveries[0], sender, sealer=new)
+        assert await attempts.deliver(deliveries[1], sender, sealer=both) == Done()
+        async with components.database.independent() as unit:
+            assert await secrets.reseal_secrets(unit, both) is None
+        assert await attempts.deliver(deliveries[2], sender, sealer=new) == Done()
+
+    assert isinstance(lost, TryAgain)  # until whoever runs the service has put the former key back
+    assert (await attempts.delivery(deliveries[0])).failure == "secret_unreadable"
+    for request in one.received:
+        Webhook(made["secret"]).verify(request.body, request.headers)
+    (row,) = await rows(app, WebhookEndpoint)
+    assert row.failing_since is None  # it is not the receiver that failed
+
+
+async def test_resealing_goes_on_where_it_stopped_and_past_what_no_key_opens(
+    app: Litestar, calls: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [await make_webhook(calls) for _ in range(3)]
+    components = components_of(app)
+    both = Sealer(b"n" * 32, [components.derived_key("sealing")])
+    monkeypatch.setattr(secrets, "_BATCH", 2)
+    async with components.database.independent() as unit:
+        await unit.session.execute(
+            update(WebhookEndpoint).where(WebhookEndpoint.id == UUID(made[0]["id"])).values(secret=b"broken")
+        )
+
+    batches = 0
+    after: UUID | None = None
+    while batches == 0 or after is not None:
+        async with components.database.independent() as unit:
+            after = await secrets.reseal_secrets(unit, both, after)
+        batches += 1
+
+    assert batches == 2
+    found = {str(row.id): both.is_current(row.secret) for row in await rows(app, WebhookEndpoint)}
+    assert [found[each["id"]] for each in made] == [False, True, True]
+
+
+async def test_nothing_of_the_exchange_is_logged(
+    calls: httpx.AsyncClient,
+    attempts: Attempts,
+    caller: Person,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    made = await make_webhook(calls, url="https://hooks.example.com/in?token=hunter2")
+    (delivery,) = await attempts.tell(about=[caller])
+    with caplog.at_level(logging.DEBUG):
+        async with receiver(answering(500, b"stolen words")) as one:
+            await attempts.deliver(delivery, sender_to(one.port))
+
+    said = "".join(capfd.readouterr()) + caplog.text
+    assert "webhook.attempted" in said
+    assert made["id"] in said
+    for secret in (made["secret"], "hunter2", "stolen words"):
+        assert secret not in said
