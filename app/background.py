@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from msgspec import structs
 
 from app.components import Components
-from app.domain.accounts.listeners import outbox_listeners
+from app.domain.accounts.listeners import outbox_listeners as outbox_of_accounts
+from app.domain.auth.listeners import outbox_listeners as outbox_of_auth
 from app.domain.jobs.services import Retention
 from app.domain.notifications.listeners import notification_listeners
 from app.domain.webhooks.jobs import enqueue_delivery
@@ -35,7 +36,8 @@ def outbox_of(domains: Iterable[Domain]) -> Outbox:
 def events_of(components: Components, domains: Iterable[Domain], outbox: Outbox) -> Events:
     """All listeners inside the transaction: those that domains declare, those that write mails, and the outbox."""
     declared = (listener for domain in domains for listener in domain.listeners)
-    return Events([*declared, *notification_listeners(components.mailer), *outbox_listeners(outbox)])
+    recording = [*outbox_of_accounts(outbox), *outbox_of_auth(outbox)]
+    return Events([*declared, *notification_listeners(components.mailer), *recording])
 
 
 class Background:

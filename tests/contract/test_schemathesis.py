@@ -76,9 +76,12 @@ def _request(client: httpx.AsyncClient, case: Any, path_parameters: dict[str, st
     case.path_parameters = generated
     names = {"method", "url", "headers", "params", "cookies", "data", "json"} & arguments.keys()
     prepared = requests.Request(**{name: arguments[name] for name in names}).prepare()
-    headers: Any = dict(prepared.headers)
+    octets = [
+        (name.encode(), value.encode("latin-1") if isinstance(value, str) else value)
+        for name, value in prepared.headers.items()
+    ]
     body: Any = prepared.body
-    return client.build_request(str(prepared.method), str(prepared.url), headers=headers, content=body)
+    return client.build_request(str(prepared.method), str(prepared.url), headers=octets, content=body)
 
 
 def _takes_input(operation_id: str) -> bool:

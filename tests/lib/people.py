@@ -93,7 +93,7 @@ READ = {
     "created_at": "2026-01-31T12:00:00Z",
     "addresses": [{"street": "Main St"}],
 }
-GOOD = {"email": "ada@example.com", "password": "secret"}
+GOOD = {"email": "ada@example.com", "password": "a secret of mine"}
 
 
 def a_read(kind: type[UserRead] = UserRead, **more: Any) -> UserRead:

@@ -4,6 +4,7 @@ from app.domain.auth.controllers import AuthController, jwks
 from app.domain.auth.jobs import JOBS
 from app.domain.auth.listeners import LISTENERS
 from app.domain.auth.providers import PROVIDERS
+from app.domain.auth.webhooks import WEBHOOK_KINDS
 from app.lib.domain import Domain
 
 auth = Domain(
@@ -13,5 +14,6 @@ auth = Domain(
     providers=PROVIDERS,
     listeners=LISTENERS,
     jobs=JOBS,
+    webhook_kinds=WEBHOOK_KINDS,
     tags=(("Auth", "Registration, sign-in and tokens."),),
 )

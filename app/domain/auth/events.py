@@ -4,6 +4,8 @@ from uuid import UUID
 
 import msgspec
 
+from app.lib.outbox import Event, event
+
 
 class SignedIn(msgspec.Struct, frozen=True):
     user_id: UUID
@@ -28,3 +30,8 @@ class SessionsEnded(msgspec.Struct, frozen=True):
 
     user_id: UUID
     session_id: UUID | None = None
+
+
+@event("user.registered_again")
+class RegistrationRepeated(Event, frozen=True, kw_only=True):
+    """Told after the commit: :class:`RegisteredAgain`. It changes nothing of the account, so its version is 0."""

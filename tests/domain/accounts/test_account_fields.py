@@ -71,7 +71,7 @@ async def test_members_have_bounds(app: Litestar, calls: httpx.AsyncClient, peop
         assert (value, field_errors(created)) == (value, {f"/{member}": code})
         assert (value, field_errors(patched)) == (value, {f"/{member}": code})
         if isinstance(value, str) and value.strip() and not member.startswith("is_"):
-            assert value not in created.text
+            assert value not in created.text.replace(created.json()["request_id"], "")
 
     assert {user.name for user in await rows(app, User)} == {None, "Unchanged"}
 

@@ -12,6 +12,8 @@ POLICIES = {
     "POST /users/me/password": "authenticated",
     "GET /users/me/profile": "authenticated",
     "PUT /users/me/profile": "authenticated",
+    "GET /users/me/notifications": "authenticated",
+    "PATCH /users/me/notifications": "authenticated",
     "GET /profiles/{user_id}": "public",
     "GET /users": "users:read",
     "POST /users": "users:write",
