@@ -86,7 +86,9 @@ async def test_lists_are_bodies_too(client: httpx.AsyncClient) -> None:
     assert (await client.post("/users/bulk", json=[GOOD])).json() == [READ]
     assert errors(await client.post("/users/bulk", json=[])) == {"": "too_short"}
     assert errors(await client.post("/users/bulk", json=[GOOD] * 3)) == {"": "too_long"}
-    assert errors(await client.post("/users/bulk", json=[GOOD, {"email": "x@y.example"}])) == {"/1/password": "required"}
+    assert errors(await client.post("/users/bulk", json=[GOOD, {"email": "x@y.example"}])) == {
+        "/1/password": "required"
+    }
 
 
 @pytest.mark.parametrize("raw", [b"{", b"\xff", b"[" * 100_000, b'{"email":"\\ud800"}', '{"email":1}'.encode("utf-16")])
