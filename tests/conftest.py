@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 
 import httpx
 import pytest
@@ -10,7 +11,7 @@ from blockbuster import blockbuster_ctx
 from litestar import Litestar
 
 from app.lib.db.url import DatabaseURL
-from tests.support.apps import client_of, components_of, forget, running_app
+from tests.support.apps import Deployment, client_of, components_of, forget, running_app
 from tests.support.databases import empty, migrate, postgresql_database, postgresql_server, sqlite_database
 from tests.support.people import People, Person
 
@@ -102,3 +103,12 @@ async def calls(people: People, caller: Person | None) -> AsyncIterator[httpx.As
     """A client signed in as the caller."""
     async with people.client(caller) as client:
         yield client
+
+
+@pytest_asyncio.fixture
+async def deployment(shared_app: Litestar, database_url: DatabaseURL) -> AsyncIterator[Deployment]:
+    """For tests that need other settings, or more than one worker."""
+    await empty(components_of(shared_app).database)
+    await forget(shared_app)
+    async with AsyncExitStack() as stack:
+        yield Deployment(database_url, stack)

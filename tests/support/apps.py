@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
@@ -83,3 +83,15 @@ async def forget(app: Litestar) -> None:
     components.authenticator.forget(None)
     for limiter in (components.general_limiter, components.sign_in_limiter):
         await limiter.storage.reset()
+
+
+class Deployment:
+    """Apps on one empty database, each as if in a process of its own; all stop at the end of the test."""
+
+    def __init__(self, url: DatabaseURL, stack: AsyncExitStack) -> None:
+        self.url = url
+        self._stack = stack
+
+    async def start(self, **overrides: str) -> Litestar:
+        """One more app, with these environment variables."""
+        return await self._stack.enter_async_context(running_app(self.url, **overrides))

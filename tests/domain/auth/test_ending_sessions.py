@@ -11,9 +11,8 @@ from litestar import Litestar
 
 from app.domain.auth.repositories import SessionRepository
 from app.lib.clock import utc_now
-from tests.domain.auth.conftest import Deployment
 from tests.domain.auth.steps import ME, audited, bearer, refresh, session_row, sessions_of, sign_in, whoami
-from tests.support.apps import client_of, components_of
+from tests.support.apps import Deployment, client_of, components_of
 from tests.support.people import PASSWORD, People, Person
 
 pytestmark = pytest.mark.asvs("7.4.1", "7.4.2")

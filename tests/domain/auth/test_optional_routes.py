@@ -12,9 +12,8 @@ from litestar.exceptions import ImproperlyConfiguredException
 from app.asgi import create_app
 from app.lib.http.rules import declare_rules
 from app.lib.security.policies import declare_policies, find_principal, optional
-from tests.domain.auth.conftest import Deployment
 from tests.domain.auth.steps import bearer
-from tests.support.apps import client_of, running, settings_for
+from tests.support.apps import Deployment, client_of, running, settings_for
 from tests.support.people import People
 
 

@@ -19,9 +19,8 @@ from app.lib.clock import utc_now
 from app.lib.errors import InvalidToken
 from app.lib.security.principal import Principal
 from app.lib.signals import Signals
-from tests.domain.auth.conftest import Deployment
 from tests.domain.auth.steps import change_user, whoami
-from tests.support.apps import client_of, components_of
+from tests.support.apps import Deployment, client_of, components_of
 from tests.support.counting import counted_statements
 from tests.support.people import People, Person
 

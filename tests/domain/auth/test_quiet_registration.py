@@ -8,7 +8,6 @@ import pytest
 import pytest_asyncio
 from litestar import Litestar
 
-from tests.domain.auth.conftest import Deployment
 from tests.domain.auth.steps import (
     REGISTER,
     argon2_runs,
@@ -21,7 +20,7 @@ from tests.domain.auth.steps import (
     warm,
     without_purges,
 )
-from tests.support.apps import client_of
+from tests.support.apps import Deployment, client_of
 from tests.support.counting import counted_statements
 from tests.support.people import PASSWORD, People
 

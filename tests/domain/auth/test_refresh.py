@@ -11,7 +11,6 @@ from litestar import Litestar
 from sqlalchemy import delete, update
 
 from app.domain.auth.models import Session
-from tests.domain.auth.conftest import Deployment
 from tests.domain.auth.steps import (
     REFRESH,
     audited,
@@ -24,7 +23,7 @@ from tests.domain.auth.steps import (
     warm,
     whoami,
 )
-from tests.support.apps import client_of, components_of
+from tests.support.apps import Deployment, client_of, components_of
 from tests.support.people import People, Person
 
 

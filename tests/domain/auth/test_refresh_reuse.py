@@ -8,7 +8,6 @@ import pytest
 import time_machine
 from litestar import Litestar
 
-from tests.domain.auth.conftest import Deployment
 from tests.domain.auth.steps import (
     REFRESH,
     STRANGER,
@@ -20,7 +19,7 @@ from tests.domain.auth.steps import (
     sign_in,
     whoami,
 )
-from tests.support.apps import client_of
+from tests.support.apps import Deployment, client_of
 from tests.support.people import People
 
 pytestmark = pytest.mark.asvs("10.4.5", "7.4.1")

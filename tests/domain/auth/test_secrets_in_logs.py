@@ -8,9 +8,8 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy.exc import IntegrityError
 
-from tests.domain.auth.conftest import Deployment
 from tests.domain.auth.steps import LOGIN, REGISTER, bearer, refresh, sessions_of, sign_in, user_row, whoami
-from tests.support.apps import client_of
+from tests.support.apps import Deployment, client_of
 from tests.support.people import People
 
 pytestmark = pytest.mark.asvs("16.2.5")

@@ -8,7 +8,6 @@ import pytest
 import pytest_asyncio
 from litestar import Litestar
 
-from tests.domain.auth.conftest import Deployment
 from tests.domain.auth.steps import (
     LOGIN,
     STRANGER,
@@ -20,7 +19,7 @@ from tests.domain.auth.steps import (
     sign_in_from,
     warm,
 )
-from tests.support.apps import client_of
+from tests.support.apps import Deployment, client_of
 from tests.support.people import PASSWORD
 
 pytestmark = [pytest.mark.asvs("6.3.1"), pytest.mark.usefixtures("clock")]

@@ -8,7 +8,6 @@ import pytest
 import pytest_asyncio
 from litestar import Litestar
 
-from tests.domain.auth.conftest import Deployment
 from tests.domain.auth.steps import (
     LOGIN,
     STRANGER,
@@ -24,7 +23,7 @@ from tests.domain.auth.steps import (
     sign_in_from,
     warm,
 )
-from tests.support.apps import ADDRESS, client_of
+from tests.support.apps import ADDRESS, Deployment, client_of
 from tests.support.people import People
 
 pytestmark = [pytest.mark.asvs("6.3.1"), pytest.mark.usefixtures("clock")]

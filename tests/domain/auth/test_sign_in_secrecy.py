@@ -6,7 +6,6 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from tests.domain.auth.conftest import Deployment
 from tests.domain.auth.steps import (
     LOGIN,
     STRANGER,
@@ -19,7 +18,7 @@ from tests.domain.auth.steps import (
     sign_in_from,
     without_purges,
 )
-from tests.support.apps import ADDRESS, client_of
+from tests.support.apps import ADDRESS, Deployment, client_of
 from tests.support.counting import counted_statements
 from tests.support.people import PASSWORD, People
 

@@ -8,9 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from app.lib.settings import ConfigurationError
-from tests.domain.auth.conftest import Deployment
 from tests.domain.auth.steps import bearer, refresh, sign_in, whoami
-from tests.support.apps import client_of
+from tests.support.apps import Deployment, client_of
 from tests.support.people import People
 
 pytestmark = pytest.mark.asvs("9.1.1", "9.1.2", "9.1.3")
