@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.lib.jobs import JobContext, enqueue, enqueue_many, job
+from tests.chaos.conftest import Tell
 from tests.lib.jobs.bench import Bench, Diary, Note
 from tests.lib.jobs.process import work
 from tests.support.waiting import until, until_it_holds
@@ -22,24 +23,10 @@ ROOT = Path(__file__).parents[2]
 QUEUED = 10_000
 KILLS = 10
 
-Tell = Callable[[str], None]
-
 
 @job("test.note", Note)
 async def take_note(note: Note, context: JobContext) -> None:
     context.service(Diary).write(note, context)
-
-
-@pytest.fixture
-def tell(capsys: pytest.CaptureFixture[str], bench: Bench) -> Tell:
-    """Writes a line to the terminal."""
-
-    def write(text: str) -> None:
-        with capsys.disabled():
-            sys.stdout.write(f"\n    {bench.database.engine.dialect.name}: {text}")
-            sys.stdout.flush()
-
-    return write
 
 
 async def rate(count: int, work_: Awaitable[object]) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from app.lib.db.url import DatabaseURL
 from benchmarks import load
-from tests.support.databases import migrate, postgresql_database, sqlite_database
+from tests.support.databases import own_database
 from tests.support.processes import Server, app_command, free_port
 
 PASSWORD = "a fine day to sail"
@@ -17,11 +17,7 @@ SECONDS = 2.0
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """``app serve`` with two workers, on a database of its own."""
-    kind = (
-        sqlite_database() if request.param == "sqlite" else postgresql_database(request.getfixturevalue("postgresql"))
-    )
-    with kind as url:
-        migrate(url)
+    with own_database(request) as url:
         port = free_port()
         environ = _environ(url)
         command = app_command("serve", "--port", str(port), "--workers", "2")

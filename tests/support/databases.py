@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import asyncpg
+import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 
@@ -58,6 +59,16 @@ def sqlite_database() -> Iterator[DatabaseURL]:
     """A file in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="lodestar-sqlite-") as folder:
         yield DatabaseURL.parse(f"sqlite:///{folder}/test.db")
+
+
+@contextmanager
+def own_database(request: pytest.FixtureRequest) -> Iterator[DatabaseURL]:
+    """A migrated database for one fixture, of the kind that ``request.param`` names."""
+    sqlite = request.param == "sqlite"
+    kind = sqlite_database() if sqlite else postgresql_database(request.getfixturevalue("postgresql"))
+    with kind as url:
+        migrate(url)
+        yield url
 
 
 def migrate(url: DatabaseURL) -> None:

@@ -12,11 +12,17 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 Script = Callable[[str], str | None]
-"""Given a command (``EHLO``, ``MAIL``, ``RCPT``, ``DATA``), the answer; None is the usual one."""
+"""Given a command (``EHLO``, ``RSET``, ``MAIL``, ``RCPT``, ``DATA``), the answer; None is the usual one."""
+
+COMMANDS = ("EHLO", "RSET", "MAIL", "RCPT", "DATA")
+"""Those that can be answered differently, or late. ``DATA`` is the end of the message."""
 
 
 class MailServer:
-    """Keeps what it took in ``messages``, and every command that clients sent in ``heard``."""
+    """Keeps what it took in ``messages``, and every command that clients sent in ``heard``.
+
+    ``delays`` are seconds before a command is answered; ``pause`` those between taking a message and saying so.
+    """
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
@@ -24,6 +30,7 @@ class MailServer:
         self.heard: list[str] = []
         self.script: Script = lambda _command: None
         self.delays: dict[str, float] = {}
+        self.pause = 0.0
         self.drops: set[str] = set()
         self.connections = 0
         self.most_connections = 0
@@ -72,6 +79,17 @@ class MailServer:
             await asyncio.sleep(delay)
         return self.script(command)
 
+    async def handle_EHLO(  # noqa: N802 - the name is aiosmtpd's
+        self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        if answer := await self.step("EHLO", session):
+            return [answer]
+        session.host_name = hostname
+        return responses
+
+    async def handle_RSET(self, _server: SMTP, session: Session, _envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
+        return await self.step("RSET", session) or "250 OK"
+
     async def handle_MAIL(  # noqa: N802 - the name is aiosmtpd's
         self, _server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
@@ -98,6 +116,7 @@ class MailServer:
         assert isinstance(message, EmailMessage)
         self.messages.append(message)
         self.recipients += envelope.rcpt_tos
+        await asyncio.sleep(self.pause)
         return "250 OK"
 
 

@@ -82,6 +82,13 @@ class Server:
         self.tell(number)
         return self.process.wait(PATIENCE)
 
+    def kill(self) -> None:
+        """kill -9 of it and of its child processes, all at once. Returns when none of them runs."""
+        workers = self.workers()
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(PATIENCE)
+        until_gone(workers)
+
     def workers(self) -> set[int]:
         """The ids of its child processes."""
         found = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, check=True, text=True)  # noqa: S607 - wherever ps is

@@ -12,9 +12,12 @@ from app.lib.mail.repository import MailRepository
 RETENTION = timedelta(days=90)
 """How long the rows of mails are kept."""
 
+_AT_MOST = 5
+"""A mail server may keep each of them waiting for minutes; other jobs must not wait with them."""
+
 
 # The mail's row says when to try again and when to give up; the job only follows, so it must not give up before.
-@job("mail.send", SendMail, retry=Retry(attempts=10_000), timeout=180)
+@job("mail.send", SendMail, retry=Retry(attempts=10_000), timeout=180, at_most=_AT_MOST)
 async def send_mail(payload: SendMail, context: JobContext) -> None:
     """Raises ``RetryLater`` while the mail is to be tried again."""
     delivery = await context.service(Deliverer).deliver(payload.mail_id)
