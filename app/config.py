@@ -101,7 +101,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["inside", "external", "off"],
         Meta(description="Where jobs run: inside each worker process, external (`app worker`), or off: they wait."),
     ] = "inside"
-    jobs_concurrency: Annotated[int, Meta(ge=1, le=200, description="Jobs that a process runs at a time.")] = 10
+    jobs_concurrency: Annotated[int, Meta(ge=1, le=200, description="Jobs that a process runs at a time.")] = 20
     jobs_retention_days: Annotated[int, Meta(ge=1, le=3650, description="How long finished jobs are kept.")] = 7
     jobs_dead_retention_days: Annotated[int, Meta(ge=1, le=3650, description="How long dead jobs are kept.")] = 90
     events_retention_days: Annotated[

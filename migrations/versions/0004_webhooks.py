@@ -69,6 +69,13 @@ def upgrade() -> None:
     with op.batch_alter_table("webhook_deliveries", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_webhook_deliveries_created_at"), ["created_at"], unique=False)
         batch_op.create_index(
+            "ix_webhook_deliveries_pending",
+            ["next_attempt_at"],
+            unique=False,
+            postgresql_where=sa.text("status = 'pending'"),
+            sqlite_where=sa.text("status = 'pending'"),
+        )
+        batch_op.create_index(
             batch_op.f("ix_webhook_deliveries_endpoint_id_created_at_id"),
             ["endpoint_id", "created_at", "id"],
             unique=False,
@@ -97,6 +104,7 @@ def downgrade() -> None:
     op.drop_table("webhook_subscriptions")
     with op.batch_alter_table("webhook_deliveries", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_webhook_deliveries_endpoint_id_created_at_id"))
+        batch_op.drop_index("ix_webhook_deliveries_pending")
         batch_op.drop_index(batch_op.f("ix_webhook_deliveries_created_at"))
 
     op.drop_table("webhook_deliveries")

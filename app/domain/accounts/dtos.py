@@ -50,6 +50,9 @@ class UserPage(Page[UserRead], frozen=True, kw_only=True):
     """Accounts."""
 
 
+DEFAULT_LOCALE = "en"
+
+
 class Registration(Input):
     """What a person says to get an account."""
 
@@ -62,7 +65,7 @@ class Registration(Input):
 class UserCreate(Registration):
     """What an administrator says to make an account for somebody."""
 
-    locale: Locale = "en"
+    locale: Locale = DEFAULT_LOCALE
     is_verified: bool = False
     is_superuser: bool = False
 

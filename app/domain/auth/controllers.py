@@ -6,7 +6,7 @@ from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 
 from app.config import Settings
-from app.domain.accounts.dtos import Registration, UserRead
+from app.domain.accounts.dtos import DEFAULT_LOCALE, Registration, UserRead
 from app.domain.accounts.errors import EmailTaken, UsernameTaken
 from app.domain.auth.dtos import JsonWebKeys, Refresh, RegistrationAccepted, SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, EmailUnverified, InvalidCredentials, RefreshTokenReused
@@ -16,6 +16,7 @@ from app.domain.auth.services.sign_in import SignInService
 from app.domain.auth.services.tokens import TokenIssuer
 from app.lib.dto import FormDTO, StructDTO
 from app.lib.errors import InvalidToken
+from app.lib.http.language import preferred_locale
 from app.lib.http.locations import created
 from app.lib.http.rules import FORM_OR_JSON
 from app.lib.injection import Injected
@@ -48,15 +49,21 @@ class AuthController(Controller):
         responses={202: ResponseSpec(RegistrationAccepted, generate_examples=False)},
         operation_id="register",
         summary="Make an account for yourself",
+        description="`Accept-Language` chooses the language of what you are mailed, until you change your `locale`.",
         opt=may_raise(EmailTaken, UsernameTaken),
     )
     async def register(
-        self, data: JSONBody[Registration], registration: Injected[RegistrationService], settings: Injected[Settings]
+        self,
+        request: Request[Any, Any, Any],
+        data: JSONBody[Registration],
+        registration: Injected[RegistrationService],
+        settings: Injected[Settings],
     ) -> Response[UserRead]:
+        locale = preferred_locale(request.headers.get("accept-language", ""), DEFAULT_LOCALE)
         if not settings.require_verified_email:
-            user = await registration.register(data)
+            user = await registration.register(data, locale)
             return created(user, f"/api/v1/users/{user.id}")
-        await registration.register_quietly(data)
+        await registration.register_quietly(data, locale)
         accepted: Response[Any] = Response(_ACCEPTED, status_code=202)
         return accepted
 

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath, QueryParameter
+from msgspec import Meta
 
 from app.domain.jobs.dtos import JobDetail, JobPage
 from app.domain.jobs.errors import JobNotCancellable, JobNotRetryable
@@ -19,7 +20,7 @@ from app.lib.pagination.sorting import sort_parameter
 from app.lib.security.policies import permission, sees
 
 Kinds = Annotated[
-    list[Annotated[str, QueryParameter(max_length=100)]] | None,
+    list[Annotated[str, Meta(max_length=100), QueryParameter(max_length=100)]] | None,
     QueryParameter(name="kind", description="Of this kind; repeat for any of several.", max_items=20),
 ]
 Statuses = Annotated[
@@ -48,15 +49,15 @@ class JobController(Controller):
         request: Request[Any, Any, Any],
         job_queries: Injected[JobQueries],
         paging: Injected[PageRequest],
-        kinds: Kinds = None,
-        statuses: Statuses = None,
+        kind: Kinds = None,
+        status: Statuses = None,
         created_after: Instant = None,
         created_before: Instant = None,
         sort: Annotated[str | None, sort_parameter(JOB_SORT_KEYS, "-created_at")] = None,
     ) -> Response[JobPage]:
         filters = {
-            "kind": kinds,
-            "status": statuses,
+            "kind": kind,
+            "status": status,
             "created_after": created_after,
             "created_before": created_before,
         }

@@ -12,8 +12,7 @@ MAIL_TEMPLATES = Path(__file__).parent / "templates"
 
 notifications = Domain(
     name="notifications",
-    controllers=(NotificationController,),
-    root_handlers=(show_unsubscribe_page, unsubscribe),
+    controllers=(NotificationController, show_unsubscribe_page, unsubscribe),
     providers=PROVIDERS,
     jobs=JOBS,
     tags=(("Notifications", "Which mails you get."),),

@@ -10,14 +10,17 @@ from app.domain.webhooks.services.delivering import Deliverer, TryAgain
 from app.domain.webhooks.services.secrets import reseal_secrets
 from app.lib.clock import utc_now
 from app.lib.db.uow import UnitOfWork
-from app.lib.jobs import Cron, JobContext, Nothing, Retry, RetryLater, enqueue, job
+from app.lib.jobs import Cron, JobContext, Nothing, Retry, RetryLater, enqueue, hasten, job
 from app.lib.security.sealing import Sealer
+
+_OVERDUE = timedelta(minutes=10)
 
 RETENTION = timedelta(days=30)
 """How long finished deliveries are kept."""
 
-_AT_MOST = 4
-"""Receivers may take 15 seconds each; mail must not wait for them."""
+_AT_MOST = 12
+"""Receivers may take 15 seconds each; everything else must not wait for them."""
+_BATCH = 200
 
 
 class DeliverWebhook(msgspec.Struct, frozen=True):
@@ -25,7 +28,14 @@ class DeliverWebhook(msgspec.Struct, frozen=True):
 
 
 # The delivery's row says when to try again and when to give up; the job only follows, so it must not give up before.
-@job("webhooks.deliver", DeliverWebhook, retry=Retry(attempts=10_000), timeout=40, at_most=_AT_MOST)
+@job(
+    "webhooks.deliver",
+    DeliverWebhook,
+    retry=Retry(attempts=10_000),
+    timeout=40,
+    at_most=_AT_MOST,
+    key=lambda payload: str(payload.delivery_id),
+)
 async def deliver_webhook(payload: DeliverWebhook, context: JobContext) -> None:
     outcome = await context.service(Deliverer).deliver(payload.delivery_id)
     if isinstance(outcome, TryAgain):
@@ -50,9 +60,19 @@ async def reseal_webhooks(_nothing: Nothing, context: JobContext) -> None:
             return
 
 
-JOBS = (deliver_webhook, purge_deliveries, reseal_webhooks)
+@job("webhooks.sweep", Nothing, schedule=Cron("*/5 * * * *"))
+async def sweep_deliveries(_nothing: Nothing, context: JobContext) -> None:
+    """Gives a job to what is due and has none any more, because somebody cancelled or purged it."""
+    async with context.unit() as unit:
+        for delivery_id in await DeliveryRepository(session=unit.session).overdue(utc_now() - _OVERDUE, _BATCH):
+            await enqueue_delivery(unit, delivery_id)
 
 
-async def enqueue_delivery(unit: UnitOfWork, delivery_id: UUID, *, delay: timedelta = timedelta()) -> None:
-    """An attempt, once the unit is committed and the time has passed."""
-    await enqueue(unit, deliver_webhook, DeliverWebhook(delivery_id), delay=delay.total_seconds())
+JOBS = (deliver_webhook, sweep_deliveries, purge_deliveries, reseal_webhooks)
+
+
+async def enqueue_delivery(unit: UnitOfWork, delivery_id: UUID) -> bool:
+    """An attempt, once the unit is committed: the one that waits for its time, or else a new one."""
+    if await hasten(unit, deliver_webhook, str(delivery_id)):
+        return True
+    return await enqueue(unit, deliver_webhook, DeliverWebhook(delivery_id)) is not None

@@ -14,6 +14,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal_column,
     or_,
     select,
     type_coerce,
@@ -69,6 +70,7 @@ _due = (
         *columns_of(
             DueDelivery,
             WebhookDelivery,
+            owner_id=WebhookEndpoint.owner_id,
             url=WebhookEndpoint.url,
             secret=WebhookEndpoint.secret,
             former_secret=WebhookEndpoint.former_secret,
@@ -225,6 +227,14 @@ class DeliveryRepository(Repository[WebhookDelivery]):
             done = await self.session.execute(statement.on_conflict_do_nothing().returning(WebhookDelivery.id))
             added += done.scalars()
         return added
+
+    async def overdue(self, before: datetime, limit: int) -> Sequence[UUID]:
+        """What should have been attempted by then, the longest waiting first."""
+        waiting = select(WebhookDelivery.id).where(
+            WebhookDelivery.status == literal_column(f"'{PENDING}'"), WebhookDelivery.next_attempt_at < before
+        )
+        found = await self.session.execute(waiting.order_by(WebhookDelivery.next_attempt_at).limit(limit))
+        return found.scalars().all()
 
     async def due(self, delivery_id: UUID) -> DueDelivery | None:
         """The delivery and what its endpoint has to say, as committed now."""

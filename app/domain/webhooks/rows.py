@@ -16,6 +16,7 @@ class DueDelivery(msgspec.Struct, frozen=True):
     body: str
     status: str
     attempts: int
+    owner_id: UUID
     url: str
     secret: bytes
     former_secret: bytes | None

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import CursorResult, Float, bindparam
+from sqlalchemy import CursorResult, Float, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.contextvars import get_contextvars
@@ -14,7 +14,7 @@ from app.lib.db.base import new_id, table_of
 from app.lib.db.instants import database_now, database_now_plus
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.declaration import MAX_KEY_LENGTH, Job
-from app.lib.jobs.tables import MAX_REQUEST_ID_LENGTH, JobStatus, QueuedJob
+from app.lib.jobs.tables import MAX_REQUEST_ID_LENGTH, JobStatus, QueuedJob, in_status
 
 P = TypeVar("P", bound=msgspec.Struct)
 
@@ -51,6 +51,17 @@ async def enqueue_many(unit: UnitOfWork, declared: Job[P], payloads: Iterable[P]
         await _insert(unit.session, rows[start : start + _BATCH], delay)
     unit.signal(JobsEnqueued())
     return len(rows)
+
+
+async def hasten(unit: UnitOfWork, declared: Job[Any], key: str) -> bool:
+    """Makes a job that waits under this key due at once. False when none waits: none is there, or it runs."""
+    result = await unit.session.execute(
+        update(_jobs)
+        .where(in_status(JobStatus.PENDING), _jobs.c.name == declared.name, _jobs.c.key == key)
+        .values(run_at=database_now(), planned_at=database_now())
+    )
+    unit.signal(JobsEnqueued())
+    return isinstance(result, CursorResult) and result.rowcount == 1
 
 
 def _row(declared: Job[P], payload: P, key: str | None) -> dict[str, Any]:

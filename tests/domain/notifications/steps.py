@@ -13,7 +13,7 @@ from tests.support.people import PASSWORD
 
 REGISTER = "/api/v1/auth/register"
 MINE = "/api/v1/users/me/notifications"
-UNSUBSCRIBE = "/notifications/unsubscribe"
+UNSUBSCRIBE = "/api/v1/notifications/unsubscribe"
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
 

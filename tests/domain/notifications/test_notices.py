@@ -53,7 +53,7 @@ async def test_who_registers_gets_one_welcome_mail(posting: Litestar, server: Ma
     assert message["Subject"] == "Welcome to Lodestar"
     assert message["From"] == "Lodestar <noreply@lodestar.example>"
     assert message["Message-ID"].endswith("@lodestar.example>")
-    assert message["List-Unsubscribe"].startswith("<https://lodestar.example/notifications/unsubscribe?token=")
+    assert message["List-Unsubscribe"].startswith("<https://lodestar.example/api/v1/notifications/unsubscribe?token=")
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     (row,) = await mails(posting)
     assert (row.status, row.attempts) == (MailStatus.SENT, 1)
@@ -122,6 +122,28 @@ async def test_mail_is_in_the_persons_language(app: Litestar, client: httpx.Asyn
     (mail,) = await composed(app)
     assert (mail.subject, mail.locale, mail.to.address) == ("Dein Passwort wurde geändert", "de", person.email)
     assert mail.unsubscribe_url is None, "it is essential"
+
+
+@pytest.mark.parametrize(
+    ("header", "locale", "subject"),
+    [
+        ("de-AT,de;q=0.9,en;q=0.1", "de-AT", "Willkommen"),
+        ("en;q=0.1, de", "de", "Willkommen"),
+        ("fr-CH, *;q=0.5", "fr-CH", "Welcome"),
+        ("zh-Hant-TW", "zh", "Welcome"),
+        ("", "en", "Welcome"),
+        ("nonsense of all kinds", "en", "Welcome"),
+    ],
+)
+async def test_who_registers_is_welcomed_in_the_language_of_their_browser(
+    app: Litestar, client: httpx.AsyncClient, header: str, locale: str, subject: str
+) -> None:
+    person = {"email": "ada@example.com", "password": PASSWORD}
+    made = await client.post("/api/v1/auth/register", json=person, headers={"Accept-Language": header})
+
+    [mail] = await composed(app)
+    assert (made.status_code, made.json()["locale"]) == (201, locale)
+    assert subject in mail.subject
 
 
 async def test_each_change_of_the_password_is_told_once(app: Litestar, people: People) -> None:

@@ -1,6 +1,7 @@
 """GET /webhooks/{id}/deliveries, POST …/replay and POST /webhooks/{id}/test."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -8,13 +9,16 @@ import pytest
 from litestar import Litestar
 from sqlalchemy import update
 
+from app.domain.webhooks.jobs import sweep_deliveries
 from app.domain.webhooks.models import WebhookDelivery
 from app.domain.webhooks.repositories import DeliveryRepository
 from app.domain.webhooks.services.delivering import Done, GivenUp, TryAgain
 from app.lib.clock import utc_now
 from app.lib.db.url import DatabaseURL
+from app.lib.jobs import Nothing
+from app.lib.jobs.tables import QueuedJob
 from tests.domain.accounts.answers import field_errors, is_refused, rows
-from tests.domain.webhooks.attempts import WEBHOOKS, Attempts, make_webhook
+from tests.domain.webhooks.attempts import WEBHOOKS, Attempts, context_of, make_webhook
 from tests.support.apps import components_of, running_app
 from tests.support.databases import empty
 from tests.support.people import People, Person
@@ -81,17 +85,67 @@ async def test_a_delivery_is_replayed_under_the_same_id(
     assert len({request.headers["webhook-id"] for request in one.received}) == 1
 
 
+async def live_jobs(app: Litestar) -> list[QueuedJob]:
+    """The jobs of deliveries that wait or run."""
+    return await rows(
+        app, QueuedJob, QueuedJob.name == "webhooks.deliver", QueuedJob.status.in_(("pending", "running"))
+    )
+
+
+async def set_jobs(app: Litestar, **values: Any) -> None:
+    async with components_of(app).database.independent() as unit:
+        await unit.session.execute(update(QueuedJob).where(QueuedJob.name == "webhooks.deliver").values(**values))
+
+
+async def test_what_waits_for_its_next_attempt_is_attempted_at_once(
+    app: Litestar, calls: httpx.AsyncClient, attempts: Attempts, caller: Person
+) -> None:
+    """Also when its job was lost or cancelled; and however often somebody asks, there is one job."""
+    made = await make_webhook(calls)
+    (delivery,) = await attempts.tell(about=[caller])
+    url = f"{WEBHOOKS}/{made['id']}/deliveries/{delivery}"
+    async with receiver(answering(500)) as one:
+        assert isinstance(await attempts.deliver(delivery, sender_to(one.port)), TryAgain)
+
+    assert (await calls.post(f"{url}/replay")).json()["attempts"] == 1
+    await set_jobs(app, run_at=utc_now() + timedelta(hours=5))
+    again = await calls.post(f"{url}/replay")
+
+    [job] = await live_jobs(app)
+    assert (again.status_code, again.json()["status"]) == (200, "pending")
+    assert job.run_at < utc_now() + timedelta(minutes=1)
+
+
 async def test_what_is_under_way_or_not_wanted_is_not_replayed(
-    calls: httpx.AsyncClient, attempts: Attempts, caller: Person
+    app: Litestar, calls: httpx.AsyncClient, attempts: Attempts, caller: Person
 ) -> None:
     webhook = f"{WEBHOOKS}/{(await make_webhook(calls))['id']}"
     (delivery,) = await attempts.tell(about=[caller])
     replay = f"{webhook}/deliveries/{delivery}/replay"
+    assert (await calls.post(replay)).status_code == 200
+    await set_jobs(app, status="running")
 
     assert is_refused(await calls.post(replay), 409, "invalid_state")
+    await set_jobs(app, status="done")
     await calls.patch(webhook, json={"is_active": False})
     assert is_refused(await calls.post(replay), 409, "invalid_state")
     assert is_refused(await calls.post(f"{webhook}/test"), 409, "invalid_state")
+
+
+async def test_a_delivery_whose_job_is_gone_gets_another(
+    app: Litestar, calls: httpx.AsyncClient, attempts: Attempts, caller: Person
+) -> None:
+    await make_webhook(calls)
+    forgotten, fresh = await attempts.tell(about=[caller]), await attempts.tell(about=[caller])
+    async with components_of(app).database.independent() as unit:
+        late = update(WebhookDelivery).where(WebhookDelivery.id == forgotten[0])
+        await unit.session.execute(late.values(next_attempt_at=utc_now() - timedelta(minutes=11)))
+
+    for _ in range(2):
+        await sweep_deliveries.run(Nothing(), context_of(app))
+
+    assert [job.key for job in await live_jobs(app)] == [str(forgotten[0])]
+    assert fresh != forgotten
 
 
 async def test_deliveries_are_listed_and_filtered(

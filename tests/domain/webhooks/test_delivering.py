@@ -1,5 +1,6 @@
 """Attempts against a real server: what is recorded, when the next one is, and when it is enough."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -15,15 +16,17 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from app.domain.webhooks.events import WebhookDisabled
 from app.domain.webhooks.models import WebhookDelivery, WebhookEndpoint
 from app.domain.webhooks.services import secrets
-from app.domain.webhooks.services.delivering import FAILING_FOR, Done, GivenUp, TryAgain
+from app.domain.webhooks.services.delivering import AT_ONCE_PER_OWNER, FAILING_FOR, Deliverer, Done, GivenUp, TryAgain
 from app.lib.clock import utc_now
+from app.lib.events import Events
 from app.lib.security.sealing import Sealer
 from app.lib.webhooks.schedule import RETRY_AFTER
 from tests.domain.accounts.answers import USERS, audited, rows
 from tests.domain.webhooks.attempts import WEBHOOKS, Attempts, make_webhook
 from tests.support.apps import components_of
 from tests.support.people import People, Person
-from tests.support.receivers import answering, receiver, sender_to
+from tests.support.receivers import answering, forever, receiver, saying, sender_to
+from tests.support.waiting import until
 
 
 async def change(app: Litestar, model: Any, **values: Any) -> None:
@@ -330,3 +333,30 @@ async def test_nothing_of_the_exchange_is_logged(
     assert made["id"] in said
     for secret in (made["secret"], "hunter2", "stolen words"):
         assert secret not in said
+
+
+async def test_slow_receivers_of_one_owner_hold_nobody_else_up(
+    app: Litestar, calls: httpx.AsyncClient, attempts: Attempts, caller: Person, people: People
+) -> None:
+    other = await people.create()
+    for _ in range(5):
+        await make_webhook(calls)
+    await make_webhook(calls, other)
+    slow, quick = await attempts.tell(about=[caller]), await attempts.tell(about=[other])
+    components = components_of(app)
+    async with receiver(saying(then=forever)) as silent, receiver() as one:
+        deliverer = Deliverer(components.database, sender_to(silent.port), components.sealer, Events())
+        tasks = [asyncio.create_task(deliverer.deliver(each)) for each in slow]
+        await until(lambda: silent.connections == AT_ONCE_PER_OWNER)
+        await until(lambda: sum(task.done() for task in tasks) == len(slow) - AT_ONCE_PER_OWNER)
+        put_off = [task.result() for task in tasks if task.done()]
+        deliverer._sender = sender_to(one.port)
+        answered = await deliverer.deliver(quick[0])
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        recovered = await deliverer.deliver(slow[0])
+
+    assert len(slow) == 5
+    assert all(isinstance(outcome, TryAgain) and outcome.after <= timedelta(seconds=5) for outcome in put_off)
+    assert answered == recovered == Done()

@@ -57,9 +57,12 @@ class UserService(EntityService[User, UserRepository]):
         self.origin = origin
         self.profiles = ProfileRepository(session=unit.session)
 
-    async def register(self, data: Registration) -> UserRead:
-        """An account for whoever asks. Raises ``ValidationFailed``, ``EmailTaken`` or ``UsernameTaken``."""
-        user = await self._create(data)
+    async def register(self, data: Registration, locale: str) -> UserRead:
+        """An account for whoever asks; they are mailed in the language of ``locale``.
+
+        Raises ``ValidationFailed``, ``EmailTaken`` or ``UsernameTaken``.
+        """
+        user = await self._create(data, locale=locale)
         await self.events.publish(UserRegistered(user.id), self.unit)
         await self._audit("user.registered", user)
         return to_read(user, [])

@@ -34,15 +34,15 @@ class RegistrationService:
         self.events = events
         self.origin = origin
 
-    async def register(self, data: Registration) -> UserRead:
+    async def register(self, data: Registration, locale: str) -> UserRead:
         """A new account.
 
         Raises ``EmailTaken``, ``UsernameTaken``, ``ValidationFailed`` or ``RateLimited``.
         """
         async with self._counted(data.email):
-            return await self.users.register(data)
+            return await self.users.register(data, locale)
 
-    async def register_quietly(self, data: Registration) -> None:
+    async def register_quietly(self, data: Registration, locale: str) -> None:
         """A new account, unless the address has one: the caller is told neither, and both cost the same work;
         the owner of a taken address is told in a mail.
 
@@ -53,7 +53,7 @@ class RegistrationService:
             if data.username and await self.reads.credentials(fold(data.username)):
                 raise UsernameTaken
             try:
-                await self.users.register(data)
+                await self.users.register(data, locale)
             except EmailTaken:
                 owner = await self.reads.credentials(lookup_key(data.email))
                 if owner is not None:

@@ -1,17 +1,21 @@
 """``/dev/mail``: the mails of a development server. The app has these routes in development only."""
 
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from litestar import Response, Router, get
+from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
 
 from app.domain.notifications.services.mailbox import DevelopmentMailbox
+from app.lib.errors import NotFound
 from app.lib.http.rules import PRODUCES_ANYTHING
 from app.lib.injection import Injected
 from app.lib.mail.templates import MailTemplates
-from app.lib.security.policies import public
+from app.lib.security.policies import Connection, public
 
+_LOCAL = {"localhost", "127.0.0.1", "::1"}
 _ANY_ACCEPT = {PRODUCES_ANYTHING: True}
 # What a mail brings along is shown in a sandboxed frame, which has this policy, too: nothing runs, nothing is loaded.
 _HEADERS = {
@@ -39,4 +43,12 @@ def _page(templates: MailTemplates, name: str, **variables: Any) -> Response[str
     return Response(templates.page(name, "en", variables), media_type="text/html", headers=_HEADERS)
 
 
-mailbox_router = Router("/dev/mail", route_handlers=[show_mailbox, show_mail])
+async def _refuse_other_hosts(connection: Connection, _handler: BaseRouteHandler) -> None:
+    """A page elsewhere could have its own name lead here and read the mails (DNS rebinding)."""
+    settings: Any = connection.app.state.components.settings
+    host = urlsplit(f"//{connection.headers.get('host', '')}").hostname
+    if host not in {*_LOCAL, urlsplit(settings.base_url).hostname}:
+        raise NotFound
+
+
+mailbox_router = Router("/dev/mail", route_handlers=[show_mailbox, show_mail], guards=[_refuse_other_hosts])

@@ -9,6 +9,7 @@ from uuid import UUID
 from app.domain.notifications.topics import Topic
 
 PATH = "/notifications/unsubscribe"
+PREFIX = "/api/v1"
 
 _ID_BYTES = 16
 _TAG_BYTES = 16
@@ -26,7 +27,7 @@ class UnsubscribeLinks:
         self._keys = [key, *fallbacks]
 
     def url(self, user_id: UUID, topic: str) -> str:
-        return f"{self._base_url}{PATH}?token={self.token(user_id, topic)}"
+        return f"{self._base_url}{PREFIX}{PATH}?token={self.token(user_id, topic)}"
 
     def token(self, user_id: UUID, topic: str) -> str:
         signed = user_id.bytes + _tag(self._keys[0], user_id.bytes, topic)

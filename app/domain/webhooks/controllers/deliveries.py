@@ -4,6 +4,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath, QueryParameter
+from msgspec import Meta
 
 from app.domain.webhooks.dtos import DeliveryPage, DeliveryRead, DeliveryStatus
 from app.domain.webhooks.errors import DeliveryPending, WebhookInactive
@@ -24,7 +25,7 @@ StatusFilter = Annotated[
     QueryParameter(name="status", description="How far it got; repeat for any of several.", max_items=3),
 ]
 KindFilter = Annotated[
-    list[Annotated[str, QueryParameter(max_length=64)]] | None,
+    list[Annotated[str, Meta(max_length=64), QueryParameter(max_length=64)]] | None,
     QueryParameter(name="kind", description="The kind of event; repeat for any of several.", max_items=20),
 ]
 Instant = Annotated[datetime | None, QueryParameter(description="An instant in UTC (RFC 3339).")]

@@ -44,7 +44,7 @@ class DeliveryService:
         return to_read(delivery)
 
     async def replay(self, webhook_id: UUID, delivery_id: UUID, actor: Principal) -> DeliveryRead:
-        """Starts a delivery that is over from its first attempt, under the same ``webhook-id``.
+        """Makes an attempt now, under the same ``webhook-id``. What is over begins from its first attempt again.
 
         Raises ``DeliveryNotFound``, ``DeliveryPending`` or ``WebhookInactive``.
         """
@@ -55,11 +55,12 @@ class DeliveryService:
         delivery = await self._deliveries.lock_own(delivery_id, webhook_id)
         if delivery is None:
             raise DeliveryNotFound
-        if delivery.status == PENDING:
+        if not await self._enqueue(self._unit, delivery_id):
             raise DeliveryPending
-        delivery.status, delivery.attempts, delivery.next_attempt_at = PENDING, 0, utc_now()
+        if delivery.status != PENDING:
+            delivery.status, delivery.attempts = PENDING, 0
+        delivery.next_attempt_at = utc_now()
         await self._deliveries.flush()
-        await self._enqueue(self._unit, delivery_id)
         return to_read(delivery)
 
     async def _require_active(self, webhook_id: UUID, actor: Principal) -> WebhookEndpoint:

@@ -1,5 +1,7 @@
 """One attempt to deliver; the queue calls it, and does what comes back."""
 
+import random
+from collections import Counter
 from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -26,6 +28,9 @@ from app.lib.webhooks.signing import signed_headers
 
 FAILING_FOR = timedelta(days=5)
 """A webhook is switched off when a delivery is given up and nothing has got through for so long."""
+
+AT_ONCE_PER_OWNER = 2
+"""Attempts for one owner that a process makes at a time: nobody's slow receivers hold up everybody's deliveries."""
 
 _GONE = 410
 
@@ -69,6 +74,7 @@ class Deliverer:
         self._sender = sender
         self._sealer = sealer
         self._events = events
+        self._busy: Counter[UUID] = Counter()
 
     async def deliver(self, delivery_id: UUID) -> Outcome:
         """One attempt, in at most 15 seconds and without a transaction around them.
@@ -79,7 +85,14 @@ class Deliverer:
             due = await DeliveryRepository(session=unit.session).due(delivery_id)
         if due is None or due.status != PENDING:
             return Done()
-        result = await self._attempt(due)
+        if self._busy[due.owner_id] >= AT_ONCE_PER_OWNER:
+            return TryAgain(timedelta(seconds=random.uniform(1, 5)))  # noqa: S311 - spreads the load, no secret
+        self._busy[due.owner_id] += 1
+        try:
+            result = await self._attempt(due)
+        finally:
+            self._busy[due.owner_id] -= 1
+            self._busy += Counter()  # drops those who have none any more
         async with self._database.independent() as unit:
             outcome = await self._record(unit, due, result)
         log.info(
