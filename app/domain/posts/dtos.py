@@ -9,16 +9,13 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from app.domain.accounts.dtos import PublicProfile
-from app.domain.posts.models import MAX_SLUG, MAX_TAG
+from app.domain.posts.limits import MAX_CONTENT, MAX_EXCERPT, MAX_SLUG, MAX_TAG, MAX_TAGS
 from app.lib.decoding import Check, FieldProblem, Hint
 from app.lib.dto import Input, Output
 from app.lib.errors import FieldCode
 from app.lib.fields import SingleLine, TextLines, Timestamp
 from app.lib.http.conditional import Version, Versioned
 from app.lib.pagination.envelope import Page
-
-MAX_CONTENT = 100_000
-MAX_TAGS = 10
 
 UUID_LIKE: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}")
 
@@ -49,7 +46,7 @@ Markdown = Annotated[
     TextLines,
     Meta(max_length=MAX_CONTENT, description="Markdown (CommonMark).", examples=["# Night\n\nStars, *many*."]),
 ]
-Excerpt = Annotated[TextLines, Meta(max_length=500, examples=["Stars, many."])]
+Excerpt = Annotated[TextLines, Meta(max_length=MAX_EXCERPT, examples=["Stars, many."])]
 
 
 class PostSummary(Output):

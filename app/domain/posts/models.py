@@ -4,13 +4,11 @@ from uuid import UUID
 from sqlalchemy import JSON, Boolean, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.domain.posts.limits import MAX_EXCERPT, MAX_SLUG, MAX_TAG
 from app.lib.db.base import Base, Entity, sortable_text
 
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """From when the public sees a draft."""
-
-MAX_SLUG = 100
-MAX_TAG = 40
 
 
 class Post(Entity):
@@ -28,7 +26,7 @@ class Post(Entity):
     title: Mapped[str] = mapped_column(String(255))
     title_key: Mapped[str] = mapped_column(sortable_text(255))
     slug: Mapped[str] = mapped_column(sortable_text(MAX_SLUG), unique=True)
-    excerpt: Mapped[str] = mapped_column(String(500))
+    excerpt: Mapped[str] = mapped_column(String(MAX_EXCERPT))
     has_own_excerpt: Mapped[bool] = mapped_column(Boolean, default=False)
     tags: Mapped[list[str]] = mapped_column(JSON)
     published_at: Mapped[datetime | None]

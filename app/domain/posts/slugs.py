@@ -5,7 +5,7 @@ import re
 from anyascii import anyascii
 
 from app.domain.posts.dtos import UUID_LIKE
-from app.domain.posts.models import MAX_SLUG
+from app.domain.posts.limits import MAX_SLUG
 
 _ROOM_FOR_SUFFIX = 20
 _BETWEEN = re.compile(r"[^a-z0-9]+")

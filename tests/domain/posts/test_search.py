@@ -1,6 +1,8 @@
 """Full text: the same words find the same posts on both databases."""
+# ruff: noqa: RUF001 - letters of other scripts are what is tested
 
 import asyncio
+from typing import Any
 
 import httpx
 import pytest
@@ -105,7 +107,7 @@ async def test_what_is_in_the_title_counts_more(calls: httpx.AsyncClient) -> Non
 async def test_relevance_is_walked_by_cursor(calls: httpx.AsyncClient) -> None:
     for number in range(7):
         await write(calls, f"Boat {number}", content="boat " * (number % 3))
-    query = {"q": "boat", "sort": "-relevance", "page_size": 2}
+    query: dict[str, Any] = {"q": "boat", "sort": "-relevance", "page_size": 2}
     whole = await titles(calls, **{**query, "page_size": 100})
     page = (await calls.get(POSTS, params=query)).json()
     found = [post["title"] for post in page["items"]]

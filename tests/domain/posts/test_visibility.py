@@ -1,4 +1,4 @@
-"""A draft or a scheduled post of somebody else is not there: not by id or slug, in lists, counts, search, tags, feed."""
+"""A draft or a scheduled post of somebody else is not there: not by id or slug, in lists, search, tags or the feed."""
 
 from typing import Any
 

@@ -8,7 +8,7 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import PathParameter, QueryParameter
 from msgspec import Meta
 
-from app.domain.posts.models import MAX_SLUG, MAX_TAG
+from app.domain.posts.limits import MAX_SLUG, MAX_TAG
 from app.domain.posts.services.queries import POST_SORT_KEYS, TAGS_SORT_KEYS
 from app.lib.pagination.sorting import sort_parameter
 
@@ -21,7 +21,8 @@ PostId = Annotated[str, PathParameter(description="The post's id.", schema_extra
 Sort = Annotated[str | None, sort_parameter(POST_SORT_KEYS, "-published_at")]
 TagSort = Annotated[str | None, sort_parameter(TAGS_SORT_KEYS, "-posts")]
 Author = Annotated[
-    list[UUID] | None, QueryParameter(description="Written by this user; repeat for any of several.", max_items=20)
+    list[Annotated[UUID, QueryParameter(schema_extra={"maxLength": 36})]] | None,
+    QueryParameter(description="Written by this user; repeat for any of several.", max_items=20),
 ]
 TagFilter = Annotated[
     # msgspec reads the one and the document is written from the other.

@@ -16,8 +16,8 @@ from app.domain.posts.dtos import (
     TagPage,
 )
 from app.domain.posts.errors import PostNotFound
+from app.domain.posts.limits import MAX_SLUG
 from app.domain.posts.memory import PostMemory
-from app.domain.posts.models import MAX_SLUG
 from app.domain.posts.permissions import POSTS_DELETE, POSTS_WRITE
 from app.domain.posts.repositories import SORT_KEYS, TAG_SORT_KEYS, PostReads
 from app.domain.posts.words import words_of
