@@ -30,6 +30,10 @@ class Source:
         return self.value
 
 
+def size(value: str) -> int:
+    return len(value)
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
@@ -80,7 +84,7 @@ async def test_what_was_being_read_when_all_was_forgotten_is_not_kept() -> None:
         await go_on.wait()
         return value
 
-    reading = asyncio.create_task(recent.get("key", slowly, len))
+    reading = asyncio.create_task(recent.get("key", slowly, size))
     await begun.wait()
     source.value = "new"
     recent.forget()
