@@ -30,10 +30,6 @@ class Source:
         return self.value
 
 
-def size(value: str) -> int:
-    return len(value)
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
@@ -78,13 +74,13 @@ async def test_what_was_being_read_when_all_was_forgotten_is_not_kept() -> None:
     recent, source = Recent(10.0, 100), Source("old")
     begun, go_on = asyncio.Event(), asyncio.Event()
 
-    async def slowly() -> str | None:
-        value = await source.read()
+    async def slowly() -> str:
+        value = str(await source.read())
         begun.set()
         await go_on.wait()
         return value
 
-    reading = asyncio.create_task(recent.get("key", slowly, size))
+    reading = asyncio.create_task(recent.get("key", slowly, len))
     await begun.wait()
     source.value = "new"
     recent.forget()
