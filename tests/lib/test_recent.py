@@ -80,7 +80,7 @@ async def test_what_was_being_read_when_all_was_forgotten_is_not_kept() -> None:
         await go_on.wait()
         return value
 
-    reading = asyncio.create_task(recent.get("key", slowly, len))
+    reading = asyncio.create_task(recent.get("key", slowly, lambda value: len(value or "")))
     await begun.wait()
     source.value = "new"
     recent.forget()
