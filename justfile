@@ -81,6 +81,11 @@ chaos *options:
 bench *options:
     {{ run }} python -m benchmarks "$@"
 
+# plans and times of the reads of posts on PostgreSQL: `just bench-posts --posts 1000000`
+[group('check')]
+bench-posts *options:
+    {{ run }} python -m benchmarks.posts "$@"
+
 # format the code and mend what the linter can mend
 [group('change')]
 format:

@@ -24,6 +24,7 @@ from app.domain.auth import auth
 from app.domain.jobs import jobs
 from app.domain.notifications import notifications
 from app.domain.notifications.controllers.mailbox import mailbox_router
+from app.domain.posts import posts
 from app.domain.system import system
 from app.domain.system.docs_pages import docs_router
 from app.domain.system.readiness import Readiness
@@ -57,7 +58,7 @@ API = "/api/v1"
 VERSION = version("lodestar")  # looked up once, because it reads files
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
-DOMAINS: tuple[Domain, ...] = (accounts, auth, notifications, webhooks, jobs, system)
+DOMAINS: tuple[Domain, ...] = (accounts, auth, posts, notifications, webhooks, jobs, system)
 """Adding a domain is one more name here."""
 
 
@@ -119,7 +120,7 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
         DocumentInfo(
             title=PRODUCT,
             version=VERSION,
-            description="Accounts, permissions, mail, webhooks, jobs. Errors are problem details (RFC 9457).",
+            description="Accounts, permissions, posts, mail, webhooks, jobs. Errors are problem details (RFC 9457).",
             token_url=f"{API}/auth/login",
             tags=tuple(tag for domain in DOMAINS for tag in domain.tags),
         ),
@@ -166,6 +167,7 @@ def _dependencies(components: Components, background: Background, draining: Drai
         "sign_in_throttle": components.sign_in_throttle,
         "registration_throttle": components.registration_throttle,
         "permission_registry": collect_permissions(DOMAINS),
+        "post_memory": components.post_memory,
         "sealer": components.sealer,
         "webhook_kinds": collect_webhook_kinds(DOMAINS),
         "enqueue_delivery": enqueue_delivery,

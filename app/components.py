@@ -15,6 +15,7 @@ from app.domain.notifications import MAIL_TEMPLATES
 from app.domain.notifications.repositories import PreferenceReads
 from app.domain.notifications.services.links import UnsubscribeLinks
 from app.domain.notifications.services.preferences import PersonSubscriptions
+from app.domain.posts.memory import PostMemory
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.mail.delivery import Composer, Deliverer
 from app.lib.mail.jobs import enqueue_mail
@@ -103,6 +104,7 @@ class Components:
             per_account=Limit.parse(_REGISTRATIONS_PER_ACCOUNT),
             per_account_and_address=Limit.parse(_REGISTRATIONS_PER_ACCOUNT_AND_ADDRESS),
         )
+        self.post_memory = PostMemory(self.signals)
         self.sealer = Sealer(*self._keys("sealing"))
         self.webhook_sender = WebhookSender(
             user_agent=f"{PRODUCT}-Webhooks", allow_private=settings.webhooks_allow_private

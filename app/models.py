@@ -3,6 +3,7 @@
 from app.domain.accounts import models as accounts
 from app.domain.auth import models as auth
 from app.domain.notifications import models as notifications
+from app.domain.posts import models as posts
 from app.domain.webhooks import models as webhooks
 from app.lib import audit, idempotency
 from app.lib.db.base import metadata
@@ -23,6 +24,7 @@ __all__ = [
     "metadata",
     "notifications",
     "outbox",
+    "posts",
     "rate_limits",
     "webhooks",
 ]

@@ -7,6 +7,7 @@ from alembic import context
 
 import app.models  # noqa: F401 - every table has to be known
 from app.lib.db.base import metadata
+from app.lib.db.migrations import is_modelled
 
 
 def render_item(kind: str, item: object, _context: object) -> str | Literal[False]:
@@ -21,6 +22,7 @@ context.configure(
     target_metadata=metadata,
     render_as_batch=True,
     compare_type=True,
+    include_name=is_modelled,
     render_item=render_item,
     transactional_ddl=False,
     transaction_per_migration=False,

@@ -129,6 +129,14 @@ Bio = Annotated[
 """Text of several lines."""
 
 
+TextLines = Annotated[
+    str,
+    Meta(pattern=_LINES),
+    Hint("Must not have control characters other than line breaks and tabs."),
+]
+"""Text of several lines; whoever uses it says how long it may be: ``Annotated[TextLines, Meta(max_length=…)]``."""
+
+
 def to_utc(moment: datetime) -> datetime:
     """The same instant in UTC. Raises ``FieldProblem`` at the very ends of the calendar."""
     try:

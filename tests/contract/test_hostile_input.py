@@ -95,6 +95,12 @@ def check(response: httpx.Response, status: int, code: str) -> None:
         assert problem["errors"]
 
 
+def takes_no_body(operation: Operation) -> bool:
+    """Whether the body is optional."""
+    field = operation.handler.parsed_data_field
+    return field is not None and field.is_optional
+
+
 @pytest.mark.asvs("2.2.1")
 @pytest.mark.parametrize("what", JSON_BODIES)
 async def test_every_route_refuses_this_json(
@@ -102,6 +108,8 @@ async def test_every_route_refuses_this_json(
 ) -> None:
     hostile = JSON_BODIES[what]
     for each in reading(unlimited_app, JSON):
+        if not hostile.content and takes_no_body(each):
+            continue
         media_type = MERGE_PATCH if each.method == "PATCH" else JSON
         response = await as_boss.request(
             each.method, each.url(user_id=str(boss.id)), content=hostile.content, headers={"Content-Type": media_type}
@@ -242,6 +250,8 @@ async def test_ids_that_are_none_are_404(unlimited_app: Litestar, as_boss: httpx
         if ":uuid}" in each.path:
             url = "/".join(segment if "{" in part else part for part in each.path.split("/"))
             response = await as_boss.request(each.method, url)
+            if segment not in response.request.url.path and segment == "..":
+                continue  # the client itself has made another route of it
             assert response.status_code in {404, 405}, url
             assert response.headers["content-type"] == "application/problem+json"
 

@@ -27,6 +27,7 @@ from app.lib.db.url import DatabaseURL
 from tests.domain.jobs.toys import put
 from tests.support.apps import BASE_URL, settings_for
 from tests.support.people import People, Person
+from tests.support.posts import post_of
 from tests.support.webhooks import webhook_of
 
 EXAMPLES = 8
@@ -124,6 +125,7 @@ async def test_a_superuser_on_what_exists(app: Litestar, people: People, operati
                 "job_id": await put(app, status=("pending", "dead")[number % 2]),
                 "webhook_id": webhook_id,
                 "delivery_id": delivery_id,
+                "post_ref": await post_of(boss.id, people.components),
             }
             named = {name: str(found[name]) for name in case.path_parameters}
             request = _request(client, case, named)

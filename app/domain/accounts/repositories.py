@@ -1,16 +1,17 @@
 """Every statement about accounts. ``…Reads`` read without a transaction, ``…Repository`` write in one."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import String, and_, bindparam, delete, exists, func, insert, or_, select, type_coerce, update
+from sqlalchemy import String, Uuid, and_, bindparam, delete, exists, func, insert, or_, select, type_coerce, update
 
 from app.domain.accounts.dtos import RolePage, RoleRead, UserPage, UserRead
 from app.domain.accounts.models import Profile, Role, RolePermission, User, UserRole
 from app.domain.accounts.rows import CredentialRow, PersonRow
 from app.lib.db.base import SplitText
-from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.prepared import Prepared, columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.repository import Repository
 from app.lib.pagination.cursor import CursorCodec
@@ -42,11 +43,10 @@ permission_codes = type_coerce(
 
 _users = select(*columns_of(UserRead, User, roles=role_names))
 _roles = select(*columns_of(RoleRead, Role, permissions=permission_codes))
-_people = (
-    select(*columns_of(PersonRow, Profile, email=User.email, username=User.username, name=User.name))
-    .join(User, User.id == Profile.user_id)
-    .where(Profile.user_id == bindparam("user_id"))
+_everybody = select(*columns_of(PersonRow, Profile, email=User.email, username=User.username, name=User.name)).join(
+    User, User.id == Profile.user_id
 )
+_people = _everybody.where(Profile.user_id == bindparam("user_id"))
 
 _user_by_id = prepare(_users.where(User.id == bindparam("user_id")), UserRead)
 _role_by_id = prepare(_roles.where(Role.id == bindparam("role_id")), RoleRead)
@@ -56,6 +56,13 @@ _credentials = select(*columns_of(CredentialRow, User))
 _by_email = prepare(_credentials.where(User.email_key == bindparam("key")), CredentialRow)
 _by_username = prepare(_credentials.where(User.username_key == bindparam("key")), CredentialRow)
 _by_id = prepare(_credentials.where(User.id == bindparam("user_id")), CredentialRow)
+
+
+@lru_cache(16)
+def _visible_people(width: int) -> Prepared[PersonRow]:
+    wanted = [bindparam(f"user_{i}", type_=Uuid()) for i in range(width)]
+    return prepare(_everybody.where(Profile.user_id.in_(wanted), User.is_active), PersonRow)
+
 
 USER_SORTS = (
     SortKey("created_at", User.created_at, User.created_at.type.python_type),
@@ -111,6 +118,16 @@ class AccountReads:
     async def visible_person(self, user_id: UUID) -> PersonRow | None:
         """Only of an active account."""
         return await self._reader.first(_visible_person, user_id=user_id)
+
+    async def visible_people(self, user_ids: Iterable[UUID]) -> list[PersonRow]:
+        """Of active accounts, in one query."""
+        wanted = list(dict.fromkeys(user_ids))
+        if not wanted:
+            return []
+        # Rounded up to a power of two, the rest filled with the last one: fewer statements to prepare.
+        width = 1 << (len(wanted) - 1).bit_length()
+        padded = wanted + wanted[-1:] * (width - len(wanted))
+        return await self._reader.all(_visible_people(width), **{f"user_{i}": each for i, each in enumerate(padded)})
 
     async def role(self, role_id: UUID) -> RoleRead | None:
         return await self._reader.first(_role_by_id, role_id=role_id)

@@ -1,5 +1,6 @@
 """Runs the migration history, from the command line and before the workers start."""
 
+import re
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from app.lib.errors import Conflict
 
 VERSION_TABLE = "alembic_version"
 _ADVISORY_LOCK = 0x10DE57A2  # any number, as long as every starting server takes the same one
+
+_FULL_TEXT = re.compile(r"(?:ix_\w+_)?fts_")
 
 _revision = prepare(select(column("version_num", type_=None)).select_from(table(VERSION_TABLE)), str)
 
@@ -153,6 +156,16 @@ async def _check_references(connection: AsyncConnection) -> None:
         raise Conflict(f"The migration was undone: rows of {tables} would refer to rows that are gone.")
 
 
+def is_modelled(name: str | None, kind: str, parents: Any) -> bool:
+    """Whether the models know of something in the database (alembic's ``include_name``).
+
+    Full-text indexes are made differently by each database, so they are the migrations' own: whatever has ``fts_`` in
+    its name, or is an index on such a column.
+    """
+    del kind, parents
+    return name is None or not _FULL_TEXT.match(name)
+
+
 def _compare(connection: Connection) -> list[Any]:
-    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_modelled})
     return list(compare_metadata(context, metadata))

@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import BindParameter, Dialect, Select, SQLColumnExpression
+from sqlalchemy import BindParameter, Dialect, Float, Select, SQLColumnExpression
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import ExpandedState
 from sqlalchemy.types import TypeEngine
@@ -104,8 +104,14 @@ class CompiledSelect(Generic[T_co]):
         return [self._to_row(row) for row in raw]
 
 
+def _result_processor(kind: TypeEngine[Any], dialect: Dialect) -> _Processor | None:
+    if isinstance(kind, Float) and not kind.asdecimal:
+        return None  # a float already; SQLAlchemy's processor for asyncpg wants to see the server's type
+    return kind.dialect_impl(dialect).result_processor(dialect, None)
+
+
 def _row_maker(row_type: type[Any], types: Sequence[TypeEngine[Any]], dialect: Dialect) -> Callable[[Any], Any]:
-    processors = [kind.dialect_impl(dialect).result_processor(dialect, None) for kind in types]
+    processors = [_result_processor(kind, dialect) for kind in types]
     if not issubclass(row_type, msgspec.Struct):
         first = processors[0]
         return itemgetter(0) if first is None else lambda row: first(row[0])

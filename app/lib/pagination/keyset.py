@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnClause, ColumnElement, and_, bindparam, or_, tuple_
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, or_, tuple_
 
 from app.lib.pagination.sorting import SortKey
 
@@ -48,9 +48,8 @@ def _row_value_comparison(keys: Sequence[OrderedKey]) -> ColumnElement[bool]:
     row = tuple_(*[key.key.expression for key in keys])
     last = tuple_(*[key.last() for key in keys])
     beyond = row < last if keys[0].descending else row > last
-    if isinstance(keys[0].key.expression, ColumnClause):
-        return beyond
-    # SQLite seeks row values in indexes on columns only; the first term lets it use one on an expression.
+    # The first term is where the walk begins: SQLite seeks row values in indexes on columns only, and PostgreSQL begins
+    # at another bound on the column (what is public by now) when that is a single value and the row value is not.
     return and_(keys[0].not_before(), beyond)
 
 

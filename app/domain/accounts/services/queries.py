@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -47,6 +47,10 @@ class AccountQueries:
         if (person := await self._reads.visible_person(user_id)) is None:
             raise ProfileNotFound
         return person.to_public()
+
+    async def public_profiles(self, user_ids: Iterable[UUID]) -> dict[UUID, PublicProfile]:
+        """By user, of active accounts, in one query."""
+        return {person.user_id: person.to_public() for person in await self._reads.visible_people(user_ids)}
 
     async def role(self, role_id: UUID) -> RoleRead:
         """Raises ``RoleNotFound``."""

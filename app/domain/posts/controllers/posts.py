@@ -1,0 +1,196 @@
+from typing import Any
+
+from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar.params import JSONBody
+
+from app.domain.posts.controllers.caching import shared, tagged
+from app.domain.posts.controllers.parameters import (
+    Author,
+    Expand,
+    Mine,
+    PostId,
+    PostReference,
+    PublishedAfter,
+    PublishedBefore,
+    Sort,
+    TagFilter,
+    Text,
+)
+from app.domain.posts.dtos import (
+    PostCreate,
+    PostPage,
+    PostRead,
+    PostUpdate,
+    PostWithAuthor,
+    PostWithAuthorPage,
+    Publication,
+)
+from app.domain.posts.errors import NotYourPost, PostNotFound, SlugTaken
+from app.domain.posts.services.posts import PostService
+from app.domain.posts.services.queries import PostQueries, read_id
+from app.lib.dto import StructDTO
+from app.lib.errors import PreconditionFailed, Unauthenticated
+from app.lib.http.locations import created, linked
+from app.lib.http.transaction import IDEMPOTENT
+from app.lib.injection import Injected
+from app.lib.openapi import may_raise
+from app.lib.pagination.parameters import PageRequest
+from app.lib.security.policies import authenticated, find_principal, optional
+from app.lib.security.principal import Principal
+from app.lib.versions import IfMatch
+
+
+class PostController(Controller):
+    path = "/posts"
+    tags = ("Posts",)
+
+    @get(
+        guards=[optional],
+        operation_id="listPosts",
+        summary="List posts",
+        description="Published posts; with `mine=true` your own, drafts included, which needs a sign-in.",
+        opt=may_raise(Unauthenticated),
+    )
+    async def list_posts(
+        self,
+        request: Request[Any, Any, Any],
+        post_queries: Injected[PostQueries],
+        paging: Injected[PageRequest],
+        author: Author = None,
+        tag: TagFilter = None,
+        q: Text = None,
+        published_after: PublishedAfter = None,
+        published_before: PublishedBefore = None,
+        mine: Mine = None,
+        sort: Sort = None,
+        expand: Expand = None,
+    ) -> Response[PostPage | PostWithAuthorPage]:
+        filters = {
+            "author": author,
+            "tag": tag,
+            "q": q,
+            "published_after": published_after,
+            "published_before": published_before,
+        }
+        if not mine:
+            page = await post_queries.public_posts(paging, sort, filters)
+            found = page if expand is None else await post_queries.with_authors(page)
+            return shared(request, tagged(linked(request, found)))
+        if (owner := find_principal(request)) is None:
+            raise Unauthenticated
+        page = await post_queries.own_posts(paging, sort, filters, owner)
+        return linked(request, page if expand is None else await post_queries.with_authors(page))
+
+    @post(
+        guards=[authenticated],
+        dto=StructDTO[PostCreate],
+        return_dto=StructDTO[PostRead],
+        operation_id="createPost",
+        summary="Write a post",
+        description="A draft, unless `is_published` or `published_at` says otherwise.",
+        opt=IDEMPOTENT | may_raise(SlugTaken),
+    )
+    async def create(
+        self, data: JSONBody[PostCreate], posts: Injected[PostService], principal: Injected[Principal]
+    ) -> Response[PostRead]:
+        written = await posts.add(data, principal)
+        return created(written, f"/api/v1/posts/{written.id}")
+
+    @get(
+        "/{post_ref:str}",
+        guards=[optional],
+        operation_id="getPost",
+        summary="A post, by id or slug",
+        description="Drafts and scheduled posts only for their authors. With `expand=author` there is no ETag.",
+        opt=may_raise(PostNotFound),
+    )
+    async def show(
+        self,
+        request: Request[Any, Any, Any],
+        post_ref: PostReference,
+        post_queries: Injected[PostQueries],
+        expand: Expand = None,
+    ) -> Response[PostRead | PostWithAuthor]:
+        found, is_public = await post_queries.post(post_ref, find_principal(request))
+        response: Response[PostRead | PostWithAuthor] = Response(
+            found if expand is None else await post_queries.with_author(found)
+        )
+        return shared(request, response) if is_public else response
+
+    @patch(
+        "/{post_ref:str}",
+        guards=[authenticated],
+        dto=StructDTO[PostUpdate],
+        return_dto=StructDTO[PostRead],
+        operation_id="updatePost",
+        summary="Change a post",
+        description="By id. Yours, or with `posts:write` anybody's. The slug stays unless it is given.",
+        opt=may_raise(NotYourPost, PostNotFound, SlugTaken, PreconditionFailed),
+    )
+    async def change(
+        self,
+        post_ref: PostId,
+        data: JSONBody[PostUpdate],
+        posts: Injected[PostService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
+    ) -> PostRead:
+        return await posts.change(read_id(post_ref), data, if_match, principal)
+
+    @delete(
+        "/{post_ref:str}",
+        guards=[authenticated],
+        operation_id="deletePost",
+        summary="Delete a post",
+        description="By id. Yours, or with `posts:delete` anybody's.",
+        opt=may_raise(NotYourPost, PostNotFound, PreconditionFailed),
+    )
+    async def remove(
+        self,
+        post_ref: PostId,
+        posts: Injected[PostService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
+    ) -> None:
+        await posts.remove(read_id(post_ref), if_match, principal)
+
+    @post(
+        "/{post_ref:str}/publish",
+        guards=[authenticated],
+        dto=StructDTO[Publication],
+        return_dto=StructDTO[PostRead],
+        status_code=200,
+        operation_id="publishPost",
+        summary="Publish a post",
+        description="By id, now or `at` an instant, up to ten years ahead.",
+        opt=may_raise(NotYourPost, PostNotFound, PreconditionFailed),
+    )
+    async def publish(
+        self,
+        post_ref: PostId,
+        posts: Injected[PostService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
+        data: JSONBody[Publication | None] = None,
+    ) -> PostRead:
+        at = data.at if data is not None else None
+        return await posts.publish(read_id(post_ref), at, if_match, principal)
+
+    @post(
+        "/{post_ref:str}/unpublish",
+        guards=[authenticated],
+        return_dto=StructDTO[PostRead],
+        status_code=200,
+        operation_id="unpublishPost",
+        summary="Make a post a draft again",
+        description="By id.",
+        opt=may_raise(NotYourPost, PostNotFound, PreconditionFailed),
+    )
+    async def unpublish(
+        self,
+        post_ref: PostId,
+        posts: Injected[PostService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
+    ) -> PostRead:
+        return await posts.unpublish(read_id(post_ref), if_match, principal)

@@ -1,0 +1,82 @@
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response, get
+from litestar.params import FromPath
+
+from app.domain.posts.controllers.caching import shared, tagged
+from app.domain.posts.controllers.parameters import (
+    Expand,
+    PublishedAfter,
+    PublishedBefore,
+    Sort,
+    TagFilter,
+    TagSort,
+    Text,
+)
+from app.domain.posts.dtos import PostPage, PostWithAuthorPage, TagPage
+from app.domain.posts.services.feed import FeedService
+from app.domain.posts.services.queries import PostQueries
+from app.lib.dto import StructDTO
+from app.lib.http.locations import linked
+from app.lib.http.rules import PRODUCES_ANYTHING
+from app.lib.injection import Injected
+from app.lib.pagination.parameters import PageRequest
+from app.lib.security.policies import public
+
+
+@get(
+    "/users/{user_id:uuid}/posts",
+    guards=[public],
+    operation_id="listUserPosts",
+    summary="List what somebody has published",
+    tags=["Posts"],
+)
+async def list_user_posts(
+    request: Request[Any, Any, Any],
+    user_id: FromPath[UUID],
+    post_queries: Injected[PostQueries],
+    paging: Injected[PageRequest],
+    tag: TagFilter = None,
+    q: Text = None,
+    published_after: PublishedAfter = None,
+    published_before: PublishedBefore = None,
+    sort: Sort = None,
+    expand: Expand = None,
+) -> Response[PostPage | PostWithAuthorPage]:
+    filters = {"tag": tag, "q": q, "published_after": published_after, "published_before": published_before}
+    page = await post_queries.posts_of(user_id, paging, sort, filters)
+    return shared(request, tagged(linked(request, page if expand is None else await post_queries.with_authors(page))))
+
+
+@get(
+    "/tags",
+    guards=[public],
+    return_dto=StructDTO[TagPage],
+    operation_id="listTags",
+    summary="List the tags of published posts",
+    description="With how many published posts have them.",
+    tags=["Posts"],
+)
+async def list_tags(
+    request: Request[Any, Any, Any],
+    post_queries: Injected[PostQueries],
+    paging: Injected[PageRequest],
+    sort: TagSort = None,
+) -> Response[TagPage]:
+    return shared(request, tagged(linked(request, await post_queries.tags(paging, sort))))
+
+
+@get(
+    "/feed.atom",
+    guards=[public],
+    opt={PRODUCES_ANYTHING: True},
+    media_type="application/atom+xml",
+    include_in_schema=False,
+    name="feed",
+)
+async def show_feed(request: Request[Any, Any, Any], post_feed: Injected[FeedService]) -> Response[bytes]:
+    """The newest posts as an Atom feed."""
+    feed = await post_feed.feed()
+    headers = {"ETag": feed.etag}
+    return shared(request, Response(feed.content, media_type="application/atom+xml", headers=headers))

@@ -1,0 +1,166 @@
+"""What goes over the wire about posts. Create and Update Structs name everything that may be set."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from app.domain.accounts.dtos import PublicProfile
+from app.domain.posts.limits import MAX_CONTENT, MAX_EXCERPT, MAX_SLUG, MAX_TAG, MAX_TAGS
+from app.lib.decoding import Check, FieldProblem, Hint
+from app.lib.dto import Input, Output
+from app.lib.errors import FieldCode
+from app.lib.fields import SingleLine, TextLines, Timestamp
+from app.lib.http.conditional import Version, Versioned
+from app.lib.pagination.envelope import Page
+
+UUID_LIKE: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}")
+
+
+def _check_slug(value: str) -> str:
+    if UUID_LIKE.fullmatch(value):
+        raise FieldProblem(FieldCode.INVALID_FORMAT, "Must not look like an id.")
+    return value
+
+
+def _check_tags(values: list[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+Slug = Annotated[
+    str,
+    Meta(min_length=1, max_length=MAX_SLUG, pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$(?!\n)", examples=["sailing-by-night"]),
+    Check(_check_slug),
+    Hint("Must be lower-case letters and digits, with single hyphens between them."),
+]
+Tag = Annotated[
+    str,
+    Meta(min_length=1, max_length=MAX_TAG, pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$(?!\n)", examples=["sailing"]),
+    Hint("Must be lower-case letters and digits, with single hyphens between them."),
+]
+Tags = Annotated[list[Tag], Meta(max_length=MAX_TAGS), Check(_check_tags)]
+Markdown = Annotated[
+    TextLines,
+    Meta(max_length=MAX_CONTENT, description="Markdown (CommonMark).", examples=["# Night\n\nStars, *many*."]),
+]
+Excerpt = Annotated[TextLines, Meta(max_length=MAX_EXCERPT, examples=["Stars, many."])]
+
+
+class PostSummary(Output):
+    """A post in a list: all but its content. The public sees it from ``published_at`` on."""
+
+    id: UUID
+    author_id: UUID
+    title: SingleLine
+    slug: Slug
+    excerpt: Excerpt
+    tags: Annotated[list[Tag], Meta(max_length=MAX_TAGS)]
+    is_published: bool
+    published_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: Version
+
+
+class PostRead(Versioned):
+    """A post. ``is_published`` is whether its publication is decided; the public sees it from ``published_at`` on."""
+
+    id: UUID
+    author_id: UUID
+    title: SingleLine
+    slug: Slug
+    content: Markdown
+    excerpt: Excerpt
+    tags: Annotated[list[Tag], Meta(max_length=MAX_TAGS)]
+    is_published: bool
+    published_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: Version
+
+
+class PostWithAuthor(Output):
+    """A post with ``expand=author``. It has no ETag, because it is two resources. A deactivated author is null."""
+
+    id: UUID
+    author_id: UUID
+    author: PublicProfile | None
+    title: SingleLine
+    slug: Slug
+    content: Markdown
+    excerpt: Excerpt
+    tags: Annotated[list[Tag], Meta(max_length=MAX_TAGS)]
+    is_published: bool
+    published_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: Version
+
+
+class PostSummaryWithAuthor(Output):
+    """A post in a list with ``expand=author``. A deactivated author is null."""
+
+    id: UUID
+    author_id: UUID
+    author: PublicProfile | None
+    title: SingleLine
+    slug: Slug
+    excerpt: Excerpt
+    tags: Annotated[list[Tag], Meta(max_length=MAX_TAGS)]
+    is_published: bool
+    published_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: Version
+
+
+class PostPage(Page[PostSummary], frozen=True, kw_only=True):
+    """Posts."""
+
+
+class PostWithAuthorPage(Page[PostSummaryWithAuthor], frozen=True, kw_only=True):
+    """Posts with their authors."""
+
+
+class PostCreate(Input):
+    """A new post: a draft, unless it is published (now, or at an instant)."""
+
+    title: SingleLine
+    content: Markdown
+    slug: Slug | UnsetType = UNSET
+    excerpt: Excerpt | None = None
+    tags: Tags = msgspec.field(default_factory=list)
+    is_published: bool | UnsetType = UNSET
+    published_at: Timestamp | None | UnsetType = UNSET
+
+
+class PostUpdate(Input):
+    """A merge patch of a post. An excerpt that is null is made of the content again."""
+
+    title: SingleLine | UnsetType = UNSET
+    slug: Slug | UnsetType = UNSET
+    content: Markdown | UnsetType = UNSET
+    excerpt: Excerpt | None | UnsetType = UNSET
+    tags: Tags | UnsetType = UNSET
+    is_published: bool | UnsetType = UNSET
+    published_at: Timestamp | None | UnsetType = UNSET
+
+
+class Publication(Input):
+    """When a post becomes public; now, where nothing is said."""
+
+    at: Timestamp | None = None
+
+
+class TagCount(Output):
+    """A tag, and how many public posts have it."""
+
+    name: Tag
+    posts: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+
+class TagPage(Page[TagCount], frozen=True, kw_only=True):
+    """Tags of public posts."""

@@ -1,0 +1,32 @@
+"""What happens to posts: told to caches of this process, and to others after the commit."""
+
+from uuid import UUID
+
+import msgspec
+
+from app.lib.outbox import Event, event
+
+
+class PostsChanged(msgspec.Struct, frozen=True):
+    """A signal after the commit: what is remembered of posts in this process is no longer true."""
+
+
+class PostEvent(Event, frozen=True, kw_only=True):
+    """The base of events of posts."""
+
+    author_id: UUID
+
+
+@event("post.published")
+class PostPublished(PostEvent, frozen=True, kw_only=True):
+    """The public sees the post from now on."""
+
+
+@event("post.updated")
+class PostUpdated(PostEvent, frozen=True, kw_only=True):
+    """A post was changed, perhaps a draft."""
+
+
+@event("post.deleted")
+class PostDeleted(PostEvent, frozen=True, kw_only=True):
+    """A post is gone."""

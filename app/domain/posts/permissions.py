@@ -1,0 +1,9 @@
+from app.lib.domain import Permission
+
+POSTS_WRITE = "posts:write"
+POSTS_DELETE = "posts:delete"
+
+PERMISSIONS = (
+    Permission(POSTS_WRITE, "Change, publish and unpublish everybody's posts, drafts included."),
+    Permission(POSTS_DELETE, "Delete everybody's posts, drafts included."),
+)

@@ -1,0 +1,48 @@
+"""What the controllers of posts have injected."""
+
+from litestar.di import Provide
+
+from app.config import Settings
+from app.domain.accounts.services.queries import AccountQueries
+from app.domain.posts.memory import PostMemory
+from app.domain.posts.repositories import PostReads
+from app.domain.posts.services.feed import FeedService
+from app.domain.posts.services.posts import PostService
+from app.domain.posts.services.queries import PostQueries
+from app.lib.audit import Origin
+from app.lib.db.reader import Reader
+from app.lib.db.uow import UnitOfWork
+from app.lib.injection import Injected
+from app.lib.outbox import Outbox
+from app.lib.pagination.cursor import CursorCodec
+
+
+async def provide_post_reads(reader: Injected[Reader], cursors: Injected[CursorCodec]) -> PostReads:
+    return PostReads(reader, cursors)
+
+
+async def provide_post_queries(
+    post_reads: Injected[PostReads], accounts: Injected[AccountQueries], post_memory: Injected[PostMemory]
+) -> PostQueries:
+    return PostQueries(post_reads, accounts, post_memory)
+
+
+async def provide_posts(unit: Injected[UnitOfWork], outbox: Injected[Outbox], origin: Injected[Origin]) -> PostService:
+    return PostService(unit, outbox, origin)
+
+
+async def provide_feed(
+    post_reads: Injected[PostReads],
+    accounts: Injected[AccountQueries],
+    post_memory: Injected[PostMemory],
+    settings: Injected[Settings],
+) -> FeedService:
+    return FeedService(post_reads, accounts, post_memory, base_url=settings.base_url, title=settings.product_name)
+
+
+PROVIDERS = {
+    "post_reads": Provide(provide_post_reads),
+    "post_queries": Provide(provide_post_queries),
+    "posts": Provide(provide_posts),
+    "post_feed": Provide(provide_feed),
+}

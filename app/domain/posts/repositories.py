@@ -1,0 +1,210 @@
+"""Every statement about posts. ``PostReads`` reads without a transaction, ``PostRepository`` writes in one."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, String, bindparam, delete, exists, func, insert, select, update
+
+from app.domain.posts.dtos import PostPage, PostRead, PostSummary, TagCount, TagPage
+from app.domain.posts.full_text import matches, relevance
+from app.domain.posts.models import Post, PostTag
+from app.domain.posts.rows import FeedRow
+from app.domain.posts.words import words_of
+from app.lib.db.base import table_of
+from app.lib.db.instants import database_now
+from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.reader import Reader
+from app.lib.db.repository import Repository
+from app.lib.pagination.cursor import CursorCodec
+from app.lib.pagination.filters import Filter, after, before, custom, equals
+from app.lib.pagination.paginate import paginate
+from app.lib.pagination.parameters import PageRequest
+from app.lib.pagination.query import ListQuery
+from app.lib.pagination.sorting import SortKey
+from app.lib.pagination.whole import page_of
+
+FEED_ENTRIES = 20
+_BATCH = 200
+
+_posts, _tags = table_of(Post), table_of(PostTag)
+_is_published = Post.published_at.is_not(None)
+_is_public = Post.public_from <= database_now()
+
+_read = select(*columns_of(PostRead, Post, is_published=_is_published))
+_summary = select(*columns_of(PostSummary, Post, is_published=_is_published))
+
+_post_by_id = prepare(_read.where(Post.id == bindparam("post_id")), PostRead)
+_post_by_slug = prepare(_read.where(Post.slug == bindparam("slug")), PostRead)
+_public_by_id = prepare(_read.where(Post.id == bindparam("post_id"), _is_public), PostRead)
+_public_by_slug = prepare(_read.where(Post.slug == bindparam("slug"), _is_public), PostRead)
+_feed = prepare(
+    select(*columns_of(FeedRow, Post))
+    .where(_is_public)
+    .order_by(Post.public_from.desc(), Post.id.desc())
+    .limit(FEED_ENTRIES),
+    FeedRow,
+)
+
+POST_SORTS = (
+    SortKey("published_at", Post.public_from, datetime),
+    SortKey("title", Post.title_key, str),
+    SortKey("created_at", Post.created_at, datetime),
+)
+_TEXT = Filter("q", String(), lambda binds: matches(binds[0]), words_of)
+RELEVANCE = SortKey("relevance", relevance(bindparam(_TEXT.bind_names(1)[0], type_=String())), float)
+SORT_KEYS = (*(key.name for key in POST_SORTS), RELEVANCE.name)
+TAG_SORT_KEYS = ("posts", "name")
+
+
+def _filters(instant: Any, *tag: Filter) -> tuple[Filter, ...]:
+    return (
+        equals("author", Post.author_id),
+        *tag,
+        _TEXT,
+        after("published_after", instant),
+        before("published_before", instant),
+    )
+
+
+_ANY_TAG = custom(
+    "tag",
+    String(),
+    lambda tags: exists().where(PostTag.post_id == Post.id, PostTag.tag.in_(tags)),
+    repeatable=True,
+)
+
+
+def _list(resource: str, rows: Select[Any], instant: Any, *, ranked: bool) -> ListQuery[PostPage]:
+    return ListQuery(
+        f"{resource}.ranked" if ranked else resource,
+        PostPage,
+        rows,
+        identity=Post.id,
+        sorts=(*POST_SORTS, RELEVANCE) if ranked else POST_SORTS,
+        default_sort="-published_at",
+        filters=_filters(instant, _ANY_TAG),
+    )
+
+
+# Which list it is depends on whether there are words to be ranked by. Drafts are not before or after anything.
+PUBLIC_POSTS = {
+    ranked: _list("posts", _summary.where(_is_public), Post.public_from, ranked=ranked) for ranked in (False, True)
+}
+OWN_POSTS = {ranked: _list("posts.own", _summary, Post.published_at, ranked=ranked) for ranked in (False, True)}
+
+BY_TAG = ListQuery(
+    "posts.by_tag",
+    PostPage,
+    _summary.join(PostTag, PostTag.post_id == Post.id).where(PostTag.public_from <= database_now()),
+    identity=PostTag.post_id,
+    sorts=(SortKey("published_at", PostTag.public_from, datetime),),
+    default_sort="-published_at",
+    filters=_filters(PostTag.public_from, equals("tag", PostTag.tag)),
+)
+"""One tag by time, walked along the tags' own index: it costs the same for rare tags and for frequent ones."""
+_ORDERS_OF_TAG = {None, "published_at", "-published_at"}
+
+_counted = (
+    select(PostTag.tag.label("name"), func.count().label("posts"))
+    .where(PostTag.public_from <= database_now())
+    .group_by(PostTag.tag)
+    .subquery()
+)
+TAGS = ListQuery(
+    "tags",
+    TagPage,
+    select(*[_counted.c[name].label(name) for name in TagCount.__struct_fields__]),
+    identity=_counted.c.name,
+    sorts=(SortKey("posts", _counted.c.posts, int), SortKey("name", _counted.c.name, str)),
+    default_sort="-posts",
+)
+
+
+class PostReads:
+    """Posts as they are shown."""
+
+    def __init__(self, reader: Reader, cursors: CursorCodec) -> None:
+        self._reader = reader
+        self._cursors = cursors
+
+    async def post(self, post: UUID | str) -> PostRead | None:
+        """By id or slug, whether or not it is public."""
+        if isinstance(post, UUID):
+            return await self._reader.first(_post_by_id, post_id=post)
+        return await self._reader.first(_post_by_slug, slug=post)
+
+    async def public_post(self, post: UUID | str) -> PostRead | None:
+        """By id or slug, if the public sees it."""
+        if isinstance(post, UUID):
+            return await self._reader.first(_public_by_id, post_id=post)
+        return await self._reader.first(_public_by_slug, slug=post)
+
+    async def public_posts(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> PostPage:
+        tags = set(filters.get("tag") or ())
+        if len(tags) == 1 and not filters.get("q") and sort in _ORDERS_OF_TAG:
+            return await self._page(BY_TAG, paging, sort, filters)
+        return await self._page(PUBLIC_POSTS[bool(filters.get("q"))], paging, sort, filters)
+
+    async def own_posts(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> PostPage:
+        """Drafts, too; ``filters`` have to name the author."""
+        return await self._page(OWN_POSTS[bool(filters.get("q"))], paging, sort, filters)
+
+    async def tags(self, paging: PageRequest, sort: str | None) -> TagPage:
+        return await paginate(self._reader, TAGS, paging, self._cursors, sort=sort)
+
+    def nothing(self, paging: PageRequest) -> PostPage:
+        """A list without posts. Raises ``InvalidCursor`` for any cursor, since it has never given one."""
+        return page_of(PostPage, "posts.nothing", [], paging, self._cursors)
+
+    async def feed(self) -> list[FeedRow]:
+        """The newest public posts."""
+        return await self._reader.all(_feed)
+
+    async def _page(
+        self, query: ListQuery[PostPage], paging: PageRequest, sort: str | None, filters: Mapping[str, Any]
+    ) -> PostPage:
+        return await paginate(self._reader, query, paging, self._cursors, sort=sort, filters=filters)
+
+
+class PostRepository(Repository[Post]):
+    model_type = Post
+
+    async def now(self) -> datetime:
+        """The database's clock, which decides what is public."""
+        now: datetime = (await self.session.execute(select(database_now()))).scalar_one()
+        return now
+
+    async def taken_slugs(self, slugs: Sequence[str]) -> set[str]:
+        """Those that posts have."""
+        return set((await self.session.execute(select(Post.slug).where(Post.slug.in_(slugs)))).scalars())
+
+    async def replace_tags(self, post: Post) -> None:
+        """Writes the tags, and from when the post is public, into the table that they are looked up in."""
+        await self.session.execute(delete(_tags).where(_tags.c.post_id == post.id))
+        rows = [{"post_id": post.id, "tag": tag, "public_from": post.public_from} for tag in sorted(post.tags)]
+        if rows:
+            await self.session.execute(insert(_tags), rows)
+
+    async def set_announced(self, post_id: UUID) -> None:
+        """Not a change that anybody sees, so the version stays."""
+        await self.session.execute(
+            update(_posts).where(_posts.c.id == post_id).values(is_announced=True, updated_at=_posts.c.updated_at)
+        )
+
+    async def due(self) -> Sequence[Post]:
+        """Some posts that have become public without having been announced, locked."""
+        return await self._locked(Post.is_announced.is_(False), _is_public, skip_locked=True)
+
+    async def of_author(self, author_id: UUID) -> Sequence[Post]:
+        """Some of somebody's posts, locked."""
+        return await self._locked(Post.author_id == author_id, skip_locked=False)
+
+    async def delete_all(self, post_ids: Sequence[UUID]) -> None:
+        await self.session.execute(delete(_posts).where(_posts.c.id.in_(post_ids)))
+
+    async def _locked(self, *conditions: ColumnElement[bool], skip_locked: bool) -> Sequence[Any]:
+        """Only what events are made of: contents may be long."""
+        statement = select(Post.id, Post.author_id, Post.version).where(*conditions).order_by(Post.id).limit(_BATCH)
+        return (await self.session.execute(statement.with_for_update(skip_locked=skip_locked))).all()

@@ -1,0 +1,21 @@
+"""Rows that are read but never sent as they are."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+
+class FeedRow(msgspec.Struct, frozen=True):
+    """A public post as the feed tells of it."""
+
+    id: UUID
+    author_id: UUID
+    title: str
+    slug: str
+    content: str
+    excerpt: str
+    tags: list[str]
+    published_at: datetime
+    updated_at: datetime
+    version: int

@@ -1,0 +1,33 @@
+"""What is told of posts without a request about them: that their time has come, and that their author is gone."""
+
+from uuid import UUID
+
+from app.domain.posts.events import PostDeleted, PostPublished, PostsChanged
+from app.domain.posts.repositories import PostRepository
+from app.lib.db.uow import UnitOfWork
+from app.lib.outbox import Outbox
+
+
+async def announce_due(unit: UnitOfWork, outbox: Outbox) -> int:
+    """Records ``post.published`` for some posts that have become public by themselves. Returns how many those were.
+
+    The posts are locked, and whoever else looks meanwhile passes them over; so each is announced once.
+    """
+    posts = PostRepository(session=unit.session)
+    due = await posts.due()
+    for row in due:
+        event = PostPublished(aggregate_id=row.id, aggregate_version=row.version, author_id=row.author_id)
+        await outbox.record(unit, event)
+        await posts.set_announced(row.id)
+    return len(due)
+
+
+async def remove_all_of(author_id: UUID, unit: UnitOfWork, outbox: Outbox) -> None:
+    """Deletes all posts of somebody, drafts included, each with its event."""
+    posts = PostRepository(session=unit.session)
+    while rows := await posts.of_author(author_id):
+        for row in rows:
+            event = PostDeleted(aggregate_id=row.id, aggregate_version=row.version + 1, author_id=author_id)
+            await outbox.record(unit, event)
+        await posts.delete_all([row.id for row in rows])
+    unit.signal(PostsChanged())

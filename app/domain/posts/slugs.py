@@ -1,0 +1,27 @@
+"""Slugs: titles as parts of URLs."""
+
+import re
+
+from anyascii import anyascii
+
+from app.domain.posts.dtos import UUID_LIKE
+from app.domain.posts.limits import MAX_SLUG
+
+_ROOM_FOR_SUFFIX = 20
+_BETWEEN = re.compile(r"[^a-z0-9]+")
+_FALLBACK = "post"
+_NUMBERED = 20
+
+
+def slug_of(title: str) -> str:
+    """The slug that a title wants: ASCII letters and digits with hyphens between. It leaves room for a suffix."""
+    words = _BETWEEN.sub("-", anyascii(title).lower().replace("'", "")).strip("-")
+    slug = words[: MAX_SLUG - _ROOM_FOR_SUFFIX].strip("-")
+    if not slug or UUID_LIKE.fullmatch(slug):
+        return f"{_FALLBACK}-{slug}".strip("-")
+    return slug
+
+
+def numbered(slug: str) -> list[str]:
+    """The slug, and what further posts of the same title are called."""
+    return [slug, *(f"{slug}-{number}" for number in range(2, _NUMBERED + 1))]

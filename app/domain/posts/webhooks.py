@@ -1,0 +1,20 @@
+"""What webhooks tell about posts: ids only, so that whoever gets them asks with rights of their own."""
+
+from app.domain.posts.events import PostDeleted, PostEvent, PostPublished, PostUpdated
+from app.domain.posts.permissions import POSTS_WRITE
+from app.lib.webhooks.kinds import Told, WebhookKind
+
+
+def _tell(event: PostEvent) -> Told:
+    data = {"post_id": str(event.aggregate_id), "author_id": str(event.author_id), "version": event.aggregate_version}
+    return Told(data=data, concerns=(event.author_id,))
+
+
+WEBHOOK_KINDS = tuple(
+    WebhookKind(name=event.kind, description=description, permission=POSTS_WRITE, event=event, tell=_tell)
+    for event, description in (
+        (PostPublished, "A post has become public; for a scheduled one, when its time came."),
+        (PostUpdated, "A post was changed, published ones and drafts alike."),
+        (PostDeleted, "A post was deleted."),
+    )
+)

@@ -1,0 +1,117 @@
+"""posts
+
+Revision: 0005
+After: 0004
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import TSVECTOR
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+# The words are folded already, so the "simple" configuration has only to split them.
+VECTOR = "setweight(to_tsvector('simple', title_words), 'A') || setweight(to_tsvector('simple', content_words), 'D')"
+
+# An FTS5 table without a copy of the text. Its rows are found by fts_id, because SQLite gives the rows of a table
+# whose key is no integer other numbers in a VACUUM. "ascii" splits at what is neither letter nor digit of ASCII and
+# leaves everything beyond it alone: the words are folded and split already.
+SQLITE = (
+    """
+    CREATE VIRTUAL TABLE fts_posts USING fts5(
+        title_words, content_words, content='posts', content_rowid='fts_id', tokenize='ascii'
+    )
+    """,
+    """
+    CREATE TRIGGER fts_posts_insert AFTER INSERT ON posts BEGIN
+        UPDATE posts SET fts_id = (SELECT coalesce(max(fts_id), 0) + 1 FROM posts) WHERE id = new.id;
+        INSERT INTO fts_posts (rowid, title_words, content_words)
+            SELECT fts_id, title_words, content_words FROM posts WHERE id = new.id;
+    END
+    """,
+    """
+    CREATE TRIGGER fts_posts_delete AFTER DELETE ON posts BEGIN
+        INSERT INTO fts_posts (fts_posts, rowid, title_words, content_words)
+            VALUES ('delete', old.fts_id, old.title_words, old.content_words);
+    END
+    """,
+    """
+    CREATE TRIGGER fts_posts_update AFTER UPDATE OF title_words, content_words ON posts BEGIN
+        INSERT INTO fts_posts (fts_posts, rowid, title_words, content_words)
+            VALUES ('delete', old.fts_id, old.title_words, old.content_words);
+        INSERT INTO fts_posts (rowid, title_words, content_words)
+            VALUES (new.fts_id, new.title_words, new.content_words);
+    END
+    """,
+)
+
+
+def upgrade() -> None:
+    is_postgresql = op.get_bind().dialect.name == "postgresql"
+    bytewise = sa.String(length=255, collation="C") if is_postgresql else sa.String(length=255)
+    index = (
+        sa.Column("fts_vector", TSVECTOR(), sa.Computed(VECTOR, persisted=True))
+        if is_postgresql
+        else sa.Column("fts_id", sa.Integer(), nullable=True)
+    )
+    op.create_table(
+        "posts",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("author_id", sa.Uuid(), nullable=False),
+        sa.Column("title", sa.String(length=255), nullable=False),
+        sa.Column("title_key", bytewise, nullable=False),
+        sa.Column("slug", sa.String(length=100, collation="C" if is_postgresql else None), nullable=False),
+        sa.Column("excerpt", sa.String(length=500), nullable=False),
+        sa.Column("has_own_excerpt", sa.Boolean(), nullable=False),
+        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("published_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("public_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("is_announced", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        *(() if is_postgresql else (index,)),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("title_words", sa.Text(), nullable=False),
+        sa.Column("content_words", sa.Text(), nullable=False),
+        *((index,) if is_postgresql else ()),
+        sa.ForeignKeyConstraint(["author_id"], ["users.id"], name=op.f("fk_posts_author_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_posts")),
+        sa.UniqueConstraint("slug", name=op.f("uq_posts_slug")),
+    )
+    for columns in (
+        ["public_from", "id"],
+        ["author_id", "public_from", "id"],
+        ["title_key", "id"],
+        ["created_at", "id"],
+        ["is_announced", "public_from"],
+    ):
+        op.create_index(op.f(f"ix_posts_{'_'.join(columns)}"), "posts", columns, unique=False)
+    if is_postgresql:
+        op.create_index("ix_posts_fts_vector", "posts", ["fts_vector"], postgresql_using="gin")
+    else:
+        op.create_index("ix_posts_fts_id", "posts", ["fts_id"], unique=True)
+        for statement in SQLITE:
+            op.execute(statement)
+
+    op.create_table(
+        "post_tags",
+        sa.Column("post_id", sa.Uuid(), nullable=False),
+        sa.Column("tag", sa.String(length=40, collation="C" if is_postgresql else None), nullable=False),
+        sa.Column("public_from", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["post_id"], ["posts.id"], name=op.f("fk_post_tags_post_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("post_id", "tag", name=op.f("pk_post_tags")),
+    )
+    op.create_index(
+        op.f("ix_post_tags_tag_public_from_post_id"), "post_tags", ["tag", "public_from", "post_id"], unique=False
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("post_tags")
+    if op.get_bind().dialect.name != "postgresql":
+        op.execute("DROP TABLE fts_posts")
+    op.drop_table("posts")

@@ -1,0 +1,34 @@
+"""Posts made in the database, without asking for them."""
+
+from uuid import UUID
+
+from app.components import Components
+from app.domain.posts.models import Post
+from app.domain.posts.repositories import PostRepository
+from app.domain.posts.services.publication import publish
+from app.lib.clock import utc_now
+from app.lib.db.base import new_id
+
+
+async def post_of(author_id: UUID, components: Components) -> UUID:
+    """A public post of somebody's; its id."""
+    post_id = new_id()
+    post = Post(
+        id=post_id,
+        author_id=author_id,
+        title="Found",
+        title_key="found",
+        title_words="found",
+        slug=f"found-{post_id.hex}",
+        content="Here.",
+        content_words="here",
+        excerpt="Here.",
+        tags=["sea"],
+        is_announced=True,
+    )
+    publish(post, utc_now(), utc_now())
+    async with components.database.independent() as unit:
+        posts = PostRepository(session=unit.session)
+        await posts.insert(post)
+        await posts.replace_tags(post)
+    return post_id
