@@ -87,3 +87,18 @@ async def open_shop(app: Litestar, people: People) -> AsyncIterator[Shop]:
     boss = await people.create(permissions=["orders:read", "orders:write"])
     async with people.client(customer) as buys, people.client(seller) as sells, people.client(boss) as bosses:
         yield Shop(app, customer, buys, sells, bosses)
+
+
+_STEPS_BEFORE = {"shipOrder": ["pay"], "refundOrder": ["pay"], "deliverOrder": ["pay", "ship"]}
+
+
+async def product_and_order(client: httpx.AsyncClient, operation_id: str) -> tuple[str, str]:
+    """The ids of a new product that nobody ordered, and of a superuser's own order that the operation is good for."""
+    wanted, other = [
+        (await client.post(f"{API}/products", json=product_body(stock=1000))).json()["id"] for _ in range(2)
+    ]
+    order = (await client.post(f"{API}/orders", json=order_body((other, 1)))).json()
+    for verb in _STEPS_BEFORE.get(operation_id, []):
+        answer = await client.post(f"{API}/orders/{order['id']}/{verb}")
+        assert answer.status_code == 200, answer.text
+    return wanted, order["id"]

@@ -49,7 +49,8 @@ StatusFilter = Annotated[
     QueryParameter(name="status", description="Repeat for any of several.", max_items=6),
 ]
 CustomerFilter = Annotated[
-    list[UUID] | None, QueryParameter(name="customer_id", description="Whose; repeat for any of several.", max_items=20)
+    list[Annotated[UUID, QueryParameter(schema_extra={"maxLength": 36})]] | None,
+    QueryParameter(name="customer_id", description="Whose; repeat for any of several.", max_items=20),
 ]
 Instant = Annotated[datetime | None, QueryParameter(description="An instant in UTC (RFC 3339).")]
 Sort = Annotated[str | None, sort_parameter(ORDER_SORT_KEYS, "-created_at")]

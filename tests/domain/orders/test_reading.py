@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ ORDERS = f"{API}/orders"
 
 
 @pytest.fixture
-async def orders(shop: Shop, people: People) -> AsyncIterator[list[dict[str, Any]]]:
+async def orders(shop: Shop, people: People) -> list[dict[str, Any]]:
     """Three of the customer's, then one of somebody else's."""
     cheap, dear = await shop.product(amount="1.00", stock=100), await shop.product(amount="50.00", stock=100)
     yen = await shop.product(amount="70", currency="JPY")
@@ -28,7 +27,7 @@ async def orders(shop: Shop, people: People) -> AsyncIterator[list[dict[str, Any
     ]
     async with people.client(await people.create()) as other:
         made.append((await other.post(ORDERS, json=order_body((dear["id"], 2)))).json())
-    yield made
+    return made
 
 
 async def test_everybody_sees_their_own_newest_first(shop: Shop, orders: list[dict[str, Any]]) -> None:
