@@ -1,12 +1,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, Integer, String, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, Integer, String, literal_column
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base, Entity, new_id
 
-_LIVE_PAYMENT = text("status IN ('processing', 'succeeded')")
+_LIVE_PAYMENT = literal_column("status IN ('processing', 'succeeded')")
 
 
 class Order(Entity):
