@@ -91,7 +91,7 @@ async def test_keys_and_sessions_that_are_over_are_removed(database_url: Databas
 def test_every_clean_up_has_a_schedule() -> None:
     assert set(SCHEDULED) == {
         *("jobs.purge", "events.purge", "sessions.purge", "idempotency_keys.purge", "mail.purge", "mail.sweep"),
-        *("webhooks.purge", "webhooks.reseal"),
+        *("webhooks.purge", "webhooks.reseal", "orders.expire", "orders.settle_payments", "orders.send_refunds"),
     }
 
 
