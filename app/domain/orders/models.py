@@ -1,12 +1,22 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, Integer, String, literal_column
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    literal_column,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base, Entity, new_id
 
-_LIVE_PAYMENT = literal_column("status IN ('processing', 'succeeded')")
+_LIVE_PAYMENT: ColumnElement[bool] = literal_column("status IN ('processing', 'succeeded')")
 
 
 class Order(Entity):
