@@ -21,9 +21,11 @@ from app.components import PRODUCT, Components
 from app.config import Settings, load_settings, with_secret_key
 from app.domain.accounts import accounts
 from app.domain.auth import auth
+from app.domain.catalog import catalog
 from app.domain.jobs import jobs
 from app.domain.notifications import notifications
 from app.domain.notifications.controllers.mailbox import mailbox_router
+from app.domain.orders import orders
 from app.domain.posts import posts
 from app.domain.system import system
 from app.domain.system.docs_pages import docs_router
@@ -58,7 +60,7 @@ API = "/api/v1"
 VERSION = version("lodestar")  # looked up once, because it reads files
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
-DOMAINS: tuple[Domain, ...] = (accounts, auth, posts, notifications, webhooks, jobs, system)
+DOMAINS: tuple[Domain, ...] = (accounts, auth, posts, catalog, orders, notifications, webhooks, jobs, system)
 """Adding a domain is one more name here."""
 
 
@@ -120,7 +122,7 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
         DocumentInfo(
             title=PRODUCT,
             version=VERSION,
-            description="Accounts, permissions, posts, mail, webhooks, jobs. Errors are problem details (RFC 9457).",
+            description="Accounts, posts, products, orders and more. Errors are problem details (RFC 9457).",
             token_url=f"{API}/auth/login",
             tags=tuple(tag for domain in DOMAINS for tag in domain.tags),
         ),
@@ -171,6 +173,7 @@ def _dependencies(components: Components, background: Background, draining: Drai
         "sealer": components.sealer,
         "webhook_kinds": collect_webhook_kinds(DOMAINS),
         "enqueue_delivery": enqueue_delivery,
+        "payment_provider": components.payment_provider,
         "metrics": components.metrics,
         "readiness": readiness,
     }

@@ -10,6 +10,7 @@ from app.domain.accounts.listeners import outbox_listeners as outbox_of_accounts
 from app.domain.auth.listeners import outbox_listeners as outbox_of_auth
 from app.domain.jobs.services import Retention
 from app.domain.notifications.listeners import notification_listeners
+from app.domain.orders.services.housekeeping import OrderHousekeeping
 from app.domain.posts.listeners import post_listeners
 from app.domain.webhooks.jobs import enqueue_delivery
 from app.domain.webhooks.services.delivering import Deliverer as WebhookDeliverer
@@ -59,6 +60,7 @@ class Background:
             WebhookDeliverer: WebhookDeliverer(
                 components.database, components.webhook_sender, components.sealer, self.events
             ),
+            OrderHousekeeping: OrderHousekeeping(components.database, components.payment_provider, self.outbox),
             Retention: Retention(
                 finished_days=settings.jobs_retention_days,
                 dead_days=settings.jobs_dead_retention_days,

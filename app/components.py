@@ -15,6 +15,8 @@ from app.domain.notifications import MAIL_TEMPLATES
 from app.domain.notifications.repositories import PreferenceReads
 from app.domain.notifications.services.links import UnsubscribeLinks
 from app.domain.notifications.services.preferences import PersonSubscriptions
+from app.domain.orders.services.provider import PaymentProvider
+from app.domain.orders.services.sandbox import SandboxProvider
 from app.domain.posts.memory import PostMemory
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.mail.delivery import Composer, Deliverer
@@ -109,6 +111,7 @@ class Components:
         self.webhook_sender = WebhookSender(
             user_agent=f"{PRODUCT}-Webhooks", allow_private=settings.webhooks_allow_private
         )
+        self.payment_provider: PaymentProvider = SandboxProvider(self.database)
         self.metrics = self._metrics()
         self._make_mail()
 

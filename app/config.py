@@ -107,6 +107,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     events_retention_days: Annotated[
         int, Meta(ge=1, le=3650, description="How long events are kept, for listeners to come.")
     ] = 365
+    order_expire_minutes: Annotated[
+        int, Meta(ge=1, le=10_080, description="How long an order may stay unpaid before it is cancelled.")
+    ] = 30
     product_name: Annotated[str, Meta(min_length=1, max_length=60, description="What mails call the service.")] = (
         "Lodestar"
     )

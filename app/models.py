@@ -2,7 +2,9 @@
 
 from app.domain.accounts import models as accounts
 from app.domain.auth import models as auth
+from app.domain.catalog import models as catalog
 from app.domain.notifications import models as notifications
+from app.domain.orders import models as orders
 from app.domain.posts import models as posts
 from app.domain.webhooks import models as webhooks
 from app.lib import audit, idempotency
@@ -18,11 +20,13 @@ __all__ = [
     "accounts",
     "audit",
     "auth",
+    "catalog",
     "idempotency",
     "jobs",
     "mail",
     "metadata",
     "notifications",
+    "orders",
     "outbox",
     "posts",
     "rate_limits",

@@ -48,6 +48,7 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("JOBS_RETENTION_DAYS", "30", 30),
     ("JOBS_DEAD_RETENTION_DAYS", "30", 30),
     ("EVENTS_RETENTION_DAYS", "30", 30),
+    ("ORDER_EXPIRE_MINUTES", "5", 5),
     ("PRODUCT_NAME", "Polaris", "Polaris"),
     ("MAIL_BACKEND", "FILE", "file"),
     ("MAIL_FROM", "Polaris <post@example.com>", "Polaris <post@example.com>"),

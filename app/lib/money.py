@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from app.lib.errors import FieldCode
+from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.field_errors import FieldProblem
 from app.lib.shapes import Hint
 
@@ -65,3 +65,27 @@ class Money(Struct, frozen=True, forbid_unknown_fields=True):
         """The inverse of :attr:`minor_units`. Raises ``KeyError`` for a currency that is not known."""
         digits = CURRENCY_DIGITS[currency]
         return cls(f"{Decimal(units).scaleb(-digits):.{digits}f}", currency)
+
+
+def filter_bounds(currency: str | None, **amounts: str | None) -> dict[str, int | None]:
+    """Amounts of query parameters such as ``min_price`` in minor units, by the parameters' names.
+
+    Raises ``ValidationFailed`` for amounts without a currency, and for those that are none in it.
+    """
+    errors: list[FieldError] = []
+    bounds: dict[str, int | None] = dict.fromkeys(amounts)
+    for name, amount in amounts.items():
+        if amount is None:
+            continue
+        if currency is None:
+            detail = f"Is required with '{name}'."
+            errors.append(FieldError(parameter="currency", code=FieldCode.REQUIRED, detail=detail))
+            break
+        try:
+            bounds[name] = Money(amount, currency).minor_units
+        except FieldProblem as problem:
+            place = "currency" if problem.pointer == "/currency" else name
+            errors.append(FieldError(parameter=place, code=problem.code, detail=problem.detail))
+    if errors:
+        raise ValidationFailed(errors)
+    return bounds

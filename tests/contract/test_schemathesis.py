@@ -28,6 +28,7 @@ from tests.domain.jobs.toys import put
 from tests.support.apps import BASE_URL, settings_for
 from tests.support.people import People, Person
 from tests.support.posts import post_of
+from tests.support.shop import product_and_order
 from tests.support.webhooks import webhook_of
 
 EXAMPLES = 8
@@ -46,6 +47,9 @@ _EXCLUDED = [positive_data_acceptance, use_after_free, ensure_resource_availabil
 
 _LAST_ACTS = {"logout", "logoutAll", "deleteMe"}
 """After these the caller is signed out, so that the next case needs another one."""
+
+_WANTS_VERSION = {"updateProduct", "deleteProduct"}
+"""Without ``If-Match`` these answer 428."""
 
 
 @cache
@@ -119,17 +123,22 @@ async def test_a_superuser_on_what_exists(app: Litestar, people: People, operati
     async with people.client(boss) as client:
         for number, case in enumerate(_cases(operation_id, GenerationMode.POSITIVE)):
             webhook_id, delivery_id = await webhook_of(boss.id, people.components)
-            found: dict[str, UUID] = {
+            product_id, order_id = await product_and_order(client, operation_id)
+            found: dict[str, UUID | str] = {
                 "user_id": (await people.create()).id,
                 "role_id": await people.role(f"role-{number}", ["users:read"]),
                 "job_id": await put(app, status=("pending", "dead")[number % 2]),
                 "webhook_id": webhook_id,
                 "delivery_id": delivery_id,
                 "post_ref": await post_of(boss.id, people.components),
+                "product_id": product_id,
+                "order_id": order_id,
             }
             named = {name: str(found[name]) for name in case.path_parameters}
             request = _request(client, case, named)
             request.headers.pop("If-Match", None)
+            if operation_id in _WANTS_VERSION:
+                request.headers["If-Match"] = '"1"'
             response = await client.send(request)
             case.validate_response(response, excluded_checks=_EXCLUDED)
             statuses.add(response.status_code)

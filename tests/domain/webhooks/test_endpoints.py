@@ -103,10 +103,11 @@ async def test_kinds_are_listed(calls: httpx.AsyncClient) -> None:
     page = (await calls.get("/api/v1/webhook-kinds")).json()
 
     assert [item["name"] for item in page["items"]] == [
+        *("order.cancelled", "order.delivered", "order.paid", "order.placed", "order.refunded", "order.shipped"),
         *("post.deleted", "post.published", "post.updated"),
         *("user.deleted", "user.registered", "user.registered_again", "user.updated"),
     ]
-    assert page["total"] == 7
+    assert page["total"] == 13
 
 
 async def test_a_webhook_is_changed_and_the_rest_kept(calls: httpx.AsyncClient) -> None:

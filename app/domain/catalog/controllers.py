@@ -1,0 +1,216 @@
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar.params import FromPath, JSONBody, QueryParameter
+from msgspec import Meta
+
+from app.domain.catalog.dtos import (
+    ProductBatch,
+    ProductBatchRead,
+    ProductCreate,
+    ProductPage,
+    ProductPricePage,
+    ProductRead,
+    ProductUpdate,
+    StockChange,
+    StockMovementPage,
+)
+from app.domain.catalog.errors import InsufficientStock, ProductWasOrdered, SkuTaken
+from app.domain.catalog.permissions import PRODUCTS_WRITE
+from app.domain.catalog.services.products import ProductService
+from app.domain.catalog.services.queries import PRODUCT_SORT_KEYS, CatalogQueries
+from app.domain.catalog.services.stock import StockService
+from app.lib.audit import Origin
+from app.lib.dto import StructDTO
+from app.lib.errors import PreconditionFailed, PreconditionRequired
+from app.lib.http.locations import created, linked
+from app.lib.http.transaction import IDEMPOTENT
+from app.lib.injection import Injected
+from app.lib.money import filter_bounds
+from app.lib.openapi import may_raise
+from app.lib.pagination.parameters import PageRequest
+from app.lib.pagination.sorting import sort_parameter
+from app.lib.security.policies import optional, permission
+from app.lib.security.principal import Principal
+from app.lib.versions import IfMatch
+
+AMOUNT = r"^-?(?:0|[1-9][0-9]{0,13})(?:\.[0-9]{1,3})?$"
+AmountFilter = Annotated[
+    str | None, QueryParameter(max_length=19, pattern=AMOUNT, description="An amount; needs `currency`.")
+]
+CurrencyFilter = Annotated[
+    str | None, QueryParameter(min_length=3, max_length=3, pattern="^[A-Z]{3}$", description="Code of ISO 4217.")
+]
+TagFilter = Annotated[
+    # msgspec reads the one and the document is written from the other.
+    list[Annotated[str, Meta(max_length=50), QueryParameter(max_length=50)]] | None,
+    QueryParameter(name="tag", description="Has this tag; repeat for any of several.", max_items=20),
+]
+Text = Annotated[
+    str | None, QueryParameter(min_length=1, max_length=100, description="Part of the name, SKU or description.")
+]
+InStock = Annotated[bool | None, QueryParameter(description="Only what is in stock, or only what is not.")]
+ActiveFilter = Annotated[
+    list[bool] | None,
+    QueryParameter(description="For holders of `products:write`; all others see active ones.", max_items=2),
+]
+Sort = Annotated[str | None, sort_parameter(PRODUCT_SORT_KEYS, "-created_at")]
+
+
+class ProductController(Controller):
+    path = "/products"
+    tags = ("Products",)
+
+    @get(
+        guards=[optional],
+        return_dto=StructDTO[ProductPage],
+        operation_id="listProducts",
+        summary="List products",
+        description="Those on offer. `min_price` and `max_price` need `currency`.",
+    )
+    async def list_products(
+        self,
+        request: Request[Any, Any, Any],
+        catalog: Injected[CatalogQueries],
+        viewer: Injected[Principal | None],
+        paging: Injected[PageRequest],
+        q: Text = None,
+        currency: CurrencyFilter = None,
+        min_price: AmountFilter = None,
+        max_price: AmountFilter = None,
+        in_stock: InStock = None,
+        tag: TagFilter = None,
+        is_active: ActiveFilter = None,
+        sort: Sort = None,
+    ) -> Response[ProductPage]:
+        bounds = filter_bounds(currency, min_price=min_price, max_price=max_price)
+        filters = {"q": q, "currency": currency, **bounds, "in_stock": in_stock, "tag": tag, "is_active": is_active}
+        return linked(request, await catalog.products(paging, sort, filters, viewer))
+
+    @post(
+        guards=[permission(PRODUCTS_WRITE)],
+        dto=StructDTO[ProductCreate],
+        return_dto=StructDTO[ProductRead],
+        operation_id="createProduct",
+        summary="Make a product",
+        opt=IDEMPOTENT | may_raise(SkuTaken),
+    )
+    async def create(self, data: JSONBody[ProductCreate], products: Injected[ProductService]) -> Response[ProductRead]:
+        product = await products.add(data)
+        return created(product, f"/api/v1/products/{product.id}")
+
+    @post(
+        "/batch",
+        guards=[permission(PRODUCTS_WRITE)],
+        dto=StructDTO[ProductBatch],
+        return_dto=StructDTO[ProductBatchRead],
+        operation_id="createProducts",
+        summary="Make up to 100 products",
+        description="All of them, or none.",
+        opt=IDEMPOTENT | may_raise(SkuTaken),
+    )
+    async def create_batch(
+        self, data: JSONBody[ProductBatch], products: Injected[ProductService]
+    ) -> Response[ProductBatchRead]:
+        return created(ProductBatchRead(items=await products.add_all(data.items)), "/api/v1/products")
+
+    @get(
+        "/{product_id:uuid}",
+        guards=[optional],
+        return_dto=StructDTO[ProductRead],
+        operation_id="getProduct",
+        summary="A product",
+    )
+    async def show(
+        self,
+        product_id: FromPath[UUID],
+        catalog: Injected[CatalogQueries],
+        viewer: Injected[Principal | None],
+    ) -> ProductRead:
+        return await catalog.product(product_id, viewer)
+
+    @patch(
+        "/{product_id:uuid}",
+        guards=[permission(PRODUCTS_WRITE)],
+        dto=StructDTO[ProductUpdate],
+        return_dto=StructDTO[ProductRead],
+        operation_id="updateProduct",
+        summary="Change a product",
+        description="Needs `If-Match`. A price is for orders to come; those that are placed keep theirs.",
+        opt=may_raise(SkuTaken, PreconditionFailed, PreconditionRequired),
+    )
+    async def change(
+        self,
+        product_id: FromPath[UUID],
+        data: JSONBody[ProductUpdate],
+        products: Injected[ProductService],
+        if_match: Injected[IfMatch],
+    ) -> ProductRead:
+        return await products.change(product_id, data, if_match)
+
+    @delete(
+        "/{product_id:uuid}",
+        guards=[permission(PRODUCTS_WRITE)],
+        operation_id="deleteProduct",
+        summary="Delete a product",
+        description="Needs `If-Match`. One that was ever ordered stays: deactivate it instead.",
+        opt=may_raise(ProductWasOrdered, PreconditionFailed, PreconditionRequired),
+    )
+    async def remove(
+        self, product_id: FromPath[UUID], products: Injected[ProductService], if_match: Injected[IfMatch]
+    ) -> None:
+        await products.remove(product_id, if_match)
+
+    @post(
+        "/{product_id:uuid}/stock",
+        guards=[permission(PRODUCTS_WRITE)],
+        dto=StructDTO[StockChange],
+        return_dto=StructDTO[ProductRead],
+        status_code=200,
+        operation_id="changeStock",
+        summary="Add to the stock or take from it",
+        opt=IDEMPOTENT | may_raise(InsufficientStock),
+    )
+    async def change_stock(
+        self,
+        product_id: FromPath[UUID],
+        data: JSONBody[StockChange],
+        stock_service: Injected[StockService],
+        origin: Injected[Origin],
+    ) -> ProductRead:
+        return await stock_service.adjust(product_id, data, origin)
+
+    @get(
+        "/{product_id:uuid}/stock-movements",
+        guards=[permission(PRODUCTS_WRITE)],
+        return_dto=StructDTO[StockMovementPage],
+        operation_id="listStockMovements",
+        summary="The ledger of a product's stock",
+        description="Newest first.",
+    )
+    async def list_movements(
+        self,
+        product_id: FromPath[UUID],
+        request: Request[Any, Any, Any],
+        catalog: Injected[CatalogQueries],
+        paging: Injected[PageRequest],
+    ) -> Response[StockMovementPage]:
+        return linked(request, await catalog.movements(product_id, paging))
+
+    @get(
+        "/{product_id:uuid}/prices",
+        guards=[permission(PRODUCTS_WRITE)],
+        return_dto=StructDTO[ProductPricePage],
+        operation_id="listProductPrices",
+        summary="Prices that a product had",
+        description="Newest first.",
+    )
+    async def list_prices(
+        self,
+        product_id: FromPath[UUID],
+        request: Request[Any, Any, Any],
+        catalog: Injected[CatalogQueries],
+        paging: Injected[PageRequest],
+    ) -> Response[ProductPricePage]:
+        return linked(request, await catalog.prices(product_id, paging))

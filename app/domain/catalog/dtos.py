@@ -1,0 +1,146 @@
+"""What goes over the wire about products."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from app.lib.decoding import Check, FieldProblem, Hint
+from app.lib.dto import Input, Output
+from app.lib.errors import FieldCode
+from app.lib.fields import Bio, SingleLine
+from app.lib.http.conditional import Version, Versioned
+from app.lib.money import Money
+from app.lib.pagination.envelope import Page
+
+MAX_PRICE_UNITS = 999_999_999
+"""In the currency's smallest unit; so that the largest order, 100 lines of 1 000 pieces, is an amount on the wire."""
+MAX_STOCK = 1_000_000_000
+MAX_BATCH = 100
+
+
+def _check_price(price: Money) -> Money:
+    if price.value < 0:
+        raise FieldProblem(FieldCode.TOO_SMALL, "Must not be negative.", "/amount")
+    if price.minor_units > MAX_PRICE_UNITS:
+        highest = Money.from_minor_units(MAX_PRICE_UNITS, price.currency).amount
+        raise FieldProblem(FieldCode.TOO_LARGE, f"Must be at most {highest}.", "/amount")
+    return price
+
+
+Price = Annotated[Money, Check(_check_price)]
+"""What one piece costs."""
+
+Sku = Annotated[
+    str,
+    Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)", examples=["MUG-BLUE-03"]),
+    Hint("Must be letters, digits, dots, hyphens and underscores, with a letter or digit first."),
+]
+Tag = Annotated[
+    str,
+    Meta(min_length=1, max_length=50, pattern=r"^[a-z0-9][a-z0-9-]*$(?!\n)", examples=["kitchen"]),
+    Hint("Must be lower-case letters, digits and hyphens, with a letter or digit first."),
+]
+Tags = Annotated[list[Tag], Meta(max_length=20)]
+Stock = Annotated[int, Meta(ge=0, le=MAX_STOCK, examples=[50])]
+_Pieces = Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1)]
+_Balance = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+
+
+class ProductRead(Versioned):
+    """A product. Its version counts sales, too, because they change the stock."""
+
+    id: UUID
+    sku: Sku
+    name: SingleLine
+    description: Bio | None
+    price: Money
+    stock: _Balance
+    is_active: bool
+    tags: Tags
+    created_at: datetime
+    updated_at: datetime
+    version: Version
+
+
+class ProductPage(Page[ProductRead], frozen=True, kw_only=True):
+    """Products."""
+
+
+class ProductCreate(Input):
+    """A new product."""
+
+    sku: Sku
+    name: SingleLine
+    price: Price
+    stock: Stock = 0
+    description: Bio | None = None
+    is_active: bool = True
+    tags: Tags = msgspec.field(default_factory=list)
+
+
+class ProductBatch(Input):
+    """New products: all of them, or none."""
+
+    items: Annotated[list[ProductCreate], Meta(min_length=1, max_length=MAX_BATCH)]
+
+
+class ProductBatchRead(Output):
+    """The products that were made, in the order in which they were asked for."""
+
+    items: Annotated[list[ProductRead], Meta(max_length=MAX_BATCH)]
+
+
+class ProductUpdate(Input):
+    """A merge patch of a product. Its stock changes by movements only."""
+
+    sku: Sku | UnsetType = UNSET
+    name: SingleLine | UnsetType = UNSET
+    price: Price | UnsetType = UNSET
+    description: Bio | None | UnsetType = UNSET
+    is_active: bool | UnsetType = UNSET
+    tags: Tags | UnsetType = UNSET
+
+
+def _check_delta(delta: int) -> int:
+    if delta == 0:
+        raise FieldProblem(FieldCode.INVALID_CHOICE, "Must not be 0.")
+    return delta
+
+
+class StockChange(Input):
+    """Pieces that came (positive) or went, and why."""
+
+    delta: Annotated[int, Meta(ge=-MAX_STOCK, le=MAX_STOCK, examples=[10]), Check(_check_delta)]
+    reason: SingleLine
+
+
+class StockMovementRead(Output):
+    """A line of the ledger; ``balance`` is the stock right after it."""
+
+    id: UUID
+    product_id: UUID
+    kind: Literal["initial", "adjustment", "order", "return"]
+    delta: _Pieces
+    balance: _Balance
+    reason: SingleLine | None
+    order_id: UUID | None
+    created_at: datetime
+
+
+class StockMovementPage(Page[StockMovementRead], frozen=True, kw_only=True):
+    """Movements of a product's stock."""
+
+
+class ProductPriceRead(Output):
+    """A price, and since when."""
+
+    id: UUID
+    price: Money
+    created_at: datetime
+
+
+class ProductPricePage(Page[ProductPriceRead], frozen=True, kw_only=True):
+    """Prices that a product had."""

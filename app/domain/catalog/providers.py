@@ -1,0 +1,43 @@
+"""What the controllers of the catalogue, and of the domains above, have injected."""
+
+from typing import Any
+
+from litestar import Request
+from litestar.di import Provide
+
+from app.domain.catalog.repositories import CatalogReads
+from app.domain.catalog.services.products import ProductService
+from app.domain.catalog.services.queries import CatalogQueries
+from app.domain.catalog.services.stock import StockService
+from app.lib.audit import Origin
+from app.lib.db.reader import Reader
+from app.lib.db.uow import UnitOfWork
+from app.lib.injection import Injected
+from app.lib.pagination.cursor import CursorCodec
+from app.lib.security.policies import find_principal
+from app.lib.security.principal import Principal
+
+
+async def provide_catalog(reader: Injected[Reader], cursors: Injected[CursorCodec]) -> CatalogQueries:
+    return CatalogQueries(CatalogReads(reader, cursors))
+
+
+async def provide_products(unit: Injected[UnitOfWork], origin: Injected[Origin]) -> ProductService:
+    return ProductService(unit, origin)
+
+
+async def provide_stock(unit: Injected[UnitOfWork]) -> StockService:
+    return StockService(unit)
+
+
+async def provide_viewer(request: Request[Any, Any, Any]) -> Principal | None:
+    """Whoever is signed in, on routes that are open to everybody."""
+    return find_principal(request)
+
+
+PROVIDERS = {
+    "catalog": Provide(provide_catalog),
+    "products": Provide(provide_products),
+    "stock_service": Provide(provide_stock),
+    "viewer": Provide(provide_viewer),
+}

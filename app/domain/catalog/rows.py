@@ -1,0 +1,71 @@
+"""Rows that are read but never sent as they are."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from app.domain.catalog.dtos import ProductPriceRead, ProductRead
+from app.lib.money import Money
+from app.lib.pagination.envelope import Page
+
+
+class ProductRow(msgspec.Struct, frozen=True):
+    id: UUID
+    sku: str
+    name: str
+    description: str | None
+    price_units: int
+    currency: str
+    stock: int
+    is_active: bool
+    tags: list[str]
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+    def to_read(self) -> ProductRead:
+        return ProductRead(
+            id=self.id,
+            sku=self.sku,
+            name=self.name,
+            description=self.description,
+            price=Money.from_minor_units(self.price_units, self.currency),
+            stock=self.stock,
+            is_active=self.is_active,
+            tags=self.tags,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+            version=self.version,
+        )
+
+
+class ProductRowPage(Page[ProductRow], frozen=True, kw_only=True):
+    pass
+
+
+class PriceRow(msgspec.Struct, frozen=True):
+    id: UUID
+    price_units: int
+    currency: str
+    created_at: datetime
+
+    def to_read(self) -> ProductPriceRead:
+        price = Money.from_minor_units(self.price_units, self.currency)
+        return ProductPriceRead(id=self.id, price=price, created_at=self.created_at)
+
+
+class PriceRowPage(Page[PriceRow], frozen=True, kw_only=True):
+    pass
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """What is sold, on what terms, and how much of it there was a moment ago."""
+
+    id: UUID
+    sku: str
+    name: str
+    price_units: int
+    currency: str
+    stock: int
+    is_active: bool

@@ -1,0 +1,281 @@
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Controller, Request, Response, get, patch, post
+from litestar.di import Provide
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.response import Stream
+
+from app.domain.catalog.controllers import AmountFilter, CurrencyFilter
+from app.domain.catalog.errors import InsufficientStock
+from app.domain.orders.dtos import (
+    DEFAULT_PAYMENT,
+    WHOLE_REFUND,
+    OrderCreate,
+    OrderEventPage,
+    OrderPage,
+    OrderRead,
+    OrderStatus,
+    OrderUpdate,
+    PaymentCreate,
+    RefundCreate,
+)
+from app.domain.orders.errors import InvalidMove, PaymentDeclined, RefundTooLarge
+from app.domain.orders.permissions import ORDERS_READ
+from app.domain.orders.services.moving import MovingService
+from app.domain.orders.services.paying import PaymentService
+from app.domain.orders.services.placing import PlacingService
+from app.domain.orders.services.queries import ORDER_SORT_KEYS, OrderQueries
+from app.domain.orders.services.refunding import RefundService
+from app.lib.dto import StructDTO
+from app.lib.errors import PermissionDenied, PreconditionFailed
+from app.lib.http.locations import created, linked
+from app.lib.http.rules import PRODUCES_ANYTHING
+from app.lib.http.transaction import IDEMPOTENT
+from app.lib.injection import Injected
+from app.lib.money import filter_bounds
+from app.lib.openapi import may_raise
+from app.lib.pagination.parameters import PageRequest
+from app.lib.pagination.sorting import sort_parameter
+from app.lib.security.policies import authenticated, permission
+from app.lib.security.principal import Principal
+from app.lib.versions import IfMatch
+
+StatusFilter = Annotated[
+    list[OrderStatus] | None,
+    QueryParameter(name="status", description="Repeat for any of several.", max_items=6),
+]
+CustomerFilter = Annotated[
+    list[Annotated[UUID, QueryParameter(schema_extra={"maxLength": 36})]] | None,
+    QueryParameter(name="customer_id", description="Whose; repeat for any of several.", max_items=20),
+]
+Instant = Annotated[datetime | None, QueryParameter(description="An instant in UTC (RFC 3339).")]
+Sort = Annotated[str | None, sort_parameter(ORDER_SORT_KEYS, "-created_at")]
+
+
+async def provide_order_filters(
+    status: StatusFilter = None,
+    customer_id: CustomerFilter = None,
+    currency: CurrencyFilter = None,
+    min_total: AmountFilter = None,
+    max_total: AmountFilter = None,
+    created_after: Instant = None,
+    created_before: Instant = None,
+) -> dict[str, Any]:
+    """The filters of a list of orders and of its export."""
+    return {
+        "status": status,
+        "customer_id": customer_id,
+        "currency": currency,
+        **filter_bounds(currency, min_total=min_total, max_total=max_total),
+        "created_after": created_after,
+        "created_before": created_before,
+    }
+
+
+class OrderController(Controller):
+    path = "/orders"
+    dependencies = {"order_filters": Provide(provide_order_filters)}  # noqa: RUF012 - Litestar reads it from the class
+    tags = ("Orders",)
+
+    @get(
+        guards=[authenticated],
+        return_dto=StructDTO[OrderPage],
+        operation_id="listOrders",
+        summary="List orders",
+        description="Your own, or with `orders:read` all of them. `min_total` and `max_total` need `currency`.",
+    )
+    async def list_orders(
+        self,
+        request: Request[Any, Any, Any],
+        order_queries: Injected[OrderQueries],
+        principal: Injected[Principal],
+        paging: Injected[PageRequest],
+        order_filters: Injected[dict[str, Any]],
+        sort: Sort = None,
+    ) -> Response[OrderPage]:
+        return linked(request, await order_queries.orders(paging, sort, order_filters, principal))
+
+    @post(
+        guards=[authenticated],
+        dto=StructDTO[OrderCreate],
+        return_dto=StructDTO[OrderRead],
+        operation_id="placeOrder",
+        summary="Place an order",
+        description="All lines or none; what is ordered is yours until the order expires.",
+        opt=IDEMPOTENT | may_raise(InsufficientStock),
+    )
+    async def place(
+        self, data: JSONBody[OrderCreate], placing: Injected[PlacingService], principal: Injected[Principal]
+    ) -> Response[OrderRead]:
+        order = await placing.place(data, principal)
+        return created(order, f"/api/v1/orders/{order.id}")
+
+    @get(
+        "/{order_id:uuid}",
+        guards=[authenticated],
+        return_dto=StructDTO[OrderRead],
+        operation_id="getOrder",
+        summary="An order",
+        description="Your own, or with `orders:read` anybody's.",
+    )
+    async def show(
+        self, order_id: FromPath[UUID], order_queries: Injected[OrderQueries], principal: Injected[Principal]
+    ) -> OrderRead:
+        return await order_queries.order(order_id, principal)
+
+    @patch(
+        "/{order_id:uuid}",
+        guards=[authenticated],
+        dto=StructDTO[OrderUpdate],
+        return_dto=StructDTO[OrderRead],
+        operation_id="updateOrder",
+        summary="Change the notes of an order",
+        description="While it is pending.",
+        opt=may_raise(InvalidMove, PermissionDenied, PreconditionFailed),
+    )
+    async def change(
+        self,
+        order_id: FromPath[UUID],
+        data: JSONBody[OrderUpdate],
+        moving: Injected[MovingService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
+    ) -> OrderRead:
+        return await moving.change_notes(order_id, data, if_match, principal)
+
+    @get(
+        "/{order_id:uuid}/events",
+        guards=[authenticated],
+        return_dto=StructDTO[OrderEventPage],
+        operation_id="listOrderEvents",
+        summary="The timeline of an order",
+        description="Oldest first.",
+    )
+    async def list_events(
+        self,
+        order_id: FromPath[UUID],
+        request: Request[Any, Any, Any],
+        order_queries: Injected[OrderQueries],
+        principal: Injected[Principal],
+        paging: Injected[PageRequest],
+    ) -> Response[OrderEventPage]:
+        return linked(request, await order_queries.events(order_id, paging, principal))
+
+    @post(
+        "/{order_id:uuid}/pay",
+        guards=[authenticated],
+        dto=StructDTO[PaymentCreate],
+        return_dto=StructDTO[OrderRead],
+        status_code=200,
+        responses={202: ResponseSpec(OrderRead, generate_examples=False)},
+        operation_id="payOrder",
+        summary="Pay an order of yours",
+        description="202 when the provider did not say in time what became of it: the order tells later.",
+        opt=may_raise(InvalidMove, PaymentDeclined, PermissionDenied),
+    )
+    async def pay(
+        self,
+        order_id: FromPath[UUID],
+        payments: Injected[PaymentService],
+        order_queries: Injected[OrderQueries],
+        principal: Injected[Principal],
+        data: JSONBody[PaymentCreate | None] = None,
+    ) -> Response[OrderRead]:
+        is_paid = await payments.pay(order_id, (data or DEFAULT_PAYMENT).method, principal)
+        return Response(await order_queries.order(order_id, principal), status_code=200 if is_paid else 202)
+
+    @post(
+        "/{order_id:uuid}/cancel",
+        guards=[authenticated],
+        return_dto=StructDTO[OrderRead],
+        status_code=200,
+        operation_id="cancelOrder",
+        summary="Cancel an order",
+        description="Your own until it is paid, or with `orders:write` anybody's until it is shipped; money goes back.",
+        opt=may_raise(InvalidMove, PermissionDenied, PreconditionFailed),
+    )
+    async def cancel(
+        self,
+        order_id: FromPath[UUID],
+        moving: Injected[MovingService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
+    ) -> OrderRead:
+        return await moving.cancel(order_id, if_match, principal)
+
+    @post(
+        "/{order_id:uuid}/ship",
+        guards=[authenticated],
+        return_dto=StructDTO[OrderRead],
+        status_code=200,
+        operation_id="shipOrder",
+        summary="Say that an order was sent off",
+        description="For holders of `orders:write`.",
+        opt=may_raise(InvalidMove, PermissionDenied, PreconditionFailed),
+    )
+    async def ship(
+        self,
+        order_id: FromPath[UUID],
+        moving: Injected[MovingService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
+    ) -> OrderRead:
+        return await moving.ship(order_id, if_match, principal)
+
+    @post(
+        "/{order_id:uuid}/deliver",
+        guards=[authenticated],
+        return_dto=StructDTO[OrderRead],
+        status_code=200,
+        operation_id="deliverOrder",
+        summary="Say that an order has arrived",
+        description="For holders of `orders:write`.",
+        opt=may_raise(InvalidMove, PermissionDenied, PreconditionFailed),
+    )
+    async def deliver(
+        self,
+        order_id: FromPath[UUID],
+        moving: Injected[MovingService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
+    ) -> OrderRead:
+        return await moving.deliver(order_id, if_match, principal)
+
+    @post(
+        "/{order_id:uuid}/refund",
+        guards=[authenticated],
+        dto=StructDTO[RefundCreate],
+        return_dto=StructDTO[OrderRead],
+        status_code=200,
+        operation_id="refundOrder",
+        summary="Refund an order, or lines of it",
+        description="For holders of `orders:write`. Without a body all that is left, back on the shelf.",
+        opt=IDEMPOTENT | may_raise(InvalidMove, RefundTooLarge, PermissionDenied, PreconditionFailed),
+    )
+    async def refund(
+        self,
+        order_id: FromPath[UUID],
+        refunds: Injected[RefundService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
+        data: JSONBody[RefundCreate | None] = None,
+    ) -> OrderRead:
+        return await refunds.refund(order_id, data or WHOLE_REFUND, if_match, principal)
+
+    @get(
+        "/export",
+        guards=[permission(ORDERS_READ)],
+        opt={PRODUCES_ANYTHING: True},
+        media_type="text/csv",
+        operation_id="exportOrders",
+        summary="All orders as CSV",
+        description="Oldest first, with the filters of the list.",
+    )
+    async def export(self, order_queries: Injected[OrderQueries], order_filters: Injected[dict[str, Any]]) -> Stream:
+        lines: AsyncIterator[bytes] = order_queries.export(order_filters)
+        headers = {"Content-Disposition": 'attachment; filename="orders.csv"', "Cache-Control": "no-store"}
+        return Stream(lines, media_type="text/csv; charset=utf-8", headers=headers)

@@ -1,0 +1,147 @@
+"""What goes over the wire about orders. Prices, totals, owner and status come from the server alone."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import UNSET, Meta, UnsetType
+
+from app.domain.catalog.dtos import Sku
+from app.lib.decoding import Check, FieldProblem, Hint
+from app.lib.dto import Input, Output
+from app.lib.errors import FieldCode
+from app.lib.fields import SingleLine
+from app.lib.http.conditional import Version, Versioned
+from app.lib.money import Money
+from app.lib.pagination.envelope import Page
+
+MAX_LINES = 100
+
+OrderStatus = Literal["pending", "paid", "shipped", "delivered", "cancelled", "refunded"]
+EventKind = Literal["placed", "paid", "shipped", "delivered", "cancelled", "expired", "refunded"]
+
+Notes = Annotated[
+    str,
+    Meta(
+        max_length=500,
+        pattern=r"^[^\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]*$",
+        examples=["Please ring twice."],
+    ),
+    Hint("Must not have control characters other than line breaks and tabs."),
+]
+Quantity = Annotated[int, Meta(ge=1, le=1000, examples=[2])]
+_Pieces = Annotated[int, Meta(ge=0, le=1000)]
+
+
+class OrderItemCreate(Input):
+    """So many pieces of a product."""
+
+    product_id: UUID
+    quantity: Quantity
+
+
+def _each_once(items: list[OrderItemCreate]) -> list[OrderItemCreate]:
+    seen: set[UUID] = set()
+    for number, each in enumerate(items):
+        if each.product_id in seen:
+            raise FieldProblem(FieldCode.NOT_UNIQUE, "Is in this order already.", f"/{number}/product_id")
+        seen.add(each.product_id)
+    return items
+
+
+class OrderCreate(Input):
+    """What is ordered; each product once."""
+
+    items: Annotated[list[OrderItemCreate], Meta(min_length=1, max_length=MAX_LINES), Check(_each_once)]
+    notes: Notes | None = None
+
+
+class OrderUpdate(Input):
+    """A merge patch of an order that is not paid yet."""
+
+    notes: Notes | None | UnsetType = UNSET
+
+
+class OrderItemRead(Output):
+    """A line, as it was when it was ordered."""
+
+    product_id: UUID
+    sku: Sku
+    name: SingleLine
+    quantity: Quantity
+    unit_price: Money
+    total: Money
+    refunded_quantity: _Pieces
+
+
+class OrderRead(Versioned):
+    """An order. ``expires_at`` is when it is cancelled unless it is paid; ``customer_id`` is null when the account is
+    gone. While ``payment_processing``, the outcome of a payment is awaited.
+    """
+
+    id: UUID
+    status: OrderStatus
+    customer_id: UUID | None
+    items: Annotated[list[OrderItemRead], Meta(max_length=MAX_LINES)]
+    total: Money
+    refunded: Money
+    notes: Notes | None
+    payment_processing: bool
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: Version
+
+
+class OrderPage(Page[OrderRead], frozen=True, kw_only=True):
+    """Orders."""
+
+
+class OrderEventRead(Output):
+    """Something that happened to an order; ``amount`` is the money that it was about."""
+
+    id: UUID
+    kind: EventKind
+    status: OrderStatus
+    actor: Literal["customer", "staff", "system"]
+    amount: Money
+    created_at: datetime
+
+
+class OrderEventPage(Page[OrderEventRead], frozen=True, kw_only=True):
+    """The timeline of an order."""
+
+
+class PaymentCreate(Input):
+    """How to pay. Which methods there are is the provider's word."""
+
+    method: Annotated[
+        str,
+        Meta(min_length=1, max_length=32, pattern=r"^[a-z][a-z_]*$(?!\n)", examples=["test"]),
+        Hint("Must be lower-case letters and underscores."),
+    ] = "test"
+
+
+class RefundItem(Input):
+    """Pieces whose price goes back; with ``restock`` they go back on the shelf."""
+
+    product_id: UUID
+    quantity: Quantity
+    restock: bool = True
+
+
+def _refunded_once(items: list[RefundItem]) -> list[RefundItem]:
+    if len({each.product_id for each in items}) < len(items):
+        raise FieldProblem(FieldCode.NOT_UNIQUE, "Each product may be given once.")
+    return items
+
+
+class RefundCreate(Input):
+    """Which lines to refund; without ``items`` all that is left, and ``restock`` is for all of it."""
+
+    items: Annotated[list[RefundItem], Meta(min_length=1, max_length=MAX_LINES), Check(_refunded_once)] | None = None
+    restock: bool = True
+
+
+DEFAULT_PAYMENT = PaymentCreate()
+WHOLE_REFUND = RefundCreate()

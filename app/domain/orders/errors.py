@@ -1,0 +1,43 @@
+from collections.abc import Sequence
+
+from app.lib.errors import AppError, Conflict, ErrorCode, FieldCode, FieldError, InvalidState, NotFound
+
+
+class OrderNotFound(NotFound):
+    detail = "There is no such order, or it is not yours."
+
+
+class InvalidMove(InvalidState):
+    """Names the moves that are possible instead."""
+
+    def __init__(self, wanted: str, status: str, allowed: Sequence[str]) -> None:
+        instead = f"possible: {', '.join(allowed)}" if allowed else "nothing is possible"
+        super().__init__(
+            f"The order is {status}, so it does not {wanted}; {instead}.",
+            extensions={"order_status": status, "allowed": list(allowed)},
+        )
+
+
+class PaymentInProgress(InvalidState):
+    """What becomes of a payment is not known yet, and until then nothing else may happen to the order."""
+
+    def __init__(self) -> None:
+        super().__init__("A payment of this order is under way; wait for its outcome.", extensions={"allowed": []})
+
+
+class PaymentDeclined(AppError):
+    status = 402
+    code = ErrorCode.PAYMENT_DECLINED
+    detail = "The payment was declined; the order is still to be paid."
+
+
+class RefundTooLarge(Conflict):
+    detail = "No more can be refunded than was paid and is not refunded yet."
+
+    def __init__(self, left: Sequence[tuple[str, int]]) -> None:
+        super().__init__(
+            errors=[
+                FieldError(pointer=pointer, code=FieldCode.TOO_LARGE, detail=f"{pieces} left to refund.")
+                for pointer, pieces in left[:50]
+            ]
+        )

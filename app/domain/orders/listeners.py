@@ -1,0 +1,15 @@
+"""What orders have to do with accounts, in the account's own transaction."""
+
+from app.domain.accounts.events import UserDeleted
+from app.domain.orders.repositories.orders import OrderRepository
+from app.lib.db.uow import UnitOfWork
+from app.lib.events import listens_to
+
+
+@listens_to(UserDeleted)
+async def forget_customer(event: UserDeleted, unit: UnitOfWork) -> None:
+    """The orders stay, with the money and without the person."""
+    await OrderRepository(unit.session).forget_customer(event.user_id)
+
+
+LISTENERS = (forget_customer,)

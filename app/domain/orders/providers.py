@@ -1,0 +1,63 @@
+"""What the controllers of orders have injected."""
+
+from datetime import timedelta
+
+from litestar.di import Provide
+
+from app.config import Settings
+from app.domain.orders.repositories.reads import OrderReads
+from app.domain.orders.services.moving import MovingService
+from app.domain.orders.services.paying import PaymentService
+from app.domain.orders.services.placing import PlacingService
+from app.domain.orders.services.provider import PaymentProvider
+from app.domain.orders.services.queries import OrderQueries
+from app.domain.orders.services.refunding import RefundService
+from app.lib.audit import Origin
+from app.lib.db.engine import Database
+from app.lib.db.reader import Reader
+from app.lib.db.uow import UnitOfWork
+from app.lib.injection import Injected
+from app.lib.outbox import Outbox
+from app.lib.pagination.cursor import CursorCodec
+
+
+async def provide_order_reads(reader: Injected[Reader], cursors: Injected[CursorCodec]) -> OrderReads:
+    return OrderReads(reader, cursors)
+
+
+async def provide_order_queries(order_reads: Injected[OrderReads]) -> OrderQueries:
+    return OrderQueries(order_reads)
+
+
+async def provide_placing(
+    unit: Injected[UnitOfWork], outbox: Injected[Outbox], settings: Injected[Settings]
+) -> PlacingService:
+    return PlacingService(unit, outbox, expire_after=timedelta(minutes=settings.order_expire_minutes))
+
+
+async def provide_moving(
+    unit: Injected[UnitOfWork], outbox: Injected[Outbox], origin: Injected[Origin]
+) -> MovingService:
+    return MovingService(unit, outbox, origin)
+
+
+async def provide_refunds(
+    unit: Injected[UnitOfWork], outbox: Injected[Outbox], origin: Injected[Origin]
+) -> RefundService:
+    return RefundService(unit, outbox, origin)
+
+
+async def provide_payments(
+    database: Injected[Database], payment_provider: Injected[PaymentProvider], outbox: Injected[Outbox]
+) -> PaymentService:
+    return PaymentService(database, payment_provider, outbox)
+
+
+PROVIDERS = {
+    "order_reads": Provide(provide_order_reads),
+    "order_queries": Provide(provide_order_queries),
+    "placing": Provide(provide_placing),
+    "moving": Provide(provide_moving),
+    "refunds": Provide(provide_refunds),
+    "payments": Provide(provide_payments),
+}

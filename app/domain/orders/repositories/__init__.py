@@ -1,0 +1,1 @@
+"""Every statement about orders. ``…Reads`` read without a transaction, ``…Repository`` write in one."""

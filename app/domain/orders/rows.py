@@ -1,0 +1,112 @@
+"""Rows that are read but never sent as they are."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.domain.orders.dtos import OrderEventRead, OrderItemRead, OrderRead
+from app.lib.money import Money
+from app.lib.pagination.envelope import Page
+
+
+class ItemRow(msgspec.Struct, frozen=True):
+    order_id: UUID
+    product_id: UUID
+    position: int
+    sku: str
+    name: str
+    quantity: int
+    unit_price_units: int
+    total_units: int
+    refunded_quantity: int
+
+    @property
+    def refundable(self) -> int:
+        """Pieces whose price has not gone back."""
+        return self.quantity - self.refunded_quantity
+
+    def to_read(self, currency: str) -> OrderItemRead:
+        return OrderItemRead(
+            product_id=self.product_id,
+            sku=self.sku,
+            name=self.name,
+            quantity=self.quantity,
+            unit_price=Money.from_minor_units(self.unit_price_units, currency),
+            total=Money.from_minor_units(self.total_units, currency),
+            refunded_quantity=self.refunded_quantity,
+        )
+
+
+class OrderRow(msgspec.Struct, frozen=True):
+    id: UUID
+    status: str
+    customer_id: UUID | None
+    currency: str
+    total_units: int
+    refunded_units: int
+    notes: str | None
+    payment_processing: bool
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+    @property
+    def total(self) -> Money:
+        return Money.from_minor_units(self.total_units, self.currency)
+
+    def to_read(self, items: Sequence[ItemRow]) -> OrderRead:
+        values: dict[str, Any] = {
+            name: getattr(self, name) for name in OrderRead.__struct_fields__ if name in OrderRow.__struct_fields__
+        }
+        return OrderRead(
+            items=[each.to_read(self.currency) for each in items],
+            total=self.total,
+            refunded=Money.from_minor_units(self.refunded_units, self.currency),
+            **values,
+        )
+
+
+class OrderRowPage(Page[OrderRow], frozen=True, kw_only=True):
+    pass
+
+
+class EventRow(msgspec.Struct, frozen=True):
+    id: UUID
+    kind: str
+    status: str
+    actor: str
+    amount_units: int
+    currency: str
+    created_at: datetime
+
+    def to_read(self) -> OrderEventRead:
+        values: Any = {name: getattr(self, name) for name in ("id", "kind", "status", "actor", "created_at")}
+        return OrderEventRead(amount=Money.from_minor_units(self.amount_units, self.currency), **values)
+
+
+class EventRowPage(Page[EventRow], frozen=True, kw_only=True):
+    pass
+
+
+class PaymentRow(msgspec.Struct, frozen=True):
+    """An attempt to pay."""
+
+    id: UUID
+    order_id: UUID
+    method: str
+    status: str
+    amount_units: int
+    currency: str
+
+
+class RefundRow(msgspec.Struct, frozen=True):
+    """Money that is to go back."""
+
+    id: UUID
+    payment_id: UUID
+    amount_units: int
+    currency: str

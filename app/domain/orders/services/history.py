@@ -1,0 +1,26 @@
+from app.domain.orders.events import EVENT_OF
+from app.domain.orders.machine import Role
+from app.domain.orders.repositories.orders import OrderRepository
+from app.domain.orders.rows import OrderRow
+from app.lib.db.uow import UnitOfWork
+from app.lib.outbox import Outbox
+
+
+class History:
+    """Everything that happens to an order is a line of its timeline and an event for others, in one transaction."""
+
+    def __init__(self, unit: UnitOfWork, outbox: Outbox) -> None:
+        self._unit = unit
+        self._outbox = outbox
+
+    async def record(self, order: OrderRow, kind: str, actor: Role, amount_units: int | None = None) -> None:
+        """``order`` is as it is after it happened; the money is all of it unless said otherwise."""
+        amount = order.total_units if amount_units is None else amount_units
+        await OrderRepository(self._unit.session).add_event(order, kind, actor.value, amount)
+        event = EVENT_OF[kind](
+            aggregate_id=order.id,
+            aggregate_version=order.version,
+            customer_id=order.customer_id,
+            status=order.status,
+        )
+        await self._outbox.record(self._unit, event)

@@ -1,0 +1,108 @@
+"""Payment: an attempt is a row first, then the provider is asked, then the outcome is written."""
+
+import asyncio
+from uuid import UUID
+
+import structlog
+
+from app.domain.orders.errors import PaymentDeclined, PaymentInProgress
+from app.domain.orders.machine import Role, find_move
+from app.domain.orders.repositories.orders import OrderRepository
+from app.domain.orders.repositories.payments import DECLINED, PROCESSING, SUCCEEDED, PaymentRepository
+from app.domain.orders.rows import PaymentRow
+from app.domain.orders.services.access import roles_of, visible
+from app.domain.orders.services.history import History
+from app.domain.orders.services.provider import Charge, Outcome, OutcomeUnknown, PaymentProvider
+from app.lib.db.base import new_id
+from app.lib.db.engine import Database
+from app.lib.db.retries import in_transaction
+from app.lib.db.uow import UnitOfWork
+from app.lib.errors import FieldCode, FieldError, ValidationFailed
+from app.lib.money import Money
+from app.lib.outbox import Outbox
+from app.lib.security.principal import Principal
+
+PROVIDER_SECONDS = 10.0
+"""How long the provider may take before its answer counts as unknown."""
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class PaymentService:
+    """Opens transactions of its own, because the provider must not be called inside one."""
+
+    def __init__(self, database: Database, provider: PaymentProvider, outbox: Outbox) -> None:
+        self._database = database
+        self._provider = provider
+        self._outbox = outbox
+
+    async def pay(self, order_id: UUID, method: str, customer: Principal) -> bool:
+        """Whether the order is paid; False when that is not known yet, and will be later.
+
+        Raises ``OrderNotFound``, ``PermissionDenied``, ``InvalidMove``, ``PaymentInProgress``, ``ValidationFailed`` or
+        ``PaymentDeclined``.
+        """
+        if method not in self._provider.methods:
+            detail = f"Must be among: {', '.join(sorted(self._provider.methods))}."
+            raise ValidationFailed([FieldError(pointer="/method", code=FieldCode.INVALID_CHOICE, detail=detail)])
+
+        async def begin(unit: UnitOfWork) -> PaymentRow:
+            return await _begin(unit, order_id, method, customer)
+
+        status = await self.settle(await in_transaction(self._database, begin))
+        if status == DECLINED:
+            raise PaymentDeclined
+        return status == SUCCEEDED
+
+    async def settle(self, payment: PaymentRow) -> str:
+        """Asks the provider and writes what it says; the status of the attempt afterwards.
+
+        May be called any number of times for an attempt, also at once: the provider charges a reference once, and an
+        outcome is written once.
+        """
+        amount = Money.from_minor_units(payment.amount_units, payment.currency)
+        charge = Charge(reference=payment.id, amount=amount, method=payment.method)
+        try:
+            async with asyncio.timeout(PROVIDER_SECONDS):
+                outcome = await self._provider.charge(charge)
+        except (OutcomeUnknown, TimeoutError):
+            log.warning("payment.outcome_unknown", payment_id=str(payment.id), order_id=str(payment.order_id))
+            return PROCESSING
+
+        async def write(unit: UnitOfWork) -> str:
+            return await self._write(unit, payment, outcome)
+
+        return await in_transaction(self._database, write)
+
+    async def _write(self, unit: UnitOfWork, payment: PaymentRow, outcome: Outcome) -> str:
+        orders, payments = OrderRepository(unit.session), PaymentRepository(unit.session)
+        order = await orders.lock(payment.order_id)
+        if order is None or not await payments.settle(payment.id, outcome.value):
+            return await payments.status(payment.id)
+        if outcome is Outcome.DECLINED:
+            await orders.change(order.id, payment_processing=False)
+            return DECLINED
+        # While it was processing, nothing else could happen to the order.
+        move = find_move("pay", order.status, {Role.CUSTOMER})
+        changed = await orders.change(order.id, status=move.target.value, payment_processing=False, expires_at=None)
+        await History(unit, self._outbox).record(changed, "paid", Role.CUSTOMER)
+        return SUCCEEDED
+
+
+async def _begin(unit: UnitOfWork, order_id: UUID, method: str, customer: Principal) -> PaymentRow:
+    orders = OrderRepository(unit.session)
+    order = visible(await orders.lock(order_id), customer)
+    find_move("pay", order.status, roles_of(customer, order))
+    if order.payment_processing:
+        raise PaymentInProgress
+    payment = PaymentRow(
+        id=new_id(),
+        order_id=order_id,
+        method=method,
+        status=PROCESSING,
+        amount_units=order.total_units,
+        currency=order.currency,
+    )
+    await PaymentRepository(unit.session).begin(payment)
+    await orders.change(order_id, payment_processing=True)
+    return payment

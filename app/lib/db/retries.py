@@ -1,0 +1,55 @@
+"""Work that lost a race runs again, inside the request, before anybody hears of it."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.lib.db.engine import Database
+from app.lib.db.faults import is_retryable
+from app.lib.db.uow import UnitOfWork
+
+T = TypeVar("T")
+
+ATTEMPTS = 5
+_FIRST_WAIT = 0.02
+
+
+async def in_savepoint(
+    session: AsyncSession, work: Callable[[], Awaitable[T]], *, also: tuple[type[Exception], ...] = ()
+) -> T:
+    """Runs the work in a savepoint of the session's transaction, up to five times with growing random waits.
+
+    Again after a deadlock, a serialization failure or a lock that could not be had, and after the errors in ``also``;
+    the last one is raised. Going back to the savepoint gives up its locks but keeps those taken before, so it must be
+    the locks of the work itself that others wait for. The work must not hold entities from before.
+    """
+
+    async def attempt() -> T:
+        async with session.begin_nested():
+            return await work()
+
+    return await _again(attempt, also)
+
+
+async def in_transaction(database: Database, work: Callable[[UnitOfWork], Awaitable[T]]) -> T:
+    """Runs the work in a transaction of its own and commits it; again as :func:`in_savepoint` does it."""
+
+    async def attempt() -> T:
+        async with database.independent() as unit:
+            return await work(unit)
+
+    return await _again(attempt, ())
+
+
+async def _again(attempt: Callable[[], Awaitable[T]], also: tuple[type[Exception], ...]) -> T:
+    for number in range(1, ATTEMPTS):
+        try:
+            return await attempt()
+        except Exception as exc:
+            if not (isinstance(exc, also) or is_retryable(exc)):
+                raise
+        await asyncio.sleep(_FIRST_WAIT * 2**number * random.random())  # noqa: S311 - spreads the load, no secret
+    return await attempt()

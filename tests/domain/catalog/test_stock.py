@@ -1,0 +1,77 @@
+"""Stock, and the ledger that explains it."""
+
+import asyncio
+from collections import Counter
+
+from tests.support.shop import API, Shop
+
+
+async def test_every_change_of_stock_is_in_the_ledger(shop: Shop) -> None:
+    product = await shop.product(stock=5)
+    url = f"{API}/products/{product['id']}"
+
+    changed = await shop.sells.post(f"{url}/stock", json={"delta": 7, "reason": "Delivery"})
+    order = await shop.order((product["id"], 4))
+    await shop.act(shop.buys, order, "cancel")
+
+    lines = (await shop.sells.get(f"{url}/stock-movements")).json()["items"]
+    assert changed.status_code == 200
+    assert changed.json()["stock"] == 12
+    assert [(each["kind"], each["delta"], each["balance"]) for each in lines] == [
+        ("return", 4, 12),
+        ("order", -4, 8),
+        ("adjustment", 7, 12),
+        ("initial", 5, 5),
+    ]
+    assert [each["reason"] for each in lines] == ["cancelled", None, "Delivery", None]
+    assert [each["order_id"] for each in lines[:2]] == [order["id"]] * 2
+
+
+async def test_stock_is_never_negative(shop: Shop) -> None:
+    product = await shop.product(stock=5)
+
+    answer = await shop.sells.post(f"{API}/products/{product['id']}/stock", json={"delta": -6, "reason": "Theft"})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "insufficient_stock")
+    assert answer.json()["items"] == [{"product_id": product["id"], "requested": 6, "available": 5}]
+
+
+async def test_stock_has_an_upper_bound(shop: Shop) -> None:
+    product = await shop.product(stock=1_000_000_000)
+
+    answer = await shop.sells.post(f"{API}/products/{product['id']}/stock", json={"delta": 1, "reason": "Delivery"})
+
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/delta")
+
+
+async def test_a_change_of_nothing_and_of_what_is_not_there_is_refused(shop: Shop) -> None:
+    product = await shop.product()
+    absent = "0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b"
+
+    nothing = await shop.sells.post(f"{API}/products/{product['id']}/stock", json={"delta": 0, "reason": "None"})
+    nowhere = await shop.sells.post(f"{API}/products/{absent}/stock", json={"delta": 1, "reason": "Delivery"})
+
+    assert (nothing.status_code, nowhere.status_code) == (422, 404)
+    assert (await shop.sells.get(f"{API}/products/{absent}/stock-movements")).status_code == 404
+
+
+async def test_changes_at_once_all_count(shop: Shop) -> None:
+    product = await shop.product(stock=10)
+    url = f"{API}/products/{product['id']}/stock"
+
+    answers = await asyncio.gather(
+        *(shop.sells.post(url, json={"delta": delta, "reason": "Count"}) for delta in (3, -1) * 10)
+    )
+
+    assert Counter(each.status_code for each in answers) == {200: 20}
+    assert await shop.stock(product) == 30
+
+
+async def test_a_repeated_change_with_one_key_counts_once(shop: Shop) -> None:
+    product = await shop.product(stock=10)
+    url, headers = f"{API}/products/{product['id']}/stock", {"Idempotency-Key": "delivery-7"}
+
+    for _ in range(2):
+        await shop.sells.post(url, json={"delta": 5, "reason": "Delivery"}, headers=headers)
+
+    assert await shop.stock(product) == 15

@@ -1,0 +1,84 @@
+"""Orders that nobody pays, and orders of people who are gone."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import pytest
+
+from app.domain.orders.jobs import JOBS
+from app.lib.clock import utc_now
+from tests.domain.orders.test_payments import housekeeping
+from tests.support.apps import client_of
+from tests.support.people import People
+from tests.support.shop import API, Shop
+
+SOON = timedelta(minutes=31)
+
+
+async def test_an_order_that_is_not_paid_expires_and_gives_its_stock_back(shop: Shop) -> None:
+    product = await shop.product(stock=10)
+    order = await shop.order((product["id"], 4))
+    placed, expires = (datetime.fromisoformat(order[each]) for each in ("created_at", "expires_at"))
+
+    early = await housekeeping(shop.app).expire_orders()
+    late = await housekeeping(shop.app).expire_orders(utc_now() + SOON)
+
+    assert expires - placed == timedelta(minutes=30)
+    assert (early, late) == (0, 1)
+    assert (await shop.show(order))["status"] == "cancelled"
+    assert await shop.timeline(order) == ["placed", "expired"]
+    assert await shop.stock(product) == 10
+
+
+async def test_what_is_paid_does_not_expire(shop: Shop) -> None:
+    product = await shop.product()
+    order = await shop.paid((product["id"], 4))
+
+    assert await housekeeping(shop.app).expire_orders(utc_now() + SOON) == 0
+    assert (await shop.show(order))["status"] == "paid"
+
+
+async def test_workers_that_expire_orders_at_once_give_stock_back_once(shop: Shop) -> None:
+    product = await shop.product(stock=10)
+    for _ in range(5):
+        await shop.order((product["id"], 1))
+    keeper, later = housekeeping(shop.app), utc_now() + SOON
+
+    counts = await asyncio.gather(*(keeper.expire_orders(later) for _ in range(3)))
+
+    assert sum(counts) == 5
+    assert await shop.stock(product) == 10
+
+
+async def test_paying_at_the_last_moment_or_expiring_is_one_of_both(shop: Shop) -> None:
+    product = await shop.product(stock=10)
+    order = await shop.order((product["id"], 1))
+
+    paid, expired = await asyncio.gather(
+        shop.act(shop.buys, order, "pay"), housekeeping(shop.app).expire_orders(utc_now() + SOON)
+    )
+
+    assert (paid.status_code, expired) in {(200, 0), (409, 1)}
+    assert await shop.stock(product) == (9 if paid.is_success else 10)
+
+
+def test_the_jobs_run_by_themselves() -> None:
+    assert {each.name for each in JOBS} == {"orders.expire", "orders.settle_payments", "orders.send_refunds"}
+    assert all(each.schedule is not None for each in JOBS)
+
+
+@pytest.mark.parametrize("is_paid", [False, True])
+async def test_orders_stay_when_the_person_goes(shop: Shop, people: People, *, is_paid: bool) -> None:
+    product = await shop.product()
+    order = await shop.order((product["id"], 1), notes="I live next door.")
+    if is_paid:
+        await shop.act(shop.buys, order, "pay")
+    boss = await people.create(is_superuser=True)
+    async with client_of(shop.app, headers=boss.headers) as client:
+        gone = await client.delete(f"{API}/users/{shop.customer.id}")
+
+    left = await shop.show(order)
+
+    assert gone.status_code == 204
+    assert (left["customer_id"], left["notes"], left["total"]) == (None, None, order["total"])
+    assert left["version"] > order["version"]

@@ -1,0 +1,118 @@
+"""Reading orders: whose, in which order, at which cost, and as CSV."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from litestar import Litestar
+
+from app.domain.orders.services import export
+from tests.support.counting import counted_statements
+from tests.support.people import People
+from tests.support.shop import API, Shop, order_body
+
+ORDERS = f"{API}/orders"
+
+
+@pytest.fixture
+async def orders(shop: Shop, people: People) -> list[dict[str, Any]]:
+    """Three of the customer's, then one of somebody else's."""
+    cheap, dear = await shop.product(amount="1.00", stock=100), await shop.product(amount="50.00", stock=100)
+    yen = await shop.product(amount="70", currency="JPY")
+    made = [
+        await shop.order((cheap["id"], 1)),
+        await shop.paid((cheap["id"], 2), (dear["id"], 1)),
+        await shop.order((yen["id"], 1)),
+    ]
+    async with people.client(await people.create()) as other:
+        made.append((await other.post(ORDERS, json=order_body((dear["id"], 2)))).json())
+    return made
+
+
+async def test_everybody_sees_their_own_newest_first(shop: Shop, orders: list[dict[str, Any]]) -> None:
+    own = (await shop.buys.get(ORDERS)).json()["items"]
+    everybodys = (await shop.boss.get(ORDERS)).json()["items"]
+
+    assert own == orders[2::-1]
+    assert everybodys == orders[::-1]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "found"),
+    [
+        ({"status": "paid"}, [1]),
+        ({"status": ["paid", "pending"]}, [0, 1, 2, 3]),
+        ({"currency": "EUR", "min_total": "52.00"}, [1, 3]),
+        ({"currency": "EUR", "max_total": "52.00"}, [0, 1]),
+        ({"currency": "JPY"}, [2]),
+        ({"sort": "total", "currency": "EUR"}, [0, 1, 3]),
+    ],
+)
+async def test_filters(shop: Shop, orders: list[dict[str, Any]], parameters: dict[str, Any], found: list[int]) -> None:
+    answer = await shop.boss.get(ORDERS, params={"sort": "created_at", **parameters})
+
+    assert [each["id"] for each in answer.json()["items"]] == [orders[each]["id"] for each in found]
+
+
+async def test_filters_by_time_and_customer(shop: Shop, orders: list[dict[str, Any]]) -> None:
+    middle, other = orders[1]["created_at"], orders[3]["customer_id"]
+
+    after = (await shop.boss.get(ORDERS, params={"created_after": middle})).json()["items"]
+    before = (await shop.boss.get(ORDERS, params={"created_before": middle})).json()["items"]
+    theirs = (await shop.boss.get(ORDERS, params={"customer_id": other})).json()["items"]
+    not_mine = (await shop.buys.get(ORDERS, params={"customer_id": other})).json()["items"]
+
+    assert [each["id"] for each in after] == [orders[3]["id"], orders[2]["id"]]
+    assert [each["id"] for each in before] == [orders[0]["id"]]
+    assert [each["id"] for each in theirs] == [orders[3]["id"]]
+    assert not_mine == []
+
+
+async def test_the_lines_of_a_page_are_one_more_query(shop: Shop, orders: list[dict[str, Any]]) -> None:
+    counts = []
+    for size in (1, 4):
+        with counted_statements(shop.app) as seen:
+            await shop.boss.get(ORDERS, params={"page_size": size, "include_total": "false"})
+        counts.append(sum("order_items" in each for each in seen))
+        assert sum("orders" in each for each in seen if "order_items" not in each) == 1
+
+    assert counts == [1, 1]
+
+
+async def test_an_order_that_was_seen_is_not_sent_again(shop: Shop, orders: list[dict[str, Any]]) -> None:
+    url = f"{ORDERS}/{orders[0]['id']}"
+
+    same = await shop.buys.get(url, headers={"If-None-Match": '"1"'})
+    await shop.act(shop.buys, orders[0], "pay")
+    other = await shop.buys.get(url, headers={"If-None-Match": '"1"'})
+
+    assert (same.status_code, other.status_code) == (304, 200)
+
+
+async def test_the_export_has_every_order_in_batches(
+    shop: Shop, orders: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "BATCH", 2)
+
+    with counted_statements(shop.app) as seen:
+        answer = await shop.boss.get(f"{ORDERS}/export")
+
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert [row["id"] for row in rows] == [each["id"] for each in orders]
+    assert [(row["currency"], row["total"]) for row in rows] == [
+        (each["total"]["currency"], each["total"]["amount"]) for each in orders
+    ]
+    assert rows[1]["created_at"] == orders[1]["created_at"]
+    assert sum("FROM orders" in each for each in seen) == 2
+
+
+async def test_the_export_takes_the_filters_of_the_list(shop: Shop, orders: list[dict[str, Any]]) -> None:
+    answer = await shop.boss.get(f"{ORDERS}/export", params={"status": "paid"})
+
+    assert [row["id"] for row in csv.DictReader(io.StringIO(answer.text))] == [orders[1]["id"]]
+
+
+async def test_the_export_is_for_staff(shop: Shop, app: Litestar) -> None:
+    assert (await shop.buys.get(f"{ORDERS}/export")).status_code == 403

@@ -1,0 +1,104 @@
+"""Products and orders for tests, made over HTTP as anybody would."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import httpx
+from litestar import Litestar
+from sqlalchemy import text
+
+from tests.support.apps import components_of
+from tests.support.people import People, Person
+
+API = "/api/v1"
+
+_numbers = count(1)
+
+
+def product_body(**values: Any) -> dict[str, Any]:
+    """A product that is accepted."""
+    number = next(_numbers)
+    price = {"amount": values.pop("amount", "19.90"), "currency": values.pop("currency", "EUR")}
+    return {"sku": f"SKU-{number}", "name": f"Product {number}", "price": price, "stock": 10, **values}
+
+
+def order_body(*lines: tuple[str, int], **values: Any) -> dict[str, Any]:
+    """An order of so many pieces of each product."""
+    return {"items": [{"product_id": key, "quantity": quantity} for key, quantity in lines], **values}
+
+
+@dataclass
+class Shop:
+    """A customer and two of the staff, each with a client."""
+
+    app: Litestar
+    customer: Person
+    buys: httpx.AsyncClient
+    sells: httpx.AsyncClient
+    boss: httpx.AsyncClient
+
+    async def product(self, **values: Any) -> dict[str, Any]:
+        answer = await self.sells.post(f"{API}/products", json=product_body(**values))
+        assert answer.status_code == 201, answer.text
+        product: dict[str, Any] = answer.json()
+        return product
+
+    async def order(self, *lines: tuple[str, int], **values: Any) -> dict[str, Any]:
+        answer = await self.buys.post(f"{API}/orders", json=order_body(*lines, **values))
+        assert answer.status_code == 201, answer.text
+        order: dict[str, Any] = answer.json()
+        return order
+
+    async def paid(self, *lines: tuple[str, int]) -> dict[str, Any]:
+        order = await self.order(*lines)
+        answer = await self.act(self.buys, order, "pay")
+        assert answer.status_code == 200, answer.text
+        paid: dict[str, Any] = answer.json()
+        return paid
+
+    async def act(self, client: httpx.AsyncClient, order: dict[str, Any], verb: str, **options: Any) -> httpx.Response:
+        return await client.post(f"{API}/orders/{order['id']}/{verb}", **options)
+
+    async def show(self, order: dict[str, Any]) -> dict[str, Any]:
+        shown: dict[str, Any] = (await self.boss.get(f"{API}/orders/{order['id']}")).json()
+        return shown
+
+    async def timeline(self, order: dict[str, Any]) -> list[str]:
+        events = (await self.boss.get(f"{API}/orders/{order['id']}/events")).json()["items"]
+        return [each["kind"] for each in events]
+
+    async def stock(self, product: dict[str, Any]) -> int:
+        shown = (await self.sells.get(f"{API}/products/{product['id']}")).json()
+        return int(shown["stock"])
+
+    async def rows(self, statement: str) -> list[Any]:
+        """What the database holds."""
+        async with components_of(self.app).database.engine.connect() as connection:
+            return list((await connection.execute(text(statement))).all())
+
+
+@asynccontextmanager
+async def open_shop(app: Litestar, people: People) -> AsyncIterator[Shop]:
+    customer = await people.create()
+    seller = await people.create(permissions=["products:write"])
+    boss = await people.create(permissions=["orders:read", "orders:write"])
+    async with people.client(customer) as buys, people.client(seller) as sells, people.client(boss) as bosses:
+        yield Shop(app, customer, buys, sells, bosses)
+
+
+_STEPS_BEFORE = {"shipOrder": ["pay"], "refundOrder": ["pay"], "deliverOrder": ["pay", "ship"]}
+
+
+async def product_and_order(client: httpx.AsyncClient, operation_id: str) -> tuple[str, str]:
+    """The ids of a new product that nobody ordered, and of a superuser's own order that the operation is good for."""
+    wanted, other = [
+        (await client.post(f"{API}/products", json=product_body(stock=1000))).json()["id"] for _ in range(2)
+    ]
+    order = (await client.post(f"{API}/orders", json=order_body((other, 1)))).json()
+    for verb in _STEPS_BEFORE.get(operation_id, []):
+        answer = await client.post(f"{API}/orders/{order['id']}/{verb}")
+        assert answer.status_code == 200, answer.text
+    return wanted, order["id"]
