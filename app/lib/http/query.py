@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -133,13 +133,15 @@ def _pairs(raw: bytes) -> Pairs:
 
 def query_rules(handler: HTTPRouteHandler, parameters: Iterable[Any]) -> QueryRules:
     """The rules for Litestar's list of a handler's query parameters, those of its dependencies included."""
+    parameters = list(parameters)
+    wanted = {each.field_name for each in parameters}
     types: dict[str, Any] = {}
     checks: dict[str, Check | None] = {}
-    owners: list[HTTPRouteHandler | Provide] = [handler, *handler.resolve_dependencies().values()]
+    owners: list[HTTPRouteHandler | Provide] = [handler, *handler.resolve_dependencies().values()] if wanted else []
     for owner in owners:
-        types |= get_type_hints(owner.signature_model, include_extras=True)
-        for name, field in owner.parsed_fn_signature.parameters.items():
-            checks[name] = getattr(field.kwarg_definition, "check", None)
+        for name in wanted & owner.parsed_fn_signature.parameters.keys():
+            types[name] = owner.signature_model.__annotations__[name]
+            checks[name] = getattr(owner.parsed_fn_signature.parameters[name].kwarg_definition, "check", None)
     return QueryRules(
         {
             each.field_alias: QueryParameterRule(
