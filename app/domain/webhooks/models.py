@@ -1,7 +1,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, literal_column
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base, Entity
@@ -57,7 +57,7 @@ class WebhookDelivery(Entity):
         Index(
             "ix_webhook_deliveries_pending",
             "next_attempt_at",
-            postgresql_where=text("status = 'pending'"),
-            sqlite_where=text("status = 'pending'"),
+            postgresql_where=literal_column("status = 'pending'"),
+            sqlite_where=literal_column("status = 'pending'"),
         ),
     )
