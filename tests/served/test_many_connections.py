@@ -1,6 +1,8 @@
 """Many connections at once against the real server, on both databases."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from socket import create_connection
 
 import httpx
 import pytest
@@ -12,6 +14,8 @@ from tests.support.processes import Server, app_command, free_port
 
 PASSWORD = "a fine day to sail"
 SECONDS = 2.0
+IDLE = 1_200
+"""More than any limit that was meant for requests."""
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -55,3 +59,18 @@ async def test_many_connections_see_no_error(server: Server, token: str, connect
 
     assert set(result.statuses) == {200}
     assert result.requests >= connections
+
+
+def test_idle_connections_keep_nobody_out(server: Server, token: str) -> None:
+    """They are kept for longer than proxies and clients keep theirs, so there are many of them."""
+    with ExitStack() as idle:
+        for _ in range(IDLE):
+            connection = idle.enter_context(create_connection(("127.0.0.1", server.port), timeout=30))
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert connection.recv(16).startswith(b"HTTP/1.1 200")
+
+        answer = httpx.get(
+            f"http://127.0.0.1:{server.port}/api/v1/users/me", headers={"Authorization": f"Bearer {token}"}, timeout=30
+        )
+
+    assert answer.status_code == 200

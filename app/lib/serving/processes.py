@@ -3,6 +3,7 @@
 import ctypes
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 
@@ -21,6 +22,19 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent.pid:  # it went before the call above, so no signal is going to come
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def allow_files(wanted: int) -> int:
+    """Raises the soft limit of open files of this process, and of those it starts, to ``wanted`` or as far as it may.
+
+    Returns how many of them it may open then. The soft limit is 1 024 on most systems, which is for programs that
+    still use ``select``, and every connection is an open file.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return limit
 
 
 def prepare_forks() -> None:

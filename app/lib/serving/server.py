@@ -23,14 +23,17 @@ from granian.server.mp import MPServer
 from watchfiles import PythonFilter
 
 from app.lib.serving.draining import DRAIN_SIGNAL
-from app.lib.serving.processes import die_with_parent, enter_worker, prepare_forks
+from app.lib.serving.processes import allow_files, die_with_parent, enter_worker, prepare_forks
 
 KILL_TIMEOUT = 30
 """Seconds that a worker may take over its last requests."""
-HEADER_TIMEOUT = 5_000
-"""Milliseconds in which a client must have sent a request's head."""
-CONCURRENT_REQUESTS = 512
-"""Per worker; further connections wait."""
+HEADER_TIMEOUT = 75_000
+"""Milliseconds in which a client must have sent a request's head. It ends idle connections too, and must be longer than
+the 60 s for which proxies and clients keep theirs: who closes first may cut the other's next request."""
+CONNECTIONS = 10_000
+"""Per worker, idle ones and WebSockets included; further ones wait."""
+FILES = 256
+"""Open files of a worker that are no clients' connections: the database's, logs, the program's own."""
 IMPATIENCE = 1.0
 """Seconds after which another Ctrl-C means "now". One press may arrive twice, from the terminal and from a wrapper."""
 
@@ -95,7 +98,7 @@ class _Server(MPServer):
             interface=Interfaces.ASGI,
             workers=options.workers,
             loop=Loops.uvloop if find_spec("uvloop") else Loops.asyncio,
-            backpressure=CONCURRENT_REQUESTS,
+            backpressure=allow_files(CONNECTIONS + FILES) - FILES,
             http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT),
             log_level=LogLevels.warning,
             log_dictconfig=_PLAIN_LOGGERS,

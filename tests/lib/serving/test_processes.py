@@ -1,13 +1,15 @@
 import asyncio
+import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app.lib.serving.draining import DRAIN_SIGNAL, Draining
-from app.lib.serving.processes import die_with_parent
+from app.lib.serving.processes import allow_files, die_with_parent
 from tests.support.processes import until_gone
 
 ORPHAN = """
@@ -91,3 +93,22 @@ async def test_signals_outside_a_worker_are_somebody_elses() -> None:
 
     async with Draining().lifespan(None):
         assert [signal.getsignal(number) for number in numbers] == before
+
+
+@pytest.fixture
+def few_files() -> Iterator[int]:
+    """A soft limit below the hard one; yields the hard one."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, before[1]))
+    yield before[1] if before[1] != resource.RLIM_INFINITY else sys.maxsize
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_the_limit_of_open_files_is_raised_as_far_as_it_is_wanted_and_allowed(few_files: int) -> None:
+    assert allow_files(2048) == min(2048, few_files)
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == min(2048, few_files)
+
+
+def test_the_limit_of_open_files_is_never_lowered(few_files: int) -> None:
+    assert allow_files(100) == 100
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 1024
