@@ -6,7 +6,6 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import (
     ColumnElement,
-    CursorResult,
     SQLColumnExpression,
     bindparam,
     case,
@@ -26,6 +25,7 @@ from app.domain.auth.models import Session
 from app.lib.db.base import SplitText
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
+from app.lib.db.statements import affected
 
 _permissions = type_coerce(
     select(func.aggregate_strings(RolePermission.code, ","))
@@ -134,7 +134,7 @@ class SessionRepository:
                 .with_for_update(read=True),
             )
         )
-        return isinstance(added, CursorResult) and added.rowcount == 1
+        return affected(added) == 1
 
     async def find(self, session_id: UUID) -> SessionRow | None:
         """As committed now, together with what this transaction did. None too when the user is not active."""

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    CursorResult,
     and_,
     bindparam,
     delete,
@@ -20,7 +19,6 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.webhooks.dtos import DeliveryPage, DeliveryRead, WebhookPage, WebhookRead
@@ -31,6 +29,7 @@ from app.lib.db.base import SplitText, new_id
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.repository import Repository
+from app.lib.db.statements import affected, insert_into
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import after, before, custom, equals
 from app.lib.pagination.paginate import paginate
@@ -220,10 +219,9 @@ class DeliveryRepository(Repository[WebhookDelivery]):
         common = {"event_id": event_id, "kind": kind, "body": body, "status": PENDING, "attempts": 0, "version": 1}
         times = {"next_attempt_at": now, "created_at": now, "updated_at": now}
         rows = [{"id": new_id(), "endpoint_id": each, **common, **times} for each in webhook_ids]
-        build = postgresql.insert if self.session.get_bind().dialect.name == "postgresql" else sqlite.insert
         added: list[UUID] = []
         for start in range(0, len(rows), _ROWS_PER_INSERT):
-            statement = build(WebhookDelivery).values(rows[start : start + _ROWS_PER_INSERT])
+            statement = insert_into(self.session, WebhookDelivery).values(rows[start : start + _ROWS_PER_INSERT])
             done = await self.session.execute(statement.on_conflict_do_nothing().returning(WebhookDelivery.id))
             added += done.scalars()
         return added
@@ -263,7 +261,7 @@ class DeliveryRepository(Repository[WebhookDelivery]):
             .values(attempts=attempts + 1, version=WebhookDelivery.version + 1, **values)
             .execution_options(synchronize_session=False)
         )
-        return isinstance(changed, CursorResult) and changed.rowcount == 1
+        return affected(changed) == 1
 
     async def purge(self, created_before: datetime) -> None:
         """Removes what is over and was made before then."""

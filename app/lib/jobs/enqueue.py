@@ -5,13 +5,13 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import CursorResult, Float, bindparam, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Float, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.contextvars import get_contextvars
 
 from app.lib.db.base import new_id, table_of
 from app.lib.db.instants import database_now, database_now_plus
+from app.lib.db.statements import affected, insert_into
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.declaration import MAX_KEY_LENGTH, Job
 from app.lib.jobs.tables import MAX_REQUEST_ID_LENGTH, JobStatus, QueuedJob, in_status
@@ -61,7 +61,7 @@ async def hasten(unit: UnitOfWork, declared: Job[Any], key: str) -> bool:
         .values(run_at=database_now(), planned_at=database_now())
     )
     unit.signal(JobsEnqueued())
-    return isinstance(result, CursorResult) and result.rowcount == 1
+    return affected(result) == 1
 
 
 def _row(declared: Job[P], payload: P, key: str | None) -> dict[str, Any]:
@@ -83,8 +83,7 @@ def _row(declared: Job[P], payload: P, key: str | None) -> dict[str, Any]:
 
 
 async def _insert(session: AsyncSession, rows: list[dict[str, Any]], delay: float) -> bool:
-    build = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = build(_jobs).values(
+    statement = insert_into(session, _jobs).values(
         status=JobStatus.PENDING.value,
         attempts=0,
         losses=0,
@@ -98,4 +97,4 @@ async def _insert(session: AsyncSession, rows: list[dict[str, Any]], delay: floa
     parameters = [{**row, "delay": delay} for row in rows]
     # The number of rows is only known of a statement that is not executed for many.
     result = await session.execute(statement, parameters if len(rows) > 1 else parameters[0])
-    return isinstance(result, CursorResult) and result.rowcount != 0
+    return affected(result) != 0

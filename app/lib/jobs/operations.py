@@ -4,10 +4,11 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now, database_now_plus
+from app.lib.db.statements import affected
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.enqueue import JobsEnqueued
 from app.lib.jobs.tables import JobStatus, QueuedJob, in_status
@@ -52,7 +53,7 @@ class JobOperations:
             .with_for_update(skip_locked=True)
         )
         result = await self._unit.session.execute(delete(_jobs).where(_c.id.in_(old)))
-        return result.rowcount if isinstance(result, CursorResult) else 0
+        return affected(result)
 
     async def _retry(self, *conditions: ColumnElement[bool]) -> int:
         other = _jobs.alias("other")
@@ -71,7 +72,7 @@ class JobOperations:
 
     async def _change(self, conditions: Collection[ColumnElement[bool]], **values: Any) -> int:
         result = await self._unit.session.execute(update(_jobs).where(*conditions).values(**values))
-        return result.rowcount if isinstance(result, CursorResult) else 0
+        return affected(result)
 
 
 def _one_of(statuses: Collection[JobStatus]) -> ColumnElement[bool]:

@@ -9,11 +9,12 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, CursorResult, Float, bindparam, select, update
+from sqlalchemy import ColumnElement, Float, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now, database_now_plus
+from app.lib.db.statements import affected
 from app.lib.jobs.tables import MAX_ERROR_LENGTH, JobStatus, QueuedJob, in_status
 
 MAX_LOSSES = 5
@@ -167,7 +168,7 @@ class JobQueue:
 
     async def _change(self, conditions: Iterable[ColumnElement[bool]], values: dict[str, Any]) -> int:
         result = await self._session.execute(update(_jobs).where(*conditions).values(**values))
-        return result.rowcount if isinstance(result, CursorResult) else 0
+        return affected(result)
 
 
 def _planned_ahead() -> tuple[ColumnElement[bool], ...]:
