@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.contextvars import get_contextvars
 
 from app.lib.db.base import new_id, table_of
-from app.lib.db.instants import database_now, database_now_plus
+from app.lib.db.instants import database_now
 from app.lib.db.statements import affected, insert_into
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.declaration import MAX_KEY_LENGTH, Job
+from app.lib.jobs.states import due_after
 from app.lib.jobs.tables import MAX_REQUEST_ID_LENGTH, JobStatus, QueuedJob, in_status
 
 P = TypeVar("P", bound=msgspec.Struct)
@@ -58,7 +59,7 @@ async def hasten(unit: UnitOfWork, declared: Job[Any], key: str) -> bool:
     result = await unit.session.execute(
         update(_jobs)
         .where(in_status(JobStatus.PENDING), _jobs.c.name == declared.name, _jobs.c.key == key)
-        .values(run_at=database_now(), planned_at=database_now())
+        .values(**due_after(0))
     )
     unit.signal(JobsEnqueued())
     return affected(result) == 1
@@ -84,12 +85,10 @@ def _row(declared: Job[P], payload: P, key: str | None) -> dict[str, Any]:
 
 async def _insert(session: AsyncSession, rows: list[dict[str, Any]], delay: float) -> bool:
     statement = insert_into(session, _jobs).values(
-        status=JobStatus.PENDING.value,
+        **due_after(bindparam("delay", type_=Float())),
         attempts=0,
         losses=0,
         beats=0,
-        run_at=database_now_plus(bindparam("delay", type_=Float())),
-        planned_at=database_now(),
         created_at=database_now(),
     )
     if any(row["key"] is not None for row in rows):
