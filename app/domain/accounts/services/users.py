@@ -24,7 +24,6 @@ from app.domain.accounts.services.access import (
     check_recent,
 )
 from app.domain.accounts.services.identity import (
-    email_errors,
     parse_email,
     set_email,
     set_name,
@@ -171,7 +170,6 @@ class UserService(EntityService[User, UserRepository]):
             email=data.email,
             name=data.name,
             username=data.username,
-            others=email_errors(data.email),
         )
         set_email(user, parse_email(data.email))
         set_username(user, data.username)
