@@ -7,7 +7,7 @@ import click
 from app.asgi import DOMAINS
 from app.background import Background
 from app.cli.errors import MissingOrTaken
-from app.cli.options import json_option, write_json, write_table
+from app.cli.options import json_option, show_instant, write_json, write_table
 from app.cli.runtime import run
 from app.components import Components
 from app.domain.jobs.repositories import JobReads
@@ -31,8 +31,7 @@ def list_events(kind: str | None, limit: int, *, as_json: bool) -> None:
         write_json(found)
         return
     rows = [
-        (str(e.id), e.kind, str(e.aggregate_id), str(e.aggregate_version), e.created_at.strftime("%Y-%m-%d %H:%M:%SZ"))
-        for e in found
+        (str(e.id), e.kind, str(e.aggregate_id), str(e.aggregate_version), show_instant(e.created_at)) for e in found
     ]
     write_table(("ID", "KIND", "AGGREGATE", "VERSION", "CREATED"), rows)
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import click
 
-from app.cli.options import json_option, write_json, write_table
+from app.cli.options import json_option, show_instant, write_json, write_table
 from app.cli.runtime import run
 from app.components import Components
 from app.domain.jobs.dtos import JobDetail, JobRead
@@ -44,7 +44,15 @@ def list_jobs(status: str | None, kind: str | None, limit: int, *, as_json: bool
         return
     header = ("ID", "KIND", "STATUS", "ATTEMPTS", "CREATED", "RUN AT", "ERROR")
     rows = [
-        (str(j.id), j.kind, j.status, str(j.attempts), _instant(j.created_at), _instant(j.run_at), j.error_kind or "")
+        (
+            str(j.id),
+            j.kind,
+            j.status,
+            str(j.attempts),
+            show_instant(j.created_at),
+            show_instant(j.run_at),
+            j.error_kind or "",
+        )
         for j in found
     ]
     write_table(header, rows)
@@ -65,7 +73,9 @@ def show(job_id: UUID, *, as_json: bool) -> None:
         return
     for name in found.__struct_fields__:
         value = getattr(found, name)
-        click.echo(f"{name:<12} {_instant(value) if isinstance(value, datetime) else '' if value is None else value}")
+        click.echo(
+            f"{name:<12} {show_instant(value) if isinstance(value, datetime) else '' if value is None else value}"
+        )
 
 
 @jobs.command()
@@ -133,16 +143,12 @@ def schedules(*, as_json: bool) -> None:
     if as_json:
         write_json(found)
         return
-    rows = [(s.name, s.spec, _instant(s.next_at), _instant(s.last_at) if s.last_at else "never") for s in found]
+    rows = [(s.name, s.spec, show_instant(s.next_at), show_instant(s.last_at) if s.last_at else "never") for s in found]
     write_table(("JOB", "SCHEDULE (UTC)", "NEXT", "LAST"), rows)
 
 
 def _reads(components: Components) -> JobReads:
     return JobReads(components.database.reader, components.cursors)
-
-
-def _instant(value: datetime) -> str:
-    return value.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def _jobs(count: int) -> str:

@@ -8,7 +8,7 @@ import click
 
 from app.cli.errors import CommandFailed, MissingOrTaken
 from app.cli.openapi import with_throwaway_secret
-from app.cli.options import json_option, write_json, write_table
+from app.cli.options import json_option, show_instant, write_json, write_table
 from app.cli.runtime import run
 from app.components import Components
 from app.config import load_settings
@@ -150,7 +150,7 @@ def _as_id(reference: str) -> UUID | None:
 
 
 def _row(mail: MailSummary) -> tuple[str, ...]:
-    created = f"{mail.created_at:%Y-%m-%d %H:%M:%S}"
+    created = show_instant(mail.created_at)
     return (
         str(mail.id), created, mail.kind, mail.to_address, mail.status, str(mail.attempts), mail.last_error or "",
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import click
@@ -21,6 +22,11 @@ def write_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     for row in (header, *rows):
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def show_instant(value: datetime) -> str:
+    """To the second, in UTC."""
+    return value.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def read_password(*, from_stdin: bool) -> str:
