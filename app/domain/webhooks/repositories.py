@@ -146,23 +146,11 @@ class WebhookRepository(Repository[WebhookEndpoint]):
 
     async def lock_own(self, webhook_id: UUID, owner_id: UUID) -> WebhookEndpoint | None:
         """The owner's webhook as it is now, locked until the transaction ends."""
-        found = await self.session.execute(
-            select(WebhookEndpoint)
-            .where(WebhookEndpoint.id == webhook_id, WebhookEndpoint.owner_id == owner_id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        )
-        return found.scalar_one_or_none()
+        return await self.lock_where(WebhookEndpoint.id == webhook_id, WebhookEndpoint.owner_id == owner_id)
 
     async def lock_for_result(self, webhook_id: UUID) -> WebhookEndpoint | None:
         """The webhook, locked against changes, but not against new deliveries."""
-        found = await self.session.execute(
-            select(WebhookEndpoint)
-            .where(WebhookEndpoint.id == webhook_id)
-            .with_for_update(key_share=True)
-            .execution_options(populate_existing=True)
-        )
-        return found.scalar_one_or_none()
+        return await self.lock_where(WebhookEndpoint.id == webhook_id, key_share=True)
 
     async def count_of(self, owner_id: UUID) -> int:
         """How many webhooks somebody has. Locks the owner, so that two who count at once do not both find room."""
@@ -241,13 +229,7 @@ class DeliveryRepository(Repository[WebhookDelivery]):
 
     async def lock_own(self, delivery_id: UUID, webhook_id: UUID) -> WebhookDelivery | None:
         """A delivery of the webhook, locked until the transaction ends."""
-        found = await self.session.execute(
-            select(WebhookDelivery)
-            .where(WebhookDelivery.id == delivery_id, WebhookDelivery.endpoint_id == webhook_id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        )
-        return found.scalar_one_or_none()
+        return await self.lock_where(WebhookDelivery.id == delivery_id, WebhookDelivery.endpoint_id == webhook_id)
 
     async def record(self, delivery_id: UUID, attempts: int, values: Mapping[str, Any]) -> bool:
         """Writes what came of an attempt, unless another one was written since ``attempts`` was read."""
