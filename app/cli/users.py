@@ -6,7 +6,7 @@ from uuid import UUID
 import click
 
 from app.cli.errors import MissingOrTaken
-from app.cli.options import json_option, read_password, write_json, write_table
+from app.cli.options import json_option, read_password, write_list
 from app.cli.runtime import Office, office, run
 from app.components import Components
 from app.domain.accounts.dtos import UserCreate, UserRead
@@ -73,11 +73,8 @@ def set_password(email: str, *, password_stdin: bool) -> None:
 def list_users(*, as_json: bool) -> None:
     """List all accounts, oldest first."""
     found = run(_all_users)
-    if as_json:
-        write_json(found)
-        return
     header = ("EMAIL", "USERNAME", "NAME", "ROLES", "ACTIVE", "VERIFIED", "SUPERUSER")
-    write_table(header, [_row(user) for user in found])
+    write_list(found, header, _row, as_json=as_json)
 
 
 def _create(**values: Any) -> None:
