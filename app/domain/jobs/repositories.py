@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.jobs.dtos import EventRead, JobDetail, JobPage, JobRead, ScheduleRead
 from app.lib.db.instants import database_now_plus
-from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.prepared import columns_of, one_row, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.statements import affected
 from app.lib.jobs.tables import JobSchedule, JobStatus, QueuedJob
@@ -108,8 +108,8 @@ class JobRepository:
 
     async def find(self, job_id: UUID) -> JobDetail | None:
         """As this transaction has it."""
-        row = (await self._session.execute(_detail, {"job_id": job_id})).one_or_none()
-        return None if row is None else JobRow(*row).to_detail()
+        row = one_row(await self._session.execute(_detail, {"job_id": job_id}), JobRow)
+        return None if row is None else row.to_detail()
 
     async def purge_events(self, older_than_seconds: float) -> int:
         """Removes some old events with their deliveries, and tells how many."""

@@ -10,7 +10,7 @@ from app.domain.accounts.models import User
 from app.domain.notifications.models import NotificationPreference
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
-from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.prepared import columns_of, one_row, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.statements import insert_or_ignore
 
@@ -85,5 +85,4 @@ class RecipientRepository:
         found = await self._session.execute(
             select(*columns_of(Recipient, User)).where(User.id == user_id).with_for_update(read=True, key_share=True)
         )
-        row = found.one_or_none()
-        return None if row is None else Recipient(*row)
+        return one_row(found, Recipient)

@@ -16,7 +16,6 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    type_coerce,
     update,
 )
 
@@ -25,8 +24,8 @@ from app.domain.webhooks.dtos import DeliveryPage, DeliveryRead, WebhookPage, We
 from app.domain.webhooks.models import WebhookDelivery, WebhookEndpoint, WebhookSubscription
 from app.domain.webhooks.rows import DueDelivery
 from app.lib.clock import utc_now
-from app.lib.db.base import SplitText, new_id
-from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.base import new_id
+from app.lib.db.prepared import columns_of, one_row, prepare, words_beside
 from app.lib.db.reader import Reader
 from app.lib.db.repository import Repository
 from app.lib.db.statements import affected, insert_into
@@ -41,13 +40,7 @@ PENDING, SUCCEEDED, FAILED = "pending", "succeeded", "failed"
 
 _ROWS_PER_INSERT = 200
 
-_kinds = type_coerce(
-    select(func.aggregate_strings(WebhookSubscription.kind, ","))
-    .where(WebhookSubscription.endpoint_id == WebhookEndpoint.id)
-    .correlate(WebhookEndpoint)
-    .scalar_subquery(),
-    SplitText(),
-)
+_kinds = words_beside(WebhookEndpoint, WebhookSubscription.kind, WebhookSubscription.endpoint_id == WebhookEndpoint.id)
 
 _webhooks = select(*columns_of(WebhookRead, WebhookEndpoint, kinds=_kinds))
 _deliveries = select(*columns_of(DeliveryRead, WebhookDelivery, webhook_id=WebhookDelivery.endpoint_id))
@@ -224,8 +217,7 @@ class DeliveryRepository(Repository[WebhookDelivery]):
 
     async def due(self, delivery_id: UUID) -> DueDelivery | None:
         """The delivery and what its endpoint has to say, as committed now."""
-        found = (await self.session.execute(_due.where(WebhookDelivery.id == delivery_id))).one_or_none()
-        return None if found is None else DueDelivery(*found)
+        return one_row(await self.session.execute(_due.where(WebhookDelivery.id == delivery_id)), DueDelivery)
 
     async def lock_own(self, delivery_id: UUID, webhook_id: UUID) -> WebhookDelivery | None:
         """A delivery of the webhook, locked until the transaction ends."""

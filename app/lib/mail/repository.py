@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, bindparam, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.prepared import columns_of, one_row, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.statements import affected, insert_or_ignore
 from app.lib.mail.models import Mail
@@ -90,8 +90,7 @@ class MailRepository:
             .returning(*columns_of(MailRow, Mail))
             .execution_options(synchronize_session=False)
         )
-        row = claimed.one_or_none()
-        return None if row is None else MailRow(*row)
+        return one_row(claimed, MailRow)
 
     async def extend(self, mail: MailRow, until: datetime) -> bool:
         """Holds it longer; False when somebody else has it now."""
