@@ -31,11 +31,10 @@ from app.domain.system import system
 from app.domain.system.docs_pages import docs_router
 from app.domain.system.readiness import Readiness
 from app.domain.webhooks import webhooks
-from app.domain.webhooks.jobs import enqueue_delivery
 from app.lib.audit import provide_origin
 from app.lib.db.migrations import Migrations
 from app.lib.denials import DenialLog
-from app.lib.domain import Domain, collect_permissions, collect_webhook_kinds
+from app.lib.domain import Domain, collect_permissions
 from app.lib.http.conditional import provide_if_match, tag_response
 from app.lib.http.cors import CORS
 from app.lib.http.rules import RulesMiddleware, declare_rules
@@ -171,8 +170,7 @@ def _dependencies(components: Components, background: Background, draining: Drai
         "permission_registry": collect_permissions(DOMAINS),
         "post_memory": components.post_memory,
         "sealer": components.sealer,
-        "webhook_kinds": collect_webhook_kinds(DOMAINS),
-        "enqueue_delivery": enqueue_delivery,
+        "webhook_kinds": background.webhook_kinds,
         "payment_provider": components.payment_provider,
         "metrics": components.metrics,
         "readiness": readiness,

@@ -6,12 +6,9 @@ from contextlib import asynccontextmanager
 from msgspec import structs
 
 from app.components import Components
-from app.domain.accounts.listeners import outbox_listeners as outbox_of_accounts
-from app.domain.auth.listeners import outbox_listeners as outbox_of_auth
 from app.domain.jobs.services import Retention
 from app.domain.notifications.listeners import notification_listeners
 from app.domain.orders.services.housekeeping import OrderHousekeeping
-from app.domain.posts.listeners import post_listeners
 from app.domain.webhooks.jobs import enqueue_delivery
 from app.domain.webhooks.services.delivering import Deliverer as WebhookDeliverer
 from app.domain.webhooks.services.fan_out import FanOut
@@ -26,19 +23,21 @@ from app.lib.jobs.worker import Worker, WorkerOptions
 from app.lib.mail.delivery import Deliverer as MailDeliverer
 from app.lib.outbox import Outbox
 from app.lib.security.sealing import Sealer
+from app.lib.webhooks.kinds import WebhookKinds
 
 
-def outbox_of(domains: Iterable[Domain]) -> Outbox:
+def outbox_of(domains: Iterable[Domain], webhook_kinds: WebhookKinds) -> Outbox:
     """All listeners that are told after the commit: those that domains declare, and webhooks."""
-    domains = tuple(domains)
     declared = (each for domain in domains for each in domain.subscribers)
-    return Outbox([*declared, *webhook_subscribers(collect_webhook_kinds(domains))])
+    return Outbox([*declared, *webhook_subscribers(webhook_kinds)])
 
 
 def events_of(components: Components, domains: Iterable[Domain], outbox: Outbox) -> Events:
     """All listeners inside the transaction: those that domains declare, those that write mails, and the outbox."""
+    domains = tuple(domains)
     declared = (listener for domain in domains for listener in domain.listeners)
-    recording = [*outbox_of_accounts(outbox), *outbox_of_auth(outbox), *post_listeners(outbox)]
+    makers = (domain.outbox_listeners for domain in domains)
+    recording = (listener for make in makers if make for listener in make(outbox))
     return Events([*declared, *notification_listeners(components.mailer), *recording])
 
 
@@ -49,14 +48,15 @@ class Background:
         domains = tuple(domains)
         settings = components.settings
         self._components = components
-        self.outbox = outbox_of(domains)
+        self.webhook_kinds = collect_webhook_kinds(domains)
+        self.outbox = outbox_of(domains, self.webhook_kinds)
         self.events = events_of(components, domains, self.outbox)
         self.registry = registry_of([*(each for domain in domains for each in domain.jobs), *self.outbox.jobs.values()])
         self.services: Services = {
             Outbox: self.outbox,
             MailDeliverer: components.deliverer,
             Sealer: components.sealer,
-            FanOut: FanOut(collect_webhook_kinds(domains), enqueue_delivery),
+            FanOut: FanOut(self.webhook_kinds, enqueue_delivery),
             WebhookDeliverer: WebhookDeliverer(
                 components.database, components.webhook_sender, components.sealer, self.events
             ),

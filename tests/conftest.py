@@ -12,8 +12,10 @@ from litestar import Litestar
 
 from app.lib.db.url import DatabaseURL
 from tests.support.apps import Deployment, client_of, components_of, forget, running_app
-from tests.support.databases import empty, migrate, postgresql_database, postgresql_server, sqlite_database
+from tests.support.databases import empty, own_database, postgresql_server
 from tests.support.people import People, Person
+
+pytest_plugins = ["tests.support.fixtures"]
 
 # What the developer's shell has set must not change what is tested.
 for _name in ("DATABASE_URL", "SECRET_KEY", "ENVIRONMENT", "REDIS_URL"):
@@ -28,13 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> Iterator[DatabaseURL]:
     """A migrated database of this test process."""
-    if request.param == "sqlite":
-        with sqlite_database() as url:
-            migrate(url)
-            yield url
-        return
-    with postgresql_database(request.getfixturevalue("postgresql")) as url:
-        migrate(url)
+    with own_database(request) as url:
         yield url
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from app.config import Settings, load_settings, with_secret_key
 from app.lib.settings import ConfigurationError, Secret
+from tests.support.environment import refusal, settings_from
 
 ROOT = Path(__file__).parent.parent
 GOOD_SECRET = "u6Yp3ZrQw9Lk2Vx8Nt4Bs7Hd1Fg5Jc0Ma"
@@ -129,16 +130,6 @@ REFUSED = [
     ("DOCS", "private"),
     ("SECRET_KEY_FILE", f"-----BEGIN PRIVATE KEY-----\n{HIDDEN}\n"),
 ]
-
-
-def settings_from(**environ: str) -> Settings:
-    return load_settings(environ, None)[0]
-
-
-def refusal(**environ: str) -> str:
-    with pytest.raises(ConfigurationError) as caught:
-        settings_from(**environ)
-    return str(caught.value)
 
 
 def production(**environ: str) -> dict[str, str]:

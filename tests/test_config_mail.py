@@ -2,21 +2,10 @@
 
 import pytest
 
-from app.config import Settings, load_settings
 from app.lib.mail.message import Mailbox
-from app.lib.settings import ConfigurationError
+from tests.support.environment import refusal, settings_from
 
 PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": "u6Yp3ZrQw9Lk2Vx8Nt4Bs7Hd1Fg5Jc0Ma"}
-
-
-def settings_from(**environ: str) -> Settings:
-    return load_settings(environ, None)[0]
-
-
-def refusal(**environ: str) -> str:
-    with pytest.raises(ConfigurationError) as caught:
-        settings_from(**environ)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -31,22 +31,10 @@ from app.lib.db.migrations import Migrations, applied_revision
 from app.lib.db.url import DatabaseURL
 from app.lib.errors import Conflict
 from app.models import metadata
-from tests.support.databases import postgresql_database, sqlite_database
 
 ROOT = Path(__file__).parent.parent
 
 WriteHistory = Callable[..., Migrations]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def blank(request: pytest.FixtureRequest) -> Iterator[DatabaseURL]:
-    """A database with nothing in it."""
-    if request.param == "sqlite":
-        with sqlite_database() as url:
-            yield url
-        return
-    with postgresql_database(request.getfixturevalue("postgresql")) as url:
-        yield url
 
 
 @asynccontextmanager
@@ -68,37 +56,37 @@ async def rows_of(url: DatabaseURL, table: str) -> int:
         return found
 
 
-async def test_up_down_and_up_again(blank: DatabaseURL) -> None:
-    migrations = Migrations(blank, MIGRATIONS)
+async def test_up_down_and_up_again(empty_url: DatabaseURL) -> None:
+    migrations = Migrations(empty_url, MIGRATIONS)
     assert await migrations.current() is None
 
     await migrations.upgrade()
     assert await migrations.current() == migrations.head
-    assert set(metadata.tables) <= await tables_of(blank)
+    assert set(metadata.tables) <= await tables_of(empty_url)
     assert await migrations.differences() == []
 
     await migrations.downgrade("base")
     assert await migrations.current() is None
-    assert await tables_of(blank) <= {"alembic_version"}
+    assert await tables_of(empty_url) <= {"alembic_version"}
 
     await migrations.upgrade()
     assert await migrations.differences() == []
 
 
-async def test_the_reader_knows_the_revision(blank: DatabaseURL) -> None:
-    migrations = Migrations(blank, MIGRATIONS)
+async def test_the_reader_knows_the_revision(empty_url: DatabaseURL) -> None:
+    migrations = Migrations(empty_url, MIGRATIONS)
     await migrations.upgrade()
-    database = Database(DatabaseOptions(url=blank))
+    database = Database(DatabaseOptions(url=empty_url))
     await database.start()
 
     assert await applied_revision(database.reader) == migrations.head
     await database.close()
 
 
-async def test_a_difference_is_found(blank: DatabaseURL) -> None:
-    migrations = Migrations(blank, MIGRATIONS)
+async def test_a_difference_is_found(empty_url: DatabaseURL) -> None:
+    migrations = Migrations(empty_url, MIGRATIONS)
     await migrations.upgrade()
-    async with connected(blank) as connection:
+    async with connected(empty_url) as connection:
         await connection.execute(text("DROP INDEX ix_users_name_key_id"))
         await connection.execute(text("ALTER TABLE users ADD COLUMN shoe_size integer"))
         await connection.commit()
@@ -127,13 +115,13 @@ sys.exit(max(os.waitpid(child, 0)[1] for child in children))
 """
 
 
-async def test_five_servers_that_start_together_migrate_once(blank: DatabaseURL) -> None:
-    url = blank.url.render_as_string(hide_password=False)
+async def test_five_servers_that_start_together_migrate_once(empty_url: DatabaseURL) -> None:
+    url = empty_url.url.render_as_string(hide_password=False)
 
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", UPGRADE, url, str(MIGRATIONS), cwd=ROOT)
 
     assert await process.wait() == 0
-    assert await Migrations(blank, MIGRATIONS).differences() == []
+    assert await Migrations(empty_url, MIGRATIONS).differences() == []
 
 
 def test_an_sqlite_file_belongs_to_its_owner(tmp_path: Path) -> None:
@@ -145,7 +133,7 @@ def test_an_sqlite_file_belongs_to_its_owner(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def write_history(tmp_path: Path, blank: DatabaseURL) -> WriteHistory:
+def write_history(tmp_path: Path, empty_url: DatabaseURL) -> WriteHistory:
     """Writes a history of revisions, each of them some lines of Python, and returns its runner."""
 
     def write(*upgrades: str) -> Migrations:
@@ -161,7 +149,7 @@ def write_history(tmp_path: Path, blank: DatabaseURL) -> WriteHistory:
                 f"revision = '{number:04}'\ndown_revision = {before!r}\nbranch_labels = depends_on = None\n"
                 f"def upgrade() -> None:\n{lines}\ndef downgrade() -> None:\n    pass\n"
             )
-        return Migrations(blank, folder)
+        return Migrations(empty_url, folder)
 
     return write
 
@@ -228,12 +216,12 @@ async def test_no_migration_leaves_references_to_nothing(write_history: WriteHis
     assert await orphans.current() == "0001"
 
 
-async def test_a_new_revision_is_written_from_the_difference(tmp_path: Path, blank: DatabaseURL) -> None:
+async def test_a_new_revision_is_written_from_the_difference(tmp_path: Path, empty_url: DatabaseURL) -> None:
     folder = tmp_path / "migrations"
     (folder / "versions").mkdir(parents=True)
     for name in ("env.py", "script.py.mako"):
         (folder / name).write_bytes((MIGRATIONS / name).read_bytes())
-    migrations = Migrations(blank, folder)
+    migrations = Migrations(empty_url, folder)
 
     path = await migrations.generate("everything at once")
     written = path.read_text()
@@ -293,12 +281,12 @@ def test_strings_have_a_length_and_instants_a_zone(table: Table) -> None:
 MATTERS_OF_TASTE = ("prefer-text-field", "prefer-bigint-over-int")
 
 
-@pytest.mark.parametrize("blank", ["postgresql"], indirect=True)
-async def test_the_sql_for_postgresql_locks_no_table_for_long(tmp_path: Path, blank: DatabaseURL) -> None:
+@pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
+async def test_the_sql_for_postgresql_locks_no_table_for_long(tmp_path: Path, empty_url: DatabaseURL) -> None:
     """Squawk knows which statements rewrite or lock tables that are in use."""
     script = tmp_path / "history.sql"
     with statements_of_all_engines() as statements:
-        await Migrations(blank, MIGRATIONS).upgrade()
+        await Migrations(empty_url, MIGRATIONS).upgrade()
     script.write_text(";\n".join(statements))
     squawk = Path(sys.executable).parent / "squawk"
 

@@ -7,9 +7,10 @@ import click
 from app.asgi import DOMAINS
 from app.background import Background
 from app.cli.errors import MissingOrTaken
-from app.cli.options import json_option, write_json, write_table
+from app.cli.options import json_option, show_instant, write_list
 from app.cli.runtime import run
 from app.components import Components
+from app.domain.jobs.dtos import EventRead
 from app.domain.jobs.repositories import JobReads
 
 _kind_option = click.option("--kind", help="Only events of this kind.")
@@ -27,14 +28,7 @@ def events() -> None:
 def list_events(kind: str | None, limit: int, *, as_json: bool) -> None:
     """List events, newest first, without what they hold."""
     found = run(lambda components: JobReads(components.database.reader, components.cursors).events(kind, limit))
-    if as_json:
-        write_json(found)
-        return
-    rows = [
-        (str(e.id), e.kind, str(e.aggregate_id), str(e.aggregate_version), e.created_at.strftime("%Y-%m-%d %H:%M:%SZ"))
-        for e in found
-    ]
-    write_table(("ID", "KIND", "AGGREGATE", "VERSION", "CREATED"), rows)
+    write_list(found, ("ID", "KIND", "AGGREGATE", "VERSION", "CREATED"), _row, as_json=as_json)
 
 
 @events.command()
@@ -56,3 +50,8 @@ def replay(listener: str, since: datetime | None, kind: str | None) -> None:
 
     count = run(work)
     click.echo(f"{count} event{'' if count == 1 else 's'} will be told to {listener}.")
+
+
+def _row(event: EventRead) -> tuple[str, ...]:
+    created = show_instant(event.created_at)
+    return (str(event.id), event.kind, str(event.aggregate_id), str(event.aggregate_version), created)

@@ -5,10 +5,10 @@ from uuid import UUID
 
 import click
 
-from app.cli.options import json_option, write_json, write_table
+from app.cli.options import json_option, show_instant, write_json, write_list
 from app.cli.runtime import run
 from app.components import Components
-from app.domain.jobs.dtos import JobDetail, JobRead
+from app.domain.jobs.dtos import JobDetail, JobRead, ScheduleRead
 from app.domain.jobs.repositories import JobReads
 from app.domain.jobs.services import DAY, JobQueries, JobService
 from app.lib.audit import SYSTEM
@@ -39,15 +39,8 @@ def list_jobs(status: str | None, kind: str | None, limit: int, *, as_json: bool
         return list((await _reads(components).jobs(request, None, filters)).items)
 
     found = run(work)
-    if as_json:
-        write_json(found)
-        return
     header = ("ID", "KIND", "STATUS", "ATTEMPTS", "CREATED", "RUN AT", "ERROR")
-    rows = [
-        (str(j.id), j.kind, j.status, str(j.attempts), _instant(j.created_at), _instant(j.run_at), j.error_kind or "")
-        for j in found
-    ]
-    write_table(header, rows)
+    write_list(found, header, _row, as_json=as_json)
 
 
 @jobs.command()
@@ -65,7 +58,9 @@ def show(job_id: UUID, *, as_json: bool) -> None:
         return
     for name in found.__struct_fields__:
         value = getattr(found, name)
-        click.echo(f"{name:<12} {_instant(value) if isinstance(value, datetime) else '' if value is None else value}")
+        click.echo(
+            f"{name:<12} {show_instant(value) if isinstance(value, datetime) else '' if value is None else value}"
+        )
 
 
 @jobs.command()
@@ -130,19 +125,21 @@ def purge(older_than: float, status: tuple[str, ...]) -> None:
 def schedules(*, as_json: bool) -> None:
     """List what runs by itself, and when it runs next."""
     found = run(lambda components: _reads(components).schedules())
-    if as_json:
-        write_json(found)
-        return
-    rows = [(s.name, s.spec, _instant(s.next_at), _instant(s.last_at) if s.last_at else "never") for s in found]
-    write_table(("JOB", "SCHEDULE (UTC)", "NEXT", "LAST"), rows)
+    write_list(found, ("JOB", "SCHEDULE (UTC)", "NEXT", "LAST"), _schedule_row, as_json=as_json)
 
 
 def _reads(components: Components) -> JobReads:
     return JobReads(components.database.reader, components.cursors)
 
 
-def _instant(value: datetime) -> str:
-    return value.strftime("%Y-%m-%d %H:%M:%SZ")
+def _row(job: JobRead) -> tuple[str, ...]:
+    created, run_at = show_instant(job.created_at), show_instant(job.run_at)
+    return (str(job.id), job.kind, job.status, str(job.attempts), created, run_at, job.error_kind or "")
+
+
+def _schedule_row(schedule: ScheduleRead) -> tuple[str, ...]:
+    last = show_instant(schedule.last_at) if schedule.last_at else "never"
+    return (schedule.name, schedule.spec, show_instant(schedule.next_at), last)
 
 
 def _jobs(count: int) -> str:

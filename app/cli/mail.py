@@ -8,7 +8,7 @@ import click
 
 from app.cli.errors import CommandFailed, MissingOrTaken
 from app.cli.openapi import with_throwaway_secret
-from app.cli.options import json_option, write_json, write_table
+from app.cli.options import json_option, show_instant, write_list
 from app.cli.runtime import run
 from app.components import Components
 from app.config import load_settings
@@ -71,11 +71,8 @@ def list_mails(status: str | None, limit: int, *, as_json: bool) -> None:
         return await components.mail_reads.newest(limit, MailStatus(status) if status else None)
 
     found = run(work)
-    if as_json:
-        write_json(found)
-        return
     header = ("ID", "CREATED", "KIND", "TO", "STATUS", "ATTEMPTS", "ERROR")
-    write_table(header, [_row(each) for each in found])
+    write_list(found, header, _row, as_json=as_json)
 
 
 @mail.command()
@@ -150,7 +147,7 @@ def _as_id(reference: str) -> UUID | None:
 
 
 def _row(mail: MailSummary) -> tuple[str, ...]:
-    created = f"{mail.created_at:%Y-%m-%d %H:%M:%S}"
+    created = show_instant(mail.created_at)
     return (
         str(mail.id), created, mail.kind, mail.to_address, mail.status, str(mail.attempts), mail.last_error or "",
     )  # fmt: skip

@@ -1,11 +1,14 @@
 """What several commands share and what costs little to import."""
 
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
 
 import click
 import msgspec
+
+T = TypeVar("T")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 """For a command that reads."""
@@ -21,6 +24,19 @@ def write_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     for row in (header, *rows):
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def write_list(found: Sequence[T], header: Sequence[str], row: Callable[[T], Sequence[str]], *, as_json: bool) -> None:
+    """What a command has found: as it is in JSON, or a row each."""
+    if as_json:
+        write_json(found)
+    else:
+        write_table(header, [row(each) for each in found])
+
+
+def show_instant(value: datetime) -> str:
+    """To the second, in UTC."""
+    return value.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def read_password(*, from_stdin: bool) -> str:

@@ -22,7 +22,7 @@ from app.lib.db.faults import DATABASE_ERRORS, driver_error, sqlstate, to_app_er
 from app.lib.db.migrations import Migrations, applied_revision
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.url import DatabaseURL
-from app.lib.domain import collect_permissions
+from app.lib.domain import collect_permissions, collect_webhook_kinds
 from app.lib.errors import AppError, FieldError, Unavailable
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ class Office:
     """The accounts domain at the service of an operator: all services in one unit of work, audited as the system."""
 
     def __init__(self, components: Components, unit: UnitOfWork) -> None:
-        events = events_of(components, DOMAINS, outbox_of(DOMAINS))
+        events = events_of(components, DOMAINS, outbox_of(DOMAINS, collect_webhook_kinds(DOMAINS)))
         self.unit = unit
         self.reads = AccountReads(components.database.reader, components.cursors)
         self.users = UserService(unit, components.passwords, events, SYSTEM)

@@ -1,12 +1,13 @@
 """``app users``: accounts from the command line, by the same rules as over HTTP."""
 
 from typing import Any
+from uuid import UUID
 
 import click
 
 from app.cli.errors import MissingOrTaken
-from app.cli.options import json_option, read_password, write_json, write_table
-from app.cli.runtime import office, run
+from app.cli.options import json_option, read_password, write_list
+from app.cli.runtime import Office, office, run
 from app.components import Components
 from app.domain.accounts.dtos import UserCreate, UserRead
 from app.domain.accounts.repositories import AccountReads
@@ -59,12 +60,9 @@ def set_password(email: str, *, password_stdin: bool) -> None:
     password = read_password(from_stdin=password_stdin)
 
     async def work(components: Components) -> None:
-        key = parse_email(email).key
         async with office(components) as at:
-            found = await at.reads.credentials(key)
-            if found is None:
-                raise MissingOrTaken(f"There is no account {email}.", "'app users list' shows all.")
-            await at.credentials.set_for(await at.users.require(found.id), password)
+            user_id = await _find(at, email, "'app users list' shows all.")
+            await at.credentials.set_for(await at.users.require(user_id), password)
 
     run(work)
     click.echo(f"The password of {email} is set, and their sessions are ended.")
@@ -75,11 +73,8 @@ def set_password(email: str, *, password_stdin: bool) -> None:
 def list_users(*, as_json: bool) -> None:
     """List all accounts, oldest first."""
     found = run(_all_users)
-    if as_json:
-        write_json(found)
-        return
     header = ("EMAIL", "USERNAME", "NAME", "ROLES", "ACTIVE", "VERIFIED", "SUPERUSER")
-    write_table(header, [_row(user) for user in found])
+    write_list(found, header, _row, as_json=as_json)
 
 
 def _create(**values: Any) -> None:
@@ -94,14 +89,18 @@ def _create(**values: Any) -> None:
 
 def _promote(email: str) -> None:
     async def work(components: Components) -> UserRead:
-        key = parse_email(email).key
         async with office(components) as at:
-            found = await at.reads.credentials(key)
-            if found is None:
-                raise MissingOrTaken(f"There is no account {email}.", "Without --promote it is created.")
-            return await at.users.promote(found.id)
+            return await at.users.promote(await _find(at, email, "Without --promote it is created."))
 
     click.echo(f"{run(work).email} is a superuser now.")
+
+
+async def _find(at: Office, email: str, hint: str) -> UUID:
+    """Whose address it is. Raises ``MissingOrTaken`` with the hint."""
+    found = await at.reads.credentials(parse_email(email).key)
+    if found is None:
+        raise MissingOrTaken(f"There is no account {email}.", hint)
+    return found.id
 
 
 async def _all_users(components: Components) -> list[UserRead]:

@@ -1,6 +1,6 @@
 """What a domain brings into the app: one value, named in one line of ``create_app``."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -9,7 +9,7 @@ from litestar.types import ControllerRouterHandler
 
 from app.lib.events import Listener
 from app.lib.jobs import Job
-from app.lib.outbox import Subscriber
+from app.lib.outbox import Outbox, Subscriber
 from app.lib.webhooks.kinds import WebhookKind, WebhookKinds, kinds_by_name
 
 
@@ -31,6 +31,8 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     permissions: tuple[Permission, ...] = ()
     listeners: tuple[Listener, ...] = ()
     """Do their part in the transaction of what happened."""
+    outbox_listeners: Callable[[Outbox], tuple[Listener, ...]] | None = None
+    """Makes those that record in the outbox what is told after the commit."""
     jobs: tuple[Job[Any], ...] = ()
     subscribers: tuple[Subscriber[Any], ...] = ()
     """Are told after the commit, by a job each."""

@@ -43,6 +43,7 @@ from app.lib.errors import BadRequest, FieldCode, FieldError, ValidationFailed
 from app.lib.struct_schema import schema_of
 
 T = TypeVar("T")
+StructT = TypeVar("StructT", bound=Struct)
 
 MAX_FORM_FIELDS = 100
 
@@ -62,6 +63,15 @@ def changes(patch: Struct) -> dict[str, Any]:
     """The members of a merge patch (RFC 7396) that were sent, by name; None among them means "clear"."""
     values = ((name, getattr(patch, name)) for name in patch.__struct_fields__)
     return {name: value for name, value in values if value is not UNSET}
+
+
+def shown_as(read_type: type[StructT], source: object, **others: Any) -> StructT:
+    """A Read Struct with what a source has under the same names, and ``others`` for what it has not, or has otherwise.
+
+    Values are taken as they are. Raises ``AttributeError`` for what is in neither.
+    """
+    names = (name for name in read_type.__struct_fields__ if name not in others)
+    return read_type(**{name: getattr(source, name) for name in names}, **others)
 
 
 class StructDTO(AbstractDTO[T], Generic[T]):

@@ -10,27 +10,8 @@ from app.cli import main
 from app.config import Settings
 from app.lib.db.url import DatabaseURL
 from app.lib.settings import variable_name
-from tests.support.databases import migrate, postgresql_database, sqlite_database
 
 Cli = Callable[..., Result]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(request: pytest.FixtureRequest) -> Iterator[DatabaseURL]:
-    """A database of the test's own that was never migrated."""
-    if request.param == "sqlite":
-        with sqlite_database() as url:
-            yield url
-        return
-    with postgresql_database(request.getfixturevalue("postgresql")) as url:
-        yield url
-
-
-@pytest.fixture
-def own_url(empty_url: DatabaseURL) -> DatabaseURL:
-    """A migrated database of the test's own."""
-    migrate(empty_url)
-    return empty_url
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from sqlalchemy import URL
 from app.components import Components
 from app.lib.db.url import DatabaseURL
 from tests.support.apps import client_of, components_of, running_app
-from tests.support.databases import migrate, postgresql_database, sqlite_database
+from tests.support.databases import migrate, postgresql_database
 from tests.support.people import PASSWORD, People, Person
 from tests.support.proxy import Proxy
 
@@ -66,24 +66,6 @@ async def service_on(url: DatabaseURL, **overrides: str) -> AsyncIterator[Servic
         person = await people.create()
         async with client_of(app, headers=person.headers) as client:
             yield Service(app, people, person, client)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def fresh(request: pytest.FixtureRequest) -> Iterator[DatabaseURL]:
-    """A database that may be spoilt, without a schema."""
-    if request.param == "sqlite":
-        with sqlite_database() as url:
-            yield url
-        return
-    with postgresql_database(request.getfixturevalue("postgresql")) as url:
-        yield url
-
-
-@pytest.fixture
-def migrated(fresh: DatabaseURL) -> DatabaseURL:
-    """The same with the schema."""
-    migrate(fresh)
-    return fresh
 
 
 @pytest.fixture

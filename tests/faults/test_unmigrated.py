@@ -21,10 +21,10 @@ async def register(client: httpx.AsyncClient) -> httpx.Response:
     return await client.post("/api/v1/auth/register", json=ACCOUNT)
 
 
-async def test_without_a_schema_everything_but_life_is_unavailable(fresh: DatabaseURL) -> None:
-    if fresh.is_sqlite:
-        fresh.path.touch()
-    async with running_app(fresh) as app, client_of(app) as client:
+async def test_without_a_schema_everything_but_life_is_unavailable(empty_url: DatabaseURL) -> None:
+    if empty_url.is_sqlite:
+        empty_url.path.touch()
+    async with running_app(empty_url) as app, client_of(app) as client:
         assert (await client.get("/health/live")).status_code == 200
         ready = await client.get("/health/ready")
         assert ready.status_code == 503
@@ -32,15 +32,15 @@ async def test_without_a_schema_everything_but_life_is_unavailable(fresh: Databa
         assert_unavailable(await register(client))
         assert_unavailable(await client.post("/api/v1/auth/login", data={"username": "a@b.example", "password": "x"}))
 
-        await Migrations(fresh, MIGRATIONS).upgrade()
+        await Migrations(empty_url, MIGRATIONS).upgrade()
 
         assert (await client.get("/health/ready")).status_code == 200
         assert (await register(client)).status_code == 201
 
 
 @pytest.mark.parametrize("change", ["ALTER TABLE users DROP COLUMN locale", "DROP TABLE profiles"])
-async def test_a_schema_that_is_too_old_is_unavailable(migrated: DatabaseURL, change: str) -> None:
-    async with service_on(migrated) as service:
+async def test_a_schema_that_is_too_old_is_unavailable(own_url: DatabaseURL, change: str) -> None:
+    async with service_on(own_url) as service:
         async with service.components.database.engine.begin() as connection:
             await connection.execute(text(change))
 
@@ -48,9 +48,9 @@ async def test_a_schema_that_is_too_old_is_unavailable(migrated: DatabaseURL, ch
         assert await service.is_alive()
 
 
-async def test_a_schema_that_changes_meanwhile_costs_at_most_one_answer(migrated: DatabaseURL) -> None:
+async def test_a_schema_that_changes_meanwhile_costs_at_most_one_answer(own_url: DatabaseURL) -> None:
     """A rolling upgrade adds a column below the feet of the old version."""
-    async with service_on(migrated) as service:
+    async with service_on(own_url) as service:
         await asyncio.gather(service.read(), service.write())
         async with components_of(service.app).database.engine.begin() as connection:
             await connection.execute(text("ALTER TABLE users ADD COLUMN shoe_size integer"))

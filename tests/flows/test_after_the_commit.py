@@ -15,7 +15,7 @@ from app.lib.db.base import Base
 from app.lib.jobs.tables import QueuedJob
 from app.lib.outbox.tables import StoredEvent
 from tests.support.apps import Deployment, client_of, components_of
-from tests.support.mailserver import MailServer, mail_server
+from tests.support.mailserver import MailServer
 from tests.support.people import PASSWORD, People, Person
 from tests.support.receivers import Receiver, answering, receiver
 from tests.support.waiting import until, until_it_holds
@@ -24,12 +24,6 @@ REGISTER = "/api/v1/auth/register"
 ME = "/api/v1/users/me"
 USERS = "/api/v1/users"
 WEBHOOKS = "/api/v1/webhooks"
-
-
-@pytest_asyncio.fixture
-async def mail() -> AsyncIterator[MailServer]:
-    async with mail_server() as server:
-        yield server
 
 
 @pytest_asyncio.fixture

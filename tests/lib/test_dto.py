@@ -12,7 +12,7 @@ from litestar.params import JSONBody
 from litestar.typing import FieldDefinition
 from msgspec import Struct
 
-from app.lib.dto import Input, StructDTO, changes, parse_form
+from app.lib.dto import Input, Output, StructDTO, changes, parse_form, shown_as
 from app.lib.errors import BadRequest
 from app.lib.fields import Name
 from tests.lib.people import GOOD, ID, READ, Login, UserPage, UserRead, UserUpdate, a_read, make_app
@@ -264,3 +264,28 @@ def test_openapi_names_the_structs(app: Litestar) -> None:
     assert answer("/answers/page") == {"$ref": "#/components/schemas/UserPage"}
     assert answer("/answers/generic") == {"$ref": "#/components/schemas/UserReadEnvelope"}
     assert msgspec.json.encode(schema)
+
+
+# From what is stored to what is shown
+
+
+class Ship(Output):
+    name: str
+    masts: int
+    crew: list[str]
+
+
+class Hull:
+    name, masts, secret = "Beagle", 3, "a leak"
+
+
+def test_what_has_the_same_name_is_shown_and_the_rest_is_given() -> None:
+    assert shown_as(Ship, Hull(), crew=["Charles"]) == Ship(name="Beagle", masts=3, crew=["Charles"])
+    assert shown_as(Ship, Hull(), crew=[], masts=2).masts == 2
+
+
+def test_what_nobody_has_is_an_error() -> None:
+    with pytest.raises(AttributeError):
+        shown_as(Ship, Hull())
+    with pytest.raises(TypeError):
+        shown_as(Ship, Hull(), crew=[], sails=9)

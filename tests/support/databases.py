@@ -62,11 +62,20 @@ def sqlite_database() -> Iterator[DatabaseURL]:
 
 
 @contextmanager
+def empty_database(request: pytest.FixtureRequest) -> Iterator[DatabaseURL]:
+    """A database for one fixture, without a schema, of the kind that ``request.param`` names."""
+    if request.param == "sqlite":
+        with sqlite_database() as url:
+            yield url
+        return
+    with postgresql_database(request.getfixturevalue("postgresql")) as url:
+        yield url
+
+
+@contextmanager
 def own_database(request: pytest.FixtureRequest) -> Iterator[DatabaseURL]:
-    """A migrated database for one fixture, of the kind that ``request.param`` names."""
-    sqlite = request.param == "sqlite"
-    kind = sqlite_database() if sqlite else postgresql_database(request.getfixturevalue("postgresql"))
-    with kind as url:
+    """The same with the schema."""
+    with empty_database(request) as url:
         migrate(url)
         yield url
 

@@ -3,6 +3,7 @@
 from app.domain.accounts.controllers.me import MeController
 from app.domain.accounts.controllers.roles import RoleController, list_permissions
 from app.domain.accounts.controllers.users import UserController, show_profile
+from app.domain.accounts.listeners import outbox_listeners
 from app.domain.accounts.permissions import PERMISSIONS
 from app.domain.accounts.providers import PROVIDERS
 from app.domain.accounts.webhooks import WEBHOOK_KINDS
@@ -13,6 +14,7 @@ accounts = Domain(
     controllers=(MeController, UserController, show_profile, RoleController, list_permissions),
     providers=PROVIDERS,
     permissions=PERMISSIONS,
+    outbox_listeners=outbox_listeners,
     webhook_kinds=WEBHOOK_KINDS,
     tags=(
         ("Users", "Your own account, and everybody's for administrators."),

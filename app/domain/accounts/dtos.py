@@ -29,8 +29,8 @@ RoleNames = Annotated[list[RoleName], Meta(max_length=50)]
 FullName = Annotated[str, Meta(max_length=254, examples=["Ada Lovelace"])]
 
 
-class UserRead(Versioned):
-    """An account as its owner and administrators see it."""
+class AccountFields(Output):
+    """What its owner and administrators see of an account."""
 
     id: UUID
     email: Email
@@ -44,6 +44,10 @@ class UserRead(Versioned):
     created_at: datetime
     updated_at: datetime
     version: Version
+
+
+class UserRead(AccountFields, Versioned):
+    """An account as its owner and administrators see it."""
 
 
 class UserPage(Page[UserRead], frozen=True, kw_only=True):
@@ -132,21 +136,9 @@ class PublicProfile(Versioned):
     version: Version
 
 
-class UserWithProfile(Output):
+class UserWithProfile(AccountFields):
     """An account with ``expand=profile``. It has no ETag, because it is two resources."""
 
-    id: UUID
-    email: Email
-    username: Username | None
-    name: Name | None
-    locale: Locale
-    is_active: bool
-    is_verified: bool
-    is_superuser: bool
-    roles: RoleNames
-    created_at: datetime
-    updated_at: datetime
-    version: Version
     profile: ProfileRead
 
 

@@ -5,13 +5,12 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import String, Uuid, and_, bindparam, delete, exists, func, insert, or_, select, type_coerce, update
+from sqlalchemy import String, Uuid, and_, bindparam, delete, exists, insert, or_, select, update
 
 from app.domain.accounts.dtos import RolePage, RoleRead, UserPage, UserRead
 from app.domain.accounts.models import Profile, Role, RolePermission, User, UserRole
 from app.domain.accounts.rows import CredentialRow, PersonRow
-from app.lib.db.base import SplitText
-from app.lib.db.prepared import Prepared, columns_of, prepare
+from app.lib.db.prepared import Prepared, columns_of, prepare, words_beside
 from app.lib.db.reader import Reader
 from app.lib.db.repository import Repository
 from app.lib.pagination.cursor import CursorCodec
@@ -22,23 +21,10 @@ from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 from app.lib.security.emails import fold
 
-role_names = type_coerce(
-    select(func.aggregate_strings(Role.name, ","))
-    .join(UserRole, UserRole.role_id == Role.id)
-    .where(UserRole.user_id == User.id)
-    .correlate(User)
-    .scalar_subquery(),
-    SplitText(),
-)
+role_names = words_beside(User, Role.name, UserRole.role_id == Role.id, UserRole.user_id == User.id)
 """The names of a user's roles, as a column beside the user's own."""
 
-permission_codes = type_coerce(
-    select(func.aggregate_strings(RolePermission.code, ","))
-    .where(RolePermission.role_id == Role.id)
-    .correlate(Role)
-    .scalar_subquery(),
-    SplitText(),
-)
+permission_codes = words_beside(Role, RolePermission.code, RolePermission.role_id == Role.id)
 """The codes that a role gives, as a column beside the role's own."""
 
 _users = select(*columns_of(UserRead, User, roles=role_names))

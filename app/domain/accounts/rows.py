@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from app.domain.accounts.dtos import ProfileRead, PublicProfile
+from app.lib.dto import shown_as
 
 
 class CredentialRow(msgspec.Struct, frozen=True):
@@ -39,25 +40,8 @@ class PersonRow(msgspec.Struct, frozen=True):
 
     def to_read(self, *, own: bool) -> ProfileRead:
         """The whole profile. Its owner is shown their address when there is no name, and nobody else is."""
-        return ProfileRead(
-            user_id=self.user_id,
-            first_name=self.first_name,
-            last_name=self.last_name,
-            full_name=self.public_name or (self.email if own else None),
-            bio=self.bio,
-            avatar_url=self.avatar_url,
-            created_at=self.created_at,
-            updated_at=self.updated_at,
-            version=self.version,
-        )
+        return shown_as(ProfileRead, self, full_name=self.public_name or (self.email if own else None))
 
     def to_public(self) -> PublicProfile:
         """The profile as anybody sees it."""
-        return PublicProfile(
-            user_id=self.user_id,
-            username=self.username,
-            full_name=self.public_name,
-            bio=self.bio,
-            avatar_url=self.avatar_url,
-            version=self.version,
-        )
+        return shown_as(PublicProfile, self, full_name=self.public_name)

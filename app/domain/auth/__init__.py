@@ -2,7 +2,7 @@
 
 from app.domain.auth.controllers import AuthController, jwks
 from app.domain.auth.jobs import JOBS
-from app.domain.auth.listeners import LISTENERS
+from app.domain.auth.listeners import LISTENERS, outbox_listeners
 from app.domain.auth.providers import PROVIDERS
 from app.domain.auth.webhooks import WEBHOOK_KINDS
 from app.lib.domain import Domain
@@ -13,6 +13,7 @@ auth = Domain(
     root_handlers=(jwks,),
     providers=PROVIDERS,
     listeners=LISTENERS,
+    outbox_listeners=outbox_listeners,
     jobs=JOBS,
     webhook_kinds=WEBHOOK_KINDS,
     tags=(("Auth", "Registration, sign-in and tokens."),),

@@ -6,16 +6,13 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import (
     ColumnElement,
-    CursorResult,
     SQLColumnExpression,
     bindparam,
     case,
     delete,
-    func,
     insert,
     literal,
     select,
-    type_coerce,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,17 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.accounts.repositories import role_names
 from app.domain.auth.models import Session
-from app.lib.db.base import SplitText
-from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.prepared import columns_of, one_row, prepare, words_beside
 from app.lib.db.reader import Reader
+from app.lib.db.statements import affected
 
-_permissions = type_coerce(
-    select(func.aggregate_strings(RolePermission.code, ","))
-    .join(UserRole, UserRole.role_id == RolePermission.role_id)
-    .where(UserRole.user_id == User.id)
-    .correlate(User)
-    .scalar_subquery(),
-    SplitText(),
+_permissions = words_beside(
+    User, RolePermission.code, UserRole.role_id == RolePermission.role_id, UserRole.user_id == User.id
 )
 
 
@@ -134,7 +126,7 @@ class SessionRepository:
                 .with_for_update(read=True),
             )
         )
-        return isinstance(added, CursorResult) and added.rowcount == 1
+        return affected(added) == 1
 
     async def find(self, session_id: UUID) -> SessionRow | None:
         """As committed now, together with what this transaction did. None too when the user is not active."""
@@ -143,8 +135,7 @@ class SessionRepository:
             .join(User, User.id == Session.user_id)
             .where(Session.id == session_id, User.is_active)
         )
-        row = found.one_or_none()
-        return None if row is None else SessionRow(*row)
+        return one_row(found, SessionRow)
 
     async def rotate(
         self,
@@ -175,8 +166,7 @@ class SessionRepository:
             .returning(*columns_of(SessionRow, Session))
             .execution_options(synchronize_session=False)
         )
-        row = changed.one_or_none()
-        return None if row is None else SessionRow(*row)
+        return one_row(changed, SessionRow)
 
     async def hold_owner(self, user_id: UUID) -> None:
         """Keeps the account from being deleted. First, because everybody locks accounts before sessions."""

@@ -110,13 +110,7 @@ class ProductRepository(Repository[Product]):
 
     async def lock(self, item_id: UUID) -> Product | None:
         """As it is now, locked against changes, but not against orders that refer to it."""
-        found = await self.session.execute(
-            select(Product)
-            .where(Product.id == item_id)
-            .with_for_update(key_share=True)
-            .execution_options(populate_existing=True)
-        )
-        return found.scalar_one_or_none()
+        return await self.lock_where(Product.id == item_id, key_share=True)
 
     async def read(self, product_id: UUID) -> ProductRow:
         """As this transaction has it."""

@@ -6,13 +6,14 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import CursorResult, bindparam, delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.jobs.dtos import EventRead, JobDetail, JobPage, JobRead, ScheduleRead
 from app.lib.db.instants import database_now_plus
-from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.prepared import columns_of, one_row, prepare
 from app.lib.db.reader import Reader
+from app.lib.db.statements import affected
 from app.lib.jobs.tables import JobSchedule, JobStatus, QueuedJob
 from app.lib.outbox.tables import StoredEvent
 from app.lib.pagination.cursor import CursorCodec
@@ -107,8 +108,8 @@ class JobRepository:
 
     async def find(self, job_id: UUID) -> JobDetail | None:
         """As this transaction has it."""
-        row = (await self._session.execute(_detail, {"job_id": job_id})).one_or_none()
-        return None if row is None else JobRow(*row).to_detail()
+        row = one_row(await self._session.execute(_detail, {"job_id": job_id}), JobRow)
+        return None if row is None else row.to_detail()
 
     async def purge_events(self, older_than_seconds: float) -> int:
         """Removes some old events with their deliveries, and tells how many."""
@@ -120,4 +121,4 @@ class JobRepository:
         result = await self._session.execute(
             delete(StoredEvent).where(StoredEvent.id.in_(old)).execution_options(synchronize_session=False)
         )
-        return result.rowcount if isinstance(result, CursorResult) else 0
+        return affected(result)

@@ -10,7 +10,7 @@ from app.domain.accounts.models import User
 from app.domain.notifications.models import NotificationPreference
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
-from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.prepared import columns_of, one_row, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.statements import insert_or_ignore
 
@@ -31,13 +31,19 @@ class Recipient(msgspec.Struct, frozen=True):
     version: int
 
 
-NOTHING_MUTED = PreferenceRow([], 1)
+class _MaybePreference(msgspec.Struct, frozen=True):
+    """What is there of it: most people never change anything."""
+
+    muted: list[str] | None
+    version: int | None
+
 
 _preference = prepare(
-    select(*columns_of(PreferenceRow, NotificationPreference)).where(
-        NotificationPreference.user_id == bindparam("user_id")
-    ),
-    PreferenceRow,
+    select(*columns_of(_MaybePreference, NotificationPreference))
+    .select_from(User)
+    .outerjoin(NotificationPreference, NotificationPreference.user_id == User.id)
+    .where(User.id == bindparam("user_id")),
+    _MaybePreference,
 )
 
 
@@ -45,8 +51,10 @@ class PreferenceReads:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    async def of(self, user_id: UUID) -> PreferenceRow:
-        return await self._reader.first(_preference, user_id=user_id) or NOTHING_MUTED
+    async def of(self, user_id: UUID) -> PreferenceRow | None:
+        """None when there is no such person; who has chosen nothing has muted nothing."""
+        found = await self._reader.first(_preference, user_id=user_id)
+        return None if found is None else PreferenceRow(found.muted or [], found.version or 1)
 
 
 class PreferenceRepository:
@@ -77,5 +85,4 @@ class RecipientRepository:
         found = await self._session.execute(
             select(*columns_of(Recipient, User)).where(User.id == user_id).with_for_update(read=True, key_share=True)
         )
-        row = found.one_or_none()
-        return None if row is None else Recipient(*row)
+        return one_row(found, Recipient)

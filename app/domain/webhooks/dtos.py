@@ -114,8 +114,8 @@ class WebhookKindRead(Output):
     description: Annotated[str, Meta(max_length=255, examples=["An account was made."])]
 
 
-class WebhookKindList(Page[WebhookKindRead], frozen=True, kw_only=True):
-    """All kinds, on one page."""
+class WebhookKindPage(Page[WebhookKindRead], frozen=True, kw_only=True):
+    """One page of kinds, by name."""
 
 
 class DeliveryRead(Versioned):

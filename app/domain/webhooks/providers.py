@@ -3,10 +3,10 @@
 from litestar.di import Provide
 
 from app.config import Settings
+from app.domain.webhooks.jobs import enqueue_delivery
 from app.domain.webhooks.repositories import WebhookReads
 from app.domain.webhooks.services.deliveries import DeliveryService
 from app.domain.webhooks.services.endpoints import WebhookService
-from app.domain.webhooks.services.enqueueing import EnqueueDelivery
 from app.domain.webhooks.services.queries import WebhookQueries
 from app.lib.audit import Origin
 from app.lib.db.reader import Reader
@@ -31,9 +31,7 @@ async def provide_webhooks(
     return WebhookService(unit, webhook_kinds, sealer, origin, allow_private=settings.webhooks_allow_private)
 
 
-async def provide_deliveries(
-    unit: Injected[UnitOfWork], enqueue_delivery: Injected[EnqueueDelivery]
-) -> DeliveryService:
+async def provide_deliveries(unit: Injected[UnitOfWork]) -> DeliveryService:
     return DeliveryService(unit, enqueue_delivery)
 
 

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    CursorResult,
     and_,
     bindparam,
     delete,
@@ -17,20 +16,19 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    type_coerce,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.webhooks.dtos import DeliveryPage, DeliveryRead, WebhookPage, WebhookRead
 from app.domain.webhooks.models import WebhookDelivery, WebhookEndpoint, WebhookSubscription
 from app.domain.webhooks.rows import DueDelivery
 from app.lib.clock import utc_now
-from app.lib.db.base import SplitText, new_id
-from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.base import new_id
+from app.lib.db.prepared import columns_of, one_row, prepare, words_beside
 from app.lib.db.reader import Reader
 from app.lib.db.repository import Repository
+from app.lib.db.statements import affected, insert_into
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import after, before, custom, equals
 from app.lib.pagination.paginate import paginate
@@ -42,13 +40,7 @@ PENDING, SUCCEEDED, FAILED = "pending", "succeeded", "failed"
 
 _ROWS_PER_INSERT = 200
 
-_kinds = type_coerce(
-    select(func.aggregate_strings(WebhookSubscription.kind, ","))
-    .where(WebhookSubscription.endpoint_id == WebhookEndpoint.id)
-    .correlate(WebhookEndpoint)
-    .scalar_subquery(),
-    SplitText(),
-)
+_kinds = words_beside(WebhookEndpoint, WebhookSubscription.kind, WebhookSubscription.endpoint_id == WebhookEndpoint.id)
 
 _webhooks = select(*columns_of(WebhookRead, WebhookEndpoint, kinds=_kinds))
 _deliveries = select(*columns_of(DeliveryRead, WebhookDelivery, webhook_id=WebhookDelivery.endpoint_id))
@@ -147,23 +139,11 @@ class WebhookRepository(Repository[WebhookEndpoint]):
 
     async def lock_own(self, webhook_id: UUID, owner_id: UUID) -> WebhookEndpoint | None:
         """The owner's webhook as it is now, locked until the transaction ends."""
-        found = await self.session.execute(
-            select(WebhookEndpoint)
-            .where(WebhookEndpoint.id == webhook_id, WebhookEndpoint.owner_id == owner_id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        )
-        return found.scalar_one_or_none()
+        return await self.lock_where(WebhookEndpoint.id == webhook_id, WebhookEndpoint.owner_id == owner_id)
 
     async def lock_for_result(self, webhook_id: UUID) -> WebhookEndpoint | None:
         """The webhook, locked against changes, but not against new deliveries."""
-        found = await self.session.execute(
-            select(WebhookEndpoint)
-            .where(WebhookEndpoint.id == webhook_id)
-            .with_for_update(key_share=True)
-            .execution_options(populate_existing=True)
-        )
-        return found.scalar_one_or_none()
+        return await self.lock_where(WebhookEndpoint.id == webhook_id, key_share=True)
 
     async def count_of(self, owner_id: UUID) -> int:
         """How many webhooks somebody has. Locks the owner, so that two who count at once do not both find room."""
@@ -220,10 +200,9 @@ class DeliveryRepository(Repository[WebhookDelivery]):
         common = {"event_id": event_id, "kind": kind, "body": body, "status": PENDING, "attempts": 0, "version": 1}
         times = {"next_attempt_at": now, "created_at": now, "updated_at": now}
         rows = [{"id": new_id(), "endpoint_id": each, **common, **times} for each in webhook_ids]
-        build = postgresql.insert if self.session.get_bind().dialect.name == "postgresql" else sqlite.insert
         added: list[UUID] = []
         for start in range(0, len(rows), _ROWS_PER_INSERT):
-            statement = build(WebhookDelivery).values(rows[start : start + _ROWS_PER_INSERT])
+            statement = insert_into(self.session, WebhookDelivery).values(rows[start : start + _ROWS_PER_INSERT])
             done = await self.session.execute(statement.on_conflict_do_nothing().returning(WebhookDelivery.id))
             added += done.scalars()
         return added
@@ -238,18 +217,11 @@ class DeliveryRepository(Repository[WebhookDelivery]):
 
     async def due(self, delivery_id: UUID) -> DueDelivery | None:
         """The delivery and what its endpoint has to say, as committed now."""
-        found = (await self.session.execute(_due.where(WebhookDelivery.id == delivery_id))).one_or_none()
-        return None if found is None else DueDelivery(*found)
+        return one_row(await self.session.execute(_due.where(WebhookDelivery.id == delivery_id)), DueDelivery)
 
     async def lock_own(self, delivery_id: UUID, webhook_id: UUID) -> WebhookDelivery | None:
         """A delivery of the webhook, locked until the transaction ends."""
-        found = await self.session.execute(
-            select(WebhookDelivery)
-            .where(WebhookDelivery.id == delivery_id, WebhookDelivery.endpoint_id == webhook_id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        )
-        return found.scalar_one_or_none()
+        return await self.lock_where(WebhookDelivery.id == delivery_id, WebhookDelivery.endpoint_id == webhook_id)
 
     async def record(self, delivery_id: UUID, attempts: int, values: Mapping[str, Any]) -> bool:
         """Writes what came of an attempt, unless another one was written since ``attempts`` was read."""
@@ -263,7 +235,7 @@ class DeliveryRepository(Repository[WebhookDelivery]):
             .values(attempts=attempts + 1, version=WebhookDelivery.version + 1, **values)
             .execution_options(synchronize_session=False)
         )
-        return isinstance(changed, CursorResult) and changed.rowcount == 1
+        return affected(changed) == 1
 
     async def purge(self, created_before: datetime) -> None:
         """Removes what is over and was made before then."""

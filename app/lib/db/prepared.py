@@ -5,10 +5,23 @@ from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import BindParameter, Dialect, Float, Select, SQLColumnExpression
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Dialect,
+    Float,
+    Result,
+    Select,
+    SQLColumnExpression,
+    func,
+    select,
+    type_coerce,
+)
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import ExpandedState
 from sqlalchemy.types import TypeEngine
+
+from app.lib.db.base import Base, SplitText
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -61,6 +74,23 @@ def _is_open_list(bind: BindParameter[Any]) -> bool:
 def columns_of(row_type: type[msgspec.Struct], model: Any, **others: SQLColumnExpression[Any]) -> list[Any]:
     """The columns that a Struct's fields name, in their order: the model's, or ``others`` where they are named."""
     return [others[n].label(n) if n in others else getattr(model, n) for n in row_type.__struct_fields__]
+
+
+def words_beside(
+    model: type[Base], column: SQLColumnExpression[str], *conditions: ColumnElement[bool]
+) -> ColumnElement[list[str]]:
+    """A column beside a model's own: the words of another table for which the conditions hold, as :class:`SplitText`.
+
+    One of the conditions ties the other table to the model. No word may hold a comma.
+    """
+    words = select(func.aggregate_strings(column, ",")).where(*conditions).correlate(model)
+    return type_coerce(words.scalar_subquery(), SplitText())
+
+
+def one_row(result: Result[Any], row_type: type[T]) -> T | None:
+    """The one row of a statement that a session executed, or None. Its columns are those of :func:`columns_of`."""
+    row = result.one_or_none()
+    return None if row is None else row_type(*row)
 
 
 class CompiledSelect(Generic[T_co]):

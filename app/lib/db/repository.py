@@ -32,10 +32,16 @@ class Repository(SQLAlchemyAsyncRepository[EntityT]):
 
         SQLite has locked the whole database already (``BEGIN IMMEDIATE``) and ignores ``FOR UPDATE``.
         """
+        return await self.lock_where(cast("Any", self.model_type).id == item_id)
+
+    async def lock_where(self, *conditions: ColumnElement[bool], key_share: bool = False) -> EntityT | None:
+        """The same by conditions of which at most one entity fulfils all. With ``key_share`` rows that refer to it
+        can still come and go meanwhile.
+        """
         statement = (
             select(self.model_type)
-            .where(cast("Any", self.model_type).id == item_id)
-            .with_for_update()
+            .where(*conditions)
+            .with_for_update(key_share=key_share)
             .execution_options(populate_existing=True)
         )
         return (await self.session.execute(statement)).scalar_one_or_none()

@@ -1,13 +1,34 @@
-"""Statements that SQLAlchemy spells differently for the two databases."""
+"""Statements that SQLAlchemy spells differently for the two databases, and what it says less plainly than it could."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import CursorResult
+from sqlalchemy import CursorResult, Dialect, Result, Table
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 
 from app.lib.db.base import Base
+
+ConflictInsert = postgresql.Insert | sqlite.Insert
+"""An INSERT with ``on_conflict_do_nothing``, ``on_conflict_do_update`` and ``excluded``."""
+
+
+def insert_by(dialect: Dialect, into: type[Base] | Table) -> ConflictInsert:
+    """An INSERT that can say what happens on a conflict, in the words of this dialect."""
+    return postgresql.insert(into) if dialect.name == "postgresql" else sqlite.insert(into)
+
+
+def insert_into(session: AsyncSession | async_scoped_session[AsyncSession], into: type[Base] | Table) -> ConflictInsert:
+    """The same for the database of this session."""
+    return insert_by(session.get_bind().dialect, into)
+
+
+def affected(result: Result[Any]) -> int:
+    """How many rows an INSERT, UPDATE or DELETE touched.
+
+    Only for one without RETURNING, executed for one set of parameters: of others the drivers tell nothing of use.
+    """
+    return result.rowcount if isinstance(result, CursorResult) else 0
 
 
 async def insert_or_ignore(session: AsyncSession, model: type[Base], row: Mapping[str, Any]) -> bool:
@@ -15,6 +36,4 @@ async def insert_or_ignore(session: AsyncSession, model: type[Base], row: Mappin
 
     Waits for a concurrent transaction that inserts the same key, and does not abort the caller's transaction.
     """
-    build = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    result = await session.execute(build(model).values(**row).on_conflict_do_nothing())
-    return isinstance(result, CursorResult) and result.rowcount == 1
+    return affected(await session.execute(insert_into(session, model).values(**row).on_conflict_do_nothing())) == 1

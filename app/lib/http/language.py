@@ -4,8 +4,6 @@ import re
 
 _RANGE = re.compile(r"\s*([A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
 _MAX_RANGES = 20
-
-
 _LOCALE = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2})?")
 
 

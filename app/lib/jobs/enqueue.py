@@ -5,15 +5,16 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import CursorResult, Float, bindparam, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Float, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.contextvars import get_contextvars
 
 from app.lib.db.base import new_id, table_of
-from app.lib.db.instants import database_now, database_now_plus
+from app.lib.db.instants import database_now
+from app.lib.db.statements import affected, insert_into
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.declaration import MAX_KEY_LENGTH, Job
+from app.lib.jobs.states import due_after
 from app.lib.jobs.tables import MAX_REQUEST_ID_LENGTH, JobStatus, QueuedJob, in_status
 
 P = TypeVar("P", bound=msgspec.Struct)
@@ -58,10 +59,10 @@ async def hasten(unit: UnitOfWork, declared: Job[Any], key: str) -> bool:
     result = await unit.session.execute(
         update(_jobs)
         .where(in_status(JobStatus.PENDING), _jobs.c.name == declared.name, _jobs.c.key == key)
-        .values(run_at=database_now(), planned_at=database_now())
+        .values(**due_after(0))
     )
     unit.signal(JobsEnqueued())
-    return isinstance(result, CursorResult) and result.rowcount == 1
+    return affected(result) == 1
 
 
 def _row(declared: Job[P], payload: P, key: str | None) -> dict[str, Any]:
@@ -83,14 +84,11 @@ def _row(declared: Job[P], payload: P, key: str | None) -> dict[str, Any]:
 
 
 async def _insert(session: AsyncSession, rows: list[dict[str, Any]], delay: float) -> bool:
-    build = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = build(_jobs).values(
-        status=JobStatus.PENDING.value,
+    statement = insert_into(session, _jobs).values(
+        **due_after(bindparam("delay", type_=Float())),
         attempts=0,
         losses=0,
         beats=0,
-        run_at=database_now_plus(bindparam("delay", type_=Float())),
-        planned_at=database_now(),
         created_at=database_now(),
     )
     if any(row["key"] is not None for row in rows):
@@ -98,4 +96,4 @@ async def _insert(session: AsyncSession, rows: list[dict[str, Any]], delay: floa
     parameters = [{**row, "delay": delay} for row in rows]
     # The number of rows is only known of a statement that is not executed for many.
     result = await session.execute(statement, parameters if len(rows) > 1 else parameters[0])
-    return isinstance(result, CursorResult) and result.rowcount != 0
+    return affected(result) != 0

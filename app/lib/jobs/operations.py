@@ -4,12 +4,14 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 
 from app.lib.db.base import table_of
-from app.lib.db.instants import database_now, database_now_plus
+from app.lib.db.instants import database_now_plus
+from app.lib.db.statements import affected
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.enqueue import JobsEnqueued
+from app.lib.jobs.states import due_after, finished
 from app.lib.jobs.tables import JobStatus, QueuedJob, in_status
 
 PURGE_BATCH = 1000
@@ -41,7 +43,7 @@ class JobOperations:
 
     async def cancel(self, job_id: UUID) -> bool:
         """A job that waits will not run. One that runs is interrupted by its worker at its next sign of life."""
-        return await self._change([_c.id == job_id, _one_of(CANCELLABLE)], **_over(JobStatus.CANCELLED)) == 1
+        return await self._change([_c.id == job_id, _one_of(CANCELLABLE)], **finished(JobStatus.CANCELLED)) == 1
 
     async def purge(self, statuses: Collection[JobStatus], older_than_seconds: float) -> int:
         """Removes up to :data:`PURGE_BATCH` jobs that have been finished for so long, and tells how many."""
@@ -52,7 +54,7 @@ class JobOperations:
             .with_for_update(skip_locked=True)
         )
         result = await self._unit.session.execute(delete(_jobs).where(_c.id.in_(old)))
-        return result.rowcount if isinstance(result, CursorResult) else 0
+        return affected(result)
 
     async def _retry(self, *conditions: ColumnElement[bool]) -> int:
         other = _jobs.alias("other")
@@ -61,22 +63,16 @@ class JobOperations:
         self._unit.signal(JobsEnqueued())
         return await self._change(
             [*conditions, _one_of(RETRYABLE), or_(_c.key.is_(None), ~taken)],
-            status=JobStatus.PENDING.value,
+            **due_after(0),
             attempts=0,
             losses=0,
-            run_at=database_now(),
-            planned_at=database_now(),
             finished_at=None,
         )
 
     async def _change(self, conditions: Collection[ColumnElement[bool]], **values: Any) -> int:
         result = await self._unit.session.execute(update(_jobs).where(*conditions).values(**values))
-        return result.rowcount if isinstance(result, CursorResult) else 0
+        return affected(result)
 
 
 def _one_of(statuses: Collection[JobStatus]) -> ColumnElement[bool]:
     return or_(*(in_status(status) for status in statuses))
-
-
-def _over(status: JobStatus) -> dict[str, Any]:
-    return {"status": status.value, "finished_at": database_now(), "claim": None}

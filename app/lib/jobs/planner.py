@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
-from app.lib.db.statements import insert_or_ignore
+from app.lib.db.statements import affected, insert_or_ignore
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.declaration import Job
 from app.lib.jobs.enqueue import enqueue
@@ -92,7 +92,7 @@ class Planner:
             .where(_c.name == plan.name, _c.next_at == plan.next_at, _c.planned_at == plan.planned_at)
             .values(next_at=next_at, planned_at=now, **values)
         )
-        return isinstance(result, CursorResult) and result.rowcount == 1
+        return affected(result) == 1
 
     async def _now(self) -> datetime:
         now: datetime = (await self._session.execute(select(database_now()))).scalar_one()

@@ -9,11 +9,13 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, CursorResult, Float, bindparam, select, update
+from sqlalchemy import ColumnElement, Float, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now, database_now_plus
+from app.lib.db.statements import affected
+from app.lib.jobs.states import due_after, finished
 from app.lib.jobs.tables import MAX_ERROR_LENGTH, JobStatus, QueuedJob, in_status
 
 MAX_LOSSES = 5
@@ -123,7 +125,7 @@ class JobQueue:
         """Writes how attempts ended; not for jobs that are not ours any more."""
         done = [each.handle for each in outcomes if each.ending is Ending.DONE]
         if done:
-            await self._session.execute(update(_jobs).where(_held(done)).values(**_finished(JobStatus.DONE)))
+            await self._session.execute(update(_jobs).where(_held(done)).values(**finished(JobStatus.DONE)))
         for each in outcomes:
             if each.ending is not Ending.DONE:
                 await self._session.execute(update(_jobs).where(_held([each.handle])).values(**_values_of(each)))
@@ -139,10 +141,10 @@ class JobQueue:
             still = (_held([(row.id, row.claim)]), _c.beats == row.beats)
             last = (*still, _c.losses >= MAX_LOSSES - 1)
             lost = {"losses": _c.losses + 1, "error_kind": "WorkerLost", "error": "Its worker went away."}
-            if await self._change(last, {**_finished(JobStatus.DEAD), **lost}):
+            if await self._change(last, {**finished(JobStatus.DEAD), **lost}):
                 taken.append(row)
                 dead.append(row)
-            elif await self._change(still, {**_due_after(0), **lost, "attempts": _c.attempts - 1}):
+            elif await self._change(still, {**due_after(0), **lost, "attempts": _c.attempts - 1}):
                 taken.append(row)
         return taken, dead
 
@@ -152,7 +154,7 @@ class JobQueue:
         What was due at once is due now, and what was to wait waits its time from now on.
         """
         ahead = (in_status(JobStatus.PENDING), *_planned_ahead())
-        count = await self._change((*ahead, _c.run_at <= _c.planned_at), _due_after(0))
+        count = await self._change((*ahead, _c.run_at <= _c.planned_at), due_after(0))
         waiting = select(_c.id, _c.run_at, _c.planned_at).where(*ahead).limit(_BATCH)
         while rows := (await self._session.execute(waiting)).all():
             statement = (
@@ -167,7 +169,7 @@ class JobQueue:
 
     async def _change(self, conditions: Iterable[ColumnElement[bool]], values: dict[str, Any]) -> int:
         result = await self._session.execute(update(_jobs).where(*conditions).values(**values))
-        return result.rowcount if isinstance(result, CursorResult) else 0
+        return affected(result)
 
 
 def _planned_ahead() -> tuple[ColumnElement[bool], ...]:
@@ -192,23 +194,10 @@ def _held(handles: Collection[Handle]) -> ColumnElement[bool]:
     return in_status(JobStatus.RUNNING) & _c.id.in_(ids) & _c.claim.in_(claims)
 
 
-def _due_after(seconds: float) -> dict[str, Any]:
-    return {
-        "status": JobStatus.PENDING.value,
-        "run_at": database_now_plus(seconds),
-        "planned_at": database_now(),
-        "claim": None,
-    }
-
-
-def _finished(status: JobStatus) -> dict[str, Any]:
-    return {"status": status.value, "finished_at": database_now(), "claim": None}
-
-
 def _values_of(outcome: Outcome) -> dict[str, Any]:
     if outcome.ending is Ending.HANDED_BACK:
-        return {**_due_after(0), "attempts": _c.attempts - 1}
+        return {**due_after(0), "attempts": _c.attempts - 1}
     error = {"error_kind": outcome.error_kind, "error": (outcome.error or "")[:MAX_ERROR_LENGTH]}
     if outcome.ending is Ending.DEAD:
-        return {**_finished(JobStatus.DEAD), **error}
-    return {**_due_after(outcome.wait_seconds), **error}
+        return {**finished(JobStatus.DEAD), **error}
+    return {**due_after(outcome.wait_seconds), **error}

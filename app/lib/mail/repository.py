@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, bindparam, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.prepared import columns_of, one_row, prepare
 from app.lib.db.reader import Reader
-from app.lib.db.statements import insert_or_ignore
+from app.lib.db.statements import affected, insert_or_ignore
 from app.lib.mail.models import Mail
 from app.lib.mail.rows import MailRow, MailStatus, MailSummary
 
@@ -85,13 +85,12 @@ class MailRepository:
         free = or_(Mail.claimed_until.is_(None), Mail.claimed_until <= now, Mail.claimed_until > now + 2 * lease)
         claimed = await self._session.execute(
             update(Mail)
-            .where(Mail.id == mail_id, Mail.status == MailStatus.QUEUED.value, free)
+            .where(Mail.id == mail_id, _is_queued(), free)
             .values(attempts=Mail.attempts + 1, claimed_until=now + lease)
             .returning(*columns_of(MailRow, Mail))
             .execution_options(synchronize_session=False)
         )
-        row = claimed.one_or_none()
-        return None if row is None else MailRow(*row)
+        return one_row(claimed, MailRow)
 
     async def extend(self, mail: MailRow, until: datetime) -> bool:
         """Holds it longer; False when somebody else has it now."""
@@ -100,7 +99,7 @@ class MailRepository:
     async def sent(self, mail: MailRow, now: datetime, *, keep_secrets: bool) -> bool:
         """Whoever claimed it meanwhile: it is out. False when it is gone, or settled."""
         values = {"status": MailStatus.SENT.value, "sent_at": now, "last_error": None, "claimed_until": None}
-        return await self._change(mail.id, **values, **_forget(keep=keep_secrets))
+        return await self._change(mail.id, _is_queued(), **values, **_forget(keep=keep_secrets))
 
     async def settled(self, mail: MailRow, status: MailStatus, reason: str | None, *, keep_secrets: bool) -> bool:
         """There will be no other attempt."""
@@ -114,34 +113,24 @@ class MailRepository:
 
     async def requeue(self, mail: MailRow, now: datetime, message_id: str) -> bool:
         """Starts afresh with another Message-ID. False when somebody else was faster."""
-        changed = await self._session.execute(
-            update(Mail)
-            .where(Mail.id == mail.id, Mail.resends == mail.resends, Mail.status == mail.status)
-            .values(
-                status=MailStatus.QUEUED.value,
-                resends=Mail.resends + 1,
-                message_id=message_id,
-                last_error=None,
-                queued_at=now,
-                next_attempt_at=now,
-                claimed_until=None,
-                sent_at=None,
-            )
-            .returning(Mail.id)
-            .execution_options(synchronize_session=False)
+        return await self._change(
+            mail.id,
+            Mail.resends == mail.resends,
+            Mail.status == mail.status,
+            status=MailStatus.QUEUED.value,
+            resends=Mail.resends + 1,
+            message_id=message_id,
+            last_error=None,
+            queued_at=now,
+            next_attempt_at=now,
+            claimed_until=None,
+            sent_at=None,
         )
-        return bool(changed.all())
 
     async def bounced(self, mail_id: UUID, reason: str) -> bool:
         """False for what was not sent."""
-        changed = await self._session.execute(
-            update(Mail)
-            .where(Mail.id == mail_id, Mail.status.in_((MailStatus.SENT.value, MailStatus.BOUNCED.value)))
-            .values(status=MailStatus.BOUNCED.value, last_error=reason)
-            .returning(Mail.id)
-            .execution_options(synchronize_session=False)
-        )
-        return bool(changed.all())
+        is_out = Mail.status.in_((MailStatus.SENT.value, MailStatus.BOUNCED.value))
+        return await self._change(mail_id, is_out, status=MailStatus.BOUNCED.value, last_error=reason)
 
     async def delete_of(self, user_id: UUID) -> None:
         """All mails to a person; one that is being sent at the moment may still arrive."""
@@ -156,16 +145,19 @@ class MailRepository:
     async def _change(self, mail_id: UUID, *conditions: ColumnElement[bool], **values: Any) -> bool:
         changed = await self._session.execute(
             update(Mail)
-            .where(Mail.id == mail_id, Mail.status == MailStatus.QUEUED.value, *conditions)
+            .where(Mail.id == mail_id, *conditions)
             .values(**values)
-            .returning(Mail.id)
             .execution_options(synchronize_session=False)
         )
-        return bool(changed.all())
+        return affected(changed) == 1
+
+
+def _is_queued() -> ColumnElement[bool]:
+    return Mail.status == MailStatus.QUEUED.value
 
 
 def _still_ours(mail: MailRow) -> list[ColumnElement[bool]]:
-    return [Mail.attempts == mail.attempts, Mail.resends == mail.resends]
+    return [_is_queued(), Mail.attempts == mail.attempts, Mail.resends == mail.resends]
 
 
 def _forget(*, keep: bool) -> dict[str, None]:

@@ -75,7 +75,7 @@ class MailTemplates:
     def render(self, name: str, locale: str, context: Mapping[str, Any]) -> Rendered:
         """A mail's words in the nearest language. Raises ``jinja2.TemplateError``."""
         language = self.best_locale(locale)
-        environment = self._environment(language)
+        environment = self.environment(language)
         text = environment.get_template(f"{name}.txt")
         variables = {**context, "locale": language}
         subject, preheader = _line(text, "subject", variables), _line(text, "preheader", variables)
@@ -86,13 +86,10 @@ class MailTemplates:
     def page(self, name: str, locale: str, context: Mapping[str, Any]) -> str:
         """A page of HTML in the nearest language. Raises ``jinja2.TemplateError``."""
         language = self.best_locale(locale)
-        return self._environment(language).get_template(f"{name}.html").render({**context, "locale": language})
+        return self.environment(language).get_template(f"{name}.html").render({**context, "locale": language})
 
     def environment(self, locale: str) -> Environment:
-        """The Jinja environment of a language that there is; for tools that look into templates."""
-        return self._environment(locale)
-
-    def _environment(self, locale: str) -> Environment:
+        """The Jinja environment of a language that there is; made at the first call."""
         found = self._environments.get(locale)
         if found is None:
             found = self._environments[locale] = self._make_environment(locale)

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import CursorResult
-from sqlalchemy.dialects import postgresql, sqlite
-
 from app.lib.db.base import table_of
+from app.lib.db.statements import affected, insert_into
 from app.lib.db.uow import UnitOfWork
 from app.lib.outbox.declaration import Happened
 from app.lib.outbox.tables import ListenerMark
@@ -20,8 +18,7 @@ async def is_news(unit: UnitOfWork, listener: str, happened: Happened[Any]) -> b
     was overtaken by a later one. Two jobs of one aggregate wait for each other here until the first has committed.
     """
     event = happened.event
-    build = postgresql.insert if unit.session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = build(_marks).values(
+    statement = insert_into(unit.session, _marks).values(
         listener=listener,
         aggregate_type=event.aggregate_type,
         aggregate_id=event.aggregate_id,
@@ -34,4 +31,4 @@ async def is_news(unit: UnitOfWork, listener: str, happened: Happened[Any]) -> b
             where=_marks.c.version < statement.excluded.version,
         )
     )
-    return isinstance(result, CursorResult) and result.rowcount == 1
+    return affected(result) == 1

@@ -20,9 +20,10 @@ from sqlalchemy import (
     delete,
     select,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.lib.db.statements import insert_by
 
 _PURGE_SECONDS = 60
 _PURGE_ROWS = 1000
@@ -199,9 +200,8 @@ class EngineCounterTable:
         initial, ends = bindparam("initial", type_=Integer), bindparam("ends", type_=BigInteger)
         is_over = expires_at <= bindparam("now", type_=BigInteger)
         total = hits + bindparam("amount", type_=Integer)
-        insert = postgresql.insert if self._is_postgresql else sqlite.insert
         return (
-            insert(self._table)
+            insert_by(self._engine.dialect, self._table)
             .values(key=bindparam("counter", type_=String), hits=initial, expires_at=ends)
             .on_conflict_do_update(
                 index_elements=[self._table.c.key],

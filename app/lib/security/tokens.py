@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import re
 import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,6 +20,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from app.lib import base64url
 from app.lib.errors import InvalidToken
 
 ACCESS_TYP: Final = "at+jwt"  # RFC 9068 section 2.1
@@ -193,7 +193,7 @@ class TokenSigner:
         if len(token) > _MAX_LENGTH or not _COMPACT.fullmatch(token):
             raise InvalidToken
         try:
-            header = _header_decoder.decode(_unbase64(token.partition(".")[0]))
+            header = _header_decoder.decode(base64url.decode(token.partition(".")[0]))
         except (ValueError, msgspec.DecodeError) as error:
             raise InvalidToken from error
         key = self._keys.get(header.kid)
@@ -204,7 +204,7 @@ class TokenSigner:
 
 def refresh_jti(session_secret: bytes, generation: int) -> str:
     """Return the id of a session's refresh token of one generation, which nobody without the secret can tell."""
-    return _base64(hmac.digest(session_secret, f"refresh:{generation}".encode(), "sha256"))
+    return base64url.encode(hmac.digest(session_secret, f"refresh:{generation}".encode(), "sha256"))
 
 
 _jws = jwt.PyJWS()
@@ -218,7 +218,7 @@ def _hmac_key(secret: str) -> _Key:
         jwt.get_algorithm_by_name("HS256").prepare_key(key)
     except jwt.InvalidKeyError:
         raise ValueError("a secret that signs tokens must not be a PEM, SSH or JWK key") from None
-    kid = _base64(hmac.digest(key, b"kid", "sha256"))[:12]
+    kid = base64url.encode(hmac.digest(key, b"kid", "sha256"))[:12]
     return _Key(kid, "HS256", key, key)
 
 
@@ -232,8 +232,8 @@ def _ed25519_key(pem: str) -> _Key:
         raise refusal
     public = private.public_key()
     # RFC 8037 section 2; these three members are also what the thumbprint covers (RFC 7638, RFC 8037 A.3).
-    required = {"crv": "Ed25519", "kty": "OKP", "x": _base64(public.public_bytes_raw())}
-    kid = _base64(hashlib.sha256(msgspec.json.encode(required, order="sorted")).digest())
+    required = {"crv": "Ed25519", "kty": "OKP", "x": base64url.encode(public.public_bytes_raw())}
+    kid = base64url.encode(hashlib.sha256(msgspec.json.encode(required, order="sorted")).digest())
     return _Key(kid, "EdDSA", private, public, {**required, "use": "sig", "alg": "EdDSA", "kid": kid})
 
 
@@ -241,11 +241,3 @@ def _seconds(instant: datetime) -> int:
     if instant.tzinfo is None:
         raise ValueError("a token's times must know their time zone")
     return int(instant.timestamp())
-
-
-def _base64(octets: bytes) -> str:
-    return urlsafe_b64encode(octets).rstrip(b"=").decode()
-
-
-def _unbase64(segment: str) -> bytes:
-    return urlsafe_b64decode(segment + "=" * (-len(segment) % 4))

@@ -18,38 +18,32 @@ from app.lib.mail.rows import MailStatus
 from tests.domain.notifications.steps import composed, mails, register
 from tests.support.apps import client_of, components_of, forget, running_app
 from tests.support.databases import empty
-from tests.support.mailserver import MailServer, mail_server
+from tests.support.mailserver import MailServer
 from tests.support.people import PASSWORD, People
 
 OTHER_PASSWORD = "another fine day"
 
 
 @pytest_asyncio.fixture
-async def server() -> AsyncIterator[MailServer]:
-    async with mail_server() as server:
-        yield server
-
-
-@pytest_asyncio.fixture
-async def posting(shared_app: Litestar, database_url: DatabaseURL, server: MailServer) -> AsyncIterator[Litestar]:
+async def posting(shared_app: Litestar, database_url: DatabaseURL, mail: MailServer) -> AsyncIterator[Litestar]:
     """An app that sends its mail to the server, when it is told to."""
     await empty(components_of(shared_app).database)
     await forget(shared_app)
-    smtp = {"MAIL_BACKEND": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(server.port), "SMTP_TLS": "none"}
+    smtp = {"MAIL_BACKEND": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(mail.port), "SMTP_TLS": "none"}
     async with running_app(database_url, PUBLIC_URL="https://lodestar.example", **smtp) as app:
         yield app
 
 
-async def test_who_registers_gets_one_welcome_mail(posting: Litestar, server: MailServer) -> None:
+async def test_who_registers_gets_one_welcome_mail(posting: Litestar, mail: MailServer) -> None:
     async with client_of(posting) as client:
         assert (await register(client, "Ada@Example.com")).status_code == 201
         assert (await register(client, "ada@example.com")).status_code == 409
-    assert server.messages == [], "nothing is sent inside the request"
+    assert mail.messages == [], "nothing is sent inside the request"
     for _ in range(2):
         await components_of(posting).deliverer.deliver_due()
 
-    (message,) = server.messages
-    assert server.recipients == ["Ada@example.com"]
+    (message,) = mail.messages
+    assert mail.recipients == ["Ada@example.com"]
     assert message["Subject"] == "Welcome to Lodestar"
     assert message["From"] == "Lodestar <noreply@lodestar.example>"
     assert message["Message-ID"].endswith("@lodestar.example>")
@@ -70,30 +64,30 @@ async def test_a_registration_that_is_rolled_back_sends_none(
     assert await mails(app) == []
 
 
-async def test_a_bad_mail_server_loses_nothing(posting: Litestar, server: MailServer) -> None:
+async def test_a_bad_mail_server_loses_nothing(posting: Litestar, mail: MailServer) -> None:
     """451 to every second mail, then gone, then back: everybody has one mail."""
     answers = iter(range(1000))
-    server.script = lambda command: "451 busy" if command == "RCPT" and next(answers) % 2 else None
+    mail.script = lambda command: "451 busy" if command == "RCPT" and next(answers) % 2 else None
     deliverer = components_of(posting).deliverer
     async with client_of(posting) as client:
         for number in range(8):
             await register(client, f"person{number}@example.com")
     await deliverer.deliver_due()
-    half = len(server.messages)
+    half = len(mail.messages)
     assert 0 < half < 8
-    await server.stop()
+    await mail.stop()
     with time_machine.travel(timedelta(seconds=15)):
         assert await deliverer.deliver_due() == 8 - half
-    await server.start()
-    server.script = lambda _command: None
+    await mail.start()
+    mail.script = lambda _command: None
     with time_machine.travel(timedelta(seconds=30)):
         await deliverer.deliver_due()
 
-    assert sorted(server.recipients) == [f"person{number}@example.com" for number in range(8)]
-    assert len(set(server.message_ids)) == 8
+    assert sorted(mail.recipients) == [f"person{number}@example.com" for number in range(8)]
+    assert len(set(mail.message_ids)) == 8
 
 
-async def test_two_workers_send_each_mail_once(posting: Litestar, server: MailServer) -> None:
+async def test_two_workers_send_each_mail_once(posting: Litestar, mail: MailServer) -> None:
     async with client_of(posting) as client:
         for number in range(6):
             await register(client, f"person{number}@example.com")
@@ -101,7 +95,7 @@ async def test_two_workers_send_each_mail_once(posting: Litestar, server: MailSe
 
     await asyncio.gather(deliverer.deliver_due(), deliverer.deliver_due())
 
-    assert sorted(server.recipients) == [f"person{number}@example.com" for number in range(6)]
+    assert sorted(mail.recipients) == [f"person{number}@example.com" for number in range(6)]
 
 
 @pytest.mark.caller("superuser")

@@ -6,7 +6,9 @@ from uuid import UUID
 import httpx
 import pytest
 from litestar import Litestar
+from sqlalchemy import delete
 
+from app.domain.accounts.models import User
 from app.lib.mail.rows import MailStatus
 from tests.domain.accounts.answers import field_errors, is_refused
 from tests.domain.notifications.steps import MINE, mails, register
@@ -69,6 +71,20 @@ async def test_what_does_not_fit_is_told(calls: httpx.AsyncClient, body: object,
 async def test_it_needs_a_sign_in(calls: httpx.AsyncClient) -> None:
     assert (await calls.get(MINE)).status_code == 401
     assert (await calls.patch(MINE, json={})).status_code == 401
+
+
+async def test_an_account_that_another_worker_deleted_is_no_longer_signed_in(app: Litestar, people: People) -> None:
+    """This worker may remember the caller for a second; what it answers then is the same as later."""
+    person = await people.create()
+    async with people.client(person) as calls:
+        assert (await calls.get(MINE)).status_code == 200
+        async with components_of(app).database.independent() as unit:
+            await unit.session.execute(delete(User).where(User.id == person.id))
+
+        answers = [await calls.get(MINE), await calls.patch(MINE, json={"getting_started": False})]
+
+    assert all(is_refused(answer, 401, "invalid_token") for answer in answers)
+    assert {answer.headers["www-authenticate"] for answer in answers} == {'Bearer error="invalid_token"'}
 
 
 async def test_many_first_changes_at_once_make_one_row(people: People) -> None:

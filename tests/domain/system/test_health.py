@@ -19,7 +19,7 @@ from app.domain.system.readiness import Readiness
 from app.lib.db.migrations import applied_revision
 from app.lib.db.url import DatabaseURL
 from tests.support.apps import client_of, components_of, running_app
-from tests.support.databases import migrate, postgresql_database, sqlite_database
+from tests.support.databases import migrate, postgresql_database
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/live"])
@@ -56,19 +56,8 @@ def not_ready(response: httpx.Response) -> dict[str, Any]:
     return failed
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def bare_url(request: pytest.FixtureRequest) -> Iterator[DatabaseURL]:
-    """A database that nobody has migrated."""
-    if request.param == "sqlite":
-        with sqlite_database() as url:
-            yield url
-        return
-    with postgresql_database(request.getfixturevalue("postgresql")) as url:
-        yield url
-
-
-async def test_a_database_that_is_not_migrated_is_not_ready(bare_url: DatabaseURL) -> None:
-    async with running_app(bare_url) as app, client_of(app) as client:
+async def test_a_database_that_is_not_migrated_is_not_ready(empty_url: DatabaseURL) -> None:
+    async with running_app(empty_url) as app, client_of(app) as client:
         failed = not_ready(await client.get("/health/ready"))
         alive = await client.get("/health/live")
         login = await client.post("/api/v1/auth/login", json={"username": "ada@example.com", "password": "x"})

@@ -16,6 +16,7 @@ from tests.domain.webhooks.attempts import URL, WEBHOOKS, Attempts, make_webhook
 from tests.support.apps import components_of
 from tests.support.people import People, Person
 
+KINDS = "/api/v1/webhook-kinds"
 BODY = {"url": URL, "kinds": ["user.updated", "user.deleted", "user.updated"], "description": "Ours"}
 
 
@@ -100,7 +101,7 @@ async def test_all_that_is_wrong_is_told_at_once(calls: httpx.AsyncClient) -> No
 
 
 async def test_kinds_are_listed(calls: httpx.AsyncClient) -> None:
-    page = (await calls.get("/api/v1/webhook-kinds")).json()
+    page = (await calls.get(KINDS)).json()
 
     assert [item["name"] for item in page["items"]] == [
         *("order.cancelled", "order.delivered", "order.paid", "order.placed", "order.refunded", "order.shipped"),
@@ -108,6 +109,21 @@ async def test_kinds_are_listed(calls: httpx.AsyncClient) -> None:
         *("user.deleted", "user.registered", "user.registered_again", "user.updated"),
     ]
     assert page["total"] == 13
+
+
+async def test_kinds_are_paged_like_every_list(calls: httpx.AsyncClient) -> None:
+    names = [item["name"] for item in (await calls.get(KINDS)).json()["items"]]
+
+    first = await calls.get(KINDS, params={"page_size": 4, "page": 2})
+    rest = await calls.get(KINDS, params={"page_size": 100, "cursor": first.json()["next_cursor"]})
+
+    assert first.headers["link"].count("rel=") == 3
+    assert (first.json()["total"], first.json()["page"], first.json()["pages"]) == (13, 2, 4)
+    assert [item["name"] for item in first.json()["items"] + rest.json()["items"]] == names[4:]
+    assert (rest.json()["page"], rest.json()["total"], rest.json()["next_cursor"]) == (None, None, None)
+    assert (await calls.get(KINDS, params={"page": 99})).json()["items"] == []
+    assert (await calls.get(KINDS, params={"cursor": "bm9uZQ"})).json()["code"] == "invalid_cursor"
+    assert (await calls.get(KINDS, params={"kind": "post.deleted"})).status_code == 400
 
 
 async def test_a_webhook_is_changed_and_the_rest_kept(calls: httpx.AsyncClient) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import delete
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
 from tests.lib.db.toys import ToyBase
-from tests.support.databases import postgresql_database, sqlite_database
+from tests.support.databases import empty_database
 
 OpenDatabase = Callable[..., Awaitable[Database]]
 
@@ -16,12 +16,9 @@ OpenDatabase = Callable[..., Awaitable[Database]]
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def toys_url(request: pytest.FixtureRequest) -> Iterator[DatabaseURL]:
     """A database of these tests alone."""
-    if request.param == "sqlite":
-        with sqlite_database() as url:
+    with empty_database(request) as url:
+        if url.is_sqlite:
             url.path.touch()  # the service never makes the file; migrations do
-            yield url
-        return
-    with postgresql_database(request.getfixturevalue("postgresql")) as url:
         yield url
 
 

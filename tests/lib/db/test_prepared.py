@@ -9,8 +9,8 @@ from sqlalchemy.engine import make_url
 
 from app.lib.db.base import SplitText, new_id
 from app.lib.db.engine import Database
-from app.lib.db.prepared import columns_of, prepare
-from tests.lib.db.toys import Toy
+from app.lib.db.prepared import columns_of, one_row, prepare, words_beside
+from tests.lib.db.toys import Box, Toy
 
 
 class ToyRow(msgspec.Struct, frozen=True):
@@ -189,6 +189,27 @@ async def test_joined_words_are_split_sorted_and_each_once(
     split = prepare(select(type_coerce(literal(words, String), SplitText())), list)
 
     assert await toys.reader.first(split) == expected
+
+
+async def test_words_of_another_table_stand_beside_a_row(toys: Database) -> None:
+    full, empty = new_id(), new_id()
+    async with toys.independent() as unit:
+        await unit.session.execute(insert(Box), [{"id": full, "label": "full"}, {"id": empty, "label": "empty"}])
+    await add(toys, *[{**FULL, "name": name, "box_id": full} for name in ("b", "a", "b", "c")])
+    names = words_beside(Box, Toy.name, Toy.box_id == Box.id, Toy.name != "c")
+
+    async with toys.independent() as unit:
+        found = await unit.session.execute(select(Box.label, names).order_by(Box.label))
+
+    assert [tuple(row) for row in found] == [("empty", []), ("full", ["a", "b"])]
+
+
+async def test_one_row_or_none(toys: Database) -> None:
+    (item_id,) = await add(toys, {**FULL, "name": "only"})
+    async with toys.independent() as unit:
+        for name, expected in (("only", NamedRow(item_id, "only")), ("another", None)):
+            found = await unit.session.execute(select(*columns_of(NamedRow, Toy)).where(Toy.name == name))
+            assert one_row(found, NamedRow) == expected
 
 
 async def test_words_joined_by_the_database_are_split(toys: Database) -> None:

@@ -109,6 +109,29 @@ async def test_lock_sees_the_present_and_not_what_the_session_remembers(toys: Da
         assert await repository.lock(new_id()) is None
 
 
+async def test_lock_where_takes_the_one_that_fulfils_all(toys: Database) -> None:
+    item_id, other_id = await make(toys, "red one", "blue one")
+    async with toys.independent() as unit:
+        repository = ToyRepository(session=unit.session)
+
+        locked = await repository.lock_where(Toy.id == item_id, Toy.name == "red one", key_share=True)
+
+        assert locked is not None
+        assert locked.id == item_id
+        assert await repository.lock_where(Toy.id == other_id, Toy.name == "red one") is None
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize("key_share", [False, True])
+async def test_lock_where_lets_rows_refer_to_it_only_when_told(toys: Database, *, key_share: bool) -> None:
+    (item_id,) = await make(toys, "x")
+    referring = select(Toy.id).with_for_update(read=True, key_share=True, skip_locked=True)
+    async with toys.independent() as unit:
+        await ToyRepository(session=unit.session).lock_where(Toy.id == item_id, key_share=key_share)
+        async with toys.independent() as other:
+            assert bool((await other.session.execute(referring)).all()) is key_share
+
+
 @ON_POSTGRESQL
 async def test_lock_holds_until_the_end_of_the_transaction(toys: Database) -> None:
     (item_id,) = await make(toys, "x")

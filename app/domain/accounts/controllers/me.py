@@ -1,11 +1,9 @@
-from typing import Any
-
-from litestar import Controller, Request, Response, delete, get, patch, post, put
+from litestar import Controller, delete, get, patch, post, put
 from litestar.params import JSONBody
 
+from app.domain.accounts.controllers.gone import account_gone
 from app.domain.accounts.dtos import OwnUserUpdate, PasswordChange, ProfileRead, ProfileUpdate, UserRead
 from app.domain.accounts.errors import (
-    AccountGone,
     LastSuperuser,
     PasswordChangedMeanwhile,
     UsernameTaken,
@@ -19,22 +17,16 @@ from app.lib.dto import StructDTO
 from app.lib.errors import NotFound, PreconditionFailed, ReauthRequired
 from app.lib.injection import Injected
 from app.lib.openapi import may_raise
-from app.lib.problems import respond
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import authenticated, recently_authenticated
 from app.lib.security.principal import Principal
 from app.lib.versions import IfMatch
 
 
-def _account_gone(request: Request[Any, Any, Any], _: NotFound) -> Response[bytes]:
-    return respond(request, AccountGone())
-
-
 class MeController(Controller):
     path = "/users/me"
     tags = ("Users",)
-    # Another worker may have deleted the account a moment ago: then it is the token that is good for nothing.
-    exception_handlers = {NotFound: _account_gone}  # noqa: RUF012 - Litestar declares it as an instance's
+    exception_handlers = {NotFound: account_gone}  # noqa: RUF012 - Litestar declares it as an instance's
 
     @get(
         guards=[authenticated],

@@ -1,7 +1,5 @@
 """The normalised forms by which accounts are unique, sorted and found."""
 
-from collections.abc import Sequence
-
 from app.domain.accounts.errors import EmailTaken, UsernameTaken
 from app.domain.accounts.models import User
 from app.lib.db.faults import violated_columns
@@ -16,15 +14,6 @@ def parse_email(value: str) -> EmailAddress:
     except InvalidEmail as exc:
         error = FieldError(pointer="/email", code=FieldCode.INVALID_FORMAT, detail="Must be an e-mail address.")
         raise ValidationFailed([error]) from exc
-
-
-def email_errors(value: str) -> Sequence[FieldError]:
-    """What is wrong with an address, to be told together with other errors of the same request."""
-    try:
-        parse_email(value)
-    except ValidationFailed as failed:
-        return failed.errors
-    return ()
 
 
 def set_email(user: User, email: EmailAddress) -> None:

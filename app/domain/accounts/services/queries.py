@@ -2,11 +2,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from app.domain.accounts.dtos import ProfileRead, PublicProfile, RolePage, RoleRead, UserPage, UserRead, UserWithProfile
 from app.domain.accounts.errors import ProfileNotFound, RoleNotFound, UserNotFound
 from app.domain.accounts.repositories import ROLE_SORTS, USER_SORTS, AccountReads
+from app.lib.dto import shown_as
 from app.lib.pagination.parameters import PageRequest
 from app.lib.security.principal import Principal
 
@@ -31,7 +30,7 @@ class AccountQueries:
         user, person = await self.user(user_id), await self._reads.person(user_id)
         if person is None:
             raise UserNotFound
-        return UserWithProfile(**msgspec.structs.asdict(user), profile=person.to_read(own=viewer.user_id == user_id))
+        return shown_as(UserWithProfile, user, profile=person.to_read(own=viewer.user_id == user_id))
 
     async def users(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> UserPage:
         return await self._reads.users(paging, sort, filters)

@@ -1,7 +1,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-import msgspec
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.accounts.dtos import RoleCreate, RoleRead, RoleUpdate, UserRead
@@ -18,7 +17,7 @@ from app.lib.db.faults import violated_columns
 from app.lib.db.service import EntityService
 from app.lib.db.uow import UnitOfWork
 from app.lib.domain import Permission
-from app.lib.dto import changes
+from app.lib.dto import changes, shown_as
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.events import Events
 from app.lib.security.principal import Principal
@@ -143,5 +142,4 @@ def _refuse_unknown(pointer: str, given: Sequence[str], known: Collection[str], 
 
 
 def _to_read(role: Role, codes: frozenset[str]) -> RoleRead:
-    values = {name: getattr(role, name) for name in RoleRead.__struct_fields__ if name != "permissions"}
-    return msgspec.convert({**values, "permissions": sorted(codes)}, RoleRead)
+    return shown_as(RoleRead, role, permissions=sorted(codes))

@@ -24,7 +24,6 @@ from app.domain.accounts.services.access import (
     check_recent,
 )
 from app.domain.accounts.services.identity import (
-    email_errors,
     parse_email,
     set_email,
     set_name,
@@ -37,7 +36,7 @@ from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.service import EntityService
 from app.lib.db.uow import UnitOfWork
-from app.lib.dto import changes
+from app.lib.dto import changes, shown_as
 from app.lib.events import Events
 from app.lib.security.emails import EmailAddress
 from app.lib.security.principal import Principal
@@ -171,7 +170,6 @@ class UserService(EntityService[User, UserRepository]):
             email=data.email,
             name=data.name,
             username=data.username,
-            others=email_errors(data.email),
         )
         set_email(user, parse_email(data.email))
         set_username(user, data.username)
@@ -208,17 +206,4 @@ class UserService(EntityService[User, UserRepository]):
 
 def to_read(user: User, roles: list[str]) -> UserRead:
     """An account as it is shown, from the entity just written."""
-    return UserRead(
-        id=user.id,
-        email=user.email,
-        username=user.username,
-        name=user.name,
-        locale=user.locale,
-        is_active=user.is_active,
-        is_verified=user.is_verified,
-        is_superuser=user.is_superuser,
-        roles=roles,
-        created_at=user.created_at,
-        updated_at=user.updated_at,
-        version=user.version,
-    )
+    return shown_as(UserRead, user, roles=roles)

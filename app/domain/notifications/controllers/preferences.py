@@ -1,10 +1,11 @@
 from litestar import Controller, get, patch
 from litestar.params import JSONBody
 
+from app.domain.accounts.controllers.gone import account_gone
 from app.domain.notifications.dtos import NotificationsRead, NotificationsUpdate
 from app.domain.notifications.services.preferences import PreferenceQueries, PreferenceService
 from app.lib.dto import StructDTO
-from app.lib.errors import PreconditionFailed
+from app.lib.errors import NotFound, PreconditionFailed
 from app.lib.injection import Injected
 from app.lib.openapi import may_raise
 from app.lib.security.policies import authenticated
@@ -15,6 +16,7 @@ from app.lib.versions import IfMatch
 class NotificationController(Controller):
     path = "/users/me/notifications"
     tags = ("Notifications",)
+    exception_handlers = {NotFound: account_gone}  # noqa: RUF012 - Litestar declares it as an instance's
 
     @get(
         guards=[authenticated],

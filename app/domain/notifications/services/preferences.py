@@ -56,8 +56,10 @@ class PreferenceQueries:
         self._reads = reads
 
     async def of(self, user_id: UUID) -> NotificationsRead:
-        """Everybody has some: :data:`NOTHING_MUTED` to begin with."""
+        """Raises ``UserNotFound``."""
         row = await self._reads.of(user_id)
+        if row is None:
+            raise UserNotFound
         return to_read(row.muted, row.version)
 
 
@@ -69,7 +71,8 @@ class PersonSubscriptions:
         self._links = links
 
     async def wants(self, user_id: UUID, topic: str) -> bool:
-        return topic not in (await self._reads.of(user_id)).muted
+        row = await self._reads.of(user_id)
+        return row is None or topic not in row.muted
 
     def unsubscribe_url(self, user_id: UUID, topic: str) -> str:
         return self._links.url(user_id, topic)

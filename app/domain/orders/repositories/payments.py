@@ -2,14 +2,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CursorResult, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.orders.models import OrderPayment, OrderRefund, TestTransaction
 from app.domain.orders.rows import PaymentRow, RefundRow
 from app.lib.clock import utc_now
 from app.lib.db.prepared import columns_of
-from app.lib.db.statements import insert_or_ignore
+from app.lib.db.statements import affected, insert_or_ignore
 
 PROCESSING, SUCCEEDED, DECLINED = "processing", "succeeded", "declined"
 
@@ -31,7 +31,7 @@ class PaymentRepository:
             .where(OrderPayment.id == payment_id, OrderPayment.status == PROCESSING)
             .values(status=status, settled_at=utc_now())
         )
-        return isinstance(settled, CursorResult) and settled.rowcount == 1
+        return affected(settled) == 1
 
     async def status(self, payment_id: UUID) -> str:
         found = await self._session.execute(select(OrderPayment.status).where(OrderPayment.id == payment_id))

@@ -7,7 +7,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from app.domain.webhooks.dtos import (
     DeliveryRead,
     WebhookCreate,
-    WebhookKindList,
+    WebhookKindPage,
     WebhookKindRead,
     WebhookPage,
     WebhookRead,
@@ -24,8 +24,10 @@ from app.lib.http.locations import created, linked
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.injection import Injected
 from app.lib.openapi import may_raise
+from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.sorting import sort_parameter
+from app.lib.pagination.whole import page_of
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import authenticated, recently_authenticated
 from app.lib.security.principal import Principal
@@ -165,20 +167,17 @@ class WebhookController(Controller):
 @get(
     "/webhook-kinds",
     guards=[authenticated],
-    return_dto=StructDTO[WebhookKindList],
+    return_dto=StructDTO[WebhookKindPage],
     operation_id="listWebhookKinds",
     summary="List the kinds of events",
-    description="What webhooks can be told about. The list comes from the code, so it has one page.",
+    description="What webhooks can be told about.",
     tags=["Webhooks"],
 )
-async def list_webhook_kinds(webhook_kinds: Injected[WebhookKinds]) -> WebhookKindList:
+async def list_webhook_kinds(
+    request: Request[Any, Any, Any],
+    webhook_kinds: Injected[WebhookKinds],
+    paging: Injected[PageRequest],
+    cursors: Injected[CursorCodec],
+) -> Response[WebhookKindPage]:
     items = [WebhookKindRead(name=each.name, description=each.description) for _, each in sorted(webhook_kinds.items())]
-    return WebhookKindList(
-        items=items,
-        total=len(items),
-        total_capped=False,
-        page=1,
-        page_size=max(len(items), 1),
-        pages=1,
-        next_cursor=None,
-    )
+    return linked(request, page_of(WebhookKindPage, "webhook_kinds", items, paging, cursors))

@@ -8,6 +8,7 @@ from app.domain.webhooks.services.enqueueing import EnqueueDelivery
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.uow import UnitOfWork
+from app.lib.dto import shown_as
 from app.lib.security.principal import Principal
 from app.lib.webhooks.kinds import WebhookEvent
 
@@ -74,5 +75,4 @@ class DeliveryService:
 
 def to_read(delivery: WebhookDelivery) -> DeliveryRead:
     """A delivery as it is shown, from the entity just written."""
-    values = {name: getattr(delivery, name) for name in DeliveryRead.__struct_fields__ if name != "webhook_id"}
-    return DeliveryRead(webhook_id=delivery.endpoint_id, **values)
+    return shown_as(DeliveryRead, delivery, webhook_id=delivery.endpoint_id)

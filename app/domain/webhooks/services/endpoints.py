@@ -3,8 +3,6 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import msgspec
-
 from app.domain.accounts.services.access import check_recent
 from app.domain.webhooks.dtos import WebhookCreate, WebhookRead, WebhookUpdate, WebhookWithSecret
 from app.domain.webhooks.errors import TooManyWebhooks, WebhookNotFound
@@ -18,7 +16,7 @@ from app.lib.db.base import new_id
 from app.lib.db.service import EntityService
 from app.lib.db.uow import UnitOfWork
 from app.lib.decoding import FieldProblem
-from app.lib.dto import changes
+from app.lib.dto import changes, shown_as
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.security.principal import Principal
 from app.lib.security.sealing import Sealer
@@ -142,9 +140,8 @@ def _assign(webhook: WebhookEndpoint, present: dict[str, Any]) -> None:
 
 
 def _to_read(webhook: WebhookEndpoint, kinds: Sequence[str] | frozenset[str]) -> WebhookRead:
-    values = {name: getattr(webhook, name) for name in WebhookRead.__struct_fields__ if name != "kinds"}
-    return WebhookRead(kinds=sorted(set(kinds)), **values)
+    return shown_as(WebhookRead, webhook, kinds=sorted(set(kinds)))
 
 
 def _with_secret(read: WebhookRead, secret: str) -> WebhookWithSecret:
-    return WebhookWithSecret(secret=secret, **msgspec.structs.asdict(read))
+    return shown_as(WebhookWithSecret, read, secret=secret)

@@ -1,0 +1,43 @@
+"""On both databases: inserts that may meet a conflict, and how many rows a statement touched."""
+
+from sqlalchemy import delete, select, update
+
+from app.lib.db.base import new_id, table_of
+from app.lib.db.engine import Database
+from app.lib.db.statements import affected, insert_into, insert_or_ignore
+from app.lib.db.uow import UnitOfWork
+from tests.lib.db.toys import Box, Toy
+
+
+async def _add_toys(unit: UnitOfWork, *names: str) -> None:
+    for name in names:
+        assert await insert_or_ignore(unit.session, Toy, {"name": name})
+
+
+async def test_an_insert_that_meets_a_conflict_is_told_from_one_that_does_not(toys: Database) -> None:
+    async with toys.independent() as unit:
+        assert await insert_or_ignore(unit.session, Box, {"label": "first"})
+        assert not await insert_or_ignore(unit.session, Box, {"label": "first"})
+        assert (await unit.session.execute(select(Box.label))).scalars().all() == ["first"]
+
+
+async def test_an_insert_into_a_model_or_its_table_can_update_what_is_there(toys: Database) -> None:
+    async with toys.independent() as unit:
+        for into, version in ((Box, 7), (table_of(Box), 8)):
+            statement = insert_into(unit.session, into).values(id=new_id(), label="only", version=version)
+            changed = await unit.session.execute(
+                statement.on_conflict_do_update(
+                    index_elements=[Box.label], set_={"version": statement.excluded.version}
+                )
+            )
+            assert affected(changed) == 1
+        assert (await unit.session.execute(select(Box.version))).scalars().all() == [8]
+
+
+async def test_as_many_rows_are_affected_as_the_condition_matches(toys: Database) -> None:
+    async with toys.independent() as unit:
+        await _add_toys(unit, "ball", "ball", "doll")
+        for name, count in (("ball", 2), ("doll", 1), ("kite", 0)):
+            changed = await unit.session.execute(update(Toy).where(Toy.name == name).values(size=1))
+            assert affected(changed) == count
+        assert affected(await unit.session.execute(delete(Toy))) == 3

@@ -1,0 +1,48 @@
+"""Fixtures that tests of several folders use, beside those of the app; a plugin of pytest."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+
+from app.lib.db.url import DatabaseURL
+from tests.lib.jobs.bench import Bench, bench_on
+from tests.support.databases import empty, empty_database, migrate
+from tests.support.mailserver import MailServer, mail_server
+from tests.support.service import Registrations, Service
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest) -> Iterator[DatabaseURL]:
+    """A database of the test's own that was never migrated."""
+    with empty_database(request) as url:
+        yield url
+
+
+@pytest.fixture
+def own_url(empty_url: DatabaseURL) -> DatabaseURL:
+    """A migrated database of the test's own."""
+    migrate(empty_url)
+    return empty_url
+
+
+@pytest_asyncio.fixture
+async def bench(database_url: DatabaseURL) -> AsyncIterator[Bench]:
+    """An empty queue and an empty outbox."""
+    async with bench_on(database_url) as bench:
+        await empty(bench.database)
+        yield bench
+        await empty(bench.database)
+
+
+@pytest_asyncio.fixture
+async def mail() -> AsyncIterator[MailServer]:
+    """A real SMTP server."""
+    async with mail_server() as server:
+        yield server
+
+
+@pytest.fixture
+def registrations(service: Service) -> Registrations:
+    """Of people, at the server that the folder's ``service`` is."""
+    return Registrations(service)
