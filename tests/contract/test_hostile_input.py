@@ -229,6 +229,7 @@ async def test_every_list_refuses_this_query(
         for each in operations(unlimited_app)
         if "page" in each.rules.query.parameters
         and ("sort" in each.rules.query.parameters or not query.startswith("sort"))
+        and not (query.startswith("cursor") and "{" in each.path)  # there is no list of what does not exist
     ]
     assert len(lists) >= 2
     for each in lists:
