@@ -5,11 +5,25 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    union_all,
+    update,
+)
 
 from app.domain.posts.dtos import PostPage, PostRead, PostSummary, TagCount, TagPage
 from app.domain.posts.full_text import matches, relevance
-from app.domain.posts.models import Post, PostTag
+from app.domain.posts.models import Post, PostTag, TagTotal
 from app.domain.posts.rows import FeedRow
 from app.domain.posts.words import words_of
 from app.lib.db.base import table_of
@@ -17,6 +31,7 @@ from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.repository import Repository
+from app.lib.db.statements import add_up
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import Filter, after, before, custom, equals
 from app.lib.pagination.paginate import paginate
@@ -28,7 +43,7 @@ from app.lib.pagination.whole import page_of
 FEED_ENTRIES = 20
 _BATCH = 200
 
-_posts, _tags = table_of(Post), table_of(PostTag)
+_posts, _tags, _totals = table_of(Post), table_of(PostTag), table_of(TagTotal)
 _is_published = Post.published_at.is_not(None)
 _is_public = Post.public_from <= database_now()
 
@@ -106,20 +121,31 @@ BY_TAG = ListQuery(
 """One tag by time, walked along the tags' own index: it costs the same for rare tags and for frequent ones."""
 _ORDERS_OF_TAG = {None, "published_at", "-published_at"}
 
-_counted = (
-    select(PostTag.tag.label("name"), func.count().label("posts"))
-    .where(PostTag.public_from <= database_now())
+_anything_due = prepare(select(exists().where(Post.is_announced.is_(False), _is_public).label("due")), bool)
+
+
+def _tag_list(name: Any, posts: Any, *conditions: ColumnElement[bool]) -> ListQuery[TagPage]:
+    return ListQuery(
+        "tags",
+        TagPage,
+        select(*columns_of(TagCount, None, name=name, posts=posts)).where(*conditions),
+        identity=name,
+        sorts=(SortKey("posts", posts, int), SortKey("name", name, str)),
+        default_sort="-posts",
+    )
+
+
+TAGS = _tag_list(TagTotal.tag, TagTotal.posts)
+_due = (
+    select(PostTag.tag, func.count().label("posts"))
+    .join(Post, Post.id == PostTag.post_id)
+    .where(Post.is_announced.is_(False), _is_public)
     .group_by(PostTag.tag)
-    .subquery()
 )
-TAGS = ListQuery(
-    "tags",
-    TagPage,
-    select(*[_counted.c[name].label(name) for name in TagCount.__struct_fields__]),
-    identity=_counted.c.name,
-    sorts=(SortKey("posts", _counted.c.posts, int), SortKey("name", _counted.c.name, str)),
-    default_sort="-posts",
-)
+_parts = union_all(select(TagTotal.tag, TagTotal.posts), _due).subquery()
+_sums = select(_parts.c.tag, cast(func.sum(_parts.c.posts), Integer).label("posts")).group_by(_parts.c.tag).subquery()
+TAGS_AND_DUE = _tag_list(_sums.c.tag, _sums.c.posts)
+"""The same list in the moments between the time of a scheduled post and its announcement. Slower, so only then."""
 
 
 class PostReads:
@@ -152,7 +178,9 @@ class PostReads:
         return await self._page(OWN_POSTS[bool(filters.get("q"))], paging, sort, filters)
 
     async def tags(self, paging: PageRequest, sort: str | None) -> TagPage:
-        return await paginate(self._reader, TAGS, paging, self._cursors, sort=sort)
+        """With what has become public by time alone and is not announced yet."""
+        query = TAGS_AND_DUE if await self._reader.scalar(_anything_due) else TAGS
+        return await paginate(self._reader, query, paging, self._cursors, sort=sort)
 
     def nothing(self, paging: PageRequest) -> PostPage:
         """A list without posts. Raises ``InvalidCursor`` for any cursor, since it has never given one."""
@@ -187,17 +215,27 @@ class PostRepository(Repository[Post]):
         if rows:
             await self.session.execute(insert(_tags), rows)
 
+    async def count_tags(self, changes: Mapping[str, int]) -> None:
+        """Adds to the totals of tags. Always in one order, so that two writers do not wait for each other in a circle;
+        for the same reason it is the last that a transaction locks.
+        """
+        ordered = [(tag, more) for tag, more in sorted(changes.items()) if more]
+        await add_up(self.session, TagTotal, "posts", [{"tag": tag, "posts": more} for tag, more in ordered])
+        if fewer := [{"gone": tag} for tag, more in ordered if more < 0]:
+            nothing_left = delete(_totals).where(_totals.c.tag == bindparam("gone"), _totals.c.posts <= 0)
+            await self.session.execute(nothing_left, fewer)
+
     async def set_announced(self, post_id: UUID) -> None:
         """Not a change that anybody sees, so the version stays."""
         await self.session.execute(
             update(_posts).where(_posts.c.id == post_id).values(is_announced=True, updated_at=_posts.c.updated_at)
         )
 
-    async def due(self) -> Sequence[Post]:
+    async def due(self) -> Sequence[Any]:
         """Some posts that have become public without having been announced, locked."""
         return await self._locked(Post.is_announced.is_(False), _is_public, skip_locked=True)
 
-    async def of_author(self, author_id: UUID) -> Sequence[Post]:
+    async def of_author(self, author_id: UUID) -> Sequence[Any]:
         """Some of somebody's posts, locked."""
         return await self._locked(Post.author_id == author_id, skip_locked=False)
 
@@ -205,6 +243,7 @@ class PostRepository(Repository[Post]):
         await self.session.execute(delete(_posts).where(_posts.c.id.in_(post_ids)))
 
     async def _locked(self, *conditions: ColumnElement[bool], skip_locked: bool) -> Sequence[Any]:
-        """Only what events are made of: contents may be long."""
-        statement = select(Post.id, Post.author_id, Post.version).where(*conditions).order_by(Post.id).limit(_BATCH)
+        """Only what events and totals are made of: contents may be long."""
+        columns = (Post.id, Post.author_id, Post.version, Post.tags, Post.is_announced)
+        statement = select(*columns).where(*conditions).order_by(Post.id).limit(_BATCH)
         return (await self.session.execute(statement.with_for_update(skip_locked=skip_locked))).all()
