@@ -11,7 +11,7 @@ T = TypeVar("T")
 class Recent:
     """Remembers values for at most ``seconds`` since their reading began, and at most ``max_bytes`` of them.
 
-    :meth:`forget` drops all of it at once; what was being read at that moment is not kept, since it may be older than
+    :meth:`forget` drops some of it or all; what was being read at that moment is not kept, since it may be older than
     the reason for forgetting. So a value is never staler than ``seconds``, and never at all where the writer forgets.
     """
 
@@ -34,9 +34,13 @@ class Recent:
             self._keep(key, started + self._seconds, size(fresh), fresh)
         return fresh
 
-    def forget(self) -> None:
-        """Drops everything."""
+    def forget(self, *keys: Hashable) -> None:
+        """Drops what is kept under these keys; without a key everything."""
         self._epoch += 1
+        if keys:
+            for key in keys:
+                self._drop(key)
+            return
         self._kept.clear()
         self._bytes = 0
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -36,7 +36,7 @@ from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import Filter, after, before, custom, equals
 from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
-from app.lib.pagination.query import ListQuery
+from app.lib.pagination.query import ListQuery, Window
 from app.lib.pagination.sorting import SortKey
 from app.lib.pagination.whole import page_of
 
@@ -68,16 +68,18 @@ POST_SORTS = (
     SortKey("created_at", Post.created_at, datetime),
 )
 _TEXT = Filter("q", String(), lambda binds: matches(binds[0]), words_of)
+_TEXT_OF_ROWS = Filter("q", String(), lambda binds: matches(binds[0]).is_(True), words_of)
+"""The same, but PostgreSQL cannot look it up in the full-text index: it has to look at the rows that there are."""
 RELEVANCE = SortKey("relevance", relevance(bindparam(_TEXT.bind_names(1)[0], type_=String())), float)
 SORT_KEYS = (*(key.name for key in POST_SORTS), RELEVANCE.name)
 TAG_SORT_KEYS = ("posts", "name")
 
 
-def _filters(instant: Any, *tag: Filter) -> tuple[Filter, ...]:
+def _filters(instant: Any, tag: Filter, text: Filter = _TEXT) -> tuple[Filter, ...]:
     return (
         equals("author", Post.author_id),
-        *tag,
-        _TEXT,
+        tag,
+        text,
         after("published_after", instant),
         before("published_before", instant),
     )
@@ -91,23 +93,68 @@ _ANY_TAG = custom(
 )
 
 
-def _list(resource: str, rows: Select[Any], instant: Any, *, ranked: bool) -> ListQuery[PostPage]:
-    return ListQuery(
-        f"{resource}.ranked" if ranked else resource,
-        PostPage,
-        rows,
-        identity=Post.id,
-        sorts=(*POST_SORTS, RELEVANCE) if ranked else POST_SORTS,
-        default_sort="-published_at",
-        filters=_filters(instant, _ANY_TAG),
+def _list(resource: str, rows: Select[Any], instant: Any, **options: Any) -> ListQuery[PostPage]:
+    settings: dict[str, Any] = {"sorts": POST_SORTS, "filters": _filters(instant, _ANY_TAG), **options}
+    return ListQuery(resource, PostPage, rows, identity=Post.id, default_sort="-published_at", **settings)
+
+
+def _unindexed(key: SortKey) -> SortKey:
+    """The same order, without an index that could be walked for it."""
+    return SortKey(key.name, func.coalesce(key.expression, key.expression), key.python_type)
+
+
+class Search(NamedTuple):
+    """A search in two ways: the planner cannot tell rare words from frequent ones, and a wrong guess costs seconds.
+
+    ``newest`` walks the index of the order through a window; it is enough where words are frequent. ``all`` looks the
+    words up in the full-text index, and sorts what it finds.
+    """
+
+    newest: ListQuery[PostPage]
+    all: ListQuery[PostPage]
+
+
+_WINDOW = 2_000
+"""Posts that are looked at before the full-text index is asked."""
+_FREQUENT = 20
+"""Matches in the window from which on only these are ranked: 1 %, so that the index never has to find many more."""
+_NARROWING = frozenset({"author", "published_after", "published_before"})
+
+
+def _search(resource: str, rows: Select[Any], instant: Any) -> Search:
+    of_rows, window = _filters(instant, _ANY_TAG, _TEXT_OF_ROWS), Window(_WINDOW, _NARROWING)
+    everything = _list(resource, rows, instant, sorts=tuple(map(_unindexed, POST_SORTS)))
+    return Search(_list(resource, rows, instant, filters=of_rows, window=window, counted_by=everything), everything)
+
+
+def _ranking(resource: str, rows: Select[Any], instant: Any) -> Search:
+    of_rows, sorts = _filters(instant, _ANY_TAG, _TEXT_OF_ROWS), (*POST_SORTS, RELEVANCE)
+    window = Window(_WINDOW, _NARROWING, along="-published_at")
+    return Search(
+        _list(resource, rows, instant, filters=of_rows, sorts=sorts, window=window),
+        _list(resource, rows, instant, sorts=(*map(_unindexed, POST_SORTS), RELEVANCE)),
     )
 
 
-# Which list it is depends on whether there are words to be ranked by. Drafts are not before or after anything.
-PUBLIC_POSTS = {
-    ranked: _list("posts", _summary.where(_is_public), Post.public_from, ranked=ranked) for ranked in (False, True)
-}
-OWN_POSTS = {ranked: _list("posts.own", _summary, Post.published_at, ranked=ranked) for ranked in (False, True)}
+class Lists(NamedTuple):
+    """What a list is read by: without words, with words, and with words that it is ranked by."""
+
+    plain: ListQuery[PostPage]
+    search: Search
+    ranking: Search
+
+
+def _lists(resource: str, rows: Select[Any], instant: Any) -> Lists:
+    return Lists(
+        _list(resource, rows, instant),
+        _search(resource, rows, instant),
+        _ranking(f"{resource}.ranked", rows, instant),
+    )
+
+
+# Drafts are not before or after anything.
+PUBLIC_POSTS = _lists("posts", _summary.where(_is_public), Post.public_from)
+OWN_POSTS = _lists("posts.own", _summary, Post.published_at)
 
 BY_TAG = ListQuery(
     "posts.by_tag",
@@ -171,11 +218,11 @@ class PostReads:
         tags = set(filters.get("tag") or ())
         if len(tags) == 1 and not filters.get("q") and sort in _ORDERS_OF_TAG:
             return await self._page(BY_TAG, paging, sort, filters)
-        return await self._page(PUBLIC_POSTS[bool(filters.get("q"))], paging, sort, filters)
+        return await self._of(PUBLIC_POSTS, paging, sort, filters)
 
     async def own_posts(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> PostPage:
         """Drafts, too; ``filters`` have to name the author."""
-        return await self._page(OWN_POSTS[bool(filters.get("q"))], paging, sort, filters)
+        return await self._of(OWN_POSTS, paging, sort, filters)
 
     async def tags(self, paging: PageRequest, sort: str | None) -> TagPage:
         """With what has become public by time alone and is not announced yet."""
@@ -189,6 +236,24 @@ class PostReads:
     async def feed(self) -> list[FeedRow]:
         """The newest public posts."""
         return await self._reader.all(_feed)
+
+    async def _of(self, lists: Lists, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> PostPage:
+        if not filters.get("q"):
+            return await self._page(lists.plain, paging, sort, filters)
+        if RELEVANCE.name in (sort or ""):
+            return await self._ranked(lists.ranking, paging, sort, filters)
+        page = await self._page(lists.search.newest, paging, sort, filters)
+        if page.next_cursor is None:  # there may be more beyond the window
+            page = await self._page(lists.search.all, paging, sort, filters)
+        return page
+
+    async def _ranked(
+        self, ranking: Search, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]
+    ) -> PostPage:
+        bound = ranking.newest.bind(filters)
+        found = await self._reader.scalar(ranking.newest.count(bound.widths), **bound.parameters)
+        is_frequent = (found or 0) >= _FREQUENT
+        return await self._page(ranking.newest if is_frequent else ranking.all, paging, sort, filters)
 
     async def _page(
         self, query: ListQuery[PostPage], paging: PageRequest, sort: str | None, filters: Mapping[str, Any]

@@ -45,7 +45,7 @@ class FeedService:
         self._title = title
 
     async def feed(self) -> Feed:
-        found = await self._memory.get("feed", self._make, lambda feed: len(feed.content))
+        found = await self._memory.lists.get("feed", self._make, lambda feed: len(feed.content))
         return found or await self._make()
 
     async def _make(self) -> Feed:
