@@ -22,6 +22,10 @@ class Recent:
         self._epoch = 0
         self._kept: OrderedDict[Hashable, tuple[float, int, Any]] = OrderedDict()
 
+    def __len__(self) -> int:
+        """How many values are kept, those whose time is over included."""
+        return len(self._kept)
+
     async def get(self, key: Hashable, read: Callable[[], Awaitable[T | None]], size: Callable[[T], int]) -> T | None:
         """The value, read anew where it is not remembered. None is never remembered. ``size`` is in bytes, roughly."""
         found = self._kept.get(key)
