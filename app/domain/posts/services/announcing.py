@@ -33,7 +33,7 @@ async def remove_all_of(author_id: UUID, unit: UnitOfWork, outbox: Outbox) -> No
         for row in rows:
             event = PostDeleted(aggregate_id=row.id, aggregate_version=row.version + 1, author_id=author_id)
             await outbox.record(unit, event)
-            totals.subtract(counted(row))
+            totals.subtract(counted(row.tags, is_announced=row.is_announced))
         await posts.delete_all([row.id for row in rows])
     await posts.count_tags(totals)
     unit.signal(PostsChanged())

@@ -85,7 +85,7 @@ class PostService(EntityService[Post, PostRepository]):
         if becomes_public:
             await self._record(PostPublished, post, post.version)
         await self._schedule(post, now)
-        await self._settle(_Locked(post, now, Counter(), post.slug), counted(post))
+        await self._settle(_Locked(post, now, Counter(), post.slug), counted(post.tags, is_announced=post.is_announced))
         return to_read(post)
 
     async def change(self, post_id: UUID, data: PostUpdate, if_match: IfMatch, actor: Principal) -> PostRead:
@@ -132,7 +132,7 @@ class PostService(EntityService[Post, PostRepository]):
         if post.author_id != actor.user_id and not actor.may(permission):
             raise NotYourPost(permission) if is_public(post, now) or sees_everything(actor) else PostNotVisible
         if_match.check(post.version)
-        return _Locked(post, now, counted(post), post.slug)
+        return _Locked(post, now, counted(post.tags, is_announced=post.is_announced), post.slug)
 
     async def _keep(self, locked: _Locked, actor: Principal, *, becomes_public: bool) -> PostRead:
         """Writes what has changed and tells of it; nothing happens when nothing has."""
@@ -147,7 +147,7 @@ class PostService(EntityService[Post, PostRepository]):
         await self._record(PostPublished if becomes_public else PostUpdated, post, post.version)
         await self._audit("post.updated", post, actor)
         await self._schedule(post, locked.now)
-        await self._settle(locked, counted(post))
+        await self._settle(locked, counted(post.tags, is_announced=post.is_announced))
         return to_read(post)
 
     async def _schedule(self, post: Post, now: datetime) -> None:

@@ -1,22 +1,12 @@
 """What a change of posts does to the totals of tags."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterable
 
 
-class Tagged(Protocol):
-    """A post, or what was read of it. It counts once it is announced."""
-
-    @property
-    def tags(self) -> Sequence[str]: ...
-    @property
-    def is_announced(self) -> bool: ...
-
-
-def counted(post: Tagged) -> Counter[str]:
-    """The tags that the post is counted under."""
-    return Counter(post.tags if post.is_announced else ())
+def counted(tags: Iterable[str], *, is_announced: bool) -> Counter[str]:
+    """The tags that a post is counted under: its own, once it is announced."""
+    return Counter(tags if is_announced else ())
 
 
 def difference(before: Counter[str], after: Counter[str]) -> Counter[str]:
