@@ -16,6 +16,8 @@ from app.domain.accounts.services.credentials import CredentialService
 from app.domain.accounts.services.profiles import ProfileService
 from app.domain.accounts.services.roles import RoleService
 from app.domain.accounts.services.users import UserService
+from app.domain.posts.jobs import announce_later
+from app.domain.posts.services.posts import PostService
 from app.lib.audit import SYSTEM
 from app.lib.db.engine import Database
 from app.lib.db.faults import DATABASE_ERRORS, driver_error, sqlstate, to_app_error
@@ -32,15 +34,17 @@ _ERRORS: tuple[type[Exception], ...] = (*DATABASE_ERRORS, AppError, OSError)
 
 
 class Office:
-    """The accounts domain at the service of an operator: all services in one unit of work, audited as the system."""
+    """Accounts and posts at the service of an operator: all services in one unit of work, audited as the system."""
 
     def __init__(self, components: Components, unit: UnitOfWork) -> None:
-        events = events_of(components, DOMAINS, outbox_of(DOMAINS, collect_webhook_kinds(DOMAINS)))
+        outbox = outbox_of(DOMAINS, collect_webhook_kinds(DOMAINS))
+        events = events_of(components, DOMAINS, outbox)
         self.unit = unit
         self.reads = AccountReads(components.database.reader, components.cursors)
         self.users = UserService(unit, components.passwords, events, SYSTEM)
         self.credentials = CredentialService(unit, self.reads, components.passwords, events, SYSTEM)
         self.profiles = ProfileService(unit)
+        self.posts = PostService(unit, outbox, SYSTEM, announce_later)
         self.roles = RoleService(unit, collect_permissions(DOMAINS), events, SYSTEM)
 
 

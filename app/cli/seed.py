@@ -7,6 +7,7 @@ import click
 
 from app.cli.errors import CommandFailed
 from app.cli.runtime import Office, office, run
+from app.cli.seed_posts import seed_posts
 from app.components import Components
 from app.config import load_settings
 from app.domain.accounts.dtos import ProfileUpdate, RoleCreate, UserCreate, UserRead
@@ -84,10 +85,13 @@ PEOPLE = (
     Person("Herman", "Hollerith", is_active=False),
 )
 
+WRITERS = 6
+"""People who write, beside the first one."""
+
 
 @click.command()
 def seed() -> None:
-    """Fill the database with demo people and roles, and print three sign-ins. Does nothing the second time."""
+    """Fill the database with demo people, roles and posts, and print three sign-ins. Does nothing the second time."""
     if load_settings()[0].is_production:
         raise CommandFailed("Demo accounts have public passwords.", "Nothing is seeded in production.")
     created = run(_seed)
@@ -110,6 +114,7 @@ async def _seed(components: Components) -> int:
                 await at.roles.assign(user.id, [person.role], IfMatch(), actor)
             if not person.is_active:
                 await at.users.deactivate(user.id, IfMatch(), actor)
+        await seed_posts(at, [actor, *(_principal(user) for user in others[:WRITERS])])
     return len(PEOPLE)
 
 
@@ -136,7 +141,7 @@ async def _create(at: Office, person: Person) -> UserRead:
 
 
 def _principal(user: UserRead) -> Principal:
-    """The new superuser, as if signed in: whoever grants must have what they grant."""
+    """Somebody new, as if signed in: whoever grants must have what they grant, and whoever writes is the author."""
     return Principal(
         user_id=user.id,
         session_id=new_id(),

@@ -19,7 +19,7 @@ from litestar.openapi.spec import Contact, License, Server, Tag
 from litestar.routes import HTTPRoute
 
 from app.lib.errors import AppError
-from app.lib.http.conditional import Versioned
+from app.lib.http.conditional import TAGGED, Versioned
 from app.lib.http.rules import JSON, RequestRules, rules_of
 from app.lib.openapi_parts import (
     HEADERS,
@@ -188,13 +188,17 @@ def _complete_parameters(operation: JSONObject, handler: HTTPRouteHandler) -> No
 def _complete_responses(operation: JSONObject, handler: HTTPRouteHandler) -> None:
     """Leaves the successes, with their headers; errors are written anew."""
     answers = _answers(handler.parsed_return_field.annotation)
-    always_tagged = bool(answers) and all(issubclass(each, Versioned) for each in answers)
+    always_tagged = TAGGED.keys() <= handler.opt.keys() or (
+        bool(answers) and all(issubclass(each, Versioned) for each in answers)
+    )
     successes = {status: each for status, each in operation["responses"].items() if status in _SUCCESSES}
     for status, response in successes.items():
         response["description"] = _SUCCESSES[status]
         if "content" in response:
             response["content"] = {media_type or JSON: each for media_type, each in response["content"].items()}
-            for media_type in response["content"].values():
+            for name, media_type in response["content"].items():
+                if name != JSON:  # a document of another kind, which JSON Schema has no say in
+                    media_type["schema"] = {}
                 _allow_several(media_type["schema"])
         headers = {"X-Request-ID": header_reference("X-Request-ID")}
         if status == _CREATED:
@@ -216,7 +220,9 @@ def _allow_several(schema: JSONObject) -> None:
 
 
 def _is_versioned(handler: HTTPRouteHandler) -> bool:
-    return any(issubclass(each, Versioned) for each in _answers(handler.parsed_return_field.annotation))
+    return TAGGED.keys() <= handler.opt.keys() or any(
+        issubclass(each, Versioned) for each in _answers(handler.parsed_return_field.annotation)
+    )
 
 
 def _answers(annotation: Any) -> list[type]:

@@ -11,7 +11,7 @@ T = TypeVar("T")
 class Recent:
     """Remembers values for at most ``seconds`` since their reading began, and at most ``max_bytes`` of them.
 
-    :meth:`forget` drops all of it at once; what was being read at that moment is not kept, since it may be older than
+    :meth:`forget` drops some of it or all; what was being read at that moment is not kept, since it may be older than
     the reason for forgetting. So a value is never staler than ``seconds``, and never at all where the writer forgets.
     """
 
@@ -21,6 +21,10 @@ class Recent:
         self._bytes = 0
         self._epoch = 0
         self._kept: OrderedDict[Hashable, tuple[float, int, Any]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """How many values are kept, those whose time is over included."""
+        return len(self._kept)
 
     async def get(self, key: Hashable, read: Callable[[], Awaitable[T | None]], size: Callable[[T], int]) -> T | None:
         """The value, read anew where it is not remembered. None is never remembered. ``size`` is in bytes, roughly."""
@@ -34,9 +38,13 @@ class Recent:
             self._keep(key, started + self._seconds, size(fresh), fresh)
         return fresh
 
-    def forget(self) -> None:
-        """Drops everything."""
+    def forget(self, *keys: Hashable) -> None:
+        """Drops what is kept under these keys; without a key everything."""
         self._epoch += 1
+        if keys:
+            for key in keys:
+                self._drop(key)
+            return
         self._kept.clear()
         self._bytes = 0
 

@@ -2,6 +2,7 @@ import asyncio
 import json
 
 from app.cli.seed import PEOPLE, SIGN_INS
+from app.cli.seed_posts import DRAFTS, SCHEDULED, TOPICS
 from app.lib.db.url import DatabaseURL
 from tests.cli.conftest import Cli, refusal
 from tests.support.apps import client_of, running_app
@@ -36,6 +37,28 @@ def test_demo_data_comes_once_and_its_sign_ins_work(at: Cli, own_url: DatabaseUR
     assert {role for user in users for role in user["roles"]} == {"manager", "support"}
     assert sum(not user["is_active"] for user in users) == 2
     assert asyncio.run(may(own_url)) == {"superuser": (200, 200), "manager": (200, 200), "user": (403, 403)}
+
+
+async def shown(url: DatabaseURL) -> tuple[dict[str, int], int, int]:
+    """The tags, how many posts the public sees, and how many people wrote them."""
+    async with running_app(url) as app, client_of(app) as client:
+        tags = (await client.get("/api/v1/tags", params={"page_size": 100})).json()["items"]
+        posts = (await client.get("/api/v1/posts", params={"page_size": 100})).json()["items"]
+        form = {"username": SIGN_INS[2].email, "password": SIGN_INS[2].password}
+        token = (await client.post("/api/v1/auth/login", data=form)).json()["access_token"]
+        own = await client.get("/api/v1/posts?mine=true", headers={"Authorization": f"Bearer {token}"})
+        assert len({post["is_published"] for post in own.json()["items"]}) == 2
+        return {tag["name"]: tag["posts"] for tag in tags}, len(posts), len({post["author_id"] for post in posts})
+
+
+def test_several_people_have_written(at: Cli, own_url: DatabaseURL) -> None:
+    for _ in "ab":
+        assert at("seed").exit_code == 0
+    tags, posts, authors = asyncio.run(shown(own_url))
+
+    assert (posts, authors) == (len(TOPICS) - DRAFTS - SCHEDULED, 7)
+    assert sum(tags.values()) == 2 * posts
+    assert {"computing", "history"} <= set(tags)
 
 
 def test_it_is_all_there_or_nothing(at: Cli) -> None:

@@ -117,11 +117,11 @@ def test_every_route_is_documented_or_says_that_it_is_not() -> None:
         "/problems",
         "/problems/{slug:str}",
         "/api/v1/notifications/unsubscribe",  # for people and mail programs
-        "/api/v1/feed.atom",  # for feed readers; what it says is RFC 4287
     }
     assert set(ROUTES) == set(OPERATIONS)
 
 
+OTHER_MEDIA_TYPES = {"exportOrders": "text/csv", "getFeed": "application/atom+xml"}
 SEVERAL = {"createProducts"}
 """Creations of more than one resource, which have no one version."""
 
@@ -197,7 +197,7 @@ def test_successes_have_their_media_type_and_headers(name: str) -> None:
     assert successes
     for status, response in successes.items():
         assert "X-Request-ID" in response["headers"]
-        media_type = "text/csv" if name == "exportOrders" else "application/json"
+        media_type = OTHER_MEDIA_TYPES.get(name, "application/json")
         assert set(response.get("content", {})) == (set() if status == "204" else {media_type})
         if status == "201":
             assert {"Location", "ETag"} - ({"ETag"} if name in SEVERAL else set()) <= set(response["headers"])

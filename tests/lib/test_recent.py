@@ -90,6 +90,29 @@ async def test_what_was_being_read_when_all_was_forgotten_is_not_kept() -> None:
     assert await recent.get("key", source.read, len) == "new"
 
 
+async def test_one_key_may_be_forgotten() -> None:
+    recent, source = Recent(10.0, 8), Source("four")
+    for key in ("a", "b"):
+        await recent.get(key, source.read, len)
+    recent.forget("a", "never there")
+    for key, reads in (("b", 2), ("a", 3), ("b", 3)):
+        await recent.get(key, source.read, len)
+        assert source.reads == reads
+
+
+async def test_what_was_being_read_is_not_kept_whichever_key_was_forgotten() -> None:
+    recent, source = Recent(10.0, 100), Source()
+
+    async def while_another_goes() -> str | None:
+        recent.forget("another")
+        return await source.read()
+
+    await recent.get("key", while_another_goes, len)
+    await recent.get("key", source.read, len)
+
+    assert source.reads == 2
+
+
 async def test_the_oldest_go_when_there_is_no_room() -> None:
     recent, source = Recent(10.0, 10), Source("four")
     for key in ("a", "b", "c"):

@@ -31,4 +31,5 @@ async def post_of(author_id: UUID, components: Components) -> UUID:
         posts = PostRepository(session=unit.session)
         await posts.insert(post)
         await posts.replace_tags(post)
+        await posts.count_tags(dict.fromkeys(post.tags, 1))
     return post_id

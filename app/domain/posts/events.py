@@ -8,7 +8,12 @@ from app.lib.outbox import Event, event
 
 
 class PostsChanged(msgspec.Struct, frozen=True):
-    """A signal after the commit: what is remembered of posts in this process is no longer true."""
+    """A signal after the commit: what is remembered in this process of these posts, and of lists, is no longer true.
+
+    ``keys`` are their ids and slugs, former slugs included; None is any post.
+    """
+
+    keys: frozenset[UUID | str] | None = None
 
 
 class PostEvent(Event, frozen=True, kw_only=True):

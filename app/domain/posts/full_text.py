@@ -31,9 +31,14 @@ class relevance(FunctionElement[float]):  # noqa: N801 - reads like the SQL func
         super().__init__(words)
 
 
+def _query(element: Any, compiler: Any, options: Any) -> str:
+    """Read once per statement: a function of a parameter is else called for each row."""
+    return f"(SELECT plainto_tsquery('simple', {compiler.process(element.clauses, **options)}))"
+
+
 @compiles(matches, "postgresql")
 def _matches_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
-    return f"(posts.fts_vector @@ plainto_tsquery('simple', {compiler.process(element.clauses, **options)}))"
+    return f"(posts.fts_vector @@ {_query(element, compiler, options)})"
 
 
 @compiles(matches, "sqlite")
@@ -44,8 +49,7 @@ def _matches_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
 
 @compiles(relevance, "postgresql")
 def _relevance_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
-    words = compiler.process(element.clauses, **options)
-    return f"ts_rank(posts.fts_vector, plainto_tsquery('simple', {words}))::float8"
+    return f"ts_rank(posts.fts_vector, {_query(element, compiler, options)})::float8"
 
 
 @compiles(relevance, "sqlite")

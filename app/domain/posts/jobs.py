@@ -1,15 +1,41 @@
 """The announcement of scheduled posts. Whether the public sees them needs no job."""
 
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
 from app.domain.posts.services.announcing import announce_due
-from app.lib.jobs import Every, JobContext, Nothing, job
+from app.lib.db.uow import UnitOfWork
+from app.lib.jobs import Every, JobContext, Nothing, enqueue, job
 from app.lib.outbox import Outbox
 
 SECONDS = 10.0
-"""How late ``post.published`` may be."""
+"""How late ``post.published`` may be where the job of the very instant was lost or came too early."""
+
+_MARGIN = 0.01
+"""Seconds after the instant: databases reckon in milliseconds, and instants have more digits."""
+
+
+class Announcement(msgspec.Struct, frozen=True):
+    """Which post is to become public, and when."""
+
+    post_id: UUID
+    at: datetime
+
+
+# It says when to look and not what will be found: the post may have been put off, hidden or deleted since.
+@job("posts.announce_at", Announcement, key=lambda payload: f"{payload.post_id} {payload.at.isoformat()}")
+async def announce_at(_announcement: Announcement, context: JobContext) -> None:
+    await _announce(context)
 
 
 @job("posts.announce", Nothing, schedule=Every(SECONDS))
 async def announce_posts(_nothing: Nothing, context: JobContext) -> None:
+    await _announce(context)
+
+
+async def _announce(context: JobContext) -> None:
     while True:
         async with context.unit() as unit:
             count = await announce_due(unit, context.service(Outbox))
@@ -17,4 +43,9 @@ async def announce_posts(_nothing: Nothing, context: JobContext) -> None:
             return
 
 
-JOBS = (announce_posts,)
+async def announce_later(unit: UnitOfWork, post_id: UUID, at: datetime, now: datetime) -> None:
+    """Looks at the instant for what is to be announced. ``now`` is the database's."""
+    await enqueue(unit, announce_at, Announcement(post_id, at), delay=(at - now).total_seconds() + _MARGIN)
+
+
+JOBS = (announce_posts, announce_at)

@@ -15,6 +15,15 @@ def to_html(content: str) -> str:
     return nh3.clean(_markdown.render(content), url_schemes={"http", "https", "mailto"})
 
 
+def beginning(content: str, size: int) -> str:
+    """The first paragraphs, of at most so many characters together; what was left out is marked."""
+    if len(content) <= size:
+        return content
+    cut = content[:size]
+    paragraphs = cut.rpartition("\n\n")[0] or cut
+    return f"{paragraphs}\n\n…"
+
+
 def to_excerpt(content: str) -> str:
     """The beginning as plain text in one line, cut between words. Code blocks and raw HTML are left out."""
     blocks = [_plain(token.children) for token in _markdown.parse(content[:_READ_FOR_EXCERPT]) if token.children]

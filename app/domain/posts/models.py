@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import JSON, Boolean, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.posts.limits import MAX_EXCERPT, MAX_SLUG, MAX_TAG
@@ -57,3 +57,16 @@ class PostTag(Base):
     public_from: Mapped[datetime]
 
     __table_args__ = (Index(None, "tag", "public_from", "post_id"),)
+
+
+class TagTotal(Base):
+    """How many announced posts have a tag, so that nobody has to count them. Written by whoever changes those, in the
+    same transaction; a row that has come to nothing is removed.
+    """
+
+    __tablename__ = "tag_totals"
+
+    tag: Mapped[str] = mapped_column(sortable_text(MAX_TAG), primary_key=True)
+    posts: Mapped[int] = mapped_column(Integer)
+
+    __table_args__ = (Index(None, "posts", "tag"),)

@@ -4,6 +4,7 @@ from litestar.di import Provide
 
 from app.config import Settings
 from app.domain.accounts.services.queries import AccountQueries
+from app.domain.posts.jobs import announce_later
 from app.domain.posts.memory import PostMemory
 from app.domain.posts.repositories import PostReads
 from app.domain.posts.services.feed import FeedService
@@ -28,7 +29,7 @@ async def provide_post_queries(
 
 
 async def provide_posts(unit: Injected[UnitOfWork], outbox: Injected[Outbox], origin: Injected[Origin]) -> PostService:
-    return PostService(unit, outbox, origin)
+    return PostService(unit, outbox, origin, announce_later)
 
 
 async def provide_feed(

@@ -2,14 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    union_all,
+    update,
+)
 
 from app.domain.posts.dtos import PostPage, PostRead, PostSummary, TagCount, TagPage
 from app.domain.posts.full_text import matches, relevance
-from app.domain.posts.models import Post, PostTag
+from app.domain.posts.models import Post, PostTag, TagTotal
 from app.domain.posts.rows import FeedRow
 from app.domain.posts.words import words_of
 from app.lib.db.base import table_of
@@ -17,18 +31,19 @@ from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.repository import Repository
+from app.lib.db.statements import add_up
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import Filter, after, before, custom, equals
 from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
-from app.lib.pagination.query import ListQuery
+from app.lib.pagination.query import ListQuery, Window
 from app.lib.pagination.sorting import SortKey
 from app.lib.pagination.whole import page_of
 
 FEED_ENTRIES = 20
 _BATCH = 200
 
-_posts, _tags = table_of(Post), table_of(PostTag)
+_posts, _tags, _totals = table_of(Post), table_of(PostTag), table_of(TagTotal)
 _is_published = Post.published_at.is_not(None)
 _is_public = Post.public_from <= database_now()
 
@@ -53,16 +68,18 @@ POST_SORTS = (
     SortKey("created_at", Post.created_at, datetime),
 )
 _TEXT = Filter("q", String(), lambda binds: matches(binds[0]), words_of)
+_TEXT_OF_ROWS = Filter("q", String(), lambda binds: matches(binds[0]).is_(True), words_of)
+"""The same, but PostgreSQL cannot look it up in the full-text index: it has to look at the rows that there are."""
 RELEVANCE = SortKey("relevance", relevance(bindparam(_TEXT.bind_names(1)[0], type_=String())), float)
 SORT_KEYS = (*(key.name for key in POST_SORTS), RELEVANCE.name)
 TAG_SORT_KEYS = ("posts", "name")
 
 
-def _filters(instant: Any, *tag: Filter) -> tuple[Filter, ...]:
+def _filters(instant: Any, tag: Filter, text: Filter = _TEXT) -> tuple[Filter, ...]:
     return (
         equals("author", Post.author_id),
-        *tag,
-        _TEXT,
+        tag,
+        text,
         after("published_after", instant),
         before("published_before", instant),
     )
@@ -76,23 +93,68 @@ _ANY_TAG = custom(
 )
 
 
-def _list(resource: str, rows: Select[Any], instant: Any, *, ranked: bool) -> ListQuery[PostPage]:
-    return ListQuery(
-        f"{resource}.ranked" if ranked else resource,
-        PostPage,
-        rows,
-        identity=Post.id,
-        sorts=(*POST_SORTS, RELEVANCE) if ranked else POST_SORTS,
-        default_sort="-published_at",
-        filters=_filters(instant, _ANY_TAG),
+def _list(resource: str, rows: Select[Any], instant: Any, **options: Any) -> ListQuery[PostPage]:
+    settings: dict[str, Any] = {"sorts": POST_SORTS, "filters": _filters(instant, _ANY_TAG), **options}
+    return ListQuery(resource, PostPage, rows, identity=Post.id, default_sort="-published_at", **settings)
+
+
+def _unindexed(key: SortKey) -> SortKey:
+    """The same order, without an index that could be walked for it."""
+    return SortKey(key.name, func.coalesce(key.expression, key.expression), key.python_type)
+
+
+class Search(NamedTuple):
+    """A search in two ways: the planner cannot tell rare words from frequent ones, and a wrong guess costs seconds.
+
+    ``newest`` walks the index of the order through a window; it is enough where words are frequent. ``all`` looks the
+    words up in the full-text index, and sorts what it finds.
+    """
+
+    newest: ListQuery[PostPage]
+    all: ListQuery[PostPage]
+
+
+_WINDOW = 2_000
+"""Posts that are looked at before the full-text index is asked."""
+_FREQUENT = 20
+"""Matches in the window from which on only these are ranked: 1 %, so that the index never has to find many more."""
+_NARROWING = frozenset({"author", "published_after", "published_before"})
+
+
+def _search(resource: str, rows: Select[Any], instant: Any) -> Search:
+    of_rows, window = _filters(instant, _ANY_TAG, _TEXT_OF_ROWS), Window(_WINDOW, _NARROWING)
+    everything = _list(resource, rows, instant, sorts=tuple(map(_unindexed, POST_SORTS)))
+    return Search(_list(resource, rows, instant, filters=of_rows, window=window, counted_by=everything), everything)
+
+
+def _ranking(resource: str, rows: Select[Any], instant: Any) -> Search:
+    of_rows, sorts = _filters(instant, _ANY_TAG, _TEXT_OF_ROWS), (*POST_SORTS, RELEVANCE)
+    window = Window(_WINDOW, _NARROWING, along="-published_at")
+    return Search(
+        _list(resource, rows, instant, filters=of_rows, sorts=sorts, window=window),
+        _list(resource, rows, instant, sorts=(*map(_unindexed, POST_SORTS), RELEVANCE)),
     )
 
 
-# Which list it is depends on whether there are words to be ranked by. Drafts are not before or after anything.
-PUBLIC_POSTS = {
-    ranked: _list("posts", _summary.where(_is_public), Post.public_from, ranked=ranked) for ranked in (False, True)
-}
-OWN_POSTS = {ranked: _list("posts.own", _summary, Post.published_at, ranked=ranked) for ranked in (False, True)}
+class Lists(NamedTuple):
+    """What a list is read by: without words, with words, and with words that it is ranked by."""
+
+    plain: ListQuery[PostPage]
+    search: Search
+    ranking: Search
+
+
+def _lists(resource: str, rows: Select[Any], instant: Any) -> Lists:
+    return Lists(
+        _list(resource, rows, instant),
+        _search(resource, rows, instant),
+        _ranking(f"{resource}.ranked", rows, instant),
+    )
+
+
+# Drafts are not before or after anything.
+PUBLIC_POSTS = _lists("posts", _summary.where(_is_public), Post.public_from)
+OWN_POSTS = _lists("posts.own", _summary, Post.published_at)
 
 BY_TAG = ListQuery(
     "posts.by_tag",
@@ -106,20 +168,31 @@ BY_TAG = ListQuery(
 """One tag by time, walked along the tags' own index: it costs the same for rare tags and for frequent ones."""
 _ORDERS_OF_TAG = {None, "published_at", "-published_at"}
 
-_counted = (
-    select(PostTag.tag.label("name"), func.count().label("posts"))
-    .where(PostTag.public_from <= database_now())
+_anything_due = prepare(select(exists().where(Post.is_announced.is_(False), _is_public).label("due")), bool)
+
+
+def _tag_list(name: Any, posts: Any, *conditions: ColumnElement[bool]) -> ListQuery[TagPage]:
+    return ListQuery(
+        "tags",
+        TagPage,
+        select(*columns_of(TagCount, None, name=name, posts=posts)).where(*conditions),
+        identity=name,
+        sorts=(SortKey("posts", posts, int), SortKey("name", name, str)),
+        default_sort="-posts",
+    )
+
+
+TAGS = _tag_list(TagTotal.tag, TagTotal.posts)
+_due = (
+    select(PostTag.tag, func.count().label("posts"))
+    .join(Post, Post.id == PostTag.post_id)
+    .where(Post.is_announced.is_(False), _is_public)
     .group_by(PostTag.tag)
-    .subquery()
 )
-TAGS = ListQuery(
-    "tags",
-    TagPage,
-    select(*[_counted.c[name].label(name) for name in TagCount.__struct_fields__]),
-    identity=_counted.c.name,
-    sorts=(SortKey("posts", _counted.c.posts, int), SortKey("name", _counted.c.name, str)),
-    default_sort="-posts",
-)
+_parts = union_all(select(TagTotal.tag, TagTotal.posts), _due).subquery()
+_sums = select(_parts.c.tag, cast(func.sum(_parts.c.posts), Integer).label("posts")).group_by(_parts.c.tag).subquery()
+TAGS_AND_DUE = _tag_list(_sums.c.tag, _sums.c.posts)
+"""The same list in the moments between the time of a scheduled post and its announcement. Slower, so only then."""
 
 
 class PostReads:
@@ -145,14 +218,16 @@ class PostReads:
         tags = set(filters.get("tag") or ())
         if len(tags) == 1 and not filters.get("q") and sort in _ORDERS_OF_TAG:
             return await self._page(BY_TAG, paging, sort, filters)
-        return await self._page(PUBLIC_POSTS[bool(filters.get("q"))], paging, sort, filters)
+        return await self._of(PUBLIC_POSTS, paging, sort, filters)
 
     async def own_posts(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> PostPage:
         """Drafts, too; ``filters`` have to name the author."""
-        return await self._page(OWN_POSTS[bool(filters.get("q"))], paging, sort, filters)
+        return await self._of(OWN_POSTS, paging, sort, filters)
 
     async def tags(self, paging: PageRequest, sort: str | None) -> TagPage:
-        return await paginate(self._reader, TAGS, paging, self._cursors, sort=sort)
+        """With what has become public by time alone and is not announced yet."""
+        query = TAGS_AND_DUE if await self._reader.scalar(_anything_due) else TAGS
+        return await paginate(self._reader, query, paging, self._cursors, sort=sort)
 
     def nothing(self, paging: PageRequest) -> PostPage:
         """A list without posts. Raises ``InvalidCursor`` for any cursor, since it has never given one."""
@@ -161,6 +236,24 @@ class PostReads:
     async def feed(self) -> list[FeedRow]:
         """The newest public posts."""
         return await self._reader.all(_feed)
+
+    async def _of(self, lists: Lists, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> PostPage:
+        if not filters.get("q"):
+            return await self._page(lists.plain, paging, sort, filters)
+        if RELEVANCE.name in (sort or ""):
+            return await self._ranked(lists.ranking, paging, sort, filters)
+        page = await self._page(lists.search.newest, paging, sort, filters)
+        if page.next_cursor is None:  # there may be more beyond the window
+            page = await self._page(lists.search.all, paging, sort, filters)
+        return page
+
+    async def _ranked(
+        self, ranking: Search, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]
+    ) -> PostPage:
+        bound = ranking.newest.bind(filters)
+        found = await self._reader.scalar(ranking.newest.count(bound.widths), **bound.parameters)
+        is_frequent = (found or 0) >= _FREQUENT
+        return await self._page(ranking.newest if is_frequent else ranking.all, paging, sort, filters)
 
     async def _page(
         self, query: ListQuery[PostPage], paging: PageRequest, sort: str | None, filters: Mapping[str, Any]
@@ -187,17 +280,27 @@ class PostRepository(Repository[Post]):
         if rows:
             await self.session.execute(insert(_tags), rows)
 
+    async def count_tags(self, changes: Mapping[str, int]) -> None:
+        """Adds to the totals of tags. Always in one order, so that two writers do not wait for each other in a circle;
+        for the same reason it is the last that a transaction locks.
+        """
+        ordered = [(tag, more) for tag, more in sorted(changes.items()) if more]
+        await add_up(self.session, TagTotal, "posts", [{"tag": tag, "posts": more} for tag, more in ordered])
+        if fewer := [{"gone": tag} for tag, more in ordered if more < 0]:
+            nothing_left = delete(_totals).where(_totals.c.tag == bindparam("gone"), _totals.c.posts <= 0)
+            await self.session.execute(nothing_left, fewer)
+
     async def set_announced(self, post_id: UUID) -> None:
         """Not a change that anybody sees, so the version stays."""
         await self.session.execute(
             update(_posts).where(_posts.c.id == post_id).values(is_announced=True, updated_at=_posts.c.updated_at)
         )
 
-    async def due(self) -> Sequence[Post]:
+    async def due(self) -> Sequence[Any]:
         """Some posts that have become public without having been announced, locked."""
         return await self._locked(Post.is_announced.is_(False), _is_public, skip_locked=True)
 
-    async def of_author(self, author_id: UUID) -> Sequence[Post]:
+    async def of_author(self, author_id: UUID) -> Sequence[Any]:
         """Some of somebody's posts, locked."""
         return await self._locked(Post.author_id == author_id, skip_locked=False)
 
@@ -205,6 +308,7 @@ class PostRepository(Repository[Post]):
         await self.session.execute(delete(_posts).where(_posts.c.id.in_(post_ids)))
 
     async def _locked(self, *conditions: ColumnElement[bool], skip_locked: bool) -> Sequence[Any]:
-        """Only what events are made of: contents may be long."""
-        statement = select(Post.id, Post.author_id, Post.version).where(*conditions).order_by(Post.id).limit(_BATCH)
+        """Only what events and totals are made of: contents may be long."""
+        columns = (Post.id, Post.author_id, Post.version, Post.tags, Post.is_announced)
+        statement = select(*columns).where(*conditions).order_by(Post.id).limit(_BATCH)
         return (await self.session.execute(statement.with_for_update(skip_locked=skip_locked))).all()

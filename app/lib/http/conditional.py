@@ -14,6 +14,9 @@ from app.lib.versions import IfMatch
 MAX_IF_NONE_MATCH = 4096
 """Characters of the ``If-None-Match`` header; room for the tags of many versions."""
 
+TAGGED = {"tagged": True}
+"""Spread into a reading handler's ``opt`` when it gives an ``ETag`` to an answer that has no version."""
+
 _TAGS = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _TAG_LIST = re.compile(r'\s*(?:W/)?"[^"]*"\s*(?:,\s*(?:W/)?"[^"]*"\s*)*')
 _VERSION = re.compile(r'(?:W/)?"(\d{1,10})"')

@@ -19,7 +19,7 @@ from app.lib.pagination.filters import (
 from app.lib.pagination.links import link_header
 from app.lib.pagination.paginate import ListReader, paginate
 from app.lib.pagination.parameters import PageAndCursor, PageRequest, page_request, provide_list_parameters
-from app.lib.pagination.query import ListQuery
+from app.lib.pagination.query import ListQuery, Window
 from app.lib.pagination.sorting import Sort, SortKey, coalesced, parse_sort, sort_parameter
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "PageRequest",
     "Sort",
     "SortKey",
+    "Window",
     "after",
     "at_least",
     "at_most",

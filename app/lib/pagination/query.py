@@ -41,13 +41,27 @@ class Shape:
     after_cursor: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How far a list looks: at the first ``size`` rows from the cursor on in the list's own order, or in the order
+    ``along`` whatever the list's own is. Of its filters only those in ``filters`` say which rows these are (they should
+    be such as an index serves together with the order); the others choose among them.
+
+    It bounds what a page costs where hardly a row passes the other filters. Rows that tie with the last one count, too.
+    """
+
+    size: int
+    filters: frozenset[str] = frozenset()
+    along: str | None = None
+
+
 class ListQuery(Generic[P]):
     """What a repository declares once for a list.
 
     ``resource`` names the list in its cursors, so no two lists may share one. ``page_type`` is a subclass of
     ``Page``, and rows are read into its item type. ``rows`` selects that Struct's fields, named and in order, with
     the list's fixed conditions but without order, limit, DISTINCT or grouping. ``identity`` is the unique
-    column that settles ties.
+    column that settles ties. ``window`` bounds what a page looks at, and ``counted_by`` is the same list without it.
 
     Raises ``TypeError`` or ``ValidationFailed`` at once for what does not fit together.
     """
@@ -62,6 +76,8 @@ class ListQuery(Generic[P]):
         sorts: Iterable[SortKey],
         default_sort: str,
         filters: Iterable[Filter] = (),
+        window: Window | None = None,
+        counted_by: "ListQuery[P] | None" = None,
     ) -> None:
         self.resource = resource
         self.page_type = page_type
@@ -71,8 +87,9 @@ class ListQuery(Generic[P]):
         self._sorts = {key.name: key for key in sorts}
         self._filters = {each.name: each for each in filters}
         self._default_sort = default_sort
+        self._window = window
         self.statement = lru_cache(_SHAPES_KEPT)(self._make_statement)
-        self.count = lru_cache(_SHAPES_KEPT)(self._make_count)
+        self.count = lru_cache(_SHAPES_KEPT)((counted_by or self)._make_count)  # noqa: SLF001 - another one of us
         self.statement(Shape(self.order(None), (), after_cursor=False))
 
     def order(self, sort: str | None) -> tuple[Sort, ...]:
@@ -100,6 +117,10 @@ class ListQuery(Generic[P]):
         """
         keys = self._ordered_keys(shape.order)
         statement = self._filtered(shape.filters).order_by(*[key.order_by() for key in keys])
+        if self._window is not None and self._window.along is None:
+            statement = statement.where(
+                self._within(self._window, shape.filters, keys, after_cursor=shape.after_cursor)
+            )
         statement = statement.limit(bindparam("limit", type_=Integer()))
         return (
             statement.where(after(keys))
@@ -115,7 +136,25 @@ class ListQuery(Generic[P]):
         return select(func.count().label("total")).select_from(limited)
 
     def _filtered(self, filters: Widths) -> Select[Any]:
-        return self._rows.where(*[self._filters[name].where(width) for name, width in filters])
+        rows = self._rows.where(*[self._filters[name].where(width) for name, width in filters])
+        if self._window is not None and self._window.along is not None:
+            keys = self._ordered_keys(self.order(self._window.along))
+            rows = rows.where(self._within(self._window, filters, keys, after_cursor=False))
+        return rows
+
+    def _within(
+        self, window: Window, filters: Widths, keys: Sequence[OrderedKey], *, after_cursor: bool
+    ) -> ColumnElement[bool]:
+        """Not beyond the last row of the window in the first of the keys."""
+        first = keys[0]
+        seen: Select[Any] = self._rows.with_only_columns(first.key.expression.label("edge"), maintain_column_froms=True)
+        seen = seen.where(*[self._filters[name].where(width) for name, width in filters if name in window.filters])
+        if after_cursor:
+            seen = seen.where(after(keys))
+        rows = seen.order_by(*[key.order_by() for key in keys]).limit(literal_column(str(window.size))).subquery()
+        last = func.min(rows.c.edge) if first.descending else func.max(rows.c.edge)
+        edge = select(last).scalar_subquery()
+        return first.key.expression >= edge if first.descending else first.key.expression <= edge
 
     def _ordered_keys(self, order: Sequence[Sort]) -> list[OrderedKey]:
         return [OrderedKey(self._key(each), each.descending, f"key_{i}") for i, each in enumerate(order)]

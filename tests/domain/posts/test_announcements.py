@@ -1,17 +1,21 @@
 """What happens without a request: the time of scheduled posts, and the end of their authors."""
 
 import asyncio
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import httpx
 import pytest
 from litestar import Litestar
 
 from app.background import Background
-from app.domain.posts.jobs import announce_posts
+from app.domain.posts.jobs import Announcement, announce_at, announce_posts
 from app.domain.posts.models import Post, PostTag
 from app.domain.posts.services.announcing import announce_due
+from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.jobs import JobContext, Nothing
+from app.lib.jobs.tables import QueuedJob
 from app.lib.outbox import Outbox
 from tests.domain.accounts.answers import rows
 from tests.domain.posts.writing import LATER, POSTS, draft, events, let_time_pass, scheduled, write
@@ -19,9 +23,9 @@ from tests.support.apps import components_of
 from tests.support.people import People
 
 
-async def announce(app: Litestar) -> None:
+def context_of(app: Litestar) -> JobContext:
     background: Background = app.state.background
-    context = JobContext(
+    return JobContext(
         job_id=new_id(),
         name=announce_posts.name,
         attempt=1,
@@ -30,7 +34,67 @@ async def announce(app: Litestar) -> None:
         database=components_of(app).database,
         services=background.services,
     )
-    await announce_posts.run(Nothing(), context)
+
+
+async def announce(app: Litestar) -> None:
+    await announce_posts.run(Nothing(), context_of(app))
+
+
+async def planned(app: Litestar) -> list[tuple[Announcement, datetime]]:
+    """The announcements that wait for their time, and when that is."""
+    found = await rows(app, QueuedJob, QueuedJob.name == announce_at.name)
+    return [(announce_at.decode(each.payload), each.run_at) for each in sorted(found, key=lambda each: each.id)]
+
+
+@pytest.mark.parametrize("way", ["create", "patch", "publish"])
+async def test_a_job_waits_for_the_very_instant(calls: httpx.AsyncClient, app: Litestar, way: str) -> None:
+    if way == "create":
+        post = await scheduled(calls)
+    else:
+        post = await draft(calls)
+        assert await planned(app) == []
+        url = f"{POSTS}/{post['id']}"
+        for _ in "ab":
+            if way == "patch":
+                await calls.patch(url, json={"published_at": LATER})
+            else:
+                await calls.post(f"{url}/publish", json={"at": LATER})
+    at = datetime.fromisoformat(LATER)
+    [(announcement, run_at)] = await planned(app)
+
+    assert announcement == Announcement(UUID(post["id"]), at)
+    assert at < run_at < at + timedelta(minutes=1)
+
+    await announce_at.run(announcement, context_of(app))
+    assert await events(app, "post.published") == []
+    await let_time_pass(app, post["id"])
+    for _ in range(2):
+        await announce_at.run(announcement, context_of(app))
+    assert len(await events(app, "post.published")) == 1
+
+
+async def test_another_instant_is_another_job_and_the_first_finds_nothing(
+    calls: httpx.AsyncClient, app: Litestar
+) -> None:
+    post = await scheduled(calls)
+    url = f"{POSTS}/{post['id']}"
+    much_later = (utc_now() + timedelta(days=300)).isoformat()
+    await calls.post(f"{url}/publish", json={"at": much_later})
+    await calls.patch(url, json={"title": "Changed"})
+    first, second = await planned(app)
+
+    assert (first[0].at, second[0].at) == (datetime.fromisoformat(LATER), datetime.fromisoformat(much_later))
+    for announcement, _ in (first, second):
+        await announce_at.run(announcement, context_of(app))
+    assert await events(app, "post.published") == []
+
+
+async def test_what_is_published_at_once_needs_no_job(calls: httpx.AsyncClient, app: Litestar) -> None:
+    post = await write(calls)
+    await calls.patch(f"{POSTS}/{post['id']}", json={"title": "Changed"})
+    await calls.post(f"{POSTS}/{post['id']}/unpublish")
+
+    assert await planned(app) == []
 
 
 async def test_a_scheduled_post_is_announced_when_its_time_has_come(calls: httpx.AsyncClient, app: Litestar) -> None:

@@ -1,15 +1,18 @@
 """GET /feed.atom: RFC 4287, and nothing in it that a reader must fear."""
 
+import asyncio
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import httpx
+import pytest
 from litestar import Litestar
 
 from app.lib.clock import utc_now
-from tests.domain.posts.writing import FEED, draft, scheduled, write
+from tests.domain.posts.writing import FEED, POSTS, draft, scheduled, write
+from tests.support.apps import components_of
 from tests.support.counting import counted_statements
 from tests.support.people import People
 
@@ -104,6 +107,100 @@ async def test_nothing_dangerous_leaves(calls: httpx.AsyncClient, client: httpx.
     assert found.attributes <= {"src", "rel"}
 
 
+FORBIDDEN = {"script", "style", "iframe", "object", "embed", "form", "svg", "math", "base", "meta", "link", "button"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[a](javascript:alert(1))",
+        "[a](JaVa\tScRiPt:alert(1))",
+        "[a](&#106;avascript:alert(1))",
+        "[a](vbscript:x) [b](file:///etc/passwd) [c](data:text/html;base64,PHNjcmlwdD4=)",
+        "![a](data:image/svg+xml;base64,PHN2Zz4=)",
+        "![a](javascript:alert(1))",
+        "<javascript:alert(1)>",
+        "[a]: javascript:alert(1)\n\n[a]",
+        '[a](https://example.com "x\\" onmouseover=alert(1) y=\\"")',
+        '<a href="https://example.com" onmouseover="alert(1)" style="x:expression(1)">a</a>',
+        "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
+        "<svg><script>alert(1)</script><a xlink:href='javascript:alert(1)'>x</a></svg>",
+        "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
+        "<scr<script>ipt>alert(1)</scr</script>ipt>",
+        "<object data=x></object><embed src=x><base href=//x><meta http-equiv=refresh content=0><link rel=x href=//x>",
+        "<form><button formaction=javascript:alert(1)>x</button></form>",
+        "<!--><img src=x onerror=alert(1)>-->",
+        "`<img src=x onerror=alert(1)>`",
+        "```html\n<script>alert(1)</script>\n```",
+    ],
+)
+async def test_no_trick_gets_through(calls: httpx.AsyncClient, client: httpx.AsyncClient, content: str) -> None:
+    found = Elements()
+    found.feed(await content_of(calls, client, f"{content}\n\nAfter."))
+
+    assert not found.names & FORBIDDEN
+    assert not {name for name in found.attributes if name.startswith("on") or name in {"style", "formaction"}}
+    assert all(url.startswith(("https://", "mailto:", "x")) for url in found.urls), found.urls
+
+
+BOMBS = {
+    "quotes": "> " * 50_000,
+    "lists": "\n".join("  " * level + "- a" for level in range(300)),
+    "brackets": "[" * 100_000,
+    "images": "![" * 50_000,
+    "emphasis": "*a_" * 33_000,
+    "elements": "<div>" * 20_000,
+    "comments": "<!--" * 25_000,
+    "ticks": " ".join("`" * length for length in range(1, 440)),
+    "references": "[a]: /u\n" * 12_000,
+    "entities": "&#" * 50_000,
+}
+
+
+async def test_what_takes_long_to_read_is_read_once_and_in_part(
+    calls: httpx.AsyncClient, client: httpx.AsyncClient, app: Litestar
+) -> None:
+    for name, content in BOMBS.items():
+        await write(calls, name, content=content[:100_000])
+    kept = components_of(app).post_memory.html
+    before = len(kept)
+    async with asyncio.timeout(120):
+        feeds = await asyncio.gather(*[client.get(FEED) for _ in range(4)])
+    components_of(app).post_memory.lists.forget()
+    made_anew = await client.get(FEED)
+
+    assert {each.status_code for each in feeds} == {200}
+    assert {each.content for each in feeds} == {made_anew.content}
+    assert len(kept) - before == len(BOMBS)
+    check(ET.fromstring(made_anew.content))  # noqa: S314 - our own document
+
+
+async def test_long_posts_only_begin_in_it(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
+    paragraphs = [f"{number} {'word ' * 100}" for number in range(60)]
+    html = await content_of(calls, client, "\n\n".join(paragraphs))
+
+    assert (html[:9], html[-8:]) == ("<p>0 word", "<p>…</p>")
+    assert html.count("<p>") == len(("\n\n".join(paragraphs))[:20_000].split("\n\n"))
+    assert await content_of(calls, client, "Short.") == "<p>Short.</p>"
+
+
+async def test_it_is_what_feed_readers_ask_for(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
+    post = await write(calls)
+    for accept in ("application/atom+xml", "application/xml;q=0.9, */*;q=0.8", "text/html"):
+        response = await client.get(FEED, headers={"Accept": accept})
+        assert (response.status_code, response.headers["content-type"].partition(";")[0]) == (
+            200,
+            "application/atom+xml",
+        )
+    unchanged = await client.get(FEED, headers={"If-None-Match": response.headers["etag"]})
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+
+    await calls.post(f"{POSTS}/{post['id']}/unpublish")
+    changed = await client.get(FEED, headers={"If-None-Match": response.headers["etag"]})
+    assert changed.status_code == 200
+    assert (await feed_of(client)).findall(f"{ATOM}entry") == []
+
+
 class Elements(HTMLParser):
     """What a browser would make of a text: the names of its elements and of their attributes."""
 
@@ -111,10 +208,12 @@ class Elements(HTMLParser):
         super().__init__()
         self.names: set[str] = set()
         self.attributes: set[str] = set()
+        self.urls: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.names.add(tag)
         self.attributes |= {name for name, _ in attrs}
+        self.urls += [value or "" for name, value in attrs if name in {"href", "src"}]
 
 
 async def test_what_xml_cannot_say_is_left_out(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:

@@ -8,10 +8,12 @@ from litestar import Litestar
 
 import app.lib.recent as recent_module
 from app.domain.posts.memory import SECONDS
-from tests.domain.posts.writing import FEED, POSTS, TAGS, write
+from tests.domain.posts.writing import FEED, POSTS, TAGS, draft, write
 from tests.support.apps import Deployment, client_of
 from tests.support.counting import counted_statements
 from tests.support.people import People
+
+PUBLIC = "public, max-age=0, must-revalidate"
 
 
 class Clock:
@@ -35,7 +37,9 @@ async def test_a_post_is_read_once_a_second(
     app: Litestar, calls: httpx.AsyncClient, client: httpx.AsyncClient, clock: Clock
 ) -> None:
     post = await write(calls, tags=["sea"])
-    for url in (f"{POSTS}/{post['id']}", f"{POSTS}/{post['slug']}", TAGS, FEED):
+    author = f"/api/v1/users/{post['author_id']}/posts?include_total=false"
+    searched = f"{POSTS}?q=wind&tag=sea&author={post['author_id']}&sort=title&page_size=5"
+    for url in (f"{POSTS}/{post['id']}", f"{POSTS}/{post['slug']}", TAGS, FEED, POSTS, searched, author):
         counts = []
         for step in (0, SECONDS * 0.5, SECONDS * 0.5, 0):
             clock.now += step
@@ -43,6 +47,45 @@ async def test_a_post_is_read_once_a_second(
                 assert (await client.get(url)).status_code == 200
             counts.append(bool(statements))
         assert counts == [True, False, True, False], url
+
+
+async def test_what_differs_is_kept_apart(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
+    for number in range(3):
+        await write(calls, f"Post {number}", tags=["sea"] if number else [])
+    queries = [
+        "",
+        "?page_size=1",
+        "?sort=title",
+        "?tag=sea",
+        "?q=post",
+        "?q=0",
+        "?include_total=false",
+        "?page=2&page_size=2",
+    ]
+    once, again = [[(await client.get(f"{POSTS}{each}")).json() for each in queries] for _ in "ab"]
+
+    assert once == again
+    assert [len(page["items"]) for page in once] == [3, 1, 3, 2, 3, 1, 3, 1]
+    assert len({str(page) for page in once}) == len(queries) - 1
+    assert once[0] == once[4] | {"next_cursor": None}
+
+
+async def test_a_write_leaves_other_posts_in_mind(
+    app: Litestar, calls: httpx.AsyncClient, client: httpx.AsyncClient
+) -> None:
+    """Also when it gives the post another slug: neither the old one nor the new one is remembered wrongly."""
+    one, two = await write(calls, "One"), await write(calls, "Two")
+    urls = [f"{POSTS}/{key}" for post in (one, two) for key in (post["id"], post["slug"])]
+    for url in urls:
+        assert (await client.get(url)).status_code == 200
+
+    await calls.patch(urls[0], json={"slug": "first"})
+    with counted_statements(app) as statements:
+        answers = [await client.get(url) for url in [*urls[2:], *urls[:2], f"{POSTS}/first"]]
+
+    assert [each.status_code for each in answers] == [200, 200, 200, 404, 200]
+    assert len(statements) == 3
+    assert answers[2].json() == answers[4].json()
 
 
 async def test_absence_and_drafts_are_not_remembered(
@@ -118,7 +161,34 @@ async def test_whoever_has_the_current_version_gets_no_body(
         assert (await client.get(url, headers=headers)).status_code == 200
 
 
-async def test_what_is_asked_for_with_credentials_is_private(calls: httpx.AsyncClient) -> None:
-    post = await write(calls)
-    for url in (f"{POSTS}/{post['id']}", POSTS, f"{POSTS}?mine=true"):
-        assert (await calls.get(url)).headers["cache-control"] == "private, no-cache"
+async def test_what_is_asked_for_with_credentials_is_private(
+    calls: httpx.AsyncClient, client: httpx.AsyncClient
+) -> None:
+    """Asked for by somebody else before, and after: shared caches and ours tell the two apart."""
+    post, hidden = await write(calls), await draft(calls)
+    by_caller = [f"{POSTS}/{post['id']}", f"{POSTS}/{post['slug']}?expand=author", POSTS, f"{POSTS}?expand=author"]
+    everybodys = [f"/api/v1/users/{post['author_id']}/posts", TAGS, FEED]
+    for _ in "ab":
+        for url in [*by_caller, *everybodys]:
+            answers = [await client.get(url), await calls.get(url)]
+            assert answers[0].headers["cache-control"] == PUBLIC, url
+            assert answers[1].headers["cache-control"] == (PUBLIC if url in everybodys else "private, no-cache"), url
+            assert {each.headers["vary"] for each in answers} == {"Authorization"}
+            assert answers[0].content == answers[1].content
+        for url in (f"{POSTS}?mine=true", f"{POSTS}/{hidden['id']}", f"{POSTS}/{hidden['slug']}?expand=author"):
+            private, refused = await calls.get(url), await client.get(url)
+            assert (private.status_code, private.headers["cache-control"]) == (200, "private, no-cache")
+            assert refused.status_code in {401, 404}
+            assert refused.headers["cache-control"] == "private, no-cache"
+            assert "Not yet" not in (await client.get(POSTS)).text
+
+
+async def test_heads_are_those_of_the_bodies(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
+    post = await write(calls, tags=["sea"])
+    for url in (f"{POSTS}/{post['id']}", f"{POSTS}?q=wind", f"/api/v1/users/{post['author_id']}/posts", TAGS, FEED):
+        whole, head = await client.get(url), await client.head(url)
+        assert (head.status_code, head.content) == (200, b"")
+        for name in ("etag", "cache-control", "vary", "content-type", "content-length", "link"):
+            assert head.headers.get(name) == whole.headers.get(name), (url, name)
+        unchanged = await client.head(url, headers={"If-None-Match": whole.headers["etag"]})
+        assert unchanged.status_code == 304

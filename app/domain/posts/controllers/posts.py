@@ -30,6 +30,7 @@ from app.domain.posts.services.posts import PostService
 from app.domain.posts.services.queries import PostQueries, read_id
 from app.lib.dto import StructDTO
 from app.lib.errors import PreconditionFailed, Unauthenticated
+from app.lib.http.conditional import TAGGED
 from app.lib.http.locations import created, linked
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.injection import Injected
@@ -49,7 +50,7 @@ class PostController(Controller):
         operation_id="listPosts",
         summary="List posts",
         description="Published posts; with `mine=true` your own, drafts included, which needs a sign-in.",
-        opt=may_raise(Unauthenticated),
+        opt=may_raise(Unauthenticated) | TAGGED,
     )
     async def list_posts(
         self,

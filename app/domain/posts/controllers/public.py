@@ -18,6 +18,7 @@ from app.domain.posts.dtos import PostPage, PostWithAuthorPage, TagPage
 from app.domain.posts.services.feed import FeedService
 from app.domain.posts.services.queries import PostQueries
 from app.lib.dto import StructDTO
+from app.lib.http.conditional import TAGGED
 from app.lib.http.locations import linked
 from app.lib.http.rules import PRODUCES_ANYTHING
 from app.lib.injection import Injected
@@ -28,6 +29,7 @@ from app.lib.security.policies import public
 @get(
     "/users/{user_id:uuid}/posts",
     guards=[public],
+    opt=TAGGED,
     operation_id="listUserPosts",
     summary="List what somebody has published",
     tags=["Posts"],
@@ -53,6 +55,7 @@ async def list_user_posts(
     "/tags",
     guards=[public],
     return_dto=StructDTO[TagPage],
+    opt=TAGGED,
     operation_id="listTags",
     summary="List the tags of published posts",
     description="With how many published posts have them.",
@@ -70,13 +73,15 @@ async def list_tags(
 @get(
     "/feed.atom",
     guards=[public],
-    opt={PRODUCES_ANYTHING: True},
+    opt={PRODUCES_ANYTHING: True} | TAGGED,
     media_type="application/atom+xml",
-    include_in_schema=False,
+    operation_id="getFeed",
+    summary="The newest published posts as an Atom feed",
+    description="Twenty posts as RFC 4287 says, their contents as sanitised HTML; long ones only begin there.",
+    tags=["Posts"],
     name="feed",
 )
 async def show_feed(request: Request[Any, Any, Any], post_feed: Injected[FeedService]) -> Response[bytes]:
-    """The newest posts as an Atom feed."""
     feed = await post_feed.feed()
     headers = {"ETag": feed.etag}
     return shared(request, Response(feed.content, media_type="application/atom+xml", headers=headers))

@@ -1,9 +1,11 @@
 """What is told of posts without a request about them: that their time has come, and that their author is gone."""
 
+from collections import Counter
 from uuid import UUID
 
 from app.domain.posts.events import PostDeleted, PostPublished, PostsChanged
 from app.domain.posts.repositories import PostRepository
+from app.domain.posts.services.totals import counted
 from app.lib.db.uow import UnitOfWork
 from app.lib.outbox import Outbox
 
@@ -19,15 +21,19 @@ async def announce_due(unit: UnitOfWork, outbox: Outbox) -> int:
         event = PostPublished(aggregate_id=row.id, aggregate_version=row.version, author_id=row.author_id)
         await outbox.record(unit, event)
         await posts.set_announced(row.id)
+    await posts.count_tags(Counter(tag for row in due for tag in row.tags))
     return len(due)
 
 
 async def remove_all_of(author_id: UUID, unit: UnitOfWork, outbox: Outbox) -> None:
     """Deletes all posts of somebody, drafts included, each with its event."""
     posts = PostRepository(session=unit.session)
+    totals: Counter[str] = Counter()
     while rows := await posts.of_author(author_id):
         for row in rows:
             event = PostDeleted(aggregate_id=row.id, aggregate_version=row.version + 1, author_id=author_id)
             await outbox.record(unit, event)
+            totals.subtract(counted(row.tags, is_announced=row.is_announced))
         await posts.delete_all([row.id for row in rows])
+    await posts.count_tags(totals)
     unit.signal(PostsChanged())

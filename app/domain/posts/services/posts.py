@@ -1,6 +1,7 @@
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from msgspec import UNSET
@@ -15,6 +16,7 @@ from app.domain.posts.repositories import PostRepository
 from app.domain.posts.services.publication import check_instant, decide, is_public, publish
 from app.domain.posts.services.queries import sees_everything
 from app.domain.posts.services.texts import texts_of
+from app.domain.posts.services.totals import counted, difference
 from app.domain.posts.slugs import numbered
 from app.lib import audit
 from app.lib.audit import Origin
@@ -30,16 +32,32 @@ from app.lib.versions import IfMatch
 _ATTEMPTS = 4
 
 
+class AnnounceLater(Protocol):
+    """Has the post announced at the instant, if it is still to become public then."""
+
+    async def __call__(self, unit: UnitOfWork, post_id: UUID, at: datetime, now: datetime) -> None: ...
+
+
+class _Locked(NamedTuple):
+    """A post that nobody else changes for now, the time, and what the post had before the change."""
+
+    post: Post
+    now: datetime
+    counted: Counter[str]
+    slug: str
+
+
 class PostService(EntityService[Post, PostRepository]):
     """How posts come, change, become public and go."""
 
     repository_type = PostRepository
     not_found = PostNotFound
 
-    def __init__(self, unit: UnitOfWork, outbox: Outbox, origin: Origin) -> None:
+    def __init__(self, unit: UnitOfWork, outbox: Outbox, origin: Origin, announce_later: AnnounceLater) -> None:
         super().__init__(unit)
         self.outbox = outbox
         self.origin = origin
+        self.announce_later = announce_later
 
     async def add(self, data: PostCreate, actor: Principal) -> PostRead:
         """Raises ``ValidationFailed`` or ``SlugTaken``."""
@@ -66,56 +84,59 @@ class PostService(EntityService[Post, PostRepository]):
         await self.repository.replace_tags(post)
         if becomes_public:
             await self._record(PostPublished, post, post.version)
-        self.unit.signal(PostsChanged())
+        await self._schedule(post, now)
+        await self._settle(_Locked(post, now, Counter(), post.slug), counted(post.tags, is_announced=post.is_announced))
         return to_read(post)
 
     async def change(self, post_id: UUID, data: PostUpdate, if_match: IfMatch, actor: Principal) -> PostRead:
         """Raises ``NotYourPost``, ``PostNotVisible``, ``ValidationFailed``, ``SlugTaken`` or ``PreconditionFailed``."""
-        post, now = await self._require(post_id, if_match, actor, POSTS_WRITE)
+        locked = await self._require(post_id, if_match, actor, POSTS_WRITE)
+        post, now = locked.post, locked.now
         await _assign(post, changes(data))
         becomes_public = False
         if data.is_published is not UNSET or data.published_at is not UNSET:
             at = decide(post.published_at, data.is_published, data.published_at, now)
             becomes_public = publish(post, at, now)
-        return await self._keep(post, actor, becomes_public=becomes_public)
+        return await self._keep(locked, actor, becomes_public=becomes_public)
 
     async def publish(self, post_id: UUID, at: datetime | None, if_match: IfMatch, actor: Principal) -> PostRead:
         """Now or at an instant; what is public stays as it is unless an instant is given.
 
         Raises ``NotYourPost``, ``PostNotVisible``, ``ValidationFailed`` or ``PreconditionFailed``.
         """
-        post, now = await self._require(post_id, if_match, actor, POSTS_WRITE)
+        locked = await self._require(post_id, if_match, actor, POSTS_WRITE)
+        post, now = locked.post, locked.now
         if at is not None:
             check_instant(at, now, "/at")
         elif is_public(post, now):
             at = post.published_at
-        return await self._keep(post, actor, becomes_public=publish(post, at or now, now))
+        return await self._keep(locked, actor, becomes_public=publish(post, at or now, now))
 
     async def unpublish(self, post_id: UUID, if_match: IfMatch, actor: Principal) -> PostRead:
         """Makes it a draft. Raises ``NotYourPost``, ``PostNotVisible`` or ``PreconditionFailed``."""
-        post, now = await self._require(post_id, if_match, actor, POSTS_WRITE)
-        return await self._keep(post, actor, becomes_public=publish(post, None, now))
+        locked = await self._require(post_id, if_match, actor, POSTS_WRITE)
+        return await self._keep(locked, actor, becomes_public=publish(locked.post, None, locked.now))
 
     async def remove(self, post_id: UUID, if_match: IfMatch, actor: Principal) -> None:
         """Raises ``NotYourPost``, ``PostNotVisible`` or ``PreconditionFailed``."""
-        post, _ = await self._require(post_id, if_match, actor, POSTS_DELETE)
+        locked = await self._require(post_id, if_match, actor, POSTS_DELETE)
+        post = locked.post
         await self._record(PostDeleted, post, post.version + 1)
         await self._audit("post.deleted", post, actor)
         await self.repository.delete_all([post.id])
-        self.unit.signal(PostsChanged())
+        await self._settle(locked, Counter())
 
-    async def _require(
-        self, post_id: UUID, if_match: IfMatch, actor: Principal, permission: str
-    ) -> tuple[Post, datetime]:
+    async def _require(self, post_id: UUID, if_match: IfMatch, actor: Principal, permission: str) -> _Locked:
         post = await self.require_locked(post_id)
         now = await self.repository.now()
         if post.author_id != actor.user_id and not actor.may(permission):
             raise NotYourPost(permission) if is_public(post, now) or sees_everything(actor) else PostNotVisible
         if_match.check(post.version)
-        return post, now
+        return _Locked(post, now, counted(post.tags, is_announced=post.is_announced), post.slug)
 
-    async def _keep(self, post: Post, actor: Principal, *, becomes_public: bool) -> PostRead:
+    async def _keep(self, locked: _Locked, actor: Principal, *, becomes_public: bool) -> PostRead:
         """Writes what has changed and tells of it; nothing happens when nothing has."""
+        post = locked.post
         if not self.unit.session.is_modified(post):
             return to_read(post)
         try:
@@ -125,8 +146,19 @@ class PostService(EntityService[Post, PostRepository]):
         await self.repository.replace_tags(post)
         await self._record(PostPublished if becomes_public else PostUpdated, post, post.version)
         await self._audit("post.updated", post, actor)
-        self.unit.signal(PostsChanged())
+        await self._schedule(post, locked.now)
+        await self._settle(locked, counted(post.tags, is_announced=post.is_announced))
         return to_read(post)
+
+    async def _schedule(self, post: Post, now: datetime) -> None:
+        if post.published_at is not None and not post.is_announced:
+            await self.announce_later(self.unit, post.id, post.published_at, now)
+
+    async def _settle(self, locked: _Locked, now_counted: Counter[str]) -> None:
+        """The last of each change: what is remembered and counted of posts follows it."""
+        keys: set[UUID | str] = {locked.post.id, locked.slug, locked.post.slug}
+        self.unit.signal(PostsChanged(frozenset(keys)))
+        await self.repository.count_tags(difference(locked.counted, now_counted))
 
     async def _insert(self, post: Post, wanted: str) -> None:
         """With the slug, or the first of its numbered ones that is free; a random one where those are used up, or

@@ -1,6 +1,6 @@
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -26,6 +26,8 @@ from app.lib.security.principal import Principal
 
 POST_SORT_KEYS, TAGS_SORT_KEYS = SORT_KEYS, TAG_SORT_KEYS
 
+T = TypeVar("T")
+
 _REFERENCE = re.compile(rf"[a-z0-9-]{{1,{MAX_SLUG}}}")
 _ROUGHLY = 1_000
 """Bytes of a post beside its content."""
@@ -42,7 +44,7 @@ class PostQueries:
     async def post(self, reference: str, viewer: Principal | None) -> tuple[PostRead, bool]:
         """By id or slug; and whether the public sees it, too. Raises ``PostNotFound``."""
         key = read_reference(reference)
-        found = await self._memory.get(key, lambda: self._reads.public_post(key), _size)
+        found = await self._memory.posts.get(key, lambda: self._reads.public_post(key), _size)
         if found is not None:
             return found, True
         post = await self._reads.post(key) if viewer is not None else None
@@ -57,7 +59,11 @@ class PostQueries:
     async def public_posts(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> PostPage:
         if _finds_nothing(filters):
             return self._reads.nothing(paging)
-        return await self._reads.public_posts(paging, sort, filters)
+        if paging.page != 1:
+            return await self._reads.public_posts(paging, sort, filters)
+        # What the public sees is the same for everybody, and first pages are what everybody asks for.
+        key = ("posts", paging, sort, _key_of(filters))
+        return await self._remembered(key, lambda: self._reads.public_posts(paging, sort, filters), _size_of_page)
 
     async def own_posts(
         self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any], owner: Principal
@@ -87,7 +93,10 @@ class PostQueries:
 
     async def tags(self, paging: PageRequest, sort: str | None) -> TagPage:
         """With how many public posts have them."""
-        page = await self._memory.get(("tags", paging, sort), lambda: self._reads.tags(paging, sort), _size_of_tags)
+        return await self._remembered(("tags", paging, sort), lambda: self._reads.tags(paging, sort), _size_of_tags)
+
+    async def _remembered(self, key: Hashable, read: Callable[[], Awaitable[T]], size: Callable[[T], int]) -> T:
+        page = await self._memory.lists.get(key, read, size)
         assert page is not None, "a page is always read"  # noqa: S101 - tells type checkers what the loader says
         return page
 
@@ -121,8 +130,17 @@ def _finds_nothing(filters: Mapping[str, Any]) -> bool:
     return text is not None and not words_of(text)
 
 
+def _key_of(filters: Mapping[str, Any]) -> Hashable:
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in filters.items()}
+    return tuple(sorted((name, value) for name, value in given.items() if value is not None))
+
+
 def _size(post: PostRead) -> int:
     return 4 * len(post.content) + _ROUGHLY
+
+
+def _size_of_page(page: PostPage) -> int:
+    return _ROUGHLY + sum(_ROUGHLY + 4 * (len(post.title) + len(post.excerpt)) for post in page.items)
 
 
 def _size_of_tags(page: TagPage) -> int:
