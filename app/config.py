@@ -110,6 +110,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     order_expire_minutes: Annotated[
         int, Meta(ge=1, le=10_080, description="How long an order may stay unpaid before it is cancelled.")
     ] = 30
+    payment_provider: Annotated[
+        Literal["auto", "none", "test"],
+        Meta(description="Who takes money: none, test (which moves none), or auto: test, and in production none."),
+    ] = "auto"
+    allow_test_payments: Annotated[
+        bool, Meta(description="Let `PAYMENT_PROVIDER=test` run in production: orders are paid for with nothing.")
+    ] = False
     product_name: Annotated[str, Meta(min_length=1, max_length=60, description="What mails call the service.")] = (
         "Lodestar"
     )
@@ -196,6 +203,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if ":" in host:
             host = f"[{host}]"
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def effective_payment_provider(self) -> Literal["none", "test"]:
+        if self.payment_provider == "auto":
+            return "none" if self.is_production else "test"
+        return self.payment_provider
 
     @property
     def shows_mailbox(self) -> bool:
@@ -377,6 +390,8 @@ def _check_production(settings: Settings) -> None:
         raise ConfigurationError("RATE_LIMIT_ENABLED: off is refused in production")
     if settings.webhooks_allow_private:
         raise ConfigurationError("WEBHOOKS_ALLOW_PRIVATE: refused in production")
+    if settings.payment_provider == "test" and not settings.allow_test_payments:
+        raise ConfigurationError("PAYMENT_PROVIDER: test is refused in production, unless ALLOW_TEST_PAYMENTS is on")
 
 
 def _check_secret(name: str, secret: Secret) -> None:

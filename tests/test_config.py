@@ -49,6 +49,8 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("JOBS_DEAD_RETENTION_DAYS", "30", 30),
     ("EVENTS_RETENTION_DAYS", "30", 30),
     ("ORDER_EXPIRE_MINUTES", "5", 5),
+    ("PAYMENT_PROVIDER", "none", "none"),
+    ("ALLOW_TEST_PAYMENTS", "yes", True),
     ("PRODUCT_NAME", "Polaris", "Polaris"),
     ("MAIL_BACKEND", "FILE", "file"),
     ("MAIL_FROM", "Polaris <post@example.com>", "Polaris <post@example.com>"),
@@ -229,6 +231,7 @@ def test_settings_can_be_printed_without_their_secrets() -> None:
         pytest.param({"CORS_ORIGINS": "https://a.example,*"}, "CORS_ORIGINS", id="any origin"),
         pytest.param({"RATE_LIMIT_ENABLED": "false"}, "RATE_LIMIT_ENABLED", id="no limits"),
         pytest.param({"WEBHOOKS_ALLOW_PRIVATE": "true"}, "WEBHOOKS_ALLOW_PRIVATE", id="private webhooks"),
+        pytest.param({"PAYMENT_PROVIDER": "test"}, "PAYMENT_PROVIDER", id="test money"),
     ],
 )
 @pytest.mark.asvs("13.4.2")
@@ -238,6 +241,20 @@ def test_production_refuses_what_is_only_good_for_development(environ: dict[str,
     assert line.startswith(f"{variable}: ")
     assert all(not value or value not in line for name, value in environ.items() if "SECRET" in name)
     assert settings_from(**environ).environment == "development"
+
+
+@pytest.mark.parametrize(
+    ("environ", "provider"),
+    [
+        ({}, "test"),
+        ({"PAYMENT_PROVIDER": "none"}, "none"),
+        (production(), "none"),
+        (production(ALLOW_TEST_PAYMENTS="true"), "none"),
+        (production(ALLOW_TEST_PAYMENTS="true", PAYMENT_PROVIDER="test"), "test"),
+    ],
+)
+def test_production_has_no_payment_provider_unless_told(environ: dict[str, str], provider: str) -> None:
+    assert settings_from(**environ).effective_payment_provider == provider
 
 
 def test_production_runs_with_a_good_secret() -> None:
