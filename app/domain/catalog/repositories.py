@@ -5,16 +5,40 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, String, and_, bindparam, case, delete, exists, func, insert, select, type_coerce, update
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    CursorResult,
+    Insert,
+    String,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    type_coerce,
+    update,
+)
+from sqlalchemy.types import TypeEngine
 
 from app.domain.catalog.dtos import StockMovementPage, StockMovementRead
 from app.domain.catalog.models import Product, ProductPrice, ProductTag, StockMovement
 from app.domain.catalog.rows import Offer, PriceRow, PriceRowPage, ProductRow, ProductRowPage
 from app.lib.clock import utc_now
-from app.lib.db.base import SplitText, new_id
+from app.lib.db.base import SplitText, new_id, table_of
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.repository import Repository
+from app.lib.db.statements import is_postgresql
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import at_least, at_most, contains, custom, equals
 from app.lib.pagination.paginate import paginate
@@ -22,6 +46,8 @@ from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 from app.lib.security.emails import fold
+
+_product_rows, _movement_rows = table_of(Product), table_of(StockMovement)
 
 _tags = type_coerce(
     select(func.aggregate_strings(ProductTag.tag, ","))
@@ -165,18 +191,45 @@ class StockRepository:
         found = await self._session.execute(select(*columns_of(Offer, Product)).where(Product.id.in_(set(product_ids))))
         return {row.id: Offer(*row) for row in found}
 
-    async def take(self, offer: Offer, quantity: int) -> int | None:
-        """Takes pieces on exactly these terms. What is left; None when there are not enough, or other terms now."""
-        unchanged = and_(
-            Product.id == offer.id,
-            Product.stock >= quantity,
-            Product.is_active,
-            Product.price_units == offer.price_units,
-            Product.currency == offer.currency,
-            Product.name == offer.name,
-            Product.sku == offer.sku,
-        )
-        return await self._move(unchanged, -quantity)
+    async def take(self, lines: Sequence[tuple[Offer, int]], order_id: UUID) -> bool:
+        """Takes so many pieces of each on exactly the terms of the offer, and notes them in the ledger.
+
+        False when there are not enough of one, or other terms now: then the caller has to go back, because some may
+        have been taken.
+        """
+        terms = [
+            and_(
+                _product_rows.c.id == offer.id,
+                _product_rows.c.stock >= quantity,
+                _product_rows.c.is_active,
+                _product_rows.c.price_units == offer.price_units,
+                _product_rows.c.currency == offer.currency,
+                _product_rows.c.name == offer.name,
+                _product_rows.c.sku == offer.sku,
+            )
+            for offer, quantity in lines
+        ]
+        deltas = {offer.id: -quantity for offer, quantity in lines}
+        return await self._move_all(deltas, or_(*terms), "order", None, order_id) == len(lines)
+
+    async def give_back(self, quantities: Mapping[UUID, int], order_id: UUID, reason: str) -> None:
+        """Puts pieces of an order back, and notes them in the ledger."""
+        await self._move_all(quantities, true(), "return", reason, order_id)
+
+    async def _move_all(
+        self, deltas: Mapping[UUID, int], terms: ColumnElement[bool], kind: str, reason: str | None, order_id: UUID
+    ) -> int:
+        """How many products were changed. Those of which there are several are locked in the order of their ids."""
+        moved = _moves(deltas, terms)
+        columns = {"kind": kind, "reason": reason, "order_id": order_id, "created_at": utc_now()}
+        if is_postgresql(self._session):
+            found = await self._session.execute(_ledger_lines(moved.cte("moved"), deltas, columns))
+            return found.rowcount if isinstance(found, CursorResult) else 0
+        balances = (await self._session.execute(moved)).all()
+        if balances:
+            rows = [{"id": new_id(), **columns, "product_id": i, "delta": deltas[i], "balance": b} for i, b in balances]
+            await self._session.execute(insert(_movement_rows), rows)
+        return len(balances)
 
     async def add(self, product_id: UUID, delta: int, *, at_most: int | None = None) -> int | None:
         """The stock after the change; None when it would be negative or too large, or there is no such product."""
@@ -201,3 +254,37 @@ class StockRepository:
         now = utc_now()
         if rows := [{"id": new_id(), "created_at": now, **each} for each in movements]:
             await self._session.execute(insert(StockMovement), rows)
+
+
+def _moves(deltas: Mapping[UUID, int], terms: ColumnElement[bool]) -> Any:
+    """Changes the stock of all these products on these terms; returns the id and the stock of each that was changed."""
+    locked = _product_rows.alias("locked")
+    in_order = select(locked.c.id).where(locked.c.id.in_(sorted(deltas))).order_by(locked.c.id)
+    is_theirs = _product_rows.c.id.in_(in_order.with_for_update(key_share=True))
+    return (
+        update(_product_rows)
+        .where(_product_rows.c.id == next(iter(deltas)) if len(deltas) == 1 else is_theirs, terms)
+        .values(
+            stock=_product_rows.c.stock + _by_product(_product_rows.c.id, deltas, BigInteger()),
+            version=_product_rows.c.version + 1,
+        )
+        .returning(_product_rows.c.id, _product_rows.c.stock)
+    )
+
+
+def _ledger_lines(moved: CTE, deltas: Mapping[UUID, int], columns: Mapping[str, Any]) -> Insert:
+    """The ledger's lines of moves in the same statement, so that a product is locked for one round trip less."""
+    values = {
+        **{name: literal(value, _movement_rows.c[name].type) for name, value in columns.items()},
+        "id": _by_product(moved.c.id, {product_id: new_id() for product_id in deltas}, Uuid()),
+        "product_id": moved.c.id,
+        "delta": _by_product(moved.c.id, deltas, BigInteger()),
+        "balance": moved.c.stock,
+    }
+    return insert(_movement_rows).from_select(list(values), select(*values.values()))
+
+
+def _by_product(product_id: ColumnElement[UUID], values: Mapping[UUID, Any], kind: TypeEngine[Any]) -> Any:
+    if len(values) == 1:
+        return literal(next(iter(values.values())), kind)
+    return case(*[(product_id == key, literal(value, kind)) for key, value in values.items()])

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import CursorResult, Float, bindparam, update
+from sqlalchemy import CursorResult, Float, Insert, bindparam, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.contextvars import get_contextvars
@@ -21,6 +21,14 @@ P = TypeVar("P", bound=msgspec.Struct)
 _BATCH = 500
 
 _jobs = table_of(QueuedJob)
+_NEW: dict[str, Any] = {
+    "status": JobStatus.PENDING.value,
+    "attempts": 0,
+    "losses": 0,
+    "beats": 0,
+    "planned_at": database_now(),
+    "created_at": database_now(),
+}
 
 
 class JobsEnqueued(msgspec.Struct, frozen=True):
@@ -51,6 +59,12 @@ async def enqueue_many(unit: UnitOfWork, declared: Job[P], payloads: Iterable[P]
         await _insert(unit.session, rows[start : start + _BATCH], delay)
     unit.signal(JobsEnqueued())
     return len(rows)
+
+
+def insert_of(unit: UnitOfWork, declared: Job[P], payload: P) -> Insert:
+    """Like :func:`enqueue` without key and delay, but the statement is left to the caller, who has others to send."""
+    unit.signal(JobsEnqueued())
+    return insert(_jobs).values(**_row(declared, payload, None), **_NEW, run_at=database_now())
 
 
 async def hasten(unit: UnitOfWork, declared: Job[Any], key: str) -> bool:
@@ -84,15 +98,7 @@ def _row(declared: Job[P], payload: P, key: str | None) -> dict[str, Any]:
 
 async def _insert(session: AsyncSession, rows: list[dict[str, Any]], delay: float) -> bool:
     build = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = build(_jobs).values(
-        status=JobStatus.PENDING.value,
-        attempts=0,
-        losses=0,
-        beats=0,
-        run_at=database_now_plus(bindparam("delay", type_=Float())),
-        planned_at=database_now(),
-        created_at=database_now(),
-    )
+    statement = build(_jobs).values(**_NEW, run_at=database_now_plus(bindparam("delay", type_=Float())))
     if any(row["key"] is not None for row in rows):
         statement = statement.on_conflict_do_nothing()
     parameters = [{**row, "delay": delay} for row in rows]
