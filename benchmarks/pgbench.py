@@ -28,7 +28,9 @@ def script_of(statements: Sequence[tuple[str, Any]], words: Mapping[object, str]
     lines = [r"\set product random(1, :products)", r"\set run random(1, 4611686018427387904)", "BEGIN;"]
     for sql, parameters in statements:
         values = [_written(each, words, ids) for each in parameters]
-        lines.append(_PARAMETER.sub(lambda found, v=values: v[int(found[1]) - 1], sql).replace("\n", " ") + ";")
+        parts = _PARAMETER.split(sql.replace("\n", " "))  # text, number, text, number, text
+        parts[1::2] = [values[int(number) - 1] for number in parts[1::2]]
+        lines.append("".join(parts) + ";")
     return "\n".join([*lines, "COMMIT;", ""])
 
 

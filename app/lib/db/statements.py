@@ -1,13 +1,15 @@
 """Statements that SQLAlchemy spells differently for the two databases."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import CursorResult, Insert
+from sqlalchemy import CursorResult, Insert, Table, bindparam, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.lib.db.base import Base
+from app.lib.db.instants import database_now
 
 
 async def insert_or_ignore(session: AsyncSession, model: type[Base], row: Mapping[str, Any]) -> bool:
@@ -20,19 +22,46 @@ async def insert_or_ignore(session: AsyncSession, model: type[Base], row: Mappin
     return isinstance(result, CursorResult) and result.rowcount == 1
 
 
-async def insert_together(session: AsyncSession, statements: Sequence[Insert]) -> None:
-    """Runs inserts of one moment: in one round trip on PostgreSQL, one after another on SQLite, where none is far.
+class NewRow:
+    """A row to be inserted: ``values``, and in the columns ``now`` the database's clock."""
 
-    They may refer to each other, in this order: foreign keys are checked when the last one is done. Give each its
-    values by ``values(…)``, one row at a time, so that what is compiled is kept.
+    __slots__ = ("now", "table", "values")
+
+    def __init__(self, table: Table, values: Mapping[str, Any], *, now: tuple[str, ...] = ()) -> None:
+        self.table = table
+        self.values = values
+        self.now = now
+
+
+async def insert_together(session: AsyncSession, rows: Sequence[NewRow]) -> None:
+    """Inserts rows of one moment: in one round trip on PostgreSQL, one after another on SQLite, where none is far.
+
+    They may refer to each other, in this order: foreign keys are checked when the last one is there. The statement is
+    made once for each succession of tables and columns, so there should be few of those.
     """
-    if not is_postgresql(session):
-        for each in statements:
-            await session.execute(each)
+    shapes = [(row.table, tuple(row.values), row.now) for row in rows]
+    if is_postgresql(session):
+        parameters = {f"{n}_{name}": value for n, row in enumerate(rows) for name, value in row.values.items()}
+        await session.execute(_insert_of(tuple(shapes)), parameters)
         return
-    *others, last = statements
-    # PostgreSQL runs the inserts of a WITH whether or not anything reads from them.
-    await session.execute(last.add_cte(*(each.cte(f"other_{number}") for number, each in enumerate(others))))
+    for shape, row in zip(shapes, rows, strict=True):
+        await session.execute(_insert_of((shape,)), {f"0_{name}": value for name, value in row.values.items()})
+
+
+_Shape = tuple[Table, tuple[str, ...], tuple[str, ...]]
+
+
+@cache
+def _insert_of(shapes: tuple[_Shape, ...]) -> Insert:
+    """PostgreSQL runs the inserts of a WITH, whether or not anything reads from them."""
+    inserts = [
+        insert(table).values(
+            {name: bindparam(f"{number}_{name}", type_=table.c[name].type) for name in names}
+            | {name: database_now() for name in now}
+        )
+        for number, (table, names, now) in enumerate(shapes)
+    ]
+    return inserts[-1].add_cte(*(each.cte(f"other_{number}") for number, each in enumerate(inserts[:-1])))
 
 
 def is_postgresql(session: AsyncSession) -> bool:

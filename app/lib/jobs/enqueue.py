@@ -5,13 +5,14 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import CursorResult, Float, Insert, bindparam, insert, update
+from sqlalchemy import CursorResult, Float, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.contextvars import get_contextvars
 
 from app.lib.db.base import new_id, table_of
 from app.lib.db.instants import database_now, database_now_plus
+from app.lib.db.statements import NewRow
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.declaration import MAX_KEY_LENGTH, Job
 from app.lib.jobs.tables import MAX_REQUEST_ID_LENGTH, JobStatus, QueuedJob, in_status
@@ -26,9 +27,8 @@ _NEW: dict[str, Any] = {
     "attempts": 0,
     "losses": 0,
     "beats": 0,
-    "planned_at": database_now(),
-    "created_at": database_now(),
 }
+_NOW = ("run_at", "planned_at", "created_at")
 
 
 class JobsEnqueued(msgspec.Struct, frozen=True):
@@ -61,10 +61,10 @@ async def enqueue_many(unit: UnitOfWork, declared: Job[P], payloads: Iterable[P]
     return len(rows)
 
 
-def insert_of(unit: UnitOfWork, declared: Job[P], payload: P) -> Insert:
-    """Like :func:`enqueue` without key and delay, but the statement is left to the caller, who has others to send."""
+def new_job(unit: UnitOfWork, declared: Job[P], payload: P) -> NewRow:
+    """Like :func:`enqueue` without key and delay, but the row is left to the caller, who inserts it with others."""
     unit.signal(JobsEnqueued())
-    return insert(_jobs).values(**_row(declared, payload, None), **_NEW, run_at=database_now())
+    return NewRow(_jobs, {**_row(declared, payload, None), **_NEW}, now=_NOW)
 
 
 async def hasten(unit: UnitOfWork, declared: Job[Any], key: str) -> bool:
@@ -98,7 +98,12 @@ def _row(declared: Job[P], payload: P, key: str | None) -> dict[str, Any]:
 
 async def _insert(session: AsyncSession, rows: list[dict[str, Any]], delay: float) -> bool:
     build = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = build(_jobs).values(**_NEW, run_at=database_now_plus(bindparam("delay", type_=Float())))
+    statement = build(_jobs).values(
+        **_NEW,
+        run_at=database_now_plus(bindparam("delay", type_=Float())),
+        planned_at=database_now(),
+        created_at=database_now(),
+    )
     if any(row["key"] is not None for row in rows):
         statement = statement.on_conflict_do_nothing()
     parameters = [{**row, "delay": delay} for row in rows]

@@ -40,6 +40,17 @@ async def test_an_order_has_what_the_server_knows(shop: Shop) -> None:
     assert await shop.timeline(order) == ["placed"]
 
 
+async def test_a_sale_changes_nothing_of_a_product_but_its_stock(shop: Shop) -> None:
+    products = [await shop.product(tags=["kitchen"], description="Blue.") for _ in range(2)]
+
+    await shop.order(*[(each["id"], 1) for each in products])
+
+    for before in products:
+        after = (await shop.sells.get(f"{API}/products/{before['id']}")).json()
+        changed = {name for name in before if before[name] != after[name]}
+        assert (changed - {"updated_at"}, after["stock"]) == ({"stock", "version"}, 9)
+
+
 async def test_the_largest_order_has_an_exact_total(shop: Shop) -> None:
     products = [await shop.product(amount="9999999.99", stock=1000) for _ in range(100)]
 

@@ -7,7 +7,8 @@ import msgspec
 
 from app.domain.catalog.dtos import MAX_STOCK, ProductRead, StockChange
 from app.domain.catalog.errors import InsufficientStock, ProductNotFound, ProductsChanged, Shortage
-from app.domain.catalog.repositories import ProductRepository, StockRepository
+from app.domain.catalog.repositories.products import ProductRepository
+from app.domain.catalog.repositories.stock import StockRepository
 from app.domain.catalog.rows import Offer
 from app.lib import audit
 from app.lib.audit import Origin

@@ -3,7 +3,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Insert, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.orders.machine import Status
@@ -12,6 +12,7 @@ from app.domain.orders.rows import ItemRow, OrderRow
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
 from app.lib.db.prepared import columns_of
+from app.lib.db.statements import NewRow
 
 FEW_LINES = 8
 
@@ -25,15 +26,15 @@ class OrderRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def inserts_of(self, order: OrderRow, items: Sequence[ItemRow]) -> list[Insert]:
+    async def new(self, order: OrderRow, items: Sequence[ItemRow]) -> list[NewRow]:
         """What is left to be inserted of a new order: all of a usual one. One with many lines is inserted here,
         because a statement for each number of lines is too many to keep.
         """
-        whole = insert(_orders).values(**{name: getattr(order, name) for name in OrderRow.__struct_fields__})
+        whole = {name: getattr(order, name) for name in OrderRow.__struct_fields__}
         rows = [{name: getattr(each, name) for name in ItemRow.__struct_fields__} for each in items]
         if len(rows) <= FEW_LINES:
-            return [whole, *(insert(_items).values(**row) for row in rows)]
-        await self._session.execute(whole)
+            return [NewRow(_orders, whole), *(NewRow(_items, row) for row in rows)]
+        await self._session.execute(insert(_orders), whole)
         await self._session.execute(insert(_items), rows)
         return []
 
@@ -70,18 +71,19 @@ class OrderRepository:
                 .execution_options(synchronize_session=False)
             )
 
-    def insert_of_event(self, order: OrderRow, kind: str, actor: str, amount_units: int) -> Insert:
-        """A line of the timeline."""
-        return insert(_events).values(
-            id=new_id(),
-            order_id=order.id,
-            kind=kind,
-            status=order.status,
-            actor=actor,
-            amount_units=amount_units,
-            currency=order.currency,
-            created_at=utc_now(),
-        )
+    def new_event(self, order: OrderRow, kind: str, actor: str, amount_units: int) -> NewRow:
+        """A line of the timeline, to be inserted."""
+        values = {
+            "id": new_id(),
+            "order_id": order.id,
+            "kind": kind,
+            "status": order.status,
+            "actor": actor,
+            "amount_units": amount_units,
+            "currency": order.currency,
+            "created_at": utc_now(),
+        }
+        return NewRow(_events, values)
 
     async def expired(self, now: datetime, limit: int) -> Sequence[UUID]:
         """Orders whose time to be paid is over, and of which no payment is under way."""

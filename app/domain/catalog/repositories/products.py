@@ -1,0 +1,163 @@
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Boolean,
+    String,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    type_coerce,
+)
+
+from app.domain.catalog.dtos import StockMovementPage, StockMovementRead
+from app.domain.catalog.models import Product, ProductPrice, ProductTag, StockMovement
+from app.domain.catalog.rows import PriceRow, PriceRowPage, ProductRow, ProductRowPage
+from app.lib.clock import utc_now
+from app.lib.db.base import SplitText, new_id
+from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.reader import Reader
+from app.lib.db.repository import Repository
+from app.lib.pagination.cursor import CursorCodec
+from app.lib.pagination.filters import at_least, at_most, contains, custom, equals
+from app.lib.pagination.paginate import paginate
+from app.lib.pagination.parameters import PageRequest
+from app.lib.pagination.query import ListQuery
+from app.lib.pagination.sorting import SortKey
+from app.lib.security.emails import fold
+
+_tags = type_coerce(
+    select(func.aggregate_strings(ProductTag.tag, ","))
+    .where(ProductTag.product_id == Product.id)
+    .correlate(Product)
+    .scalar_subquery(),
+    SplitText(),
+)
+_products = select(*columns_of(ProductRow, Product, tags=_tags))
+_product = prepare(_products.where(Product.id == bindparam("product_id")), ProductRow)
+
+PRODUCT_SORTS = (
+    SortKey("created_at", Product.created_at, datetime),
+    SortKey("name", Product.name_key, str),
+    SortKey("sku", Product.sku, str),
+    SortKey("price", Product.price_units, int),
+)
+
+PRODUCT_LIST = ListQuery(
+    "products",
+    ProductRowPage,
+    _products,
+    identity=Product.id,
+    sorts=PRODUCT_SORTS,
+    default_sort="-created_at",
+    filters=(
+        equals("is_active", Product.is_active),
+        equals("currency", Product.currency),
+        at_least("min_price", Product.price_units),
+        at_most("max_price", Product.price_units),
+        custom("in_stock", Boolean(), lambda wanted: case((Product.stock > 0, True), else_=False) == wanted[0]),
+        custom(
+            "tag",
+            String(),
+            lambda tags: exists().where(ProductTag.product_id == Product.id, ProductTag.tag.in_(tags)),
+            repeatable=True,
+        ),
+        contains("q", Product.search_text, fold=fold),
+    ),
+)
+
+MOVEMENT_LIST = ListQuery(
+    "stock_movements",
+    StockMovementPage,
+    select(*columns_of(StockMovementRead, StockMovement)),
+    identity=StockMovement.id,
+    sorts=(SortKey("created_at", StockMovement.created_at, datetime),),
+    default_sort="-created_at",
+    filters=(equals("product_id", StockMovement.product_id),),
+)
+
+PRICE_LIST = ListQuery(
+    "product_prices",
+    PriceRowPage,
+    select(*columns_of(PriceRow, ProductPrice)),
+    identity=ProductPrice.id,
+    sorts=(SortKey("created_at", ProductPrice.created_at, datetime),),
+    default_sort="-created_at",
+    filters=(equals("product_id", ProductPrice.product_id),),
+)
+
+
+class CatalogReads:
+    """Products as they are shown."""
+
+    def __init__(self, reader: Reader, cursors: CursorCodec) -> None:
+        self._reader = reader
+        self._cursors = cursors
+
+    async def product(self, product_id: UUID) -> ProductRow | None:
+        return await self._reader.first(_product, product_id=product_id)
+
+    async def products(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> ProductRowPage:
+        return await paginate(self._reader, PRODUCT_LIST, paging, self._cursors, sort=sort, filters=filters)
+
+    async def movements(self, product_id: UUID, paging: PageRequest) -> StockMovementPage:
+        only = {"product_id": product_id}
+        return await paginate(self._reader, MOVEMENT_LIST, paging, self._cursors, filters=only)
+
+    async def prices(self, product_id: UUID, paging: PageRequest) -> PriceRowPage:
+        return await paginate(self._reader, PRICE_LIST, paging, self._cursors, filters={"product_id": product_id})
+
+
+class ProductRepository(Repository[Product]):
+    model_type = Product
+
+    async def lock(self, item_id: UUID) -> Product | None:
+        """As it is now, locked against changes, but not against orders that refer to it."""
+        found = await self.session.execute(
+            select(Product)
+            .where(Product.id == item_id)
+            .with_for_update(key_share=True)
+            .execution_options(populate_existing=True)
+        )
+        return found.scalar_one_or_none()
+
+    async def read(self, product_id: UUID) -> ProductRow:
+        """As this transaction has it."""
+        found = await self.session.execute(_products.where(Product.id == product_id))
+        return ProductRow(*found.one())
+
+    async def taken_skus(self, skus: Iterable[str]) -> frozenset[str]:
+        found = await self.session.execute(select(Product.sku).where(Product.sku.in_(set(skus))))
+        return frozenset(found.scalars())
+
+    async def replace_tags(self, product_id: UUID, tags: Iterable[str]) -> None:
+        await self.session.execute(delete(ProductTag).where(ProductTag.product_id == product_id))
+        await self.add_tags({product_id: tags})
+
+    async def add_tags(self, tags: Mapping[UUID, Iterable[str]]) -> None:
+        if rows := [{"product_id": key, "tag": tag} for key, found in tags.items() for tag in sorted(set(found))]:
+            await self.session.execute(insert(ProductTag), rows)
+
+    async def tags_of(self, product_id: UUID) -> list[str]:
+        found = await self.session.execute(select(ProductTag.tag).where(ProductTag.product_id == product_id))
+        return sorted(found.scalars())
+
+    async def add_prices(self, products: Iterable[Product]) -> None:
+        """Keeps the prices that the products have from now on."""
+        rows = [
+            {
+                "id": new_id(),
+                "product_id": each.id,
+                "price_units": each.price_units,
+                "currency": each.currency,
+                "created_at": utc_now(),
+            }
+            for each in products
+        ]
+        await self.session.execute(insert(ProductPrice), rows)
