@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +17,9 @@ from app.domain.accounts.services.credentials import CredentialService
 from app.domain.accounts.services.profiles import ProfileService
 from app.domain.accounts.services.roles import RoleService
 from app.domain.accounts.services.users import UserService
+from app.domain.catalog.services.products import ProductService
+from app.domain.orders.services.paying import PaymentService
+from app.domain.orders.services.placing import PlacingService
 from app.lib.audit import SYSTEM
 from app.lib.db.engine import Database
 from app.lib.db.faults import DATABASE_ERRORS, driver_error, sqlstate, to_app_error
@@ -32,16 +36,24 @@ _ERRORS: tuple[type[Exception], ...] = (*DATABASE_ERRORS, AppError, OSError)
 
 
 class Office:
-    """The accounts domain at the service of an operator: all services in one unit of work, audited as the system."""
+    """Services for an operator: accounts, and what a shop is filled with; all in one unit of work, audited as the
+    system.
+    """
 
     def __init__(self, components: Components, unit: UnitOfWork) -> None:
-        events = events_of(components, DOMAINS, outbox_of(DOMAINS))
+        outbox = outbox_of(DOMAINS)
+        events = events_of(components, DOMAINS, outbox)
         self.unit = unit
         self.reads = AccountReads(components.database.reader, components.cursors)
         self.users = UserService(unit, components.passwords, events, SYSTEM)
         self.credentials = CredentialService(unit, self.reads, components.passwords, events, SYSTEM)
         self.profiles = ProfileService(unit)
         self.roles = RoleService(unit, collect_permissions(DOMAINS), events, SYSTEM)
+        self.products = ProductService(unit, SYSTEM)
+        self.payments = PaymentService(components.database, components.payment_provider, outbox)
+        self.placing = PlacingService(
+            unit, outbox, expire_after=timedelta(minutes=components.settings.order_expire_minutes)
+        )
 
 
 @asynccontextmanager

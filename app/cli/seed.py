@@ -11,8 +11,11 @@ from app.components import Components
 from app.config import load_settings
 from app.domain.accounts.dtos import ProfileUpdate, RoleCreate, UserCreate, UserRead
 from app.domain.accounts.permissions import ROLES_READ, USERS_DELETE, USERS_READ, USERS_WRITE
+from app.domain.catalog.dtos import ProductCreate
+from app.domain.orders.dtos import OrderCreate, OrderItemCreate, OrderRead
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
+from app.lib.money import Money
 from app.lib.security.principal import Principal
 from app.lib.versions import IfMatch
 
@@ -85,19 +88,58 @@ PEOPLE = (
 )
 
 
+class Goods(NamedTuple):
+    """A product; the price is in euros."""
+
+    sku: str
+    name: str
+    price: str
+    stock: int
+    tags: tuple[str, ...]
+    is_active: bool = True
+
+
+PRODUCTS = (
+    Goods("MUG-BLUE-03", "Blue mug", "12.90", 120, ("kitchen",)),
+    Goods("MUG-WHITE-03", "White mug", "11.90", 80, ("kitchen",)),
+    Goods("POT-TEA-12", "Teapot for four", "39.00", 25, ("kitchen",)),
+    Goods("LAMP-DESK-01", "Desk lamp", "64.50", 18, ("light", "office")),
+    Goods("LAMP-STAR-07", "Lamp in the shape of a star", "29.95", 3, ("light",)),
+    Goods("NOTE-A5-DOT", "Notebook, A5, dotted", "8.40", 400, ("office", "paper")),
+    Goods("PEN-FINE-BK", "Fine black pen", "2.20", 1_000, ("office",)),
+    Goods("CHAIR-OAK-02", "Oak chair", "189.00", 6, ("furniture",)),
+    Goods("MAP-STARS-60", "Map of the northern stars", "24.00", 0, ("paper",)),
+    Goods("GLOBE-OLD-01", "Globe, last year's", "75.00", 2, ("office",), is_active=False),
+)
+
+ORDERS = (
+    ("alan@example.com", ((0, 2), (5, 3)), "Please ring twice."),
+    ("barbara@example.com", ((3, 1),), None),
+    ("konrad@example.com", ((2, 1), (6, 10)), None),
+)
+"""Who wants which products (by their place in the list) and how many. The first is not paid, and so it expires."""
+PAID_BY = "test"
+
+
 @click.command()
 def seed() -> None:
-    """Fill the database with demo people and roles, and print three sign-ins. Does nothing the second time."""
+    """Fill the database with demo people, roles, products and orders, and print three sign-ins. Does nothing the
+    second time.
+    """
     if load_settings()[0].is_production:
         raise CommandFailed("Demo accounts have public passwords.", "Nothing is seeded in production.")
     created = run(_seed)
-    click.echo(f"{created} people are created." if created else "The demo data is there already.")
+    done = f"{created} people and {len(PRODUCTS)} products are created."
+    click.echo(done if created else "The demo data is there already.")
     for sign_in in SIGN_INS:
         click.echo(f"{sign_in.kind:<10} {sign_in.email:<18} {sign_in.password}")
 
 
 async def _seed(components: Components) -> int:
-    """All of it in one transaction, so that it is there or not; how many people there are now that were not."""
+    """All of it in one transaction, so that it is there or not; how many people there are now that were not. Only
+    payments come after it, because no provider is called inside a transaction.
+    """
+    placed: list[tuple[OrderRead, Principal]] = []
     async with office(components) as at:
         if await at.reads.credentials(SIGN_INS[0].email):
             return 0
@@ -110,7 +152,27 @@ async def _seed(components: Components) -> int:
                 await at.roles.assign(user.id, [person.role], IfMatch(), actor)
             if not person.is_active:
                 await at.users.deactivate(user.id, IfMatch(), actor)
+        products = await at.products.add_all([_product(each) for each in PRODUCTS])
+        customers = {user.email: user for user in others}
+        for email, wanted, notes in ORDERS:
+            lines = [OrderItemCreate(products[number].id, quantity) for number, quantity in wanted]
+            customer = _principal(customers[email])
+            placed.append((await at.placing.place(OrderCreate(lines, notes), customer), customer))
+    if PAID_BY in components.payment_provider.methods:
+        for order, customer in placed[1:]:
+            await at.payments.pay(order.id, PAID_BY, customer)
     return len(PEOPLE)
+
+
+def _product(goods: Goods) -> ProductCreate:
+    return ProductCreate(
+        sku=goods.sku,
+        name=goods.name,
+        price=Money(goods.price, "EUR"),
+        stock=goods.stock,
+        tags=list(goods.tags),
+        is_active=goods.is_active,
+    )
 
 
 async def _create(at: Office, person: Person) -> UserRead:
