@@ -243,20 +243,6 @@ def test_production_refuses_what_is_only_good_for_development(environ: dict[str,
     assert settings_from(**environ).environment == "development"
 
 
-@pytest.mark.parametrize(
-    ("environ", "provider"),
-    [
-        ({}, "test"),
-        ({"PAYMENT_PROVIDER": "none"}, "none"),
-        (production(), "none"),
-        (production(ALLOW_TEST_PAYMENTS="true"), "none"),
-        (production(ALLOW_TEST_PAYMENTS="true", PAYMENT_PROVIDER="test"), "test"),
-    ],
-)
-def test_production_has_no_payment_provider_unless_told(environ: dict[str, str], provider: str) -> None:
-    assert settings_from(**environ).effective_payment_provider == provider
-
-
 def test_production_runs_with_a_good_secret() -> None:
     settings = settings_from(**production(SECRET_KEY_FALLBACKS=GOOD_SECRET[::-1]))
 
