@@ -86,6 +86,11 @@ bench *options:
 bench-posts *options:
     {{ run }} python -m benchmarks.posts "$@"
 
+# orders per second on PostgreSQL, beside the same statements sent by pgbench
+[group('check')]
+bench-orders *options:
+    {{ run }} python -m benchmarks.orders "$@"
+
 # format the code and mend what the linter can mend
 [group('change')]
 format:

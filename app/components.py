@@ -15,7 +15,7 @@ from app.domain.notifications import MAIL_TEMPLATES
 from app.domain.notifications.repositories import PreferenceReads
 from app.domain.notifications.services.links import UnsubscribeLinks
 from app.domain.notifications.services.preferences import PersonSubscriptions
-from app.domain.orders.services.provider import PaymentProvider
+from app.domain.orders.services.provider import NoProvider, PaymentProvider
 from app.domain.orders.services.sandbox import SandboxProvider
 from app.domain.posts.memory import PostMemory
 from app.lib.db.engine import Database, DatabaseOptions
@@ -111,7 +111,7 @@ class Components:
         self.webhook_sender = WebhookSender(
             user_agent=f"{PRODUCT}-Webhooks", allow_private=settings.webhooks_allow_private
         )
-        self.payment_provider: PaymentProvider = SandboxProvider(self.database)
+        self.payment_provider = self._make_payment_provider()
         self.metrics = self._metrics()
         self._make_mail()
 
@@ -145,6 +145,12 @@ class Components:
         elif shared and (not self.settings.database.is_sqlite or self.settings.workers > 1):
             storage = TableCounters(EngineCounterTable(self.database.engine, rate_limits))
         return RateLimiter(storage, enabled=self.settings.rate_limit_enabled)
+
+    def _make_payment_provider(self) -> PaymentProvider:
+        """A further provider is one more value of ``PAYMENT_PROVIDER``, and one more line here."""
+        if self.settings.effective_payment_provider == "test":
+            return SandboxProvider(self.database)
+        return NoProvider()
 
     def _make_mail(self) -> None:
         settings = self.settings

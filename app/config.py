@@ -18,12 +18,12 @@ from app.lib.mail.message import Mailbox, UnsafeHeader
 from app.lib.mail.transports import SMTPSecurity
 from app.lib.ratelimit.policy import Limit
 from app.lib.settings import ByteSize, ConfigurationError, Secret, load
+from app.lib.web_addresses import WEB_SCHEMES, is_plain_address, is_url, origin_of
 
 MINIMUM_SECRET_LENGTH = 32
 """Characters; 256 bits of HS256 want 32 bytes (RFC 7518 section 3.2)."""
 
 _REDIS_SCHEMES = {"redis", "rediss", "valkey", "valkeys", "unix"}
-_WEB_SCHEMES = {"http", "https"}
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _DISTINCT_SIGNS = 8
 _WELL_KNOWN = ("change-me", "changeme", "change_me", "secret", "password", "insecure", "example", "lodestar")
@@ -110,6 +110,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     order_expire_minutes: Annotated[
         int, Meta(ge=1, le=10_080, description="How long an order may stay unpaid before it is cancelled.")
     ] = 30
+    payment_provider: Annotated[
+        Literal["auto", "none", "test"],
+        Meta(description="Who takes money: none, test (which moves none), or auto: test, and in production none."),
+    ] = "auto"
+    allow_test_payments: Annotated[
+        bool, Meta(description="Let `PAYMENT_PROVIDER=test` run in production: orders are paid for with nothing.")
+    ] = False
     product_name: Annotated[str, Meta(min_length=1, max_length=60, description="What mails call the service.")] = (
         "Lodestar"
     )
@@ -196,6 +203,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if ":" in host:
             host = f"[{host}]"
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def effective_payment_provider(self) -> Literal["none", "test"]:
+        if self.payment_provider == "auto":
+            return "none" if self.is_production else "test"
+        return self.payment_provider
 
     @property
     def shows_mailbox(self) -> bool:
@@ -313,12 +326,12 @@ def _check_limits(settings: Settings) -> None:
 
 
 def _check_addresses(settings: Settings) -> None:
-    if settings.redis_url and not _is_url(settings.redis_url.reveal(), _REDIS_SCHEMES):
+    if settings.redis_url and not is_url(settings.redis_url.reveal(), _REDIS_SCHEMES):
         raise ConfigurationError("REDIS_URL: expected a URL such as redis://host:6379/0")
     for origin in settings.cors_origins:
-        if origin != "*" and (not _is_url(origin, _WEB_SCHEMES) or origin != _origin_of(origin)):
+        if origin != "*" and (not is_url(origin, WEB_SCHEMES) or origin != origin_of(origin)):
             raise ConfigurationError("CORS_ORIGINS: expected origins such as https://app.example.com, in lower case")
-    if settings.public_url and not _is_plain(settings.public_url):
+    if settings.public_url and not is_plain_address(settings.public_url):
         raise ConfigurationError("PUBLIC_URL: expected an http or https URL such as https://api.example.com")
     for network in settings.trusted_proxies:
         try:
@@ -343,26 +356,6 @@ def _check_mail(settings: Settings) -> None:
         raise ConfigurationError("SMTP_USER: required with SMTP_PASSWORD")
 
 
-def _is_url(text: str, schemes: set[str]) -> bool:
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        return False
-    return parts.scheme in schemes and (parts.scheme == "unix" or bool(parts.hostname)) and port != 0
-
-
-def _origin_of(url: str) -> str:
-    """Scheme, host and port in lower case, as browsers send it (RFC 6454 section 6.2)."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
-
-
-def _is_plain(url: str) -> bool:
-    """Whether it is a web address without credentials, query and fragment."""
-    return _is_url(url, _WEB_SCHEMES) and not set("?#@") & set(url) and url.isprintable() and " " not in url
-
-
 def _check_production(settings: Settings) -> None:
     if settings.secret_key is None:
         raise ConfigurationError("SECRET_KEY: required in production (openssl rand -base64 48)")
@@ -377,6 +370,8 @@ def _check_production(settings: Settings) -> None:
         raise ConfigurationError("RATE_LIMIT_ENABLED: off is refused in production")
     if settings.webhooks_allow_private:
         raise ConfigurationError("WEBHOOKS_ALLOW_PRIVATE: refused in production")
+    if settings.payment_provider == "test" and not settings.allow_test_payments:
+        raise ConfigurationError("PAYMENT_PROVIDER: test is refused in production, unless ALLOW_TEST_PAYMENTS is on")
 
 
 def _check_secret(name: str, secret: Secret) -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 
 @dataclass
@@ -28,21 +30,33 @@ class Result:
 
 async def run(port: int, path: str, headers: dict[str, str], *, connections: int, seconds: float) -> Result:
     """Sends GETs until the time is over, at least one on each connection."""
-    lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", *(f"{name}: {value}" for name, value in headers.items())]
-    request = ("\r\n".join(lines) + "\r\n\r\n").encode()
+    request = request_of("GET", path, headers)
+    return await run_each(port, lambda _number: request, connections=connections, seconds=seconds)
+
+
+async def run_each(port: int, make: Callable[[int], bytes], *, connections: int, seconds: float) -> Result:
+    """Sends what ``make`` makes for the so-maniest connection, time and again until the time is over."""
     result = Result(seconds)
     end = time.perf_counter() + seconds
-    await asyncio.gather(*[_connection(port, request, end, result) for _ in range(connections)])
+    await asyncio.gather(*[_connection(port, partial(make, number), end, result) for number in range(connections)])
     return result
 
 
-async def _connection(port: int, request: bytes, end: float, result: Result) -> None:
+def request_of(method: str, path: str, headers: dict[str, str], body: bytes = b"") -> bytes:
+    """The bytes of a request."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *(f"{name}: {value}" for name, value in headers.items())]
+    if body:
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
+
+async def _connection(port: int, make: Callable[[], bytes], end: float, result: Result) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         begin = 0.0
         while not begin or begin < end:
             begin = time.perf_counter()
-            writer.write(request)
+            writer.write(make())
             status = await _response(reader)
             result.latencies.append((time.perf_counter() - begin) * 1000)
             result.statuses[status] = result.statuses.get(status, 0) + 1

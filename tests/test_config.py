@@ -50,6 +50,8 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("JOBS_DEAD_RETENTION_DAYS", "30", 30),
     ("EVENTS_RETENTION_DAYS", "30", 30),
     ("ORDER_EXPIRE_MINUTES", "5", 5),
+    ("PAYMENT_PROVIDER", "none", "none"),
+    ("ALLOW_TEST_PAYMENTS", "yes", True),
     ("PRODUCT_NAME", "Polaris", "Polaris"),
     ("MAIL_BACKEND", "FILE", "file"),
     ("MAIL_FROM", "Polaris <post@example.com>", "Polaris <post@example.com>"),
@@ -220,6 +222,7 @@ def test_settings_can_be_printed_without_their_secrets() -> None:
         pytest.param({"CORS_ORIGINS": "https://a.example,*"}, "CORS_ORIGINS", id="any origin"),
         pytest.param({"RATE_LIMIT_ENABLED": "false"}, "RATE_LIMIT_ENABLED", id="no limits"),
         pytest.param({"WEBHOOKS_ALLOW_PRIVATE": "true"}, "WEBHOOKS_ALLOW_PRIVATE", id="private webhooks"),
+        pytest.param({"PAYMENT_PROVIDER": "test"}, "PAYMENT_PROVIDER", id="test money"),
     ],
 )
 @pytest.mark.asvs("13.4.2")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +17,9 @@ from app.domain.accounts.services.credentials import CredentialService
 from app.domain.accounts.services.profiles import ProfileService
 from app.domain.accounts.services.roles import RoleService
 from app.domain.accounts.services.users import UserService
+from app.domain.catalog.services.products import ProductService
+from app.domain.orders.services.paying import PaymentService
+from app.domain.orders.services.placing import PlacingService
 from app.domain.posts.jobs import announce_later
 from app.domain.posts.services.posts import PostService
 from app.lib.audit import SYSTEM
@@ -34,7 +38,9 @@ _ERRORS: tuple[type[Exception], ...] = (*DATABASE_ERRORS, AppError, OSError)
 
 
 class Office:
-    """Accounts and posts at the service of an operator: all services in one unit of work, audited as the system."""
+    """Services for an operator: accounts, posts, and what a shop is filled with; all in one unit of work, audited as
+    the system.
+    """
 
     def __init__(self, components: Components, unit: UnitOfWork) -> None:
         outbox = outbox_of(DOMAINS, collect_webhook_kinds(DOMAINS))
@@ -46,6 +52,11 @@ class Office:
         self.profiles = ProfileService(unit)
         self.posts = PostService(unit, outbox, SYSTEM, announce_later)
         self.roles = RoleService(unit, collect_permissions(DOMAINS), events, SYSTEM)
+        self.products = ProductService(unit, SYSTEM)
+        self.payments = PaymentService(components.database, components.payment_provider, outbox)
+        self.placing = PlacingService(
+            unit, outbox, expire_after=timedelta(minutes=components.settings.order_expire_minutes)
+        )
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ import click
 from app.cli.errors import CommandFailed
 from app.cli.runtime import Office, office, run
 from app.cli.seed_posts import seed_posts
+from app.cli.seed_shop import PAID_BY, PRODUCTS, pay_for, seed_shop
 from app.components import Components
 from app.config import load_settings
 from app.domain.accounts.dtos import ProfileUpdate, RoleCreate, UserCreate, UserRead
@@ -91,17 +92,22 @@ WRITERS = 6
 
 @click.command()
 def seed() -> None:
-    """Fill the database with demo people, roles and posts, and print three sign-ins. Does nothing the second time."""
+    """Fill the database with demo people, roles, posts, products and orders, and print three sign-ins. Does nothing the
+    second time.
+    """
     if load_settings()[0].is_production:
         raise CommandFailed("Demo accounts have public passwords.", "Nothing is seeded in production.")
     created = run(_seed)
-    click.echo(f"{created} people are created." if created else "The demo data is there already.")
+    done = f"{created} people and {len(PRODUCTS)} products are created."
+    click.echo(done if created else "The demo data is there already.")
     for sign_in in SIGN_INS:
         click.echo(f"{sign_in.kind:<10} {sign_in.email:<18} {sign_in.password}")
 
 
 async def _seed(components: Components) -> int:
-    """All of it in one transaction, so that it is there or not; how many people there are now that were not."""
+    """All of it in one transaction, so that it is there or not; how many people there are now that were not. Only
+    payments come after it, because no provider is called inside a transaction.
+    """
     async with office(components) as at:
         if await at.reads.credentials(SIGN_INS[0].email):
             return 0
@@ -115,6 +121,9 @@ async def _seed(components: Components) -> int:
             if not person.is_active:
                 await at.users.deactivate(user.id, IfMatch(), actor)
         await seed_posts(at, [actor, *(_principal(user) for user in others[:WRITERS])])
+        placed = await seed_shop(at, {user.email: _principal(user) for user in others})
+    if PAID_BY in components.payment_provider.methods:
+        await pay_for(at, placed[1:])
     return len(PEOPLE)
 
 

@@ -6,9 +6,13 @@ from app.lib.errors import PreconditionFailed, PreconditionRequired
 
 
 class IfMatch(msgspec.Struct, frozen=True):
-    """The versions that a client is willing to overwrite; ``None`` is any."""
+    """The versions that a client is willing to overwrite; ``None`` is any.
+
+    ``is_any`` says that the client asked for any, by ``*``, rather than for nothing.
+    """
 
     versions: frozenset[int] | None = None
+    is_any: bool = False
 
     def check(self, version: int) -> None:
         """Raises ``PreconditionFailed`` when the version is not among them."""
@@ -16,6 +20,10 @@ class IfMatch(msgspec.Struct, frozen=True):
             raise PreconditionFailed
 
     def require(self) -> None:
-        """Raises ``PreconditionRequired`` when the client named no version."""
-        if self.versions is None:
+        """Raises ``PreconditionRequired`` when the client set no condition.
+
+        ``*`` is one (RFC 9110 section 13.1.1: it holds for whatever is there), and RFC 6585 section 3 wants a condition
+        only so that nobody overwrites by oversight: who writes ``*`` means it.
+        """
+        if self.versions is None and not self.is_any:
             raise PreconditionRequired

@@ -178,6 +178,7 @@ def upgrade() -> None:
         "order_payments",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("order_id", sa.Uuid(), nullable=False),
+        sa.Column("provider", sa.String(length=32), nullable=False),
         sa.Column("method", sa.String(length=32), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("amount_units", sa.BigInteger(), nullable=False),

@@ -22,11 +22,22 @@ async def may(url: DatabaseURL) -> dict[str, tuple[int, int]]:
     return found
 
 
+async def shop(url: DatabaseURL) -> tuple[int, list[str]]:
+    """How many products everybody sees, and the orders that the superuser sees, by their status."""
+    async with running_app(url) as app, client_of(app) as client:
+        form = {"username": SIGN_INS[0].email, "password": SIGN_INS[0].password}
+        token = (await client.post("/api/v1/auth/login", data=form)).json()["access_token"]
+        bearer = {"Authorization": f"Bearer {token}"}
+        products = (await client.get("/api/v1/products")).json()["total"]
+        orders = (await client.get("/api/v1/orders", headers=bearer)).json()["items"]
+    return products, sorted(each["status"] for each in orders)
+
+
 def test_demo_data_comes_once_and_its_sign_ins_work(at: Cli, own_url: DatabaseURL) -> None:
     first, second = at("seed"), at("seed")
 
     assert (first.exit_code, second.exit_code) == (0, 0)
-    assert first.stdout.splitlines()[0] == "25 people are created."
+    assert first.stdout.splitlines()[0] == "25 people and 10 products are created."
     assert second.stdout.splitlines()[0] == "The demo data is there already."
     assert first.stdout.splitlines()[1:] == second.stdout.splitlines()[1:]
     for sign_in in SIGN_INS:
@@ -36,6 +47,7 @@ def test_demo_data_comes_once_and_its_sign_ins_work(at: Cli, own_url: DatabaseUR
     assert [user["email"] for user in users if user["is_superuser"]] == [SIGN_INS[0].email]
     assert {role for user in users for role in user["roles"]} == {"manager", "support"}
     assert sum(not user["is_active"] for user in users) == 2
+    assert asyncio.run(shop(own_url)) == (9, ["paid", "paid", "pending"])
     assert asyncio.run(may(own_url)) == {"superuser": (200, 200), "manager": (200, 200), "user": (403, 403)}
 
 

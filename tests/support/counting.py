@@ -26,3 +26,19 @@ def counted_statements(app: Litestar) -> Iterator[list[str]]:
     finally:
         database.reader.observers.remove(seen.append)
         event.remove(database.engine.sync_engine, "before_cursor_execute", on_execute)
+
+
+@contextmanager
+def written_statements(app: Litestar) -> Iterator[list[tuple[str, Any]]]:
+    """The statements of transactions inside the block, with their parameters."""
+    engine = components_of(app).database.engine.sync_engine
+    seen: list[tuple[str, Any]] = []
+
+    def on_execute(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        seen.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", on_execute)
+    try:
+        yield seen
+    finally:
+        event.remove(engine, "before_cursor_execute", on_execute)

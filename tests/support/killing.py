@@ -26,7 +26,10 @@ from tests.support.shop import API, order_body, product_body
 
 WORKERS = 2
 CLIENTS = 12
-STOCK = 300
+AFTERWARDS = ("pay", "pay", "cancel", None)
+"""What customers do with an order that they have placed, whether or not they hear what became of it."""
+STOCKS = (100_000, 100_000, 100_000, 100_000, 40)
+"""Enough for the whole load, and of one product too little: both happen all the time."""
 
 INVARIANTS = {
     "stock is what the ledger says": """
@@ -104,8 +107,8 @@ class Load:
         boss = await people.create(is_superuser=True)
         self._customers = [await people.create() for _ in range(CLIENTS)]
         async with self._client(boss) as client:
-            for _ in range(5):
-                answer = await client.post(f"{API}/products", json=product_body(stock=STOCK))
+            for stock in STOCKS:
+                answer = await client.post(f"{API}/products", json=product_body(stock=stock))
                 self._products.append(answer.json()["id"])
 
     async def run(self) -> None:
@@ -124,9 +127,9 @@ class Load:
                 chosen = random.sample(self._products, random.randint(1, 3))  # noqa: S311 - no secret
                 body = order_body(*[(each, random.randint(1, 2)) for each in chosen])  # noqa: S311 - no secret
                 order_id = await self._until_answered(client, key, body)
-                if order_id is not None and random.random() < 0.5:  # noqa: S311 - no secret
+                if order_id is not None and (verb := random.choice(AFTERWARDS)):  # noqa: S311 - no secret
                     with suppress(httpx.TransportError):
-                        await client.post(f"{API}/orders/{order_id}/pay")
+                        await client.post(f"{API}/orders/{order_id}/{verb}")
 
     async def _until_answered(self, client: httpx.AsyncClient, key: str, body: dict[str, Any]) -> str | None:
         """Repeats a request with its key for as long as it is not known what became of it."""

@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Request
 from litestar.di import Provide
 
-from app.domain.catalog.repositories import CatalogReads
+from app.domain.catalog.repositories.products import CatalogReads
 from app.domain.catalog.services.products import ProductService
 from app.domain.catalog.services.queries import CatalogQueries
 from app.domain.catalog.services.stock import StockService

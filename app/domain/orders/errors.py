@@ -25,6 +25,15 @@ class PaymentInProgress(InvalidState):
         super().__init__("A payment of this order is under way; wait for its outcome.", extensions={"allowed": []})
 
 
+class NoPayments(InvalidState):
+    """Nobody is configured to take money. No 503, because it does not pass: clients would try again, and again."""
+
+    def __init__(self, status: str, allowed: Sequence[str]) -> None:
+        left = [each for each in allowed if each != "pay"]
+        extensions = {"order_status": status, "allowed": left}
+        super().__init__("This service takes no payments, so the order cannot be paid here.", extensions=extensions)
+
+
 class PaymentDeclined(AppError):
     status = 402
     code = ErrorCode.PAYMENT_DECLINED

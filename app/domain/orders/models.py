@@ -88,6 +88,7 @@ class OrderPayment(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id", ondelete="CASCADE"))
+    provider: Mapped[str] = mapped_column(String(32))
     method: Mapped[str] = mapped_column(String(32))
     status: Mapped[str] = mapped_column(String(16))
     amount_units: Mapped[int] = mapped_column(BigInteger)

@@ -97,6 +97,7 @@ class PaymentRow(msgspec.Struct, frozen=True):
 
     id: UUID
     order_id: UUID
+    provider: str
     method: str
     status: str
     amount_units: int

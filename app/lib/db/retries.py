@@ -3,8 +3,10 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.lib.db.engine import Database
@@ -15,6 +17,7 @@ T = TypeVar("T")
 
 ATTEMPTS = 5
 _FIRST_WAIT = 0.02
+_SAVEPOINT, _GO_BACK = text("SAVEPOINT attempt"), text("ROLLBACK TO SAVEPOINT attempt")
 
 
 async def in_savepoint(
@@ -24,14 +27,30 @@ async def in_savepoint(
 
     Again after a deadlock, a serialization failure or a lock that could not be had, and after the errors in ``also``;
     the last one is raised. Going back to the savepoint gives up its locks but keeps those taken before, so it must be
-    the locks of the work itself that others wait for. The work must not hold entities from before.
+    the locks of the work itself that others wait for. The work must be statements only: entities would not go back.
+
+    A transaction that has not begun needs no savepoint, because there is nothing before the work to be kept.
     """
-
-    async def attempt() -> T:
-        async with session.begin_nested():
-            return await work()
-
+    attempt = partial(_from_savepoint if session.in_transaction() else _from_beginning, session, work)
     return await _again(attempt, also)
+
+
+async def _from_savepoint(session: AsyncSession, work: Callable[[], Awaitable[T]]) -> T:
+    """The savepoint is never released, because the commit does that, too, and others may wait for it."""
+    await session.execute(_SAVEPOINT)
+    try:
+        return await work()
+    except Exception:
+        await session.execute(_GO_BACK)
+        raise
+
+
+async def _from_beginning(session: AsyncSession, work: Callable[[], Awaitable[T]]) -> T:
+    try:
+        return await work()
+    except Exception:
+        await session.rollback()
+        raise
 
 
 async def in_transaction(database: Database, work: Callable[[UnitOfWork], Awaitable[T]]) -> T:

@@ -67,8 +67,10 @@ _IfMatchHeader = Annotated[
 
 async def provide_if_match(if_match_header: _IfMatchHeader = None) -> IfMatch:
     """The ``If-Match`` header. ``*`` matches any version; weak prefixes are stripped; other tags match nothing."""
-    if if_match_header is None or if_match_header.strip() == "*":
+    if if_match_header is None:
         return IfMatch()
+    if if_match_header.strip() == "*":
+        return IfMatch(is_any=True)
     if not _TAG_LIST.fullmatch(if_match_header):
         detail = 'Must be an ETag such as "3".'
         raise ValidationFailed([FieldError(header="If-Match", code=FieldCode.INVALID_FORMAT, detail=detail)])

@@ -6,7 +6,7 @@ A domain declares a job with :func:`job`, exports it in ``Domain(jobs=…)``, an
 
 from app.lib.jobs.context import JobContext, Services
 from app.lib.jobs.declaration import ONCE, GiveUp, Job, Nothing, Retry, RetryLater, job, registry_of
-from app.lib.jobs.enqueue import enqueue, enqueue_many, hasten
+from app.lib.jobs.enqueue import enqueue, enqueue_many, hasten, new_job
 from app.lib.jobs.schedules import Cron, Every
 from app.lib.jobs.tables import JobStatus
 
@@ -26,5 +26,6 @@ __all__ = [
     "enqueue_many",
     "hasten",
     "job",
+    "new_job",
     "registry_of",
 ]

@@ -11,7 +11,7 @@ from structlog.contextvars import get_contextvars
 
 from app.lib.db.base import new_id, table_of
 from app.lib.db.instants import database_now
-from app.lib.db.statements import affected, insert_into
+from app.lib.db.statements import NewRow, affected, insert_into
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.declaration import MAX_KEY_LENGTH, Job
 from app.lib.jobs.states import due_after
@@ -22,6 +22,13 @@ P = TypeVar("P", bound=msgspec.Struct)
 _BATCH = 500
 
 _jobs = table_of(QueuedJob)
+_NEW: dict[str, Any] = {
+    "status": JobStatus.PENDING.value,
+    "attempts": 0,
+    "losses": 0,
+    "beats": 0,
+}
+_NOW = ("run_at", "planned_at", "created_at")
 
 
 class JobsEnqueued(msgspec.Struct, frozen=True):
@@ -54,6 +61,12 @@ async def enqueue_many(unit: UnitOfWork, declared: Job[P], payloads: Iterable[P]
     return len(rows)
 
 
+def new_job(unit: UnitOfWork, declared: Job[P], payload: P) -> NewRow:
+    """Like :func:`enqueue` without key and delay, but the row is left to the caller, who inserts it with others."""
+    unit.signal(JobsEnqueued())
+    return NewRow(_jobs, {**_row(declared, payload, None), **_NEW}, now=_NOW)
+
+
 async def hasten(unit: UnitOfWork, declared: Job[Any], key: str) -> bool:
     """Makes a job that waits under this key due at once. False when none waits: none is there, or it runs."""
     result = await unit.session.execute(
@@ -84,13 +97,8 @@ def _row(declared: Job[P], payload: P, key: str | None) -> dict[str, Any]:
 
 
 async def _insert(session: AsyncSession, rows: list[dict[str, Any]], delay: float) -> bool:
-    statement = insert_into(session, _jobs).values(
-        **due_after(bindparam("delay", type_=Float())),
-        attempts=0,
-        losses=0,
-        beats=0,
-        created_at=database_now(),
-    )
+    values = _NEW | due_after(bindparam("delay", type_=Float()))
+    statement = insert_into(session, _jobs).values(**values, created_at=database_now())
     if any(row["key"] is not None for row in rows):
         statement = statement.on_conflict_do_nothing()
     parameters = [{**row, "delay": delay} for row in rows]

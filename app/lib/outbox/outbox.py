@@ -12,10 +12,10 @@ from structlog.contextvars import get_contextvars
 
 from app.lib.db.base import new_id, table_of
 from app.lib.db.engine import Database
-from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.statements import NewRow, insert_together
 from app.lib.db.uow import UnitOfWork
-from app.lib.jobs import GiveUp, Job, JobContext, enqueue_many
+from app.lib.jobs import GiveUp, Job, JobContext, enqueue_many, new_job
 from app.lib.outbox.declaration import AnySubscriber, Event, Happened
 from app.lib.outbox.tables import EventDelivery, StoredEvent
 
@@ -66,25 +66,28 @@ class Outbox:
             self.jobs[each.name] = _job_of(each)
             self._listeners[each.event.kind].append(each.name)
 
-    async def record(self, unit: UnitOfWork, event: Event) -> UUID:
-        """Keeps the event, and a job for each of its listeners, in the unit's transaction. Returns the event's id."""
+    async def record(self, unit: UnitOfWork, event: Event, *, after: Sequence[NewRow] = ()) -> UUID:
+        """Keeps the event, and a job for each of its listeners, in the unit's transaction. Returns the event's id.
+
+        ``after`` are rows of the same moment, which go first, and in the same round trip.
+        """
         if not event.kind:
             raise TypeError(f"{type(event).__name__} is no declared event")
         event_id = new_id()
-        await unit.session.execute(
-            insert(_events).values(
-                id=event_id,
-                kind=event.kind,
-                aggregate_type=event.aggregate_type,
-                aggregate_id=event.aggregate_id,
-                aggregate_version=event.aggregate_version,
-                payload=msgspec.json.encode(event).decode(),
-                request_id=get_contextvars().get("request_id"),
-                created_at=database_now(),
-            )
-        )
+        kept = {
+            "id": event_id,
+            "kind": event.kind,
+            "aggregate_type": event.aggregate_type,
+            "aggregate_id": event.aggregate_id,
+            "aggregate_version": event.aggregate_version,
+            "payload": msgspec.json.encode(event).decode(),
+            "request_id": get_contextvars().get("request_id"),
+        }
+        told: list[NewRow] = []
         for listener in self._listeners.get(event.kind, ()):
-            await self._deliver(unit, listener, [event_id])
+            told.append(NewRow(_deliveries, {"event_id": event_id, "listener": listener}))
+            told.append(new_job(unit, self.jobs[listener], Delivery(event_id)))
+        await insert_together(unit.session, [*after, NewRow(_events, kept, now=("created_at",)), *told])
         return event_id
 
     async def replay(

@@ -118,6 +118,18 @@ async def test_prices_are_kept(shop: Shop) -> None:
     assert [each["price"]["amount"] for each in history["items"]] == ["3.00", "2.00", "1.00"]
 
 
+async def test_who_asks_for_any_version_gets_it(shop: Shop) -> None:
+    """RFC 9110 section 13.1.1: ``*`` is a condition, and holds for whatever is there."""
+    product = await shop.product()
+    url, any_version = place_of(product), {"If-Match": "*"}
+
+    changed = await shop.sells.patch(url, json={"name": "New"}, headers=any_version)
+    gone = await shop.sells.delete(url, headers=any_version)
+    again = await shop.sells.delete(url, headers=any_version)
+
+    assert [each.status_code for each in (changed, gone, again)] == [200, 204, 404]
+
+
 async def test_a_product_that_nobody_ordered_can_be_deleted(shop: Shop) -> None:
     product = await shop.product(tags=["a"])
     url = place_of(product)

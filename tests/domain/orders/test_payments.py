@@ -134,6 +134,7 @@ class DiesAfterCharging:
 
     def __init__(self, provider: Any) -> None:
         self._provider = provider
+        self.name: str = provider.name
         self.methods: frozenset[str] = provider.methods
 
     async def charge(self, charge: Charge) -> Outcome:

@@ -7,6 +7,8 @@ import httpx
 import pytest
 from litestar import Litestar
 
+from tests.support.apps import components_of
+from tests.support.counting import counted_statements
 from tests.support.people import People
 from tests.support.shop import API, Shop, order_body
 
@@ -38,6 +40,32 @@ async def test_an_order_has_what_the_server_knows(shop: Shop) -> None:
     assert [await shop.stock(each) for each in (mug, pen)] == [7, 3]
     assert (await shop.buys.get(answer.headers["location"])).json() == order
     assert await shop.timeline(order) == ["placed"]
+
+
+async def test_a_sale_changes_nothing_of_a_product_but_its_stock(shop: Shop) -> None:
+    products = [await shop.product(tags=["kitchen"], description="Blue.") for _ in range(2)]
+
+    await shop.order(*[(each["id"], 1) for each in products])
+
+    for before in products:
+        after = (await shop.sells.get(f"{API}/products/{before['id']}")).json()
+        changed = {name for name in before if before[name] != after[name]}
+        assert (changed - {"updated_at"}, after["stock"]) == ({"stock", "version"}, 9)
+
+
+@pytest.mark.parametrize("lines", [1, 3, 8])
+async def test_an_order_costs_three_statements_on_postgresql(shop: Shop, lines: int) -> None:
+    products = [(await shop.product())["id"] for _ in range(lines)]
+    body = order_body(*[(each, 1) for each in products])
+
+    with counted_statements(shop.app) as seen:
+        answer = await shop.buys.post(f"{API}/orders", json=body)
+
+    written = [each for each in seen if "sessions" not in each]  # who asks is looked up once a second
+    assert answer.status_code == 201
+    if not components_of(shop.app).database.url.is_sqlite:
+        assert [each.split()[0] for each in written] == ["SELECT", "WITH", "WITH"]
+    assert sum("UPDATE products" in each for each in written) == 1
 
 
 async def test_the_largest_order_has_an_exact_total(shop: Shop) -> None:

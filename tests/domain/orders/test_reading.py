@@ -2,12 +2,15 @@
 
 import csv
 import io
-from typing import Any
+from collections.abc import AsyncGenerator
+from typing import Any, cast
 
 import pytest
 from litestar import Litestar
 
+from app.domain.orders.repositories.reads import OrderReads
 from app.domain.orders.services import export
+from tests.support.apps import components_of
 from tests.support.counting import counted_statements
 from tests.support.people import People
 from tests.support.shop import API, Shop, order_body
@@ -106,6 +109,33 @@ async def test_the_export_has_every_order_in_batches(
     ]
     assert rows[1]["created_at"] == orders[1]["created_at"]
     assert sum("FROM orders" in each for each in seen) == 2
+
+
+async def test_an_export_holds_one_batch_and_no_connection_while_the_client_is_slow(
+    shop: Shop, orders: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "BATCH", 1)
+    components = components_of(shop.app)
+    lines = export.export_orders(OrderReads(components.database.reader, components.cursors), {})
+
+    seen = [(part.count(b"\r\n"), components.database.busy_readers()) async for part in lines]
+
+    assert seen == [(1, 0)] * (1 + len(orders))
+
+
+async def test_who_goes_away_during_an_export_leaves_nothing_behind(
+    shop: Shop, orders: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "BATCH", 1)
+    components = components_of(shop.app)
+    lines = export.export_orders(OrderReads(components.database.reader, components.cursors), {})
+    parts = [await anext(lines), await anext(lines)]
+
+    with counted_statements(shop.app) as after:
+        await cast("AsyncGenerator[bytes, None]", lines).aclose()
+
+    assert (len(parts), after, components.database.busy_readers()) == (2, [], 0)
+    assert len((await shop.boss.get(f"{ORDERS}/export")).text.splitlines()) == 1 + len(orders)
 
 
 async def test_the_export_takes_the_filters_of_the_list(shop: Shop, orders: list[dict[str, Any]]) -> None:

@@ -7,7 +7,8 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.catalog.dtos import ProductCreate, ProductRead, ProductUpdate
 from app.domain.catalog.errors import ProductNotFound, ProductWasOrdered, SkuTaken
 from app.domain.catalog.models import Product
-from app.domain.catalog.repositories import ProductRepository, StockRepository
+from app.domain.catalog.repositories.products import ProductRepository
+from app.domain.catalog.repositories.stock import StockRepository
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.clock import utc_now

@@ -5,7 +5,7 @@ from uuid import UUID
 from app.domain.catalog.dtos import ProductPage, ProductPricePage, ProductRead, StockMovementPage
 from app.domain.catalog.errors import ProductNotFound
 from app.domain.catalog.permissions import PRODUCTS_WRITE
-from app.domain.catalog.repositories import PRODUCT_SORTS, CatalogReads
+from app.domain.catalog.repositories.products import PRODUCT_SORTS, CatalogReads
 from app.lib.pagination.parameters import PageRequest
 from app.lib.security.principal import Principal
 

@@ -7,12 +7,16 @@ import msgspec
 
 from app.domain.catalog.dtos import MAX_STOCK, ProductRead, StockChange
 from app.domain.catalog.errors import InsufficientStock, ProductNotFound, ProductsChanged, Shortage
-from app.domain.catalog.repositories import ProductRepository, StockRepository
+from app.domain.catalog.repositories.products import ProductRepository
+from app.domain.catalog.repositories.stock import StockRepository
 from app.domain.catalog.rows import Offer
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
+
+AT_ONCE = 10
+"""Lines of an order that are taken by one statement; it is kept compiled for each number of them."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,26 +65,21 @@ class StockService:
 
     async def take(self, lines: Sequence[Wanted], offers: Mapping[UUID, Offer], order_id: UUID) -> None:
         """Takes all lines on the terms of the offers. Raises ``InsufficientStock`` or ``ProductsChanged``; whoever
-        calls gives up the transaction, or goes back to a savepoint, and with it what was taken.
+        calls gives up the transaction, or goes back to where it was before, and with it what was taken.
         """
-        movements = []
         ordered = sorted(lines, key=lambda each: each.product_id)
-        for number, line in enumerate(ordered):
-            balance = await self._stock.take(offers[line.product_id], line.quantity)
-            if balance is None:
-                not_taken = ordered[number:]
-                _refuse_shortages(not_taken, await self._stock.offers(each.product_id for each in not_taken))
+        for start in range(0, len(ordered), AT_ONCE):
+            some = [(offers[each.product_id], each.quantity) for each in ordered[start : start + AT_ONCE]]
+            if not await self._stock.take(some, order_id):
+                if len(ordered) == 1:  # of several, some may be taken now, and would seem to be missing
+                    _refuse_shortages(ordered, await self._stock.offers([ordered[0].product_id]))
                 raise ProductsChanged
-            movements.append(_movement(line.product_id, "order", -line.quantity, balance, order_id=order_id))
-        await self._stock.record(movements)
 
     async def give_back(self, quantities: Mapping[UUID, int], order_id: UUID, reason: str) -> None:
         """Puts pieces of an order back on the shelf."""
-        movements = []
-        for product_id, quantity in sorted(quantities.items()):
-            if quantity and (balance := await self._stock.add(product_id, quantity)) is not None:
-                movements.append(_movement(product_id, "return", quantity, balance, reason=reason, order_id=order_id))
-        await self._stock.record(movements)
+        ordered = sorted((product_id, quantity) for product_id, quantity in quantities.items() if quantity)
+        for start in range(0, len(ordered), AT_ONCE):
+            await self._stock.give_back(dict(ordered[start : start + AT_ONCE]), order_id, reason)
 
     async def _refusal(self, product_id: UUID, change: StockChange) -> Exception:
         offer = (await self._stock.offers([product_id])).get(product_id)
@@ -108,20 +107,12 @@ def _refuse_shortages(lines: Sequence[Wanted], offers: Mapping[UUID, Offer]) -> 
         raise InsufficientStock(shortages)
 
 
-def _movement(
-    product_id: UUID,
-    kind: str,
-    delta: int,
-    balance: int,
-    *,
-    reason: str | None = None,
-    order_id: UUID | None = None,
-) -> dict[str, object]:
+def _movement(product_id: UUID, kind: str, delta: int, balance: int, *, reason: str) -> dict[str, object]:
     return {
         "product_id": product_id,
         "kind": kind,
         "delta": delta,
         "balance": balance,
         "reason": reason,
-        "order_id": order_id,
+        "order_id": None,
     }

@@ -10,9 +10,13 @@ from app.domain.orders.machine import Status
 from app.domain.orders.models import Order, OrderEvent, OrderItem
 from app.domain.orders.rows import ItemRow, OrderRow
 from app.lib.clock import utc_now
-from app.lib.db.base import new_id
+from app.lib.db.base import new_id, table_of
 from app.lib.db.prepared import columns_of
+from app.lib.db.statements import NewRow
 
+FEW_LINES = 8
+
+_orders, _items, _events = table_of(Order), table_of(OrderItem), table_of(OrderEvent)
 _order = columns_of(OrderRow, Order)
 
 
@@ -22,11 +26,17 @@ class OrderRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def add(self, order: OrderRow, items: Sequence[ItemRow]) -> None:
-        values = {name: getattr(order, name) for name in OrderRow.__struct_fields__}
-        await self._session.execute(insert(Order).values(**values))
+    async def new(self, order: OrderRow, items: Sequence[ItemRow]) -> list[NewRow]:
+        """What is left to be inserted of a new order: all of a usual one. One with many lines is inserted here,
+        because a statement for each number of lines is too many to keep.
+        """
+        whole = {name: getattr(order, name) for name in OrderRow.__struct_fields__}
         rows = [{name: getattr(each, name) for name in ItemRow.__struct_fields__} for each in items]
-        await self._session.execute(insert(OrderItem), rows)
+        if len(rows) <= FEW_LINES:
+            return [NewRow(_orders, whole), *(NewRow(_items, row) for row in rows)]
+        await self._session.execute(insert(_orders), whole)
+        await self._session.execute(insert(_items), rows)
+        return []
 
     async def lock(self, order_id: UUID) -> OrderRow | None:
         """The order as it is now, locked against changes until the transaction ends."""
@@ -61,19 +71,19 @@ class OrderRepository:
                 .execution_options(synchronize_session=False)
             )
 
-    async def add_event(self, order: OrderRow, kind: str, actor: str, amount_units: int) -> None:
-        await self._session.execute(
-            insert(OrderEvent).values(
-                id=new_id(),
-                order_id=order.id,
-                kind=kind,
-                status=order.status,
-                actor=actor,
-                amount_units=amount_units,
-                currency=order.currency,
-                created_at=utc_now(),
-            )
-        )
+    def new_event(self, order: OrderRow, kind: str, actor: str, amount_units: int) -> NewRow:
+        """A line of the timeline, to be inserted."""
+        values = {
+            "id": new_id(),
+            "order_id": order.id,
+            "kind": kind,
+            "status": order.status,
+            "actor": actor,
+            "amount_units": amount_units,
+            "currency": order.currency,
+            "created_at": utc_now(),
+        }
+        return NewRow(_events, values)
 
     async def expired(self, now: datetime, limit: int) -> Sequence[UUID]:
         """Orders whose time to be paid is over, and of which no payment is under way."""

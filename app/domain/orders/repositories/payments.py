@@ -45,11 +45,15 @@ class PaymentRepository:
         )
         return found.scalar_one()
 
-    async def unsettled(self, begun_before: datetime, limit: int) -> Sequence[PaymentRow]:
-        """Attempts whose outcome nobody knows, oldest first."""
+    async def unsettled(self, provider: str, begun_before: datetime, limit: int) -> Sequence[PaymentRow]:
+        """Attempts with a provider whose outcome nobody knows, oldest first."""
         found = await self._session.execute(
             select(*columns_of(PaymentRow, OrderPayment))
-            .where(OrderPayment.status == PROCESSING, OrderPayment.created_at < begun_before)
+            .where(
+                OrderPayment.status == PROCESSING,
+                OrderPayment.created_at < begun_before,
+                OrderPayment.provider == provider,
+            )
             .order_by(OrderPayment.created_at)
             .limit(limit)
         )
@@ -61,11 +65,12 @@ class PaymentRepository:
             insert(OrderRefund).values(order_id=order_id, status=PROCESSING, created_at=utc_now(), **values)
         )
 
-    async def unsent_refunds(self, limit: int) -> Sequence[RefundRow]:
-        """Refunds that the provider has not confirmed, oldest first."""
+    async def unsent_refunds(self, provider: str, limit: int) -> Sequence[RefundRow]:
+        """Refunds of what a provider has charged, and has not confirmed to have given back; oldest first."""
         found = await self._session.execute(
             select(*columns_of(RefundRow, OrderRefund))
-            .where(OrderRefund.status == PROCESSING)
+            .join(OrderPayment, OrderPayment.id == OrderRefund.payment_id)
+            .where(OrderRefund.status == PROCESSING, OrderPayment.provider == provider)
             .order_by(OrderRefund.created_at)
             .limit(limit)
         )

@@ -1,12 +1,11 @@
 """All orders as CSV (RFC 4180), read in batches along the keyset, so that memory does not grow with their number."""
 
-import csv
-import io
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from app.domain.orders.repositories.reads import OrderReads
 from app.domain.orders.rows import OrderRow
+from app.lib.csv_lines import csv_lines
 from app.lib.money import Money
 from app.lib.pagination.parameters import PageRequest
 
@@ -19,12 +18,12 @@ async def export_orders(reads: OrderReads, filters: Mapping[str, Any]) -> AsyncI
     """The header and one line an order, oldest first. Each batch is a read of its own, so no connection is held while
     a slow client takes what it was sent; orders that change meanwhile are as they were when their batch was read.
     """
-    yield _lines([COLUMNS])
+    yield csv_lines([COLUMNS])
     request = PageRequest(page=None, page_size=BATCH, include_total=False)
     while True:
         page = await reads.orders(request, "created_at", filters)
         if page.items:
-            yield _lines(_cells(row) for row in page.items)
+            yield csv_lines(_cells(row) for row in page.items)
         if page.next_cursor is None:
             return
         request = PageRequest(page=None, page_size=BATCH, cursor=page.next_cursor, include_total=False)
@@ -47,9 +46,3 @@ def _cells(row: OrderRow) -> tuple[object, ...]:
 
 def _instant(moment: Any) -> str:
     return str(moment.isoformat().replace("+00:00", "Z"))
-
-
-def _lines(rows: Any) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()

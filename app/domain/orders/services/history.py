@@ -1,7 +1,10 @@
+from collections.abc import Sequence
+
 from app.domain.orders.events import EVENT_OF
 from app.domain.orders.machine import Role
 from app.domain.orders.repositories.orders import OrderRepository
 from app.domain.orders.rows import OrderRow
+from app.lib.db.statements import NewRow
 from app.lib.db.uow import UnitOfWork
 from app.lib.outbox import Outbox
 
@@ -13,14 +16,18 @@ class History:
         self._unit = unit
         self._outbox = outbox
 
-    async def record(self, order: OrderRow, kind: str, actor: Role, amount_units: int | None = None) -> None:
-        """``order`` is as it is after it happened; the money is all of it unless said otherwise."""
+    async def record(
+        self, order: OrderRow, kind: str, actor: Role, amount_units: int | None = None, *, after: Sequence[NewRow] = ()
+    ) -> None:
+        """``order`` is as it is after it happened; the money is all of it unless said otherwise. ``after`` are rows
+        that go first, in the same round trip.
+        """
         amount = order.total_units if amount_units is None else amount_units
-        await OrderRepository(self._unit.session).add_event(order, kind, actor.value, amount)
+        line = OrderRepository(self._unit.session).new_event(order, kind, actor.value, amount)
         event = EVENT_OF[kind](
             aggregate_id=order.id,
             aggregate_version=order.version,
             customer_id=order.customer_id,
             status=order.status,
         )
-        await self._outbox.record(self._unit, event)
+        await self._outbox.record(self._unit, event, after=[*after, line])

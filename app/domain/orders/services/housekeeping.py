@@ -1,5 +1,6 @@
 """What is done for orders while nobody asks: they expire, payments are settled, refunds are sent."""
 
+import asyncio
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -10,7 +11,7 @@ from app.domain.orders.repositories.orders import OrderRepository
 from app.domain.orders.repositories.payments import PROCESSING, PaymentRepository
 from app.domain.orders.rows import RefundRow
 from app.domain.orders.services.moving import MovingService
-from app.domain.orders.services.paying import PaymentService
+from app.domain.orders.services.paying import PROVIDER_SECONDS, PaymentService
 from app.domain.orders.services.provider import MoneyBack, OutcomeUnknown, PaymentProvider
 from app.lib.clock import utc_now
 from app.lib.db.engine import Database
@@ -53,9 +54,14 @@ class OrderHousekeeping:
         return await MovingService(unit, self._outbox).expire(order_id, now)
 
     async def settle_payments(self, older_than: timedelta = SETTLE_AFTER) -> int:
-        """Asks the provider again where the outcome of a payment is not known. How many are known now."""
+        """Asks the provider again where the outcome of a payment is not known. How many are known now.
+
+        What was begun with another provider waits until that one is configured again.
+        """
         async with self._database.independent() as unit:
-            unsettled = await PaymentRepository(unit.session).unsettled(utc_now() - older_than, BATCH)
+            unsettled = await PaymentRepository(unit.session).unsettled(
+                self._provider.name, utc_now() - older_than, BATCH
+            )
         known = 0
         for payment in unsettled:
             known += await self._payments.settle(payment) != PROCESSING
@@ -64,7 +70,7 @@ class OrderHousekeeping:
     async def send_refunds(self) -> int:
         """Has the provider give back what was promised. How many refunds it has confirmed."""
         async with self._database.independent() as unit:
-            unsent = await PaymentRepository(unit.session).unsent_refunds(BATCH)
+            unsent = await PaymentRepository(unit.session).unsent_refunds(self._provider.name, BATCH)
         sent = 0
         for refund in unsent:
             sent += await self._send(refund)
@@ -73,8 +79,9 @@ class OrderHousekeeping:
     async def _send(self, refund: RefundRow) -> bool:
         amount = Money.from_minor_units(refund.amount_units, refund.currency)
         try:
-            await self._provider.refund(MoneyBack(reference=refund.id, charge=refund.payment_id, amount=amount))
-        except OutcomeUnknown:
+            async with asyncio.timeout(PROVIDER_SECONDS):
+                await self._provider.refund(MoneyBack(reference=refund.id, charge=refund.payment_id, amount=amount))
+        except (OutcomeUnknown, TimeoutError):
             log.warning("refund.outcome_unknown", refund_id=str(refund.id))
             return False
         async with self._database.independent() as unit:

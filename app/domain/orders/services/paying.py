@@ -5,8 +5,8 @@ from uuid import UUID
 
 import structlog
 
-from app.domain.orders.errors import PaymentDeclined, PaymentInProgress
-from app.domain.orders.machine import Role, find_move
+from app.domain.orders.errors import NoPayments, PaymentDeclined, PaymentInProgress
+from app.domain.orders.machine import Role, allowed, find_move
 from app.domain.orders.repositories.orders import OrderRepository
 from app.domain.orders.repositories.payments import DECLINED, PROCESSING, SUCCEEDED, PaymentRepository
 from app.domain.orders.rows import PaymentRow
@@ -39,20 +39,42 @@ class PaymentService:
     async def pay(self, order_id: UUID, method: str, customer: Principal) -> bool:
         """Whether the order is paid; False when that is not known yet, and will be later.
 
-        Raises ``OrderNotFound``, ``PermissionDenied``, ``InvalidMove``, ``PaymentInProgress``, ``ValidationFailed`` or
-        ``PaymentDeclined``.
+        Raises ``OrderNotFound``, ``PermissionDenied``, ``InvalidMove``, ``PaymentInProgress``, ``NoPayments``,
+        ``ValidationFailed`` or ``PaymentDeclined``.
         """
-        if method not in self._provider.methods:
+        if self._provider.methods and method not in self._provider.methods:
             detail = f"Must be among: {', '.join(sorted(self._provider.methods))}."
             raise ValidationFailed([FieldError(pointer="/method", code=FieldCode.INVALID_CHOICE, detail=detail)])
 
         async def begin(unit: UnitOfWork) -> PaymentRow:
-            return await _begin(unit, order_id, method, customer)
+            return await self._begin(unit, order_id, method, customer)
 
         status = await self.settle(await in_transaction(self._database, begin))
         if status == DECLINED:
             raise PaymentDeclined
         return status == SUCCEEDED
+
+    async def _begin(self, unit: UnitOfWork, order_id: UUID, method: str, customer: Principal) -> PaymentRow:
+        orders = OrderRepository(unit.session)
+        order = visible(await orders.lock(order_id), customer)
+        roles = roles_of(customer, order)
+        find_move("pay", order.status, roles)
+        if order.payment_processing:
+            raise PaymentInProgress
+        if not self._provider.methods:
+            raise NoPayments(order.status, allowed(order.status, roles))
+        payment = PaymentRow(
+            id=new_id(),
+            order_id=order_id,
+            provider=self._provider.name,
+            method=method,
+            status=PROCESSING,
+            amount_units=order.total_units,
+            currency=order.currency,
+        )
+        await PaymentRepository(unit.session).begin(payment)
+        await orders.change(order_id, payment_processing=True)
+        return payment
 
     async def settle(self, payment: PaymentRow) -> str:
         """Asks the provider and writes what it says; the status of the attempt afterwards.
@@ -87,22 +109,3 @@ class PaymentService:
         changed = await orders.change(order.id, status=move.target.value, payment_processing=False, expires_at=None)
         await History(unit, self._outbox).record(changed, "paid", Role.CUSTOMER)
         return SUCCEEDED
-
-
-async def _begin(unit: UnitOfWork, order_id: UUID, method: str, customer: Principal) -> PaymentRow:
-    orders = OrderRepository(unit.session)
-    order = visible(await orders.lock(order_id), customer)
-    find_move("pay", order.status, roles_of(customer, order))
-    if order.payment_processing:
-        raise PaymentInProgress
-    payment = PaymentRow(
-        id=new_id(),
-        order_id=order_id,
-        method=method,
-        status=PROCESSING,
-        amount_units=order.total_units,
-        currency=order.currency,
-    )
-    await PaymentRepository(unit.session).begin(payment)
-    await orders.change(order_id, payment_processing=True)
-    return payment

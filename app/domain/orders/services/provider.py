@@ -38,8 +38,13 @@ class PaymentProvider(Protocol):
     """Another company's service: slow, sometimes away, and never called inside a transaction."""
 
     @property
+    def name(self) -> str:
+        """Kept with each payment, because nobody else can settle it or give it back. It never changes."""
+        ...
+
+    @property
     def methods(self) -> frozenset[str]:
-        """The methods that one can pay by."""
+        """The methods that one can pay by. None at all means that nobody can pay."""
         ...
 
     async def charge(self, charge: Charge) -> Outcome:
@@ -49,3 +54,18 @@ class PaymentProvider(Protocol):
     async def refund(self, refund: MoneyBack) -> None:
         """Gives money back. Raises ``OutcomeUnknown``; whoever calls asks again with the same reference."""
         ...
+
+
+class NoProvider:
+    """What a deployment has that takes no money: orders can be placed, and not be paid."""
+
+    name = "none"
+    methods: frozenset[str] = frozenset()
+
+    async def charge(self, charge: Charge) -> Outcome:
+        """Raises ``OutcomeUnknown``, always: nobody is there to ask."""
+        raise OutcomeUnknown(charge.reference)
+
+    async def refund(self, refund: MoneyBack) -> None:
+        """Raises ``OutcomeUnknown``, always."""
+        raise OutcomeUnknown(refund.reference)

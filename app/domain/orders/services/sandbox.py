@@ -17,6 +17,7 @@ class SandboxProvider:
     ``test_twice`` is a network that hands the request over twice.
     """
 
+    name = "test"
     methods = frozenset({TEST, DECLINE, TIMEOUT, TWICE})
 
     def __init__(self, database: Database) -> None:
@@ -27,6 +28,7 @@ class SandboxProvider:
         outcome = Outcome.DECLINED if charge.method == DECLINE else Outcome.SUCCEEDED
         payment = PaymentRow(
             id=charge.reference,
+            provider=self.name,
             order_id=charge.reference,
             method=charge.method,
             status=outcome.value,

@@ -1,15 +1,24 @@
-"""Every statement about products and their stock. ``…Reads`` read without a transaction, ``…Repository`` in one."""
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, String, and_, bindparam, case, delete, exists, func, insert, select, type_coerce, update
+from sqlalchemy import (
+    Boolean,
+    String,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    type_coerce,
+)
 
 from app.domain.catalog.dtos import StockMovementPage, StockMovementRead
 from app.domain.catalog.models import Product, ProductPrice, ProductTag, StockMovement
-from app.domain.catalog.rows import Offer, PriceRow, PriceRowPage, ProductRow, ProductRowPage
+from app.domain.catalog.rows import PriceRow, PriceRowPage, ProductRow, ProductRowPage
 from app.lib.clock import utc_now
 from app.lib.db.base import SplitText, new_id
 from app.lib.db.prepared import columns_of, prepare
@@ -146,52 +155,3 @@ class ProductRepository(Repository[Product]):
             for each in products
         ]
         await self.session.execute(insert(ProductPrice), rows)
-
-
-class StockRepository:
-    """Stock is changed by conditional updates alone, never by what was read before."""
-
-    def __init__(self, session: Any) -> None:
-        self._session = session
-
-    async def offers(self, product_ids: Iterable[UUID]) -> dict[UUID, Offer]:
-        """Those that there are, also inactive ones."""
-        found = await self._session.execute(select(*columns_of(Offer, Product)).where(Product.id.in_(set(product_ids))))
-        return {row.id: Offer(*row) for row in found}
-
-    async def take(self, offer: Offer, quantity: int) -> int | None:
-        """Takes pieces on exactly these terms. What is left; None when there are not enough, or other terms now."""
-        unchanged = and_(
-            Product.id == offer.id,
-            Product.stock >= quantity,
-            Product.is_active,
-            Product.price_units == offer.price_units,
-            Product.currency == offer.currency,
-            Product.name == offer.name,
-            Product.sku == offer.sku,
-        )
-        return await self._move(unchanged, -quantity)
-
-    async def add(self, product_id: UUID, delta: int, *, at_most: int | None = None) -> int | None:
-        """The stock after the change; None when it would be negative or too large, or there is no such product."""
-        fits = Product.stock + delta >= 0
-        if at_most is not None:
-            fits = and_(fits, Product.stock + delta <= at_most)
-        return await self._move(and_(Product.id == product_id, fits), delta)
-
-    async def _move(self, condition: Any, delta: int) -> int | None:
-        moved = await self._session.execute(
-            update(Product)
-            .where(condition)
-            .values(stock=Product.stock + delta, version=Product.version + 1)
-            .returning(Product.stock)
-            .execution_options(synchronize_session=False)
-        )
-        balance: int | None = moved.scalar_one_or_none()
-        return balance
-
-    async def record(self, movements: Sequence[Mapping[str, Any]]) -> None:
-        """Lines of the ledger; each has ``product_id``, ``kind``, ``delta``, ``balance``, ``reason``, ``order_id``."""
-        now = utc_now()
-        if rows := [{"id": new_id(), "created_at": now, **each} for each in movements]:
-            await self._session.execute(insert(StockMovement), rows)

@@ -1,0 +1,1 @@
+"""Every statement about products and their stock. ``…Reads`` read without a transaction, ``…Repository`` in one."""

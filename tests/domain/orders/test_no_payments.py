@@ -1,0 +1,95 @@
+"""A deployment that takes no money, and one that changes who takes it."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+import pytest_asyncio
+from litestar import Litestar
+
+from app.domain.orders.services.provider import NoProvider
+from app.domain.orders.services.sandbox import SandboxProvider
+from tests.domain.orders.test_payments import BOOKS, housekeeping
+from tests.support.apps import Deployment, client_of, components_of
+from tests.support.people import People
+from tests.support.shop import API, Shop, open_shop, order_body
+
+SECRET = "u6Yp3ZrQw9Lk2Vx8Nt4Bs7Hd1Fg5Jc0Ma"
+PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": SECRET, "RATE_LIMIT_ENABLED": "true"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "kind"),
+    [
+        ({}, SandboxProvider),
+        ({"PAYMENT_PROVIDER": "test"}, SandboxProvider),
+        ({"PAYMENT_PROVIDER": "none"}, NoProvider),
+        (PRODUCTION, NoProvider),
+        ({**PRODUCTION, "PAYMENT_PROVIDER": "none"}, NoProvider),
+        ({**PRODUCTION, "PAYMENT_PROVIDER": "test", "ALLOW_TEST_PAYMENTS": "true"}, SandboxProvider),
+        ({**PRODUCTION, "ALLOW_TEST_PAYMENTS": "true"}, NoProvider),
+    ],
+)
+async def test_test_money_is_taken_in_production_only_on_purpose(
+    deployment: Deployment, environ: dict[str, str], kind: type
+) -> None:
+    app = await deployment.start(**environ)
+
+    async with client_of(app) as client:
+        assert (await client.get("/health")).status_code == 200
+    assert type(components_of(app).payment_provider) is kind
+
+
+@pytest_asyncio.fixture
+async def shop(deployment: Deployment) -> AsyncIterator[Shop]:
+    """At an app that takes test money."""
+    app = await deployment.start()
+    async with open_shop(app, People(app)) as shop:
+        yield shop
+
+
+@pytest_asyncio.fixture
+async def none(deployment: Deployment) -> Litestar:
+    """An app on the same database that takes no money."""
+    return await deployment.start(PAYMENT_PROVIDER="none")
+
+
+async def test_without_a_provider_an_order_is_placed_and_cancelled_but_not_paid(none: Litestar, shop: Shop) -> None:
+    product = await shop.product(stock=5)
+    async with client_of(none, headers=shop.customer.headers) as buys:
+        order = (await buys.post(f"{API}/orders", json=order_body((product["id"], 2)))).json()
+        refused = await shop.act(buys, order, "pay")
+        other = await shop.act(buys, order, "pay", json={"method": "gold"})
+        between = await shop.show(order)
+        cancelled = await shop.act(buys, order, "cancel")
+
+    assert [(each.status_code, each.json()["code"]) for each in (refused, other)] == [(409, "invalid_state")] * 2
+    assert refused.json()["allowed"] == ["cancel"]
+    assert (between["status"], between["payment_processing"]) == ("pending", False)
+    assert cancelled.json()["status"] == "cancelled"
+    assert await shop.rows("SELECT 1 FROM order_payments") == []
+    assert await shop.stock(product) == 5
+
+
+async def test_without_a_provider_somebody_elses_order_is_not_there(none: Litestar, shop: Shop) -> None:
+    order = await shop.order(((await shop.product())["id"], 1))
+    stranger = await People(shop.app).create(email="stranger@example.com")
+
+    async with client_of(none, headers=stranger.headers) as client:
+        assert (await shop.act(client, order, "pay")).status_code == 404
+
+
+async def test_what_another_provider_began_waits_for_it(none: Litestar, shop: Shop) -> None:
+    product = await shop.product(amount="5.00")
+    unsettled, paid = await shop.order((product["id"], 1)), await shop.paid((product["id"], 1))
+    await shop.act(shop.buys, unsettled, "pay", json={"method": "test_timeout"})
+    await shop.act(shop.boss, paid, "refund")
+    other, same = housekeeping(none), housekeeping(shop.app)
+
+    without = (await other.settle_payments(timedelta(0)), await other.send_refunds())
+    books = [row.kind for row in await shop.rows(BOOKS)]
+    within = (await same.settle_payments(timedelta(0)), await same.send_refunds())
+
+    assert (without, within) == ((0, 0), (1, 1))
+    assert books == ["charge", "charge"]
+    assert (await shop.show(unsettled))["status"] == "paid"

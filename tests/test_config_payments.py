@@ -1,0 +1,20 @@
+"""Who takes money, and that nobody gives goods away by oversight."""
+
+import pytest
+
+from tests.support.environment import settings_from
+from tests.test_config import production
+
+
+@pytest.mark.parametrize(
+    ("environ", "provider"),
+    [
+        ({}, "test"),
+        ({"PAYMENT_PROVIDER": "none"}, "none"),
+        (production(), "none"),
+        (production(ALLOW_TEST_PAYMENTS="true"), "none"),
+        (production(ALLOW_TEST_PAYMENTS="true", PAYMENT_PROVIDER="test"), "test"),
+    ],
+)
+def test_production_has_no_payment_provider_unless_told(environ: dict[str, str], provider: str) -> None:
+    assert settings_from(**environ).effective_payment_provider == provider
