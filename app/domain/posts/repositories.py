@@ -1,6 +1,7 @@
 """Every statement about posts. ``PostReads`` reads without a transaction, ``PostRepository`` writes in one."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -32,6 +33,7 @@ from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.repository import Repository
 from app.lib.db.statements import add_up
+from app.lib.errors import InvalidCursor
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import Filter, after, before, custom, equals
 from app.lib.pagination.paginate import paginate
@@ -131,7 +133,7 @@ def _ranking(resource: str, rows: Select[Any], instant: Any) -> Search:
     of_rows, sorts = _filters(instant, _ANY_TAG, _TEXT_OF_ROWS), (*POST_SORTS, RELEVANCE)
     window = Window(_WINDOW, _NARROWING, along="-published_at")
     return Search(
-        _list(resource, rows, instant, filters=of_rows, sorts=sorts, window=window),
+        _list(f"{resource}.newest", rows, instant, filters=of_rows, sorts=sorts, window=window),
         _list(resource, rows, instant, sorts=(*map(_unindexed, POST_SORTS), RELEVANCE)),
     )
 
@@ -250,6 +252,10 @@ class PostReads:
     async def _ranked(
         self, ranking: Search, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]
     ) -> PostPage:
+        if paging.cursor is not None:  # it goes on in the list that it comes from, whatever has been written since
+            with suppress(InvalidCursor):
+                return await self._page(ranking.newest, paging, sort, filters)
+            return await self._page(ranking.all, paging, sort, filters)
         bound = ranking.newest.bind(filters)
         found = await self._reader.scalar(ranking.newest.count(bound.widths), **bound.parameters)
         is_frequent = (found or 0) >= _FREQUENT
