@@ -20,6 +20,7 @@ from litestar.routes import HTTPRoute
 
 from app.lib.errors import AppError
 from app.lib.http.conditional import TAGGED, Versioned
+from app.lib.http.locations import MOVES
 from app.lib.http.rules import JSON, RequestRules, rules_of
 from app.lib.openapi_parts import (
     HEADERS,
@@ -38,7 +39,7 @@ from app.lib.security.policies import Authenticated, HasPermission, HasRole, IsS
 MAY_RAISE = "may_raise"
 OAUTH2, BEARER = "OAuth2Password", "Bearer"
 
-_OK, _CREATED, _NOT_MODIFIED = "200", "201", "304"
+_OK, _CREATED, _MOVED, _NOT_MODIFIED = "200", "201", "301", "304"
 _ALWAYS = {400, 406, 429, 431, 500, 503}
 _WITH_BODY = {408, 413, 415, 422}
 _WITH_IDEMPOTENCY = {409, 422}
@@ -47,6 +48,7 @@ _SUCCESSES = {
     "201": "Created.",
     "202": "Accepted; the rest happens later.",
     "204": "Done; there is nothing to say.",
+    "301": "It has another address now.",
     "304": "What you have is current.",
 }
 
@@ -181,6 +183,8 @@ def _complete_parameters(operation: JSONObject, handler: HTTPRouteHandler) -> No
     if "GET" in handler.http_methods and _is_versioned(handler):
         parameters.append(if_none_match_parameter())
         operation["responses"][_NOT_MODIFIED] = {}
+    if MOVES.keys() <= handler.opt.keys():
+        operation["responses"][_MOVED] = {}
     if parameters:
         operation["parameters"] = parameters
 
@@ -201,7 +205,7 @@ def _complete_responses(operation: JSONObject, handler: HTTPRouteHandler) -> Non
                     media_type["schema"] = {}
                 _allow_several(media_type["schema"])
         headers = {"X-Request-ID": header_reference("X-Request-ID")}
-        if status == _CREATED:
+        if status in {_CREATED, _MOVED}:
             headers["Location"] = header_reference("Location")
         if status in {_CREATED, _NOT_MODIFIED} or (status == _OK and always_tagged):
             headers |= {"ETag": header_reference("ETag")} if _is_versioned(handler) else {}

@@ -68,7 +68,7 @@ HEADERS: JSONObject = {
         "schema": {"type": "string", "const": "true"},
     },
     "Link": _text("The pages around this one (RFC 8288).", maximum=32_768, required=False),
-    "Location": _text("Where the new resource is.", pattern="^/", maximum=2048),
+    "Location": _text("Where the resource is.", pattern="^/", maximum=2048),
     "Retry-After": {"description": "Seconds to wait.", "required": True, "schema": _SECONDS},
     "WWW-Authenticate": _text("What is wrong with the credentials (RFC 6750).", pattern="^Bearer"),
     "X-Request-ID": _text(

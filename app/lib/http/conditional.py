@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any
 
-from litestar import Response
+from litestar import Request, Response
 from litestar.params import HeaderParameter
 from msgspec import Meta
 
@@ -55,6 +55,12 @@ def if_none_match(header: bytes, current: bytes) -> bool:
         return True
     current = current.removeprefix(b"W/")
     return any(match == current for match in _TAGS.findall(header))
+
+
+def has_current(request: Request[Any, Any, Any], current: str) -> bool:
+    """Whether the answer is going to be a 304 if it has this tag: then nobody has to make its content."""
+    wanted = request.headers.getall("if-none-match", [])
+    return bool(wanted) and if_none_match(", ".join(wanted).encode("latin-1"), current.encode())
 
 
 _IfMatchHeader = Annotated[

@@ -143,6 +143,8 @@ class PostService(EntityService[Post, PostRepository]):
             await self.repository.flush()
         except IntegrityError as exc:
             raise (SlugTaken() if "slug" in violated_columns(exc) else exc) from exc
+        if post.slug != locked.slug and not await self.repository.claim_slug(post):
+            raise SlugTaken
         await self.repository.replace_tags(post)
         await self._record(PostPublished if becomes_public else PostUpdated, post, post.version)
         await self._audit("post.updated", post, actor)
@@ -181,6 +183,10 @@ class PostService(EntityService[Post, PostRepository]):
             # A savepoint, so that a taken slug leaves the transaction usable.
             async with self.unit.session.begin_nested():
                 await self.repository.insert(post)
+                if not await self.repository.claim_slug(post):
+                    raise SlugTaken
+        except SlugTaken:
+            return False
         except IntegrityError as exc:
             if "slug" not in violated_columns(exc):
                 raise
