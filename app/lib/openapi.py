@@ -24,6 +24,7 @@ from app.lib.http.locations import MOVES
 from app.lib.http.rules import JSON, RequestRules, rules_of
 from app.lib.openapi_parts import (
     HEADERS,
+    PERHAPS_ETAG,
     JSONObject,
     error_response,
     header_reference,
@@ -117,7 +118,7 @@ def _complete(operation: JSONObject, handler: HTTPRouteHandler) -> set[int]:
         operation.pop("deprecated", None)
     operation["security"] = _security(policy)
     operation["description"] = _description(operation.get("description"), handler, policy)
-    _complete_body(operation, rules)
+    _complete_body(operation, handler, rules)
     _complete_parameters(operation, handler)
     statuses = _statuses(handler, policy, rules, operation)
     _complete_responses(operation, handler)
@@ -168,10 +169,11 @@ def _description(given: str | None, handler: HTTPRouteHandler, policy: Policy) -
     return " ".join(sentences)
 
 
-def _complete_body(operation: JSONObject, rules: RequestRules) -> None:
-    body = operation.get("requestBody")
+def _complete_body(operation: JSONObject, handler: HTTPRouteHandler, rules: RequestRules) -> None:
+    body, data = operation.get("requestBody"), handler.parsed_data_field
     if body is None or rules.consumes is None:
         return
+    body["required"] = data is None or not data.is_optional
     described = next(iter(body["content"].values()))
     body["content"] = dict.fromkeys(rules.consumes, described)
 
@@ -207,8 +209,8 @@ def _complete_responses(operation: JSONObject, handler: HTTPRouteHandler) -> Non
         headers = {"X-Request-ID": header_reference("X-Request-ID")}
         if status in {_CREATED, _MOVED}:
             headers["Location"] = header_reference("Location")
-        if status in {_CREATED, _NOT_MODIFIED} or (status == _OK and always_tagged):
-            headers |= {"ETag": header_reference("ETag")} if _is_versioned(handler) else {}
+        if status in {_OK, _CREATED, _NOT_MODIFIED} and _is_versioned(handler):
+            headers["ETag"] = header_reference("ETag") if always_tagged or status != _OK else PERHAPS_ETAG
         if any(issubclass(each, Page) for each in answers):
             headers["Link"] = header_reference("Link")
         if status == _CREATED and "idempotent" in handler.opt:

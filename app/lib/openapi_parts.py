@@ -77,6 +77,10 @@ HEADERS: JSONObject = {
 }
 
 
+PERHAPS_ETAG: JSONObject = {**HEADERS["ETag"], "required": False}
+"""Where some of the answers have a version and others do not."""
+
+
 def header_reference(name: str) -> JSONObject:
     """A reference to one of :data:`HEADERS`."""
     return {"$ref": f"#/components/headers/{name}"}

@@ -19,6 +19,8 @@ TAGGED = {"tagged": True}
 
 _TAGS = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _TAG_LIST = re.compile(r'\s*(?:W/)?"[^"]*"\s*(?:,\s*(?:W/)?"[^"]*"\s*)*')
+# What there is to send; what is read is a little more.
+_IF_MATCH = r'^(?:\*|(?:W/)?"[\x21\x23-\x7e]*"(?:, (?:W/)?"[\x21\x23-\x7e]*")*)$'
 _VERSION = re.compile(r'(?:W/)?"(\d{1,10})"')
 
 
@@ -66,7 +68,11 @@ def has_current(request: Request[Any, Any, Any], current: str) -> bool:
 _IfMatchHeader = Annotated[
     str | None,
     HeaderParameter(
-        name="If-Match", max_length=256, description="The ETag that the change is meant for; else 412.", required=False
+        name="If-Match",
+        max_length=256,
+        description="The ETag that the change is meant for; else 412.",
+        required=False,
+        schema_extra={"pattern": _IF_MATCH},
     ),
 ]
 

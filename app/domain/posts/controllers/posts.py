@@ -80,7 +80,7 @@ class PostController(Controller):
         if (owner := find_principal(request)) is None:
             raise Unauthenticated
         page = await post_queries.own_posts(paging, sort, filters, owner)
-        return linked(request, page if expand is None else await post_queries.with_authors(page))
+        return tagged(linked(request, page if expand is None else await post_queries.with_authors(page)))
 
     @post(
         guards=[authenticated],
