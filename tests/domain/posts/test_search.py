@@ -19,6 +19,7 @@ LIBRARY = {
     "Versions": "Release 1.2.3 (build 0x1F, 1e5, 15a, a1b2) costs 3,50 — don't panic!",
     "海と船": "船 は 海 を 行く。 ﬁne ²",
     "Русский Язык": "Ёлка и море; ΣΊΣΥΦΟΣ",
+    "كِتَابٌ": "שָׁלוֹם がぱ",
     "Empty": "",
 }
 
@@ -83,6 +84,11 @@ async def library(calls: httpx.AsyncClient) -> None:
         ("елка МОРЕ", ["Русский Язык"]),
         ("язык", ["Русский Язык"]),
         ("σίσυφος", ["Русский Язык"]),
+        ("كتاب", ["كِتَابٌ"]),
+        ("كِتَابُ", ["كِتَابٌ"]),
+        ("שלום", ["كِتَابٌ"]),
+        ("がぱ", ["كِتَابٌ"]),
+        ("かは", []),
         ("the of", ["Harbour"]),
         ("x" * 200, []),
     ],
@@ -203,12 +209,16 @@ async def test_long_and_hostile_texts_are_indexed_in_bounds(calls: httpx.AsyncCl
         "Brackets": "[" * 50_000,
         "Quotes": "> " * 40_000,
         "Stars": "*a **b " * 10_000,
+        "Squared": "".join(chr(0x3300 + i % 88) for i in range(98_980)) + " squaredend",
+        "Far away": "𐎀" * 98_980 + " farend",
     }
     await asyncio.gather(*[write(calls, title, content=content) for title, content in texts.items()])
 
     for title in texts:
         assert await titles(calls, q=title) == [title]
     assert await titles(calls, q="w14999 w0") == ["Many words"]
+    assert await titles(calls, q="squaredend") == ["Squared"]
+    assert await titles(calls, q="farend") == ["Far away"]
 
 
 async def test_drafts_are_found_by_their_authors_only(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
