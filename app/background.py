@@ -12,6 +12,7 @@ from app.domain.jobs.services import Retention
 from app.domain.notifications.listeners import notification_listeners
 from app.domain.orders.services.housekeeping import OrderHousekeeping
 from app.domain.posts.listeners import post_listeners
+from app.domain.realtime.listeners import room_listeners
 from app.domain.webhooks.jobs import enqueue_delivery
 from app.domain.webhooks.services.delivering import Deliverer as WebhookDeliverer
 from app.domain.webhooks.services.fan_out import FanOut
@@ -38,7 +39,7 @@ def outbox_of(domains: Iterable[Domain]) -> Outbox:
 def events_of(components: Components, domains: Iterable[Domain], outbox: Outbox) -> Events:
     """All listeners inside the transaction: those that domains declare, those that write mails, and the outbox."""
     declared = (listener for domain in domains for listener in domain.listeners)
-    recording = [*outbox_of_accounts(outbox), *outbox_of_auth(outbox), *post_listeners(outbox)]
+    recording = [*outbox_of_accounts(outbox), *outbox_of_auth(outbox), *post_listeners(outbox), *room_listeners(outbox)]
     return Events([*declared, *notification_listeners(components.mailer), *recording])
 
 
