@@ -12,7 +12,6 @@ from app.domain.jobs.services import Retention
 from app.domain.notifications.listeners import notification_listeners
 from app.domain.orders.services.housekeeping import OrderHousekeeping
 from app.domain.posts.listeners import post_listeners
-from app.domain.realtime.listeners import room_listeners
 from app.domain.webhooks.jobs import enqueue_delivery
 from app.domain.webhooks.services.delivering import Deliverer as WebhookDeliverer
 from app.domain.webhooks.services.fan_out import FanOut
@@ -26,6 +25,8 @@ from app.lib.jobs.metrics import AttemptMetrics, JobGauges
 from app.lib.jobs.worker import Worker, WorkerOptions
 from app.lib.mail.delivery import Deliverer as MailDeliverer
 from app.lib.outbox import Outbox
+from app.lib.realtime.hub import Hub
+from app.lib.realtime.service import Realtime
 from app.lib.security.sealing import Sealer
 
 
@@ -39,7 +40,7 @@ def outbox_of(domains: Iterable[Domain]) -> Outbox:
 def events_of(components: Components, domains: Iterable[Domain], outbox: Outbox) -> Events:
     """All listeners inside the transaction: those that domains declare, those that write mails, and the outbox."""
     declared = (listener for domain in domains for listener in domain.listeners)
-    recording = [*outbox_of_accounts(outbox), *outbox_of_auth(outbox), *post_listeners(outbox), *room_listeners(outbox)]
+    recording = [*outbox_of_accounts(outbox), *outbox_of_auth(outbox), *post_listeners(outbox)]
     return Events([*declared, *notification_listeners(components.mailer), *recording])
 
 
@@ -57,6 +58,8 @@ class Background:
             Outbox: self.outbox,
             MailDeliverer: components.deliverer,
             Sealer: components.sealer,
+            Realtime: components.realtime,
+            Hub: components.realtime.hub,
             FanOut: FanOut(collect_webhook_kinds(domains), enqueue_delivery),
             WebhookDeliverer: WebhookDeliverer(
                 components.database, components.webhook_sender, components.sealer, self.events

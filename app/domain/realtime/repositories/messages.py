@@ -2,7 +2,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import CursorResult, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.accounts.models import Profile, User
@@ -69,11 +69,13 @@ class SenderRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def forget(self, user_id: UUID) -> None:
-        """What somebody has published stays, without them."""
-        await self._session.execute(
+    async def forget(self, user_id: UUID, limit: int) -> int:
+        """Some of what somebody has published stays without them; of how many events that is so now."""
+        some = select(RealtimeEvent.channel, RealtimeEvent.id).where(RealtimeEvent.sender_id == user_id).limit(limit)
+        forgotten = await self._session.execute(
             update(RealtimeEvent)
-            .where(RealtimeEvent.sender_id == user_id)
+            .where(tuple_(RealtimeEvent.channel, RealtimeEvent.id).in_(some))
             .values(sender_id=None)
             .execution_options(synchronize_session=False)
         )
+        return forgotten.rowcount if isinstance(forgotten, CursorResult) else 0

@@ -32,7 +32,7 @@ class RoomRepository(Repository[Room]):
         return SeenRoom(*found.one())
 
     async def lock_all_of(self, user_id: UUID) -> Sequence[Room]:
-        """The rooms that somebody is in, in the order of their ids, so that nobody waits in a circle."""
+        """The rooms that somebody is in, always in the same order, so that nobody waits in a circle."""
         is_in = exists().where(RoomMember.room_id == Room.id, RoomMember.user_id == user_id)
         statement = select(Room).where(is_in).order_by(Room.id).with_for_update(of=Room)
         return (await self.session.execute(statement.execution_options(populate_existing=True))).scalars().all()

@@ -14,26 +14,24 @@ from app.domain.realtime.errors import (
     RoomFull,
     TooManyInvitations,
 )
-from app.domain.realtime.events import MembershipChanged, RoomInvited, RoomJoined, RoomLeft, RoomPersonEvent
 from app.domain.realtime.limits import MAX_INVITATIONS, MAX_MEMBERS
 from app.domain.realtime.models import Room
-from app.domain.realtime.names import room_channel
 from app.domain.realtime.repositories.rooms import InvitationRepository, MemberRepository, RoomRepository
 from app.domain.realtime.services.access import require_rule
+from app.domain.realtime.services.news import JOINED, LEFT, DirectNews, LateNews, RoomNews
 from app.domain.realtime.services.rooms import hand_on, lock_visible
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.uow import UnitOfWork
-from app.lib.outbox import Outbox
 from app.lib.security.principal import Principal
 
 
 class MemberService:
     """In one unit of work. Accounts are locked before rooms, rooms before what belongs to them."""
 
-    def __init__(self, unit: UnitOfWork, outbox: Outbox, origin: Origin) -> None:
+    def __init__(self, unit: UnitOfWork, news: DirectNews, origin: Origin) -> None:
         self._unit = unit
-        self._outbox = outbox
+        self._news = news
         self._origin = origin
         self._rooms = RoomRepository(session=unit.session)
         self._members = MemberRepository(unit.session)
@@ -55,7 +53,7 @@ class MemberService:
                 raise RoomFull
             await self._members.add(room.id, actor.user_id, MEMBER)
             await self._invitations.remove(room.id, actor.user_id)
-            await self._tell(RoomJoined, room, actor.user_id)
+            await self._news.tell(room, JOINED, actor.user_id)
         return (await self._rooms.read(room.id, actor.user_id)).to_read()
 
     async def leave(self, reference: str, actor: Principal) -> None:
@@ -65,7 +63,7 @@ class MemberService:
         """
         room, standing = await lock_visible(self._unit, reference, actor)
         if standing.role is not None:
-            await take_out(room, actor.user_id, standing.role, self._unit, self._outbox)
+            await take_out(room, actor.user_id, standing.role, self._unit, self._news)
 
     async def remove(self, reference: str, user_id: UUID, actor: Principal) -> None:
         """Oneself, or by the owner anybody. Raises ``RoomNotFound``, ``NotYourRoom`` or ``MemberNotFound``."""
@@ -75,11 +73,12 @@ class MemberService:
         theirs = await self._members.standing(room.id, user_id)
         if theirs.role is None:
             raise MemberNotFound
-        await take_out(room, user_id, theirs.role, self._unit, self._outbox)
-        if standing.role is None:
+        if standing.role is None:  # what staff does
+            details = {"room_id": str(room.id)}
             await audit.record(
-                self._unit.session, "room.member_removed", self._origin, subject_id=user_id, room_id=str(room.id)
+                self._unit.session, "room.member_removed", self._origin, subject_id=user_id, **details
             )
+        await take_out(room, user_id, theirs.role, self._unit, self._news)
 
     async def invite(self, reference: str, data: InvitationCreate, actor: Principal) -> tuple[UUID, InvitationRead]:
         """With the room's id.
@@ -102,8 +101,8 @@ class MemberService:
         if await self._invitations.count(room.id) >= MAX_INVITATIONS:
             raise TooManyInvitations
         made_at = await self._invitations.add(room.id, data.user_id, actor.user_id)
-        await self._record(RoomInvited, room, data.user_id)
         person = PersonRead(id=data.user_id, name=await self._members.name_of(data.user_id))
+        await self._news.tell_invited(room, data.user_id, actor.user_id)
         return room.id, InvitationRead(user=person, invited_by=actor.user_id, created_at=made_at)
 
     async def withdraw(self, reference: str, user_id: UUID, actor: Principal) -> None:
@@ -114,29 +113,21 @@ class MemberService:
         if not await self._invitations.remove(room.id, user_id):
             raise InvitationNotFound
 
-    async def _tell(self, kind: type[RoomPersonEvent], room: Room, user_id: UUID) -> None:
-        await self._record(kind, room, user_id)
-        self._unit.signal(MembershipChanged(room_channel(room.name), user_id))
 
-    async def _record(self, kind: type[RoomPersonEvent], room: Room, user_id: UUID) -> None:
-        event = kind(aggregate_id=room.id, aggregate_version=room.version, name=room.name, user_id=user_id)
-        await self._outbox.record(self._unit, event)
-
-
-async def take_out(room: Room, user_id: UUID, role: str, unit: UnitOfWork, outbox: Outbox) -> None:
+async def take_out(room: Room, user_id: UUID, role: str, unit: UnitOfWork, news: RoomNews) -> None:
     """Ends a membership of a room that is locked, and tells of it."""
     await MemberRepository(unit.session).remove(room.id, user_id)
-    event = RoomLeft(aggregate_id=room.id, aggregate_version=room.version, name=room.name, user_id=user_id)
-    await outbox.record(unit, event)
+    await news.tell(room, LEFT, user_id)
     if role == OWNER:
-        await hand_on(room, unit, outbox)
-    unit.signal(MembershipChanged(room_channel(room.name), user_id))
+        await hand_on(room, unit, news)
+    await news.access_changed(room, user_id)
 
 
-async def take_out_of_all(user_id: UUID, unit: UnitOfWork, outbox: Outbox) -> None:
-    """Before an account goes; what somebody has said stays, without them."""
-    members = MemberRepository(unit.session)
+async def take_out_of_all(user_id: UUID, unit: UnitOfWork) -> None:
+    """Before an account goes, and its sessions with it. What somebody has said stays, without them."""
+    members, news = MemberRepository(unit.session), LateNews(unit)
     for room in await RoomRepository(session=unit.session).lock_all_of(user_id):
         standing = await members.standing(room.id, user_id)
         if standing.role is not None:
-            await take_out(room, user_id, standing.role, unit, outbox)
+            await take_out(room, user_id, standing.role, unit, news)
+    await news.send()

@@ -4,13 +4,13 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.realtime.dtos import OWNER, RoomCreate, RoomRead, RoomUpdate
 from app.domain.realtime.errors import RoomClosed, RoomNameTaken, RoomNotFound, RoomNotVisible, TooManyRooms
-from app.domain.realtime.events import RoomUpdated, RoomWasClosed
 from app.domain.realtime.limits import MAX_OWNED
 from app.domain.realtime.models import Room
 from app.domain.realtime.names import read_reference
 from app.domain.realtime.repositories.rooms import MemberRepository, RoomRepository
 from app.domain.realtime.rows import Standing
 from app.domain.realtime.services.access import require_rule, sees
+from app.domain.realtime.services.news import CLOSED, UPDATED, RoomNews
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.clock import utc_now
@@ -18,7 +18,6 @@ from app.lib.db.base import new_id
 from app.lib.db.faults import violated_columns
 from app.lib.db.uow import UnitOfWork
 from app.lib.dto import changes
-from app.lib.outbox import Outbox
 from app.lib.security.emails import fold
 from app.lib.security.principal import Principal
 from app.lib.versions import IfMatch
@@ -27,9 +26,9 @@ from app.lib.versions import IfMatch
 class RoomService:
     """In one unit of work. Every change locks the room first."""
 
-    def __init__(self, unit: UnitOfWork, outbox: Outbox, origin: Origin) -> None:
+    def __init__(self, unit: UnitOfWork, news: RoomNews, origin: Origin) -> None:
         self._unit = unit
-        self._outbox = outbox
+        self._news = news
         self._origin = origin
         self._rooms = RoomRepository(session=unit.session)
         self._members = MemberRepository(unit.session)
@@ -67,8 +66,8 @@ class RoomService:
         room.search_text = _search_text(room.name, room.title)
         if self._unit.session.is_modified(room):
             await self._rooms.flush()
-            await _tell_change(room, self._unit, self._outbox)
             await self._audit("room.updated", room, standing, fields=sorted(changes(data)))
+            await self._news.tell(room, UPDATED)
         return await self._read(room, actor)
 
     async def close(self, reference: str, if_match: IfMatch, actor: Principal) -> RoomRead:
@@ -80,8 +79,8 @@ class RoomService:
         require_rule(standing, actor)
         if_match.check(room.version)
         if room.closed_at is None:
-            await close_room(room, self._unit, self._outbox)
             await self._audit("room.closed", room, standing)
+            await close_room(room, self._unit, self._news)
         return await self._read(room, actor)
 
     async def _audit(self, kind: str, room: Room, standing: Standing, **details: object) -> None:
@@ -108,14 +107,14 @@ async def lock_visible(unit: UnitOfWork, reference: str, actor: Principal) -> tu
     return room, standing
 
 
-async def close_room(room: Room, unit: UnitOfWork, outbox: Outbox) -> None:
+async def close_room(room: Room, unit: UnitOfWork, news: RoomNews) -> None:
     """Closes a room that is locked and open, and tells of it."""
     room.closed_at = utc_now()
     await RoomRepository(session=unit.session).flush()
-    await outbox.record(unit, RoomWasClosed(aggregate_id=room.id, aggregate_version=room.version, name=room.name))
+    await news.tell(room, CLOSED)
 
 
-async def hand_on(room: Room, unit: UnitOfWork, outbox: Outbox) -> None:
+async def hand_on(room: Room, unit: UnitOfWork, news: RoomNews) -> None:
     """After an owner has left a room that is locked: whoever has been in it for longest owns it now. With nobody left
     it is closed.
     """
@@ -125,13 +124,9 @@ async def hand_on(room: Room, unit: UnitOfWork, outbox: Outbox) -> None:
         await members.make_owner(room.id, heir)
         room.updated_at = utc_now()  # a change of the room, although its own row says the same
         await RoomRepository(session=unit.session).flush()
-        await _tell_change(room, unit, outbox)
+        await news.tell(room, UPDATED)
     elif room.closed_at is None:
-        await close_room(room, unit, outbox)
-
-
-async def _tell_change(room: Room, unit: UnitOfWork, outbox: Outbox) -> None:
-    await outbox.record(unit, RoomUpdated(aggregate_id=room.id, aggregate_version=room.version, name=room.name))
+        await close_room(room, unit, news)
 
 
 def _search_text(name: str, title: str | None) -> str:
