@@ -123,6 +123,7 @@ async def connected(
     path: str = REALTIME,
     *,
     token: str | None = None,
+    authorization: str | None = None,
     origin: str | None = None,
     host: str = "testserver",
     address: str = ADDRESS,
@@ -132,7 +133,9 @@ async def connected(
     """An open socket. Raises ``Refused``."""
     headers = [(b"host", host.encode())]
     if token is not None:
-        headers.append((b"authorization", f"Bearer {token}".encode()))
+        authorization = f"Bearer {token}"
+    if authorization is not None:
+        headers.append((b"authorization", authorization.encode()))
     if origin is not None:
         headers.append((b"origin", origin.encode()))
     socket = SocketClient(
