@@ -159,7 +159,7 @@ async def ask(
     if endpoint.method != SOCKET:
         return await calls.request(endpoint.method, url, headers=headers)
     try:
-        async with connected(app, url, **{name.lower(): value for name, value in headers.items()}):
+        async with connected(app, url, authorization=headers.get("Authorization")):
             return httpx.Response(101)
     except Refused as refused:
         content = msgspec.json.encode(refused.problem)

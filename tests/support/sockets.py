@@ -128,7 +128,7 @@ async def connected(
     host: str = "testserver",
     address: str = ADDRESS,
     extensions: bool = True,
-    **query: str,
+    ticket: str | None = None,
 ) -> AsyncIterator[SocketClient]:
     """An open socket. Raises ``Refused``."""
     headers = [(b"host", host.encode())]
@@ -148,7 +148,7 @@ async def connected(
             "path": path,
             "raw_path": quote(path).encode(),
             "root_path": "",
-            "query_string": urlencode(query).encode(),
+            "query_string": urlencode({} if ticket is None else {"ticket": ticket}).encode(),
             "headers": headers,
             "client": (address, 54321),
             "server": ("testserver", 80),

@@ -1,17 +1,19 @@
-from contextlib import AsyncExitStack
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import get
+from litestar import Litestar, Request, Response, get
 from litestar.params import HeaderParameter, QueryParameter
+from litestar.types import Receive, Scope, Send
 
 from app.domain.realtime.errors import TooManyConnections
-from app.domain.realtime.services.streams import open_stream
-from app.lib.errors import NotFound, PermissionDenied
+from app.domain.realtime.services.streams import make_stream
+from app.lib.errors import NotFound, PermissionDenied, Unavailable
 from app.lib.http.rules import PRODUCES_ANYTHING
 from app.lib.injection import Injected
 from app.lib.openapi import may_raise
+from app.lib.realtime.errors import RealtimeUnavailable, TooManySockets
 from app.lib.realtime.service import Realtime
-from app.lib.realtime.sse import EventStreamResponse
+from app.lib.realtime.stream import HEADERS, EventStream
+from app.lib.realtime.transports import EventStreamTransport
 from app.lib.security.policies import ticketed
 from app.lib.security.principal import Principal
 
@@ -50,6 +52,31 @@ Ticket = Annotated[
 ]
 
 
+class EventStreamResponse(Response[None]):
+    """What comes on a stream, until it ends."""
+
+    def __init__(self, stream: EventStream, realtime: Realtime) -> None:
+        super().__init__(None)
+        self._stream = stream
+        self._realtime = realtime
+
+    def to_asgi_response(self, app: Litestar | None, request: Request[Any, Any, Any], **_options: Any) -> Any:
+        """The response has no end of its own, so it cannot be rendered."""
+        return self._run
+
+    async def _run(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises ``TooManyConnections`` or ``Unavailable`` before it starts."""
+        try:
+            async with self._realtime.registered(self._stream):
+                start: Any = {"type": "http.response.start", "status": 200, "headers": HEADERS}
+                await send(start)
+                await self._realtime.run(self._stream, EventStreamTransport(receive, send))
+        except TooManySockets:
+            raise TooManyConnections from None
+        except RealtimeUnavailable as exc:
+            raise Unavailable from exc
+
+
 @get(
     "/realtime/events",
     guards=[ticketed],
@@ -71,10 +98,5 @@ async def stream_events(
     last_event_id: Positions = None,
     last_event_id_header: LastEventId = None,
 ) -> EventStreamResponse:
-    stack = AsyncExitStack()
-    try:
-        stream = await open_stream(realtime, principal, channels, last_event_id_header or last_event_id, stack)
-    except BaseException:
-        await stack.aclose()
-        raise
-    return EventStreamResponse(stream, stack)
+    stream = await make_stream(realtime, principal, channels, last_event_id_header or last_event_id)
+    return EventStreamResponse(stream, realtime)
