@@ -1,8 +1,8 @@
 """The one place where everything is wired."""
 
 import hashlib
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -12,8 +12,10 @@ import msgspec
 from advanced_alchemy.extensions.litestar import SQLAlchemyAsyncConfig, SQLAlchemyInitPlugin
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
 from litestar import Litestar, Request, Response, Router, get
+from litestar.config.app import AppConfig
 from litestar.di import Provide
 from litestar.exceptions import ImproperlyConfiguredException
+from litestar.plugins import InitPlugin
 from litestar.types import ASGIApp
 
 from app.background import Background
@@ -27,6 +29,7 @@ from app.domain.notifications import notifications
 from app.domain.notifications.controllers.mailbox import mailbox_router
 from app.domain.orders import orders
 from app.domain.posts import posts
+from app.domain.realtime import realtime
 from app.domain.system import system
 from app.domain.system.docs_pages import docs_router
 from app.domain.system.readiness import Readiness
@@ -37,6 +40,7 @@ from app.lib.denials import DenialLog
 from app.lib.domain import Domain, collect_permissions
 from app.lib.http.conditional import provide_if_match, tag_response
 from app.lib.http.cors import CORS
+from app.lib.http.handshake import remember_refusal
 from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.http.shell import Shell, ShellOptions
 from app.lib.http.transaction import IdempotencyMiddleware, provide_unit_of_work
@@ -59,7 +63,7 @@ API = "/api/v1"
 VERSION = version("lodestar")  # looked up once, because it reads files
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
-DOMAINS: tuple[Domain, ...] = (accounts, auth, posts, catalog, orders, notifications, webhooks, jobs, system)
+DOMAINS: tuple[Domain, ...] = (accounts, auth, posts, catalog, orders, realtime, notifications, webhooks, jobs, system)
 """Adding a domain is one more name here."""
 
 
@@ -71,14 +75,14 @@ def create_app(settings: Settings | None = None) -> Litestar:
     die_with_parent()
     settings = with_secret_key(settings or load_settings()[0])
     configure_logging(settings.effective_log_level, settings.log_format)
-    components = Components(settings)
-    background = Background(components, DOMAINS)
     draining = Draining()
+    components = Components(settings, draining.wait)
+    background = Background(components, DOMAINS)
     app = Litestar(
         route_handlers=_routes(settings),
         dependencies=_dependencies(components, background, draining),
         middleware=[
-            BearerMiddleware(components.authenticator),
+            BearerMiddleware(components.authenticator, components.ticket_desk),
             RulesMiddleware(),
             IdempotencyMiddleware(components.derived_key("idempotency")),
         ],
@@ -91,10 +95,12 @@ def create_app(settings: Settings | None = None) -> Litestar:
                 )
             ),
             StructSchemaPlugin(),
+            _Running(partial(_running, components, background)),
         ],
         exception_handlers=exception_handlers(),
         after_request=tag_response,
-        lifespan=[draining.lifespan, partial(_running, components, background)],
+        after_exception=[remember_refusal],
+        lifespan=[draining.lifespan],
         request_max_body_size=settings.request_max_body_size,
         openapi_config=None,
         logging_config=None,
@@ -173,6 +179,8 @@ def _dependencies(components: Components, background: Background, draining: Drai
         "webhook_kinds": background.webhook_kinds,
         "payment_provider": components.payment_provider,
         "metrics": components.metrics,
+        "realtime": components.realtime,
+        "hub": components.realtime.hub,
         "readiness": readiness,
     }
     return {
@@ -209,6 +217,7 @@ def _wrap(app: ASGIApp, components: Components) -> ASGIApp:
     options = ShellOptions(
         hsts=settings.is_production,
         no_store=(f"{API}/auth/",),
+        own_origin=settings.base_url,
         body_idle_seconds=settings.request_body_timeout,
         body_total_seconds=settings.request_body_timeout * 8,
     )
@@ -225,11 +234,28 @@ def _wrap(app: ASGIApp, components: Components) -> ASGIApp:
     return proxied
 
 
+class _Running(InitPlugin):
+    """Adds a lifespan that ends before those of the plugins before it: SQLAlchemy's disposes of the engine, which what
+    runs in the background still needs.
+    """
+
+    def __init__(self, lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]]) -> None:
+        self._lifespan = lifespan
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        app_config.lifespan.append(self._lifespan)
+        return app_config
+
+
 @asynccontextmanager
 async def _running(components: Components, background: Background, _app: Litestar) -> AsyncGenerator[None, None]:
     await components.start()
     try:
+        await components.channels.start()
         async with background.working() if components.settings.jobs_worker == "inside" else nullcontext():
             yield
     finally:
-        await components.close()
+        try:
+            await components.channels.close()
+        finally:
+            await components.close()

@@ -22,6 +22,8 @@ from app.lib.jobs.metrics import AttemptMetrics, JobGauges
 from app.lib.jobs.worker import Worker, WorkerOptions
 from app.lib.mail.delivery import Deliverer as MailDeliverer
 from app.lib.outbox import Outbox
+from app.lib.realtime.hub import Hub
+from app.lib.realtime.service import Realtime
 from app.lib.security.sealing import Sealer
 from app.lib.webhooks.kinds import WebhookKinds
 
@@ -56,6 +58,8 @@ class Background:
             Outbox: self.outbox,
             MailDeliverer: components.deliverer,
             Sealer: components.sealer,
+            Realtime: components.realtime,
+            Hub: components.realtime.hub,
             FanOut: FanOut(self.webhook_kinds, enqueue_delivery),
             WebhookDeliverer: WebhookDeliverer(
                 components.database, components.webhook_sender, components.sealer, self.events

@@ -1,5 +1,6 @@
 """The long-lived objects of a process, made from the settings."""
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -18,6 +19,7 @@ from app.domain.notifications.services.preferences import PersonSubscriptions
 from app.domain.orders.services.provider import NoProvider, PaymentProvider
 from app.domain.orders.services.sandbox import SandboxProvider
 from app.domain.posts.memory import PostMemory
+from app.domain.realtime.services.tickets import TicketDesk
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.mail.delivery import Composer, Deliverer
 from app.lib.mail.jobs import enqueue_mail
@@ -37,6 +39,7 @@ from app.lib.ratelimit.redis import RedisCounters
 from app.lib.ratelimit.routes import RouteLimits
 from app.lib.ratelimit.table import EngineCounterTable, TableCounters
 from app.lib.ratelimit.throttle import Throttle
+from app.lib.realtime.metrics import RealtimeMetrics
 from app.lib.security.password_policy import PasswordPolicy
 from app.lib.security.passwords import PasswordHasher
 from app.lib.security.sealing import Sealer
@@ -45,6 +48,7 @@ from app.lib.settings import ConfigurationError
 from app.lib.signals import Signals
 from app.lib.webhooks.sender import WebhookSender
 from app.models import rate_limits
+from app.realtime import Channels
 
 PRODUCT = "Lodestar"
 AUDIENCE = "lodestar"
@@ -59,7 +63,8 @@ _WEBHOOKS_BY_HAND = "30 per minute"
 class Components:
     """Made once per process; :meth:`start` and :meth:`close` belong to the app's lifespan."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, draining: Callable[[], Awaitable[None]] | None = None) -> None:
+        """``draining`` returns when the process is about to end; for processes that have sockets."""
         self.settings = settings
         self.signals = Signals()
         self.database = Database(
@@ -112,6 +117,9 @@ class Components:
             user_agent=f"{PRODUCT}-Webhooks", allow_private=settings.webhooks_allow_private
         )
         self.payment_provider = self._make_payment_provider()
+        self.channels = Channels(settings, self.database, self.authenticator, self.cursors, draining or _never)
+        self.realtime = self.channels.realtime
+        self.ticket_desk = TicketDesk(self.database, self.authenticator)
         self.metrics = self._metrics()
         self._make_mail()
 
@@ -185,7 +193,12 @@ class Components:
                 ("database_read_connections_busy", "Connections that read at the moment.", self.database.busy_readers),
             )
         )
+        metrics.add(RealtimeMetrics(self.realtime))
         return metrics
+
+
+async def _never() -> None:
+    await asyncio.get_running_loop().create_future()
 
 
 def derive(secret: str, purpose: str) -> bytes:

@@ -6,6 +6,7 @@ from app.domain.catalog import models as catalog
 from app.domain.notifications import models as notifications
 from app.domain.orders import models as orders
 from app.domain.posts import models as posts
+from app.domain.realtime import models as rooms
 from app.domain.webhooks import models as webhooks
 from app.lib import audit, idempotency
 from app.lib.db.base import metadata
@@ -13,6 +14,7 @@ from app.lib.jobs import tables as jobs
 from app.lib.mail import models as mail
 from app.lib.outbox import tables as outbox
 from app.lib.ratelimit.table import rate_limit_table
+from app.lib.realtime import tables as realtime
 
 rate_limits = rate_limit_table(metadata)
 
@@ -30,5 +32,7 @@ __all__ = [
     "outbox",
     "posts",
     "rate_limits",
+    "realtime",
+    "rooms",
     "webhooks",
 ]

@@ -1,0 +1,87 @@
+"""Short words for what tests of rooms do and look at."""
+
+from contextlib import AsyncExitStack
+from typing import Any
+from uuid import UUID
+
+import httpx
+from litestar import Litestar
+
+from app.background import Background
+from app.lib.db.base import new_id
+from app.lib.jobs import JobContext
+from app.lib.jobs.tables import QueuedJob
+from tests.domain.accounts.answers import JSONObject, rows
+from tests.support.apps import components_of
+from tests.support.people import People, Person
+
+ROOMS = "/api/v1/rooms"
+
+
+async def make_room(calls: httpx.AsyncClient, name: str = "harbour", **members: Any) -> JSONObject:
+    """A public room, unless told otherwise."""
+    response = await calls.post(ROOMS, json={"name": name, **members})
+    assert response.status_code == 201, response.text
+    room: JSONObject = response.json()
+    return room
+
+
+async def private_room(calls: httpx.AsyncClient, name: str = "cabin", **members: Any) -> JSONObject:
+    return await make_room(calls, name, visibility="private", **members)
+
+
+async def invite(calls: httpx.AsyncClient, room: JSONObject, person: Person) -> httpx.Response:
+    return await calls.post(f"{ROOMS}/{room['id']}/invitations", json={"user_id": str(person.id)})
+
+
+async def join(calls: httpx.AsyncClient, room: JSONObject) -> httpx.Response:
+    return await calls.post(f"{ROOMS}/{room['id']}/join")
+
+
+async def names(calls: httpx.AsyncClient, **query: Any) -> list[str]:
+    response = await calls.get(ROOMS, params=query)
+    assert response.status_code == 200, response.text
+    return [room["name"] for room in response.json()["items"]]
+
+
+async def members(calls: httpx.AsyncClient, room: JSONObject) -> dict[str, str]:
+    """Roles by user, in the order of the list."""
+    response = await calls.get(f"{ROOMS}/{room['id']}/members")
+    assert response.status_code == 200, response.text
+    return {item["user"]["id"]: item["role"] for item in response.json()["items"]}
+
+
+class Crew:
+    """People and a client for each; closed at the end of the test."""
+
+    def __init__(self, people: People, stack: AsyncExitStack) -> None:
+        self._people = people
+        self._stack = stack
+
+    async def add(self, **values: Any) -> tuple[Person, httpx.AsyncClient]:
+        person = await self._people.create(**values)
+        return person, await self._stack.enter_async_context(self._people.client(person))
+
+
+async def run_job(app: Litestar, name: str, payload: Any = None, job_id: UUID | None = None) -> None:
+    """One attempt of a job."""
+    background: Background = app.state.background
+    declared = background.registry[name]
+    context = JobContext(
+        job_id=job_id or new_id(),
+        name=name,
+        attempt=1,
+        is_last_attempt=False,
+        request_id=None,
+        database=components_of(app).database,
+        services=background.services,
+    )
+    await declared.run(declared.payload_type() if payload is None else payload, context)
+
+
+async def run_queued(app: Litestar, times: int = 1) -> None:
+    """The jobs of channels that wait, in their order; each as often as that, as if a worker had died after it."""
+    background: Background = app.state.background
+    for row in sorted(await rows(app, QueuedJob, QueuedJob.name.contains("realtime")), key=lambda row: row.id):
+        for _ in range(times):
+            await run_job(app, row.name, background.registry[row.name].decode(row.payload), row.id)
