@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
-from app.lib.db.statements import insert_into
+from app.lib.db.statements import affected, insert_into
 from app.lib.realtime.events import LostSocket
 from app.lib.realtime.frames import Member
 from app.lib.realtime.tables import RealtimeNode, RealtimePresence, RealtimeSocket

@@ -13,6 +13,7 @@ from app.domain.realtime.repositories.reads import seen_rooms
 from app.domain.realtime.rows import SeenRoom, Standing
 from app.lib.clock import utc_now
 from app.lib.db.repository import Repository
+from app.lib.db.statements import affected
 
 
 class RoomRepository(Repository[Room]):
