@@ -72,9 +72,15 @@ class ProductService(EntityService[Product, ProductRepository]):
         return await self._read(product_id)
 
     async def remove(self, product_id: UUID, if_match: IfMatch) -> None:
-        """Raises ``PreconditionRequired``, ``ProductNotFound``, ``PreconditionFailed`` or ``ProductWasOrdered``."""
+        """Raises ``PreconditionRequired``, ``ProductNotFound``, ``PreconditionFailed`` or ``ProductWasOrdered``.
+
+        The lock is as strong as a deletion needs it from the first, because a stronger one later may close a circle.
+        """
         if_match.require()
-        product = await self.require_locked(product_id, if_match.versions)
+        product = await self.repository.lock_where(Product.id == product_id)
+        if product is None:
+            raise ProductNotFound
+        if_match.check(product.version)
         await self._audit("product.deleted", product, sku=product.sku)
         try:
             await self.unit.session.delete(product)

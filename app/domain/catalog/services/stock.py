@@ -12,6 +12,7 @@ from app.domain.catalog.repositories.stock import StockRepository
 from app.domain.catalog.rows import Offer
 from app.lib import audit
 from app.lib.audit import Origin
+from app.lib.db.statements import NewRow
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 
@@ -28,8 +29,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StockService:
-    """In one unit of work. Several products are always changed in the order of their ids, so nobody waits in a
-    circle.
+    """In one unit of work. Several products are always changed in the order of their ids, and whatever refers to one is
+    inserted after it was changed, so nobody waits in a circle.
     """
 
     def __init__(self, unit: UnitOfWork) -> None:
@@ -63,14 +64,21 @@ class StockService:
         _refuse_shortages(lines, on_offer)
         return on_offer
 
-    async def take(self, lines: Sequence[Wanted], offers: Mapping[UUID, Offer], order_id: UUID) -> None:
-        """Takes all lines on the terms of the offers. Raises ``InsufficientStock`` or ``ProductsChanged``; whoever
-        calls gives up the transaction, or goes back to where it was before, and with it what was taken.
+    async def take(
+        self, lines: Sequence[Wanted], offers: Mapping[UUID, Offer], order_id: UUID, beside: Mapping[UUID, NewRow]
+    ) -> None:
+        """Takes all lines on the terms of the offers, and inserts what is beside each product. Raises
+        ``InsufficientStock`` or ``ProductsChanged``; whoever calls gives up the transaction, or goes back to where it
+        was before, and with it what was taken.
+
+        Rows that refer to a product lock it against deletion and other keys. Inserted before, two buyers would each
+        hold such a lock while somebody who deletes the product stands between them.
         """
         ordered = sorted(lines, key=lambda each: each.product_id)
         for start in range(0, len(ordered), AT_ONCE):
-            some = [(offers[each.product_id], each.quantity) for each in ordered[start : start + AT_ONCE]]
-            if not await self._stock.take(some, order_id):
+            some = ordered[start : start + AT_ONCE]
+            pieces = [(offers[each.product_id], each.quantity) for each in some]
+            if not await self._stock.take(pieces, order_id, [beside[each.product_id] for each in some]):
                 if len(ordered) == 1:  # of several, some may be taken now, and would seem to be missing
                     _refuse_shortages(ordered, await self._stock.offers([ordered[0].product_id]))
                 raise ProductsChanged

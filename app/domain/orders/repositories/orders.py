@@ -3,7 +3,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+import msgspec
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.orders.machine import Status
@@ -13,8 +14,6 @@ from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
 from app.lib.db.prepared import columns_of
 from app.lib.db.statements import NewRow
-
-FEW_LINES = 8
 
 _orders, _items, _events = table_of(Order), table_of(OrderItem), table_of(OrderEvent)
 _order = columns_of(OrderRow, Order)
@@ -26,17 +25,13 @@ class OrderRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def new(self, order: OrderRow, items: Sequence[ItemRow]) -> list[NewRow]:
-        """What is left to be inserted of a new order: all of a usual one. One with many lines is inserted here,
-        because a statement for each number of lines is too many to keep.
-        """
-        whole = {name: getattr(order, name) for name in OrderRow.__struct_fields__}
-        rows = [{name: getattr(each, name) for name in ItemRow.__struct_fields__} for each in items]
-        if len(rows) <= FEW_LINES:
-            return [NewRow(_orders, whole), *(NewRow(_items, row) for row in rows)]
-        await self._session.execute(insert(_orders), whole)
-        await self._session.execute(insert(_items), rows)
-        return []
+    def new(self, order: OrderRow) -> NewRow:
+        """An order, to be inserted."""
+        return NewRow(_orders, msgspec.structs.asdict(order))
+
+    def new_items(self, items: Sequence[ItemRow]) -> dict[UUID, NewRow]:
+        """Its lines, to be inserted once their products are taken; by product."""
+        return {each.product_id: NewRow(_items, msgspec.structs.asdict(each)) for each in items}
 
     async def lock(self, order_id: UUID) -> OrderRow | None:
         """The order as it is now, locked against changes until the transaction ends."""

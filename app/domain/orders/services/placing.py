@@ -46,10 +46,9 @@ class PlacingService:
         order_id = new_id()
         items = [_item(order_id, number, line, offers) for number, line in enumerate(lines)]
         order = self._order(order_id, customer.user_id, currency, items, data.notes)
-        rows = await self._orders.new(order, items)
-        await self._history.record(order, "placed", Role.CUSTOMER, after=rows)
+        await self._history.record(order, "placed", Role.CUSTOMER, after=[self._orders.new(order)])
         # Last, because everybody who wants the same product waits from here to the commit.
-        await self._stock.take(lines, offers, order_id)
+        await self._stock.take(lines, offers, order_id, self._orders.new_items(items))
         return order.to_read(items)
 
     def _order(
