@@ -175,7 +175,7 @@ class OrderController(Controller):
         operation_id="payOrder",
         summary="Pay an order of yours",
         description="202 when the provider did not say in time what became of it: the order tells later.",
-        opt=may_raise(InvalidMove, PaymentDeclined, PermissionDenied),
+        opt=may_raise(InvalidMove, PaymentDeclined, PermissionDenied, PreconditionFailed),
     )
     async def pay(
         self,
@@ -183,9 +183,10 @@ class OrderController(Controller):
         payments: Injected[PaymentService],
         order_queries: Injected[OrderQueries],
         principal: Injected[Principal],
+        if_match: Injected[IfMatch],
         data: JSONBody[PaymentCreate | None] = None,
     ) -> Response[OrderRead]:
-        is_paid = await payments.pay(order_id, (data or DEFAULT_PAYMENT).method, principal)
+        is_paid = await payments.pay(order_id, (data or DEFAULT_PAYMENT).method, if_match, principal)
         return Response(await order_queries.order(order_id, principal), status_code=200 if is_paid else 202)
 
     @post(

@@ -123,11 +123,11 @@ class PaymentCreate(Input):
 
 
 class RefundItem(Input):
-    """Pieces whose price goes back; with ``restock`` they go back on the shelf."""
+    """Pieces whose price goes back; with ``restock`` they go back on the shelf, and without it as the refund says."""
 
     product_id: UUID
     quantity: Quantity
-    restock: bool = True
+    restock: bool | UnsetType = UNSET
 
 
 def _refunded_once(items: list[RefundItem]) -> list[RefundItem]:
@@ -137,7 +137,7 @@ def _refunded_once(items: list[RefundItem]) -> list[RefundItem]:
 
 
 class RefundCreate(Input):
-    """Which lines to refund; without ``items`` all that is left, and ``restock`` is for all of it."""
+    """Which lines to refund; without ``items`` all that is left. ``restock`` is for every line that does not say."""
 
     items: Annotated[list[RefundItem], Meta(min_length=1, max_length=MAX_LINES), Check(_refunded_once)] | None = None
     restock: bool = True

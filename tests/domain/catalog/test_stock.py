@@ -3,10 +3,11 @@
 import asyncio
 from collections import Counter
 
+from tests.support.people import People
 from tests.support.shop import API, Shop
 
 
-async def test_every_change_of_stock_is_in_the_ledger(shop: Shop) -> None:
+async def test_every_change_of_stock_is_in_the_ledger(shop: Shop, people: People) -> None:
     product = await shop.product(stock=5)
     url = f"{API}/products/{product['id']}"
 
@@ -14,7 +15,10 @@ async def test_every_change_of_stock_is_in_the_ledger(shop: Shop) -> None:
     order = await shop.order((product["id"], 4))
     await shop.act(shop.buys, order, "cancel")
 
-    lines = (await shop.sells.get(f"{url}/stock-movements")).json()["items"]
+    async with people.client(await people.create(permissions=["products:write", "orders:read"])) as both:
+        lines = (await both.get(f"{url}/stock-movements")).json()["items"]
+    without = (await shop.sells.get(f"{url}/stock-movements")).json()["items"]
+    assert without == [{**each, "order_id": None} for each in lines]
     assert changed.status_code == 200
     assert changed.json()["stock"] == 12
     assert [(each["kind"], each["delta"], each["balance"]) for each in lines] == [
@@ -34,6 +38,18 @@ async def test_stock_is_never_negative(shop: Shop) -> None:
 
     assert (answer.status_code, answer.json()["code"]) == (409, "insufficient_stock")
     assert answer.json()["items"] == [{"product_id": product["id"], "requested": 6, "available": 5}]
+
+
+async def test_a_change_of_stock_is_for_the_version_that_was_seen(shop: Shop) -> None:
+    product = await shop.product(stock=5)
+    url, change = f"{API}/products/{product['id']}/stock", {"delta": 1, "reason": "Delivery"}
+
+    stale = await shop.sells.post(url, json=change, headers={"If-Match": '"7"'})
+    seen = await shop.sells.post(url, json=change, headers={"If-Match": '"1"'})
+    of_any = await shop.sells.post(url, json=change, headers={"If-Match": "*"})
+
+    assert [each.status_code for each in (stale, seen, of_any)] == [412, 200, 200]
+    assert await shop.stock(product) == 7
 
 
 async def test_stock_has_an_upper_bound(shop: Shop) -> None:

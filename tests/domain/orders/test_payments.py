@@ -13,6 +13,7 @@ from app.domain.orders.services.housekeeping import OrderHousekeeping
 from app.domain.orders.services.paying import PaymentService
 from app.domain.orders.services.provider import Charge, MoneyBack, Outcome
 from app.lib.clock import utc_now
+from app.lib.versions import IfMatch
 from tests.support.apps import components_of
 from tests.support.shop import Shop
 
@@ -55,6 +56,16 @@ async def test_a_declined_payment_leaves_the_order_to_be_paid(shop: Shop) -> Non
     assert (between["status"], between["payment_processing"]) == ("pending", False)
     assert paid.json()["status"] == "paid"
     assert await attempts(shop) == ["declined", "succeeded"]
+
+
+async def test_paying_is_for_the_version_that_was_seen(shop: Shop) -> None:
+    order = await order_of_one(shop)
+
+    stale = await shop.act(shop.buys, order, "pay", headers={"If-Match": '"7"'})
+    between = await attempts(shop)
+    seen = await shop.act(shop.buys, order, "pay", headers={"If-Match": '"1"'})
+
+    assert [stale.status_code, between, seen.status_code] == [412, [], 200]
 
 
 async def test_a_method_that_the_provider_does_not_know_is_refused(shop: Shop) -> None:
@@ -152,7 +163,7 @@ async def test_a_crash_after_the_charge_is_settled_by_the_job(shop: Shop) -> Non
     payments = PaymentService(components.database, provider, shop.app.state.background.outbox)
     principal = await components.authenticator.authenticate(shop.customer.access_token)
     with pytest.raises(Crash):
-        await payments.pay(UUID(order["id"]), "test", principal)
+        await payments.pay(UUID(order["id"]), "test", IfMatch(), principal)
 
     settled = await housekeeping(shop.app).settle_payments(NOW)
 

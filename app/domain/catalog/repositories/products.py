@@ -58,6 +58,7 @@ PRODUCT_LIST = ListQuery(
     default_sort="-created_at",
     filters=(
         equals("is_active", Product.is_active),
+        equals("on_offer", Product.is_active),
         equals("currency", Product.currency),
         at_least("min_price", Product.price_units),
         at_most("max_price", Product.price_units),

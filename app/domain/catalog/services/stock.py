@@ -15,6 +15,7 @@ from app.lib.audit import Origin
 from app.lib.db.statements import NewRow
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
+from app.lib.versions import IfMatch
 
 AT_ONCE = 10
 """Lines of an order that are taken by one statement; it is kept compiled for each number of them."""
@@ -37,8 +38,13 @@ class StockService:
         self._unit = unit
         self._stock = StockRepository(unit.session)
 
-    async def adjust(self, product_id: UUID, change: StockChange, origin: Origin) -> ProductRead:
-        """Raises ``ProductNotFound``, ``InsufficientStock`` or ``ValidationFailed``."""
+    async def adjust(self, product_id: UUID, change: StockChange, if_match: IfMatch, origin: Origin) -> ProductRead:
+        """Raises ``ProductNotFound``, ``PreconditionFailed``, ``InsufficientStock`` or ``ValidationFailed``."""
+        if if_match.versions is not None:
+            product = await ProductRepository(session=self._unit.session).lock(product_id)
+            if product is None:
+                raise ProductNotFound
+            if_match.check(product.version)
         balance = await self._stock.add(product_id, change.delta, at_most=MAX_STOCK)
         if balance is None:
             raise await self._refusal(product_id, change)

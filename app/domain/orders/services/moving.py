@@ -10,7 +10,7 @@ from app.domain.orders.errors import InvalidMove, PaymentInProgress
 from app.domain.orders.machine import Role, Status, allowed, find_move
 from app.domain.orders.repositories.orders import OrderRepository
 from app.domain.orders.rows import OrderRow
-from app.domain.orders.services.access import roles_of, visible
+from app.domain.orders.services.access import roles_of, within_reach
 from app.domain.orders.services.history import History
 from app.domain.orders.services.refunding import RefundService
 from app.lib import audit
@@ -37,7 +37,7 @@ class MovingService:
 
     async def change_notes(self, order_id: UUID, data: OrderUpdate, if_match: IfMatch, actor: Principal) -> OrderRead:
         """While the order is pending. Raises ``OrderNotFound``, ``PreconditionFailed`` or ``InvalidMove``."""
-        order = visible(await self._orders.lock(order_id), actor)
+        order = within_reach(await self._orders.lock(order_id), actor)
         roles = roles_of(actor, order)
         if not roles:
             raise PermissionDenied
@@ -65,7 +65,7 @@ class MovingService:
         """
 
         async def work() -> OrderRead:
-            order = visible(await self._orders.lock(order_id), actor)
+            order = within_reach(await self._orders.lock(order_id), actor)
             roles = roles_of(actor, order)
             move = find_move("cancel", order.status, roles)
             if_match.check(order.version)
@@ -97,7 +97,7 @@ class MovingService:
         return changed.to_read(items)
 
     async def _simply(self, name: str, kind: str, order_id: UUID, if_match: IfMatch, actor: Principal) -> OrderRead:
-        order = visible(await self._orders.lock(order_id), actor)
+        order = within_reach(await self._orders.lock(order_id), actor)
         move = find_move(name, order.status, roles_of(actor, order))
         if_match.check(order.version)
         changed = await self._orders.change(order_id, status=move.target.value)

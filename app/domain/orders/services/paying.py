@@ -10,7 +10,7 @@ from app.domain.orders.machine import Role, allowed, find_move
 from app.domain.orders.repositories.orders import OrderRepository
 from app.domain.orders.repositories.payments import DECLINED, PROCESSING, SUCCEEDED, PaymentRepository
 from app.domain.orders.rows import PaymentRow
-from app.domain.orders.services.access import roles_of, visible
+from app.domain.orders.services.access import roles_of, within_reach
 from app.domain.orders.services.history import History
 from app.domain.orders.services.provider import Charge, Outcome, OutcomeUnknown, PaymentProvider
 from app.lib.db.base import new_id
@@ -21,6 +21,7 @@ from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.money import Money
 from app.lib.outbox import Outbox
 from app.lib.security.principal import Principal
+from app.lib.versions import IfMatch
 
 PROVIDER_SECONDS = 10.0
 """How long the provider may take before its answer counts as unknown."""
@@ -36,29 +37,32 @@ class PaymentService:
         self._provider = provider
         self._outbox = outbox
 
-    async def pay(self, order_id: UUID, method: str, customer: Principal) -> bool:
+    async def pay(self, order_id: UUID, method: str, if_match: IfMatch, customer: Principal) -> bool:
         """Whether the order is paid; False when that is not known yet, and will be later.
 
-        Raises ``OrderNotFound``, ``PermissionDenied``, ``InvalidMove``, ``PaymentInProgress``, ``NoPayments``,
-        ``ValidationFailed`` or ``PaymentDeclined``.
+        Raises ``OrderNotFound``, ``PermissionDenied``, ``InvalidMove``, ``PreconditionFailed``, ``PaymentInProgress``,
+        ``NoPayments``, ``ValidationFailed`` or ``PaymentDeclined``.
         """
         if self._provider.methods and method not in self._provider.methods:
             detail = f"Must be among: {', '.join(sorted(self._provider.methods))}."
             raise ValidationFailed([FieldError(pointer="/method", code=FieldCode.INVALID_CHOICE, detail=detail)])
 
         async def begin(unit: UnitOfWork) -> PaymentRow:
-            return await self._begin(unit, order_id, method, customer)
+            return await self._begin(unit, order_id, method, if_match, customer)
 
         status = await self.settle(await in_transaction(self._database, begin))
         if status == DECLINED:
             raise PaymentDeclined
         return status == SUCCEEDED
 
-    async def _begin(self, unit: UnitOfWork, order_id: UUID, method: str, customer: Principal) -> PaymentRow:
+    async def _begin(
+        self, unit: UnitOfWork, order_id: UUID, method: str, if_match: IfMatch, customer: Principal
+    ) -> PaymentRow:
         orders = OrderRepository(unit.session)
-        order = visible(await orders.lock(order_id), customer)
+        order = within_reach(await orders.lock(order_id), customer)
         roles = roles_of(customer, order)
         find_move("pay", order.status, roles)
+        if_match.check(order.version)
         if order.payment_processing:
             raise PaymentInProgress
         if not self._provider.methods:
