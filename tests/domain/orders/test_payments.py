@@ -88,6 +88,7 @@ async def test_an_unknown_outcome_is_settled_later_and_nothing_overtakes_it(shop
     settled = await housekeeping(shop.app).settle_payments(NOW)
 
     assert (answer.status_code, answer.json()["status"], answer.json()["payment_processing"]) == (202, "pending", True)
+    assert (answer.headers["Retry-After"], answer.headers["ETag"]) == ("20", '"2"')
     assert [each.status_code for each in (again, cancelled)] == [409, 409]
     assert {each.json()["code"] for each in (again, cancelled)} == {"invalid_state"}
     assert (expired, between["status"], settled) == (0, "pending", 1)
