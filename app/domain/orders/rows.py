@@ -104,6 +104,13 @@ class PaymentRow(msgspec.Struct, frozen=True):
     currency: str
 
 
+class Unsettled(msgspec.Struct, frozen=True):
+    """A payment or refund that the provider is to be asked about, and how often it was."""
+
+    id: UUID
+    asks: int
+
+
 class RefundRow(msgspec.Struct, frozen=True):
     """Money that is to go back."""
 

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.orders.machine import Status
@@ -12,7 +12,8 @@ from app.domain.orders.models import Order, OrderEvent, OrderItem
 from app.domain.orders.rows import ItemRow, OrderRow
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
-from app.lib.db.prepared import columns_of
+from app.lib.db.instants import database_now
+from app.lib.db.prepared import columns_of, one_row
 from app.lib.db.statements import NewRow
 
 _orders, _items, _events = table_of(Order), table_of(OrderItem), table_of(OrderEvent)
@@ -36,8 +37,7 @@ class OrderRepository:
     async def lock(self, order_id: UUID) -> OrderRow | None:
         """The order as it is now, locked against changes until the transaction ends."""
         found = await self._session.execute(select(*_order).where(Order.id == order_id).with_for_update(key_share=True))
-        row = found.one_or_none()
-        return None if row is None else OrderRow(*row)
+        return one_row(found, OrderRow)
 
     async def change(self, order_id: UUID, **values: Any) -> OrderRow:
         """A change of a locked order; its version counts it."""
@@ -80,11 +80,16 @@ class OrderRepository:
         }
         return NewRow(_events, values)
 
-    async def expired(self, now: datetime, limit: int) -> Sequence[UUID]:
+    async def is_overdue(self, order_id: UUID, now: datetime | None = None) -> bool:
+        """Whether its time to be paid is over; at that instant, or by the database's clock."""
+        found = await self._session.execute(select(Order.id).where(Order.id == order_id, _is_overdue(now)))
+        return found.first() is not None
+
+    async def expired(self, now: datetime | None, limit: int) -> Sequence[UUID]:
         """Orders whose time to be paid is over, and of which no payment is under way."""
         found = await self._session.execute(
             select(Order.id)
-            .where(Order.expires_at <= now, Order.status == Status.PENDING.value, Order.payment_processing.is_(False))
+            .where(_is_overdue(now), Order.status == Status.PENDING.value, Order.payment_processing.is_(False))
             .order_by(Order.expires_at)
             .limit(limit)
         )
@@ -98,3 +103,7 @@ class OrderRepository:
             .values(customer_id=None, notes=None, version=Order.version + 1, updated_at=utc_now())
             .execution_options(synchronize_session=False)
         )
+
+
+def _is_overdue(now: datetime | None) -> ColumnElement[bool]:
+    return Order.expires_at <= (database_now() if now is None else now)

@@ -78,12 +78,14 @@ class MovingService:
 
         return await self._retried("order.cancelled", order_id, work)
 
-    async def expire(self, order_id: UUID, now: datetime) -> bool:
-        """Cancels an order that nobody paid in time; tells whether it did, for much may have happened meanwhile."""
+    async def expire(self, order_id: UUID, now: datetime | None) -> bool:
+        """Cancels an order that nobody paid in time; tells whether it did, for much may have happened meanwhile.
+        Without an instant, by the database's clock.
+        """
         order = await self._orders.lock(order_id)
         if order is None or order.status != Status.PENDING.value or order.payment_processing:
             return False
-        if order.expires_at is None or order.expires_at > now:
+        if not await self._orders.is_overdue(order_id, now):
             return False
         find_move("expire", order.status, {Role.SYSTEM})
         await self._call_off(order, "expired", Role.SYSTEM)
