@@ -21,6 +21,7 @@ from app.domain.orders.dtos import (
     OrderStatus,
     OrderUpdate,
     PaymentCreate,
+    PaymentPage,
     RefundCreate,
 )
 from app.domain.orders.errors import InvalidMove, PaymentDeclined, RefundTooLarge
@@ -168,6 +169,24 @@ class OrderController(Controller):
         paging: Injected[PageRequest],
     ) -> Response[OrderEventPage]:
         return linked(request, await order_queries.events(order_id, paging, principal))
+
+    @get(
+        "/{order_id:uuid}/payments",
+        guards=[authenticated],
+        return_dto=StructDTO[PaymentPage],
+        operation_id="listOrderPayments",
+        summary="Attempts to pay an order",
+        description="Oldest first.",
+    )
+    async def list_payments(
+        self,
+        order_id: FromPath[UUID],
+        request: Request[Any, Any, Any],
+        order_queries: Injected[OrderQueries],
+        principal: Injected[Principal],
+        paging: Injected[PageRequest],
+    ) -> Response[PaymentPage]:
+        return linked(request, await order_queries.payments(order_id, paging, principal))
 
     @post(
         "/{order_id:uuid}/pay",

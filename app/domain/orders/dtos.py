@@ -112,6 +112,21 @@ class OrderEventPage(Page[OrderEventRead], frozen=True, kw_only=True):
     """The timeline of an order."""
 
 
+class PaymentRead(Output):
+    """An attempt to pay. While it is processing, its outcome is not known yet; then ``settled_at`` is null."""
+
+    id: UUID
+    method: Annotated[str, Meta(max_length=32)]
+    status: Literal["processing", "succeeded", "declined"]
+    amount: Money
+    created_at: datetime
+    settled_at: datetime | None
+
+
+class PaymentPage(Page[PaymentRead], frozen=True, kw_only=True):
+    """Attempts to pay an order."""
+
+
 class PaymentCreate(Input):
     """How to pay. Which methods there are is the provider's word."""
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 
-from app.domain.orders.dtos import OrderEventRead, OrderItemRead, OrderRead
+from app.domain.orders.dtos import OrderEventRead, OrderItemRead, OrderRead, PaymentRead
 from app.lib.money import Money
 from app.lib.pagination.envelope import Page
 
@@ -89,6 +89,30 @@ class EventRow(msgspec.Struct, frozen=True):
 
 
 class EventRowPage(Page[EventRow], frozen=True, kw_only=True):
+    pass
+
+
+class AttemptRow(msgspec.Struct, frozen=True):
+    id: UUID
+    method: str
+    status: Literal["processing", "succeeded", "declined"]
+    amount_units: int
+    currency: str
+    created_at: datetime
+    settled_at: datetime | None
+
+    def to_read(self) -> PaymentRead:
+        return PaymentRead(
+            id=self.id,
+            method=self.method,
+            status=self.status,
+            amount=Money.from_minor_units(self.amount_units, self.currency),
+            created_at=self.created_at,
+            settled_at=self.settled_at,
+        )
+
+
+class AttemptRowPage(Page[AttemptRow], frozen=True, kw_only=True):
     pass
 
 

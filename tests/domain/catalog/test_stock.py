@@ -60,6 +60,19 @@ async def test_stock_has_an_upper_bound(shop: Shop) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/delta")
 
 
+async def test_stock_that_buyers_brought_above_the_bound_can_still_go_down(shop: Shop) -> None:
+    product = await shop.product(stock=1_000_000_000)
+    order = await shop.order((product["id"], 5))
+    url = f"{API}/products/{product['id']}/stock"
+    await shop.sells.post(url, json={"delta": 5, "reason": "Delivery"})
+    await shop.act(shop.buys, order, "cancel")
+
+    less = await shop.sells.post(url, json={"delta": -1, "reason": "Theft"})
+    more = await shop.sells.post(url, json={"delta": 1, "reason": "Delivery"})
+
+    assert (less.status_code, less.json()["stock"], more.status_code) == (200, 1_000_000_004, 422)
+
+
 async def test_a_change_of_nothing_and_of_what_is_not_there_is_refused(shop: Shop) -> None:
     product = await shop.product()
     absent = "0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b"

@@ -15,7 +15,8 @@ from app.domain.orders.services.provider import Charge, MoneyBack, Outcome
 from app.lib.clock import utc_now
 from app.lib.versions import IfMatch
 from tests.support.apps import components_of
-from tests.support.shop import Shop
+from tests.support.people import People
+from tests.support.shop import API, Shop
 
 BOOKS = "SELECT kind, outcome, amount_units, calls FROM test_provider_transactions ORDER BY created_at"
 
@@ -70,6 +71,28 @@ async def test_paying_is_for_the_version_that_was_seen(shop: Shop) -> None:
     seen = await shop.act(shop.buys, order, "pay", headers={"If-Match": '"1"'})
 
     assert [stale.status_code, between, seen.status_code] == [412, [], 200]
+
+
+async def test_attempts_are_listed_for_the_owner_and_who_reads_orders(shop: Shop, people: People) -> None:
+    order = await order_of_one(shop)
+    for method in ("test_decline", "test_timeout"):
+        await shop.act(shop.buys, order, "pay", json={"method": method})
+    url = f"{API}/orders/{order['id']}/payments"
+
+    own, read = (await shop.buys.get(url)).json()["items"], (await shop.boss.get(url)).json()["items"]
+    async with people.client(await people.create(permissions=["orders:write"])) as stranger:
+        foreign = await stranger.get(url)
+    await housekeeping(shop.app).settle_payments(later())
+    settled = (await shop.buys.get(url)).json()["items"]
+
+    assert own == read
+    assert [(each["method"], each["status"], each["settled_at"] is None) for each in own] == [
+        ("test_decline", "declined", False),
+        ("test_timeout", "processing", True),
+    ]
+    assert own[0]["amount"] == {"amount": "5.00", "currency": "EUR"}
+    assert (settled[1]["status"], settled[1]["settled_at"] is None) == ("succeeded", False)
+    assert foreign.status_code == 404
 
 
 async def test_a_method_that_the_provider_does_not_know_is_refused(shop: Shop) -> None:

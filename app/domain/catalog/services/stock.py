@@ -45,7 +45,8 @@ class StockService:
             if product is None:
                 raise ProductNotFound
             if_match.check(product.version)
-        balance = await self._stock.add(product_id, change.delta, at_most=MAX_STOCK)
+        # What buyers give back may be above the bound, and then it can still go down.
+        balance = await self._stock.add(product_id, change.delta, at_most=MAX_STOCK if change.delta > 0 else None)
         if balance is None:
             raise await self._refusal(product_id, change)
         movement = _movement(product_id, "adjustment", change.delta, balance, reason=change.reason)
@@ -56,7 +57,7 @@ class StockService:
         return (await ProductRepository(session=self._unit.session).read(product_id)).to_read()
 
     async def offers(self, lines: Sequence[Wanted]) -> Mapping[UUID, Offer]:
-        """What is on offer for these lines at the moment. Raises ``ValidationFailed`` or ``InsufficientStock``."""
+        """What is on offer for these lines at the moment, enough of it or not. Raises ``ValidationFailed``."""
         offers = await self._stock.offers(each.product_id for each in lines)
         on_offer = {key: offer for key, offer in offers.items() if offer.is_active}
         detail = "There is no such product on offer."
@@ -67,7 +68,6 @@ class StockService:
         ]
         if missing:
             raise ValidationFailed(missing)
-        _refuse_shortages(lines, on_offer)
         return on_offer
 
     async def take(
@@ -86,7 +86,7 @@ class StockService:
             pieces = [(offers[each.product_id], each.quantity) for each in some]
             if not await self._stock.take(pieces, order_id, [beside[each.product_id] for each in some]):
                 if len(ordered) == 1:  # of several, some may be taken now, and would seem to be missing
-                    _refuse_shortages(ordered, await self._stock.offers([ordered[0].product_id]))
+                    refuse_shortages(ordered, await self._stock.offers([ordered[0].product_id]))
                 raise ProductsChanged
 
     async def give_back(self, quantities: Mapping[UUID, int], order_id: UUID, reason: str) -> None:
@@ -106,7 +106,8 @@ class StockService:
         return InsufficientStock([shortage])
 
 
-def _refuse_shortages(lines: Sequence[Wanted], offers: Mapping[UUID, Offer]) -> None:
+def refuse_shortages(lines: Sequence[Wanted], offers: Mapping[UUID, Offer]) -> None:
+    """Raises ``InsufficientStock`` with every line that the offers have not enough for."""
     shortages = [
         Shortage(
             pointer=f"{each.pointer}/quantity",

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from app.domain.catalog.errors import ProductsChanged
 from app.domain.catalog.rows import Offer
-from app.domain.catalog.services.stock import StockService, Wanted
+from app.domain.catalog.services.stock import StockService, Wanted, refuse_shortages
 from app.domain.orders.dtos import OrderCreate, OrderRead
 from app.domain.orders.machine import Role, Status
 from app.domain.orders.repositories.orders import OrderRepository
@@ -43,6 +43,7 @@ class PlacingService:
         ]
         offers = await self._stock.offers(lines)
         currency = _one_currency(lines, offers)
+        refuse_shortages(lines, offers)
         order_id = new_id()
         items = [_item(order_id, number, line, offers) for number, line in enumerate(lines)]
         order = self._order(order_id, customer.user_id, currency, items, data.notes)
