@@ -27,8 +27,15 @@ _END: Final = r"$(?!\n)"
 # Control characters (C0, DEL, C1), line and paragraph separators, and marks that reorder the text around them.
 _UNFIT: Final = r"\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069"
 _ONE_LINE: Final = rf"^[^{_UNFIT}]*{_END}"
-_ONE_VISIBLE_LINE: Final = rf"^ *[^\s{_UNFIT}][^{_UNFIT}]*{_END}"
-_LINES: Final = r"^[^\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]*$"
+# What is no space and shows nothing all the same: joiners, fillers, marks of direction, selectors of variants.
+_INVISIBLE: Final = (
+    r"\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180B-\u180F\u200B-\u200F\u2060-\u2065\u206A-\u206F\u2800\u3164"
+    r"\uFE00-\uFE0F\uFEFF\uFFA0\uFFF9-\uFFFB"
+)
+_ONE_VISIBLE_LINE: Final = rf"^[ {_INVISIBLE}]*[^\s{_INVISIBLE}{_UNFIT}][^{_UNFIT}]*{_END}"
+_NOT_IN_LINES: Final = r"\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F"
+_LINES: Final = rf"^[^{_NOT_IN_LINES}]*$"
+_VISIBLE_LINES: Final = rf"^[\s{_INVISIBLE}]*[^\s{_INVISIBLE}{_NOT_IN_LINES}][^{_NOT_IN_LINES}]*$"
 
 _ONE_LINE_HINT: Final = Hint("Must be a single line without control characters.")
 
@@ -135,6 +142,13 @@ TextLines = Annotated[
     Hint("Must not have control characters other than line breaks and tabs."),
 ]
 """Text of several lines; whoever uses it says how long it may be: ``Annotated[TextLines, Meta(max_length=…)]``."""
+
+VisibleTextLines = Annotated[
+    str,
+    Meta(min_length=1, pattern=_VISIBLE_LINES),
+    Hint("Must not be blank, nor have control characters other than line breaks and tabs."),
+]
+"""The same, not blank."""
 
 
 def to_utc(moment: datetime) -> datetime:

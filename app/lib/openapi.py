@@ -20,9 +20,11 @@ from litestar.routes import HTTPRoute
 
 from app.lib.errors import AppError
 from app.lib.http.conditional import TAGGED, Versioned
+from app.lib.http.locations import MOVES
 from app.lib.http.rules import JSON, RequestRules, rules_of
 from app.lib.openapi_parts import (
     HEADERS,
+    PERHAPS_ETAG,
     JSONObject,
     error_response,
     header_reference,
@@ -38,7 +40,7 @@ from app.lib.security.policies import Authenticated, HasPermission, HasRole, IsS
 MAY_RAISE = "may_raise"
 OAUTH2, BEARER = "OAuth2Password", "Bearer"
 
-_OK, _CREATED, _NOT_MODIFIED = "200", "201", "304"
+_OK, _CREATED, _MOVED, _NOT_MODIFIED = "200", "201", "301", "304"
 _ALWAYS = {400, 406, 429, 431, 500, 503}
 _WITH_BODY = {408, 413, 415, 422}
 _WITH_IDEMPOTENCY = {409, 422}
@@ -47,6 +49,7 @@ _SUCCESSES = {
     "201": "Created.",
     "202": "Accepted; the rest happens later.",
     "204": "Done; there is nothing to say.",
+    "301": "It has another address now.",
     "304": "What you have is current.",
 }
 
@@ -115,7 +118,7 @@ def _complete(operation: JSONObject, handler: HTTPRouteHandler) -> set[int]:
         operation.pop("deprecated", None)
     operation["security"] = _security(policy)
     operation["description"] = _description(operation.get("description"), handler, policy)
-    _complete_body(operation, rules)
+    _complete_body(operation, handler, rules)
     _complete_parameters(operation, handler)
     statuses = _statuses(handler, policy, rules, operation)
     _complete_responses(operation, handler)
@@ -166,10 +169,11 @@ def _description(given: str | None, handler: HTTPRouteHandler, policy: Policy) -
     return " ".join(sentences)
 
 
-def _complete_body(operation: JSONObject, rules: RequestRules) -> None:
-    body = operation.get("requestBody")
+def _complete_body(operation: JSONObject, handler: HTTPRouteHandler, rules: RequestRules) -> None:
+    body, data = operation.get("requestBody"), handler.parsed_data_field
     if body is None or rules.consumes is None:
         return
+    body["required"] = data is None or not data.is_optional
     described = next(iter(body["content"].values()))
     body["content"] = dict.fromkeys(rules.consumes, described)
 
@@ -181,6 +185,8 @@ def _complete_parameters(operation: JSONObject, handler: HTTPRouteHandler) -> No
     if "GET" in handler.http_methods and _is_versioned(handler):
         parameters.append(if_none_match_parameter())
         operation["responses"][_NOT_MODIFIED] = {}
+    if MOVES.keys() <= handler.opt.keys():
+        operation["responses"][_MOVED] = {}
     if parameters:
         operation["parameters"] = parameters
 
@@ -201,10 +207,10 @@ def _complete_responses(operation: JSONObject, handler: HTTPRouteHandler) -> Non
                     media_type["schema"] = {}
                 _allow_several(media_type["schema"])
         headers = {"X-Request-ID": header_reference("X-Request-ID")}
-        if status == _CREATED:
+        if status in {_CREATED, _MOVED}:
             headers["Location"] = header_reference("Location")
-        if status in {_CREATED, _NOT_MODIFIED} or (status == _OK and always_tagged):
-            headers |= {"ETag": header_reference("ETag")} if _is_versioned(handler) else {}
+        if status in {_OK, _CREATED, _NOT_MODIFIED} and _is_versioned(handler):
+            headers["ETag"] = header_reference("ETag") if always_tagged or status != _OK else PERHAPS_ETAG
         if any(issubclass(each, Page) for each in answers):
             headers["Link"] = header_reference("Link")
         if status == _CREATED and "idempotent" in handler.opt:

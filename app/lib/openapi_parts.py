@@ -68,13 +68,17 @@ HEADERS: JSONObject = {
         "schema": {"type": "string", "const": "true"},
     },
     "Link": _text("The pages around this one (RFC 8288).", maximum=32_768, required=False),
-    "Location": _text("Where the new resource is.", pattern="^/", maximum=2048),
+    "Location": _text("Where the resource is.", pattern="^/", maximum=2048),
     "Retry-After": {"description": "Seconds to wait.", "required": True, "schema": _SECONDS},
     "WWW-Authenticate": _text("What is wrong with the credentials (RFC 6750).", pattern="^Bearer"),
     "X-Request-ID": _text(
         "The id of the exchange; the one you sent, if it was good.", pattern="^[A-Za-z0-9._-]{8,64}$", maximum=64
     ),
 }
+
+
+PERHAPS_ETAG: JSONObject = {**HEADERS["ETag"], "required": False}
+"""Where some of the answers have a version and others do not."""
 
 
 def header_reference(name: str) -> JSONObject:

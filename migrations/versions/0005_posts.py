@@ -108,9 +108,26 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_post_tags_tag_public_from_post_id"), "post_tags", ["tag", "public_from", "post_id"], unique=False
     )
+    op.create_table(
+        "post_slugs",
+        sa.Column("digest", sa.String(length=64, collation="C" if is_postgresql else None), nullable=False),
+        sa.Column("post_id", sa.Uuid(), nullable=True),
+        sa.ForeignKeyConstraint(["post_id"], ["posts.id"], name=op.f("fk_post_slugs_post_id"), ondelete="SET NULL"),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_post_slugs")),
+    )
+    op.create_index(op.f("ix_post_slugs_post_id"), "post_slugs", ["post_id"], unique=False)
+    op.create_table(
+        "tag_totals",
+        sa.Column("tag", sa.String(length=40, collation="C" if is_postgresql else None), nullable=False),
+        sa.Column("posts", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("tag", name=op.f("pk_tag_totals")),
+    )
+    op.create_index(op.f("ix_tag_totals_posts_tag"), "tag_totals", ["posts", "tag"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_table("tag_totals")
+    op.drop_table("post_slugs")
     op.drop_table("post_tags")
     if op.get_bind().dialect.name != "postgresql":
         op.execute("DROP TABLE fts_posts")

@@ -25,6 +25,7 @@ from app.lib.fields import (
     SingleLine,
     Timestamp,
     Username,
+    VisibleTextLines,
 )
 
 TEXTS: list[Any] = [Bio, Email, HttpsUrl, Locale, Name, Password, ShortText, SingleLine, Username]
@@ -43,7 +44,8 @@ def refusal(value: Any, type_: Any) -> tuple[str, str]:
     ("type_", "values"),
     [
         (Name, ["Al", "Ada Lovelace", " x y ", "李小龍", "x" * 100, "👩‍👩‍👧‍👦!"]),
-        (SingleLine, ["a", " a", "x" * 255]),
+        (SingleLine, ["a", " a", "x" * 255, "\u200fא", "\u200b a", "e\u200d", "👩\u200d🚀", "\u0301"]),
+        (VisibleTextLines, ["a", "\n a\n\tb ", "\u00a0x", "\u200bx"]),
         (ShortText, ["", "   ", "x" * 100]),
         (Email, ["a@b.example", "ada@example.com", "ünï@cödé.example", "x" * 64 + "@example.com"]),
         (Username, ["ada", "Ada.Lovelace_1815-x", "x" * 30, "000"]),
@@ -64,7 +66,12 @@ def test_what_is_taken_is_kept_as_it_is(type_: Any, values: list[Any]) -> None:
         (Name, ["", "x"], "too_short"),
         (Name, ["x" * 101], "too_long"),
         (Name, ["  ", "\u3000\u3000", "ab\n", "\nab", "a\u2028b", "a\u202eb", "a\u2066b"], "invalid_format"),
-        (SingleLine, [" ", "a\tb", "a\r\nb"], "invalid_format"),
+        (
+            SingleLine,
+            [" ", "a\tb", "a\r\nb", "\u200b", " \ufeff \u3164 ", "\u2800\u00ad", "\u115f\u1160\uffa0"],
+            "invalid_format",
+        ),
+        (VisibleTextLines, [" ", "\n\t\n", "\u00a0", "\u200b\n\ufeff", "a\x00", "\x0b"], "invalid_format"),
         (ShortText, ["a\n", "\n"], "invalid_format"),
         (
             Email,

@@ -1,5 +1,6 @@
 """What the document says about a route follows from its policy, rules, types and declared errors."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -14,6 +15,7 @@ from app.lib.dto import Input, Output, StructDTO
 from app.lib.errors import AppError, ErrorCode
 from app.lib.fields import Name
 from app.lib.http.conditional import Version, Versioned, provide_if_match
+from app.lib.http.locations import MOVES
 from app.lib.http.rules import CONSUMES, declare_rules
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi import DocumentInfo, build_document, may_raise
@@ -179,7 +181,29 @@ def test_a_choice_of_answers_is_open() -> None:
     ok = described(show)["responses"]["200"]
 
     assert len(ok["content"]["application/json"]["schema"]["anyOf"]) == 2
-    assert "ETag" not in ok["headers"]
+    assert ok["headers"]["ETag"]["required"] is False
+
+
+def test_a_body_that_may_be_left_out_is_not_required() -> None:
+    @post("/toys", guards=[public], dto=StructDTO[ToyCreate], status_code=204)
+    async def wind(data: JSONBody[ToyCreate | None] = None) -> None:
+        raise NotImplementedError
+
+    @post("/toys", guards=[public], dto=StructDTO[ToyCreate], status_code=204)
+    async def make(data: JSONBody[ToyCreate]) -> None:
+        raise NotImplementedError
+
+    assert [described(each)["requestBody"]["required"] for each in (wind, make)] == [False, True]
+
+
+def test_what_has_moved_says_where_to() -> None:
+    @get("/toys/{toy_id:uuid}", guards=[public], return_dto=StructDTO[ToyRead], opt=MOVES)
+    async def show(toy_id: FromPath[UUID]) -> ToyRead:
+        raise NotImplementedError
+
+    found = described(show)["responses"]["301"]
+
+    assert (set(found), set(found["headers"])) == ({"description", "headers"}, {"X-Request-ID", "Location"})
 
 
 def test_lists_have_links() -> None:
@@ -198,7 +222,10 @@ def test_if_match_can_fail() -> None:
     operation = described(wind)
 
     assert "412" in operation["responses"]
-    assert [each["name"] for each in operation["parameters"]] == ["If-Match"]
+    [header] = operation["parameters"]
+    assert header["name"] == "If-Match"
+    for value, is_good in (('"1"', True), ('W/"2", "3"', True), ("*", True), ("1", False), ('"1', False)):
+        assert bool(re.search(header["schema"]["pattern"], value)) is is_good
 
 
 def test_parameters_are_plain() -> None:

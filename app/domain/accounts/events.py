@@ -53,6 +53,12 @@ class AccessChanged(msgspec.Struct, frozen=True):
     user_id: UUID | None = None
 
 
+class ProfileChanged(msgspec.Struct, frozen=True):
+    """A signal after the commit: the public sees somebody otherwise now, or no more."""
+
+    user_id: UUID
+
+
 @event("user.registered")
 class AccountRegistered(Event, frozen=True, kw_only=True):
     """Somebody has an account, by their own doing or an administrator's."""

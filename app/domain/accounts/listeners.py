@@ -4,6 +4,7 @@ from app.domain.accounts.events import (
     AccountDeleted,
     AccountRegistered,
     AccountUpdated,
+    ProfileChanged,
     UserCreated,
     UserDeleted,
     UserRegistered,
@@ -27,6 +28,7 @@ def outbox_listeners(outbox: Outbox) -> tuple[Listener, ...]:
 
     @listens_to(UserUpdated)
     async def updated(event: UserUpdated, unit: UnitOfWork) -> None:
+        unit.signal(ProfileChanged(event.user_id))
         await outbox.record(unit, AccountUpdated(aggregate_id=event.user_id, aggregate_version=event.version))
 
     @listens_to(UserDeleted)

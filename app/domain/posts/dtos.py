@@ -13,7 +13,7 @@ from app.domain.posts.limits import MAX_CONTENT, MAX_EXCERPT, MAX_SLUG, MAX_TAG,
 from app.lib.decoding import Check, FieldProblem, Hint
 from app.lib.dto import Input, Output
 from app.lib.errors import FieldCode
-from app.lib.fields import SingleLine, TextLines, Timestamp
+from app.lib.fields import SingleLine, TextLines, Timestamp, VisibleTextLines
 from app.lib.http.conditional import Version, Versioned
 from app.lib.pagination.envelope import Page
 
@@ -46,6 +46,7 @@ Markdown = Annotated[
     TextLines,
     Meta(max_length=MAX_CONTENT, description="Markdown (CommonMark).", examples=["# Night\n\nStars, *many*."]),
 ]
+OwnExcerpt = Annotated[VisibleTextLines, Meta(max_length=MAX_EXCERPT, examples=["Stars, many."])]
 Excerpt = Annotated[TextLines, Meta(max_length=MAX_EXCERPT, examples=["Stars, many."])]
 
 
@@ -131,7 +132,7 @@ class PostCreate(Input):
     title: SingleLine
     content: Markdown
     slug: Slug | UnsetType = UNSET
-    excerpt: Excerpt | None = None
+    excerpt: OwnExcerpt | None = None
     tags: Tags = msgspec.field(default_factory=list)
     is_published: bool | UnsetType = UNSET
     published_at: Timestamp | None | UnsetType = UNSET
@@ -143,7 +144,7 @@ class PostUpdate(Input):
     title: SingleLine | UnsetType = UNSET
     slug: Slug | UnsetType = UNSET
     content: Markdown | UnsetType = UNSET
-    excerpt: Excerpt | None | UnsetType = UNSET
+    excerpt: OwnExcerpt | None | UnsetType = UNSET
     tags: Tags | UnsetType = UNSET
     is_published: bool | UnsetType = UNSET
     published_at: Timestamp | None | UnsetType = UNSET

@@ -11,17 +11,11 @@ _markdown = MarkdownIt("commonmark")
 
 
 def to_html(content: str) -> str:
-    """HTML that may be shown to anybody: no scripts, no styles, no handlers, no links but to the web and by mail."""
-    return nh3.clean(_markdown.render(content), url_schemes={"http", "https", "mailto"})
+    """HTML that may be shown to anybody: no scripts, no styles, no handlers, no links but to the web and by mail.
 
-
-def beginning(content: str, size: int) -> str:
-    """The first paragraphs, of at most so many characters together; what was left out is marked."""
-    if len(content) <= size:
-        return content
-    cut = content[:size]
-    paragraphs = cut.rpartition("\n\n")[0] or cut
-    return f"{paragraphs}\n\n…"
+    Relative addresses are left out: whoever reads it elsewhere cannot know what they were relative to.
+    """
+    return nh3.clean(_markdown.render(content), url_schemes={"http", "https", "mailto"}, url_relative="deny")
 
 
 def to_excerpt(content: str) -> str:

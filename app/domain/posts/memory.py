@@ -2,6 +2,7 @@
 
 import asyncio
 
+from app.domain.accounts.events import ProfileChanged
 from app.domain.posts.events import PostsChanged
 from app.lib.recent import Recent
 from app.lib.signals import Signals
@@ -15,7 +16,8 @@ MAX_BYTES_OF_HTML = 8 * 2**20
 
 class PostMemory:
     """Public posts by id and slug; and first pages of lists, the tags and the feed. For at most a second, and never
-    past a write of this process: that drops the posts which it has changed, and all lists.
+    past a write of this process: that drops the posts which it has changed, and all lists. So does a new name of
+    somebody, which the feed has.
 
     Other processes see a write when their copy is too old. ``html`` has what was made of a version of a post, which is
     never wrong.
@@ -26,7 +28,9 @@ class PostMemory:
         self.lists = Recent(SECONDS, MAX_BYTES_OF_LISTS)
         self.html = Recent(SECONDS_OF_HTML, MAX_BYTES_OF_HTML)
         self.making_feed = asyncio.Lock()
+        self.rendering = asyncio.Lock()
         signals.connect(PostsChanged, self._drop)
+        signals.connect(ProfileChanged, lambda _: self.lists.forget())
 
     def forget(self) -> None:
         """Drops everything."""

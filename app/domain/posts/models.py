@@ -59,6 +59,17 @@ class PostTag(Base):
     __table_args__ = (Index(None, "tag", "public_from", "post_id"),)
 
 
+class PostSlug(Base):
+    """Every slug that a post has or had, and whose it is: no other post ever gets it, because links, and the ETags in
+    caches, would then mean another post. Only digests, so that what people called their posts goes with the posts.
+    """
+
+    __tablename__ = "post_slugs"
+
+    digest: Mapped[str] = mapped_column(sortable_text(64), primary_key=True)
+    post_id: Mapped[UUID | None] = mapped_column(ForeignKey("posts.id", ondelete="SET NULL"), index=True)
+
+
 class TagTotal(Base):
     """How many announced posts have a tag, so that nobody has to count them. Written by whoever changes those, in the
     same transaction; a row that has come to nothing is removed.

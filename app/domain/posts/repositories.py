@@ -1,6 +1,7 @@
 """Every statement about posts. ``PostReads`` reads without a transaction, ``PostRepository`` writes in one."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Select,
     String,
     bindparam,
+    case,
     cast,
     delete,
     exists,
@@ -23,15 +25,17 @@ from sqlalchemy import (
 
 from app.domain.posts.dtos import PostPage, PostRead, PostSummary, TagCount, TagPage
 from app.domain.posts.full_text import matches, relevance
-from app.domain.posts.models import Post, PostTag, TagTotal
+from app.domain.posts.models import Post, PostSlug, PostTag, TagTotal
 from app.domain.posts.rows import FeedRow
+from app.domain.posts.slugs import digest_of
 from app.domain.posts.words import words_of
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.repository import Repository
-from app.lib.db.statements import add_up
+from app.lib.db.statements import add_up, insert_or_ignore
+from app.lib.errors import InvalidCursor
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import Filter, after, before, custom, equals
 from app.lib.pagination.paginate import paginate
@@ -41,6 +45,8 @@ from app.lib.pagination.sorting import SortKey
 from app.lib.pagination.whole import page_of
 
 FEED_ENTRIES = 20
+MAX_FEED_CONTENT = 20_000
+"""Characters; of longer posts the feed has the excerpt only."""
 _BATCH = 200
 
 _posts, _tags, _totals = table_of(Post), table_of(PostTag), table_of(TagTotal)
@@ -52,10 +58,18 @@ _summary = select(*columns_of(PostSummary, Post, is_published=_is_published))
 
 _post_by_id = prepare(_read.where(Post.id == bindparam("post_id")), PostRead)
 _post_by_slug = prepare(_read.where(Post.slug == bindparam("slug")), PostRead)
+_post_by_former = prepare(
+    _read.join(PostSlug, PostSlug.post_id == Post.id).where(PostSlug.digest == bindparam("digest")), PostRead
+)
 _public_by_id = prepare(_read.where(Post.id == bindparam("post_id"), _is_public), PostRead)
 _public_by_slug = prepare(_read.where(Post.slug == bindparam("slug"), _is_public), PostRead)
+_public_by_former = prepare(
+    _read.join(PostSlug, PostSlug.post_id == Post.id).where(PostSlug.digest == bindparam("digest"), _is_public),
+    PostRead,
+)
+_feed_content = case((func.length(Post.content) <= MAX_FEED_CONTENT, Post.content))
 _feed = prepare(
-    select(*columns_of(FeedRow, Post))
+    select(*columns_of(FeedRow, Post, content=_feed_content))
     .where(_is_public)
     .order_by(Post.public_from.desc(), Post.id.desc())
     .limit(FEED_ENTRIES),
@@ -131,7 +145,7 @@ def _ranking(resource: str, rows: Select[Any], instant: Any) -> Search:
     of_rows, sorts = _filters(instant, _ANY_TAG, _TEXT_OF_ROWS), (*POST_SORTS, RELEVANCE)
     window = Window(_WINDOW, _NARROWING, along="-published_at")
     return Search(
-        _list(resource, rows, instant, filters=of_rows, sorts=sorts, window=window),
+        _list(f"{resource}.newest", rows, instant, filters=of_rows, sorts=sorts, window=window),
         _list(resource, rows, instant, sorts=(*map(_unindexed, POST_SORTS), RELEVANCE)),
     )
 
@@ -214,6 +228,14 @@ class PostReads:
             return await self._reader.first(_public_by_id, post_id=post)
         return await self._reader.first(_public_by_slug, slug=post)
 
+    async def post_once_called(self, slug: str) -> PostRead | None:
+        """By a slug that it has or had, whether or not it is public."""
+        return await self._reader.first(_post_by_former, digest=digest_of(slug))
+
+    async def public_post_once_called(self, slug: str) -> PostRead | None:
+        """By a slug that it has or had, if the public sees it."""
+        return await self._reader.first(_public_by_former, digest=digest_of(slug))
+
     async def public_posts(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> PostPage:
         tags = set(filters.get("tag") or ())
         if len(tags) == 1 and not filters.get("q") and sort in _ORDERS_OF_TAG:
@@ -250,6 +272,10 @@ class PostReads:
     async def _ranked(
         self, ranking: Search, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]
     ) -> PostPage:
+        if paging.cursor is not None:  # it goes on in the list that it comes from, whatever has been written since
+            with suppress(InvalidCursor):
+                return await self._page(ranking.newest, paging, sort, filters)
+            return await self._page(ranking.all, paging, sort, filters)
         bound = ranking.newest.bind(filters)
         found = await self._reader.scalar(ranking.newest.count(bound.widths), **bound.parameters)
         is_frequent = (found or 0) >= _FREQUENT
@@ -270,8 +296,18 @@ class PostRepository(Repository[Post]):
         return now
 
     async def taken_slugs(self, slugs: Sequence[str]) -> set[str]:
-        """Those that posts have."""
-        return set((await self.session.execute(select(Post.slug).where(Post.slug.in_(slugs)))).scalars())
+        """Those that posts have, or had."""
+        digests = {digest_of(slug): slug for slug in slugs}
+        taken = await self.session.execute(select(PostSlug.digest).where(PostSlug.digest.in_(digests)))
+        return {digests[digest] for digest in taken.scalars()}
+
+    async def claim_slug(self, post: Post) -> bool:
+        """Makes the slug the post's for good; false where another post has it, or had it."""
+        digest = digest_of(post.slug)
+        if await insert_or_ignore(self.session, PostSlug, {"digest": digest, "post_id": post.id}):
+            return True
+        owner = await self.session.execute(select(PostSlug.post_id).where(PostSlug.digest == digest))
+        return owner.scalar_one() == post.id
 
     async def replace_tags(self, post: Post) -> None:
         """Writes the tags, and from when the post is public, into the table that they are looked up in."""

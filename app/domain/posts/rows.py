@@ -7,13 +7,13 @@ import msgspec
 
 
 class FeedRow(msgspec.Struct, frozen=True):
-    """A public post as the feed tells of it."""
+    """A public post as the feed tells of it. Long contents are left out."""
 
     id: UUID
     author_id: UUID
     title: str
     slug: str
-    content: str
+    content: str | None
     excerpt: str
     tags: list[str]
     published_at: datetime

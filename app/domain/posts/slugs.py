@@ -1,6 +1,7 @@
 """Slugs: titles as parts of URLs."""
 
 import re
+from hashlib import sha256
 
 from anyascii import anyascii
 
@@ -20,6 +21,11 @@ def slug_of(title: str) -> str:
     if not slug or UUID_LIKE.fullmatch(slug):
         return f"{_FALLBACK}-{slug}".strip("-")
     return slug
+
+
+def digest_of(slug: str) -> str:
+    """What is kept of a slug for good."""
+    return sha256(slug.encode()).hexdigest()
 
 
 def numbered(slug: str) -> list[str]:

@@ -138,6 +138,16 @@ def violated_columns(exc: BaseException) -> frozenset[str]:
     return frozenset()
 
 
+def refers_to_nobody(exc: BaseException, table: str) -> bool:
+    """Whether a row was to refer to one of this table that is not there. SQLite does not say which table it is: ask
+    only where nothing else can be missing there.
+    """
+    driver = driver_error(exc)
+    if isinstance(driver, asyncpg.ForeignKeyViolationError):
+        return f'is not present in table "{table}"' in (driver.detail or "")
+    return isinstance(driver, sqlite3.Error) and str(driver).startswith(_SQLITE_FOREIGN_KEY)
+
+
 def _find(exc: BaseException | None, kind: type[Any]) -> Any:
     seen = 0
     while exc is not None and seen < 8:  # noqa: PLR2004 - a chain this deep is a loop

@@ -33,7 +33,9 @@ def affected(result: Result[Any]) -> int:
     return result.rowcount if isinstance(result, CursorResult) else 0
 
 
-async def insert_or_ignore(session: AsyncSession, model: type[Base], row: Mapping[str, Any]) -> bool:
+async def insert_or_ignore(
+    session: AsyncSession | async_scoped_session[AsyncSession], model: type[Base], row: Mapping[str, Any]
+) -> bool:
     """Inserts one row unless a unique constraint speaks against it; tells whether it did.
 
     Waits for a concurrent transaction that inserts the same key, and does not abort the caller's transaction.

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any
 
-from litestar import Response
+from litestar import Request, Response
 from litestar.params import HeaderParameter
 from msgspec import Meta
 
@@ -19,6 +19,8 @@ TAGGED = {"tagged": True}
 
 _TAGS = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _TAG_LIST = re.compile(r'\s*(?:W/)?"[^"]*"\s*(?:,\s*(?:W/)?"[^"]*"\s*)*')
+# What there is to send; what is read is a little more.
+_IF_MATCH = r'^(?:\*|(?:W/)?"[\x21\x23-\x7e]*"(?:, (?:W/)?"[\x21\x23-\x7e]*")*)$'
 _VERSION = re.compile(r'(?:W/)?"(\d{1,10})"')
 
 
@@ -57,10 +59,20 @@ def if_none_match(header: bytes, current: bytes) -> bool:
     return any(match == current for match in _TAGS.findall(header))
 
 
+def has_current(request: Request[Any, Any, Any], current: str) -> bool:
+    """Whether the answer is going to be a 304 if it has this tag: then nobody has to make its content."""
+    wanted = request.headers.getall("if-none-match", [])
+    return bool(wanted) and if_none_match(", ".join(wanted).encode("latin-1"), current.encode())
+
+
 _IfMatchHeader = Annotated[
     str | None,
     HeaderParameter(
-        name="If-Match", max_length=256, description="The ETag that the change is meant for; else 412.", required=False
+        name="If-Match",
+        max_length=256,
+        description="The ETag that the change is meant for; else 412.",
+        required=False,
+        schema_extra={"pattern": _IF_MATCH},
     ),
 ]
 

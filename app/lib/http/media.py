@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 _CHARSET = re.compile(r'\s*charset\s*=\s*"?utf-?8"?\s*', re.IGNORECASE)
 _ANY_CHARSET = re.compile(r"\s*charset\b", re.IGNORECASE)
 _QUALITY = re.compile(r"\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*", re.IGNORECASE)
-_JSON_RANGES = ("application/json", "application/*", "*/*")
 
 
 def names_media_type(content_types: Sequence[bytes], expected: Collection[str]) -> bool:
@@ -22,15 +21,16 @@ def names_media_type(content_types: Sequence[bytes], expected: Collection[str]) 
     return all(_CHARSET.fullmatch(each) for each in parameters if _ANY_CHARSET.match(each))
 
 
-def accepts_json(accept: str) -> bool:
-    """Whether an ``Accept`` header admits ``application/json``; the most specific range that matches decides."""
+def accepts(accept: str, media_type: str) -> bool:
+    """Whether an ``Accept`` header admits the media type; the most specific range that matches decides."""
     if not accept.strip():
         return True
+    ranges = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
     qualities: dict[str, float] = {}
     for part in accept.split(","):
         media_range, *parameters = part.split(";")
         qualities[media_range.strip().lower()] = _quality(parameters)
-    return next((qualities[each] > 0 for each in _JSON_RANGES if each in qualities), False)
+    return next((qualities[each] > 0 for each in ranges if each in qualities), False)
 
 
 def _quality(parameters: Sequence[str]) -> float:

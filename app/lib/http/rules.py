@@ -14,7 +14,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app.lib.decoding import decode_json
 from app.lib.errors import NotAcceptable, NotFound, UnsupportedMediaType
-from app.lib.http.media import accepts_json, names_media_type
+from app.lib.http.media import accepts, names_media_type
 from app.lib.http.query import QueryRules, query_rules
 from app.lib.problems import QUERY_ERRORS
 
@@ -28,6 +28,8 @@ FORM_OR_JSON = {CONSUMES: (FORM, JSON)}
 """Spread into a handler's ``opt`` whose DTO is a ``FormDTO``."""
 PRODUCES_ANYTHING = "produces_anything"
 """Key in a handler's ``opt``: it answers pages or files, so ``Accept`` is not held against JSON."""
+PRODUCES = "produces"
+"""Key in a handler's ``opt``: the media type of its answers, where that is not JSON; ``Accept`` has to admit it."""
 
 _RULES = "request_rules"
 _ALLOW = "allow"
@@ -36,14 +38,15 @@ _ACTING = frozenset({"POST", "PUT", "PATCH"})
 
 
 class RequestRules(msgspec.Struct, frozen=True):
-    """Worked out once per handler. ``consumes`` is what it reads, None where it reads no body.
+    """Worked out once per handler. ``consumes`` is what it reads, None where it reads no body; ``produces`` is what
+    it answers, None where it answers whatever was asked for.
 
     ``refuses_members``: a body has no meaning here, but one with members means something to whoever sends it.
     """
 
     query: QueryRules
     consumes: tuple[str, ...] | None
-    json_only: bool
+    produces: str | None
     refuses_members: bool = False
 
 
@@ -88,7 +91,7 @@ def declare_rules(app: Litestar) -> None:
             handler.opt[_RULES] = RequestRules(
                 query=query_rules(handler, model.expected_query_params),
                 consumes=consumes,
-                json_only=PRODUCES_ANYTHING not in handler.opt,
+                produces=None if PRODUCES_ANYTHING in handler.opt else handler.opt.get(PRODUCES, JSON),
                 refuses_members=consumes is None and method in _ACTING,
             )
 
@@ -140,7 +143,7 @@ async def _check_headers(scope: Any, receive: Receive, rules: RequestRules) -> R
             encoded = encoded or value.strip().lower() != b"identity"
         elif name in {b"transfer-encoding", b"content-length"}:
             has_length, has_body = True, has_body or value != b"0"
-    if rules.json_only and accept and not accepts_json(b",".join(accept).decode("latin-1")):
+    if rules.produces and accept and not accepts(b",".join(accept).decode("latin-1"), rules.produces):
         raise NotAcceptable
     if rules.consumes is not None:
         if not has_length:

@@ -48,6 +48,8 @@ class Window:
     be such as an index serves together with the order); the others choose among them.
 
     It bounds what a page costs where hardly a row passes the other filters. Rows that tie with the last one count, too.
+    A cursor holds where the window ``along`` another order ended on the first page: what comes later moves no row out
+    of a walk that has begun.
     """
 
     size: int
@@ -88,6 +90,7 @@ class ListQuery(Generic[P]):
         self._filters = {each.name: each for each in filters}
         self._default_sort = default_sort
         self._window = window
+        self._along = self._ordered_keys(self.order(window.along)) if window is not None and window.along else None
         self.statement = lru_cache(_SHAPES_KEPT)(self._make_statement)
         self.count = lru_cache(_SHAPES_KEPT)((counted_by or self)._make_count)  # noqa: SLF001 - another one of us
         self.statement(Shape(self.order(None), (), after_cursor=False))
@@ -108,7 +111,8 @@ class ListQuery(Generic[P]):
 
     def key_types(self, order: Sequence[Sort]) -> tuple[Any, ...]:
         """The Python types of the key values in a cursor."""
-        return tuple(self._key(each).python_type for each in order)
+        types = tuple(self._key(each).python_type for each in order)
+        return types if self._along is None else (*types, self._along[0].key.python_type)
 
     def build(self, shape: Shape) -> Select[Any]:
         """The select of one page: one row more than ``page_size``, which tells whether there is a next page.
@@ -116,11 +120,10 @@ class ListQuery(Generic[P]):
         Bind parameters: ``limit``, then ``offset`` or the last row's ``key_0`` …, and those of the filters.
         """
         keys = self._ordered_keys(shape.order)
-        statement = self._filtered(shape.filters).order_by(*[key.order_by() for key in keys])
-        if self._window is not None and self._window.along is None:
-            statement = statement.where(
-                self._within(self._window, shape.filters, keys, after_cursor=shape.after_cursor)
-            )
+        statement = self._filtered(shape.filters, self._edge_along(shape)).order_by(*[key.order_by() for key in keys])
+        if self._window is not None and self._along is None:
+            edge = self._edge(self._window, shape.filters, keys, after_cursor=shape.after_cursor)
+            statement = statement.where(_not_beyond(keys[0], edge))
         statement = statement.limit(bindparam("limit", type_=Integer()))
         return (
             statement.where(after(keys))
@@ -131,21 +134,27 @@ class ListQuery(Generic[P]):
     def build_count(self, filters: Widths) -> Select[Any]:
         """``SELECT count(*)`` over at most 10 001 rows; the last of them says that there are more."""
         one: ColumnElement[int] = literal_column("1")
-        bounded: Select[Any] = self._filtered(filters).with_only_columns(one, maintain_column_froms=True)
+        edge = self._edge_along(Shape((), filters, after_cursor=False))
+        bounded: Select[Any] = self._filtered(filters, edge).with_only_columns(one, maintain_column_froms=True)
         limited = bounded.limit(literal_column(str(MAX_COUNTED_ROWS + 1))).subquery()
         return select(func.count().label("total")).select_from(limited)
 
-    def _filtered(self, filters: Widths) -> Select[Any]:
+    def _filtered(self, filters: Widths, edge: ColumnElement[Any] | None) -> Select[Any]:
         rows = self._rows.where(*[self._filters[name].where(width) for name, width in filters])
-        if self._window is not None and self._window.along is not None:
-            keys = self._ordered_keys(self.order(self._window.along))
-            rows = rows.where(self._within(self._window, filters, keys, after_cursor=False))
-        return rows
+        return rows if self._along is None or edge is None else rows.where(_not_beyond(self._along[0], edge))
 
-    def _within(
+    def _edge_along(self, shape: Shape) -> ColumnElement[Any] | None:
+        """Where the window along another order ends; a walk goes on with what it was when that began."""
+        if self._window is None or self._along is None:
+            return None
+        if shape.after_cursor:
+            return bindparam(f"key_{len(shape.order)}", type_=self._along[0].key.expression.type)
+        return self._edge(self._window, shape.filters, self._along, after_cursor=False)
+
+    def _edge(
         self, window: Window, filters: Widths, keys: Sequence[OrderedKey], *, after_cursor: bool
-    ) -> ColumnElement[bool]:
-        """Not beyond the last row of the window in the first of the keys."""
+    ) -> ColumnElement[Any]:
+        """The first of the keys in the last row of the window."""
         first = keys[0]
         seen: Select[Any] = self._rows.with_only_columns(first.key.expression.label("edge"), maintain_column_froms=True)
         seen = seen.where(*[self._filters[name].where(width) for name, width in filters if name in window.filters])
@@ -153,8 +162,7 @@ class ListQuery(Generic[P]):
             seen = seen.where(after(keys))
         rows = seen.order_by(*[key.order_by() for key in keys]).limit(literal_column(str(window.size))).subquery()
         last = func.min(rows.c.edge) if first.descending else func.max(rows.c.edge)
-        edge = select(last).scalar_subquery()
-        return first.key.expression >= edge if first.descending else first.key.expression <= edge
+        return select(last).scalar_subquery()
 
     def _ordered_keys(self, order: Sequence[Sort]) -> list[OrderedKey]:
         return [OrderedKey(self._key(each), each.descending, f"key_{i}") for i, each in enumerate(order)]
@@ -166,7 +174,14 @@ class ListQuery(Generic[P]):
         return prepare(self.build_count(filters), int)
 
     def _make_statement(self, shape: Shape) -> "ListStatement":
-        return ListStatement(self.build(shape), self._row_type, [self._key(each) for each in shape.order])
+        keys = [self._key(each) for each in shape.order]
+        if self._along is not None and (edge := self._edge_along(shape)) is not None:
+            keys.append(SortKey("edge", edge, self._along[0].key.python_type))
+        return ListStatement(self.build(shape), self._row_type, keys)
+
+
+def _not_beyond(key: OrderedKey, edge: ColumnElement[Any]) -> ColumnElement[bool]:
+    return key.key.expression >= edge if key.descending else key.key.expression <= edge
 
 
 class ListStatement:

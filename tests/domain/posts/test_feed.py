@@ -11,6 +11,7 @@ import pytest
 from litestar import Litestar
 
 from app.lib.clock import utc_now
+from tests.domain.accounts.answers import is_refused
 from tests.domain.posts.writing import FEED, POSTS, draft, scheduled, write
 from tests.support.apps import components_of
 from tests.support.counting import counted_statements
@@ -157,11 +158,11 @@ BOMBS = {
 }
 
 
-async def test_what_takes_long_to_read_is_read_once_and_in_part(
+async def test_what_takes_long_to_read_is_read_once(
     calls: httpx.AsyncClient, client: httpx.AsyncClient, app: Litestar
 ) -> None:
     for name, content in BOMBS.items():
-        await write(calls, name, content=content[:100_000])
+        await write(calls, name, content=content[:20_000])
     kept = components_of(app).post_memory.html
     before = len(kept)
     async with asyncio.timeout(120):
@@ -175,28 +176,49 @@ async def test_what_takes_long_to_read_is_read_once_and_in_part(
     check(ET.fromstring(made_anew.content))  # noqa: S314 - our own document
 
 
-async def test_long_posts_only_begin_in_it(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
-    paragraphs = [f"{number} {'word ' * 100}" for number in range(60)]
-    html = await content_of(calls, client, "\n\n".join(paragraphs))
+async def test_of_long_posts_there_is_a_summary(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
+    assert len(await content_of(calls, client, "word " * 4_000)) == len(f"<p>{'word ' * 4_000}</p>") - 1
+    await write(calls, content="word " * 4_000 + "!", excerpt="In short.")
+    entry = (await feed_of(client)).findall(f"{ATOM}entry")[0]
 
-    assert (html[:9], html[-8:]) == ("<p>0 word", "<p>…</p>")
-    assert html.count("<p>") == len(("\n\n".join(paragraphs))[:20_000].split("\n\n"))
-    assert await content_of(calls, client, "Short.") == "<p>Short.</p>"
+    assert (entry.findall(f"{ATOM}content"), text(entry, "summary")) == ([], "In short.")
+
+
+async def test_addresses_are_whole_or_left_out(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
+    found = Elements()
+    content = "[a](/etc) [b](//x.example) [c](?q) [d](#e) ![f](../g.png) [h](i.html) [j](https://k.example/l?m#n)"
+    found.feed(await content_of(calls, client, content))
+
+    assert found.urls == ["https://k.example/l?m#n"]
 
 
 async def test_it_is_what_feed_readers_ask_for(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
-    post = await write(calls)
-    for accept in ("application/atom+xml", "application/xml;q=0.9, */*;q=0.8", "text/html"):
+    await write(calls)
+    for accept in ("application/atom+xml", "application/xml;q=0.9, */*;q=0.8", "application/*"):
         response = await client.get(FEED, headers={"Accept": accept})
         assert (response.status_code, response.headers["content-type"].partition(";")[0]) == (
             200,
             "application/atom+xml",
         )
-    unchanged = await client.get(FEED, headers={"If-None-Match": response.headers["etag"]})
-    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    for accept in ("text/html", "application/json", "*/*, application/atom+xml;q=0"):
+        assert is_refused(await client.get(FEED, headers={"Accept": accept}), 406, "not_acceptable")
+
+
+async def test_whoever_has_it_is_told_so_without_making_it_again(
+    calls: httpx.AsyncClient, client: httpx.AsyncClient, app: Litestar
+) -> None:
+    post = await write(calls, content=BOMBS["images"][:20_000])
+    etag = (await client.get(FEED)).headers["etag"]
+    memory = components_of(app).post_memory
+    memory.forget()
+    for header in (etag, f'"x", {etag}', "*"):
+        unchanged = await client.get(FEED, headers={"If-None-Match": header})
+        assert (unchanged.status_code, unchanged.content, unchanged.headers["etag"]) == (304, b"", etag)
+    several = await client.get(FEED, headers=[("If-None-Match", "*"), ("If-None-Match", '"x"')])
+    assert len(memory.html) == (several.status_code == 200 and bool(several.content))
 
     await calls.post(f"{POSTS}/{post['id']}/unpublish")
-    changed = await client.get(FEED, headers={"If-None-Match": response.headers["etag"]})
+    changed = await client.get(FEED, headers={"If-None-Match": etag})
     assert changed.status_code == 200
     assert (await feed_of(client)).findall(f"{ATOM}entry") == []
 

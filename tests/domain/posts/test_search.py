@@ -10,6 +10,7 @@ from litestar import Litestar
 
 from tests.domain.accounts.answers import field_errors
 from tests.domain.posts.writing import POSTS, draft, titles, write
+from tests.support.people import People
 
 LIBRARY = {
     "Harbour": "The *harbour* of Genoa has 3 piers. Contact: ada@example.com, https://example.com/a-b_c",
@@ -18,6 +19,7 @@ LIBRARY = {
     "Versions": "Release 1.2.3 (build 0x1F, 1e5, 15a, a1b2) costs 3,50 — don't panic!",
     "海と船": "船 は 海 を 行く。 ﬁne ²",
     "Русский Язык": "Ёлка и море; ΣΊΣΥΦΟΣ",
+    "كِتَابٌ": "שָׁלוֹם がぱ",
     "Empty": "",
 }
 
@@ -82,6 +84,11 @@ async def library(calls: httpx.AsyncClient) -> None:
         ("елка МОРЕ", ["Русский Язык"]),
         ("язык", ["Русский Язык"]),
         ("σίσυφος", ["Русский Язык"]),
+        ("كتاب", ["كِتَابٌ"]),
+        ("كِتَابُ", ["كِتَابٌ"]),
+        ("שלום", ["كِتَابٌ"]),
+        ("がぱ", ["كِتَابٌ"]),
+        ("かは", []),
         ("the of", ["Harbour"]),
         ("x" * 200, []),
     ],
@@ -117,6 +124,53 @@ async def test_relevance_is_walked_by_cursor(calls: httpx.AsyncClient) -> None:
 
     assert len(whole) == 7
     assert found == whole
+
+
+async def walk(calls: httpx.AsyncClient, between: Any, **query: Any) -> list[str]:
+    """Titles by cursor; ``between`` two pages something happens."""
+    page = (await calls.get(POSTS, params=query)).json()
+    found = [post["title"] for post in page["items"]]
+    for number in range(60):
+        if page["next_cursor"] is None:
+            return found
+        await between(number)
+        page = (await calls.get(POSTS, params={**query, "cursor": page["next_cursor"]})).json()
+        found += [post["title"] for post in page["items"]]
+    raise AssertionError("The walk has no end.")
+
+
+@pytest.mark.parametrize("count", [15, 30])
+async def test_a_walk_by_relevance_is_complete_whoever_writes(
+    calls: httpx.AsyncClient, client: httpx.AsyncClient, count: int
+) -> None:
+    named = [f"Boat {number}" for number in range(count)]
+    for number, title in enumerate(named):
+        await write(calls, title, content="boat " * (number % 4) + "sea " * number)
+
+    async def others_write(number: int) -> None:
+        await write(calls, f"Draft {number}", content="boat sea " * 30, is_published=False)
+        await write(calls, f"New {number}", content="boat boat", is_published=True)
+
+    found = await walk(client, others_write, q="boat", sort="-relevance", page_size=2)
+
+    assert sorted(title for title in found if title.startswith("Boat")) == sorted(named)
+    assert len(set(found)) == len(found)
+
+
+async def test_relevance_tells_nothing_of_drafts(
+    calls: httpx.AsyncClient, client: httpx.AsyncClient, people: People
+) -> None:
+    await write(calls, "One", content="anchor sails")
+    await write(calls, "Two", content="anchor anchor")
+    await write(calls, "Three", content="sails sails sails")
+    before = [await titles(client, q="anchor sails", sort="-relevance"), await titles(client, q="sails")]
+    orders = [await titles(client, q=q, sort="-relevance") for q in ("anchor", "sails", "anchor sails")]
+    async with people.client(await people.create()) as other:
+        for number in range(12):
+            await draft(other, f"Secret {number}", content="anchor " * 20)
+
+    assert [await titles(client, q=q, sort="-relevance") for q in ("anchor", "sails", "anchor sails")] == orders
+    assert before == [await titles(client, q="anchor sails", sort="-relevance"), await titles(client, q="sails")]
 
 
 async def test_relevance_needs_words(calls: httpx.AsyncClient) -> None:
@@ -155,12 +209,16 @@ async def test_long_and_hostile_texts_are_indexed_in_bounds(calls: httpx.AsyncCl
         "Brackets": "[" * 50_000,
         "Quotes": "> " * 40_000,
         "Stars": "*a **b " * 10_000,
+        "Squared": "".join(chr(0x3300 + i % 88) for i in range(98_980)) + " squaredend",
+        "Far away": "𐎀" * 98_980 + " farend",
     }
     await asyncio.gather(*[write(calls, title, content=content) for title, content in texts.items()])
 
     for title in texts:
         assert await titles(calls, q=title) == [title]
     assert await titles(calls, q="w14999 w0") == ["Many words"]
+    assert await titles(calls, q="squaredend") == ["Squared"]
+    assert await titles(calls, q="farend") == ["Far away"]
 
 
 async def test_drafts_are_found_by_their_authors_only(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:

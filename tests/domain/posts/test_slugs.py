@@ -4,9 +4,12 @@ import asyncio
 
 import httpx
 import pytest
+from litestar import Litestar
 
-from tests.domain.accounts.answers import is_refused
+from app.domain.posts.models import PostSlug
+from tests.domain.accounts.answers import is_refused, rows
 from tests.domain.posts.writing import POSTS, draft, write
+from tests.support.people import People
 
 MANY = 12
 
@@ -37,8 +40,77 @@ async def test_a_slug_stays_unless_asked(calls: httpx.AsyncClient, client: httpx
     moved = (await calls.patch(url, json={"slug": "third"})).json()
 
     assert (renamed["slug"], moved["slug"]) == ("first", "third")
-    assert (await client.get(f"{POSTS}/first")).status_code == 404
     assert (await client.get(f"{POSTS}/third")).json() == moved
+
+
+async def test_a_former_slug_leads_to_the_present_one(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
+    post = await write(calls, "First")
+    url, old = f"{POSTS}/{post['id']}", f"{POSTS}/first"
+    await calls.patch(url, json={"slug": "second"})
+    await calls.patch(url, json={"slug": "third"})
+
+    for each in (old, f"{POSTS}/second"):
+        answer = await client.get(f"{each}?expand=author")
+        assert (answer.status_code, answer.headers["location"]) == (301, f"{POSTS}/third?expand=author")
+        assert answer.headers["cache-control"] == "public, max-age=0, must-revalidate"
+        assert (answer.content, "etag" in answer.headers) == (b"", False)
+        assert (await client.get(each, follow_redirects=True)).json()["id"] == post["id"]
+    await calls.post(f"{url}/unpublish")
+    assert is_refused(await client.get(old), 404, "not_found")
+    private = await calls.get(old)
+    assert (private.status_code, private.headers["location"]) == (301, f"{POSTS}/third")
+    assert private.headers["cache-control"] == "private, no-cache"
+    await calls.delete(url)
+    assert is_refused(await calls.get(old), 404, "not_found")
+
+
+async def test_a_post_may_take_its_own_slug_back(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
+    post = await write(calls, "First")
+    url = f"{POSTS}/{post['id']}"
+    for slug in ("second", "first", "second", "first"):
+        assert (await calls.patch(url, json={"slug": slug})).json()["slug"] == slug
+    assert (await client.get(f"{POSTS}/first")).status_code == 200
+    assert (await client.get(f"{POSTS}/second")).headers["location"] == f"{POSTS}/first"
+
+
+async def test_no_other_post_ever_gets_a_slug(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
+    """Whoever remembers the first post, with its ETag, must not be told that the second one is that."""
+    gone, renamed = await write(calls, "Gone"), await write(calls, "Renamed")
+    etag = {"If-None-Match": (await client.get(f"{POSTS}/gone")).headers["etag"]}
+    await calls.delete(f"{POSTS}/{gone['id']}")
+    await calls.patch(f"{POSTS}/{renamed['id']}", json={"slug": "other"})
+    other = await write(calls, "Something else")
+    for slug in ("gone", "renamed"):
+        body = {"title": "x", "content": "", "slug": slug, "is_published": True}
+        assert is_refused(await calls.post(POSTS, json=body), 409, "duplicate")
+        assert is_refused(await calls.patch(f"{POSTS}/{other['id']}", json={"slug": slug}), 409, "duplicate")
+        assert (await write(calls, slug.title()))["slug"] == f"{slug}-2"
+
+    assert is_refused(await client.get(f"{POSTS}/gone", headers=etag), 404, "not_found")
+
+
+async def test_people_who_go_leave_no_slug_that_can_be_read(
+    app: Litestar, people: People, calls: httpx.AsyncClient
+) -> None:
+    writer = await people.create()
+    async with people.client(writer) as leaving:
+        await write(leaving, "Telling words")
+    async with people.client(await people.create(is_superuser=True)) as boss:
+        assert (await boss.delete(f"/api/v1/users/{writer.id}")).status_code == 204
+
+    [kept] = await rows(app, PostSlug)
+    assert (len(kept.digest), kept.post_id) == (64, None)
+    assert (await write(calls, "Telling words"))["slug"] == "telling-words-2"
+
+
+async def test_a_slug_that_is_given_up_goes_to_nobody_at_the_same_moment(calls: httpx.AsyncClient) -> None:
+    post = await write(calls, "First")
+    body = {"title": "x", "content": "", "slug": "first", "is_published": True}
+    _, *answers = await asyncio.gather(
+        calls.patch(f"{POSTS}/{post['id']}", json={"slug": "second"}), *[calls.post(POSTS, json=body) for _ in range(6)]
+    )
+
+    assert {each.status_code for each in answers} == {409}
 
 
 async def test_an_asked_slug_that_is_taken_is_a_conflict(calls: httpx.AsyncClient) -> None:

@@ -186,6 +186,8 @@ async def test_moderators_change_and_delete_what_is_not_theirs(people: People, a
         ({"content": "x" * 100_001}, {"/content": "too_long"}),
         ({"content": None}, {"/content": "invalid_type"}),
         ({"excerpt": "x" * 501}, {"/excerpt": "too_long"}),
+        ({"excerpt": " \n\t "}, {"/excerpt": "invalid_format"}),
+        ({"title": "\u200b\ufeff \u3164"}, {"/title": "invalid_format"}),
         ({"tags": ["x"] * 10_000}, {"/tags": "too_long"}),
         ({"tags": ["Sea", "a b", "", "-a", "ä", "x" * 41]}, None),
         ({"slug": "a/b"}, {"/slug": "invalid_format"}),

@@ -7,7 +7,7 @@ import pytest
 from litestar import get
 from litestar.params import FromPath
 
-from app.lib.http.media import accepts_json, names_media_type
+from app.lib.http.media import accepts, names_media_type
 from tests.lib.http.toys import call, make_app, toy
 
 NOTE = b'{"text": "hello"}'
@@ -280,4 +280,4 @@ async def test_an_id_has_one_spelling(spelled: str, status: int) -> None:
 def test_media_types_are_compared_without_case_and_parameters() -> None:
     assert names_media_type([b"Text/CSV; header=present"], ("text/csv",))
     assert not names_media_type([], ("text/csv",))
-    assert accepts_json("text/html;level=1, application/json;level=2;q=0.4")
+    assert accepts("text/html;level=1, application/json;level=2;q=0.4", "application/json")

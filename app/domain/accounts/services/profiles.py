@@ -2,6 +2,7 @@ from uuid import UUID
 
 from app.domain.accounts.dtos import ProfileRead, ProfileUpdate
 from app.domain.accounts.errors import ProfileNotFound
+from app.domain.accounts.events import ProfileChanged
 from app.domain.accounts.models import Profile
 from app.domain.accounts.repositories import ProfileRepository
 from app.lib.db.service import EntityService
@@ -21,4 +22,5 @@ class ProfileService(EntityService[Profile, ProfileRepository]):
         for name in data.__struct_fields__:
             setattr(profile, name, getattr(data, name))
         await self.repository.flush()
+        self.unit.signal(ProfileChanged(user_id))
         return (await self.repository.person(user_id)).to_read(own=True)

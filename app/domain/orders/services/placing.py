@@ -2,6 +2,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
+from app.domain.accounts.services.living import of_living_account
 from app.domain.catalog.errors import ProductsChanged
 from app.domain.catalog.rows import Offer
 from app.domain.catalog.services.stock import StockService, Wanted
@@ -30,7 +31,7 @@ class PlacingService:
         self._expire_after = expire_after
 
     async def place(self, data: OrderCreate, customer: Principal) -> OrderRead:
-        """Raises ``ValidationFailed``, ``InsufficientStock`` or, in the end, ``ProductsChanged``.
+        """Raises ``AccountGone``, ``ValidationFailed``, ``InsufficientStock`` or, in the end, ``ProductsChanged``.
 
         Deadlocks and products that change while they are being sold are tried again, unseen by the customer.
         """
@@ -47,7 +48,8 @@ class PlacingService:
         items = [_item(order_id, number, line, offers) for number, line in enumerate(lines)]
         order = self._order(order_id, customer.user_id, currency, items, data.notes)
         rows = await self._orders.new(order, items)
-        await self._history.record(order, "placed", Role.CUSTOMER, after=rows)
+        with of_living_account():
+            await self._history.record(order, "placed", Role.CUSTOMER, after=rows)
         # Last, because everybody who wants the same product waits from here to the commit.
         await self._stock.take(lines, offers, order_id)
         return order.to_read(items)

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 from litestar import Request, Response
 
-from app.lib.security.policies import find_principal
+from app.lib.security.policies import find_principal, policy_of
 
 T = TypeVar("T")
 
@@ -16,7 +16,8 @@ _ASK_FIRST = "public, max-age=0, must-revalidate"
 
 def shared(request: Request[Any, Any, Any], response: Response[T]) -> Response[T]:
     """Marks a public answer: caches may share it, unless it was asked for with credentials."""
-    response.headers["Vary"] = "Authorization"
+    if policy_of(request.route_handler).reads_credentials:
+        response.headers["Vary"] = "Authorization"
     if find_principal(request) is None:
         response.headers["Cache-Control"] = _ASK_FIRST
     return response

@@ -34,7 +34,7 @@ Text = Annotated[
     QueryParameter(
         max_length=200,
         description=(
-            "Words that title and content have, all of them, without regard to case and accents. "
+            "Words that title and content have, all of them, without regard to case, accents and vowel marks. "
             "`sort=-relevance` puts the best first. Without a word nothing is found."
         ),
     ),

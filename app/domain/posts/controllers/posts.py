@@ -31,7 +31,7 @@ from app.domain.posts.services.queries import PostQueries, read_id
 from app.lib.dto import StructDTO
 from app.lib.errors import PreconditionFailed, Unauthenticated
 from app.lib.http.conditional import TAGGED
-from app.lib.http.locations import created, linked
+from app.lib.http.locations import MOVES, created, linked, moved
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.injection import Injected
 from app.lib.openapi import may_raise
@@ -80,7 +80,7 @@ class PostController(Controller):
         if (owner := find_principal(request)) is None:
             raise Unauthenticated
         page = await post_queries.own_posts(paging, sort, filters, owner)
-        return linked(request, page if expand is None else await post_queries.with_authors(page))
+        return tagged(linked(request, page if expand is None else await post_queries.with_authors(page)))
 
     @post(
         guards=[authenticated],
@@ -102,8 +102,11 @@ class PostController(Controller):
         guards=[optional],
         operation_id="getPost",
         summary="A post, by id or slug",
-        description="Drafts and scheduled posts only for their authors. With `expand=author` there is no ETag.",
-        opt=may_raise(PostNotFound),
+        description=(
+            "Drafts and scheduled posts only for their authors. A former slug leads to the present one. With "
+            "`expand=author` there is no ETag."
+        ),
+        opt=may_raise(PostNotFound) | MOVES,
     )
     async def show(
         self,
@@ -113,9 +116,11 @@ class PostController(Controller):
         expand: Expand = None,
     ) -> Response[PostRead | PostWithAuthor]:
         found, is_public = await post_queries.post(post_ref, find_principal(request))
-        response: Response[PostRead | PostWithAuthor] = Response(
-            found if expand is None else await post_queries.with_author(found)
-        )
+        response: Response[PostRead | PostWithAuthor]
+        if post_ref in {str(found.id), found.slug}:
+            response = Response(found if expand is None else await post_queries.with_author(found))
+        else:
+            response = moved(request, f"/api/v1/posts/{found.slug}")
         return shared(request, response) if is_public else response
 
     @patch(

@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import UNSET
 from sqlalchemy.exc import IntegrityError
 
+from app.domain.accounts.services.living import of_living_account
 from app.domain.posts.dtos import PostCreate, PostRead, PostUpdate
 from app.domain.posts.errors import NotYourPost, PostNotFound, PostNotVisible, SlugTaken
 from app.domain.posts.events import PostDeleted, PostPublished, PostsChanged, PostUpdated
@@ -60,7 +61,7 @@ class PostService(EntityService[Post, PostRepository]):
         self.announce_later = announce_later
 
     async def add(self, data: PostCreate, actor: Principal) -> PostRead:
-        """Raises ``ValidationFailed`` or ``SlugTaken``."""
+        """Raises ``ValidationFailed``, ``SlugTaken`` or ``AccountGone``."""
         texts = await texts_of(data.title, data.content)
         now = await self.repository.now()
         post = Post(
@@ -77,10 +78,11 @@ class PostService(EntityService[Post, PostRepository]):
             is_announced=False,
         )
         becomes_public = publish(post, decide(None, data.is_published, data.published_at, now), now)
-        if data.slug is UNSET:
-            await self._insert(post, texts.slug)
-        elif not await self._try_insert(post, data.slug):
-            raise SlugTaken
+        with of_living_account():
+            if data.slug is UNSET:
+                await self._insert(post, texts.slug)
+            elif not await self._try_insert(post, data.slug):
+                raise SlugTaken
         await self.repository.replace_tags(post)
         if becomes_public:
             await self._record(PostPublished, post, post.version)
@@ -143,6 +145,8 @@ class PostService(EntityService[Post, PostRepository]):
             await self.repository.flush()
         except IntegrityError as exc:
             raise (SlugTaken() if "slug" in violated_columns(exc) else exc) from exc
+        if post.slug != locked.slug and not await self.repository.claim_slug(post):
+            raise SlugTaken
         await self.repository.replace_tags(post)
         await self._record(PostPublished if becomes_public else PostUpdated, post, post.version)
         await self._audit("post.updated", post, actor)
@@ -181,6 +185,10 @@ class PostService(EntityService[Post, PostRepository]):
             # A savepoint, so that a taken slug leaves the transaction usable.
             async with self.unit.session.begin_nested():
                 await self.repository.insert(post)
+                if not await self.repository.claim_slug(post):
+                    raise SlugTaken
+        except SlugTaken:
+            return False
         except IntegrityError as exc:
             if "slug" not in violated_columns(exc):
                 raise

@@ -42,15 +42,21 @@ class PostQueries:
         self._memory = memory
 
     async def post(self, reference: str, viewer: Principal | None) -> tuple[PostRead, bool]:
-        """By id or slug; and whether the public sees it, too. Raises ``PostNotFound``."""
+        """By id or slug, former ones included; and whether the public sees it, too. Raises ``PostNotFound``."""
         key = read_reference(reference)
         found = await self._memory.posts.get(key, lambda: self._reads.public_post(key), _size)
+        if found is None and isinstance(key, str):
+            found = await self._reads.public_post_once_called(key)
         if found is not None:
             return found, True
-        post = await self._reads.post(key) if viewer is not None else None
+        post = await self._hidden(key) if viewer is not None else None
         if post is None or viewer is None or not _may_see(post, viewer):
             raise PostNotFound
         return post, False
+
+    async def _hidden(self, key: UUID | str) -> PostRead | None:
+        found = await self._reads.post(key)
+        return await self._reads.post_once_called(key) if found is None and isinstance(key, str) else found
 
     async def with_author(self, post: PostRead) -> PostWithAuthor:
         authors = await self._accounts.public_profiles([post.author_id])

@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from app.domain.accounts.services.access import check_recent
+from app.domain.accounts.services.living import of_living_account
 from app.domain.webhooks.dtos import WebhookCreate, WebhookRead, WebhookUpdate, WebhookWithSecret
 from app.domain.webhooks.errors import TooManyWebhooks, WebhookNotFound
 from app.domain.webhooks.models import WebhookEndpoint
@@ -44,7 +45,7 @@ class WebhookService(EntityService[WebhookEndpoint, WebhookRepository]):
         self.allow_private = allow_private
 
     async def add(self, data: WebhookCreate, actor: Principal) -> WebhookWithSecret:
-        """Raises ``ValidationFailed`` or ``TooManyWebhooks``."""
+        """Raises ``ValidationFailed``, ``TooManyWebhooks`` or ``AccountGone``."""
         self._check(data.url, data.kinds)
         if await self.repository.count_of(actor.user_id) >= MAX_WEBHOOKS:
             raise TooManyWebhooks(MAX_WEBHOOKS)
@@ -56,7 +57,8 @@ class WebhookService(EntityService[WebhookEndpoint, WebhookRepository]):
             is_active=data.is_active,
         )
         secret = set_secret(webhook, self.sealer)
-        await self.repository.insert(webhook)
+        with of_living_account():
+            await self.repository.insert(webhook)
         await self.repository.replace_kinds(webhook.id, set(data.kinds))
         await self._audit("webhook.created", webhook, kinds=sorted(set(data.kinds)))
         return _with_secret(_to_read(webhook, data.kinds), secret)
