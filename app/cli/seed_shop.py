@@ -8,6 +8,7 @@ from app.domain.catalog.dtos import ProductCreate
 from app.domain.orders.dtos import OrderCreate, OrderItemCreate, OrderRead
 from app.lib.money import Money
 from app.lib.security.principal import Principal
+from app.lib.versions import IfMatch
 
 Placed = tuple[OrderRead, Principal]
 
@@ -59,7 +60,7 @@ async def seed_shop(at: Office, customers: Mapping[str, Principal]) -> list[Plac
 async def pay_for(at: Office, placed: Iterable[Placed]) -> None:
     """Outside of any transaction, since it calls the provider."""
     for order, customer in placed:
-        await at.payments.pay(order.id, PAID_BY, customer)
+        await at.payments.pay(order.id, PAID_BY, IfMatch(), customer)
 
 
 def _product(goods: Goods) -> ProductCreate:

@@ -37,10 +37,13 @@ from app.lib.openapi_parts import (
 from app.lib.pagination.envelope import Page
 from app.lib.security.policies import Authenticated, HasPermission, HasRole, IsSuperuser, Policy, policy_of
 
-MAY_RAISE = "may_raise"
+MAY_RAISE, FOR_WHOM, SENDS_HEADERS = "may_raise", "for_whom", "sends_headers"
 OAUTH2, BEARER = "OAuth2Password", "Bearer"
 
-_OK, _CREATED, _MOVED, _NOT_MODIFIED = "200", "201", "301", "304"
+MAY_RAISE, FOR_WHOM, SENDS_HEADERS = "may_raise", "for_whom", "sends_headers"
+OAUTH2, BEARER = "OAuth2Password", "Bearer"
+
+_OK, _CREATED, _ACCEPTED, _MOVED, _NOT_MODIFIED = "200", "201", "202", "301", "304"
 _ALWAYS = {400, 406, 429, 431, 500, 503}
 _WITH_BODY = {408, 413, 415, 422}
 _WITH_IDEMPOTENCY = {409, 422}
@@ -57,6 +60,16 @@ _SUCCESSES = {
 def may_raise(*errors: type[AppError]) -> JSONObject:
     """For a handler's ``opt``: the business errors that it can answer with, beyond what its declarations imply."""
     return {MAY_RAISE: errors}
+
+
+def for_holders_of(code: str) -> JSONObject:
+    """For the ``opt`` of a handler whose policy lets in more people than its service, which looks at the object."""
+    return {FOR_WHOM: f"For holders of `{code}`."}
+
+
+def sends_headers(status: int, *names: str) -> JSONObject:
+    """For a handler's ``opt``: headers of a success, beyond what its declarations imply."""
+    return {SENDS_HEADERS: {str(status): names}}
 
 
 class DocumentInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,7 +165,9 @@ def _statuses(handler: HTTPRouteHandler, policy: Policy, rules: RequestRules, op
 def _description(given: str | None, handler: HTTPRouteHandler, policy: Policy) -> str:
     """What the author wrote, and who may call it: the policy says that best."""
     sentences = [given] if given else []
-    if isinstance(policy, HasPermission):
+    if FOR_WHOM in handler.opt:
+        sentences.append(handler.opt[FOR_WHOM])
+    elif isinstance(policy, HasPermission):
         sentences.append(f"For holders of `{policy.code}`{', or about yourself' if policy.or_self else ''}.")
     elif isinstance(policy, HasRole):
         sentences.append(f"For the roles {', '.join(f'`{name}`' for name in sorted(policy.names))}.")
@@ -209,12 +224,15 @@ def _complete_responses(operation: JSONObject, handler: HTTPRouteHandler) -> Non
         headers = {"X-Request-ID": header_reference("X-Request-ID")}
         if status in {_CREATED, _MOVED}:
             headers["Location"] = header_reference("Location")
-        if status in {_OK, _CREATED, _NOT_MODIFIED} and _is_versioned(handler):
-            headers["ETag"] = header_reference("ETag") if always_tagged or status != _OK else PERHAPS_ETAG
+        if status in {_OK, _CREATED, _ACCEPTED, _NOT_MODIFIED} and _is_versioned(handler):
+            perhaps = status in {_OK, _ACCEPTED} and not always_tagged
+            headers["ETag"] = PERHAPS_ETAG if perhaps else header_reference("ETag")
         if any(issubclass(each, Page) for each in answers):
             headers["Link"] = header_reference("Link")
-        if status == _CREATED and "idempotent" in handler.opt:
+        if "idempotent" in handler.opt:
             headers["Idempotency-Replayed"] = header_reference("Idempotency-Replayed")
+        for name in handler.opt.get(SENDS_HEADERS, {}).get(status, ()):
+            headers[name] = header_reference(name)
         response["headers"] = headers
     operation["responses"] = dict(sorted(successes.items()))
 

@@ -185,6 +185,8 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("asks", sa.Integer(), nullable=False),
+        sa.Column("ask_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["order_id"], ["orders.id"], name=op.f("fk_order_payments_order_id"), ondelete="CASCADE"
         ),
@@ -201,7 +203,7 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_order_payments_order_id_created_at"), ["order_id", "created_at"], unique=False
         )
-        batch_op.create_index(batch_op.f("ix_order_payments_status_created_at"), ["status", "created_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_order_payments_status_ask_at"), ["status", "ask_at"], unique=False)
 
     op.create_table(
         "order_refunds",
@@ -213,6 +215,8 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("asks", sa.Integer(), nullable=False),
+        sa.Column("ask_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["order_id"], ["orders.id"], name=op.f("fk_order_refunds_order_id"), ondelete="CASCADE"
         ),
@@ -224,18 +228,18 @@ def upgrade() -> None:
     with op.batch_alter_table("order_refunds", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_order_refunds_order_id"), ["order_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_order_refunds_payment_id"), ["payment_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_order_refunds_status_created_at"), ["status", "created_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_order_refunds_status_ask_at"), ["status", "ask_at"], unique=False)
 
 
 def downgrade() -> None:
     with op.batch_alter_table("order_refunds", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_order_refunds_status_created_at"))
+        batch_op.drop_index(batch_op.f("ix_order_refunds_status_ask_at"))
         batch_op.drop_index(batch_op.f("ix_order_refunds_payment_id"))
         batch_op.drop_index(batch_op.f("ix_order_refunds_order_id"))
 
     op.drop_table("order_refunds")
     with op.batch_alter_table("order_payments", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_order_payments_status_created_at"))
+        batch_op.drop_index(batch_op.f("ix_order_payments_status_ask_at"))
         batch_op.drop_index(batch_op.f("ix_order_payments_order_id_created_at"))
         batch_op.drop_index(
             batch_op.f("ix_order_payments_order_id"),

@@ -194,11 +194,14 @@ def test_successes_have_their_media_type_and_headers(name: str) -> None:
     operation = OPERATIONS[name]
     successes = {status: each for status, each in operation["responses"].items() if status.startswith("2")}
 
+    repeatable = "Idempotency-Key" in {each["name"] for each in operation.get("parameters", [])}
+
     assert successes
     for status, response in successes.items():
         assert "X-Request-ID" in response["headers"]
         media_type = OTHER_MEDIA_TYPES.get(name, "application/json")
         assert set(response.get("content", {})) == (set() if status == "204" else {media_type})
+        assert ("Idempotency-Replayed" in response["headers"]) is repeatable
         if status == "201":
             assert {"Location", "ETag"} - ({"ETag"} if name in SEVERAL else set()) <= set(response["headers"])
     if "304" in operation["responses"]:

@@ -18,7 +18,7 @@ from app.lib.http.conditional import Version, Versioned, provide_if_match
 from app.lib.http.locations import MOVES
 from app.lib.http.rules import CONSUMES, declare_rules
 from app.lib.http.transaction import IDEMPOTENT
-from app.lib.openapi import DocumentInfo, build_document, may_raise
+from app.lib.openapi import DocumentInfo, build_document, for_holders_of, may_raise, sends_headers
 from app.lib.openapi_parts import error_response, tidy_parameter
 from app.lib.pagination.envelope import Page
 from app.lib.security.policies import (
@@ -154,6 +154,27 @@ def test_a_creation_says_where_the_new_thing_is() -> None:
     assert [each["name"] for each in operation["parameters"]] == ["Idempotency-Key"]
     assert {"409", "422"} <= set(operation["responses"])
     assert operation["description"].endswith("Safe to repeat with an `Idempotency-Key`.")
+
+
+def test_an_action_may_send_more_and_be_for_fewer_people_than_its_policy_says() -> None:
+    more = sends_headers(202, "Retry-After")
+
+    @post(
+        "/act",
+        guards=[authenticated],
+        status_code=202,
+        return_dto=StructDTO[ToyRead],
+        opt=IDEMPOTENT | more | for_holders_of("toys:play"),
+    )
+    async def act() -> ToyRead:
+        raise NotImplementedError
+
+    operation = described(act)
+
+    assert set(operation["responses"]["202"]["headers"]) == {
+        *("ETag", "Idempotency-Replayed", "Retry-After", "X-Request-ID"),
+    }
+    assert operation["description"].startswith("For holders of `toys:play`. Safe to repeat")
 
 
 def test_a_versioned_resource_can_be_asked_for_again() -> None:

@@ -53,7 +53,7 @@ Text = Annotated[
 InStock = Annotated[bool | None, QueryParameter(description="Only what is in stock, or only what is not.")]
 ActiveFilter = Annotated[
     list[bool] | None,
-    QueryParameter(description="For holders of `products:write`; all others see active ones.", max_items=2),
+    QueryParameter(description="Those not active are for holders of `products:write` alone.", max_items=2),
 ]
 Sort = Annotated[str | None, sort_parameter(PRODUCT_SORT_KEYS, "-created_at")]
 
@@ -137,7 +137,10 @@ class ProductController(Controller):
         return_dto=StructDTO[ProductRead],
         operation_id="updateProduct",
         summary="Change a product",
-        description="Needs `If-Match`. A price is for orders to come; those that are placed keep theirs.",
+        description=(
+            "Needs `If-Match`; `*` is for whatever version there is, because every sale makes a new one. A price is "
+            "for orders to come; those that are placed keep theirs."
+        ),
         opt=may_raise(SkuTaken, PreconditionFailed, PreconditionRequired),
     )
     async def change(
@@ -154,7 +157,10 @@ class ProductController(Controller):
         guards=[permission(PRODUCTS_WRITE)],
         operation_id="deleteProduct",
         summary="Delete a product",
-        description="Needs `If-Match`. One that was ever ordered stays: deactivate it instead.",
+        description=(
+            "Needs `If-Match`; `*` is for whatever version there is. One that was ever ordered stays: deactivate it "
+            "instead."
+        ),
         opt=may_raise(ProductWasOrdered, PreconditionFailed, PreconditionRequired),
     )
     async def remove(
@@ -170,7 +176,7 @@ class ProductController(Controller):
         status_code=200,
         operation_id="changeStock",
         summary="Add to the stock or take from it",
-        opt=IDEMPOTENT | may_raise(InsufficientStock),
+        opt=IDEMPOTENT | may_raise(InsufficientStock, PreconditionFailed),
     )
     async def change_stock(
         self,
@@ -178,8 +184,9 @@ class ProductController(Controller):
         data: JSONBody[StockChange],
         stock_service: Injected[StockService],
         origin: Injected[Origin],
+        if_match: Injected[IfMatch],
     ) -> ProductRead:
-        return await stock_service.adjust(product_id, data, origin)
+        return await stock_service.adjust(product_id, data, if_match, origin)
 
     @get(
         "/{product_id:uuid}/stock-movements",
@@ -187,7 +194,7 @@ class ProductController(Controller):
         return_dto=StructDTO[StockMovementPage],
         operation_id="listStockMovements",
         summary="The ledger of a product's stock",
-        description="Newest first.",
+        description="Newest first. Which order it was for is told to those who also hold `orders:read`.",
     )
     async def list_movements(
         self,
@@ -195,8 +202,9 @@ class ProductController(Controller):
         request: Request[Any, Any, Any],
         catalog: Injected[CatalogQueries],
         paging: Injected[PageRequest],
+        viewer: Injected[Principal | None],
     ) -> Response[StockMovementPage]:
-        return linked(request, await catalog.movements(product_id, paging))
+        return linked(request, await catalog.movements(product_id, paging, viewer))
 
     @get(
         "/{product_id:uuid}/prices",

@@ -9,10 +9,10 @@ from msgspec import UNSET, Meta, UnsetType
 
 from app.lib.decoding import Check, FieldProblem, Hint
 from app.lib.dto import Input, Output
-from app.lib.errors import FieldCode
+from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.fields import Bio, SingleLine
 from app.lib.http.conditional import Version, Versioned
-from app.lib.money import Money
+from app.lib.money import Amount, Currency, Money
 from app.lib.pagination.envelope import Page
 
 MAX_PRICE_UNITS = 999_999_999
@@ -30,7 +30,9 @@ def _check_price(price: Money) -> Money:
     return price
 
 
-Price = Annotated[Money, Check(_check_price)]
+_PRICE_LIMITS = f"From 0 to {MAX_PRICE_UNITS} of the currency's smallest unit: 9999999.99 EUR."
+
+Price = Annotated[Money, Meta(description=_PRICE_LIMITS), Check(_check_price)]
 """What one piece costs."""
 
 Sku = Annotated[
@@ -93,12 +95,29 @@ class ProductBatchRead(Output):
     items: Annotated[list[ProductRead], Meta(max_length=MAX_BATCH)]
 
 
+class PricePatch(Input):
+    """A merge patch of a price (RFC 7396): what is left out stays."""
+
+    amount: Amount | UnsetType = UNSET
+    currency: Currency | UnsetType = UNSET
+
+    def merged(self, price: Money) -> Money:
+        """The price afterwards. Raises ``ValidationFailed`` where that is none."""
+        try:
+            amount = price.amount if self.amount is UNSET else self.amount
+            currency = price.currency if self.currency is UNSET else self.currency
+            return _check_price(Money(amount, currency))
+        except FieldProblem as problem:
+            error = FieldError(pointer=f"/price{problem.pointer}", code=problem.code, detail=problem.detail)
+            raise ValidationFailed([error]) from None
+
+
 class ProductUpdate(Input):
     """A merge patch of a product. Its stock changes by movements only."""
 
     sku: Sku | UnsetType = UNSET
     name: SingleLine | UnsetType = UNSET
-    price: Price | UnsetType = UNSET
+    price: Annotated[PricePatch, Meta(description=_PRICE_LIMITS)] | UnsetType = UNSET
     description: Bio | None | UnsetType = UNSET
     is_active: bool | UnsetType = UNSET
     tags: Tags | UnsetType = UNSET

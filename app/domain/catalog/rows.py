@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from app.domain.catalog.dtos import ProductPriceRead, ProductRead
+from app.lib.dto import shown_as
 from app.lib.money import Money
 from app.lib.pagination.envelope import Page
 
@@ -25,19 +26,7 @@ class ProductRow(msgspec.Struct, frozen=True):
     version: int
 
     def to_read(self) -> ProductRead:
-        return ProductRead(
-            id=self.id,
-            sku=self.sku,
-            name=self.name,
-            description=self.description,
-            price=Money.from_minor_units(self.price_units, self.currency),
-            stock=self.stock,
-            is_active=self.is_active,
-            tags=self.tags,
-            created_at=self.created_at,
-            updated_at=self.updated_at,
-            version=self.version,
-        )
+        return shown_as(ProductRead, self, price=Money.from_minor_units(self.price_units, self.currency))
 
 
 class ProductRowPage(Page[ProductRow], frozen=True, kw_only=True):
@@ -52,7 +41,7 @@ class PriceRow(msgspec.Struct, frozen=True):
 
     def to_read(self) -> ProductPriceRead:
         price = Money.from_minor_units(self.price_units, self.currency)
-        return ProductPriceRead(id=self.id, price=price, created_at=self.created_at)
+        return shown_as(ProductPriceRead, self, price=price)
 
 
 class PriceRowPage(Page[PriceRow], frozen=True, kw_only=True):

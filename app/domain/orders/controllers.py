@@ -21,10 +21,11 @@ from app.domain.orders.dtos import (
     OrderStatus,
     OrderUpdate,
     PaymentCreate,
+    PaymentPage,
     RefundCreate,
 )
 from app.domain.orders.errors import InvalidMove, PaymentDeclined, RefundTooLarge
-from app.domain.orders.permissions import ORDERS_READ
+from app.domain.orders.permissions import ORDERS_READ, ORDERS_WRITE
 from app.domain.orders.services.moving import MovingService
 from app.domain.orders.services.paying import PaymentService
 from app.domain.orders.services.placing import PlacingService
@@ -37,7 +38,7 @@ from app.lib.http.rules import PRODUCES_ANYTHING
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.injection import Injected
 from app.lib.money import filter_bounds
-from app.lib.openapi import may_raise
+from app.lib.openapi import for_holders_of, may_raise, sends_headers
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.sorting import sort_parameter
 from app.lib.security.policies import authenticated, permission
@@ -74,6 +75,10 @@ async def provide_order_filters(
         "created_after": created_after,
         "created_before": created_before,
     }
+
+
+_LOOK_AGAIN = {"Retry-After": "20"}
+"""When the provider has been asked once more about a payment whose outcome is unknown."""
 
 
 class OrderController(Controller):
@@ -165,6 +170,24 @@ class OrderController(Controller):
     ) -> Response[OrderEventPage]:
         return linked(request, await order_queries.events(order_id, paging, principal))
 
+    @get(
+        "/{order_id:uuid}/payments",
+        guards=[authenticated],
+        return_dto=StructDTO[PaymentPage],
+        operation_id="listOrderPayments",
+        summary="Attempts to pay an order",
+        description="Oldest first.",
+    )
+    async def list_payments(
+        self,
+        order_id: FromPath[UUID],
+        request: Request[Any, Any, Any],
+        order_queries: Injected[OrderQueries],
+        principal: Injected[Principal],
+        paging: Injected[PageRequest],
+    ) -> Response[PaymentPage]:
+        return linked(request, await order_queries.payments(order_id, paging, principal))
+
     @post(
         "/{order_id:uuid}/pay",
         guards=[authenticated],
@@ -175,7 +198,8 @@ class OrderController(Controller):
         operation_id="payOrder",
         summary="Pay an order of yours",
         description="202 when the provider did not say in time what became of it: the order tells later.",
-        opt=may_raise(InvalidMove, PaymentDeclined, PermissionDenied),
+        opt=may_raise(InvalidMove, PaymentDeclined, PermissionDenied, PreconditionFailed)
+        | sends_headers(202, "Retry-After"),
     )
     async def pay(
         self,
@@ -183,10 +207,12 @@ class OrderController(Controller):
         payments: Injected[PaymentService],
         order_queries: Injected[OrderQueries],
         principal: Injected[Principal],
+        if_match: Injected[IfMatch],
         data: JSONBody[PaymentCreate | None] = None,
     ) -> Response[OrderRead]:
-        is_paid = await payments.pay(order_id, (data or DEFAULT_PAYMENT).method, principal)
-        return Response(await order_queries.order(order_id, principal), status_code=200 if is_paid else 202)
+        is_paid = await payments.pay(order_id, (data or DEFAULT_PAYMENT).method, if_match, principal)
+        order = await order_queries.order(order_id, principal)
+        return Response(order) if is_paid else Response(order, status_code=202, headers=_LOOK_AGAIN)
 
     @post(
         "/{order_id:uuid}/cancel",
@@ -214,8 +240,7 @@ class OrderController(Controller):
         status_code=200,
         operation_id="shipOrder",
         summary="Say that an order was sent off",
-        description="For holders of `orders:write`.",
-        opt=may_raise(InvalidMove, PermissionDenied, PreconditionFailed),
+        opt=may_raise(InvalidMove, PermissionDenied, PreconditionFailed) | for_holders_of(ORDERS_WRITE),
     )
     async def ship(
         self,
@@ -233,8 +258,7 @@ class OrderController(Controller):
         status_code=200,
         operation_id="deliverOrder",
         summary="Say that an order has arrived",
-        description="For holders of `orders:write`.",
-        opt=may_raise(InvalidMove, PermissionDenied, PreconditionFailed),
+        opt=may_raise(InvalidMove, PermissionDenied, PreconditionFailed) | for_holders_of(ORDERS_WRITE),
     )
     async def deliver(
         self,
@@ -253,8 +277,10 @@ class OrderController(Controller):
         status_code=200,
         operation_id="refundOrder",
         summary="Refund an order, or lines of it",
-        description="For holders of `orders:write`. Without a body all that is left, back on the shelf.",
-        opt=IDEMPOTENT | may_raise(InvalidMove, RefundTooLarge, PermissionDenied, PreconditionFailed),
+        description="Without a body all that is left, back on the shelf.",
+        opt=IDEMPOTENT
+        | may_raise(InvalidMove, RefundTooLarge, PermissionDenied, PreconditionFailed)
+        | for_holders_of(ORDERS_WRITE),
     )
     async def refund(
         self,

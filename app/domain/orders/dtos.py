@@ -112,6 +112,21 @@ class OrderEventPage(Page[OrderEventRead], frozen=True, kw_only=True):
     """The timeline of an order."""
 
 
+class PaymentRead(Output):
+    """An attempt to pay. While it is processing, its outcome is not known yet; then ``settled_at`` is null."""
+
+    id: UUID
+    method: Annotated[str, Meta(max_length=32)]
+    status: Literal["processing", "succeeded", "declined"]
+    amount: Money
+    created_at: datetime
+    settled_at: datetime | None
+
+
+class PaymentPage(Page[PaymentRead], frozen=True, kw_only=True):
+    """Attempts to pay an order."""
+
+
 class PaymentCreate(Input):
     """How to pay. Which methods there are is the provider's word."""
 
@@ -123,11 +138,11 @@ class PaymentCreate(Input):
 
 
 class RefundItem(Input):
-    """Pieces whose price goes back; with ``restock`` they go back on the shelf."""
+    """Pieces whose price goes back; with ``restock`` they go back on the shelf, and without it as the refund says."""
 
     product_id: UUID
     quantity: Quantity
-    restock: bool = True
+    restock: bool | UnsetType = UNSET
 
 
 def _refunded_once(items: list[RefundItem]) -> list[RefundItem]:
@@ -137,7 +152,7 @@ def _refunded_once(items: list[RefundItem]) -> list[RefundItem]:
 
 
 class RefundCreate(Input):
-    """Which lines to refund; without ``items`` all that is left, and ``restock`` is for all of it."""
+    """Which lines to refund; without ``items`` all that is left. ``restock`` is for every line that does not say."""
 
     items: Annotated[list[RefundItem], Meta(min_length=1, max_length=MAX_LINES), Check(_refunded_once)] | None = None
     restock: bool = True

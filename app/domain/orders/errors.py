@@ -25,6 +25,16 @@ class PaymentInProgress(InvalidState):
         super().__init__("A payment of this order is under way; wait for its outcome.", extensions={"allowed": []})
 
 
+class OrderExpired(InvalidState):
+    """Its time to be paid is over, although nobody has called it off yet."""
+
+    def __init__(self, status: str, allowed: Sequence[str]) -> None:
+        left = [each for each in allowed if each != "pay"]
+        super().__init__(
+            "The order has expired: it was not paid in time.", extensions={"order_status": status, "allowed": left}
+        )
+
+
 class NoPayments(InvalidState):
     """Nobody is configured to take money. No 503, because it does not pass: clients would try again, and again."""
 

@@ -9,7 +9,7 @@ async def expire_orders(_nothing: Nothing, context: JobContext) -> None:
     await context.service(OrderHousekeeping).expire_orders()
 
 
-@job("orders.settle_payments", Nothing, schedule=Every(30), timeout=1200)
+@job("orders.settle_payments", Nothing, schedule=Every(10), timeout=1200)
 async def settle_payments(_nothing: Nothing, context: JobContext) -> None:
     await context.service(OrderHousekeeping).settle_payments()
 

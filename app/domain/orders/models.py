@@ -81,7 +81,8 @@ class OrderEvent(Base):
 
 class OrderPayment(Base):
     """An attempt to pay, written before the provider is asked. Its id is the reference that makes the call idempotent
-    there; an order has at most one that may still succeed or has succeeded.
+    there; an order has at most one that may still succeed or has succeeded. While it is processing, the provider is
+    asked again at ``ask_at``; ``asks`` counts how often that was.
     """
 
     __tablename__ = "order_payments"
@@ -95,11 +96,13 @@ class OrderPayment(Base):
     currency: Mapped[str] = mapped_column(String(3))
     created_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
+    asks: Mapped[int] = mapped_column(Integer, default=0)
+    ask_at: Mapped[datetime]
 
     __table_args__ = (
         Index(None, "order_id", unique=True, postgresql_where=_LIVE_PAYMENT, sqlite_where=_LIVE_PAYMENT),
         Index(None, "order_id", "created_at"),
-        Index(None, "status", "created_at"),
+        Index(None, "status", "ask_at"),
     )
 
 
@@ -116,8 +119,10 @@ class OrderRefund(Base):
     currency: Mapped[str] = mapped_column(String(3))
     created_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
+    asks: Mapped[int] = mapped_column(Integer, default=0)
+    ask_at: Mapped[datetime]
 
-    __table_args__ = (Index(None, "status", "created_at"),)
+    __table_args__ = (Index(None, "status", "ask_at"),)
 
 
 class TestTransaction(Base):

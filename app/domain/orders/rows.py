@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from app.domain.orders.dtos import OrderEventRead, OrderItemRead, OrderRead
+from app.domain.orders.dtos import OrderEventRead, OrderItemRead, OrderRead, PaymentRead
+from app.lib.dto import shown_as
 from app.lib.money import Money
 from app.lib.pagination.envelope import Page
 
@@ -29,14 +29,11 @@ class ItemRow(msgspec.Struct, frozen=True):
         return self.quantity - self.refunded_quantity
 
     def to_read(self, currency: str) -> OrderItemRead:
-        return OrderItemRead(
-            product_id=self.product_id,
-            sku=self.sku,
-            name=self.name,
-            quantity=self.quantity,
+        return shown_as(
+            OrderItemRead,
+            self,
             unit_price=Money.from_minor_units(self.unit_price_units, currency),
             total=Money.from_minor_units(self.total_units, currency),
-            refunded_quantity=self.refunded_quantity,
         )
 
 
@@ -59,15 +56,9 @@ class OrderRow(msgspec.Struct, frozen=True):
         return Money.from_minor_units(self.total_units, self.currency)
 
     def to_read(self, items: Sequence[ItemRow]) -> OrderRead:
-        values: dict[str, Any] = {
-            name: getattr(self, name) for name in OrderRead.__struct_fields__ if name in OrderRow.__struct_fields__
-        }
-        return OrderRead(
-            items=[each.to_read(self.currency) for each in items],
-            total=self.total,
-            refunded=Money.from_minor_units(self.refunded_units, self.currency),
-            **values,
-        )
+        lines = [each.to_read(self.currency) for each in items]
+        refunded = Money.from_minor_units(self.refunded_units, self.currency)
+        return shown_as(OrderRead, self, items=lines, total=self.total, refunded=refunded)
 
 
 class OrderRowPage(Page[OrderRow], frozen=True, kw_only=True):
@@ -84,11 +75,27 @@ class EventRow(msgspec.Struct, frozen=True):
     created_at: datetime
 
     def to_read(self) -> OrderEventRead:
-        values: Any = {name: getattr(self, name) for name in ("id", "kind", "status", "actor", "created_at")}
-        return OrderEventRead(amount=Money.from_minor_units(self.amount_units, self.currency), **values)
+        return shown_as(OrderEventRead, self, amount=Money.from_minor_units(self.amount_units, self.currency))
 
 
 class EventRowPage(Page[EventRow], frozen=True, kw_only=True):
+    pass
+
+
+class AttemptRow(msgspec.Struct, frozen=True):
+    id: UUID
+    method: str
+    status: str
+    amount_units: int
+    currency: str
+    created_at: datetime
+    settled_at: datetime | None
+
+    def to_read(self) -> PaymentRead:
+        return shown_as(PaymentRead, self, amount=Money.from_minor_units(self.amount_units, self.currency))
+
+
+class AttemptRowPage(Page[AttemptRow], frozen=True, kw_only=True):
     pass
 
 
@@ -102,6 +109,13 @@ class PaymentRow(msgspec.Struct, frozen=True):
     status: str
     amount_units: int
     currency: str
+
+
+class Unsettled(msgspec.Struct, frozen=True):
+    """A payment or refund that the provider is to be asked about, and how often it was."""
+
+    id: UUID
+    asks: int
 
 
 class RefundRow(msgspec.Struct, frozen=True):

@@ -37,7 +37,10 @@ async def test_anybody_sees_what_is_on_offer(shop: Shop, client: httpx.AsyncClie
     assert (await client.get(place_of(shown))).json() == shown
     assert (await client.get(place_of(hidden))).status_code == 404
     assert [each["id"] for each in (await client.get(PRODUCTS)).json()["items"]] == [shown["id"]]
-    assert (await client.get(PRODUCTS, params={"is_active": "false"})).json()["items"] == [shown]
+    assert (await client.get(PRODUCTS, params={"is_active": "false"})).json()["items"] == []
+    both = {"is_active": ["false", "true"]}
+    assert (await client.get(PRODUCTS, params=both)).json()["items"] == [shown]
+    assert (await shop.sells.get(PRODUCTS, params=both)).json()["items"] == [hidden, shown]
     assert (await shop.sells.get(place_of(hidden))).status_code == 200
     assert (await shop.sells.get(PRODUCTS, params={"is_active": "false"})).json()["items"] == [hidden]
 
@@ -116,6 +119,48 @@ async def test_prices_are_kept(shop: Shop) -> None:
     history = (await shop.sells.get(f"{place_of(product)}/prices")).json()
 
     assert [each["price"]["amount"] for each in history["items"]] == ["3.00", "2.00", "1.00"]
+
+
+@pytest.mark.parametrize(
+    ("patch", "price"),
+    [
+        ({"amount": "2.50"}, {"amount": "2.50", "currency": "EUR"}),
+        ({"currency": "USD"}, {"amount": "19.90", "currency": "USD"}),
+        ({"amount": "250", "currency": "JPY"}, {"amount": "250", "currency": "JPY"}),
+        ({}, {"amount": "19.90", "currency": "EUR"}),
+    ],
+)
+async def test_what_a_patch_leaves_out_of_a_price_stays(
+    shop: Shop, patch: dict[str, str], price: dict[str, str]
+) -> None:
+    product = await shop.product(amount="19.90")
+
+    answer = await shop.sells.patch(place_of(product), json={"price": patch}, headers={"If-Match": '"1"'})
+
+    assert (answer.status_code, answer.json()["price"]) == (200, price)
+    assert answer.json()["version"] == (2 if patch else 1)
+    assert (await shop.sells.get(f"{place_of(product)}/prices")).json()["total"] == (2 if patch else 1)
+
+
+@pytest.mark.parametrize(
+    ("patch", "pointer"),
+    [
+        (None, "/price"),
+        ({"amount": None}, "/price/amount"),
+        ({"amount": "250"}, "/price/amount"),
+        ({"currency": "JPY"}, "/price/amount"),
+        ({"currency": "XXX"}, "/price/currency"),
+        ({"amount": "-1.00"}, "/price/amount"),
+        ({"amount": "10000000.00"}, "/price/amount"),
+        ({"cents": 5}, "/price/cents"),
+    ],
+)
+async def test_a_price_is_one_after_a_patch_too(shop: Shop, patch: Any, pointer: str) -> None:
+    product = await shop.product()
+
+    answer = await shop.sells.patch(place_of(product), json={"price": patch}, headers={"If-Match": '"1"'})
+
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
 
 
 async def test_who_asks_for_any_version_gets_it(shop: Shop) -> None:

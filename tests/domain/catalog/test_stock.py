@@ -3,10 +3,11 @@
 import asyncio
 from collections import Counter
 
+from tests.support.people import People
 from tests.support.shop import API, Shop
 
 
-async def test_every_change_of_stock_is_in_the_ledger(shop: Shop) -> None:
+async def test_every_change_of_stock_is_in_the_ledger(shop: Shop, people: People) -> None:
     product = await shop.product(stock=5)
     url = f"{API}/products/{product['id']}"
 
@@ -14,7 +15,10 @@ async def test_every_change_of_stock_is_in_the_ledger(shop: Shop) -> None:
     order = await shop.order((product["id"], 4))
     await shop.act(shop.buys, order, "cancel")
 
-    lines = (await shop.sells.get(f"{url}/stock-movements")).json()["items"]
+    async with people.client(await people.create(permissions=["products:write", "orders:read"])) as both:
+        lines = (await both.get(f"{url}/stock-movements")).json()["items"]
+    without = (await shop.sells.get(f"{url}/stock-movements")).json()["items"]
+    assert without == [{**each, "order_id": None} for each in lines]
     assert changed.status_code == 200
     assert changed.json()["stock"] == 12
     assert [(each["kind"], each["delta"], each["balance"]) for each in lines] == [
@@ -36,12 +40,37 @@ async def test_stock_is_never_negative(shop: Shop) -> None:
     assert answer.json()["items"] == [{"product_id": product["id"], "requested": 6, "available": 5}]
 
 
+async def test_a_change_of_stock_is_for_the_version_that_was_seen(shop: Shop) -> None:
+    product = await shop.product(stock=5)
+    url, change = f"{API}/products/{product['id']}/stock", {"delta": 1, "reason": "Delivery"}
+
+    stale = await shop.sells.post(url, json=change, headers={"If-Match": '"7"'})
+    seen = await shop.sells.post(url, json=change, headers={"If-Match": '"1"'})
+    of_any = await shop.sells.post(url, json=change, headers={"If-Match": "*"})
+
+    assert [each.status_code for each in (stale, seen, of_any)] == [412, 200, 200]
+    assert await shop.stock(product) == 7
+
+
 async def test_stock_has_an_upper_bound(shop: Shop) -> None:
     product = await shop.product(stock=1_000_000_000)
 
     answer = await shop.sells.post(f"{API}/products/{product['id']}/stock", json={"delta": 1, "reason": "Delivery"})
 
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/delta")
+
+
+async def test_stock_that_buyers_brought_above_the_bound_can_still_go_down(shop: Shop) -> None:
+    product = await shop.product(stock=1_000_000_000)
+    order = await shop.order((product["id"], 5))
+    url = f"{API}/products/{product['id']}/stock"
+    await shop.sells.post(url, json={"delta": 5, "reason": "Delivery"})
+    await shop.act(shop.buys, order, "cancel")
+
+    less = await shop.sells.post(url, json={"delta": -1, "reason": "Theft"})
+    more = await shop.sells.post(url, json={"delta": 1, "reason": "Delivery"})
+
+    assert (less.status_code, less.json()["stock"], more.status_code) == (200, 1_000_000_004, 422)
 
 
 async def test_a_change_of_nothing_and_of_what_is_not_there_is_refused(shop: Shop) -> None:

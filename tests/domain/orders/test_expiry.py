@@ -4,11 +4,14 @@ import asyncio
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from app.domain.orders.jobs import JOBS
+from app.domain.orders.models import Order
 from app.lib.clock import utc_now
+from app.lib.db.instants import database_now_plus
 from tests.domain.orders.test_payments import housekeeping
-from tests.support.apps import client_of
+from tests.support.apps import client_of, components_of
 from tests.support.people import People
 from tests.support.shop import API, Shop
 
@@ -36,6 +39,26 @@ async def test_what_is_paid_does_not_expire(shop: Shop) -> None:
 
     assert await housekeeping(shop.app).expire_orders(utc_now() + SOON) == 0
     assert (await shop.show(order))["status"] == "paid"
+
+
+async def test_an_order_past_its_time_is_not_paid_although_nobody_has_called_it_off(shop: Shop) -> None:
+    product = await shop.product(stock=10)
+    order = await shop.order((product["id"], 1))
+    await pass_its_time(shop)
+
+    late = await shop.act(shop.buys, order, "pay")
+
+    assert (late.status_code, late.json()["code"], late.json()["allowed"]) == (409, "invalid_state", ["cancel"])
+    assert "expired" in late.json()["detail"]
+    assert await shop.rows("SELECT id FROM order_payments") == []
+    assert await housekeeping(shop.app).expire_orders() == 1
+    assert await shop.stock(product) == 10
+
+
+async def pass_its_time(shop: Shop) -> None:
+    """Every order was to be paid until a second ago, by the clock of the database."""
+    async with components_of(shop.app).database.independent() as unit:
+        await unit.session.execute(update(Order).values(expires_at=database_now_plus(-1.0)))
 
 
 async def test_workers_that_expire_orders_at_once_give_stock_back_once(shop: Shop) -> None:

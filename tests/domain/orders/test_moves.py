@@ -119,6 +119,20 @@ async def test_who_only_reads_orders_changes_none(shop: Shop, people: People) ->
     assert {each.status_code for each in answers} == {403}
 
 
+async def test_who_only_changes_orders_reads_none(shop: Shop, people: People) -> None:
+    order = await order_that_is(shop, "paid")
+    async with people.client(await people.create(permissions=["orders:write"])) as worker:
+        url = f"{API}/orders/{order['id']}"
+        unseen = [await worker.get(each) for each in (url, f"{url}/events")]
+        listed = (await worker.get(f"{API}/orders")).json()
+        export = await worker.get(f"{API}/orders/export")
+        done = [await shop.act(worker, order, verb) for verb in ("ship", "deliver", "refund")]
+
+    assert [each.status_code for each in unseen] == [404, 404]
+    assert (listed["items"], listed["total"], export.status_code) == ([], 0, 403)
+    assert [each.json()["status"] for each in done] == ["shipped", "delivered", "refunded"]
+
+
 async def notes(client: httpx.AsyncClient, order: dict[str, Any], text: str | None, **headers: str) -> httpx.Response:
     return await client.patch(f"{API}/orders/{order['id']}", json={"notes": text}, headers=headers)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,11 +13,17 @@ from app.domain.orders.services.housekeeping import OrderHousekeeping
 from app.domain.orders.services.paying import PaymentService
 from app.domain.orders.services.provider import Charge, MoneyBack, Outcome
 from app.lib.clock import utc_now
+from app.lib.versions import IfMatch
 from tests.support.apps import components_of
-from tests.support.shop import Shop
+from tests.support.people import People
+from tests.support.shop import API, Shop
 
-NOW = timedelta(0)
 BOOKS = "SELECT kind, outcome, amount_units, calls FROM test_provider_transactions ORDER BY created_at"
+
+
+def later() -> datetime:
+    """When whatever is unknown is due to be asked about."""
+    return utc_now() + timedelta(hours=2)
 
 
 def housekeeping(app: Litestar) -> OrderHousekeeping:
@@ -57,6 +63,38 @@ async def test_a_declined_payment_leaves_the_order_to_be_paid(shop: Shop) -> Non
     assert await attempts(shop) == ["declined", "succeeded"]
 
 
+async def test_paying_is_for_the_version_that_was_seen(shop: Shop) -> None:
+    order = await order_of_one(shop)
+
+    stale = await shop.act(shop.buys, order, "pay", headers={"If-Match": '"7"'})
+    between = await attempts(shop)
+    seen = await shop.act(shop.buys, order, "pay", headers={"If-Match": '"1"'})
+
+    assert [stale.status_code, between, seen.status_code] == [412, [], 200]
+
+
+async def test_attempts_are_listed_for_the_owner_and_who_reads_orders(shop: Shop, people: People) -> None:
+    order = await order_of_one(shop)
+    for method in ("test_decline", "test_timeout"):
+        await shop.act(shop.buys, order, "pay", json={"method": method})
+    url = f"{API}/orders/{order['id']}/payments"
+
+    own, read = (await shop.buys.get(url)).json()["items"], (await shop.boss.get(url)).json()["items"]
+    async with people.client(await people.create(permissions=["orders:write"])) as stranger:
+        foreign = await stranger.get(url)
+    await housekeeping(shop.app).settle_payments(later())
+    settled = (await shop.buys.get(url)).json()["items"]
+
+    assert own == read
+    assert [(each["method"], each["status"], each["settled_at"] is None) for each in own] == [
+        ("test_decline", "declined", False),
+        ("test_timeout", "processing", True),
+    ]
+    assert own[0]["amount"] == {"amount": "5.00", "currency": "EUR"}
+    assert (settled[1]["status"], settled[1]["settled_at"] is None) == ("succeeded", False)
+    assert foreign.status_code == 404
+
+
 async def test_a_method_that_the_provider_does_not_know_is_refused(shop: Shop) -> None:
     order = await order_of_one(shop)
 
@@ -74,15 +112,16 @@ async def test_an_unknown_outcome_is_settled_later_and_nothing_overtakes_it(shop
     cancelled = await shop.act(shop.buys, order, "cancel")
     expired = await housekeeping(shop.app).expire_orders(utc_now() + timedelta(days=1))
     between = await shop.show(order)
-    settled = await housekeeping(shop.app).settle_payments(NOW)
+    settled = await housekeeping(shop.app).settle_payments(later())
 
     assert (answer.status_code, answer.json()["status"], answer.json()["payment_processing"]) == (202, "pending", True)
+    assert (answer.headers["Retry-After"], answer.headers["ETag"]) == ("20", '"2"')
     assert [each.status_code for each in (again, cancelled)] == [409, 409]
     assert {each.json()["code"] for each in (again, cancelled)} == {"invalid_state"}
     assert (expired, between["status"], settled) == (0, "pending", 1)
     assert (await shop.show(order))["status"] == "paid"
     assert [tuple(row) for row in await shop.rows(BOOKS)] == [("charge", "succeeded", 500, 2)]
-    assert await housekeeping(shop.app).settle_payments(NOW) == 0
+    assert await housekeeping(shop.app).settle_payments(later()) == 0
 
 
 async def test_attempts_that_a_request_may_still_wait_for_are_left_alone(shop: Shop) -> None:
@@ -152,9 +191,9 @@ async def test_a_crash_after_the_charge_is_settled_by_the_job(shop: Shop) -> Non
     payments = PaymentService(components.database, provider, shop.app.state.background.outbox)
     principal = await components.authenticator.authenticate(shop.customer.access_token)
     with pytest.raises(Crash):
-        await payments.pay(UUID(order["id"]), "test", principal)
+        await payments.pay(UUID(order["id"]), "test", IfMatch(), principal)
 
-    settled = await housekeeping(shop.app).settle_payments(NOW)
+    settled = await housekeeping(shop.app).settle_payments(later())
 
     assert (settled, (await shop.show(order))["status"]) == (1, "paid")
     assert [tuple(row) for row in await shop.rows(BOOKS)] == [("charge", "succeeded", 500, 2)]
@@ -165,7 +204,7 @@ async def test_settling_twice_at_once_writes_one_outcome(shop: Shop) -> None:
     await shop.act(shop.buys, order, "pay", json={"method": "test_timeout"})
     keeper = housekeeping(shop.app)
 
-    await asyncio.gather(*(keeper.settle_payments(NOW) for _ in range(4)))
+    await asyncio.gather(*(keeper.settle_payments(later()) for _ in range(4)))
 
     assert await shop.timeline(order) == ["placed", "paid"]
     assert await attempts(shop) == ["succeeded"]

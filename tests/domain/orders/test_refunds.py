@@ -40,6 +40,19 @@ async def test_nothing_goes_back_on_the_shelf_that_is_not_to(shop: Shop) -> None
     assert await shop.stock(mug) == 8
 
 
+@pytest.mark.parametrize(("line", "stock"), [({}, 8), ({"restock": True}, 9), ({"restock": False}, 8)])
+async def test_a_line_that_does_not_say_goes_where_the_refund_says(
+    shop: Shop, line: dict[str, bool], stock: int
+) -> None:
+    mug = await shop.product(stock=10)
+    order = await shop.paid((mug["id"], 2))
+    items = [{"product_id": mug["id"], "quantity": 1, **line}]
+
+    answer = await shop.act(shop.boss, order, "refund", json={"items": items, "restock": False})
+
+    assert (answer.status_code, await shop.stock(mug)) == (200, stock)
+
+
 async def test_a_refund_of_lines_is_of_those_pieces(shop: Shop) -> None:
     mug, pen = await shop.product(amount="5.00"), await shop.product(amount="0.30")
     order = await shop.paid((mug["id"], 2), (pen["id"], 3))

@@ -115,8 +115,8 @@ class Play:
     async def _time(self, name: str, hurry: int) -> None:
         keeper = housekeeping(self.shop.app)
         if name == "settle":
-            await keeper.settle_payments(timedelta(0))
-            await keeper.send_refunds()
+            await keeper.settle_payments(utc_now() + timedelta(hours=2))
+            await keeper.send_refunds(utc_now() + timedelta(hours=2))
         elif hurry % 3 == 0:
             await keeper.expire_orders(utc_now() + timedelta(hours=1))
 
@@ -212,6 +212,6 @@ async def test_the_books_balance_whatever_is_played(app: Litestar, people: Peopl
         play = Play(shop, others)
         for step in steps:
             await play.step(*step)
-        await housekeeping(app).settle_payments(timedelta(0))
-        await housekeeping(app).send_refunds()
+        await housekeeping(app).settle_payments(utc_now() + timedelta(hours=2))
+        await housekeeping(app).send_refunds(utc_now() + timedelta(hours=2))
         await play.check()

@@ -10,18 +10,16 @@ from sqlalchemy import (
     case,
     delete,
     exists,
-    func,
     insert,
     select,
-    type_coerce,
 )
 
 from app.domain.catalog.dtos import StockMovementPage, StockMovementRead
 from app.domain.catalog.models import Product, ProductPrice, ProductTag, StockMovement
 from app.domain.catalog.rows import PriceRow, PriceRowPage, ProductRow, ProductRowPage
 from app.lib.clock import utc_now
-from app.lib.db.base import SplitText, new_id
-from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.base import new_id
+from app.lib.db.prepared import columns_of, prepare, words_beside
 from app.lib.db.reader import Reader
 from app.lib.db.repository import Repository
 from app.lib.pagination.cursor import CursorCodec
@@ -32,13 +30,7 @@ from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 from app.lib.security.emails import fold
 
-_tags = type_coerce(
-    select(func.aggregate_strings(ProductTag.tag, ","))
-    .where(ProductTag.product_id == Product.id)
-    .correlate(Product)
-    .scalar_subquery(),
-    SplitText(),
-)
+_tags = words_beside(Product, ProductTag.tag, ProductTag.product_id == Product.id)
 _products = select(*columns_of(ProductRow, Product, tags=_tags))
 _product = prepare(_products.where(Product.id == bindparam("product_id")), ProductRow)
 
@@ -58,6 +50,7 @@ PRODUCT_LIST = ListQuery(
     default_sort="-created_at",
     filters=(
         equals("is_active", Product.is_active),
+        equals("on_offer", Product.is_active),
         equals("currency", Product.currency),
         at_least("min_price", Product.price_units),
         at_most("max_price", Product.price_units),

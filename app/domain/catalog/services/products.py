@@ -17,6 +17,7 @@ from app.lib.db.faults import violated_columns
 from app.lib.db.service import EntityService
 from app.lib.db.uow import UnitOfWork
 from app.lib.dto import changes
+from app.lib.money import Money
 from app.lib.security.emails import fold
 from app.lib.versions import IfMatch
 
@@ -52,29 +53,39 @@ class ProductService(EntityService[Product, ProductRepository]):
         return await self._insert(data, pointers)
 
     async def change(self, product_id: UUID, data: ProductUpdate, if_match: IfMatch) -> ProductRead:
-        """Raises ``PreconditionRequired``, ``ProductNotFound``, ``PreconditionFailed`` or ``SkuTaken``."""
+        """Raises ``PreconditionRequired``, ``ProductNotFound``, ``PreconditionFailed``, ``ValidationFailed`` or
+        ``SkuTaken``.
+        """
         if_match.require()
         product = await self.require_locked(product_id, if_match.versions)
         present = changes(data)
         tags = sorted(set(present.pop("tags", await self.repository.tags_of(product_id))))
         retagged = tags != await self.repository.tags_of(product_id)
-        before, price = product.version, (product.price_units, product.currency)
+        before, price = product.version, Money.from_minor_units(product.price_units, product.currency)
+        if "price" in present:
+            present["price"] = present["price"].merged(price)
         _assign(product, present)
         if retagged:
             product.updated_at = utc_now()  # a change of the product, although its own row says the same
         await self._flush(["/sku"])
         if retagged:
             await self.repository.replace_tags(product_id, tags)
-        if price != (product.price_units, product.currency):
+        if present.get("price", price) != price:
             await self.repository.add_prices([product])
         if product.version != before:
             await self._audit("product.updated", product, fields=sorted(changes(data)))
         return await self._read(product_id)
 
     async def remove(self, product_id: UUID, if_match: IfMatch) -> None:
-        """Raises ``PreconditionRequired``, ``ProductNotFound``, ``PreconditionFailed`` or ``ProductWasOrdered``."""
+        """Raises ``PreconditionRequired``, ``ProductNotFound``, ``PreconditionFailed`` or ``ProductWasOrdered``.
+
+        The lock is as strong as a deletion needs it from the first, because a stronger one later may close a circle.
+        """
         if_match.require()
-        product = await self.require_locked(product_id, if_match.versions)
+        product = await self.repository.lock_where(Product.id == product_id)
+        if product is None:
+            raise ProductNotFound
+        if_match.check(product.version)
         await self._audit("product.deleted", product, sku=product.sku)
         try:
             await self.unit.session.delete(product)

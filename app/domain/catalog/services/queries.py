@@ -2,9 +2,11 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from app.domain.catalog.dtos import ProductPage, ProductPricePage, ProductRead, StockMovementPage
 from app.domain.catalog.errors import ProductNotFound
-from app.domain.catalog.permissions import PRODUCTS_WRITE
+from app.domain.catalog.permissions import ORDERS_READ, PRODUCTS_WRITE
 from app.domain.catalog.repositories.products import PRODUCT_SORTS, CatalogReads
 from app.lib.pagination.parameters import PageRequest
 from app.lib.security.principal import Principal
@@ -28,15 +30,18 @@ class CatalogQueries:
     async def products(
         self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any], viewer: Principal | None
     ) -> ProductPage:
-        """Active ones, unless ``is_active`` among the filters says otherwise to somebody who keeps products."""
-        shown = filters["is_active"] if _keeps_products(viewer) else None
-        page = await self._reads.products(paging, sort, {**filters, "is_active": shown or [True]})
+        """Active ones; somebody who keeps products may ask for others by ``is_active`` among the filters."""
+        shown = {"is_active": filters["is_active"] or [True], "on_offer": not _keeps_products(viewer) or None}
+        page = await self._reads.products(paging, sort, {**filters, **shown})
         return page.with_items(ProductPage, [row.to_read() for row in page.items])
 
-    async def movements(self, product_id: UUID, paging: PageRequest) -> StockMovementPage:
-        """Raises ``ProductNotFound``."""
+    async def movements(self, product_id: UUID, paging: PageRequest, viewer: Principal | None) -> StockMovementPage:
+        """Without the ids of orders for those who may not see them. Raises ``ProductNotFound``."""
         await self._require(product_id)
-        return await self._reads.movements(product_id, paging)
+        page = await self._reads.movements(product_id, paging)
+        if viewer is not None and viewer.may(ORDERS_READ):
+            return page
+        return page.with_items(StockMovementPage, [replace(each, order_id=None) for each in page.items])
 
     async def prices(self, product_id: UUID, paging: PageRequest) -> ProductPricePage:
         """Raises ``ProductNotFound``."""

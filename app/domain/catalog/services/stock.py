@@ -12,8 +12,10 @@ from app.domain.catalog.repositories.stock import StockRepository
 from app.domain.catalog.rows import Offer
 from app.lib import audit
 from app.lib.audit import Origin
+from app.lib.db.statements import NewRow
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
+from app.lib.versions import IfMatch
 
 AT_ONCE = 10
 """Lines of an order that are taken by one statement; it is kept compiled for each number of them."""
@@ -28,17 +30,23 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StockService:
-    """In one unit of work. Several products are always changed in the order of their ids, so nobody waits in a
-    circle.
+    """In one unit of work. Several products are always changed in the order of their ids, and whatever refers to one is
+    inserted after it was changed, so nobody waits in a circle.
     """
 
     def __init__(self, unit: UnitOfWork) -> None:
         self._unit = unit
         self._stock = StockRepository(unit.session)
 
-    async def adjust(self, product_id: UUID, change: StockChange, origin: Origin) -> ProductRead:
-        """Raises ``ProductNotFound``, ``InsufficientStock`` or ``ValidationFailed``."""
-        balance = await self._stock.add(product_id, change.delta, at_most=MAX_STOCK)
+    async def adjust(self, product_id: UUID, change: StockChange, if_match: IfMatch, origin: Origin) -> ProductRead:
+        """Raises ``ProductNotFound``, ``PreconditionFailed``, ``InsufficientStock`` or ``ValidationFailed``."""
+        if if_match.versions is not None:
+            product = await ProductRepository(session=self._unit.session).lock(product_id)
+            if product is None:
+                raise ProductNotFound
+            if_match.check(product.version)
+        # What buyers give back may be above the bound, and then it can still go down.
+        balance = await self._stock.add(product_id, change.delta, at_most=MAX_STOCK if change.delta > 0 else None)
         if balance is None:
             raise await self._refusal(product_id, change)
         movement = _movement(product_id, "adjustment", change.delta, balance, reason=change.reason)
@@ -49,7 +57,7 @@ class StockService:
         return (await ProductRepository(session=self._unit.session).read(product_id)).to_read()
 
     async def offers(self, lines: Sequence[Wanted]) -> Mapping[UUID, Offer]:
-        """What is on offer for these lines at the moment. Raises ``ValidationFailed`` or ``InsufficientStock``."""
+        """What is on offer for these lines at the moment, enough of it or not. Raises ``ValidationFailed``."""
         offers = await self._stock.offers(each.product_id for each in lines)
         on_offer = {key: offer for key, offer in offers.items() if offer.is_active}
         detail = "There is no such product on offer."
@@ -60,19 +68,25 @@ class StockService:
         ]
         if missing:
             raise ValidationFailed(missing)
-        _refuse_shortages(lines, on_offer)
         return on_offer
 
-    async def take(self, lines: Sequence[Wanted], offers: Mapping[UUID, Offer], order_id: UUID) -> None:
-        """Takes all lines on the terms of the offers. Raises ``InsufficientStock`` or ``ProductsChanged``; whoever
-        calls gives up the transaction, or goes back to where it was before, and with it what was taken.
+    async def take(
+        self, lines: Sequence[Wanted], offers: Mapping[UUID, Offer], order_id: UUID, beside: Mapping[UUID, NewRow]
+    ) -> None:
+        """Takes all lines on the terms of the offers, and inserts what is beside each product. Raises
+        ``InsufficientStock`` or ``ProductsChanged``; whoever calls gives up the transaction, or goes back to where it
+        was before, and with it what was taken.
+
+        Rows that refer to a product lock it against deletion and other keys. Inserted before, two buyers would each
+        hold such a lock while somebody who deletes the product stands between them.
         """
         ordered = sorted(lines, key=lambda each: each.product_id)
         for start in range(0, len(ordered), AT_ONCE):
-            some = [(offers[each.product_id], each.quantity) for each in ordered[start : start + AT_ONCE]]
-            if not await self._stock.take(some, order_id):
+            some = ordered[start : start + AT_ONCE]
+            pieces = [(offers[each.product_id], each.quantity) for each in some]
+            if not await self._stock.take(pieces, order_id, [beside[each.product_id] for each in some]):
                 if len(ordered) == 1:  # of several, some may be taken now, and would seem to be missing
-                    _refuse_shortages(ordered, await self._stock.offers([ordered[0].product_id]))
+                    refuse_shortages(ordered, await self._stock.offers([ordered[0].product_id]))
                 raise ProductsChanged
 
     async def give_back(self, quantities: Mapping[UUID, int], order_id: UUID, reason: str) -> None:
@@ -92,7 +106,8 @@ class StockService:
         return InsufficientStock([shortage])
 
 
-def _refuse_shortages(lines: Sequence[Wanted], offers: Mapping[UUID, Offer]) -> None:
+def refuse_shortages(lines: Sequence[Wanted], offers: Mapping[UUID, Offer]) -> None:
+    """Raises ``InsufficientStock`` with every line that the offers have not enough for."""
     shortages = [
         Shortage(
             pointer=f"{each.pointer}/quantity",

@@ -3,7 +3,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+import msgspec
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.orders.machine import Status
@@ -11,10 +12,9 @@ from app.domain.orders.models import Order, OrderEvent, OrderItem
 from app.domain.orders.rows import ItemRow, OrderRow
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
-from app.lib.db.prepared import columns_of
+from app.lib.db.instants import database_now
+from app.lib.db.prepared import columns_of, one_row
 from app.lib.db.statements import NewRow
-
-FEW_LINES = 8
 
 _orders, _items, _events = table_of(Order), table_of(OrderItem), table_of(OrderEvent)
 _order = columns_of(OrderRow, Order)
@@ -26,23 +26,18 @@ class OrderRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def new(self, order: OrderRow, items: Sequence[ItemRow]) -> list[NewRow]:
-        """What is left to be inserted of a new order: all of a usual one. One with many lines is inserted here,
-        because a statement for each number of lines is too many to keep.
-        """
-        whole = {name: getattr(order, name) for name in OrderRow.__struct_fields__}
-        rows = [{name: getattr(each, name) for name in ItemRow.__struct_fields__} for each in items]
-        if len(rows) <= FEW_LINES:
-            return [NewRow(_orders, whole), *(NewRow(_items, row) for row in rows)]
-        await self._session.execute(insert(_orders), whole)
-        await self._session.execute(insert(_items), rows)
-        return []
+    def new(self, order: OrderRow) -> NewRow:
+        """An order, to be inserted."""
+        return NewRow(_orders, msgspec.structs.asdict(order))
+
+    def new_items(self, items: Sequence[ItemRow]) -> dict[UUID, NewRow]:
+        """Its lines, to be inserted once their products are taken; by product."""
+        return {each.product_id: NewRow(_items, msgspec.structs.asdict(each)) for each in items}
 
     async def lock(self, order_id: UUID) -> OrderRow | None:
         """The order as it is now, locked against changes until the transaction ends."""
         found = await self._session.execute(select(*_order).where(Order.id == order_id).with_for_update(key_share=True))
-        row = found.one_or_none()
-        return None if row is None else OrderRow(*row)
+        return one_row(found, OrderRow)
 
     async def change(self, order_id: UUID, **values: Any) -> OrderRow:
         """A change of a locked order; its version counts it."""
@@ -85,11 +80,16 @@ class OrderRepository:
         }
         return NewRow(_events, values)
 
-    async def expired(self, now: datetime, limit: int) -> Sequence[UUID]:
+    async def is_overdue(self, order_id: UUID, now: datetime | None = None) -> bool:
+        """Whether its time to be paid is over; at that instant, or by the database's clock."""
+        found = await self._session.execute(select(Order.id).where(Order.id == order_id, _is_overdue(now)))
+        return found.first() is not None
+
+    async def expired(self, now: datetime | None, limit: int) -> Sequence[UUID]:
         """Orders whose time to be paid is over, and of which no payment is under way."""
         found = await self._session.execute(
             select(Order.id)
-            .where(Order.expires_at <= now, Order.status == Status.PENDING.value, Order.payment_processing.is_(False))
+            .where(_is_overdue(now), Order.status == Status.PENDING.value, Order.payment_processing.is_(False))
             .order_by(Order.expires_at)
             .limit(limit)
         )
@@ -103,3 +103,7 @@ class OrderRepository:
             .values(customer_id=None, notes=None, version=Order.version + 1, updated_at=utc_now())
             .execution_options(synchronize_session=False)
         )
+
+
+def _is_overdue(now: datetime | None) -> ColumnElement[bool]:
+    return Order.expires_at <= (database_now() if now is None else now)

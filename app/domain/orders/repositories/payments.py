@@ -1,14 +1,18 @@
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+import msgspec
+from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.domain.orders.models import OrderPayment, OrderRefund, TestTransaction
-from app.domain.orders.rows import PaymentRow, RefundRow
+from app.domain.orders.rows import PaymentRow, RefundRow, Unsettled
 from app.lib.clock import utc_now
-from app.lib.db.prepared import columns_of
+from app.lib.db.instants import database_now, database_now_plus
+from app.lib.db.prepared import columns_of, one_row
 from app.lib.db.statements import affected, insert_or_ignore
 
 PROCESSING, SUCCEEDED, DECLINED = "processing", "succeeded", "declined"
@@ -20,9 +24,13 @@ class PaymentRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def begin(self, payment: PaymentRow) -> None:
-        values = {name: getattr(payment, name) for name in PaymentRow.__struct_fields__}
-        await self._session.execute(insert(OrderPayment).values(created_at=utc_now(), **values))
+    async def begin(self, payment: PaymentRow, *, ask_again: float) -> None:
+        """Writes an attempt down; unless it has an outcome in so many seconds, somebody else asks for it."""
+        await self._session.execute(
+            insert(OrderPayment).values(
+                created_at=utc_now(), ask_at=database_now_plus(ask_again), **msgspec.structs.asdict(payment)
+            )
+        )
 
     async def settle(self, payment_id: UUID, status: str) -> bool:
         """Writes the outcome, unless there is one already; tells whether it did."""
@@ -45,36 +53,44 @@ class PaymentRepository:
         )
         return found.scalar_one()
 
-    async def unsettled(self, provider: str, begun_before: datetime, limit: int) -> Sequence[PaymentRow]:
-        """Attempts with a provider whose outcome nobody knows, oldest first."""
+    async def unsettled(self, provider: str, now: datetime | None, limit: int) -> Sequence[Unsettled]:
+        """Attempts with a provider whose outcome nobody knows, and that are due to be asked about; the longest due
+        first. Without an instant, now.
+        """
         found = await self._session.execute(
-            select(*columns_of(PaymentRow, OrderPayment))
-            .where(
-                OrderPayment.status == PROCESSING,
-                OrderPayment.created_at < begun_before,
-                OrderPayment.provider == provider,
-            )
-            .order_by(OrderPayment.created_at)
+            select(*columns_of(Unsettled, OrderPayment))
+            .where(OrderPayment.provider == provider, *_is_due(OrderPayment, now))
+            .order_by(OrderPayment.ask_at)
             .limit(limit)
         )
-        return [PaymentRow(*row) for row in found]
+        return [Unsettled(*row) for row in found]
+
+    async def claim(self, unsettled: Unsettled, *, ask_again: float) -> PaymentRow | None:
+        """The attempt, for whoever asks about it now; None if somebody else does, or there is nothing to ask any more.
+        The next one may ask in so many seconds.
+        """
+        found = await self._session.execute(_claim(OrderPayment, unsettled, ask_again, PaymentRow))
+        return one_row(found, PaymentRow)
 
     async def promise_refund(self, refund: RefundRow, order_id: UUID) -> None:
-        values = {name: getattr(refund, name) for name in RefundRow.__struct_fields__}
-        await self._session.execute(
-            insert(OrderRefund).values(order_id=order_id, status=PROCESSING, created_at=utc_now(), **values)
-        )
+        """To be sent at once."""
+        values = {**msgspec.structs.asdict(refund), "order_id": order_id, "status": PROCESSING}
+        await self._session.execute(insert(OrderRefund).values(created_at=utc_now(), ask_at=database_now(), **values))
 
-    async def unsent_refunds(self, provider: str, limit: int) -> Sequence[RefundRow]:
-        """Refunds of what a provider has charged, and has not confirmed to have given back; oldest first."""
+    async def unsent_refunds(self, provider: str, now: datetime | None, limit: int) -> Sequence[Unsettled]:
+        """Refunds of what a provider has charged, and has not confirmed to have given back; as :meth:`unsettled`."""
         found = await self._session.execute(
-            select(*columns_of(RefundRow, OrderRefund))
+            select(*columns_of(Unsettled, OrderRefund))
             .join(OrderPayment, OrderPayment.id == OrderRefund.payment_id)
-            .where(OrderRefund.status == PROCESSING, OrderPayment.provider == provider)
-            .order_by(OrderRefund.created_at)
+            .where(OrderPayment.provider == provider, *_is_due(OrderRefund, now))
+            .order_by(OrderRefund.ask_at)
             .limit(limit)
         )
-        return [RefundRow(*row) for row in found]
+        return [Unsettled(*row) for row in found]
+
+    async def claim_refund(self, unsent: Unsettled, *, ask_again: float) -> RefundRow | None:
+        """As :meth:`claim`."""
+        return one_row(await self._session.execute(_claim(OrderRefund, unsent, ask_again, RefundRow)), RefundRow)
 
     async def refund_arrived(self, refund_id: UUID) -> None:
         await self._session.execute(
@@ -82,6 +98,22 @@ class PaymentRepository:
             .where(OrderRefund.id == refund_id, OrderRefund.status == PROCESSING)
             .values(status=SUCCEEDED, settled_at=utc_now())
         )
+
+
+def _is_due(model: type[OrderPayment | OrderRefund], now: datetime | None) -> list[ColumnElement[bool]]:
+    return [model.status == PROCESSING, model.ask_at <= (database_now() if now is None else now)]
+
+
+def _claim(
+    model: type[OrderPayment | OrderRefund], unsettled: Unsettled, ask_again: float, row_type: type[msgspec.Struct]
+) -> ReturningUpdate[Any]:
+    return (
+        update(model)
+        .where(model.id == unsettled.id, model.status == PROCESSING, model.asks == unsettled.asks)
+        .values(asks=model.asks + 1, ask_at=database_now_plus(ask_again))
+        .returning(*columns_of(row_type, model))
+        .execution_options(synchronize_session=False)
+    )
 
 
 class TestBooks:

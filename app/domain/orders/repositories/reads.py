@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, select
 
-from app.domain.orders.models import Order, OrderEvent, OrderItem
-from app.domain.orders.rows import EventRow, EventRowPage, ItemRow, OrderRow, OrderRowPage
+from app.domain.orders.models import Order, OrderEvent, OrderItem, OrderPayment
+from app.domain.orders.rows import AttemptRow, AttemptRowPage, EventRow, EventRowPage, ItemRow, OrderRow, OrderRowPage
 from app.lib.db.prepared import Prepared, columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.pagination.cursor import CursorCodec
@@ -53,6 +53,17 @@ EVENT_LIST = ListQuery(
 )
 
 
+PAYMENT_LIST = ListQuery(
+    "order_payments",
+    AttemptRowPage,
+    select(*columns_of(AttemptRow, OrderPayment)),
+    identity=OrderPayment.id,
+    sorts=(SortKey("created_at", OrderPayment.created_at, datetime),),
+    default_sort="created_at",
+    filters=(equals("order_id", OrderPayment.order_id),),
+)
+
+
 class OrderReads:
     """Orders as they are shown."""
 
@@ -80,6 +91,9 @@ class OrderReads:
 
     async def events(self, order_id: UUID, paging: PageRequest) -> EventRowPage:
         return await paginate(self._reader, EVENT_LIST, paging, self._cursors, filters={"order_id": order_id})
+
+    async def payments(self, order_id: UUID, paging: PageRequest) -> AttemptRowPage:
+        return await paginate(self._reader, PAYMENT_LIST, paging, self._cursors, filters={"order_id": order_id})
 
 
 @cache

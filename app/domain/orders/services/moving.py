@@ -10,7 +10,7 @@ from app.domain.orders.errors import InvalidMove, PaymentInProgress
 from app.domain.orders.machine import Role, Status, allowed, find_move
 from app.domain.orders.repositories.orders import OrderRepository
 from app.domain.orders.rows import OrderRow
-from app.domain.orders.services.access import roles_of, visible
+from app.domain.orders.services.access import roles_of, within_reach
 from app.domain.orders.services.history import History
 from app.domain.orders.services.refunding import RefundService
 from app.lib import audit
@@ -37,7 +37,7 @@ class MovingService:
 
     async def change_notes(self, order_id: UUID, data: OrderUpdate, if_match: IfMatch, actor: Principal) -> OrderRead:
         """While the order is pending. Raises ``OrderNotFound``, ``PreconditionFailed`` or ``InvalidMove``."""
-        order = visible(await self._orders.lock(order_id), actor)
+        order = within_reach(await self._orders.lock(order_id), actor)
         roles = roles_of(actor, order)
         if not roles:
             raise PermissionDenied
@@ -65,7 +65,7 @@ class MovingService:
         """
 
         async def work() -> OrderRead:
-            order = visible(await self._orders.lock(order_id), actor)
+            order = within_reach(await self._orders.lock(order_id), actor)
             roles = roles_of(actor, order)
             move = find_move("cancel", order.status, roles)
             if_match.check(order.version)
@@ -78,12 +78,14 @@ class MovingService:
 
         return await self._retried("order.cancelled", order_id, work)
 
-    async def expire(self, order_id: UUID, now: datetime) -> bool:
-        """Cancels an order that nobody paid in time; tells whether it did, for much may have happened meanwhile."""
+    async def expire(self, order_id: UUID, now: datetime | None) -> bool:
+        """Cancels an order that nobody paid in time; tells whether it did, for much may have happened meanwhile.
+        Without an instant, by the database's clock.
+        """
         order = await self._orders.lock(order_id)
         if order is None or order.status != Status.PENDING.value or order.payment_processing:
             return False
-        if order.expires_at is None or order.expires_at > now:
+        if not await self._orders.is_overdue(order_id, now):
             return False
         find_move("expire", order.status, {Role.SYSTEM})
         await self._call_off(order, "expired", Role.SYSTEM)
@@ -97,7 +99,7 @@ class MovingService:
         return changed.to_read(items)
 
     async def _simply(self, name: str, kind: str, order_id: UUID, if_match: IfMatch, actor: Principal) -> OrderRead:
-        order = visible(await self._orders.lock(order_id), actor)
+        order = within_reach(await self._orders.lock(order_id), actor)
         move = find_move(name, order.status, roles_of(actor, order))
         if_match.check(order.version)
         changed = await self._orders.change(order_id, status=move.target.value)

@@ -1,18 +1,15 @@
 """Payment: an attempt is a row first, then the provider is asked, then the outcome is written."""
 
-import asyncio
 from uuid import UUID
 
-import structlog
-
-from app.domain.orders.errors import NoPayments, PaymentDeclined, PaymentInProgress
+from app.domain.orders.errors import NoPayments, OrderExpired, PaymentDeclined, PaymentInProgress
 from app.domain.orders.machine import Role, allowed, find_move
 from app.domain.orders.repositories.orders import OrderRepository
 from app.domain.orders.repositories.payments import DECLINED, PROCESSING, SUCCEEDED, PaymentRepository
 from app.domain.orders.rows import PaymentRow
-from app.domain.orders.services.access import roles_of, visible
+from app.domain.orders.services.access import roles_of, within_reach
 from app.domain.orders.services.history import History
-from app.domain.orders.services.provider import Charge, Outcome, OutcomeUnknown, PaymentProvider
+from app.domain.orders.services.provider import Charge, Outcome, OutcomeUnknown, PaymentProvider, answer_of
 from app.lib.db.base import new_id
 from app.lib.db.engine import Database
 from app.lib.db.retries import in_transaction
@@ -21,11 +18,10 @@ from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.money import Money
 from app.lib.outbox import Outbox
 from app.lib.security.principal import Principal
+from app.lib.versions import IfMatch
 
-PROVIDER_SECONDS = 10.0
-"""How long the provider may take before its answer counts as unknown."""
-
-log = structlog.stdlib.get_logger(__name__)
+ASK_AGAIN_SECONDS = 15.0
+"""Longer than any request waits for the provider, so that nobody asks behind the back of a request."""
 
 
 class PaymentService:
@@ -36,31 +32,36 @@ class PaymentService:
         self._provider = provider
         self._outbox = outbox
 
-    async def pay(self, order_id: UUID, method: str, customer: Principal) -> bool:
+    async def pay(self, order_id: UUID, method: str, if_match: IfMatch, customer: Principal) -> bool:
         """Whether the order is paid; False when that is not known yet, and will be later.
 
-        Raises ``OrderNotFound``, ``PermissionDenied``, ``InvalidMove``, ``PaymentInProgress``, ``NoPayments``,
-        ``ValidationFailed`` or ``PaymentDeclined``.
+        Raises ``OrderNotFound``, ``PermissionDenied``, ``InvalidMove``, ``PreconditionFailed``, ``PaymentInProgress``,
+        ``OrderExpired``, ``NoPayments``, ``ValidationFailed`` or ``PaymentDeclined``.
         """
         if self._provider.methods and method not in self._provider.methods:
             detail = f"Must be among: {', '.join(sorted(self._provider.methods))}."
             raise ValidationFailed([FieldError(pointer="/method", code=FieldCode.INVALID_CHOICE, detail=detail)])
 
         async def begin(unit: UnitOfWork) -> PaymentRow:
-            return await self._begin(unit, order_id, method, customer)
+            return await self._begin(unit, order_id, method, if_match, customer)
 
         status = await self.settle(await in_transaction(self._database, begin))
         if status == DECLINED:
             raise PaymentDeclined
         return status == SUCCEEDED
 
-    async def _begin(self, unit: UnitOfWork, order_id: UUID, method: str, customer: Principal) -> PaymentRow:
+    async def _begin(
+        self, unit: UnitOfWork, order_id: UUID, method: str, if_match: IfMatch, customer: Principal
+    ) -> PaymentRow:
         orders = OrderRepository(unit.session)
-        order = visible(await orders.lock(order_id), customer)
+        order = within_reach(await orders.lock(order_id), customer)
         roles = roles_of(customer, order)
         find_move("pay", order.status, roles)
+        if_match.check(order.version)
         if order.payment_processing:
             raise PaymentInProgress
+        if await orders.is_overdue(order_id):
+            raise OrderExpired(order.status, allowed(order.status, roles))
         if not self._provider.methods:
             raise NoPayments(order.status, allowed(order.status, roles))
         payment = PaymentRow(
@@ -72,7 +73,7 @@ class PaymentService:
             amount_units=order.total_units,
             currency=order.currency,
         )
-        await PaymentRepository(unit.session).begin(payment)
+        await PaymentRepository(unit.session).begin(payment, ask_again=ASK_AGAIN_SECONDS)
         await orders.change(order_id, payment_processing=True)
         return payment
 
@@ -84,11 +85,10 @@ class PaymentService:
         """
         amount = Money.from_minor_units(payment.amount_units, payment.currency)
         charge = Charge(reference=payment.id, amount=amount, method=payment.method)
+        about = {"payment_id": str(payment.id), "order_id": str(payment.order_id)}
         try:
-            async with asyncio.timeout(PROVIDER_SECONDS):
-                outcome = await self._provider.charge(charge)
-        except (OutcomeUnknown, TimeoutError):
-            log.warning("payment.outcome_unknown", payment_id=str(payment.id), order_id=str(payment.order_id))
+            outcome = await answer_of(self._provider.charge(charge), "payment", **about)
+        except OutcomeUnknown:
             return PROCESSING
 
         async def write(unit: UnitOfWork) -> str:

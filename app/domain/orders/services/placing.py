@@ -5,7 +5,7 @@ from uuid import UUID
 from app.domain.accounts.services.living import of_living_account
 from app.domain.catalog.errors import ProductsChanged
 from app.domain.catalog.rows import Offer
-from app.domain.catalog.services.stock import StockService, Wanted
+from app.domain.catalog.services.stock import StockService, Wanted, refuse_shortages
 from app.domain.orders.dtos import OrderCreate, OrderRead
 from app.domain.orders.machine import Role, Status
 from app.domain.orders.repositories.orders import OrderRepository
@@ -44,14 +44,14 @@ class PlacingService:
         ]
         offers = await self._stock.offers(lines)
         currency = _one_currency(lines, offers)
+        refuse_shortages(lines, offers)
         order_id = new_id()
         items = [_item(order_id, number, line, offers) for number, line in enumerate(lines)]
         order = self._order(order_id, customer.user_id, currency, items, data.notes)
-        rows = await self._orders.new(order, items)
         with of_living_account():
-            await self._history.record(order, "placed", Role.CUSTOMER, after=rows)
+            await self._history.record(order, "placed", Role.CUSTOMER, after=[self._orders.new(order)])
         # Last, because everybody who wants the same product waits from here to the commit.
-        await self._stock.take(lines, offers, order_id)
+        await self._stock.take(lines, offers, order_id, self._orders.new_items(items))
         return order.to_read(items)
 
     def _order(

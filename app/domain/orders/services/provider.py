@@ -1,12 +1,22 @@
 """What a payment provider has to offer."""
 
+import asyncio
+from collections.abc import Awaitable
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from app.lib.money import Money
+
+T = TypeVar("T")
+
+PROVIDER_SECONDS = 10.0
+"""How long the provider may take before its answer counts as unknown."""
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 class Outcome(StrEnum):
@@ -32,6 +42,21 @@ class MoneyBack(msgspec.Struct, frozen=True, kw_only=True):
 
 class OutcomeUnknown(Exception):
     """The provider did not answer, or not in a way that tells whether it did what it was asked."""
+
+
+async def answer_of(call: Awaitable[T], what: str, **about: str) -> T:
+    """What a provider says. Raises ``OutcomeUnknown`` for anything else that it does, and when it takes too long:
+    whatever went wrong, it may have done what it was asked. ``what`` and ``about`` are for the log.
+    """
+    try:
+        async with asyncio.timeout(PROVIDER_SECONDS):
+            return await call
+    except (OutcomeUnknown, TimeoutError) as exc:
+        log.warning("provider.outcome_unknown", asked_for=what, **about)
+        raise OutcomeUnknown from exc
+    except Exception as exc:
+        log.exception("provider.failed", asked_for=what, **about)
+        raise OutcomeUnknown from exc
 
 
 class PaymentProvider(Protocol):

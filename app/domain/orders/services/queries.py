@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from uuid import UUID
 
-from app.domain.orders.dtos import OrderEventPage, OrderPage, OrderRead
+from app.domain.orders.dtos import OrderEventPage, OrderPage, OrderRead, PaymentPage
 from app.domain.orders.repositories.reads import ORDER_SORTS, OrderReads
 from app.domain.orders.services.access import sees_all, visible
 from app.domain.orders.services.export import export_orders
@@ -37,6 +37,12 @@ class OrderQueries:
         visible(await self._reads.order(order_id), viewer)
         page = await self._reads.events(order_id, paging)
         return page.with_items(OrderEventPage, [row.to_read() for row in page.items])
+
+    async def payments(self, order_id: UUID, paging: PageRequest, viewer: Principal) -> PaymentPage:
+        """Raises ``OrderNotFound``."""
+        visible(await self._reads.order(order_id), viewer)
+        page = await self._reads.payments(order_id, paging)
+        return page.with_items(PaymentPage, [row.to_read() for row in page.items])
 
     def export(self, filters: Mapping[str, Any]) -> AsyncIterator[bytes]:
         """All orders as CSV, in parts."""

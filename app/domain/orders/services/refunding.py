@@ -1,9 +1,10 @@
-"""Money back, by lines or all of it. It is promised here, and sent by :mod:`.settling`."""
+"""Money back, by lines or all of it. It is promised here, and sent by :mod:`.housekeeping`."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET
 
 from app.domain.catalog.services.stock import StockService
 from app.domain.orders.dtos import OrderRead, RefundCreate
@@ -12,7 +13,7 @@ from app.domain.orders.machine import Role, Status, find_move
 from app.domain.orders.repositories.orders import OrderRepository
 from app.domain.orders.repositories.payments import PaymentRepository
 from app.domain.orders.rows import ItemRow, OrderRow, RefundRow
-from app.domain.orders.services.access import roles_of, visible
+from app.domain.orders.services.access import roles_of, within_reach
 from app.domain.orders.services.history import History
 from app.lib import audit
 from app.lib.audit import Origin
@@ -49,7 +50,7 @@ class RefundService:
         """
 
         async def work() -> OrderRead:
-            order = visible(await self._orders.lock(order_id), actor)
+            order = within_reach(await self._orders.lock(order_id), actor)
             find_move("refund", order.status, roles_of(actor, order))
             if_match.check(order.version)
             items = await self._orders.items(order_id)
@@ -115,4 +116,7 @@ def _wanted(data: RefundCreate, items: Sequence[ItemRow]) -> dict[UUID, Pieces]:
     ]
     if too_many:
         raise RefundTooLarge(too_many)
-    return {each.product_id: Pieces(each.quantity, each.restock) for each in data.items}
+    return {
+        each.product_id: Pieces(each.quantity, data.restock if each.restock is UNSET else each.restock)
+        for each in data.items
+    }
