@@ -56,13 +56,13 @@ CALLERS = {
     "user": principal(),
     "fresh": principal(),
     "holder": principal(permissions=frozenset({"things:read"})),
-    "fresh-holder": principal(permissions=frozenset({"things:read"}),
+    "fresh-holder": principal(permissions=frozenset({"things:read"})),
     "other-holder": principal(permissions=frozenset({"things:write", "things:reader", "things"})),
     "editor": principal(roles=frozenset({"editor"})),
-    "fresh-editor": principal(roles=frozenset({"editor"}),
+    "fresh-editor": principal(roles=frozenset({"editor"})),
     "author": principal(roles=frozenset({"author"})),
     "superuser": principal(is_superuser=True),
-    "fresh-superuser": principal(is_superuser=True,
+    "fresh-superuser": principal(is_superuser=True),
 }
 
 
