@@ -18,6 +18,7 @@ POLICIES = {
     "GET /users": "users:read",
     "POST /users": "users:write",
     "GET /users/{user_id}": "users:read or self",
+    "GET /users/{user_id}/posts": "public",
     "PATCH /users/{user_id}": "users:write",
     "DELETE /users/{user_id}": "users:delete (recent sign-in)",
     "POST /users/{user_id}/activate": "users:write",
