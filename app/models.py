@@ -13,6 +13,7 @@ from app.lib.jobs import tables as jobs
 from app.lib.mail import models as mail
 from app.lib.outbox import tables as outbox
 from app.lib.ratelimit.table import rate_limit_table
+from app.lib.realtime import tables as realtime
 
 rate_limits = rate_limit_table(metadata)
 
@@ -30,5 +31,6 @@ __all__ = [
     "outbox",
     "posts",
     "rate_limits",
+    "realtime",
     "webhooks",
 ]
