@@ -508,7 +508,7 @@ export class Realtime {
     subscription.members = new Map(presence.map((member) => [member.id, member]));
     const join = presence.filter(({ id }) => !before.has(id));
     const leave = [...before.values()].filter(({ id }) => !subscription.members.has(id));
-    this.#tellPresence(subscription, join, leave);
+    if (join.length + leave.length > 0) this.#tellPresence(subscription, join, leave);
   }
 
   #tellPresence(subscription, join, leave) {
