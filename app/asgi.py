@@ -27,6 +27,7 @@ from app.domain.notifications import notifications
 from app.domain.notifications.controllers.mailbox import mailbox_router
 from app.domain.orders import orders
 from app.domain.posts import posts
+from app.domain.realtime import realtime
 from app.domain.system import system
 from app.domain.system.docs_pages import docs_router
 from app.domain.system.readiness import Readiness
@@ -60,7 +61,7 @@ API = "/api/v1"
 VERSION = version("lodestar")  # looked up once, because it reads files
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
-DOMAINS: tuple[Domain, ...] = (accounts, auth, posts, catalog, orders, notifications, webhooks, jobs, system)
+DOMAINS: tuple[Domain, ...] = (accounts, auth, posts, catalog, orders, realtime, notifications, webhooks, jobs, system)
 """Adding a domain is one more name here."""
 
 

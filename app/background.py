@@ -25,6 +25,8 @@ from app.lib.jobs.metrics import AttemptMetrics, JobGauges
 from app.lib.jobs.worker import Worker, WorkerOptions
 from app.lib.mail.delivery import Deliverer as MailDeliverer
 from app.lib.outbox import Outbox
+from app.lib.realtime.hub import Hub
+from app.lib.realtime.service import Realtime
 from app.lib.security.sealing import Sealer
 
 
@@ -56,6 +58,8 @@ class Background:
             Outbox: self.outbox,
             MailDeliverer: components.deliverer,
             Sealer: components.sealer,
+            Realtime: components.realtime,
+            Hub: components.realtime.hub,
             FanOut: FanOut(collect_webhook_kinds(domains), enqueue_delivery),
             WebhookDeliverer: WebhookDeliverer(
                 components.database, components.webhook_sender, components.sealer, self.events

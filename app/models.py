@@ -6,6 +6,7 @@ from app.domain.catalog import models as catalog
 from app.domain.notifications import models as notifications
 from app.domain.orders import models as orders
 from app.domain.posts import models as posts
+from app.domain.realtime import models as rooms
 from app.domain.webhooks import models as webhooks
 from app.lib import audit, idempotency
 from app.lib.db.base import metadata
@@ -32,5 +33,6 @@ __all__ = [
     "posts",
     "rate_limits",
     "realtime",
+    "rooms",
     "webhooks",
 ]

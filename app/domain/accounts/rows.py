@@ -17,6 +17,11 @@ class CredentialRow(msgspec.Struct, frozen=True):
     is_verified: bool
 
 
+def public_name(first_name: str | None, last_name: str | None, name: str | None) -> str | None:
+    """First and last name, else the account's name; never the address."""
+    return " ".join(part for part in (first_name, last_name) if part) or name
+
+
 class PersonRow(msgspec.Struct, frozen=True):
     """A profile and the parts of the account that a full name is made of."""
 
@@ -35,7 +40,7 @@ class PersonRow(msgspec.Struct, frozen=True):
     @property
     def public_name(self) -> str | None:
         """First and last name, else the account's name; never the address."""
-        return " ".join(part for part in (self.first_name, self.last_name) if part) or self.name
+        return public_name(self.first_name, self.last_name, self.name)
 
     def to_read(self, *, own: bool) -> ProfileRead:
         """The whole profile. Its owner is shown their address when there is no name, and nobody else is."""

@@ -1,0 +1,19 @@
+"""Rooms, and channels over sockets and event streams."""
+
+from app.domain.realtime.controllers.members import InvitationController, MemberController
+from app.domain.realtime.controllers.rooms import RoomController
+from app.domain.realtime.controllers.tickets import create_ticket
+from app.domain.realtime.permissions import PERMISSIONS
+from app.domain.realtime.providers import PROVIDERS
+from app.lib.domain import Domain
+
+realtime = Domain(
+    name="realtime",
+    controllers=(RoomController, MemberController, InvitationController, create_ticket),
+    providers=PROVIDERS,
+    permissions=PERMISSIONS,
+    tags=(
+        ("Rooms", "Where people talk: public ones, and private ones by invitation."),
+        ("Realtime", "Tickets for sockets, and a stream of events. The sockets themselves are described elsewhere."),
+    ),
+)

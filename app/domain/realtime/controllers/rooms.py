@@ -1,0 +1,190 @@
+from typing import Any
+
+from litestar import Controller, Request, Response, get, patch, post
+from litestar.params import JSONBody
+
+from app.domain.realtime.controllers.parameters import (
+    Closed,
+    Invited,
+    MaxId,
+    MessageSort,
+    Mine,
+    MinId,
+    RoomReference,
+    RoomSort,
+    Text,
+    VisibilityFilter,
+)
+from app.domain.realtime.dtos import MessagePage, RoomCreate, RoomPage, RoomRead, RoomUpdate
+from app.domain.realtime.errors import (
+    NotAMember,
+    NotInvited,
+    NotYourRoom,
+    RoomClosed,
+    RoomFull,
+    RoomNameTaken,
+    RoomNotFound,
+    TooManyRooms,
+)
+from app.domain.realtime.services.members import MemberService
+from app.domain.realtime.services.queries import RoomQueries
+from app.domain.realtime.services.rooms import RoomService
+from app.lib.dto import StructDTO
+from app.lib.errors import PreconditionFailed
+from app.lib.http.locations import created, linked
+from app.lib.http.transaction import IDEMPOTENT
+from app.lib.injection import Injected
+from app.lib.openapi import may_raise
+from app.lib.pagination.parameters import PageRequest
+from app.lib.security.policies import authenticated
+from app.lib.security.principal import Principal
+from app.lib.versions import IfMatch
+
+
+class RoomController(Controller):
+    path = "/rooms"
+    tags = ("Rooms",)
+
+    @get(
+        guards=[authenticated],
+        return_dto=StructDTO[RoomPage],
+        operation_id="listRooms",
+        summary="List rooms",
+        description="Public ones, those that you are in and those that you are invited to; with `rooms:read` all.",
+    )
+    async def list_rooms(
+        self,
+        request: Request[Any, Any, Any],
+        room_queries: Injected[RoomQueries],
+        principal: Injected[Principal],
+        paging: Injected[PageRequest],
+        mine: Mine = None,
+        invited: Invited = None,
+        q: Text = None,
+        visibility: VisibilityFilter = None,
+        closed: Closed = None,
+        sort: RoomSort = None,
+    ) -> Response[RoomPage]:
+        filters = {"q": q, "visibility": visibility, "closed": closed}
+        page = await room_queries.rooms(paging, sort, filters, principal, mine=mine, invited=invited)
+        return linked(request, page)
+
+    @post(
+        guards=[authenticated],
+        dto=StructDTO[RoomCreate],
+        return_dto=StructDTO[RoomRead],
+        operation_id="createRoom",
+        summary="Make a room",
+        description="You own it, and are its first member.",
+        opt=IDEMPOTENT | may_raise(RoomNameTaken, TooManyRooms),
+    )
+    async def create(
+        self, data: JSONBody[RoomCreate], rooms: Injected[RoomService], principal: Injected[Principal]
+    ) -> Response[RoomRead]:
+        room = await rooms.add(data, principal)
+        return created(room, f"/api/v1/rooms/{room.id}")
+
+    @get(
+        "/{room_ref:str}",
+        guards=[authenticated],
+        return_dto=StructDTO[RoomRead],
+        operation_id="getRoom",
+        summary="A room, by id or name",
+        description="Private ones for those who are in them or invited, and with `rooms:read`.",
+        opt=may_raise(RoomNotFound),
+    )
+    async def show(
+        self, room_ref: RoomReference, room_queries: Injected[RoomQueries], principal: Injected[Principal]
+    ) -> RoomRead:
+        return await room_queries.room(room_ref, principal)
+
+    @patch(
+        "/{room_ref:str}",
+        guards=[authenticated],
+        dto=StructDTO[RoomUpdate],
+        return_dto=StructDTO[RoomRead],
+        operation_id="updateRoom",
+        summary="Change a room's title or visibility",
+        description="Yours, or with `rooms:write` any. Who is in it stays in it.",
+        opt=may_raise(RoomNotFound, NotYourRoom, RoomClosed, PreconditionFailed),
+    )
+    async def change(
+        self,
+        room_ref: RoomReference,
+        data: JSONBody[RoomUpdate],
+        rooms: Injected[RoomService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
+    ) -> RoomRead:
+        return await rooms.change(room_ref, data, if_match, principal)
+
+    @post(
+        "/{room_ref:str}/close",
+        guards=[authenticated],
+        return_dto=StructDTO[RoomRead],
+        status_code=200,
+        operation_id="closeRoom",
+        summary="Close a room for good",
+        description="Yours, or with `rooms:write` any. What was said in it can still be read.",
+        opt=may_raise(RoomNotFound, NotYourRoom, PreconditionFailed),
+    )
+    async def close(
+        self,
+        room_ref: RoomReference,
+        rooms: Injected[RoomService],
+        principal: Injected[Principal],
+        if_match: Injected[IfMatch],
+    ) -> RoomRead:
+        return await rooms.close(room_ref, if_match, principal)
+
+    @post(
+        "/{room_ref:str}/join",
+        guards=[authenticated],
+        return_dto=StructDTO[RoomRead],
+        status_code=200,
+        operation_id="joinRoom",
+        summary="Join a room",
+        description="A public one, or one that you are invited to.",
+        opt=may_raise(RoomNotFound, NotInvited, RoomClosed, RoomFull),
+    )
+    async def join(
+        self, room_ref: RoomReference, room_members: Injected[MemberService], principal: Injected[Principal]
+    ) -> RoomRead:
+        return await room_members.join(room_ref, principal)
+
+    @post(
+        "/{room_ref:str}/leave",
+        guards=[authenticated],
+        status_code=204,
+        operation_id="leaveRoom",
+        summary="Leave a room",
+        description="One that you own goes to whoever has been in it for longest; with nobody left it is closed.",
+        opt=may_raise(RoomNotFound),
+    )
+    async def leave(
+        self, room_ref: RoomReference, room_members: Injected[MemberService], principal: Injected[Principal]
+    ) -> None:
+        await room_members.leave(room_ref, principal)
+
+    @get(
+        "/{room_ref:str}/messages",
+        guards=[authenticated],
+        return_dto=StructDTO[MessagePage],
+        operation_id="listRoomMessages",
+        summary="What was said in a room",
+        description="For those who are in it, and with `rooms:read`. All events of its channel, newest first.",
+        opt=may_raise(RoomNotFound, NotAMember),
+    )
+    async def list_messages(
+        self,
+        room_ref: RoomReference,
+        request: Request[Any, Any, Any],
+        room_queries: Injected[RoomQueries],
+        principal: Injected[Principal],
+        paging: Injected[PageRequest],
+        min_id: MinId = None,
+        max_id: MaxId = None,
+        sort: MessageSort = None,
+    ) -> Response[MessagePage]:
+        filters = {"min_id": min_id, "max_id": max_id}
+        return linked(request, await room_queries.messages(room_ref, paging, sort, filters, principal))

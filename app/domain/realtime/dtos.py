@@ -1,0 +1,144 @@
+"""What goes over the wire about rooms and tickets by HTTP. Frames of sockets are the kit's own."""
+
+from datetime import datetime
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from app.domain.realtime.limits import MAX_ROOM_NAME
+from app.domain.realtime.names import ROOM_NAME, looks_like_id
+from app.lib.decoding import Check, FieldProblem, Hint
+from app.lib.dto import Input, Output
+from app.lib.errors import FieldCode
+from app.lib.fields import SingleLine
+from app.lib.http.conditional import Version, Versioned
+from app.lib.pagination.envelope import Page
+
+PUBLIC: Final = "public"
+PRIVATE: Final = "private"
+OWNER: Final = "owner"
+MEMBER: Final = "member"
+
+Visibility = Literal["public", "private"]
+MemberRole = Literal["owner", "member"]
+
+
+def _check_name(value: str) -> str:
+    if looks_like_id(value):
+        raise FieldProblem(FieldCode.INVALID_FORMAT, "Must not look like an id.")
+    return value
+
+
+RoomName = Annotated[
+    str,
+    Meta(min_length=1, max_length=MAX_ROOM_NAME, pattern=rf"{ROOM_NAME}(?!\n)", examples=["harbour"]),
+    Check(_check_name),
+    Hint("Must be lower-case letters, digits, dots, hyphens and underscores, with a letter or digit first."),
+]
+EventName = Annotated[str, Meta(max_length=64, pattern=r"^[a-z][a-z0-9_.-]*$(?!\n)", examples=["message"])]
+
+
+class RoomRead(Versioned):
+    """A room. ``owner_id`` is null once nobody is in it any more; from ``closed_at`` on nobody joins or publishes.
+
+    Its channel is `room:` and its name.
+    """
+
+    id: UUID
+    name: RoomName
+    title: SingleLine | None
+    visibility: Visibility
+    owner_id: UUID | None
+    closed_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: Version
+
+
+class RoomPage(Page[RoomRead], frozen=True, kw_only=True):
+    """Rooms."""
+
+
+class RoomCreate(Input):
+    """A new room. Its name stays, because it is the name of its channel."""
+
+    name: RoomName
+    title: SingleLine | None = None
+    visibility: Visibility = "public"
+
+
+class RoomUpdate(Input):
+    """A merge patch of a room."""
+
+    title: SingleLine | None | UnsetType = UNSET
+    visibility: Visibility | UnsetType = UNSET
+
+
+class PersonRead(Output):
+    """Somebody as others in a room see them; null where they have no name, or their account is not active."""
+
+    id: UUID
+    name: Annotated[str, Meta(max_length=254, examples=["Ada Lovelace"])] | None
+
+
+class MemberRead(Output):
+    """Somebody in a room."""
+
+    user: PersonRead
+    role: MemberRole
+    joined_at: datetime
+
+
+class MemberPage(Page[MemberRead], frozen=True, kw_only=True):
+    """Members of a room."""
+
+
+class InvitationCreate(Input):
+    """Whom to invite."""
+
+    user_id: UUID
+
+
+class InvitationRead(Output):
+    """An invitation that was not followed yet. ``invited_by`` is null when that account is gone."""
+
+    user: PersonRead
+    invited_by: UUID | None
+    created_at: datetime
+
+
+class InvitationPage(Page[InvitationRead], frozen=True, kw_only=True):
+    """Invitations to a room."""
+
+
+class MessageRead(Output):
+    """An event of a room's channel, with the id that it has there. ``sender`` is null for what the service tells, and
+    when the account is gone; ``data`` is what was published, any JSON.
+    """
+
+    id: Annotated[int, Meta(ge=1, le=2**53 - 1)]
+    event: EventName
+    data: Annotated[msgspec.Raw, Meta(extra_json_schema={"description": "Any JSON.", "examples": [{"text": "Ahoy"}]})]
+    sender: PersonRead | None
+    sent_at: datetime
+
+
+class MessagePage(Page[MessageRead], frozen=True, kw_only=True):
+    """What was said in a room."""
+
+
+class TicketRead(Output):
+    """Opens one connection, once, until ``expires_at``."""
+
+    ticket: Annotated[
+        str,
+        Meta(
+            max_length=64,
+            pattern=r"^[0-9A-Za-z]+$(?!\n)",
+            examples=["3nWk0rVtQpYx9Zb2LmHs7CdFg5TjRaUe8KoXi1PyNvw"],
+            description="Goes into the query of the WebSocket or event stream.",
+        ),
+    ]
+    expires_at: datetime

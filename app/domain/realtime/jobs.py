@@ -1,0 +1,52 @@
+"""Late news, and the clean-up of what is over."""
+
+from typing import Any
+
+import msgspec
+
+from app.domain.realtime.repositories.tickets import TicketRepository
+from app.lib.jobs import Cron, Every, JobContext, Nothing, job
+from app.lib.realtime.events import NewEvent
+from app.lib.realtime.hub import Hub
+from app.lib.realtime.service import Realtime
+
+_TRIM_SECONDS = 60.0
+_BATCH = 1_000
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """Something to be told on a channel."""
+
+    channel: str
+    event: str
+    data: dict[str, Any]
+
+
+class Notices(msgspec.Struct, frozen=True):
+    items: list[Notice]
+
+
+@job("realtime.tell", Notices)
+async def tell_later(notices: Notices, context: JobContext) -> None:
+    """Once, although the job may run again: each notice has a key."""
+    hub = context.service(Hub)
+    for number, each in enumerate(notices.items):
+        data = msgspec.json.encode(each.data)
+        await hub.publish(
+            NewEvent(channel=each.channel, event=each.event, data=data, key=f"{context.job_id}:{number}")
+        )
+
+
+@job("realtime.trim", Nothing, schedule=Every(_TRIM_SECONDS))
+async def trim_channels(_nothing: Nothing, context: JobContext) -> None:
+    while await context.service(Realtime).trim(_BATCH) == _BATCH:
+        pass
+
+
+@job("realtime.purge_tickets", Nothing, schedule=Cron("*/10 * * * *"))
+async def purge_tickets(_nothing: Nothing, context: JobContext) -> None:
+    async with context.unit() as unit:
+        await TicketRepository(unit.session).purge()
+
+
+JOBS = (tell_later, trim_channels, purge_tickets)

@@ -1,0 +1,68 @@
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, ForeignKey, Index, LargeBinary, String, Text, literal_column
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.domain.realtime.limits import MAX_ROOM_NAME
+from app.lib.db.base import Base, Entity, sortable_text
+
+_IS_OWNER: ColumnElement[bool] = literal_column("role = 'owner'")
+
+
+class Room(Entity):
+    """What is said in it is the log of the channel ``room:{name}``, which is why a name never changes."""
+
+    __tablename__ = "rooms"
+
+    name: Mapped[str] = mapped_column(sortable_text(MAX_ROOM_NAME), unique=True)
+    title: Mapped[str | None] = mapped_column(String(255))
+    search_text: Mapped[str] = mapped_column(Text)
+    visibility: Mapped[str] = mapped_column(String(16))
+    closed_at: Mapped[datetime | None]
+
+    __table_args__ = (Index(None, "created_at", "id"),)
+
+
+class RoomMember(Base):
+    """Who may listen and publish. A room that is open has one owner; nobody but its members can own it."""
+
+    __tablename__ = "room_members"
+
+    room_id: Mapped[UUID] = mapped_column(ForeignKey("rooms.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    role: Mapped[str] = mapped_column(String(16))
+    joined_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index("ix_room_members_owner", "room_id", unique=True, postgresql_where=_IS_OWNER, sqlite_where=_IS_OWNER),
+        Index(None, "room_id", "joined_at", "user_id"),
+        Index(None, "user_id", "role"),
+    )
+
+
+class RoomInvitation(Base):
+    """Who may join although the room is private. It ends with joining."""
+
+    __tablename__ = "room_invitations"
+
+    room_id: Mapped[UUID] = mapped_column(ForeignKey("rooms.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    invited_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index(None, "room_id", "created_at", "user_id"),
+        Index(None, "user_id"),
+        Index(None, "invited_by"),
+    )
+
+
+class RealtimeTicket(Base):
+    """A secret, as its digest, that opens one connection in the name of a session. It dies with the session."""
+
+    __tablename__ = "realtime_tickets"
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
