@@ -32,9 +32,7 @@ async def tell_later(notices: Notices, context: JobContext) -> None:
     hub = context.service(Hub)
     for number, each in enumerate(notices.items):
         data = msgspec.json.encode(each.data)
-        await hub.publish(
-            NewEvent(channel=each.channel, event=each.event, data=data, key=f"{context.job_id}:{number}")
-        )
+        await hub.publish(NewEvent(channel=each.channel, event=each.event, data=data, key=f"{context.job_id}:{number}"))
 
 
 @job("realtime.trim", Nothing, schedule=Every(_TRIM_SECONDS))
