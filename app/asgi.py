@@ -40,6 +40,7 @@ from app.lib.denials import DenialLog
 from app.lib.domain import Domain, collect_permissions, collect_webhook_kinds
 from app.lib.http.conditional import provide_if_match, tag_response
 from app.lib.http.cors import CORS
+from app.lib.http.handshake import remember_refusal
 from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.http.shell import Shell, ShellOptions
 from app.lib.http.transaction import IdempotencyMiddleware, provide_unit_of_work
@@ -75,14 +76,14 @@ def create_app(settings: Settings | None = None) -> Litestar:
     die_with_parent()
     settings = with_secret_key(settings or load_settings()[0])
     configure_logging(settings.effective_log_level, settings.log_format)
-    components = Components(settings)
-    background = Background(components, DOMAINS)
     draining = Draining()
+    components = Components(settings, draining.wait)
+    background = Background(components, DOMAINS)
     app = Litestar(
         route_handlers=_routes(settings),
         dependencies=_dependencies(components, background, draining),
         middleware=[
-            BearerMiddleware(components.authenticator),
+            BearerMiddleware(components.authenticator, components.ticket_desk),
             RulesMiddleware(),
             IdempotencyMiddleware(components.derived_key("idempotency")),
         ],
@@ -98,6 +99,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         ],
         exception_handlers=exception_handlers(),
         after_request=tag_response,
+        after_exception=[remember_refusal],
         lifespan=[draining.lifespan, partial(_running, components, background)],
         request_max_body_size=settings.request_max_body_size,
         openapi_config=None,
@@ -195,6 +197,8 @@ def _dependencies(components: Components, background: Background, draining: Drai
         "enqueue_delivery": enqueue_delivery,
         "payment_provider": components.payment_provider,
         "metrics": components.metrics,
+        "realtime": components.realtime,
+        "hub": components.realtime.hub,
         "readiness": readiness,
     }
     return {
@@ -231,6 +235,7 @@ def _wrap(app: ASGIApp, components: Components) -> ASGIApp:
     options = ShellOptions(
         hsts=settings.is_production,
         no_store=(f"{API}/auth/",),
+        own_origin=settings.base_url,
         body_idle_seconds=settings.request_body_timeout,
         body_total_seconds=settings.request_body_timeout * 8,
     )
@@ -251,7 +256,11 @@ def _wrap(app: ASGIApp, components: Components) -> ASGIApp:
 async def _running(components: Components, background: Background, _app: Litestar) -> AsyncGenerator[None, None]:
     await components.start()
     try:
+        await components.channels.start()
         async with background.working() if components.settings.jobs_worker == "inside" else nullcontext():
             yield
     finally:
-        await components.close()
+        try:
+            await components.channels.close()
+        finally:
+            await components.close()

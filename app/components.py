@@ -1,5 +1,6 @@
 """The long-lived objects of a process, made from the settings."""
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -18,6 +19,7 @@ from app.domain.notifications.services.preferences import PersonSubscriptions
 from app.domain.orders.services.provider import PaymentProvider
 from app.domain.orders.services.sandbox import SandboxProvider
 from app.domain.posts.memory import PostMemory
+from app.domain.realtime.services.tickets import TicketDesk
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.mail.delivery import Composer, Deliverer
 from app.lib.mail.jobs import enqueue_mail
@@ -45,6 +47,7 @@ from app.lib.settings import ConfigurationError
 from app.lib.signals import Signals
 from app.lib.webhooks.sender import WebhookSender
 from app.models import rate_limits
+from app.realtime import Channels
 
 PRODUCT = "Lodestar"
 AUDIENCE = "lodestar"
@@ -59,7 +62,8 @@ _WEBHOOKS_BY_HAND = "30 per minute"
 class Components:
     """Made once per process; :meth:`start` and :meth:`close` belong to the app's lifespan."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, draining: Callable[[], Awaitable[None]] | None = None) -> None:
+        """``draining`` returns when the process is about to end; for processes that have sockets."""
         self.settings = settings
         self.signals = Signals()
         self.database = Database(
@@ -112,6 +116,11 @@ class Components:
             user_agent=f"{PRODUCT}-Webhooks", allow_private=settings.webhooks_allow_private
         )
         self.payment_provider: PaymentProvider = SandboxProvider(self.database)
+        self.channels = Channels(
+            settings, self.database, self.authenticator, self.cursors, draining or asyncio.Event().wait
+        )
+        self.realtime = self.channels.realtime
+        self.ticket_desk = TicketDesk(self.database, self.authenticator)
         self.metrics = self._metrics()
         self._make_mail()
 

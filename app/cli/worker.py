@@ -35,8 +35,12 @@ async def _work(settings: Settings, concurrency: int | None) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await components.start()
     try:
+        await components.channels.start()
         async with background.working(concurrency) as works:
             log.info("working", jobs=len(background.registry), worker=works.name)
             await stop.wait()
     finally:
-        await components.close()
+        try:
+            await components.channels.close()
+        finally:
+            await components.close()

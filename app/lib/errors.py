@@ -176,6 +176,14 @@ class PermissionDenied(AppError):
         super().__init__(detail, headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
 
 
+class ForeignOrigin(AppError):
+    """A page of somebody else's wants to open a WebSocket."""
+
+    status = 403
+    code = ErrorCode.PERMISSION_DENIED
+    detail = "This origin may not open sockets here."
+
+
 class ReauthRequired(PermissionDenied):
     code = ErrorCode.REAUTH_REQUIRED
     is_denial = False

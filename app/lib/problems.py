@@ -134,16 +134,27 @@ _BY_STATUS: dict[int, Callable[[], AppError]] = {
 
 def _on_http(request: Request[Any, Any, Any], exc: HTTPException) -> Response[bytes]:
     """Litestar's own refusals. Their texts may quote the request, so they are replaced by ours."""
+    error = _error_of_litestar(exc)
+    return _on_bug(request, exc) if error is None else respond(request, error)
+
+
+def _error_of_litestar(exc: HTTPException) -> AppError | None:
     make = _BY_STATUS.get(exc.status_code)
     if make is None:
-        return _on_bug(request, exc)
+        return None
     error = make()
     error.headers.update(exc.headers or {})
-    return respond(request, error)
+    return error
 
 
 def _on_database(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
     return respond(request, error_for(exc))
+
+
+def error_of(exc: Exception) -> AppError:
+    """The error to answer any exception with, where no handler does: for sockets that are not open yet."""
+    known = _error_of_litestar(exc) if isinstance(exc, HTTPException) else None
+    return error_for(exc) if known is None else known
 
 
 def error_for(exc: Exception) -> AppError:

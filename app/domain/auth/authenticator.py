@@ -2,6 +2,8 @@
 
 import time
 from collections import OrderedDict, defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
@@ -9,7 +11,7 @@ import msgspec
 from app.domain.accounts.events import AccessChanged
 from app.domain.auth.errors import SessionEnded
 from app.domain.auth.events import SessionsEnded
-from app.domain.auth.repositories import SessionReads
+from app.domain.auth.repositories import PrincipalRow, SessionReads
 from app.lib.clock import utc_now
 from app.lib.errors import InvalidToken
 from app.lib.security.principal import Principal
@@ -46,14 +48,25 @@ class SessionAuthenticator:
     async def authenticate(self, token: str) -> Principal:
         """Raises ``InvalidToken`` when the token is not good, or the session or its user is not any more."""
         claims = self._claims(token)
-        remembered = self._principals.get(claims.session_id)
-        if remembered is not None and remembered.good_until > time.monotonic():
-            principal = remembered.principal
-        else:
-            principal = await self._load(claims.session_id)
+        principal = await self.of_session(claims.session_id)
         if principal.user_id != claims.user_id:
             raise InvalidToken
         return principal
+
+    async def of_session(self, session_id: UUID) -> Principal:
+        """Raises ``SessionEnded`` when the session or its user is not good any more."""
+        remembered = self._principals.get(session_id)
+        if remembered is not None and remembered.good_until > time.monotonic():
+            return remembered.principal
+        return await self._load(session_id)
+
+    async def of_sessions(self, session_ids: Iterable[UUID]) -> dict[UUID, Principal]:
+        """By session, those that are alive at this moment, whatever is remembered of them."""
+        return {row.session_id: _principal(row) for row in await self._reads.principals(session_ids, utc_now())}
+
+    def expiry_of(self, token: str) -> datetime:
+        """When an access token expires. Raises ``InvalidToken``."""
+        return datetime.fromtimestamp(self._claims(token).exp, UTC)
 
     def forget(self, user_id: UUID | None) -> None:
         """Drops what is known of a user's rights, or of everybody's."""
@@ -82,14 +95,7 @@ class SessionAuthenticator:
         row = await self._reads.principal(session_id, utc_now())
         if row is None:
             raise SessionEnded
-        principal = Principal(
-            user_id=row.user_id,
-            session_id=row.session_id,
-            authenticated_at=row.authenticated_at,
-            is_superuser=row.is_superuser,
-            roles=frozenset(row.roles),
-            permissions=frozenset(row.permissions),
-        )
+        principal = _principal(row)
         if self._cache_seconds and epoch == self._epoch:
             self._remember(principal, started + self._cache_seconds)
         return principal
@@ -104,3 +110,14 @@ class SessionAuthenticator:
             sessions.discard(session_id)
             if not sessions:
                 del self._sessions_of[oldest.principal.user_id]
+
+
+def _principal(row: PrincipalRow) -> Principal:
+    return Principal(
+        user_id=row.user_id,
+        session_id=row.session_id,
+        authenticated_at=row.authenticated_at,
+        is_superuser=row.is_superuser,
+        roles=frozenset(row.roles),
+        permissions=frozenset(row.permissions),
+    )

@@ -1,6 +1,8 @@
 """Every statement about sessions."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 import msgspec
@@ -8,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     CursorResult,
     SQLColumnExpression,
+    Uuid,
     bindparam,
     case,
     delete,
@@ -24,8 +27,11 @@ from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.accounts.repositories import role_names
 from app.domain.auth.models import Session
 from app.lib.db.base import SplitText
-from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.prepared import Prepared, columns_of, prepare
 from app.lib.db.reader import Reader
+
+_AT_ONCE = 4096
+"""Ids in a statement; databases take some thirty thousand."""
 
 _permissions = type_coerce(
     select(func.aggregate_strings(RolePermission.code, ","))
@@ -61,7 +67,7 @@ class SessionRow(msgspec.Struct, frozen=True):
     revoked_at: datetime | None
 
 
-_principal = prepare(
+_principals = (
     select(
         *columns_of(
             PrincipalRow,
@@ -73,14 +79,16 @@ _principal = prepare(
         )
     )
     .join(User, User.id == Session.user_id)
-    .where(
-        Session.id == bindparam("session_id"),
-        Session.revoked_at.is_(None),
-        Session.expires_at > bindparam("now"),
-        User.is_active,
-    ),
-    PrincipalRow,
+    .where(Session.revoked_at.is_(None), Session.expires_at > bindparam("now"), User.is_active)
 )
+_principal = prepare(_principals.where(Session.id == bindparam("session_id")), PrincipalRow)
+
+
+@lru_cache(16)
+def _many_principals(width: int) -> Prepared[PrincipalRow]:
+    wanted = [bindparam(f"session_{i}", type_=Uuid()) for i in range(width)]
+    return prepare(_principals.where(Session.id.in_(wanted)), PrincipalRow)
+
 
 _known_addresses = prepare(
     select(Session.address)
@@ -103,6 +111,18 @@ class SessionReads:
     async def principal(self, session_id: UUID, now: datetime) -> PrincipalRow | None:
         """Of a session that is alive, of a user who is active."""
         return await self._reader.first(_principal, session_id=session_id, now=now)
+
+    async def principals(self, session_ids: Iterable[UUID], now: datetime) -> list[PrincipalRow]:
+        """Of those of the sessions that are alive, of users who are active; a few thousand in one query."""
+        found: list[PrincipalRow] = []
+        wanted = list(dict.fromkeys(session_ids))
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            # Rounded up to a power of two, the rest filled with the last one: fewer statements to prepare.
+            width = 1 << (len(some) - 1).bit_length()
+            values = {f"session_{i}": each for i, each in enumerate(some + some[-1:] * (width - len(some)))}
+            found += await self._reader.all(_many_principals(width), now=now, **values)
+        return found
 
     async def addresses(self, user_id: UUID, now: datetime) -> list[str]:
         """From where the user is signed in at the moment, as far as that is known; the latest hundred."""

@@ -3,6 +3,8 @@
 from app.domain.realtime.controllers.members import InvitationController, MemberController
 from app.domain.realtime.controllers.rooms import RoomController
 from app.domain.realtime.controllers.tickets import create_ticket
+from app.domain.realtime.jobs import JOBS
+from app.domain.realtime.listeners import LISTENERS
 from app.domain.realtime.permissions import PERMISSIONS
 from app.domain.realtime.providers import PROVIDERS
 from app.lib.domain import Domain
@@ -12,6 +14,8 @@ realtime = Domain(
     controllers=(RoomController, MemberController, InvitationController, create_ticket),
     providers=PROVIDERS,
     permissions=PERMISSIONS,
+    listeners=LISTENERS,
+    jobs=JOBS,
     tags=(
         ("Rooms", "Where people talk: public ones, and private ones by invitation."),
         ("Realtime", "Tickets for sockets, and a stream of events. The sockets themselves are described elsewhere."),

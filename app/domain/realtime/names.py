@@ -6,7 +6,7 @@ from uuid import UUID
 
 ROOM_NAME: Final = "^[a-z0-9][a-z0-9_.-]*$"
 _REFERENCE: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
-_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}")
+_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def looks_like_id(text: str) -> bool:
@@ -14,11 +14,16 @@ def looks_like_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+def looks_like_room(text: str) -> bool:
+    """Whether a room may have this name."""
+    return _REFERENCE.fullmatch(text) is not None and not looks_like_id(text)
+
+
 def read_reference(reference: str) -> UUID | str | None:
     """The id or name that somebody refers to a room by; None for what can be neither."""
     if not _REFERENCE.fullmatch(reference):
         return None
-    return UUID(reference) if "-" in reference and looks_like_id(reference) else reference
+    return UUID(reference) if looks_like_id(reference) else reference
 
 
 def room_channel(name: str) -> str:

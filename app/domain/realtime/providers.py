@@ -8,7 +8,6 @@ from app.domain.realtime.services.members import MemberService
 from app.domain.realtime.services.news import DirectNews
 from app.domain.realtime.services.queries import RoomQueries
 from app.domain.realtime.services.rooms import RoomService
-from app.domain.realtime.services.tickets import TicketService
 from app.lib.audit import Origin
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
@@ -31,13 +30,8 @@ async def provide_room_members(
     return MemberService(unit, DirectNews(unit, hub), origin)
 
 
-async def provide_tickets() -> TicketService:
-    return TicketService()
-
-
 PROVIDERS = {
     "room_queries": Provide(provide_room_queries),
     "rooms": Provide(provide_rooms),
     "room_members": Provide(provide_room_members),
-    "tickets": Provide(provide_tickets),
 }

@@ -1,11 +1,14 @@
 """Statements that SQLAlchemy spells differently for the two databases."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import CursorResult
+import msgspec
+from sqlalchemy import Boolean, ColumnElement, CursorResult, Text, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from app.lib.db.base import Base
 
@@ -18,3 +21,33 @@ async def insert_or_ignore(session: AsyncSession, model: type[Base], row: Mappin
     build = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     result = await session.execute(build(model).values(**row).on_conflict_do_nothing())
     return isinstance(result, CursorResult) and result.rowcount == 1
+
+
+class is_one_of(FunctionElement[bool]):  # noqa: N801 - reads like the SQL operator that it is
+    """That a column of texts has one of the values of a :func:`json_list`, which the named parameter brings.
+
+    One parameter however long the list is, so that the statement can be prepared once.
+    """
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any], parameter: str) -> None:
+        super().__init__(column, bindparam(parameter, type_=Text()))
+
+
+def json_list(values: Iterable[str]) -> str:
+    """The parameter of :class:`is_one_of`."""
+    return msgspec.json.encode(list(values)).decode()
+
+
+@compiles(is_one_of, "postgresql")
+def _one_of_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    column, names = (compiler.process(each, **options) for each in element.clauses)
+    return f"{column} IN (SELECT json_array_elements_text(CAST({names} AS JSON)))"
+
+
+@compiles(is_one_of, "sqlite")
+def _one_of_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    column, names = (compiler.process(each, **options) for each in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({names}))"  # noqa: S608 - both parts come from the compiler

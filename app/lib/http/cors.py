@@ -24,14 +24,14 @@ class CORS:
         if not self._origins:
             return []
         headers: Headers = [] if self._any else [(b"vary", b"Origin")]
-        if origin is not None and self._allows(origin):
+        if origin is not None and self.lists(origin):
             headers.append((b"access-control-allow-origin", b"*" if self._any else origin))
             headers.append((b"access-control-expose-headers", _EXPOSED))
         return headers
 
     def preflight(self, origin: bytes | None, requested_method: bytes | None) -> Headers | None:
         """The extra headers of a granted preflight, or None when this is none or is not granted."""
-        if origin is None or requested_method is None or not self._allows(origin):
+        if origin is None or requested_method is None or not self.lists(origin):
             return None
         return [
             (b"access-control-allow-methods", _METHODS),
@@ -39,5 +39,6 @@ class CORS:
             (b"access-control-max-age", b"600"),
         ]
 
-    def _allows(self, origin: bytes) -> bool:
+    def lists(self, origin: bytes) -> bool:
+        """Whether it is one of the origins."""
         return self._any or origin.lower() in self._origins

@@ -1,4 +1,4 @@
-"""The outer shell: what every HTTP exchange gets, whatever happens inside.
+"""The outer shell: what every HTTP exchange, and every handshake of a WebSocket, gets, whatever happens inside.
 
 It wraps ``app.asgi_handler``, because Litestar's middleware does not run for unrouted requests (404 and 405).
 In the order of a request: request id, log context, header limit, preflight, HEAD as GET, body timeout; and of a
@@ -6,7 +6,6 @@ response: 304 for what the client has, ``Allow`` completed, security, cache and 
 metrics.
 """
 
-import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -16,17 +15,17 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from app.lib.db.base import new_id
-from app.lib.errors import AppError, HeadersTooLarge, InternalError
+from app.lib.errors import AppError, InternalError
 from app.lib.http.body import TimedReceive
 from app.lib.http.conditional import check_if_none_match, if_none_match
 from app.lib.http.cors import CORS
+from app.lib.http.handshake import Handshake, Handshakes
+from app.lib.http.heads import check_header_bytes, headers_by_name, request_id_of
 from app.lib.http.rules import with_head
 from app.lib.problems import DENIAL, send_problem
 
 Headers = list[tuple[bytes, bytes]]
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _OK, _NO_CONTENT, _NOT_MODIFIED, _METHOD_NOT_ALLOWED = 200, 204, 304, 405
 _READ_AHEAD = 4_096
 """Bytes of a body that a server has read before we look at it, whatever its buffers; what is more may get lost."""
@@ -38,11 +37,13 @@ log = structlog.get_logger("app.access")
 class ShellOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Limits in bytes and seconds. ``hsts`` is for services that are reached over TLS.
 
-    Responses below the ``no_store`` path prefixes are kept by nobody, unless a route says otherwise.
+    Responses below the ``no_store`` path prefixes are kept by nobody, unless a route says otherwise. ``own_origin`` is
+    the service's own, as browsers spell it.
     """
 
     hsts: bool = False
     no_store: tuple[str, ...] = ()
+    own_origin: str = ""
     max_header_bytes: int = 32_768
     body_idle_seconds: float = 15.0
     body_total_seconds: float = 120.0
@@ -79,13 +80,21 @@ class Shell:
         ]
         if options.hsts:
             self.fixed_headers.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
+        self._handshakes = Handshakes(
+            app,
+            cors,
+            own_origin=options.own_origin,
+            max_header_bytes=options.max_header_bytes,
+            refusal_headers=[*self.fixed_headers, (b"cache-control", b"no-store")],
+            on_denial=on_denial,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one connection."""
-        if scope["type"] != ScopeType.HTTP:
-            await self.app(scope, receive, send)
-            return
-        await Exchange(self, scope, receive, send).run()
+        if scope["type"] == ScopeType.WEBSOCKET:
+            await Handshake(self._handshakes, scope, receive, send).run()
+        else:
+            await Exchange(self, scope, receive, send).run()
 
 
 class Exchange:
@@ -112,16 +121,12 @@ class Exchange:
         self.receive = TimedReceive(receive, idle=options.body_idle_seconds, total=options.body_total_seconds)
         self.send = send
         self.started_at = time.perf_counter()
-        self.headers = _by_name(scope["headers"])
-        self.request_id = self._request_id()
+        self.headers = headers_by_name(scope["headers"])
+        self.request_id = request_id_of(self.headers)
         self.method = scope["method"]
         self.bodyless = self.method == "HEAD"
         self.status = 0
         self.stopped = False
-
-    def _request_id(self) -> str:
-        given = self.headers.get(b"x-request-id", b"")
-        return given.decode() if _REQUEST_ID.fullmatch(given) else str(new_id())
 
     async def run(self) -> None:
         """Runs the application and never lets an exception out before the response has started."""
@@ -142,8 +147,7 @@ class Exchange:
             self._finish()
 
     async def _run(self) -> None:
-        if self._header_bytes() > self.shell.options.max_header_bytes:
-            raise HeadersTooLarge
+        check_header_bytes(self.scope, self.shell.options.max_header_bytes)
         if (wanted := self.headers.get(b"if-none-match")) is not None:
             check_if_none_match(wanted)
         if self.method == "HEAD":
@@ -151,10 +155,6 @@ class Exchange:
         elif self.method == "OPTIONS" and await self._preflight():
             return
         await self.shell.app(self.scope, self.receive, self._send)
-
-    def _header_bytes(self) -> int:
-        target = len(self.scope["path"]) + len(self.scope["query_string"])
-        return target + sum(len(name) + len(value) for name, value in self.scope["headers"])
 
     async def _preflight(self) -> bool:
         extra = self.shell.cors.preflight(
@@ -255,14 +255,3 @@ class Exchange:
 
 class ResponseComplete(Exception):
     """Ends an application that would go on streaming after its response is over."""
-
-
-def _by_name(headers: Any) -> dict[bytes, bytes]:
-    """The first of each header, and of ``If-None-Match``, which is a list, all."""
-    found: dict[bytes, bytes] = {}
-    for name, value in headers:
-        if name == b"if-none-match" and name in found:
-            found[name] += b", " + value
-        else:
-            found.setdefault(name, value)
-    return found

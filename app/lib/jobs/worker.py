@@ -16,6 +16,7 @@ from sqlalchemy import select
 from app.lib.db.base import new_id
 from app.lib.db.engine import Database
 from app.lib.db.prepared import prepare
+from app.lib.heartbeats import STALE_AFTER
 from app.lib.jobs.enqueue import JobsEnqueued
 from app.lib.jobs.execution import Executor
 from app.lib.jobs.planner import Planner, all_plans, overdue
@@ -30,7 +31,7 @@ from app.lib.jobs.queue import (
     anything_planned_ahead,
 )
 from app.lib.jobs.tables import JobStatus, QueuedJob, in_status
-from app.lib.jobs.watch import STALE_AFTER, Watch
+from app.lib.jobs.watch import Watch
 
 log = structlog.stdlib.get_logger(__name__)
 

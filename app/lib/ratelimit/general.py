@@ -20,12 +20,13 @@ PROBES = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
 
 
 class GeneralLimit:
-    """ASGI wrapper that counts every HTTP request by client address, answered or not: 404 and 405 count too.
+    """ASGI wrapper that counts every HTTP request by client address, answered or not: 404 and 405 count too. A
+    handshake of a WebSocket counts as one.
 
     It stands outside Litestar, because routing happens before Litestar's own middleware, and inside whatever puts
     the true client into ``scope["client"]``. A request over the limit goes to ``on_refused``, which answers it with
-    the problem for the given error. Every response, the refusal included, gets the RateLimit headers of all
-    verdicts in ``scope["state"]`` at the time it starts, so inner limits only append theirs.
+    the problem for the given error; for a handshake it is raised. Every response, the refusal included, gets the
+    RateLimit headers of all verdicts in ``scope["state"]`` at the time it starts, so inner limits only append theirs.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class GeneralLimit:
         self._exempt = exempt
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP or not self._limiter.enabled or scope["path"] in self._exempt:
+        if not self._limiter.enabled or scope["path"] in self._exempt:
             await self._app(scope, receive, send)
             return
         fields = cast("dict[str, Any]", scope)  # the types promise a client and a state that servers may leave out
@@ -52,6 +53,11 @@ class GeneralLimit:
         verdict = await self._limiter.hit(self._limit, client_key(client[0] if client else None))
         verdicts = [verdict]
         fields.setdefault("state", {})[VERDICTS] = verdicts
+        if scope["type"] == ScopeType.WEBSOCKET:
+            if not verdict.allowed:
+                raise verdict.refusal()
+            await self._app(scope, receive, send)
+            return
         send = _adding_headers(send, verdicts)
         if verdict.allowed:
             await self._app(scope, receive, send)

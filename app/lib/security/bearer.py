@@ -1,7 +1,10 @@
 """Who is asking, and whether they may: ``Authorization: Bearer`` (RFC 6750 section 2.1) and the route's policy.
 
-Nothing else carries credentials: no cookie, no query, no body.
+Nothing else carries credentials: no cookie, no query, no body. But for routes that browsers cannot send headers to,
+where a ticket in the query stands for them: it is good once, and only there.
 """
+
+from typing import Any
 
 from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
@@ -10,7 +13,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app.lib.errors import InvalidToken
 from app.lib.security.policies import POLICY, Policy
-from app.lib.security.principal import Authenticator
+from app.lib.security.principal import Authenticator, TicketTaker
 
 
 class BearerMiddleware(ASGIMiddleware):
@@ -21,10 +24,11 @@ class BearerMiddleware(ASGIMiddleware):
     answered as if it were somebody else.
     """
 
-    scopes = (ScopeType.HTTP,)
+    scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET)
 
-    def __init__(self, authenticator: Authenticator) -> None:
+    def __init__(self, authenticator: Authenticator, tickets: TicketTaker | None = None) -> None:
         self._authenticator = authenticator
+        self._tickets = tickets
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Raises ``InvalidToken`` for credentials that are not good, and what the policy raises."""
@@ -35,6 +39,8 @@ class BearerMiddleware(ASGIMiddleware):
         if isinstance(policy, Policy):
             if policy.reads_credentials and (token := bearer_token(scope)) is not None:
                 scope["user"] = await self._authenticator.authenticate(token)
+            elif policy.takes_ticket and self._tickets is not None and (ticket := _ticket(scope)) is not None:
+                scope["user"] = await self._tickets.take(ticket)
             await policy(ASGIConnection(scope), handler)
         await next_app(scope, receive, send)
 
@@ -48,3 +54,13 @@ def bearer_token(scope: Scope) -> str | None:
     if len(values) > 1 or scheme.lower() != b"bearer" or not token.isascii() or not token.strip():
         raise InvalidToken("Send exactly one 'Authorization: Bearer …' header.")
     return token.strip().decode()
+
+
+def _ticket(scope: Scope) -> str | None:
+    """The one in the query. Raises ``InvalidToken`` when there are several."""
+    if b"ticket=" not in scope["query_string"]:
+        return None
+    tickets = ASGIConnection[Any, Any, Any, Any](scope).query_params.getall("ticket", [])
+    if len(tickets) > 1:
+        raise InvalidToken("Send one ticket.")
+    return tickets[0] if tickets else None

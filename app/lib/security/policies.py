@@ -2,8 +2,8 @@
 
     @get("/users", guards=[permission("users:read")])
 
-A policy is declared as a Litestar guard. The app refuses to start when a route has none or more than one. On HTTP
-routes :class:`~app.lib.security.bearer.BearerMiddleware` asks it before anything else of the request is looked at.
+A policy is declared as a Litestar guard. The app refuses to start when a route has none or more than one.
+:class:`~app.lib.security.bearer.BearerMiddleware` asks it before anything else of the request is looked at.
 """
 
 from typing import Any, ClassVar
@@ -13,7 +13,7 @@ from litestar import Litestar
 from litestar.connection import ASGIConnection
 from litestar.exceptions import ImproperlyConfiguredException
 from litestar.handlers import BaseRouteHandler
-from litestar.routes import HTTPRoute
+from litestar.routes import HTTPRoute, WebSocketRoute
 
 from app.lib.errors import NotVisible, PermissionDenied, ReauthRequired, Unauthenticated
 from app.lib.security.principal import Principal
@@ -29,6 +29,7 @@ class Policy:
 
     reads_credentials: ClassVar[bool] = False
     requires_credentials: ClassVar[bool] = False
+    takes_ticket: ClassVar[bool] = False
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -65,6 +66,12 @@ class Authenticated(Policy):
 
     def check(self, principal: Principal, connection: Connection) -> None:
         """What this policy asks beyond being signed in."""
+
+
+class Ticketed(Authenticated):
+    """Whoever is signed in, or brings a ticket (``?ticket=…``) that somebody who is signed in was given."""
+
+    takes_ticket = True
 
 
 class HasPermission(Authenticated):
@@ -128,6 +135,7 @@ class IsSuperuser(Authenticated):
 public = Policy("public")
 optional = Optional("optional")
 authenticated = Authenticated("authenticated")
+ticketed = Ticketed("authenticated or ticket")
 recently_authenticated = Authenticated("authenticated", fresh=True)
 superuser = IsSuperuser("superuser")
 
@@ -178,7 +186,7 @@ def policy_of(handler: BaseRouteHandler) -> Policy:
 def declare_policies(app: Litestar) -> None:
     """Writes every handler's policy into its ``opt``. Raises when a route has none: deny by default.
 
-    On HTTP routes the middleware asks the policy, so it is taken off the guards, which Litestar would run again.
+    The middleware asks the policy, so it is taken off the guards, which Litestar would run again.
     """
     for route in app.routes:
         handlers = getattr(route, "route_handlers", None) or [getattr(route, "route_handler", None)]
@@ -187,7 +195,7 @@ def declare_policies(app: Litestar) -> None:
                 continue
             handler.opt[POLICY] = policy = policy_of(handler)
             guards = handler.resolve_guards()
-            if isinstance(route, HTTPRoute) and policy in guards:
+            if isinstance(route, HTTPRoute | WebSocketRoute) and policy in guards:
                 guards.remove(policy)
 
 

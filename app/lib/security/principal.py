@@ -40,3 +40,9 @@ class Authenticator(Protocol):
     """Turns an access token into a principal. Raises ``InvalidToken``."""
 
     async def authenticate(self, token: str) -> Principal: ...
+
+
+class TicketTaker(Protocol):
+    """Turns a ticket into a principal, once. Raises ``InvalidToken``."""
+
+    async def take(self, ticket: str) -> Principal: ...

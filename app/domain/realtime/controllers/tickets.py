@@ -1,7 +1,7 @@
 from litestar import Response, post
 
 from app.domain.realtime.dtos import TicketRead
-from app.domain.realtime.services.tickets import TicketService
+from app.domain.realtime.services.tickets import issue_ticket
 from app.lib.db.uow import UnitOfWork
 from app.lib.dto import StructDTO
 from app.lib.injection import Injected
@@ -18,9 +18,7 @@ from app.lib.security.principal import Principal
     summary="Get a ticket for a socket or event stream",
     description="For browsers, which cannot send `Authorization` there. It is good once, for 30 seconds.",
 )
-async def create_ticket(
-    tickets: Injected[TicketService], unit: Injected[UnitOfWork], principal: Injected[Principal]
-) -> Response[TicketRead]:
-    ticket = await tickets.issue(principal, unit)
+async def create_ticket(unit: Injected[UnitOfWork], principal: Injected[Principal]) -> Response[TicketRead]:
+    ticket = await issue_ticket(principal, unit)
     headers = {"Location": "/api/v1/realtime", "Cache-Control": "no-store"}
     return Response(ticket, status_code=201, headers=headers)

@@ -1,0 +1,75 @@
+"""What workers tell each other. A message is a list of hints about one channel."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+import msgspec
+from msgspec import Raw
+
+from app.lib.realtime.events import Delivery, StoredEvent
+
+
+class EventHint(msgspec.Struct, frozen=True, array_like=True, tag="e"):
+    """An event was stored. ``frame`` is what sockets are sent; None when it would be too large."""
+
+    channel: str
+    id: int
+    key: UUID
+    frame: Raw | None
+
+    @property
+    def delivery(self) -> Delivery | None:
+        """What sockets get, if it came along."""
+        return None if self.frame is None else Delivery(self.channel, self.id, self.key, bytes(self.frame).decode())
+
+
+class PresenceHint(msgspec.Struct, frozen=True, array_like=True, tag="p"):
+    """Who is there has changed."""
+
+    channel: str
+    version: int
+
+
+class AccessHint(msgspec.Struct, frozen=True, array_like=True, tag="a"):
+    """Who may be there has changed; for one person, or anybody."""
+
+    channel: str
+    version: int
+    user_id: UUID | None
+
+
+Hint = EventHint | PresenceHint | AccessHint
+
+_decoder = msgspec.json.Decoder(list[Hint])
+_LIST_OVERHEAD = 2
+
+
+def hint_of(stored: StoredEvent, delivery: Delivery, max_message: int) -> EventHint:
+    """With the body inline when that fits."""
+    frame = delivery.frame.encode()
+    fits = len(frame) + 300 < max_message
+    return EventHint(stored.channel, stored.id, stored.key, Raw(frame) if fits else None)
+
+
+def encode_hints(hints: Iterable[Hint], max_message: int) -> list[tuple[str, bytes]]:
+    """Messages of at most so many bytes, each about one channel, in the order of the hints of that channel."""
+    packed: dict[str, list[list[bytes]]] = {}
+    sizes: dict[str, int] = {}
+    for hint in hints:
+        encoded = msgspec.json.encode(hint)
+        groups = packed.setdefault(hint.channel, [])
+        size = sizes.get(hint.channel, max_message) + len(encoded) + 1
+        if size > max_message:
+            groups.append([])
+            size = _LIST_OVERHEAD + len(encoded)
+        groups[-1].append(encoded)
+        sizes[hint.channel] = size
+    return [(channel, b"[" + b",".join(group) + b"]") for channel, groups in packed.items() for group in groups]
+
+
+def decode_hints(data: bytes) -> list[Hint]:
+    """Nothing for what cannot be read: another version's worker may have sent it, and the log has it anyway."""
+    try:
+        return _decoder.decode(data)
+    except msgspec.MsgspecError:
+        return []

@@ -1,0 +1,217 @@
+"""How people come into rooms, and how they go."""
+
+from uuid import uuid4
+
+import httpx
+import pytest
+from litestar import Litestar
+
+from app.domain.realtime.models import RoomMember
+from tests.domain.accounts.answers import ME, audited, field_errors, is_refused, rows
+from tests.domain.realtime.steps import ROOMS, Crew, invite, join, make_room, members, names, private_room
+from tests.support.people import Person
+
+
+async def test_anybody_joins_a_public_room(calls: httpx.AsyncClient, caller: Person, crew: Crew) -> None:
+    room = await make_room(calls)
+    other, others = await crew.add(name="Grace Hopper")
+    joined = await join(others, room)
+    again = await join(others, room)
+
+    assert (joined.status_code, again.status_code) == (200, 200)
+    assert joined.json() == again.json() == room
+    assert await members(others, room) == {str(caller.id): "owner", str(other.id): "member"}
+
+
+async def test_members_are_shown_by_their_public_names(calls: httpx.AsyncClient, crew: Crew) -> None:
+    room = await make_room(calls)
+    for name in ("Grace Hopper", None):
+        _, other = await crew.add(name=name)
+        await join(other, room)
+    gone, goners = await crew.add(name="Alan Turing")
+    await join(goners, room)
+    _, boss = await crew.add(is_superuser=True)
+    assert (await boss.post(f"/api/v1/users/{gone.id}/deactivate")).status_code == 200
+    shown = (await calls.get(f"{ROOMS}/{room['id']}/members")).json()["items"]
+
+    assert [item["user"]["name"] for item in shown] == [None, "Grace Hopper", None, None]
+    assert "example.com" not in str(shown)
+
+
+async def test_members_are_walked_by_cursor(calls: httpx.AsyncClient, crew: Crew) -> None:
+    room = await make_room(calls)
+    for _ in range(4):
+        _, other = await crew.add()
+        await join(other, room)
+    url = f"{ROOMS}/{room['id']}/members"
+    whole = [item["user"]["id"] for item in (await calls.get(url)).json()["items"]]
+    walked: list[str] = []
+    page = (await calls.get(url, params={"page_size": 2})).json()
+    walked += [item["user"]["id"] for item in page["items"]]
+    while page["next_cursor"]:
+        page = (await calls.get(url, params={"page_size": 2, "cursor": page["next_cursor"]})).json()
+        walked += [item["user"]["id"] for item in page["items"]]
+
+    assert walked == whole
+    assert len(whole) == 5
+
+
+async def test_a_private_room_is_joined_by_invitation(calls: httpx.AsyncClient, crew: Crew) -> None:
+    room = await private_room(calls)
+    friend, friends = await crew.add(name="Grace Hopper")
+    assert is_refused(await join(friends, room), 404, "not_found")
+    invited = await invite(calls, room, friend)
+
+    assert invited.status_code == 201
+    assert invited.headers["location"] == f"{ROOMS}/{room['id']}/invitations"
+    assert invited.json()["user"] == {"id": str(friend.id), "name": "Grace Hopper"}
+    assert (await friends.get(f"{ROOMS}/{room['id']}")).json() == room
+    assert await names(friends, invited=True) == ["cabin"]
+    assert is_refused(await friends.get(f"{ROOMS}/{room['id']}/members"), 403, "permission_denied")
+    assert is_refused(await friends.get(f"{ROOMS}/{room['id']}/messages"), 403, "permission_denied")
+
+    assert (await join(friends, room)).status_code == 200
+    assert (await calls.get(f"{ROOMS}/{room['id']}/invitations")).json()["items"] == []
+    assert await names(friends, invited=True) == []
+    assert await names(friends, mine=True) == ["cabin"]
+
+
+async def test_an_invitation_is_for_somebody_who_is_there_and_comes_once(
+    calls: httpx.AsyncClient, caller: Person, crew: Crew
+) -> None:
+    room = await private_room(calls)
+    friend, _ = await crew.add()
+    banned, _ = await crew.add(is_active=False)
+    url = f"{ROOMS}/{room['id']}/invitations"
+    await invite(calls, room, friend)
+
+    assert is_refused(await invite(calls, room, friend), 409, "duplicate")
+    assert is_refused(await invite(calls, room, caller), 409, "conflict")
+    assert field_errors(await invite(calls, room, banned)) == {"/user_id": "not_found"}
+    assert field_errors(await calls.post(url, json={"user_id": str(uuid4())})) == {"/user_id": "not_found"}
+    listed = (await calls.get(url)).json()["items"]
+    assert [(item["user"]["id"], item["invited_by"]) for item in listed] == [(str(friend.id), str(caller.id))]
+
+
+async def test_an_invitation_is_withdrawn_or_declined(calls: httpx.AsyncClient, crew: Crew) -> None:
+    room = await private_room(calls)
+    url = f"{ROOMS}/{room['id']}/invitations"
+    friend, friends = await crew.add()
+    for who in (calls, friends):
+        await invite(calls, room, friend)
+        assert (await who.delete(f"{url}/{friend.id}")).status_code == 204
+        assert is_refused(await join(friends, room), 404, "not_found")
+    assert is_refused(await calls.delete(f"{url}/{friend.id}"), 404, "not_found")
+
+
+async def test_only_the_owner_invites(calls: httpx.AsyncClient, crew: Crew) -> None:
+    room = await make_room(calls)
+    _, member = await crew.add()
+    await join(member, room)
+    friend, _ = await crew.add()
+
+    assert is_refused(await invite(member, room, friend), 403, "permission_denied")
+
+
+async def test_whoever_leaves_is_no_member_any_more(calls: httpx.AsyncClient, crew: Crew) -> None:
+    room = await private_room(calls)
+    friend, friends = await crew.add()
+    await invite(calls, room, friend)
+    await join(friends, room)
+    left = await friends.post(f"{ROOMS}/{room['id']}/leave")
+
+    assert (left.status_code, left.content) == (204, b"")
+    assert is_refused(await friends.post(f"{ROOMS}/{room['id']}/leave"), 404, "not_found")
+    assert is_refused(await join(friends, room), 404, "not_found")
+    assert str(friend.id) not in await members(calls, room)
+
+
+async def test_an_owner_who_leaves_hands_the_room_to_its_oldest_member(calls: httpx.AsyncClient, crew: Crew) -> None:
+    room = await make_room(calls)
+    first, firsts = await crew.add()
+    second, seconds = await crew.add()
+    await join(firsts, room)
+    await join(seconds, room)
+    await calls.post(f"{ROOMS}/{room['id']}/leave")
+    now = (await calls.get(f"{ROOMS}/{room['id']}")).json()
+
+    assert (now["owner_id"], now["closed_at"], now["version"]) == (str(first.id), None, 2)
+    assert await members(firsts, room) == {str(first.id): "owner", str(second.id): "member"}
+
+
+async def test_a_room_is_closed_when_the_last_one_leaves(calls: httpx.AsyncClient) -> None:
+    room = await make_room(calls)
+    await calls.post(f"{ROOMS}/{room['id']}/leave")
+    left = (await calls.get(f"{ROOMS}/{room['id']}")).json()
+
+    assert left["owner_id"] is None
+    assert left["closed_at"] is not None
+
+
+async def test_the_owner_removes_members_and_nobody_else_does(calls: httpx.AsyncClient, crew: Crew) -> None:
+    room = await make_room(calls)
+    first, firsts = await crew.add()
+    second, seconds = await crew.add()
+    await join(firsts, room)
+    await join(seconds, room)
+    url = f"{ROOMS}/{room['id']}/members"
+
+    assert is_refused(await firsts.delete(f"{url}/{second.id}"), 403, "permission_denied")
+    assert (await calls.delete(f"{url}/{second.id}")).status_code == 204
+    assert is_refused(await calls.delete(f"{url}/{second.id}"), 404, "not_found")
+    assert (await firsts.delete(f"{url}/{first.id}")).status_code == 204
+    assert list((await members(calls, room)).values()) == ["owner"]
+
+
+async def test_staff_removes_an_owner_and_is_audited(
+    calls: httpx.AsyncClient, caller: Person, crew: Crew, app: Litestar
+) -> None:
+    room = await private_room(calls)
+    friend, friends = await crew.add()
+    await invite(calls, room, friend)
+    await join(friends, room)
+    staff, staffs = await crew.add(permissions=["rooms:write"])
+
+    assert (await staffs.delete(f"{ROOMS}/{room['id']}/members/{caller.id}")).status_code == 204
+    assert await members(friends, room) == {str(friend.id): "owner"}
+    [entry] = await audited(app, "room.member_removed")
+    assert (entry.actor_id, entry.subject_id, entry.details) == (staff.id, caller.id, {"room_id": room["id"]})
+
+
+async def test_staff_sees_private_rooms_but_is_not_in_them(calls: httpx.AsyncClient, crew: Crew) -> None:
+    room = await private_room(calls)
+    _, staffs = await crew.add(permissions=["rooms:read"])
+
+    assert (await staffs.get(f"{ROOMS}/{room['id']}")).json() == room
+    assert len(await members(staffs, room)) == 1
+    assert (await staffs.get(f"{ROOMS}/{room['id']}/messages")).status_code == 200
+    assert is_refused(await join(staffs, room), 403, "permission_denied")
+    assert is_refused(await staffs.patch(f"{ROOMS}/{room['id']}", json={"title": "No"}), 403, "permission_denied")
+
+
+async def test_a_room_is_full_at_some_point(
+    calls: httpx.AsyncClient, crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.domain.realtime.services.members.MAX_MEMBERS", 2)
+    room = await make_room(calls)
+    _, second = await crew.add()
+    _, third = await crew.add()
+
+    assert (await join(second, room)).status_code == 200
+    assert is_refused(await join(third, room), 409, "conflict")
+
+
+async def test_whoever_deletes_their_account_leaves_their_rooms(
+    calls: httpx.AsyncClient, caller: Person, crew: Crew, app: Litestar
+) -> None:
+    alone = await make_room(calls, "alone")
+    shared = await make_room(calls, "shared")
+    heir, heirs = await crew.add()
+    theirs = await make_room(heirs, "theirs")
+    await join(heirs, shared)
+    await join(calls, theirs)
+    assert (await calls.delete(ME)).status_code == 204
+
+    assert (await heirs.get(f"{ROOMS}/{alone['id']}")).json()["closed_at"] is not None
+    assert await members(heirs, shared) == await members(heirs, theirs) == {str(heir.id): "owner"}
+    assert {row.user_id for row in await rows(app, RoomMember)} == {heir.id}

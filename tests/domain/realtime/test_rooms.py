@@ -1,0 +1,217 @@
+"""How rooms come, change and close."""
+
+from typing import Any
+
+import httpx
+import pytest
+from litestar import Litestar
+
+from tests.domain.accounts.answers import audited, field_errors, is_refused
+from tests.domain.realtime.steps import ROOMS, Crew, invite, join, make_room, members, private_room
+from tests.support.people import Person
+
+
+async def test_whoever_makes_a_room_owns_it(calls: httpx.AsyncClient, caller: Person) -> None:
+    response = await calls.post(ROOMS, json={"name": "harbour", "title": "At the harbour"})
+    room = response.json()
+
+    assert response.status_code == 201
+    assert response.headers["location"] == f"{ROOMS}/{room['id']}"
+    assert response.headers["etag"] == '"1"'
+    assert room == {
+        "id": room["id"],
+        "name": "harbour",
+        "title": "At the harbour",
+        "visibility": "public",
+        "owner_id": str(caller.id),
+        "closed_at": None,
+        "created_at": room["created_at"],
+        "updated_at": room["created_at"],
+        "version": 1,
+    }
+    assert await members(calls, room) == {str(caller.id): "owner"}
+
+
+async def test_a_room_is_found_by_id_and_by_name(calls: httpx.AsyncClient) -> None:
+    room = await make_room(calls)
+
+    assert (await calls.get(f"{ROOMS}/{room['id']}")).json() == room
+    assert (await calls.get(f"{ROOMS}/harbour")).json() == room
+    assert is_refused(await calls.get(f"{ROOMS}/nowhere"), 404, "not_found")
+    assert is_refused(await calls.get(f"{ROOMS}/Harbour"), 404, "not_found")
+
+
+async def test_a_room_that_was_seen_is_not_sent_again(calls: httpx.AsyncClient) -> None:
+    room = await make_room(calls)
+    seen = await calls.get(f"{ROOMS}/{room['id']}", headers={"If-None-Match": '"1"'})
+
+    assert seen.status_code == 304
+
+
+@pytest.mark.parametrize(
+    ("body", "errors"),
+    [
+        ({}, {"/name": "required"}),
+        ({"name": "Harbour"}, {"/name": "invalid_format"}),
+        ({"name": "-harbour"}, {"/name": "invalid_format"}),
+        ({"name": "harbour\n"}, {"/name": "invalid_format"}),
+        ({"name": "h" * 65}, {"/name": "too_long"}),
+        ({"name": "0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b"}, {"/name": "invalid_format"}),
+        ({"name": "harbour", "title": " "}, {"/title": "invalid_format"}),
+        ({"name": "harbour", "visibility": "secret"}, {"/visibility": "invalid_choice"}),
+        ({"name": "harbour", "owner_id": "me"}, {"/owner_id": "unknown_field"}),
+    ],
+)
+async def test_what_is_no_room_is_refused(
+    calls: httpx.AsyncClient, body: dict[str, Any], errors: dict[str, str]
+) -> None:
+    assert field_errors(await calls.post(ROOMS, json=body)) == errors
+
+
+async def test_a_name_is_taken_once(calls: httpx.AsyncClient, crew: Crew) -> None:
+    await private_room(calls, "harbour")
+    _, other = await crew.add()
+    refused = await other.post(ROOMS, json={"name": "harbour"})
+
+    assert is_refused(refused, 409, "duplicate")
+    assert refused.json()["errors"] == [
+        {"pointer": "/name", "code": "not_unique", "detail": "Is taken by another room."}
+    ]
+
+
+async def test_a_creation_that_is_repeated_with_its_key_makes_one_room(calls: httpx.AsyncClient) -> None:
+    headers = {"Idempotency-Key": "once-and-no-more"}
+    first = await calls.post(ROOMS, json={"name": "harbour"}, headers=headers)
+    again = await calls.post(ROOMS, json={"name": "harbour"}, headers=headers)
+
+    assert first.status_code == again.status_code == 201
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.json() == first.json()
+
+
+async def test_there_is_an_end_to_the_rooms_of_one_owner(
+    calls: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.domain.realtime.services.rooms.MAX_OWNED", 2)
+    first = await make_room(calls, "one")
+    await make_room(calls, "two")
+    assert is_refused(await calls.post(ROOMS, json={"name": "three"}), 409, "conflict")
+
+    await calls.post(f"{ROOMS}/{first['id']}/close")
+    await make_room(calls, "three")
+
+
+async def test_a_patch_changes_what_it_names(calls: httpx.AsyncClient) -> None:
+    room = await make_room(calls, title="Before")
+    url = f"{ROOMS}/{room['id']}"
+    nothing = await calls.patch(url, json={})
+    changed = await calls.patch(url, json={"title": None, "visibility": "private"})
+
+    assert (nothing.status_code, nothing.json()) == (200, room)
+    assert changed.json() == room | {
+        "title": None,
+        "visibility": "private",
+        "version": 2,
+        "updated_at": changed.json()["updated_at"],
+    }
+    assert changed.headers["etag"] == '"2"'
+    assert (await calls.get(url)).json() == changed.json()
+
+
+async def test_the_name_stays(calls: httpx.AsyncClient) -> None:
+    room = await make_room(calls)
+
+    assert field_errors(await calls.patch(f"{ROOMS}/{room['id']}", json={"name": "quay"})) == {"/name": "unknown_field"}
+
+
+@pytest.mark.parametrize("verb", ["patch", "close"])
+async def test_a_change_that_is_meant_for_another_version_is_refused(calls: httpx.AsyncClient, verb: str) -> None:
+    room = await make_room(calls)
+    url, headers = f"{ROOMS}/{room['id']}", {"If-Match": '"7"'}
+    if verb == "patch":
+        refused = await calls.patch(url, json={"title": "Later"}, headers=headers)
+    else:
+        refused = await calls.post(f"{url}/close", headers=headers)
+
+    assert is_refused(refused, 412, "precondition_failed")
+    assert (await calls.get(url)).json() == room
+
+
+async def test_a_closed_room_stays_closed(calls: httpx.AsyncClient, crew: Crew) -> None:
+    room = await make_room(calls)
+    url = f"{ROOMS}/{room['id']}"
+    closed = await calls.post(f"{url}/close")
+    again = await calls.post(f"{url}/close")
+    friend, other = await crew.add()
+
+    assert closed.status_code == again.status_code == 200
+    assert closed.json()["closed_at"] is not None
+    assert (closed.json()["version"], again.json()) == (2, closed.json())
+    assert is_refused(await calls.patch(url, json={"title": "Open"}), 409, "invalid_state")
+    assert is_refused(await join(other, room), 409, "invalid_state")
+    assert is_refused(await invite(calls, room, friend), 409, "invalid_state")
+
+
+async def test_only_the_owner_changes_a_room(calls: httpx.AsyncClient, crew: Crew) -> None:
+    room = await make_room(calls)
+    url = f"{ROOMS}/{room['id']}"
+    _, other = await crew.add()
+    await join(other, room)
+
+    assert is_refused(await other.patch(url, json={"title": "Mine"}), 403, "permission_denied")
+    assert is_refused(await other.post(f"{url}/close"), 403, "permission_denied")
+    assert is_refused(await other.get(f"{url}/invitations"), 403, "permission_denied")
+    assert (await calls.get(url)).json() == room
+
+
+async def test_staff_changes_and_closes_every_room_and_is_audited(
+    calls: httpx.AsyncClient, crew: Crew, app: Litestar
+) -> None:
+    room = await private_room(calls)
+    url = f"{ROOMS}/{room['id']}"
+    staff, staffs = await crew.add(permissions=["rooms:write"])
+    changed = await staffs.patch(url, json={"title": "Kept in order"})
+    closed = await staffs.post(f"{url}/close")
+
+    assert (changed.status_code, closed.status_code) == (200, 200)
+    for kind in ("room.updated", "room.closed"):
+        [entry] = await audited(app, kind)
+        assert (entry.actor_id, str(entry.subject_id)) == (staff.id, room["id"])
+
+
+async def test_what_owners_do_is_their_own_business(calls: httpx.AsyncClient, app: Litestar) -> None:
+    room = await make_room(calls)
+    await calls.patch(f"{ROOMS}/{room['id']}", json={"title": "Mine"})
+    await calls.post(f"{ROOMS}/{room['id']}/close")
+
+    assert await audited(app, "room.updated") == await audited(app, "room.closed") == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "", None),
+        ("PATCH", "", {"title": "Found"}),
+        ("POST", "/close", None),
+        ("POST", "/join", None),
+        ("POST", "/leave", None),
+        ("GET", "/members", None),
+        ("GET", "/messages", None),
+        ("GET", "/invitations", None),
+        ("POST", "/invitations", {"user_id": "0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b"}),
+        ("DELETE", "/members/0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b", None),
+        ("DELETE", "/invitations/0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b", None),
+    ],
+)
+@pytest.mark.asvs("8.2.2")
+async def test_who_is_not_invited_does_not_learn_of_a_private_room(
+    calls: httpx.AsyncClient, crew: Crew, method: str, path: str, body: Any
+) -> None:
+    room = await private_room(calls)
+    _, other = await crew.add()
+    for reference in (room["id"], room["name"]):
+        there = await other.request(method, f"{ROOMS}/{reference}{path}", json=body)
+        nowhere = await other.request(method, f"{ROOMS}/nowhere{path}", json=body)
+        assert is_refused(there, 404, "not_found")
+        assert there.json()["detail"] == nowhere.json()["detail"]
+    assert (await calls.get(f"{ROOMS}/{room['id']}")).json() == room
