@@ -29,6 +29,7 @@ from app.domain.orders import orders
 from app.domain.posts import posts
 from app.domain.realtime import realtime
 from app.domain.realtime.asyncapi import asyncapi_document
+from app.domain.realtime.controllers.demo import demo_router
 from app.domain.system import system
 from app.domain.system.docs_pages import docs_router
 from app.domain.system.readiness import Readiness
@@ -149,6 +150,8 @@ def _routes(settings: Settings) -> list[Any]:
         routes += [docs_router(title=f"{PRODUCT} API", security_scheme=OAUTH2), show_openapi, show_asyncapi]
     if settings.shows_mailbox:
         routes.append(mailbox_router)
+    if settings.shows_demo:
+        routes.append(demo_router())
     return routes
 
 

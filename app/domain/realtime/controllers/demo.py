@@ -20,20 +20,31 @@ _POLICY = (
 )
 
 
+class _File:
+    def __init__(self, path: Path) -> None:
+        self._content = path.read_bytes()
+        self._media_type = _MEDIA_TYPES[path.suffix]
+        self._tag = hashlib.sha256(self._content).hexdigest()[:16]
+
+    def response(self) -> Response[bytes]:
+        headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache", "ETag": f'"{self._tag}"'}
+        return Response(self._content, media_type=self._media_type, headers=headers)
+
+
 def demo_router() -> Router:
     """The page and what it loads, read once."""
-    chat = _answer(_STATIC / "chat.html")
-    files = {path.name: _answer(path) for path in (_STATIC / "chat.css", _STATIC / "chat.js", _client())}
+    page = _File(_STATIC / "chat.html")
+    files = {path.name: _File(path) for path in (_STATIC / "chat.css", _STATIC / "chat.js", _client())}
 
     @get("/chat", name="demo_chat", guards=[public], include_in_schema=False, opt=_ANY_ACCEPT)
     async def chat_page() -> Response[bytes]:
-        return chat
+        return page.response()
 
     @get("/{name:str}", name="demo_file", guards=[public], include_in_schema=False, opt=_ANY_ACCEPT)
     async def demo_file(name: FromPath[str]) -> Response[bytes]:
         if name not in files:
             raise NotFound
-        return files[name]
+        return files[name].response()
 
     return Router("/demo", route_handlers=[chat_page, demo_file])
 
@@ -42,13 +53,3 @@ def _client() -> Path:
     """The reference client: where a wheel puts it, or where it lives in the source."""
     packaged = _STATIC / _CLIENT
     return packaged if packaged.is_file() else _STATIC.parents[3] / "clients" / "javascript" / _CLIENT
-
-
-def _answer(path: Path) -> Response[bytes]:
-    content = path.read_bytes()
-    headers = {
-        "Content-Security-Policy": _POLICY,
-        "Cache-Control": "no-cache",
-        "ETag": f'"{hashlib.sha256(content).hexdigest()[:16]}"',
-    }
-    return Response(content, media_type=_MEDIA_TYPES[path.suffix], headers=headers)
