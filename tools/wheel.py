@@ -1,4 +1,4 @@
-"""What a wheel holds beyond `app`: the browser's client, which the demo page loads. An editable install finds it itself."""
+"""What a wheel holds beyond `app`: the client that the demo page loads. An editable install finds it by itself."""
 
 from typing import Any
 
