@@ -116,9 +116,7 @@ class Components:
             user_agent=f"{PRODUCT}-Webhooks", allow_private=settings.webhooks_allow_private
         )
         self.payment_provider: PaymentProvider = SandboxProvider(self.database)
-        self.channels = Channels(
-            settings, self.database, self.authenticator, self.cursors, draining or asyncio.Event().wait
-        )
+        self.channels = Channels(settings, self.database, self.authenticator, self.cursors, draining or _never)
         self.realtime = self.channels.realtime
         self.ticket_desk = TicketDesk(self.database, self.authenticator)
         self.metrics = self._metrics()
@@ -189,6 +187,10 @@ class Components:
             )
         )
         return metrics
+
+
+async def _never() -> None:
+    await asyncio.get_running_loop().create_future()
 
 
 def derive(secret: str, purpose: str) -> bytes:

@@ -18,7 +18,8 @@ from app.lib.pagination.cursor import CursorCodec
 from app.lib.realtime.fanout import Fanout, MemoryFanout, PostgreSQLFanout, RedisFanout, SilentFanout
 from app.lib.realtime.service import Realtime, RealtimeOptions
 
-_QUICK_SWEEP = 0.1
+_SWEEP, _QUICK_SWEEP = 1.0, 0.1
+"""Seconds that a lost hint may hold up an event; and how often to look where there are no hints at all."""
 
 
 def fanout_of(settings: Settings) -> Fanout:
@@ -51,14 +52,14 @@ class Channels:
         gate = ChannelGate(
             RoomReads(reader, cursors), OrderReads(reader, cursors), AccountReads(reader, cursors), authenticator
         )
-        quick = {"sweep_seconds": _QUICK_SWEEP} if isinstance(self.fanout, SilentFanout) else {}
+        sweep_seconds = _QUICK_SWEEP if isinstance(self.fanout, SilentFanout) else _SWEEP
         self.realtime = Realtime(
             self._database,
             self.fanout,
             gate,
             draining=draining,
             farewell=farewell,
-            options=RealtimeOptions(kept_kinds=KEPT_KINDS, **quick),
+            options=RealtimeOptions(kept_kinds=KEPT_KINDS, sweep_seconds=sweep_seconds),
         )
         for signal in (SessionsEnded, AccessChanged):
             database.signals.connect(signal, lambda _signal: self.realtime.sockets.look_again())

@@ -1,0 +1,211 @@
+"""Who gets a socket: tickets, tokens, origins, and what the others are answered."""
+
+import asyncio
+from datetime import timedelta
+
+import httpx
+import pytest
+from litestar import Litestar
+from sqlalchemy import update
+
+from app.domain.realtime.models import RealtimeTicket
+from app.lib.clock import utc_now
+from tests.domain.accounts.answers import is_refused, rows
+from tests.domain.realtime.steps import run_job
+from tests.support.apps import Deployment, components_of
+from tests.support.people import People, Person
+from tests.support.sockets import REALTIME, Refused, connected
+
+TICKETS = "/api/v1/realtime/tickets"
+LOBBY = "/ws/ada"
+
+
+async def ticket_of(calls: httpx.AsyncClient) -> str:
+    response = await calls.post(TICKETS)
+    assert response.status_code == 201, response.text
+    ticket: str = response.json()["ticket"]
+    return ticket
+
+
+async def refusal(app: Litestar, path: str = REALTIME, **how: str) -> Refused:
+    with pytest.raises(Refused) as refused:
+        async with connected(app, path, **how):
+            pass
+    return refused.value
+
+
+async def test_a_ticket_is_a_secret_that_nobody_keeps(calls: httpx.AsyncClient, app: Litestar) -> None:
+    response = await calls.post(TICKETS)
+    [kept] = await rows(app, RealtimeTicket)
+
+    assert response.status_code == 201
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["location"] == REALTIME
+    assert set(response.json()) == {"ticket", "expires_at"}
+    assert response.json()["ticket"].isalnum()
+    assert response.json()["ticket"].encode() not in kept.digest
+    assert timedelta(seconds=25) < kept.expires_at - utc_now() <= timedelta(seconds=31)
+
+
+@pytest.mark.caller("anonymous")
+async def test_only_who_is_signed_in_gets_a_ticket(calls: httpx.AsyncClient) -> None:
+    assert is_refused(await calls.post(TICKETS), 401, "unauthenticated")
+
+
+@pytest.mark.parametrize("path", [REALTIME, LOBBY])
+async def test_a_ticket_opens_one_socket(calls: httpx.AsyncClient, app: Litestar, path: str) -> None:
+    ticket = await ticket_of(calls)
+    async with connected(app, path, ticket=ticket) as socket:
+        assert len(socket.headers["x-request-id"]) == 36
+        again = await refusal(app, path, ticket=ticket)
+
+    assert again.status == 401
+    assert again.problem["code"] == "invalid_token"
+    assert await rows(app, RealtimeTicket) == []
+
+
+async def test_of_many_who_come_with_one_ticket_one_is_let_in(calls: httpx.AsyncClient, app: Litestar) -> None:
+    ticket = await ticket_of(calls)
+
+    async def enter() -> int:
+        try:
+            async with connected(app, ticket=ticket):
+                return 101
+        except Refused as refused:
+            return refused.status
+
+    assert sorted(await asyncio.gather(*(enter() for _ in range(8)))) == [101] + [401] * 7
+
+
+async def test_a_ticket_is_too_old_after_half_a_minute(calls: httpx.AsyncClient, app: Litestar) -> None:
+    ticket = await ticket_of(calls)
+    async with components_of(app).database.independent() as unit:
+        await unit.session.execute(update(RealtimeTicket).values(expires_at=utc_now() - timedelta(seconds=1)))
+
+    assert (await refusal(app, ticket=ticket)).problem["code"] == "invalid_token"
+
+
+@pytest.mark.asvs("7.4.1")
+async def test_a_ticket_dies_with_its_session(calls: httpx.AsyncClient, app: Litestar) -> None:
+    ticket = await ticket_of(calls)
+    assert (await calls.post("/api/v1/auth/logout")).status_code == 204
+
+    assert (await refusal(app, ticket=ticket)).status == 401
+
+
+@pytest.mark.asvs("7.4.2")
+async def test_a_ticket_of_somebody_who_was_banned_opens_nothing(
+    app: Litestar, people: People, caller: Person, calls: httpx.AsyncClient
+) -> None:
+    ticket = await ticket_of(calls)
+    async with people.client(await people.create(is_superuser=True)) as boss:
+        assert (await boss.post(f"/api/v1/users/{caller.id}/deactivate")).status_code == 200
+
+    assert (await refusal(app, ticket=ticket)).status == 401
+
+
+@pytest.mark.parametrize("path", [REALTIME, LOBBY])
+async def test_a_token_opens_a_socket_where_headers_can_be_sent(app: Litestar, caller: Person, path: str) -> None:
+    async with connected(app, path, token=caller.access_token):
+        pass
+
+
+@pytest.mark.parametrize("path", [REALTIME, LOBBY])
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [
+        ({}, "unauthenticated"),
+        ({"ticket": ""}, "invalid_token"),
+        ({"ticket": "nonsense"}, "invalid_token"),
+        ({"ticket": "a" * 43}, "invalid_token"),
+        ({"ticket": "\0" * 43}, "invalid_token"),
+        ({"token": "nonsense"}, "invalid_token"),
+    ],
+)
+async def test_without_good_credentials_the_handshake_is_refused(
+    app: Litestar, path: str, how: dict[str, str], code: str
+) -> None:
+    refused = await refusal(app, path, **how)
+
+    assert (refused.status, refused.problem["code"], refused.problem["instance"]) == (401, code, path)
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert refused.headers["www-authenticate"].startswith("Bearer")
+    assert refused.headers["x-request-id"] == refused.problem["request_id"]
+    assert refused.headers["x-content-type-options"] == "nosniff"
+    assert refused.headers["cache-control"] == "no-store"
+
+
+async def test_the_other_kinds_of_tokens_open_nothing(app: Litestar, caller: Person) -> None:
+    assert (await refusal(app, token=caller.refresh_token)).status == 401
+    assert (await refusal(app, ticket=caller.access_token)).status == 401
+
+
+async def test_a_server_that_cannot_answer_a_handshake_closes_it(app: Litestar) -> None:
+    with pytest.raises(Refused) as refused:
+        async with connected(app, extensions=False):
+            pass
+
+    assert (refused.value.status, refused.value.problem) == (403, {})
+
+
+async def test_a_socket_that_is_nowhere_is_not_found(app: Litestar, caller: Person) -> None:
+    refused = await refusal(app, "/api/v1/nowhere", token=caller.access_token)
+
+    assert (refused.status, refused.problem["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("client_id", ["a" * 65, "two\nlines", "\u202eoverride"])
+async def test_a_client_id_is_short_and_printable(app: Litestar, caller: Person, client_id: str) -> None:
+    assert (await refusal(app, f"/ws/{client_id}", token=caller.access_token)).status == 404
+
+
+@pytest.mark.asvs("4.4.2")
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://testserver.evil.example", "http://x"])
+async def test_foreign_pages_open_nothing_and_use_no_ticket_up(
+    app: Litestar, calls: httpx.AsyncClient, origin: str
+) -> None:
+    ticket = await ticket_of(calls)
+    refused = await refusal(app, ticket=ticket, origin=origin)
+
+    assert (refused.status, refused.problem["code"]) == (403, "permission_denied")
+    async with connected(app, ticket=ticket):
+        pass
+
+
+@pytest.mark.parametrize("origin", ["http://testserver", "https://TestServer", "http://127.0.0.1:8000"])
+async def test_the_services_own_pages_open_sockets(app: Litestar, caller: Person, origin: str) -> None:
+    async with connected(app, token=caller.access_token, origin=origin):
+        pass
+
+
+async def test_listed_origins_open_sockets(deployment: Deployment) -> None:
+    app = await deployment.start(CORS_ORIGINS="https://app.example.com")
+    person = await People(app).create()
+    async with connected(app, token=person.access_token, origin="https://app.example.com"):
+        pass
+
+    assert (await refusal(app, token=person.access_token, origin="https://other.example.com")).status == 403
+
+
+async def test_handshakes_count_against_the_general_limit(deployment: Deployment) -> None:
+    app = await deployment.start(RATE_LIMIT_DEFAULT="2/minute")
+    person = await People(app).create()
+    for _ in range(2):
+        async with connected(app, token=person.access_token):
+            pass
+    refused = await refusal(app, token=person.access_token)
+
+    assert (refused.status, refused.problem["code"]) == (429, "rate_limited")
+    assert int(refused.headers["retry-after"]) >= 1
+
+
+async def test_what_nobody_took_is_thrown_away(calls: httpx.AsyncClient, app: Litestar) -> None:
+    await ticket_of(calls)
+    async with components_of(app).database.independent() as unit:
+        await unit.session.execute(update(RealtimeTicket).values(expires_at=utc_now() - timedelta(seconds=1)))
+    fresh = await ticket_of(calls)
+    await run_job(app, "realtime.purge_tickets")
+
+    assert len(await rows(app, RealtimeTicket)) == 1
+    async with connected(app, ticket=fresh):
+        pass
