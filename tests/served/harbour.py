@@ -42,7 +42,7 @@ class Harbour:
         command = app_command("serve", "--port", str(self.port), "--workers", str(workers))
         self.server = Server(command, folder, self.port, environ)
         # Tokens name the server that they are for.
-        self.components = Components(settings_for(url, PORT=str(self.port)), draining=asyncio.Event().wait)
+        self.components = Components(settings_for(url, PORT=str(self.port)))
 
     @property
     def address(self) -> str:

@@ -129,7 +129,7 @@ async function showHistory(name) {
 // --- what is said ------------------------------------------------------------------------------------------------
 
 function showEvent({ event, data }, sender) {
-  if (event === "message" && typeof data?.text === "string") show(`${sender ?? "somebody"}: ${data.text}`, "message");
+  if (event === "message" && typeof data?.text === "string") show(`${sender || "somebody"}: ${data.text}`, "message");
   else if (event === "room.closed") closeRoom();
 }
 
@@ -140,7 +140,7 @@ function closeRoom() {
 
 function showPresent({ members }) {
   for (const { id, name } of members) names.set(id, name);
-  at("present").textContent = `Here: ${members.map(({ name }) => name).sort().join(", ")}`;
+  at("present").textContent = `Here: ${members.map(({ name }) => name || "somebody").sort().join(", ")}`;
 }
 
 async function say(form) {
