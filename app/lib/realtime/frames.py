@@ -44,6 +44,7 @@ Token = Annotated[str, Meta(min_length=1, max_length=4096)]
 class CloseCode(IntEnum):
     """Why a socket was closed by us (RFC 6455 section 7.4; 4000 and up are the application's own)."""
 
+    INTERNAL_ERROR = 1011
     RESTARTING = 1012
     BAD_FRAME = 4400
     AUTHENTICATE_AGAIN = 4401
@@ -53,9 +54,7 @@ class CloseCode(IntEnum):
     TOO_FAST = 4429
 
 
-class _FromClient(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag=str.lower
-):
+class _FromClient(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag=str.lower):
     pass
 
 
@@ -107,7 +106,7 @@ class Member(msgspec.Struct, frozen=True):
     name: str
 
 
-class _FromServer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower):
+class _FromServer(msgspec.Struct, kw_only=True, tag_field="type", tag=str.lower):
     pass
 
 
@@ -190,7 +189,7 @@ class BadFrame(ValueError):
     """What came is no frame. Its text names the fault and repeats nothing that came."""
 
 
-_decoder = msgspec.json.Decoder(ClientFrame, strict=True)
+_decoder: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame, strict=True)
 _encoder = msgspec.json.Encoder()
 _OPENING, _CLOSING = frozenset(b"[{"), frozenset(b"]}")
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Raw
 
-from app.lib.realtime.events import Delivery, StoredEvent
+from app.lib.realtime.events import Delivery
 
 
 class EventHint(msgspec.Struct, frozen=True, array_like=True, tag="e"):
@@ -16,6 +16,13 @@ class EventHint(msgspec.Struct, frozen=True, array_like=True, tag="e"):
     id: int
     key: UUID
     frame: Raw | None
+
+    @classmethod
+    def of(cls, delivery: Delivery, max_message: int) -> "EventHint":
+        """With the body inline when that fits."""
+        frame = delivery.frame.encode()
+        fits = len(frame) + _ENVELOPE < max_message
+        return cls(delivery.channel, delivery.id, delivery.key, Raw(frame) if fits else None)
 
     @property
     def delivery(self) -> Delivery | None:
@@ -40,15 +47,10 @@ class AccessHint(msgspec.Struct, frozen=True, array_like=True, tag="a"):
 
 Hint = EventHint | PresenceHint | AccessHint
 
-_decoder = msgspec.json.Decoder(list[Hint])
 _LIST_OVERHEAD = 2
+_ENVELOPE = 300
 
-
-def hint_of(stored: StoredEvent, delivery: Delivery, max_message: int) -> EventHint:
-    """With the body inline when that fits."""
-    frame = delivery.frame.encode()
-    fits = len(frame) + 300 < max_message
-    return EventHint(stored.channel, stored.id, stored.key, Raw(frame) if fits else None)
+_decoder = msgspec.json.Decoder(list[Hint])
 
 
 def encode_hints(hints: Iterable[Hint], max_message: int) -> list[tuple[str, bytes]]:

@@ -1,66 +1,245 @@
-"""A person's socket, whatever it speaks, and all of them in this process."""
+"""A person's socket, whatever it speaks: its queue, its end, and what the hub tells it."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from typing import Literal
+import asyncio
+import time
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, ClassVar, Literal, Protocol
 from uuid import UUID
 
+import structlog
+
+from app.lib.db.base import new_id
 from app.lib.realtime.events import Delivery
-from app.lib.realtime.frames import CloseCode, Presence
+from app.lib.realtime.frames import CloseCode, Presence, ServerPing, Unsubscribed, encode_frame
+from app.lib.realtime.gate import Gate
 from app.lib.realtime.hub import Hub
 from app.lib.realtime.outgoing import Outgoing
 from app.lib.security.principal import Principal
 
+log = structlog.stdlib.get_logger(__name__)
+
 SocketKind = Literal["socket", "stream", "lobby"]
 
-MAX_SOCKETS = 10
-MAX_CHANNELS = 100
+_ROOM_SECONDS = 10.0
+
+
+class Transport(Protocol):
+    """An accepted WebSocket, or whatever is like one. All may wait for ever; they are cancelled when it is too long."""
+
+    async def receive(self) -> str | bytes | None:
+        """The next message; None when the peer is gone."""
+        ...
+
+    async def send(self, text: str) -> None:
+        """One message."""
+        ...
+
+    async def close(self, code: int, reason: str) -> None:
+        """Says good-bye."""
+        ...
+
+
+class Surroundings(Protocol):
+    """What a socket needs of the process that it is in."""
+
+    @property
+    def hub(self) -> Hub:
+        """Its channels."""
+        ...
+
+    @property
+    def gate(self) -> Gate:
+        """Who may what."""
+        ...
+
+    @property
+    def max_channels(self) -> int:
+        """Of one socket."""
+        ...
+
+    @property
+    def close_seconds(self) -> float:
+        """How long a peer may take to hear that it is over."""
+        ...
+
+    def ask_again(self, socket: "Socket", channel: str) -> None:
+        """Rights have changed; the gate is asked in the background."""
+        ...
+
+    def closed_as(self, code: CloseCode) -> None:
+        """To be counted."""
+        ...
 
 
 class Socket:
-    """A :class:`.hub.Subscriber` with a bounded queue. Subclasses say how events look by overriding :meth:`deliver`."""
+    """A subscriber with a bounded queue, which a task of its own sends while there is something to send.
 
-    kind: SocketKind = "socket"
+    Subclasses say what comes in (:meth:`opened`, :meth:`received`) and how events look (:meth:`deliver` and
+    :meth:`show_presence`). ``label`` is what others know the socket by, if anything.
+    """
+
+    kind: ClassVar[SocketKind] = "socket"
+    ping_text: ClassVar[str | None] = encode_frame(ServerPing())
+    """What is sent as a sign of life; None for none."""
+    answers_pings: ClassVar[bool] = True
+    """Whether silence means that the peer is gone."""
 
     def __init__(self, principal: Principal, label: str | None = None) -> None:
-        self.id: UUID
+        self.id: UUID = new_id()
         self.principal = principal
         self.label = label
-        self.outgoing = Outgoing()
+        self.channels: set[str] = set()
+        self.close_code: CloseCode | None = None
+        self.close_reason = ""
+        self.heard_at = time.monotonic()
+        self.pinged_at = 0.0
+        self.next_ping = 0.0
+        self.unanswered = 0
+        self.is_busy = False
+        self._outgoing = Outgoing(self._start_writing, self._too_slow)
+        self._surroundings: Surroundings | None = None
+        self._transport: Transport | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._scope: asyncio.Timeout | None = None
 
     @property
     def user_id(self) -> UUID:
         """Whose it is."""
         return self.principal.user_id
 
+    @property
+    def surroundings(self) -> Surroundings:
+        """Where it runs."""
+        if self._surroundings is None:
+            raise RuntimeError("the socket is not running")
+        return self._surroundings
+
     def close(self, code: CloseCode, reason: str = "") -> None:
-        """Ends the socket; whoever runs it notices."""
-        raise NotImplementedError
+        """Ends the socket. What was not sent is forgotten; the first call counts. The reason has at most 120 bytes."""
+        if self.close_code is not None:
+            return
+        self.close_code, self.close_reason = code, reason[:120]
+        if self._surroundings is not None:
+            self._surroundings.closed_as(code)
+        self._outgoing.clear()
+        if self._scope is not None and not self._scope.expired():
+            self._scope.reschedule(asyncio.get_running_loop().time())
+
+    def put(self, text: str) -> None:
+        """Queues a message for the peer; nothing after the end."""
+        if self.close_code is None:
+            self._outgoing.put(text)
+
+    async def opened(self) -> None:
+        """Called once, before anything is read."""
+
+    async def received(self, message: str | bytes) -> None:
+        """Something came. The next one is read when this returns."""
+
+    # What the hub calls
 
     def deliver(self, delivery: Delivery) -> None:
         """Queues the event's frame."""
-        raise NotImplementedError
+        self.put(delivery.frame)
 
     def show_presence(self, frame: Presence, text: str) -> None:
         """Queues the frame."""
-        raise NotImplementedError
+        self.put(text)
 
+    async def has_room(self) -> None:
+        """Waits for a peer that is slow, but not for ever."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ROOM_SECONDS):
+                await self._outgoing.room()
+            return
+        self._too_slow()
 
-class Sockets:
-    """The sockets of this process: counted, watched, and closed when their time has come."""
+    def access_changed(self, channel: str) -> None:
+        """Lets the gate be asked."""
+        self.surroundings.ask_again(self, channel)
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def ended(self, channel: str, reason: str) -> None:
+        """Tells the peer."""
+        self.channels.discard(channel)
+        self.put(encode_frame(Unsubscribed(channel=channel, reason=reason)))
 
-    @asynccontextmanager
-    async def opened(self, socket: Socket) -> AsyncGenerator[None]:
-        """Registers a socket for as long as the context lasts. Raises ``TooManySockets``, or ``RealtimeUnavailable``.
+    # Running
 
-        At the end its subscriptions and its presence are over and its farewell is said.
-        """
-        raise NotImplementedError
-        yield
+    async def run(self, transport: Transport, surroundings: Surroundings) -> None:
+        """To its end: until the peer goes, or somebody closes it."""
+        self._transport, self._surroundings = transport, surroundings
+        is_gone = False
+        try:
+            async with asyncio.timeout(None) as self._scope:
+                if self.close_code is None:
+                    is_gone = await self._converse(transport)
+        except TimeoutError:
+            if self.close_code is None:
+                raise
+        except Exception:
+            log.exception("realtime.socket_failed", socket_id=str(self.id))
+            self.close(CloseCode.INTERNAL_ERROR)
+        finally:
+            self._scope = None
+            self._leave(surroundings.hub)
+            await self._stop_writing()
+            if not is_gone:
+                await self._say_goodbye(transport, surroundings.close_seconds)
 
-    def look_again(self) -> None:
-        """Asks at once which sessions are alive, instead of within half a second. Does not wait."""
-        raise NotImplementedError
+    async def _converse(self, transport: Transport) -> bool:
+        """Whether the peer has gone by itself."""
+        await self._attend(self.opened())
+        while self.close_code is None:
+            message = await transport.receive()
+            if message is None:
+                return True
+            self.heard_at = time.monotonic()
+            await self._attend(self.received(message))
+        return False
+
+    async def _attend(self, work: Coroutine[Any, Any, None]) -> None:
+        """While we are at it we do not listen, so the peer's silence means nothing."""
+        self.is_busy = True
+        try:
+            await work
+        finally:
+            self.is_busy = False
+            self.heard_at = time.monotonic()
+
+    def _leave(self, hub: Hub) -> None:
+        for channel in tuple(self.channels):
+            hub.detach(self, channel)
+        self.channels.clear()
+
+    def _too_slow(self) -> None:
+        self.close(CloseCode.TOO_SLOW, "too slow")
+
+    def _start_writing(self) -> None:
+        if self._writer is None and self._transport is not None:
+            self._writer = asyncio.create_task(self._write(self._transport))
+
+    async def _write(self, transport: Transport) -> None:
+        try:
+            while (text := self._outgoing.first()) is not None:
+                await transport.send(text)
+                if self.close_code is not None:
+                    return
+                self._outgoing.sent()
+        except Exception as exc:
+            # The peer went while we were writing; whoever reads hears of it, too, but perhaps much later.
+            log.debug("realtime.send_failed", error=type(exc).__name__, exc_info=exc)
+            self.close(CloseCode.TOO_SLOW, "gone")
+        finally:
+            self._writer = None
+
+    async def _stop_writing(self) -> None:
+        if (writer := self._writer) is not None:
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+
+    async def _say_goodbye(self, transport: Transport, seconds: float) -> None:
+        """A peer that does not read may not even hear this; then the connection is dropped."""
+        with suppress(TimeoutError, OSError, RuntimeError):
+            async with asyncio.timeout(seconds):
+                await transport.close(self.close_code or CloseCode.RESTARTING, self.close_reason)

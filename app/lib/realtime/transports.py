@@ -1,0 +1,53 @@
+"""How sockets speak ASGI: a WebSocket, and a stream of Server-Sent Events."""
+
+from typing import Any
+
+from litestar.types import Receive, Send
+
+
+class WebSocketTransport:
+    """A WebSocket that has been accepted (ASGI, section WebSocket)."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+
+    async def receive(self) -> str | bytes | None:
+        """The next message; None when the peer is gone."""
+        message: Any = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            return None
+        text: str | None = message.get("text")
+        return text if text is not None else bytes(message.get("bytes") or b"")
+
+    async def send(self, text: str) -> None:
+        """One text message."""
+        await self._send({"type": "websocket.send", "text": text, "bytes": None})
+
+    async def close(self, code: int, reason: str) -> None:
+        """The closing frame."""
+        await self._send({"type": "websocket.close", "code": code, "reason": reason})
+
+
+class EventStreamTransport:
+    """The body of a response that has begun (WHATWG HTML, section 9.2)."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+
+    async def receive(self) -> str | bytes | None:
+        """Waits for the peer to go; what else comes is of no interest."""
+        while True:
+            message: Any = await self._receive()
+            if message["type"] == "http.disconnect":
+                return None
+
+    async def send(self, text: str) -> None:
+        """One event, already in its form."""
+        await self._send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+
+    async def close(self, code: int, reason: str) -> None:
+        """An event that says why, and the end. Clients come back by themselves."""
+        await self.send(f'event: close\ndata: {{"code":{code}}}\n\n')
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})

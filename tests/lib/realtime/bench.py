@@ -1,0 +1,248 @@
+"""Workers without a server: each a realtime service with an engine of its own, on one database and one fan-out."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+
+from app.lib.db.engine import Database, DatabaseOptions
+from app.lib.db.url import DatabaseURL
+from app.lib.realtime.connection import Connection
+from app.lib.realtime.errors import ChannelClosed, ChannelForbidden, ChannelNotFound, TokenRefused
+from app.lib.realtime.events import LostSocket, NewEvent
+from app.lib.realtime.fanout import Fanout
+from app.lib.realtime.frames import Member
+from app.lib.realtime.gate import Grant, Renewed
+from app.lib.realtime.names import ChannelName
+from app.lib.realtime.service import Realtime, RealtimeOptions
+from app.lib.realtime.sockets import Socket
+from app.lib.security.principal import Principal
+from tests.support.waiting import until
+
+QUICK = RealtimeOptions(
+    kept_kinds=frozenset({"kept"}),
+    sweep_seconds=0.3,
+    beat_seconds=0.2,
+    stale_seconds=1.0,
+    rights_seconds=0.1,
+    presence_pause=0.02,
+    close_seconds=1.0,
+)
+
+
+def somebody(name: str = "somebody", user_id: UUID | None = None) -> Principal:
+    return Principal(
+        user_id=user_id or uuid4(),
+        session_id=uuid4(),
+        authenticated_at=datetime.now(UTC),
+        is_superuser=False,
+        roles=frozenset({name}),
+        permissions=frozenset(),
+    )
+
+
+class Doorkeeper:
+    """A gate that can be told whom to refuse. Everybody is present in channels of the kind ``room``."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[UUID, Principal] = {}
+        self.refused: set[tuple[UUID, str]] = set()
+        self.closed: set[str] = set()
+        self.asked = 0
+
+    def admit(self, principal: Principal) -> Principal:
+        self.sessions[principal.session_id] = principal
+        return principal
+
+    async def subscribe(self, principal: Principal, channel: ChannelName) -> Grant:
+        self.asked += 1
+        if channel.kind == "hidden":
+            raise ChannelNotFound
+        if (principal.user_id, str(channel)) in self.refused:
+            raise ChannelForbidden
+        return Grant(Member(principal.user_id, *principal.roles) if channel.kind == "room" else None)
+
+    async def publish(self, principal: Principal, channel: ChannelName, event: str) -> None:
+        if str(channel) in self.closed:
+            raise ChannelClosed
+        await self.subscribe(principal, channel)
+
+    async def refresh(self, principal: Principal, token: str) -> Renewed:
+        for each in self.sessions.values():
+            if token == str(each.session_id) and each.user_id == principal.user_id:
+                return Renewed(each, None)
+        raise TokenRefused
+
+    async def principals(self, session_ids: Collection[UUID]) -> Mapping[UUID, Principal]:
+        return {each: self.sessions[each] for each in session_ids if each in self.sessions}
+
+
+class Wire:
+    """Both ends of a socket: what the peer says, and what it has been sent."""
+
+    def __init__(self) -> None:
+        self._incoming: asyncio.Queue[str | bytes | None] = asyncio.Queue()
+        self.sent: list[str] = []
+        self.closed: tuple[int, str] | None = None
+        self.reads = asyncio.Event()
+        self.reads.set()
+
+    async def receive(self) -> str | bytes | None:
+        return await self._incoming.get()
+
+    async def send(self, text: str) -> None:
+        await self.reads.wait()
+        self.sent.append(text)
+
+    async def close(self, code: int, reason: str) -> None:
+        await self.reads.wait()
+        self.closed = (code, reason)
+
+    def say(self, message: object) -> None:
+        """A frame, or a text or bytes as they are."""
+        raw = message if isinstance(message, str | bytes) else msgspec.json.encode(message).decode()
+        self._incoming.put_nowait(raw)
+
+    def go(self) -> None:
+        """The peer hangs up."""
+        self._incoming.put_nowait(None)
+
+    @property
+    def frames(self) -> list[Any]:
+        return [msgspec.json.decode(each) for each in self.sent]
+
+    def of_type(self, kind: str, **where: object) -> list[Any]:
+        """The frames of a type so far."""
+        found = (each for each in self.frames if each["type"] == kind)
+        return [each for each in found if all(each.get(name) == value for name, value in where.items())]
+
+    def ids(self, channel: str) -> list[int]:
+        """Of the events that have come."""
+        return [each["id"] for each in self.of_type("event", channel=channel)]
+
+    async def until(self, kind: str, count: int = 1, seconds: float = 10, **where: object) -> list[Any]:
+        """The frames of a type, as soon as there are so many."""
+        await until(lambda: len(self.of_type(kind, **where)) >= count, seconds)
+        return self.of_type(kind, **where)
+
+
+class Peer:
+    """A client on a wire, which runs in a task."""
+
+    def __init__(self, worker: "Worker", socket: Socket) -> None:
+        self.socket = socket
+        self.wire = Wire()
+        self.task = asyncio.create_task(worker.realtime.serve(socket, self.wire))
+        self._refs = itertools.count(1)
+
+    async def ask(self, answer: str, **frame: object) -> Any:
+        """Says a frame and returns what answers it."""
+        ref = str(next(self._refs))
+        self.wire.say({**frame, "ref": ref})
+        return (await self.wire.until(answer, ref=ref))[0]
+
+    async def subscribe(self, channel: str, **more: object) -> Any:
+        return await self.ask("subscribed", type="subscribe", channel=channel, **more)
+
+    async def publish(self, channel: str, data: object = None, **more: object) -> Any:
+        return await self.ask("ack", type="publish", channel=channel, data=data, **more)
+
+    async def refusal(self, **frame: object) -> Any:
+        """The code of the error that answers a frame."""
+        return (await self.ask("error", **frame))["code"]
+
+    async def gone(self, seconds: float = 10) -> tuple[int, str] | None:
+        """Waits until the socket has ended, and says how it was closed."""
+        async with asyncio.timeout(seconds):
+            await asyncio.wait({self.task})
+        return self.wire.closed
+
+
+class Worker:
+    """One process, so to say."""
+
+    def __init__(self, realtime: Realtime, database: Database, fanout: Fanout, gate: Doorkeeper) -> None:
+        self.realtime = realtime
+        self.database = database
+        self.fanout = fanout
+        self.gate = gate
+        self.peers: list[Peer] = []
+
+    def connect(self, principal: Principal | None = None, socket: Socket | None = None) -> Peer:
+        """A peer, which is on its way."""
+        principal = self.gate.admit(principal or somebody())
+        peer = Peer(self, socket or Connection(principal))
+        self.peers.append(peer)
+        return peer
+
+    async def publish(self, channel: str, data: object = None, **more: Any) -> int:
+        event = NewEvent(channel=channel, event="message", data=msgspec.json.encode(data), **more)
+        return await self.realtime.hub.publish(event)
+
+    async def die(self) -> None:
+        """As by kill -9: nothing is said, and nothing is written any more."""
+        for task in (*self.realtime._tasks, self.realtime._node._task, *self.realtime._rights._tasks):
+            assert task is not None
+            task.cancel()
+        await self.realtime.hub._tasks.cancel()
+        await self.fanout.on_shutdown()
+        await self.database.close()
+        for peer in self.peers:
+            peer.task.cancel()
+        await asyncio.gather(*(peer.task for peer in self.peers), return_exceptions=True)
+
+
+class Bench:
+    """A database and a fan-out; makes workers that share them."""
+
+    def __init__(self, url: DatabaseURL, make_fanout: Callable[[], Fanout], stack: AsyncExitStack) -> None:
+        self.url = url
+        self.gate = Doorkeeper()
+        self.draining = asyncio.Event()
+        self._make_fanout = make_fanout
+        self._stack = stack
+
+    async def worker(self, options: RealtimeOptions = QUICK, **changes: Any) -> Worker:
+        database = Database(DatabaseOptions(url=changes.pop("url", self.url), pool_size=2))
+        await database.start()
+        self._stack.push_async_callback(database.close)
+        fanout = changes.pop("fanout", None) or self._make_fanout()
+        realtime = Realtime(
+            database,
+            fanout,
+            self.gate,
+            draining=self._drain,
+            farewell=farewell,
+            options=msgspec.structs.replace(options, **changes),
+        )
+        await realtime.start()
+        worker = Worker(realtime, database, fanout, self.gate)
+        self._stack.push_async_callback(_stop, worker)
+        return worker
+
+    async def _drain(self) -> None:
+        await self.draining.wait()
+
+
+def farewell(lost: LostSocket) -> NewEvent | None:
+    if lost.kind != "lobby" and lost.label is None:
+        return None
+    return NewEvent(channel="lobby", event="left", data=msgspec.json.encode(lost.label))
+
+
+async def _stop(worker: Worker) -> None:
+    await worker.realtime.close()
+    for peer in worker.peers:
+        peer.task.cancel()
+    await asyncio.gather(*(peer.task for peer in worker.peers), return_exceptions=True)
+
+
+@asynccontextmanager
+async def bench_on(url: DatabaseURL, make_fanout: Callable[[], Fanout]) -> AsyncIterator[Bench]:
+    async with AsyncExitStack() as stack:
+        yield Bench(url, make_fanout, stack)
