@@ -37,6 +37,7 @@ JSONObject = dict[str, Any]
 TICKET, BEARER = "Ticket", "Bearer"
 
 CLOSE_CODES: Mapping[CloseCode, str] = {
+    CloseCode.INTERNAL_ERROR: "Something went wrong on our side. Connect again, and resume.",
     CloseCode.RESTARTING: "The server ends, or the socket was moved. Connect again after 0 to 2 random seconds.",
     CloseCode.BAD_FRAME: "No frame: not JSON, binary, of an unknown type, with unknown or bad fields, or too deep.",
     CloseCode.AUTHENTICATE_AGAIN: "The session has ended, or may not be used any more. Get a new ticket or sign in.",
