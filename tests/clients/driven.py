@@ -37,6 +37,7 @@ class Client(Protocol):
     async def subscribe(self, channel: str, since: int | None = None) -> None: ...
     async def unsubscribe(self, channel: str) -> None: ...
     async def publish(self, channel: str, data: Any, key: str | None = None) -> int: ...
+    async def is_live(self, channel: str) -> bool: ...
     async def ping(self) -> None: ...
     async def refresh(self) -> str | None: ...
     async def close(self) -> None: ...
@@ -71,6 +72,9 @@ class PythonClient:
             return await self._realtime.publish(channel, data, key=key)
         except RealtimeError as error:
             raise Refused(error.code) from None
+
+    async def is_live(self, channel: str) -> bool:
+        return channel in self._subscriptions and self._subscriptions[channel].is_live
 
     async def ping(self) -> None:
         await self._realtime.ping()
@@ -137,6 +141,9 @@ class JavaScriptClient:
 
     async def publish(self, channel: str, data: Any, key: str | None = None) -> int:
         return int(await self._ask("publish", channel=channel, data=data, key=key))
+
+    async def is_live(self, channel: str) -> bool:
+        return bool(await self._ask("live", channel=channel))
 
     async def ping(self) -> None:
         await self._ask("ping")

@@ -41,6 +41,7 @@ const actions = {
   async ping() {
     await realtime.ping();
   },
+  live: async ({ channel }) => subscriptions.get(channel)?.state === "live",
   refresh: async () => (await realtime.refresh()).expiresAt,
   async close() {
     realtime.close();

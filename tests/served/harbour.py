@@ -115,6 +115,7 @@ class Listener:
     """Hears everything that happens in the room."""
 
     def __init__(self, subscription: Subscription) -> None:
+        self.subscription = subscription
         self.first_id = (subscription.last_id or 0) + 1
         self.heard: list[tuple[int, Any]] = []
         self.lost = 0
