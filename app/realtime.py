@@ -62,7 +62,7 @@ class Channels:
             options=RealtimeOptions(kept_kinds=KEPT_KINDS, sweep_seconds=sweep_seconds),
         )
         for signal in (SessionsEnded, AccessChanged):
-            database.signals.connect(signal, lambda _signal: self.realtime.sockets.look_again())
+            database.signals.connect(signal, lambda _signal: self.realtime.look_again())
 
     async def start(self) -> None:
         """Needs neither the database nor the fan-out yet."""

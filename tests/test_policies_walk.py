@@ -12,10 +12,11 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import msgspec
 import pytest
 from litestar import Litestar, WebSocket, get, websocket
 from litestar.exceptions import ImproperlyConfiguredException
-from litestar.routes import HTTPRoute
+from litestar.routes import HTTPRoute, WebSocketRoute
 
 import app.asgi
 from app.asgi import create_app
@@ -32,6 +33,7 @@ from app.lib.security.policies import (
     IsSuperuser,
     Optional,
     Policy,
+    Ticketed,
     authenticated,
     permission,
     policy_of,
@@ -39,8 +41,11 @@ from app.lib.security.policies import (
 )
 from tests.support.apps import settings_for
 from tests.support.people import People
+from tests.support.sockets import Refused, connected
 
-SAFE = {"GET", "HEAD"}
+SOCKET = "socket"
+"""The method of WebSockets, so to speak."""
+SAFE = {"GET", "HEAD", SOCKET}
 ALL_PERMISSIONS = frozenset(collect_permissions(app.asgi.DOMAINS))
 
 
@@ -86,6 +91,9 @@ class Endpoint:
 
 def endpoints(app: Litestar) -> Iterator[Endpoint]:
     for route in app.routes:
+        if isinstance(route, WebSocketRoute):
+            yield Endpoint(SOCKET, route.path, policy_of(route.route_handler))
+            continue
         assert isinstance(route, HTTPRoute), f"the walk does not know how to call {route.path}"
         for method, (handler, _) in route.route_handler_map.items():
             if method != "OPTIONS":
@@ -115,7 +123,7 @@ def expected(policy: Policy, caller: Caller) -> Answer:
 
 
 def _refusal(policy: Policy, caller: Caller) -> Answer | None:
-    if caller.is_superuser or type(policy) in {Authenticated, Optional}:
+    if caller.is_superuser or type(policy) in {Authenticated, Ticketed, Optional}:
         return None
     if (code := needed_permission(policy)) is not None:
         sight = policy.sight if isinstance(policy, HasPermission) else None
@@ -141,6 +149,21 @@ def given(response: httpx.Response) -> Answer:
         case _:
             assert response.status_code < 500, response.text
             return Answer.ALLOWED
+
+
+async def ask(
+    app: Litestar, calls: httpx.AsyncClient, endpoint: Endpoint, user_id: object, headers: dict[str, str]
+) -> httpx.Response:
+    """What a call, or a handshake, is answered."""
+    url = endpoint.url(user_id)
+    if endpoint.method != SOCKET:
+        return await calls.request(endpoint.method, url, headers=headers)
+    try:
+        async with connected(app, url, authorization=headers.get("Authorization")):
+            return httpx.Response(101)
+    except Refused as refused:
+        content = msgspec.json.encode(refused.problem)
+        return httpx.Response(refused.status, headers=refused.headers, content=content)
 
 
 def agrees(wanted: Answer, response: httpx.Response) -> bool:
@@ -247,7 +270,7 @@ async def test_every_route_answers_every_caller_as_its_policy_says(app: Litestar
         for endpoint in endpoints(app):
             name = repr(endpoint.policy)
             caller = callers[name] if name in callers else await kind(people, endpoint.policy)
-            response = await calls.request(endpoint.method, endpoint.url(target.id), headers=caller.headers)
+            response = await ask(app, calls, endpoint, target.id, caller.headers)
             wanted = expected(endpoint.policy, caller)
             if not agrees(wanted, response):
                 surprises.append((endpoint.method, endpoint.path, name, wanted, response.status_code))
@@ -276,7 +299,7 @@ async def test_who_is_let_in_only_to_themselves_gets_in_there(app: Litestar, peo
 
 async def test_options_need_no_rights(app: Litestar, people: People) -> None:
     async with people.client() as calls:
-        for endpoint in endpoints(app):
+        for endpoint in (each for each in endpoints(app) if each.method != SOCKET):
             for headers in ({}, {"Authorization": "Bearer garbage"}):
                 response = await calls.options(endpoint.url(uuid4()), headers=headers)
                 assert response.status_code == 204
@@ -287,6 +310,10 @@ def test_every_route_has_a_policy_and_the_walk_misses_none(shared_app: Litestar)
     walked = {(endpoint.method, endpoint.path) for endpoint in endpoints(shared_app)}
 
     for route in shared_app.routes:
+        if isinstance(route, WebSocketRoute):
+            assert (SOCKET, route.path) in walked
+            assert isinstance(route.route_handler.opt[POLICY], Policy)
+            continue
         assert isinstance(route, HTTPRoute)
         for handler in route.route_handlers:
             methods = handler.http_methods - {"OPTIONS"}

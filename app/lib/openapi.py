@@ -36,7 +36,7 @@ from app.lib.pagination.envelope import Page
 from app.lib.security.policies import Authenticated, HasPermission, HasRole, IsSuperuser, Policy, policy_of
 
 MAY_RAISE = "may_raise"
-OAUTH2, BEARER = "OAuth2Password", "Bearer"
+OAUTH2, BEARER, TICKET = "OAuth2Password", "Bearer", "Ticket"
 
 _OK, _CREATED, _NOT_MODIFIED = "200", "201", "304"
 _ALWAYS = {400, 406, 429, 431, 500, 503}
@@ -77,7 +77,7 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
         used |= _complete(document["paths"][path][method], handler)
     components["responses"] = {f"Error{status}": error_response(status) for status in sorted(used)}
     components["headers"] = HEADERS
-    components["securitySchemes"] = security_schemes(OAUTH2, BEARER, info.token_url)
+    components["securitySchemes"] = security_schemes(OAUTH2, BEARER, TICKET, info.token_url)
     document["paths"] = dict(sorted(document["paths"].items()))
     components["schemas"] = dict(sorted(schemas.items()))
     return document
@@ -155,6 +155,8 @@ def _description(given: str | None, handler: HTTPRouteHandler, policy: Policy) -
         sentences.append(f"For the roles {', '.join(f'`{name}`' for name in sorted(policy.names))}.")
     elif isinstance(policy, IsSuperuser):
         sentences.append("For superusers.")
+    elif policy.takes_ticket:
+        sentences.append("For everybody who is signed in, or brings a ticket.")
     elif policy.requires_credentials:
         sentences.append("For everybody who is signed in.")
     else:
@@ -229,6 +231,8 @@ def _answers(annotation: Any) -> list[type]:
 
 def _security(policy: Policy) -> list[JSONObject]:
     schemes: list[JSONObject] = [{OAUTH2: []}, {BEARER: []}]
+    if policy.takes_ticket:
+        return [*schemes, {TICKET: []}]
     if policy.requires_credentials:
         return schemes
     return [{}, *schemes] if policy.reads_credentials else []

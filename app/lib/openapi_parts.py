@@ -179,10 +179,11 @@ def if_none_match_parameter() -> JSONObject:
     }
 
 
-def security_schemes(oauth2: str, bearer: str, token_url: str) -> JSONObject:
-    """The password form for first-party clients and documentation pages, and plain access tokens."""
+def security_schemes(oauth2: str, bearer: str, ticket: str, token_url: str) -> JSONObject:
+    """The password form for first-party clients and documentation pages, plain access tokens, and tickets."""
     flow = {"tokenUrl": token_url, "refreshUrl": token_url.replace("/login", "/refresh"), "scopes": {}}
     return {
         oauth2: {"type": "oauth2", "description": "For first-party clients.", "flows": {"password": flow}},
         bearer: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token."},
+        ticket: {"type": "apiKey", "in": "query", "name": "ticket", "description": "Good once, for half a minute."},
     }

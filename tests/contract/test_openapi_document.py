@@ -15,7 +15,7 @@ from app.cli.openapi import COMMITTED, render
 from app.lib.db.url import DatabaseURL
 from app.lib.decoding import decode_json
 from app.lib.http.conditional import Versioned
-from app.lib.security.policies import Optional
+from app.lib.security.policies import Optional, Ticketed
 from tests.contract.routes import Operation, operations
 from tests.support.apps import settings_for
 
@@ -32,6 +32,7 @@ def documented(app: Litestar) -> dict[str, Operation]:
 
 
 ROUTES = documented(APP)
+MEDIA_TYPES = {"exportOrders": "text/csv", "streamEvents": "text/event-stream"}
 
 
 def resolve(part: dict[str, Any]) -> dict[str, Any]:
@@ -122,8 +123,8 @@ def test_every_route_is_documented_or_says_that_it_is_not() -> None:
     assert set(ROUTES) == set(OPERATIONS)
 
 
-SEVERAL = {"createProducts"}
-"""Creations of more than one resource, which have no one version."""
+UNVERSIONED = {"createProducts", "createRealtimeTicket", "inviteToRoom"}
+"""Creations of what has no one version: several resources, or something that never changes."""
 
 REPEATABLE_ACTIONS = {"changeStock", "refundOrder"}
 """Actions that would do the same once more when they are repeated, and so take a key like creations."""
@@ -147,7 +148,7 @@ def test_security_is_what_the_policy_says(name: str) -> None:
     schemes: list[Any] = [{"OAuth2Password": []}, {"Bearer": []}]
 
     if policy.requires_credentials:
-        expected: list[Any] = schemes
+        expected: list[Any] = [*schemes, {"Ticket": []}] if isinstance(policy, Ticketed) else schemes
     else:
         expected = [{}, *schemes] if isinstance(policy, Optional) else []
     assert OPERATIONS[name]["security"] == expected
@@ -197,10 +198,10 @@ def test_successes_have_their_media_type_and_headers(name: str) -> None:
     assert successes
     for status, response in successes.items():
         assert "X-Request-ID" in response["headers"]
-        media_type = "text/csv" if name == "exportOrders" else "application/json"
+        media_type = MEDIA_TYPES.get(name, "application/json")
         assert set(response.get("content", {})) == (set() if status == "204" else {media_type})
         if status == "201":
-            assert {"Location", "ETag"} - ({"ETag"} if name in SEVERAL else set()) <= set(response["headers"])
+            assert {"Location", "ETag"} - ({"ETag"} if name in UNVERSIONED else set()) <= set(response["headers"])
     if "304" in operation["responses"]:
         assert "content" not in operation["responses"]["304"]
         assert "If-None-Match" in {each["name"] for each in operation["parameters"]}
@@ -232,7 +233,9 @@ def test_creations_offer_idempotency_except_where_the_answer_is_secret(name: str
 def shows_a_secret(operation: dict[str, Any]) -> bool:
     """Whether the new resource comes with a secret, which must not be kept to be replayed."""
     schema = operation["responses"]["201"]["content"]["application/json"]["schema"]
-    return "secret" in DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["properties"]
+    return bool(
+        {"secret", "ticket"} & DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["properties"].keys()
+    )
 
 
 def test_every_string_is_bounded() -> None:

@@ -14,12 +14,16 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
 
 from app.asgi import MIGRATIONS
 from app.lib.db.engine import Database
+from app.lib.db.faults import is_retryable
 from app.lib.db.migrations import Migrations
 from app.lib.db.url import DatabaseURL
 from app.models import metadata
+
+_ATTEMPTS = 5
 
 
 @contextmanager
@@ -78,6 +82,17 @@ def migrate(url: DatabaseURL) -> None:
 
 async def empty(database: Database) -> None:
     """Removes every row. Tests commit for real, so that they see what a client would see."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            await _empty(database)
+        except DBAPIError as exc:  # nodes give signs of life in the background, and lock in another order
+            if attempt == _ATTEMPTS or not is_retryable(exc):
+                raise
+        else:
+            return
+
+
+async def _empty(database: Database) -> None:
     names = [table.name for table in reversed(metadata.sorted_tables)]
     async with database.engine.begin() as connection:
         if database.url.is_sqlite:

@@ -123,16 +123,19 @@ async def connected(
     path: str = REALTIME,
     *,
     token: str | None = None,
+    authorization: str | None = None,
     origin: str | None = None,
     host: str = "testserver",
     address: str = ADDRESS,
     extensions: bool = True,
-    **query: str,
+    ticket: str | None = None,
 ) -> AsyncIterator[SocketClient]:
     """An open socket. Raises ``Refused``."""
     headers = [(b"host", host.encode())]
     if token is not None:
-        headers.append((b"authorization", f"Bearer {token}".encode()))
+        authorization = f"Bearer {token}"
+    if authorization is not None:
+        headers.append((b"authorization", authorization.encode()))
     if origin is not None:
         headers.append((b"origin", origin.encode()))
     socket = SocketClient(
@@ -145,7 +148,7 @@ async def connected(
             "path": path,
             "raw_path": quote(path).encode(),
             "root_path": "",
-            "query_string": urlencode(query).encode(),
+            "query_string": urlencode({} if ticket is None else {"ticket": ticket}).encode(),
             "headers": headers,
             "client": (address, 54321),
             "server": ("testserver", 80),

@@ -3,6 +3,7 @@
 from app.domain.realtime.controllers.members import InvitationController, MemberController
 from app.domain.realtime.controllers.rooms import RoomController
 from app.domain.realtime.controllers.sockets import open_lobby, open_socket
+from app.domain.realtime.controllers.stream import stream_events
 from app.domain.realtime.controllers.tickets import create_ticket
 from app.domain.realtime.jobs import JOBS
 from app.domain.realtime.listeners import LISTENERS
@@ -13,7 +14,7 @@ from app.lib.domain import Domain
 
 realtime = Domain(
     name="realtime",
-    controllers=(RoomController, MemberController, InvitationController, create_ticket, open_socket),
+    controllers=(RoomController, MemberController, InvitationController, create_ticket, stream_events, open_socket),
     root_handlers=(open_lobby,),
     providers=PROVIDERS,
     permissions=PERMISSIONS,

@@ -8,9 +8,11 @@ from app.lib.errors import (
     NotFound,
     NotVisible,
     PermissionDenied,
+    RateLimited,
     ValidationFailed,
 )
 
+_RETRY_AFTER = 10
 _NOT_HERE = "There is no such room, or you may not see it."
 
 
@@ -89,3 +91,12 @@ class NobodyToInvite(ValidationFailed):
 
     def __init__(self) -> None:
         super().__init__([FieldError(pointer="/user_id", code=FieldCode.NOT_FOUND, detail="There is no such person.")])
+
+
+class TooManyConnections(RateLimited):
+    """Sockets and streams of one person, on all workers together."""
+
+    detail = "You have as many sockets and streams open as one may have. Close one first."
+
+    def __init__(self) -> None:
+        super().__init__(_RETRY_AFTER)

@@ -37,8 +37,10 @@ async def tell_later(notices: Notices, context: JobContext) -> None:
 
 @job("realtime.trim", Nothing, schedule=Every(_TRIM_SECONDS))
 async def trim_channels(_nothing: Nothing, context: JobContext) -> None:
-    while await context.service(Realtime).trim(_BATCH) == _BATCH:
-        pass
+    trimmed = _BATCH
+    while trimmed == _BATCH:
+        async with context.unit() as unit:
+            trimmed = await context.service(Realtime).trim(unit, _BATCH)
 
 
 @job("realtime.purge_tickets", Nothing, schedule=Cron("*/10 * * * *"))

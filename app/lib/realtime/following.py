@@ -80,7 +80,8 @@ class Follower:
         if local is None:
             return
         if isinstance(hint, EventHint):
-            local.offer(hint.id, hint.delivery)
+            if hint.id > local.last_id:  # our own have been delivered already
+                local.offer(hint.id, hint.delivery)
         elif isinstance(hint, PresenceHint):
             if is_ours and hint.version == local.presence_version + 1:
                 local.presence_version = hint.version

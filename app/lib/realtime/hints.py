@@ -4,30 +4,32 @@ from collections.abc import Iterable
 from uuid import UUID
 
 import msgspec
+import structlog
 from msgspec import Raw
 
 from app.lib.realtime.events import Delivery
 
 
 class EventHint(msgspec.Struct, frozen=True, array_like=True, tag="e"):
-    """An event was stored. ``frame`` is what sockets are sent; None when it would be too large."""
+    """An event was stored. ``frame`` is what sockets are sent; null when it would be too large."""
 
     channel: str
     id: int
     key: UUID
-    frame: Raw | None
+    frame: Raw  # an optional one cannot be decoded
 
     @classmethod
     def of(cls, delivery: Delivery, max_message: int) -> "EventHint":
         """With the body inline when that fits."""
         frame = delivery.frame.encode()
         fits = len(frame) + _ENVELOPE < max_message
-        return cls(delivery.channel, delivery.id, delivery.key, Raw(frame) if fits else None)
+        return cls(delivery.channel, delivery.id, delivery.key, Raw(frame) if fits else _NOTHING)
 
     @property
     def delivery(self) -> Delivery | None:
         """What sockets get, if it came along."""
-        return None if self.frame is None else Delivery(self.channel, self.id, self.key, bytes(self.frame).decode())
+        frame = bytes(self.frame)
+        return None if frame == b"null" else Delivery(self.channel, self.id, self.key, frame.decode())
 
 
 class PresenceHint(msgspec.Struct, frozen=True, array_like=True, tag="p"):
@@ -47,8 +49,11 @@ class AccessHint(msgspec.Struct, frozen=True, array_like=True, tag="a"):
 
 Hint = EventHint | PresenceHint | AccessHint
 
+log = structlog.stdlib.get_logger(__name__)
+
 _LIST_OVERHEAD = 2
 _ENVELOPE = 300
+_NOTHING = Raw(b"null")
 
 _decoder = msgspec.json.Decoder(list[Hint])
 
@@ -73,5 +78,6 @@ def decode_hints(data: bytes) -> list[Hint]:
     """Nothing for what cannot be read: another version's worker may have sent it, and the log has it anyway."""
     try:
         return _decoder.decode(data)
-    except msgspec.MsgspecError:
+    except msgspec.MsgspecError as exc:
+        log.warning("realtime.hint_unreadable", error=str(exc))
         return []

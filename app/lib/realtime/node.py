@@ -224,11 +224,11 @@ class Node:
         if not await registry.beat(self.id):
             evicted = await self._come_back(registry)
             changed |= {channel for _, channel in self._present}
+        lost = await registry.remove_sockets(gone)  # first: whoever comes back at once wants the slot again
         done = await registry.open(self.id, opened, self._max_sockets) if opened else []
         present = {row.id for row in done} | self._sockets.keys()
         await registry.join({place: member for place, member in joined.items() if place[0] in present - evicted})
         await registry.leave(left)
-        lost = await registry.remove_sockets(gone)
         changes = Changes(events=self._farewells(lost.sockets), presence=changed | set(lost.channels))
         if changes.events or changes.presence:
             await self._scribe.write(unit, changes, is_ours=True)

@@ -97,4 +97,6 @@ class EventStream(Socket):
         # Not before all are known: who came back with a part of them would miss what the others had.
         is_complete = self._positions.keys() >= self._wanted.keys()
         position = f"id: {format_positions(self._positions)}\n" if is_complete else ""
-        self.put(f"{position}event: {event}\ndata: {data}\n\n")
+        # Outside of strings, where they are escaped, the ends of lines mean nothing to JSON, but all to the stream.
+        line = data.replace("\n", " ").replace("\r", " ")
+        self.put(f"{position}event: {event}\ndata: {line}\n\n")

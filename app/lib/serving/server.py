@@ -29,8 +29,8 @@ KILL_TIMEOUT = 30
 """Seconds that a worker may take over its last requests."""
 HEADER_TIMEOUT = 5_000
 """Milliseconds in which a client must have sent a request's head."""
-CONCURRENT_REQUESTS = 512
-"""Per worker; further connections wait."""
+CONNECTIONS = 4_096
+"""Per worker, idle sockets among them; further connections wait."""
 IMPATIENCE = 1.0
 """Seconds after which another Ctrl-C means "now". One press may arrive twice, from the terminal and from a wrapper."""
 
@@ -95,7 +95,7 @@ class _Server(MPServer):
             interface=Interfaces.ASGI,
             workers=options.workers,
             loop=Loops.uvloop if find_spec("uvloop") else Loops.asyncio,
-            backpressure=CONCURRENT_REQUESTS,
+            backpressure=CONNECTIONS,
             http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT),
             log_level=LogLevels.warning,
             log_dictconfig=_PLAIN_LOGGERS,

@@ -27,9 +27,16 @@ async def ticket_of(calls: httpx.AsyncClient) -> str:
     return ticket
 
 
-async def refusal(app: Litestar, path: str = REALTIME, **how: str) -> Refused:
+async def refusal(
+    app: Litestar,
+    path: str = REALTIME,
+    *,
+    token: str | None = None,
+    ticket: str | None = None,
+    origin: str | None = None,
+) -> Refused:
     with pytest.raises(Refused) as refused:
-        async with connected(app, path, **how):
+        async with connected(app, path, token=token, ticket=ticket, origin=origin):
             pass
     return refused.value
 

@@ -1,15 +1,20 @@
 """The simplest of protocols: what somebody says, everybody in the lobby hears as plain text."""
 
+from typing import ClassVar
+
 import msgspec
 
 from app.lib.realtime.connection import TextSocket
 from app.lib.realtime.events import Delivery, LostSocket, NewEvent
-from app.lib.realtime.frames import Presence
-from app.lib.realtime.hub import Greeting, Hub
+from app.lib.realtime.frames import CloseCode, Presence
+from app.lib.realtime.hub import Hub
+from app.lib.realtime.refusals import refusal_of
+from app.lib.realtime.sockets import SocketKind
+from app.lib.realtime.subscribing import Greeting
 from app.lib.security.principal import Principal
 
 LOBBY = "lobby"
-"""The channel behind it. It is nobody's to subscribe to by frames: see the gate."""
+"""The channel behind it. The gate knows of none, so that nobody subscribes to it by frames."""
 
 SAID, LEFT = "message", "left"
 
@@ -22,30 +27,42 @@ class _Said(msgspec.Struct, frozen=True):
 class LobbySocket(TextSocket):
     """``client_id`` is what others see, and nothing more: who somebody is comes with the principal."""
 
-    kind = "lobby"
+    kind: ClassVar[SocketKind] = "lobby"
+    ping_text: ClassVar[str | None] = None
 
-    def __init__(self, principal: Principal, client_id: str, hub: Hub) -> None:
+    def __init__(self, principal: Principal, client_id: str) -> None:
         super().__init__(principal, client_id)
         self._client_id = client_id
-        self._hub = hub
 
     async def opened(self) -> None:
         """Nothing is sent on joining, and nothing of what was said before."""
-        await self._hub.attach(self, LOBBY, _ignore)
+        await self.surroundings.hub.attach(self, LOBBY, _no_greeting, admit=_everybody)
 
     async def on_text(self, text: str) -> None:
-        """To everybody, on all workers, and to oneself, too."""
+        """To everybody, on all workers, and to oneself, too. The protocol has no word for what could not be said."""
         data = msgspec.json.encode(_Said(self._client_id, text))
-        await self._hub.publish(NewEvent(channel=LOBBY, event=SAID, data=data, sender=self.user_id))
+        event = NewEvent(channel=LOBBY, event=SAID, data=data, sender=self.user_id)
+        try:
+            await self.surroundings.hub.publish(event)
+        except Exception as exc:
+            if not refusal_of(exc).retryable:
+                raise
 
     def deliver(self, delivery: Delivery) -> None:
         event = delivery.event
         said = msgspec.json.decode(event.data, type=_Said)
-        text = f"Client {said.client_id}: {said.text}" if event.event == SAID else f"Client {said.client_id} left"
-        self.outgoing.put(text)
+        self.put(f"Client {said.client_id}: {said.text}" if event.event == SAID else f"Client {said.client_id} left")
 
     def show_presence(self, frame: Presence, text: str) -> None:
         """There is none."""
+
+    def ended(self, channel: str, reason: str) -> None:
+        """Clients come back, and hear what is said from then on."""
+        self.close(CloseCode.RESTARTING, reason)
+
+    def _leave(self, hub: Hub) -> None:
+        hub.detach(self, LOBBY)
+        super()._leave(hub)
 
 
 def farewell(lost: LostSocket) -> NewEvent | None:
@@ -55,5 +72,9 @@ def farewell(lost: LostSocket) -> NewEvent | None:
     return NewEvent(channel=LOBBY, event=LEFT, data=msgspec.json.encode(_Said(lost.label)))
 
 
-def _ignore(_greeting: Greeting) -> None:
+async def _everybody() -> None:
+    pass
+
+
+def _no_greeting(_greeting: Greeting) -> None:
     pass

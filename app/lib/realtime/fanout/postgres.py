@@ -11,10 +11,10 @@ from typing import Any
 
 import asyncpg
 import structlog
-from sqlalchemy import Text, bindparam, func, select, values
-from sqlalchemy import column as sql_column
+from sqlalchemy import JSON, Text, bindparam, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.lib.db.statements import json_list
 from app.lib.db.url import DatabaseURL
 from app.lib.realtime.fanout.base import PAUSES, Fanout, Inbox
 
@@ -24,6 +24,8 @@ ALIVE_SECONDS = 5.0
 """How often the connection is tried, and how long an answer may take."""
 
 _FAULTS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+_payloads = func.json_array_elements_text(cast(bindparam("payloads", type_=Text()), JSON)).column_valued("payload")
+_NOTIFY = select(func.count(func.pg_notify(bindparam("topic", type_=Text()), _payloads)))
 _Connection = Any  # asyncpg's own class is generic in the stubs and not at run time
 
 
@@ -70,9 +72,8 @@ class PostgreSQLFanout(Fanout):
     async def publish_in(self, session: AsyncSession, messages: Sequence[tuple[str, bytes]]) -> bool:
         """With the commit: nobody hears of what was not committed, and nobody has to be told afterwards."""
         if messages:
-            rows = values(sql_column("payload", Text), name="messages").data([(_payload(*each),) for each in messages])
-            topic = bindparam("topic", self._topic, type_=Text())
-            await session.execute(select(func.count(func.pg_notify(topic, rows.c.payload))).select_from(rows))
+            payloads = json_list(_payload(*each) for each in messages)
+            await session.execute(_NOTIFY, {"topic": self._topic, "payloads": payloads})
         return True
 
     async def subscribe(self, channels: Iterable[str]) -> None:
