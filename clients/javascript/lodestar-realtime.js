@@ -89,7 +89,7 @@ export class Subscription {
 /** A connection that heals itself. */
 export class Realtime {
   #options;
-  #state = "idle";
+  /** @type {"idle" | "connecting" | "open" | "waiting" | "closed"} */ #state = "idle";
   /** @type {WebSocket | null} */ #socket = null;
   /** @type {Map<string, Subscription>} */ #subscriptions = new Map();
   /** Not acknowledged yet, by reference and in the order in which they were made. @type {Map<string, any>} */
@@ -124,7 +124,6 @@ export class Realtime {
     this.#options = { silence: SILENCE, ...options, baseUrl: baseUrl.replace(/\/+$/, "") };
   }
 
-  /** @returns {"idle" | "connecting" | "open" | "waiting" | "closed"} */
   get state() {
     return this.#state;
   }
@@ -337,7 +336,7 @@ export class Realtime {
       const timer = setTimeout(resolve, milliseconds);
       this.#wake = () => {
         clearTimeout(timer);
-        resolve();
+        resolve(null);
       };
     });
   }

@@ -80,6 +80,7 @@ _EXCHANGES: Mapping[type[Any], tuple[str, tuple[type[Any], ...]]] = {
     Refresh: ("A client shows a new access token.", (Refreshed, Error)),
 }
 _UNASKED = (Event, Presence, Unsubscribed, ServerPing, Error)
+_STREAMED = (Subscribed, Event, Presence, Unsubscribed)
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,11 +190,11 @@ def _stream(path: str) -> JSONObject:
         "address": path,
         "title": "Server-Sent Events",
         "description": (
-            "`GET` with `channels=posts,room:harbour`: the server's frames as `data`. Every event has an `id`, which "
-            "`Last-Event-ID` (or `last_event_id` in the query) gives back to go on after it."
+            "`GET` with `channels=posts,room:harbour`: frames as `data`, their types as `event`. The `id` is the position "
+            "in all channels, which `Last-Event-ID` (or `last_event_id` in the query) gives back to go on after it."
         ),
         "servers": [{"$ref": "#/servers/streams"}],
-        "messages": _references((Subscribed, *_UNASKED)),
+        "messages": _references(_STREAMED),
     }
 
 
@@ -221,11 +222,10 @@ def _exchanges() -> JSONObject:
 
 
 def _one_way() -> JSONObject:
-    unasked = [frame.__name__ for frame in _UNASKED]
     told = "The service tells what nobody has asked for."
     return {
-        "tell": _operation("send", "socket", told, unasked),
-        "stream": _operation("send", "stream", told, [Subscribed.__name__, *unasked]),
+        "tell": _operation("send", "socket", told, [frame.__name__ for frame in _UNASKED]),
+        "stream": _operation("send", "stream", told, [frame.__name__ for frame in _STREAMED]),
         "hear": _operation("receive", "plain", "A client says a line to everybody.", ["Line"]),
         "repeat": _operation("send", "plain", "The service tells what somebody has said, or that they left.", ["Line"]),
     }
