@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.lib.db.base import new_id, table_of
-from app.lib.db.instants import database_now
+from app.lib.db.instants import database_now, database_now_plus
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.statements import is_one_of, json_list
@@ -25,6 +25,8 @@ PAGE = 50
 """Events that are read at a time: at their largest, three megabytes."""
 
 _PRUNE_EVERY = 100
+_SAFE_SECONDS = 30.0
+"""Nothing younger is pruned: a worker without hints looks every second, and must find what happened meanwhile."""
 
 _channels = table_of(RealtimeChannel)
 _events = table_of(RealtimeEvent)
@@ -89,13 +91,14 @@ class EventLog:
     """Writes in the session that it is given; reads by the reader.
 
     Events of channels of a kind in ``kept_kinds`` stay; of the others, those of the last ``keep_seconds``, and hardly
-    more than the last 200.
+    more than the last 200 unless they came within half a minute.
     """
 
     def __init__(self, reader: Reader, kept_kinds: Collection[str], keep_seconds: float) -> None:
         self._reader = reader
         self._kept_kinds = frozenset(kept_kinds)
         self._keep = timedelta(seconds=keep_seconds)
+        self._safe_seconds = min(_SAFE_SECONDS, keep_seconds)
 
     async def states(self, names: Iterable[str]) -> dict[str, ChannelState]:
         """Those of the channels that have ever had anything."""
@@ -220,7 +223,7 @@ class EventLog:
                 old = (
                     _events.c.channel == name,
                     _events.c.id <= last - REPLAY_LIMIT,
-                    _events.c.expires_at.is_not(None),
+                    _events.c.expires_at <= database_now_plus(self._keep.total_seconds() - self._safe_seconds),
                 )
                 await session.execute(delete(_events).where(*old))
 

@@ -208,6 +208,13 @@ class Bench:
         self._stack = stack
 
     async def worker(self, options: RealtimeOptions = QUICK, **changes: Any) -> Worker:
+        """A process that serves sockets; ``url``, ``fanout`` and the options may be others than usual."""
+        worker = await self.unstarted(options, **changes)
+        await worker.realtime.start()
+        return worker
+
+    async def unstarted(self, options: RealtimeOptions = QUICK, **changes: Any) -> Worker:
+        """A process that does something else."""
         database = Database(DatabaseOptions(url=changes.pop("url", self.url), pool_size=2))
         await database.start()
         self._stack.push_async_callback(database.close)
@@ -220,7 +227,6 @@ class Bench:
             farewell=farewell,
             options=msgspec.structs.replace(options, **changes),
         )
-        await realtime.start()
         worker = Worker(realtime, database, fanout, self.gate)
         self._stack.push_async_callback(_stop, worker)
         return worker

@@ -2,7 +2,18 @@
 
 import asyncio
 
-from tests.lib.realtime.bench import Bench, somebody
+import msgspec
+import pytest
+
+from app.lib.db.uow import UnitOfWork
+from app.lib.realtime.errors import RealtimeUnavailable
+from app.lib.realtime.events import NewEvent
+from tests.lib.realtime.bench import Bench, Worker, somebody
+from tests.support.waiting import until
+
+
+def data_of(frames: list[dict[str, object]]) -> list[object]:
+    return [each["data"] for each in frames]
 
 
 async def test_what_one_publishes_all_receive(bench: Bench) -> None:
@@ -22,7 +33,7 @@ async def test_what_one_publishes_all_receive(bench: Bench) -> None:
     assert kinds.index("ack") < kinds.index("event")
 
 
-async def test_workers_hear_of_each_other(shared_bench: Bench) -> None:
+async def test_workers_hear_of_each_other_in_one_order(shared_bench: Bench) -> None:
     one, two = await shared_bench.worker(), await shared_bench.worker()
     here, there = one.connect(), two.connect()
     await asyncio.gather(here.subscribe("posts"), there.subscribe("posts"))
@@ -32,42 +43,144 @@ async def test_workers_hear_of_each_other(shared_bench: Bench) -> None:
     for peer in (here, there):
         await peer.wire.until("event", 100)
         assert peer.wire.ids("posts") == list(range(1, 101))
-    assert [e["data"] for e in here.wire.frames if e["type"] == "event"] == [
-        e["data"] for e in there.wire.frames if e["type"] == "event"
-    ]
+    assert data_of(here.wire.of_type("event")) == data_of(there.wire.of_type("event"))
 
 
-async def test_since_replays_what_was_missed(bench: Bench) -> None:
-    worker = await bench.worker()
-    for number in range(150):
-        await worker.publish("posts", number)
-    peer = worker.connect()
+async def test_hints_bring_the_body_along(shared_bench: Bench) -> None:
+    """Where there is a fan-out the log is only written, and is read when something is missing."""
+    one, two = await shared_bench.worker(sweep_seconds=3600), await shared_bench.worker(sweep_seconds=3600)
+    if not one.fanout.max_message:
+        pytest.skip("without a fan-out everything is read from the log")
+    await until(lambda: one.realtime.hub.is_connected and two.realtime.hub.is_connected)
+    peer = two.connect()
+    await peer.subscribe("posts")
 
-    answer = await peer.subscribe("posts", since=20)
+    for number in range(20):
+        await one.publish("posts", number)
 
-    assert (answer["recovered"], answer["missed"], answer["last_id"]) == (True, 130, 150)
-    await peer.wire.until("event", 130)
-    await worker.publish("posts", "new")
-    await peer.wire.until("event", 131)
-    assert peer.wire.ids("posts") == list(range(21, 152))
+    await peer.wire.until("event", 20)
+    assert two.realtime.hub.statistics.read_from_log == 0
 
 
-async def test_presence_across_workers(shared_bench: Bench) -> None:
+async def test_messages_too_large_for_a_hint_arrive_in_order(shared_bench: Bench) -> None:
     one, two = await shared_bench.worker(), await shared_bench.worker()
-    ada, bob = somebody("ada"), somebody("bob")
-    here = one.connect(ada)
-    assert [each["name"] for each in (await here.subscribe("room:x"))["presence"]] == ["ada"]
+    peer = two.connect()
+    await peer.subscribe("posts")
+    sizes = [10, 60_000, 20, 7_700, 7_300, 60_000, 1]
 
-    there, again = two.connect(bob), two.connect(bob)
-    names = [each["name"] for each in (await there.subscribe("room:x"))["presence"]]
-    assert sorted(names) == ["ada", "bob"]
-    (frame,) = await here.wire.until("presence")
-    assert [each["name"] for each in frame["join"]] == ["bob"]
-    await again.subscribe("room:x")
+    for size in sizes:
+        await one.publish("posts", "ü" * (size // 2))
 
-    there.wire.go()
-    await there.gone()
-    again.wire.go()
-    (_, frame) = await here.wire.until("presence", 2)
-    assert [each["name"] for each in frame["leave"]] == ["bob"]
-    assert there.wire.of_type("presence") == []
+    await peer.wire.until("event", len(sizes))
+    assert [len(str(each)) for each in data_of(peer.wire.of_type("event"))] == [size // 2 for size in sizes]
+    assert peer.wire.ids("posts") == list(range(1, len(sizes) + 1))
+
+
+async def test_many_messages_by_several_workers_keep_their_order(shared_bench: Bench) -> None:
+    """Ten thousand on two channels, from three workers at once, each listening."""
+    workers = [await shared_bench.worker() for _ in range(3)]
+    peers = [worker.connect() for worker in workers]
+    channels = ("load:a", "load:b")
+    for peer in peers:
+        for channel in channels:
+            await peer.subscribe(channel)
+
+    async def speak(worker: Worker, speaker: int) -> None:
+        for number in range(100):
+            await asyncio.gather(*(worker.publish(each, [speaker, number, n]) for each in channels for n in range(5)))
+
+    await asyncio.gather(*(speak(workers[n % 3], n) for n in range(10)))
+
+    for peer in peers:
+        await peer.wire.until("event", 10_000, seconds=60)
+    for channel in channels:
+        seen = [data_of(peer.wire.of_type("event", channel=channel)) for peer in peers]
+        assert seen[0] == seen[1] == seen[2]
+        assert [peer.wire.ids(channel) for peer in peers] == [list(range(1, 5_001))] * 3
+        for speaker in range(10):
+            mine = [each[1:] for each in seen[0] if isinstance(each, list) and each[0] == speaker]
+            assert mine == sorted(mine), "what one publishes in order arrives in that order"
+
+
+async def test_the_same_key_publishes_once(bench: Bench) -> None:
+    worker = await bench.worker()
+    peer, stranger = worker.connect(), worker.connect()
+    await peer.subscribe("posts")
+
+    answers = [await peer.publish("posts", "once", key="k1") for _ in range(3)]
+    other = await stranger.publish("posts", "another's", key="k1")
+    elsewhere = await peer.publish("news", "elsewhere", key="k1")
+    at_once = await asyncio.gather(*(worker.publish("posts", n, key="k2") for n in range(5)))
+
+    assert [each["id"] for each in answers] == [1, 1, 1]
+    assert (other["id"], elsewhere["id"], set(at_once)) == (2, 1, {3})
+    await worker.publish("posts", "last")
+    await peer.wire.until("event", 4)
+    assert peer.wire.ids("posts") == [1, 2, 3, 4]
+
+
+async def test_the_same_key_on_two_workers_publishes_once(shared_bench: Bench) -> None:
+    one, two = await shared_bench.worker(), await shared_bench.worker()
+    sender = somebody().user_id
+
+    ids = await asyncio.gather(
+        *(
+            worker.publish("posts", number, key=f"k{number}", sender=sender)
+            for number in range(20)
+            for worker in (one, two)
+        )
+    )
+
+    assert ids[::2] == ids[1::2]
+    assert sorted(set(ids)) == list(range(1, 21)), "and leaves no gap"
+
+
+async def test_what_is_rolled_back_was_never_said(bench: Bench) -> None:
+    worker = await bench.worker()
+    peer = worker.connect()
+    await peer.subscribe("posts")
+    event = NewEvent(channel="posts", event="message", data=b"1")
+
+    async with worker.database.sessions() as session:
+        unit = UnitOfWork(session, worker.database.signals.emit)
+        assert await worker.realtime.hub.publish_in(unit, event) == 1
+        await unit.rollback()
+    async with worker.database.independent() as unit:
+        assert await worker.realtime.hub.publish_in(unit, msgspec.structs.replace(event, data=b"2")) == 1
+
+    assert data_of(await peer.wire.until("event")) == [2]
+
+
+async def test_a_process_without_sockets_can_publish(shared_bench: Bench) -> None:
+    """A worker for jobs makes the service and does not start it."""
+    worker = await shared_bench.worker()
+    other = await shared_bench.unstarted()
+    peer = worker.connect()
+    await peer.subscribe("posts")
+
+    await other.publish("posts", "from a job")
+    async with other.database.independent() as unit:
+        event = NewEvent(channel="posts", event="post.published", data=b'"in a transaction"')
+        await other.realtime.hub.publish_in(unit, event)
+
+    assert data_of(await peer.wire.until("event", 2)) == ["from a job", "in a transaction"]
+
+
+async def test_without_the_database_one_is_told_to_try_again(bench: Bench) -> None:
+    worker = await bench.worker()
+    peer = worker.connect()
+    await peer.subscribe("posts")
+    await worker.database.engine.dispose()
+    async with worker.database.engine.begin() as connection:
+        await connection.exec_driver_sql("ALTER TABLE realtime_events RENAME TO elsewhere")
+    try:
+        error = await peer.ask("error", type="publish", channel="posts", data=1, key="k")
+        with pytest.raises(RealtimeUnavailable):
+            await worker.publish("posts")
+    finally:
+        async with worker.database.engine.begin() as connection:
+            await connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO realtime_events")
+
+    assert (error["code"], error["retryable"], error["channel"]) == ("unavailable", True, "posts")
+    assert (await peer.publish("posts", 1, key="k"))["id"] == 1
+    await peer.wire.until("event")
