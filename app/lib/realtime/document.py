@@ -190,8 +190,9 @@ def _stream(path: str) -> JSONObject:
         "address": path,
         "title": "Server-Sent Events",
         "description": (
-            "`GET` with `channels=posts,room:harbour`: frames as `data`, their types as `event`. The `id` is the position "
-            "in all channels, which `Last-Event-ID` (or `last_event_id` in the query) gives back to go on after it."
+            "`GET` with `channels=posts,room:harbour`: frames as `data`, their types as `event`. The `id` is the "
+            "position in all channels, which `Last-Event-ID` (or `last_event_id` in the query) gives back to go on "
+            "after it."
         ),
         "servers": [{"$ref": "#/servers/streams"}],
         "messages": _references(_STREAMED),

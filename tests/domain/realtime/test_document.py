@@ -15,7 +15,7 @@ ROOM = "room:harbour"
 
 async def conversation(socket: SocketClient) -> dict[str, Any]:
     """One frame of each type that a client is sent in the course of it."""
-    said = [
+    said: list[dict[str, Any]] = [
         {"type": "subscribe", "channel": ROOM, "ref": "1"},
         {"type": "publish", "channel": ROOM, "data": {"text": "Ahoy"}, "ref": "2"},
         {"type": "ping", "ref": "3"},
