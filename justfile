@@ -62,7 +62,7 @@ types:
 openapi-lint:
     {{ run }} tools/openapi/lint.sh {{ document }} {{ realtime_document }}
 
-# sign in through both documentation pages, in headless Chromium
+# the documentation pages and the demo chat, in headless Chromium
 [group('check')]
 test-browser *options:
     {{ run }} tools/browser/with-chromium.sh pytest tests/browser -n 0 --no-cov "$@"

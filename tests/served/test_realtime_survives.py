@@ -16,13 +16,14 @@ from websockets.asyncio.client import connect
 
 from app.lib.db.url import DatabaseURL
 from clients.python.lodestar_realtime import Realtime
-from tests.clients.driven import JavaScriptClient
+from tests.clients.driven import CLIENTS, JavaScriptClient
 from tests.served.harbour import CHANNEL, Harbour, Listener, Talker, check, realtime_of
 from tests.support.databases import migrate, postgresql_database, sqlite_database
 from tests.support.valkey import Valkey, running_valkey
 from tests.support.waiting import until, until_it_holds
 
 RECONNECTS = 100
+AT_ONCE = 80
 PATIENCE = 60.0
 WAYS = {"memory": 1, "sqlite": 2, "postgresql": 2, "valkey": 2}
 """How workers hear of each other, and how many there are."""
@@ -122,6 +123,25 @@ async def test_nothing_is_lost_doubled_or_out_of_order_across_100_reconnects(har
                 proxy.drop()
 
         await crowd.until_all_is_heard()
+
+
+@pytest.mark.parametrize("way", ["memory"], indirect=True)
+@pytest.mark.parametrize("language", list(CLIENTS))
+async def test_clients_are_never_too_fast(harbour: Harbour, language: str) -> None:
+    person = await harbour.member("Ada")
+    client = CLIENTS[language](harbour.address, [person.access_token], 60.0)
+    await client.start()
+    try:
+        await client.subscribe(CHANNEL)
+        ids = await asyncio.gather(*(client.publish(CHANNEL, {"number": number}) for number in range(AT_ONCE)))
+        await until(lambda: len(client.happenings[CHANNEL]) > AT_ONCE, PATIENCE)
+    finally:
+        await client.close()
+
+    assert ids == list(range(ids[0], ids[0] + AT_ONCE))
+    told = [each for each in client.happenings[CHANNEL] if each["kind"] == "event"]
+    assert [each["data"]["number"] for each in told] == list(range(AT_ONCE))
+    assert {each["kind"] for each in client.happenings[CHANNEL]} == {"presence", "event"}  # it never had to come back
 
 
 @pytest.mark.parametrize("way", ["valkey"], indirect=True)
