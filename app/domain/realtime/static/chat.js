@@ -110,10 +110,16 @@ async function listen(entered) {
     onEvent: (event) => showEvent(event, names.get(event.sender)),
     onPresence: showPresent,
     onRecovered: ({ missed }) => missed > 0 && note(`${missed} missed`),
-    onLost: () => attempt(() => showHistory(entered.name)),
+    onLost: () => attempt(() => listenAgain(entered)),
     onEnd: (error) => note(error.code === "ended" ? "the connection has ended" : `you are out: ${error.message}`),
   });
   await entered.subscription.ready;
+}
+
+/** Too much was missed: from the history on once more. */
+async function listenAgain(entered) {
+  entered.subscription.unsubscribe();
+  await listen(entered);
 }
 
 async function showHistory(name) {
