@@ -22,6 +22,7 @@ from clients.python.lodestar_realtime import (
     Subscription,
 )
 
+PATIENCE = 60.0
 DRIVER = Path(__file__).with_name("driver.mjs")
 
 
@@ -59,7 +60,8 @@ class PythonClient:
 
     async def subscribe(self, channel: str, since: int | None = None) -> None:
         try:
-            self._subscriptions[channel] = subscription = await self._realtime.subscribe(channel, since=since)
+            async with asyncio.timeout(PATIENCE):
+                self._subscriptions[channel] = subscription = await self._realtime.subscribe(channel, since=since)
         except RealtimeError as error:
             raise Refused(error.code) from None
         self._tasks.add(asyncio.create_task(self._listen(subscription)))
@@ -69,7 +71,8 @@ class PythonClient:
 
     async def publish(self, channel: str, data: Any, key: str | None = None) -> int:
         try:
-            return await self._realtime.publish(channel, data, key=key)
+            async with asyncio.timeout(PATIENCE):
+                return await self._realtime.publish(channel, data, key=key)
         except RealtimeError as error:
             raise Refused(error.code) from None
 
@@ -166,7 +169,8 @@ class JavaScriptClient:
         number = len(self._answers)
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         self._process.stdin.write(json.dumps({"number": number, "what": what, **details}).encode() + b"\n")
-        return await answer
+        async with asyncio.timeout(PATIENCE):
+            return await answer
 
     async def _listen(self) -> None:
         assert self._process is not None
