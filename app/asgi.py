@@ -1,8 +1,8 @@
 """The one place where everything is wired."""
 
 import hashlib
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -12,8 +12,10 @@ import msgspec
 from advanced_alchemy.extensions.litestar import SQLAlchemyAsyncConfig, SQLAlchemyInitPlugin
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
 from litestar import Litestar, Request, Response, Router, get
+from litestar.config.app import AppConfig
 from litestar.di import Provide
 from litestar.exceptions import ImproperlyConfiguredException
+from litestar.plugins import InitPlugin
 from litestar.types import ASGIApp
 
 from app.background import Background
@@ -97,11 +99,12 @@ def create_app(settings: Settings | None = None) -> Litestar:
                 )
             ),
             StructSchemaPlugin(),
+            _Running(partial(_running, components, background)),
         ],
         exception_handlers=exception_handlers(),
         after_request=tag_response,
         after_exception=[remember_refusal],
-        lifespan=[draining.lifespan, partial(_running, components, background)],
+        lifespan=[draining.lifespan],
         request_max_body_size=settings.request_max_body_size,
         openapi_config=None,
         logging_config=None,
@@ -253,6 +256,19 @@ def _wrap(app: ASGIApp, components: Components) -> ASGIApp:
         return shell
     proxied: ASGIApp = wrap_asgi_with_proxy_headers(shell, trusted_hosts=list(settings.trusted_proxies))
     return proxied
+
+
+class _Running(InitPlugin):
+    """Adds a lifespan that ends before those of the plugins before it: SQLAlchemy's disposes of the engine, which what
+    runs in the background still needs.
+    """
+
+    def __init__(self, lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]]) -> None:
+        self._lifespan = lifespan
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        app_config.lifespan.append(self._lifespan)
+        return app_config
 
 
 @asynccontextmanager

@@ -39,6 +39,7 @@ from app.lib.ratelimit.redis import RedisCounters
 from app.lib.ratelimit.routes import RouteLimits
 from app.lib.ratelimit.table import EngineCounterTable, TableCounters
 from app.lib.ratelimit.throttle import Throttle
+from app.lib.realtime.metrics import RealtimeMetrics
 from app.lib.security.password_policy import PasswordPolicy
 from app.lib.security.passwords import PasswordHasher
 from app.lib.security.sealing import Sealer
@@ -186,6 +187,7 @@ class Components:
                 ("database_read_connections_busy", "Connections that read at the moment.", self.database.busy_readers),
             )
         )
+        metrics.add(RealtimeMetrics(self.realtime))
         return metrics
 
 

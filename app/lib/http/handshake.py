@@ -12,7 +12,7 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send, WebSocketScope
 
-from app.lib.errors import AppError, ForeignOrigin, PermissionDenied
+from app.lib.errors import AppError, ForeignOrigin, PermissionDenied, Unavailable
 from app.lib.http.cors import CORS
 from app.lib.http.heads import check_header_bytes, headers_by_name, request_id_of
 from app.lib.problems import MEDIA_TYPE, error_of, instance_of, render
@@ -25,6 +25,7 @@ REFUSAL = "refusal"
 
 _SWITCHING = 101
 _BROKEN, _POLICY = 1011, 1008
+_PASSING = {1011, 1012, 1013}
 
 log = structlog.get_logger("app.access")
 
@@ -100,7 +101,7 @@ class Handshake:
             self.is_open, self.status = True, _SWITCHING
             message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.request_id.encode())]
         elif message["type"] == "websocket.close" and not self.is_open:
-            await self._refuse(PermissionDenied() if failure is None else error_of(failure))
+            await self._refuse(_refusal(message) if failure is None else error_of(failure))
             return
         elif failure is not None:
             log.error("socket.failed", path=self.scope["path"], exc_info=failure)
@@ -136,6 +137,11 @@ class Handshake:
             seconds=round(time.perf_counter() - self.started_at, 2),
             client=client[0] if client else None,
         )
+
+
+def _refusal(message: Any) -> AppError:
+    """Of an application that closes the socket instead of opening it."""
+    return Unavailable() if message["code"] in _PASSING else PermissionDenied()
 
 
 async def remember_refusal(exc: Exception, scope: Scope) -> None:

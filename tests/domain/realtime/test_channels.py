@@ -141,11 +141,13 @@ async def test_who_is_removed_from_a_room_hears_nothing_more(
     async with connected(app, token=friend.access_token) as socket:
         await socket.subscribe("room:cabin")
         assert (await calls.delete(f"{ROOMS}/cabin/members/{friend.id}")).status_code == 204
-        told = [await socket.receive(), await socket.receive()]
+        told = await socket.receive()
+        if told["type"] == "event":  # of their own removal, if they are still there
+            told = await socket.receive()
         await socket.send(type="publish", channel="room:cabin", data={})
         refused = await socket.receive()
 
-    assert told[-1] == {"type": "unsubscribed", "channel": "room:cabin", "ref": None, "reason": "not_found"}
+    assert told == {"type": "unsubscribed", "channel": "room:cabin", "ref": None, "reason": "not_found"}
     assert refused["code"] == "not_found"
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import WebSocket, websocket
@@ -19,7 +20,7 @@ from app.lib.security.policies import current_principal, ticketed
 @websocket("/realtime", guards=[ticketed], name="realtime")
 async def open_socket(socket: WebSocket[Any, Any, Any], realtime: Injected[Realtime]) -> None:
     """Frames of JSON; see the AsyncAPI document."""
-    await _serve(socket, Connection(current_principal(socket)), realtime)
+    await _serve(socket, Connection(current_principal(socket)), realtime, accept=socket.accept)
 
 
 @websocket("/ws/{client_id:str}", guards=[ticketed], name="lobby")
@@ -27,14 +28,21 @@ async def open_lobby(socket: WebSocket[Any, Any, Any], client_id: FromPath[str],
     """Plain text: everybody hears what anybody says."""
     if not client_id.isprintable() or len(client_id) > MAX_LABEL_LENGTH:
         raise NotFound
-    await _serve(socket, LobbySocket(current_principal(socket), client_id), realtime)
+    await _serve(socket, LobbySocket(current_principal(socket), client_id, socket.accept), realtime)
 
 
-async def _serve(socket: WebSocket[Any, Any, Any], ours: Socket, realtime: Realtime) -> None:
+async def _serve(
+    socket: WebSocket[Any, Any, Any],
+    ours: Socket,
+    realtime: Realtime,
+    *,
+    accept: Callable[[], Awaitable[None]] | None = None,
+) -> None:
     """Raises ``TooManyConnections`` or ``Unavailable`` instead of accepting it."""
     try:
         async with realtime.registered(ours):
-            await socket.accept()
+            if accept is not None:
+                await accept()
             await realtime.run(ours, WebSocketTransport(socket.receive, socket.send))
     except TooManySockets:
         raise TooManyConnections from None

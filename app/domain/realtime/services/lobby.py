@@ -1,5 +1,6 @@
 """The simplest of protocols: what somebody says, everybody in the lobby hears as plain text."""
 
+from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 import msgspec
@@ -25,18 +26,29 @@ class _Said(msgspec.Struct, frozen=True):
 
 
 class LobbySocket(TextSocket):
-    """``client_id`` is what others see, and nothing more: who somebody is comes with the principal."""
+    """``client_id`` is what others see, and nothing more: who somebody is comes with the principal.
+
+    ``accept`` opens the WebSocket. It is called when the socket hears already, so that whoever is connected misses
+    nothing from then on.
+    """
 
     kind: ClassVar[SocketKind] = "lobby"
     ping_text: ClassVar[str | None] = None
 
-    def __init__(self, principal: Principal, client_id: str) -> None:
+    def __init__(self, principal: Principal, client_id: str, accept: Callable[[], Awaitable[None]]) -> None:
         super().__init__(principal, client_id)
         self._client_id = client_id
+        self._accept = accept
+        self._is_open = False
+        self._early: list[str] = []
 
     async def opened(self) -> None:
         """Nothing is sent on joining, and nothing of what was said before."""
         await self.surroundings.hub.attach(self, LOBBY, _no_greeting, admit=_everybody)
+        await self._accept()
+        self._is_open = True
+        for text in self._early:
+            self.put(text)
 
     async def on_text(self, text: str) -> None:
         """To everybody, on all workers, and to oneself, too. The protocol has no word for what could not be said."""
@@ -51,7 +63,11 @@ class LobbySocket(TextSocket):
     def deliver(self, delivery: Delivery) -> None:
         event = delivery.event
         said = msgspec.json.decode(event.data, type=_Said)
-        self.put(f"Client {said.client_id}: {said.text}" if event.event == SAID else f"Client {said.client_id} left")
+        text = f"Client {said.client_id}: {said.text}" if event.event == SAID else f"Client {said.client_id} left"
+        if self._is_open:
+            self.put(text)
+        else:
+            self._early.append(text)
 
     def show_presence(self, frame: Presence, text: str) -> None:
         """There is none."""

@@ -1,0 +1,194 @@
+"""Listening by Server-Sent Events."""
+
+from contextlib import AsyncExitStack
+from typing import Any
+
+import httpx
+import pytest
+from litestar import Litestar
+
+from app.lib.serving.draining import Draining
+from tests.domain.realtime.steps import ROOMS, Crew, make_room, private_room
+from tests.domain.realtime.test_handshakes import ticket_of
+from tests.support.apps import Deployment
+from tests.support.people import People, Person
+from tests.support.sockets import Refused, SocketClient, connected
+from tests.support.streams import EVENTS, listening
+
+
+async def say(socket: SocketClient, text: Any, room: str = "harbour") -> int:
+    """The id of what was said."""
+    await socket.send(type="publish", channel=f"room:{room}", data=text)
+    ack = await socket.receive()
+    assert ack["type"] == "ack", ack
+    number: int = ack["id"]
+    return number
+
+
+async def test_a_stream_tells_what_a_socket_would(app: Litestar, calls: httpx.AsyncClient, caller: Person) -> None:
+    await make_room(calls)
+    ticket = await ticket_of(calls)
+    async with (
+        listening(app, "posts,room:harbour", ticket=ticket) as stream,
+        connected(app, token=caller.access_token) as socket,
+    ):
+        begun = [await stream.event(), await stream.event()]
+        number = await say(socket, {"text": "Ahoy"})
+        heard = await stream.event()
+
+    assert stream.headers["content-type"].startswith("text/event-stream")
+    assert stream.headers["cache-control"] == "no-store"
+    assert stream.headers["x-accel-buffering"] == "no"
+    assert {each.frame["channel"] for each in begun if each} == {"posts", "room:harbour"}
+    assert heard is not None
+    assert (heard.kind, heard.id) == ("event", f"posts=0,room:harbour={number}")
+    assert (heard.frame["type"], heard.frame["data"], heard.frame["id"]) == ("event", {"text": "Ahoy"}, number)
+
+
+@pytest.mark.parametrize("by", ["header", "query"])
+async def test_a_stream_goes_on_where_it_was_left(
+    app: Litestar, calls: httpx.AsyncClient, caller: Person, by: str
+) -> None:
+    await make_room(calls)
+    await make_room(calls, "quay")
+    channels = "room:harbour,room:quay"
+    async with connected(app, token=caller.access_token) as socket:
+        async with listening(app, channels, token=caller.access_token) as stream:
+            for _ in range(2):  # that both have begun
+                await stream.event()
+            await say(socket, 1)
+            await say(socket, 2, "quay")
+            await stream.event()
+            await stream.event()
+        position = stream.last_id
+        assert position is not None
+        for number in (3, 4, 5):
+            await say(socket, number)
+            await say(socket, 10 * number, "quay")
+        how = {"last_event_id": position} if by == "header" else {}
+        query = {} if by == "header" else {"last_event_id": position}
+        async with listening(app, channels, token=caller.access_token, **how, **query) as stream:
+            frames = [await stream.frame() for _ in range(8)]
+
+    heard = [(each["channel"], each["data"]) for each in frames if each["type"] == "event"]
+    assert [data for channel, data in heard if channel == "room:harbour"] == [3, 4, 5]
+    assert [data for channel, data in heard if channel == "room:quay"] == [30, 40, 50]
+    assert all(each["recovered"] for each in frames if each["type"] == "subscribed")
+
+
+async def test_data_of_several_lines_stays_one_event(app: Litestar, calls: httpx.AsyncClient, caller: Person) -> None:
+    await make_room(calls)
+    async with (
+        listening(app, "room:harbour", token=caller.access_token) as stream,
+        connected(app, token=caller.access_token) as socket,
+    ):
+        await stream.event()
+        await socket.send_text(
+            '{"type":"publish","channel":"room:harbour","data":{\n"text":\r\n"one\\ntwo"\n\nX: 1}}'.replace("X: 1", "")
+        )
+        frame = await stream.frame()
+        while frame["type"] != "event":
+            frame = await stream.frame()
+
+    assert frame["data"] == {"text": "one\ntwo"}
+
+
+@pytest.mark.parametrize(
+    ("channels", "status", "code"),
+    [
+        ("room:harbour", 403, "permission_denied"),
+        ("posts,room:cabin", 404, "not_found"),
+        ("nonsense", 404, "not_found"),
+        ("posts,,posts", 422, "validation_failed"),
+        ("no channel", 422, "validation_failed"),
+        (",".join(f"presence:{number}" for number in range(101)), 422, "validation_failed"),
+    ],
+)
+async def test_what_may_not_be_heard_is_refused_before_the_stream_begins(
+    app: Litestar, calls: httpx.AsyncClient, crew: Crew, channels: str, status: int, code: str
+) -> None:
+    await make_room(calls)
+    await private_room(calls)
+    other, _ = await crew.add()
+    with pytest.raises(Refused) as refused:
+        async with listening(app, channels, token=other.access_token):
+            pass
+
+    assert (refused.value.status, refused.value.problem["code"]) == (status, code)
+
+
+@pytest.mark.parametrize("position", ["posts", "posts=x", "posts=-1", "posts=1;room:x=2", "=1"])
+async def test_a_position_that_is_none_is_refused(app: Litestar, caller: Person, position: str) -> None:
+    for how in ({"last_event_id": position}, {}):
+        query = {} if how else {"last_event_id": position}
+        with pytest.raises(Refused) as refused:
+            async with listening(app, "posts", token=caller.access_token, **how, **query):
+                pass
+        assert refused.value.status == 422
+
+
+@pytest.mark.parametrize("how", [{}, {"ticket": "nonsense"}, {"token": "nonsense"}])
+async def test_without_good_credentials_there_is_no_stream(app: Litestar, how: dict[str, str]) -> None:
+    with pytest.raises(Refused) as refused:
+        async with listening(app, "posts", **how):
+            pass
+
+    assert refused.value.status == 401
+
+
+async def test_a_stream_ends_with_its_session(app: Litestar, calls: httpx.AsyncClient, caller: Person) -> None:
+    async with listening(app, "posts", token=caller.access_token) as stream:
+        await stream.event()
+        assert (await calls.post("/api/v1/auth/logout")).status_code == 204
+        *_, last = await stream.until_end()
+
+    assert (last.kind, last.frame) == ("close", {"code": 4401})
+
+
+async def test_a_stream_ends_when_the_process_does(deployment: Deployment) -> None:
+    app = await deployment.start()
+    person = await People(app).create()
+    draining: Draining = app.state.draining
+    async with (
+        listening(app, "posts", token=person.access_token) as stream,
+        connected(app, token=person.access_token) as socket,
+    ):
+        await stream.event()
+        draining.set()
+        *_, last = await stream.until_end()
+        assert await socket.until_closed() == 1012
+
+    assert (last.kind, last.frame) == ("close", {"code": 1012})
+
+
+async def test_head_shows_the_headers_and_ends(app: Litestar, people: People, caller: Person) -> None:
+    async with people.client(caller) as calls:
+        shown = await calls.head(EVENTS, params={"channels": "posts"})
+
+    assert (shown.status_code, shown.content) == (200, b"")
+    assert shown.headers["content-type"].startswith("text/event-stream")
+
+
+async def test_streams_count_as_sockets(app: Litestar, caller: Person) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(10):
+            await stack.enter_async_context(listening(app, "posts", token=caller.access_token))
+        with pytest.raises(Refused) as refused:
+            await stack.enter_async_context(listening(app, "posts", token=caller.access_token))
+
+    assert (refused.value.status, refused.value.problem["code"]) == (429, "rate_limited")
+    assert refused.value.headers["retry-after"] == "10"
+
+
+async def test_a_stream_of_a_room_ends_when_one_leaves_it(
+    app: Litestar, calls: httpx.AsyncClient, caller: Person, crew: Crew
+) -> None:
+    room = await make_room(calls)
+    other, others = await crew.add()
+    await others.post(f"{ROOMS}/{room['id']}/join")
+    async with listening(app, "room:harbour", token=other.access_token) as stream:
+        await stream.event()
+        assert (await calls.delete(f"{ROOMS}/harbour/members/{other.id}")).status_code == 204
+        *_, last = await stream.until_end()
+
+    assert (last.kind, last.frame) == ("close", {"code": 4403})

