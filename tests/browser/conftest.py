@@ -15,6 +15,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = 120.0
 CHROMIUM_OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -48,7 +49,7 @@ class Service:
         with self._log.open("ab") as log:
             process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self._settings}, stdout=log, stderr=log)  # noqa: S603 - our own program
         self._process = process
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + PATIENCE
         while not self.is_ready():
             if process.poll() is not None or time.monotonic() > give_up:
                 pytest.fail(self._log.read_text())
