@@ -8,6 +8,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := "1"
 
 run := "uv run --quiet"
 document := "docs/openapi.json"
+realtime_document := "docs/asyncapi.json"
 
 [private]
 default:
@@ -56,12 +57,12 @@ types:
     {{ run }} mypy
     {{ run }} pyright
 
-# lint the committed OpenAPI document by Spectral
+# lint the committed OpenAPI and AsyncAPI documents by Spectral
 [group('check')]
 openapi-lint:
-    {{ run }} tools/openapi/lint.sh {{ document }}
+    {{ run }} tools/openapi/lint.sh {{ document }} {{ realtime_document }}
 
-# sign in through both documentation pages, in headless Chromium
+# the documentation pages and the demo chat, in headless Chromium
 [group('check')]
 test-browser *options:
     {{ run }} tools/browser/with-chromium.sh pytest tests/browser -n 0 --no-cov "$@"
@@ -97,10 +98,11 @@ format:
     {{ run }} ruff check --fix
     {{ run }} ruff format
 
-# write the OpenAPI document from the code
+# write the OpenAPI and AsyncAPI documents from the code
 [group('change')]
 openapi:
     {{ run }} app openapi export --output {{ document }}
+    {{ run }} app asyncapi export --output {{ realtime_document }}
 
 # bring the database to the newest revision
 [group('change')]

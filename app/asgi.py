@@ -30,6 +30,8 @@ from app.domain.notifications.controllers.mailbox import mailbox_router
 from app.domain.orders import orders
 from app.domain.posts import posts
 from app.domain.realtime import realtime
+from app.domain.realtime.asyncapi import asyncapi_document
+from app.domain.realtime.controllers.demo import demo_router
 from app.domain.system import system
 from app.domain.system.docs_pages import docs_router
 from app.domain.system.readiness import Readiness
@@ -60,6 +62,7 @@ from app.lib.serving.processes import die_with_parent
 from app.lib.struct_schema import StructSchemaPlugin
 
 API = "/api/v1"
+ASYNCAPI_PATH = "/docs/asyncapi.json"
 VERSION = version("lodestar")  # looked up once, because it reads files
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
@@ -127,20 +130,30 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
         DocumentInfo(
             title=PRODUCT,
             version=VERSION,
-            description="Accounts, posts, products, orders and more. Errors are problem details (RFC 9457).",
+            description=(
+                "Accounts, posts, products, orders and more. Errors are problem details (RFC 9457). "
+                f"Realtime channels have [a document of their own]({ASYNCAPI_PATH})."
+            ),
             token_url=f"{API}/auth/login",
             tags=tuple(tag for domain in DOMAINS for tag in domain.tags),
         ),
     )
 
 
+def realtime_document(settings: Settings) -> dict[str, Any]:
+    """The AsyncAPI document of the app, as plain JSON values."""
+    return asyncapi_document(f"{PRODUCT} realtime", VERSION, settings.base_url)
+
+
 def _routes(settings: Settings) -> list[Any]:
     api = Router(API, route_handlers=[handler for domain in DOMAINS for handler in domain.controllers])
     routes: list[Any] = [api, *(handler for domain in DOMAINS for handler in domain.root_handlers)]
     if settings.docs == "public":
-        routes += [docs_router(title=f"{PRODUCT} API", security_scheme=OAUTH2), show_openapi]
+        routes += [docs_router(title=f"{PRODUCT} API", security_scheme=OAUTH2), show_openapi, show_asyncapi]
     if settings.shows_mailbox:
         routes.append(mailbox_router)
+    if settings.shows_demo:
+        routes.append(demo_router())
     return routes
 
 
@@ -151,6 +164,15 @@ async def show_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
     document: bytes | None = state.get("openapi_document")
     if document is None:
         document = state.openapi_document = msgspec.json.encode(openapi_document(request.app))
+    return _tagged(document)
+
+
+@get(ASYNCAPI_PATH, guards=[public], include_in_schema=False, name="asyncapi")
+async def show_asyncapi(request: Request[Any, Any, Any]) -> Response[bytes]:
+    return _tagged(msgspec.json.encode(realtime_document(request.app.state.components.settings)))
+
+
+def _tagged(document: bytes) -> Response[bytes]:
     headers = {"Cache-Control": "no-cache", "ETag": f'"{hashlib.sha256(document).hexdigest()[:16]}"'}
     return Response(document, media_type="application/json", headers=headers)
 

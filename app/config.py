@@ -71,7 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...], Meta(description="Addresses or networks whose X-Forwarded-* headers count.")
     ] = ()
     redis_url: Annotated[
-        Secret | None, Meta(description="Redis or Valkey that shares rate limits between workers.")
+        Secret | None, Meta(description="Redis or Valkey: shares rate limits between workers and tells them of realtime events.")
     ] = None
     access_token_expire_minutes: Annotated[int, Meta(ge=1, le=1440, description="Lifetime of an access token.")] = 10
     refresh_token_expire_days: Annotated[
@@ -213,6 +213,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def shows_mailbox(self) -> bool:
         """Whether `/dev/mail` is there."""
+        return self.environment == "development"
+
+    @property
+    def shows_demo(self) -> bool:
+        """Whether `/demo/chat` is there."""
         return self.environment == "development"
 
     @property

@@ -19,6 +19,7 @@ COMMANDS = {
     "routes": LazyCommand("app.cli.routes:routes", "List the routes and who may call them."),
     "config": LazyCommand("app.cli.configuration:configuration", "Show the settings."),
     "openapi": LazyCommand("app.cli.openapi:openapi", "Export the OpenAPI document."),
+    "asyncapi": LazyCommand("app.cli.openapi:asyncapi", "Export the AsyncAPI document, of what is told in real time."),
     "seed": LazyCommand("app.cli.seed:seed", "Fill the database with demo data."),
 }
 

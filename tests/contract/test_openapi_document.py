@@ -114,6 +114,7 @@ def test_every_route_is_documented_or_says_that_it_is_not() -> None:
         "/docs/swagger",
         "/docs/assets/{name:str}",
         "/docs/openapi.json",
+        "/docs/asyncapi.json",
         "/metrics",
         "/problems",
         "/problems/{slug:str}",

@@ -1,4 +1,4 @@
-"""A network between the app and PostgreSQL that can be listened to, cut, and turned into a black hole."""
+"""A network before a server that can be cut, turned into a black hole and, for PostgreSQL, listened to."""
 
 import asyncio
 import contextlib
@@ -13,10 +13,11 @@ _ENCRYPTION_REQUESTS = {80877103, 80877104}
 
 
 class Proxy:
-    """Forwards TCP connections on a port of this machine to the server of a database."""
+    """Forwards TCP connections on a port of this machine to the server of a database, or to any other."""
 
-    def __init__(self, target: URL) -> None:
+    def __init__(self, target: URL, *, listens: bool = True) -> None:
         self._target = target
+        self._listens = listens
         self._server: asyncio.Server | None = None
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -89,11 +90,14 @@ class Proxy:
         async with self._upstream() as (server_reader, server_writer):
             await asyncio.wait(
                 {
-                    asyncio.ensure_future(self._pump(reader, server_writer, _Ear(self.heard))),
+                    asyncio.ensure_future(self._pump(reader, server_writer, self._ear())),
                     asyncio.ensure_future(self._pump(server_reader, writer, None)),
                 },
                 return_when=asyncio.FIRST_COMPLETED,
             )
+
+    def _ear(self) -> "_Ear | None":
+        return _Ear(self.heard) if self._listens else None
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ear: "_Ear | None") -> None:
         with contextlib.suppress(OSError):

@@ -1,9 +1,8 @@
 #!/bin/sh
-# Lints an OpenAPI document by Spectral. Node comes from the machine, or else from the Python environment's wheel.
+# Lints OpenAPI and AsyncAPI documents by Spectral. Node comes from the machine, or else from the Python environment's wheel.
 set -eu
 
-document=$(realpath "$1")
-cd "$(dirname "$0")"
+here=$(realpath "$(dirname "$0")")
 
 npm_command() {
     if command -v npm >/dev/null && command -v node >/dev/null; then
@@ -18,7 +17,9 @@ node_command() {
 }
 
 # `npm ci` installs exactly what package-lock.json names; .npmrc keeps install scripts from running.
-if [ ! -d node_modules ] || [ -n "$(find package-lock.json -newer node_modules/.package-lock.json)" ]; then
-    npm_command ci --ignore-scripts --loglevel=error
+if [ ! -d "$here/node_modules" ] ||
+    [ -n "$(find "$here/package-lock.json" -newer "$here/node_modules/.package-lock.json")" ]; then
+    (cd "$here" && npm_command ci --ignore-scripts --loglevel=error)
 fi
-node_command node_modules/@stoplight/spectral-cli/dist/index.js lint --ruleset .spectral.yaml --fail-severity=error "$document"
+node_command "$here/node_modules/@stoplight/spectral-cli/dist/index.js" lint --ruleset "$here/.spectral.yaml" \
+    --fail-severity=error "$@"
