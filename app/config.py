@@ -71,7 +71,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...], Meta(description="Addresses or networks whose X-Forwarded-* headers count.")
     ] = ()
     redis_url: Annotated[
-        Secret | None, Meta(description="Redis or Valkey: shares rate limits between workers and tells them of realtime events.")
+        Secret | None,
+        Meta(description="Redis or Valkey: shares rate limits between workers and tells them of realtime events."),
     ] = None
     access_token_expire_minutes: Annotated[int, Meta(ge=1, le=1440, description="Lifetime of an access token.")] = 10
     refresh_token_expire_days: Annotated[
