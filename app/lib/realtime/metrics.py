@@ -32,7 +32,7 @@ class RealtimeMetrics(Collector):
         yield _counter(
             "realtime_events_read_from_log", "Events that no message between workers told of.", statistics.read_from_log
         )
-        kinds = Counter(socket.kind for socket in realtime.sockets)
+        kinds: Counter[str] = Counter(socket.kind for socket in realtime.sockets)
         sockets = GaugeMetricFamily("realtime_sockets", "Open sockets and streams.", labels=["pid", "kind"])
         for kind in _KINDS:
             sockets.add_metric([pid, kind], kinds[kind])
