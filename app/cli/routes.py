@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 from litestar import Litestar
-from litestar.handlers import HTTPRouteHandler
-from litestar.routes import HTTPRoute
+from litestar.handlers import BaseRouteHandler
+from litestar.routes import HTTPRoute, WebSocketRoute
 
 from app.asgi import create_app
 from app.cli.openapi import with_throwaway_secret
@@ -31,23 +31,27 @@ def routes(*, as_json: bool) -> None:
 
 def describe_routes(app: Litestar) -> list[dict[str, Any]]:
     """By path and method; OPTIONS, which every path answers, is left out."""
-    return sorted(
-        (
-            _describe(method, route.path_format or "/", handler)
-            for route in app.routes
-            if isinstance(route, HTTPRoute)
-            for method, (handler, _) in route.route_handler_map.items()
-            if method != "OPTIONS"
-        ),
-        key=lambda row: (row["path"], row["method"]),
-    )
+    rows = [
+        _describe(method, route.path_format or "/", handler)
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for method, (handler, _) in route.route_handler_map.items()
+        if method != "OPTIONS"
+    ]
+    rows += [
+        _describe("SOCKET", route.path_format, route.route_handler)
+        for route in app.routes
+        if isinstance(route, WebSocketRoute)
+    ]
+    return sorted(rows, key=lambda row: (row["path"], row["method"]))
 
 
-def _describe(method: str, path: str, handler: HTTPRouteHandler) -> dict[str, Any]:
+def _describe(method: str, path: str, handler: BaseRouteHandler) -> dict[str, Any]:
+    operation = getattr(handler, "operation_id", None)
     return {
         "method": str(method),
         "path": path,
-        "operation": handler.operation_id if isinstance(handler.operation_id, str) else None,
+        "operation": operation if isinstance(operation, str) else None,
         "policy": policy_of(handler).name,
         "limits": [guard.name for guard in handler.resolve_guards() if isinstance(guard, RateLimitGuard)],
     }

@@ -155,7 +155,7 @@ async def test_who_was_on_a_killed_worker_has_left(own_house: House) -> None:
 
 async def until_quiet(socket: WebSocket, seconds: float = 15) -> list[str]:
     """What comes until the end, or for so long; a node is missed after eight seconds."""
-    found = []
+    found: list[str] = []
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             while (message := await socket.receive()) is not None:

@@ -45,7 +45,8 @@ class GeneralLimit:
         self._exempt = exempt
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._limiter.enabled or scope["path"] in self._exempt:
+        is_counted = scope["type"] == ScopeType.HTTP or scope["type"] == ScopeType.WEBSOCKET
+        if not is_counted or not self._limiter.enabled or scope["path"] in self._exempt:
             await self._app(scope, receive, send)
             return
         fields = cast("dict[str, Any]", scope)  # the types promise a client and a state that servers may leave out

@@ -22,6 +22,7 @@ log = structlog.stdlib.get_logger(__name__)
 SocketKind = Literal["socket", "stream", "lobby"]
 
 _ROOM_SECONDS = 10.0
+_LAST_SEND_SECONDS = 1.0
 
 
 class Transport(Protocol):
@@ -183,6 +184,7 @@ class Socket:
         finally:
             self._scope = None
             self._leave(surroundings.hub)
+            self._outgoing.clear()
             await self._stop_writing()
             if not is_gone:
                 await self._say_goodbye(transport, surroundings.close_seconds)
@@ -223,8 +225,8 @@ class Socket:
         try:
             while (text := self._outgoing.first()) is not None:
                 await transport.send(text)
-                if self.close_code is not None:
-                    return
+                if self.close_code is not None or self._scope is None:
+                    return  # it is over, and the queue is empty
                 self._outgoing.sent()
         except Exception as exc:
             # The peer went while we were writing; whoever reads hears of it, too, but perhaps much later.
@@ -234,7 +236,12 @@ class Socket:
             self._writer = None
 
     async def _stop_writing(self) -> None:
+        """What is being sent is sent, if the peer reads: granian cannot close a socket whose ``send`` was cancelled.
+
+        The queue is empty by now, so nothing comes after that.
+        """
         if (writer := self._writer) is not None:
+            await asyncio.wait({writer}, timeout=_LAST_SEND_SECONDS)
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from granian.constants import Interfaces, Loops
+from granian.constants import Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
@@ -99,6 +99,8 @@ class _Server(MPServer):
             workers=options.workers,
             loop=Loops.uvloop if find_spec("uvloop") else Loops.asyncio,
             backpressure=allow_files(CONNECTIONS + FILES) - FILES,
+            # With more threads granian 2.8 panics, and sometimes never ends, when it stops with WebSockets open.
+            runtime_mode=RuntimeModes.st,
             http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT),
             log_level=LogLevels.warning,
             log_dictconfig=_PLAIN_LOGGERS,

@@ -91,7 +91,22 @@ async def test_probes_are_never_limited(path: str) -> None:
         assert header(sent, b"ratelimit") is None
 
 
-async def test_only_http_is_counted() -> None:
+async def test_a_handshake_counts_and_is_refused_by_raising() -> None:
+    seen: list[str] = []
+
+    async def remember(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(cast("str", scope["type"]))
+
+    app = GeneralLimit(remember, RateLimiter(MemoryCounters()), TWO, on_refused=refuse)
+    for _ in range(2):
+        await call(app, type="websocket")
+    with pytest.raises(RateLimited):
+        await call(app, type="websocket")
+
+    assert seen == ["websocket"] * 2
+
+
+async def test_nothing_else_is_counted() -> None:
     counters = MemoryCounters()
     seen: list[str] = []
 
@@ -100,9 +115,9 @@ async def test_only_http_is_counted() -> None:
 
     app = GeneralLimit(remember, RateLimiter(counters), TWO, on_refused=refuse)
     for _ in range(5):
-        await call(app, type="websocket")
+        await call(app, type="lifespan")
 
-    assert seen == ["websocket"] * 5
+    assert seen == ["lifespan"] * 5
     assert len(counters) == 0
 
 

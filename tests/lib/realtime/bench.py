@@ -180,12 +180,19 @@ class Worker:
         self.peers.append(peer)
         return peer
 
+    def labelled(self, label: str) -> Peer:
+        """A peer that the others know by a label."""
+        principal = self.gate.admit(somebody())
+        return self.connect(principal, Connection(principal, label))
+
     async def publish(self, channel: str, data: object = None, **more: Any) -> int:
         event = NewEvent(channel=channel, event="message", data=msgspec.json.encode(data), **more)
         return await self.realtime.hub.publish(event)
 
     async def die(self) -> None:
         """As by kill -9: nothing is said, and nothing is written any more."""
+        node: Any = self.realtime._node
+        node.leave = node.remove = node.close = _nothing
         for task in (*self.realtime._tasks, self.realtime._node._task, *self.realtime._rights._tasks):
             assert task is not None
             task.cancel()
@@ -239,6 +246,12 @@ def farewell(lost: LostSocket) -> NewEvent | None:
     if lost.kind != "lobby" and lost.label is None:
         return None
     return NewEvent(channel="lobby", event="left", data=msgspec.json.encode(lost.label))
+
+
+def _nothing(*_arguments: object) -> Any:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    future.set_result(None)
+    return future
 
 
 async def _stop(worker: Worker) -> None:

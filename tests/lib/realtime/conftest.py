@@ -68,10 +68,15 @@ def shared_place(request: pytest.FixtureRequest) -> Place:
     return Place(request.param, request)
 
 
-async def _bench(place: Place) -> AsyncIterator[Bench]:
-    database = Database(DatabaseOptions(url=place.url))
+async def cleared(url: DatabaseURL) -> None:
+    """Removes every row."""
+    database = Database(DatabaseOptions(url=url))
     await empty(database)
     await database.close()
+
+
+async def _bench(place: Place) -> AsyncIterator[Bench]:
+    await cleared(place.url)
     async with bench_on(place.url, place.fanout) as bench:
         yield bench
 

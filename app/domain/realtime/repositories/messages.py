@@ -59,6 +59,10 @@ class MessageReads:
         self._reader = reader
         self._cursors = cursors
 
+    def check_sort(self, sort: str | None) -> None:
+        """Raises ``ValidationFailed``, before anybody looks whether there is such a list."""
+        MESSAGE_LIST.order(sort)
+
     async def messages(
         self, channel: str, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]
     ) -> MessageRowPage:

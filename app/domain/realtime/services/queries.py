@@ -61,7 +61,8 @@ class RoomQueries:
     async def messages(
         self, reference: str, paging: PageRequest, sort: str | None, filters: Mapping[str, Any], viewer: Principal
     ) -> MessagePage:
-        """Raises ``RoomNotFound`` or ``NotAMember``."""
+        """Raises ``ValidationFailed``, ``RoomNotFound`` or ``NotAMember``."""
+        self._messages.check_sort(sort)
         room = await self._entered(reference, viewer)
         page = await self._messages.messages(room_channel(room.name), paging, sort, filters)
         return page.with_items(MessagePage, [row.to_read() for row in page.items])

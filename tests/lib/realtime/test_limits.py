@@ -1,0 +1,144 @@
+"""How much one may have, and how fast: on all workers together."""
+
+import asyncio
+import time
+
+import pytest
+
+from app.lib.realtime.connection import BURST, Connection
+from app.lib.realtime.errors import TooManySockets
+from tests.lib.realtime.bench import Bench, Wire, somebody
+from tests.support.waiting import until
+
+
+async def test_a_person_has_ten_sockets_on_all_workers_together(shared_bench: Bench) -> None:
+    workers = [await shared_bench.worker() for _ in range(2)]
+    person = shared_bench.gate.admit(somebody())
+
+    peers = [workers[n % 2].connect(person) for n in range(14)]
+    await until(lambda: sum(peer.task.done() for peer in peers) == 4)
+    await asyncio.sleep(0.2)
+
+    refused = [peer for peer in peers if peer.task.done()]
+    assert [type(peer.task.exception()) for peer in refused] == [TooManySockets] * 4
+    assert all(peer.wire.closed is None for peer in refused), "it is for the caller to answer"
+    await workers[0].connect(somebody()).subscribe("posts")
+    next(peer for peer in peers if not peer.task.done()).wire.go()
+    await asyncio.sleep(0.3)
+    await workers[1].connect(person).subscribe("posts")
+
+
+async def test_a_socket_has_a_hundred_channels(bench: Bench) -> None:
+    worker = await bench.worker(max_channels=3)
+    peer = worker.connect()
+    for number in range(3):
+        await peer.subscribe(f"load:{number}")
+
+    assert await peer.refusal(type="subscribe", channel="load:more") == "too_many_channels"
+    await peer.subscribe("load:1")
+    await peer.ask("unsubscribed", type="unsubscribe", channel="load:1")
+    await peer.subscribe("load:more")
+
+
+async def test_too_fast_is_closed(bench: Bench) -> None:
+    worker = await bench.worker()
+    other = worker.connect()
+    await other.subscribe("posts")
+    peer = worker.connect()
+    for number in range(10_000):
+        peer.wire.say({"type": "ping", "ref": str(number)})
+
+    assert (await peer.gone()) == (4429, "too fast")
+    assert len(peer.wire.of_type("pong")) <= BURST
+    await other.publish("posts", "the others notice nothing")
+
+
+async def test_one_who_does_not_read_is_closed_and_holds_nobody_up(bench: Bench) -> None:
+    worker = await bench.worker()
+    slow, quick = worker.connect(), worker.connect()
+    await slow.subscribe("posts")
+    await quick.subscribe("posts")
+    slow.wire.reads.clear()
+
+    await asyncio.gather(*(worker.publish("posts", number) for number in range(400)))
+
+    await quick.wire.until("event", 400)
+    begin = time.monotonic()
+    assert await slow.gone() is None, "it does not even hear the closing"
+    assert time.monotonic() - begin < 5
+    assert slow.socket.close_code == 4408
+    assert len(slow.socket._outgoing) == 0
+
+
+async def test_few_but_large_messages_are_too_much_as_well(bench: Bench) -> None:
+    worker = await bench.worker()
+    slow = worker.connect()
+    await slow.subscribe("posts")
+    slow.wire.reads.clear()
+
+    for _ in range(20):
+        await worker.publish("posts", "x" * 60_000)
+
+    await slow.gone()
+    assert slow.socket.close_code == 4408
+
+
+async def test_a_large_replay_waits_for_the_reader(bench: Bench) -> None:
+    """Ten times as much as the queue holds, and the reader is not the fastest."""
+    worker = await bench.worker()
+    for _ in range(20):
+        await asyncio.gather(*(worker.publish("posts", "x" * 60_000) for _ in range(5)))
+    peer = worker.connect()
+
+    answer = await peer.subscribe("posts", since=0)
+
+    assert answer["missed"] == 100
+    await peer.wire.until("event", 100)
+    assert peer.wire.ids("posts") == list(range(1, 101))
+    assert peer.socket.close_code is None
+
+
+async def test_a_socket_without_a_sign_of_life_is_dropped(bench: Bench) -> None:
+    worker = await bench.worker(ping_seconds=0.2)
+    silent, alive = worker.connect(), worker.connect()
+
+    async def answer() -> None:
+        while True:
+            alive.wire.say({"type": "pong"})
+            await asyncio.sleep(0.1)
+
+    answering = asyncio.create_task(answer())
+    assert await silent.gone() == (4408, "no sign of life")
+    await asyncio.sleep(1)
+    answering.cancel()
+    assert alive.socket.close_code is None
+    assert len(silent.wire.of_type("ping")) == 2
+
+
+async def test_a_socket_that_was_refused_leaves_nothing_behind(bench: Bench) -> None:
+    worker = await bench.worker(max_sockets=1)
+    person = bench.gate.admit(somebody())
+    first = worker.connect(person)
+    await first.subscribe("room:x")
+
+    with pytest.raises(TooManySockets):
+        await worker.realtime.serve(Connection(person), Wire())
+
+    assert len(worker.realtime.sockets) == 1
+    assert len(worker.realtime._node._sockets) == 1
+
+
+async def test_a_peer_that_goes_while_it_is_registered_leaves_nothing_behind(bench: Bench) -> None:
+    worker = await bench.worker(max_sockets=1)
+    person = bench.gate.admit(somebody())
+    for _ in range(5):
+        attempt = asyncio.create_task(worker.realtime.serve(Connection(person), Wire()))
+        await asyncio.sleep(0)
+        attempt.cancel()
+        await asyncio.gather(attempt, return_exceptions=True)
+
+    await worker.realtime._node._commits.drain(5)
+    async with asyncio.timeout(5):
+        while worker.realtime._node._sockets or worker.realtime._node._gone:  # noqa: ASYNC110 - sets no event
+            await asyncio.sleep(0.01)
+    await worker.connect(person).subscribe("room:x")
