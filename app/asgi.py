@@ -80,6 +80,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     configure_logging(settings.effective_log_level, settings.log_format)
     draining = Draining()
     components = Components(settings, draining.wait)
+    draining.before_end(components.realtime.say_goodbye)
     background = Background(components, DOMAINS)
     app = Litestar(
         route_handlers=_routes(settings),

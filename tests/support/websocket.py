@@ -81,6 +81,11 @@ class WebSocket:
             pass
         self.drop()
 
+    async def answer_close(self) -> None:
+        """To a peer that has closed it."""
+        await self.send_raw(CLOSE, struct.pack("!H", self.close_code or 1000))
+        self._writer.close()
+
     async def _frame(self) -> tuple[int, bytes]:
         first, size = await self._reader.readexactly(2)
         if size == _LONG:

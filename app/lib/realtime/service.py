@@ -5,7 +5,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
 import msgspec
@@ -126,16 +126,21 @@ class Realtime:
         """Closes all sockets with 1012 and removes what this process has in the database. Takes a few seconds at most.
         Call it before the database is closed.
         """
-        self._restart()
-        deadline = time.monotonic() + self.options.close_seconds + 1
-        while self._sockets and time.monotonic() < deadline:  # noqa: ASYNC110 - once in a life
-            await asyncio.sleep(0.02)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.options.close_seconds + 1):
+                await self.say_goodbye()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._rights.close()
         await self._node.close(self.options.close_seconds)
         await self.hub.close(self.options.close_seconds)
+
+    async def say_goodbye(self) -> None:
+        """Closes all sockets with 1012, those that are opened from now on, too. Returns when all have heard it."""
+        self._restart()
+        while self._sockets:  # noqa: ASYNC110 - once in a life
+            await asyncio.sleep(0.02)
 
     async def serve(self, socket: Socket, transport: Transport) -> None:
         """Runs a socket to its end, whatever that is.

@@ -1,8 +1,12 @@
 """How sockets speak ASGI: a WebSocket, and a stream of Server-Sent Events."""
 
+import asyncio
+from contextlib import suppress
 from typing import Any
 
 from litestar.types import Receive, Send
+
+_ANSWER_SECONDS = 2.0
 
 
 class WebSocketTransport:
@@ -25,8 +29,16 @@ class WebSocketTransport:
         await self._send({"type": "websocket.send", "text": text, "bytes": None})
 
     async def close(self, code: int, reason: str) -> None:
-        """The closing frame."""
+        """The closing frame. Returns when the peer has answered it, has gone, or has had time enough.
+
+        What it still says meanwhile is read: with unread data in it, a connection that ends is reset, and the peer
+        might lose the frame (RFC 1122, section 4.2.2.13).
+        """
         await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                while await self.receive() is not None:
+                    pass
 
 
 class EventStreamTransport:

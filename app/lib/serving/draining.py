@@ -1,20 +1,30 @@
 """Draining: the service says that it is about to go while it still serves, so that traffic moves elsewhere first.
 
 The listener closes the moment a worker gets SIGTERM, so readiness has to turn 503 before that. The main process
-sends :data:`DRAIN_SIGNAL` to its workers, waits, and then ends them.
+sends :data:`DRAIN_SIGNAL` to its workers, waits, and then ends them. A worker that has to say good-bye to somebody does
+so before the server hears of the signal: afterwards connections that were upgraded are cut.
 """
 
 import asyncio
 import multiprocessing
 import signal
 import threading
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
+
+import structlog
+from granian import _signals
 
 DRAIN_SIGNAL = signal.SIGUSR1
 """Tells a worker to drain; it goes on serving."""
+FAREWELL_SECONDS = 3.0
+"""For how long, at most, the server goes on because of those to whom good-bye has to be said."""
+
+Farewell = Callable[[], Awaitable[None]]
+
+_logger = structlog.stdlib.get_logger(__name__)
 
 
 class Draining:
@@ -22,6 +32,8 @@ class Draining:
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self._farewells: list[Farewell] = []
+        self._ending: asyncio.Task[None] | None = None
 
     def is_set(self) -> bool:
         """Whether the end was announced."""
@@ -35,6 +47,10 @@ class Draining:
         """Returns once the end is announced; what streams to a client stops then."""
         await self._event.wait()
 
+    def before_end(self, farewell: Farewell) -> None:
+        """Has the server wait, after the announcement, until this returns or :data:`FAREWELL_SECONDS` are over."""
+        self._farewells.append(farewell)
+
     @asynccontextmanager
     async def lifespan(self, _app: object) -> AsyncGenerator[None]:
         """For ``Litestar(lifespan=[...])``: announces the end on :data:`DRAIN_SIGNAL`, SIGTERM and SIGINT.
@@ -45,8 +61,61 @@ class Draining:
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(DRAIN_SIGNAL, self.set)
             for number in (signal.SIGTERM, signal.SIGINT):
-                _announce_before(number, loop, self._event)
+                if WorkerEnd.finish is not None:
+                    _take(number, loop, self._begin_end)
+                else:
+                    _announce_before(number, loop, self._event)
         yield
+
+    def _begin_end(self) -> None:
+        self.set()
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end())
+
+    async def _end(self) -> None:
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_SECONDS):
+                    await asyncio.gather(*(farewell() for farewell in self._farewells))
+        except Exception:
+            _logger.exception("draining.farewell_failed")
+        finally:
+            if WorkerEnd.finish is not None:
+                WorkerEnd.finish()
+
+
+class WorkerEnd:
+    """How this worker of granian is ended: ``finish`` is what granian would do when it gets SIGTERM."""
+
+    finish: ClassVar[Callable[[], None] | None] = None
+
+    @classmethod
+    def take(cls) -> None:
+        """Has granian hand it over, in a worker that has not set its signals yet. A signal still ends it at once."""
+        original = _signals.set_loop_signals
+
+        def set_loop_signals(loop: Any) -> Any:
+            event = original(loop)
+            cls.finish = event.set
+            return event
+
+        _signals.set_loop_signals = set_loop_signals
+
+
+def _take(number: signal.Signals, loop: asyncio.AbstractEventLoop, begin: Callable[[], None]) -> None:
+    """In place of granian's handler. uvloop forgets a signal that comes while the loop stands still, as it does for a
+    moment between the app's start and the first request; a call it does not forget.
+    """
+    loop.add_signal_handler(number, _nothing)
+
+    def handle(_received: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(begin)
+
+    signal.signal(number, handle)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _announce_before(number: signal.Signals, loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:

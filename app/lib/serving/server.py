@@ -22,7 +22,7 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 from watchfiles import PythonFilter
 
-from app.lib.serving.draining import DRAIN_SIGNAL
+from app.lib.serving.draining import DRAIN_SIGNAL, WorkerEnd
 from app.lib.serving.processes import allow_files, die_with_parent, enter_worker, prepare_forks
 
 KILL_TIMEOUT = 30
@@ -84,6 +84,7 @@ def load_app(app_factory: str) -> Any:
     """Runs first in a worker: makes it one that ends when it should, then makes the app."""
     enter_worker()
     die_with_parent()
+    WorkerEnd.take()
     return pkgutil.resolve_name(app_factory)()
 
 
