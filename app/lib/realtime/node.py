@@ -20,7 +20,7 @@ from app.lib.db.retries import in_transaction
 from app.lib.db.uow import UnitOfWork
 from app.lib.heartbeats import Heartbeats
 from app.lib.realtime.batches import GroupCommit, bug_in
-from app.lib.realtime.errors import TooManySockets
+from app.lib.realtime.errors import RealtimeUnavailable, TooManySockets
 from app.lib.realtime.events import Farewell, LostSocket, NewEvent
 from app.lib.realtime.frames import Member
 from app.lib.realtime.log import Changes
@@ -76,7 +76,7 @@ class Node:
         self._present: dict[Place, Member] = {}
         self._gone: set[UUID] = set()
         self._left: set[Place] = set()
-        self._is_registered = False
+        self._is_registered = self._is_closed = False
         self._commits: GroupCommit[_Operation, bool] = GroupCommit(self._commit)
         self._flushing: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
@@ -90,7 +90,10 @@ class Node:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        if self._flushing:  # a commit after the removal below would register this process again
+            await asyncio.wait(self._flushing, timeout=seconds)
         await self._commits.drain(seconds)
+        self._is_closed = True
         if self._is_registered:
             try:
                 async with asyncio.timeout(seconds):
@@ -100,6 +103,8 @@ class Node:
 
     async def open(self, row: SocketRow) -> None:
         """Registers a socket. Raises ``TooManySockets`` or ``RealtimeUnavailable``."""
+        if self._is_closed:
+            raise RealtimeUnavailable
         opening = asyncio.ensure_future(self._commits.submit(_Open(row)))
         try:
             is_open = await asyncio.shield(opening)
@@ -139,7 +144,7 @@ class Node:
         return {row.id: row for row in rows}
 
     def _flush(self) -> None:
-        if not self._flushing:
+        if not self._flushing and not self._is_closed:
             task = asyncio.create_task(self._write_rest())
             self._flushing.add(task)
             task.add_done_callback(self._flushing.discard)
