@@ -10,8 +10,11 @@ const MAX_FRAME_BYTES = 65_536;
 const OPEN_WITHIN = 10_000;
 /** The server pings every 25 s; whoever has not said anything for so long is not there any more. */
 const SILENCE = 60_000;
-/** Well below what the server takes (20 messages a second), so that answers to its pings always have room. */
-const PACE = { perSecond: 15, burst: 20 };
+/**
+ * Frames a second, and at once. The server takes 20 of each: what the network holds up arrives in one heap, together
+ * with answers to pings, and has to have room.
+ */
+const PACE = { perSecond: 15, burst: 10 };
 const BACKOFF = { first: 500, longest: 30_000 };
 const AFTER_RESTART = 2_000;
 const SLOW_DOWN_STEPS = 3;

@@ -40,8 +40,9 @@ MAX_ANSWER_BYTES = 4 * 1024 * 1024
 OPEN_WITHIN = 10.0
 SILENCE = 60.0
 """The server pings every 25 s; whoever has not said anything for so long is not there any more."""
-PACE, BURST = 15.0, 20.0
-"""Well below what the server takes (20 messages a second), so that answers to its pings always have room."""
+PACE, BURST = 15.0, 10.0
+"""Frames a second, and at once. The server takes 20 of each: what the network holds up arrives in one heap, together with
+answers to pings, and has to have room."""
 FIRST_WAIT, LONGEST_WAIT, AFTER_RESTART = 0.5, 30.0, 2.0
 SLOW_DOWN_STEPS = 3
 UNREAD = 1_000

@@ -37,6 +37,7 @@ JSONObject = dict[str, Any]
 TICKET, BEARER = "Ticket", "Bearer"
 
 CLOSE_CODES: Mapping[CloseCode, str] = {
+    CloseCode.GONE: "Nothing came from you through two pings. Connect again, and resume.",
     CloseCode.INTERNAL_ERROR: "Something went wrong on our side. Connect again, and resume.",
     CloseCode.RESTARTING: "The server ends, or the socket was moved. Connect again after 0 to 2 random seconds.",
     CloseCode.BAD_FRAME: "No frame: not JSON, binary, of an unknown type, with unknown or bad fields, or too deep.",

@@ -10,6 +10,7 @@ class FrameCode(StrEnum):
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
     INVALID_CHANNEL = "invalid_channel"
+    INVALID_DATA = "invalid_data"
     NOT_SUBSCRIBED = "not_subscribed"
     TOO_MANY_CHANNELS = "too_many_channels"
     CLOSED = "closed"
@@ -47,6 +48,14 @@ class ChannelNotFound(RealtimeError):
 class InvalidChannel(RealtimeError):
     code = FrameCode.INVALID_CHANNEL
     detail = "This is no name of a channel."
+
+
+class InvalidData(RealtimeError):
+    """It is JSON, but not every reader's: it would be in the channel's history, and they would stumble over it again
+    and again (RFC 8259, sections 4, 6, 8.2 and 9).
+    """
+
+    code = FrameCode.INVALID_DATA
 
 
 class NotSubscribed(RealtimeError):

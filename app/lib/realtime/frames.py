@@ -17,6 +17,9 @@ MAX_FRAME_BYTES = 65_536
 MAX_DEPTH = 64
 """How deep arrays and objects of a frame may be nested."""
 
+MAX_DATA_DEPTH = 32
+"""The same, of an event's data."""
+
 REPLAY_LIMIT = 200
 """More missed events than these are not replayed."""
 
@@ -27,14 +30,15 @@ Channel = Annotated[
     Meta(min_length=1, max_length=MAX_CHANNEL_LENGTH, description="`kind:name`, or a kind alone.", examples=["posts"]),
 ]
 Ref = Annotated[str, Meta(max_length=64, description="Whatever the client wants to have repeated in the answer.")]
-EventName = Annotated[str, Meta(max_length=64, pattern=r"^[a-z][a-z0-9_.-]*$")]
+# In Python "$" matches before the newline at an end, too; in JSON Schema it does not.
+EventName = Annotated[str, Meta(max_length=64, pattern=r"^[a-z][a-z0-9_.-]*$(?!\n)")]
 EventId = Annotated[int, Meta(ge=0, le=MAX_ID, description="Increases by one with every event of a channel.")]
 Key = Annotated[
     str,
     Meta(
         min_length=1,
         max_length=64,
-        pattern=r"^[!-~]+$",
+        pattern=r"^[!-~]+$(?!\n)",
         description="Publishing again with the same key answers the same id, and publishes nothing.",
     ),
 ]
@@ -44,6 +48,7 @@ Token = Annotated[str, Meta(min_length=1, max_length=4096)]
 class CloseCode(IntEnum):
     """Why a socket was closed by us (RFC 6455 section 7.4; 4000 and up are the application's own)."""
 
+    GONE = 1001
     INTERNAL_ERROR = 1011
     RESTARTING = 1012
     BAD_FRAME = 4400
@@ -205,8 +210,8 @@ def decode_frame(text: str) -> ClientFrame:
         raw = text.encode()
     except UnicodeEncodeError:
         raise BadFrame("not UTF-8") from None
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
-        _check_depth(raw)
+    if depth_of(raw, MAX_DEPTH) > MAX_DEPTH:
+        raise BadFrame("too deep")
     try:
         return _decoder.decode(raw)
     except msgspec.ValidationError as exc:
@@ -215,9 +220,12 @@ def decode_frame(text: str) -> ClientFrame:
         raise BadFrame("not JSON") from None
 
 
-def _check_depth(raw: bytes) -> None:
-    """Counts brackets outside of strings. Readers of an event would stumble over what is too deep."""
-    depth, in_string, escaped = 0, False, False
+def depth_of(raw: bytes, most: int) -> int:
+    """How deep JSON is nested, or at most how deep, where that is no more than ``most``."""
+    brackets = raw.count(b"[") + raw.count(b"{")
+    if brackets <= most:
+        return brackets
+    depth, deepest, in_string, escaped = 0, 0, False, False
     for byte in raw:
         if escaped:
             escaped = False
@@ -225,10 +233,12 @@ def _check_depth(raw: bytes) -> None:
             escaped, in_string = byte == 0x5C, byte != 0x22  # noqa: PLR2004 - backslash and quote
         elif byte == 0x22:  # noqa: PLR2004 - a quote
             in_string = True
-        else:
-            depth += (byte in _OPENING) - (byte in _CLOSING)
-            if depth > MAX_DEPTH:
-                raise BadFrame("too deep")
+        elif byte in _OPENING:
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in _CLOSING:
+            depth -= 1
+    return deepest
 
 
 def _without_values(message: str) -> str:

@@ -218,7 +218,7 @@ class Realtime:
         is_silent = socket.answers_pings and not socket.is_busy and socket.heard_at < socket.pinged_at
         socket.unanswered = socket.unanswered + 1 if is_silent else 0
         if socket.unanswered >= 2:  # noqa: PLR2004 - two pings
-            socket.close(CloseCode.TOO_SLOW, "no sign of life")
+            socket.close(CloseCode.GONE, "no sign of life")
             return
         socket.pinged_at, socket.next_ping = now, now + self._ping_seconds(socket)
         socket.put(socket.ping_text or "")

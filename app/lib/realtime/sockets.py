@@ -231,7 +231,7 @@ class Socket:
         except Exception as exc:
             # The peer went while we were writing; whoever reads hears of it, too, but perhaps much later.
             log.debug("realtime.send_failed", error=type(exc).__name__, exc_info=exc)
-            self.close(CloseCode.TOO_SLOW, "gone")
+            self.close(CloseCode.GONE, "gone")
         finally:
             self._writer = None
 

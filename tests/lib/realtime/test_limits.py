@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+import msgspec
 import pytest
 
 from app.lib.realtime.connection import BURST, Connection
@@ -49,6 +50,7 @@ async def test_too_fast_is_closed(bench: Bench) -> None:
         peer.wire.say({"type": "ping", "ref": str(number)})
 
     assert (await peer.gone()) == (4429, "too fast")
+    assert BURST == 20
     assert len(peer.wire.of_type("pong")) <= BURST
     await other.publish("posts", "the others notice nothing")
 
@@ -108,7 +110,7 @@ async def test_a_socket_without_a_sign_of_life_is_dropped(bench: Bench) -> None:
             await asyncio.sleep(0.1)
 
     answering = asyncio.create_task(answer())
-    assert await silent.gone() == (4408, "no sign of life")
+    assert await silent.gone() == (1001, "no sign of life")
     await asyncio.sleep(1)
     answering.cancel()
     assert alive.socket.close_code is None
@@ -142,3 +144,26 @@ async def test_a_peer_that_goes_while_it_is_registered_leaves_nothing_behind(ben
         while worker.realtime._node._sockets or worker.realtime._node._gone:  # noqa: ASYNC110 - sets no event
             await asyncio.sleep(0.01)
     await worker.connect(person).subscribe("room:x")
+
+
+async def test_data_that_some_cannot_read_reaches_nobody(memory_bench: Bench) -> None:
+    worker = await memory_bench.worker()
+    peer = worker.connect()
+    await peer.subscribe("room:x")
+
+    assert await peer.refusal(type="publish", channel="room:x", data=msgspec.Raw(b"9" * 5_000)) == "invalid_data"
+
+    await peer.publish("room:x", "the socket is still there")
+    assert peer.wire.ids("room:x") == [1]
+
+
+@pytest.mark.parametrize("fields", [{"event": "message\n"}, {"key": "a\n"}])
+async def test_names_end_where_they_end(memory_bench: Bench, fields: dict[str, str]) -> None:
+    peer = (await memory_bench.worker()).connect()
+    await peer.subscribe("room:x")
+
+    peer.wire.say({"type": "publish", "channel": "room:x", "data": 1, **fields})
+
+    ended = await peer.gone()
+    assert ended is not None
+    assert ended[0] == 4400
