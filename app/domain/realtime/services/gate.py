@@ -21,6 +21,9 @@ from app.lib.security.principal import Principal
 KEPT_KINDS = frozenset({"room"})
 """Kinds of channels whose events are kept for good."""
 
+SERVICE_EVENTS = frozenset({"order", "payment", "post", "product", "room", "user"})
+"""First parts of the names of events that only the service publishes: ``order.paid``, ``room.closed`` and so on."""
+
 
 class ChannelGate:
     """- ``room:{name}``: its members publish and listen, and see who is there;
@@ -61,8 +64,8 @@ class ChannelGate:
         if channel.kind != "room" or not channel.name:
             await self.subscribe(principal, channel)
             raise ChannelForbidden("Nobody publishes here but the service.")
-        if event.partition(".")[0] == "room":
-            raise ChannelForbidden("Events of the room itself are told by the service alone.")
+        if event.partition(".")[0] in SERVICE_EVENTS:
+            raise ChannelForbidden("Events with such a name are told by the service alone.")
         room = await self._require_member(principal, channel.name)
         if room.closed_at is not None:
             raise ChannelClosed

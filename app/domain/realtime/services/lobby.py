@@ -20,6 +20,12 @@ LOBBY = "lobby"
 SAID, LEFT = "message", "left"
 
 
+_BREAKS = dict.fromkeys([*range(9), *range(10, 32), *range(127, 160), 0x2028, 0x2029], " ")
+"""Whatever ends a line somewhere, and other control characters but the tab: a reader of lines would take what comes
+after it for a message of the service.
+"""
+
+
 class _Said(msgspec.Struct, frozen=True):
     client_id: str
     text: str = ""
@@ -52,7 +58,7 @@ class LobbySocket(TextSocket):
 
     async def on_text(self, text: str) -> None:
         """To everybody, on all workers, and to oneself, too. The protocol has no word for what could not be said."""
-        data = msgspec.json.encode(_Said(self._client_id, text))
+        data = msgspec.json.encode(_Said(self._client_id, text.translate(_BREAKS)))
         event = NewEvent(channel=LOBBY, event=SAID, data=data, sender=self.user_id)
         try:
             await self.surroundings.hub.publish(event)
