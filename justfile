@@ -92,6 +92,11 @@ bench-posts *options:
 bench-orders *options:
     {{ run }} python -m benchmarks.orders "$@"
 
+# sockets on granian: messages a second, latency and memory on each fan-out
+[group('check')]
+bench-realtime *options:
+    {{ run }} python -m benchmarks.realtime "$@"
+
 # format the code and mend what the linter can mend
 [group('change')]
 format:
