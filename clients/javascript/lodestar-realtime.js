@@ -11,10 +11,15 @@ const OPEN_WITHIN = 10_000;
 /** The server pings every 25 s; whoever has not said anything for so long is not there any more. */
 const SILENCE = 60_000;
 /**
- * Frames a second, and at once. The server takes 20 of each: what the network holds up arrives in one heap, together
- * with answers to pings, and has to have room.
+ * Frames a second, at once, and without an answer. The server takes 20 a second and at once: what is held up on its way
+ * comes in one heap, together with answers to pings, and those of the next moment have to have room beside it.
  */
-const PACE = { perSecond: 15, burst: 10 };
+const PACE = { perSecond: 15, burst: 8, unanswered: 8 };
+const CHANNEL = /^[a-z]{1,32}(?::[A-Za-z0-9_.-]{1,64})?$/;
+const EVENT = /^[a-z][a-z0-9_.-]{0,63}$/;
+const KEY = /^[!-~]{1,64}$/;
+/** How the server begins an event, to know which one it is that cannot be read. */
+const EVENT_HEAD = /^\{"type":"event","channel":"([^"\\]+)","id":(\d{1,16}),/;
 const BACKOFF = { first: 500, longest: 30_000 };
 const AFTER_RESTART = 2_000;
 const SLOW_DOWN_STEPS = 3;
@@ -98,7 +103,9 @@ export class Realtime {
   /** Not acknowledged yet, by reference and in the order in which they were made. @type {Map<string, any>} */
   #publishes = new Map();
   /** Requests that belong to this connection: subscribe, ping, refresh. @type {Map<string, any>} */ #requests = new Map();
-  /** With the publish that it is, if it is one. @type {{text: string, publish?: any}[]} */ #outgoing = [];
+  /** With the publish that it is, if it is one. @type {{text: string, ref: string, publish?: any}[]} */ #outgoing = [];
+  /** Sent on this connection and not answered yet, by reference. @type {Map<string, any>} */ #unanswered = new Map();
+  /** Whether one of the frames cannot be read by the server, and has to be found. */ #oneByOne = false;
   #pacing = { tokens: PACE.burst, at: 0, timer: null };
   #lastRef = 0;
   #failures = 0;
@@ -143,6 +150,11 @@ export class Realtime {
    */
   subscribe(channel, handlers = {}) {
     this.#refuseWhenStopped();
+    checkChannel(channel);
+    const since = handlers.since ?? null;
+    if (since !== null && !(Number.isSafeInteger(since) && since >= 0)) {
+      throw new RealtimeError("bad_frame", "since has to be the id of an event");
+    }
     if (this.#subscriptions.has(channel)) throw new RealtimeError("ended", `${channel} is subscribed to already`);
     const subscription = new Subscription(this, channel, handlers, (it) => this.#unsubscribe(it));
     this.#subscriptions.set(channel, subscription);
@@ -160,6 +172,10 @@ export class Realtime {
    */
   async publish(channel, data, { event = "message", key = crypto.randomUUID() } = {}) {
     this.#refuseWhenStopped();
+    checkChannel(channel);
+    if (!EVENT.test(event) || !KEY.test(key)) {
+      throw new RealtimeError("bad_frame", "this is no name of an event, or no key");
+    }
     if (data === undefined) throw new TypeError("data must be JSON; undefined is not");
     const ref = this.#newRef();
     const text = JSON.stringify({ type: "publish", channel, event, data, key, ref });
@@ -167,9 +183,9 @@ export class Realtime {
       throw new RealtimeError("too_large", `a frame has at most ${MAX_FRAME_BYTES} bytes`);
     }
     return new Promise((resolve, reject) => {
-      const publish = { text, resolve, reject, sent: false };
+      const publish = { text, resolve, reject };
       this.#publishes.set(ref, publish);
-      if (this.#state === "open") this.#send(text, publish);
+      if (this.#state === "open") this.#send(text, ref, publish);
       this.connect();
     });
   }
@@ -239,7 +255,7 @@ export class Realtime {
       }, Math.min(5_000, this.#options.silence / 4));
       socket.onopen = () => this.#opened();
       socket.onmessage = (message) => {
-        end.useful = this.#heard(message.data) || end.useful;
+        end.useful = this.#read(message.data) || end.useful;
       };
       socket.onerror = () => {};
       socket.onclose = finish;
@@ -278,26 +294,34 @@ export class Realtime {
     this.#pacing.at = performance.now();
     this.#tell("open");
     for (const subscription of this.#subscriptions.values()) this.#ask(subscription);
-    for (const publish of this.#publishes.values()) this.#send(publish.text, publish);
+    for (const [ref, publish] of this.#publishes) this.#send(publish.text, ref, publish);
   }
 
   #forgetConnection(end) {
     clearTimeout(this.#pacing.timer);
     this.#pacing.timer = null;
     this.#outgoing = [];
+    const unanswered = [...this.#unanswered];
+    this.#unanswered.clear();
     for (const { reject } of this.#requests.values()) reject?.(new RealtimeError("disconnected"));
     this.#requests.clear();
     for (const subscription of this.#subscriptions.values()) subscription.state = "waiting";
-    if (end.code === CLOSE.badFrame || end.code === CLOSE.tooLarge) this.#giveUpSent(end);
-    for (const publish of this.#publishes.values()) publish.sent = false;
+    if (end.code === CLOSE.badFrame || end.code === CLOSE.tooLarge) this.#giveUp(unanswered, end);
   }
 
-  /** One of them was what the server could not read; sent again, it would end the next connection as well. */
-  #giveUpSent(end) {
-    for (const [ref, publish] of this.#publishes) {
-      if (!publish.sent) continue;
-      this.#publishes.delete(ref);
-      publish.reject(new RealtimeError("bad_frame", end.reason || `closed with ${end.code}`));
+  /**
+   * One of them was what the server could not read; sent again, it would end the next connection as well. When they
+   * are several, they are sent one by one the next time.
+   */
+  #giveUp(unanswered, end) {
+    this.#oneByOne = unanswered.length > 1;
+    if (unanswered.length !== 1) return;
+    const [[ref, { publish }]] = unanswered;
+    const error = new RealtimeError("bad_frame", end.reason || `closed with ${end.code}`);
+    this.#publishes.delete(ref);
+    publish?.reject(error);
+    for (const subscription of [...this.#subscriptions.values()]) {
+      if (subscription.ref === ref) this.#end(subscription, error);
     }
   }
 
@@ -356,8 +380,8 @@ export class Realtime {
     return String(this.#lastRef);
   }
 
-  #send(text, publish) {
-    this.#outgoing.push({ text, publish });
+  #send(text, ref, publish) {
+    this.#outgoing.push({ text, ref, publish });
     this.#pump();
   }
 
@@ -368,17 +392,21 @@ export class Realtime {
     const now = performance.now();
     pacing.tokens = Math.min(PACE.burst, pacing.tokens + ((now - pacing.at) / 1_000) * PACE.perSecond);
     pacing.at = now;
-    while (this.#outgoing.length > 0 && pacing.tokens >= 1) {
+    while (this.#mayAsk() && pacing.tokens >= 1) {
       pacing.tokens -= 1;
-      const { text, publish } = this.#outgoing.shift();
-      if (publish) publish.sent = true;
-      this.#sendNow(text);
+      const frame = this.#outgoing.shift();
+      this.#unanswered.set(frame.ref, frame);
+      this.#sendNow(frame.text);
     }
-    if (this.#outgoing.length === 0) return;
+    if (!this.#mayAsk()) return;
     pacing.timer = setTimeout(() => {
       pacing.timer = null;
       this.#pump();
     }, Math.ceil(((1 - pacing.tokens) / PACE.perSecond) * 1_000));
+  }
+
+  #mayAsk() {
+    return this.#outgoing.length > 0 && this.#unanswered.size < (this.#oneByOne ? 1 : PACE.unanswered);
   }
 
   #sendNow(text) {
@@ -390,7 +418,7 @@ export class Realtime {
     const ref = this.#newRef();
     return new Promise((resolve, reject) => {
       this.#requests.set(ref, { resolve, reject });
-      this.#send(JSON.stringify(frame(ref)));
+      this.#send(JSON.stringify(frame(ref)), ref);
     });
   }
 
@@ -401,11 +429,16 @@ export class Realtime {
     const ref = (subscription.ref = this.#newRef());
     subscription.state = "waiting";
     this.#requests.set(ref, { subscription });
-    this.#send(JSON.stringify({ type: "subscribe", channel, ref, ...(since === null ? {} : { since }) }));
+    this.#send(JSON.stringify({ type: "subscribe", channel, ref, ...(since === null ? {} : { since }) }), ref);
+  }
+
+  #leave({ channel }) {
+    const ref = this.#newRef();
+    this.#send(JSON.stringify({ type: "unsubscribe", channel, ref }), ref);
   }
 
   #askAgain(subscription) {
-    this.#send(JSON.stringify({ type: "unsubscribe", channel: subscription.channel, ref: this.#newRef() }));
+    this.#leave(subscription);
     this.#ask(subscription);
   }
 
@@ -413,7 +446,7 @@ export class Realtime {
     if (subscription.state === "ended") return;
     this.#forget(subscription, new RealtimeError("ended", "unsubscribed"));
     if (this.#state !== "open") return;
-    this.#send(JSON.stringify({ type: "unsubscribe", channel: subscription.channel, ref: this.#newRef() }));
+    this.#leave(subscription);
   }
 
   #forget(subscription, error) {
@@ -429,10 +462,27 @@ export class Realtime {
 
   // --- what comes in --------------------------------------------------------------------------------------------
 
-  /** Handles a frame; returns whether it shows that the connection is good for something. */
-  #heard(text) {
+  /** What cannot be read is skipped: after a reconnect it would only come again. */
+  #read(text) {
     this.#heardAt = performance.now();
-    const frame = JSON.parse(text);
+    try {
+      const frame = JSON.parse(text);
+      if (frame.ref && this.#unanswered.delete(frame.ref)) {
+        this.#oneByOne &&= this.#outgoing.length > 0;
+        this.#pump();
+      }
+      return this.#heard(frame);
+    } catch (error) {
+      const [, channel, id] = EVENT_HEAD.exec(text) ?? [];
+      const subscription = this.#subscriptions.get(channel);
+      if (subscription?.state === "live" && Number(id) === subscription.lastId + 1) subscription.lastId = Number(id);
+      this.#call(this.#options.onError, error);
+      return false;
+    }
+  }
+
+  /** Handles a frame; returns whether it shows that the connection is good for something. */
+  #heard(frame) {
     switch (frame.type) {
       case "ping":
         this.#sendNow('{"type":"pong"}');
@@ -535,8 +585,7 @@ export class Realtime {
       if (request.subscription) this.#refused(request.subscription, ref, error);
       else request.reject(error);
     } else if (publish && retryable) {
-      publish.sent = false;
-      this.#later(() => this.#publishes.has(ref) && this.#send(publish.text, publish));
+      this.#later(() => this.#publishes.has(ref) && this.#send(publish.text, ref, publish));
     } else if (publish) {
       this.#publishes.delete(ref);
       publish.reject(error);
@@ -566,4 +615,8 @@ export class Realtime {
       else console.error(error);
     }
   }
+}
+
+function checkChannel(name) {
+  if (!CHANNEL.test(name)) throw new RealtimeError("invalid_channel", "this is no name of a channel");
 }

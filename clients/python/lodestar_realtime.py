@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import random
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
@@ -40,9 +41,15 @@ MAX_ANSWER_BYTES = 4 * 1024 * 1024
 OPEN_WITHIN = 10.0
 SILENCE = 60.0
 """The server pings every 25 s; whoever has not said anything for so long is not there any more."""
-PACE, BURST = 15.0, 10.0
-"""Frames a second, and at once. The server takes 20 of each: what the network holds up arrives in one heap, together with
-answers to pings, and has to have room."""
+PACE, BURST, UNANSWERED = 15.0, 8.0, 8
+"""Frames a second, at once, and without an answer. The server takes 20 a second and at once: what is held up on its way
+comes in one heap, together with answers to pings, and those of the next moment have to have room beside it."""
+MAX_ID = 2**53 - 1
+CHANNEL = re.compile(r"[a-z]{1,32}(?::[A-Za-z0-9_.-]{1,64})?")
+EVENT = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
+KEY = re.compile(r"[!-~]{1,64}")
+EVENT_HEAD = re.compile(r'\{"type":"event","channel":"([^"\\]+)","id":(\d{1,16}),')
+"""How the server begins an event, to know which one it is that cannot be read."""
 FIRST_WAIT, LONGEST_WAIT, AFTER_RESTART = 0.5, 30.0, 2.0
 SLOW_DOWN_STEPS = 3
 UNREAD = 1_000
@@ -158,6 +165,11 @@ class _Channel:
         self._put(Event(self.name, self.last_id, frame["event"], frame["data"], frame["at"], frame["sender"]))
         return True
 
+    def skip(self, id_: int) -> None:
+        """An event that cannot be read is not asked for again: it would be the same."""
+        if self.is_live and id_ == (self.last_id or 0) + 1:
+            self.last_id = id_
+
     def take_presence(self, frame: dict[str, Any]) -> None:
         """Somebody came or went."""
         if not self._has_room():
@@ -250,12 +262,12 @@ class Subscription:
 class _Publish:
     text: str
     done: asyncio.Future[int]
-    sent: bool = False
 
 
 @dataclass(eq=False, slots=True)
 class _Outgoing:
     text: str
+    ref: str
     publish: _Publish | None = None
 
 
@@ -298,6 +310,9 @@ class Realtime:
         self._publishes: dict[str, _Publish] = {}
         self._requests: dict[str, _Channel | asyncio.Future[dict[str, Any]]] = {}
         self._outgoing: deque[_Outgoing] = deque()
+        self._unanswered: dict[str, _Outgoing] = {}
+        self._one_by_one = False
+        """Whether one of the frames cannot be read by the server, and has to be found."""
         self._pacing = _Pacing()
         self._connection: ClientConnection | None = None
         self._last_ref = 0
@@ -336,6 +351,9 @@ class Realtime:
     async def subscribe(self, channel: str, *, since: int | None = None) -> Subscription:
         """Returns when the server has agreed. Raises ``RealtimeError`` when it refuses."""
         self._refuse_when_stopped()
+        _check_channel(channel)
+        if since is not None and (type(since) is not int or not 0 <= since <= MAX_ID):
+            raise RealtimeError("bad_frame", "since has to be the id of an event")
         if channel in self._channels:
             raise RealtimeError("ended", f"{channel} is subscribed to already")
         known = self._channels[channel] = _Channel(channel, since)
@@ -355,6 +373,9 @@ class Realtime:
         it this message and no other. Raises ``RealtimeError`` when the server refuses.
         """
         self._refuse_when_stopped()
+        _check_channel(channel)
+        if not EVENT.fullmatch(event) or not (key is None or KEY.fullmatch(key)):
+            raise RealtimeError("bad_frame", "this is no name of an event, or no key")
         ref = self._new_ref()
         frame = {
             "type": "publish",
@@ -370,7 +391,7 @@ class Realtime:
         publish = _Publish(text, asyncio.get_running_loop().create_future())
         self._publishes[ref] = publish
         if self.is_connected:
-            self._send(text, publish)
+            self._send(text, ref, publish)
         try:
             return await publish.done
         finally:
@@ -436,12 +457,12 @@ class Realtime:
         try:
             for channel in self._channels.values():
                 self._ask(channel)
-            for publish in self._publishes.values():
-                self._send(publish.text, publish)
+            for ref, publish in self._publishes.items():
+                self._send(publish.text, ref, publish)
             while True:
                 async with asyncio.timeout(self._silence):
                     text = await connection.recv()
-                end.useful |= await self._heard(connection, json.loads(text))
+                end.useful |= await self._read(connection, text)
         except TimeoutError:
             end.reason = "silence"
             raise
@@ -477,6 +498,8 @@ class Realtime:
 
     def _forget_connection(self, end: _End) -> None:
         self._outgoing.clear()
+        unanswered = list(self._unanswered.items())
+        self._unanswered.clear()
         for timer in self._soon:
             timer.cancel()
         self._soon.clear()
@@ -487,15 +510,23 @@ class Realtime:
         for channel in self._channels.values():
             channel.is_live = False
         if end.code in {BAD_FRAME, TOO_LARGE}:
-            self._give_up_sent(end)
-        for publish in self._publishes.values():
-            publish.sent = False
+            self._give_up(unanswered, end)
 
-    def _give_up_sent(self, end: _End) -> None:
-        """One of them was what the server could not read; sent again, it would end the next connection as well."""
-        for publish in self._publishes.values():
-            if publish.sent and not publish.done.done():
-                publish.done.set_exception(RealtimeError("bad_frame", end.reason or f"closed with {end.code}"))
+    def _give_up(self, unanswered: list[tuple[str, _Outgoing]], end: _End) -> None:
+        """One of them was what the server could not read; sent again, it would end the next connection as well.
+
+        When they are several, they are sent one by one the next time.
+        """
+        self._one_by_one = len(unanswered) > 1
+        if len(unanswered) != 1:
+            return
+        (ref, frame), error = unanswered[0], RealtimeError("bad_frame", end.reason or f"closed with {end.code}")
+        if frame.publish is not None:
+            if not frame.publish.done.done():
+                frame.publish.done.set_exception(error)
+            self._publishes.pop(ref, None)
+        for channel in [each for each in self._channels.values() if each.ref == ref]:
+            self._forget(channel, error)
 
     def _wait_after(self, end: _End) -> float:
         """How long to wait before the next attempt, in seconds."""
@@ -539,8 +570,8 @@ class Realtime:
         self._last_ref += 1
         return str(self._last_ref)
 
-    def _send(self, text: str, publish: _Publish | None = None) -> None:
-        self._outgoing.append(_Outgoing(text, publish))
+    def _send(self, text: str, ref: str, publish: _Publish | None = None) -> None:
+        self._outgoing.append(_Outgoing(text, ref, publish))
         self._pacing.more.set()
 
     async def _pump(self, connection: ClientConnection) -> None:
@@ -549,7 +580,7 @@ class Realtime:
         with suppress(ConnectionClosed):
             while True:
                 await pacing.more.wait()
-                while self._outgoing:
+                while self._outgoing and len(self._unanswered) < (1 if self._one_by_one else UNANSWERED):
                     now = clock()
                     pacing.tokens, pacing.at = min(BURST, pacing.tokens + (now - pacing.at) * PACE), now
                     if pacing.tokens < 1:
@@ -557,8 +588,7 @@ class Realtime:
                         continue
                     pacing.tokens -= 1
                     outgoing = self._outgoing.popleft()
-                    if outgoing.publish is not None:
-                        outgoing.publish.sent = True
+                    self._unanswered[outgoing.ref] = outgoing
                     await connection.send(outgoing.text)
                 pacing.more.clear()
 
@@ -568,7 +598,7 @@ class Realtime:
         ref = self._new_ref()
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._requests[ref] = answer
-        self._send(_encode({**frame, "ref": ref}))
+        self._send(_encode({**frame, "ref": ref}), ref)
         try:
             return await answer
         finally:
@@ -583,7 +613,7 @@ class Realtime:
         frame: dict[str, Any] = {"type": "subscribe", "channel": channel.name, "ref": ref}
         if channel.last_id is not None:
             frame["since"] = channel.last_id
-        self._send(_encode(frame))
+        self._send(_encode(frame), ref)
 
     def _ask_again(self, channel: _Channel) -> None:
         """Otherwise it is asked for when the connection is there again."""
@@ -592,7 +622,8 @@ class Realtime:
             self._ask(channel)
 
     def _leave(self, channel: _Channel) -> None:
-        self._send(_encode({"type": "unsubscribe", "channel": channel.name, "ref": self._new_ref()}))
+        ref = self._new_ref()
+        self._send(_encode({"type": "unsubscribe", "channel": channel.name, "ref": ref}), ref)
 
     def _unsubscribe(self, channel: _Channel) -> None:
         if self._channels.get(channel.name) is not channel:
@@ -606,6 +637,25 @@ class Realtime:
         channel.end(error)
 
     # What comes in.
+
+    async def _read(self, connection: ClientConnection, text: str | bytes) -> bool:
+        """What cannot be read is skipped: after a reconnect it would only come again."""
+        try:
+            frame = json.loads(text)
+            self._answered(frame.get("ref"))
+            return await self._heard(connection, frame)
+        except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+            head = EVENT_HEAD.match(text) if isinstance(text, str) else None
+            log.warning("skipping a frame that cannot be read: %s", head[0] if head else "", exc_info=error)
+            if head is not None and (channel := self._channels.get(head[1])) is not None:
+                channel.skip(int(head[2]))
+            return False
+
+    def _answered(self, ref: str | None) -> None:
+        """There is room for the next one."""
+        if ref is not None and self._unanswered.pop(ref, None) is not None:
+            self._one_by_one = self._one_by_one and bool(self._outgoing)
+            self._pacing.more.set()
 
     async def _heard(self, connection: ClientConnection, frame: dict[str, Any]) -> bool:
         """Handles a frame; returns whether it shows that the connection is good for something."""
@@ -671,8 +721,7 @@ class Realtime:
         elif publish is None:
             log.warning("the server says %s: %s", error.code, error)
         elif error.retryable:
-            publish.sent = False
-            self._later(lambda: None if publish.done.done() else self._send(publish.text, publish))
+            self._later(lambda: None if publish.done.done() else self._send(publish.text, ref, publish))
         elif not publish.done.done():
             publish.done.set_exception(error)
 
@@ -700,6 +749,11 @@ class Realtime:
 
 def _members(listed: list[dict[str, Any]]) -> tuple[Member, ...]:
     return tuple(Member(each["id"], each["name"]) for each in listed)
+
+
+def _check_channel(name: str) -> None:
+    if not CHANNEL.fullmatch(name):
+        raise RealtimeError("invalid_channel", "this is no name of a channel")
 
 
 def _encode(frame: dict[str, Any]) -> str:
