@@ -41,7 +41,7 @@ from app.lib.db.migrations import Migrations
 from app.lib.denials import DenialLog
 from app.lib.domain import Domain, collect_permissions
 from app.lib.http.conditional import provide_if_match, tag_response
-from app.lib.http.cors import CORS
+from app.lib.http.cors import CORS, Origins
 from app.lib.http.handshake import remember_refusal
 from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.http.shell import Shell, ShellOptions
@@ -82,11 +82,12 @@ def create_app(settings: Settings | None = None) -> Litestar:
     components = Components(settings, draining.wait)
     draining.before_end(components.realtime.say_goodbye)
     background = Background(components, DOMAINS)
+    origins = Origins(CORS(settings.cors_origins), settings.base_url)
     app = Litestar(
         route_handlers=_routes(settings),
         dependencies=_dependencies(components, background, draining),
         middleware=[
-            BearerMiddleware(components.authenticator, components.ticket_desk),
+            BearerMiddleware(components.authenticator, components.ticket_desk, origins.check),
             RulesMiddleware(),
             IdempotencyMiddleware(components.derived_key("idempotency")),
         ],

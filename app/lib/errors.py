@@ -177,11 +177,11 @@ class PermissionDenied(AppError):
 
 
 class ForeignOrigin(AppError):
-    """A page of somebody else's wants to open a WebSocket."""
+    """A page of somebody else's wants to open a socket or a stream."""
 
     status = 403
     code = ErrorCode.PERMISSION_DENIED
-    detail = "This origin may not open sockets here."
+    detail = "Pages of this origin may not connect here."
 
 
 class ReauthRequired(PermissionDenied):

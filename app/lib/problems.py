@@ -43,6 +43,9 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     errors: Annotated[list[FieldError], Meta(max_length=MAX_ERRORS)] = []
 
 
+_METHOD_NOT_ALLOWED, _NO_CONTENT = 405, 204
+
+
 class Meaning(msgspec.Struct, frozen=True):
     """What the page of a problem code says: a constant title and what a client should do."""
 
@@ -134,6 +137,8 @@ _BY_STATUS: dict[int, Callable[[], AppError]] = {
 
 def _on_http(request: Request[Any, Any, Any], exc: HTTPException) -> Response[bytes]:
     """Litestar's own refusals. Their texts may quote the request, so they are replaced by ours."""
+    if exc.status_code == _METHOD_NOT_ALLOWED and request.method == "OPTIONS":  # of a path that has sockets alone
+        return Response(b"", status_code=_NO_CONTENT, headers={"Allow": "OPTIONS"})
     error = _error_of_litestar(exc)
     return _on_bug(request, exc) if error is None else respond(request, error)
 

@@ -129,6 +129,7 @@ async def connected(
     address: str = ADDRESS,
     extensions: bool = True,
     ticket: str | None = None,
+    query: str = "",
 ) -> AsyncIterator[SocketClient]:
     """An open socket. Raises ``Refused``."""
     headers = [(b"host", host.encode())]
@@ -148,7 +149,7 @@ async def connected(
             "path": path,
             "raw_path": quote(path).encode(),
             "root_path": "",
-            "query_string": urlencode({} if ticket is None else {"ticket": ticket}).encode(),
+            "query_string": (query or urlencode({} if ticket is None else {"ticket": ticket})).encode(),
             "headers": headers,
             "client": (address, 54321),
             "server": ("testserver", 80),

@@ -2,6 +2,11 @@
 
 from collections.abc import Sequence
 
+from litestar.types import Scope
+
+from app.lib.errors import ForeignOrigin
+from app.lib.http.heads import headers_by_name
+
 Headers = list[tuple[bytes, bytes]]
 
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -42,3 +47,21 @@ class CORS:
     def lists(self, origin: bytes) -> bool:
         """Whether it is one of the origins."""
         return self._any or origin.lower() in self._origins
+
+
+class Origins:
+    """Whose pages may open sockets, and streams that take tickets: browsers let any page do so (RFC 6455 section 10.2)."""
+
+    def __init__(self, cors: CORS, own_origin: str) -> None:
+        self._cors = cors
+        self._own_origin = own_origin.lower().encode()
+
+    def check(self, scope: Scope) -> None:
+        """Raises ``ForeignOrigin``. Clients that are no browsers send none, and may."""
+        headers = headers_by_name(scope["headers"])
+        origin = headers.get(b"origin")
+        if origin is None or self._cors.lists(origin):
+            return
+        host = headers.get(b"host", b"").lower()
+        if origin.lower() not in {self._own_origin, b"http://" + host, b"https://" + host}:
+            raise ForeignOrigin

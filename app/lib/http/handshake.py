@@ -12,8 +12,8 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send, WebSocketScope
 
-from app.lib.errors import AppError, ForeignOrigin, PermissionDenied, Unavailable
-from app.lib.http.cors import CORS
+from app.lib.errors import AppError, PermissionDenied, Unavailable
+from app.lib.http.cors import CORS, Origins
 from app.lib.http.heads import check_header_bytes, headers_by_name, request_id_of
 from app.lib.problems import MEDIA_TYPE, error_of, instance_of, render
 
@@ -44,8 +44,7 @@ class Handshakes:
         on_denial: OnDenial | None,
     ) -> None:
         self.app = app
-        self.cors = cors
-        self.own_origin = own_origin.lower().encode()
+        self.origins = Origins(cors, own_origin)
         self.max_header_bytes = max_header_bytes
         self.refusal_headers = refusal_headers
         self.on_denial = on_denial
@@ -77,23 +76,13 @@ class Handshake:
         structlog.contextvars.bind_contextvars(request_id=self.request_id)
         try:
             check_header_bytes(self.scope, self.shared.max_header_bytes)
-            self._check_origin()
+            self.shared.origins.check(self.scope)
             await self.shared.app(self.scope, self.receive, self._send)
         except Exception as exc:  # noqa: BLE001 - each one has its answer
             self.scope["state"][REFUSAL] = exc
             await self._send({"type": "websocket.close", "code": _BROKEN, "reason": ""})
         finally:
             self._finish()
-
-    def _check_origin(self) -> None:
-        """Browsers let any page open a socket to anybody, so it is up to us (RFC 6455 section 10.2)."""
-        origin = self.headers.get(b"origin")
-        if origin is None or self.shared.cors.lists(origin):
-            return
-        own = {self.shared.own_origin}
-        own |= {scheme + self.headers.get(b"host", b"").lower() for scheme in (b"http://", b"https://")}
-        if origin.lower() not in own:
-            raise ForeignOrigin
 
     async def _send(self, message: Message) -> None:
         failure: Exception | None = self.scope["state"].pop(REFUSAL, None)

@@ -103,8 +103,11 @@ def rules_of(handler: Any) -> RequestRules:
 
 
 def with_head(allow: bytes) -> bytes:
-    """An ``Allow`` header with what every route answers beside what it declares: OPTIONS, and HEAD beside GET."""
-    methods = {part.strip() for part in allow.split(b",")} | {b"OPTIONS"}
+    """An ``Allow`` header with what every route answers beside what it declares: OPTIONS, and HEAD beside GET.
+
+    Litestar lists routes of sockets as if they were a method.
+    """
+    methods = {part.strip() for part in allow.split(b",")} - {b"websocket"} | {b"OPTIONS"}
     if b"GET" in methods:
         methods.add(b"HEAD")
     return b", ".join(sorted(methods))

@@ -4,6 +4,7 @@ Nothing else carries credentials: no cookie, no query, no body. But for routes t
 where a ticket in the query stands for them: it is good once, and only there.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -26,9 +27,16 @@ class BearerMiddleware(ASGIMiddleware):
 
     scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET)
 
-    def __init__(self, authenticator: Authenticator, tickets: TicketTaker | None = None) -> None:
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        tickets: TicketTaker | None = None,
+        check_origin: Callable[[Scope], None] | None = None,
+    ) -> None:
+        """``check_origin`` is asked on routes that take tickets, before one is used up. It raises."""
         self._authenticator = authenticator
         self._tickets = tickets
+        self._check_origin = check_origin
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Raises ``InvalidToken`` for credentials that are not good, and what the policy raises."""
@@ -39,10 +47,21 @@ class BearerMiddleware(ASGIMiddleware):
         if isinstance(policy, Policy):
             if policy.reads_credentials and (token := bearer_token(scope)) is not None:
                 scope["user"] = await self._authenticator.authenticate(token)
-            elif policy.takes_ticket and self._tickets is not None and (ticket := _ticket(scope)) is not None:
-                scope["user"] = await self._tickets.take(ticket)
+            if policy.takes_ticket:
+                await self._take_ticket(scope)
             await policy(ASGIConnection(scope), handler)
         await next_app(scope, receive, send)
+
+    async def _take_ticket(self, scope: Scope) -> None:
+        """One that is sent has to be good, beside a token, too, and the same person's."""
+        if self._check_origin is not None:
+            self._check_origin(scope)
+        if self._tickets is None or (ticket := _ticket(scope)) is None:
+            return
+        principal = await self._tickets.take(ticket)
+        if scope["user"] is not None and scope["user"].user_id != principal.user_id:
+            raise InvalidToken("The token and the ticket are of two people.")
+        scope["user"] = scope["user"] or principal
 
 
 def bearer_token(scope: Scope) -> str | None:
@@ -58,7 +77,7 @@ def bearer_token(scope: Scope) -> str | None:
 
 def _ticket(scope: Scope) -> str | None:
     """The one in the query. Raises ``InvalidToken`` when there are several."""
-    if b"ticket=" not in scope["query_string"]:
+    if not scope["query_string"]:
         return None
     tickets = ASGIConnection[Any, Any, Any, Any](scope).query_params.getall("ticket", [])
     if len(tickets) > 1:

@@ -216,3 +216,31 @@ async def test_what_nobody_took_is_thrown_away(calls: httpx.AsyncClient, app: Li
     assert len(await rows(app, RealtimeTicket)) == 1
     async with connected(app, ticket=fresh):
         pass
+
+
+@pytest.mark.parametrize("path", [REALTIME, LOBBY])
+async def test_other_requests_are_told_what_they_may(calls: httpx.AsyncClient, path: str) -> None:
+    asked = await calls.options(path)
+    assert (asked.status_code, asked.headers["allow"], asked.content) == (204, "OPTIONS", b"")
+    got = await calls.get(path)
+    assert (got.status_code, got.headers["allow"]) == (405, "OPTIONS")
+
+
+@pytest.mark.parametrize("path", [REALTIME, LOBBY])
+async def test_a_bad_ticket_is_not_made_up_for_by_a_token(
+    app: Litestar, calls: httpx.AsyncClient, caller: Person, people: People, path: str
+) -> None:
+    assert (await refusal(app, path, token=caller.access_token, ticket="nonsense")).status == 401
+    other = await people.create()
+    assert (await refusal(app, path, token=other.access_token, ticket=await ticket_of(calls))).status == 401
+    async with connected(app, path, token=caller.access_token, ticket=await ticket_of(calls)):
+        pass
+
+
+@pytest.mark.parametrize("path", [REALTIME, LOBBY])
+async def test_unknown_parameters_are_refused(app: Litestar, caller: Person, path: str) -> None:
+    with pytest.raises(Refused) as refused:
+        async with connected(app, path, token=caller.access_token, query="channels=posts"):
+            pass
+
+    assert (refused.value.status, refused.value.problem["code"]) == (400, "unknown_parameter")

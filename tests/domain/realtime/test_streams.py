@@ -192,3 +192,13 @@ async def test_a_stream_of_a_room_ends_when_one_leaves_it(
         *_, last = await stream.until_end()
 
     assert (last.kind, last.frame) == ("close", {"code": 4403})
+
+
+async def test_foreign_pages_get_no_stream_and_use_no_ticket_up(app: Litestar, calls: httpx.AsyncClient) -> None:
+    ticket = (await calls.post("/api/v1/realtime/tickets")).json()["ticket"]
+    query = {"channels": "posts", "ticket": ticket}
+    refused = await calls.get(EVENTS, params=query, headers={"Origin": "https://evil.example"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
+
+    async with listening(app, "posts", ticket=ticket) as stream:
+        assert (await stream.frame())["type"] == "subscribed"

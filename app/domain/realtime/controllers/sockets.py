@@ -6,7 +6,7 @@ from litestar.params import FromPath
 
 from app.domain.realtime.errors import TooManyConnections
 from app.domain.realtime.services.lobby import LobbySocket
-from app.lib.errors import NotFound, Unavailable
+from app.lib.errors import NotFound, Unavailable, UnknownParameter
 from app.lib.injection import Injected
 from app.lib.realtime.connection import Connection
 from app.lib.realtime.errors import RealtimeUnavailable, TooManySockets
@@ -38,7 +38,9 @@ async def _serve(
     *,
     accept: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
-    """Raises ``TooManyConnections`` or ``Unavailable`` instead of accepting it."""
+    """Raises ``UnknownParameter``, ``TooManyConnections`` or ``Unavailable`` instead of accepting it."""
+    if unknown := sorted(set(socket.query_params) - {"ticket"}):
+        raise UnknownParameter(unknown)
     try:
         async with realtime.registered(ours):
             if accept is not None:
