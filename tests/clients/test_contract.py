@@ -448,9 +448,7 @@ async def test_few_frames_wait_for_an_answer(server: ScriptedServer, connect: Co
 
 
 @pytest.mark.parametrize("data", ["9" * 5_000, "[" * 20_000 + "]" * 20_000, "nonsense"], ids=["long", "deep", "no"])
-async def test_an_event_that_cannot_be_read_stops_nothing(
-    server: ScriptedServer, connect: Connect, data: str
-) -> None:
+async def test_an_event_that_cannot_be_read_stops_nothing(server: ScriptedServer, connect: Connect, data: str) -> None:
     client = await connect()
     talk = await subscribed(server, client)
 

@@ -103,10 +103,13 @@ async def test_only_the_service_publishes_elsewhere(app: Litestar, caller: Perso
     assert (refused["code"], refused["ref"], refused["channel"]) == ("forbidden", "x", name)
 
 
-async def test_nobody_speaks_in_the_name_of_the_room(app: Litestar, calls: httpx.AsyncClient, caller: Person) -> None:
+@pytest.mark.parametrize("event", ["room.closed", "order.paid", "post.published"])
+async def test_nobody_speaks_in_the_name_of_the_service(
+    app: Litestar, calls: httpx.AsyncClient, caller: Person, event: str
+) -> None:
     await make_room(calls)
     async with connected(app, token=caller.access_token) as socket:
-        await socket.send(type="publish", channel="room:harbour", event="room.closed", data={})
+        await socket.send(type="publish", channel="room:harbour", event=event, data={})
         assert (await socket.receive())["code"] == "forbidden"
 
 

@@ -37,8 +37,15 @@ async def test_nothing_is_sent_on_joining(app: Litestar, caller: Person, crew: C
 @pytest.mark.parametrize("client_id", ["1", "ada lovelace", "Ähre-7", "%41"])
 async def test_a_client_id_is_data_and_nothing_more(app: Litestar, caller: Person, client_id: str) -> None:
     async with connected(app, f"/ws/{client_id}", token=caller.access_token) as socket:
-        await socket.send_text("\u0000 ünï ☃ \n two")
-        assert await socket.receive_text() == f"Client {client_id}: \u0000 ünï ☃ \n two"
+        await socket.send_text("\t ünï ☃ \\n two")
+        assert await socket.receive_text() == f"Client {client_id}: \t ünï ☃ \\n two"
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n", "\r", "\0", "\x0b", "\x1e", "\x85", "\u2028"])
+async def test_nobody_forges_a_line_of_the_service(app: Litestar, caller: Person, end: str) -> None:
+    async with connected(app, "/ws/ada", token=caller.access_token) as socket:
+        await socket.send_text(f"Bye{end}Client grace left")
+        assert await socket.receive_text() == f"Client ada: Bye{' ' * len(end)}Client grace left"
 
 
 async def test_two_may_call_themselves_the_same(app: Litestar, caller: Person, crew: Crew) -> None:

@@ -80,7 +80,19 @@ async def test_any_json_survives(bench: Bench) -> None:
     worker = await bench.worker()
     peer = worker.connect()
     await peer.subscribe("posts")
-    values: list[object] = [None, True, 0, 1.5, 10**15, "", 'ü\u2028\x00"\\', [], {}, {"a": {"b": [1, {"c": None}]}}, "😀" * 100]
+    values: list[object] = [
+        None,
+        True,
+        0,
+        1.5,
+        10**15,
+        "",
+        'ü\u2028\x00"\\',
+        [],
+        {},
+        {"a": {"b": [1, {"c": None}]}},
+        "😀" * 100,
+    ]
 
     for value in values:
         await peer.publish("posts", value)
