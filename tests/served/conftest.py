@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from app.lib.db.url import DatabaseURL
+from tests.served.crowd import harbour, url, valkey, way  # noqa: F401 - fixtures
 from tests.support.mailserver import MailServer
 from tests.support.service import Service
 

@@ -2,127 +2,26 @@
 
 import asyncio
 import json
-import random
-from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import pytest
-import pytest_asyncio
 from sqlalchemy import text
 from websockets.asyncio.client import connect
 
-from app.lib.db.url import DatabaseURL
-from clients.python.lodestar_realtime import Realtime
-from tests.clients.driven import CLIENTS, JavaScriptClient
-from tests.served.harbour import CHANNEL, Harbour, Listener, Talker, check, realtime_of
-from tests.support.databases import migrate, postgresql_database, sqlite_database
-from tests.support.valkey import Valkey, running_valkey
+from tests.clients.driven import CLIENTS
+from tests.served.crowd import PATIENCE, RECONNECTS, Crowd, come_and_go
+from tests.served.harbour import CHANNEL, Harbour, realtime_of
+from tests.support.valkey import Valkey
 from tests.support.waiting import until, until_it_holds
 
-RECONNECTS = 100
 AT_ONCE = 80
-PATIENCE = 60.0
-WAYS = {"memory": 1, "sqlite": 2, "postgresql": 2, "valkey": 2}
-"""How workers hear of each other, and how many there are."""
 
 
-@pytest.fixture
-def valkey() -> Iterator[Valkey]:
-    with running_valkey() as valkey:
-        yield valkey
-
-
-@pytest.fixture(params=list(WAYS))
-def way(request: pytest.FixtureRequest) -> str:
-    """One of them."""
-    return str(request.param)
-
-
-@pytest.fixture
-def url(request: pytest.FixtureRequest, way: str) -> Iterator[DatabaseURL]:
-    """A migrated database of the test's own."""
-    on_sqlite = way in {"memory", "sqlite"}
-    kind = sqlite_database() if on_sqlite else postgresql_database(request.getfixturevalue("postgresql"))
-    with kind as url:
-        migrate(url)
-        yield url
-
-
-@pytest_asyncio.fixture
-async def harbour(request: pytest.FixtureRequest, way: str, url: DatabaseURL, tmp_path: Path) -> AsyncIterator[Harbour]:
-    redis_url = request.getfixturevalue("valkey").url if way == "valkey" else None
-    harbour = Harbour(url, tmp_path, workers=WAYS[way], redis_url=redis_url)
-    try:
-        await harbour.open()
-        yield harbour
-    finally:
-        await harbour.close()
-
-
-class Crowd:
-    """Two who talk, and one each in Python and JavaScript who listen."""
-
-    def __init__(self, harbour: Harbour, address: str, stack: AsyncExitStack) -> None:
-        self.clients: list[Realtime] = []
-        self.talkers: list[Talker] = []
-        self.listeners: list[Listener] = []
-        self.browsers: list[tuple[JavaScriptClient, int]] = []
-        self._harbour, self._address, self._stack = harbour, address, stack
-
-    async def gather(self) -> None:
-        for name in ("Ada", "Bob", "Cy"):
-            person = await self._harbour.member(name)
-            self.clients.append(await self._stack.enter_async_context(realtime_of(person, self._address)))
-        await self._open_browser()
-        for client in self.clients:
-            listener = Listener(await client.subscribe(CHANNEL))
-            self.listeners.append(listener)
-            self._stack.push_async_callback(listener.stop)
-        self.talkers = [Talker(client, name) for client, name in zip(self.clients, ("Ada", "Bob"), strict=False)]
-
-    async def _open_browser(self) -> None:
-        person = await self._harbour.member("Dan")
-        browser = JavaScriptClient(self._address, [person.access_token], 60.0)
-        await browser.start()
-        self._stack.push_async_callback(browser.close)
-        await browser.subscribe(CHANNEL, since=0)
-        self.browsers.append((browser, 1))
-
-    async def is_complete(self) -> bool:
-        """Whether everybody listens at the moment."""
-        browsers = [await browser.is_live(CHANNEL) for browser, _ in self.browsers]
-        return all(browsers) and all(listener.subscription.is_live for listener in self.listeners)
-
-    async def until_all_is_heard(self) -> None:
-        """Ends the talk, waits for its last word everywhere, and checks what everybody has heard."""
-        for talker in self.talkers:
-            await talker.stop()
-        last_id = max(max(talker.said) for talker in self.talkers)
-        await until(lambda: all(listener.last_id >= last_id for listener in self.listeners), PATIENCE)
-        for listener in self.listeners:
-            assert not listener.lost
-            check(listener.heard, listener.first_id, self.talkers)
-        for browser, first_id in self.browsers:
-            told = browser.happenings[CHANNEL]
-            await until(partial(has_heard, told, last_id), PATIENCE)
-            assert not [each for each in told if each["kind"] == "lost"]
-            check([(each["id"], each["data"]) for each in told if each["kind"] == "event"], first_id, self.talkers)
-
-
+@pytest.mark.parametrize("way", ["postgresql"], indirect=True)
 async def test_nothing_is_lost_doubled_or_out_of_order_across_100_reconnects(harbour: Harbour) -> None:
-    async with harbour.proxy() as proxy, AsyncExitStack() as stack:
-        crowd = Crowd(harbour, f"http://127.0.0.1:{proxy.port}", stack)
-        await crowd.gather()
-        while sum(client.connections - 1 for client in crowd.clients) < RECONNECTS:
-            await until_it_holds(crowd.is_complete, PATIENCE)
-            for _ in range(random.randint(1, 2)):  # noqa: S311 - sometimes again in the middle of coming back
-                await asyncio.sleep(random.uniform(0, 0.2))  # noqa: S311 - any moment
-                proxy.drop()
-
-        await crowd.until_all_is_heard()
+    """The other ways are tried by tests/chaos."""
+    await come_and_go(harbour, RECONNECTS)
 
 
 @pytest.mark.parametrize("way", ["memory"], indirect=True)
@@ -171,10 +70,6 @@ async def test_cut_connections_of_the_database_lose_nothing(harbour: Harbour, wh
 
         await crowd.until_all_is_heard()
         assert {client.connections for client in crowd.clients} == {1}
-
-
-def has_heard(told: list[dict[str, Any]], last_id: int) -> bool:
-    return any(each.get("id") == last_id for each in told)
 
 
 async def until_more_is_said(crowd: Crowd) -> None:
