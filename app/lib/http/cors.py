@@ -50,7 +50,7 @@ class CORS:
 
 
 class Origins:
-    """Whose pages may open sockets, and streams that take tickets: browsers let any page do so (RFC 6455 section 10.2)."""
+    """Whose pages may open sockets, and streams that take tickets; browsers ask nobody (RFC 6455 section 10.2)."""
 
     def __init__(self, cors: CORS, own_origin: str) -> None:
         self._cors = cors

@@ -92,7 +92,7 @@ class WorkerEnd:
     @classmethod
     def take(cls) -> None:
         """Has granian hand it over, in a worker that has not set its signals yet. A signal still ends it at once."""
-        original = _signals.set_loop_signals
+        original: Callable[[Any], Any] = _signals.set_loop_signals
 
         def set_loop_signals(loop: Any) -> Any:
             event = original(loop)
