@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from app.lib.db.url import DatabaseURL
-from tests.served.crowd import harbour, url, valkey, way  # noqa: F401 - fixtures
+from tests.served.crowd import harbour, url, valkey, way
 from tests.support.mailserver import MailServer
 from tests.support.service import Service
+
+__all__ = ["harbour", "url", "valkey", "way"]
 
 Tell = Callable[[str], None]
 
