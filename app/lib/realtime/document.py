@@ -193,7 +193,7 @@ def _stream(path: str) -> JSONObject:
         "description": (
             "`GET` with `channels=posts,room:harbour`: frames as `data`, their types as `event`. The `id` is the "
             "position in all channels, which `Last-Event-ID` (or `last_event_id` in the query) gives back to go on "
-            'after it. The last event, `close`, says why it ends: its data is `{"code":1012}`, with the codes of sockets.'
+            'after it. The last event, `close`, says why: `{"code":1012}`, with the codes of sockets.'
         ),
         "servers": [{"$ref": "#/servers/streams"}],
         "messages": _references(_STREAMED),
