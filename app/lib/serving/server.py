@@ -31,6 +31,9 @@ HEADER_TIMEOUT = 5_000
 """Milliseconds in which a client must have sent a request's head."""
 CONNECTIONS = 4_096
 """Per worker, idle sockets among them; further connections wait."""
+GOODBYE_SECONDS = 0.5
+"""Between the announcement of the end and the end itself, at least: once a worker is told to end, granian lets go of its
+WebSockets, and what they were to be told is lost."""
 IMPATIENCE = 1.0
 """Seconds after which another Ctrl-C means "now". One press may arrive twice, from the terminal and from a wrapper."""
 
@@ -46,7 +49,7 @@ _logger = structlog.stdlib.get_logger(__name__)
 
 
 class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """``address`` is an IP address; ``drain_seconds`` pass between SIGTERM and the end of the listener."""
+    """``address`` is an IP address; ``drain_seconds`` pass between SIGTERM and the end of the listener, half of one at least."""
 
     address: str
     port: int
@@ -86,7 +89,7 @@ def load_app(app_factory: str) -> Any:
 
 class _Server(MPServer):
     def __init__(self, options: ServerOptions) -> None:
-        self._drain_seconds = options.drain_seconds
+        self._drain_seconds = max(options.drain_seconds, GOODBYE_SECONDS)
         self._signalled_at: float | None = None
         super().__init__(
             target="",
@@ -124,7 +127,7 @@ class _Server(MPServer):
             self._signalled_at = time.monotonic()
             for worker in self.wrks:
                 worker.interrupt_by_parent = True  # a service manager may have told them to end as well
-            if self._drain_seconds and number == signal.SIGTERM:
+            if number == signal.SIGTERM:
                 threading.Thread(target=self._drain, daemon=True).start()
             else:
                 self._finish()
