@@ -86,6 +86,11 @@ bench *options:
 bench-posts *options:
     {{ run }} python -m benchmarks.posts "$@"
 
+# sockets on granian: messages a second, latency and memory on each fan-out
+[group('check')]
+bench-realtime *options:
+    {{ run }} python -m benchmarks.realtime "$@"
+
 # format the code and mend what the linter can mend
 [group('change')]
 format:

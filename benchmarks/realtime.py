@@ -141,6 +141,7 @@ async def _load(
     while counts[0] < expected and time.monotonic() - begin < seconds + 20:  # noqa: ASYNC110 - counted at each message
         await asyncio.sleep(0.01)
     took, cpu = time.monotonic() - begin, server.cpu() - cpu
+    too_slow = sum(each.close_code is not None for each in listeners)
     for task in tasks:
         task.cancel()
     for each in (*listeners, *speakers):
@@ -151,6 +152,7 @@ async def _load(
         "delivered_per_second": round(counts[0] / took),
         "lost": expected - counts[0],
         "gaps": gaps[0],
+        "closed_as_too_slow": too_slow,
         "ms_median": round(statistics.median(latencies) * 1000, 1),
         "ms_p99": round(latencies[int(len(latencies) * 0.99)] * 1000, 1),
         "cpu_us_per_delivery": round(cpu / counts[0] * 1e6),

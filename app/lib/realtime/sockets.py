@@ -170,6 +170,8 @@ class Socket:
     async def run(self, transport: Transport, surroundings: Surroundings) -> None:
         """To its end: until the peer goes, or somebody closes it."""
         self._transport, self._surroundings = transport, surroundings
+        if self.close_code is not None:
+            surroundings.closed_as(self.close_code)
         is_gone = False
         try:
             async with asyncio.timeout(None) as self._scope:

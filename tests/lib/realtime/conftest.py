@@ -93,3 +93,11 @@ async def shared_bench(shared_place: Place) -> AsyncIterator[Bench]:
     """For tests with several workers."""
     async for each in _bench(shared_place):
         yield each
+
+
+@pytest_asyncio.fixture
+async def memory_bench(realtime_sqlite: DatabaseURL) -> AsyncIterator[Bench]:
+    """For what is the same on every fan-out."""
+    await cleared(realtime_sqlite)
+    async with bench_on(realtime_sqlite, MemoryFanout) as bench:
+        yield bench
