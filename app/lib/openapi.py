@@ -40,9 +40,6 @@ from app.lib.security.policies import Authenticated, HasPermission, HasRole, IsS
 MAY_RAISE, FOR_WHOM, SENDS_HEADERS = "may_raise", "for_whom", "sends_headers"
 OAUTH2, BEARER = "OAuth2Password", "Bearer"
 
-MAY_RAISE, FOR_WHOM, SENDS_HEADERS = "may_raise", "for_whom", "sends_headers"
-OAUTH2, BEARER = "OAuth2Password", "Bearer"
-
 _OK, _CREATED, _ACCEPTED, _MOVED, _NOT_MODIFIED = "200", "201", "202", "301", "304"
 _ALWAYS = {400, 406, 429, 431, 500, 503}
 _WITH_BODY = {408, 413, 415, 422}
