@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from sqlalchemy.exc import IntegrityError
@@ -8,7 +8,7 @@ from app.lib.db.faults import refers_to_nobody
 
 
 @contextmanager
-def of_living_account() -> Iterator[None]:
+def of_living_account() -> Generator[None]:
     """Around the insertion of what belongs to whoever asks, and refers to nothing else that may be missing.
 
     Raises ``AccountGone``: another worker may have deleted the account since the caller was let in.
