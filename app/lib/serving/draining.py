@@ -12,7 +12,7 @@ import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from types import FrameType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import structlog
 from granian import _signals
@@ -61,7 +61,7 @@ class Draining:
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(DRAIN_SIGNAL, self.set)
             for number in (signal.SIGTERM, signal.SIGINT):
-                if WorkerEnd.finish is not None:
+                if WorkerEnd.signal is not None:
                     _take(number, loop, self._begin_end)
                 else:
                     _announce_before(number, loop, self._event)
@@ -80,24 +80,29 @@ class Draining:
         except Exception:
             _logger.exception("draining.farewell_failed")
         finally:
-            if WorkerEnd.finish is not None:
-                WorkerEnd.finish()
+            if WorkerEnd.signal is not None:
+                WorkerEnd.signal.set()
+
+
+class _Signal(Protocol):
+    """Like ``asyncio.Event``."""
+
+    def set(self) -> object: ...
 
 
 class WorkerEnd:
-    """How this worker of granian is ended: ``finish`` is what granian would do when it gets SIGTERM."""
+    """How this worker of granian is ended: to set ``signal`` is what granian would do when it gets SIGTERM."""
 
-    finish: ClassVar[Callable[[], None] | None] = None
+    signal: ClassVar[_Signal | None] = None
 
     @classmethod
     def take(cls) -> None:
         """Has granian hand it over, in a worker that has not set its signals yet. A signal still ends it at once."""
-        original: Callable[[Any], Any] = _signals.set_loop_signals
+        original: Callable[[Any], _Signal] = _signals.set_loop_signals
 
-        def set_loop_signals(loop: Any) -> Any:
-            event = original(loop)
-            cls.finish = event.set
-            return event
+        def set_loop_signals(loop: Any) -> _Signal:
+            cls.signal = original(loop)
+            return cls.signal
 
         _signals.set_loop_signals = set_loop_signals
 
