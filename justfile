@@ -33,16 +33,21 @@ seed *options:
 # everything that must hold, on SQLite and PostgreSQL; needs Python alone
 [group('check')]
 test: lint types
-    {{ run }} pytest -n 2 --cov --cov-report=term
+    {{ run }} pytest -n 2
 
 # `test`, and what needs Node, a browser or Debian's PostgreSQL 15 (installs them)
 [group('check')]
 test-all: openapi-lint test-browser test-postgres15 test
 
-# only pytest, with its own options, without coverage: `just pytest tests/lib -k cursor`
+# only pytest, with its own options: `just pytest tests/lib -k cursor`
 [group('check')]
 pytest *options:
-    {{ run }} pytest --no-cov "$@"
+    {{ run }} pytest "$@"
+
+# all tests once more, counting which lines and branches they reach: takes half as long again
+[group('check')]
+coverage *options:
+    {{ run }} pytest -n 2 --cov --cov-report=term "$@"
 
 # formatter, linter and import layers
 [group('check')]
@@ -65,17 +70,18 @@ openapi-lint:
 # the documentation pages and the demo chat, in headless Chromium
 [group('check')]
 test-browser *options:
-    {{ run }} tools/browser/with-chromium.sh pytest tests/browser -n 0 --no-cov "$@"
+    {{ run }} tools/browser/with-chromium.sh pytest tests/browser -n 0 "$@"
 
-# the HTTP tests once more, on Debian's PostgreSQL 15
+# every response of every route, the lists, the search and the migrations once more, on Debian's PostgreSQL 15
 [group('check')]
 test-postgres15 *options:
-    {{ run }} tools/postgres/with-postgres15.sh pytest tests/domain -k postgresql -n 2 --no-cov "$@"
+    {{ run }} tools/postgres/with-postgres15.sh pytest -k postgresql -n 2 "$@" \
+        tests/contract/test_every_response.py tests/test_migrations.py tests/lib/db tests/domain/posts tests/domain/jobs
 
 # faults on purpose: killed workers, lost databases, full pools; takes minutes
 [group('check')]
 chaos *options:
-    {{ run }} pytest tests/chaos -n 0 --no-cov "$@"
+    {{ run }} pytest tests/chaos -n 0 "$@"
 
 # requests per second and CPU per request, on this machine
 [group('check')]

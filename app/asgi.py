@@ -148,8 +148,12 @@ def realtime_document(settings: Settings) -> dict[str, Any]:
 
 
 def _routes(settings: Settings) -> list[Any]:
-    api = Router(API, route_handlers=[handler for domain in DOMAINS for handler in domain.controllers])
-    routes: list[Any] = [api, *(handler for domain in DOMAINS for handler in domain.root_handlers)]
+    routes: list[Any] = [
+        Router(path, route_handlers=handlers, dependencies=domain.providers)
+        for domain in DOMAINS
+        for path, handlers in ((API, domain.controllers), ("/", domain.root_handlers))
+        if handlers
+    ]
     if settings.docs == "public":
         routes += [docs_router(title=f"{PRODUCT} API", security_scheme=OAUTH2), show_openapi, show_asyncapi]
     if settings.shows_mailbox:
@@ -214,7 +218,7 @@ def _dependencies(components: Components, background: Background, draining: Drai
         "principal": Provide(_provide_principal),
         "if_match": Provide(provide_if_match),
         "paging": Provide(provide_list_parameters),
-        **{name: provider for domain in DOMAINS for name, provider in domain.providers.items()},
+        **{name: provider for domain in DOMAINS for name, provider in domain.shared_providers.items()},
     }
 
 

@@ -28,6 +28,9 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     root_handlers: tuple[ControllerRouterHandler, ...] = ()
     """Handlers outside ``/api/v1``."""
     providers: Mapping[str, Provide] = {}
+    """What the domain's own handlers ask for."""
+    shared_providers: Mapping[str, Provide] = {}
+    """What handlers and providers of any domain may ask for."""
     permissions: tuple[Permission, ...] = ()
     listeners: tuple[Listener, ...] = ()
     """Do their part in the transaction of what happened."""

@@ -5,7 +5,7 @@ from app.domain.accounts.controllers.roles import RoleController, list_permissio
 from app.domain.accounts.controllers.users import UserController, show_profile
 from app.domain.accounts.listeners import outbox_listeners
 from app.domain.accounts.permissions import PERMISSIONS
-from app.domain.accounts.providers import PROVIDERS
+from app.domain.accounts.providers import PROVIDERS, SHARED_PROVIDERS
 from app.domain.accounts.webhooks import WEBHOOK_KINDS
 from app.lib.domain import Domain
 
@@ -13,6 +13,7 @@ accounts = Domain(
     name="accounts",
     controllers=(MeController, UserController, show_profile, RoleController, list_permissions),
     providers=PROVIDERS,
+    shared_providers=SHARED_PROVIDERS,
     permissions=PERMISSIONS,
     outbox_listeners=outbox_listeners,
     webhook_kinds=WEBHOOK_KINDS,

@@ -69,11 +69,13 @@ async def provide_roles(
 
 
 PROVIDERS = {
+    "own_password": Provide(provide_own_password),
+    "profiles": Provide(provide_profiles),
+    "roles": Provide(provide_roles),
+}
+SHARED_PROVIDERS = {
     "account_reads": Provide(provide_account_reads),
     "accounts": Provide(provide_account_queries),
     "users": Provide(provide_users),
     "credentials": Provide(provide_credentials),
-    "own_password": Provide(provide_own_password),
-    "profiles": Provide(provide_profiles),
-    "roles": Provide(provide_roles),
 }

@@ -25,5 +25,5 @@ async def provide_mailbox(reader: Injected[Reader], mail_composer: Injected[Comp
 PROVIDERS = {
     "notifications": Provide(provide_notifications),
     "notification_queries": Provide(provide_notification_queries),
-    "mailbox": Provide(provide_mailbox),
 }
+MAILBOX_PROVIDERS = {"mailbox": Provide(provide_mailbox)}

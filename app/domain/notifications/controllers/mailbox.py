@@ -8,6 +8,7 @@ from litestar import Response, Router, get
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
 
+from app.domain.notifications.providers import MAILBOX_PROVIDERS
 from app.domain.notifications.services.mailbox import DevelopmentMailbox
 from app.lib.errors import NotFound
 from app.lib.http.rules import PRODUCES_ANYTHING
@@ -51,4 +52,9 @@ async def _refuse_other_hosts(connection: Connection, _handler: BaseRouteHandler
         raise NotFound
 
 
-mailbox_router = Router("/dev/mail", route_handlers=[show_mailbox, show_mail], guards=[_refuse_other_hosts])
+mailbox_router = Router(
+    "/dev/mail",
+    route_handlers=[show_mailbox, show_mail],
+    dependencies=MAILBOX_PROVIDERS,
+    guards=[_refuse_other_hosts],
+)
