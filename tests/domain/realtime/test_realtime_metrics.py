@@ -8,11 +8,12 @@ from tests.domain.realtime.steps import make_room
 from tests.support.people import People, Person
 from tests.support.sockets import connected
 from tests.support.streams import listening
+from tests.support.waiting import until_it_holds
 
 
-async def scrape(people: People) -> dict[tuple[str, ...], float]:
+async def scrape(people: People, watcher: Person) -> dict[tuple[str, ...], float]:
     """Values by name and what is behind the process in the labels."""
-    async with people.client(await people.create(permissions=["metrics:read"])) as calls:
+    async with people.client(watcher) as calls:
         response = await calls.get("/metrics")
     return {
         (sample.name, *(sample.labels[label] for label in ("kind", "code") if label in sample.labels)): sample.value
@@ -26,7 +27,8 @@ async def test_sockets_and_events_are_counted(
     app: Litestar, calls: httpx.AsyncClient, caller: Person, people: People
 ) -> None:
     await make_room(calls)
-    before = await scrape(people)
+    watcher = await people.create(permissions=["metrics:read"])
+    before = await scrape(people, watcher)
     async with (
         connected(app, token=caller.access_token) as one,
         connected(app, token=caller.access_token) as two,
@@ -43,7 +45,12 @@ async def test_sockets_and_events_are_counted(
         assert await two.until_closed() == 4400
         await lobby.send_text("x")
         await lobby.receive_text()
-        during = await scrape(people)
+
+        async def only_one_is_left() -> bool:
+            return (await scrape(people, watcher))["realtime_sockets", "socket"] == 1
+
+        await until_it_holds(only_one_is_left)
+        during = await scrape(people, watcher)
 
     assert during["realtime_fanout_connected",] == 1
     assert during["realtime_channels",] == 2
