@@ -62,9 +62,9 @@ class Background:
             Hub: components.realtime.hub,
             FanOut: FanOut(self.webhook_kinds, enqueue_delivery),
             WebhookDeliverer: WebhookDeliverer(
-                components.database, components.webhook_sender, components.sealer, self.events
+                components.job_database, components.webhook_sender, components.sealer, self.events
             ),
-            OrderHousekeeping: OrderHousekeeping(components.database, components.payment_provider, self.outbox),
+            OrderHousekeeping: OrderHousekeeping(components.job_database, components.payment_provider, self.outbox),
             Retention: Retention(
                 finished_days=settings.jobs_retention_days,
                 dead_days=settings.jobs_dead_retention_days,
@@ -79,10 +79,10 @@ class Background:
     async def working(self, concurrency: int | None = None) -> AsyncGenerator[Worker]:
         """A worker in this process, for as long as the context lasts. Its concurrency is ``JOBS_CONCURRENCY``.
 
-        On PostgreSQL it has connections of its own: its signs of life must not wait for those that requests and the
-        jobs themselves keep busy. SQLite has one writer for all.
+        On PostgreSQL it has a connection of its own: its signs of life must not wait for those that the jobs keep
+        busy. SQLite has one writer for all.
         """
-        database = self._components.database
+        database = self._components.job_database
         queue = database
         if not database.url.is_sqlite:
             queue = Database(structs.replace(database.options, pool_size=1), database.signals)
@@ -100,6 +100,6 @@ class Background:
 
     def worker(self, database: Database, concurrency: int | None = None) -> Worker:
         """A worker that minds the queue by ``database``; the caller starts and stops it."""
-        executor = Executor(self.registry, self._components.database, self.services, self._attempts.observe)
+        executor = Executor(self.registry, self._components.job_database, self.services, self._attempts.observe)
         options = WorkerOptions(concurrency=concurrency or self._components.settings.jobs_concurrency)
         return Worker(database, executor, options)

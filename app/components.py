@@ -7,6 +7,8 @@ from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
+from msgspec import structs
+
 from app.config import Settings
 from app.domain.accounts.services.passwords import Passwords
 from app.domain.auth.authenticator import SessionAuthenticator
@@ -67,15 +69,14 @@ class Components:
         """``draining`` returns when the process is about to end; for processes that have sockets."""
         self.settings = settings
         self.signals = Signals()
-        self.database = Database(
-            DatabaseOptions(
-                url=settings.database,
-                pool_size=settings.database_pool_size,
-                echo=settings.database_echo,
-                pooler=settings.database_pooler,
-            ),
-            self.signals,
+        options = DatabaseOptions(
+            url=settings.database,
+            pool_size=settings.database_pool_size,
+            echo=settings.database_echo,
+            pooler=settings.database_pooler,
         )
+        self.database = Database(options, self.signals)
+        self.job_database = self._job_database()
         self.cursors = CursorCodec(*self._keys("cursors"))
         self.passwords = Passwords(
             PasswordHasher(), PasswordPolicy(settings.password_min_length, words=[PRODUCT.lower()])
@@ -133,7 +134,8 @@ class Components:
         return derive(self.settings.signing_secret, purpose)
 
     async def start(self) -> None:
-        await self.database.start()
+        for database in {self.database, self.job_database}:
+            await database.start()
 
     async def close(self) -> None:
         """Closes every connection, whatever fails on the way."""
@@ -143,7 +145,17 @@ class Components:
             if self._redis is not None:
                 await self._redis.close()
         finally:
-            await self.database.close()
+            for database in {self.database, self.job_database}:
+                await database.close()
+
+    def _job_database(self) -> Database:
+        """On PostgreSQL jobs have connections of their own, so that a rush of requests and a rush of jobs do not wait
+        for each other. SQLite has one writer for all.
+        """
+        options = self.database.options
+        if self.database.url.is_sqlite:
+            return self.database
+        return Database(structs.replace(options, pool_size=max(2, options.pool_size // 2)), self.signals)
 
     def _limiter(self, *, shared: bool) -> RateLimiter:
         """Redis where there is one; else memory, or a table for what several workers must count together."""
@@ -172,7 +184,7 @@ class Components:
         self.mail_reads = MailReads(self.database.reader)
         self.mailer = Mailer(enqueue_mail, self.sealer, sender.domain)
         self.deliverer = Deliverer(
-            database=self.database,
+            database=self.job_database,
             composer=self.mail_composer,
             subscriptions=subscriptions,
             transport=self.mail_transport,

@@ -39,7 +39,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="`sqlite+aiosqlite:///file` or `postgresql+asyncpg://user:password@host/name`.")
     ] = "sqlite+aiosqlite:///data/lodestar.db"
     database_pool_size: Annotated[
-        int, Meta(ge=1, le=500, description="PostgreSQL connections per worker, for reads and again for writes.")
+        int,
+        Meta(
+            ge=1,
+            le=500,
+            description=(
+                "PostgreSQL connections per worker, for reads and again for writes; jobs have half as many again."
+            ),
+        ),
     ] = 10
     database_echo: Annotated[bool, Meta(description="Log every SQL statement.")] = False
     database_pooler: Annotated[
