@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from litestar import Litestar
@@ -9,22 +10,34 @@ from sqlalchemy import event
 
 from tests.support.apps import components_of
 
+_block: ContextVar[object] = ContextVar("block", default=None)
+
 
 @contextmanager
 def counted_statements(app: Litestar) -> Iterator[list[str]]:
-    """The statements that the app runs inside the block, reads and writes alike."""
+    """The statements that the app runs because of what the block does, reads and writes alike.
+
+    What it does by itself meanwhile, such as giving signs of life, is not counted: its tasks are older than the block.
+    """
     database = components_of(app).database
     seen: list[str] = []
+    block = object()
+
+    def observe(statement: str) -> None:
+        if _block.get() is block:
+            seen.append(statement)
 
     def on_execute(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement)
+        observe(statement)
 
     event.listen(database.engine.sync_engine, "before_cursor_execute", on_execute)
-    database.reader.observers.append(seen.append)
+    database.reader.observers.append(observe)
+    token = _block.set(block)
     try:
         yield seen
     finally:
-        database.reader.observers.remove(seen.append)
+        _block.reset(token)
+        database.reader.observers.remove(observe)
         event.remove(database.engine.sync_engine, "before_cursor_execute", on_execute)
 
 

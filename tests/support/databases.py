@@ -42,7 +42,11 @@ def postgresql_server() -> Iterator[URL]:
         server = package.get_server(folder / "data", cleanup_mode="delete")
         try:
             host = make_url(server.get_uri()).query["host"]
-            yield URL.create("postgresql+asyncpg", username="postgres", database="postgres", query={"host": host})
+            url = URL.create("postgresql+asyncpg", username="postgres", database="postgres", query={"host": host})
+            for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # it is never killed, nor kept
+                asyncio.run(_administer(url, f"ALTER SYSTEM SET {setting} = off"))
+            asyncio.run(_administer(url, "SELECT pg_reload_conf()"))
+            yield url
         finally:
             server.cleanup()
 
