@@ -127,7 +127,8 @@ class Server:
         self.sent: list[dict[str, Any]] = []
 
     async def receive(self) -> Any:
-        return self._messages.pop(0)
+        """One message after the other; the last one, which says that the peer is gone, again and again."""
+        return self._messages.pop(0) if len(self._messages) > 1 else self._messages[0]
 
     async def send(self, message: Any) -> None:
         self.sent.append(message)
