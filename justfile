@@ -7,6 +7,8 @@ set shell := ["sh", "-eu", "-c"]
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := "1"
 
 run := "uv run --quiet"
+# three processes for two cores, because many tests wait for a server; whoever is done takes from the others
+processes := "-n 3 --dist worksteal"
 document := "docs/openapi.json"
 realtime_document := "docs/asyncapi.json"
 
@@ -33,7 +35,7 @@ seed *options:
 # everything that must hold, on SQLite and PostgreSQL; needs Python alone
 [group('check')]
 test: lint types
-    {{ run }} pytest -n 2
+    {{ run }} pytest {{ processes }}
 
 # `test`, and what needs Node, a browser or Debian's PostgreSQL 15 (installs them)
 [group('check')]
@@ -47,7 +49,7 @@ pytest *options:
 # all tests once more, counting which lines and branches they reach: takes half as long again
 [group('check')]
 coverage *options:
-    {{ run }} pytest -n 2 --cov --cov-report=term "$@"
+    {{ run }} pytest {{ processes }} --cov --cov-report=term "$@"
 
 # formatter, linter and import layers
 [group('check')]
@@ -58,8 +60,13 @@ lint:
 
 # strict types, by mypy and by pyright
 [group('check')]
-types:
+[parallel]
+types: _mypy _pyright
+
+_mypy:
     {{ run }} mypy
+
+_pyright:
     {{ run }} pyright
 
 # lint the committed OpenAPI and AsyncAPI documents by Spectral
@@ -75,7 +82,7 @@ test-browser *options:
 # every response of every route, the lists, the search and the migrations once more, on Debian's PostgreSQL 15
 [group('check')]
 test-postgres15 *options:
-    {{ run }} tools/postgres/with-postgres15.sh pytest -k postgresql -n 2 "$@" \
+    {{ run }} tools/postgres/with-postgres15.sh pytest -k postgresql {{ processes }} "$@" \
         tests/contract/test_every_response.py tests/test_migrations.py tests/lib/db tests/domain/posts tests/domain/jobs
 
 # faults on purpose: killed workers, lost databases, full pools; takes minutes

@@ -153,13 +153,14 @@ async def test_who_was_on_a_killed_worker_has_left(own_house: House) -> None:
         assert number in gone or sorted(texts) == left
 
 
-async def until_quiet(socket: WebSocket, seconds: float = 15) -> list[str]:
-    """What comes until the end, or for so long; a node is missed after eight seconds."""
+async def until_quiet(socket: WebSocket) -> list[str]:
+    """What comes until the end, or until two seconds after it; a node is missed after eight seconds."""
     found: list[str] = []
     with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(15) as patience:
             while (message := await socket.receive()) is not None:
                 found.append(message.decode())
+                patience.reschedule(asyncio.get_running_loop().time() + 2)
     return found
 
 

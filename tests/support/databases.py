@@ -106,13 +106,14 @@ async def empty(database: Database) -> None:
 
 
 async def _empty(database: Database) -> None:
+    """Asks first what has rows: most tables have none, and to empty all takes longer than most tests."""
     names = [table.name for table in reversed(metadata.sorted_tables)]
+    asked = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM \"{name}\")" for name in names)  # noqa: S608 - our own table names
     async with database.engine.begin() as connection:
-        if database.url.is_sqlite:
-            for name in names:
-                await connection.execute(text(f'DELETE FROM "{name}"'))  # noqa: S608 - our own table names
-        else:
-            await connection.execute(text(f"TRUNCATE {', '.join(names)} CASCADE"))
+        filled = set(await connection.scalars(text(asked)))
+        for name in names:
+            if name in filled:
+                await connection.execute(text(f'DELETE FROM "{name}"'))  # noqa: S608
 
 
 async def _administer(server: URL, statement: str) -> None:
