@@ -111,7 +111,7 @@ async def listening(
     channels: str,
     *,
     token: str | None = None,
-    last_event_id: str | None = None,
+    last_event_id_header: str | None = None,
     method: str = "GET",
     **query: str,
 ) -> AsyncIterator[StreamClient]:
@@ -119,8 +119,8 @@ async def listening(
     headers = [(b"host", b"testserver"), (b"accept", b"text/event-stream")]
     if token is not None:
         headers.append((b"authorization", f"Bearer {token}".encode()))
-    if last_event_id is not None:
-        headers.append((b"last-event-id", last_event_id.encode()))
+    if last_event_id_header is not None:
+        headers.append((b"last-event-id", last_event_id_header.encode()))
     stream = StreamClient(
         app,
         {

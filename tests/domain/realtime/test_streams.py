@@ -65,15 +65,20 @@ async def test_a_stream_goes_on_where_it_was_left(
         for number in (3, 4, 5):
             await say(socket, number)
             await say(socket, 10 * number, "quay")
-        how = {"last_event_id": position} if by == "header" else {}
-        query = {} if by == "header" else {"last_event_id": position}
-        async with listening(app, channels, token=caller.access_token, **how, **query) as stream:
+        how = {"last_event_id_header" if by == "header" else "last_event_id": position}
+        async with listening(app, channels, token=caller.access_token, **how) as stream:
             frames = [await stream.frame() for _ in range(8)]
 
     heard = [(each["channel"], each["data"]) for each in frames if each["type"] == "event"]
     assert [data for channel, data in heard if channel == "room:harbour"] == [3, 4, 5]
     assert [data for channel, data in heard if channel == "room:quay"] == [30, 40, 50]
     assert all(each["recovered"] for each in frames if each["type"] == "subscribed")
+
+
+@pytest.mark.parametrize("where", ["last_event_id", "last_event_id_header"])
+async def test_an_empty_position_is_none(app: Litestar, caller: Person, where: str) -> None:
+    async with listening(app, "posts", token=caller.access_token, **{where: ""}) as stream:
+        assert (await stream.frame())["type"] == "subscribed"
 
 
 async def test_data_of_several_lines_stays_one_event(app: Litestar, calls: httpx.AsyncClient, caller: Person) -> None:
@@ -119,10 +124,9 @@ async def test_what_may_not_be_heard_is_refused_before_the_stream_begins(
 
 @pytest.mark.parametrize("position", ["posts", "posts=x", "posts=-1", "posts=1;room:x=2", "=1"])
 async def test_a_position_that_is_none_is_refused(app: Litestar, caller: Person, position: str) -> None:
-    for how in ({"last_event_id": position}, {}):
-        query = {} if how else {"last_event_id": position}
+    for where in ("last_event_id", "last_event_id_header"):
         with pytest.raises(Refused) as refused:
-            async with listening(app, "posts", token=caller.access_token, **how, **query):
+            async with listening(app, "posts", token=caller.access_token, **{where: position}):
                 pass
         assert refused.value.status == 422
 

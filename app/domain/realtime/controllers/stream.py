@@ -19,6 +19,7 @@ from app.lib.security.principal import Principal
 
 _CHANNEL = r"[a-z]{1,32}(?::[A-Za-z0-9_.-]{1,64})?"
 _POSITION = rf"{_CHANNEL}=[0-9]{{1,16}}"
+_POSITIONS = rf"^(?:{_POSITION}(?:,{_POSITION}){{0,99}})?$"
 
 Channels = Annotated[
     str,
@@ -32,8 +33,8 @@ Positions = Annotated[
     str | None,
     QueryParameter(
         max_length=11_500,
-        pattern=rf"^{_POSITION}(?:,{_POSITION}){{0,99}}$",
-        description="The id of the last event seen, for clients that cannot send `Last-Event-ID`.",
+        pattern=_POSITIONS,
+        description="The id of the last event seen, for clients that cannot send `Last-Event-ID`; empty for none.",
     ),
 ]
 LastEventId = Annotated[
@@ -41,7 +42,7 @@ LastEventId = Annotated[
     HeaderParameter(
         name="Last-Event-ID",
         max_length=11_500,
-        pattern=rf"^{_POSITION}(?:,{_POSITION}){{0,99}}$",
+        pattern=_POSITIONS,
         description="The id of the last event seen; what was missed since comes first.",
         required=False,
     ),
@@ -98,5 +99,5 @@ async def stream_events(
     last_event_id: Positions = None,
     last_event_id_header: LastEventId = None,
 ) -> EventStreamResponse:
-    stream = await make_stream(realtime, principal, channels, last_event_id_header or last_event_id)
+    stream = await make_stream(realtime, principal, channels, last_event_id_header or last_event_id or None)
     return EventStreamResponse(stream, realtime)
