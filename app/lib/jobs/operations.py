@@ -52,8 +52,9 @@ class JobOperations:
             .where(_c.finished_at < database_now_plus(-older_than_seconds), _one_of(statuses))
             .limit(PURGE_BATCH)
             .with_for_update(skip_locked=True)
+            .cte("old")  # as a subquery PostgreSQL may run it for every row, and then there is no limit
         )
-        result = await self._unit.session.execute(delete(_jobs).where(_c.id.in_(old)))
+        result = await self._unit.session.execute(delete(_jobs).where(_c.id.in_(select(old.c.id))))
         return affected(result)
 
     async def _retry(self, *conditions: ColumnElement[bool]) -> int:

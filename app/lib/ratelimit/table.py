@@ -164,9 +164,10 @@ class EngineCounterTable:
         """Delete at most a thousand expired counters and return how many; safe to run from many processes."""
         key = self._table.c.key
         # Skipping what others hold keeps two purges, or a purge and a count, from waiting for each other.
-        expired = select(key).where(self._table.c.expires_at <= int(time.time() * 1000)).limit(_PURGE_ROWS)
-        expired = expired.with_for_update(skip_locked=True)
-        return (await self._run(delete(self._table).where(key.in_(expired)))).rowcount
+        old = select(key).where(self._table.c.expires_at <= int(time.time() * 1000)).limit(_PURGE_ROWS)
+        # As a subquery PostgreSQL may run it for every row, and then there is no limit.
+        expired = old.with_for_update(skip_locked=True).cte("expired")
+        return (await self._run(delete(self._table).where(key.in_(select(expired.c.key))))).rowcount
 
     async def _run(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> CursorResult[Any]:
         """In a task of its own, because giving up a connection that does not answer takes seconds, too."""

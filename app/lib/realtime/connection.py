@@ -52,17 +52,15 @@ class TextSocket(Socket):
             self.close(CloseCode.BAD_FRAME, "binary")
         elif _is_too_large(message):
             self.close(CloseCode.TOO_LARGE, "too large")
-        elif not self._may_send():
-            self.close(CloseCode.TOO_FAST, "too fast")
         else:
             await self.on_text(message)
 
     async def on_text(self, text: str) -> None:
-        """A message within the limits. The next one is read when this returns."""
+        """A message within the limits. The next one has to wait until this returns."""
         raise NotImplementedError
 
-    def _may_send(self) -> bool:
-        """A token bucket."""
+    def heard(self) -> bool:
+        """A token bucket, by the times at which messages come, not at which they are looked at."""
         now = time.monotonic()
         self._tokens = min(BURST, self._tokens + (now - self._counted_at) * MESSAGES_PER_SECOND)
         self._counted_at = now
@@ -107,6 +105,8 @@ class Connection(TextSocket):
 
     async def _subscribe(self, frame: Subscribe) -> None:
         channel = parse_channel(frame.channel)
+        if self.is_gone:
+            return
         if frame.channel not in self.channels and len(self.channels) >= self.surroundings.max_channels:
             raise TooManyChannels
 

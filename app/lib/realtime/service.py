@@ -215,7 +215,7 @@ class Realtime:
                     self._ping(socket, now)
 
     def _ping(self, socket: Socket, now: float) -> None:
-        is_silent = socket.answers_pings and not socket.is_busy and socket.heard_at < socket.pinged_at
+        is_silent = socket.answers_pings and socket.heard_at < socket.pinged_at
         socket.unanswered = socket.unanswered + 1 if is_silent else 0
         if socket.unanswered >= 2:  # noqa: PLR2004 - two pings
             socket.close(CloseCode.GONE, "no sign of life")

@@ -2,9 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any, ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 from uuid import UUID
 
 import structlog
@@ -14,6 +13,7 @@ from app.lib.realtime.events import Delivery
 from app.lib.realtime.frames import CloseCode, Presence, ServerPing, Unsubscribed, encode_frame
 from app.lib.realtime.gate import Gate
 from app.lib.realtime.hub import Hub
+from app.lib.realtime.incoming import Incoming
 from app.lib.realtime.outgoing import Outgoing
 from app.lib.security.principal import Principal
 
@@ -76,6 +76,9 @@ class Surroundings(Protocol):
 class Socket:
     """A subscriber with a bounded queue, which a task of its own sends while there is something to send.
 
+    Another task reads all the time, so that the end of a peer is noticed whatever is being done for it: what is sent
+    to a peer that has gone would otherwise pile up in the server.
+
     Subclasses say what comes in (:meth:`opened`, :meth:`received`) and how events look (:meth:`deliver` and
     :meth:`show_presence`). ``label`` is what others know the socket by, if anything.
     """
@@ -97,7 +100,7 @@ class Socket:
         self.pinged_at = 0.0
         self.next_ping = 0.0
         self.unanswered = 0
-        self.is_busy = False
+        self.is_gone = False
         self._outgoing = Outgoing(self._start_writing, self._too_slow)
         self._surroundings: Surroundings | None = None
         self._transport: Transport | None = None
@@ -129,14 +132,21 @@ class Socket:
 
     def put(self, text: str) -> None:
         """Queues a message for the peer; nothing after the end."""
-        if self.close_code is None:
+        if self.close_code is None and not self.is_gone:
             self._outgoing.put(text)
 
-    async def opened(self) -> None:
+    async def prepared(self) -> None:
         """Called once, before anything is read."""
 
+    async def opened(self) -> None:
+        """Called once, before the first :meth:`received`."""
+
+    def heard(self) -> bool:
+        """Something came. False closes the socket: it came too fast."""
+        return True
+
     async def received(self, message: str | bytes) -> None:
-        """Something came. The next one is read when this returns."""
+        """The next of what came; the one after it has to wait until this returns."""
 
     # What the hub calls
 
@@ -172,11 +182,10 @@ class Socket:
         self._transport, self._surroundings = transport, surroundings
         if self.close_code is not None:
             surroundings.closed_as(self.close_code)
-        is_gone = False
         try:
             async with asyncio.timeout(None) as self._scope:
                 if self.close_code is None:
-                    is_gone = await self._converse(transport)
+                    await self._converse(transport, surroundings)
         except TimeoutError:
             if self.close_code is None:
                 raise
@@ -188,28 +197,37 @@ class Socket:
             self._leave(surroundings.hub)
             self._outgoing.clear()
             await self._stop_writing()
-            if not is_gone:
+            if not self.is_gone:
                 await self._say_goodbye(transport, surroundings.close_seconds)
 
-    async def _converse(self, transport: Transport) -> bool:
-        """Whether the peer has gone by itself."""
-        await self._attend(self.opened())
-        while self.close_code is None:
-            message = await transport.receive()
-            if message is None:
-                return True
-            self.heard_at = time.monotonic()
-            await self._attend(self.received(message))
-        return False
-
-    async def _attend(self, work: Coroutine[Any, Any, None]) -> None:
-        """While we are at it we do not listen, so the peer's silence means nothing."""
-        self.is_busy = True
+    async def _converse(self, transport: Transport, surroundings: Surroundings) -> None:
+        """Until the peer has gone, and all that it said before was heard."""
+        await self.prepared()
+        incoming = Incoming()
+        reader = asyncio.create_task(self._read(transport, surroundings, incoming))
         try:
-            await work
+            await self.opened()
+            while self.close_code is None and (message := await incoming.next()) is not None:
+                await self.received(message)
         finally:
-            self.is_busy = False
-            self.heard_at = time.monotonic()
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+
+    async def _read(self, transport: Transport, surroundings: Surroundings, incoming: Incoming) -> None:
+        try:
+            while (message := await transport.receive()) is not None:
+                self.heard_at = time.monotonic()
+                if not self.heard() or not incoming.put(message):
+                    self.close(CloseCode.TOO_FAST, "too fast")
+                    return
+            self.is_gone = True
+            self._outgoing.clear()
+            self._leave(surroundings.hub)
+        except Exception:
+            log.exception("realtime.socket_failed", socket_id=str(self.id))
+            self.close(CloseCode.INTERNAL_ERROR)
+        finally:
+            incoming.end()
 
     def _leave(self, hub: Hub) -> None:
         for channel in tuple(self.channels):

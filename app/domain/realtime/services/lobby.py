@@ -48,7 +48,7 @@ class LobbySocket(TextSocket):
         self._is_open = False
         self._early: list[str] = []
 
-    async def opened(self) -> None:
+    async def prepared(self) -> None:
         """Nothing is sent on joining, and nothing of what was said before."""
         await self.surroundings.hub.attach(self, LOBBY, _no_greeting, admit=_everybody)
         await self._accept()
