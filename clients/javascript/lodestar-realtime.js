@@ -18,6 +18,8 @@ const PACE = { perSecond: 15, burst: 8, unanswered: 8 };
 const CHANNEL = /^[a-z]{1,32}(?::[A-Za-z0-9_.-]{1,64})?$/;
 const EVENT = /^[a-z][a-z0-9_.-]{0,63}$/;
 const KEY = /^[!-~]{1,64}$/;
+/** As JSON has it; whole ones are not escaped. */
+const HALF_A_SURROGATE = /(?:^|[^\\])(?:\\\\)*\\ud[89a-f]/;
 /** How the server begins an event, to know which one it is that cannot be read. */
 const EVENT_HEAD = /^\{"type":"event","channel":"([^"\\]+)","id":(\d{1,16}),/;
 const BACKOFF = { first: 500, longest: 30_000 };
@@ -176,9 +178,12 @@ export class Realtime {
     if (!EVENT.test(event) || !KEY.test(key)) {
       throw new RealtimeError("bad_frame", "this is no name of an event, or no key");
     }
-    if (data === undefined) throw new TypeError("data must be JSON; undefined is not");
+    if (JSON.stringify(data) === undefined) throw new TypeError("data must be JSON; undefined and functions are not");
     const ref = this.#newRef();
     const text = JSON.stringify({ type: "publish", channel, event, data, key, ref });
+    if (HALF_A_SURROGATE.test(text)) {
+      throw new RealtimeError("invalid_data", "text has to be Unicode, without halves of surrogates");
+    }
     if (new TextEncoder().encode(text).length > MAX_FRAME_BYTES) {
       throw new RealtimeError("too_large", `a frame has at most ${MAX_FRAME_BYTES} bytes`);
     }

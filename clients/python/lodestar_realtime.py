@@ -386,7 +386,11 @@ class Realtime:
             "ref": ref,
         }
         text = _encode(frame)
-        if len(text.encode()) > MAX_FRAME_BYTES:
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            raise RealtimeError("invalid_data", "text has to be Unicode, without halves of surrogates") from None
+        if size > MAX_FRAME_BYTES:
             raise RealtimeError("too_large", f"a frame has at most {MAX_FRAME_BYTES} bytes")
         publish = _Publish(text, asyncio.get_running_loop().create_future())
         self._publishes[ref] = publish

@@ -42,6 +42,22 @@ async def test_what_is_no_channel_is_refused_and_nothing_else(
     assert not server.has_more_connections
 
 
+@pytest.mark.parametrize("data", ["cut: \ud83d", {"\udc00": 1}])
+async def test_half_a_surrogate_is_refused_and_nothing_else(
+    server: ScriptedServer, connect: Connect, data: Any
+) -> None:
+    client = await connect()
+    talk = await subscribed(server, client)
+
+    with pytest.raises(Refused, match="invalid_data"):
+        await client.publish(ROOM, data)
+
+    whole = asyncio.create_task(client.publish(ROOM, "whole \U0001f600, and \\ud83d in words"))
+    assert (await talk.ack(1))["data"] == "whole \U0001f600, and \\ud83d in words"
+    await whole
+    assert not server.has_more_connections
+
+
 async def test_the_frame_that_the_server_cannot_read_is_found_among_many(
     server: ScriptedServer, connect: Connect
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from app.lib.realtime.data import check_data
-from app.lib.realtime.errors import NotSubscribed, RealtimeError, TooManyChannels
+from app.lib.realtime.errors import InvalidData, NotSubscribed, RealtimeError, TooManyChannels
 from app.lib.realtime.events import NewEvent
 from app.lib.realtime.frames import (
     MAX_FRAME_BYTES,
@@ -15,6 +15,7 @@ from app.lib.realtime.frames import (
     CloseCode,
     Error,
     Member,
+    NotUnicode,
     Ping,
     Pong,
     Publish,
@@ -85,6 +86,9 @@ class Connection(TextSocket):
             frame = decode_frame(text)
         except BadFrame as exc:
             self.close(CloseCode.BAD_FRAME, str(exc))
+            return
+        except NotUnicode as exc:
+            self._refuse(exc.frame, InvalidData("Text has to be Unicode, without halves of surrogates."))
             return
         try:
             await self._handle(frame)

@@ -42,7 +42,7 @@ CLOSE_CODES: Mapping[CloseCode, str] = {
     CloseCode.RESTARTING: "The server ends, or the socket was moved. Connect again after 0 to 2 random seconds.",
     CloseCode.BAD_FRAME: "No frame: not JSON, binary, of an unknown type, with unknown or bad fields, or too deep.",
     CloseCode.AUTHENTICATE_AGAIN: "The session has ended, or may not be used any more. Get a new ticket or sign in.",
-    CloseCode.FORBIDDEN: "Pages of this origin may not connect. Do not try again.",
+    CloseCode.FORBIDDEN: "Pages of this origin may not connect, or no channel is left of a stream. Do not try again.",
     CloseCode.TOO_SLOW: "Too much was waiting to be read. Connect again, later each time, and resume.",
     CloseCode.TOO_LARGE: "A frame was larger than 65 536 bytes.",
     CloseCode.TOO_FAST: "Too many frames a second, or too many sockets. Connect again, later each time.",

@@ -1,5 +1,6 @@
 """The frames of the protocol, both ways: JSON objects whose ``type`` says which one it is."""
 
+import json
 from datetime import datetime
 from enum import IntEnum
 from typing import Annotated
@@ -194,6 +195,16 @@ class BadFrame(ValueError):
     """What came is no frame. Its text names the fault and repeats nothing that came."""
 
 
+class NotUnicode(ValueError):
+    """A frame with half a surrogate in it, which JSON can write and no text can hold (RFC 8259, section 8.2).
+
+    ``frame`` has replacements there, so that it can be answered.
+    """
+
+    def __init__(self, frame: ClientFrame) -> None:
+        self.frame = frame
+
+
 _decoder: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame, strict=True)
 _encoder = msgspec.json.Encoder()
 _OPENING, _CLOSING = frozenset(b"[{"), frozenset(b"]}")
@@ -205,7 +216,9 @@ def encode_frame(frame: ServerFrame) -> str:
 
 
 def decode_frame(text: str) -> ClientFrame:
-    """Raises ``BadFrame`` for what is no JSON, too deep, of an unknown type or with unknown or bad fields."""
+    """Raises ``BadFrame`` for what is no JSON, too deep, of an unknown type or with unknown or bad fields, and
+    ``NotUnicode``.
+    """
     try:
         raw = text.encode()
     except UnicodeEncodeError:
@@ -217,7 +230,16 @@ def decode_frame(text: str) -> ClientFrame:
     except msgspec.ValidationError as exc:
         raise BadFrame(_without_values(str(exc))) from None
     except (msgspec.DecodeError, RecursionError):
-        raise BadFrame("not JSON") from None
+        raise _what_is_wrong_with(text) from None
+
+
+def _what_is_wrong_with(text: str) -> BadFrame | NotUnicode:
+    """Where the decoder found no JSON."""
+    try:
+        replaced = json.dumps(json.loads(text), ensure_ascii=False).encode(errors="replace")
+        return NotUnicode(_decoder.decode(replaced))
+    except (ValueError, RecursionError):
+        return BadFrame("not JSON")
 
 
 def depth_of(raw: bytes, most: int) -> int:

@@ -76,6 +76,22 @@ def test_a_lone_surrogate_is_no_text() -> None:
         decode_frame('{"type":"ping","ref":"\ud800"}')
 
 
+async def test_half_a_surrogate_is_refused_and_the_socket_stays(memory_bench: Bench) -> None:
+    worker = await memory_bench.worker()
+    peer = worker.connect()
+    await peer.subscribe("posts")
+    peer.wire.say(r'{"type":"publish","channel":"posts","data":{"text":"cut: \ud83d"},"ref":"half"}')
+    peer.wire.say(r'{"type":"subscribe","channel":"posts\udc00","ref":"name"}')
+    errors = await peer.wire.until("error", 2)
+
+    assert [(each["ref"], each["code"], each["retryable"]) for each in errors] == [
+        ("half", "invalid_data", False),
+        ("name", "invalid_data", False),
+    ]
+    await peer.publish("posts", "whole: \U0001f600")
+    assert [each["data"] for each in await peer.wire.until("event")] == ["whole: \U0001f600"]
+
+
 async def test_any_json_survives(bench: Bench) -> None:
     worker = await bench.worker()
     peer = worker.connect()

@@ -8,6 +8,7 @@ import pytest
 
 from app.lib.realtime.connection import BURST, Connection
 from app.lib.realtime.errors import TooManySockets
+from app.lib.realtime.incoming import MAX_WAITING
 from tests.lib.realtime.bench import Bench, Wire, somebody
 from tests.support.waiting import until
 
@@ -167,3 +168,45 @@ async def test_names_end_where_they_end(memory_bench: Bench, fields: dict[str, s
     ended = await peer.gone()
     assert ended is not None
     assert ended[0] == 4400
+
+
+async def test_who_has_gone_is_sent_nothing_more(memory_bench: Bench) -> None:
+    """A server takes what is sent to a peer that has gone, and keeps it."""
+    worker = await memory_bench.worker()
+    for number in range(150):
+        await worker.publish("posts", number)
+    peer = worker.connect()
+    await peer.subscribe("posts")
+    peer.wire.reads.clear()
+    for number in range(BURST - 1):
+        peer.wire.say({"type": "subscribe", "channel": "posts", "since": 0, "ref": f"again {number}"})
+    peer.wire.go()
+    await until(lambda: peer.socket.is_gone)
+    peer.wire.reads.set()
+    await peer.gone()
+
+    assert len(peer.wire.sent) <= 3
+    assert worker.realtime.hub.statistics.channels == 0
+
+
+async def test_what_was_said_before_going_is_heard(memory_bench: Bench) -> None:
+    worker = await memory_bench.worker()
+    listener = worker.connect()
+    await listener.subscribe("posts")
+    peer = worker.connect()
+    for number in range(10):
+        peer.wire.say({"type": "publish", "channel": "posts", "data": number})
+    peer.wire.go()
+
+    assert [each["data"] for each in await listener.wire.until("event", 10)] == list(range(10))
+
+
+async def test_more_than_can_wait_is_too_fast(memory_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.lib.realtime.connection.BURST", 10_000)
+    monkeypatch.setattr("app.lib.realtime.connection.MESSAGES_PER_SECOND", 1e9)
+    worker = await memory_bench.worker()
+    peer = worker.connect()
+    for number in range(MAX_WAITING + 10):
+        peer.wire.say({"type": "ping", "ref": str(number)})
+
+    assert (await peer.gone()) == (4429, "too fast")

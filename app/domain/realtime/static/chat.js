@@ -103,8 +103,9 @@ async function enter(name) {
 
 /** Shows the history and goes on after its last event, so that nothing said meanwhile is missed. */
 async function listen(entered) {
-  const since = await showHistory(entered.name);
+  const { items } = await call("GET", `/rooms/${encodeURIComponent(entered.name)}/messages?page_size=${HISTORY}`);
   if (room !== entered) return;
+  const since = showHistory(items);
   entered.subscription = realtime.subscribe(`room:${entered.name}`, {
     since,
     onEvent: (event) => showEvent(event, names.get(event.sender)),
@@ -122,8 +123,8 @@ async function listenAgain(entered) {
   await listen(entered);
 }
 
-async function showHistory(name) {
-  const { items } = await call("GET", `/rooms/${encodeURIComponent(name)}/messages?page_size=${HISTORY}`);
+/** Newest first, as they come; the id of the newest. */
+function showHistory(items) {
   at("messages").replaceChildren();
   for (const { sender, ...event } of items.reverse()) {
     if (sender?.name) names.set(sender.id, sender.name);
