@@ -34,4 +34,6 @@ class PostUpdated(PostEvent, frozen=True, kw_only=True):
 
 @event("post.deleted")
 class PostDeleted(PostEvent, frozen=True, kw_only=True):
-    """A post is gone."""
+    """A post is gone. ``was_public`` says whether the public knew it at the end; nobody is to hear of drafts."""
+
+    was_public: bool = False

@@ -7,7 +7,7 @@ import msgspec
 
 from app.domain.accounts.events import AccountDeleted
 from app.domain.orders.webhooks import WEBHOOK_KINDS as ORDER_KINDS
-from app.domain.posts.events import PostEvent, PostPublished, PostUpdated
+from app.domain.posts.events import PostDeleted, PostEvent, PostPublished, PostUpdated
 from app.domain.posts.webhooks import WEBHOOK_KINDS as POST_KINDS
 from app.domain.realtime.repositories.messages import SenderRepository
 from app.domain.realtime.repositories.told import PublicationReads
@@ -35,10 +35,12 @@ async def _key_of_post(happened: Happened[PostEvent], context: JobContext) -> st
     event, reads = happened.event, PublicationReads(context.reader)
     if isinstance(event, PostPublished):
         return str(happened.id)
+    if isinstance(event, PostDeleted):
+        return str(happened.id) if event.was_public else None
     if isinstance(event, PostUpdated) and await reads.is_public(event.aggregate_id):
         return str(happened.id)
     last_seen = await reads.last_before(event.aggregate_id, event.aggregate_version)
-    return None if last_seen is None else f"{event.aggregate_id}:{last_seen}:{event.kind.rpartition('.')[2]}"
+    return None if last_seen is None else f"{event.aggregate_id}:{last_seen}:updated"
 
 
 def _channel_of_order(event: Event) -> str:

@@ -67,7 +67,16 @@ async def test_that_a_post_is_a_draft_again_is_told_once(app: Litestar, calls: h
 
     await calls.delete(url)
     await run_queued(app)
-    assert await kinds(app) == ["post.published", "post.updated", "post.deleted"]
+    assert await kinds(app) == ["post.published", "post.updated"], "the draft is nobody's business"
+
+
+async def test_that_a_public_post_is_deleted_is_told(app: Litestar, calls: httpx.AsyncClient) -> None:
+    url = f"{POSTS}/{(await write(calls))['id']}"
+    await run_queued(app)
+    await calls.delete(url)
+    await run_queued(app)
+
+    assert await kinds(app) == ["post.published", "post.deleted"]
 
 
 async def test_customers_and_staff_hear_of_an_order(shop: Shop, crew: Crew) -> None:

@@ -31,7 +31,12 @@ async def remove_all_of(author_id: UUID, unit: UnitOfWork, outbox: Outbox) -> No
     totals: Counter[str] = Counter()
     while rows := await posts.of_author(author_id):
         for row in rows:
-            event = PostDeleted(aggregate_id=row.id, aggregate_version=row.version + 1, author_id=author_id)
+            event = PostDeleted(
+                aggregate_id=row.id,
+                aggregate_version=row.version + 1,
+                author_id=author_id,
+                was_public=row.is_announced,
+            )
             await outbox.record(unit, event)
             totals.subtract(counted(row.tags, is_announced=row.is_announced))
         await posts.delete_all([row.id for row in rows])

@@ -123,7 +123,13 @@ class PostService(EntityService[Post, PostRepository]):
         """Raises ``NotYourPost``, ``PostNotVisible`` or ``PreconditionFailed``."""
         locked = await self._require(post_id, if_match, actor, POSTS_DELETE)
         post = locked.post
-        await self._record(PostDeleted, post, post.version + 1)
+        event = PostDeleted(
+            aggregate_id=post.id,
+            aggregate_version=post.version + 1,
+            author_id=post.author_id,
+            was_public=post.is_announced,
+        )
+        await self.outbox.record(self.unit, event)
         await self._audit("post.deleted", post, actor)
         await self.repository.delete_all([post.id])
         await self._settle(locked, Counter())
@@ -195,7 +201,7 @@ class PostService(EntityService[Post, PostRepository]):
             return False
         return True
 
-    async def _record(self, kind: type[PostPublished | PostUpdated | PostDeleted], post: Post, version: int) -> None:
+    async def _record(self, kind: type[PostPublished | PostUpdated], post: Post, version: int) -> None:
         await self.outbox.record(
             self.unit, kind(aggregate_id=post.id, aggregate_version=version, author_id=post.author_id)
         )
