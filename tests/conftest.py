@@ -4,6 +4,7 @@ import gc
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from itertools import count
 
 import httpx
 import pytest
@@ -18,6 +19,9 @@ from tests.support.people import People, Person
 
 pytest_plugins = ["tests.support.fixtures"]
 
+_FREEZE_EVERY = 300
+_finished = count(1)
+
 # What the developer's shell has set must not change what is tested.
 for _name in ("DATABASE_URL", "SECRET_KEY", "ENVIRONMENT", "REDIS_URL"):
     os.environ.pop(_name, None)
@@ -30,9 +34,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_finish() -> None:
     """What was imported and collected by now stays: looking through it again and again takes a tenth of the time."""
+    _freeze()
+    # Old objects are looked through between tests only: it takes so long that whoever waits gives up.
+    gc.set_threshold(20_000, 20, 1_000_000)
+
+
+def pytest_runtest_logfinish() -> None:
+    """Every now and then."""
+    if next(_finished) % _FREEZE_EVERY == 0:
+        _freeze()
+
+
+def _freeze() -> None:
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
