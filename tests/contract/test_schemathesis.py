@@ -32,7 +32,7 @@ from tests.support.rooms import room_of
 from tests.support.shop import product_and_order
 from tests.support.webhooks import webhook_of
 
-EXAMPLES = 5
+EXAMPLES = 8
 
 _document = openapi_document(create_app(settings_for(DatabaseURL.parse("sqlite:///unused.db"))))
 _schema = schemathesis.openapi.from_dict(_document)
