@@ -3,8 +3,6 @@
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 
-from msgspec import structs
-
 from app.components import Components
 from app.domain.jobs.services import Retention
 from app.domain.notifications.listeners import notification_listeners
@@ -83,9 +81,8 @@ class Background:
         busy. SQLite has one writer for all.
         """
         database = self._components.job_database
-        queue = database
-        if not database.url.is_sqlite:
-            queue = Database(structs.replace(database.options, pool_size=1), database.signals)
+        queue = database.beside(1)
+        if queue is not database:
             await queue.start()
         worker = self.worker(queue, concurrency)
         try:

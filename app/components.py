@@ -7,8 +7,6 @@ from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
-from msgspec import structs
-
 from app.config import Settings
 from app.domain.accounts.services.passwords import Passwords
 from app.domain.auth.authenticator import SessionAuthenticator
@@ -76,7 +74,8 @@ class Components:
             pooler=settings.database_pooler,
         )
         self.database = Database(options, self.signals)
-        self.job_database = self._job_database()
+        # A rush of requests and a rush of jobs do not wait for each other.
+        self.job_database = self.database.beside(max(2, settings.database_pool_size // 2))
         self.cursors = CursorCodec(*self._keys("cursors"))
         self.passwords = Passwords(
             PasswordHasher(), PasswordPolicy(settings.password_min_length, words=[PRODUCT.lower()])
@@ -147,15 +146,6 @@ class Components:
         finally:
             for database in {self.database, self.job_database}:
                 await database.close()
-
-    def _job_database(self) -> Database:
-        """On PostgreSQL jobs have connections of their own, so that a rush of requests and a rush of jobs do not wait
-        for each other. SQLite has one writer for all.
-        """
-        options = self.database.options
-        if self.database.url.is_sqlite:
-            return self.database
-        return Database(structs.replace(options, pool_size=max(2, options.pool_size // 2)), self.signals)
 
     def _limiter(self, *, shared: bool) -> RateLimiter:
         """Redis where there is one; else memory, or a table for what several workers must count together."""

@@ -2,8 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 
-from msgspec import structs
-
 from app.config import Settings
 from app.domain.accounts.events import AccessChanged
 from app.domain.accounts.repositories import AccountReads
@@ -44,9 +42,8 @@ class Channels:
         cursors: CursorCodec,
         draining: Callable[[], Awaitable[None]],
     ) -> None:
-        self._shared = database.url.is_sqlite
-        options = structs.replace(database.options, pool_size=2)
-        self._database = database if self._shared else Database(options, database.signals)
+        self._database = database.beside(2)
+        self._shared = self._database is database
         self.fanout = fanout_of(settings)
         reader = self._database.reader
         gate = ChannelGate(

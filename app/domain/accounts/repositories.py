@@ -10,7 +10,7 @@ from sqlalchemy import String, Uuid, and_, bindparam, delete, exists, insert, or
 from app.domain.accounts.dtos import RolePage, RoleRead, UserPage, UserRead
 from app.domain.accounts.models import Profile, Role, RolePermission, User, UserRole
 from app.domain.accounts.rows import CredentialRow, PersonRow
-from app.lib.db.prepared import Prepared, columns_of, prepare, words_beside
+from app.lib.db.prepared import Prepared, columns_of, padded, prepare, words_beside
 from app.lib.db.reader import Reader
 from app.lib.db.repository import Repository
 from app.lib.pagination.cursor import CursorCodec
@@ -110,10 +110,8 @@ class AccountReads:
         wanted = list(dict.fromkeys(user_ids))
         if not wanted:
             return []
-        # Rounded up to a power of two, the rest filled with the last one: fewer statements to prepare.
-        width = 1 << (len(wanted) - 1).bit_length()
-        padded = wanted + wanted[-1:] * (width - len(wanted))
-        return await self._reader.all(_visible_people(width), **{f"user_{i}": each for i, each in enumerate(padded)})
+        values = {f"user_{i}": each for i, each in enumerate(padded(wanted))}
+        return await self._reader.all(_visible_people(len(values)), **values)
 
     async def role(self, role_id: UUID) -> RoleRead | None:
         return await self._reader.first(_role_by_id, role_id=role_id)

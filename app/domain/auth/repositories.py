@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.accounts.repositories import role_names
 from app.domain.auth.models import Session
-from app.lib.db.prepared import Prepared, columns_of, one_row, prepare, words_beside
+from app.lib.db.prepared import Prepared, columns_of, one_row, padded, prepare, words_beside
 from app.lib.db.reader import Reader
 from app.lib.db.statements import affected
 
@@ -110,10 +110,8 @@ class SessionReads:
         wanted = list(dict.fromkeys(session_ids))
         for start in range(0, len(wanted), _AT_ONCE):
             some = wanted[start : start + _AT_ONCE]
-            # Rounded up to a power of two, the rest filled with the last one: fewer statements to prepare.
-            width = 1 << (len(some) - 1).bit_length()
-            values = {f"session_{i}": each for i, each in enumerate(some + some[-1:] * (width - len(some)))}
-            found += await self._reader.all(_many_principals(width), now=now, **values)
+            values = {f"session_{i}": each for i, each in enumerate(padded(some))}
+            found += await self._reader.all(_many_principals(len(values)), now=now, **values)
         return found
 
     async def addresses(self, user_id: UUID, now: datetime) -> list[str]:

@@ -58,6 +58,14 @@ class Database:
         self.reader = Reader(self._driver)
         self.sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
 
+    def beside(self, pool_size: int) -> "Database":
+        """The same database with connections of its own, for whoever is not to wait for the others; who asks for it
+        starts and closes it. SQLite has one writer for all, so there it is this one.
+        """
+        if self.url.is_sqlite:
+            return self
+        return Database(msgspec.structs.replace(self.options, pool_size=pool_size), self.signals)
+
     def busy_readers(self) -> int:
         """Connections that read at the moment."""
         return self._driver.busy

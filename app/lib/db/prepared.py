@@ -30,6 +30,14 @@ _Processor = Callable[[Any], Any]
 _MISSING = object()
 
 
+def padded(values: Sequence[T]) -> list[T]:
+    """The values, the last one repeated until their number is a power of two: a statement for each length of a list is
+    prepared, so there should be few. There has to be a value.
+    """
+    width = 1 << (len(values) - 1).bit_length()
+    return [*values, *[values[-1]] * (width - len(values))]
+
+
 class Prepared(Generic[T_co]):
     """A Core select and the Struct (or scalar type) that each of its rows becomes.
 

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import BindParameter, ColumnElement, SQLColumnExpression, bindparam
 from sqlalchemy.types import TypeEngine
 
+from app.lib.db.prepared import padded
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.pagination.sorting import as_element
 
@@ -167,12 +168,9 @@ class BoundFilters:
         self.widths = tuple((name, self._bind(declared[name])) for name in declared if name in self.given)
 
     def _bind(self, declared: Filter) -> int:
-        values = self.given[declared.name]
-        # Rounded up to a power of two, the rest filled with the last value: fewer shapes to prepare.
-        width = 1 << (len(values) - 1).bit_length()
-        padded = values + values[-1:] * (width - len(values))
-        self.parameters.update(zip(declared.bind_names(width), padded, strict=True))
-        return width
+        values = padded(self.given[declared.name])
+        self.parameters.update(zip(declared.bind_names(len(values)), values, strict=True))
+        return len(values)
 
 
 def _is_absent(value: Any) -> bool:

@@ -1,10 +1,11 @@
 """The protocol of frames on one socket, and the limits of what a peer may send."""
 
 import time
+from abc import ABC, abstractmethod
 from typing import Any
 from uuid import UUID
 
-from app.lib.realtime.data import check_data
+from app.lib.realtime.data import HALF_A_SURROGATE, check_data
 from app.lib.realtime.errors import InvalidData, NotSubscribed, RealtimeError, TooManyChannels
 from app.lib.realtime.events import NewEvent
 from app.lib.realtime.frames import (
@@ -39,7 +40,7 @@ BURST = 20
 """At once, by whoever was quiet for a second. Clients that come back with many channels pace themselves."""
 
 
-class TextSocket(Socket):
+class TextSocket(Socket, ABC):
     """A socket that takes texts, within the limits of size and rate."""
 
     def __init__(self, principal: Any, label: str | None = None) -> None:
@@ -56,9 +57,9 @@ class TextSocket(Socket):
         else:
             await self.on_text(message)
 
+    @abstractmethod
     async def on_text(self, text: str) -> None:
         """A message within the limits. The next one has to wait until this returns."""
-        raise NotImplementedError
 
     def heard(self) -> bool:
         """A token bucket, by the times at which messages come, not at which they are looked at."""
@@ -88,7 +89,7 @@ class Connection(TextSocket):
             self.close(CloseCode.BAD_FRAME, str(exc))
             return
         except NotUnicode as exc:
-            self._refuse(exc.frame, InvalidData("Text has to be Unicode, without halves of surrogates."))
+            self._refuse(exc.frame, InvalidData(HALF_A_SURROGATE))
             return
         try:
             await self._handle(frame)

@@ -11,6 +11,7 @@ from app.lib.realtime.frames import MAX_DATA_DEPTH, depth_of
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _LONGEST = len(str(_LEAST))
+HALF_A_SURROGATE = "Text has to be Unicode, without halves of surrogates."
 
 
 def check_data(raw: bytes) -> None:
@@ -25,7 +26,7 @@ def check_data(raw: bytes) -> None:
     try:
         msgspec.json.decode(raw)
     except msgspec.DecodeError:
-        raise InvalidData("Text has to be Unicode, without halves of surrogates.") from None
+        raise InvalidData(HALF_A_SURROGATE) from None
 
 
 def _integer(text: str) -> int:

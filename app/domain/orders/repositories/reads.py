@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select
 
 from app.domain.orders.models import Order, OrderEvent, OrderItem, OrderPayment
 from app.domain.orders.rows import AttemptRow, AttemptRowPage, EventRow, EventRowPage, ItemRow, OrderRow, OrderRowPage
-from app.lib.db.prepared import Prepared, columns_of, prepare
+from app.lib.db.prepared import Prepared, columns_of, padded, prepare
 from app.lib.db.reader import Reader
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import after, at_least, at_most, before, equals
@@ -82,10 +82,8 @@ class OrderReads:
         found: dict[UUID, list[ItemRow]] = defaultdict(list)
         if not order_ids:
             return found
-        width = 1 << (len(order_ids) - 1).bit_length()  # few shapes to prepare
-        padded = [*order_ids, *[order_ids[-1]] * (width - len(order_ids))]
-        values = {f"id_{number}": order_id for number, order_id in enumerate(padded)}
-        for row in await self._reader.all(_items_of(width), **values):
+        values = {f"id_{number}": order_id for number, order_id in enumerate(padded(order_ids))}
+        for row in await self._reader.all(_items_of(len(values)), **values):
             found[row.order_id].append(row)
         return found
 
