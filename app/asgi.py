@@ -37,20 +37,20 @@ from app.domain.system.docs_pages import docs_router
 from app.domain.system.readiness import Readiness
 from app.domain.webhooks import webhooks
 from app.lib.audit import provide_origin
+from app.lib.audit.denials import DenialLog
 from app.lib.db.migrations import Migrations
-from app.lib.denials import DenialLog
 from app.lib.domain import Domain, collect_permissions
 from app.lib.http.conditional import provide_if_match, tag_response
 from app.lib.http.cors import CORS, Origins
 from app.lib.http.handshake import remember_refusal
+from app.lib.http.injection import resolve_in_sequence
+from app.lib.http.problems import exception_handlers, send_problem
 from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.http.shell import Shell, ShellOptions
 from app.lib.http.transaction import IdempotencyMiddleware, provide_unit_of_work
-from app.lib.injection import resolve_in_sequence
-from app.lib.logging import configure_logging
-from app.lib.openapi import OAUTH2, DocumentInfo, build_document
+from app.lib.observability.logging import configure_logging
+from app.lib.openapi.document import OAUTH2, DocumentInfo, build_document
 from app.lib.pagination.parameters import provide_list_parameters
-from app.lib.problems import exception_handlers, send_problem
 from app.lib.ratelimit.general import GeneralLimit
 from app.lib.ratelimit.policy import Limit, NamedLimit, WhenDown
 from app.lib.ratelimit.routes import ROUTE_LIMITS, undefined_limits
@@ -59,7 +59,7 @@ from app.lib.security.policies import current_principal, declare_policies, publi
 from app.lib.security.principal import Principal
 from app.lib.serving.draining import Draining
 from app.lib.serving.processes import die_with_parent
-from app.lib.struct_schema import StructSchemaPlugin
+from app.lib.wire.struct_schema import StructSchemaPlugin
 
 API = "/api/v1"
 ASYNCAPI_PATH = "/docs/asyncapi.json"

@@ -30,7 +30,7 @@ from app.lib.mail.transports import Transport
 from app.lib.mail.transports.console import ConsoleTransport
 from app.lib.mail.transports.file import FileTransport
 from app.lib.mail.transports.smtp import SMTPOptions, SMTPTransport
-from app.lib.metrics import Gauges, Metrics
+from app.lib.observability.metrics import Gauges, Metrics
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.ratelimit.limiter import RateLimiter
 from app.lib.ratelimit.memory import MemoryCounters

@@ -8,7 +8,8 @@ from app.domain.orders import models as orders
 from app.domain.posts import models as posts
 from app.domain.realtime import models as rooms
 from app.domain.webhooks import models as webhooks
-from app.lib import audit, idempotency
+from app.lib import audit
+from app.lib.db import idempotency
 from app.lib.db.base import metadata
 from app.lib.jobs import tables as jobs
 from app.lib.mail import models as mail

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
-from app.lib.logging import configure_logging
+from app.lib.observability.logging import configure_logging
 from app.lib.realtime.connection import Connection
 from app.lib.realtime.fanout import Fanout, MemoryFanout, PostgreSQLFanout, RedisFanout, SilentFanout
 from app.lib.realtime.frames import Member

@@ -15,8 +15,8 @@ from app.domain.accounts.dtos import ProfileUpdate, RoleCreate, UserCreate, User
 from app.domain.accounts.permissions import ROLES_READ, USERS_DELETE, USERS_READ, USERS_WRITE
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
+from app.lib.db.versions import IfMatch
 from app.lib.security.principal import Principal
-from app.lib.versions import IfMatch
 
 ROLES = (
     RoleCreate(

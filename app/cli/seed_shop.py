@@ -6,9 +6,9 @@ from typing import NamedTuple
 from app.cli.runtime import Office
 from app.domain.catalog.dtos import ProductCreate
 from app.domain.orders.dtos import OrderCreate, OrderItemCreate, OrderRead
-from app.lib.money import Money
+from app.lib.db.versions import IfMatch
 from app.lib.security.principal import Principal
-from app.lib.versions import IfMatch
+from app.lib.wire.money import Money
 
 Placed = tuple[OrderRead, Principal]
 

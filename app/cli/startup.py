@@ -15,7 +15,7 @@ from app.config import Settings
 from app.domain.accounts.repositories import AccountReads
 from app.lib.db import sqlite
 from app.lib.db.migrations import Migrations
-from app.lib.logging import configure_logging
+from app.lib.observability.logging import configure_logging
 from app.lib.pagination.parameters import PageRequest
 from app.lib.serving.server import ServerOptions, run_server
 

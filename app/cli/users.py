@@ -12,8 +12,8 @@ from app.components import Components
 from app.domain.accounts.dtos import UserCreate, UserRead
 from app.domain.accounts.repositories import AccountReads
 from app.domain.accounts.services.identity import parse_email
-from app.lib.decoding import convert
 from app.lib.pagination.parameters import PageRequest
+from app.lib.wire.decoding import convert
 
 _password_option = click.option("--password-stdin", is_flag=True, help="Read it from one line of standard input.")
 _email_option = click.option("--email", required=True, help="The account's e-mail address.")

@@ -10,7 +10,7 @@ from app.asgi import DOMAINS
 from app.background import Background
 from app.components import Components
 from app.config import Settings, load_settings, with_secret_key
-from app.lib.logging import configure_logging
+from app.lib.observability.logging import configure_logging
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -6,7 +6,7 @@ A business error is a small subclass beside its service; it names its ``code`` a
         code = ErrorCode.DUPLICATE
         detail = "Another account uses this e-mail address."
 
-Nothing here knows HTTP beyond the status number: :mod:`app.lib.problems` turns errors into responses.
+Nothing here knows HTTP beyond the status number: :mod:`app.lib.http.problems` turns errors into responses.
 """
 
 from collections.abc import Mapping, Sequence

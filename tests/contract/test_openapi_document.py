@@ -13,9 +13,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from app.asgi import DOMAINS, create_app, openapi_document
 from app.cli.openapi import COMMITTED, render
 from app.lib.db.url import DatabaseURL
-from app.lib.decoding import decode_json
 from app.lib.http.conditional import Versioned
 from app.lib.security.policies import Optional, Ticketed
+from app.lib.wire.decoding import decode_json
 from tests.contract.routes import Operation, operations
 from tests.support.apps import settings_for
 

@@ -14,11 +14,11 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 from litestar.response import Redirect
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from app.lib.decoding import litestar_errors
-from app.lib.dto import FormDTO, Input, Output, StructDTO, changes
 from app.lib.errors import AppError, ValidationFailed
-from app.lib.fields import Bio, Email, Name, Password, SingleLine, Timestamp
-from app.lib.struct_schema import StructSchemaPlugin
+from app.lib.wire.decoding import litestar_errors
+from app.lib.wire.dto import FormDTO, Input, Output, StructDTO, changes
+from app.lib.wire.fields import Bio, Email, Name, Password, SingleLine, Timestamp
+from app.lib.wire.struct_schema import StructSchemaPlugin
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ID = UUID("0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b")

@@ -15,7 +15,7 @@ from app.lib.db.engine import Database
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
-from app.lib.injection import Injected
+from app.lib.http.injection import Injected
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.ratelimit.throttle import Throttle
 

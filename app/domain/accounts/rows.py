@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from app.domain.accounts.dtos import ProfileRead, PublicProfile
-from app.lib.dto import shown_as
+from app.lib.wire.dto import shown_as
 
 
 class CredentialRow(msgspec.Struct, frozen=True):

@@ -14,17 +14,17 @@ from app.domain.auth.services.registration import RegistrationService
 from app.domain.auth.services.sessions import SessionService
 from app.domain.auth.services.sign_in import SignInService
 from app.domain.auth.services.tokens import TokenIssuer
-from app.lib.dto import FormDTO, StructDTO
 from app.lib.errors import InvalidToken
+from app.lib.http.injection import Injected
 from app.lib.http.language import preferred_locale
 from app.lib.http.locations import created
+from app.lib.http.problems import respond
 from app.lib.http.rules import FORM_OR_JSON
-from app.lib.injection import Injected
-from app.lib.openapi import may_raise
-from app.lib.problems import respond
+from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import authenticated, public
 from app.lib.security.principal import Principal
+from app.lib.wire.dto import FormDTO, StructDTO
 
 _ACCEPTED = RegistrationAccepted(
     status="verification_required", detail="If the address can be used, a mail with the next step is on its way."

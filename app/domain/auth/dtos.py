@@ -2,8 +2,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from app.lib.dto import Input, Output
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
+from app.lib.wire.dto import Input, Output
 
 SignInName = Annotated[
     str, Meta(min_length=1, max_length=320, examples=["ada@example.com"], description="E-mail address or username.")

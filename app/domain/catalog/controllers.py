@@ -22,18 +22,18 @@ from app.domain.catalog.services.products import ProductService
 from app.domain.catalog.services.queries import PRODUCT_SORT_KEYS, CatalogQueries
 from app.domain.catalog.services.stock import StockService
 from app.lib.audit import Origin
-from app.lib.dto import StructDTO
 from app.lib.errors import PreconditionFailed, PreconditionRequired
+from app.lib.http.injection import Injected
 from app.lib.http.locations import created, linked
 from app.lib.http.transaction import IDEMPOTENT
-from app.lib.injection import Injected
-from app.lib.money import filter_bounds
-from app.lib.openapi import may_raise
+from app.lib.db.versions import IfMatch
+from app.lib.openapi.document import may_raise
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.sorting import sort_parameter
 from app.lib.security.policies import optional, permission
 from app.lib.security.principal import Principal
-from app.lib.versions import IfMatch
+from app.lib.wire.dto import StructDTO
+from app.lib.wire.money import filter_bounds
 
 AMOUNT = r"^-?(?:0|[1-9][0-9]{0,13})(?:\.[0-9]{1,3})?$"
 AmountFilter = Annotated[

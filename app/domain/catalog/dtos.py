@@ -7,13 +7,13 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from app.lib.decoding import Check, FieldProblem, Hint
-from app.lib.dto import Input, Output
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
-from app.lib.fields import Bio, SingleLine
 from app.lib.http.conditional import Version, Versioned
-from app.lib.money import Amount, Currency, Money
 from app.lib.pagination.envelope import Page
+from app.lib.wire.decoding import Check, FieldProblem, Hint
+from app.lib.wire.dto import Input, Output
+from app.lib.wire.fields import Bio, SingleLine
+from app.lib.wire.money import Amount, Currency, Money
 
 MAX_PRICE_UNITS = 999_999_999
 """In the currency's smallest unit; so that the largest order, 100 lines of 1 000 pieces, is an amount on the wire."""

@@ -12,7 +12,7 @@ from app.domain.catalog.services.stock import StockService
 from app.lib.audit import Origin
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
-from app.lib.injection import Injected
+from app.lib.http.injection import Injected
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.security.policies import find_principal
 from app.lib.security.principal import Principal

@@ -6,9 +6,9 @@ from uuid import UUID
 import msgspec
 
 from app.domain.catalog.dtos import ProductPriceRead, ProductRead
-from app.lib.dto import shown_as
-from app.lib.money import Money
 from app.lib.pagination.envelope import Page
+from app.lib.wire.dto import shown_as
+from app.lib.wire.money import Money
 
 
 class ProductRow(msgspec.Struct, frozen=True):

@@ -10,14 +10,14 @@ from app.domain.jobs.dtos import JobDetail, JobPage
 from app.domain.jobs.errors import JobNotCancellable, JobNotRetryable
 from app.domain.jobs.permissions import JOBS_MANAGE
 from app.domain.jobs.services import JOB_SORT_KEYS, JobQueries, JobService
-from app.lib.dto import StructDTO
+from app.lib.http.injection import Injected
 from app.lib.http.locations import linked
-from app.lib.injection import Injected
 from app.lib.jobs.tables import JobStatus
-from app.lib.openapi import may_raise
+from app.lib.openapi.document import may_raise
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.sorting import sort_parameter
 from app.lib.security.policies import permission, sees
+from app.lib.wire.dto import StructDTO
 
 Kinds = Annotated[
     list[Annotated[str, Meta(max_length=100), QueryParameter(max_length=100)]] | None,

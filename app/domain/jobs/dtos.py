@@ -6,10 +6,10 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from app.lib.dto import Output
 from app.lib.jobs.declaration import MAX_KEY_LENGTH, MAX_NAME_LENGTH
 from app.lib.jobs.tables import MAX_ERROR_LENGTH, MAX_REQUEST_ID_LENGTH, JobStatus
 from app.lib.pagination.envelope import Page
+from app.lib.wire.dto import Output
 
 JobKind = Annotated[str, Meta(max_length=MAX_NAME_LENGTH, examples=["jobs.purge"])]
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 
 from app.domain.jobs.repositories import JobRepository
 from app.domain.jobs.services import DAY, Retention
+from app.lib.db.idempotency import purge_idempotency_keys
 from app.lib.db.uow import UnitOfWork
-from app.lib.idempotency import purge_idempotency_keys
 from app.lib.jobs import Cron, JobContext, JobStatus, Nothing, job
 from app.lib.jobs.operations import JobOperations
 

@@ -5,7 +5,7 @@ from app.domain.jobs.services import JobQueries, JobService
 from app.lib.audit import Origin
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
-from app.lib.injection import Injected
+from app.lib.http.injection import Injected
 from app.lib.pagination.cursor import CursorCodec
 
 

@@ -2,8 +2,8 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from app.lib.dto import Input
 from app.lib.http.conditional import Version, Versioned
+from app.lib.wire.dto import Input
 
 GettingStarted = Annotated[bool, Meta(description="The welcome mail, and hints for the first steps.", examples=[True])]
 

@@ -5,7 +5,7 @@ from app.domain.notifications.services.mailbox import DevelopmentMailbox
 from app.domain.notifications.services.preferences import PreferenceQueries, PreferenceService
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
-from app.lib.injection import Injected
+from app.lib.http.injection import Injected
 from app.lib.mail.delivery import Composer
 from app.lib.mail.repository import MailReads
 

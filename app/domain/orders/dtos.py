@@ -7,13 +7,13 @@ from uuid import UUID
 from msgspec import UNSET, Meta, UnsetType
 
 from app.domain.catalog.dtos import Sku
-from app.lib.decoding import Check, FieldProblem, Hint
-from app.lib.dto import Input, Output
 from app.lib.errors import FieldCode
-from app.lib.fields import SingleLine
 from app.lib.http.conditional import Version, Versioned
-from app.lib.money import Money
 from app.lib.pagination.envelope import Page
+from app.lib.wire.decoding import Check, FieldProblem, Hint
+from app.lib.wire.dto import Input, Output
+from app.lib.wire.fields import SingleLine
+from app.lib.wire.money import Money
 
 MAX_LINES = 100
 

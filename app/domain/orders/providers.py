@@ -16,7 +16,7 @@ from app.lib.audit import Origin
 from app.lib.db.engine import Database
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
-from app.lib.injection import Injected
+from app.lib.http.injection import Injected
 from app.lib.outbox import Outbox
 from app.lib.pagination.cursor import CursorCodec
 

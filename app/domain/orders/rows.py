@@ -7,9 +7,9 @@ from uuid import UUID
 import msgspec
 
 from app.domain.orders.dtos import OrderEventRead, OrderItemRead, OrderRead, PaymentRead
-from app.lib.dto import shown_as
-from app.lib.money import Money
 from app.lib.pagination.envelope import Page
+from app.lib.wire.dto import shown_as
+from app.lib.wire.money import Money
 
 
 class ItemRow(msgspec.Struct, frozen=True):

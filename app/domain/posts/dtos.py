@@ -10,12 +10,12 @@ from msgspec import UNSET, Meta, UnsetType
 
 from app.domain.accounts.dtos import PublicProfile
 from app.domain.posts.limits import MAX_CONTENT, MAX_EXCERPT, MAX_SLUG, MAX_TAG, MAX_TAGS
-from app.lib.decoding import Check, FieldProblem, Hint
-from app.lib.dto import Input, Output
 from app.lib.errors import FieldCode
-from app.lib.fields import SingleLine, TextLines, Timestamp, VisibleTextLines
 from app.lib.http.conditional import Version, Versioned
 from app.lib.pagination.envelope import Page
+from app.lib.wire.decoding import Check, FieldProblem, Hint
+from app.lib.wire.dto import Input, Output
+from app.lib.wire.fields import SingleLine, TextLines, Timestamp, VisibleTextLines
 
 UUID_LIKE: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}")
 

@@ -9,12 +9,12 @@ from msgspec import UNSET, Meta, UnsetType
 
 from app.domain.realtime.limits import MAX_ROOM_NAME
 from app.domain.realtime.names import ROOM_NAME, looks_like_id
-from app.lib.decoding import Check, FieldProblem, Hint
-from app.lib.dto import Input, Output
 from app.lib.errors import FieldCode
-from app.lib.fields import SingleLine
 from app.lib.http.conditional import Version, Versioned
 from app.lib.pagination.envelope import Page
+from app.lib.wire.decoding import Check, FieldProblem, Hint
+from app.lib.wire.dto import Input, Output
+from app.lib.wire.fields import SingleLine
 
 PUBLIC: Final = "public"
 PRIVATE: Final = "private"

@@ -6,12 +6,12 @@ from litestar.params import FromPath
 from app.domain.system.metrics_access import metrics_access
 from app.domain.system.problem_pages import page_response, problem_index, problem_page
 from app.domain.system.readiness import Readiness, ReadinessReport
-from app.lib.dto import Output, StructDTO
 from app.lib.errors import NotFound
+from app.lib.http.injection import Injected
 from app.lib.http.rules import PRODUCES_ANYTHING
-from app.lib.injection import Injected
-from app.lib.metrics import CONTENT_TYPE, Metrics
+from app.lib.observability.metrics import CONTENT_TYPE, Metrics
 from app.lib.security.policies import public
+from app.lib.wire.dto import Output, StructDTO
 
 
 class Health(Output):

@@ -5,7 +5,7 @@ from html import escape
 from litestar import Response
 
 from app.lib.errors import ErrorCode
-from app.lib.problems import MEANINGS, problem_type
+from app.lib.http.problems import MEANINGS, problem_type
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _PAGE = """<!doctype html>

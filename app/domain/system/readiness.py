@@ -11,8 +11,8 @@ from app.domain.system.errors import NotReady
 from app.lib.db.faults import DATABASE_ERRORS
 from app.lib.db.migrations import VERSION_TABLE, applied_revision
 from app.lib.db.reader import Reader
-from app.lib.dto import Output
 from app.lib.errors import Unavailable
+from app.lib.wire.dto import Output
 
 log = structlog.get_logger(__name__)
 

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, UnsetType
 
-from app.lib.decoding import Hint
-from app.lib.dto import Input, Output
-from app.lib.fields import SingleLine
 from app.lib.http.conditional import Version, Versioned
 from app.lib.pagination.envelope import Page
+from app.lib.wire.decoding import Hint
+from app.lib.wire.dto import Input, Output
+from app.lib.wire.fields import SingleLine
 
 ReceiverUrl = Annotated[
     str,

@@ -11,7 +11,7 @@ from app.domain.webhooks.services.queries import WebhookQueries
 from app.lib.audit import Origin
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
-from app.lib.injection import Injected
+from app.lib.http.injection import Injected
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.security.sealing import Sealer
 from app.lib.webhooks.kinds import WebhookKinds

@@ -7,9 +7,9 @@ from litestar import Request, Response
 from litestar.params import HeaderParameter
 from msgspec import Meta
 
-from app.lib.dto import Output
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
-from app.lib.versions import IfMatch
+from app.lib.db.versions import IfMatch
+from app.lib.wire.dto import Output
 
 MAX_IF_NONE_MATCH = 4096
 """Characters of the ``If-None-Match`` header; room for the tags of many versions."""

@@ -15,7 +15,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send, WebSocketScop
 from app.lib.errors import AppError, PermissionDenied, Unavailable
 from app.lib.http.cors import CORS, Origins
 from app.lib.http.heads import check_header_bytes, headers_by_name, request_id_of
-from app.lib.problems import MEDIA_TYPE, error_of, instance_of, render
+from app.lib.http.problems import MEDIA_TYPE, error_of, instance_of, render
 
 Headers = list[tuple[bytes, bytes]]
 OnDenial = Callable[[Scope, AppError], Awaitable[None]]

@@ -16,7 +16,7 @@ from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 
 from app.lib.errors import FieldCode, FieldError, UnknownParameter, ValidationFailed
-from app.lib.field_errors import explain
+from app.lib.wire.field_errors import explain
 
 _MAX_ERRORS = 50
 _OPAQUE = frozenset({"cursor"})

@@ -12,11 +12,11 @@ from litestar.middleware import ASGIMiddleware
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from app.lib.decoding import decode_json
 from app.lib.errors import NotAcceptable, NotFound, UnsupportedMediaType
 from app.lib.http.media import accepts, names_media_type
+from app.lib.http.problems import QUERY_ERRORS
 from app.lib.http.query import QueryRules, query_rules
-from app.lib.problems import QUERY_ERRORS
+from app.lib.wire.decoding import decode_json
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"

@@ -21,8 +21,8 @@ from app.lib.http.conditional import check_if_none_match, if_none_match
 from app.lib.http.cors import CORS
 from app.lib.http.handshake import Handshake, Handshakes
 from app.lib.http.heads import check_header_bytes, headers_by_name, request_id_of
+from app.lib.http.problems import DENIAL, send_problem
 from app.lib.http.rules import with_head
-from app.lib.problems import DENIAL, send_problem
 
 Headers = list[tuple[bytes, bytes]]
 

@@ -11,10 +11,10 @@ from litestar.params import SkipValidation
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.lib.db.idempotency import Claim, StoredResponse
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
-from app.lib.idempotency import Claim, StoredResponse
-from app.lib.problems import error_for, send_problem
+from app.lib.http.problems import error_for, send_problem
 from app.lib.security.policies import find_principal
 from app.lib.signals import Signals
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from app.lib import base64url
 from app.lib.errors import InvalidCursor
 from app.lib.pagination.envelope import MAX_CURSOR_LENGTH
+from app.lib.wire import base64url
 
 _VERSION = 1
 _TAG_BYTES = 16

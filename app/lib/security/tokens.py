@@ -20,8 +20,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from app.lib import base64url
 from app.lib.errors import InvalidToken
+from app.lib.wire import base64url
 
 ACCESS_TYP: Final = "at+jwt"  # RFC 9068 section 2.1
 REFRESH_TYP: Final = "rt+jwt"

@@ -2,9 +2,9 @@
 
 from urllib.parse import urlsplit
 
-from app.lib.decoding import FieldProblem
 from app.lib.errors import FieldCode
-from app.lib.fields import check_public_https_url
+from app.lib.wire.decoding import FieldProblem
+from app.lib.wire.fields import check_public_https_url
 
 MAX_URL_LENGTH = 2048
 _HTTPS = 443

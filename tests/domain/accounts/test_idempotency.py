@@ -8,7 +8,7 @@ import pytest
 from litestar import Litestar
 
 from app.domain.accounts.models import Role, User
-from app.lib.idempotency import IdempotencyKey
+from app.lib.db.idempotency import IdempotencyKey
 from tests.domain.accounts.answers import ME, ROLES, USERS, JSONObject, audited, field_errors, is_refused, rows
 from tests.support.people import PASSWORD, People
 

@@ -11,8 +11,8 @@ from app.domain.auth.models import Session
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.engine import Database
+from app.lib.db.idempotency import IdempotencyKey
 from app.lib.db.url import DatabaseURL
-from app.lib.idempotency import IdempotencyKey
 from app.lib.jobs import Job, Nothing, enqueue
 from app.lib.jobs.tables import QueuedJob
 from app.lib.outbox.tables import EventDelivery, StoredEvent

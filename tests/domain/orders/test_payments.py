@@ -13,7 +13,7 @@ from app.domain.orders.services.housekeeping import OrderHousekeeping
 from app.domain.orders.services.paying import PaymentService
 from app.domain.orders.services.provider import Charge, MoneyBack, Outcome
 from app.lib.clock import utc_now
-from app.lib.versions import IfMatch
+from app.lib.db.versions import IfMatch
 from tests.support.apps import components_of
 from tests.support.people import People
 from tests.support.shop import API, Shop

@@ -10,7 +10,7 @@ import pytest
 from litestar import Litestar
 
 from app.domain.realtime.controllers.demo import demo_router
-from app.lib.problems import exception_handlers
+from app.lib.http.problems import exception_handlers
 from tests.support.apps import Deployment, client_of
 
 CLIENT = Path(__file__).parents[3] / "clients" / "javascript" / "lodestar-realtime.js"

@@ -10,7 +10,7 @@ import pytest
 from litestar import Litestar
 
 from app.domain.system.docs_pages import ASSETS, STATIC, Asset, docs_router
-from app.lib.problems import exception_handlers
+from app.lib.http.problems import exception_handlers
 
 VENDORED_ROW = re.compile(r"^\| `(?P<file>[^`]+)` \|.*\| `(?P<sha256>[0-9a-f]{64})` \|$", re.MULTILINE)
 LINK = re.compile(r'(?:src|href)="([^"]+)"')

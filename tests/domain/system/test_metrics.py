@@ -112,7 +112,7 @@ async def test_busy_connections_are_shown(app: Litestar, people: People) -> None
 
 SCRAPE = """
 import asyncio
-from app.lib.metrics import Gauges, Metrics
+from app.lib.observability.metrics import Gauges, Metrics
 
 metrics = Metrics()
 metrics.add(Gauges(("toy_gauge", "A gauge.", lambda: 7.0)))

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from app.lib.errors import ErrorCode
-from app.lib.problems import MEANINGS, problem_type
+from app.lib.http.problems import MEANINGS, problem_type
 
 
 @pytest.mark.parametrize("code", ErrorCode)

@@ -18,20 +18,20 @@ from sqlalchemy import Column, ForeignKey, Integer, MetaData, String, Table, del
 
 from app.lib.clock import utc_now
 from app.lib.db.engine import Database
+from app.lib.db.idempotency import IdempotencyKey
 from app.lib.db.uow import UnitOfWork
-from app.lib.dto import Input, Output, StructDTO
 from app.lib.errors import InvalidState, InvalidToken
+from app.lib.http.injection import Injected
 from app.lib.http.locations import created
+from app.lib.http.problems import exception_handlers
 from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.http.transaction import IDEMPOTENT, IdempotencyMiddleware, provide_unit_of_work
-from app.lib.idempotency import IdempotencyKey
-from app.lib.injection import Injected
-from app.lib.logging import configure_logging
-from app.lib.problems import exception_handlers
+from app.lib.observability.logging import configure_logging
 from app.lib.security.bearer import BearerMiddleware
 from app.lib.security.policies import authenticated, declare_policies
 from app.lib.security.principal import Principal
 from app.lib.signals import Signals
+from app.lib.wire.dto import Input, Output, StructDTO
 from tests.lib.http.toys import in_shell
 from tests.support.apps import running
 

@@ -2,7 +2,7 @@
 
 from litestar import Litestar
 
-from app.lib.logging import configure_logging
+from app.lib.observability.logging import configure_logging
 from tests.lib.http.toys import toy
 
 IDLE, TOTAL = 0.6, 1.5

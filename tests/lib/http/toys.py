@@ -10,14 +10,14 @@ from litestar.params import JSONBody
 from litestar.response import Stream
 from litestar.types import ASGIApp
 
-from app.lib.dto import Input, StructDTO
 from app.lib.errors import InvalidState, Unauthenticated
-from app.lib.fields import ShortText
 from app.lib.http.cors import CORS
+from app.lib.http.problems import exception_handlers
 from app.lib.http.rules import PRODUCES_ANYTHING, RulesMiddleware, declare_rules
 from app.lib.http.shell import Observer, Shell, ShellOptions
-from app.lib.logging import configure_logging
-from app.lib.problems import exception_handlers
+from app.lib.observability.logging import configure_logging
+from app.lib.wire.dto import Input, StructDTO
+from app.lib.wire.fields import ShortText
 
 SECRET_TEXT = "the-database-password-is-hunter2"
 

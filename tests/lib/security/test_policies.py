@@ -14,8 +14,8 @@ from msgspec import structs
 
 from app.lib.clock import utc_now
 from app.lib.errors import InvalidToken
+from app.lib.http.problems import exception_handlers
 from app.lib.http.rules import RulesMiddleware, declare_rules
-from app.lib.problems import exception_handlers
 from app.lib.security.bearer import BearerMiddleware
 from app.lib.security.policies import (
     HasPermission,

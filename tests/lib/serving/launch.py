@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from app.lib.logging import configure_logging
+from app.lib.observability.logging import configure_logging
 from app.lib.serving.server import ServerOptions, run_server
 
 if __name__ == "__main__":

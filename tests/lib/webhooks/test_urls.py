@@ -1,7 +1,7 @@
 import pytest
 
-from app.lib.decoding import FieldProblem
 from app.lib.webhooks.urls import check_receiver_url
+from app.lib.wire.decoding import FieldProblem
 
 BAD_EVERYWHERE = [
     "ftp://example.com/", "https://", "https://user@example.com/", "https://user:word@example.com/",

@@ -6,7 +6,7 @@ from litestar import Request, Response
 
 from app.domain.accounts.errors import AccountGone
 from app.lib.errors import NotFound
-from app.lib.problems import respond
+from app.lib.http.problems import respond
 
 
 def account_gone(request: Request[Any, Any, Any], _: NotFound) -> Response[bytes]:

@@ -9,19 +9,19 @@ from app.domain.accounts.errors import BeyondOwnRights, RoleNameTaken
 from app.domain.accounts.permissions import ROLES_READ, ROLES_WRITE
 from app.domain.accounts.services.queries import ROLE_SORT_KEYS, AccountQueries
 from app.domain.accounts.services.roles import PermissionRegistry, RoleService
-from app.lib.dto import StructDTO
 from app.lib.errors import PreconditionFailed, ReauthRequired
+from app.lib.http.injection import Injected
 from app.lib.http.locations import created, linked
 from app.lib.http.transaction import IDEMPOTENT
-from app.lib.injection import Injected
-from app.lib.openapi import may_raise
+from app.lib.db.versions import IfMatch
+from app.lib.openapi.document import may_raise
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.sorting import sort_parameter
 from app.lib.pagination.whole import page_of
 from app.lib.security.policies import permission, sees
 from app.lib.security.principal import Principal
-from app.lib.versions import IfMatch
+from app.lib.wire.dto import StructDTO
 
 SEES_ROLE = sees(ROLES_READ)
 

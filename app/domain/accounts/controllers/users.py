@@ -25,17 +25,17 @@ from app.domain.accounts.permissions import ROLES_WRITE, USERS_DELETE, USERS_REA
 from app.domain.accounts.services.queries import USER_SORT_KEYS, AccountQueries
 from app.domain.accounts.services.roles import RoleService
 from app.domain.accounts.services.users import UserService
-from app.lib.dto import StructDTO
 from app.lib.errors import PreconditionFailed, ReauthRequired
+from app.lib.http.injection import Injected
 from app.lib.http.locations import created, linked
 from app.lib.http.transaction import IDEMPOTENT
-from app.lib.injection import Injected
-from app.lib.openapi import may_raise
+from app.lib.db.versions import IfMatch
+from app.lib.openapi.document import may_raise
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.sorting import sort_parameter
 from app.lib.security.policies import permission, public, sees
 from app.lib.security.principal import Principal
-from app.lib.versions import IfMatch
+from app.lib.wire.dto import StructDTO
 
 SEES_USER = sees(USERS_READ, or_self="user_id")
 

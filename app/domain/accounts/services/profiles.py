@@ -6,7 +6,7 @@ from app.domain.accounts.events import ProfileChanged
 from app.domain.accounts.models import Profile
 from app.domain.accounts.repositories import ProfileRepository
 from app.lib.db.service import EntityService
-from app.lib.versions import IfMatch
+from app.lib.db.versions import IfMatch
 
 
 class ProfileService(EntityService[Profile, ProfileRepository]):

@@ -5,9 +5,9 @@ from uuid import UUID
 from app.domain.accounts.dtos import ProfileRead, PublicProfile, RolePage, RoleRead, UserPage, UserRead, UserWithProfile
 from app.domain.accounts.errors import ProfileNotFound, RoleNotFound, UserNotFound
 from app.domain.accounts.repositories import ROLE_SORTS, USER_SORTS, AccountReads
-from app.lib.dto import shown_as
 from app.lib.pagination.parameters import PageRequest
 from app.lib.security.principal import Principal
+from app.lib.wire.dto import shown_as
 
 USER_SORT_KEYS = tuple(key.name for key in USER_SORTS)
 ROLE_SORT_KEYS = tuple(key.name for key in ROLE_SORTS)

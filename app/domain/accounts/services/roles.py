@@ -17,11 +17,11 @@ from app.lib.db.faults import violated_columns
 from app.lib.db.service import EntityService
 from app.lib.db.uow import UnitOfWork
 from app.lib.domain import Permission
-from app.lib.dto import changes, shown_as
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.events import Events
+from app.lib.db.versions import IfMatch
 from app.lib.security.principal import Principal
-from app.lib.versions import IfMatch
+from app.lib.wire.dto import changes, shown_as
 
 PermissionRegistry = Mapping[str, Permission]
 

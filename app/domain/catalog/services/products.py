@@ -16,10 +16,10 @@ from app.lib.db.base import new_id
 from app.lib.db.faults import violated_columns
 from app.lib.db.service import EntityService
 from app.lib.db.uow import UnitOfWork
-from app.lib.dto import changes
-from app.lib.money import Money
+from app.lib.db.versions import IfMatch
 from app.lib.security.emails import fold
-from app.lib.versions import IfMatch
+from app.lib.wire.dto import changes
+from app.lib.wire.money import Money
 
 
 class ProductService(EntityService[Product, ProductRepository]):

@@ -11,8 +11,8 @@ from litestar.params import FromPath
 from app.domain.notifications.providers import MAILBOX_PROVIDERS
 from app.domain.notifications.services.mailbox import DevelopmentMailbox
 from app.lib.errors import NotFound
+from app.lib.http.injection import Injected
 from app.lib.http.rules import PRODUCES_ANYTHING
-from app.lib.injection import Injected
 from app.lib.mail.templates import MailTemplates
 from app.lib.security.policies import Connection, public
 

@@ -4,13 +4,13 @@ from litestar.params import JSONBody
 from app.domain.accounts.controllers.gone import account_gone
 from app.domain.notifications.dtos import NotificationsRead, NotificationsUpdate
 from app.domain.notifications.services.preferences import PreferenceQueries, PreferenceService
-from app.lib.dto import StructDTO
 from app.lib.errors import NotFound, PreconditionFailed
-from app.lib.injection import Injected
-from app.lib.openapi import may_raise
+from app.lib.http.injection import Injected
+from app.lib.db.versions import IfMatch
+from app.lib.openapi.document import may_raise
 from app.lib.security.policies import authenticated
 from app.lib.security.principal import Principal
-from app.lib.versions import IfMatch
+from app.lib.wire.dto import StructDTO
 
 
 class NotificationController(Controller):

@@ -12,12 +12,12 @@ from litestar.params import QueryParameter
 from app.domain.notifications.errors import NoSuchLink, NotOneClick
 from app.domain.notifications.services.links import PATH, UnsubscribeLinks
 from app.domain.notifications.services.preferences import PreferenceService
-from app.lib.dto import parse_form
+from app.lib.http.injection import Injected
 from app.lib.http.language import accepted_languages
 from app.lib.http.rules import CONSUMES, FORM, PRODUCES_ANYTHING
-from app.lib.injection import Injected
 from app.lib.mail.templates import MailTemplates
 from app.lib.security.policies import public
+from app.lib.wire.dto import parse_form
 
 _MULTIPART = RequestEncodingType.MULTI_PART.value
 _HEADERS = {

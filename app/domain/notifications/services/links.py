@@ -6,7 +6,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from app.domain.notifications.topics import Topic
-from app.lib import base64url
+from app.lib.wire import base64url
 
 PATH = "/notifications/unsubscribe"
 PREFIX = "/api/v1"

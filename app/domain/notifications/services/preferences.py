@@ -10,8 +10,8 @@ from app.domain.notifications.repositories import (
 from app.domain.notifications.services.links import UnsubscribeLinks
 from app.domain.notifications.topics import Topic
 from app.lib.db.uow import UnitOfWork
-from app.lib.dto import changes
-from app.lib.versions import IfMatch
+from app.lib.db.versions import IfMatch
+from app.lib.wire.dto import changes
 
 
 class PreferenceService:

@@ -6,8 +6,8 @@ from typing import Any
 from app.domain.orders.repositories.reads import OrderReads
 from app.domain.orders.rows import OrderRow
 from app.lib.csv_lines import csv_lines
-from app.lib.money import Money
 from app.lib.pagination.parameters import PageRequest
+from app.lib.wire.money import Money
 
 BATCH = 1_000
 COLUMNS = ("id", "status", "customer_id", "currency", "total", "refunded", "created_at", "updated_at", "version")

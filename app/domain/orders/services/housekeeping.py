@@ -17,8 +17,8 @@ from app.domain.orders.services.provider import MoneyBack, OutcomeUnknown, Payme
 from app.lib.db.engine import Database
 from app.lib.db.retries import in_transaction
 from app.lib.db.uow import UnitOfWork
-from app.lib.money import Money
 from app.lib.outbox import Outbox
+from app.lib.wire.money import Money
 
 T = TypeVar("T")
 

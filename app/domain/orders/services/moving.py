@@ -17,11 +17,11 @@ from app.lib import audit
 from app.lib.audit import SYSTEM, Origin
 from app.lib.db.retries import in_savepoint
 from app.lib.db.uow import UnitOfWork
-from app.lib.dto import changes
 from app.lib.errors import PermissionDenied
+from app.lib.db.versions import IfMatch
 from app.lib.outbox import Outbox
 from app.lib.security.principal import Principal
-from app.lib.versions import IfMatch
+from app.lib.wire.dto import changes
 
 
 class MovingService:

@@ -15,10 +15,10 @@ from app.lib.db.engine import Database
 from app.lib.db.retries import in_transaction
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
-from app.lib.money import Money
+from app.lib.db.versions import IfMatch
 from app.lib.outbox import Outbox
 from app.lib.security.principal import Principal
-from app.lib.versions import IfMatch
+from app.lib.wire.money import Money
 
 ASK_AGAIN_SECONDS = 15.0
 """Longer than any request waits for the provider, so that nobody asks behind the back of a request."""

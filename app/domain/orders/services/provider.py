@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from app.lib.money import Money
+from app.lib.wire.money import Money
 
 T = TypeVar("T")
 

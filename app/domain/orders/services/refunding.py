@@ -21,9 +21,9 @@ from app.lib.db.base import new_id
 from app.lib.db.retries import in_savepoint
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
+from app.lib.db.versions import IfMatch
 from app.lib.outbox import Outbox
 from app.lib.security.principal import Principal
-from app.lib.versions import IfMatch
 
 
 class Pieces(msgspec.Struct, frozen=True):

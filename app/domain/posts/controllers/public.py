@@ -17,13 +17,13 @@ from app.domain.posts.controllers.parameters import (
 from app.domain.posts.dtos import PostPage, PostWithAuthorPage, TagPage
 from app.domain.posts.services.feed import FeedService
 from app.domain.posts.services.queries import PostQueries
-from app.lib.dto import StructDTO
 from app.lib.http.conditional import TAGGED, has_current
+from app.lib.http.injection import Injected
 from app.lib.http.locations import linked
 from app.lib.http.rules import PRODUCES
-from app.lib.injection import Injected
 from app.lib.pagination.parameters import PageRequest
 from app.lib.security.policies import public
+from app.lib.wire.dto import StructDTO
 
 ATOM = "application/atom+xml"
 

@@ -19,14 +19,14 @@ from app.domain.realtime.errors import (
 )
 from app.domain.realtime.services.members import MemberService
 from app.domain.realtime.services.queries import RoomQueries
-from app.lib.dto import StructDTO
+from app.lib.http.injection import Injected
 from app.lib.http.locations import created, linked
 from app.lib.http.transaction import IDEMPOTENT
-from app.lib.injection import Injected
-from app.lib.openapi import may_raise
+from app.lib.openapi.document import may_raise
 from app.lib.pagination.parameters import PageRequest
 from app.lib.security.policies import authenticated
 from app.lib.security.principal import Principal
+from app.lib.wire.dto import StructDTO
 
 
 class MemberController(Controller):

@@ -7,7 +7,7 @@ from litestar.params import FromPath
 from app.domain.realtime.errors import TooManyConnections
 from app.domain.realtime.services.lobby import LobbySocket
 from app.lib.errors import NotFound, Unavailable, UnknownParameter
-from app.lib.injection import Injected
+from app.lib.http.injection import Injected
 from app.lib.realtime.connection import Connection
 from app.lib.realtime.errors import RealtimeUnavailable, TooManySockets
 from app.lib.realtime.service import Realtime

@@ -7,9 +7,9 @@ from litestar.types import Receive, Scope, Send
 from app.domain.realtime.errors import TooManyConnections
 from app.domain.realtime.services.streams import make_stream
 from app.lib.errors import NotFound, PermissionDenied, Unavailable
+from app.lib.http.injection import Injected
 from app.lib.http.rules import PRODUCES_ANYTHING
-from app.lib.injection import Injected
-from app.lib.openapi import may_raise
+from app.lib.openapi.document import may_raise
 from app.lib.realtime.errors import RealtimeUnavailable, TooManySockets
 from app.lib.realtime.service import Realtime
 from app.lib.realtime.stream import HEADERS, EventStream

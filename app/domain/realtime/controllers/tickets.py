@@ -3,10 +3,10 @@ from litestar import Response, post
 from app.domain.realtime.dtos import TicketRead
 from app.domain.realtime.services.tickets import issue_ticket
 from app.lib.db.uow import UnitOfWork
-from app.lib.dto import StructDTO
-from app.lib.injection import Injected
+from app.lib.http.injection import Injected
 from app.lib.security.policies import authenticated
 from app.lib.security.principal import Principal
+from app.lib.wire.dto import StructDTO
 
 
 @post(

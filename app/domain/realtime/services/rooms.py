@@ -17,10 +17,10 @@ from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.faults import violated_columns
 from app.lib.db.uow import UnitOfWork
-from app.lib.dto import changes
+from app.lib.db.versions import IfMatch
 from app.lib.security.emails import fold
 from app.lib.security.principal import Principal
-from app.lib.versions import IfMatch
+from app.lib.wire.dto import changes
 
 
 class RoomService:

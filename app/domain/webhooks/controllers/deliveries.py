@@ -10,15 +10,15 @@ from app.domain.webhooks.dtos import DeliveryPage, DeliveryRead, DeliveryStatus
 from app.domain.webhooks.errors import DeliveryPending, WebhookInactive
 from app.domain.webhooks.services.deliveries import DeliveryService
 from app.domain.webhooks.services.queries import DELIVERY_SORT_KEYS, WebhookQueries
-from app.lib.dto import StructDTO
+from app.lib.http.injection import Injected
 from app.lib.http.locations import linked
-from app.lib.injection import Injected
-from app.lib.openapi import may_raise
+from app.lib.openapi.document import may_raise
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.sorting import sort_parameter
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import authenticated
 from app.lib.security.principal import Principal
+from app.lib.wire.dto import StructDTO
 
 StatusFilter = Annotated[
     list[DeliveryStatus] | None,

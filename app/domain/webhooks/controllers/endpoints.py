@@ -18,12 +18,12 @@ from app.domain.webhooks.errors import TooManyWebhooks, WebhookInactive
 from app.domain.webhooks.services.deliveries import DeliveryService
 from app.domain.webhooks.services.endpoints import WebhookService
 from app.domain.webhooks.services.queries import WEBHOOK_SORT_KEYS, WebhookQueries
-from app.lib.dto import StructDTO
 from app.lib.errors import PreconditionFailed, ReauthRequired
+from app.lib.http.injection import Injected
 from app.lib.http.locations import created, linked
 from app.lib.http.transaction import IDEMPOTENT
-from app.lib.injection import Injected
-from app.lib.openapi import may_raise
+from app.lib.db.versions import IfMatch
+from app.lib.openapi.document import may_raise
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.sorting import sort_parameter
@@ -31,8 +31,8 @@ from app.lib.pagination.whole import page_of
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import authenticated, recently_authenticated
 from app.lib.security.principal import Principal
-from app.lib.versions import IfMatch
 from app.lib.webhooks.kinds import WebhookKinds
+from app.lib.wire.dto import StructDTO
 
 NO_STORE = {"Cache-Control": "no-store"}
 

@@ -8,9 +8,9 @@ from app.domain.webhooks.services.enqueueing import EnqueueDelivery
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.uow import UnitOfWork
-from app.lib.dto import shown_as
 from app.lib.security.principal import Principal
 from app.lib.webhooks.kinds import WebhookEvent
+from app.lib.wire.dto import shown_as
 
 TEST_KIND = "webhook.test"
 """Sent when its owner asks for it, whatever the webhook subscribes to; tried once."""

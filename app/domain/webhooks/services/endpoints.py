@@ -16,14 +16,14 @@ from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.service import EntityService
 from app.lib.db.uow import UnitOfWork
-from app.lib.decoding import FieldProblem
-from app.lib.dto import changes, shown_as
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
+from app.lib.db.versions import IfMatch
 from app.lib.security.principal import Principal
 from app.lib.security.sealing import Sealer
-from app.lib.versions import IfMatch
 from app.lib.webhooks.kinds import WebhookKinds
 from app.lib.webhooks.urls import check_receiver_url
+from app.lib.wire.decoding import FieldProblem
+from app.lib.wire.dto import changes, shown_as
 
 MAX_WEBHOOKS = 20
 """For each owner."""

@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
+from app.lib.db.idempotency import MAX_KEY_LENGTH
 from app.lib.errors import ErrorCode
 from app.lib.http.conditional import MAX_IF_NONE_MATCH
-from app.lib.idempotency import MAX_KEY_LENGTH
-from app.lib.problems import MEANINGS, MEDIA_TYPE, Problem, problem_type
+from app.lib.http.problems import MEANINGS, MEDIA_TYPE, Problem, problem_type
 
 JSONObject = dict[str, Any]
 

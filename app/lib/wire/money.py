@@ -9,8 +9,8 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
-from app.lib.field_errors import FieldProblem
-from app.lib.shapes import Hint
+from app.lib.wire.field_errors import FieldProblem
+from app.lib.wire.shapes import Hint
 
 _DIGITS_OF: Final = {0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
     2: "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP "

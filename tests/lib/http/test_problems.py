@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from app.lib import errors
 from app.lib.db.faults import DatabaseUnavailable
 from app.lib.errors import AppError, ErrorCode, FieldCode, FieldError, ValidationFailed
-from app.lib.problems import MEANINGS, MEDIA_TYPE, instance_of, problem_type
+from app.lib.http.problems import MEANINGS, MEDIA_TYPE, instance_of, problem_type
 from tests.lib.http.toys import call, in_shell, make_app
 
 CODES = """

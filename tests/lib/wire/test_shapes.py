@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from app.lib.decoding import Check, FieldProblem, convert, decode_json
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
-from tests.lib.wire import Closed, Order, Transfer, order, refused
+from app.lib.wire.decoding import Check, FieldProblem, convert, decode_json
+from tests.lib.shaped import Closed, Order, Transfer, order, refused
 
 
 def test_all_errors_are_reported_in_one_go() -> None:

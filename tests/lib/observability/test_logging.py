@@ -17,7 +17,7 @@ from litestar.types import Receive, Scope, Send
 from app.lib.db.url import DatabaseURL
 from app.lib.http.cors import CORS
 from app.lib.http.shell import Shell, ShellOptions
-from app.lib.logging import _Line, configure_logging
+from app.lib.observability.logging import _Line, configure_logging
 from tests.support.apps import ADDRESS, BASE_URL, client_of, components_of, running_app
 from tests.support.databases import empty
 

@@ -9,7 +9,7 @@ import time_machine
 from sqlalchemy import select
 
 from app.lib.clock import utc_now
-from app.lib.idempotency import IdempotencyKey, purge_idempotency_keys
+from app.lib.db.idempotency import IdempotencyKey, purge_idempotency_keys
 from tests.lib.http.ledger import ADA, BOB, Ledger
 
 KEY = {"Idempotency-Key": "order-1"}

@@ -11,10 +11,10 @@ import pytest
 from litestar import Litestar, get
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from app.lib.decoding import decode_json
-from app.lib.fields import Bio, Email, HttpsUrl, Int32, Locale, Name, Password, SingleLine, Timestamp, Username
-from app.lib.money import Money
-from app.lib.struct_schema import StructSchemaPlugin, example_of
+from app.lib.wire.decoding import decode_json
+from app.lib.wire.fields import Bio, Email, HttpsUrl, Int32, Locale, Name, Password, SingleLine, Timestamp, Username
+from app.lib.wire.money import Money
+from app.lib.wire.struct_schema import StructSchemaPlugin, example_of
 
 T = TypeVar("T")
 

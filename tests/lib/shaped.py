@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 import pytest
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from app.lib.decoding import Check, FieldProblem, Hint, decode_json
 from app.lib.errors import FieldCode, ValidationFailed
+from app.lib.wire.decoding import Check, FieldProblem, Hint, decode_json
 
 Found = dict[str, tuple[str, str]]
 

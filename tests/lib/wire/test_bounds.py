@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from msgspec import Meta, Struct
 
-from app.lib.bounds import unbounded
-from app.lib.fields import Int32, Name, Timestamp
-from app.lib.money import Money
+from app.lib.wire.bounds import unbounded
+from app.lib.wire.fields import Int32, Name, Timestamp
+from app.lib.wire.money import Money
 
 
 class Kind(StrEnum):

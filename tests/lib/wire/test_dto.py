@@ -12,9 +12,9 @@ from litestar.params import JSONBody
 from litestar.typing import FieldDefinition
 from msgspec import Struct
 
-from app.lib.dto import Input, Output, StructDTO, changes, parse_form, shown_as
 from app.lib.errors import BadRequest
-from app.lib.fields import Name
+from app.lib.wire.dto import Input, Output, StructDTO, changes, parse_form, shown_as
+from app.lib.wire.fields import Name
 from tests.lib.people import GOOD, ID, READ, Login, UserPage, UserRead, UserUpdate, a_read, make_app
 
 

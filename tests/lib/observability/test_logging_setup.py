@@ -15,7 +15,7 @@ import structlog
 from structlog.contextvars import bind_contextvars, bound_contextvars
 from structlog.testing import capture_logs
 
-from app.lib.logging import ConsoleLine, LogFormat, configure_logging
+from app.lib.observability.logging import ConsoleLine, LogFormat, configure_logging
 from tests.support.people import People
 
 Lines = Callable[[], list[dict[str, Any]]]

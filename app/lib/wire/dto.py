@@ -37,10 +37,10 @@ from litestar.response import Response
 from litestar.typing import FieldDefinition
 from msgspec import UNSET, Struct
 
-from app.lib.bounds import unbounded
-from app.lib.decoding import convert, decode_json
 from app.lib.errors import BadRequest, FieldCode, FieldError, ValidationFailed
-from app.lib.struct_schema import schema_of
+from app.lib.wire.bounds import unbounded
+from app.lib.wire.decoding import convert, decode_json
+from app.lib.wire.struct_schema import schema_of
 
 T = TypeVar("T")
 StructT = TypeVar("StructT", bound=Struct)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.lib.decoding import decode_json
 from app.lib.errors import ValidationFailed
-from app.lib.money import CURRENCY_DIGITS, Money
+from app.lib.wire.decoding import decode_json
+from app.lib.wire.money import CURRENCY_DIGITS, Money
 
 
 @pytest.mark.parametrize(

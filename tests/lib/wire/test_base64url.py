@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.lib import base64url
+from app.lib.wire import base64url
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ _MAX_SEGMENT = 64
 class FieldProblem(ValueError):
     """A value breaks a rule that its type cannot say.
 
-    A :class:`~app.lib.shapes.Check` or a Struct's ``__post_init__`` raises it. ``detail`` is a sentence that
+    A :class:`~app.lib.wire.shapes.Check` or a Struct's ``__post_init__`` raises it. ``detail`` is a sentence that
     does not repeat the value; ``pointer`` (RFC 6901) leads from the checked value to the member at fault.
     """
 

@@ -22,7 +22,7 @@ from app.lib.errors import AppError
 from app.lib.http.conditional import TAGGED, Versioned
 from app.lib.http.locations import MOVES
 from app.lib.http.rules import JSON, RequestRules, rules_of
-from app.lib.openapi_parts import (
+from app.lib.openapi.parts import (
     HEADERS,
     PERHAPS_ETAG,
     JSONObject,

@@ -9,10 +9,10 @@ from litestar import Litestar
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
-from app.lib.metrics import Gauges, Metrics
+from app.lib.observability.metrics import Gauges, Metrics
 from tests.support.apps import components_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def samples(metrics: Metrics | str) -> dict[tuple[str, str], float]:
@@ -79,7 +79,7 @@ def test_gauges_are_read_at_the_scrape() -> None:
 
 WORKERS = """
 import os, sys
-from app.lib.metrics import Gauges, Metrics
+from app.lib.observability.metrics import Gauges, Metrics
 metrics = Metrics()
 metrics.add(Gauges(("busy", "How busy.", lambda: 7)))
 for _ in range(3):

@@ -11,15 +11,14 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
-from app.lib.dto import Input, Output, StructDTO
 from app.lib.errors import AppError, ErrorCode
-from app.lib.fields import Name
 from app.lib.http.conditional import Version, Versioned, provide_if_match
 from app.lib.http.locations import MOVES
 from app.lib.http.rules import CONSUMES, declare_rules
 from app.lib.http.transaction import IDEMPOTENT
-from app.lib.openapi import DocumentInfo, build_document, for_holders_of, may_raise, sends_headers
-from app.lib.openapi_parts import error_response, tidy_parameter
+from app.lib.db.versions import IfMatch
+from app.lib.openapi.document import DocumentInfo, build_document, for_holders_of, may_raise, sends_headers
+from app.lib.openapi.parts import error_response, tidy_parameter
 from app.lib.pagination.envelope import Page
 from app.lib.security.policies import (
     HasPermission,
@@ -31,8 +30,9 @@ from app.lib.security.policies import (
     sees,
     superuser,
 )
-from app.lib.struct_schema import StructSchemaPlugin
-from app.lib.versions import IfMatch
+from app.lib.wire.dto import Input, Output, StructDTO
+from app.lib.wire.fields import Name
+from app.lib.wire.struct_schema import StructSchemaPlugin
 
 INFO = DocumentInfo(
     title="Toy", version="1.2.3", description="A toy.", token_url="/login", tags=(("Toys", "To play with."),)

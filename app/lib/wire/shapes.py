@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from app.lib.errors import FieldCode, ValidationFailed
-from app.lib.field_errors import FieldProblem, Findings, Path, explain
+from app.lib.wire.field_errors import FieldProblem, Findings, Path, explain
 
 _MAX_LISTED_CHOICES = 20
 

@@ -14,10 +14,10 @@ from msgspec import Meta
 
 from app.lib import errors
 from app.lib.db.faults import DATABASE_ERRORS, to_app_error
-from app.lib.decoding import litestar_errors
+from app.lib.db.idempotency import IdempotentReplay
 from app.lib.errors import AppError, ErrorCode, FieldError, InternalError, MalformedJSON, ValidationFailed
-from app.lib.field_errors import MAX_ERRORS
-from app.lib.idempotency import IdempotentReplay
+from app.lib.wire.decoding import litestar_errors
+from app.lib.wire.field_errors import MAX_ERRORS
 
 MEDIA_TYPE = "application/problem+json"
 DENIAL = "denial"

@@ -1,4 +1,4 @@
-"""Reads the :class:`~app.lib.shapes.Shape` off a type."""
+"""Reads the :class:`~app.lib.wire.shapes.Shape` off a type."""
 
 import enum
 from collections import abc
@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 import msgspec
 
-from app.lib.shapes import (
+from app.lib.wire.shapes import (
     Check,
     Choice,
     DecimalShape,

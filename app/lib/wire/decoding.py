@@ -1,7 +1,7 @@
 """Strict decoding of what clients send: either a value that obeys its type, or every error in it.
 
 A body that is fine costs one pass of msgspec's decoder. Only a body that is not is taken apart again to find
-all errors with their places (:mod:`app.lib.shapes`), so a reply names them together.
+all errors with their places (:mod:`app.lib.wire.shapes`), so a reply names them together.
 
 No input raises anything but an :class:`~app.lib.errors.AppError`: broken JSON, broken UTF-8, lone surrogates,
 endless nesting and numbers that fit nowhere included.
@@ -17,7 +17,7 @@ import msgspec
 from litestar.exceptions import ValidationException
 
 from app.lib.errors import FieldCode, FieldError, MalformedJSON, ValidationFailed
-from app.lib.field_errors import (
+from app.lib.wire.field_errors import (
     FieldProblem,
     Finding,
     Findings,
@@ -25,8 +25,8 @@ from app.lib.field_errors import (
     explain_message,
     pointer_from_dotted,
 )
-from app.lib.shapes import Check, Hint, has_checks
-from app.lib.type_shapes import shape_of
+from app.lib.wire.shapes import Check, Hint, has_checks
+from app.lib.wire.type_shapes import shape_of
 
 __all__ = ["Check", "FieldProblem", "Hint", "convert", "decode_json", "litestar_errors"]
 

@@ -5,7 +5,7 @@ r"""Field types for Structs on the wire: every string has a maximum, every integ
         tags: Annotated[list[Slug], Meta(max_length=20)] | UnsetType = UNSET
 
 They stay ``str``, ``int`` and ``datetime`` for type checkers, msgspec and OpenAPI. U+0000 is refused everywhere by
-:mod:`app.lib.decoding` already.
+:mod:`app.lib.wire.decoding` already.
 
 Patterns are read by Python and, through OpenAPI, by JavaScript, where ``$`` differs: Python's also matches before
 a final line feed. Hence ``$(?!\n)``, which means the very end in both.
@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from app.lib.decoding import Check, FieldProblem, Hint
 from app.lib.errors import FieldCode
 from app.lib.security.emails import InvalidEmail, normalise_email
 from app.lib.security.password_policy import TOO_COMMON, common_passwords
+from app.lib.wire.decoding import Check, FieldProblem, Hint
 
 _END: Final = r"$(?!\n)"
 # Control characters (C0, DEL, C1), line and paragraph separators, and marks that reorder the text around them.

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from litestar.exceptions import ValidationException
 
-from app.lib.decoding import convert, decode_json, litestar_errors
 from app.lib.errors import AppError, FieldCode, MalformedJSON, ValidationFailed
-from tests.lib.wire import Card, Item, Kind, Order, Priced, Transfer, order, refused
+from app.lib.wire.decoding import convert, decode_json, litestar_errors
+from tests.lib.shaped import Card, Item, Kind, Order, Priced, Transfer, order, refused
 
 
 def test_a_good_body_is_decoded() -> None:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.lib.bounds import unbounded
-from app.lib.decoding import convert, decode_json
 from app.lib.errors import ValidationFailed
-from app.lib.fields import (
+from app.lib.wire.bounds import unbounded
+from app.lib.wire.decoding import convert, decode_json
+from app.lib.wire.fields import (
     Bio,
     Email,
     HttpsUrl,

@@ -11,7 +11,7 @@ import pytest
 from msgspec import Meta, Struct
 
 from app.lib.errors import FieldCode
-from app.lib.field_errors import MAX_ERRORS, FieldProblem, Findings, explain, explain_message, pointer_to
+from app.lib.wire.field_errors import MAX_ERRORS, FieldProblem, Findings, explain, explain_message, pointer_to
 
 
 class Point(Struct, forbid_unknown_fields=True):
