@@ -1,8 +1,4 @@
-"""realtime
-
-Revision: 0007
-After: 0006
-"""
+"""The tables of realtime: channels, events, nodes, sockets and presence; rooms, members, invitations and tickets."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,12 +8,90 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
+IS_OWNER = sa.text("role = 'owner'")
+
 
 def _name() -> sa.String:
     return sa.String(length=97).with_variant(sa.String(length=97, collation="C"), "postgresql")
 
 
 def upgrade() -> None:
+    is_postgresql = op.get_bind().dialect.name == "postgresql"
+    op.create_table(
+        "rooms",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=64, collation="C" if is_postgresql else None), nullable=False),
+        sa.Column("title", sa.String(length=255), nullable=True),
+        sa.Column("search_text", sa.Text(), nullable=False),
+        sa.Column("visibility", sa.String(length=16), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rooms")),
+        sa.UniqueConstraint("name", name=op.f("uq_rooms_name")),
+    )
+    op.create_index(op.f("ix_rooms_created_at_id"), "rooms", ["created_at", "id"], unique=False)
+
+    op.create_table(
+        "room_members",
+        sa.Column("room_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("joined_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["room_id"], ["rooms.id"], name=op.f("fk_room_members_room_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_room_members_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("room_id", "user_id", name=op.f("pk_room_members")),
+    )
+    op.create_index(
+        "ix_room_members_owner",
+        "room_members",
+        ["room_id"],
+        unique=True,
+        postgresql_where=IS_OWNER,
+        sqlite_where=IS_OWNER,
+    )
+    op.create_index(
+        op.f("ix_room_members_room_id_joined_at_user_id"),
+        "room_members",
+        ["room_id", "joined_at", "user_id"],
+        unique=False,
+    )
+    op.create_index(op.f("ix_room_members_user_id_role"), "room_members", ["user_id", "role"], unique=False)
+
+    op.create_table(
+        "room_invitations",
+        sa.Column("room_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("invited_by", sa.Uuid(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["room_id"], ["rooms.id"], name=op.f("fk_room_invitations_room_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_room_invitations_user_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["invited_by"], ["users.id"], name=op.f("fk_room_invitations_invited_by"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("room_id", "user_id", name=op.f("pk_room_invitations")),
+    )
+    for columns in (["room_id", "created_at", "user_id"], ["user_id"], ["invited_by"]):
+        op.create_index(op.f(f"ix_room_invitations_{'_'.join(columns)}"), "room_invitations", columns, unique=False)
+
+    op.create_table(
+        "realtime_tickets",
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["sessions.id"], name=op.f("fk_realtime_tickets_session_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_realtime_tickets")),
+    )
+    for column in ("session_id", "expires_at"):
+        op.create_index(op.f(f"ix_realtime_tickets_{column}"), "realtime_tickets", [column], unique=False)
+
     op.create_table(
         "realtime_channels",
         sa.Column("name", _name(), nullable=False),
@@ -88,8 +162,15 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_table("realtime_presence")
-    op.drop_table("realtime_sockets")
-    op.drop_table("realtime_nodes")
-    op.drop_table("realtime_events")
-    op.drop_table("realtime_channels")
+    for table in (
+        "realtime_presence",
+        "realtime_sockets",
+        "realtime_nodes",
+        "realtime_events",
+        "realtime_channels",
+        "realtime_tickets",
+        "room_invitations",
+        "room_members",
+        "rooms",
+    ):
+        op.drop_table(table)

@@ -87,8 +87,8 @@ class Migrations:
     def _generate(self, connection: Connection, message: str) -> Any:
         config = self._config()
         config.attributes["connection"] = connection
-        count = len(list(ScriptDirectory.from_config(config).walk_revisions()))
-        return command.revision(config, message, autogenerate=True, rev_id=f"{count + 1:04}")
+        newest = int(self.head or 0)
+        return command.revision(config, message, autogenerate=True, rev_id=f"{newest + 1:04}")
 
     async def _run(self, action: Any, revision: str) -> None:
         if self.url.is_sqlite:

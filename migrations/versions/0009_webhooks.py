@@ -1,14 +1,10 @@
-"""webhooks
-
-Revision: 0004
-After: 0003
-"""
+"""The tables of webhooks."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
@@ -34,11 +30,22 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoints")),
     )
-    with op.batch_alter_table("webhook_endpoints", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_webhook_endpoints_owner_id_created_at_id"), ["owner_id", "created_at", "id"], unique=False
-        )
-
+    op.create_index(
+        op.f("ix_webhook_endpoints_owner_id_created_at_id"), "webhook_endpoints", ["owner_id", "created_at", "id"]
+    )
+    op.create_table(
+        "webhook_subscriptions",
+        sa.Column("endpoint_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["endpoint_id"],
+            ["webhook_endpoints.id"],
+            name=op.f("fk_webhook_subscriptions_endpoint_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("endpoint_id", "kind", name=op.f("pk_webhook_subscriptions")),
+    )
+    op.create_index(op.f("ix_webhook_subscriptions_kind"), "webhook_subscriptions", ["kind"])
     op.create_table(
         "webhook_deliveries",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -66,49 +73,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_deliveries")),
         sa.UniqueConstraint("endpoint_id", "event_id", name=op.f("uq_webhook_deliveries_endpoint_id_event_id")),
     )
-    with op.batch_alter_table("webhook_deliveries", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_webhook_deliveries_created_at"), ["created_at"], unique=False)
-        batch_op.create_index(
-            "ix_webhook_deliveries_pending",
-            ["next_attempt_at"],
-            unique=False,
-            postgresql_where=sa.text("status = 'pending'"),
-            sqlite_where=sa.text("status = 'pending'"),
-        )
-        batch_op.create_index(
-            batch_op.f("ix_webhook_deliveries_endpoint_id_created_at_id"),
-            ["endpoint_id", "created_at", "id"],
-            unique=False,
-        )
-
-    op.create_table(
-        "webhook_subscriptions",
-        sa.Column("endpoint_id", sa.Uuid(), nullable=False),
-        sa.Column("kind", sa.String(length=64), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["endpoint_id"],
-            ["webhook_endpoints.id"],
-            name=op.f("fk_webhook_subscriptions_endpoint_id"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("endpoint_id", "kind", name=op.f("pk_webhook_subscriptions")),
+    op.create_index(op.f("ix_webhook_deliveries_created_at"), "webhook_deliveries", ["created_at"])
+    op.create_index(
+        "ix_webhook_deliveries_pending",
+        "webhook_deliveries",
+        ["next_attempt_at"],
+        postgresql_where=sa.text("status = 'pending'"),
+        sqlite_where=sa.text("status = 'pending'"),
     )
-    with op.batch_alter_table("webhook_subscriptions", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_webhook_subscriptions_kind"), ["kind"], unique=False)
+    op.create_index(
+        op.f("ix_webhook_deliveries_endpoint_id_created_at_id"),
+        "webhook_deliveries",
+        ["endpoint_id", "created_at", "id"],
+    )
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("webhook_subscriptions", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_webhook_subscriptions_kind"))
-
-    op.drop_table("webhook_subscriptions")
-    with op.batch_alter_table("webhook_deliveries", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_webhook_deliveries_endpoint_id_created_at_id"))
-        batch_op.drop_index("ix_webhook_deliveries_pending")
-        batch_op.drop_index(batch_op.f("ix_webhook_deliveries_created_at"))
-
-    op.drop_table("webhook_deliveries")
-    with op.batch_alter_table("webhook_endpoints", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_webhook_endpoints_owner_id_created_at_id"))
-
-    op.drop_table("webhook_endpoints")
+    for table in ("webhook_deliveries", "webhook_subscriptions", "webhook_endpoints"):
+        op.drop_table(table)

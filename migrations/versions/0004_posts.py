@@ -1,15 +1,11 @@
-"""posts
-
-Revision: 0005
-After: 0004
-"""
+"""The tables of posts."""
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
-revision = "0005"
-down_revision = "0004"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
