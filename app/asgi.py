@@ -39,7 +39,7 @@ from app.domain.webhooks import webhooks
 from app.lib.audit import provide_origin
 from app.lib.audit.denials import DenialLog
 from app.lib.db.migrations import Migrations
-from app.lib.domain import Domain, collect_permissions
+from app.lib.domain import Domain, collect_error_codes, collect_permissions
 from app.lib.http.conditional import provide_if_match, tag_response
 from app.lib.http.cors import CORS, Origins
 from app.lib.http.handshake import remember_refusal
@@ -138,6 +138,7 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
             ),
             token_url=f"{API}/auth/login",
             tags=tuple(tag for domain in DOMAINS for tag in domain.tags),
+            error_codes=collect_error_codes(DOMAINS),
         ),
     )
 
@@ -201,6 +202,7 @@ def _dependencies(components: Components, background: Background, draining: Drai
         "token_issuer": components.token_issuer,
         "sign_in_throttle": components.sign_in_throttle,
         "registration_throttle": components.registration_throttle,
+        "error_codes": collect_error_codes(DOMAINS),
         "permission_registry": collect_permissions(DOMAINS),
         "post_memory": components.post_memory,
         "sealer": components.sealer,

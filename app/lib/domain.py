@@ -1,13 +1,15 @@
 """What a domain brings into the app: one value, named in one line of ``create_app``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
+from app.lib.errors import ErrorCode
 from app.lib.events import Listener
+from app.lib.http.problems import KIT_ERROR_CODES
 from app.lib.jobs import Job
 from app.lib.outbox import Outbox, Subscriber
 from app.lib.webhooks.kinds import WebhookKind, WebhookKinds, kinds_by_name
@@ -40,6 +42,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     subscribers: tuple[Subscriber[Any], ...] = ()
     """Are told after the commit, by a job each."""
     webhook_kinds: tuple[WebhookKind, ...] = ()
+    error_codes: tuple[ErrorCode, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
     """OpenAPI tags and their descriptions."""
 
@@ -58,3 +61,12 @@ def collect_permissions(domains: tuple[Domain, ...]) -> dict[str, Permission]:
 def collect_webhook_kinds(domains: tuple[Domain, ...]) -> WebhookKinds:
     """The registry of webhook kinds by name. Raises ``ValueError`` when two domains claim one."""
     return kinds_by_name(kind for domain in domains for kind in domain.webhook_kinds)
+
+
+def collect_error_codes(domains: Iterable[Domain]) -> tuple[ErrorCode, ...]:
+    """The codes of the kit and of all domains. Raises ``ValueError`` when two errors declare one code differently."""
+    registry: dict[str, ErrorCode] = {}
+    for code in (*KIT_ERROR_CODES, *(code for domain in domains for code in domain.error_codes)):
+        if registry.setdefault(code.value, code) != code:
+            raise ValueError(f"error code {code.value} is declared twice")
+    return tuple(registry.values())

@@ -1,9 +1,8 @@
 """The base of every error that a client is meant to see.
 
-A business error is a small subclass beside its service; it names its ``code`` and takes domain arguments:
+A business error is a small subclass beside its service; it takes domain arguments:
 
     class EmailTaken(Conflict):
-        code = ErrorCode.DUPLICATE
         detail = "Another account uses this e-mail address."
 
 Nothing here knows HTTP beyond the status number: :mod:`app.lib.http.problems` turns errors into responses.
@@ -17,39 +16,20 @@ import msgspec
 from msgspec import Meta
 
 
-class ErrorCode(StrEnum):
-    """The closed list of problem codes. The code is the contract; everything else in a problem is prose."""
+class ErrorCode(msgspec.Struct, frozen=True):
+    """The code of a problem: the contract of an error with its clients. Declared once, with the error that it is for.
 
-    MALFORMED_JSON = "malformed_json"
-    REQUEST_TIMEOUT = "request_timeout"
-    UNKNOWN_PARAMETER = "unknown_parameter"
-    INVALID_CURSOR = "invalid_cursor"
-    UNAUTHENTICATED = "unauthenticated"
-    INVALID_TOKEN = "invalid_token"
-    INVALID_CREDENTIALS = "invalid_credentials"
-    ACCOUNT_INACTIVE = "account_inactive"
-    EMAIL_UNVERIFIED = "email_unverified"
-    PERMISSION_DENIED = "permission_denied"
-    MFA_REQUIRED = "mfa_required"
-    REAUTH_REQUIRED = "reauth_required"
-    NOT_FOUND = "not_found"
-    METHOD_NOT_ALLOWED = "method_not_allowed"
-    NOT_ACCEPTABLE = "not_acceptable"
-    CONFLICT = "conflict"
-    DUPLICATE = "duplicate"
-    INVALID_STATE = "invalid_state"
-    INSUFFICIENT_STOCK = "insufficient_stock"
-    PAYMENT_DECLINED = "payment_declined"
-    PRECONDITION_FAILED = "precondition_failed"
-    PRECONDITION_REQUIRED = "precondition_required"
-    PAYLOAD_TOO_LARGE = "payload_too_large"
-    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
-    VALIDATION_FAILED = "validation_failed"
-    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
-    IDEMPOTENCY_IN_PROGRESS = "idempotency_in_progress"
-    RATE_LIMITED = "rate_limited"
-    INTERNAL_ERROR = "internal_error"
-    UNAVAILABLE = "unavailable"
+    ``title`` is the same for every problem of the code; ``advice`` says what a client should do.
+    """
+
+    value: str
+    title: str
+    advice: str
+
+    @property
+    def type(self) -> str:
+        """The URI reference of the page about it."""
+        return f"/problems/{self.value.replace('_', '-')}"
 
 
 class FieldCode(StrEnum):
@@ -93,7 +73,9 @@ class AppError(Exception):
     """
 
     status: ClassVar[int] = 500
-    code: ClassVar[ErrorCode] = ErrorCode.INTERNAL_ERROR
+    code: ClassVar[ErrorCode] = ErrorCode(
+        "internal_error", "Something went wrong on our side", "Try again; if it stays, report the 'request_id'."
+    )
     detail: str = "Something went wrong on our side."
     is_denial: ClassVar[bool] = False
     """Whether somebody tried what they have no right to, which the audit log keeps."""
@@ -116,7 +98,11 @@ class AppError(Exception):
 
 class BadRequest(AppError):
     status = 400
-    code = ErrorCode.MALFORMED_JSON
+    code = ErrorCode(
+        "malformed_json",
+        "The request could not be read",
+        "Send valid JSON in UTF-8, well-formed headers and a well-formed query.",
+    )
     detail = "The request could not be read."
 
 
@@ -125,7 +111,11 @@ class MalformedJSON(BadRequest):
 
 
 class UnknownParameter(BadRequest):
-    code = ErrorCode.UNKNOWN_PARAMETER
+    code = ErrorCode(
+        "unknown_parameter",
+        "The query has an unknown parameter",
+        "Remove the parameter that is named, or mend its spelling.",
+    )
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(
@@ -138,7 +128,11 @@ class UnknownParameter(BadRequest):
 
 
 class InvalidCursor(BadRequest):
-    code = ErrorCode.INVALID_CURSOR
+    code = ErrorCode(
+        "invalid_cursor",
+        "The cursor is not valid",
+        "Take cursors as they come, with the filters they came with; or start without one.",
+    )
     detail = "The cursor is not valid for this list. Start again without one."
 
 
@@ -146,7 +140,9 @@ class Unauthenticated(AppError):
     """No credentials at all: RFC 6750 section 3 wants a bare challenge."""
 
     status = 401
-    code = ErrorCode.UNAUTHENTICATED
+    code = ErrorCode(
+        "unauthenticated", "Sign-in required", "Send an access token in the 'Authorization' header: 'Bearer …'."
+    )
     detail = "Sign in first: send an access token as 'Authorization: Bearer …'."
 
     def __init__(self, detail: str | None = None, *, extensions: Mapping[str, Any] | None = None) -> None:
@@ -157,7 +153,11 @@ class InvalidToken(AppError):
     """Credentials that are malformed, expired, revoked or meant for something else (RFC 6750 section 3.1)."""
 
     status = 401
-    code = ErrorCode.INVALID_TOKEN
+    code = ErrorCode(
+        "invalid_token",
+        "The token is not valid",
+        "Refresh the access token, or sign in again when the refresh token is refused too.",
+    )
     detail = "The token is not valid: it is malformed, expired, revoked or meant for something else."
 
     def __init__(self, detail: str | None = None) -> None:
@@ -168,7 +168,7 @@ class PermissionDenied(AppError):
     """Visible but not allowed. ``permission`` is what the caller would need, where that can be said."""
 
     status = 403
-    code = ErrorCode.PERMISSION_DENIED
+    code = ErrorCode("permission_denied", "Not allowed", "Ask for a role that includes the permission.")
     detail = "You are not allowed to do this."
     is_denial = True
 
@@ -180,19 +180,19 @@ class ForeignOrigin(AppError):
     """A page of somebody else's wants to open a socket or a stream."""
 
     status = 403
-    code = ErrorCode.PERMISSION_DENIED
+    code = PermissionDenied.code
     detail = "Pages of this origin may not connect here."
 
 
 class ReauthRequired(PermissionDenied):
-    code = ErrorCode.REAUTH_REQUIRED
+    code = ErrorCode("reauth_required", "A recent sign-in is required", "Sign in again and repeat within 10 minutes.")
     is_denial = False
     detail = "This needs a sign-in within the last 10 minutes. Sign in again and repeat the request."
 
 
 class NotFound(AppError):
     status = 404
-    code = ErrorCode.NOT_FOUND
+    code = ErrorCode("not_found", "Not found", "Check the address; you may also lack the right to see what is there.")
     detail = "There is nothing here, or it is not visible to you."
 
 
@@ -204,13 +204,13 @@ class NotVisible(NotFound):
 
 class MethodNotAllowed(AppError):
     status = 405
-    code = ErrorCode.METHOD_NOT_ALLOWED
+    code = ErrorCode("method_not_allowed", "Method not allowed", "Use one of the methods in the 'Allow' header.")
     detail = "This resource does not know that method; 'Allow' lists the ones it knows."
 
 
 class NotAcceptable(AppError):
     status = 406
-    code = ErrorCode.NOT_ACCEPTABLE
+    code = ErrorCode("not_acceptable", "Not acceptable", "Accept 'application/json', or send no 'Accept' header.")
     detail = "This operation answers 'application/json' only."
 
 
@@ -218,7 +218,11 @@ class RequestTimeout(AppError):
     """The body did not arrive in time (RFC 9110 section 15.5.9)."""
 
     status = 408
-    code = ErrorCode.REQUEST_TIMEOUT
+    code = ErrorCode(
+        "request_timeout",
+        "The request took too long to arrive",
+        "Send the whole body at once; check the network in between.",
+    )
     detail = "The request body did not arrive in time."
 
     def __init__(self, detail: str | None = None) -> None:
@@ -227,35 +231,45 @@ class RequestTimeout(AppError):
 
 class Conflict(AppError):
     status = 409
-    code = ErrorCode.CONFLICT
+    code = ErrorCode("conflict", "Conflict with the current state", "Read the resource again, then decide.")
     detail = "The request conflicts with the current state."
 
 
 class Duplicate(Conflict):
-    code = ErrorCode.DUPLICATE
+    code = ErrorCode("duplicate", "It exists already", "Choose another value for the unique field.")
     detail = "Something with the same unique value exists already."
 
 
 class InvalidState(Conflict):
-    code = ErrorCode.INVALID_STATE
+    code = ErrorCode(
+        "invalid_state", "Not possible in this state", "Read the resource; its state allows other actions."
+    )
     detail = "The resource is not in a state that allows this."
 
 
 class PreconditionFailed(AppError):
     status = 412
-    code = ErrorCode.PRECONDITION_FAILED
+    code = ErrorCode(
+        "precondition_failed",
+        "The resource has changed",
+        "Read it again, apply your change to the new version and send its ETag.",
+    )
     detail = "The resource has changed since the version that 'If-Match' names."
 
 
 class PayloadTooLarge(AppError):
     status = 413
-    code = ErrorCode.PAYLOAD_TOO_LARGE
+    code = ErrorCode("payload_too_large", "The request is too large", "Send less: a smaller body or smaller headers.")
     detail = "The request body is larger than this service accepts."
 
 
 class UnsupportedMediaType(AppError):
     status = 415
-    code = ErrorCode.UNSUPPORTED_MEDIA_TYPE
+    code = ErrorCode(
+        "unsupported_media_type",
+        "Media type not supported",
+        "Send 'Content-Type: application/json', or what 'Accept-Post' names.",
+    )
     detail = "This operation does not read that media type."
 
 
@@ -263,7 +277,11 @@ class ValidationFailed(AppError):
     """One or more field errors; all that were found are reported, up to 50."""
 
     status = 422
-    code = ErrorCode.VALIDATION_FAILED
+    code = ErrorCode(
+        "validation_failed",
+        "Some fields are invalid",
+        "Mend every entry of 'errors'; each says where it is and what is wrong.",
+    )
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
         count = len(errors)
@@ -272,7 +290,9 @@ class ValidationFailed(AppError):
 
 class PreconditionRequired(AppError):
     status = 428
-    code = ErrorCode.PRECONDITION_REQUIRED
+    code = ErrorCode(
+        "precondition_required", "If-Match is required", "Read the resource and send its ETag as 'If-Match'."
+    )
     detail = "This operation needs an 'If-Match' header with the version that you have seen."
 
 
@@ -280,7 +300,7 @@ class RateLimited(AppError):
     """Too many requests. ``retry_after`` is in whole seconds, at least 1."""
 
     status = 429
-    code = ErrorCode.RATE_LIMITED
+    code = ErrorCode("rate_limited", "Too many requests", "Wait for 'Retry-After' seconds, then go on more slowly.")
     detail = "Too many requests. Wait for as long as 'Retry-After' says."
 
     def __init__(self, retry_after: int, *, headers: Mapping[str, str] | None = None) -> None:
@@ -291,7 +311,7 @@ class HeadersTooLarge(AppError):
     """RFC 6585 section 5."""
 
     status = 431
-    code = ErrorCode.PAYLOAD_TOO_LARGE
+    code = PayloadTooLarge.code
     detail = "The request's header fields are larger than this service accepts."
 
 
@@ -303,7 +323,7 @@ class Unavailable(AppError):
     """A passing fault: the database, a lock, a full queue. The same request may succeed later."""
 
     status = 503
-    code = ErrorCode.UNAVAILABLE
+    code = ErrorCode("unavailable", "Temporarily unavailable", "Repeat the request after 'Retry-After' seconds.")
     detail = "The service cannot do this right now. Try again shortly."
 
     def __init__(self, detail: str | None = None, *, retry_after: int = 2) -> None:

@@ -3,6 +3,7 @@
 from app.domain.accounts.controllers.me import MeController
 from app.domain.accounts.controllers.roles import RoleController, list_permissions
 from app.domain.accounts.controllers.users import UserController, show_profile
+from app.domain.accounts.errors import INVALID_CREDENTIALS
 from app.domain.accounts.listeners import outbox_listeners
 from app.domain.accounts.permissions import PERMISSIONS
 from app.domain.accounts.providers import PROVIDERS, SHARED_PROVIDERS
@@ -17,6 +18,7 @@ accounts = Domain(
     permissions=PERMISSIONS,
     outbox_listeners=outbox_listeners,
     webhook_kinds=WEBHOOK_KINDS,
+    error_codes=(INVALID_CREDENTIALS,),
     tags=(
         ("Users", "Your own account, and everybody's for administrators."),
         ("Profiles", "What the public sees of people."),

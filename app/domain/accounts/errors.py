@@ -13,6 +13,12 @@ from app.lib.errors import (
     PermissionDenied,
 )
 
+INVALID_CREDENTIALS = ErrorCode(
+    "invalid_credentials",
+    "Wrong user name or password",
+    "Check both. The answer is the same whether or not the account exists.",
+)
+
 
 class UserNotFound(NotFound):
     detail = "There is no such user, or you may not see them."
@@ -71,7 +77,7 @@ class WrongCurrentPassword(AppError):
     """403 and not 401: the token is good, so a client must not throw its session away."""
 
     status = 403
-    code = ErrorCode.INVALID_CREDENTIALS
+    code = INVALID_CREDENTIALS
     detail = "The current password is not right."
 
     def __init__(self) -> None:

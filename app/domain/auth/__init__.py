@@ -1,6 +1,7 @@
 """Sign-in, sessions and tokens."""
 
 from app.domain.auth.controllers import AuthController, jwks
+from app.domain.auth.errors import MFA_REQUIRED, AccountInactive, EmailUnverified
 from app.domain.auth.jobs import JOBS
 from app.domain.auth.listeners import LISTENERS, outbox_listeners
 from app.domain.auth.providers import PROVIDERS
@@ -16,5 +17,6 @@ auth = Domain(
     outbox_listeners=outbox_listeners,
     jobs=JOBS,
     webhook_kinds=WEBHOOK_KINDS,
+    error_codes=(AccountInactive.code, EmailUnverified.code, MFA_REQUIRED),
     tags=(("Auth", "Registration, sign-in and tokens."),),
 )

@@ -1,11 +1,14 @@
+from app.domain.accounts.errors import INVALID_CREDENTIALS
 from app.lib.errors import AppError, ErrorCode, InvalidToken, PermissionDenied
+
+MFA_REQUIRED = ErrorCode("mfa_required", "A second factor is required", "Repeat the request with the second factor.")
 
 
 class InvalidCredentials(AppError):
     """The same for a wrong password and an unknown account. OAuth2 clients look for ``error`` (RFC 6749, 5.2)."""
 
     status = 401
-    code = ErrorCode.INVALID_CREDENTIALS
+    code = INVALID_CREDENTIALS
     detail = "The user name or the password is not right."
 
     def __init__(self) -> None:
@@ -13,13 +16,19 @@ class InvalidCredentials(AppError):
 
 
 class AccountInactive(PermissionDenied):
-    code = ErrorCode.ACCOUNT_INACTIVE
+    code = ErrorCode(
+        "account_inactive", "The account is deactivated", "Ask an administrator of the service to activate it."
+    )
     is_denial = False  # the sign-in is in the audit log already
     detail = "This account is deactivated."
 
 
 class EmailUnverified(PermissionDenied):
-    code = ErrorCode.EMAIL_UNVERIFIED
+    code = ErrorCode(
+        "email_unverified",
+        "The e-mail address is not verified",
+        "Follow the link that was mailed, or ask for another one.",
+    )
     is_denial = False
     detail = "Verify the e-mail address first."
 

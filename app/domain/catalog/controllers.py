@@ -22,11 +22,11 @@ from app.domain.catalog.services.products import ProductService
 from app.domain.catalog.services.queries import PRODUCT_SORT_KEYS, CatalogQueries
 from app.domain.catalog.services.stock import StockService
 from app.lib.audit import Origin
+from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed, PreconditionRequired
 from app.lib.http.injection import Injected
 from app.lib.http.locations import created, linked
 from app.lib.http.transaction import IDEMPOTENT
-from app.lib.db.versions import IfMatch
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.sorting import sort_parameter

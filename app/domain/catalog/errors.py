@@ -35,7 +35,7 @@ class Shortage(msgspec.Struct, frozen=True, kw_only=True):
 class InsufficientStock(Conflict):
     """Names each line that cannot be had, and what is left of it. Nothing was taken."""
 
-    code = ErrorCode.INSUFFICIENT_STOCK
+    code = ErrorCode("insufficient_stock", "Not enough in stock", "Lower the quantities of the lines that are named.")
 
     def __init__(self, shortages: Sequence[Shortage]) -> None:
         count = len(shortages)

@@ -1,6 +1,7 @@
 """Orders: placed, paid, shipped, delivered, cancelled, refunded."""
 
 from app.domain.orders.controllers import OrderController
+from app.domain.orders.errors import PaymentDeclined
 from app.domain.orders.jobs import JOBS
 from app.domain.orders.listeners import LISTENERS
 from app.domain.orders.permissions import PERMISSIONS
@@ -16,5 +17,6 @@ orders = Domain(
     listeners=LISTENERS,
     jobs=JOBS,
     webhook_kinds=WEBHOOK_KINDS,
+    error_codes=(PaymentDeclined.code,),
     tags=(("Orders", "What was ordered, whether it is paid, and where it is."),),
 )

@@ -31,12 +31,12 @@ from app.domain.orders.services.paying import PaymentService
 from app.domain.orders.services.placing import PlacingService
 from app.domain.orders.services.queries import ORDER_SORT_KEYS, OrderQueries
 from app.domain.orders.services.refunding import RefundService
+from app.lib.db.versions import IfMatch
 from app.lib.errors import PermissionDenied, PreconditionFailed
 from app.lib.http.injection import Injected
 from app.lib.http.locations import created, linked
 from app.lib.http.rules import PRODUCES_ANYTHING
 from app.lib.http.transaction import IDEMPOTENT
-from app.lib.db.versions import IfMatch
 from app.lib.openapi.document import for_holders_of, may_raise, sends_headers
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.sorting import sort_parameter

@@ -46,7 +46,7 @@ class NoPayments(InvalidState):
 
 class PaymentDeclined(AppError):
     status = 402
-    code = ErrorCode.PAYMENT_DECLINED
+    code = ErrorCode("payment_declined", "The payment was declined", "Use another means of payment.")
     detail = "The payment was declined; the order is still to be paid."
 
 

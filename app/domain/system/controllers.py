@@ -6,7 +6,7 @@ from litestar.params import FromPath
 from app.domain.system.metrics_access import metrics_access
 from app.domain.system.problem_pages import page_response, problem_index, problem_page
 from app.domain.system.readiness import Readiness, ReadinessReport
-from app.lib.errors import NotFound
+from app.lib.errors import ErrorCode, NotFound
 from app.lib.http.injection import Injected
 from app.lib.http.rules import PRODUCES_ANYTHING
 from app.lib.observability.metrics import CONTENT_TYPE, Metrics
@@ -69,7 +69,7 @@ async def ready(readiness: Injected[Readiness]) -> ReadinessReport:
     include_in_schema=False,
     name="metrics",
 )
-async def show_metrics(metrics: Injected[Metrics]) -> bytes:
+async def get_metrics(metrics: Injected[Metrics]) -> bytes:
     await metrics.refresh()
     return metrics.render()
 
@@ -82,12 +82,12 @@ async def show_metrics(metrics: Injected[Metrics]) -> bytes:
     include_in_schema=False,
     name="problem",
 )
-async def show_problem(slug: FromPath[str]) -> Response[bytes]:
-    if (page := problem_page(slug)) is None:
+async def get_problem(slug: FromPath[str], error_codes: Injected[tuple[ErrorCode, ...]]) -> Response[bytes]:
+    if (page := problem_page(slug, error_codes)) is None:
         raise NotFound
     return page_response(page)
 
 
 @get("/problems", guards=[public], opt={PRODUCES_ANYTHING: True}, media_type="text/html", include_in_schema=False)
-async def list_problems() -> Response[bytes]:
-    return page_response(problem_index())
+async def list_problems(error_codes: Injected[tuple[ErrorCode, ...]]) -> Response[bytes]:
+    return page_response(problem_index(error_codes))

@@ -1,11 +1,11 @@
 """A page for every problem code: what ``type`` in a problem resolves to."""
 
+from collections.abc import Iterable
 from html import escape
 
 from litestar import Response
 
 from app.lib.errors import ErrorCode
-from app.lib.http.problems import MEANINGS, problem_type
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _PAGE = """<!doctype html>
@@ -26,27 +26,23 @@ code {{ background: #8882; padding: 0.1em 0.3em; border-radius: 0.2em; }}
 </html>
 """
 
-_SLUGS = {problem_type(code).rpartition("/")[2]: code for code in ErrorCode}
 
-
-def problem_page(slug: str) -> bytes | None:
-    """The page of a code, written with hyphens; None for what is no code."""
-    code = _SLUGS.get(slug)
+def problem_page(slug: str, codes: Iterable[ErrorCode]) -> bytes | None:
+    """The page of a code, written with hyphens; None for an unknown one."""
+    code = next((each for each in codes if each.type == f"/problems/{slug}"), None)
     if code is None:
         return None
-    meaning = MEANINGS[code]
     body = (
-        f"<h1>{escape(meaning.title)}</h1>\n<p>Code: <code>{code.value}</code></p>\n<p>{escape(meaning.advice)}</p>\n"
+        f"<h1>{escape(code.title)}</h1>\n<p>Code: <code>{code.value}</code></p>\n<p>{escape(code.advice)}</p>\n"
         '<p><a href="/problems">All problems</a></p>'
     )
-    return _PAGE.format(title=escape(meaning.title), body=body).encode()
+    return _PAGE.format(title=escape(code.title), body=body).encode()
 
 
-def problem_index() -> bytes:
+def problem_index(codes: Iterable[ErrorCode]) -> bytes:
     """The list of all codes."""
     rows = "\n".join(
-        f'<li><a href="{problem_type(code)}"><code>{code.value}</code></a>: {escape(MEANINGS[code].title)}</li>'
-        for code in ErrorCode
+        f'<li><a href="{code.type}"><code>{code.value}</code></a>: {escape(code.title)}</li>' for code in codes
     )
     return _PAGE.format(title="Problems", body=f"<h1>Problems</h1>\n<ul>\n{rows}\n</ul>").encode()
 

@@ -43,12 +43,20 @@ class IdempotencyKeyReused(AppError):
     """The key has been used with another body."""
 
     status: ClassVar[int] = 422
-    code = ErrorCode.IDEMPOTENCY_KEY_REUSED
+    code = ErrorCode(
+        "idempotency_key_reused",
+        "The idempotency key was used before",
+        "Use a new key for a new request; repeat an old one unchanged.",
+    )
     detail = "This idempotency key was used for a request with another body."
 
 
 class IdempotencyInProgress(Conflict):
-    code = ErrorCode.IDEMPOTENCY_IN_PROGRESS
+    code = ErrorCode(
+        "idempotency_in_progress",
+        "The first request is still running",
+        "Repeat the request after 'Retry-After' seconds.",
+    )
     detail = "The first request with this idempotency key is still running."
 
     def __init__(self) -> None:

@@ -7,8 +7,8 @@ from litestar import Request, Response
 from litestar.params import HeaderParameter
 from msgspec import Meta
 
-from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.db.versions import IfMatch
+from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.wire.dto import Output
 
 MAX_IF_NONE_MATCH = 4096

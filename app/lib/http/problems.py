@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from app.lib import errors
 from app.lib.db.faults import DATABASE_ERRORS, to_app_error
-from app.lib.db.idempotency import IdempotentReplay
+from app.lib.db.idempotency import IdempotencyInProgress, IdempotencyKeyReused, IdempotentReplay
 from app.lib.errors import AppError, ErrorCode, FieldError, InternalError, MalformedJSON, ValidationFailed
 from app.lib.wire.decoding import litestar_errors
 from app.lib.wire.field_errors import MAX_ERRORS
@@ -36,7 +36,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     type: Annotated[str, Meta(max_length=64)]
     title: Annotated[str, Meta(max_length=100)]
     status: Annotated[int, Meta(ge=400, le=599)]
-    code: ErrorCode
+    code: Annotated[str, Meta(max_length=64)]
     detail: Annotated[str, Meta(max_length=1000)]
     instance: Annotated[str, Meta(max_length=12 * MAX_INSTANCE)]
     request_id: Annotated[str, Meta(max_length=64)]
@@ -44,18 +44,6 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 _METHOD_NOT_ALLOWED, _NO_CONTENT = 405, 204
-
-
-class Meaning(msgspec.Struct, frozen=True):
-    """What the page of a problem code says: a constant title and what a client should do."""
-
-    title: str
-    advice: str
-
-
-def problem_type(code: ErrorCode) -> str:
-    """The URI reference of a code's page."""
-    return f"/problems/{code.value.replace('_', '-')}"
 
 
 def instance_of(path: str) -> str:
@@ -66,10 +54,10 @@ def instance_of(path: str) -> str:
 def render(error: AppError, instance: str, request_id: str) -> bytes:
     """The problem's JSON."""
     problem = Problem(
-        type=problem_type(error.code),
-        title=MEANINGS[error.code].title,
+        type=error.code.type,
+        title=error.code.title,
         status=error.status,
-        code=error.code,
+        code=error.code.value,
         detail=error.detail,
         instance=instance,
         request_id=request_id,
@@ -205,68 +193,11 @@ def exception_handlers() -> dict[type[Exception] | int, Any]:
     }
 
 
-MEANINGS: dict[ErrorCode, Meaning] = {
-    ErrorCode.MALFORMED_JSON: Meaning(
-        "The request could not be read", "Send valid JSON in UTF-8, well-formed headers and a well-formed query."
-    ),
-    ErrorCode.REQUEST_TIMEOUT: Meaning(
-        "The request took too long to arrive", "Send the whole body at once; check the network in between."
-    ),
-    ErrorCode.UNKNOWN_PARAMETER: Meaning(
-        "The query has an unknown parameter", "Remove the parameter that is named, or mend its spelling."
-    ),
-    ErrorCode.INVALID_CURSOR: Meaning(
-        "The cursor is not valid", "Take cursors as they come, with the filters they came with; or start without one."
-    ),
-    ErrorCode.UNAUTHENTICATED: Meaning(
-        "Sign-in required", "Send an access token in the 'Authorization' header: 'Bearer …'."
-    ),
-    ErrorCode.INVALID_TOKEN: Meaning(
-        "The token is not valid", "Refresh the access token, or sign in again when the refresh token is refused too."
-    ),
-    ErrorCode.INVALID_CREDENTIALS: Meaning(
-        "Wrong user name or password", "Check both. The answer is the same whether or not the account exists."
-    ),
-    ErrorCode.ACCOUNT_INACTIVE: Meaning(
-        "The account is deactivated", "Ask an administrator of the service to activate it."
-    ),
-    ErrorCode.EMAIL_UNVERIFIED: Meaning(
-        "The e-mail address is not verified", "Follow the link that was mailed, or ask for another one."
-    ),
-    ErrorCode.PERMISSION_DENIED: Meaning("Not allowed", "Ask for a role that includes the permission."),
-    ErrorCode.MFA_REQUIRED: Meaning("A second factor is required", "Repeat the request with the second factor."),
-    ErrorCode.REAUTH_REQUIRED: Meaning("A recent sign-in is required", "Sign in again and repeat within 10 minutes."),
-    ErrorCode.NOT_FOUND: Meaning("Not found", "Check the address; you may also lack the right to see what is there."),
-    ErrorCode.METHOD_NOT_ALLOWED: Meaning("Method not allowed", "Use one of the methods in the 'Allow' header."),
-    ErrorCode.NOT_ACCEPTABLE: Meaning("Not acceptable", "Accept 'application/json', or send no 'Accept' header."),
-    ErrorCode.CONFLICT: Meaning("Conflict with the current state", "Read the resource again and decide anew."),
-    ErrorCode.DUPLICATE: Meaning("It exists already", "Choose another value for the unique field."),
-    ErrorCode.INVALID_STATE: Meaning("Not possible in this state", "Read the resource; its state allows other moves."),
-    ErrorCode.INSUFFICIENT_STOCK: Meaning("Not enough in stock", "Lower the quantities of the lines that are named."),
-    ErrorCode.PAYMENT_DECLINED: Meaning("The payment was declined", "Use another means of payment."),
-    ErrorCode.PRECONDITION_FAILED: Meaning(
-        "The resource has changed", "Read it again, apply your change to the new version and send its ETag."
-    ),
-    ErrorCode.PRECONDITION_REQUIRED: Meaning(
-        "If-Match is required", "Read the resource and send its ETag as 'If-Match'."
-    ),
-    ErrorCode.PAYLOAD_TOO_LARGE: Meaning("The request is too large", "Send less: a smaller body or smaller headers."),
-    ErrorCode.UNSUPPORTED_MEDIA_TYPE: Meaning(
-        "Media type not supported", "Send 'Content-Type: application/json', or what 'Accept-Post' names."
-    ),
-    ErrorCode.VALIDATION_FAILED: Meaning(
-        "Some fields are invalid", "Mend every entry of 'errors'; each says where it is and what is wrong."
-    ),
-    ErrorCode.IDEMPOTENCY_KEY_REUSED: Meaning(
-        "The idempotency key was used before", "Use a new key for a new request; repeat an old one unchanged."
-    ),
-    ErrorCode.IDEMPOTENCY_IN_PROGRESS: Meaning(
-        "The first request is still running", "Repeat the request after 'Retry-After' seconds."
-    ),
-    ErrorCode.RATE_LIMITED: Meaning("Too many requests", "Wait for 'Retry-After' seconds, then go on more slowly."),
-    ErrorCode.INTERNAL_ERROR: Meaning(
-        "Something went wrong on our side", "Try again; if it stays, report the 'request_id'."
-    ),
-    ErrorCode.UNAVAILABLE: Meaning("Temporarily unavailable", "Repeat the request after 'Retry-After' seconds."),
-}
-"""Every code has its page; a test holds this against :class:`ErrorCode`."""
+KIT_ERROR_CODES: tuple[ErrorCode, ...] = tuple(
+    dict.fromkeys(
+        kind.code
+        for kind in (*vars(errors).values(), IdempotencyKeyReused, IdempotencyInProgress)
+        if isinstance(kind, type) and issubclass(kind, AppError)
+    )
+)
+"""The codes of the kit's own errors, in the order of their declaration."""

@@ -18,7 +18,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Contact, License, Server, Tag
 from litestar.routes import HTTPRoute
 
-from app.lib.errors import AppError
+from app.lib.errors import AppError, ErrorCode
 from app.lib.http.conditional import TAGGED, Versioned
 from app.lib.http.locations import MOVES
 from app.lib.http.rules import JSON, RequestRules, rules_of
@@ -77,6 +77,7 @@ class DocumentInfo(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     token_url: str
     tags: tuple[tuple[str, str], ...] = ()
+    error_codes: tuple[ErrorCode, ...] = ()
 
 
 def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
@@ -84,11 +85,13 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
     document = _describe(app, info)
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
-    schemas.update(problem_schemas())
+    schemas.update(problem_schemas(info.error_codes))
     used: set[int] = set()
+    raised: list[type[AppError]] = []
     for path, method, handler in _operations(app):
         used |= _complete(document["paths"][path][method], handler)
-    components["responses"] = {f"Error{status}": error_response(status) for status in sorted(used)}
+        raised += handler.opt.get(MAY_RAISE, ())
+    components["responses"] = {f"Error{status}": error_response(status, raised) for status in sorted(used)}
     components["headers"] = HEADERS
     components["securitySchemes"] = security_schemes(OAUTH2, BEARER, TICKET, info.token_url)
     document["paths"] = dict(sorted(document["paths"].items()))

@@ -1,21 +1,22 @@
 """The parts of the OpenAPI document that are the same in every one: errors, headers, credentials."""
 
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
+from app.lib import errors
 from app.lib.db.idempotency import MAX_KEY_LENGTH
-from app.lib.errors import ErrorCode
+from app.lib.errors import AppError, ErrorCode
 from app.lib.http.conditional import MAX_IF_NONE_MATCH
-from app.lib.http.problems import MEANINGS, MEDIA_TYPE, Problem, problem_type
+from app.lib.http.problems import MEDIA_TYPE, Problem
 
 JSONObject = dict[str, Any]
 
 _DESCRIPTIONS = {
     400: "The request could not be read, or has an unknown query parameter.",
     401: "Credentials are missing or not good.",
-    402: "The payment was declined.",
     403: "Not allowed.",
     404: "Absent, or not visible to you.",
     406: "`Accept` excludes JSON.",
@@ -31,24 +32,23 @@ _DESCRIPTIONS = {
     500: "Something went wrong on our side.",
     503: "Temporarily unavailable; try again after `Retry-After` seconds.",
 }
-_EXAMPLE_CODES = {
-    400: ErrorCode.MALFORMED_JSON,
-    401: ErrorCode.INVALID_TOKEN,
-    402: ErrorCode.PAYMENT_DECLINED,
-    403: ErrorCode.PERMISSION_DENIED,
-    404: ErrorCode.NOT_FOUND,
-    406: ErrorCode.NOT_ACCEPTABLE,
-    408: ErrorCode.REQUEST_TIMEOUT,
-    409: ErrorCode.CONFLICT,
-    412: ErrorCode.PRECONDITION_FAILED,
-    413: ErrorCode.PAYLOAD_TOO_LARGE,
-    415: ErrorCode.UNSUPPORTED_MEDIA_TYPE,
-    422: ErrorCode.VALIDATION_FAILED,
-    428: ErrorCode.PRECONDITION_REQUIRED,
-    429: ErrorCode.RATE_LIMITED,
-    431: ErrorCode.PAYLOAD_TOO_LARGE,
-    500: ErrorCode.INTERNAL_ERROR,
-    503: ErrorCode.UNAVAILABLE,
+_EXAMPLES: dict[int, type[AppError]] = {
+    400: errors.MalformedJSON,
+    401: errors.InvalidToken,
+    403: errors.PermissionDenied,
+    404: errors.NotFound,
+    406: errors.NotAcceptable,
+    408: errors.RequestTimeout,
+    409: errors.Conflict,
+    412: errors.PreconditionFailed,
+    413: errors.PayloadTooLarge,
+    415: errors.UnsupportedMediaType,
+    422: errors.ValidationFailed,
+    428: errors.PreconditionRequired,
+    429: errors.RateLimited,
+    431: errors.HeadersTooLarge,
+    500: errors.InternalError,
+    503: errors.Unavailable,
 }
 _ERROR_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 _SECONDS = {"type": "integer", "minimum": 1, "maximum": 86_400}
@@ -86,30 +86,38 @@ def header_reference(name: str) -> JSONObject:
     return {"$ref": f"#/components/headers/{name}"}
 
 
-def error_response(status: int) -> JSONObject:
-    """The response for all errors of a status. Raises ``KeyError`` for a status that has no description here."""
+def error_response(status: int, raised: Iterable[type[AppError]]) -> JSONObject:
+    """The response for all errors of a status. ``raised`` are those that handlers declare: one of them is the example
+    of a status that the kit itself never answers with.
+    """
     headers = {"X-Request-ID": header_reference("X-Request-ID")}
     if (name := _ERROR_HEADERS.get(status)) is not None:
         headers[name] = header_reference(name)
-    code = _EXAMPLE_CODES[status]
+    code = (_EXAMPLES.get(status) or next(each for each in raised if each.status == status)).code
     example: JSONObject = {
-        "type": problem_type(code),
-        "title": MEANINGS[code].title,
+        "type": code.type,
+        "title": code.title,
         "status": status,
         "code": code.value,
-        "detail": MEANINGS[code].advice,
+        "detail": code.advice,
         "instance": "/api/v1/users",
         "request_id": "0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b",
     }
-    if code is ErrorCode.VALIDATION_FAILED:
+    if status == errors.ValidationFailed.status:
         example["errors"] = [{"pointer": "/name", "code": "too_short", "detail": "Must have at least 2 characters."}]
     media_type = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {code.value: {"value": example}}}
-    return {"description": _DESCRIPTIONS[status], "headers": headers, "content": {MEDIA_TYPE: media_type}}
+    description = _DESCRIPTIONS.get(status, f"{code.title}.")
+    return {"description": description, "headers": headers, "content": {MEDIA_TYPE: media_type}}
 
 
-def problem_schemas() -> JSONObject:
-    """The schemas of a problem and what is in it. Members that may be absent are never null."""
+def problem_schemas(codes: Iterable[ErrorCode]) -> JSONObject:
+    """The schemas of a problem and its parts. Members that may be absent are never null."""
     schemas: JSONObject = msgspec.json.schema_components((Problem,), ref_template="#/components/schemas/{name}")[1]
+    schemas["ErrorCode"] = {
+        "enum": sorted(code.value for code in codes),
+        "description": "The closed list of problem codes. The code is the contract; the rest of a problem is prose.",
+    }
+    schemas["Problem"]["properties"]["code"] = {"$ref": "#/components/schemas/ErrorCode"}
     for schema in schemas.values():
         schema.pop("title", None)
         schema["description"] = " ".join(inspect.cleandoc(schema["description"]).split("\n\n")[0].split())

@@ -6,7 +6,7 @@ import msgspec
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import QueryParameter
 
-from app.lib.errors import BadRequest, ErrorCode, FieldCode, FieldError, ValidationFailed
+from app.lib.errors import BadRequest, FieldCode, FieldError, UnknownParameter, ValidationFailed
 from app.lib.pagination.envelope import MAX_COUNTED_ROWS, MAX_CURSOR_LENGTH, MAX_PAGE_SIZE
 
 DEFAULT_PAGE_SIZE = 20
@@ -15,7 +15,7 @@ DEFAULT_PAGE_SIZE = 20
 class PageAndCursor(BadRequest):
     """A list is walked in one way at a time."""
 
-    code = ErrorCode.UNKNOWN_PARAMETER
+    code = UnknownParameter.code
     detail = "'page' cannot be combined with 'cursor'."
 
     def __init__(self) -> None:

@@ -9,13 +9,15 @@ from litestar.params import FromPath
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from app.asgi import DOMAINS
 from app.lib import errors
 from app.lib.db.faults import DatabaseUnavailable
+from app.lib.domain import Domain, collect_error_codes
 from app.lib.errors import AppError, ErrorCode, FieldCode, FieldError, ValidationFailed
-from app.lib.http.problems import MEANINGS, MEDIA_TYPE, instance_of, problem_type
+from app.lib.http.problems import MEDIA_TYPE, instance_of
 from tests.lib.http.toys import call, in_shell, make_app
 
-CODES = """
+DOCUMENTED = """
     malformed_json request_timeout unknown_parameter invalid_cursor unauthenticated invalid_token invalid_credentials
     account_inactive email_unverified permission_denied mfa_required reauth_required not_found method_not_allowed
     not_acceptable conflict duplicate invalid_state insufficient_stock payment_declined precondition_failed
@@ -26,14 +28,13 @@ FIELD_CODES = """
     required unknown_field invalid_type invalid_format too_small too_large too_short too_long invalid_choice not_unique
     not_found read_only weak_password
 """
+CODES = collect_error_codes(DOMAINS)
 SECRET_TEXT = "INSERT INTO users VALUES ('hunter2')"
 
 
-class Overdrawn(AppError):
+class Overdrawn(errors.InvalidState):
     """A business error with members of its own."""
 
-    status = 409
-    code = ErrorCode.INVALID_STATE
     detail = "The account holds less than that."
 
     def __init__(self, balance: int) -> None:
@@ -109,24 +110,26 @@ async def test_the_title_belongs_to_the_code_and_the_detail_to_the_case() -> Non
     first = (await raising(errors.Conflict("One thing."))).json()
     second = (await raising(errors.Conflict("Another thing."))).json()
 
-    assert first["title"] == second["title"] == MEANINGS[ErrorCode.CONFLICT].title
+    assert first["title"] == second["title"] == errors.Conflict.code.title
     assert (first["detail"], second["detail"]) == ("One thing.", "Another thing.")
 
 
-@pytest.mark.parametrize("code", ErrorCode)
-def test_every_code_has_a_meaning_and_a_type(code: ErrorCode) -> None:
-    assert MEANINGS[code].title
-    assert MEANINGS[code].advice.endswith(".")
-    assert problem_type(code) == f"/problems/{code.value.replace('_', '-')}"
-
-
-def test_titles_tell_codes_apart() -> None:
-    assert len({meaning.title for meaning in MEANINGS.values()}) == len(ErrorCode)
+def test_every_code_has_a_title_of_its_own_and_advice() -> None:
+    assert len({code.title for code in CODES}) == len(CODES)
+    assert all(code.advice.endswith(".") for code in CODES)
+    assert errors.NotFound.code.type == "/problems/not-found"
 
 
 def test_the_codes_are_the_documented_ones() -> None:
-    assert {code.value for code in ErrorCode} == set(CODES.split())
+    assert {code.value for code in CODES} == set(DOCUMENTED.split())
     assert {code.value for code in FieldCode} == set(FIELD_CODES.split())
+
+
+def test_a_code_that_two_errors_declare_differently_is_refused() -> None:
+    other = ErrorCode("not_found", "Lost", "Look for it.")
+
+    with pytest.raises(ValueError, match="not_found is declared twice"):
+        collect_error_codes([Domain(name="lost", error_codes=(other,))])
 
 
 @pytest.mark.parametrize(
@@ -180,7 +183,7 @@ async def test_statuses_and_codes_of_the_kit_agree_with_the_contract() -> None:
         return [kind, *(below for each in kind.__subclasses__() for below in kinds(each))]
 
     expected = {
-        "malformed_json": 400, "unknown_parameter": 400, "invalid_cursor": 400, "payment_declined": 402,
+        "malformed_json": 400, "unknown_parameter": 400, "invalid_cursor": 400,
         "unauthenticated": 401, "invalid_token": 401, "permission_denied": 403, "reauth_required": 403,
         "not_found": 404, "method_not_allowed": 405, "not_acceptable": 406, "request_timeout": 408, "conflict": 409,
         "duplicate": 409, "invalid_state": 409, "precondition_failed": 412, "payload_too_large": 413,

@@ -11,12 +11,12 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
+from app.lib.db.versions import IfMatch
 from app.lib.errors import AppError, ErrorCode
 from app.lib.http.conditional import Version, Versioned, provide_if_match
 from app.lib.http.locations import MOVES
 from app.lib.http.rules import CONSUMES, declare_rules
 from app.lib.http.transaction import IDEMPOTENT
-from app.lib.db.versions import IfMatch
 from app.lib.openapi.document import DocumentInfo, build_document, for_holders_of, may_raise, sends_headers
 from app.lib.openapi.parts import error_response, tidy_parameter
 from app.lib.pagination.envelope import Page
@@ -42,7 +42,7 @@ BOTH: list[dict[str, list[str]]] = [{"OAuth2Password": []}, {"Bearer": []}]
 
 class Declined(AppError):
     status = 402
-    code = ErrorCode.PAYMENT_DECLINED
+    code = ErrorCode("payment_declined", "The payment was declined", "Use another means of payment.")
 
 
 class ToyRead(Versioned):
@@ -120,9 +120,9 @@ def test_declared_errors_are_listed() -> None:
     operation = described(get("/x", guards=[public], opt=may_raise(Declined))(nothing))
 
     assert operation["responses"]["402"] == {"$ref": "#/components/responses/Error402"}
-    assert error_response(402)["description"] == "The payment was declined."
-    with pytest.raises(KeyError):
-        error_response(418)
+    assert error_response(402, [Declined])["description"] == "The payment was declined."
+    with pytest.raises(StopIteration):
+        error_response(418, [Declined])
 
 
 def test_a_body_brings_its_media_types_and_errors() -> None:

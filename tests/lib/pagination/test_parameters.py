@@ -8,7 +8,7 @@ import pytest
 from litestar import Litestar, Request, Response, get
 from litestar.di import NamedDependency, Provide
 
-from app.lib.errors import AppError, ErrorCode, ValidationFailed
+from app.lib.errors import AppError, UnknownParameter, ValidationFailed
 from app.lib.pagination import PageAndCursor, PageRequest, page_request, provide_list_parameters, sort_parameter
 
 
@@ -21,7 +21,7 @@ async def list_toys(
 
 
 def show(_: Request[Any, Any, Any], error: Any) -> Response[Any]:
-    return Response({"code": error.code, "errors": error.errors}, status_code=error.status)
+    return Response({"code": error.code.value, "errors": error.errors}, status_code=error.status)
 
 
 APP = Litestar([list_toys], exception_handlers={AppError: show})
@@ -83,7 +83,7 @@ def test_the_last_page_that_begins_before_it_is_fine(page: int, page_size: int) 
 def test_the_rules_hold_without_http_too() -> None:
     with pytest.raises(PageAndCursor) as caught:
         page_request(1, 20, "abc")
-    assert (caught.value.status, caught.value.code) == (400, ErrorCode.UNKNOWN_PARAMETER)
+    assert (caught.value.status, caught.value.code) == (400, UnknownParameter.code)
     with pytest.raises(ValidationFailed):
         page_request(2, 10_000)
 

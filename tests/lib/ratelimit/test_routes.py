@@ -41,7 +41,7 @@ async def raw(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def as_problem(_: Request[object, object, State], error: RateLimited) -> Response[str]:
-    return Response(error.code, status_code=error.status, headers=error.headers)
+    return Response(error.code.value, status_code=error.status, headers=error.headers)
 
 
 def make_app(*, enabled: bool = True) -> Litestar:

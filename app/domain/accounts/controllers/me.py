@@ -13,9 +13,9 @@ from app.domain.accounts.services.own_password import OwnPasswordService
 from app.domain.accounts.services.profiles import ProfileService
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
+from app.lib.db.versions import IfMatch
 from app.lib.errors import NotFound, PreconditionFailed, ReauthRequired
 from app.lib.http.injection import Injected
-from app.lib.db.versions import IfMatch
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import authenticated, recently_authenticated

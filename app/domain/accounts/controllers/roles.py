@@ -9,11 +9,11 @@ from app.domain.accounts.errors import BeyondOwnRights, RoleNameTaken
 from app.domain.accounts.permissions import ROLES_READ, ROLES_WRITE
 from app.domain.accounts.services.queries import ROLE_SORT_KEYS, AccountQueries
 from app.domain.accounts.services.roles import PermissionRegistry, RoleService
+from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed, ReauthRequired
 from app.lib.http.injection import Injected
 from app.lib.http.locations import created, linked
 from app.lib.http.transaction import IDEMPOTENT
-from app.lib.db.versions import IfMatch
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.parameters import PageRequest

@@ -25,11 +25,11 @@ from app.domain.accounts.permissions import ROLES_WRITE, USERS_DELETE, USERS_REA
 from app.domain.accounts.services.queries import USER_SORT_KEYS, AccountQueries
 from app.domain.accounts.services.roles import RoleService
 from app.domain.accounts.services.users import UserService
+from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed, ReauthRequired
 from app.lib.http.injection import Injected
 from app.lib.http.locations import created, linked
 from app.lib.http.transaction import IDEMPOTENT
-from app.lib.db.versions import IfMatch
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.sorting import sort_parameter

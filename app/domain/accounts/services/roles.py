@@ -16,10 +16,10 @@ from app.lib.clock import utc_now
 from app.lib.db.faults import violated_columns
 from app.lib.db.service import EntityService
 from app.lib.db.uow import UnitOfWork
+from app.lib.db.versions import IfMatch
 from app.lib.domain import Permission
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.events import Events
-from app.lib.db.versions import IfMatch
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import changes, shown_as
 

@@ -36,8 +36,8 @@ from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.service import EntityService
 from app.lib.db.uow import UnitOfWork
-from app.lib.events import Events
 from app.lib.db.versions import IfMatch
+from app.lib.events import Events
 from app.lib.security.emails import EmailAddress
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import changes, shown_as

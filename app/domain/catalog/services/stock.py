@@ -14,8 +14,8 @@ from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.statements import NewRow
 from app.lib.db.uow import UnitOfWork
-from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.db.versions import IfMatch
+from app.lib.errors import FieldCode, FieldError, ValidationFailed
 
 AT_ONCE = 10
 """Lines of an order that are taken by one statement; it is kept compiled for each number of them."""

@@ -4,9 +4,9 @@ from litestar.params import JSONBody
 from app.domain.accounts.controllers.gone import account_gone
 from app.domain.notifications.dtos import NotificationsRead, NotificationsUpdate
 from app.domain.notifications.services.preferences import PreferenceQueries, PreferenceService
+from app.lib.db.versions import IfMatch
 from app.lib.errors import NotFound, PreconditionFailed
 from app.lib.http.injection import Injected
-from app.lib.db.versions import IfMatch
 from app.lib.openapi.document import may_raise
 from app.lib.security.policies import authenticated
 from app.lib.security.principal import Principal

@@ -17,8 +17,8 @@ from app.lib import audit
 from app.lib.audit import SYSTEM, Origin
 from app.lib.db.retries import in_savepoint
 from app.lib.db.uow import UnitOfWork
-from app.lib.errors import PermissionDenied
 from app.lib.db.versions import IfMatch
+from app.lib.errors import PermissionDenied
 from app.lib.outbox import Outbox
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import changes

@@ -14,8 +14,8 @@ from app.lib.db.base import new_id
 from app.lib.db.engine import Database
 from app.lib.db.retries import in_transaction
 from app.lib.db.uow import UnitOfWork
-from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.db.versions import IfMatch
+from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.outbox import Outbox
 from app.lib.security.principal import Principal
 from app.lib.wire.money import Money

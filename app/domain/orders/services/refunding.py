@@ -20,8 +20,8 @@ from app.lib.audit import Origin
 from app.lib.db.base import new_id
 from app.lib.db.retries import in_savepoint
 from app.lib.db.uow import UnitOfWork
-from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.db.versions import IfMatch
+from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.outbox import Outbox
 from app.lib.security.principal import Principal
 

@@ -28,12 +28,12 @@ from app.domain.posts.dtos import (
 from app.domain.posts.errors import NotYourPost, PostNotFound, SlugTaken
 from app.domain.posts.services.posts import PostService
 from app.domain.posts.services.queries import PostQueries, read_id
+from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed, Unauthenticated
 from app.lib.http.conditional import TAGGED
 from app.lib.http.injection import Injected
 from app.lib.http.locations import MOVES, created, linked, moved
 from app.lib.http.transaction import IDEMPOTENT
-from app.lib.db.versions import IfMatch
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.parameters import PageRequest
 from app.lib.security.policies import authenticated, find_principal, optional

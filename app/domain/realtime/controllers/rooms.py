@@ -29,11 +29,11 @@ from app.domain.realtime.errors import (
 from app.domain.realtime.services.members import MemberService
 from app.domain.realtime.services.queries import RoomQueries
 from app.domain.realtime.services.rooms import RoomService
+from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed
 from app.lib.http.injection import Injected
 from app.lib.http.locations import created, linked
 from app.lib.http.transaction import IDEMPOTENT
-from app.lib.db.versions import IfMatch
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.parameters import PageRequest
 from app.lib.security.policies import authenticated

@@ -18,11 +18,11 @@ from app.domain.webhooks.errors import TooManyWebhooks, WebhookInactive
 from app.domain.webhooks.services.deliveries import DeliveryService
 from app.domain.webhooks.services.endpoints import WebhookService
 from app.domain.webhooks.services.queries import WEBHOOK_SORT_KEYS, WebhookQueries
+from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed, ReauthRequired
 from app.lib.http.injection import Injected
 from app.lib.http.locations import created, linked
 from app.lib.http.transaction import IDEMPOTENT
-from app.lib.db.versions import IfMatch
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.parameters import PageRequest

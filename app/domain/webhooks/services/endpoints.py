@@ -16,8 +16,8 @@ from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.service import EntityService
 from app.lib.db.uow import UnitOfWork
-from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.db.versions import IfMatch
+from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.security.principal import Principal
 from app.lib.security.sealing import Sealer
 from app.lib.webhooks.kinds import WebhookKinds
