@@ -1,6 +1,6 @@
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any
 
 import asyncpg
@@ -24,7 +24,7 @@ from app.lib.db.faults import (
     violated_columns,
 )
 from app.lib.errors import AppError, Conflict, Duplicate, NotFound, Unavailable, ValidationFailed
-from tests.lib.db.toys import ON_POSTGRESQL, ON_SQLITE, Box, Marble, Toy, ToyRepository
+from tests.lib.db.toys import ON_POSTGRESQL, ON_SQLITE, Box, Marble, Toy
 
 
 async def error_of(work: Awaitable[object]) -> Exception:
@@ -160,35 +160,6 @@ async def test_a_concurrent_change_is_a_conflict(toys: Database) -> None:
 
     assert isinstance(exc, StaleDataError)
     assert type(to_app_error(exc)) is Conflict
-
-
-@pytest.mark.parametrize(
-    ("make", "kind"),
-    [
-        (lambda: Toy(name="x", box_id=new_id()), Conflict),
-        (lambda: Toy(name="x", size=-1), ValidationFailed),
-        (lambda: Toy(name="x", size=2**70), ValidationFailed),
-    ],
-)
-async def test_the_wrapping_of_advanced_alchemy_changes_nothing(
-    toys: Database, make: Callable[[], Toy], kind: type[AppError]
-) -> None:
-    async def add() -> None:
-        async with toys.sessions() as session:
-            await ToyRepository(session=session).add(make())
-
-    exc = await error_of(add())
-
-    assert isinstance(exc, RepositoryError)
-    assert type(to_app_error(exc)) is kind
-
-
-async def test_what_the_repository_does_not_find_is_not_found(toys: Database) -> None:
-    async def get() -> None:
-        async with toys.sessions() as session:
-            await ToyRepository(session=session).get(new_id())
-
-    assert type(to_app_error(await error_of(get()))) is NotFound
 
 
 def wrapped(inner: BaseException, outer: Exception) -> Exception:

@@ -1,7 +1,7 @@
 """A small schema of its own, with everything that databases treat differently."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import pytest
@@ -9,9 +9,8 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, LargeBinary, MetaData,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import NAMING_CONVENTION, Entity
-from app.lib.db.repository import Repository
-from app.lib.db.service import EntityService
-from app.lib.errors import NotFound
+from app.lib.db.repositories import EntityRepository
+from app.lib.errors import Conflict, Duplicate, NotFound
 
 ON_SQLITE = pytest.mark.parametrize("toys_url", ["sqlite"], indirect=True)
 ON_POSTGRESQL = pytest.mark.parametrize("toys_url", ["postgresql"], indirect=True)
@@ -59,14 +58,20 @@ class ToyNotFound(NotFound):
     pass
 
 
-class ToyRepository(Repository[Toy]):
-    model_type = Toy
+class LabelTaken(Duplicate):
+    pass
 
 
-class BoxRepository(Repository[Box]):
-    model_type = Box
+class BoxMissing(Conflict):
+    pass
 
 
-class ToyService(EntityService[Toy, ToyRepository]):
-    repository_type = ToyRepository
+class ToyRepository(EntityRepository[Toy]):
+    model = Toy
     not_found = ToyNotFound
+    missing: ClassVar = {"boxes": BoxMissing}
+
+
+class BoxRepository(EntityRepository[Box]):
+    model = Box
+    taken: ClassVar = {"label": LabelTaken}
