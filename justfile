@@ -5,6 +5,8 @@ set shell := ["sh", "-eu", "-c"]
 
 # pyright would otherwise ask whether a newer release exists
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := "1"
+# tests start some hundred processes; without stored bytecode each of them compiles every module again
+export PYTHONDONTWRITEBYTECODE := ""
 
 run := "uv run --quiet"
 # three processes for two cores, because many tests wait for a server; whoever is done takes from the others
