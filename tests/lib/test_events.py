@@ -21,7 +21,7 @@ class Lost(msgspec.Struct, frozen=True):
 
 @listens_to(Sold)
 async def write_down(event: Sold, unit: UnitOfWork) -> None:
-    await record(unit.session, f"sold.{event.what}", SYSTEM)
+    await record(unit, f"sold.{event.what}", SYSTEM)
 
 
 @listens_to(Sold)

@@ -19,7 +19,7 @@ from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
-from app.lib.security.emails import fold
+from app.lib.text import casefold_key
 
 role_names = words_beside(User, Role.name, UserRole.role_id == Role.id, UserRole.user_id == User.id)
 """The names of a user's roles, as a column beside the user's own."""
@@ -74,7 +74,7 @@ USER_LIST = ListQuery(
         ),
         equals("is_active", User.is_active),
         equals("is_superuser", User.is_superuser),
-        contains("q", User.search_text, fold=fold),
+        contains("q", User.search_text, fold=casefold_key),
         after("created_after", User.created_at),
         before("created_before", User.created_at),
     ),

@@ -67,5 +67,5 @@ class JobService:
             raise JobNotFound
         if refusal is not None:
             raise refusal
-        await record(self._unit.session, what, self._origin, subject_id=job_id, job=job.kind)
+        await record(self._unit, what, self._origin, subject_id=job_id, job=job.kind)
         return job

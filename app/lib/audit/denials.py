@@ -1,15 +1,13 @@
-"""Denials in the audit log: who tried what they have no right to."""
+"""Denials in the audit log: who tried to do what they have no right to do."""
 
 import time
 from collections import OrderedDict
-from typing import Any
 
 import structlog
 from litestar import Request
 from litestar.types import Scope
 
-from app.lib import audit
-from app.lib.audit import provide_origin
+from app.lib.audit.records import provide_origin, record
 from app.lib.db.engine import Database
 from app.lib.db.faults import DATABASE_ERRORS
 from app.lib.errors import AppError
@@ -21,10 +19,10 @@ log = structlog.get_logger(__name__)
 
 
 class DenialLog:
-    """Records each caller's denials on a route once a minute and process, so that nobody can fill the log with them.
+    """Records each caller's denials on a route once a minute in each process, so that no caller can fill the log.
 
-    A row is committed in a transaction of its own before the refusal is sent. The refusal is sent all the same when
-    the database cannot take it; the service's log then says so.
+    A row is committed in its own transaction before the refusal is sent. The refusal is also sent when the database
+    cannot take the row; the service's log then says so.
     """
 
     def __init__(self, database: Database) -> None:
@@ -35,23 +33,16 @@ class DenialLog:
         """Records one denial."""
         origin = await provide_origin(Request(scope))
         method, route = str(scope.get("method")), str(scope.get("path_template"))
-        if not self._is_news((origin.actor_id, method, route)):
+        what, now = (origin.actor_id, method, route), time.monotonic()
+        if now - self._recent.get(what, -QUIET_SECONDS) < QUIET_SECONDS:
             return
-        try:
-            async with self._database.independent() as unit:
-                await audit.record(
-                    unit.session, "access.denied", origin, method=method, route=route, reason=type(denial).__name__
-                )
-        except DATABASE_ERRORS as exc:
-            log.warning("denial.unrecorded", error=type(exc).__name__, route=route, user_id=str(origin.actor_id))
-
-    def _is_news(self, what: tuple[Any, ...]) -> bool:
-        now = time.monotonic()
-        last = self._recent.get(what)
-        if last is not None and now - last < QUIET_SECONDS:
-            return False
         self._recent[what] = now
         self._recent.move_to_end(what)
         if len(self._recent) > _MAX_REMEMBERED:
             self._recent.popitem(last=False)
-        return True
+        try:
+            async with self._database.independent() as unit:
+                reason = type(denial).__name__
+                await record(unit, "access.denied", origin, method=method, route=route, reason=reason)
+        except DATABASE_ERRORS as exc:
+            log.warning("denial.unrecorded", error=type(exc).__name__, route=route, user_id=str(origin.actor_id))

@@ -1,10 +1,11 @@
 """E-mail identity: when two spellings are the same address, and which strings are addresses at all."""
 
 import hashlib
-import unicodedata
 from typing import NamedTuple
 
 import email_validator
+
+from app.lib.text import casefold_key
 
 # Whether mail arrives is found out by sending some. The special names are in use where this software is:
 # `.local` on company networks, `.test` in tests. This is the switch that the package's manual names.
@@ -28,18 +29,6 @@ class EmailAddress(NamedTuple):
     key: str
 
 
-def fold(text: str) -> str:
-    """Return the form in which case and compatibility variants of a text are equal: NFKC and casefold.
-
-    Folding twice changes nothing, which one round of each would not promise (Unicode section 3.13, D146).
-    Time is quadratic in the length for hostile input, so the caller bounds it.
-    """
-    folded = unicodedata.normalize("NFKC", text)
-    while (again := unicodedata.normalize("NFKC", folded.casefold())) != folded:
-        folded = again
-    return folded
-
-
 def normalise_email(value: str) -> EmailAddress:
     """Split an address from its key: the local part folded, the domain in lower-case ASCII (IDNA, UTS 46).
 
@@ -49,7 +38,7 @@ def normalise_email(value: str) -> EmailAddress:
     and its own key.
     """
     local, domain = _parse(value)
-    key = f"{fold(local)}@{domain}"
+    key = f"{casefold_key(local)}@{domain}"
     if key != value:
         _parse(key)  # compatibility forms of "@" or a space become the real ones only now
     return EmailAddress(address=value, key=key)
@@ -74,7 +63,7 @@ def lookup_key(value: str) -> str:
     if len(value) > _MAX_TYPED:
         return _digest(value)
     typed = value.strip()
-    folded = fold(typed).strip()
+    folded = casefold_key(typed).strip()
     for candidate in (typed, folded):
         try:
             return normalise_email(candidate).key

@@ -11,7 +11,7 @@ from importlib import resources
 import msgspec
 
 from app.lib.errors import FieldCode, FieldError
-from app.lib.security.emails import fold
+from app.lib.text import casefold_key
 
 _SEPARATORS = re.compile(r"[\s._,'\u2019+-]+")
 _SHORTEST_WORD = 4
@@ -40,7 +40,7 @@ class PasswordPolicy:
     def __init__(self, min_length: int = 8, max_length: int = 1024, words: Iterable[str] = ()) -> None:
         self.min_length = min_length
         self.max_length = max_length
-        self._words = tuple(fold(word) for word in words if word)
+        self._words = tuple(casefold_key(word) for word in words if word)
         self._common = common_passwords()
 
     def check(
@@ -65,7 +65,7 @@ class PasswordPolicy:
             flaws.append(PasswordFlaw(FieldCode.TOO_SHORT, f"Must have at least {self.min_length} characters."))
         if password.casefold() in self._common:
             flaws.append(PasswordFlaw(FieldCode.WEAK_PASSWORD, TOO_COMMON))
-        folded = fold(password)
+        folded = casefold_key(password)
         if any(word in folded for word in _personal_words(email, name, username)):
             detail = "Must not contain your name, username or e-mail address."
             flaws.append(PasswordFlaw(FieldCode.WEAK_PASSWORD, detail))
@@ -83,9 +83,9 @@ def common_passwords() -> frozenset[str]:
 
 def _personal_words(email: str | None, name: str | None, username: str | None) -> Iterator[str]:
     """Yield what a guesser who knows the person tries first, folded."""
-    local = fold((email or "").rpartition("@")[0])
-    names = [part for part in _SEPARATORS.split(fold(name or "")) if part]
-    candidates = [local, local.partition("+")[0], fold(username or ""), *names, "".join(names)]
+    local = casefold_key((email or "").rpartition("@")[0])
+    names = [part for part in _SEPARATORS.split(casefold_key(name or "")) if part]
+    candidates = [local, local.partition("+")[0], casefold_key(username or ""), *names, "".join(names)]
     return (word for word in candidates if len(word) >= _SHORTEST_WORD)
 
 

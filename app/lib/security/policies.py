@@ -7,7 +7,6 @@ A policy is declared as a Litestar guard. The app refuses to start when a route 
 """
 
 from typing import Any, ClassVar
-from uuid import UUID
 
 from litestar import Litestar
 from litestar.connection import ASGIConnection
@@ -197,8 +196,3 @@ def declare_policies(app: Litestar) -> None:
             guards = handler.resolve_guards()
             if isinstance(route, HTTPRoute | WebSocketRoute) and policy in guards:
                 guards.remove(policy)
-
-
-def is_self(principal: Principal, user_id: UUID) -> bool:
-    """Whether the user is the caller."""
-    return principal.user_id == user_id

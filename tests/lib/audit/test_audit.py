@@ -108,13 +108,13 @@ async def test_an_event_is_part_of_the_transaction(app: Litestar) -> None:
 
     async def undone() -> None:
         async with database.independent() as unit:
-            await audit.record(unit.session, "test.undone", SYSTEM)
+            await audit.record(unit, "test.undone", SYSTEM)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         await undone()
     async with database.independent() as unit:
-        await audit.record(unit.session, "test.done", SYSTEM, subject_id=subject, names=["a", "\u00fc"], count=2)
+        await audit.record(unit, "test.done", SYSTEM, subject_id=subject, names=["a", "\u00fc"], count=2)
 
     assert await audited(app, "test.undone") == []
     (row,) = await audited(app, "test.done")
@@ -125,7 +125,7 @@ async def test_an_event_is_part_of_the_transaction(app: Litestar) -> None:
 async def test_events_are_in_the_order_of_their_ids(app: Litestar) -> None:
     async with components_of(app).database.independent() as unit:
         for number in range(20):
-            await audit.record(unit.session, "test.many", Origin(request_id=f"request-{number}"))
+            await audit.record(unit, "test.many", Origin(request_id=f"request-{number}"))
 
     rows = await audited(app, "test.many")
 

@@ -23,7 +23,6 @@ from app.lib.security.policies import (
     current_principal,
     declare_policies,
     find_principal,
-    is_self,
     optional,
     permission,
     policy_of,
@@ -100,7 +99,7 @@ POLICIES = {
 
 @get("/self/{user_id:uuid}", guards=[sees("things:read", or_self="user_id")])
 async def own(user_id: FromPath[UUID], request: Request[Any, Any, Any]) -> dict[str, bool]:
-    return {"self": is_self(current_principal(request), user_id)}
+    return {"self": current_principal(request).user_id == user_id}
 
 
 @post("/self/{user_id:uuid}", guards=[permission("things:write", sight=sees("things:read", or_self="user_id"))])

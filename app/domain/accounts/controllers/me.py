@@ -1,9 +1,11 @@
-from litestar import Controller, delete, get, patch, post, put
+from typing import Any
+
+from litestar import Controller, Request, Response, delete, get, patch, post, put
 from litestar.params import JSONBody
 
-from app.domain.accounts.controllers.gone import account_gone
 from app.domain.accounts.dtos import OwnUserUpdate, PasswordChange, ProfileRead, ProfileUpdate, UserRead
 from app.domain.accounts.errors import (
+    AccountGone,
     LastSuperuser,
     PasswordChangedMeanwhile,
     UsernameTaken,
@@ -16,11 +18,19 @@ from app.domain.accounts.services.users import UserService
 from app.lib.db.versions import IfMatch
 from app.lib.errors import NotFound, PreconditionFailed, ReauthRequired
 from app.lib.http.injection import Injected
+from app.lib.http.problems import respond
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import authenticated, recently_authenticated
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import StructDTO
+
+
+def account_gone(request: Request[Any, Any, Any], _: NotFound) -> Response[bytes]:
+    """For the exception handlers of controllers below ``/users/me``: the account was deleted a moment ago, so it is the
+    token that is no longer good.
+    """
+    return respond(request, AccountGone())
 
 
 class MeController(Controller):

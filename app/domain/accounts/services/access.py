@@ -1,11 +1,15 @@
 """How far somebody's rights reach over other people's accounts."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Generator, Mapping
+from contextlib import contextmanager
 from uuid import UUID
 
-from app.domain.accounts.errors import BeyondOwnRights, LastSuperuser, OwnAccess
+from sqlalchemy.exc import IntegrityError
+
+from app.domain.accounts.errors import AccountGone, BeyondOwnRights, LastSuperuser, OwnAccess
 from app.domain.accounts.models import User
 from app.domain.accounts.repositories import UserRepository
+from app.lib.db.faults import refers_to_nobody
 from app.lib.errors import PermissionDenied, ReauthRequired
 from app.lib.security.principal import Principal
 
@@ -51,3 +55,16 @@ def check_not_last(target: User, superusers: Collection[UUID]) -> None:
     """``superusers`` are the active ones, locked. Raises ``LastSuperuser`` when nobody would be left."""
     if target.is_superuser and target.is_active and not set(superusers) - {target.id}:
         raise LastSuperuser
+
+
+@contextmanager
+def account_must_exist() -> Generator[None]:
+    """Turns a foreign-key violation on users into ``AccountGone``: the caller's account was deleted after they were let
+    in. Use it around an insert that refers to no other row that may be missing.
+    """
+    try:
+        yield
+    except IntegrityError as exc:
+        if refers_to_nobody(exc, "users"):
+            raise AccountGone from exc
+        raise

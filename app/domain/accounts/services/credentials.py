@@ -46,7 +46,7 @@ class CredentialService:
         user.password_hash = new_hash
         await self.users.flush()
         await self.events.publish(PasswordChanged(user_id, kept_session_id), self.unit)
-        await audit.record(self.unit.session, "password.changed", self.origin, subject_id=user_id)
+        await audit.record(self.unit, "password.changed", self.origin, subject_id=user_id)
 
     async def rehash(self, user_id: UUID, old_hash: str, password: str) -> str:
         """Keeps the same password under today's parameters, unless it was changed meanwhile; returns the new hash."""

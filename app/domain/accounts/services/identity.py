@@ -4,7 +4,8 @@ from app.domain.accounts.errors import EmailTaken, UsernameTaken
 from app.domain.accounts.models import User
 from app.lib.db.faults import violated_columns
 from app.lib.errors import AppError, FieldCode, FieldError, ValidationFailed
-from app.lib.security.emails import EmailAddress, InvalidEmail, fold, normalise_email
+from app.lib.security.emails import EmailAddress, InvalidEmail, normalise_email
+from app.lib.text import casefold_key
 
 
 def parse_email(value: str) -> EmailAddress:
@@ -22,12 +23,12 @@ def set_email(user: User, email: EmailAddress) -> None:
 
 
 def set_username(user: User, username: str | None) -> None:
-    user.username, user.username_key = username, fold(username) if username else None
+    user.username, user.username_key = username, casefold_key(username) if username else None
     _index(user)
 
 
 def set_name(user: User, name: str | None) -> None:
-    user.name, user.name_key = name, fold(name or "")[:400]
+    user.name, user.name_key = name, casefold_key(name or "")[:400]
     _index(user)
 
 

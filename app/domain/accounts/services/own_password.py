@@ -69,5 +69,5 @@ class OwnPasswordService:
             return
         await self.throttle.failed(key, address)
         async with self.database.independent() as unit:
-            await audit.record(unit.session, "password.refused", self.origin, subject_id=current.id)
+            await audit.record(unit, "password.refused", self.origin, subject_id=current.id)
         raise WrongCurrentPassword

@@ -110,7 +110,7 @@ class RoleService(EntityService[Role, RoleRepository]):
             await self.users.flush()
             await self.events.publish(AccessChanged(user_id), self.unit)
             await self.events.publish(UserUpdated(user_id, user.version), self.unit)
-            await audit.record(self.unit.session, "user.roles_set", self.origin, subject_id=user_id, roles=wanted)
+            await audit.record(self.unit, "user.roles_set", self.origin, subject_id=user_id, roles=wanted)
         return to_read(user, wanted)
 
     def _known(self, codes: Collection[str]) -> frozenset[str]:
@@ -128,7 +128,7 @@ class RoleService(EntityService[Role, RoleRepository]):
 
     async def _audit(self, kind: str, role: Role, codes: frozenset[str]) -> None:
         details = {"name": role.name, "permissions": sorted(codes)}
-        await audit.record(self.unit.session, kind, self.origin, subject_id=role.id, **details)
+        await audit.record(self.unit, kind, self.origin, subject_id=role.id, **details)
 
 
 def _refuse_unknown(pointer: str, given: Sequence[str], known: Collection[str], code: FieldCode, detail: str) -> None:

@@ -201,7 +201,7 @@ class UserService(EntityService[User, UserRepository]):
         return to_read(user, await self.repository.role_names(user.id))
 
     async def _audit(self, kind: str, user: User, **details: Any) -> None:
-        await audit.record(self.unit.session, kind, self.origin, subject_id=user.id, **details)
+        await audit.record(self.unit, kind, self.origin, subject_id=user.id, **details)
 
 
 def to_read(user: User, roles: list[str]) -> UserRead:

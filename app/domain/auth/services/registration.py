@@ -11,7 +11,8 @@ from app.lib.audit import Origin
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
 from app.lib.ratelimit.throttle import Throttle
-from app.lib.security.emails import fold, lookup_key
+from app.lib.security.emails import lookup_key
+from app.lib.text import casefold_key
 
 
 class RegistrationService:
@@ -50,7 +51,7 @@ class RegistrationService:
         would tell whether the address is. Raises ``UsernameTaken``, ``ValidationFailed`` or ``RateLimited``.
         """
         async with self._counted(data.email):
-            if data.username and await self.reads.credentials(fold(data.username)):
+            if data.username and await self.reads.credentials(casefold_key(data.username)):
                 raise UsernameTaken
             try:
                 await self.users.register(data, locale)
@@ -59,7 +60,7 @@ class RegistrationService:
                 if owner is not None:
                     await self.events.publish(RegisteredAgain(owner.id), self.unit)
                 await audit.record(
-                    self.unit.session, "user.registered_again", self.origin, subject_id=owner.id if owner else None
+                    self.unit, "user.registered_again", self.origin, subject_id=owner.id if owner else None
                 )
 
     @contextlib.asynccontextmanager

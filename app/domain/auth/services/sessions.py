@@ -54,15 +54,13 @@ class SessionService:
         """Ends the session; its access token is dead from now on."""
         await self.sessions.revoke(principal.session_id, utc_now(), "signed_out")
         self.unit.signal(SessionsEnded(principal.user_id, principal.session_id))
-        await audit.record(self.unit.session, "sign_out", self.origin, subject_id=principal.user_id)
+        await audit.record(self.unit, "sign_out", self.origin, subject_id=principal.user_id)
 
     async def sign_out_everywhere(self, principal: Principal) -> None:
         """Ends all sessions of the caller, this one too."""
         ended = await self.sessions.revoke_all(principal.user_id, utc_now(), "signed_out_everywhere")
         self.unit.signal(SessionsEnded(principal.user_id))
-        await audit.record(
-            self.unit.session, "sign_out.everywhere", self.origin, subject_id=principal.user_id, sessions=ended
-        )
+        await audit.record(self.unit, "sign_out.everywhere", self.origin, subject_id=principal.user_id, sessions=ended)
 
     async def _already_rotated(self, claims: RefreshClaims, now: datetime) -> SessionRow:
         row = await self.sessions.find(claims.session_id)
@@ -85,8 +83,6 @@ class SessionService:
             await sessions.hold_owner(row.user_id)
             ended = await sessions.revoke(row.id, now, "token_reused")
             unit.signal(SessionsEnded(row.user_id, row.id))
-            await audit.record(
-                unit.session, "token.reused", self.origin, subject_id=row.user_id, session_id=str(row.id)
-            )
+            await audit.record(unit, "token.reused", self.origin, subject_id=row.user_id, session_id=str(row.id))
             if ended:  # of many replays at once, the first tells the owner
                 await self.events.publish(TokenReuseDetected(row.user_id, row.id), unit)

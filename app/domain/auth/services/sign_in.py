@@ -118,7 +118,7 @@ class SignInService:
     async def _refused(self, found: CredentialRow | None, kind: str) -> None:
         """Recorded in a transaction of its own, because the request's is rolled back."""
         async with self.database.independent() as unit:
-            await audit.record(unit.session, kind, self.origin, subject_id=found.id if found else None)
+            await audit.record(unit, kind, self.origin, subject_id=found.id if found else None)
 
     async def _open_session(self, user_id: UUID, password_hash: str) -> TokenPair | None:
         now, lifetimes = utc_now(), self.issuer.lifetimes
@@ -135,6 +135,6 @@ class SignInService:
         sessions = SessionRepository(self.unit.session)
         if not await sessions.open(row, password_hash, address=self.origin.address, agent=self.origin.user_agent):
             return None
-        await audit.record(self.unit.session, "sign_in.ok", self.origin, subject_id=user_id, session_id=str(row.id))
+        await audit.record(self.unit, "sign_in.ok", self.origin, subject_id=user_id, session_id=str(row.id))
         await self.events.publish(SignedIn(user_id, row.id), self.unit)
         return self.issuer.issue(row, now)

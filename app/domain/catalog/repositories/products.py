@@ -28,7 +28,7 @@ from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
-from app.lib.security.emails import fold
+from app.lib.text import casefold_key
 
 _tags = words_beside(Product, ProductTag.tag, ProductTag.product_id == Product.id)
 _products = select(*columns_of(ProductRow, Product, tags=_tags))
@@ -61,7 +61,7 @@ PRODUCT_LIST = ListQuery(
             lambda tags: exists().where(ProductTag.product_id == Product.id, ProductTag.tag.in_(tags)),
             repeatable=True,
         ),
-        contains("q", Product.search_text, fold=fold),
+        contains("q", Product.search_text, fold=casefold_key),
     ),
 )
 

@@ -17,7 +17,7 @@ from app.lib.db.faults import violated_columns
 from app.lib.db.service import EntityService
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
-from app.lib.security.emails import fold
+from app.lib.text import casefold_key
 from app.lib.wire.dto import changes
 from app.lib.wire.money import Money
 
@@ -116,7 +116,7 @@ class ProductService(EntityService[Product, ProductRepository]):
         return (await self.repository.read(product_id)).to_read()
 
     async def _audit(self, kind: str, product: Product, **details: Any) -> None:
-        await audit.record(self.unit.session, kind, self.origin, subject_id=product.id, **details)
+        await audit.record(self.unit, kind, self.origin, subject_id=product.id, **details)
 
 
 def _new_product(data: ProductCreate) -> Product:
@@ -133,8 +133,10 @@ def _assign(product: Product, present: Mapping[str, Any]) -> None:
         else:
             setattr(product, name, value)
     if {"sku", "name", "description"} & present.keys():
-        product.name_key = fold(product.name)
-        product.search_text = "\n".join((product.name_key, fold(product.sku), fold(product.description or "")))
+        product.name_key = casefold_key(product.name)
+        product.search_text = "\n".join(
+            (product.name_key, casefold_key(product.sku), casefold_key(product.description or ""))
+        )
 
 
 def _initial(product: Product) -> dict[str, Any]:

@@ -51,9 +51,7 @@ class StockService:
             raise await self._refusal(product_id, change)
         movement = _movement(product_id, "adjustment", change.delta, balance, reason=change.reason)
         await self._stock.record([movement])
-        await audit.record(
-            self._unit.session, "product.stock_adjusted", origin, subject_id=product_id, delta=change.delta
-        )
+        await audit.record(self._unit, "product.stock_adjusted", origin, subject_id=product_id, delta=change.delta)
         return (await ProductRepository(session=self._unit.session).read(product_id)).to_read()
 
     async def offers(self, lines: Sequence[Wanted]) -> Mapping[UUID, Offer]:

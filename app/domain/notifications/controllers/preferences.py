@@ -1,7 +1,7 @@
 from litestar import Controller, get, patch
 from litestar.params import JSONBody
 
-from app.domain.accounts.controllers.gone import account_gone
+from app.domain.accounts.controllers.me import account_gone
 from app.domain.notifications.dtos import NotificationsRead, NotificationsUpdate
 from app.domain.notifications.services.preferences import PreferenceQueries, PreferenceService
 from app.lib.db.versions import IfMatch

@@ -104,12 +104,12 @@ class MovingService:
         if_match.check(order.version)
         changed = await self._orders.change(order_id, status=move.target.value)
         await self._history.record(changed, kind, Role.STAFF)
-        await audit.record(self._unit.session, f"order.{kind}", self._origin, subject_id=order_id)
+        await audit.record(self._unit, f"order.{kind}", self._origin, subject_id=order_id)
         return await self._read(changed)
 
     async def _retried(self, kind: str, order_id: UUID, work: Callable[[], Awaitable[OrderRead]]) -> OrderRead:
         order = await in_savepoint(self._unit.session, work)
-        await audit.record(self._unit.session, kind, self._origin, subject_id=order_id)
+        await audit.record(self._unit, kind, self._origin, subject_id=order_id)
         return order
 
     async def _read(self, order: OrderRow) -> OrderRead:

@@ -2,7 +2,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from app.domain.accounts.services.living import of_living_account
+from app.domain.accounts.services.access import account_must_exist
 from app.domain.catalog.errors import ProductsChanged
 from app.domain.catalog.rows import Offer
 from app.domain.catalog.services.stock import StockService, Wanted, refuse_shortages
@@ -48,7 +48,7 @@ class PlacingService:
         order_id = new_id()
         items = [_item(order_id, number, line, offers) for number, line in enumerate(lines)]
         order = self._order(order_id, customer.user_id, currency, items, data.notes)
-        with of_living_account():
+        with account_must_exist():
             await self._history.record(order, "placed", Role.CUSTOMER, after=[self._orders.new(order)])
         # Last, because everybody who wants the same product waits from here to the commit.
         await self._stock.take(lines, offers, order_id, self._orders.new_items(items))

@@ -58,7 +58,7 @@ class RefundService:
 
         order = await in_savepoint(self._unit.session, work)
         await audit.record(
-            self._unit.session, "order.refunded", self._origin, subject_id=order_id, refunded=order.refunded.amount
+            self._unit, "order.refunded", self._origin, subject_id=order_id, refunded=order.refunded.amount
         )
         return order
 

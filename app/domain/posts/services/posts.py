@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import UNSET
 from sqlalchemy.exc import IntegrityError
 
-from app.domain.accounts.services.living import of_living_account
+from app.domain.accounts.services.access import account_must_exist
 from app.domain.posts.dtos import PostCreate, PostRead, PostUpdate
 from app.domain.posts.errors import NotYourPost, PostNotFound, PostNotVisible, SlugTaken
 from app.domain.posts.events import PostDeleted, PostPublished, PostsChanged, PostUpdated
@@ -78,7 +78,7 @@ class PostService(EntityService[Post, PostRepository]):
             is_announced=False,
         )
         becomes_public = publish(post, decide(None, data.is_published, data.published_at, now), now)
-        with of_living_account():
+        with account_must_exist():
             if data.slug is UNSET:
                 await self._insert(post, texts.slug)
             elif not await self._try_insert(post, data.slug):
@@ -209,7 +209,7 @@ class PostService(EntityService[Post, PostRepository]):
     async def _audit(self, kind: str, post: Post, actor: Principal) -> None:
         """What people do to others' posts; their own are their own business."""
         if post.author_id != actor.user_id:
-            await audit.record(self.unit.session, kind, self.origin, subject_id=post.author_id, post_id=str(post.id))
+            await audit.record(self.unit, kind, self.origin, subject_id=post.author_id, post_id=str(post.id))
 
 
 async def _assign(post: Post, patch: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ import msgspec
 from app.domain.posts.markdown import to_excerpt
 from app.domain.posts.slugs import slug_of
 from app.domain.posts.words import words_of
-from app.lib.security.emails import fold
+from app.lib.text import casefold_key
 
 _TITLE_KEY = 255
 
@@ -28,7 +28,7 @@ async def texts_of(title: str, content: str) -> Texts:
 def _texts_of(title: str, content: str) -> Texts:
     return Texts(
         slug=slug_of(title),
-        title_key=fold(title)[:_TITLE_KEY],
+        title_key=casefold_key(title)[:_TITLE_KEY],
         title_words=words_of(title),
         content_words=words_of(content),
         excerpt=to_excerpt(content),

@@ -17,7 +17,7 @@ from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
-from app.lib.security.emails import fold
+from app.lib.text import casefold_key
 
 _owner_id = (
     select(RoomMember.user_id)
@@ -77,7 +77,7 @@ ROOM_LIST = ListQuery(
         custom("invited_id", Uuid(), lambda ids: _is_invitee(ids[0])),
         equals("visibility", Room.visibility),
         custom("closed", Boolean(), lambda wanted: case((Room.closed_at.is_not(None), True), else_=False) == wanted[0]),
-        contains("q", Room.search_text, fold=fold),
+        contains("q", Room.search_text, fold=casefold_key),
     ),
 )
 

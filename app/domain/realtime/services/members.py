@@ -75,7 +75,7 @@ class MemberService:
             raise MemberNotFound
         if standing.role is None:  # what staff does
             details = {"room_id": str(room.id)}
-            await audit.record(self._unit.session, "room.member_removed", self._origin, subject_id=user_id, **details)
+            await audit.record(self._unit, "room.member_removed", self._origin, subject_id=user_id, **details)
         await take_out(room, user_id, theirs.role, self._unit, self._news)
 
     async def invite(self, reference: str, data: InvitationCreate, actor: Principal) -> tuple[UUID, InvitationRead]:

@@ -18,8 +18,8 @@ from app.lib.db.base import new_id
 from app.lib.db.faults import violated_columns
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
-from app.lib.security.emails import fold
 from app.lib.security.principal import Principal
+from app.lib.text import casefold_key
 from app.lib.wire.dto import changes
 
 
@@ -86,7 +86,7 @@ class RoomService:
     async def _audit(self, kind: str, room: Room, standing: Standing, **details: object) -> None:
         """What staff does to others' rooms; their own are their own business."""
         if standing.role != OWNER:
-            await audit.record(self._unit.session, kind, self._origin, subject_id=room.id, **details)
+            await audit.record(self._unit, kind, self._origin, subject_id=room.id, **details)
 
     async def _read(self, room: Room, actor: Principal) -> RoomRead:
         return (await self._rooms.read(room.id, actor.user_id)).to_read()
@@ -130,4 +130,4 @@ async def hand_on(room: Room, unit: UnitOfWork, news: RoomNews) -> None:
 
 
 def _search_text(name: str, title: str | None) -> str:
-    return "\n".join((fold(name), fold(title or "")))
+    return "\n".join((casefold_key(name), casefold_key(title or "")))

@@ -152,7 +152,7 @@ class Deliverer:
             return
         webhook.is_active, webhook.disabled_reason = False, reason
         await unit.session.flush()
-        await audit.record(unit.session, "webhook.disabled", SYSTEM, subject_id=webhook.id, reason=reason)
+        await audit.record(unit, "webhook.disabled", SYSTEM, subject_id=webhook.id, reason=reason)
         await self._events.publish(WebhookDisabled(webhook.id, webhook.owner_id, reason), unit)
 
 

@@ -3,8 +3,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from app.domain.accounts.services.access import check_recent
-from app.domain.accounts.services.living import of_living_account
+from app.domain.accounts.services.access import account_must_exist, check_recent
 from app.domain.webhooks.dtos import WebhookCreate, WebhookRead, WebhookUpdate, WebhookWithSecret
 from app.domain.webhooks.errors import TooManyWebhooks, WebhookNotFound
 from app.domain.webhooks.models import WebhookEndpoint
@@ -57,7 +56,7 @@ class WebhookService(EntityService[WebhookEndpoint, WebhookRepository]):
             is_active=data.is_active,
         )
         secret = set_secret(webhook, self.sealer)
-        with of_living_account():
+        with account_must_exist():
             await self.repository.insert(webhook)
         await self.repository.replace_kinds(webhook.id, set(data.kinds))
         await self._audit("webhook.created", webhook, kinds=sorted(set(data.kinds)))
@@ -130,7 +129,7 @@ class WebhookService(EntityService[WebhookEndpoint, WebhookRepository]):
     async def _audit(self, kind: str, webhook: WebhookEndpoint, **details: Any) -> None:
         """Only the host, because paths and queries often hold tokens."""
         host = urlsplit(webhook.url).hostname
-        await audit.record(self.unit.session, kind, self.origin, subject_id=webhook.id, host=host, **details)
+        await audit.record(self.unit, kind, self.origin, subject_id=webhook.id, host=host, **details)
 
 
 def _assign(webhook: WebhookEndpoint, present: dict[str, Any]) -> None:

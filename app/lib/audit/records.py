@@ -1,0 +1,86 @@
+"""The audit log: append only; who did what to whom, from where, in which session, when."""
+
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request
+from sqlalchemy import JSON, Index, String, insert
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.lib.clock import utc_now
+from app.lib.db.base import Base, new_id
+from app.lib.db.uow import UnitOfWork
+from app.lib.security.policies import find_principal
+
+MAX_USER_AGENT = 255
+_MAX_ADDRESS = 64
+
+
+class AuditEvent(Base):
+    """Refers to users and sessions by id without foreign keys: the log outlives both."""
+
+    __tablename__ = "audit_events"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(64))
+    actor_id: Mapped[UUID | None]
+    subject_id: Mapped[UUID | None]
+    session_id: Mapped[UUID | None]
+    address: Mapped[str | None] = mapped_column(String(_MAX_ADDRESS))
+    user_agent: Mapped[str | None] = mapped_column(String(MAX_USER_AGENT))
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    details: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+    __table_args__ = (Index(None, "subject_id", "id"), Index(None, "actor_id", "id"), Index(None, "created_at"))
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a request came from, as far as it can be trusted: see ``TRUSTED_PROXIES``."""
+
+    actor_id: UUID | None = None
+    session_id: UUID | None = None
+    address: str | None = None
+    user_agent: str | None = None
+    request_id: str | None = None
+
+
+SYSTEM = Origin()
+"""The command line, and work that no request asked for."""
+
+
+async def provide_origin(request: Request[Any, Any, Any]) -> Origin:
+    """The origin of a request. What is not an IP address (a Unix socket, nonsense from a proxy) is no address."""
+    principal = find_principal(request)
+    agent = request.headers.get("user-agent", "")
+    host = request.client.host if request.client else ""
+    try:
+        address = str(ip_address(host)) if len(host) <= _MAX_ADDRESS else None
+    except ValueError:
+        address = None
+    return Origin(
+        actor_id=principal.user_id if principal else None,
+        session_id=principal.session_id if principal else None,
+        address=address,
+        user_agent="".join(c for c in agent if c.isprintable())[:MAX_USER_AGENT] or None,
+        request_id=request.scope["state"].get("request_id"),
+    )
+
+
+async def record(
+    unit: UnitOfWork, kind: str, origin: Origin, *, subject_id: UUID | None = None, **details: Any
+) -> None:
+    """Appends an event in the unit's transaction. ``details`` must hold no secret."""
+    await unit.session.execute(
+        insert(AuditEvent).values(
+            id=new_id(),
+            created_at=utc_now(),
+            kind=kind,
+            subject_id=subject_id,
+            details=details,
+            **msgspec.structs.asdict(origin),
+        )
+    )
