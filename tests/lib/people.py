@@ -15,9 +15,10 @@ from litestar.response import Redirect
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.lib.errors import AppError, ValidationFailed
-from app.lib.wire.decoding import litestar_errors
-from app.lib.wire.dto import FormDTO, Input, Output, StructDTO, changes
-from app.lib.wire.fields import Bio, Email, Name, Password, SingleLine, Timestamp
+from app.lib.http.problems import litestar_errors
+from app.lib.security.fields import Email, Password
+from app.lib.wire.dto import FormDTO, Input, Output, StructDTO, provided
+from app.lib.wire.fields import Bio, Name, SingleLine, Timestamp
 from app.lib.wire.struct_schema import StructSchemaPlugin
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -122,7 +123,7 @@ class UserController(Controller):
 
     @patch(dto=StructDTO[UserUpdate], return_dto=None)
     async def update(self, data: JSONBody[UserUpdate]) -> dict[str, Any]:
-        return changes(data)
+        return provided(data)
 
     @delete("/{user_id:uuid}", dto=None, return_dto=None)
     async def remove(self, user_id: FromPath[UUID]) -> None:
@@ -207,7 +208,7 @@ async def search(
 def refuse(_: Any, error: Exception) -> Response[Any]:
     known = ValidationFailed(litestar_errors(error)) if isinstance(error, ValidationException) else error
     assert isinstance(known, AppError)
-    return Response({"code": known.code, "errors": known.errors}, status_code=known.status)
+    return Response({"code": known.code.value, "errors": known.errors}, status_code=known.status)
 
 
 def make_app() -> Litestar:

@@ -9,9 +9,10 @@ from msgspec import UNSET, Meta, UnsetType
 
 from app.lib.http.conditional import Version, Versioned
 from app.lib.pagination.envelope import Page
+from app.lib.security.fields import Email, Password
 from app.lib.wire.decoding import Hint
 from app.lib.wire.dto import Input, Output
-from app.lib.wire.fields import Bio, Email, HttpsUrl, Locale, Name, Password, PersonalName, SingleLine, Username
+from app.lib.wire.fields import Bio, HttpsUrl, Locale, Name, PersonalName, SingleLine, Username
 
 RoleName = Annotated[
     str,

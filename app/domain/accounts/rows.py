@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from app.domain.accounts.dtos import ProfileRead, PublicProfile
-from app.lib.wire.dto import shown_as
+from app.lib.wire.dto import project
 
 
 class CredentialRow(msgspec.Struct, frozen=True):
@@ -45,8 +45,8 @@ class PersonRow(msgspec.Struct, frozen=True):
 
     def to_read(self, *, own: bool) -> ProfileRead:
         """The whole profile. Its owner is shown their address when there is no name, and nobody else is."""
-        return shown_as(ProfileRead, self, full_name=self.public_name or (self.email if own else None))
+        return project(ProfileRead, self, full_name=self.public_name or (self.email if own else None))
 
     def to_public(self) -> PublicProfile:
         """The profile as anybody sees it."""
-        return shown_as(PublicProfile, self, full_name=self.public_name)
+        return project(PublicProfile, self, full_name=self.public_name)

@@ -7,7 +7,7 @@ import msgspec
 
 from app.domain.catalog.dtos import ProductPriceRead, ProductRead
 from app.lib.pagination.envelope import Page
-from app.lib.wire.dto import shown_as
+from app.lib.wire.dto import project
 from app.lib.wire.money import Money
 
 
@@ -26,7 +26,7 @@ class ProductRow(msgspec.Struct, frozen=True):
     version: int
 
     def to_read(self) -> ProductRead:
-        return shown_as(ProductRead, self, price=Money.from_minor_units(self.price_units, self.currency))
+        return project(ProductRead, self, price=Money.from_minor_units(self.price_units, self.currency))
 
 
 class ProductRowPage(Page[ProductRow], frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ class PriceRow(msgspec.Struct, frozen=True):
 
     def to_read(self) -> ProductPriceRead:
         price = Money.from_minor_units(self.price_units, self.currency)
-        return shown_as(ProductPriceRead, self, price=price)
+        return project(ProductPriceRead, self, price=price)
 
 
 class PriceRowPage(Page[PriceRow], frozen=True, kw_only=True):

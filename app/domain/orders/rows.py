@@ -8,7 +8,7 @@ import msgspec
 
 from app.domain.orders.dtos import OrderEventRead, OrderItemRead, OrderRead, PaymentRead
 from app.lib.pagination.envelope import Page
-from app.lib.wire.dto import shown_as
+from app.lib.wire.dto import project
 from app.lib.wire.money import Money
 
 
@@ -29,7 +29,7 @@ class ItemRow(msgspec.Struct, frozen=True):
         return self.quantity - self.refunded_quantity
 
     def to_read(self, currency: str) -> OrderItemRead:
-        return shown_as(
+        return project(
             OrderItemRead,
             self,
             unit_price=Money.from_minor_units(self.unit_price_units, currency),
@@ -58,7 +58,7 @@ class OrderRow(msgspec.Struct, frozen=True):
     def to_read(self, items: Sequence[ItemRow]) -> OrderRead:
         lines = [each.to_read(self.currency) for each in items]
         refunded = Money.from_minor_units(self.refunded_units, self.currency)
-        return shown_as(OrderRead, self, items=lines, total=self.total, refunded=refunded)
+        return project(OrderRead, self, items=lines, total=self.total, refunded=refunded)
 
 
 class OrderRowPage(Page[OrderRow], frozen=True, kw_only=True):
@@ -75,7 +75,7 @@ class EventRow(msgspec.Struct, frozen=True):
     created_at: datetime
 
     def to_read(self) -> OrderEventRead:
-        return shown_as(OrderEventRead, self, amount=Money.from_minor_units(self.amount_units, self.currency))
+        return project(OrderEventRead, self, amount=Money.from_minor_units(self.amount_units, self.currency))
 
 
 class EventRowPage(Page[EventRow], frozen=True, kw_only=True):
@@ -92,7 +92,7 @@ class AttemptRow(msgspec.Struct, frozen=True):
     settled_at: datetime | None
 
     def to_read(self) -> PaymentRead:
-        return shown_as(PaymentRead, self, amount=Money.from_minor_units(self.amount_units, self.currency))
+        return project(PaymentRead, self, amount=Money.from_minor_units(self.amount_units, self.currency))
 
 
 class AttemptRowPage(Page[AttemptRow], frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """Problem details (RFC 9457): the one way in which this service says no."""
 
 import http
+import re
 from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -15,9 +16,9 @@ from msgspec import Meta
 from app.lib import errors
 from app.lib.db.faults import DATABASE_ERRORS, to_app_error
 from app.lib.db.idempotency import IdempotencyInProgress, IdempotencyKeyReused, IdempotentReplay
-from app.lib.errors import AppError, ErrorCode, FieldError, InternalError, MalformedJSON, ValidationFailed
-from app.lib.wire.decoding import litestar_errors
-from app.lib.wire.field_errors import MAX_ERRORS
+from app.lib.errors import AppError, ErrorCode, FieldCode, FieldError, InternalError, MalformedJSON, ValidationFailed
+from app.lib.wire.decoding import BODY_REQUIRED
+from app.lib.wire.field_errors import MAX_ERRORS, Finding, explain_message, pointer_from_dotted
 
 MEDIA_TYPE = "application/problem+json"
 DENIAL = "denial"
@@ -102,6 +103,36 @@ def _on_validation_failed(request: Request[Any, Any, Any], exc: ValidationFailed
 
 def _on_validation(request: Request[Any, Any, Any], exc: ValidationException) -> Response[bytes]:
     return _on_validation_failed(request, ValidationFailed(litestar_errors(exc)))
+
+
+_MISSING_PARAMETER = re.compile(r"Missing required (\w+) parameter '([^']*)'")
+
+
+def litestar_errors(raised: ValidationException) -> list[FieldError]:
+    """The field errors of what Litestar itself found wrong: query, path, header and cookie parameters, a missing body.
+
+    Litestar reports all parameters that do not fit their types, but only the first one that is missing.
+    """
+    if missing := _MISSING_PARAMETER.match(raised.detail):
+        return [_in_parameter(missing[2], missing[1], Finding(FieldCode.REQUIRED, "Is required."))]
+    found: list[FieldError] = []
+    for error in raised.extra if isinstance(raised.extra, list) else ():
+        key, message, source = str(error.get("key", "")), str(error.get("message", "")), error.get("source", "query")
+        finding = explain_message(message)
+        if source != "body":
+            found.append(_in_parameter(key, str(getattr(source, "value", source)), finding))
+        elif key == "data" and message == "'data'":  # what is left of the KeyError when there is no body
+            found.append(BODY_REQUIRED)
+        else:
+            pointer = ("" if key == "data" else pointer_from_dotted(f".{key}")) + finding.pointer
+            found.append(FieldError(pointer=pointer, code=finding.code, detail=finding.detail))
+    return found or [FieldError(pointer="", code=FieldCode.INVALID_FORMAT, detail="Is not valid.")]
+
+
+def _in_parameter(name: str, source: str, finding: Finding) -> FieldError:
+    if source == "header":
+        return FieldError(header=name.replace("_", "-").title(), code=finding.code, detail=finding.detail)
+    return FieldError(parameter=name, code=finding.code, detail=finding.detail)
 
 
 def _on_unreadable(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:

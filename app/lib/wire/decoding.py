@@ -14,27 +14,19 @@ from functools import cache
 from typing import Any, TypeVar, cast
 
 import msgspec
-from litestar.exceptions import ValidationException
 
 from app.lib.errors import FieldCode, FieldError, MalformedJSON, ValidationFailed
-from app.lib.wire.field_errors import (
-    FieldProblem,
-    Finding,
-    Findings,
-    Path,
-    explain_message,
-    pointer_from_dotted,
-)
-from app.lib.wire.shapes import Check, Hint, has_checks
-from app.lib.wire.type_shapes import shape_of
+from app.lib.wire.field_errors import FieldProblem, Findings, Path
+from app.lib.wire.shapes import Check, Hint, shape_of
 
-__all__ = ["Check", "FieldProblem", "Hint", "convert", "decode_json", "litestar_errors"]
+__all__ = ["BODY_REQUIRED", "Check", "FieldProblem", "Hint", "convert", "decode_json"]
 
 T = TypeVar("T")
 
+BODY_REQUIRED = FieldError(pointer="", code=FieldCode.REQUIRED, detail="A request body is required.")
+
 _ESCAPED_NUL = b"\\u0000"
 _REAL_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-_BODY_REQUIRED = FieldError(pointer="", code=FieldCode.REQUIRED, detail="A request body is required.")
 _MAX_SEARCHED = 10_000
 _TOO_DEEP = "The request body is nested too deeply."
 
@@ -42,20 +34,19 @@ _TOO_DEEP = "The request body is nested too deeply."
 class _Plan:
     """What is known about a type before the first body arrives."""
 
-    __slots__ = ("checked", "decode", "shape", "type")
+    __slots__ = ("decode", "shape", "type")
 
     def __init__(self, type_: Any) -> None:
         self.type = type_
         self.decode = msgspec.json.Decoder(type_).decode
         self.shape = shape_of(type_)
-        self.checked = has_checks(self.shape)
 
     def finish(self, value: Any) -> Any:
         """Runs the checks that the type cannot say."""
-        if self.checked:
+        if self.shape.has_checks:
             findings = Findings()
             value = self.shape.refine(value, None, findings)
-            _refuse(findings)
+            findings.refuse()
         return value
 
 
@@ -73,52 +64,47 @@ def decode_json(raw: bytes, type_: type[T]) -> T:
     Raises ``MalformedJSON`` (400) for what is no JSON in UTF-8 and ``ValidationFailed`` (422), with all field
     errors, for what does not fit the type.
     """
+    plan = _plan(cast("Any", type_))
+    first: Exception | None = None
     try:
-        value: T = _decode_json(raw, _plan(cast("Any", type_)))
+        if not plan.shape.has_decimals and not _has_nul(raw):
+            try:
+                value = plan.decode(raw)
+            except (msgspec.DecodeError, UnicodeDecodeError, ValidationFailed) as raised:
+                first = raised
+            else:
+                finished: T = plan.finish(value)
+                return finished
+        _examine_json(raw, plan, first)
+        checked: T = plan.finish(plan.decode(raw))
     except RecursionError:
         raise MalformedJSON(_TOO_DEEP) from None
-    return value
+    return checked
 
 
-def _decode_json(raw: bytes, plan: _Plan) -> Any:
-    first: Exception | None = None
-    if not plan.shape.has_decimals and not _has_nul(raw):
-        try:
-            value = plan.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, ValidationFailed) as raised:
-            first = raised
-        else:
-            return plan.finish(value)
-    _refuse(_findings_in_json(raw, plan, first))
-    return plan.finish(plan.decode(raw))
-
-
-def _findings_in_json(raw: bytes, plan: _Plan, first: Exception | None) -> Findings:
+def _examine_json(raw: bytes, plan: _Plan, first: Exception | None) -> None:
+    """Raises ``MalformedJSON``, or ``ValidationFailed`` with everything that is wrong; ``first`` is the first of it."""
     findings = Findings()
     try:
         value = msgspec.json.decode(raw)
     except msgspec.ValidationError as out_of_range:  # a number that not even Python's own types hold
         findings.add_raised(None, first if isinstance(first, msgspec.ValidationError) else out_of_range)
     except (msgspec.DecodeError, UnicodeDecodeError) as broken:
-        raise _malformed(raw, broken) from None
+        if not raw.strip():
+            raise ValidationFailed([BODY_REQUIRED]) from None
+        place = re.search(r"\(byte \d+\)", str(broken))
+        raise MalformedJSON(f"The request body is not valid JSON in UTF-8 {place[0]}." if place else None) from None
     else:
         plan.shape.examine(value, None, findings, strict=True)
         if _has_nul(raw):
-            _refuse_nul(value, findings, _MAX_SEARCHED)
-        if first and not findings:  # the fault was in a member that occurs again, of which the last one counts here
+            _add_nuls(value, findings, _MAX_SEARCHED)
+        if first and not findings:  # the fault was in a member that occurs again, and the last one counts here
             findings.add_raised(None, first)
-    return findings
+    findings.refuse()
 
 
 def _has_nul(raw: bytes) -> bool:
     return _ESCAPED_NUL in raw and _REAL_NUL.search(raw) is not None
-
-
-def _malformed(raw: bytes, broken: Exception) -> Exception:
-    if not raw.strip():
-        return ValidationFailed([_BODY_REQUIRED])
-    place = re.search(r"\(byte \d+\)", str(broken))
-    return MalformedJSON(f"The request body is not valid JSON in UTF-8 {place[0]}." if place else None)
 
 
 def convert(value: Any, type_: type[T], *, strict: bool) -> T:
@@ -127,40 +113,31 @@ def convert(value: Any, type_: type[T], *, strict: bool) -> T:
     ``strict=False`` reads numbers, booleans and null from strings, as a form needs it.
     """
     plan = _plan(cast("Any", type_))
-    try:
-        converted: T = _convert(value, plan, strict=strict)
-    except RecursionError:
-        raise MalformedJSON(_TOO_DEEP) from None
-    return converted
-
-
-def _convert(value: Any, plan: _Plan, *, strict: bool) -> Any:
     converted: Any = None
     first: Exception | None = None
-    try:
-        converted = msgspec.convert(value, plan.type, strict=strict, str_keys=True)
-    except (msgspec.ValidationError, ValidationFailed) as raised:
-        first = raised
     findings = Findings()
-    if first or plan.shape.has_decimals:
-        plan.shape.examine(value, None, findings, strict=strict)
-    _refuse_nul(value, findings, sys.maxsize)
-    _refuse(findings)
-    return plan.finish(converted)
+    try:
+        try:
+            converted = msgspec.convert(value, plan.type, strict=strict, str_keys=True)
+        except (msgspec.ValidationError, ValidationFailed) as raised:
+            first = raised
+        if first or plan.shape.has_decimals:
+            plan.shape.examine(value, None, findings, strict=strict)
+        _add_nuls(value, findings, sys.maxsize)
+        findings.refuse()
+        result: T = plan.finish(converted)
+    except RecursionError:
+        raise MalformedJSON(_TOO_DEEP) from None
+    return result
 
 
-def _refuse(findings: Findings) -> None:
-    if findings:
-        raise ValidationFailed(findings.errors)
-
-
-def _refuse_nul(value: Any, findings: Findings, limit: int) -> None:
+def _add_nuls(value: Any, findings: Findings, limit: int) -> None:
     for path in _strings_with_nul(value, limit):
         findings.add(path, FieldCode.INVALID_FORMAT, "Must not have the character U+0000.")
 
 
 def _strings_with_nul(value: Any, limit: int) -> Iterator[Path]:
-    """Where U+0000 is; the body itself when more than ``limit`` values would have to be looked at to tell."""
+    """Where U+0000 is; the body itself when more than ``limit`` values would have to be searched for it."""
     waiting: list[tuple[Path, Any]] = [(None, value)]
     while waiting:
         path, current = waiting.pop()
@@ -178,36 +155,3 @@ def _strings_with_nul(value: Any, limit: int) -> Iterator[Path]:
                 if "\0" in str(key):
                     yield (path, key)
                 waiting.append(((path, key), item))
-
-
-_MISSING_PARAMETER = re.compile(r"Missing required (\w+) parameter '([^']*)'")
-
-
-def litestar_errors(raised: ValidationException) -> list[FieldError]:
-    """The field errors of what Litestar itself found wrong: query, path, header and cookie parameters, a missing body.
-
-    Litestar reports all parameters that do not fit their types, but only the first one that is missing.
-    """
-    if missing := _MISSING_PARAMETER.match(raised.detail):
-        return [_in_parameter(missing[2], missing[1], Finding(FieldCode.REQUIRED, "Is required."))]
-    extra = raised.extra
-    found = [_from_litestar(error) for error in extra] if isinstance(extra, list) else []
-    return found or [FieldError(pointer="", code=FieldCode.INVALID_FORMAT, detail="Is not valid.")]
-
-
-def _from_litestar(error: dict[str, Any]) -> FieldError:
-    key, message = str(error.get("key", "")), str(error.get("message", ""))
-    finding = explain_message(message)
-    source = error.get("source", "query")
-    if source != "body":
-        return _in_parameter(key, str(getattr(source, "value", source)), finding)
-    if key == "data" and message == "'data'":  # what is left of the KeyError when there is no body
-        return _BODY_REQUIRED
-    place = "" if key == "data" else pointer_from_dotted(key)
-    return FieldError(pointer=place + finding.pointer, code=finding.code, detail=finding.detail)
-
-
-def _in_parameter(name: str, source: str, finding: Finding) -> FieldError:
-    if source == "header":
-        return FieldError(header=name.replace("_", "-").title(), code=finding.code, detail=finding.detail)
-    return FieldError(parameter=name, code=finding.code, detail=finding.detail)

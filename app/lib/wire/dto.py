@@ -23,8 +23,8 @@
 
 import functools
 import operator
-from collections.abc import Collection, Generator, Sequence
-from types import UnionType
+from collections.abc import Collection, Generator, Iterator, Sequence
+from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Generic, TypeVar, Union, cast, get_args, get_origin
 from urllib.parse import parse_qsl
 
@@ -36,9 +36,9 @@ from litestar.openapi.spec import Reference, Schema
 from litestar.response import Response
 from litestar.typing import FieldDefinition
 from msgspec import UNSET, Struct
+from msgspec import inspect as types
 
 from app.lib.errors import BadRequest, FieldCode, FieldError, ValidationFailed
-from app.lib.wire.bounds import unbounded
 from app.lib.wire.decoding import convert, decode_json
 from app.lib.wire.struct_schema import schema_of
 
@@ -52,20 +52,20 @@ class Input(Struct, kw_only=True, forbid_unknown_fields=True):
     """Base of what clients send. Its repr has names only: bodies hold passwords, and reprs end up in logs."""
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(changes(self))})"
+        return f"{type(self).__name__}({', '.join(provided(self))})"
 
 
 class Output(Struct, kw_only=True):
     """Base of what clients get. It has no defaults, so that every member is always there."""
 
 
-def changes(patch: Struct) -> dict[str, Any]:
+def provided(patch: Struct) -> dict[str, Any]:
     """The members of a merge patch (RFC 7396) that were sent, by name; None among them means "clear"."""
     values = ((name, getattr(patch, name)) for name in patch.__struct_fields__)
     return {name: value for name, value in values if value is not UNSET}
 
 
-def shown_as(read_type: type[StructT], source: object, **others: Any) -> StructT:
+def project(read_type: type[StructT], source: object, **others: Any) -> StructT:
     """A Read Struct with what a source has under the same names, and ``others`` for what it has not, or has otherwise.
 
     Values are taken as they are. Raises ``AttributeError`` for what is in neither.
@@ -91,6 +91,10 @@ class StructDTO(AbstractDTO[T], Generic[T]):
         """Decodes a form that Litestar has parsed. Raises ``ValidationFailed``."""
         return convert(value, self._body_type(), strict=False)
 
+    def _body_type(self) -> Any:
+        field = self.asgi_connection.route_handler.parsed_data_field
+        return self.model_type if field is None or field.annotation is self.model_type else _input_type(field)
+
     def data_to_encodable_type(self, data: Any) -> Any:
         """Makes what a handler returned into what may leave."""
         if data is None or type(data) is self.model_type:
@@ -100,39 +104,25 @@ class StructDTO(AbstractDTO[T], Generic[T]):
             response.content = self.data_to_encodable_type(response.content)
             return response
         if isinstance(data, list | tuple):
-            return self._encodable_items(cast("Collection[Any]", data))
+            items = cast("Collection[Any]", data)
+            return items if set(map(type, items)) <= {self.model_type} else [*map(self.data_to_encodable_type, items)]
         if type(data) in self._envelopes:
-            items = self._encodable_items(data.items)
+            items = self.data_to_encodable_type(data.items)
             return data if items is data.items else msgspec.structs.replace(data, items=items)
-        return self._encodable(data)
-
-    def _encodable_items(self, items: Collection[Any]) -> Collection[Any]:
-        if set(map(type, items)) <= {self.model_type}:
-            return items
-        return [item if type(item) is self.model_type else self._encodable(item) for item in items]
-
-    def _encodable(self, entity: object) -> T:
         try:
-            return msgspec.convert(entity, self.model_type, from_attributes=True)
+            return msgspec.convert(data, self.model_type, from_attributes=True)
         except msgspec.ValidationError as mismatch:  # our mistake, not the client's
-            raise TypeError(f"{type(entity).__name__} is no {self.model_type.__name__}: {mismatch}") from None
-
-    def _body_type(self) -> Any:
-        field = self.asgi_connection.route_handler.parsed_data_field
-        if field is None or field.annotation is self.model_type:
-            return self.model_type
-        return _input_type(field)
+            raise TypeError(f"{type(data).__name__} is no {self.model_type.__name__}: {mismatch}") from None
 
     @classmethod
     def create_for_field_definition(
         cls, field_definition: FieldDefinition, handler_id: str, backend_cls: type[Any] | None = None
     ) -> None:
         """Called by Litestar for each handler at start. Raises ``ImproperlyConfiguredException``."""
-        if field_definition.name == "data":
-            if faults := unbounded(_input_type(field_definition)):
-                raise ImproperlyConfiguredException(f"{handler_id.partition('::')[0]}: {'; '.join(faults)}")
-        else:
+        if field_definition.name != "data":
             cls._output_type(field_definition.annotation)
+        elif faults := unbounded(_input_type(field_definition)):
+            raise ImproperlyConfiguredException(f"{handler_id.partition('::')[0]}: {'; '.join(faults)}")
 
     @classmethod
     def is_supported_model_type_field(cls, field_definition: FieldDefinition) -> bool:
@@ -156,8 +146,9 @@ class StructDTO(AbstractDTO[T], Generic[T]):
         if origin is Annotated:
             return cls._output_type(args[0])
         if origin is Union or origin is UnionType:
-            return _union([arg if arg is type(None) else cls._output_type(arg) for arg in args])
-        if not isinstance(origin, type) or origin in {type(None), str, bytes, bool, int, float}:
+            options = [arg if arg is NoneType else cls._output_type(arg) for arg in args]
+            return functools.reduce(operator.or_, options)
+        if not isinstance(origin, type) or origin in {NoneType, str, bytes, bool, int, float}:
             return None
         if issubclass(origin, Response):
             return cls._output_type(args[0]) if args else None
@@ -170,7 +161,10 @@ class StructDTO(AbstractDTO[T], Generic[T]):
         if annotation is cls.model_type or not issubclass(origin, Struct):
             return cls.model_type
         envelope = cast("Any", origin)[tuple(map(cls._output_type, args))] if args else annotation
-        if _item_type(envelope) is not cls.model_type:
+        struct = types.type_info(envelope)
+        items = next((each.type for each in getattr(struct, "fields", ()) if each.name == "items"), None)
+        items = items.type if isinstance(items, types.Metadata) else items
+        if getattr(getattr(items, "item_type", None), "cls", None) is not cls.model_type:
             raise ImproperlyConfiguredException(
                 f"A handler that returns {origin.__name__} needs return_dto=StructDTO[{origin.__name__}] or None, "
                 f"not {cls.model_type.__name__}."
@@ -185,7 +179,7 @@ class StructDTO(AbstractDTO[T], Generic[T]):
 
     @classmethod
     def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
-        """No field is looked at one by one."""
+        """No field is examined one by one."""
         return False
 
 
@@ -226,27 +220,52 @@ def parse_form(raw: bytes) -> dict[str, str | list[str]]:
     return form
 
 
-def _item_type(envelope: Any) -> Any:
-    """What the member ``items`` of an envelope holds; None when there is no such list."""
-    struct = msgspec.inspect.type_info(envelope)
-    members = struct.fields if isinstance(struct, msgspec.inspect.StructType) else ()
-    items = next((member.type for member in members if member.name == "items"), None)
-    if isinstance(items, msgspec.inspect.Metadata):
-        items = items.type
-    item = items.item_type if isinstance(items, msgspec.inspect.CollectionType) else None
-    return item.cls if isinstance(item, msgspec.inspect.StructType) else None
-
-
-def _union(types: list[Any]) -> Any:
-    return functools.reduce(operator.or_, types)
-
-
 def _input_type(field: FieldDefinition) -> Any:
     """The type of a body: null is never one, also where the body may be left out."""
     type_: Any = field.annotation
     if get_origin(type_) in {Union, UnionType}:
-        type_ = _union([arg for arg in get_args(type_) if arg is not type(None)])
+        type_ = functools.reduce(operator.or_, [arg for arg in get_args(type_) if arg is not NoneType])
     for meta in field.metadata:
         if isinstance(meta, msgspec.Meta):
             type_ = Annotated[type_, meta]
     return type_
+
+
+def unbounded(type_: Any) -> list[str]:
+    """Every string, number, list and mapping without limits, and every Struct that takes unknown members, by name."""
+    return list(_unbounded(types.type_info(type_), "body", set()))
+
+
+def _unbounded(node: types.Type, place: str, seen: set[Any]) -> Iterator[str]:
+    if isinstance(node, types.StructType):
+        if node.cls in seen:
+            return
+        seen.add(node.cls)
+        place = node.cls.__name__
+        if not node.forbid_unknown_fields:
+            yield f"{place} takes unknown members"
+    elif isinstance(node, types.AnyType | types.RawType | types.CustomType):
+        yield f"{place} takes anything"
+    elif isinstance(node, types.IntType | types.FloatType):
+        if (node.ge is None and node.gt is None) or (node.le is None and node.lt is None):
+            yield f"{place} is a number without a minimum and a maximum"
+    elif getattr(node, "max_length", 0) is None:
+        yield f"{place} has no maximum length"
+    for part, name in _parts(node, place):
+        yield from _unbounded(part, name, seen)
+
+
+def _parts(node: types.Type, place: str) -> list[tuple[types.Type, str]]:
+    match node:
+        case types.Metadata():
+            return [(node.type, place)]
+        case types.UnionType():
+            return [(option, place) for option in node.types]
+        case types.StructType():
+            return [(member.type, f"{place}.{member.name}") for member in node.fields]
+        case types.CollectionType():
+            return [(node.item_type, f"{place}[]")]
+        case types.DictType():
+            return [(node.key_type, f"a key of {place}"), (node.value_type, f"{place}[]")]
+        case _:
+            return []

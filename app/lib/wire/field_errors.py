@@ -1,7 +1,7 @@
 """What is wrong with one value, in our codes and our words.
 
-msgspec says what it found in sentences for programmers, which name Python types and repeat the rejected value.
-This module turns them into a :class:`~app.lib.errors.FieldCode` and a sentence for the person who calls the API.
+msgspec's messages are for programmers: they name Python types and repeat the rejected value. This module turns them
+into a :class:`~app.lib.errors.FieldCode` and a sentence for the person who calls the API.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 
 MAX_ERRORS = 50
-"""A reply names at most so many errors."""
+"""The most errors that a reply names."""
 
 Path: TypeAlias = "tuple[Path, str | int] | None"
 """Where a value is: the path of its container and its key there; None is the body itself."""
@@ -35,7 +35,7 @@ class FieldProblem(ValueError):
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong, and where below the value that was looked at."""
+    """One error, and where it is below the value that was examined."""
 
     code: FieldCode
     detail: str
@@ -56,11 +56,6 @@ class Findings:
         """Whether looking further is of no use."""
         return len(self._by_pointer) >= MAX_ERRORS
 
-    @property
-    def errors(self) -> list[FieldError]:
-        """What was found, in the order in which it was found."""
-        return list(self._by_pointer.values())
-
     def add(self, path: Path, code: FieldCode, detail: str, pointer: str = "") -> None:
         """Notes an error at ``path`` followed by ``pointer``, unless that place has one already."""
         place = pointer_to(path) + pointer
@@ -75,19 +70,20 @@ class Findings:
         else:
             self.add(path, *explain(raised))
 
+    def refuse(self) -> None:
+        """Raises ``ValidationFailed`` with all errors in the order in which they were found, if there are any."""
+        if self._by_pointer:
+            raise ValidationFailed(list(self._by_pointer.values()))
+
 
 def pointer_to(path: Path) -> str:
     """The RFC 6901 pointer of a path. Names come from the client, so they are cut and lose control characters."""
     segments: list[str] = []
     while path is not None:
         path, key = path
-        segments.append(_segment(key))
+        name = _CONTROLS.sub("", str(key))[:_MAX_SEGMENT]
+        segments.append("/" + name.replace("~", "~0").replace("/", "~1"))
     return "".join(reversed(segments))
-
-
-def _segment(key: str | int) -> str:
-    name = _CONTROLS.sub("", str(key))[:_MAX_SEGMENT]
-    return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
 # How msgspec ends a message that is about something further down.
@@ -102,14 +98,15 @@ def explain(raised: Exception) -> Finding:
     message = str(raised)[len(str(cause)) :] if cause else str(raised)
     pointer = ""
     if found := _LOCATION.search(message):
-        message, pointer = message[: found.start()], _pointer_from_msgspec(found[1])
+        message, pointer = message[: found.start()], pointer_from_dotted(found[1])
     if isinstance(cause, FieldProblem):
         return Finding(cause.code, cause.detail, pointer + cause.pointer)
     code, detail, below = explain_message(message)
     return Finding(code, detail, pointer + below)
 
 
-def _pointer_from_msgspec(location: str) -> str:
+def pointer_from_dotted(location: str) -> str:
+    """The pointer of a place that is written as ``.a.b[0].c``."""
     path: Path = None
     for name, index, unknown_key in _STEP.findall(location):
         if unknown_key:  # msgspec does not say which member of a mapping it means
@@ -118,16 +115,14 @@ def _pointer_from_msgspec(location: str) -> str:
     return pointer_to(path)
 
 
-def pointer_from_dotted(key: str) -> str:
-    """The pointer of a place that Litestar writes as ``a.b[0].c``."""
-    return _pointer_from_msgspec("." + key)
-
-
 def explain_message(message: str) -> Finding:
     """The same from the words alone, which is all that Litestar keeps of an error in a parameter."""
-    for pattern, finding in _RULES:
+    for pattern, code, detail in _RULES:
         if found := pattern.match(message):
-            return finding(found)
+            if not isinstance(detail, str):
+                return detail(found)
+            pointer = pointer_to((None, found[1])) if code in _ABOUT_MEMBERS else ""
+            return Finding(code, detail.format(found[0], *found.groups()), pointer)
     return Finding(FieldCode.INVALID_FORMAT, "Is not valid.")
 
 
@@ -159,10 +154,10 @@ def _wrong_type(found: re.Match[str]) -> Finding:
 
 
 def _wrong_length(found: re.Match[str]) -> Finding:
-    low = found[2] == ">="
     unit = _UNITS.get(found[1], "item") + ("" if found[3] == "1" else "s")
-    code = FieldCode.TOO_SHORT if low else FieldCode.TOO_LONG
-    return Finding(code, f"Must have at {'least' if low else 'most'} {found[3]} {unit}.")
+    if found[2] == ">=":
+        return Finding(FieldCode.TOO_SHORT, f"Must have at least {found[3]} {unit}.")
+    return Finding(FieldCode.TOO_LONG, f"Must have at most {found[3]} {unit}.")
 
 
 def _wrong_count(found: re.Match[str]) -> Finding:
@@ -170,61 +165,36 @@ def _wrong_count(found: re.Match[str]) -> Finding:
     return Finding(code, f"Must have exactly {found[1]} item{'' if found[1] == '1' else 's'}.")
 
 
-_COMPARISONS = {">=": "at least", "<=": "at most", ">": "greater than", "<": "less than"}
-
-
-def _wrong_size(found: re.Match[str]) -> Finding:
-    code = FieldCode.TOO_SMALL if found[1].startswith(">") else FieldCode.TOO_LARGE
-    return Finding(code, f"Must be {_COMPARISONS[found[1]]} {found[2]}.")
-
-
-def _wrong_format(detail: str) -> Callable[[re.Match[str]], Finding]:
-    return lambda _: Finding(FieldCode.INVALID_FORMAT, detail)
-
-
-def _wrong_choice(_: re.Match[str]) -> Finding:
-    return Finding(FieldCode.INVALID_CHOICE, "Is not one of the allowed values.")
-
-
-def _required(found: re.Match[str]) -> Finding:
-    return Finding(FieldCode.REQUIRED, "Is required.", _segment(found[1]))
-
-
-def _unknown(found: re.Match[str]) -> Finding:
-    return Finding(FieldCode.UNKNOWN_FIELD, "Unknown member.", _segment(found[1]))
-
-
-def _out_of_range(_: re.Match[str]) -> Finding:
-    return Finding(FieldCode.TOO_LARGE, "Is out of range.")
-
-
+_ABOUT_MEMBERS = {FieldCode.REQUIRED, FieldCode.UNKNOWN_FIELD}
+_NUMBER = r"Expected `(?:int|float)`"
 # Every message that msgspec 0.22 has for a value; its source is the list.
-_RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Finding]], ...] = tuple(
-    (re.compile(pattern, re.DOTALL), finding)
-    for pattern, finding in (
-        (r"Expected `(\w+)` of length (>=|<=) (\d+)", _wrong_length),
-        (r"Expected `array` of (?:at (?:least|most) )?length (\d+), got (\d+)", _wrong_count),
-        (r"Expected `(?:int|float)` (>=|<=|>|<) (-?[\d.e+-]+)", _wrong_size),
+_RULES: tuple[tuple[re.Pattern[str], FieldCode, str | Callable[[re.Match[str]], Finding]], ...] = tuple(
+    (re.compile(pattern, re.DOTALL), code, detail)
+    for pattern, code, detail in (
+        (r"Expected `(\w+)` of length (>=|<=) (\d+)", FieldCode.TOO_LONG, _wrong_length),
+        (r"Expected `array` of (?:at (?:least|most) )?length (\d+), got (\d+)", FieldCode.TOO_LONG, _wrong_count),
+        (rf"{_NUMBER} >= (-?[\d.e+-]+)", FieldCode.TOO_SMALL, "Must be at least {1}."),
+        (rf"{_NUMBER} <= (-?[\d.e+-]+)", FieldCode.TOO_LARGE, "Must be at most {1}."),
+        (rf"{_NUMBER} > (-?[\d.e+-]+)", FieldCode.TOO_SMALL, "Must be greater than {1}."),
+        (rf"{_NUMBER} < (-?[\d.e+-]+)", FieldCode.TOO_LARGE, "Must be less than {1}."),
+        (rf"{_NUMBER} that's a multiple of (-?[\d.e+-]+)", FieldCode.INVALID_FORMAT, "Must be a multiple of {1}."),
+        (r"Expected `str` matching regex", FieldCode.INVALID_FORMAT, "Does not have the expected format."),
+        (r"Expected `\w+` with a time", FieldCode.INVALID_FORMAT, "Must have a time zone, such as Z or +02:00."),
+        (r"Expected `\w+` with no timezone", FieldCode.INVALID_FORMAT, "Must not have a time zone."),
+        (r"Expected `([^`]+)`", FieldCode.INVALID_TYPE, _wrong_type),
+        (r"Invalid (?:enum )?value ", FieldCode.INVALID_CHOICE, "Is not one of the allowed values."),
+        (r"Invalid UUID", FieldCode.INVALID_FORMAT, "Must be a UUID."),
         (
-            r"Expected `(?:int|float)` that's a multiple of (-?[\d.e+-]+)",
-            lambda found: Finding(FieldCode.INVALID_FORMAT, f"Must be a multiple of {found[1]}."),
+            r"Invalid (?:RFC3339 encoded datetime|epoch timestamp)",
+            FieldCode.INVALID_FORMAT,
+            "Must be a date-time as in RFC 3339.",
         ),
-        (r"Expected `str` matching regex", _wrong_format("Does not have the expected format.")),
-        (r"Expected `\w+` with a timezone", _wrong_format("Must have a time zone, such as Z or +02:00.")),
-        (r"Expected `\w+` with no timezone", _wrong_format("Must not have a time zone.")),
-        (r"Expected `([^`]+)`", _wrong_type),
-        (r"Invalid enum value ", _wrong_choice),
-        (r"Invalid value ", _wrong_choice),
-        (r"Invalid UUID", _wrong_format("Must be a UUID.")),
-        (r"Invalid RFC3339 encoded datetime", _wrong_format("Must be a date-time as in RFC 3339.")),
-        (r"Invalid RFC3339 encoded date", _wrong_format("Must be a date as in RFC 3339.")),
-        (r"Invalid RFC3339 encoded time", _wrong_format("Must be a time as in RFC 3339.")),
-        (r"Invalid epoch timestamp", _wrong_format("Must be a date-time as in RFC 3339.")),
-        (r"Invalid ISO8601 duration|Only units ", _wrong_format("Must be a duration as in ISO 8601.")),
-        (r"Invalid decimal string", _wrong_format("Must be a decimal number.")),
-        (r"Invalid base64", _wrong_format("Must be base64.")),
-        (r"(?:Integer value|Number|Timestamp is|Duration is) out of range", _out_of_range),
-        (r"Object missing required field `(.*)`", _required),
-        (r"Object contains unknown field `(.*)`", _unknown),
+        (r"Invalid RFC3339 encoded (date|time)", FieldCode.INVALID_FORMAT, "Must be a {1} as in RFC 3339."),
+        (r"Invalid ISO8601 duration|Only units ", FieldCode.INVALID_FORMAT, "Must be a duration as in ISO 8601."),
+        (r"Invalid decimal string", FieldCode.INVALID_FORMAT, "Must be a decimal number."),
+        (r"Invalid base64", FieldCode.INVALID_FORMAT, "Must be base64."),
+        (r"(?:Integer value|Number|Timestamp is|Duration is) out of range", FieldCode.TOO_LARGE, "Is out of range."),
+        (r"Object missing required field `(.*)`", FieldCode.REQUIRED, "Is required."),
+        (r"Object contains unknown field `(.*)`", FieldCode.UNKNOWN_FIELD, "Unknown member."),
     )
 )

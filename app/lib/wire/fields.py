@@ -19,20 +19,19 @@ from urllib.parse import urlsplit
 from msgspec import Meta
 
 from app.lib.errors import FieldCode
-from app.lib.security.emails import InvalidEmail, normalise_email
-from app.lib.security.password_policy import TOO_COMMON, common_passwords
 from app.lib.wire.decoding import Check, FieldProblem, Hint
 
-_END: Final = r"$(?!\n)"
-# Control characters (C0, DEL, C1), line and paragraph separators, and marks that reorder the text around them.
-_UNFIT: Final = r"\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069"
-_ONE_LINE: Final = rf"^[^{_UNFIT}]*{_END}"
+END: Final = r"$(?!\n)"
+"""The very end of a text, in Python and in JavaScript."""
+UNFIT: Final = r"\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069"
+"""Control characters (C0, DEL, C1), line and paragraph separators, marks that reorder the text around them."""
+_ONE_LINE: Final = rf"^[^{UNFIT}]*{END}"
 # What is no space and shows nothing all the same: joiners, fillers, marks of direction, selectors of variants.
 _INVISIBLE: Final = (
     r"\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180B-\u180F\u200B-\u200F\u2060-\u2065\u206A-\u206F\u2800\u3164"
     r"\uFE00-\uFE0F\uFEFF\uFFA0\uFFF9-\uFFFB"
 )
-_ONE_VISIBLE_LINE: Final = rf"^[ {_INVISIBLE}]*[^\s{_INVISIBLE}{_UNFIT}][^{_UNFIT}]*{_END}"
+_ONE_VISIBLE_LINE: Final = rf"^[ {_INVISIBLE}]*[^\s{_INVISIBLE}{UNFIT}][^{UNFIT}]*{END}"
 _NOT_IN_LINES: Final = r"\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F"
 _LINES: Final = rf"^[^{_NOT_IN_LINES}]*$"
 _VISIBLE_LINES: Final = rf"^[\s{_INVISIBLE}]*[^\s{_INVISIBLE}{_NOT_IN_LINES}][^{_NOT_IN_LINES}]*$"
@@ -66,64 +65,21 @@ Name = Annotated[
 ]
 """What people or things are called."""
 
-_NOT_AN_ADDRESS: Final = "Must be an e-mail address."
-
-
-def _check_email(value: str) -> str:
-    try:
-        normalise_email(value)
-    except InvalidEmail:
-        raise FieldProblem(FieldCode.INVALID_FORMAT, _NOT_AN_ADDRESS) from None
-    return value
-
-
-def _check_password(value: str) -> str:
-    if value.casefold() in common_passwords():
-        raise FieldProblem(FieldCode.WEAK_PASSWORD, TOO_COMMON)
-    return value
-
-
-Email = Annotated[
-    str,
-    Meta(
-        min_length=3,
-        max_length=254,
-        pattern=rf"^[^@\s{_UNFIT}]+@[^@\s{_UNFIT}]+{_END}",
-        examples=["ada@example.com"],
-        extra_json_schema={"format": "email"},
-    ),
-    Hint(_NOT_AN_ADDRESS),
-    Check(_check_email),
-]
-"""An e-mail address as :func:`~app.lib.security.emails.normalise_email` takes it; at most 254 octets (RFC 5321)."""
-
 Username = Annotated[
     str,
     Meta(
         min_length=3,
         max_length=30,
-        pattern=rf"^[A-Za-z0-9][A-Za-z0-9._\-]*[A-Za-z0-9]{_END}",
+        pattern=rf"^[A-Za-z0-9][A-Za-z0-9._\-]*[A-Za-z0-9]{END}",
         examples=["ada.lovelace"],
     ),
     Hint("Must be letters, digits, dots, hyphens and underscores, with a letter or digit at both ends."),
 ]
 """A name to sign in with. It has no ``@``, so it is never taken for an e-mail address."""
 
-Password = Annotated[
-    str,
-    Meta(
-        min_length=8,
-        max_length=1024,
-        examples=["correct horse battery staple"],
-        extra_json_schema={"format": "password"},
-    ),
-    Check(_check_password),
-]
-"""A new password as typed: nothing is trimmed. What depends on settings and on the person is left to a policy."""
-
 Locale = Annotated[
     str,
-    Meta(min_length=2, max_length=6, pattern=rf"^[a-z]{{2,3}}(?:-[A-Z]{{2}})?{_END}", examples=["en-GB"]),
+    Meta(min_length=2, max_length=6, pattern=rf"^[a-z]{{2,3}}(?:-[A-Z]{{2}})?{END}", examples=["en-GB"]),
     Hint("Must be a language code such as 'en' or 'en-GB'."),
 ]
 """Language and perhaps region, a subset of BCP 47."""
@@ -202,7 +158,7 @@ HttpsUrl = Annotated[
     Meta(
         min_length=12,
         max_length=2048,
-        pattern=rf"^https://[!-~]+{_END}",
+        pattern=rf"^https://[!-~]+{END}",
         examples=["https://images.example.com/ada.png"],
         extra_json_schema={"format": "uri"},
     ),

@@ -8,10 +8,15 @@ itself, so that what counts as an error is always msgspec's own decision and nev
 Both are metadata that msgspec and OpenAPI do not see: the value stays a plain ``str``.
 """
 
+import enum
 import re
+from collections import abc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from decimal import Decimal
+from functools import cache, cached_property
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 import msgspec
 
@@ -38,25 +43,43 @@ class Hint:
     detail: str
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True)
 class Shape:
-    """A value that is looked at as a whole: a scalar, or a container that is not worth taking apart."""
+    """A value that is examined as a whole: a scalar, or a container that is not worth taking apart."""
 
     wire_type: Any
     runtime: type[Any] | tuple[type[Any], ...] = object
     checks: tuple[Check, ...] = ()
     hint: str | None = None
     choices: tuple[Any, ...] = ()
-    has_decimals: bool = False
+    parts: "tuple[Shape, ...]" = ()
 
-    @property
-    def parts(self) -> "tuple[Shape, ...]":
-        return ()
+    @cached_property
+    def has_checks(self) -> bool:
+        """Whether a converted value needs :meth:`refine`."""
+        return any(part.checks for part in self.reachable())
+
+    @cached_property
+    def has_decimals(self) -> bool:
+        """Whether msgspec alone would let JSON numbers pass as decimals."""
+        return any(isinstance(part, DecimalShape) for part in self.reachable())
+
+    def reachable(self) -> "Iterator[Shape]":
+        """The shape and everything in it, each once, recursive types included."""
+        seen: set[int] = set()
+        waiting: list[Shape] = [self]
+        while waiting:
+            current = waiting.pop()
+            if id(current) not in seen:
+                seen.add(id(current))
+                yield current
+                waiting.extend(current.parts)
 
     def refine(self, value: Any, path: Path, findings: Findings) -> Any:
         """Runs the checks on a converted value and returns the value to keep."""
         if value is None or value is msgspec.UNSET:
             return value
+        value = self.refine_parts(value, path, findings)
         try:
             for check in self.checks:
                 value = check.apply(value)
@@ -70,19 +93,28 @@ class Shape:
             converted = msgspec.convert(value, self.wire_type, strict=strict, str_keys=True)
         except (msgspec.ValidationError, ValidationFailed) as raised:
             before = len(findings)
-            self.descend(value, path, findings, strict=strict)
+            self.examine_parts(value, path, findings, strict=strict)
             if len(findings) == before:
-                self.complain(path, findings, raised)
+                self._complain(path, findings, raised)
         else:
             if self.has_decimals:
-                self.descend(value, path, findings, strict=strict)
+                self.examine_parts(value, path, findings, strict=strict)
             self.refine(converted, path, findings)
 
-    def descend(self, value: Any, path: Path, findings: Findings, *, strict: bool) -> None:
-        """Looks at the parts of a value, one by one."""
+    def refine_parts(self, value: Any, path: Path, findings: Findings) -> Any:
+        """Runs the checks of the parts of a converted value."""
+        del path, findings
+        return value
 
-    def complain(self, path: Path, findings: Findings, raised: Exception) -> None:
-        """Notes an error of the value itself."""
+    def examine_parts(self, value: Any, path: Path, findings: Findings, *, strict: bool) -> None:
+        """Examines the parts of a value, one by one."""
+
+    def is_meant(self, value: Any) -> bool:
+        """Whether an error in a value of a union is best explained by this option of it."""
+        del value
+        return False
+
+    def _complain(self, path: Path, findings: Findings, raised: Exception) -> None:
         if isinstance(raised, ValidationFailed):
             findings.add_raised(path, raised)
             return
@@ -109,174 +141,161 @@ class DecimalShape(Shape):
             Shape.examine(self, value, path, findings, strict=strict)
 
 
-@dataclass(slots=True)
-class Member:
-    name: str
-    key: str
-    required: bool
-    shape: Shape
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True)
 class Record(Shape):
-    """A Struct."""
+    """A Struct. ``members`` has its fields by their names on the wire."""
 
-    members: dict[str, Member] = field(default_factory=dict[str, Member])
-    refined: tuple[Member, ...] = ()
-    tag_field: str | None = None
-    tag: str | int | None = None
-    closed: bool = True
+    members: dict[str, tuple[msgspec.structs.FieldInfo, Shape]] = field(default_factory=dict[str, Any])
 
-    @property
-    def parts(self) -> tuple[Shape, ...]:
-        return tuple(member.shape for member in self.members.values())
+    @cached_property
+    def _refined(self) -> list[tuple[msgspec.structs.FieldInfo, Shape]]:
+        return [member for member in self.members.values() if member[1].has_checks]
 
-    def refine(self, value: Any, path: Path, findings: Findings) -> Any:
-        if value is None or value is msgspec.UNSET:
-            return value
-        for member in self.refined:
-            old = getattr(value, member.name)
-            new = member.shape.refine(old, (path, member.key), findings)
+    def refine_parts(self, value: Any, path: Path, findings: Findings) -> Any:
+        for info, shape in self._refined:
+            old = getattr(value, info.name)
+            new = shape.refine(old, (path, info.encode_name), findings)
             if new is not old:
-                msgspec.structs.force_setattr(value, member.name, new)
-        return Shape.refine(self, value, path, findings)
+                msgspec.structs.force_setattr(value, info.name, new)
+        return value
 
-    def descend(self, value: Any, path: Path, findings: Findings, *, strict: bool) -> None:
+    def examine_parts(self, value: Any, path: Path, findings: Findings, *, strict: bool) -> None:
         if not isinstance(value, dict):
             return
-        for key, member in self.members.items():
+        for key, (info, shape) in self.members.items():
             if findings.full:
                 return
             if key in value:
-                member.shape.examine(value[key], (path, key), findings, strict=strict)
-            elif member.required:
+                shape.examine(value[key], (path, key), findings, strict=strict)
+            elif info.required:
                 findings.add((path, key), FieldCode.REQUIRED, "Is required.")
-        if self.closed:
-            self._refuse_others(value, path, findings)
-
-    def _refuse_others(self, value: dict[str, Any], path: Path, findings: Findings) -> None:
-        for key in value:
+        config = cast("Any", self.runtime).__struct_config__
+        unknown = (key for key in value if key not in self.members and key != config.tag_field)
+        for key in unknown if config.forbid_unknown_fields else ():
             if findings.full:
                 return
-            if key not in self.members and key != self.tag_field:
-                findings.add((path, key), FieldCode.UNKNOWN_FIELD, "Unknown member.")
+            findings.add((path, key), FieldCode.UNKNOWN_FIELD, "Unknown member.")
+
+    def is_meant(self, value: Any) -> bool:
+        config = cast("Any", self.runtime).__struct_config__
+        return isinstance(value, dict) and (config.tag_field is None or value.get(config.tag_field) == config.tag)
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
-class Many(Shape):
-    """A list, set or tuple of one type of item. ``frame`` is the type with any items."""
+@dataclass(eq=False, kw_only=True)
+class Container(Shape):
+    """A list, set or tuple of one type of item, or with ``key`` a mapping. ``frame`` is the type with any items."""
 
     item: Shape
+    key: Shape | None = None
     frame: Any
 
-    @property
-    def parts(self) -> tuple[Shape, ...]:
-        return (self.item,)
-
-    def refine(self, value: Any, path: Path, findings: Findings) -> Any:
-        if value is None or value is msgspec.UNSET:
-            return value
-        items = [self.item.refine(item, (path, index), findings) for index, item in enumerate(value)]
-        return Shape.refine(self, type(value)(items), path, findings)
-
-    def descend(self, value: Any, path: Path, findings: Findings, *, strict: bool) -> None:
-        if not isinstance(value, list) or not _fits(self, value, path, findings):
-            return
-        for index, item in enumerate(value):
-            if findings.full:
-                return
-            self.item.examine(item, (path, index), findings, strict=strict)
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class Mapping(Shape):
-    """A mapping with any keys. ``frame`` is the type with any members."""
-
-    key: Shape
-    item: Shape
-    frame: Any
-
-    @property
-    def parts(self) -> tuple[Shape, ...]:
-        return (self.key, self.item)
-
-    def refine(self, value: Any, path: Path, findings: Findings) -> Any:
-        if value is None or value is msgspec.UNSET:
-            return value
-        items = {
+    def refine_parts(self, value: Any, path: Path, findings: Findings) -> Any:
+        if self.key is None:
+            return type(value)([self.item.refine(item, (path, i), findings) for i, item in enumerate(value)])
+        return {
             self.key.refine(key, (path, key), findings): self.item.refine(item, (path, key), findings)
             for key, item in value.items()
         }
-        return Shape.refine(self, items, path, findings)
 
-    def descend(self, value: Any, path: Path, findings: Findings, *, strict: bool) -> None:
-        if not isinstance(value, dict) or not _fits(self, value, path, findings):
+    def examine_parts(self, value: Any, path: Path, findings: Findings, *, strict: bool) -> None:
+        if not self.is_meant(value):
             return
-        for key, item in value.items():
+        try:
+            msgspec.convert(value, self.frame)
+        except msgspec.ValidationError as raised:
+            findings.add(path, *(finding := explain(raised)))
+            if finding.code is FieldCode.TOO_LONG:  # what has too many items is not looked into
+                return
+        for place, item in enumerate(value) if self.key is None else value.items():
             if findings.full:
                 return
-            # The keys of JSON are strings; msgspec reads numbers from them whatever the mode.
-            self.key.examine(key, (path, key), findings, strict=False)
-            self.item.examine(item, (path, key), findings, strict=strict)
+            if self.key is not None:  # the keys of JSON are strings; msgspec reads numbers from them in any mode
+                self.key.examine(place, (path, place), findings, strict=False)
+            self.item.examine(item, (path, place), findings, strict=strict)
+
+    def is_meant(self, value: Any) -> bool:
+        return isinstance(value, list if self.key is None else dict)
 
 
-def _fits(shape: Many | Mapping, value: Any, path: Path, findings: Findings) -> bool:
-    """Notes a wrong number of items; what has too many is not looked into."""
-    try:
-        msgspec.convert(value, shape.frame)
-    except msgspec.ValidationError as raised:
-        finding = explain(raised)
-        findings.add(path, *finding)
-        return finding.code is not FieldCode.TOO_LONG
-    return True
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
 class Choice(Shape):
-    """A union of more than one type beside None and UNSET."""
+    """A union of more than one type, None and UNSET not counted; ``parts`` are its options."""
 
-    options: tuple[Shape, ...]
+    def refine_parts(self, value: Any, path: Path, findings: Findings) -> Any:
+        option = next((each for each in self.parts if isinstance(value, each.runtime)), None)
+        return value if option is None else option.refine(value, path, findings)
 
-    @property
-    def parts(self) -> tuple[Shape, ...]:
-        return self.options
-
-    def refine(self, value: Any, path: Path, findings: Findings) -> Any:
-        for option in self.options:
-            if isinstance(value, option.runtime):
-                return Shape.refine(self, option.refine(value, path, findings), path, findings)
-        return Shape.refine(self, value, path, findings)
-
-    def descend(self, value: Any, path: Path, findings: Findings, *, strict: bool) -> None:
-        for option in self.options:
-            if _is_meant(option, value):
+    def examine_parts(self, value: Any, path: Path, findings: Findings, *, strict: bool) -> None:
+        for option in self.parts:
+            if option.is_meant(value):
                 option.examine(value, path, findings, strict=strict)
 
 
-def _is_meant(option: Shape, value: Any) -> bool:
-    match option:
-        case Record():
-            return isinstance(value, dict) and (option.tag_field is None or value.get(option.tag_field) == option.tag)
-        case Mapping():
-            return isinstance(value, dict)
-        case Many():
-            return isinstance(value, list)
-        case _:
-            return False
+_LISTS = (list, set, frozenset, abc.Sequence, abc.MutableSequence, abc.Collection, abc.Set, abc.MutableSet)
+_MAPPINGS = (dict, abc.Mapping, abc.MutableMapping)
 
 
-def reachable(shape: Shape) -> Iterator[Shape]:
-    """The shape and everything in it, each once, recursive types included."""
-    seen: set[int] = set()
-    waiting = [shape]
-    while waiting:
-        current = waiting.pop()
-        if id(current) not in seen:
-            seen.add(id(current))
-            yield current
-            waiting.extend(current.parts)
+@cache
+def shape_of(type_: Any) -> Shape:
+    """The shape of a type, made once."""
+    return _shape(type_, {})
 
 
-def has_checks(shape: Shape) -> bool:
-    """Whether a converted value needs :meth:`Shape.refine`."""
-    return any(part.checks for part in reachable(shape))
+def _shape(type_: Any, records: dict[Any, Record]) -> Shape:
+    base: Any = type_
+    metadata: tuple[Any, ...] = ()
+    while get_origin(base) is Annotated or hasattr(base, "__supertype__"):  # the latter is a NewType
+        metadata = (*getattr(base, "__metadata__", ()), *metadata)
+        base = base.__origin__ if get_origin(base) is Annotated else base.__supertype__
+    shape = _bare(base, type_, metadata, records)
+    checks = tuple(item for item in metadata if isinstance(item, Check))
+    if checks and isinstance(shape, Record):  # the record is shared by all who name the Struct
+        shape = Choice(wire_type=type_, parts=(shape,))
+    shape.checks += checks
+    shape.hint = next((item.detail for item in reversed(metadata) if isinstance(item, Hint)), shape.hint)
+    return shape
+
+
+def _bare(base: Any, type_: Any, metadata: tuple[Any, ...], records: dict[Any, Record]) -> Shape:
+    origin: Any = get_origin(base) or base
+    if origin is Union or origin is UnionType:
+        options = [arg for arg in get_args(base) if arg is not NoneType and arg is not msgspec.UnsetType]
+        shapes = [_shape(option, records) for option in options]
+        if len(shapes) > 1 or isinstance(shapes[0], Record):
+            return Choice(wire_type=type_, parts=tuple(shapes))
+        shapes[0].wire_type = type_
+        return shapes[0]
+    if origin in _MAPPINGS or origin in _LISTS or (origin is tuple and get_args(base)[1:] == (...,)):
+        return _container(base, origin, type_, metadata, records)
+    if msgspec.inspect.is_struct_type(origin) and not origin.__struct_config__.array_like:
+        return _record(base, origin, records)
+    if origin is Decimal:
+        return DecimalShape(wire_type=type_, runtime=Decimal)
+    choices: tuple[Any, ...] = get_args(base) if origin is Literal else ()
+    if isinstance(origin, enum.EnumMeta):
+        choices = tuple(each.value for each in cast("type[enum.Enum]", origin))
+    runtime: Any = tuple({type(value) for value in choices}) if origin is Literal else origin
+    return Shape(wire_type=type_, choices=choices, runtime=runtime if isinstance(runtime, (type, tuple)) else object)
+
+
+def _container(base: Any, origin: Any, type_: Any, metadata: tuple[Any, ...], records: dict[Any, Record]) -> Shape:
+    is_mapping = origin in _MAPPINGS
+    frame: Any = dict if is_mapping else list
+    for meta in metadata:
+        if isinstance(meta, msgspec.Meta):
+            frame = Annotated[frame, meta]
+    parts = [_shape(arg, records) for arg in (get_args(base) or (Any, Any)) if arg is not ...]
+    if is_mapping:
+        key, item = parts
+        return Container(wire_type=type_, runtime=dict, key=key, item=item, frame=frame, parts=(key, item))
+    runtime = origin if origin in {list, set, frozenset, tuple} else (list, set)
+    return Container(wire_type=type_, runtime=runtime, item=parts[0], frame=frame, parts=(parts[0],))
+
+
+def _record(base: Any, origin: Any, records: dict[Any, Record]) -> Record:
+    if base in records:
+        return records[base]
+    record = records[base] = Record(wire_type=base, runtime=origin)
+    for info in msgspec.structs.fields(base):
+        record.members[info.encode_name] = info, _shape(info.type, records)
+    record.parts = tuple(shape for _, shape in record.members.values())
+    return record

@@ -76,11 +76,6 @@ def schema_of(type_: Any, schema_creator: Any) -> Schema | Reference:
     return _Writer(schema_creator.schema_registry).schema(types.type_info(type_))
 
 
-def example_of(type_: Any) -> Any:
-    """An example of a type, made of those in it; ``UNSET`` when a required member has none."""
-    return _example(types.type_info(type_), ())
-
-
 class _Writer:
     def __init__(self, registry: Any) -> None:
         self._registry = registry

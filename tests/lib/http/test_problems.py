@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from litestar import get
 from litestar.exceptions import HTTPException, ValidationException
@@ -14,7 +15,7 @@ from app.lib import errors
 from app.lib.db.faults import DatabaseUnavailable
 from app.lib.domain import Domain, collect_error_codes
 from app.lib.errors import AppError, ErrorCode, FieldCode, FieldError, ValidationFailed
-from app.lib.http.problems import MEDIA_TYPE, instance_of
+from app.lib.http.problems import MEDIA_TYPE, instance_of, litestar_errors
 from tests.lib.http.toys import call, in_shell, make_app
 
 DOCUMENTED = """
@@ -195,3 +196,51 @@ async def test_statuses_and_codes_of_the_kit_agree_with_the_contract() -> None:
     for kind in own:
         if kind is not errors.HeadersTooLarge:
             assert kind.status == expected[kind.code.value], kind
+
+
+def said(extra: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    found = litestar_errors(ValidationException(detail="Validation failed for GET /things", extra=extra))
+    return [msgspec.to_builtins(error) for error in found]
+
+
+def test_errors_in_parameters_name_the_parameter() -> None:
+    extra = [
+        {"message": "Expected `int` >= 1", "key": "page", "source": "query"},
+        {"message": "Invalid UUID", "key": "user_id", "source": "path"},
+        {"message": "Expected `int`, got `str`", "key": "if_match", "source": "header"},
+        {"message": "Invalid enum value 'secret'", "key": "status"},
+    ]
+    assert said(extra) == [
+        {"parameter": "page", "code": "too_small", "detail": "Must be at least 1."},
+        {"parameter": "user_id", "code": "invalid_format", "detail": "Must be a UUID."},
+        {"header": "If-Match", "code": "invalid_type", "detail": "Must be an integer."},
+        {"parameter": "status", "code": "invalid_choice", "detail": "Is not one of the allowed values."},
+    ]
+
+
+def test_errors_in_a_body_without_a_dto_have_pointers() -> None:
+    extra = [
+        {"message": "Expected `str`, got `int`", "key": "items[0].name", "source": "body"},
+        {"message": "Object missing required field `a/b`", "key": "data", "source": "body"},
+    ]
+    assert [(each["pointer"], each["code"]) for each in said(extra)] == [
+        ("/items/0/name", "invalid_type"),
+        ("/a~1b", "required"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("detail", "place"),
+    [
+        ("Missing required query parameter 'q' for path /x", {"parameter": "q"}),
+        ("Missing required header parameter 'x-tenant' for path /x", {"header": "X-Tenant"}),
+    ],
+)
+def test_a_missing_parameter_is_required(detail: str, place: dict[str, str]) -> None:
+    [error] = litestar_errors(ValidationException(detail=detail))
+    assert msgspec.to_builtins(error) == {**place, "code": "required", "detail": "Is required."}
+
+
+def test_what_litestar_does_not_explain_is_one_general_error() -> None:
+    [error] = litestar_errors(ValidationException(detail="secret"))
+    assert (error.pointer, error.code, error.detail) == ("", FieldCode.INVALID_FORMAT, "Is not valid.")

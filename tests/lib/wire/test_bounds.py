@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec import Meta, Struct
 
-from app.lib.wire.bounds import unbounded
+from app.lib.wire.dto import unbounded
 from app.lib.wire.fields import Int32, Name, Timestamp
 from app.lib.wire.money import Money
 

@@ -11,10 +11,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from litestar.exceptions import ValidationException
 
-from app.lib.errors import AppError, FieldCode, MalformedJSON, ValidationFailed
-from app.lib.wire.decoding import convert, decode_json, litestar_errors
+from app.lib.errors import AppError, MalformedJSON, ValidationFailed
+from app.lib.wire.decoding import convert, decode_json
 from tests.lib.shaped import Card, Item, Kind, Order, Priced, Transfer, order, refused
 
 
@@ -239,54 +238,3 @@ def test_no_builtins_raise_anything_but_our_errors(body: Any, strict: bool) -> N
     if isinstance(result, ValidationFailed):
         assert 0 < len(result.errors) <= 50
         assert len({error.pointer for error in result.errors}) == len(result.errors)
-
-
-# Litestar's own findings
-
-
-def said(extra: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    found = litestar_errors(ValidationException(detail="Validation failed for GET /things", extra=extra))
-    return [msgspec.to_builtins(error) for error in found]
-
-
-def test_errors_in_parameters_name_the_parameter() -> None:
-    extra = [
-        {"message": "Expected `int` >= 1", "key": "page", "source": "query"},
-        {"message": "Invalid UUID", "key": "user_id", "source": "path"},
-        {"message": "Expected `int`, got `str`", "key": "if_match", "source": "header"},
-        {"message": "Invalid enum value 'secret'", "key": "status"},
-    ]
-    assert said(extra) == [
-        {"parameter": "page", "code": "too_small", "detail": "Must be at least 1."},
-        {"parameter": "user_id", "code": "invalid_format", "detail": "Must be a UUID."},
-        {"header": "If-Match", "code": "invalid_type", "detail": "Must be an integer."},
-        {"parameter": "status", "code": "invalid_choice", "detail": "Is not one of the allowed values."},
-    ]
-
-
-def test_errors_in_a_body_without_a_dto_have_pointers() -> None:
-    extra = [
-        {"message": "Expected `str`, got `int`", "key": "items[0].name", "source": "body"},
-        {"message": "Object missing required field `a/b`", "key": "data", "source": "body"},
-    ]
-    assert [(each["pointer"], each["code"]) for each in said(extra)] == [
-        ("/items/0/name", "invalid_type"),
-        ("/a~1b", "required"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("detail", "place"),
-    [
-        ("Missing required query parameter 'q' for path /x", {"parameter": "q"}),
-        ("Missing required header parameter 'x-tenant' for path /x", {"header": "X-Tenant"}),
-    ],
-)
-def test_a_missing_parameter_is_required(detail: str, place: dict[str, str]) -> None:
-    [error] = litestar_errors(ValidationException(detail=detail))
-    assert msgspec.to_builtins(error) == {**place, "code": "required", "detail": "Is required."}
-
-
-def test_what_litestar_does_not_explain_is_one_general_error() -> None:
-    [error] = litestar_errors(ValidationException(detail="secret"))
-    assert (error.pointer, error.code, error.detail) == ("", FieldCode.INVALID_FORMAT, "Is not valid.")

@@ -13,7 +13,7 @@ from litestar.typing import FieldDefinition
 from msgspec import Struct
 
 from app.lib.errors import BadRequest
-from app.lib.wire.dto import Input, Output, StructDTO, changes, parse_form, shown_as
+from app.lib.wire.dto import Input, Output, StructDTO, parse_form, project, provided
 from app.lib.wire.fields import Name
 from tests.lib.people import GOOD, ID, READ, Login, UserPage, UserRead, UserUpdate, a_read, make_app
 
@@ -234,7 +234,7 @@ def test_the_application_does_not_start_with_a_loose_body(struct: Any, words: st
 def test_the_application_does_not_start_when_the_answer_has_no_dto_of_its_own() -> None:
     @post("/", dto=StructDTO[UserUpdate])
     async def handler(data: JSONBody[UserUpdate]) -> UserRead:
-        return a_read(**changes(data))
+        return a_read(**provided(data))
 
     with pytest.raises(ImproperlyConfiguredException, match=r"UserRead needs return_dto=StructDTO\[UserRead\]"):
         Litestar([handler])
@@ -280,12 +280,12 @@ class Hull:
 
 
 def test_what_has_the_same_name_is_shown_and_the_rest_is_given() -> None:
-    assert shown_as(Ship, Hull(), crew=["Charles"]) == Ship(name="Beagle", masts=3, crew=["Charles"])
-    assert shown_as(Ship, Hull(), crew=[], masts=2).masts == 2
+    assert project(Ship, Hull(), crew=["Charles"]) == Ship(name="Beagle", masts=3, crew=["Charles"])
+    assert project(Ship, Hull(), crew=[], masts=2).masts == 2
 
 
 def test_what_nobody_has_is_an_error() -> None:
     with pytest.raises(AttributeError):
-        shown_as(Ship, Hull())
+        project(Ship, Hull())
     with pytest.raises(TypeError):
-        shown_as(Ship, Hull(), crew=[], sails=9)
+        project(Ship, Hull(), crew=[], sails=9)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from msgspec import Meta, Struct
 
-from app.lib.errors import FieldCode
+from app.lib.errors import FieldCode, ValidationFailed
 from app.lib.wire.field_errors import MAX_ERRORS, FieldProblem, Findings, explain, explain_message, pointer_to
 
 
@@ -119,5 +119,7 @@ def test_one_place_has_one_error_and_a_reply_at_most_fifty() -> None:
         findings.add((None, number), FieldCode.REQUIRED, "Is required.")
         findings.add((None, number), FieldCode.INVALID_FORMAT, "Is not valid.")
     assert findings.full
-    assert [error.pointer for error in findings.errors] == [f"/{number}" for number in range(MAX_ERRORS)]
-    assert {error.code for error in findings.errors} == {FieldCode.REQUIRED}
+    with pytest.raises(ValidationFailed) as caught:
+        findings.refuse()
+    assert [error.pointer for error in caught.value.errors] == [f"/{number}" for number in range(MAX_ERRORS)]
+    assert {error.code for error in caught.value.errors} == {FieldCode.REQUIRED}

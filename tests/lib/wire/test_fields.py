@@ -10,17 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.lib.errors import ValidationFailed
-from app.lib.wire.bounds import unbounded
+from app.lib.security.fields import Email, Password
 from app.lib.wire.decoding import convert, decode_json
+from app.lib.wire.dto import unbounded
 from app.lib.wire.fields import (
     Bio,
-    Email,
     HttpsUrl,
     Int32,
     Int64,
     Locale,
     Name,
-    Password,
     ShortText,
     SingleLine,
     Timestamp,

@@ -11,10 +11,11 @@ import pytest
 from litestar import Litestar, get
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from app.lib.security.fields import Email, Password
 from app.lib.wire.decoding import decode_json
-from app.lib.wire.fields import Bio, Email, HttpsUrl, Int32, Locale, Name, Password, SingleLine, Timestamp, Username
+from app.lib.wire.fields import Bio, HttpsUrl, Int32, Locale, Name, SingleLine, Timestamp, Username
 from app.lib.wire.money import Money
-from app.lib.wire.struct_schema import StructSchemaPlugin, example_of
+from app.lib.wire.struct_schema import StructSchemaPlugin
 
 T = TypeVar("T")
 
@@ -87,6 +88,17 @@ class People(Struct, forbid_unknown_fields=True):
     avatar: HttpsUrl
 
 
+class Riddle(Struct):
+    answer: Annotated[str, Meta(pattern="^42$", max_length=2)]
+
+
+class Riddles(Struct):
+    open: list[Riddle]
+    low: Annotated[int, Meta(le=-5)]
+    high: Annotated[float, Meta(gt=5)]
+    solved_at: datetime | None
+
+
 @pytest.fixture(scope="module")
 def components() -> dict[str, Any]:
     @get("/everything")
@@ -101,13 +113,28 @@ def components() -> dict[str, Any]:
     async def people() -> list[People]:
         raise NotImplementedError
 
-    app = Litestar([everything, box, people], plugins=[StructSchemaPlugin()])
+    @get("/riddles")
+    async def riddles() -> Riddles:
+        raise NotImplementedError
+
+    app = Litestar([everything, box, people, riddles], plugins=[StructSchemaPlugin()])
     schemas: dict[str, Any] = app.openapi_schema.to_schema()["components"]["schemas"]
     return schemas
 
 
 def test_components_have_the_names_of_their_types(components: dict[str, Any]) -> None:
-    assert set(components) == {"Colour", "Everything", "Level", "Line", "Money", "People", "Point", "PointBox"}
+    assert set(components) == {
+        "Colour",
+        "Everything",
+        "Level",
+        "Line",
+        "Money",
+        "People",
+        "Point",
+        "PointBox",
+        "Riddle",
+        "Riddles",
+    }
     assert components["PointBox"]["properties"]["content"] == {"$ref": "#/components/schemas/Point"}
 
 
@@ -199,17 +226,11 @@ def test_every_string_has_a_bound(components: dict[str, Any]) -> None:
 @pytest.mark.parametrize("type_", [Everything, People, Money, Point])
 def test_the_example_of_a_type_is_valid(components: dict[str, Any], type_: Any) -> None:
     [example] = components[type_.__name__]["examples"]
-    assert example == example_of(type_)
     assert decode_json(msgspec.json.encode(example), type_)
 
 
-class Riddle(Struct):
-    answer: Annotated[str, Meta(pattern="^42$")]
-
-
-def test_a_type_without_enough_examples_has_none() -> None:
-    assert example_of(Riddle) is UNSET
-    assert example_of(list[Riddle]) == []
-    assert example_of(Annotated[int, Meta(le=-5)]) == -5
-    assert example_of(Annotated[float, Meta(gt=5)]) == 6
-    assert example_of(datetime | None) == "2026-01-31T12:00:00Z"
+def test_a_type_without_enough_examples_has_none(components: dict[str, Any]) -> None:
+    assert "examples" not in components["Riddle"]
+    assert components["Riddles"]["examples"] == [
+        {"open": [], "low": -5, "high": 6, "solved_at": "2026-01-31T12:00:00Z"},
+    ]

@@ -7,7 +7,7 @@ from app.domain.accounts.errors import ProfileNotFound, RoleNotFound, UserNotFou
 from app.domain.accounts.repositories import ROLE_SORTS, USER_SORTS, AccountReads
 from app.lib.pagination.parameters import PageRequest
 from app.lib.security.principal import Principal
-from app.lib.wire.dto import shown_as
+from app.lib.wire.dto import project
 
 USER_SORT_KEYS = tuple(key.name for key in USER_SORTS)
 ROLE_SORT_KEYS = tuple(key.name for key in ROLE_SORTS)
@@ -30,7 +30,7 @@ class AccountQueries:
         user, person = await self.user(user_id), await self._reads.person(user_id)
         if person is None:
             raise UserNotFound
-        return shown_as(UserWithProfile, user, profile=person.to_read(own=viewer.user_id == user_id))
+        return project(UserWithProfile, user, profile=person.to_read(own=viewer.user_id == user_id))
 
     async def users(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> UserPage:
         return await self._reads.users(paging, sort, filters)

@@ -21,7 +21,7 @@ from app.lib.domain import Permission
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.events import Events
 from app.lib.security.principal import Principal
-from app.lib.wire.dto import changes, shown_as
+from app.lib.wire.dto import project, provided
 
 PermissionRegistry = Mapping[str, Permission]
 
@@ -53,7 +53,7 @@ class RoleService(EntityService[Role, RoleRepository]):
     async def change(self, role_id: UUID, data: RoleUpdate, if_match: IfMatch, actor: Principal) -> RoleRead:
         """Raises ``RoleNotFound``, ``PreconditionFailed``, ``BeyondOwnRights`` or ``RoleNameTaken``."""
         role = await self.require_locked(role_id, if_match.versions)
-        present = changes(data)
+        present = provided(data)
         codes = wanted = await self.repository.permissions_of([role_id])
         check_granted(actor, codes)
         if "permissions" in present:
@@ -142,4 +142,4 @@ def _refuse_unknown(pointer: str, given: Sequence[str], known: Collection[str], 
 
 
 def _to_read(role: Role, codes: frozenset[str]) -> RoleRead:
-    return shown_as(RoleRead, role, permissions=sorted(codes))
+    return project(RoleRead, role, permissions=sorted(codes))

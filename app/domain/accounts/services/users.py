@@ -40,7 +40,7 @@ from app.lib.db.versions import IfMatch
 from app.lib.events import Events
 from app.lib.security.emails import EmailAddress
 from app.lib.security.principal import Principal
-from app.lib.wire.dto import changes, shown_as
+from app.lib.wire.dto import project, provided
 
 
 class UserService(EntityService[User, UserRepository]):
@@ -80,7 +80,7 @@ class UserService(EntityService[User, UserRepository]):
     async def update_own(self, user_id: UUID, data: OwnUserUpdate, if_match: IfMatch) -> UserRead:
         """A person changes what is theirs to change. Raises ``UsernameTaken`` or ``PreconditionFailed``."""
         user = await self.require_locked(user_id, if_match.versions)
-        await self._apply(user, changes(data), None)
+        await self._apply(user, provided(data), None)
         return await self._read(user)
 
     async def update_for(self, user_id: UUID, data: UserUpdate, if_match: IfMatch, actor: Principal) -> UserRead:
@@ -99,7 +99,7 @@ class UserService(EntityService[User, UserRepository]):
             check_recent(actor)
         if flags.get("is_superuser") is False:
             check_not_last(user, superusers)
-        await self._apply(user, changes(data), email)
+        await self._apply(user, provided(data), email)
         if "is_superuser" in flags:
             await self.events.publish(AccessChanged(user.id), self.unit)
         return await self._read(user)
@@ -206,4 +206,4 @@ class UserService(EntityService[User, UserRepository]):
 
 def to_read(user: User, roles: list[str]) -> UserRead:
     """An account as it is shown, from the entity just written."""
-    return shown_as(UserRead, user, roles=roles)
+    return project(UserRead, user, roles=roles)

@@ -18,7 +18,7 @@ from app.lib.db.service import EntityService
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.text import casefold_key
-from app.lib.wire.dto import changes
+from app.lib.wire.dto import provided
 from app.lib.wire.money import Money
 
 
@@ -58,7 +58,7 @@ class ProductService(EntityService[Product, ProductRepository]):
         """
         if_match.require()
         product = await self.require_locked(product_id, if_match.versions)
-        present = changes(data)
+        present = provided(data)
         tags = sorted(set(present.pop("tags", await self.repository.tags_of(product_id))))
         retagged = tags != await self.repository.tags_of(product_id)
         before, price = product.version, Money.from_minor_units(product.price_units, product.currency)
@@ -73,7 +73,7 @@ class ProductService(EntityService[Product, ProductRepository]):
         if present.get("price", price) != price:
             await self.repository.add_prices([product])
         if product.version != before:
-            await self._audit("product.updated", product, fields=sorted(changes(data)))
+            await self._audit("product.updated", product, fields=sorted(provided(data)))
         return await self._read(product_id)
 
     async def remove(self, product_id: UUID, if_match: IfMatch) -> None:

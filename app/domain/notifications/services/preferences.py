@@ -11,7 +11,7 @@ from app.domain.notifications.services.links import UnsubscribeLinks
 from app.domain.notifications.topics import Topic
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
-from app.lib.wire.dto import changes
+from app.lib.wire.dto import provided
 
 
 class PreferenceService:
@@ -24,7 +24,7 @@ class PreferenceService:
 
     async def change(self, user_id: UUID, data: NotificationsUpdate, if_match: IfMatch) -> NotificationsRead:
         """Raises ``UserNotFound`` or ``PreconditionFailed``."""
-        wanted = changes(data)
+        wanted = provided(data)
         muted = frozenset(topic for topic, wants in wanted.items() if not wants)
         changed = await self._mute(user_id, muted, frozenset(wanted) - muted, if_match)
         if changed is None:

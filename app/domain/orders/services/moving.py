@@ -21,7 +21,7 @@ from app.lib.db.versions import IfMatch
 from app.lib.errors import PermissionDenied
 from app.lib.outbox import Outbox
 from app.lib.security.principal import Principal
-from app.lib.wire.dto import changes
+from app.lib.wire.dto import provided
 
 
 class MovingService:
@@ -44,7 +44,7 @@ class MovingService:
         if_match.check(order.version)
         if order.status != Status.PENDING.value:
             raise InvalidMove("change", order.status, allowed(order.status, roles))
-        present = changes(data)
+        present = provided(data)
         if present.get("notes", order.notes) != order.notes:
             order = await self._orders.change(order_id, **present)
         return await self._read(order)

@@ -28,7 +28,7 @@ from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.outbox import Outbox
 from app.lib.security.principal import Principal
-from app.lib.wire.dto import changes
+from app.lib.wire.dto import provided
 
 _ATTEMPTS = 4
 
@@ -94,7 +94,7 @@ class PostService(EntityService[Post, PostRepository]):
         """Raises ``NotYourPost``, ``PostNotVisible``, ``ValidationFailed``, ``SlugTaken`` or ``PreconditionFailed``."""
         locked = await self._require(post_id, if_match, actor, POSTS_WRITE)
         post, now = locked.post, locked.now
-        await _assign(post, changes(data))
+        await _assign(post, provided(data))
         becomes_public = False
         if data.is_published is not UNSET or data.published_at is not UNSET:
             at = decide(post.published_at, data.is_published, data.published_at, now)

@@ -20,7 +20,7 @@ from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.security.principal import Principal
 from app.lib.text import casefold_key
-from app.lib.wire.dto import changes
+from app.lib.wire.dto import provided
 
 
 class RoomService:
@@ -61,12 +61,12 @@ class RoomService:
         if_match.check(room.version)
         if room.closed_at is not None:
             raise RoomClosed
-        for name, value in changes(data).items():
+        for name, value in provided(data).items():
             setattr(room, name, value)
         room.search_text = _search_text(room.name, room.title)
         if self._unit.session.is_modified(room):
             await self._rooms.flush()
-            await self._audit("room.updated", room, standing, fields=sorted(changes(data)))
+            await self._audit("room.updated", room, standing, fields=sorted(provided(data)))
             await self._news.tell(room, UPDATED)
         return await self._read(room, actor)
 

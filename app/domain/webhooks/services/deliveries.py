@@ -10,7 +10,7 @@ from app.lib.db.base import new_id
 from app.lib.db.uow import UnitOfWork
 from app.lib.security.principal import Principal
 from app.lib.webhooks.kinds import WebhookEvent
-from app.lib.wire.dto import shown_as
+from app.lib.wire.dto import project
 
 TEST_KIND = "webhook.test"
 """Sent when its owner asks for it, whatever the webhook subscribes to; tried once."""
@@ -75,4 +75,4 @@ class DeliveryService:
 
 def to_read(delivery: WebhookDelivery) -> DeliveryRead:
     """A delivery as it is shown, from the entity just written."""
-    return shown_as(DeliveryRead, delivery, webhook_id=delivery.endpoint_id)
+    return project(DeliveryRead, delivery, webhook_id=delivery.endpoint_id)

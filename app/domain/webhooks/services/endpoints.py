@@ -22,7 +22,7 @@ from app.lib.security.sealing import Sealer
 from app.lib.webhooks.kinds import WebhookKinds
 from app.lib.webhooks.urls import check_receiver_url
 from app.lib.wire.decoding import FieldProblem
-from app.lib.wire.dto import changes, shown_as
+from app.lib.wire.dto import project, provided
 
 MAX_WEBHOOKS = 20
 """For each owner."""
@@ -68,7 +68,7 @@ class WebhookService(EntityService[WebhookEndpoint, WebhookRepository]):
         Raises ``WebhookNotFound``, ``PreconditionFailed``, ``ValidationFailed`` or ``ReauthRequired``.
         """
         webhook = await self._require_own(webhook_id, if_match, actor)
-        present = changes(data)
+        present = provided(data)
         kinds = await self.repository.kinds_of(webhook_id)
         wanted = frozenset(present.get("kinds", kinds))
         self._check(present.get("url"), present.pop("kinds", ()))
@@ -141,8 +141,8 @@ def _assign(webhook: WebhookEndpoint, present: dict[str, Any]) -> None:
 
 
 def _to_read(webhook: WebhookEndpoint, kinds: Sequence[str] | frozenset[str]) -> WebhookRead:
-    return shown_as(WebhookRead, webhook, kinds=sorted(set(kinds)))
+    return project(WebhookRead, webhook, kinds=sorted(set(kinds)))
 
 
 def _with_secret(read: WebhookRead, secret: str) -> WebhookWithSecret:
-    return shown_as(WebhookWithSecret, read, secret=secret)
+    return project(WebhookWithSecret, read, secret=secret)
