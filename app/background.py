@@ -81,7 +81,7 @@ class Background:
         busy. SQLite has one writer for all.
         """
         database = self._components.job_database
-        queue = database.beside(1)
+        queue = database.with_own_pool(1)
         if queue is not database:
             await queue.start()
         worker = self.worker(queue, concurrency)

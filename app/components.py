@@ -75,7 +75,7 @@ class Components:
         )
         self.database = Database(options, self.signals)
         # A rush of requests and a rush of jobs do not wait for each other.
-        self.job_database = self.database.beside(max(2, settings.database_pool_size // 2))
+        self.job_database = self.database.with_own_pool(max(2, settings.database_pool_size // 2))
         self.cursors = CursorCodec(*self._keys("cursors"))
         self.passwords = Passwords(
             PasswordHasher(), PasswordPolicy(settings.password_min_length, words=[PRODUCT.lower()])

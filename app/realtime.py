@@ -42,7 +42,7 @@ class Channels:
         cursors: CursorCodec,
         draining: Callable[[], Awaitable[None]],
     ) -> None:
-        self._database = database.beside(2)
+        self._database = database.with_own_pool(2)
         self._shared = self._database is database
         self.fanout = fanout_of(settings)
         reader = self._database.reader

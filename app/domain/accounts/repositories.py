@@ -10,7 +10,7 @@ from sqlalchemy import String, Uuid, and_, bindparam, delete, exists, insert, or
 from app.domain.accounts.dtos import RolePage, RoleRead, UserPage, UserRead
 from app.domain.accounts.models import Profile, Role, RolePermission, User, UserRole
 from app.domain.accounts.rows import CredentialRow, PersonRow
-from app.lib.db.prepared import Prepared, columns_of, padded, prepare, words_beside
+from app.lib.db.prepared import Prepared, columns_of, joined_strings, pad_to_power_of_two, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.repository import Repository
 from app.lib.pagination.cursor import CursorCodec
@@ -21,10 +21,10 @@ from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 from app.lib.text import casefold_key
 
-role_names = words_beside(User, Role.name, UserRole.role_id == Role.id, UserRole.user_id == User.id)
+role_names = joined_strings(User, Role.name, UserRole.role_id == Role.id, UserRole.user_id == User.id)
 """The names of a user's roles, as a column beside the user's own."""
 
-permission_codes = words_beside(Role, RolePermission.code, RolePermission.role_id == Role.id)
+permission_codes = joined_strings(Role, RolePermission.code, RolePermission.role_id == Role.id)
 """The codes that a role gives, as a column beside the role's own."""
 
 _users = select(*columns_of(UserRead, User, roles=role_names))
@@ -110,7 +110,7 @@ class AccountReads:
         wanted = list(dict.fromkeys(user_ids))
         if not wanted:
             return []
-        values = {f"user_{i}": each for i, each in enumerate(padded(wanted))}
+        values = {f"user_{i}": each for i, each in enumerate(pad_to_power_of_two(wanted))}
         return await self._reader.all(_visible_people(len(values)), **values)
 
     async def role(self, role_id: UUID) -> RoleRead | None:

@@ -23,14 +23,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.accounts.repositories import role_names
 from app.domain.auth.models import Session
-from app.lib.db.prepared import Prepared, columns_of, one_row, padded, prepare, words_beside
+from app.lib.db.prepared import Prepared, columns_of, joined_strings, one_row, pad_to_power_of_two, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.statements import affected
 
 _AT_ONCE = 4096
 """Ids in a statement; databases take some thirty thousand."""
 
-_permissions = words_beside(
+_permissions = joined_strings(
     User, RolePermission.code, UserRole.role_id == RolePermission.role_id, UserRole.user_id == User.id
 )
 
@@ -110,7 +110,7 @@ class SessionReads:
         wanted = list(dict.fromkeys(session_ids))
         for start in range(0, len(wanted), _AT_ONCE):
             some = wanted[start : start + _AT_ONCE]
-            values = {f"session_{i}": each for i, each in enumerate(padded(some))}
+            values = {f"session_{i}": each for i, each in enumerate(pad_to_power_of_two(some))}
             found += await self._reader.all(_many_principals(len(values)), now=now, **values)
         return found
 

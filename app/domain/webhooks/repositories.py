@@ -25,7 +25,7 @@ from app.domain.webhooks.models import WebhookDelivery, WebhookEndpoint, Webhook
 from app.domain.webhooks.rows import DueDelivery
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
-from app.lib.db.prepared import columns_of, one_row, prepare, words_beside
+from app.lib.db.prepared import columns_of, joined_strings, one_row, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.repository import Repository
 from app.lib.db.statements import affected, insert_into
@@ -40,7 +40,9 @@ PENDING, SUCCEEDED, FAILED = "pending", "succeeded", "failed"
 
 _ROWS_PER_INSERT = 200
 
-_kinds = words_beside(WebhookEndpoint, WebhookSubscription.kind, WebhookSubscription.endpoint_id == WebhookEndpoint.id)
+_kinds = joined_strings(
+    WebhookEndpoint, WebhookSubscription.kind, WebhookSubscription.endpoint_id == WebhookEndpoint.id
+)
 
 _webhooks = select(*columns_of(WebhookRead, WebhookEndpoint, kinds=_kinds))
 _deliveries = select(*columns_of(DeliveryRead, WebhookDelivery, webhook_id=WebhookDelivery.endpoint_id))

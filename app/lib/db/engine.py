@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.lib.db.faults import TRANSACTION_LOST, UNBINDABLE
+from app.lib.db.prepared import JSON_CODECS
 from app.lib.db.reader import Driver, PostgreSQLDriver, Reader, SQLiteDriver
 from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline, identity_of
 from app.lib.db.uow import UnitOfWork
@@ -58,7 +59,7 @@ class Database:
         self.reader = Reader(self._driver)
         self.sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
 
-    def beside(self, pool_size: int) -> "Database":
+    def with_own_pool(self, pool_size: int) -> "Database":
         """The same database with connections of its own, for whoever is not to wait for the others; who asks for it
         starts and closes it. SQLite has one writer for all, so there it is this one.
         """
@@ -241,11 +242,6 @@ def _begin_immediate(connection: Connection) -> None:
 
 def _common() -> dict[str, Any]:
     return {
-        "json_serializer": _encode_json,
-        "json_deserializer": msgspec.json.decode,
+        **JSON_CODECS,
         "hide_parameters": True,  # password hashes and sessions' secrets are among them, and errors are logged
     }
-
-
-def _encode_json(value: object) -> str:
-    return msgspec.json.encode(value).decode()

@@ -1,8 +1,8 @@
-"""Selects that are compiled once per dialect and run many times with other values."""
+"""Statements that are compiled once per dialect and run many times with other values."""
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 import msgspec
 from sqlalchemy import (
@@ -13,6 +13,8 @@ from sqlalchemy import (
     Result,
     Select,
     SQLColumnExpression,
+    TextClause,
+    UpdateBase,
     func,
     select,
     type_coerce,
@@ -26,11 +28,19 @@ from app.lib.db.base import Base, SplitText
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
+Statement = Select[Any] | UpdateBase | TextClause
+
+JSON_CODECS: dict[str, Callable[[Any], Any]] = {
+    "json_serializer": lambda value: msgspec.json.encode(value).decode(),
+    "json_deserializer": msgspec.json.decode,
+}
+"""How the dialects of engines and readers write and read JSON: the same, because they share compiled statements."""
+
 _Processor = Callable[[Any], Any]
 _MISSING = object()
 
 
-def padded(values: Sequence[T]) -> list[T]:
+def pad_to_power_of_two(values: Sequence[T]) -> list[T]:
     """The values, the last one repeated until their number is a power of two: a statement for each length of a list is
     prepared, so there should be few. There has to be a value.
     """
@@ -39,40 +49,54 @@ def padded(values: Sequence[T]) -> list[T]:
 
 
 class Prepared(Generic[T_co]):
-    """A Core select and the Struct (or scalar type) that each of its rows becomes.
+    """A Core statement and the Struct (or scalar type) that each of its rows becomes; ``None`` for one without rows.
 
-    The selected columns must be named and ordered like the Struct's fields, so a row is ``Struct(*row)``.
+    A select, or an insert, update or delete with or without ``RETURNING``. The columns of its rows must be named and
+    ordered like the Struct's fields, so a row is ``Struct(*row)``.
     Values come in by name through ``bindparam``; a bind parameter with a value of its own is optional. A list (for
-    ``IN``) is part of the statement, because its length is part of the SQL.
+    ``IN``) is part of the statement, because its length is part of the SQL. ``insert(table)`` without ``values`` takes
+    every column of the table by its name. Python-side defaults of columns are not applied: name these columns.
     Build it once, at module level or in a cached function: compiling costs what many queries cost.
     """
 
-    __slots__ = ("_compiled", "row_type", "statement")
+    __slots__ = ("_compiled", "columns", "row_type", "statement")
 
-    def __init__(self, statement: Select[Any], row_type: type[T_co]) -> None:
-        if issubclass(row_type, msgspec.Struct):
-            names = tuple(column.key for column in statement.selected_columns)
-            if names != row_type.__struct_fields__:
-                raise TypeError(f"columns {names} do not match {row_type.__name__} {row_type.__struct_fields__}")
-        elif len(statement.selected_columns) != 1:
-            raise TypeError(f"{row_type.__name__} takes one column, and not {len(statement.selected_columns)}")
+    def __init__(self, statement: Statement, row_type: type[T_co] | None) -> None:
+        self.columns: list[ColumnElement[Any]] = []
+        if row_type is not None:
+            self.columns = _columns_for(statement, row_type)
         if lists := [b.key for b in visitors.iterate(statement) if isinstance(b, BindParameter) and _is_open_list(b)]:
             raise TypeError(f"the length of {lists} must be known: write the list itself into the statement")
         self.statement = statement
         self.row_type = row_type
-        self._compiled: dict[str, CompiledSelect[T_co]] = {}
+        self._compiled: dict[type[Dialect], Compiled[T_co]] = {}
 
-    def compiled(self, dialect: Dialect) -> "CompiledSelect[T_co]":
+    def compiled(self, dialect: Dialect) -> "Compiled[T_co]":
         """The statement in the words of one dialect; made at the first call."""
-        found = self._compiled.get(dialect.name)
+        found = self._compiled.get(type(dialect))
         if found is None:
-            found = self._compiled[dialect.name] = CompiledSelect(self, dialect)
+            found = self._compiled[type(dialect)] = Compiled(self, dialect)
         return found
 
 
-def prepare(statement: Select[Any], row_type: type[T]) -> Prepared[T]:
+@overload
+def prepare(statement: Statement, row_type: type[T]) -> Prepared[T]: ...
+@overload
+def prepare(statement: Statement) -> Prepared[None]: ...
+def prepare(statement: Statement, row_type: type[Any] | None = None) -> Prepared[Any]:
     """Shorthand for :class:`Prepared`. Raises ``TypeError`` when columns and fields do not match."""
     return Prepared(statement, row_type)
+
+
+def _columns_for(statement: Statement, row_type: type[Any]) -> list[ColumnElement[Any]]:
+    columns = [] if isinstance(statement, TextClause) else list(statement.exported_columns)
+    if issubclass(row_type, msgspec.Struct):
+        names = tuple(column.key for column in columns)
+        if names != row_type.__struct_fields__:
+            raise TypeError(f"columns {names} do not match {row_type.__name__} {row_type.__struct_fields__}")
+    elif len(columns) != 1:
+        raise TypeError(f"{row_type.__name__} takes one column, and not {len(columns)}")
+    return columns
 
 
 def _is_open_list(bind: BindParameter[Any]) -> bool:
@@ -84,15 +108,15 @@ def columns_of(row_type: type[msgspec.Struct], model: Any, **others: SQLColumnEx
     return [others[n].label(n) if n in others else getattr(model, n) for n in row_type.__struct_fields__]
 
 
-def words_beside(
+def joined_strings(
     model: type[Base], column: SQLColumnExpression[str], *conditions: ColumnElement[bool]
 ) -> ColumnElement[list[str]]:
-    """A column beside a model's own: the words of another table for which the conditions hold, as :class:`SplitText`.
+    """A column next to a model's own: the strings of another table for which the conditions hold, as a sorted list.
 
-    One of the conditions ties the other table to the model. No word may hold a comma.
+    One of the conditions joins the other table to the model. No string may contain a comma.
     """
-    words = select(func.aggregate_strings(column, ",")).where(*conditions).correlate(model)
-    return type_coerce(words.scalar_subquery(), SplitText())
+    strings = select(func.aggregate_strings(column, ",")).where(*conditions).correlate(model)
+    return type_coerce(strings.scalar_subquery(), SplitText())
 
 
 def one_row(result: Result[Any], row_type: type[T]) -> T | None:
@@ -101,19 +125,21 @@ def one_row(result: Result[Any], row_type: type[T]) -> T | None:
     return None if row is None else row_type(*row)
 
 
-class CompiledSelect(Generic[T_co]):
+class Compiled(Generic[T_co]):
     """SQL text, the order of its parameters and how to convert values in both directions."""
 
     __slots__ = ("_binds", "_names", "_to_row", "sql")
 
     def __init__(self, prepared: Prepared[T_co], dialect: Dialect) -> None:
         compiled: Any = prepared.statement.compile(dialect=dialect)
+        if unfilled := [column.key for column in _with_python_defaults(compiled)]:
+            raise TypeError(f"columns {unfilled} have defaults of Python's, which are not applied: name them")
         # Writes lists out, one parameter for each member.
         state: ExpandedState = compiled.construct_expanded_state(compiled.params, escape_names=False)
         self.sql = state.statement
         self._binds = [self._bind(name, compiled.binds, state, dialect) for name in state.positiontup or ()]
         self._names = frozenset(key for key, _, _ in self._binds)
-        self._to_row = _row_maker(prepared.row_type, [c.type for c in prepared.statement.selected_columns], dialect)
+        self._to_row = _row_maker(prepared.row_type, [column.type for column in prepared.columns], dialect)
 
     @staticmethod
     def _bind(
@@ -142,13 +168,21 @@ class CompiledSelect(Generic[T_co]):
         return [self._to_row(row) for row in raw]
 
 
+def _with_python_defaults(compiled: Any) -> list[Any]:
+    if not isinstance(compiled.statement, UpdateBase):
+        return []
+    return [*(compiled.insert_prefetch or ()), *(compiled.update_prefetch or ())]
+
+
 def _result_processor(kind: TypeEngine[Any], dialect: Dialect) -> _Processor | None:
     if isinstance(kind, Float) and not kind.asdecimal:
         return None  # a float already; SQLAlchemy's processor for asyncpg wants to see the server's type
     return kind.dialect_impl(dialect).result_processor(dialect, None)
 
 
-def _row_maker(row_type: type[Any], types: Sequence[TypeEngine[Any]], dialect: Dialect) -> Callable[[Any], Any]:
+def _row_maker(row_type: type[Any] | None, types: Sequence[TypeEngine[Any]], dialect: Dialect) -> Callable[[Any], Any]:
+    if row_type is None:
+        return lambda _row: None
     processors = [_result_processor(kind, dialect) for kind in types]
     if not issubclass(row_type, msgspec.Struct):
         first = processors[0]

@@ -14,11 +14,13 @@ from typing import Any, Protocol, TypeVar
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
-from sqlalchemy import JSON, URL, Dialect
+from sqlalchemy import JSON, Dialect
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 
 from app.lib.db.faults import UNBINDABLE, DatabaseUnavailable
-from app.lib.db.prepared import Prepared
+from app.lib.db.prepared import JSON_CODECS, Prepared
 from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline, identity_of
 
 T = TypeVar("T")
@@ -76,7 +78,7 @@ class PostgreSQLDriver:
     def __init__(
         self, connect_arguments: dict[str, Any], size: int, *, acquire_timeout: float, pooled: bool = False
     ) -> None:
-        self.dialect: Dialect = _postgresql_dialect()
+        self.dialect: Dialect = _ReaderDialect(**JSON_CODECS)  # type: ignore[no-untyped-call]
         self._pooled = pooled
         self._connect_arguments = connect_arguments
         self._size = size
@@ -159,19 +161,18 @@ async def _leave_as_is(connection: object) -> None:
     """Stands in for asyncpg's reset query, a round trip that single selects do not need."""
 
 
-def _postgresql_dialect() -> Dialect:
-    """SQLAlchemy's asyncpg dialect, but decoding JSON itself, which that leaves to its own connections."""
-    dialect: Any = URL.create("postgresql+asyncpg").get_dialect()()
-    dialect.colspecs = {**dialect.colspecs, JSON: postgresql.JSON, postgresql.JSONB: postgresql.JSONB}
-    typed: Dialect = dialect
-    return typed
+class _ReaderDialect(PGDialect_asyncpg):
+    """Decodes JSON itself; SQLAlchemy has its own connections do it."""
+
+    colspecs = {**PGDialect_asyncpg.colspecs, JSON: postgresql.JSON, postgresql.JSONB: postgresql.JSONB}  # noqa: RUF012 - never changed
+    supports_statement_cache = True
 
 
 class SQLiteDriver:
     """Read-only connections, each used by one thread at a time: one hop to a thread and back per query."""
 
     def __init__(self, path: Path, size: int, *, acquire_timeout: float) -> None:
-        self.dialect: Dialect = URL.create("sqlite+aiosqlite").get_dialect()()
+        self.dialect: Dialect = SQLiteDialect_aiosqlite(**JSON_CODECS)
         self._acquire_timeout = acquire_timeout
         self._size = size
         self._slots = asyncio.Semaphore(size)

@@ -29,6 +29,13 @@ ConflictInsert = postgresql.Insert | sqlite.Insert
 """An INSERT with ``on_conflict_do_nothing``, ``on_conflict_do_update`` and ``excluded``."""
 
 
+def insert_or_update(into: type[Base] | Table) -> postgresql.Insert:
+    """An INSERT that can say what happens on a conflict: its syntax is the same in both databases, and SQLAlchemy's
+    class for PostgreSQL compiles for SQLite, too.
+    """
+    return postgresql.insert(into)
+
+
 def insert_by(dialect: Dialect, into: type[Base] | Table) -> ConflictInsert:
     """An INSERT that can say what happens on a conflict, in the words of this dialect."""
     return postgresql.insert(into) if dialect.name == "postgresql" else sqlite.insert(into)

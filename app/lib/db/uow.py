@@ -1,20 +1,58 @@
 """One request, one transaction: the unit of work."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import SessionTransaction
+
+from app.lib.db.direct import DirectConnection, direct
+from app.lib.db.prepared import Prepared
+
+T = TypeVar("T")
 
 
 class UnitOfWork:
-    """The session of one request (or job), and what this process is told once it is committed."""
+    """The transaction of one request (or job): its session, prepared statements, and signals for after the commit.
+
+    Prepared statements run on the driver's connection inside the session's transaction, after pending changes of
+    entities have been flushed. They raise what the session would raise. They do not refresh entities: read these
+    before, or not at all.
+    """
 
     def __init__(self, session: AsyncSession, emit: Callable[[msgspec.Struct], None]) -> None:
         self.session = session
         self._emit = emit
         self._signals: list[msgspec.Struct] = []
+        self._direct: DirectConnection | None = None
+        self._begun: SessionTransaction | None = None
+
+    async def execute(self, prepared: Prepared[Any], /, **values: Any) -> int:
+        """Runs an insert, update or delete. Returns the number of rows that it affected."""
+        connection = await self._connection()
+        compiled = prepared.compiled(connection.dialect)
+        return await connection.execute(compiled.sql, compiled.arguments(values))
+
+    async def execute_many(self, prepared: Prepared[Any], rows: Iterable[Mapping[str, Any]]) -> None:
+        """Runs an insert, update or delete once for each of the rows, in their order and one round trip."""
+        connection = await self._connection()
+        compiled = prepared.compiled(connection.dialect)
+        if arguments := [compiled.arguments(row) for row in rows]:
+            await connection.execute_many(compiled.sql, arguments)
+
+    async def all(self, prepared: Prepared[T], /, **values: Any) -> list[T]:
+        """Every row of a select, or of what a statement with ``RETURNING`` wrote."""
+        connection = await self._connection()
+        compiled = prepared.compiled(connection.dialect)
+        return compiled.rows(await connection.fetch(compiled.sql, compiled.arguments(values)))
+
+    async def first(self, prepared: Prepared[T], /, **values: Any) -> T | None:
+        """The first row, or None."""
+        rows = await self.all(prepared, **values)
+        return rows[0] if rows else None
 
     def signal(self, signal: msgspec.Struct) -> None:
         """Emits a signal right after a successful commit, before the response starts.
@@ -36,3 +74,15 @@ class UnitOfWork:
         self._signals.clear()
         with suppress(SQLAlchemyError):
             await self.session.rollback()
+
+    async def _connection(self) -> DirectConnection:
+        """The session begins transactions and savepoints with their first statement, and refuses after a failed one."""
+        session = self.session.sync_session
+        if session.new or session.dirty or session.deleted:
+            await self.session.flush()
+        begun = session.get_nested_transaction() or session.get_transaction()
+        found = self._direct
+        if found is None or begun is None or begun is not self._begun or found.is_lost or not session.is_active:
+            found = self._direct = direct(await self.session.connection())
+            self._begun = session.get_nested_transaction() or session.get_transaction()
+        return found

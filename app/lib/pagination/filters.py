@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import BindParameter, ColumnElement, SQLColumnExpression, bindparam
 from sqlalchemy.types import TypeEngine
 
-from app.lib.db.prepared import padded
+from app.lib.db.prepared import pad_to_power_of_two
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.pagination.sorting import as_element
 
@@ -168,7 +168,7 @@ class BoundFilters:
         self.widths = tuple((name, self._bind(declared[name])) for name in declared if name in self.given)
 
     def _bind(self, declared: Filter) -> int:
-        values = padded(self.given[declared.name])
+        values = pad_to_power_of_two(self.given[declared.name])
         self.parameters.update(zip(declared.bind_names(len(values)), values, strict=True))
         return len(values)
 

@@ -1,16 +1,33 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from sqlalchemy import delete
 
 from app.lib.db.engine import Database, DatabaseOptions
+from app.lib.db.prepared import prepare
+from app.lib.db.uow import UnitOfWork
 from app.lib.db.url import DatabaseURL
 from tests.lib.db.toys import ToyBase
 from tests.support.databases import empty_database
 
 OpenDatabase = Callable[..., Awaitable[Database]]
+Run = Callable[[UnitOfWork, Any], Awaitable[object]]
+
+
+@pytest.fixture(params=["session", "prepared"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Runs a statement in a unit of work, in each of the two ways; both must fail in the same way."""
+
+    async def through_session(unit: UnitOfWork, statement: Any) -> object:
+        return await unit.session.execute(statement)
+
+    async def prepared(unit: UnitOfWork, statement: Any) -> object:
+        return await unit.execute(prepare(statement))
+
+    return through_session if request.param == "session" else prepared
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

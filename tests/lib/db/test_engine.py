@@ -7,13 +7,14 @@ import pytest
 from sqlalchemy import event, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from app.lib.clock import utc_now
 from app.lib.db.engine import Database
 from app.lib.db.faults import DatabaseUnavailable, is_lock_timeout, is_retryable, to_app_error
 from app.lib.db.prepared import prepare
 from app.lib.db.sqlite import MINIMUM_VERSION, VERSION, is_current
 from app.lib.db.url import DatabaseURL
 from app.lib.errors import Unavailable
-from tests.lib.db.conftest import OpenDatabase
+from tests.lib.db.conftest import OpenDatabase, Run
 from tests.lib.db.toys import ON_POSTGRESQL, ON_SQLITE, Toy
 from tests.support.proxy import Proxy
 
@@ -36,18 +37,20 @@ async def test_sqlite_keeps_what_it_acknowledged_and_checks_references(toys: Dat
 
 
 @ON_SQLITE
-async def test_a_unit_of_work_holds_the_write_lock_from_its_start(toys: Database, another: OpenDatabase) -> None:
+async def test_a_unit_of_work_holds_the_write_lock_from_its_start(
+    toys: Database, another: OpenDatabase, run: Run
+) -> None:
     impatient = await another()
     event.listen(impatient.engine.sync_engine, "connect", lambda driver, _: driver.execute("PRAGMA busy_timeout=1"))
     async with toys.independent() as unit:
         await unit.session.execute(text("SELECT 1"))
         with pytest.raises(DBAPIError) as caught:
-            await write(impatient)
+            await write(impatient, run)
 
     assert is_retryable(caught.value)
     assert is_lock_timeout(caught.value)
     assert isinstance(to_app_error(caught.value), Unavailable)
-    await write(impatient)
+    await write(impatient, run)
 
 
 def test_the_sqlite_in_use_is_free_of_the_wal_bug() -> None:
@@ -75,6 +78,7 @@ async def test_64_parallel_changes_lose_nothing(toys: Database) -> None:
 WRITERS = """
 import asyncio, os, sys
 from sqlalchemy import text
+from app.lib.clock import utc_now
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
 
@@ -109,12 +113,12 @@ async def test_processes_that_write_to_one_file_lose_nothing(toys: Database) -> 
 
 
 @ON_SQLITE
-async def test_a_statement_of_the_writer_is_ended_after_five_seconds(toys: Database) -> None:
+async def test_a_statement_of_the_writer_is_ended_after_five_seconds(toys: Database, run: Run) -> None:
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     async with asyncio.timeout(9):
         with pytest.raises(DBAPIError) as caught:
-            async with toys.engine.begin() as connection:
-                await connection.execute(text(endless))
+            async with toys.independent() as unit:
+                await run(unit, text(endless))
 
     assert isinstance(to_app_error(caught.value), Unavailable)
     async with toys.engine.begin() as connection:
@@ -122,7 +126,7 @@ async def test_a_statement_of_the_writer_is_ended_after_five_seconds(toys: Datab
 
 
 @ON_SQLITE
-async def test_nothing_is_written_after_sqlite_has_rolled_back_by_itself(toys: Database) -> None:
+async def test_nothing_is_written_after_sqlite_has_rolled_back_by_itself(toys: Database, run: Run) -> None:
     """As on a full disk. The statements that follow would be committed one by one."""
 
     async def go_on(*after: str) -> None:
@@ -130,7 +134,7 @@ async def test_nothing_is_written_after_sqlite_has_rolled_back_by_itself(toys: D
             await unit.session.execute(insert(Toy).values(name="lost"))
             await unit.session.execute(text("ROLLBACK"))  # stands for what SQLite does
             for statement in after:
-                await unit.session.execute(text(statement))
+                await run(unit, text(statement))
 
     for after in ([], ["SELECT 1"], ["UPDATE toys SET size = 1"]):
         with pytest.raises(DBAPIError) as caught:
@@ -167,13 +171,13 @@ async def test_the_servers_own_limits_are_in_force_for_writes_and_reads(toys: Da
 
 @ON_POSTGRESQL
 async def test_for_a_pooler_no_statement_has_a_name_and_no_timeout_is_asked_for(
-    toys: Database, another: OpenDatabase
+    toys: Database, another: OpenDatabase, run: Run
 ) -> None:
     """PgBouncer refuses such startup parameters, and named statements would pile up on its server connections."""
     database = await another(pooler=True, pool_size=1)
     for _ in range(3):
         await add_some(database)
-        await write(database)
+        await write(database, run)
         await database.reader.all(_size)
 
     async with database.engine.connect() as connection:
@@ -185,14 +189,14 @@ async def test_for_a_pooler_no_statement_has_a_name_and_no_timeout_is_asked_for(
 
 
 @ON_POSTGRESQL
-async def test_whoever_waits_for_a_lock_too_long_is_unavailable(toys: Database) -> None:
+async def test_waiting_too_long_for_a_lock_is_unavailable(toys: Database, run: Run) -> None:
     async with toys.independent() as unit:
         unit.session.add(Toy(name="locked"))
     async with toys.independent() as holder:
         await holder.session.execute(update(Toy).values(size=1))
         with pytest.raises(DBAPIError) as caught:
             async with asyncio.timeout(5), toys.independent() as waiting:
-                await waiting.session.execute(update(Toy).values(size=2))
+                await run(waiting, update(Toy).values(size=2, updated_at=utc_now()))
 
     assert is_lock_timeout(caught.value)
     assert is_retryable(caught.value)
@@ -219,15 +223,17 @@ async def test_a_lost_connection_is_replaced_before_it_is_used(toys: Database, a
 
 
 @ON_POSTGRESQL
-async def test_a_connection_lost_in_a_transaction_is_unavailable_once(toys: Database, another: OpenDatabase) -> None:
+async def test_a_connection_lost_in_a_transaction_is_unavailable_once(
+    toys: Database, another: OpenDatabase, run: Run
+) -> None:
     async with Proxy(toys.url.url) as proxy:
         database = await another(proxy.url, pool_size=1)
 
         async def lose_the_connection() -> None:
             async with database.independent() as unit:
-                await unit.session.execute(text("SELECT 1"))
+                await run(unit, text("SELECT 1"))
                 proxy.drop()
-                await unit.session.execute(text("SELECT 1"))
+                await run(unit, text("SELECT 1"))
 
         with pytest.raises(DBAPIError) as caught:
             await lose_the_connection()
@@ -277,17 +283,17 @@ async def test_a_server_that_is_not_there_is_unavailable(another: OpenDatabase, 
 
 @ON_POSTGRESQL
 async def test_a_black_hole_is_unavailable_in_time_and_forgotten_afterwards(
-    toys: Database, another: OpenDatabase
+    toys: Database, another: OpenDatabase, run: Run
 ) -> None:
     async with Proxy(toys.url.url) as proxy:
         database = await another(proxy.url, pool_size=2)
-        await write(database)
+        await write(database, run)
         await database.reader.first(_size)
         proxy.hush()
 
         async with asyncio.timeout(9):
             outcomes = await asyncio.gather(
-                write(database), database.reader.first(_size), write(database), return_exceptions=True
+                write(database, run), database.reader.first(_size), write(database, run), return_exceptions=True
             )
 
         assert {type(to_app_error(outcome)) for outcome in outcomes if isinstance(outcome, Exception)} == {
@@ -296,32 +302,32 @@ async def test_a_black_hole_is_unavailable_in_time_and_forgotten_afterwards(
         assert len([outcome for outcome in outcomes if isinstance(outcome, Exception)]) == 3
         await proxy.restore()
         async with asyncio.timeout(2):
-            await write(database)
+            await write(database, run)
             await database.reader.first(_size)
         await database.close()
 
 
-async def write(database: Database) -> None:
+async def write(database: Database, run: Run) -> None:
     async with database.independent() as unit:
-        await unit.session.execute(update(Toy).values(size=1))
+        await run(unit, update(Toy).values(size=1, updated_at=utc_now()))
 
 
-async def test_a_full_pool_of_writers_is_unavailable(toys: Database, another: OpenDatabase) -> None:
+async def test_a_full_pool_of_writers_is_unavailable(toys: Database, another: OpenDatabase, run: Run) -> None:
     database = await another(pool_size=1)
     database.engine.pool._timeout = 0.1  # type: ignore[attr-defined]  # five or thirty seconds are long for a test
     async with database.independent() as holder:
         await holder.session.execute(text("SELECT 1"))
         with pytest.raises(Exception, match="QueuePool limit") as caught:
-            await write(database)
-    await write(database)
+            await write(database, run)
+    await write(database, run)
 
     assert isinstance(to_app_error(caught.value), DatabaseUnavailable)
 
 
-async def test_no_error_shows_the_values_of_a_statement(toys: Database) -> None:
+async def test_no_error_shows_the_values_of_a_statement(toys: Database, run: Run) -> None:
     with pytest.raises(DBAPIError) as caught:
         async with toys.independent() as unit:
-            await unit.session.execute(text("SELECT no_such_function(:secret)"), {"secret": "hunter2"})
+            await run(unit, text("SELECT no_such_function(:secret)").bindparams(secret="hunter2"))
 
     assert "hunter2" not in str(caught.value)
 

@@ -1,6 +1,7 @@
 import asyncio
 import sqlite3
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -11,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
-from app.lib.db.base import new_id
+from app.lib.db.base import new_id, table_of
 from app.lib.db.engine import Database
 from app.lib.db.faults import (
     DATABASE_ERRORS,
@@ -24,7 +25,10 @@ from app.lib.db.faults import (
     violated_columns,
 )
 from app.lib.errors import AppError, Conflict, Duplicate, NotFound, Unavailable, ValidationFailed
+from tests.lib.db.conftest import Run
 from tests.lib.db.toys import ON_POSTGRESQL, ON_SQLITE, Box, Marble, Toy
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 async def error_of(work: Awaitable[object]) -> Exception:
@@ -34,61 +38,78 @@ async def error_of(work: Awaitable[object]) -> Exception:
     return caught.value
 
 
-async def run(database: Database, *statements: Any) -> None:
-    async with database.independent() as unit:
-        for statement in statements:
-            await unit.session.execute(statement)
+Transact = Callable[..., Awaitable[None]]
+
+
+@pytest.fixture
+def transact(toys: Database, run: Run) -> Transact:
+    """Runs statements in one transaction, through a session or prepared."""
+
+    async def work(*statements: Any) -> None:
+        async with toys.independent() as unit:
+            for statement in statements:
+                await run(unit, statement)
+
+    return work
+
+
+ENTITY: dict[str, Any] = {"created_at": NOW, "updated_at": NOW, "version": 1}
 
 
 def toy(**values: Any) -> Any:
-    return insert(Toy).values(id=new_id(), **{"name": "x", **values})
+    defaults = {"id": new_id(), "colour": "red", "size": 0, "is_new": True, "name": "x"}
+    return insert(table_of(Toy)).values(**defaults | ENTITY | values)
 
 
-def box(label: str = "b") -> Any:
-    return insert(Box).values(id=new_id(), label=label)
+def box(label: str = "b", **values: Any) -> Any:
+    return insert(table_of(Box)).values(**{"id": new_id(), "label": label} | ENTITY | values)
 
 
 def marble() -> Any:
-    return insert(Marble).values(id=new_id(), label="a", colour="blue")
+    return insert(table_of(Marble)).values(id=new_id(), label="a", colour="blue", **ENTITY)
 
 
-async def test_a_duplicate_names_its_column(toys: Database) -> None:
-    exc = await error_of(run(toys, box(), box()))
+def set_toys(**values: Any) -> Any:
+    return update(table_of(Toy)).values(updated_at=NOW, **values)
+
+
+async def test_a_duplicate_names_its_column(transact: Transact) -> None:
+    exc = await error_of(transact(box(), box()))
 
     assert type(to_app_error(exc)) is Duplicate
     assert violated_columns(exc) == {"label"}
 
 
-async def test_a_duplicate_of_two_columns_names_both(toys: Database) -> None:
-    exc = await error_of(run(toys, marble(), marble()))
+async def test_a_duplicate_of_two_columns_names_both(transact: Transact) -> None:
+    exc = await error_of(transact(marble(), marble()))
 
     assert type(to_app_error(exc)) is Duplicate
     assert violated_columns(exc) == {"label", "colour"}
 
 
-async def test_a_duplicate_key_is_a_duplicate_too(toys: Database) -> None:
-    same = insert(Box).values(id=new_id(), label="a")
-    exc = await error_of(run(toys, same, same.values(label="b")))
+async def test_a_duplicate_key_is_a_duplicate_too(transact: Transact) -> None:
+    same = box("a")
+    exc = await error_of(transact(same, same.values(label="b")))
 
     assert type(to_app_error(exc)) is Duplicate
     assert violated_columns(exc) == {"id"}
 
 
-@pytest.mark.parametrize("statements", [[toy(box_id=new_id())], [update(Toy).values(box_id=new_id())]])
-async def test_a_reference_to_nothing_is_a_conflict(toys: Database, statements: list[Any]) -> None:
-    await run(toys, toy())
+@pytest.mark.parametrize("statements", [[toy(box_id=new_id())], [set_toys(box_id=new_id())]])
+async def test_a_reference_to_nothing_is_a_conflict(transact: Transact, statements: list[Any]) -> None:
+    await transact(toy())
 
-    exc = await error_of(run(toys, *statements))
+    exc = await error_of(transact(*statements))
 
     assert type(to_app_error(exc)) is Conflict
     assert violated_columns(exc) == frozenset()
 
 
-async def test_deleting_what_is_referred_to_is_a_conflict(toys: Database) -> None:
+async def test_deleting_what_is_referred_to_is_a_conflict(transact: Transact) -> None:
     item_id = new_id()
-    await run(toys, insert(Box).values(id=item_id, label="b"), toy(box_id=item_id))
+    await transact(box(id=item_id), toy(box_id=item_id))
 
-    exc = await error_of(run(toys, delete(Box)))
+    exc = await error_of(transact(delete(table_of(Box))))
 
     assert type(to_app_error(exc)) is Conflict
 
@@ -98,8 +119,8 @@ async def test_deleting_what_is_referred_to_is_a_conflict(toys: Database) -> Non
     [{"name": None}, {"size": -1}, {"size": 2**63}, {"size": -(2**70)}, {"name": "\udc80"}],
     ids=["null", "check", "beyond 64 bits", "far below", "surrogate"],
 )
-async def test_a_value_that_cannot_be_stored_is_the_clients_mistake(toys: Database, values: dict[str, Any]) -> None:
-    exc = await error_of(run(toys, toy(**values)))
+async def test_a_value_that_cannot_be_stored_is_the_clients_mistake(transact: Transact, values: dict[str, Any]) -> None:
+    exc = await error_of(transact(toy(**values)))
 
     error = to_app_error(exc)
     assert isinstance(error, ValidationFailed)
@@ -110,49 +131,49 @@ async def test_a_value_that_cannot_be_stored_is_the_clients_mistake(toys: Databa
 @pytest.mark.parametrize(
     "values", [{"name": "x" * 21}, {"size": 2**31}, {"name": "a\0b"}], ids=["too long", "beyond 32 bits", "NUL"]
 )
-async def test_postgresql_refuses_more(toys: Database, values: dict[str, Any]) -> None:
-    exc = await error_of(run(toys, toy(**values)))
+async def test_postgresql_refuses_more(transact: Transact, values: dict[str, Any]) -> None:
+    exc = await error_of(transact(toy(**values)))
 
     assert isinstance(to_app_error(exc), ValidationFailed)
 
 
 @ON_POSTGRESQL
-async def test_a_value_of_the_wrong_type_is_a_bug_of_ours(toys: Database) -> None:
-    exc = await error_of(run(toys, toy(name=5)))
+async def test_a_value_of_the_wrong_type_is_a_bug_of_ours(transact: Transact) -> None:
+    exc = await error_of(transact(toy(name=5)))
 
     assert "expected str, got int" in str(driver_error(exc))
     assert to_app_error(exc) is None
 
 
 @ON_POSTGRESQL
-async def test_hostile_text_cannot_pass_for_a_bug(toys: Database) -> None:
-    exc = await error_of(run(toys, toy(name="\udc80 (expected str, got int)")))
+async def test_hostile_text_cannot_pass_for_a_bug(transact: Transact) -> None:
+    exc = await error_of(transact(toy(name="\udc80 (expected str, got int)")))
 
     assert isinstance(to_app_error(exc), ValidationFailed)
 
 
-async def test_a_table_that_is_not_migrated_yet_is_unavailable(toys: Database) -> None:
+async def test_a_table_that_is_not_migrated_yet_is_unavailable(transact: Transact) -> None:
     for statement in ("SELECT 1 FROM nowhere", "SELECT weight FROM toys"):
-        exc = await error_of(run(toys, text(statement)))
+        exc = await error_of(transact(text(statement)))
         assert type(to_app_error(exc)) is Unavailable
 
 
-async def test_a_statement_that_is_wrong_is_a_bug(toys: Database) -> None:
-    exc = await error_of(run(toys, text("SELEKT 1")))
+async def test_a_statement_that_is_wrong_is_a_bug(transact: Transact) -> None:
+    exc = await error_of(transact(text("SELEKT 1")))
 
     assert to_app_error(exc) is None
     assert not is_retryable(exc)
 
 
-async def test_a_concurrent_change_is_a_conflict(toys: Database) -> None:
+async def test_a_concurrent_change_is_a_conflict(toys: Database, transact: Transact) -> None:
     item_id = new_id()
-    await run(toys, insert(Toy).values(id=item_id, name="x"))
+    await transact(toy(id=item_id))
 
     async def overtaken() -> None:
         async with toys.sessions() as session:
             found = await session.get_one(Toy, item_id)
             await session.commit()
-            await run(toys, update(Toy).values(version=Toy.version + 1))
+            await transact(set_toys(version=Toy.version + 1))
             found.name = "y"
             await session.flush()
 
@@ -320,23 +341,23 @@ def test_the_drivers_words_never_reach_a_client() -> None:
 
 
 @ON_SQLITE
-async def test_the_driver_names_its_errors(toys: Database) -> None:
+async def test_the_driver_names_its_errors(transact: Transact) -> None:
     """Everything above relies on it."""
-    exc = driver_error(await error_of(run(toys, box(), box())))
+    exc = driver_error(await error_of(transact(box(), box())))
 
     assert getattr(exc, "sqlite_errorname", "").startswith("SQLITE_CONSTRAINT")
 
 
 @ON_POSTGRESQL
-async def test_a_deadlock_is_worth_another_try(toys: Database) -> None:
-    await run(toys, toy(name="a"), toy(name="b"))
+async def test_a_deadlock_is_worth_another_try(toys: Database, transact: Transact, run: Run) -> None:
+    await transact(toy(name="a"), toy(name="b"))
     meeting = asyncio.Barrier(2)
 
     async def lock(first: str, second: str) -> None:
         async with toys.independent() as unit:
-            await unit.session.execute(update(Toy).where(Toy.name == first).values(size=1))
+            await run(unit, set_toys(size=1).where(Toy.name == first))
             await meeting.wait()
-            await unit.session.execute(update(Toy).where(Toy.name == second).values(size=1))
+            await run(unit, set_toys(size=1).where(Toy.name == second))
 
     outcomes = await asyncio.gather(lock("a", "b"), lock("b", "a"), return_exceptions=True)
 
@@ -347,14 +368,14 @@ async def test_a_deadlock_is_worth_another_try(toys: Database) -> None:
 
 
 @ON_POSTGRESQL
-async def test_a_serialization_failure_is_worth_another_try(toys: Database) -> None:
-    await run(toys, toy())
+async def test_a_serialization_failure_is_worth_another_try(toys: Database, transact: Transact) -> None:
+    await transact(toy())
     strict = toys.engine.execution_options(isolation_level="REPEATABLE READ")
 
     async def overtaken() -> None:
         async with strict.begin() as connection:
             await connection.execute(text("SELECT size FROM toys"))
-            await run(toys, update(Toy).values(size=5))
+            await transact(set_toys(size=5))
             await connection.execute(update(Toy).values(size=Toy.size + 1))
 
     exc = await error_of(overtaken())

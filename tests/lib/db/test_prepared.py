@@ -9,7 +9,7 @@ from sqlalchemy.engine import make_url
 
 from app.lib.db.base import SplitText, new_id
 from app.lib.db.engine import Database
-from app.lib.db.prepared import columns_of, one_row, prepare, words_beside
+from app.lib.db.prepared import columns_of, joined_strings, one_row, prepare
 from tests.lib.db.toys import Box, Toy
 
 
@@ -196,7 +196,7 @@ async def test_words_of_another_table_stand_beside_a_row(toys: Database) -> None
     async with toys.independent() as unit:
         await unit.session.execute(insert(Box), [{"id": full, "label": "full"}, {"id": empty, "label": "empty"}])
     await add(toys, *[{**FULL, "name": name, "box_id": full} for name in ("b", "a", "b", "c")])
-    names = words_beside(Box, Toy.name, Toy.box_id == Box.id, Toy.name != "c")
+    names = joined_strings(Box, Toy.name, Toy.box_id == Box.id, Toy.name != "c")
 
     async with toys.independent() as unit:
         found = await unit.session.execute(select(Box.label, names).order_by(Box.label))

@@ -19,7 +19,7 @@ from app.domain.catalog.models import Product, ProductPrice, ProductTag, StockMo
 from app.domain.catalog.rows import PriceRow, PriceRowPage, ProductRow, ProductRowPage
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
-from app.lib.db.prepared import columns_of, prepare, words_beside
+from app.lib.db.prepared import columns_of, joined_strings, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.repository import Repository
 from app.lib.pagination.cursor import CursorCodec
@@ -30,7 +30,7 @@ from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 from app.lib.text import casefold_key
 
-_tags = words_beside(Product, ProductTag.tag, ProductTag.product_id == Product.id)
+_tags = joined_strings(Product, ProductTag.tag, ProductTag.product_id == Product.id)
 _products = select(*columns_of(ProductRow, Product, tags=_tags))
 _product = prepare(_products.where(Product.id == bindparam("product_id")), ProductRow)
 

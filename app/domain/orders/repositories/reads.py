@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select
 
 from app.domain.orders.models import Order, OrderEvent, OrderItem, OrderPayment
 from app.domain.orders.rows import AttemptRow, AttemptRowPage, EventRow, EventRowPage, ItemRow, OrderRow, OrderRowPage
-from app.lib.db.prepared import Prepared, columns_of, padded, prepare
+from app.lib.db.prepared import Prepared, columns_of, pad_to_power_of_two, prepare
 from app.lib.db.reader import Reader
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import after, at_least, at_most, before, equals
@@ -82,7 +82,7 @@ class OrderReads:
         found: dict[UUID, list[ItemRow]] = defaultdict(list)
         if not order_ids:
             return found
-        values = {f"id_{number}": order_id for number, order_id in enumerate(padded(order_ids))}
+        values = {f"id_{number}": order_id for number, order_id in enumerate(pad_to_power_of_two(order_ids))}
         for row in await self._reader.all(_items_of(len(values)), **values):
             found[row.order_id].append(row)
         return found

@@ -1,0 +1,138 @@
+"""The driver's own connection under a session, for prepared statements inside the session's transaction.
+
+SQLAlchemy still begins and ends the transaction, tells its listeners of each statement and translates the driver's
+errors, so pools, lost connections and :mod:`app.lib.db.faults` see the same as with any other statement. What is
+saved is its processor time: a statement through a session costs several times what the driver itself takes.
+"""
+
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+# ruff: noqa: SLF001 - SQLAlchemy has no public way to do this; tests/lib/db hold it to what a session does
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+T = TypeVar("T")
+
+Arguments = Sequence[Any]
+
+
+class DirectConnection(ABC):
+    """One connection of one transaction. Its methods raise what a session would raise."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        sync: Any = connection.sync_connection
+        self._sync, pooled = sync, sync.connection
+        self._adapter: Any = pooled.dbapi_connection
+        self._driver: Any = pooled.driver_connection
+        self.dialect = connection.dialect
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether SQLAlchemy has given the connection up."""
+        return bool(self._sync.invalidated)
+
+    async def fetch(self, sql: str, arguments: Arguments) -> Sequence[Any]:
+        """The rows."""
+        return await self._run(self._fetch, sql, arguments)
+
+    async def execute(self, sql: str, arguments: Arguments) -> int:
+        """How many rows were affected."""
+        return await self._run(self._execute, sql, arguments)
+
+    async def execute_many(self, sql: str, rows: Sequence[Arguments]) -> None:
+        """The statement once for each of the rows."""
+        await self._run(self._execute_many, sql, rows, many=True)
+
+    @abstractmethod
+    async def _fetch(self, sql: str, arguments: Arguments) -> Sequence[Any]: ...
+    @abstractmethod
+    async def _execute(self, sql: str, arguments: Arguments) -> int: ...
+    @abstractmethod
+    async def _execute_many(self, sql: str, rows: Sequence[Arguments]) -> None: ...
+
+    async def _run(
+        self, call: Callable[[str, Any], Awaitable[T]], sql: str, arguments: Any, *, many: bool = False
+    ) -> T:
+        for listener in self._sync.dispatch.before_cursor_execute:
+            listener(self._sync, None, sql, arguments, None, many)
+        try:
+            return await call(sql, arguments)
+        except BaseException as exc:
+            await self._connection.run_sync(_raise_translated, sql, exc)
+            raise
+
+
+def _raise_translated(connection: Connection, sql: str, error: BaseException) -> None:
+    """Raises the error as SQLAlchemy does for a statement of its own, which also gives up a connection that is lost."""
+    adapter: Any = connection.connection.dbapi_connection
+    internals: Any = connection
+    try:
+        adapter._handle_exception(error)
+    except BaseException as translated:  # noqa: BLE001 - a cancelled statement gives the connection up, too
+        is_of_driver = isinstance(translated, internals.dialect.loaded_dbapi.Error)
+        internals._handle_dbapi_exception(translated, sql if is_of_driver else None, (), None, None)
+
+
+class PostgreSQLConnection(DirectConnection):
+    """asyncpg keeps each statement prepared on its connection, or uses unnamed ones where a pooler is in between."""
+
+    async def _fetch(self, sql: str, arguments: Arguments) -> Sequence[Any]:
+        await self._begin()
+        rows: Sequence[Any] = await self._driver.fetch(sql, *arguments)
+        return rows
+
+    async def _execute(self, sql: str, arguments: Arguments) -> int:
+        await self._begin()
+        status: str = await self._driver.execute(sql, *arguments)
+        count = status.rpartition(" ")[2]  # of "INSERT 0 1" or "UPDATE 3"; others, such as "SAVEPOINT", count nothing
+        return int(count) if count.isdecimal() else 0
+
+    async def _execute_many(self, sql: str, rows: Sequence[Arguments]) -> None:
+        await self._begin()
+        await self._driver.executemany(sql, rows)
+
+    async def _begin(self) -> None:
+        """SQLAlchemy's adapter begins a transaction with its first statement, and so does this."""
+        if not self._adapter._started:
+            await self._adapter._start_transaction()
+
+
+class SQLiteConnection(DirectConnection):
+    """One hop to the connection's thread and back for each call, where a cursor needs three."""
+
+    async def _fetch(self, sql: str, arguments: Arguments) -> Sequence[Any]:
+        return await self._in_thread(_fetch, sql, arguments)
+
+    async def _execute(self, sql: str, arguments: Arguments) -> int:
+        return await self._in_thread(_execute, sql, arguments)
+
+    async def _execute_many(self, sql: str, rows: Sequence[Arguments]) -> None:
+        await self._in_thread(_execute_many, sql, rows)
+
+    async def _in_thread(self, call: Callable[[sqlite3.Connection, str, Any], T], sql: str, arguments: Any) -> T:
+        result: T = await self._driver._execute(partial(call, self._driver._conn, sql, arguments))
+        return result
+
+
+def _fetch(connection: sqlite3.Connection, sql: str, arguments: Arguments) -> list[Any]:
+    return connection.execute(sql, arguments).fetchall()
+
+
+def _execute(connection: sqlite3.Connection, sql: str, arguments: Arguments) -> int:
+    cursor = connection.execute(sql, arguments)
+    return len(cursor.fetchall()) if cursor.description else max(cursor.rowcount, 0)
+
+
+def _execute_many(connection: sqlite3.Connection, sql: str, rows: Sequence[Arguments]) -> None:
+    connection.executemany(sql, rows)
+
+
+def direct(connection: AsyncConnection) -> DirectConnection:
+    """The driver's connection of a SQLAlchemy connection."""
+    kind = PostgreSQLConnection if connection.dialect.name == "postgresql" else SQLiteConnection
+    return kind(connection)
