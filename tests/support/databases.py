@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,13 +25,22 @@ from app.lib.db.url import DatabaseURL
 from app.models import metadata
 
 _ATTEMPTS = 5
+_servers: dict[str, URL] = {}
+"""Where each PostgreSQL database of this process is."""
+_templates: dict[URL, str] = {}
+"""The migrated database of each server; no one connects to it, so that it can be copied."""
 
 
 @contextmanager
 def postgresql_server() -> Iterator[URL]:
     """A server from a wheel, or the one that ``TEST_DATABASE_URL`` names."""
     if given := os.environ.get("TEST_DATABASE_URL"):
-        yield make_url(given).set(drivername="postgresql+asyncpg")
+        server = make_url(given).set(drivername="postgresql+asyncpg")
+        try:
+            yield server
+        finally:
+            if template := _templates.pop(server, None):
+                asyncio.run(_administer(server, f'DROP DATABASE "{template}"'))
         return
     # The server runs as another user when the tests run as root, so its files cannot lie below a private folder.
     with tempfile.TemporaryDirectory(prefix="lodestar-pg-", ignore_cleanup_errors=True) as name:
@@ -43,9 +53,8 @@ def postgresql_server() -> Iterator[URL]:
         try:
             host = make_url(server.get_uri()).query["host"]
             url = URL.create("postgresql+asyncpg", username="postgres", database="postgres", query={"host": host})
-            for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # it is never killed, nor kept
-                asyncio.run(_administer(url, f"ALTER SYSTEM SET {setting} = off"))
-            asyncio.run(_administer(url, "SELECT pg_reload_conf()"))
+            off = [f"ALTER SYSTEM SET {name} = off" for name in ("fsync", "full_page_writes", "synchronous_commit")]
+            asyncio.run(_administer(url, *off, "SELECT pg_reload_conf()"))  # it is never killed, nor kept
             yield url
         finally:
             server.cleanup()
@@ -54,12 +63,23 @@ def postgresql_server() -> Iterator[URL]:
 @contextmanager
 def postgresql_database(server: URL) -> Iterator[DatabaseURL]:
     """An empty database on the server, dropped at the end."""
+    name = _create(server)
+    try:
+        yield _at(server, name)
+    finally:
+        del _servers[name]
+        asyncio.run(_administer(server, f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+def _create(server: URL) -> str:
     name = f"test_{uuid4().hex[:12]}"
     asyncio.run(_administer(server, f'CREATE DATABASE "{name}"'))
-    try:
-        yield DatabaseURL.parse(server.set(database=name).render_as_string(hide_password=False))
-    finally:
-        asyncio.run(_administer(server, f'DROP DATABASE "{name}" WITH (FORCE)'))
+    _servers[name] = server
+    return name
+
+
+def _at(server: URL, name: str) -> DatabaseURL:
+    return DatabaseURL.parse(server.set(database=name).render_as_string(hide_password=False))
 
 
 @contextmanager
@@ -89,8 +109,26 @@ def own_database(request: pytest.FixtureRequest) -> Iterator[DatabaseURL]:
 
 
 def migrate(url: DatabaseURL) -> None:
-    """The schema comes from the migrations, never from the models."""
-    asyncio.run(Migrations(url, MIGRATIONS).upgrade())
+    """Gives an empty database the schema: a copy of one that the migrations made, once in each process."""
+    if url.is_sqlite:
+        url.path.touch(mode=0o600)
+        url.path.write_bytes(_migrated_file())
+        return
+    name = url.url.database
+    server = _servers[str(name)]
+    if server not in _templates:
+        _templates[server] = _create(server)
+        asyncio.run(Migrations(_at(server, _templates[server]), MIGRATIONS).upgrade())
+    asyncio.run(
+        _administer(server, f'DROP DATABASE "{name}"', f'CREATE DATABASE "{name}" TEMPLATE "{_templates[server]}"')
+    )
+
+
+@cache
+def _migrated_file() -> bytes:
+    with sqlite_database() as url:
+        asyncio.run(Migrations(url, MIGRATIONS).upgrade())
+        return url.path.read_bytes()
 
 
 async def empty(database: Database) -> None:
@@ -116,10 +154,11 @@ async def _empty(database: Database) -> None:
                 await connection.execute(text(f'DELETE FROM "{name}"'))  # noqa: S608 - our own table names
 
 
-async def _administer(server: URL, statement: str) -> None:
+async def _administer(server: URL, *statements: str) -> None:
     arguments = server.translate_connect_args(username="user") | dict(server.query)
     connection: Any = await asyncpg.connect(**arguments)
     try:
-        await connection.execute(statement)
+        for statement in statements:
+            await connection.execute(statement)
     finally:
         await connection.close()
