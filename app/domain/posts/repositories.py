@@ -38,11 +38,10 @@ from app.lib.db.statements import add_up, insert_or_ignore
 from app.lib.errors import InvalidCursor
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import Filter, after, before, custom, equals
-from app.lib.pagination.paginate import paginate
+from app.lib.pagination.paginate import page_of, paginate
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.query import ListQuery, Window
 from app.lib.pagination.sorting import SortKey
-from app.lib.pagination.whole import page_of
 
 FEED_ENTRIES = 20
 MAX_FEED_CONTENT = 20_000

@@ -1,11 +1,12 @@
 """Responses that point somewhere: a new resource, the next page."""
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
 
 from litestar import Request, Response
 
-from app.lib.pagination.envelope import Page
-from app.lib.pagination.links import link_header
+from app.lib.pagination.envelope import MAX_COUNTED_ROWS, Page
 
 MOVES = {"moves": True}
 """Spread into a handler's ``opt`` when it may answer :func:`moved`."""
@@ -29,3 +30,26 @@ def linked(request: Request[Any, Any, Any], page: P) -> Response[P]:
     """A page with its ``Link`` header (RFC 8288)."""
     pairs = list(request.query_params.multi_items())
     return Response(page, headers={"Link": link_header(request.url.path, pairs, page)})
+
+
+def link_header(path: str, query: Iterable[tuple[str, str]], page: Page[Any]) -> str:
+    """``<…>; rel="first"``, with ``prev`` (by page only) and ``next`` where there are such pages.
+
+    ``path`` and the pairs of ``query`` are decoded, as Litestar has them. The targets are absolute paths with the
+    same parameters but for the place in the list. Past row 10 000 ``next`` goes on by cursor.
+    """
+    places: list[tuple[str, list[tuple[str, str]]]] = [("first", [])]
+    if page.page is not None and page.page > 1:
+        last_before = page.page - 1 if not page.pages else min(page.page - 1, page.pages)
+        places.append(("prev", [("page", str(last_before))]))
+    if page.next_cursor is not None:
+        by_page = page.page is not None and page.page * page.page_size < MAX_COUNTED_ROWS
+        places.append(("next", [("page", str((page.page or 0) + 1)) if by_page else ("cursor", page.next_cursor)]))
+    # Percent-encoding leaves nothing that could end the <…> or the header line.
+    target = quote(path, safe="/:@!$&'()*+,;=~")
+    kept = [(name, value) for name, value in query if name not in {"page", "cursor"}]
+    links: list[str] = []
+    for relation, place in places:
+        pairs = urlencode([*kept, *place])
+        links.append(f'<{target}{"?" if pairs else ""}{pairs}>; rel="{relation}"')
+    return ", ".join(links)

@@ -39,15 +39,17 @@ class CursorCodec:
         return base64url.encode(_tag(self._keys[0], context, payload) + payload)
 
     def decode(self, context: bytes, cursor: str, types: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The key values, each of its type in ``types``. Raises ``InvalidCursor``, whatever is wrong."""
-        raw = _from_text(cursor)
-        tag, payload = raw[:_TAG_BYTES], raw[_TAG_BYTES:]
-        if not any(hmac.compare_digest(tag, _tag(key, context, payload)) for key in self._keys):
+        """The key values, each of its type in ``types``. Raises ``InvalidCursor`` for any fault."""
+        if len(cursor) > MAX_CURSOR_LENGTH:
             raise InvalidCursor
         try:
-            return _decoder(types).decode(payload)
-        except msgspec.DecodeError:  # written before the type of a key changed
+            raw = base64url.decode(cursor)
+            tag, payload = raw[:_TAG_BYTES], raw[_TAG_BYTES:]
+            if any(hmac.compare_digest(tag, _tag(key, context, payload)) for key in self._keys):
+                return _decoder(types).decode(payload)
+        except (ValueError, msgspec.DecodeError):  # the latter: written before the type of a key changed
             raise InvalidCursor from None
+        raise InvalidCursor
 
 
 def cursor_context(resource: str, order: str, filters: Mapping[str, Sequence[object]]) -> bytes:
@@ -59,15 +61,6 @@ def cursor_context(resource: str, order: str, filters: Mapping[str, Sequence[obj
 def _tag(key: bytes, context: bytes, payload: bytes) -> bytes:
     # An array of byte strings, each with its length: no two triples have the same bytes.
     return hmac.digest(key, _encoder.encode((_VERSION, context, payload)), "sha256")[:_TAG_BYTES]
-
-
-def _from_text(cursor: str) -> bytes:
-    if len(cursor) > MAX_CURSOR_LENGTH:
-        raise InvalidCursor
-    try:
-        return base64url.decode(cursor)
-    except ValueError:
-        raise InvalidCursor from None
 
 
 @lru_cache(maxsize=256)

@@ -23,10 +23,6 @@ class UnusableValue(Exception):
     """A value that cannot be compared with anything stored. Its words are for the caller."""
 
 
-def _as_given(value: Any) -> Any:
-    return value
-
-
 @dataclass(frozen=True, slots=True)
 class Filter:
     """A named filter: its clause over bind parameters, and how a given value becomes a bound one.
@@ -37,7 +33,7 @@ class Filter:
     name: str
     type_: TypeEngine[Any]
     clause: Clause
-    convert: Callable[[Any], Any] = _as_given
+    convert: Callable[[Any], Any] | None = None
     repeatable: bool = False
 
     def where(self, width: int) -> ColumnElement[bool]:
@@ -51,24 +47,19 @@ class Filter:
     def values(self, given: Any) -> list[Any]:
         """What to bind for what a request gives, each value once. Raises ``ValidationFailed``."""
         many = _collection(given) if self.repeatable else None
+        code, detail = FieldCode.TOO_LONG, f"At most {MAX_FILTER_VALUES} values."
         try:
-            values = list(
-                dict.fromkeys(self.convert(_storable(value)) for value in ([given] if many is None else many))
-            )
+            values = list(dict.fromkeys(map(self._convert, [given] if many is None else many)))
+            if len(values) <= MAX_FILTER_VALUES:
+                return values
         except UnusableValue as error:
-            raise self._refused(FieldCode.INVALID_FORMAT, str(error)) from None
-        if len(values) > MAX_FILTER_VALUES:
-            raise self._refused(FieldCode.TOO_LONG, f"At most {MAX_FILTER_VALUES} values.")
-        return values
+            code, detail = FieldCode.INVALID_FORMAT, str(error)
+        raise ValidationFailed([FieldError(parameter=self.name, code=code, detail=detail)])
 
-    def _refused(self, code: FieldCode, detail: str) -> ValidationFailed:
-        return ValidationFailed([FieldError(parameter=self.name, code=code, detail=detail)])
-
-
-def _storable(value: Any) -> Any:
-    if isinstance(value, str) and "\0" in value:  # PostgreSQL has no text with a NUL and refuses the statement
-        raise UnusableValue("Must not contain the NUL character.")
-    return value
+    def _convert(self, value: Any) -> Any:
+        if isinstance(value, str) and "\0" in value:  # PostgreSQL has no text with a NUL and refuses the statement
+            raise UnusableValue("Must not contain the NUL character.")
+        return value if self.convert is None else self.convert(value)
 
 
 def equals(name: str, column: SQLColumnExpression[Any]) -> Filter:
@@ -158,23 +149,21 @@ class BoundFilters:
         self.parameters: dict[str, Any] = {}
         errors: list[FieldError] = []
         for name, value in wanted.items():
+            if value is None or value is msgspec.UNSET or _collection(value) == []:
+                continue
             try:
-                if not _is_absent(value):
-                    self.given[name] = declared[name].values(value)
+                self.given[name] = declared[name].values(value)
             except ValidationFailed as failed:
                 errors.extend(failed.errors)
         if errors:
             raise ValidationFailed(errors)
-        self.widths = tuple((name, self._bind(declared[name])) for name in declared if name in self.given)
-
-    def _bind(self, declared: Filter) -> int:
-        values = pad_to_power_of_two(self.given[declared.name])
-        self.parameters.update(zip(declared.bind_names(len(values)), values, strict=True))
-        return len(values)
-
-
-def _is_absent(value: Any) -> bool:
-    return value is None or value is msgspec.UNSET or _collection(value) == []
+        widths: list[tuple[str, int]] = []
+        for name in declared:
+            if name in self.given:
+                values = pad_to_power_of_two(self.given[name])
+                self.parameters.update(zip(declared[name].bind_names(len(values)), values, strict=True))
+                widths.append((name, len(values)))
+        self.widths = tuple(widths)
 
 
 def _collection(value: Any) -> list[Any] | None:

@@ -9,8 +9,8 @@ from app.lib.pagination.cursor import CursorCodec, cursor_context
 from app.lib.pagination.envelope import MAX_COUNTED_ROWS, Page
 from app.lib.pagination.filters import BoundFilters
 from app.lib.pagination.parameters import PageRequest
-from app.lib.pagination.query import ListQuery, ListStatement, Shape
-from app.lib.pagination.sorting import Sort, order_text
+from app.lib.pagination.query import ListQuery, Shape
+from app.lib.pagination.sorting import Sort
 
 T = TypeVar("T")
 P = TypeVar("P", bound=Page[Any])
@@ -42,23 +42,56 @@ async def paginate(
     Raises ``ValidationFailed`` and ``InvalidCursor``.
     """
     order, bound = _check(query, sort, filters or {})
-    context = cursor_context(query.resource, order_text(order), bound.given)
+    context = cursor_context(query.resource, ",".join(map(str, order)), bound.given)
     place: dict[str, Any] = {"offset": request.offset}
     if request.cursor is not None:
         values = codec.decode(context, request.cursor, query.key_types(order))
         place = {f"key_{i}": value for i, value in enumerate(values)}
     statement = query.statement(Shape(order, bound.widths, after_cursor=request.cursor is not None))
     fetched = await reader.all(statement.prepared, limit=request.page_size + 1, **place, **bound.parameters)
-    total = await _total(reader, query, request, bound, len(fetched)) if request.wants_total else None
+    has_next = len(fetched) > request.page_size
+    total: int | None = None
+    if request.wants_total:
+        total = request.offset + len(fetched)
+        if has_next or request.page is None or not (fetched or request.page == 1):
+            counted = await reader.scalar(query.count(bound.widths), **bound.parameters)
+            # A statement of its own may see fewer rows than the page did; a page past the end saw none.
+            total = max(counted or 0, total if fetched else 0)
+    return _page(
+        query.page_type,
+        statement.items(fetched[: request.page_size]),
+        request,
+        total,
+        codec.encode(context, statement.key_values(fetched[request.page_size - 1])) if has_next else None,
+    )
+
+
+def page_of(page_type: type[P], resource: str, items: Sequence[Any], request: PageRequest, codec: CursorCodec) -> P:
+    """One page of a list that comes from the code and not from the database: short, and known as a whole.
+
+    A cursor holds how many items came before. Raises ``InvalidCursor``.
+    """
+    context = cursor_context(resource, "", {})
+    start = request.offset
+    if request.cursor is not None:
+        [start] = codec.decode(context, request.cursor, (int,))
+    end = start + request.page_size
+    total = len(items) if request.wants_total else None
+    return _page(
+        page_type, items[start:end], request, total, codec.encode(context, [end]) if end < len(items) else None
+    )
+
+
+def _page(page_type: type[P], items: Sequence[Any], request: PageRequest, total: int | None, cursor: str | None) -> P:
     counted = None if total is None else min(total, MAX_COUNTED_ROWS)
-    return query.page_type(
-        items=statement.items(fetched[: request.page_size]),
+    return page_type(
+        items=list(items),
         total=counted,
         total_capped=total is not None and total > MAX_COUNTED_ROWS,
         page=request.page,
         page_size=request.page_size,
         pages=None if counted is None else -(-counted // request.page_size),
-        next_cursor=_next_cursor(codec, context, statement, fetched, request.page_size),
+        next_cursor=cursor,
     )
 
 
@@ -68,7 +101,6 @@ def _check(
     """Both halves, so that one reply names what is wrong in either."""
     errors: list[FieldError] = []
     order: tuple[Sort, ...] = ()
-    bound = BoundFilters({}, {})
     try:
         order = query.order(sort)
     except ValidationFailed as failed:
@@ -76,27 +108,7 @@ def _check(
     try:
         bound = query.bind(filters)
     except ValidationFailed as failed:
-        errors.extend(failed.errors)
+        raise ValidationFailed([*errors, *failed.errors]) from None
     if errors:
         raise ValidationFailed(errors)
     return order, bound
-
-
-async def _total(
-    reader: ListReader, query: ListQuery[Any], request: PageRequest, bound: BoundFilters, fetched: int
-) -> int:
-    seen = request.offset + fetched
-    is_last = fetched <= request.page_size
-    if request.page is not None and is_last and (fetched or request.page == 1):
-        return seen
-    counted = await reader.scalar(query.count(bound.widths), **bound.parameters)
-    # The count is a statement of its own and may see fewer rows than the page did; a page past the end saw none.
-    return max(counted or 0, seen if fetched else 0)
-
-
-def _next_cursor(
-    codec: CursorCodec, context: bytes, statement: ListStatement, fetched: Sequence[Any], page_size: int
-) -> str | None:
-    if len(fetched) <= page_size:
-        return None
-    return codec.encode(context, statement.key_values(fetched[page_size - 1]))

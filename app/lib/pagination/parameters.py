@@ -20,7 +20,9 @@ class PageAndCursor(BadRequest):
 
     def __init__(self) -> None:
         super().__init__(
-            errors=[FieldError(parameter="page", code=FieldCode.UNKNOWN_FIELD, detail="Not known beside 'cursor'.")]
+            errors=[
+                FieldError(parameter="page", code=FieldCode.UNKNOWN_FIELD, detail="Not known together with 'cursor'.")
+            ]
         )
 
 
@@ -43,32 +45,8 @@ class PageRequest(msgspec.Struct, frozen=True, kw_only=True):
         return self.include_total if self.include_total is not None else self.page is not None
 
 
-def page_request(
-    page: int | None = None,
-    page_size: int = DEFAULT_PAGE_SIZE,
-    cursor: str | None = None,
-    include_total: bool | None = None,
-) -> PageRequest:
-    """The first page unless told otherwise.
-
-    Raises ``PageAndCursor`` for both, and ``ValidationFailed`` for a page that starts after row 10 000.
-    """
-    if page is not None and cursor is not None:
-        raise PageAndCursor
-    request = PageRequest(
-        page=1 if page is None and cursor is None else page,
-        page_size=page_size,
-        cursor=cursor,
-        include_total=include_total,
-    )
-    if request.offset >= MAX_COUNTED_ROWS:
-        detail = "Pages end at row 10000: read on with the 'cursor' from 'next_cursor'."
-        raise ValidationFailed([FieldError(parameter="page", code=FieldCode.TOO_LARGE, detail=detail)])
-    return request
-
-
 async def provide_list_parameters(
-    # The upper bounds of page and cursor are documentation: page_request and the codec have better words for them.
+    # The upper bounds of page and cursor are documentation: this function and the codec have better words for them.
     # "oneOf" is emptied because "or null" means nothing in a query string.
     page: Annotated[
         int | None,
@@ -101,8 +79,20 @@ async def provide_list_parameters(
         ),
     ] = None,
 ) -> PageRequest:
-    """Litestar dependency: ``dependencies={"paging": Provide(provide_list_parameters)}``.
+    """Litestar dependency: ``dependencies={"paging": Provide(provide_list_parameters)}``; the first page by default.
 
-    A handler takes it as ``paging: NamedDependency[PageRequest]``. Raises what ``page_request`` raises.
+    A handler takes it as ``paging: NamedDependency[PageRequest]``. Raises ``PageAndCursor`` for both, and
+    ``ValidationFailed`` for a page that starts after row 10 000.
     """
-    return page_request(page, page_size, cursor, include_total)
+    if page is not None and cursor is not None:
+        raise PageAndCursor
+    request = PageRequest(
+        page=1 if page is None and cursor is None else page,
+        page_size=page_size,
+        cursor=cursor,
+        include_total=include_total,
+    )
+    if request.offset >= MAX_COUNTED_ROWS:
+        detail = "Pages end at row 10000: read on with the 'cursor' from 'next_cursor'."
+        raise ValidationFailed([FieldError(parameter="page", code=FieldCode.TOO_LARGE, detail=detail)])
+    return request

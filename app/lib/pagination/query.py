@@ -7,21 +7,24 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Integer,
     Label,
     Select,
     SQLColumnExpression,
+    and_,
     bindparam,
     func,
     literal_column,
+    or_,
     select,
+    tuple_,
 )
 
 from app.lib.db.prepared import Prepared, prepare
 from app.lib.pagination.envelope import MAX_COUNTED_ROWS, Page, item_type
 from app.lib.pagination.filters import BoundFilters, Filter
-from app.lib.pagination.keyset import OrderedKey, after
 from app.lib.pagination.sorting import Sort, SortKey, parse_sort
 
 P = TypeVar("P", bound=Page[Any])
@@ -39,6 +42,50 @@ class Shape:
     order: tuple[Sort, ...]
     filters: Widths
     after_cursor: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedKey:
+    """A sort key in one direction, and the name of the bind parameter for the last row's value."""
+
+    key: SortKey
+    descending: bool
+    bind_name: str
+
+    @property
+    def order_by(self) -> ColumnElement[Any]:
+        """The key's part of ORDER BY."""
+        return self.key.expression.desc() if self.descending else self.key.expression.asc()
+
+    @property
+    def last(self) -> BindParameter[Any]:
+        """The last row's value."""
+        return bindparam(self.bind_name, type_=self.key.expression.type)
+
+    @property
+    def beyond(self) -> ColumnElement[bool]:
+        """Strictly after the last row in this key alone."""
+        return self.key.expression < self.last if self.descending else self.key.expression > self.last
+
+    def not_before(self, edge: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Level with a value or after it in this key alone."""
+        return self.key.expression <= edge if self.descending else self.key.expression >= edge
+
+
+def rows_after(keys: Sequence[OrderedKey]) -> ColumnElement[bool]:
+    """The rows after the one whose key values are bound. The keys together must be unique."""
+    if len(keys) == 1:
+        return keys[0].beyond
+    if len({key.descending for key in keys}) == 1:  # (a, id) < (:a, :id): both databases walk an index on (a, id)
+        row, last = tuple_(*[key.key.expression for key in keys]), tuple_(*[key.last for key in keys])
+        beyond: ColumnElement[bool] = row < last if keys[0].descending else row > last
+    else:  # a < :a OR (a = :a AND id > :id)
+        beyond = keys[-1].beyond
+        for key in reversed(keys[:-1]):
+            beyond = or_(key.beyond, and_(key.key.expression == key.last, beyond))
+    # The first term is where the walk begins: SQLite seeks row values in indexes on columns only, and PostgreSQL begins
+    # at another bound on the column (what is public by now) when that is a single value and the row value is not.
+    return and_(keys[0].not_before(keys[0].last), beyond)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +167,13 @@ class ListQuery(Generic[P]):
         Bind parameters: ``limit``, then ``offset`` or the last row's ``key_0`` …, and those of the filters.
         """
         keys = self._ordered_keys(shape.order)
-        statement = self._filtered(shape.filters, self._edge_along(shape)).order_by(*[key.order_by() for key in keys])
+        statement = self._filtered(shape.filters, self._edge_along(shape)).order_by(*[key.order_by for key in keys])
         if self._window is not None and self._along is None:
             edge = self._edge(self._window, shape.filters, keys, after_cursor=shape.after_cursor)
             statement = statement.where(_not_beyond(keys[0], edge))
         statement = statement.limit(bindparam("limit", type_=Integer()))
         return (
-            statement.where(after(keys))
+            statement.where(rows_after(keys))
             if shape.after_cursor
             else statement.offset(bindparam("offset", type_=Integer()))
         )
@@ -159,8 +206,8 @@ class ListQuery(Generic[P]):
         seen: Select[Any] = self._rows.with_only_columns(first.key.expression.label("edge"), maintain_column_froms=True)
         seen = seen.where(*[self._filters[name].where(width) for name, width in filters if name in window.filters])
         if after_cursor:
-            seen = seen.where(after(keys))
-        rows = seen.order_by(*[key.order_by() for key in keys]).limit(literal_column(str(window.size))).subquery()
+            seen = seen.where(rows_after(keys))
+        rows = seen.order_by(*[key.order_by for key in keys]).limit(literal_column(str(window.size))).subquery()
         last = func.min(rows.c.edge) if first.descending else func.max(rows.c.edge)
         return select(last).scalar_subquery()
 

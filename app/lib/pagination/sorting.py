@@ -7,7 +7,7 @@ from typing import Any
 
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import QueryParameter
-from sqlalchemy import ColumnClause, ColumnElement, SQLColumnExpression, func, literal, literal_column
+from sqlalchemy import ColumnClause, ColumnElement, SQLColumnExpression
 from sqlalchemy.orm import QueryableAttribute
 
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
@@ -30,9 +30,9 @@ class SortKey:
     """A name that a list may be sorted by, and the expression behind it.
 
     The expression must never be NULL, because NULL sorts first on one database and last on the other and no
-    comparison finds it: give nullable columns as ``coalesced(column, "")``. Text has to compare byte by byte
-    (``sortable_text``). ``python_type`` is what rows hold and what a cursor restores, by default what the
-    column's type says. Values travel in cursors, which callers can read.
+    comparison finds it: coalesce nullable columns. Text has to compare byte by byte (``sortable_text``).
+    ``python_type`` is what rows hold and what a cursor restores, by default what the column's type says. Values travel
+    in cursors, which callers can read.
     """
 
     __slots__ = ("expression", "name", "python_type")
@@ -42,7 +42,7 @@ class SortKey:
         self.expression = as_element(expression)
         self.python_type = python_type or self.expression.type.python_type
         if getattr(self.expression, "nullable", False) and isinstance(self.expression, ColumnClause):
-            raise ValueError(f"sort key {name!r} may be NULL: wrap its column in coalesced()")
+            raise ValueError(f"sort key {name!r} may be NULL: coalesce its column")
 
 
 def as_element(expression: SQLColumnExpression[Any]) -> ColumnElement[Any]:
@@ -53,41 +53,24 @@ def as_element(expression: SQLColumnExpression[Any]) -> ColumnElement[Any]:
     return element
 
 
-def coalesced(column: SQLColumnExpression[Any], default: Any) -> ColumnElement[Any]:
-    """``coalesce(column, default)``, so that NULL sorts where ``default`` does.
-
-    Text and integers are written into the statement, so that an index on the same expression serves it.
-    """
-    element = as_element(column)
-    if isinstance(default, str):
-        quoted = default.replace("'", "''")
-        constant: ColumnElement[Any] = literal_column(f"'{quoted}'", element.type)
-    elif isinstance(default, int) and not isinstance(default, bool):
-        constant = literal_column(str(default), element.type)
-    else:
-        constant = literal(default, element.type)
-    return func.coalesce(element, constant)
-
-
 def parse_sort(raw: str | None, allowed: Collection[str], default: str) -> tuple[Sort, ...]:
     """The order that ``sort=-created_at,title`` asks for; ``default`` when nothing is asked.
 
     Raises ``ValidationFailed`` for more than three keys, for a key given twice and for one that is not allowed.
     """
     words = (raw if raw is not None else default).split(",", MAX_SORT_KEYS)
-    if len(words) > MAX_SORT_KEYS:
-        raise _sort_error(FieldCode.TOO_LONG, f"At most {MAX_SORT_KEYS} keys.")
     order = tuple(Sort(word.removeprefix("-"), word.startswith("-")) for word in words)
     names = [each.key for each in order]
-    if not all(name in allowed for name in names):
-        raise _sort_error(FieldCode.INVALID_CHOICE, f"Must be among: {', '.join(allowed)}.")
-    if len(set(names)) < len(names):
-        raise _sort_error(FieldCode.INVALID_CHOICE, "Each key may be given once.")
+    code, detail = FieldCode.INVALID_CHOICE, ""
+    if len(words) > MAX_SORT_KEYS:
+        code, detail = FieldCode.TOO_LONG, f"At most {MAX_SORT_KEYS} keys."
+    elif not all(name in allowed for name in names):
+        detail = f"Must be among: {', '.join(allowed)}."
+    elif len(set(names)) < len(names):
+        detail = "Each key may be given once."
+    if detail:
+        raise ValidationFailed([FieldError(parameter="sort", code=code, detail=detail)])
     return order
-
-
-def _sort_error(code: FieldCode, detail: str) -> ValidationFailed:
-    return ValidationFailed([FieldError(parameter="sort", code=code, detail=detail)])
 
 
 @dataclass(frozen=True)
@@ -125,8 +108,3 @@ def sort_parameter(keys: Iterable[str], default: str) -> QueryParameter:
             "maxLength": sum(longest) + 2 * len(longest) - 1,
         },
     )
-
-
-def order_text(order: Iterable[Sort]) -> str:
-    """An order as a caller would write it."""
-    return ",".join(map(str, order))

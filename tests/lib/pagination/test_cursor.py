@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.lib.errors import InvalidCursor
-from app.lib.pagination import CursorCodec, PageRequest, paginate
-from app.lib.pagination.cursor import cursor_context
+from app.lib.pagination.cursor import CursorCodec, cursor_context
 from app.lib.pagination.envelope import MAX_CURSOR_LENGTH
+from app.lib.pagination.paginate import paginate
+from app.lib.pagination.parameters import PageRequest
 from tests.lib.pagination.toys import CODEC, START, ToyStore, toy_list
 
 KINDS: dict[Any, st.SearchStrategy[Any]] = {
@@ -139,5 +140,5 @@ async def test_a_refused_cursor_reaches_no_database(sqlite: ToyStore) -> None:
     assert sqlite.statements == []
 
 
-async def test_both_databases_make_the_same_cursors(sqlite: ToyStore, postgresql: ToyStore) -> None:
-    assert await page_with(sqlite, None) == await page_with(postgresql, None)
+async def test_both_databases_make_the_same_cursors(sqlite: ToyStore, on_postgresql: ToyStore) -> None:
+    assert await page_with(sqlite, None) == await page_with(on_postgresql, None)

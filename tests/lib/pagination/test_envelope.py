@@ -6,8 +6,7 @@ import msgspec
 import pytest
 from litestar import Litestar, get
 
-from app.lib.pagination import Page
-from app.lib.pagination.envelope import item_type
+from app.lib.pagination.envelope import Page, item_type
 from tests.lib.pagination.toys import START, ToyPage, ToyRead
 
 TOY = ToyRead(id=UUID(int=1), created_at=START, name="ball", stock=3, is_active=True)

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.lib.errors import ValidationFailed
-from app.lib.pagination import PageRequest, escape_like, paginate
+from app.lib.pagination.filters import escape_like
+from app.lib.pagination.paginate import paginate
+from app.lib.pagination.parameters import PageRequest
 from tests.lib.pagination.toys import CODEC, START, ToyStore, toy_list
 
 NOON = START + timedelta(hours=12)

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.lib.pagination import PageRequest, paginate
+from app.lib.pagination.paginate import paginate
+from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.query import Shape
 from tests.lib.pagination.toys import CODEC, START, ToyStore, toy_list
 

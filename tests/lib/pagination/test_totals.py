@@ -3,7 +3,8 @@
 from typing import Any, TypeVar
 
 from app.lib.db.prepared import Prepared
-from app.lib.pagination import PageRequest, paginate
+from app.lib.pagination.paginate import paginate
+from app.lib.pagination.parameters import PageRequest
 from tests.lib.pagination.toys import CODEC, ToyPage, ToyStore, in_order, make_rows
 
 T = TypeVar("T")

@@ -6,7 +6,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from app.lib.pagination import PageRequest, paginate
+from app.lib.pagination.paginate import paginate
+from app.lib.pagination.parameters import PageRequest
 from tests.lib.pagination.toys import CODEC, ToyPage, ToyRead, ToyStore, in_order, make_rows
 
 ORDERS = (

@@ -6,7 +6,11 @@ import pytest
 from sqlalchemy import select
 
 from app.lib.db.prepared import columns_of
-from app.lib.pagination import ListQuery, PageRequest, SortKey, Window, at_least, equals, paginate
+from app.lib.pagination.filters import at_least, equals
+from app.lib.pagination.paginate import paginate
+from app.lib.pagination.parameters import PageRequest
+from app.lib.pagination.query import ListQuery, Window
+from app.lib.pagination.sorting import SortKey
 from tests.lib.pagination.toys import CODEC, TOYS, ToyPage, ToyRead, ToyStore
 
 COLUMNS = columns_of(ToyRead, TOYS.c, name=TOYS.c.title)

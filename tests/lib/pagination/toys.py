@@ -13,20 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.lib.db.base import sortable_text
 from app.lib.db.reader import Reader
-from app.lib.pagination import (
-    CursorCodec,
-    ListQuery,
-    Page,
-    SortKey,
-    after,
-    at_least,
-    at_most,
-    before,
-    coalesced,
-    contains,
-    custom,
-    equals,
-)
+from app.lib.pagination.cursor import CursorCodec
+from app.lib.pagination.envelope import Page
+from app.lib.pagination.filters import after, at_least, at_most, before, contains, custom, equals
+from app.lib.pagination.query import ListQuery
+from app.lib.pagination.sorting import SortKey
 
 TOYS = Table(
     "toys",
@@ -40,7 +31,8 @@ TOYS = Table(
     Column("search", sortable_text(200), nullable=False),
 )
 Index("ix_created", TOYS.c.created_at, TOYS.c.id)
-Index("ix_nick", func.coalesce(TOYS.c.nick, literal_column("''")), TOYS.c.id)
+NICK = func.coalesce(TOYS.c.nick, literal_column("''"))
+Index("ix_nick", NICK, TOYS.c.id)
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TITLES = (
@@ -89,7 +81,7 @@ def toy_list(resource: str = "toys") -> ListQuery[ToyPage]:
         sorts=[
             SortKey("created_at", toys.created_at),
             SortKey("title", toys.title),
-            SortKey("nick", coalesced(toys.nick, "")),
+            SortKey("nick", NICK),
             SortKey("stock", toys.stock),
             SortKey("is_active", toys.is_active),
             SortKey("id", toys.id),

@@ -25,9 +25,9 @@ from app.lib.http.locations import created, linked
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.cursor import CursorCodec
+from app.lib.pagination.paginate import page_of
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.sorting import sort_parameter
-from app.lib.pagination.whole import page_of
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import authenticated, recently_authenticated
 from app.lib.security.principal import Principal

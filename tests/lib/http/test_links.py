@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.lib.pagination import link_header
+from app.lib.http.locations import link_header
 from tests.lib.pagination.toys import ToyPage
 
 
