@@ -1,5 +1,4 @@
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import URL, text
@@ -10,6 +9,13 @@ from tests.lib.pagination.toys import TOYS, ToyStore, make_rows
 from tests.support.databases import postgresql_database
 
 ROWS = 2_000
+
+
+@pytest.fixture(scope="session")
+def toys_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> DatabaseURL:
+    path = tmp_path_factory.mktemp("sqlite") / "toys.db"
+    path.touch()
+    return DatabaseURL.parse(f"sqlite:///{path}")
 
 
 @pytest.fixture(scope="session")
@@ -25,10 +31,8 @@ async def on_postgresql(toys_on_postgresql: DatabaseURL) -> AsyncIterator[ToySto
 
 
 @pytest.fixture(scope="session")
-async def sqlite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ToyStore]:
-    path: Path = tmp_path_factory.mktemp("sqlite") / "toys.db"
-    path.touch()
-    async for store in _filled(DatabaseURL.parse(f"sqlite:///{path}")):
+async def sqlite(toys_on_sqlite: DatabaseURL) -> AsyncIterator[ToyStore]:
+    async for store in _filled(toys_on_sqlite):
         yield store
 
 
