@@ -191,10 +191,8 @@ def _dependencies(components: Components, background: Background, draining: Drai
         "settings": components.settings,
         "database": components.database,
         "reader": components.database.reader,
-        "signals": components.signals,
         "cursors": components.cursors,
         "events": background.events,
-        "outbox": background.outbox,
         "mail_templates": components.mail_templates,
         "mail_composer": components.mail_composer,
         "unsubscribe_links": components.unsubscribe_links,
@@ -281,11 +279,13 @@ class _Running(InitPlugin):
 async def _running(components: Components, background: Background, _app: Litestar) -> AsyncGenerator[None, None]:
     await components.start()
     try:
+        await background.events.start()
         await components.channels.start()
         async with background.working() if components.settings.jobs_worker == "inside" else nullcontext():
             yield
     finally:
         try:
             await components.channels.close()
+            await background.events.close()
         finally:
             await components.close()

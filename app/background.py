@@ -2,43 +2,59 @@
 
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from app.components import Components
+from app.config import Settings
+from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.jobs.services import Retention
-from app.domain.notifications.listeners import notification_listeners
 from app.domain.orders.services.housekeeping import OrderHousekeeping
+from app.domain.posts.memory import PostMemory
 from app.domain.webhooks.jobs import enqueue_delivery
+from app.domain.webhooks.listeners import webhook_listeners
 from app.domain.webhooks.services.delivering import Deliverer as WebhookDeliverer
 from app.domain.webhooks.services.fan_out import FanOut
-from app.domain.webhooks.subscribers import webhook_subscribers
 from app.lib.db.engine import Database
 from app.lib.domain import Domain, collect_webhook_kinds
 from app.lib.events import Events
+from app.lib.events.fanout import Fanout, MemoryFanout, PostgreSQLFanout, RedisFanout, SilentFanout
 from app.lib.jobs import Services, registry_of
 from app.lib.jobs.execution import Executor
 from app.lib.jobs.metrics import AttemptMetrics, JobGauges
 from app.lib.jobs.worker import Worker, WorkerOptions
 from app.lib.mail.delivery import Deliverer as MailDeliverer
-from app.lib.outbox import Outbox
+from app.lib.mail.mailer import Mailer
 from app.lib.realtime.hub import Hub
 from app.lib.realtime.service import Realtime
 from app.lib.security.sealing import Sealer
-from app.lib.webhooks.kinds import WebhookKinds
 
 
-def outbox_of(domains: Iterable[Domain], webhook_kinds: WebhookKinds) -> Outbox:
-    """All listeners that are told after the commit: those that domains declare, and webhooks."""
-    declared = (each for domain in domains for each in domain.subscribers)
-    return Outbox([*declared, *webhook_subscribers(webhook_kinds)])
+def fanout_of(settings: Settings) -> Fanout:
+    """Redis where there is one, else PostgreSQL's own notifications, else memory for the one process that there is."""
+    if settings.redis_url is not None:
+        return RedisFanout(settings.redis_url.reveal())
+    if settings.database.is_sqlite:
+        return MemoryFanout() if settings.workers == 1 else SilentFanout()
+    if settings.database_pooler and settings.database_direct_url is None:
+        return SilentFanout()  # LISTEN does not work through a pooler
+    return PostgreSQLFanout(settings.migration_database)
 
 
-def events_of(components: Components, domains: Iterable[Domain], outbox: Outbox) -> Events:
-    """All listeners inside the transaction: those that domains declare, those that write mails, and the outbox."""
+def events_of(components: Components, domains: Iterable[Domain], services: dict[type[Any], Any]) -> Events:
+    """All listeners: those that domains declare, and webhooks. Adds to the services what listeners ask for."""
     domains = tuple(domains)
     declared = (listener for domain in domains for listener in domain.listeners)
-    makers = (domain.outbox_listeners for domain in domains)
-    recording = (listener for make in makers if make for listener in make(outbox))
-    return Events([*declared, *notification_listeners(components.mailer), *recording])
+    webhooks = webhook_listeners(collect_webhook_kinds(domains))
+    events = Events([*declared, *webhooks], services, fanout_of(components.settings))
+    services |= {
+        Events: events,
+        Mailer: components.mailer,
+        SessionAuthenticator: components.authenticator,
+        PostMemory: components.post_memory,
+        Realtime: components.realtime,
+        Hub: components.realtime.hub,
+    }
+    return events
 
 
 class Background:
@@ -49,26 +65,24 @@ class Background:
         settings = components.settings
         self._components = components
         self.webhook_kinds = collect_webhook_kinds(domains)
-        self.outbox = outbox_of(domains, self.webhook_kinds)
-        self.events = events_of(components, domains, self.outbox)
-        self.registry = registry_of([*(each for domain in domains for each in domain.jobs), *self.outbox.jobs.values()])
-        self.services: Services = {
-            Outbox: self.outbox,
+        services: dict[type[Any], Any] = {}
+        self.events = events_of(components, domains, services)
+        self.registry = registry_of([*(each for domain in domains for each in domain.jobs), *self.events.jobs.values()])
+        services |= {
             MailDeliverer: components.deliverer,
             Sealer: components.sealer,
-            Realtime: components.realtime,
-            Hub: components.realtime.hub,
             FanOut: FanOut(self.webhook_kinds, enqueue_delivery),
             WebhookDeliverer: WebhookDeliverer(
                 components.job_database, components.webhook_sender, components.sealer, self.events
             ),
-            OrderHousekeeping: OrderHousekeeping(components.job_database, components.payment_provider, self.outbox),
+            OrderHousekeeping: OrderHousekeeping(components.job_database, components.payment_provider, self.events),
             Retention: Retention(
                 finished_days=settings.jobs_retention_days,
                 dead_days=settings.jobs_dead_retention_days,
                 event_days=settings.events_retention_days,
             ),
         }
+        self.services: Services = services
         gauges = JobGauges(components.database.reader)
         components.metrics.add(gauges, refresh=gauges.refresh)
         self._attempts = AttemptMetrics(components.metrics.registry)

@@ -45,7 +45,6 @@ from app.lib.security.passwords import PasswordHasher
 from app.lib.security.sealing import Sealer
 from app.lib.security.tokens import TokenSigner
 from app.lib.settings import ConfigurationError
-from app.lib.signals import Signals
 from app.lib.webhooks.sender import WebhookSender
 from app.models import rate_limits
 from app.realtime import Channels
@@ -66,14 +65,13 @@ class Components:
     def __init__(self, settings: Settings, draining: Callable[[], Awaitable[None]] | None = None) -> None:
         """``draining`` returns when the process is about to end; for processes that have sockets."""
         self.settings = settings
-        self.signals = Signals()
         options = DatabaseOptions(
             url=settings.database,
             pool_size=settings.database_pool_size,
             echo=settings.database_echo,
             pooler=settings.database_pooler,
         )
-        self.database = Database(options, self.signals)
+        self.database = Database(options)
         # A rush of requests and a rush of jobs do not wait for each other.
         self.job_database = self.database.with_own_pool(max(2, settings.database_pool_size // 2))
         self.cursors = CursorCodec(*self._keys("cursors"))
@@ -89,7 +87,7 @@ class Components:
             ),
         )
         self.authenticator = SessionAuthenticator(
-            self.token_issuer.signer, SessionReads(self.database.reader), self.signals, settings.auth_cache_seconds
+            self.token_issuer.signer, SessionReads(self.database.reader), settings.auth_cache_seconds
         )
         self._redis = RedisCounters(settings.redis_url.reveal()) if settings.redis_url else None
         self.general_limiter = self._limiter(shared=False)
@@ -111,7 +109,7 @@ class Components:
             per_account=Limit.parse(_REGISTRATIONS_PER_ACCOUNT),
             per_account_and_address=Limit.parse(_REGISTRATIONS_PER_ACCOUNT_AND_ADDRESS),
         )
-        self.post_memory = PostMemory(self.signals)
+        self.post_memory = PostMemory()
         self.sealer = Sealer(*self._keys("sealing"))
         self.webhook_sender = WebhookSender(
             user_agent=f"{PRODUCT}-Webhooks", allow_private=settings.webhooks_allow_private

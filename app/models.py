@@ -11,9 +11,9 @@ from app.domain.webhooks import models as webhooks
 from app.lib import audit
 from app.lib.db import idempotency
 from app.lib.db.base import metadata
+from app.lib.events import tables as events
 from app.lib.jobs import tables as jobs
 from app.lib.mail import models as mail
-from app.lib.outbox import tables as outbox
 from app.lib.ratelimit.table import rate_limit_table
 from app.lib.realtime import tables as realtime
 
@@ -24,13 +24,13 @@ __all__ = [
     "audit",
     "auth",
     "catalog",
+    "events",
     "idempotency",
     "jobs",
     "mail",
     "metadata",
     "notifications",
     "orders",
-    "outbox",
     "posts",
     "rate_limits",
     "realtime",

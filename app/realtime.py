@@ -3,10 +3,8 @@
 from collections.abc import Awaitable, Callable
 
 from app.config import Settings
-from app.domain.accounts.events import AccessChanged
 from app.domain.accounts.repositories import AccountReads
 from app.domain.auth.authenticator import SessionAuthenticator
-from app.domain.auth.events import SessionsEnded
 from app.domain.orders.repositories.reads import OrderReads
 from app.domain.realtime.repositories.reads import RoomReads
 from app.domain.realtime.services.gate import KEPT_KINDS, ChannelGate
@@ -58,8 +56,6 @@ class Channels:
             farewell=farewell,
             options=RealtimeOptions(kept_kinds=KEPT_KINDS, sweep_seconds=sweep_seconds),
         )
-        for signal in (SessionsEnded, AccessChanged):
-            database.signals.connect(signal, lambda _signal: self.realtime.look_again())
 
     async def start(self) -> None:
         """Needs neither the database nor the fan-out yet."""

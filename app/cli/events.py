@@ -1,4 +1,4 @@
-"""``app events``: what happened, and who is told of it after the fact."""
+"""``app events``: what happened, and replays for listeners."""
 
 from datetime import UTC, datetime
 
@@ -32,24 +32,24 @@ def list_events(kind: str | None, limit: int, *, as_json: bool) -> None:
 
 
 @events.command()
-@click.option("--listener", required=True, help="The listener that is to be told.")
+@click.option("--listener", required=True, help="The listener that gets the jobs.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="Only events from then on, UTC.")
 @_kind_option
 def replay(listener: str, since: datetime | None, kind: str | None) -> None:
     """Give a listener jobs for the events it has had none for. It may be broken off and run again."""
 
     async def work(components: Components) -> int:
-        outbox = Background(components, DOMAINS).outbox
+        events = Background(components, DOMAINS).events
         try:
-            return await outbox.replay(
+            return await events.replay(
                 components.database, listener, since=since.replace(tzinfo=UTC) if since else None, kind=kind
             )
         except LookupError as exc:
-            known = ", ".join(sorted(outbox.subscribers)) or "none"
+            known = ", ".join(sorted(events.jobs)) or "none"
             raise MissingOrTaken(f"There is no listener {listener} for that.", f"Listeners: {known}.") from exc
 
     count = run(work)
-    click.echo(f"{count} event{'' if count == 1 else 's'} will be told to {listener}.")
+    click.echo(f"{count} event{'' if count == 1 else 's'} will go to {listener}.")
 
 
 def _row(event: EventRead) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from app.asgi import DOMAINS, MIGRATIONS
-from app.background import events_of, outbox_of
+from app.background import events_of
 from app.cli.errors import CommandFailed, DatabaseUnusable, MissingOrTaken
 from app.components import Components
 from app.config import load_settings, with_secret_key
@@ -28,7 +28,7 @@ from app.lib.db.faults import DATABASE_ERRORS, driver_error, sqlstate, to_app_er
 from app.lib.db.migrations import Migrations, applied_revision
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.url import DatabaseURL
-from app.lib.domain import collect_permissions, collect_webhook_kinds
+from app.lib.domain import collect_permissions
 from app.lib.errors import AppError, FieldError, Unavailable
 
 T = TypeVar("T")
@@ -43,19 +43,18 @@ class Office:
     """
 
     def __init__(self, components: Components, unit: UnitOfWork) -> None:
-        outbox = outbox_of(DOMAINS, collect_webhook_kinds(DOMAINS))
-        events = events_of(components, DOMAINS, outbox)
+        events = events_of(components, DOMAINS, {})
         self.unit = unit
         self.reads = AccountReads(components.database.reader, components.cursors)
         self.users = UserService(unit, components.passwords, events, SYSTEM)
         self.credentials = CredentialService(unit, self.reads, components.passwords, events, SYSTEM)
-        self.profiles = ProfileService(unit)
-        self.posts = PostService(unit, outbox, SYSTEM, announce_later)
+        self.profiles = ProfileService(unit, events)
+        self.posts = PostService(unit, events, SYSTEM, announce_later)
         self.roles = RoleService(unit, collect_permissions(DOMAINS), events, SYSTEM)
         self.products = ProductService(unit, SYSTEM)
-        self.payments = PaymentService(components.database, components.payment_provider, outbox)
+        self.payments = PaymentService(components.database, components.payment_provider, events)
         self.placing = PlacingService(
-            unit, outbox, expire_after=timedelta(minutes=components.settings.order_expire_minutes)
+            unit, events, expire_after=timedelta(minutes=components.settings.order_expire_minutes)
         )
 
 

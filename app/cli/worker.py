@@ -35,6 +35,7 @@ async def _work(settings: Settings, concurrency: int | None) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await components.start()
     try:
+        await background.events.start()
         await components.channels.start()
         async with background.working(concurrency) as works:
             log.info("working", jobs=len(background.registry), worker=works.name)
@@ -42,5 +43,6 @@ async def _work(settings: Settings, concurrency: int | None) -> None:
     finally:
         try:
             await components.channels.close()
+            await background.events.close()
         finally:
             await components.close()

@@ -1,6 +1,6 @@
 """What a domain brings into the app: one value, named in one line of ``create_app``."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -11,7 +11,6 @@ from app.lib.errors import ErrorCode
 from app.lib.events import Listener
 from app.lib.http.problems import KIT_ERROR_CODES
 from app.lib.jobs import Job
-from app.lib.outbox import Outbox, Subscriber
 from app.lib.webhooks.kinds import WebhookKind, WebhookKinds, kinds_by_name
 
 
@@ -35,12 +34,8 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     """What handlers and providers of any domain may ask for."""
     permissions: tuple[Permission, ...] = ()
     listeners: tuple[Listener, ...] = ()
-    """Do their part in the transaction of what happened."""
-    outbox_listeners: Callable[[Outbox], tuple[Listener, ...]] | None = None
-    """Makes those that record in the outbox what is told after the commit."""
+    """In the transaction of an event, after its commit, or in every process."""
     jobs: tuple[Job[Any], ...] = ()
-    subscribers: tuple[Subscriber[Any], ...] = ()
-    """Are told after the commit, by a job each."""
     webhook_kinds: tuple[WebhookKind, ...] = ()
     error_codes: tuple[ErrorCode, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()

@@ -71,14 +71,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("event_id", "listener", name=op.f("pk_event_deliveries")),
     )
     op.create_table(
-        "event_marks",
-        sa.Column("listener", sa.String(length=80), nullable=False),
-        sa.Column("aggregate_id", sa.Uuid(), nullable=False),
-        sa.Column("aggregate_type", sa.String(length=100), nullable=False),
-        sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("listener", "aggregate_id", "aggregate_type", name=op.f("pk_event_marks")),
-    )
-    op.create_table(
         "jobs",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.String(length=100), nullable=False),
@@ -187,7 +179,6 @@ def downgrade() -> None:
         "mails",
         "job_schedules",
         "jobs",
-        "event_marks",
         "event_deliveries",
         "events",
         "rate_limits",

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
-from app.lib.outbox import Event, Outbox, event
+from app.lib.events import Event, Events, event
 from tests.cli.conftest import Cli, refusal
 
 
@@ -22,7 +22,7 @@ async def record(url: DatabaseURL) -> None:
     database = Database(DatabaseOptions(url=url))
     for kind in (ShipLaunched, ShipSunk):
         async with database.independent() as unit:
-            await Outbox().record(unit, kind(aggregate_id=uuid4(), aggregate_version=1))
+            await Events().publish(unit, kind(aggregate_id=uuid4(), aggregate_version=1))
     await database.close()
 
 

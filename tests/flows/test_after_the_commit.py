@@ -12,8 +12,8 @@ from sqlalchemy import select
 from standardwebhooks import Webhook
 
 from app.lib.db.base import Base
+from app.lib.events.tables import StoredEvent
 from app.lib.jobs.tables import QueuedJob
-from app.lib.outbox.tables import StoredEvent
 from tests.support.apps import Deployment, client_of, components_of
 from tests.support.mailserver import MailServer
 from tests.support.people import PASSWORD, People, Person

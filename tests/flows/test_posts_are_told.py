@@ -11,8 +11,8 @@ from sqlalchemy import select
 from standardwebhooks import Webhook
 
 from app.lib.clock import utc_now
+from app.lib.events.tables import StoredEvent
 from app.lib.jobs.tables import QueuedJob
-from app.lib.outbox.tables import StoredEvent
 from tests.support.apps import Deployment, components_of
 from tests.support.people import People, Person
 from tests.support.receivers import Receiver, receiver

@@ -28,7 +28,7 @@ def own_url(empty_url: DatabaseURL) -> DatabaseURL:
 
 @pytest_asyncio.fixture
 async def bench(database_url: DatabaseURL) -> AsyncIterator[Bench]:
-    """An empty queue and an empty outbox."""
+    """An empty queue and no events."""
     async with bench_on(database_url) as bench:
         await empty(bench.database)
         yield bench

@@ -4,7 +4,6 @@ from app.domain.accounts.controllers.me import MeController
 from app.domain.accounts.controllers.roles import RoleController, list_permissions
 from app.domain.accounts.controllers.users import UserController, show_profile
 from app.domain.accounts.errors import INVALID_CREDENTIALS
-from app.domain.accounts.listeners import outbox_listeners
 from app.domain.accounts.permissions import PERMISSIONS
 from app.domain.accounts.providers import PROVIDERS, SHARED_PROVIDERS
 from app.domain.accounts.webhooks import WEBHOOK_KINDS
@@ -16,7 +15,6 @@ accounts = Domain(
     providers=PROVIDERS,
     shared_providers=SHARED_PROVIDERS,
     permissions=PERMISSIONS,
-    outbox_listeners=outbox_listeners,
     webhook_kinds=WEBHOOK_KINDS,
     error_codes=(INVALID_CREDENTIALS,),
     tags=(

@@ -1,74 +1,51 @@
-"""What happens to accounts.
-
-Domains above listen to the first part in the same transaction; the second part is told after the commit.
-"""
+"""What happens to accounts."""
 
 from uuid import UUID
 
-import msgspec
-
-from app.lib.outbox import Event, event
-
-
-class UserRegistered(msgspec.Struct, frozen=True):
-    """Somebody made an account for themselves."""
-
-    user_id: UUID
-
-
-class UserCreated(msgspec.Struct, frozen=True):
-    """Somebody else made an account for them, who may not know of it yet."""
-
-    user_id: UUID
-
-
-class UserUpdated(msgspec.Struct, frozen=True):
-    """The account reads differently now; ``version`` is the new one."""
-
-    user_id: UUID
-    version: int
-
-
-class UserDeactivated(msgspec.Struct, frozen=True):
-    user_id: UUID
-
-
-class UserDeleted(msgspec.Struct, frozen=True):
-    """Told before the row goes, while its relations can still be read."""
-
-    user_id: UUID
-    version: int
-
-
-class PasswordChanged(msgspec.Struct, frozen=True):
-    """``kept_session_id`` is the session that made the change, if one did; all others have to end."""
-
-    user_id: UUID
-    kept_session_id: UUID | None = None
-
-
-class AccessChanged(msgspec.Struct, frozen=True):
-    """What a user may do has changed; ``user_id`` is None when a role changed, and with it any number of users."""
-
-    user_id: UUID | None = None
-
-
-class ProfileChanged(msgspec.Struct, frozen=True):
-    """A signal after the commit: the public sees somebody otherwise now, or no more."""
-
-    user_id: UUID
+from app.lib.events import Event, Hint, event
 
 
 @event("user.registered")
-class AccountRegistered(Event, frozen=True, kw_only=True):
-    """Somebody has an account, by their own doing or an administrator's."""
+class UserRegistered(Event, frozen=True, kw_only=True):
+    """A user was created: by registering, or by an administrator, who then has to let them know."""
+
+    by_administrator: bool = False
 
 
 @event("user.updated")
-class AccountUpdated(Event, frozen=True, kw_only=True):
-    """An account was changed: names, address, flags or roles."""
+class UserUpdated(Event, frozen=True, kw_only=True):
+    """A user was changed: names, address, flags or roles."""
+
+
+@event("user.deactivated")
+class UserDeactivated(Event, frozen=True, kw_only=True):
+    """A user may not sign in any more."""
 
 
 @event("user.deleted")
-class AccountDeleted(Event, frozen=True, kw_only=True):
-    """An account is gone."""
+class UserDeleted(Event, frozen=True, kw_only=True):
+    """A user is deleted; published before the row goes, while its relations can still be read."""
+
+
+@event("user.password_changed")
+class PasswordChanged(Event, frozen=True, kw_only=True):
+    """``kept_session_id`` is the session that made the change, if one did; all others have to end."""
+
+    kept_session_id: UUID | None = None
+
+
+@event("role.updated")
+class RoleUpdated(Event, frozen=True, kw_only=True):
+    """What a role allows, or its name, has changed for everyone who has it."""
+
+
+@event("role.deleted")
+class RoleDeleted(Event, frozen=True, kw_only=True):
+    """A role is gone, for everyone who had it."""
+
+
+@event("profile.updated")
+class ProfileUpdated(Hint, frozen=True, kw_only=True):
+    """The public sees this user otherwise now."""
+
+    user_id: UUID

@@ -55,8 +55,8 @@ async def provide_own_password(
     return OwnPasswordService(credentials, account_reads, passwords, sign_in_throttle, database, origin)
 
 
-async def provide_profiles(unit: Injected[UnitOfWork]) -> ProfileService:
-    return ProfileService(unit)
+async def provide_profiles(unit: Injected[UnitOfWork], events: Injected[Events]) -> ProfileService:
+    return ProfileService(unit, events)
 
 
 async def provide_roles(

@@ -1,8 +1,8 @@
-"""What webhooks tell about accounts: ids only, so that whoever gets them asks with rights of their own."""
+"""What webhooks are sent about users: ids only, so that the receiver asks with rights of their own."""
 
-from app.domain.accounts.events import AccountDeleted, AccountRegistered, AccountUpdated
+from app.domain.accounts.events import UserDeleted, UserRegistered, UserUpdated
 from app.domain.accounts.permissions import USERS_READ
-from app.lib.outbox import Event
+from app.lib.events import Event
 from app.lib.webhooks.kinds import Told, WebhookKind
 
 
@@ -13,8 +13,8 @@ def _tell(event: Event) -> Told:
 WEBHOOK_KINDS = tuple(
     WebhookKind(name=event.kind, description=description, permission=USERS_READ, event=event, tell=_tell)
     for event, description in (
-        (AccountRegistered, "An account was made."),
-        (AccountUpdated, "An account was changed: names, address, flags or roles."),
-        (AccountDeleted, "An account was deleted."),
+        (UserRegistered, "A user was created."),
+        (UserUpdated, "A user was changed: names, address, flags or roles."),
+        (UserDeleted, "A user was deleted."),
     )
 )

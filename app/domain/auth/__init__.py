@@ -3,7 +3,7 @@
 from app.domain.auth.controllers import AuthController, jwks
 from app.domain.auth.errors import MFA_REQUIRED, AccountInactive, EmailUnverified
 from app.domain.auth.jobs import JOBS
-from app.domain.auth.listeners import LISTENERS, outbox_listeners
+from app.domain.auth.listeners import LISTENERS
 from app.domain.auth.providers import PROVIDERS
 from app.domain.auth.webhooks import WEBHOOK_KINDS
 from app.lib.domain import Domain
@@ -14,7 +14,6 @@ auth = Domain(
     root_handlers=(jwks,),
     providers=PROVIDERS,
     listeners=LISTENERS,
-    outbox_listeners=outbox_listeners,
     jobs=JOBS,
     webhook_kinds=WEBHOOK_KINDS,
     error_codes=(AccountInactive.code, EmailUnverified.code, MFA_REQUIRED),

@@ -8,15 +8,12 @@ from uuid import UUID
 
 import msgspec
 
-from app.domain.accounts.events import AccessChanged
 from app.domain.auth.errors import SessionEnded
-from app.domain.auth.events import SessionsEnded
 from app.domain.auth.repositories import PrincipalRow, SessionReads
 from app.lib.clock import utc_now
 from app.lib.errors import InvalidToken
 from app.lib.security.principal import Principal
 from app.lib.security.tokens import AccessClaims, TokenSigner
-from app.lib.signals import Signals
 
 _MAX_TOKENS = 20_000
 _MAX_PRINCIPALS = 20_000
@@ -30,11 +27,12 @@ class _Remembered(msgspec.Struct, frozen=True):
 class SessionAuthenticator:
     """Remembers verified tokens until they expire, and principals for at most ``cache_seconds``.
 
-    A principal is dropped at once by any write of this process that touches it; other processes see the write when
-    their copy is too old, so within a second. A read that began before such a write is never remembered after it.
+    A principal is dropped at once by any write that touches it: in this process directly, in the others by a hint. When
+    that is lost, they see the write when their copy is too old, so within a second. A read that began before such a
+    write is never remembered after it.
     """
 
-    def __init__(self, signer: TokenSigner, reads: SessionReads, signals: Signals, cache_seconds: float) -> None:
+    def __init__(self, signer: TokenSigner, reads: SessionReads, cache_seconds: float) -> None:
         self._signer = signer
         self._reads = reads
         self._cache_seconds = cache_seconds
@@ -42,8 +40,6 @@ class SessionAuthenticator:
         self._principals: OrderedDict[UUID, _Remembered] = OrderedDict()
         self._sessions_of: defaultdict[UUID, set[UUID]] = defaultdict(set)
         self._epoch = 0
-        signals.connect(SessionsEnded, lambda signal: self.forget(signal.user_id))
-        signals.connect(AccessChanged, lambda signal: self.forget(signal.user_id))
 
     async def authenticate(self, token: str) -> Principal:
         """Raises ``InvalidToken`` when the token is not good, or the session or its user is not any more."""

@@ -1,37 +1,43 @@
-"""What happens to sessions."""
+"""What happens to sessions, and to registrations."""
 
 from uuid import UUID
 
-import msgspec
+from app.domain.accounts.events import (
+    PasswordChanged,
+    RoleDeleted,
+    RoleUpdated,
+    UserDeactivated,
+    UserDeleted,
+    UserUpdated,
+)
+from app.lib.events import Event, Hint, event
 
-from app.lib.outbox import Event, event
+
+@event("user.registered_again")
+class RegisteredAgain(Event, frozen=True, kw_only=True):
+    """A registration, perhaps by the owner, named the address of this user; the answer did not say that it is taken.
+
+    It changes nothing of the user, so the version is 0.
+    """
 
 
-class SignedIn(msgspec.Struct, frozen=True):
+@event("session.token_reused")
+class TokenReuseDetected(Event, frozen=True, kw_only=True):
+    """An old refresh token of the session was used, so the session was ended."""
+
     user_id: UUID
-    session_id: UUID
 
 
-class RegisteredAgain(msgspec.Struct, frozen=True):
-    """Somebody, perhaps the owner, registered with the address of this account; they were not told that it has one."""
-
-    user_id: UUID
-
-
-class TokenReuseDetected(msgspec.Struct, frozen=True):
-    """The owner of the session should be told."""
-
-    user_id: UUID
-    session_id: UUID
-
-
-class SessionsEnded(msgspec.Struct, frozen=True):
-    """A signal to this process's caches; ``session_id`` None is all of the user's."""
+@event("session.ended")
+class SessionsEnded(Hint, frozen=True, kw_only=True):
+    """``session_id`` None is all of the user's."""
 
     user_id: UUID
     session_id: UUID | None = None
 
 
-@event("user.registered_again")
-class RegistrationRepeated(Event, frozen=True, kw_only=True):
-    """Told after the commit: :class:`RegisteredAgain`. It changes nothing of the account, so its version is 0."""
+USER_ACCESS_EVENTS = (UserUpdated, UserDeactivated, UserDeleted, PasswordChanged)
+"""After these the aggregate, a user, may have other rights or fewer sessions."""
+
+ROLE_ACCESS_EVENTS = (RoleUpdated, RoleDeleted)
+"""After these any number of users may have other rights."""

@@ -1,47 +1,39 @@
-"""What sessions have to do with accounts, in the account's own transaction."""
+"""What sessions have to do with accounts."""
 
-from app.domain.accounts.events import AccessChanged, PasswordChanged, UserDeactivated, UserDeleted
-from app.domain.auth.events import RegisteredAgain, RegistrationRepeated, SessionsEnded
+from app.domain.accounts.events import PasswordChanged, UserDeactivated
+from app.domain.auth.authenticator import SessionAuthenticator
+from app.domain.auth.events import ROLE_ACCESS_EVENTS, USER_ACCESS_EVENTS, SessionsEnded
 from app.domain.auth.repositories import SessionRepository
 from app.lib.clock import utc_now
 from app.lib.db.uow import UnitOfWork
-from app.lib.events import Listener, listens_to
-from app.lib.outbox import Outbox
+from app.lib.events import Event, in_every_process, in_transaction
 
 
-@listens_to(UserDeactivated)
+@in_transaction(UserDeactivated)
 async def end_sessions_of_deactivated(event: UserDeactivated, unit: UnitOfWork) -> None:
-    await SessionRepository(unit.session).revoke_all(event.user_id, utc_now(), "deactivated")
-    unit.signal(SessionsEnded(event.user_id))
+    await SessionRepository(unit.session).revoke_all(event.aggregate_id, utc_now(), "deactivated")
 
 
-@listens_to(UserDeleted)
-async def end_sessions_of_deleted(event: UserDeleted, unit: UnitOfWork) -> None:
-    """The rows go with the account."""
-    unit.signal(SessionsEnded(event.user_id))
-
-
-@listens_to(PasswordChanged)
+@in_transaction(PasswordChanged)
 async def end_other_sessions(event: PasswordChanged, unit: UnitOfWork) -> None:
     await SessionRepository(unit.session).revoke_all(
-        event.user_id, utc_now(), "password_changed", keep=event.kept_session_id
+        event.aggregate_id, utc_now(), "password_changed", keep=event.kept_session_id
     )
-    unit.signal(SessionsEnded(event.user_id))
 
 
-@listens_to(AccessChanged)
-async def forget_principals(event: AccessChanged, unit: UnitOfWork) -> None:
-    unit.signal(event)
+@in_every_process(SessionsEnded)
+def forget_session(event: SessionsEnded, authenticator: SessionAuthenticator) -> None:
+    authenticator.forget(event.user_id)
 
 
-def outbox_listeners(outbox: Outbox) -> tuple[Listener, ...]:
-    """Listeners that record events in the outbox."""
-
-    @listens_to(RegisteredAgain)
-    async def registered_again(event: RegisteredAgain, unit: UnitOfWork) -> None:
-        await outbox.record(unit, RegistrationRepeated(aggregate_id=event.user_id, aggregate_version=0))
-
-    return (registered_again,)
+@in_every_process(*USER_ACCESS_EVENTS)
+def forget_user(event: Event, authenticator: SessionAuthenticator) -> None:
+    authenticator.forget(event.aggregate_id)
 
 
-LISTENERS = (end_sessions_of_deactivated, end_sessions_of_deleted, end_other_sessions, forget_principals)
+@in_every_process(*ROLE_ACCESS_EVENTS)
+def forget_everyone(_event: Event, authenticator: SessionAuthenticator) -> None:
+    authenticator.forget(None)
+
+
+LISTENERS = (end_sessions_of_deactivated, end_other_sessions, forget_session, forget_user, forget_everyone)

@@ -42,7 +42,6 @@ async def provide_sign_in(
     credentials: Injected[CredentialService],
     sign_in_throttle: Injected[Throttle],
     token_issuer: Injected[TokenIssuer],
-    events: Injected[Events],
     origin: Injected[Origin],
 ) -> SignInService:
     return SignInService(
@@ -54,7 +53,6 @@ async def provide_sign_in(
         credentials=credentials,
         throttle=sign_in_throttle,
         issuer=token_issuer,
-        events=events,
         origin=origin,
         require_verified=settings.require_verified_email,
     )

@@ -14,8 +14,8 @@ from app.lib.db.instants import database_now_plus
 from app.lib.db.prepared import columns_of, one_row, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.statements import affected
+from app.lib.events.tables import StoredEvent
 from app.lib.jobs.tables import JobSchedule, JobStatus, QueuedJob
-from app.lib.outbox.tables import StoredEvent
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import after, before, equals
 from app.lib.pagination.paginate import paginate

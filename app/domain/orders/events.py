@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from app.lib.outbox import Event, event
+from app.lib.events import Event, event
 
 
 class OrderChanged(Event, frozen=True, kw_only=True):

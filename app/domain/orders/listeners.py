@@ -3,13 +3,13 @@
 from app.domain.accounts.events import UserDeleted
 from app.domain.orders.repositories.orders import OrderRepository
 from app.lib.db.uow import UnitOfWork
-from app.lib.events import listens_to
+from app.lib.events import in_transaction
 
 
-@listens_to(UserDeleted)
+@in_transaction(UserDeleted)
 async def forget_customer(event: UserDeleted, unit: UnitOfWork) -> None:
     """The orders stay, with the money and without the person."""
-    await OrderRepository(unit.session).forget_customer(event.user_id)
+    await OrderRepository(unit.session).forget_customer(event.aggregate_id)
 
 
 LISTENERS = (forget_customer,)

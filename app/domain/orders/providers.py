@@ -16,8 +16,8 @@ from app.lib.audit import Origin
 from app.lib.db.engine import Database
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
+from app.lib.events import Events
 from app.lib.http.injection import Injected
-from app.lib.outbox import Outbox
 from app.lib.pagination.cursor import CursorCodec
 
 
@@ -30,27 +30,27 @@ async def provide_order_queries(order_reads: Injected[OrderReads]) -> OrderQueri
 
 
 async def provide_placing(
-    unit: Injected[UnitOfWork], outbox: Injected[Outbox], settings: Injected[Settings]
+    unit: Injected[UnitOfWork], events: Injected[Events], settings: Injected[Settings]
 ) -> PlacingService:
-    return PlacingService(unit, outbox, expire_after=timedelta(minutes=settings.order_expire_minutes))
+    return PlacingService(unit, events, expire_after=timedelta(minutes=settings.order_expire_minutes))
 
 
 async def provide_moving(
-    unit: Injected[UnitOfWork], outbox: Injected[Outbox], origin: Injected[Origin]
+    unit: Injected[UnitOfWork], events: Injected[Events], origin: Injected[Origin]
 ) -> MovingService:
-    return MovingService(unit, outbox, origin)
+    return MovingService(unit, events, origin)
 
 
 async def provide_refunds(
-    unit: Injected[UnitOfWork], outbox: Injected[Outbox], origin: Injected[Origin]
+    unit: Injected[UnitOfWork], events: Injected[Events], origin: Injected[Origin]
 ) -> RefundService:
-    return RefundService(unit, outbox, origin)
+    return RefundService(unit, events, origin)
 
 
 async def provide_payments(
-    database: Injected[Database], payment_provider: Injected[PaymentProvider], outbox: Injected[Outbox]
+    database: Injected[Database], payment_provider: Injected[PaymentProvider], events: Injected[Events]
 ) -> PaymentService:
-    return PaymentService(database, payment_provider, outbox)
+    return PaymentService(database, payment_provider, events)
 
 
 PROVIDERS = {

@@ -3,7 +3,7 @@
 from app.domain.posts.controllers.posts import PostController
 from app.domain.posts.controllers.public import list_tags, list_user_posts, show_feed
 from app.domain.posts.jobs import JOBS
-from app.domain.posts.listeners import post_listeners
+from app.domain.posts.listeners import LISTENERS
 from app.domain.posts.permissions import PERMISSIONS
 from app.domain.posts.providers import PROVIDERS
 from app.domain.posts.webhooks import WEBHOOK_KINDS
@@ -14,7 +14,7 @@ posts = Domain(
     controllers=(PostController, list_user_posts, list_tags, show_feed),
     providers=PROVIDERS,
     permissions=PERMISSIONS,
-    outbox_listeners=post_listeners,
+    listeners=LISTENERS,
     jobs=JOBS,
     webhook_kinds=WEBHOOK_KINDS,
     tags=(("Posts", "What people write: drafts, publication, search, tags and an Atom feed."),),

@@ -2,13 +2,12 @@
 
 from uuid import UUID
 
-import msgspec
-
-from app.lib.outbox import Event, event
+from app.lib.events import Event, Hint, event
 
 
-class PostsChanged(msgspec.Struct, frozen=True):
-    """A signal after the commit: what is remembered in this process of these posts, and of lists, is no longer true.
+@event("posts.changed")
+class PostsChanged(Hint, frozen=True, kw_only=True):
+    """What a process remembers of these posts, and of lists, is no longer true.
 
     ``keys`` are their ids and slugs, former slugs included; None is any post.
     """

@@ -7,8 +7,8 @@ import msgspec
 
 from app.domain.posts.services.announcing import announce_due
 from app.lib.db.uow import UnitOfWork
+from app.lib.events import Events
 from app.lib.jobs import Every, JobContext, Nothing, enqueue, job
-from app.lib.outbox import Outbox
 
 SECONDS = 10.0
 """How late ``post.published`` may be where the job of the very instant was lost or came too early."""
@@ -38,7 +38,7 @@ async def announce_posts(_nothing: Nothing, context: JobContext) -> None:
 async def _announce(context: JobContext) -> None:
     while True:
         async with context.unit() as unit:
-            count = await announce_due(unit, context.service(Outbox))
+            count = await announce_due(unit, context.service(Events))
         if not count:
             return
 

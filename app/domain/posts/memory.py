@@ -2,10 +2,8 @@
 
 import asyncio
 
-from app.domain.accounts.events import ProfileChanged
 from app.domain.posts.events import PostsChanged
 from app.lib.recent import Recent
-from app.lib.signals import Signals
 
 SECONDS = 1.0
 MAX_BYTES_OF_POSTS = 24 * 2**20
@@ -23,20 +21,19 @@ class PostMemory:
     never wrong.
     """
 
-    def __init__(self, signals: Signals) -> None:
+    def __init__(self) -> None:
         self.posts = Recent(SECONDS, MAX_BYTES_OF_POSTS)
         self.lists = Recent(SECONDS, MAX_BYTES_OF_LISTS)
         self.html = Recent(SECONDS_OF_HTML, MAX_BYTES_OF_HTML)
         self.making_feed = asyncio.Lock()
         self.rendering = asyncio.Lock()
-        signals.connect(PostsChanged, self._drop)
-        signals.connect(ProfileChanged, lambda _: self.lists.forget())
 
     def forget(self) -> None:
         """Drops everything."""
         for each in (self.posts, self.lists, self.html):
             each.forget()
 
-    def _drop(self, changed: PostsChanged) -> None:
+    def drop(self, changed: PostsChanged) -> None:
+        """Drops the posts that were changed, and all lists."""
         self.posts.forget(*(changed.keys or ()))
         self.lists.forget()

@@ -13,8 +13,8 @@ from app.domain.posts.services.queries import PostQueries
 from app.lib.audit import Origin
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
+from app.lib.events import Events
 from app.lib.http.injection import Injected
-from app.lib.outbox import Outbox
 from app.lib.pagination.cursor import CursorCodec
 
 
@@ -28,8 +28,8 @@ async def provide_post_queries(
     return PostQueries(post_reads, accounts, post_memory)
 
 
-async def provide_posts(unit: Injected[UnitOfWork], outbox: Injected[Outbox], origin: Injected[Origin]) -> PostService:
-    return PostService(unit, outbox, origin, announce_later)
+async def provide_posts(unit: Injected[UnitOfWork], events: Injected[Events], origin: Injected[Origin]) -> PostService:
+    return PostService(unit, events, origin, announce_later)
 
 
 async def provide_feed(

@@ -18,9 +18,8 @@ realtime = Domain(
     root_handlers=(open_lobby,),
     providers=PROVIDERS,
     permissions=PERMISSIONS,
-    listeners=LISTENERS,
+    listeners=(*LISTENERS, *SUBSCRIBERS),
     jobs=JOBS,
-    subscribers=SUBSCRIBERS,
     tags=(
         ("Rooms", "Where people talk: public ones, and private ones by invitation."),
         ("Realtime", "Tickets for sockets, and a stream of events. The sockets themselves are described elsewhere."),

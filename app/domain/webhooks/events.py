@@ -2,12 +2,12 @@
 
 from uuid import UUID
 
-import msgspec
+from app.lib.events import Event, event
 
 
-class WebhookDisabled(msgspec.Struct, frozen=True):
+@event("webhook.disabled")
+class WebhookDisabled(Event, frozen=True, kw_only=True):
     """A webhook was switched off because its receiver is gone, or has been failing for days."""
 
-    webhook_id: UUID
     owner_id: UUID
     reason: str

@@ -19,7 +19,6 @@ from app.lib.db.reader import Driver, PostgreSQLDriver, Reader, SQLiteDriver
 from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline, identity_of
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.url import DatabaseURL
-from app.lib.signals import Signals
 
 POSTGRESQL_POOL_TIMEOUT = 5.0
 SQLITE_POOL_TIMEOUT = 30.0
@@ -51,9 +50,8 @@ class DatabaseOptions(msgspec.Struct, frozen=True, kw_only=True):
 class Database:
     """Engine, session maker and reader of one database, for the life of a process."""
 
-    def __init__(self, options: DatabaseOptions, signals: Signals | None = None) -> None:
+    def __init__(self, options: DatabaseOptions) -> None:
         self.options = options
-        self.signals = signals or Signals()
         self.url = options.url
         self.engine, self._driver = _sqlite(options) if self.url.is_sqlite else _postgresql(options)
         self.reader = Reader(self._driver)
@@ -65,7 +63,7 @@ class Database:
         """
         if self.url.is_sqlite:
             return self
-        return Database(msgspec.structs.replace(self.options, pool_size=pool_size), self.signals)
+        return Database(msgspec.structs.replace(self.options, pool_size=pool_size))
 
     def busy_readers(self) -> int:
         """Connections that read at the moment."""
@@ -88,7 +86,7 @@ class Database:
         work has written: SQLite has one writer, and the two would wait for each other.
         """
         async with self.sessions() as session:
-            unit = UnitOfWork(session, self.signals.emit)
+            unit = UnitOfWork(session)
             try:
                 yield unit
             except BaseException:

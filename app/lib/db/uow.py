@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
-import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import SessionTransaction
@@ -16,17 +15,16 @@ T = TypeVar("T")
 
 
 class UnitOfWork:
-    """The transaction of one request (or job): its session, prepared statements, and signals for after the commit.
+    """The transaction of one request (or job): its session, prepared statements, and callbacks for after the commit.
 
     Prepared statements run on the driver's connection inside the session's transaction, after pending changes of
     entities have been flushed. They raise what the session would raise. They do not refresh entities: read these
     before, or not at all.
     """
 
-    def __init__(self, session: AsyncSession, emit: Callable[[msgspec.Struct], None]) -> None:
+    def __init__(self, session: AsyncSession) -> None:
         self.session = session
-        self._emit = emit
-        self._signals: list[msgspec.Struct] = []
+        self._after_commit: dict[Callable[[], None], None] = {}
         self._direct: DirectConnection | None = None
         self._begun: SessionTransaction | None = None
 
@@ -54,24 +52,22 @@ class UnitOfWork:
         rows = await self.all(prepared, **values)
         return rows[0] if rows else None
 
-    def signal(self, signal: msgspec.Struct) -> None:
-        """Emits a signal right after a successful commit, before the response starts.
-
-        For what lives in this process only, such as a cached principal that is no longer true. Whatever must
-        survive a crash is a row in the same transaction instead.
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Calls ``callback`` right after a successful commit, before the response starts; once, however often it is
+        given. It must not fail. What must survive a crash is a row in the same transaction instead.
         """
-        self._signals.append(signal)
+        self._after_commit[callback] = None
 
     async def commit(self) -> None:
-        """Commits and emits the signals. A failed commit raises, and emits none."""
+        """Commits and makes the calls. A failed commit raises, and makes none."""
         await self.session.commit()
-        signals, self._signals = self._signals, []
-        for signal in signals:
-            self._emit(signal)
+        callbacks, self._after_commit = self._after_commit, {}
+        for callback in callbacks:
+            callback()
 
     async def rollback(self) -> None:
-        """Undoes the work and forgets the signals. Does not fail: a connection that is lost has nothing to undo."""
-        self._signals.clear()
+        """Undoes the work and forgets the calls. Does not fail: a connection that is lost has nothing to undo."""
+        self._after_commit.clear()
         with suppress(SQLAlchemyError):
             await self.session.rollback()
 

@@ -16,7 +16,6 @@ from app.lib.db.uow import UnitOfWork
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.http.problems import error_for, send_problem
 from app.lib.security.policies import find_principal
-from app.lib.signals import Signals
 
 IDEMPOTENT = {"idempotent": True}
 """Spread into a creating handler's ``opt`` to make it honour ``Idempotency-Key``."""
@@ -77,14 +76,13 @@ class Attempt:
 async def provide_unit_of_work(
     request: Request[Any, Any, Any],
     db_session: NamedDependency[SkipValidation[AsyncSession]],
-    signals: NamedDependency[SkipValidation[Signals]],
 ) -> AsyncGenerator[UnitOfWork, None]:
     """The request's transaction, committed before the response starts, so that a failed commit is an error.
 
     The only generator dependency there is. With an idempotency key the middleware below commits instead, because
     the response belongs into the same transaction.
     """
-    unit = UnitOfWork(db_session, signals.emit)
+    unit = UnitOfWork(db_session)
     attempt: Attempt | None = request.scope["state"].get(_ATTEMPT)
     try:
         if attempt is not None:

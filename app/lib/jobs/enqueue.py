@@ -1,6 +1,6 @@
 """Enqueueing: a row in the caller's own transaction, and a nudge to this process's worker after its commit."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -31,8 +31,14 @@ _NEW: dict[str, Any] = {
 _NOW = ("run_at", "planned_at", "created_at")
 
 
-class JobsEnqueued(msgspec.Struct, frozen=True):
-    """Emitted after the commit; wakes the workers of this process."""
+WAKE: set[Callable[[], None]] = set()
+"""What wakes the workers of this process."""
+
+
+def wake_workers() -> None:
+    """To be called after a commit that has made a job due."""
+    for wake in tuple(WAKE):
+        wake()
 
 
 async def enqueue(
@@ -44,7 +50,7 @@ async def enqueue(
     key waits or runs, and None is returned. The job takes over the request id of whoever enqueues it.
     """
     row = _row(declared, payload, key)
-    unit.signal(JobsEnqueued())
+    unit.after_commit(wake_workers)
     return row["id"] if await _insert(unit.session, [row], delay) else None
 
 
@@ -57,13 +63,13 @@ async def enqueue_many(unit: UnitOfWork, declared: Job[P], payloads: Iterable[P]
     rows.sort(key=lambda row: row["key"] or "")  # two that want the same keys must not wait for each other in a circle
     for start in range(0, len(rows), _BATCH):
         await _insert(unit.session, rows[start : start + _BATCH], delay)
-    unit.signal(JobsEnqueued())
+    unit.after_commit(wake_workers)
     return len(rows)
 
 
 def new_job(unit: UnitOfWork, declared: Job[P], payload: P) -> NewRow:
     """Like :func:`enqueue` without key and delay, but the row is left to the caller, who inserts it with others."""
-    unit.signal(JobsEnqueued())
+    unit.after_commit(wake_workers)
     return NewRow(_jobs, {**_row(declared, payload, None), **_NEW}, now=_NOW)
 
 
@@ -74,7 +80,7 @@ async def hasten(unit: UnitOfWork, declared: Job[Any], key: str) -> bool:
         .where(in_status(JobStatus.PENDING), _jobs.c.name == declared.name, _jobs.c.key == key)
         .values(**due_after(0))
     )
-    unit.signal(JobsEnqueued())
+    unit.after_commit(wake_workers)
     return affected(result) == 1
 
 

@@ -10,7 +10,7 @@ from app.lib.db.base import table_of
 from app.lib.db.instants import database_now_plus
 from app.lib.db.statements import affected
 from app.lib.db.uow import UnitOfWork
-from app.lib.jobs.enqueue import JobsEnqueued
+from app.lib.jobs.enqueue import wake_workers
 from app.lib.jobs.states import due_after, finished
 from app.lib.jobs.tables import JobStatus, QueuedJob, in_status
 
@@ -61,7 +61,7 @@ class JobOperations:
         other = _jobs.alias("other")
         live = (other.c.status.in_(CANCELLABLE), other.c.key == _c.key, other.c.name == _c.name)
         taken = select(other.c.id).where(*live).exists()
-        self._unit.signal(JobsEnqueued())
+        self._unit.after_commit(wake_workers)
         return await self._change(
             [*conditions, _one_of(RETRYABLE), or_(_c.key.is_(None), ~taken)],
             **due_after(0),

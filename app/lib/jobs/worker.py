@@ -17,7 +17,7 @@ from app.lib.db.base import new_id
 from app.lib.db.engine import Database
 from app.lib.db.prepared import prepare
 from app.lib.heartbeats import STALE_AFTER
-from app.lib.jobs.enqueue import JobsEnqueued
+from app.lib.jobs.enqueue import WAKE
 from app.lib.jobs.execution import Executor
 from app.lib.jobs.planner import Planner, all_plans, overdue
 from app.lib.jobs.queue import (
@@ -94,7 +94,7 @@ class Worker:
 
     async def start(self) -> None:
         """Starts the loop. Needs no database yet."""
-        self._database.signals.connect(JobsEnqueued, self._on_enqueued)
+        WAKE.add(self.wake)
         self._loop = asyncio.create_task(self._run(), name="jobs")
 
     async def stop(self) -> None:
@@ -124,9 +124,6 @@ class Worker:
             self.wake()
             await asyncio.sleep(0.01)
 
-    def _on_enqueued(self, _signal: JobsEnqueued) -> None:
-        self.wake()
-
     async def _run(self) -> None:
         while not self._is_over():
             try:
@@ -139,7 +136,7 @@ class Worker:
             else:
                 self.failures = 0
                 await self._rest()
-        self._database.signals.disconnect(JobsEnqueued, self._on_enqueued)
+        WAKE.discard(self.wake)
 
     def _is_over(self) -> bool:
         if self._stop_at is None:

@@ -54,7 +54,6 @@ class Hub:
         sweep_seconds: float,
         presence_pause: float,
     ) -> None:
-        self._database = database
         self._log = event_log
         self._scribe = scribe
         self._fanout = fanout
@@ -73,7 +72,7 @@ class Hub:
             presence_pause=presence_pause,
         )
         self._beginnings = Beginnings(event_log, self._follower, node, self._publishing)
-        database.signals.connect(News, self._on_news)
+        scribe.on_committed = self._on_news
 
     @property
     def statistics(self) -> HubStatistics:
@@ -102,7 +101,7 @@ class Hub:
         await self._publishing.drain(seconds)
         await self._scribe.drain(seconds)
         await self._tasks.cancel()
-        self._database.signals.disconnect(News, self._on_news)
+        self._scribe.on_committed = self._scribe.spread
         await self._fanout.on_shutdown()
 
     async def publish(self, event: NewEvent, *, acknowledge: Acknowledge | None = None) -> int:

@@ -1,7 +1,7 @@
 """What a transaction has changed on channels, told here and elsewhere once it is committed."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import msgspec
@@ -16,7 +16,7 @@ _MAX_UNSENT = 10_000
 
 
 class News(msgspec.Struct, frozen=True):
-    """A signal of this process, emitted after the commit. ``unsent`` is what other processes have not been told yet."""
+    """What was committed by this process. ``unsent`` is what other processes have not been told yet."""
 
     deliveries: Sequence[Delivery]
     hints: Sequence[Hint]
@@ -31,6 +31,7 @@ class Scribe:
     def __init__(self, log: EventLog, fanout: Fanout) -> None:
         self._log = log
         self._fanout = fanout
+        self.on_committed: Callable[[News], None] = self.spread
         self._unsent: list[tuple[str, bytes]] = []
         self._sender: asyncio.Task[None] | None = None
 
@@ -55,7 +56,8 @@ class Scribe:
         hints += [AccessHint(name, written.states[name].access_version, user_id) for name in sorted(changes.access)]
         messages = encode_hints(hints, limit) if limit else []
         is_sent = await self._fanout.publish_in(unit.session, messages)
-        unit.signal(News(deliveries, hints, () if is_sent else messages, is_ours))
+        news = News(deliveries, hints, () if is_sent else messages, is_ours)
+        unit.after_commit(lambda: self.on_committed(news))
         return written
 
     def spread(self, news: News) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.lib.outbox import Event
+from app.lib.events import Event
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +29,7 @@ class WebhookKind(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     permission: str | None = None
     event: type[Event] | None = None
-    """The event of the outbox behind it; None where a domain sends its events out by itself."""
+    """The event behind it; None where a domain sends its events out by itself."""
     tell: Callable[[Any], Told] | None = None
     """What of the event goes out."""
 

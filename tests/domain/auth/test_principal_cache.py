@@ -10,15 +10,23 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from app.domain.accounts.events import AccessChanged
+from app.domain.accounts.events import (
+    PasswordChanged,
+    RoleDeleted,
+    RoleUpdated,
+    UserDeactivated,
+    UserDeleted,
+    UserUpdated,
+)
 from app.domain.auth import authenticator as module
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.auth.events import SessionsEnded
+from app.domain.auth.listeners import LISTENERS
 from app.domain.auth.repositories import PrincipalRow, SessionReads
 from app.lib.clock import utc_now
 from app.lib.errors import InvalidToken
+from app.lib.events import Events, Hint
 from app.lib.security.principal import Principal
-from app.lib.signals import Signals
 from tests.domain.auth.steps import change_user, whoami
 from tests.support.apps import Deployment, client_of, components_of
 from tests.support.counting import counted_statements
@@ -42,37 +50,38 @@ class SlowReader:
         return row
 
 
-def authenticator_of(
-    app: Litestar, reader: Any = None, *, seconds: float = 1.0
-) -> tuple[SessionAuthenticator, Signals]:
-    """One with a memory of its own, and what tells it of writes."""
-    components, signals = components_of(app), Signals()
+def authenticator_of(app: Litestar, reader: Any = None, *, seconds: float = 1.0) -> SessionAuthenticator:
+    """One with a memory of its own."""
+    components = components_of(app)
     reads = SessionReads(reader or components.database.reader)
-    return SessionAuthenticator(components.token_issuer.signer, reads, signals, seconds), signals
+    return SessionAuthenticator(components.token_issuer.signer, reads, seconds)
 
 
 @pytest.mark.parametrize(
-    "signal",
+    "written",
     [
-        lambda person: SessionsEnded(person.id, person.session_id),
-        lambda person: SessionsEnded(person.id),
-        lambda person: AccessChanged(person.id),
-        lambda _: AccessChanged(None),
-        lambda _: AccessChanged(uuid4()),  # any write at all: it costs one more read
+        lambda person: SessionsEnded(user_id=person.id, session_id=person.session_id),
+        lambda person: UserUpdated(aggregate_id=person.id, aggregate_version=2),
+        lambda person: UserDeactivated(aggregate_id=person.id, aggregate_version=2),
+        lambda person: UserDeleted(aggregate_id=person.id, aggregate_version=2),
+        lambda person: PasswordChanged(aggregate_id=person.id, aggregate_version=2),
+        lambda _: RoleUpdated(aggregate_id=uuid4(), aggregate_version=2),
+        lambda _: RoleDeleted(aggregate_id=uuid4(), aggregate_version=2),
+        lambda _: UserUpdated(aggregate_id=uuid4(), aggregate_version=2),  # any write at all: it costs one more read
     ],
-    ids=["session ended", "all sessions ended", "rights changed", "everybody's", "somebody else's"],
+    ids=["session", "user", "deactivated", "deleted", "password", "role", "role deleted", "another user"],
 )
 async def test_a_read_that_began_before_a_write_is_never_remembered_after_it(
-    app: Litestar, people: People, signal: Callable[[Person], Any]
+    app: Litestar, people: People, written: Callable[[Person], Hint]
 ) -> None:
     person = await people.create()
     slow = SlowReader(components_of(app).database.reader)
-    authenticator, signals = authenticator_of(app, slow)
+    authenticator = authenticator_of(app, slow)
     slow_read = asyncio.create_task(authenticator.authenticate(person.access_token))
     await slow.asked.wait()
 
     await change_user(app, person.id, is_active=False)
-    signals.emit(signal(person))
+    Events(LISTENERS, {SessionAuthenticator: authenticator}).hints.emit(written(person))
     slow.gate.set()
 
     assert (await slow_read).user_id == person.id  # it asked before the write
@@ -83,7 +92,7 @@ async def test_a_read_that_began_before_a_write_is_never_remembered_after_it(
 async def test_a_write_of_one_user_leaves_the_others_remembered(app: Litestar, people: People) -> None:
     ada, eve = await people.create(), await people.create()
     eve_again = await people.sign_in(eve.id, eve.email)
-    authenticator, signals = authenticator_of(app)
+    authenticator = authenticator_of(app)
     tokens = [person.access_token for person in (ada, eve, eve_again)]
 
     async def statements() -> list[int]:
@@ -96,15 +105,15 @@ async def test_a_write_of_one_user_leaves_the_others_remembered(app: Litestar, p
 
     assert await statements() == [1, 1, 1]
     assert await statements() == [0, 0, 0]
-    signals.emit(SessionsEnded(eve.id, eve.session_id))
+    authenticator.forget(eve.id)
     assert await statements() == [0, 1, 1]
-    signals.emit(AccessChanged(None))
+    authenticator.forget(None)
     assert await statements() == [1, 1, 1]
 
 
 async def test_without_seconds_nothing_is_remembered(app: Litestar, people: People) -> None:
     person = await people.create()
-    authenticator, _ = authenticator_of(app, seconds=0)
+    authenticator = authenticator_of(app, seconds=0)
 
     with counted_statements(app) as seen:
         for _ in range(3):
@@ -117,7 +126,7 @@ async def test_what_is_remembered_ages_from_when_it_was_asked(app: Litestar, peo
     """Not from when the answer came, which a slow database may have held back for seconds."""
     person = await people.create()
     slow = SlowReader(components_of(app).database.reader)
-    authenticator, _ = authenticator_of(app, slow, seconds=0.05)
+    authenticator = authenticator_of(app, slow, seconds=0.05)
     slow_read = asyncio.create_task(authenticator.authenticate(person.access_token))
     await slow.asked.wait()
     await asyncio.sleep(0.06)
@@ -140,7 +149,7 @@ class Crowd:
 async def test_the_memory_is_bounded(app: Litestar, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MAX_TOKENS", 20)
     monkeypatch.setattr(module, "_MAX_PRINCIPALS", 10)
-    authenticator, signals = authenticator_of(app, Crowd())
+    authenticator = authenticator_of(app, Crowd())
     issuer = components_of(app).token_issuer
     ids = [uuid4() for _ in range(50)]
     tokens = [issuer.signer.issue_access(each, each, utc_now(), issuer.lifetimes.access) for each in ids]
@@ -152,7 +161,7 @@ async def test_the_memory_is_bounded(app: Litestar, monkeypatch: pytest.MonkeyPa
     assert len(authenticator._principals) == 10
     assert len(authenticator._sessions_of) == 10
     for user_id in ids:
-        signals.emit(SessionsEnded(user_id))
+        authenticator.forget(user_id)
     assert not authenticator._principals
     assert not authenticator._sessions_of
 

@@ -13,9 +13,9 @@ from app.lib.db.base import new_id
 from app.lib.db.engine import Database
 from app.lib.db.idempotency import IdempotencyKey
 from app.lib.db.url import DatabaseURL
+from app.lib.events.tables import EventDelivery, StoredEvent
 from app.lib.jobs import Job, Nothing, enqueue
 from app.lib.jobs.tables import QueuedJob
-from app.lib.outbox.tables import EventDelivery, StoredEvent
 from tests.domain.jobs.toys import put
 from tests.lib.jobs.bench import Bench
 from tests.support.apps import components_of, running_app

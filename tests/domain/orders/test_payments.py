@@ -188,7 +188,7 @@ async def test_a_crash_after_the_charge_is_settled_by_the_job(shop: Shop) -> Non
     order = await order_of_one(shop)
     components = components_of(shop.app)
     provider = DiesAfterCharging(components.payment_provider)
-    payments = PaymentService(components.database, provider, shop.app.state.background.outbox)
+    payments = PaymentService(components.database, provider, shop.app.state.background.events)
     principal = await components.authenticator.authenticate(shop.customer.access_token)
     with pytest.raises(Crash):
         await payments.pay(UUID(order["id"]), "test", IfMatch(), principal)

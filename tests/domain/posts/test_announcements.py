@@ -16,7 +16,6 @@ from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.jobs import JobContext, Nothing
 from app.lib.jobs.tables import QueuedJob
-from app.lib.outbox import Outbox
 from tests.domain.accounts.answers import rows
 from tests.domain.posts.writing import LATER, POSTS, draft, events, let_time_pass, scheduled, write
 from tests.support.apps import components_of
@@ -116,11 +115,11 @@ async def test_a_scheduled_post_is_announced_when_its_time_has_come(calls: httpx
 async def test_two_workers_announce_it_once(calls: httpx.AsyncClient, app: Litestar) -> None:
     for number in range(5):
         await let_time_pass(app, (await scheduled(calls, f"Post {number}"))["id"])
-    database, outbox = components_of(app).database, app.state.background.services[Outbox]
+    database, events = components_of(app).database, app.state.background.events
 
     async def work() -> None:
         async with database.independent() as unit:
-            await announce_due(unit, outbox)
+            await announce_due(unit, events)
 
     await asyncio.gather(*[work() for _ in range(4)])
     await announce(app)

@@ -10,7 +10,6 @@ from litestar import Litestar
 
 from app.domain.posts.models import TagTotal
 from app.domain.posts.services.announcing import announce_due
-from app.lib.outbox import Outbox
 from tests.domain.accounts.answers import rows
 from tests.domain.posts.writing import LATER, POSTS, TAGS, draft, let_time_pass, scheduled, write
 from tests.support.apps import components_of
@@ -32,7 +31,7 @@ async def truth(client: httpx.AsyncClient) -> dict[str, int]:
 
 async def announce(app: Litestar) -> None:
     async with components_of(app).database.independent() as unit:
-        await announce_due(unit, app.state.background.services[Outbox])
+        await announce_due(unit, app.state.background.events)
 
 
 async def step(calls: httpx.AsyncClient, app: Litestar, ids: list[str], chance: random.Random) -> None:

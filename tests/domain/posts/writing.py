@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from app.domain.posts.models import Post, PostTag
 from app.lib.clock import utc_now
-from app.lib.outbox.tables import StoredEvent
+from app.lib.events.tables import StoredEvent
 from tests.domain.accounts.answers import JSONObject, rows
 from tests.support.apps import components_of
 from tests.support.people import People
@@ -45,7 +45,7 @@ async def titles(calls: httpx.AsyncClient, url: str = POSTS, **query: Any) -> li
 
 
 async def events(app: Litestar, kind: str | None = None) -> list[StoredEvent]:
-    """What the outbox holds about posts, oldest first."""
+    """The stored events of posts, oldest first."""
     found = await rows(app, StoredEvent, StoredEvent.aggregate_type == "post")
     return sorted((each for each in found if kind in {None, each.kind}), key=lambda each: each.id)
 

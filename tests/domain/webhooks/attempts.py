@@ -16,7 +16,7 @@ from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.uow import UnitOfWork
 from app.lib.domain import collect_webhook_kinds
-from app.lib.events import Events, Listener
+from app.lib.events import Events, in_transaction
 from app.lib.jobs import JobContext
 from app.lib.webhooks.kinds import WebhookEvent
 from app.lib.webhooks.sender import WebhookSender
@@ -81,7 +81,7 @@ class Attempts:
         async def remember(event: WebhookDisabled, _unit: UnitOfWork) -> None:
             self.heard.append(event)
 
-        return Events([Listener(WebhookDisabled, remember)])
+        return Events([in_transaction(WebhookDisabled)(remember)])
 
 
 async def make_webhook(calls: httpx.AsyncClient, person: Person | None = None, **values: Any) -> JSONObject:

@@ -123,7 +123,9 @@ async def test_410_ends_the_webhook(
     assert await attempts.tell(about=[caller]) == []
     (event,) = await audited(app, "webhook.disabled")
     assert (str(event.subject_id), event.actor_id, event.details) == (made["id"], None, {"reason": "gone"})
-    assert attempts.heard == [WebhookDisabled(UUID(made["id"]), caller.id, "gone")]
+    assert attempts.heard == [
+        WebhookDisabled(aggregate_id=UUID(made["id"]), aggregate_version=2, owner_id=caller.id, reason="gone")
+    ]
 
 
 @pytest.mark.parametrize(("failing_for", "is_active"), [(FAILING_FOR, False), (FAILING_FOR / 2, True)])

@@ -1,7 +1,6 @@
 import asyncio
 from uuid import UUID
 
-import msgspec
 import pytest
 from sqlalchemy import func, insert, literal, select
 from sqlalchemy.exc import IntegrityError
@@ -16,95 +15,94 @@ from tests.lib.db.toys import Box, Toy
 _names = prepare(select(Toy.name).order_by(Toy.name), str)
 
 
-class Painted(msgspec.Struct, frozen=True):
-    name: str
-
-
 class Refused(Exception):
     pass
 
 
-@pytest.fixture
-def told(toys: Database) -> list[str]:
-    """What the signals told, in their order."""
-    names: list[str] = []
-    toys.signals.connect(Painted, lambda signal: names.append(signal.name))
-    return names
-
-
-async def add(unit: UnitOfWork, name: str) -> UUID:
+async def add(unit: UnitOfWork, name: str, called: list[str] | None = None) -> UUID:
     item_id = new_id()
     await unit.session.execute(insert(Toy).values(id=item_id, name=name))
-    unit.signal(Painted(name))
+    if called is not None:
+        unit.after_commit(lambda: called.append(name))
     return item_id
 
 
-async def refused(toys: Database, *names: str) -> None:
-    """Adds toys in a unit of work that then fails."""
-    async with toys.independent() as unit:
-        for name in names:
-            await add(unit, name)
-        raise Refused
+async def test_callbacks_run_after_the_commit_in_order_and_once(toys: Database) -> None:
+    called: list[str] = []
 
+    def wake() -> None:
+        called.append("wake")
 
-async def test_signals_are_told_after_the_commit_and_in_order(toys: Database, told: list[str]) -> None:
     async with toys.independent() as unit:
-        await add(unit, "a")
-        await add(unit, "b")
-        before = (list(told), await toys.reader.all(_names))
+        await add(unit, "a", called)
+        unit.after_commit(wake)
+        await add(unit, "b", called)
+        unit.after_commit(wake)
+        before = (list(called), await toys.reader.all(_names))
 
     assert before == ([], [])
-    assert told == ["a", "b"]
+    assert called == ["a", "wake", "b"]
     assert await toys.reader.all(_names) == ["a", "b"]
 
 
-async def test_a_rollback_drops_the_signals(toys: Database, told: list[str]) -> None:
-    with pytest.raises(Refused):
-        await refused(toys, "a")
+async def test_a_rollback_forgets_the_callbacks(toys: Database) -> None:
+    called: list[str] = []
 
-    assert told == []
+    async def refused() -> None:
+        async with toys.independent() as unit:
+            await add(unit, "a", called)
+            raise Refused
+
+    with pytest.raises(Refused):
+        await refused()
+
+    assert called == []
     assert await toys.reader.all(_names) == []
 
 
-async def test_a_failed_commit_tells_nothing_and_keeps_nothing(toys: Database, told: list[str]) -> None:
+async def test_a_failed_commit_calls_nothing_and_keeps_nothing(toys: Database) -> None:
+    called: list[str] = []
+
     async def commit_what_refers_to_nothing() -> None:
         async with toys.independent() as unit:
-            await add(unit, "a")
+            await add(unit, "a", called)
             unit.session.add(Toy(name="b", box_id=new_id()))  # flushed by the commit only
 
     with pytest.raises(IntegrityError):
         await commit_what_refers_to_nothing()
 
-    assert told == []
+    assert called == []
     assert await toys.reader.all(_names) == []
 
 
-async def test_each_signal_is_told_once(toys: Database, told: list[str]) -> None:
+async def test_each_commit_has_its_own_callbacks(toys: Database) -> None:
+    called: list[str] = []
     async with toys.sessions() as session:
-        unit = UnitOfWork(session, toys.signals.emit)
-        await add(unit, "a")
+        unit = UnitOfWork(session)
+        await add(unit, "a", called)
         await unit.commit()
         await unit.commit()
-        await add(unit, "b")
+        await add(unit, "b", called)
         await unit.rollback()
         await unit.commit()
 
-    assert told == ["a"]
+    assert called == ["a"]
 
 
-async def test_an_independent_unit_survives_the_refusal_of_the_request(toys: Database, told: list[str]) -> None:
+async def test_an_independent_unit_survives_the_refusal_of_the_request(toys: Database) -> None:
     """As a sign-in does it: reads, then records the failure by itself, then raises."""
+    called: list[str] = []
 
     async def request() -> None:
         async with toys.independent():
             async with toys.independent() as other:
-                await add(other, "recorded")
+                await add(other, "recorded", called)
             raise Refused
 
     with pytest.raises(Refused):
         await request()
 
-    assert told == ["recorded"]
+    assert called == ["recorded"]
     assert await toys.reader.all(_names) == ["recorded"]
 
 

@@ -30,7 +30,6 @@ from app.lib.observability.logging import configure_logging
 from app.lib.security.bearer import BearerMiddleware
 from app.lib.security.policies import authenticated, declare_policies
 from app.lib.security.principal import Principal
-from app.lib.signals import Signals
 from app.lib.wire.dto import Input, Output, StructDTO
 from tests.lib.http.toys import in_shell
 from tests.support.apps import running
@@ -176,7 +175,7 @@ class Ledger:
 
     def _make(self) -> Litestar:
         configure_logging("info", "json")
-        singletons: dict[str, object] = {"signals": Signals(), "gates": self.gates}
+        singletons: dict[str, object] = {"gates": self.gates}
         app = Litestar(
             route_handlers=list(HANDLERS),
             dependencies={

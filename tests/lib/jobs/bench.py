@@ -15,6 +15,7 @@ from app.lib.db.base import table_of
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
 from app.lib.jobs import Job, JobContext, registry_of
+from app.lib.jobs.enqueue import WAKE
 from app.lib.jobs.execution import Executor
 from app.lib.jobs.planner import PlanRow, all_plans
 from app.lib.jobs.tables import JobSchedule, QueuedJob
@@ -52,7 +53,7 @@ class Bench:
 
     @asynccontextmanager
     async def worker(self, *jobs: Job[Any], elsewhere: bool = False, **options: Any) -> AsyncIterator[Worker]:
-        """A running worker; ``elsewhere`` is one that no signal of this process wakes."""
+        """A running worker; ``elsewhere`` is one that nothing in this process wakes."""
         async with AsyncExitStack() as stack:
             database = self.database
             if elsewhere:
@@ -62,6 +63,8 @@ class Bench:
             executor = Executor(registry_of(jobs), database, {Diary: self.diary}, self._observe)
             worker = Worker(database, executor, WorkerOptions(**{"drain_seconds": 5.0, **options}))
             await worker.start()
+            if elsewhere:
+                WAKE.discard(worker.wake)
             stack.push_async_callback(worker.stop)
             yield worker
 

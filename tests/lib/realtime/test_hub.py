@@ -142,7 +142,7 @@ async def test_what_is_rolled_back_was_never_said(bench: Bench) -> None:
     event = NewEvent(channel="posts", event="message", data=b"1")
 
     async with worker.database.sessions() as session:
-        unit = UnitOfWork(session, worker.database.signals.emit)
+        unit = UnitOfWork(session)
         assert await worker.realtime.hub.publish_in(unit, event) == 1
         await unit.rollback()
     async with worker.database.independent() as unit:

@@ -45,7 +45,10 @@ class CredentialService:
             raise PasswordChangedMeanwhile
         user.password_hash = new_hash
         await self.users.flush()
-        await self.events.publish(PasswordChanged(user_id, kept_session_id), self.unit)
+        await self.events.publish(
+            self.unit,
+            PasswordChanged(aggregate_id=user_id, aggregate_version=user.version, kept_session_id=kept_session_id),
+        )
         await audit.record(self.unit, "password.changed", self.origin, subject_id=user_id)
 
     async def rehash(self, user_id: UUID, old_hash: str, password: str) -> str:

@@ -5,7 +5,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.accounts.dtos import RoleCreate, RoleRead, RoleUpdate, UserRead
 from app.domain.accounts.errors import OwnAccess, RoleNameTaken, RoleNotFound, UserNotFound
-from app.domain.accounts.events import AccessChanged, UserUpdated
+from app.domain.accounts.events import RoleDeleted, RoleUpdated, UserUpdated
 from app.domain.accounts.models import Role
 from app.domain.accounts.repositories import RoleRepository, UserRepository
 from app.domain.accounts.services.access import check_granted, check_reach
@@ -73,7 +73,7 @@ class RoleService(EntityService[Role, RoleRepository]):
         if renamed:
             await self.users.touch_holders(role_id)
         if renamed or wanted != codes:
-            await self.events.publish(AccessChanged(), self.unit)
+            await self.events.publish(self.unit, RoleUpdated(aggregate_id=role.id, aggregate_version=role.version))
         await self._audit("role.updated", role, wanted)
         return _to_read(role, wanted)
 
@@ -86,7 +86,7 @@ class RoleService(EntityService[Role, RoleRepository]):
         await self._audit("role.deleted", role, codes)
         await self.unit.session.delete(role)
         await self.unit.session.flush()
-        await self.events.publish(AccessChanged(), self.unit)
+        await self.events.publish(self.unit, RoleDeleted(aggregate_id=role.id, aggregate_version=role.version + 1))
 
     async def assign(self, user_id: UUID, names: Sequence[str], if_match: IfMatch, actor: Principal) -> UserRead:
         """Gives a user exactly these roles.
@@ -108,8 +108,7 @@ class RoleService(EntityService[Role, RoleRepository]):
             await self.users.replace_roles(user_id, [role.id for role in roles])
             user.updated_at = utc_now()
             await self.users.flush()
-            await self.events.publish(AccessChanged(user_id), self.unit)
-            await self.events.publish(UserUpdated(user_id, user.version), self.unit)
+            await self.events.publish(self.unit, UserUpdated(aggregate_id=user_id, aggregate_version=user.version))
             await audit.record(self.unit, "user.roles_set", self.origin, subject_id=user_id, roles=wanted)
         return to_read(user, wanted)
 

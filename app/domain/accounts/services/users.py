@@ -7,8 +7,6 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.accounts.dtos import OwnUserUpdate, Registration, UserCreate, UserRead, UserUpdate
 from app.domain.accounts.errors import OwnAccess, UserNotFound
 from app.domain.accounts.events import (
-    AccessChanged,
-    UserCreated,
     UserDeactivated,
     UserDeleted,
     UserRegistered,
@@ -62,7 +60,7 @@ class UserService(EntityService[User, UserRepository]):
         Raises ``ValidationFailed``, ``EmailTaken`` or ``UsernameTaken``.
         """
         user = await self._create(data, locale=locale)
-        await self.events.publish(UserRegistered(user.id), self.unit)
+        await self.events.publish(self.unit, UserRegistered(aggregate_id=user.id, aggregate_version=user.version))
         await self._audit("user.registered", user)
         return to_read(user, [])
 
@@ -73,7 +71,9 @@ class UserService(EntityService[User, UserRepository]):
             check_recent(actor)
         flags = {"is_verified": data.is_verified, "is_superuser": data.is_superuser}
         user = await self._create(data, locale=data.locale, **flags)
-        await self.events.publish(UserCreated(user.id), self.unit)
+        await self.events.publish(
+            self.unit, UserRegistered(aggregate_id=user.id, aggregate_version=user.version, by_administrator=True)
+        )
         await self._audit("user.created", user, **flags)
         return to_read(user, [])
 
@@ -100,8 +100,6 @@ class UserService(EntityService[User, UserRepository]):
         if flags.get("is_superuser") is False:
             check_not_last(user, superusers)
         await self._apply(user, provided(data), email)
-        if "is_superuser" in flags:
-            await self.events.publish(AccessChanged(user.id), self.unit)
         return await self._read(user)
 
     async def promote(self, user_id: UUID) -> UserRead:
@@ -110,8 +108,7 @@ class UserService(EntityService[User, UserRepository]):
         if not user.is_superuser:
             user.is_superuser = True
             await self.repository.flush()
-            await self.events.publish(AccessChanged(user.id), self.unit)
-            await self.events.publish(UserUpdated(user.id, user.version), self.unit)
+            await self.events.publish(self.unit, UserUpdated(aggregate_id=user.id, aggregate_version=user.version))
             await self._audit("user.updated", user, fields=["is_superuser"], is_superuser=True)
         return await self._read(user)
 
@@ -121,7 +118,7 @@ class UserService(EntityService[User, UserRepository]):
         if not user.is_active:
             user.is_active = True
             await self.repository.flush()
-            await self.events.publish(UserUpdated(user.id, user.version), self.unit)
+            await self.events.publish(self.unit, UserUpdated(aggregate_id=user.id, aggregate_version=user.version))
             await self._audit("user.activated", user)
         return await self._read(user)
 
@@ -136,8 +133,8 @@ class UserService(EntityService[User, UserRepository]):
             check_not_last(user, superusers)
             user.is_active = False
             await self.repository.flush()
-            await self.events.publish(UserDeactivated(user_id), self.unit)
-            await self.events.publish(UserUpdated(user.id, user.version), self.unit)
+            await self.events.publish(self.unit, UserDeactivated(aggregate_id=user.id, aggregate_version=user.version))
+            await self.events.publish(self.unit, UserUpdated(aggregate_id=user.id, aggregate_version=user.version))
             await self._audit("user.deactivated", user)
         return await self._read(user)
 
@@ -150,7 +147,7 @@ class UserService(EntityService[User, UserRepository]):
         user = await self.require_locked(user_id, if_match.versions)
         await check_reach(actor, user, self.repository)
         check_not_last(user, superusers)
-        await self.events.publish(UserDeleted(user_id, user.version), self.unit)
+        await self.events.publish(self.unit, UserDeleted(aggregate_id=user.id, aggregate_version=user.version + 1))
         await self._audit("user.deleted", user)
         await self.unit.session.delete(user)
         await self.unit.session.flush()
@@ -194,7 +191,7 @@ class UserService(EntityService[User, UserRepository]):
         if changed & SHOWN_IN_PROFILE:
             await self.profiles.touch(user.id)
         flags = {name: getattr(user, name) for name in sorted(changed & FLAGS)}
-        await self.events.publish(UserUpdated(user.id, user.version), self.unit)
+        await self.events.publish(self.unit, UserUpdated(aggregate_id=user.id, aggregate_version=user.version))
         await self._audit("user.updated", user, fields=sorted(changed), **flags)
 
     async def _read(self, user: User) -> UserRead:

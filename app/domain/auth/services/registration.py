@@ -58,7 +58,7 @@ class RegistrationService:
             except EmailTaken:
                 owner = await self.reads.credentials(lookup_key(data.email))
                 if owner is not None:
-                    await self.events.publish(RegisteredAgain(owner.id), self.unit)
+                    await self.events.publish(self.unit, RegisteredAgain(aggregate_id=owner.id, aggregate_version=0))
                 await audit.record(
                     self.unit, "user.registered_again", self.origin, subject_id=owner.id if owner else None
                 )

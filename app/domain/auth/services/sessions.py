@@ -53,13 +53,13 @@ class SessionService:
     async def sign_out(self, principal: Principal) -> None:
         """Ends the session; its access token is dead from now on."""
         await self.sessions.revoke(principal.session_id, utc_now(), "signed_out")
-        self.unit.signal(SessionsEnded(principal.user_id, principal.session_id))
+        await self.events.publish(self.unit, SessionsEnded(user_id=principal.user_id, session_id=principal.session_id))
         await audit.record(self.unit, "sign_out", self.origin, subject_id=principal.user_id)
 
     async def sign_out_everywhere(self, principal: Principal) -> None:
         """Ends all sessions of the caller, this one too."""
         ended = await self.sessions.revoke_all(principal.user_id, utc_now(), "signed_out_everywhere")
-        self.unit.signal(SessionsEnded(principal.user_id))
+        await self.events.publish(self.unit, SessionsEnded(user_id=principal.user_id))
         await audit.record(self.unit, "sign_out.everywhere", self.origin, subject_id=principal.user_id, sessions=ended)
 
     async def _already_rotated(self, claims: RefreshClaims, now: datetime) -> SessionRow:
@@ -82,7 +82,9 @@ class SessionService:
             sessions = SessionRepository(unit.session)
             await sessions.hold_owner(row.user_id)
             ended = await sessions.revoke(row.id, now, "token_reused")
-            unit.signal(SessionsEnded(row.user_id, row.id))
+            await self.events.publish(unit, SessionsEnded(user_id=row.user_id, session_id=row.id))
             await audit.record(unit, "token.reused", self.origin, subject_id=row.user_id, session_id=str(row.id))
             if ended:  # of many replays at once, the first tells the owner
-                await self.events.publish(TokenReuseDetected(row.user_id, row.id), unit)
+                await self.events.publish(
+                    unit, TokenReuseDetected(aggregate_id=row.id, aggregate_version=0, user_id=row.user_id)
+                )

@@ -8,7 +8,6 @@ from app.domain.accounts.services.credentials import CredentialService
 from app.domain.accounts.services.passwords import Passwords
 from app.domain.auth.dtos import SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, EmailUnverified, InvalidCredentials
-from app.domain.auth.events import SignedIn
 from app.domain.auth.repositories import SessionReads, SessionRepository, SessionRow
 from app.domain.auth.services.tokens import TokenIssuer
 from app.lib import audit
@@ -18,7 +17,6 @@ from app.lib.db.base import new_id
 from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import Unavailable
-from app.lib.events import Events
 from app.lib.ratelimit.clients import client_key
 from app.lib.ratelimit.throttle import Throttle
 from app.lib.security.emails import lookup_key
@@ -40,7 +38,6 @@ class SignInService:
         credentials: CredentialService,
         throttle: Throttle,
         issuer: TokenIssuer,
-        events: Events,
         origin: Origin,
         require_verified: bool,
     ) -> None:
@@ -52,7 +49,6 @@ class SignInService:
         self.credentials = credentials
         self.throttle = throttle
         self.issuer = issuer
-        self.events = events
         self.origin = origin
         self.require_verified = require_verified
 
@@ -136,5 +132,4 @@ class SignInService:
         if not await sessions.open(row, password_hash, address=self.origin.address, agent=self.origin.user_agent):
             return None
         await audit.record(self.unit, "sign_in.ok", self.origin, subject_id=user_id, session_id=str(row.id))
-        await self.events.publish(SignedIn(user_id, row.id), self.unit)
         return self.issuer.issue(row, now)

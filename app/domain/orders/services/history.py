@@ -6,15 +6,15 @@ from app.domain.orders.repositories.orders import OrderRepository
 from app.domain.orders.rows import OrderRow
 from app.lib.db.statements import NewRow
 from app.lib.db.uow import UnitOfWork
-from app.lib.outbox import Outbox
+from app.lib.events import Events
 
 
 class History:
     """Everything that happens to an order is a line of its timeline and an event for others, in one transaction."""
 
-    def __init__(self, unit: UnitOfWork, outbox: Outbox) -> None:
+    def __init__(self, unit: UnitOfWork, events: Events) -> None:
         self._unit = unit
-        self._outbox = outbox
+        self._events = events
 
     async def record(
         self, order: OrderRow, kind: str, actor: Role, amount_units: int | None = None, *, after: Sequence[NewRow] = ()
@@ -30,4 +30,4 @@ class History:
             customer_id=order.customer_id,
             status=order.status,
         )
-        await self._outbox.record(self._unit, event, after=[*after, line])
+        await self._events.publish(self._unit, event, after=[*after, line])

@@ -17,7 +17,7 @@ from app.domain.orders.services.provider import MoneyBack, OutcomeUnknown, Payme
 from app.lib.db.engine import Database
 from app.lib.db.retries import in_transaction
 from app.lib.db.uow import UnitOfWork
-from app.lib.outbox import Outbox
+from app.lib.events import Events
 from app.lib.wire.money import Money
 
 T = TypeVar("T")
@@ -34,11 +34,11 @@ class OrderHousekeeping:
     ``now`` is when things are due; without it, the database's clock says so.
     """
 
-    def __init__(self, database: Database, provider: PaymentProvider, outbox: Outbox) -> None:
+    def __init__(self, database: Database, provider: PaymentProvider, events: Events) -> None:
         self._database = database
         self._provider = provider
-        self._outbox = outbox
-        self._payments = PaymentService(database, provider, outbox)
+        self._events = events
+        self._payments = PaymentService(database, provider, events)
 
     async def expire_orders(self, now: datetime | None = None) -> int:
         """Cancels what was not paid in time, and gives its stock back. How many orders that were."""
@@ -53,7 +53,7 @@ class OrderHousekeeping:
 
     async def _expire(self, now: datetime | None, order_id: UUID) -> bool:
         async def work(unit: UnitOfWork) -> bool:
-            return await MovingService(unit, self._outbox).expire(order_id, now)
+            return await MovingService(unit, self._events).expire(order_id, now)
 
         return await in_transaction(self._database, work)
 

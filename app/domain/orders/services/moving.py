@@ -19,7 +19,7 @@ from app.lib.db.retries import in_savepoint
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.errors import PermissionDenied
-from app.lib.outbox import Outbox
+from app.lib.events import Events
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import provided
 
@@ -27,13 +27,13 @@ from app.lib.wire.dto import provided
 class MovingService:
     """In one unit of work. Every change locks the order first."""
 
-    def __init__(self, unit: UnitOfWork, outbox: Outbox, origin: Origin = SYSTEM) -> None:
+    def __init__(self, unit: UnitOfWork, events: Events, origin: Origin = SYSTEM) -> None:
         self._unit = unit
         self._origin = origin
         self._orders = OrderRepository(unit.session)
         self._stock = StockService(unit)
-        self._history = History(unit, outbox)
-        self._refunds = RefundService(unit, outbox, origin)
+        self._history = History(unit, events)
+        self._refunds = RefundService(unit, events, origin)
 
     async def change_notes(self, order_id: UUID, data: OrderUpdate, if_match: IfMatch, actor: Principal) -> OrderRead:
         """While the order is pending. Raises ``OrderNotFound``, ``PreconditionFailed`` or ``InvalidMove``."""

@@ -16,7 +16,7 @@ from app.lib.db.retries import in_transaction
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
-from app.lib.outbox import Outbox
+from app.lib.events import Events
 from app.lib.security.principal import Principal
 from app.lib.wire.money import Money
 
@@ -27,10 +27,10 @@ ASK_AGAIN_SECONDS = 15.0
 class PaymentService:
     """Opens transactions of its own, because the provider must not be called inside one."""
 
-    def __init__(self, database: Database, provider: PaymentProvider, outbox: Outbox) -> None:
+    def __init__(self, database: Database, provider: PaymentProvider, events: Events) -> None:
         self._database = database
         self._provider = provider
-        self._outbox = outbox
+        self._events = events
 
     async def pay(self, order_id: UUID, method: str, if_match: IfMatch, customer: Principal) -> bool:
         """Whether the order is paid; False when that is not known yet, and will be later.
@@ -107,5 +107,5 @@ class PaymentService:
         # While it was processing, nothing else could happen to the order.
         move = find_move("pay", order.status, {Role.CUSTOMER})
         changed = await orders.change(order.id, status=move.target.value, payment_processing=False, expires_at=None)
-        await History(unit, self._outbox).record(changed, "paid", Role.CUSTOMER)
+        await History(unit, self._events).record(changed, "paid", Role.CUSTOMER)
         return SUCCEEDED

@@ -16,18 +16,18 @@ from app.lib.db.base import new_id
 from app.lib.db.retries import in_savepoint
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
-from app.lib.outbox import Outbox
+from app.lib.events import Events
 from app.lib.security.principal import Principal
 
 
 class PlacingService:
     """From what somebody wants to an order that is theirs, and stock that is nobody else's any more."""
 
-    def __init__(self, unit: UnitOfWork, outbox: Outbox, *, expire_after: timedelta) -> None:
+    def __init__(self, unit: UnitOfWork, events: Events, *, expire_after: timedelta) -> None:
         self._unit = unit
         self._stock = StockService(unit)
         self._orders = OrderRepository(unit.session)
-        self._history = History(unit, outbox)
+        self._history = History(unit, events)
         self._expire_after = expire_after
 
     async def place(self, data: OrderCreate, customer: Principal) -> OrderRead:

@@ -22,7 +22,7 @@ from app.lib.db.retries import in_savepoint
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
-from app.lib.outbox import Outbox
+from app.lib.events import Events
 from app.lib.security.principal import Principal
 
 
@@ -36,13 +36,13 @@ class Pieces(msgspec.Struct, frozen=True):
 class RefundService:
     """In one unit of work."""
 
-    def __init__(self, unit: UnitOfWork, outbox: Outbox, origin: Origin) -> None:
+    def __init__(self, unit: UnitOfWork, events: Events, origin: Origin) -> None:
         self._unit = unit
         self._origin = origin
         self._orders = OrderRepository(unit.session)
         self._payments = PaymentRepository(unit.session)
         self._stock = StockService(unit)
-        self._history = History(unit, outbox)
+        self._history = History(unit, events)
 
     async def refund(self, order_id: UUID, data: RefundCreate, if_match: IfMatch, actor: Principal) -> OrderRead:
         """Raises ``OrderNotFound``, ``PermissionDenied``, ``PreconditionFailed``, ``InvalidMove``, ``ValidationFailed``

@@ -26,7 +26,7 @@ from app.lib.db.faults import violated_columns
 from app.lib.db.service import EntityService
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
-from app.lib.outbox import Outbox
+from app.lib.events import Events
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import provided
 
@@ -54,9 +54,9 @@ class PostService(EntityService[Post, PostRepository]):
     repository_type = PostRepository
     not_found = PostNotFound
 
-    def __init__(self, unit: UnitOfWork, outbox: Outbox, origin: Origin, announce_later: AnnounceLater) -> None:
+    def __init__(self, unit: UnitOfWork, events: Events, origin: Origin, announce_later: AnnounceLater) -> None:
         super().__init__(unit)
-        self.outbox = outbox
+        self.events = events
         self.origin = origin
         self.announce_later = announce_later
 
@@ -129,7 +129,7 @@ class PostService(EntityService[Post, PostRepository]):
             author_id=post.author_id,
             was_public=post.is_announced,
         )
-        await self.outbox.record(self.unit, event)
+        await self.events.publish(self.unit, event)
         await self._audit("post.deleted", post, actor)
         await self.repository.delete_all([post.id])
         await self._settle(locked, Counter())
@@ -167,7 +167,7 @@ class PostService(EntityService[Post, PostRepository]):
     async def _settle(self, locked: _Locked, now_counted: Counter[str]) -> None:
         """The last of each change: what is remembered and counted of posts follows it."""
         keys: set[UUID | str] = {locked.post.id, locked.slug, locked.post.slug}
-        self.unit.signal(PostsChanged(frozenset(keys)))
+        await self.events.publish(self.unit, PostsChanged(keys=frozenset(keys)))
         await self.repository.count_tags(difference(locked.counted, now_counted))
 
     async def _insert(self, post: Post, wanted: str) -> None:
@@ -202,7 +202,7 @@ class PostService(EntityService[Post, PostRepository]):
         return True
 
     async def _record(self, kind: type[PostPublished | PostUpdated], post: Post, version: int) -> None:
-        await self.outbox.record(
+        await self.events.publish(
             self.unit, kind(aggregate_id=post.id, aggregate_version=version, author_id=post.author_id)
         )
 

@@ -7,7 +7,7 @@ from app.domain.posts.models import Post
 from app.lib.db.instants import database_now
 from app.lib.db.prepared import prepare
 from app.lib.db.reader import Reader
-from app.lib.outbox.tables import StoredEvent
+from app.lib.events.tables import StoredEvent
 
 _public = prepare(select(Post.id).where(Post.id == bindparam("post_id"), Post.public_from <= database_now()), UUID)
 _last_publication = prepare(

@@ -153,7 +153,12 @@ class Deliverer:
         webhook.is_active, webhook.disabled_reason = False, reason
         await unit.session.flush()
         await audit.record(unit, "webhook.disabled", SYSTEM, subject_id=webhook.id, reason=reason)
-        await self._events.publish(WebhookDisabled(webhook.id, webhook.owner_id, reason), unit)
+        await self._events.publish(
+            unit,
+            WebhookDisabled(
+                aggregate_id=webhook.id, aggregate_version=webhook.version, owner_id=webhook.owner_id, reason=reason
+            ),
+        )
 
 
 def _outcome(due: DueDelivery, result: _Result) -> Outcome:

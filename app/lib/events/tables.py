@@ -1,4 +1,4 @@
-"""The outbox: events, which of them went to which listener, and how far listeners are that keep order."""
+"""Stored events, and which listener has been given a job for which."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base
-from app.lib.outbox.declaration import MAX_KIND_LENGTH, MAX_LISTENER_LENGTH
+from app.lib.events.declaration import MAX_KIND_LENGTH, MAX_LISTENER_LENGTH
 
 
 class StoredEvent(Base):
@@ -28,20 +28,9 @@ class StoredEvent(Base):
 
 
 class EventDelivery(Base):
-    """That a listener has been given a job for an event; so a replay gives it none twice."""
+    """That a listener has been given a job for an event, so that a replay gives it no second one."""
 
     __tablename__ = "event_deliveries"
 
     event_id: Mapped[UUID] = mapped_column(ForeignKey("events.id", ondelete="CASCADE"), primary_key=True)
     listener: Mapped[str] = mapped_column(String(MAX_LISTENER_LENGTH), primary_key=True)
-
-
-class ListenerMark(Base):
-    """The newest version of an aggregate that a listener has seen."""
-
-    __tablename__ = "event_marks"
-
-    listener: Mapped[str] = mapped_column(String(MAX_LISTENER_LENGTH), primary_key=True)
-    aggregate_id: Mapped[UUID] = mapped_column(primary_key=True)
-    aggregate_type: Mapped[str] = mapped_column(String(MAX_KIND_LENGTH), primary_key=True)
-    version: Mapped[int] = mapped_column(BigInteger)

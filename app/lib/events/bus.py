@@ -1,0 +1,183 @@
+"""Publishing: in the transaction, after the commit, in every process; and feeding a new listener from the past."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import bindparam, insert, select
+from structlog.contextvars import get_contextvars
+
+from app.lib.db.base import new_id, table_of
+from app.lib.db.engine import Database
+from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.statements import NewRow, insert_together
+from app.lib.db.uow import UnitOfWork
+from app.lib.events.declaration import (
+    AfterCommit,
+    Event,
+    EventEnvelope,
+    Hint,
+    InEveryProcess,
+    InTransaction,
+    Listener,
+    require_declared,
+)
+from app.lib.events.fanout import Fanout, MemoryFanout
+from app.lib.events.hints import Hints
+from app.lib.events.tables import EventDelivery, StoredEvent
+from app.lib.jobs import GiveUp, Job, JobContext, Services, enqueue_many, new_job
+
+REPLAY_BATCH = 200
+
+_events = table_of(StoredEvent)
+_deliveries = table_of(EventDelivery)
+
+
+class EventMissing(LookupError):
+    """A listener's job refers to an event that is not there."""
+
+
+class ListenerJob(msgspec.Struct, frozen=True):
+    """The payload of a listener's job."""
+
+    event_id: UUID
+
+
+class EventRow(msgspec.Struct, frozen=True):
+    """An event as it is stored."""
+
+    id: UUID
+    payload: str
+    created_at: datetime
+
+
+_event = prepare(select(*columns_of(EventRow, StoredEvent)).where(StoredEvent.id == bindparam("event_id")), EventRow)
+
+
+class Events:
+    """All listeners of the process. ``services`` are the long-lived objects that they ask for by type."""
+
+    def __init__(
+        self, listeners: Iterable[Listener] = (), services: Services | None = None, fanout: Fanout | None = None
+    ) -> None:
+        """Raises ``ValueError`` when two listeners have one name."""
+        self.hints = Hints(fanout or MemoryFanout())
+        self.jobs: dict[str, Job[ListenerJob]] = {}
+        """One for each listener after the commit, by the listener's name."""
+        self._services: Services = services if services is not None else {}
+        self._in_transaction: dict[type[Hint], list[InTransaction]] = defaultdict(list)
+        self._after_commit: dict[type[Hint], list[str]] = defaultdict(list)
+        self._kinds: dict[str, str] = {}
+        self.listen(*listeners)
+
+    def listen(self, *listeners: Listener) -> None:
+        """Adds listeners. Raises ``ValueError`` when two have one name."""
+        for each in listeners:
+            if isinstance(each, AfterCommit):
+                if each.name in self.jobs:
+                    raise ValueError(f"listener {each.name} is declared twice")
+                self.jobs[each.name] = _job_of(each)
+                self._kinds[each.name] = each.event.kind
+                self._after_commit[each.event].append(each.name)
+                continue
+            for kind in each.events:
+                if isinstance(each, InEveryProcess):
+                    self.hints.connect(kind, partial(self._call, each))
+                else:
+                    self._in_transaction[kind].append(each)
+
+    async def publish(self, unit: UnitOfWork, event: Hint, *, after: Sequence[NewRow] = ()) -> UUID | None:
+        """Says what happened, as a part of the unit's transaction. Returns the id of what was stored.
+
+        What a listener in the transaction raises undoes all of it. ``after`` are rows to be inserted before the event.
+        """
+        require_declared(type(event))
+        for listener in self._in_transaction.get(type(event), ()):
+            await listener.handle(event, unit, *self._found(listener))
+        event_id = await self._store(unit, event, after) if isinstance(event, Event) else None
+        if self.hints.has_listeners(type(event)):
+            unit.after_commit(partial(self.hints.emit, event))
+        return event_id
+
+    async def replay(
+        self, database: Database, listener: str, *, since: datetime | None = None, kind: str | None = None
+    ) -> int:
+        """Gives a listener jobs for the events of the past that it has had none for. Returns their number.
+
+        In batches with a transaction each, oldest first; it may be broken off and run again. Raises ``LookupError``
+        when there is no such listener, or it does not listen to this kind.
+        """
+        if listener not in self._kinds or kind not in {None, self._kinds[listener]}:
+            raise LookupError(listener)
+        delivered = select(1).where(_deliveries.c.event_id == _events.c.id, _deliveries.c.listener == listener)
+        missing = (
+            select(_events.c.id)
+            .where(_events.c.kind == self._kinds[listener], ~delivered.exists())
+            .order_by(_events.c.id)
+            .limit(REPLAY_BATCH)
+            .with_for_update(skip_locked=True)  # two replays at once share the work
+        )
+        if since is not None:
+            missing = missing.where(_events.c.created_at >= since)
+        count = 0
+        while True:
+            async with database.independent() as unit:
+                ids = (await unit.session.execute(missing)).scalars().all()
+                if ids:
+                    rows = [{"event_id": event_id, "listener": listener} for event_id in ids]
+                    await unit.session.execute(insert(_deliveries), rows)
+                    await enqueue_many(unit, self.jobs[listener], [ListenerJob(event_id) for event_id in ids])
+            count += len(ids)
+            if len(ids) < REPLAY_BATCH:
+                return count
+
+    async def start(self) -> None:
+        """Starts to listen to other processes; does not wait until it can."""
+        await self.hints.start()
+
+    async def close(self) -> None:
+        """Ends what :meth:`start` began."""
+        await self.hints.close()
+
+    async def _store(self, unit: UnitOfWork, event: Event, after: Sequence[NewRow]) -> UUID:
+        event_id = new_id()
+        stored = {
+            "id": event_id,
+            "kind": event.kind,
+            "aggregate_type": event.aggregate_type,
+            "aggregate_id": event.aggregate_id,
+            "aggregate_version": event.aggregate_version,
+            "payload": msgspec.json.encode(event).decode(),
+            "request_id": get_contextvars().get("request_id"),
+        }
+        jobs: list[NewRow] = []
+        for listener in self._after_commit.get(type(event), ()):
+            jobs.append(NewRow(_deliveries, {"event_id": event_id, "listener": listener}))
+            jobs.append(new_job(unit, self.jobs[listener], ListenerJob(event_id)))
+        await insert_together(unit.session, [*after, NewRow(_events, stored, now=("created_at",)), *jobs])
+        return event_id
+
+    def _call(self, listener: InEveryProcess, event: Hint) -> None:
+        listener.handle(event, *self._found(listener))
+
+    def _found(self, listener: InTransaction | InEveryProcess) -> list[Any]:
+        return [self._services[kind] for kind in listener.services]
+
+
+def _job_of(listener: AfterCommit[Any]) -> Job[ListenerJob]:
+    async def run(payload: ListenerJob, context: JobContext) -> None:
+        row = await context.reader.first(_event, event_id=payload.event_id)
+        if row is None:  # its retention is over; or it cannot be seen yet where reads come from
+            raise EventMissing(str(payload.event_id))
+        try:
+            event: Any = msgspec.json.decode(row.payload, type=listener.event)
+        except msgspec.MsgspecError as exc:
+            raise GiveUp(f"The event cannot be read any more: {exc}") from exc
+        await listener.handle(EventEnvelope(row.id, event, row.created_at), context)
+
+    name = f"event:{listener.name}"
+    return Job(name, ListenerJob, run, retry=listener.retry, timeout=listener.timeout, schedule=None, key=None)
