@@ -88,7 +88,7 @@ async def test_get_returns_the_entity_or_raises_the_business_error(toys: Databas
 async def test_get_for_update_reads_what_is_committed_now(toys: Database) -> None:
     item_id = await make(toys, "old")
     async with toys.sessions() as session:
-        repository = ToyRepository(UnitOfWork(session, toys.signals.emit))
+        repository = ToyRepository(UnitOfWork(session))
         toy = await repository.get(item_id)
         await session.commit()
         async with toys.independent() as other:
@@ -227,7 +227,7 @@ async def test_an_entity_that_was_read_without_a_lock_is_not_overwritten(toys: D
 
     async def overtaken() -> None:
         async with toys.sessions() as session:
-            repository = ToyRepository(UnitOfWork(session, toys.signals.emit))
+            repository = ToyRepository(UnitOfWork(session))
             toy = await repository.get(item_id)
             await session.commit()
             async with toys.independent() as other:
