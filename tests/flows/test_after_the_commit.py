@@ -113,8 +113,12 @@ async def test_events_tell_of_every_change_with_its_version(app: Litestar, peopl
 
     assert await events(app) == [
         ("user.registered", 1),
-        *[("user.updated", number) for number in range(2, version + 1)],
-        ("user.deleted", version + 1),
+        ("user.updated", 2),
+        ("user.updated", 3),
+        ("user.deactivated", 4),
+        ("user.updated", 4),
+        ("user.updated", 5),
+        ("user.deleted", 6),
     ]
     assert version == 5
 

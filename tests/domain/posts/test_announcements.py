@@ -115,11 +115,11 @@ async def test_a_scheduled_post_is_announced_when_its_time_has_come(calls: httpx
 async def test_two_workers_announce_it_once(calls: httpx.AsyncClient, app: Litestar) -> None:
     for number in range(5):
         await let_time_pass(app, (await scheduled(calls, f"Post {number}"))["id"])
-    database, events = components_of(app).database, app.state.background.events
+    database, bus = components_of(app).database, app.state.background.events
 
     async def work() -> None:
         async with database.independent() as unit:
-            await announce_due(unit, events)
+            await announce_due(unit, bus)
 
     await asyncio.gather(*[work() for _ in range(4)])
     await announce(app)
