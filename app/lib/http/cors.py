@@ -50,14 +50,14 @@ class CORS:
 
 
 class Origins:
-    """Whose pages may open sockets, and streams that take tickets; browsers ask nobody (RFC 6455 section 10.2)."""
+    """Whose pages may open sockets, and streams that take tickets; browsers do not ask (RFC 6455 section 10.2)."""
 
     def __init__(self, cors: CORS, own_origin: str) -> None:
         self._cors = cors
         self._own_origin = own_origin.lower().encode()
 
     def check(self, scope: Scope) -> None:
-        """Raises ``ForeignOrigin``. Clients that are no browsers send none, and may."""
+        """Raises ``ForeignOrigin``. Clients that are no browsers send none, and may open them."""
         headers = headers_by_name(scope["headers"])
         origin = headers.get(b"origin")
         if origin is None or self._cors.lists(origin):

@@ -48,50 +48,45 @@ _METHOD_NOT_ALLOWED, _NO_CONTENT = 405, 204
 
 
 def instance_of(path: str) -> str:
-    """The path as a URI reference, whatever a client put into it."""
+    """The path as a URI reference; a client may have put anything into it."""
     return quote(path[:MAX_INSTANCE], safe="/:@!$&'()*+,;=-._~", errors="replace")
 
 
-def render(error: AppError, instance: str, request_id: str) -> bytes:
-    """The problem's JSON."""
+def head_and_body(scope: Scope, error: AppError) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """The headers and the JSON of the problem to answer with."""
     problem = Problem(
         type=error.code.type,
         title=error.code.title,
         status=error.status,
         code=error.code.value,
         detail=error.detail,
-        instance=instance,
-        request_id=request_id,
+        instance=instance_of(scope["path"]),
+        request_id=scope["state"].get("request_id", ""),
         errors=list(error.errors),
     )
-    if not error.extensions:
-        return msgspec.json.encode(problem)
-    return msgspec.json.encode(msgspec.to_builtins(problem) | error.extensions)
-
-
-def respond(request: Request[Any, Any, Any], error: AppError) -> Response[bytes]:
-    """The response for an error. Leaves the error where the shell can tell the audit log of a denial."""
-    if error.is_denial:
-        request.scope["state"][DENIAL] = error
-    body = render(error, instance_of(request.scope["path"]), request.scope["state"].get("request_id", ""))
-    return Response(body, status_code=error.status, headers=error.headers, media_type=MEDIA_TYPE)
+    body = msgspec.json.encode(msgspec.to_builtins(problem) | error.extensions if error.extensions else problem)
+    headers = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
+    headers += [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    return headers, body
 
 
 async def send_problem(scope: Scope, send: Send, error: AppError) -> None:
     """Answers with an error outside Litestar, where there is no handler to raise it to."""
-    body = render(error, instance_of(scope["path"]), scope["state"].get("request_id", ""))
-    headers = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
-    headers += [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    headers, body = head_and_body(scope, error)
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def _on_app_error(request: Request[Any, Any, Any], exc: AppError) -> Response[bytes]:
-    return respond(request, exc)
+def respond(request: Request[Any, Any, Any], error: AppError) -> Response[bytes]:
+    """The response for an error. Leaves a denial where the shell finds it for the audit log."""
+    if error.is_denial:
+        request.scope["state"][DENIAL] = error
+    _, body = head_and_body(request.scope, error)
+    return Response(body, status_code=error.status, headers=error.headers, media_type=MEDIA_TYPE)
 
 
 def _on_validation_failed(request: Request[Any, Any, Any], exc: ValidationFailed) -> Response[bytes]:
-    """Parameters are looked at in several places, one after another, and clients want to know everything at once."""
+    """Parameters are checked in several places, one after another, and clients want to know everything at once."""
     query_errors: Callable[[], list[FieldError]] | None = request.scope["state"].get(QUERY_ERRORS)
     if query_errors is None:
         return respond(request, exc)
@@ -155,40 +150,31 @@ _BY_STATUS: dict[int, Callable[[], AppError]] = {
 
 
 def _on_http(request: Request[Any, Any, Any], exc: HTTPException) -> Response[bytes]:
-    """Litestar's own refusals. Their texts may quote the request, so they are replaced by ours."""
     if exc.status_code == _METHOD_NOT_ALLOWED and request.method == "OPTIONS":  # of a path that has sockets alone
         return Response(b"", status_code=_NO_CONTENT, headers={"Allow": "OPTIONS"})
-    error = _error_of_litestar(exc)
-    return _on_bug(request, exc) if error is None else respond(request, error)
+    return respond(request, error_of(exc))
 
 
-def _error_of_litestar(exc: HTTPException) -> AppError | None:
-    make = _BY_STATUS.get(exc.status_code)
-    if make is None:
-        return None
-    error = make()
-    error.headers.update(exc.headers or {})
-    return error
-
-
-def _on_database(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
-    return respond(request, error_for(exc))
+def _on_any(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
+    return respond(request, error_of(exc))
 
 
 def error_of(exc: Exception) -> AppError:
-    """The error to answer any exception with, where no handler does: for sockets that are not open yet."""
-    known = _error_of_litestar(exc) if isinstance(exc, HTTPException) else None
-    return error_for(exc) if known is None else known
+    """The error to answer any exception with. What is a fault or a bug is logged, as the answer does not show it.
 
-
-def error_for(exc: Exception) -> AppError:
-    """The error to answer an exception with. What is a fault or a bug is logged, as the answer says nothing of it."""
+    The texts of Litestar's own refusals may quote the request, so they are replaced by ours.
+    """
+    if isinstance(exc, HTTPException) and (kind := _BY_STATUS.get(exc.status_code)):
+        refusal = kind()
+        refusal.headers.update(exc.headers or {})
+        return refusal
     error = to_app_error(exc)
     if error is None:
         log.error("request.failed", exc_info=exc)
         return InternalError()
     if error.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("database.unavailable", error=type(exc).__name__, reason=_first_line(exc))
+        reason = (str(exc).splitlines() or [""])[0][:200]
+        log.warning("database.unavailable", error=type(exc).__name__, reason=reason)
     return error
 
 
@@ -200,18 +186,10 @@ def _on_replay(request: Request[Any, Any, Any], exc: IdempotentReplay) -> Respon
     return Response(stored.body, status_code=stored.status, headers=headers, media_type=media_type)
 
 
-def _on_bug(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
-    return respond(request, error_for(exc))
-
-
-def _first_line(exc: BaseException) -> str:
-    return (str(exc).splitlines() or [""])[0][:200]
-
-
 def exception_handlers() -> dict[type[Exception] | int, Any]:
     """The one map from exceptions to problems; no integer keys, which would shadow the database's handler."""
     return {
-        AppError: _on_app_error,
+        AppError: respond,
         ValidationFailed: _on_validation_failed,
         ValidationException: _on_validation,
         SerializationException: _on_unreadable,
@@ -219,8 +197,8 @@ def exception_handlers() -> dict[type[Exception] | int, Any]:
         RecursionError: _on_unreadable,
         HTTPException: _on_http,
         IdempotentReplay: _on_replay,
-        **dict.fromkeys(DATABASE_ERRORS, _on_database),
-        Exception: _on_bug,
+        **dict.fromkeys(DATABASE_ERRORS, _on_any),
+        Exception: _on_any,
     }
 
 

@@ -1,6 +1,7 @@
 """What a request may bring to a route: media types, query parameters, ids, an acceptable answer."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,6 @@ from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app.lib.errors import NotAcceptable, NotFound, UnsupportedMediaType
-from app.lib.http.media import accepts, names_media_type
 from app.lib.http.problems import QUERY_ERRORS
 from app.lib.http.query import QueryRules, query_rules
 from app.lib.wire.decoding import decode_json
@@ -31,6 +31,10 @@ PRODUCES_ANYTHING = "produces_anything"
 PRODUCES = "produces"
 """Key in a handler's ``opt``: the media type of its answers, where that is not JSON; ``Accept`` has to admit it."""
 
+_CHARSET = re.compile(r'\s*charset\s*=\s*"?utf-?8"?\s*', re.IGNORECASE)
+_ANY_CHARSET = re.compile(r"\s*charset\b", re.IGNORECASE)
+_QUALITY = re.compile(r"\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*", re.IGNORECASE)
+
 _RULES = "request_rules"
 _ALLOW = "allow"
 _NO_CONTENT = 204
@@ -39,9 +43,9 @@ _ACTING = frozenset({"POST", "PUT", "PATCH"})
 
 class RequestRules(msgspec.Struct, frozen=True):
     """Worked out once per handler. ``consumes`` is what it reads, None where it reads no body; ``produces`` is what
-    it answers, None where it answers whatever was asked for.
+    it answers, None where it answers anything.
 
-    ``refuses_members``: a body has no meaning here, but one with members means something to whoever sends it.
+    ``refuses_members``: a body has no meaning here, but one with members means something to the client.
     """
 
     query: QueryRules
@@ -64,7 +68,11 @@ class RulesMiddleware(ASGIMiddleware):
         opt = scope["route_handler"].opt
         rules: RequestRules | None = opt.get(_RULES)
         if rules is not None:
-            _check_ids(scope)
+            # Ids have one spelling; Python's UUID reads braces, "urn:uuid:" and missing hyphens as well.
+            values: Iterable[object] = scope["path_params"].values()
+            for value in values:
+                if isinstance(value, UUID) and f"/{value}/" not in f"{scope['path']}/":
+                    raise NotFound
             if scope["query_string"]:
                 scope["state"][QUERY_ERRORS] = partial(rules.query.errors, scope["query_string"])
                 rules.query.check(scope["query_string"])
@@ -72,7 +80,9 @@ class RulesMiddleware(ASGIMiddleware):
             if rules.refuses_members:
                 await _refuse_members(scope, receive)
         elif _ALLOW in opt:
-            await _answer_options(send, opt[_ALLOW])
+            headers = [(b"allow", opt[_ALLOW])]
+            await send({"type": "http.response.start", "status": _NO_CONTENT, "headers": headers})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
         await next_app(scope, receive, send)
 
@@ -103,7 +113,7 @@ def rules_of(handler: Any) -> RequestRules:
 
 
 def with_head(allow: bytes) -> bytes:
-    """An ``Allow`` header with what every route answers beside what it declares: OPTIONS, and HEAD beside GET.
+    """An ``Allow`` header with what every route answers besides what it declares: OPTIONS, and HEAD where it has GET.
 
     Litestar lists routes of sockets as if they were a method.
     """
@@ -119,18 +129,6 @@ def _consumes(handler: Any, *, has_body: Any) -> tuple[str, ...] | None:
     if not has_body and handler.parsed_data_field is None:
         return None
     return (MERGE_PATCH, JSON) if "PATCH" in handler.http_methods else (JSON,)
-
-
-async def _answer_options(send: Send, allow: bytes) -> None:
-    await send({"type": "http.response.start", "status": _NO_CONTENT, "headers": [(b"allow", allow)]})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def _check_ids(scope: Any) -> None:
-    """Ids have one spelling; Python's ``UUID`` reads braces, ``urn:uuid:`` and missing hyphens as well."""
-    for value in scope["path_params"].values():
-        if isinstance(value, UUID) and f"/{value}/" not in f"{scope['path']}/":
-            raise NotFound
 
 
 async def _check_headers(scope: Any, receive: Receive, rules: RequestRules) -> Receive:
@@ -157,7 +155,7 @@ async def _check_headers(scope: Any, receive: Receive, rules: RequestRules) -> R
 
 
 async def _refuse_members(scope: Any, receive: Receive) -> None:
-    """Reads the body, which nobody else wants. Raises ``UnsupportedMediaType`` and what decoding raises."""
+    """Reads the body, which no handler reads. Raises ``UnsupportedMediaType`` and what decoding raises."""
     body = await Request[Any, Any, Any](scope, receive).body()
     if not body:
         return
@@ -167,7 +165,7 @@ async def _refuse_members(scope: Any, receive: Receive) -> None:
 
 
 async def _peek(receive: Receive) -> tuple[bool, Receive]:
-    """Whether there is a body, where no header tells (HTTP/2), and a ``receive`` that has not lost its start."""
+    """Whether there is a body, where no header says so (HTTP/2), and a ``receive`` that has not lost its start."""
     first: list[Any] = [await receive()]
 
     async def again() -> Any:
@@ -181,3 +179,29 @@ def _unsupported(method: str, consumes: Iterable[str], *, encoded: bool) -> Unsu
     if encoded:  # RFC 9110 section 12.5.3: a response to a refused coding names the ones that are read
         headers["Accept-Encoding"] = "identity"
     return UnsupportedMediaType(headers=headers)
+
+
+def names_media_type(content_types: Sequence[bytes], expected: Collection[str]) -> bool:
+    """Whether a request's ``Content-Type`` lines are one line that names an expected type in UTF-8.
+
+    Other parameters mean nothing for these types and are ignored.
+    """
+    if len(content_types) != 1:
+        return False
+    media_type, *parameters = content_types[0].decode("latin-1").split(";")
+    if media_type.strip().lower() not in expected:
+        return False
+    return all(_CHARSET.fullmatch(each) for each in parameters if _ANY_CHARSET.match(each))
+
+
+def accepts(accept: str, media_type: str) -> bool:
+    """Whether an ``Accept`` header admits the media type; the most specific range that matches decides."""
+    if not accept.strip():
+        return True
+    ranges = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
+    qualities: dict[str, float] = {}
+    for part in accept.split(","):
+        media_range, *parameters = part.split(";")
+        weights = (_QUALITY.fullmatch(each) for each in parameters)  # what is no weight counts as 1
+        qualities[media_range.strip().lower()] = next((float(match[1]) for match in weights if match), 1.0)
+    return next((qualities[each] > 0 for each in ranges if each in qualities), False)

@@ -1,4 +1,4 @@
-"""The outer shell: what every HTTP exchange, and every handshake of a WebSocket, gets, whatever happens inside.
+"""The outer shell: what every HTTP exchange, and every handshake of a WebSocket, gets in any case.
 
 It wraps ``app.asgi_handler``, because Litestar's middleware does not run for unrouted requests (404 and 405).
 In the order of a request: request id, log context, header limit, preflight, HEAD as GET, body timeout; and of a
@@ -6,6 +6,7 @@ response: 304 for what the client has, ``Allow`` completed, security, cache and 
 metrics.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,11 +16,10 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from app.lib.errors import AppError, InternalError
-from app.lib.http.body import TimedReceive
+from app.lib.errors import AppError, InternalError, RequestTimeout
 from app.lib.http.conditional import check_if_none_match, if_none_match
-from app.lib.http.cors import CORS
-from app.lib.http.handshake import Handshake, Handshakes
+from app.lib.http.cors import CORS, Origins
+from app.lib.http.handshake import Handshake, HandshakeOptions
 from app.lib.http.heads import check_header_bytes, headers_by_name, request_id_of
 from app.lib.http.problems import DENIAL, send_problem
 from app.lib.http.rules import with_head
@@ -28,7 +28,7 @@ Headers = list[tuple[bytes, bytes]]
 
 _OK, _NO_CONTENT, _NOT_MODIFIED, _METHOD_NOT_ALLOWED = 200, 204, 304, 405
 _READ_AHEAD = 4_096
-"""Bytes of a body that a server has read before we look at it, whatever its buffers; what is more may get lost."""
+"""Bytes of a body that a server has read before we look at it, with any buffers; what is more may get lost."""
 _BODY_HEADERS = {b"content-length", b"content-type", b"content-encoding"}
 
 log = structlog.get_logger("app.access")
@@ -37,7 +37,7 @@ log = structlog.get_logger("app.access")
 class ShellOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Limits in bytes and seconds. ``hsts`` is for services that are reached over TLS.
 
-    Responses below the ``no_store`` path prefixes are kept by nobody, unless a route says otherwise. ``own_origin`` is
+    Responses below the ``no_store`` path prefixes are not to be kept, unless a route says otherwise. ``own_origin`` is
     the service's own, as browsers spell it.
     """
 
@@ -80,19 +80,16 @@ class Shell:
         ]
         if options.hsts:
             self.fixed_headers.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
-        self._handshakes = Handshakes(
-            app,
-            cors,
-            own_origin=options.own_origin,
-            max_header_bytes=options.max_header_bytes,
-            refusal_headers=[*self.fixed_headers, (b"cache-control", b"no-store")],
-            on_denial=on_denial,
+        self._handshake = HandshakeOptions(
+            Origins(cors, options.own_origin),
+            options.max_header_bytes,
+            [*self.fixed_headers, (b"cache-control", b"no-store")],
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one connection."""
         if scope["type"] == ScopeType.WEBSOCKET:
-            await Handshake(self._handshakes, scope, receive, send).run()
+            await Handshake(self.app, self._handshake, self.on_denial, scope, receive, send).run()
         else:
             await Exchange(self, scope, receive, send).run()
 
@@ -136,38 +133,29 @@ class Exchange:
         try:
             await self._run()
         except Exception as exc:
-            if self.stopped:  # from making a body that nobody wants
+            if self.stopped:  # from making a body that is not wanted
                 return
             if not isinstance(exc, AppError):
                 log.exception("request.failed", method=self.method, path=self.scope["path"])
             if self.status:  # half an answer is out; raising makes the server cut the connection, so that it shows
                 raise
-            await self._refuse(exc if isinstance(exc, AppError) else InternalError())
+            await send_problem(self.scope, self._send, exc if isinstance(exc, AppError) else InternalError())
         finally:
             self._finish()
 
     async def _run(self) -> None:
         check_header_bytes(self.scope, self.shell.options.max_header_bytes)
-        if (wanted := self.headers.get(b"if-none-match")) is not None:
-            check_if_none_match(wanted)
+        check_if_none_match(self.headers.get(b"if-none-match", b""))
         if self.method == "HEAD":
             self.scope["method"] = "GET"
-        elif self.method == "OPTIONS" and await self._preflight():
-            return
+        elif self.method == "OPTIONS":
+            asked = self.headers.get(b"access-control-request-method")
+            extra = self.shell.cors.preflight(self.headers.get(b"origin"), asked)
+            if extra is not None:
+                await self._send({"type": "http.response.start", "status": _NO_CONTENT, "headers": extra})
+                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+                return
         await self.shell.app(self.scope, self.receive, self._send)
-
-    async def _preflight(self) -> bool:
-        extra = self.shell.cors.preflight(
-            self.headers.get(b"origin"), self.headers.get(b"access-control-request-method")
-        )
-        if extra is None:
-            return False
-        await self._send({"type": "http.response.start", "status": _NO_CONTENT, "headers": extra})
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-        return True
-
-    async def _refuse(self, error: AppError) -> None:
-        await send_problem(self.scope, self._send, error)
 
     async def _send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -176,16 +164,12 @@ class Exchange:
             self._start(message)
             await self.send(message)
         elif message["type"] == "http.response.body" and self.bodyless:
-            await self._end_without_body(more=bool(message.get("more_body")))
+            await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+            if message.get("more_body"):  # a stream is stopped, because it may have no end of its own
+                self.stopped = True
+                raise ResponseComplete
         else:
             await self.send(message)
-
-    async def _end_without_body(self, *, more: bool) -> None:
-        """Ends the response. A stream is stopped, because it may have no end of its own."""
-        await self.send({"type": "http.response.body", "body": b"", "more_body": False})
-        if more:
-            self.stopped = True
-            raise ResponseComplete
 
     def _start(self, message: Any) -> None:
         headers: Headers = [(name.lower(), value) for name, value in message["headers"]]
@@ -255,3 +239,43 @@ class Exchange:
 
 class ResponseComplete(Exception):
     """Ends an application that would go on streaming after its response is over."""
+
+
+class TimedReceive:
+    """Limits how long a request body may take, which no server below does.
+
+    Wraps ``receive`` until the body is complete or the response has begun, which :meth:`release` says. Until then
+    silence of ``idle`` seconds, ``total`` seconds altogether, or a client that goes away raise ``RequestTimeout``.
+    Waiting for a disconnect afterwards may take as long as it takes.
+    """
+
+    __slots__ = ("_deadline", "_idle", "_receive", "_released")
+
+    def __init__(self, receive: Receive, *, idle: float, total: float) -> None:
+        self._receive = receive
+        self._idle = idle
+        self._deadline = time.monotonic() + total
+        self._released = False
+
+    def release(self) -> None:
+        """Ends the watch."""
+        self._released = True
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the whole body has been read. Only of interest before the response has begun."""
+        return self._released
+
+    async def __call__(self) -> Any:
+        """The next message. Raises ``RequestTimeout`` (408)."""
+        if self._released:
+            return await self._receive()
+        patience = min(self._idle, self._deadline - time.monotonic())
+        try:
+            message = await asyncio.wait_for(self._receive(), max(patience, 0.001))
+        except TimeoutError:
+            raise RequestTimeout from None
+        if message["type"] != "http.request":
+            raise RequestTimeout
+        self._released = not message.get("more_body")
+        return message

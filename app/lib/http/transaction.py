@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.lib.db.idempotency import Claim, StoredResponse
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
-from app.lib.http.problems import error_for, send_problem
+from app.lib.http.problems import error_of, send_problem
 from app.lib.security.policies import find_principal
 
 IDEMPOTENT = {"idempotent": True}
@@ -130,7 +130,7 @@ async def _settled(attempt: Attempt, held: "HeldResponse", scope: Scope) -> "Hel
         await attempt.settle(held)
     except Exception as exc:  # noqa: BLE001 - each one has its answer
         held = HeldResponse()
-        await send_problem(scope, held, error_for(exc))
+        await send_problem(scope, held, error_of(exc))
     return held
 
 

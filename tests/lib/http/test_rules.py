@@ -7,7 +7,7 @@ import pytest
 from litestar import get
 from litestar.params import FromPath
 
-from app.lib.http.media import accepts, names_media_type
+from app.lib.http.rules import accepts, names_media_type
 from tests.lib.http.toys import call, make_app, toy
 
 NOTE = b'{"text": "hello"}'
