@@ -38,7 +38,7 @@ async def purge_events(_nothing: Nothing, context: JobContext) -> None:
 @job("idempotency_keys.purge", Nothing, schedule=Cron("27 * * * *"))
 async def purge_keys(_nothing: Nothing, context: JobContext) -> None:
     async with context.unit() as unit:
-        await purge_idempotency_keys(unit.session)
+        await purge_idempotency_keys(unit)
 
 
 JOBS = (purge_jobs, purge_events, purge_keys)

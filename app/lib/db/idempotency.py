@@ -11,15 +11,16 @@ from hashlib import sha256
 from typing import ClassVar
 
 import msgspec
-from sqlalchemy import Index, Integer, LargeBinary, delete, select, update
+from sqlalchemy import Index, Integer, LargeBinary, bindparam, delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.clock import utc_now
-from app.lib.db.base import Base
+from app.lib.db.base import Base, table_of
 from app.lib.db.faults import is_lock_timeout
-from app.lib.db.statements import insert_or_ignore
+from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.statements import insert_or_update
+from app.lib.db.uow import UnitOfWork
 from app.lib.errors import AppError, Conflict, ErrorCode, FieldCode, FieldError, ValidationFailed
 
 RETENTION = timedelta(hours=24)
@@ -71,12 +72,36 @@ class StoredResponse(msgspec.Struct, frozen=True):
     body: bytes
 
 
+class _Kept(msgspec.Struct, frozen=True):
+    fingerprint: bytes
+    status: int | None
+    headers: bytes | None
+    body: bytes | None
+    created_at: datetime
+
+
 class IdempotentReplay(Exception):
     """Raised instead of running a handler whose work was done before."""
 
     def __init__(self, response: StoredResponse) -> None:
         super().__init__()
         self.response = response
+
+
+_keys = table_of(IdempotencyKey)
+_take = prepare(
+    insert_or_update(_keys)
+    .values({each: bindparam(each) for each in ("digest", "fingerprint", "created_at")})
+    .on_conflict_do_nothing()
+)
+_find = prepare(select(*columns_of(_Kept, _keys.c)).where(_keys.c.digest == bindparam("key")), _Kept)
+_drop = prepare(delete(_keys).where(_keys.c.digest == bindparam("key"), _keys.c.created_at == bindparam("taken_at")))
+_keep = prepare(
+    update(_keys)
+    .where(_keys.c.digest == bindparam("key"))
+    .values({each: bindparam(each) for each in ("status", "headers", "body")})
+)
+_purge = prepare(delete(_keys).where(_keys.c.created_at < bindparam("before")))
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,73 +114,46 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     def make(cls, secret: bytes, *, caller: str, method: str, path: str, key: str, body: bytes) -> "Claim":
         """Neither the key nor the body is kept, only their HMACs. Raises ``ValidationFailed`` for a bad key."""
         if not 1 <= len(key) <= MAX_KEY_LENGTH or not (key.isascii() and key.isprintable()):
-            raise ValidationFailed(
-                [
-                    FieldError(
-                        header="Idempotency-Key",
-                        code=FieldCode.INVALID_FORMAT,
-                        detail=f"Must have 1 to {MAX_KEY_LENGTH} printable characters.",
-                    )
-                ]
-            )
+            detail = f"Must have 1 to {MAX_KEY_LENGTH} printable characters."
+            raise ValidationFailed([FieldError(header="Idempotency-Key", code=FieldCode.INVALID_FORMAT, detail=detail)])
         scope = f"scope\0{caller}\0{method}\0{path}\0{key}".encode()
         return cls(digest=hmac.digest(secret, scope, sha256), fingerprint=hmac.digest(secret, b"body\0" + body, sha256))
 
-    async def take(self, session: AsyncSession) -> None:
-        """Takes the key for this transaction, after waiting for whoever holds it.
+    async def take(self, unit: UnitOfWork) -> None:
+        """Takes the key for this transaction, after waiting for another one that holds it.
 
         Raises :class:`IdempotentReplay` with the stored response, :class:`IdempotencyKeyReused`, or
         :class:`IdempotencyInProgress` when the wait exceeds the lock timeout.
         """
+        row = {"digest": self.digest, "fingerprint": self.fingerprint, "created_at": utc_now()}
         try:
-            if await self._insert(session):
+            if await unit.execute(_take, **row):
                 return
-            stored = await self._existing(session)
+            kept = await unit.first(_find, key=self.digest)
+            if kept is not None and kept.created_at < utc_now() - RETENTION:  # too old to count: taken over
+                await unit.execute(_drop, key=self.digest, taken_at=kept.created_at)
+                if await unit.execute(_take, **row):
+                    return
+                kept = None
         except SQLAlchemyError as exc:
             if is_lock_timeout(exc):
                 raise IdempotencyInProgress from exc
             raise
-        if stored is None:
-            return
-        raise IdempotentReplay(stored)
-
-    async def _insert(self, session: AsyncSession) -> bool:
-        row = {"digest": self.digest, "fingerprint": self.fingerprint, "created_at": utc_now()}
-        return await insert_or_ignore(session, IdempotencyKey, row)
-
-    async def _existing(self, session: AsyncSession) -> StoredResponse | None:
-        """The stored response; None when the row had outlived its time and was taken over."""
-        key = IdempotencyKey
-        row = (
-            await session.execute(
-                select(key.fingerprint, key.status, key.headers, key.body, key.created_at).where(
-                    key.digest == self.digest
-                )
-            )
-        ).first()
-        if row is None:
+        if kept is None:
             raise IdempotencyInProgress
-        if row.created_at < utc_now() - RETENTION:
-            await session.execute(delete(key).where(key.digest == self.digest, key.created_at == row.created_at))
-            if await self._insert(session):
-                return None
-            raise IdempotencyInProgress
-        if not hmac.compare_digest(row.fingerprint, self.fingerprint):
+        if not hmac.compare_digest(kept.fingerprint, self.fingerprint):
             raise IdempotencyKeyReused
-        if row.status is None:
+        if kept.status is None or kept.headers is None or kept.body is None:
             raise IdempotencyInProgress
-        headers = msgspec.msgpack.decode(row.headers, type=list[tuple[bytes, bytes]])
-        return StoredResponse(row.status, headers, row.body)
+        headers = msgspec.msgpack.decode(kept.headers, type=list[tuple[bytes, bytes]])
+        raise IdempotentReplay(StoredResponse(kept.status, headers, kept.body))
 
-    async def keep(self, session: AsyncSession, response: StoredResponse) -> None:
-        """Writes the response beside the work, to be committed with it."""
-        await session.execute(
-            update(IdempotencyKey)
-            .where(IdempotencyKey.digest == self.digest)
-            .values(status=response.status, headers=msgspec.msgpack.encode(response.headers), body=response.body)
-        )
+    async def keep(self, unit: UnitOfWork, response: StoredResponse) -> None:
+        """Writes the response into the transaction of the work, to be committed with it."""
+        headers = msgspec.msgpack.encode(response.headers)
+        await unit.execute(_keep, key=self.digest, status=response.status, headers=headers, body=response.body)
 
 
-async def purge_idempotency_keys(session: AsyncSession) -> None:
+async def purge_idempotency_keys(unit: UnitOfWork) -> None:
     """Removes keys that are older than 24 hours."""
-    await session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < utc_now() - RETENTION))
+    await unit.execute(_purge, before=utc_now() - RETENTION)

@@ -36,26 +36,23 @@ class Attempt:
 
     async def begin(self, request: Request[Any, Any, Any], unit: UnitOfWork) -> None:
         """Takes the key. Raises what ``Claim.take`` raises, and ``ValidationFailed`` for a bad key."""
-        claim = self._claim_of(request, await request.body())
-        await claim.take(unit.session)
-        self._claim, self._unit = claim, unit
-
-    def _claim_of(self, request: Request[Any, Any, Any], body: bytes) -> Claim:
         if len(self._keys) > 1:
             detail = "Must be sent once."
             raise ValidationFailed([FieldError(header="Idempotency-Key", code=FieldCode.INVALID_FORMAT, detail=detail)])
         principal = find_principal(request)
-        return Claim.make(
+        claim = Claim.make(
             self._secret,
             caller=str(principal.user_id) if principal else "anonymous",
             method=request.method,
             path=request.scope["path"],
             key=self._keys[0].decode("latin-1"),
-            body=body,
+            body=await request.body(),
         )
+        await claim.take(unit)
+        self._claim, self._unit = claim, unit
 
     def abandon(self) -> None:
-        """Whoever has the unit of work rolls it back."""
+        """Leaves the rollback to the provider of the unit of work."""
         self._unit = None
 
     async def settle(self, held: "HeldResponse") -> None:
@@ -63,7 +60,7 @@ class Attempt:
         if self._unit is None or self._claim is None:
             return
         if _OK <= held.status < _MULTIPLE_CHOICES:
-            await self._claim.keep(self._unit.session, held.stored())
+            await self._claim.keep(self._unit, held.stored())
             await self._unit.commit()
             self._unit = None
 
@@ -98,7 +95,7 @@ async def provide_unit_of_work(
 
 
 class IdempotencyMiddleware(ASGIMiddleware):
-    """Holds the response of a keyed creation back until it is committed beside the work itself."""
+    """Holds the response of a keyed creation back until it is committed together with the work itself."""
 
     scopes = (ScopeType.HTTP,)
 
@@ -115,23 +112,15 @@ class IdempotencyMiddleware(ASGIMiddleware):
         held = HeldResponse()
         try:
             await next_app(scope, receive, held)
-            held = await _settled(attempt, held, scope)
+            try:
+                await attempt.settle(held)
+            except Exception as exc:  # noqa: BLE001 - each one has its answer
+                # Answered here, because for Litestar the response has started and exceptions come too late.
+                held = HeldResponse()
+                await send_problem(scope, held, error_of(exc))
         finally:
             await attempt.undo()
         await held.release(send)
-
-
-async def _settled(attempt: Attempt, held: "HeldResponse", scope: Scope) -> "HeldResponse":
-    """The response after the commit: the one that was held, or the problem with committing it.
-
-    Answered here, because for Litestar the response has started and exceptions come too late.
-    """
-    try:
-        await attempt.settle(held)
-    except Exception as exc:  # noqa: BLE001 - each one has its answer
-        held = HeldResponse()
-        await send_problem(scope, held, error_of(exc))
-    return held
 
 
 class HeldResponse:

@@ -199,7 +199,7 @@ async def test_old_keys_are_purged_and_others_stay(ledger: Ledger) -> None:
             clock.shift(timedelta(hours=24, seconds=1))
             await client.post("/entries", json={"text": "one"}, headers={"Idempotency-Key": "new"})
             async with ledger.database.independent() as unit:
-                await purge_idempotency_keys(unit.session)
+                await purge_idempotency_keys(unit)
 
     assert await ledger.keys() == 1
 
