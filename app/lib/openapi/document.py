@@ -5,7 +5,6 @@ types it reads and which headers it answers with follow from its policy, its rul
 they are written here, in one place.
 """
 
-from collections.abc import Iterable
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -82,24 +81,6 @@ class DocumentInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
     """The whole document, as plain JSON values."""
-    document = _describe(app, info)
-    components = document.setdefault("components", {})
-    schemas = components.setdefault("schemas", {})
-    schemas.update(problem_schemas(info.error_codes))
-    used: set[int] = set()
-    raised: list[type[AppError]] = []
-    for path, method, handler in _operations(app):
-        used |= _complete(document["paths"][path][method], handler)
-        raised += handler.opt.get(MAY_RAISE, ())
-    components["responses"] = {f"Error{status}": error_response(status, raised) for status in sorted(used)}
-    components["headers"] = HEADERS
-    components["securitySchemes"] = security_schemes(OAUTH2, BEARER, TICKET, info.token_url)
-    document["paths"] = dict(sorted(document["paths"].items()))
-    components["schemas"] = dict(sorted(schemas.items()))
-    return document
-
-
-def _describe(app: Litestar, info: DocumentInfo) -> JSONObject:
     config = OpenAPIConfig(
         title=info.title,
         version=info.version,
@@ -112,16 +93,22 @@ def _describe(app: Litestar, info: DocumentInfo) -> JSONObject:
     )
     plugin = app.plugins.get(OpenAPIPlugin)
     plugin.on_app_init(AppConfig(openapi_config=config))
-    return plugin.provide_openapi().to_schema()
-
-
-def _operations(app: Litestar) -> Iterable[tuple[str, str, HTTPRouteHandler]]:
+    document: JSONObject = plugin.provide_openapi().to_schema()
+    used: set[int] = set()
+    raised: list[type[AppError]] = []
     for route in app.routes:
-        if not isinstance(route, HTTPRoute):
-            continue
-        for method, (handler, _) in route.route_handler_map.items():
+        for method, (handler, _) in route.route_handler_map.items() if isinstance(route, HTTPRoute) else ():
             if method != "OPTIONS" and handler.resolve_include_in_schema():
-                yield route.path_format or "/", method.lower(), handler
+                used |= _complete(document["paths"][route.path_format or "/"][method.lower()], handler)
+                raised += handler.opt.get(MAY_RAISE, ())
+    components = document.setdefault("components", {})
+    schemas = components.get("schemas", {}) | problem_schemas(info.error_codes)
+    components["schemas"] = dict(sorted(schemas.items()))
+    components["responses"] = {f"Error{status}": error_response(status, raised) for status in sorted(used)}
+    components["headers"] = HEADERS
+    components["securitySchemes"] = security_schemes(OAUTH2, BEARER, TICKET, info.token_url)
+    document["paths"] = dict(sorted(document["paths"].items()))
+    return document
 
 
 def _complete(operation: JSONObject, handler: HTTPRouteHandler) -> set[int]:
@@ -131,18 +118,34 @@ def _complete(operation: JSONObject, handler: HTTPRouteHandler) -> set[int]:
         operation.pop("deprecated", None)
     operation["security"] = _security(policy)
     operation["description"] = _description(operation.get("description"), handler, policy)
-    _complete_body(operation, handler, rules)
-    _complete_parameters(operation, handler)
-    statuses = _statuses(handler, policy, rules, operation)
-    _complete_responses(operation, handler)
-    for status in sorted(statuses):
-        operation["responses"][str(status)] = {"$ref": f"#/components/responses/Error{status}"}
+    body, data = operation.get("requestBody"), handler.parsed_data_field
+    if body is not None and rules.consumes is not None:
+        body["required"] = data is None or not data.is_optional
+        body["content"] = dict.fromkeys(rules.consumes, next(iter(body["content"].values())))
+    answers = _answers(handler.parsed_return_field.annotation)
+    is_tagged = TAGGED.keys() <= handler.opt.keys()
+    tagged = [is_tagged or issubclass(each, Versioned) for each in answers] or [is_tagged]
+    parameters = [tidy_parameter(each) for each in operation.get("parameters", [])]
+    if "idempotent" in handler.opt:
+        parameters.append(idempotency_parameter())
+    if "GET" in handler.http_methods and any(tagged):
+        parameters.append(if_none_match_parameter())
+        operation["responses"][_NOT_MODIFIED] = {}
+    if MOVES.keys() <= handler.opt.keys():
+        operation["responses"][_MOVED] = {}
+    if parameters:
+        operation["parameters"] = parameters
+    statuses = _statuses(handler, policy, rules, parameters)
+    successes = {status: each for status, each in sorted(operation["responses"].items()) if status in _SUCCESSES}
+    for status, response in successes.items():
+        _complete_success(status, response, handler, answers, tagged)
+    errors = {str(status): {"$ref": f"#/components/responses/Error{status}"} for status in sorted(statuses)}
+    operation["responses"] = successes | errors
     return statuses
 
 
-def _statuses(handler: HTTPRouteHandler, policy: Policy, rules: RequestRules, operation: JSONObject) -> set[int]:
+def _statuses(handler: HTTPRouteHandler, policy: Policy, rules: RequestRules, parameters: list[JSONObject]) -> set[int]:
     found = set(_ALWAYS)
-    parameters = operation.get("parameters", [])
     if policy.reads_credentials:
         found.add(401)
     if isinstance(policy, HasRole | IsSuperuser) or (isinstance(policy, HasPermission) and policy.sight is not policy):
@@ -186,69 +189,30 @@ def _description(given: str | None, handler: HTTPRouteHandler, policy: Policy) -
     return " ".join(sentences)
 
 
-def _complete_body(operation: JSONObject, handler: HTTPRouteHandler, rules: RequestRules) -> None:
-    body, data = operation.get("requestBody"), handler.parsed_data_field
-    if body is None or rules.consumes is None:
-        return
-    body["required"] = data is None or not data.is_optional
-    described = next(iter(body["content"].values()))
-    body["content"] = dict.fromkeys(rules.consumes, described)
-
-
-def _complete_parameters(operation: JSONObject, handler: HTTPRouteHandler) -> None:
-    parameters = [tidy_parameter(each) for each in operation.get("parameters", [])]
+def _complete_success(
+    status: str, response: JSONObject, handler: HTTPRouteHandler, answers: list[type], tagged: list[bool]
+) -> None:
+    response["description"] = _SUCCESSES[status]
+    if "content" in response:
+        response["content"] = {media_type or JSON: each for media_type, each in response["content"].items()}
+        for name, media_type in response["content"].items():
+            if name != JSON:  # a document of another kind, which JSON Schema has no say in
+                media_type["schema"] = {}
+            # Several of a choice of answers may fit: they are open to members that a client does not know.
+            if "oneOf" in media_type["schema"]:
+                media_type["schema"]["anyOf"] = media_type["schema"].pop("oneOf")
+    names = ["X-Request-ID"]
+    if status in {_CREATED, _MOVED}:
+        names.append("Location")
+    if any(issubclass(each, Page) for each in answers):
+        names.append("Link")
     if "idempotent" in handler.opt:
-        parameters.append(idempotency_parameter())
-    if "GET" in handler.http_methods and _is_versioned(handler):
-        parameters.append(if_none_match_parameter())
-        operation["responses"][_NOT_MODIFIED] = {}
-    if MOVES.keys() <= handler.opt.keys():
-        operation["responses"][_MOVED] = {}
-    if parameters:
-        operation["parameters"] = parameters
-
-
-def _complete_responses(operation: JSONObject, handler: HTTPRouteHandler) -> None:
-    """Leaves the successes, with their headers; errors are written anew."""
-    answers = _answers(handler.parsed_return_field.annotation)
-    always_tagged = TAGGED.keys() <= handler.opt.keys() or (
-        bool(answers) and all(issubclass(each, Versioned) for each in answers)
-    )
-    successes = {status: each for status, each in operation["responses"].items() if status in _SUCCESSES}
-    for status, response in successes.items():
-        response["description"] = _SUCCESSES[status]
-        if "content" in response:
-            response["content"] = {media_type or JSON: each for media_type, each in response["content"].items()}
-            for name, media_type in response["content"].items():
-                if name != JSON:  # a document of another kind, which JSON Schema has no say in
-                    media_type["schema"] = {}
-                _allow_several(media_type["schema"])
-        headers = {"X-Request-ID": header_reference("X-Request-ID")}
-        if status in {_CREATED, _MOVED}:
-            headers["Location"] = header_reference("Location")
-        if status in {_OK, _CREATED, _ACCEPTED, _NOT_MODIFIED} and _is_versioned(handler):
-            perhaps = status in {_OK, _ACCEPTED} and not always_tagged
-            headers["ETag"] = PERHAPS_ETAG if perhaps else header_reference("ETag")
-        if any(issubclass(each, Page) for each in answers):
-            headers["Link"] = header_reference("Link")
-        if "idempotent" in handler.opt:
-            headers["Idempotency-Replayed"] = header_reference("Idempotency-Replayed")
-        for name in handler.opt.get(SENDS_HEADERS, {}).get(status, ()):
-            headers[name] = header_reference(name)
-        response["headers"] = headers
-    operation["responses"] = dict(sorted(successes.items()))
-
-
-def _allow_several(schema: JSONObject) -> None:
-    """Makes a choice of answers one that several may fit: they are open to members that a client does not know."""
-    if "oneOf" in schema:
-        schema["anyOf"] = schema.pop("oneOf")
-
-
-def _is_versioned(handler: HTTPRouteHandler) -> bool:
-    return TAGGED.keys() <= handler.opt.keys() or any(
-        issubclass(each, Versioned) for each in _answers(handler.parsed_return_field.annotation)
-    )
+        names.append("Idempotency-Replayed")
+    names += handler.opt.get(SENDS_HEADERS, {}).get(status, ())
+    response["headers"] = headers = {name: header_reference(name) for name in names}
+    if status in {_OK, _CREATED, _ACCEPTED, _NOT_MODIFIED} and any(tagged):
+        perhaps = status in {_OK, _ACCEPTED} and not all(tagged)
+        headers["ETag"] = PERHAPS_ETAG if perhaps else header_reference("ETag")
 
 
 def _answers(annotation: Any) -> list[type]:

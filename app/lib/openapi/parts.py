@@ -125,21 +125,17 @@ def problem_schemas(codes: Iterable[ErrorCode]) -> JSONObject:
         if "enum" in schema:
             schema["type"] = "string"
         for member in schema.get("properties", {}).values():
-            _never_null(member)
+            for option in member.pop("anyOf", []):
+                if option != {"type": "null"}:
+                    member.update(option)
+            member.pop("default", None)
     return schemas
-
-
-def _never_null(schema: JSONObject) -> None:
-    options = [each for each in schema.pop("anyOf", []) if each != {"type": "null"}]
-    for option in options:
-        schema.update(option)
-    schema.pop("default", None)
 
 
 def tidy_parameter(parameter: JSONObject) -> JSONObject:
     """Litestar's description of a parameter without what says nothing or cannot be.
 
-    "Or null" means nothing in a query, so the constraints beside that choice belong into the one that is left.
+    "Or null" means nothing in a query, so the constraints next to that choice belong to the one that is left.
     """
     kept = {name: value for name, value in parameter.items() if value is not False or name == "required"}
     schema: JSONObject = dict(parameter["schema"])
