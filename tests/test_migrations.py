@@ -253,6 +253,8 @@ def test_the_history_is_one_line_in_the_order_of_its_numbers() -> None:
 def test_a_domain_has_one_revision_with_its_tables_and_no_others() -> None:
     expected: dict[str, set[str]] = {"core": {"rate_limits"}}
     for mapper in Base.registry.mappers:
+        if not mapper.class_.__module__.startswith("app."):  # a toy of other tests
+            continue
         owner = re.match(r"app\.(?:domain\.(\w+)|lib\.(realtime))", mapper.class_.__module__)
         name = (owner[1] or owner[2]) if owner else "core"
         expected.setdefault(name, set()).update(table.name for table in mapper.tables if isinstance(table, Table))

@@ -16,7 +16,7 @@ from app.lib.errors import AppError, Conflict, Duplicate, FieldCode, FieldError,
 _ASYNCPG = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 UNBINDABLE = (OverflowError, UnicodeEncodeError)
-"""What sqlite3 raises, beside its own errors, for a value that it cannot take: too large, or a lone surrogate."""
+"""What sqlite3 raises, next to its own errors, for a value that it cannot take: too large, or a lone surrogate."""
 
 TRANSACTION_LOST = "the transaction was rolled back by SQLite"
 
@@ -60,23 +60,17 @@ _SQLITE_PASSING_WORDS = re.compile(
     rf"no such (table|column|savepoint): |table \w+ has no column named |{TRANSACTION_LOST}"
 )
 _SQLITE_PASSING = (
-    "SQLITE_BUSY",
-    "SQLITE_LOCKED",
-    "SQLITE_FULL",
-    "SQLITE_IOERR",
-    "SQLITE_CANTOPEN",
-    "SQLITE_READONLY",
-    "SQLITE_INTERRUPT",
-    "SQLITE_NOMEM",
-    "SQLITE_CORRUPT",
-    "SQLITE_NOTADB",
-)
+    "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY",
+    "SQLITE_INTERRUPT", "SQLITE_NOMEM", "SQLITE_CORRUPT", "SQLITE_NOTADB",
+)  # fmt: skip
 
+
+_REFERRED_TO = "Something else still refers to this, or what it refers to is gone."
 
 _ABOVE_THE_DRIVER: tuple[tuple[type[Exception], Callable[[], AppError]], ...] = (
     (NotFoundError, NotFound),
     (PoolTimeout, lambda: DatabaseUnavailable("All database connections are busy.")),
-    (StaleDataError, lambda: Conflict("Somebody else changed this at the same moment. Read it again and repeat it.")),
+    (StaleDataError, lambda: Conflict("Another request changed this at the same moment. Read it again and repeat it.")),
 )
 
 
@@ -93,7 +87,9 @@ def to_app_error(exc: BaseException) -> AppError | None:
     if isinstance(driver, sqlite3.Error):
         return _from_sqlite(driver)
     # The engine wraps what it knows of Python's own errors; the others are ours.
-    return _from_python(driver) if driver is not exc else None
+    if driver is not exc and isinstance(driver, OSError):
+        return DatabaseUnavailable()
+    return _bad_value() if driver is not exc and isinstance(driver, UNBINDABLE) else None
 
 
 def driver_error(exc: BaseException) -> BaseException:
@@ -121,7 +117,7 @@ def is_retryable(exc: BaseException) -> bool:
 
 
 def is_lock_timeout(exc: BaseException) -> bool:
-    """Whether somebody else held a lock for longer than we wait."""
+    """Whether another transaction held a lock for longer than we wait."""
     driver = driver_error(exc)
     return sqlstate(driver) == "55P03" or (isinstance(driver, sqlite3.Error) and is_retryable(exc))
 
@@ -138,9 +134,9 @@ def violated_columns(exc: BaseException) -> frozenset[str]:
     return frozenset()
 
 
-def refers_to_nobody(exc: BaseException, table: str) -> bool:
-    """Whether a row was to refer to one of this table that is not there. SQLite does not say which table it is: ask
-    only where nothing else can be missing there.
+def refers_to_missing(exc: BaseException, table: str) -> bool:
+    """Whether a row refers to one of this table that does not exist. SQLite does not say which table it is: ask only
+    where no other row can be missing.
     """
     driver = driver_error(exc)
     if isinstance(driver, asyncpg.ForeignKeyViolationError):
@@ -158,52 +154,35 @@ def _find(exc: BaseException | None, kind: type[Any]) -> Any:
 
 
 def _from_asyncpg(exc: BaseException) -> AppError | None:
-    if isinstance(exc, _SCHEMA_CHANGED):
-        return Unavailable()
-    if isinstance(exc, asyncpg.TargetServerAttributeNotMatched) or _is_lost(exc):
-        return DatabaseUnavailable()
-    state = sqlstate(exc)
-    if state is None or (state == "22000" and _MISTYPED.search(str(exc))):
-        return None  # what asyncpg itself objects to is our mistake, unless it is about the value
-    return _from_sqlstate(state)
-
-
-def _is_lost(exc: BaseException) -> bool:
-    """Whether the connection is closed, closing, or about to be: the server's farewell has only been half read."""
+    text = str(exc)
+    # The connection is closed, closing, or about to be: the server's last message has only been half read.
     if isinstance(exc, asyncpg.InternalClientError):
-        return "cannot switch to state" in str(exc)
-    return isinstance(exc, asyncpg.InterfaceError) and "clos" in str(exc)
-
-
-def _from_python(exc: BaseException) -> AppError | None:
-    if isinstance(exc, OSError):
-        return DatabaseUnavailable()
-    return _bad_value() if isinstance(exc, UNBINDABLE) else None
-
-
-def _from_sqlstate(state: str) -> AppError | None:
+        is_lost = "cannot switch to state" in text
+    else:
+        is_lost = isinstance(exc, asyncpg.InterfaceError) and "clos" in text
+    if isinstance(exc, _SCHEMA_CHANGED) or is_lost or isinstance(exc, asyncpg.TargetServerAttributeNotMatched):
+        return Unavailable() if isinstance(exc, _SCHEMA_CHANGED) else DatabaseUnavailable()
+    state = sqlstate(exc)
+    if state is None or (state == "22000" and _MISTYPED.search(text)):
+        return None  # what asyncpg itself objects to is our mistake, unless it is about the value
     if state == _UNIQUE:
         return Duplicate()
     if state in _REFERENCES:
-        return Conflict("Something else still refers to this, or what it refers to is gone.")
+        return Conflict(_REFERRED_TO)
     if state in _BAD_VALUE:
         return _bad_value()
-    if state in _PASSING or state.startswith(_PASSING_CLASSES):
-        return Unavailable()
-    return None
+    return Unavailable() if state in _PASSING or state.startswith(_PASSING_CLASSES) else None
 
 
 def _from_sqlite(exc: sqlite3.Error) -> AppError | None:
-    name = _sqlite_name(exc)
-    if str(exc).startswith(_SQLITE_UNIQUE):
+    name, text = _sqlite_name(exc), str(exc)
+    if text.startswith(_SQLITE_UNIQUE):
         return Duplicate()
-    if str(exc).startswith(_SQLITE_FOREIGN_KEY):
-        return Conflict("Something else still refers to this, or what it refers to is gone.")
+    if text.startswith(_SQLITE_FOREIGN_KEY):
+        return Conflict(_REFERRED_TO)
     if name.startswith(("SQLITE_CONSTRAINT", "SQLITE_TOOBIG")) or isinstance(exc, sqlite3.DataError):
         return _bad_value()
-    if name.startswith(_SQLITE_PASSING) or _SQLITE_PASSING_WORDS.match(str(exc)):
-        return Unavailable()
-    return None
+    return Unavailable() if name.startswith(_SQLITE_PASSING) or _SQLITE_PASSING_WORDS.match(text) else None
 
 
 def _sqlite_name(exc: sqlite3.Error) -> str:

@@ -2,8 +2,9 @@
 
 import re
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -20,6 +21,8 @@ from app.lib.db.prepared import prepare
 from app.lib.db.reader import Reader
 from app.lib.db.url import DatabaseURL
 from app.lib.errors import Conflict
+
+T = TypeVar("T")
 
 VERSION_TABLE = "alembic_version"
 _ADVISORY_LOCK = 0x10DE57A2  # any number, as long as every starting server takes the same one
@@ -58,62 +61,55 @@ class Migrations:
 
     async def current(self) -> str | None:
         """The revision that the database is at, or None when it was never migrated."""
-        engine = self._engine()
-        try:
-            async with engine.connect() as connection:
-                return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
-        finally:
-            await engine.dispose()
+        return await self._read(lambda connection: MigrationContext.configure(connection).get_current_revision())
 
     async def differences(self) -> list[Any]:
         """What the models have and the migrated database has not, or the other way round; empty when in step."""
-        engine = self._engine()
-        try:
-            async with engine.connect() as connection:
-                return await connection.run_sync(_compare)
-        finally:
-            await engine.dispose()
+
+        def compare(connection: Connection) -> list[Any]:
+            context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_modelled})
+            return list(compare_metadata(context, metadata))
+
+        return await self._read(compare)
 
     async def generate(self, message: str) -> Path:
         """Writes a new revision from the difference between the models and the database."""
+        number = f"{len(self.history) + 1:04}"
+        script: Any = await self._read(
+            lambda connection: command.revision(self._config(connection), message, autogenerate=True, rev_id=number)
+        )
+        return Path(script.path)
+
+    async def _read(self, ask: Callable[[Connection], T]) -> T:
         engine = self._engine()
         try:
             async with engine.connect() as connection:
-                script = await connection.run_sync(self._generate, message)
+                return await connection.run_sync(ask)
         finally:
             await engine.dispose()
-        return Path(script.path)
-
-    def _generate(self, connection: Connection, message: str) -> Any:
-        config = self._config()
-        config.attributes["connection"] = connection
-        newest = int(self.head or 0)
-        return command.revision(config, message, autogenerate=True, rev_id=f"{newest + 1:04}")
 
     async def _run(self, action: Any, revision: str) -> None:
         if self.url.is_sqlite:
             self.url.directory.mkdir(parents=True, exist_ok=True)
-            self.url.path.touch(mode=0o600)  # password hashes are nobody else's business
+            self.url.path.touch(mode=0o600)  # it holds password hashes
         engine = self._engine()
         try:
             async with engine.begin() as connection:
                 if not self.url.is_sqlite:
                     await _wait_for_turn(connection)
-                await connection.run_sync(self._apply, action, revision)
-                if self.url.is_sqlite:
-                    await _check_references(connection)
+                await connection.run_sync(lambda sync: action(self._config(sync), revision))
+                broken = await connection.execute(text("PRAGMA foreign_key_check")) if self.url.is_sqlite else None
+                if tables := sorted({str(row[0]) for row in broken or ()}):
+                    names = ", ".join(tables)
+                    raise Conflict(f"The migration was undone: rows of {names} would refer to rows that are gone.")
         finally:
             await engine.dispose()
 
-    def _apply(self, connection: Connection, action: Any, revision: str) -> None:
-        config = self._config()
-        config.attributes["connection"] = connection
-        action(config, revision)
-
-    def _config(self) -> Config:
+    def _config(self, connection: Connection | None = None) -> Config:
         config = Config()
         config.set_main_option("script_location", str(self.directory))
         config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
         return config
 
     def _engine(self) -> AsyncEngine:
@@ -135,7 +131,7 @@ async def applied_revision(reader: Reader) -> str | None:
 async def _wait_for_turn(connection: AsyncConnection) -> None:
     """Servers that start together migrate one at a time, for as long as that takes.
 
-    A table that is in use is waited for only briefly, because everybody else queues behind whoever waits for one.
+    A table that is in use is waited for only briefly, because all others queue behind the one that waits.
     """
     await connection.execute(text("SET LOCAL statement_timeout = 0"))
     await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
@@ -145,27 +141,15 @@ async def _wait_for_turn(connection: AsyncConnection) -> None:
 
 
 def _ignore_references(connection: sqlite3.Connection, _record: object) -> None:
-    """SQLite changes a table by making it anew, and dropping the old one would delete whatever refers to its rows."""
+    """SQLite changes a table by making it again, and dropping the old one would delete all that refers to its rows."""
     connection.execute("PRAGMA foreign_keys=OFF")
-
-
-async def _check_references(connection: AsyncConnection) -> None:
-    broken = (await connection.execute(text("PRAGMA foreign_key_check"))).all()
-    if broken:
-        tables = ", ".join(sorted({str(row[0]) for row in broken}))
-        raise Conflict(f"The migration was undone: rows of {tables} would refer to rows that are gone.")
 
 
 def is_modelled(name: str | None, kind: str, parents: Any) -> bool:
     """Whether the models know of something in the database (alembic's ``include_name``).
 
-    Full-text indexes are made differently by each database, so they are the migrations' own: whatever has ``fts_`` in
+    Full-text indexes are made differently by each database, so they are the migrations' own: all that has ``fts_`` in
     its name, or is an index on such a column.
     """
     del kind, parents
     return name is None or not _FULL_TEXT.match(name)
-
-
-def _compare(connection: Connection) -> list[Any]:
-    context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_modelled})
-    return list(compare_metadata(context, metadata))

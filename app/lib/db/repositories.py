@@ -20,7 +20,7 @@ from sqlalchemy.orm.util import identity_key
 
 from app.lib.clock import utc_now
 from app.lib.db.base import Entity
-from app.lib.db.faults import refers_to_nobody, violated_columns
+from app.lib.db.faults import refers_to_missing, violated_columns
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.errors import AppError, NotFound
@@ -123,7 +123,7 @@ class EntityRepository(Repository, Generic[EntityT]):
         except IntegrityError as exc:
             columns = violated_columns(exc)
             errors = [error for column, error in self.taken.items() if column in columns]
-            errors += [error for table, error in self.missing.items() if refers_to_nobody(exc, table)]
+            errors += [error for table, error in self.missing.items() if refers_to_missing(exc, table)]
             if errors:
                 raise errors[0] from exc
             raise

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.accounts.errors import AccountGone, BeyondOwnRights, LastSuperuser, OwnAccess
 from app.domain.accounts.models import User
 from app.domain.accounts.repositories import UserRepository
-from app.lib.db.faults import refers_to_nobody
+from app.lib.db.faults import refers_to_missing
 from app.lib.errors import PermissionDenied, ReauthRequired
 from app.lib.security.principal import Principal
 
@@ -65,6 +65,6 @@ def account_must_exist() -> Generator[None]:
     try:
         yield
     except IntegrityError as exc:
-        if refers_to_nobody(exc, "users"):
+        if refers_to_missing(exc, "users"):
             raise AccountGone from exc
         raise
