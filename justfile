@@ -9,7 +9,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := "1"
 export PYTHONDONTWRITEBYTECODE := ""
 
 run := "uv run --quiet"
-# three processes for two cores, because many tests wait for a server; whoever is done takes from the others
+# three processes for two cores, because many tests wait for a server; the one that is done takes from the others
 processes := "-n 3 --dist worksteal"
 document := "docs/openapi.json"
 realtime_document := "docs/asyncapi.json"
@@ -102,7 +102,7 @@ bench *options:
 bench-posts *options:
     {{ run }} python -m benchmarks.posts "$@"
 
-# orders per second on PostgreSQL, beside the same statements sent by pgbench
+# orders per second on PostgreSQL, next to the same statements sent by pgbench
 [group('check')]
 bench-orders *options:
     {{ run }} python -m benchmarks.orders "$@"

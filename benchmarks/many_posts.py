@@ -54,7 +54,7 @@ WHERE schemaname = current_schema() AND tablename = ANY($1)
 
 
 async def seed_posts(url: DatabaseURL, count: int) -> None:
-    """Adds so many posts of the people who are there. The database has to be PostgreSQL, and we its superuser."""
+    """Adds this number of posts of the users who are there. The database has to be PostgreSQL, and we its superuser."""
     connections = [await _connect(url) for _ in range(WRITERS)]
     try:
         first = connections[0]

@@ -13,7 +13,7 @@ _CHUNK = 2_000
 
 
 async def seed_users(database: Database, count: int) -> None:
-    """Adds accounts until there are so many; they cannot sign in."""
+    """Adds accounts until there is this number of them; they cannot sign in."""
     async with database.engine.begin() as connection:
         present = (await connection.execute(select(func.count()).select_from(User))).scalar_one()
     start = datetime(2026, 1, 1, tzinfo=UTC)

@@ -21,7 +21,7 @@ class database_now(FunctionElement[Any]):  # noqa: N801 - reads like the SQL fun
 
 
 class database_now_plus(FunctionElement[Any]):  # noqa: N801 - reads like the SQL function that it is
-    """So many seconds after the statement began, or before it for a negative number."""
+    """A number of seconds after the statement began, or before it for a negative number."""
 
     type = DateTimeUTC(timezone=True)
     inherit_cache = True

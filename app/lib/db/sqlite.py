@@ -57,7 +57,7 @@ class Deadline:
         self._at = time.monotonic() + STATEMENT_SECONDS
 
     def expire(self) -> None:
-        """Ends the statement that runs, because nobody waits for it any more."""
+        """Ends the statement that runs, because no caller waits for it any more."""
         self._at = -math.inf
 
     def __call__(self) -> int:

@@ -53,12 +53,12 @@ class DatabaseURL(msgspec.Struct, frozen=True):
 
     @property
     def directory(self) -> Path:
-        """Where files that belong beside the database live."""
+        """Where files that belong to the database live."""
         return self.path.parent if self.is_sqlite else Path("data")
 
     @property
     def connect_arguments(self) -> dict[str, Any]:
-        """What asyncpg is to be connected with: hosts, ports, names and options."""
+        """What asyncpg connects with: hosts, ports, names and options."""
         return _connect_arguments(self.url)
 
     @property

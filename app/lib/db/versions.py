@@ -22,8 +22,8 @@ class IfMatch(msgspec.Struct, frozen=True):
     def require(self) -> None:
         """Raises ``PreconditionRequired`` when the client set no condition.
 
-        ``*`` is one (RFC 9110 section 13.1.1: it holds for whatever is there), and RFC 6585 section 3 wants a condition
-        only so that nobody overwrites by oversight: who writes ``*`` means it.
+        ``*`` is one (RFC 9110 section 13.1.1: it holds for any version), and RFC 6585 section 3 wants a condition
+        only to prevent overwriting by oversight: a client that sends ``*`` means it.
         """
         if self.versions is None and not self.is_any:
             raise PreconditionRequired

@@ -60,7 +60,7 @@ def if_none_match(header: bytes, current: bytes) -> bool:
 
 
 def has_current(request: Request[Any, Any, Any], current: str) -> bool:
-    """Whether the answer is going to be a 304 if it has this tag: then nobody has to make its content."""
+    """Whether the answer will be a 304 if it has this tag, so that its content need not be made."""
     wanted = request.headers.getall("if-none-match", [])
     return bool(wanted) and if_none_match(", ".join(wanted).encode("latin-1"), current.encode())
 

@@ -1,7 +1,7 @@
 """Query parameters: only known ones, single ones once, each spelled as its type says.
 
 Litestar takes the last of several values and reads ``1.0`` as an integer and ``1`` as an instant. A client that
-sends such things means something else, so it is told.
+sends such things means something else, so they are refused.
 """
 
 import re
@@ -20,7 +20,7 @@ from app.lib.wire.field_errors import explain
 
 _MAX_ERRORS = 50
 _OPAQUE = frozenset({"cursor"})
-"""Parameters of which only the service knows how they are spelled, so it finds a fault by itself."""
+"""Only the service knows how these are spelled, so it checks them itself."""
 _BOOLEAN = re.compile(r"true|false|1|0", re.IGNORECASE)
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _INSTANT = re.compile(
@@ -127,7 +127,7 @@ class QueryRules(msgspec.Struct, frozen=True):
 
 
 def _pairs(raw: bytes) -> Pairs:
-    # As Litestar reads it; whoever sends octets beyond ASCII unescaped gets them refused with the value.
+    # As Litestar reads it. A value with unescaped octets beyond ASCII is refused.
     return parse_qsl(raw.decode("latin-1"), keep_blank_values=True)
 
 

@@ -1,7 +1,7 @@
 """Structured logs: one JSON line an event, with the request id; coloured lines in a terminal.
 
 No password, token, hash or body is ever handed to a logger, and what an exception's text may hold of them is masked.
-Text that users chose is escaped, so that nobody can forge a line or colour one.
+Text that users chose is escaped, so that it can neither forge a line nor colour one.
 
 structlog's events go straight to standard output, because the access log writes one for each request; the standard
 library's records take the same way through a handler.
@@ -60,7 +60,7 @@ def configure_logging(level: str, log_format: LogFormat) -> None:
 
 
 def json_line(event: EventDict) -> bytes:
-    """One line of JSON in UTF-8. Whatever is in the event, there is a line."""
+    """One line of JSON in UTF-8, with anything in the event."""
     try:
         line = msgspec.json.encode(event, enc_hook=str)
     except Exception:  # noqa: BLE001 - lone surrogates, large integers, keys of any type, objects that fail in str()

@@ -62,7 +62,7 @@ class Metrics:
             await refresh()
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Counts one exchange. Methods that nobody defined share one label."""
+        """Counts one exchange. Unknown methods share one label."""
         key = (method, route, status)
         child = self._children.get(key)
         if child is None:

@@ -91,7 +91,7 @@ def rows_after(keys: Sequence[OrderedKey]) -> ColumnElement[bool]:
 @dataclass(frozen=True, slots=True)
 class Window:
     """How far a list looks: at the first ``size`` rows from the cursor on in the list's own order, or in the order
-    ``along`` whatever the list's own is. Of its filters only those in ``filters`` say which rows these are (they should
+    ``along`` in any case. Of its filters only those in ``filters`` say which rows these are (they should
     be such as an index serves together with the order); the others choose among them.
 
     It bounds what a page costs where hardly a row passes the other filters. Rows that tie with the last one count, too.
@@ -234,8 +234,7 @@ def _not_beyond(key: OrderedKey, edge: ColumnElement[Any]) -> ColumnElement[bool
 class ListStatement:
     """A prepared page select whose rows also tell where the next page begins.
 
-    Keys that the rows do not show anyway (a normalised or coalesced column) are selected beside them and taken off
-    again before anyone sees them.
+    Keys that the rows do not show anyway (a normalised or coalesced column) are selected after them and taken off again.
     """
 
     __slots__ = ("_hides_keys", "_key_fields", "_row_type", "prepared")

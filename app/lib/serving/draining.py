@@ -1,8 +1,8 @@
 """Draining: the service says that it is about to go while it still serves, so that traffic moves elsewhere first.
 
 The listener closes the moment a worker gets SIGTERM, so readiness has to turn 503 before that. The main process
-sends :data:`DRAIN_SIGNAL` to its workers, waits, and then ends them. A worker that has to say good-bye to somebody does
-so before the server hears of the signal: afterwards connections that were upgraded are cut.
+sends :data:`DRAIN_SIGNAL` to its workers, waits, and then ends them. A worker that has to say good-bye to its
+clients does so before the server gets the signal: afterwards upgraded connections are cut.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from granian import _signals
 DRAIN_SIGNAL = signal.SIGUSR1
 """Tells a worker to drain; it goes on serving."""
 FAREWELL_SECONDS = 3.0
-"""For how long, at most, the server goes on because of those to whom good-bye has to be said."""
+"""For how long, at most, the server goes on for the sake of these good-byes."""
 
 Farewell = Callable[[], Awaitable[None]]
 
@@ -55,7 +55,7 @@ class Draining:
     async def lifespan(self, _app: object) -> AsyncGenerator[None]:
         """For ``Litestar(lifespan=[...])``: announces the end on :data:`DRAIN_SIGNAL`, SIGTERM and SIGINT.
 
-        Takes no signal but in the main thread of a server's worker: elsewhere they are somebody else's.
+        Takes signals only in the main thread of a server's worker: elsewhere they belong to another program.
         """
         if multiprocessing.parent_process() and threading.current_thread() is threading.main_thread():
             loop = asyncio.get_running_loop()

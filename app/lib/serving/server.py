@@ -118,7 +118,7 @@ class _Server(MPServer):
         try:
             self.serve(target_loader=partial(load_app, app_factory), wrap_loader=False)
         except SystemExit:
-            if self._signalled_at is None:  # else a worker was told to end by somebody else too, which is no failure
+            if self._signalled_at is None:  # else a worker got the signal from elsewhere, too, which is no failure
                 raise
 
     def signal_handler_interrupt(self, *args: Any, **_options: Any) -> None:
@@ -127,7 +127,7 @@ class _Server(MPServer):
         if self._signalled_at is None:
             self._signalled_at = time.monotonic()
             for worker in self.wrks:
-                worker.interrupt_by_parent = True  # a service manager may have told them to end as well
+                worker.interrupt_by_parent = True  # a service manager may have signalled them as well
             if self._drain_seconds and number == signal.SIGTERM:
                 threading.Thread(target=self._drain, daemon=True).start()
             else:

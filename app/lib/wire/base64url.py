@@ -11,8 +11,8 @@ def encode(raw: bytes) -> str:
 def decode(text: str) -> bytes:
     """What :func:`encode` made of some bytes. Raises ``ValueError`` for any text that it would not have made.
 
-    Not for padding, another character, or a last character with spare bits that are not zero: whoever compares
-    texts, or signs their bytes, can rely on it.
+    Not for padding, another character, or a last character with spare bits that are not zero, so
+    a caller may compare texts, or sign their bytes.
     """
     raw = b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     if encode(raw) != text:

@@ -97,7 +97,7 @@ TextLines = Annotated[
     Meta(pattern=_LINES),
     Hint("Must not have control characters other than line breaks and tabs."),
 ]
-"""Text of several lines; whoever uses it says how long it may be: ``Annotated[TextLines, Meta(max_length=…)]``."""
+"""Text of several lines. The user of the type says how long it may be: ``Annotated[TextLines, Meta(max_length=…)]``."""
 
 VisibleTextLines = Annotated[
     str,

@@ -27,7 +27,7 @@ Amount = Annotated[
     Meta(min_length=1, max_length=19, pattern=r"^-?(?:0|[1-9][0-9]{0,13})(?:\.[0-9]{1,3})?$(?!\n)", examples=["19.90"]),
     Hint("Must be a decimal string such as '19.90'."),
 ]
-"""A decimal string. Its minor units fit a signed 64 bit integer, whatever the currency."""
+"""A decimal string. Its minor units fit a signed 64 bit integer in every currency."""
 
 Currency = Annotated[
     str,

@@ -1,7 +1,7 @@
 """OpenAPI schemas of Structs, as msgspec reads them.
 
 Litestar's own generator knows nothing of ``forbid_unknown_fields``, writes integer bounds as floats and puts the
-constraints of an optional member beside its ``oneOf``, where linters and client generators miss them. This one
+constraints of an optional member next to its ``oneOf``, where linters and client generators miss them. This one
 says what the decoder does: a closed object refuses other members, ``T | UnsetType`` may be absent, ``T | None`` may
 be null, and a component is named after its Struct (``Page[UserRead]`` becomes ``UserReadPage``).
 

@@ -1,4 +1,4 @@
-"""Cross-origin requests: listed origins, and nobody else."""
+"""Cross-origin requests: listed origins, and no others."""
 
 import pytest
 

@@ -207,7 +207,7 @@ async def test_a_chunked_body_over_the_limit_is_413(served: Served) -> None:
     assert reply.status == 413
 
 
-async def test_a_body_that_nobody_reads_does_not_spoil_the_connection(served: Served) -> None:
+async def test_an_unread_body_does_not_spoil_the_connection(served: Served) -> None:
     async with connect(served) as connection:
         await connection.write(b"GET /plain HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\nwhatever!")
         assert (await connection.reply()).status == 200
@@ -217,7 +217,7 @@ async def test_a_body_that_nobody_reads_does_not_spoil_the_connection(served: Se
         assert (await connection.reply()).body == b'{"said":"hello"}'
 
 
-async def test_who_sends_more_than_was_read_is_told_that_the_connection_ends(served: Served) -> None:
+async def test_a_response_before_the_body_was_read_announces_the_end_of_the_connection(served: Served) -> None:
     async with connect(served) as connection:
         body = b"x" * 100_000
         await connection.write(b"POST /nowhere HTTP/1.1\r\nHost: t\r\nContent-Length: 100000\r\n\r\n" + body)

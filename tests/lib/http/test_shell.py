@@ -1,4 +1,4 @@
-"""The outer shell around a toy: what every exchange gets, whatever happens inside."""
+"""The outer shell around a toy: what every exchange gets in any case."""
 
 import asyncio
 import re
@@ -137,7 +137,7 @@ async def test_options_and_405_name_every_method(path: str, allow: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND", "X" * 200])
-async def test_methods_that_nobody_defined_are_405(method: str) -> None:
+async def test_unknown_methods_are_405(method: str) -> None:
     async with call(toy()) as client:
         assert (await client.request(method, "/plain")).status_code == 405
 

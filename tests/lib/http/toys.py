@@ -79,7 +79,7 @@ async def stream() -> Stream:
 @get("/endless")
 async def endless() -> Stream:
     async def chunks() -> AsyncIterator[bytes]:
-        while True:  # until somebody stops it
+        while True:  # until it is stopped
             yield b"tick "
             await asyncio.sleep(0.01)
 

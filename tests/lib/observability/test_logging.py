@@ -103,7 +103,7 @@ class Shy:
 
 
 @pytest.mark.parametrize("value", ["\ud800", 2**70, float("nan"), {1: "a", (2,): "b"}, {3}, b"\xff", Shy(), object()])
-def test_whatever_is_in_an_event_there_is_a_line(capsysbinary: Output, value: object) -> None:
+def test_any_event_makes_a_line(capsysbinary: Output, value: object) -> None:
     configure_logging("info", "json")
 
     structlog.get_logger("app").info("odd", value=value)
@@ -169,7 +169,7 @@ def test_without_a_terminal_auto_is_json(capsysbinary: Output) -> None:
     assert lines_of(capsysbinary)[0]["event"] == "hello"
 
 
-def test_a_log_that_cannot_be_written_fails_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_cannot_be_written_raises_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     configure_logging("info", "json")
     closed = io.TextIOWrapper(io.BytesIO())
     closed.close()
@@ -180,7 +180,7 @@ def test_a_log_that_cannot_be_written_fails_nobody(monkeypatch: pytest.MonkeyPat
         logging.getLogger("library").info("lost, too")
 
 
-def test_a_record_whose_arguments_do_not_fit_fails_nobody(capsysbinary: Output) -> None:
+def test_a_record_whose_arguments_do_not_fit_raises_nothing(capsysbinary: Output) -> None:
     configure_logging("info", "json")
 
     logging.getLogger("library").info("%d", "not a number")

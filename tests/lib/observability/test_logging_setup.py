@@ -156,7 +156,7 @@ class FullDisk(io.RawIOBase):
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
-def test_a_full_disk_fails_nobody(monkeypatch: pytest.MonkeyPatch, log_format: LogFormat) -> None:
+def test_a_full_disk_raises_nothing(monkeypatch: pytest.MonkeyPatch, log_format: LogFormat) -> None:
     configure_logging("info", log_format)
     raw: Any = FullDisk()
     with pytest.raises(OSError, match="No space"):

@@ -1,4 +1,4 @@
-"""What the databases make of the statements: one walk along an index, whatever came before."""
+"""What the databases make of the statements: one walk along an index, wherever it begins."""
 
 from typing import Any
 

@@ -106,7 +106,7 @@ async def test_a_total_counts_to_ten_thousand(store: ToyStore) -> None:
 
 
 class DeletingReader:
-    """Reads like the store's own reader, while somebody deletes rows between two queries."""
+    """Reads like the store's own reader, while rows are deleted between two queries."""
 
     def __init__(self, store: ToyStore, doomed: list[dict[str, Any]]) -> None:
         self._store = store

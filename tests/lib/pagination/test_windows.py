@@ -1,4 +1,4 @@
-"""A list that looks at so many rows and no further."""
+"""A list that looks at a number of rows and no further."""
 
 from typing import Any
 

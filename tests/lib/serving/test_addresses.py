@@ -13,7 +13,7 @@ def test_a_name_becomes_an_address() -> None:
 
 
 def test_a_shared_port_is_taken_all_the_same() -> None:
-    """Another server's workers share their port with whoever asks, and we must not become one of them."""
+    """Another server's workers share their port with any process that asks, and we must not become one of them."""
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         other.bind(("127.0.0.1", 0))

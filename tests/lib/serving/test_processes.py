@@ -87,7 +87,7 @@ async def test_draining_is_announced_once_and_for_all() -> None:
     assert draining.is_set()
 
 
-async def test_signals_outside_a_worker_are_somebody_elses() -> None:
+async def test_signals_outside_a_worker_are_left_alone() -> None:
     numbers = (DRAIN_SIGNAL, signal.SIGTERM, signal.SIGINT)
     before = [signal.getsignal(number) for number in numbers]
 

@@ -45,4 +45,4 @@ async def live(receive: Any, send: Any) -> None:
 
 
 def say(word: str) -> None:
-    os.write(1, f"{word} {os.getpid()}\n".encode())  # whole lines, whoever writes at the same time
+    os.write(1, f"{word} {os.getpid()}\n".encode())  # whole lines, although others write at the same time

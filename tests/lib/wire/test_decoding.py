@@ -59,7 +59,7 @@ def test_what_is_no_json_is_malformed(raw: bytes) -> None:
     assert caught.value.status == 400
 
 
-def test_the_place_of_a_syntax_error_is_told() -> None:
+def test_the_place_of_a_syntax_error_is_reported() -> None:
     with pytest.raises(MalformedJSON, match=r"^The request body is not valid JSON in UTF-8 \(byte 4\)\.$"):
         decode_json(b'{"a"}', Order)
 
@@ -99,7 +99,7 @@ def test_nul_is_refused_in_every_string_and_name() -> None:
     assert refused(raw) == {"/items/0/note": said, "/labels/k": said, "/either": said}
 
 
-def test_nul_beside_other_errors_is_reported_with_them() -> None:
+def test_nul_is_reported_together_with_other_errors() -> None:
     found = refused(b'{"items":[{"quantity":0,"note":"a\\u0000"}],"x\\u0000":1}')
     assert {pointer: code for pointer, (code, _) in found.items()} == {
         "/items/0/quantity": "too_small",

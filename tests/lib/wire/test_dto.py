@@ -284,7 +284,7 @@ def test_what_has_the_same_name_is_shown_and_the_rest_is_given() -> None:
     assert project(Ship, Hull(), crew=[], masts=2).masts == 2
 
 
-def test_what_nobody_has_is_an_error() -> None:
+def test_a_member_that_no_source_has_is_an_error() -> None:
     with pytest.raises(AttributeError):
         project(Ship, Hull())
     with pytest.raises(TypeError):

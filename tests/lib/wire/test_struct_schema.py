@@ -35,7 +35,7 @@ class Level(IntEnum):
 class Point(Struct, forbid_unknown_fields=True, tag="point"):
     """A place.
 
-    Nobody outside needs to know the second paragraph.
+    The second paragraph is not for clients.
     """
 
     x: Int32
