@@ -234,7 +234,7 @@ def _not_beyond(key: OrderedKey, edge: ColumnElement[Any]) -> ColumnElement[bool
 class ListStatement:
     """A prepared page select whose rows also tell where the next page begins.
 
-    Keys that the rows do not show anyway (a normalised or coalesced column) are selected after them and taken off again.
+    Keys that the rows do not show (a normalised or coalesced column) are selected after them and taken off again.
     """
 
     __slots__ = ("_hides_keys", "_key_fields", "_row_type", "prepared")
