@@ -18,8 +18,8 @@ from app.domain.accounts.services.profiles import ProfileService
 from app.domain.accounts.services.roles import RoleService
 from app.domain.accounts.services.users import UserService
 from app.domain.catalog.services.products import ProductService
-from app.domain.orders.services.paying import PaymentService
-from app.domain.orders.services.placing import PlacingService
+from app.domain.orders.services.pay import PaymentService
+from app.domain.orders.services.place import PlaceService
 from app.domain.posts.jobs import announce_later
 from app.domain.posts.services.posts import PostService
 from app.lib.audit import SYSTEM
@@ -53,7 +53,7 @@ class Office:
         self.roles = RoleService(unit, collect_permissions(DOMAINS), events, SYSTEM)
         self.products = ProductService(unit, SYSTEM)
         self.payments = PaymentService(components.database, components.payment_provider, events)
-        self.placing = PlacingService(
+        self.place_service = PlaceService(
             unit, events, expire_after=timedelta(minutes=components.settings.order_expire_minutes)
         )
 

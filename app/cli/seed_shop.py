@@ -48,12 +48,12 @@ PAID_BY = "test"
 
 async def seed_shop(at: Office, customers: Mapping[str, Principal]) -> list[Placed]:
     """Adds them to the office's transaction. Customers are found by their address."""
-    products = await at.products.add_all([_product(each) for each in PRODUCTS])
+    products = await at.products.create_many([_product(each) for each in PRODUCTS])
     placed: list[Placed] = []
     for email, wanted, notes in ORDERS:
         lines = [OrderItemCreate(products[number].id, quantity) for number, quantity in wanted]
         customer = customers[email]
-        placed.append((await at.placing.place(OrderCreate(lines, notes), customer), customer))
+        placed.append((await at.place_service.place(OrderCreate(lines, notes), customer), customer))
     return placed
 
 

@@ -30,7 +30,7 @@ SETTINGS = {"not_found", "taken", "missing"}
 NOT_YET = (  # still on the former base
     *(
         f"app.domain.{name}"
-        for name in ("accounts", "auth", "catalog", "notifications", "posts", "realtime", "webhooks")
+        for name in ("accounts", "auth", "notifications", "posts", "realtime", "webhooks")
     ),
     "app.lib.db.service",
     "app.lib.db.repository",

@@ -19,7 +19,7 @@ from app.domain.catalog.dtos import (
 from app.domain.catalog.errors import InsufficientStock, ProductWasOrdered, SkuTaken
 from app.domain.catalog.permissions import PRODUCTS_WRITE
 from app.domain.catalog.services.products import ProductService
-from app.domain.catalog.services.queries import PRODUCT_SORT_KEYS, CatalogQueries
+from app.domain.catalog.services.queries import PRODUCT_SORT_KEYS, ProductQueries
 from app.domain.catalog.services.stock import StockService
 from app.lib.audit import Origin
 from app.lib.db.versions import IfMatch
@@ -45,15 +45,15 @@ CurrencyFilter = Annotated[
 TagFilter = Annotated[
     # msgspec reads the one and the document is written from the other.
     list[Annotated[str, Meta(max_length=50), QueryParameter(max_length=50)]] | None,
-    QueryParameter(name="tag", description="Has this tag; repeat for any of several.", max_items=20),
+    QueryParameter(name="tag", description="With this tag; repeat for any of several.", max_items=20),
 ]
 Text = Annotated[
     str | None, QueryParameter(min_length=1, max_length=100, description="Part of the name, SKU or description.")
 ]
-InStock = Annotated[bool | None, QueryParameter(description="Only what is in stock, or only what is not.")]
+InStock = Annotated[bool | None, QueryParameter(description="Only products in stock, or only those out of stock.")]
 ActiveFilter = Annotated[
     list[bool] | None,
-    QueryParameter(description="Those not active are for holders of `products:write` alone.", max_items=2),
+    QueryParameter(description="Inactive products are for holders of `products:write`.", max_items=2),
 ]
 Sort = Annotated[str | None, sort_parameter(PRODUCT_SORT_KEYS, "-created_at")]
 
@@ -67,12 +67,12 @@ class ProductController(Controller):
         return_dto=StructDTO[ProductPage],
         operation_id="listProducts",
         summary="List products",
-        description="Those on offer. `min_price` and `max_price` need `currency`.",
+        description="Active products. `min_price` and `max_price` need `currency`.",
     )
     async def list_products(
         self,
         request: Request[Any, Any, Any],
-        catalog: Injected[CatalogQueries],
+        product_queries: Injected[ProductQueries],
         viewer: Injected[Principal | None],
         paging: Injected[PageRequest],
         q: Text = None,
@@ -86,18 +86,20 @@ class ProductController(Controller):
     ) -> Response[ProductPage]:
         bounds = filter_bounds(currency, min_price=min_price, max_price=max_price)
         filters = {"q": q, "currency": currency, **bounds, "in_stock": in_stock, "tag": tag, "is_active": is_active}
-        return linked(request, await catalog.products(paging, sort, filters, viewer))
+        return linked(request, await product_queries.list_products(paging, sort, filters, viewer))
 
     @post(
         guards=[permission(PRODUCTS_WRITE)],
         dto=StructDTO[ProductCreate],
         return_dto=StructDTO[ProductRead],
         operation_id="createProduct",
-        summary="Make a product",
+        summary="Create a product",
         opt=IDEMPOTENT | may_raise(SkuTaken),
     )
-    async def create(self, data: JSONBody[ProductCreate], products: Injected[ProductService]) -> Response[ProductRead]:
-        product = await products.add(data)
+    async def create_product(
+        self, data: JSONBody[ProductCreate], products: Injected[ProductService]
+    ) -> Response[ProductRead]:
+        product = await products.create(data)
         return created(product, f"/api/v1/products/{product.id}")
 
     @post(
@@ -106,29 +108,29 @@ class ProductController(Controller):
         dto=StructDTO[ProductBatch],
         return_dto=StructDTO[ProductBatchRead],
         operation_id="createProducts",
-        summary="Make up to 100 products",
+        summary="Create up to 100 products",
         description="All of them, or none.",
         opt=IDEMPOTENT | may_raise(SkuTaken),
     )
-    async def create_batch(
+    async def create_products(
         self, data: JSONBody[ProductBatch], products: Injected[ProductService]
     ) -> Response[ProductBatchRead]:
-        return created(ProductBatchRead(items=await products.add_all(data.items)), "/api/v1/products")
+        return created(ProductBatchRead(items=await products.create_many(data.items)), "/api/v1/products")
 
     @get(
         "/{product_id:uuid}",
         guards=[optional],
         return_dto=StructDTO[ProductRead],
         operation_id="getProduct",
-        summary="A product",
+        summary="Get a product",
     )
-    async def show(
+    async def get_product(
         self,
         product_id: FromPath[UUID],
-        catalog: Injected[CatalogQueries],
+        product_queries: Injected[ProductQueries],
         viewer: Injected[Principal | None],
     ) -> ProductRead:
-        return await catalog.product(product_id, viewer)
+        return await product_queries.get_product(product_id, viewer)
 
     @patch(
         "/{product_id:uuid}",
@@ -136,21 +138,21 @@ class ProductController(Controller):
         dto=StructDTO[ProductUpdate],
         return_dto=StructDTO[ProductRead],
         operation_id="updateProduct",
-        summary="Change a product",
+        summary="Update a product",
         description=(
-            "Needs `If-Match`; `*` is for whatever version there is, because every sale makes a new one. A price is "
-            "for orders to come; those that are placed keep theirs."
+            "Needs `If-Match`; `*` matches any version, because every sale makes a new one. A new price is for future "
+            "orders; placed orders keep theirs."
         ),
         opt=may_raise(SkuTaken, PreconditionFailed, PreconditionRequired),
     )
-    async def change(
+    async def update_product(
         self,
         product_id: FromPath[UUID],
         data: JSONBody[ProductUpdate],
         products: Injected[ProductService],
         if_match: Injected[IfMatch],
     ) -> ProductRead:
-        return await products.change(product_id, data, if_match)
+        return await products.update(product_id, data, if_match)
 
     @delete(
         "/{product_id:uuid}",
@@ -158,15 +160,15 @@ class ProductController(Controller):
         operation_id="deleteProduct",
         summary="Delete a product",
         description=(
-            "Needs `If-Match`; `*` is for whatever version there is. One that was ever ordered stays: deactivate it "
-            "instead."
+            "Needs `If-Match`; `*` matches any version. A product that was ever ordered cannot be deleted: "
+            "deactivate it instead."
         ),
         opt=may_raise(ProductWasOrdered, PreconditionFailed, PreconditionRequired),
     )
-    async def remove(
+    async def delete_product(
         self, product_id: FromPath[UUID], products: Injected[ProductService], if_match: Injected[IfMatch]
     ) -> None:
-        await products.remove(product_id, if_match)
+        await products.delete(product_id, if_match)
 
     @post(
         "/{product_id:uuid}/stock",
@@ -175,50 +177,50 @@ class ProductController(Controller):
         return_dto=StructDTO[ProductRead],
         status_code=200,
         operation_id="changeStock",
-        summary="Add to the stock or take from it",
+        summary="Adjust the stock of a product",
         opt=IDEMPOTENT | may_raise(InsufficientStock, PreconditionFailed),
     )
-    async def change_stock(
+    async def adjust_stock(
         self,
         product_id: FromPath[UUID],
         data: JSONBody[StockChange],
-        stock_service: Injected[StockService],
+        stock: Injected[StockService],
         origin: Injected[Origin],
         if_match: Injected[IfMatch],
     ) -> ProductRead:
-        return await stock_service.adjust(product_id, data, if_match, origin)
+        return await stock.adjust(product_id, data, if_match, origin)
 
     @get(
         "/{product_id:uuid}/stock-movements",
         guards=[permission(PRODUCTS_WRITE)],
         return_dto=StructDTO[StockMovementPage],
         operation_id="listStockMovements",
-        summary="The ledger of a product's stock",
-        description="Newest first. Which order it was for is told to those who also hold `orders:read`.",
+        summary="List the stock movements of a product",
+        description="Newest first. `order_id` is null for callers without `orders:read`.",
     )
     async def list_movements(
         self,
         product_id: FromPath[UUID],
         request: Request[Any, Any, Any],
-        catalog: Injected[CatalogQueries],
+        product_queries: Injected[ProductQueries],
         paging: Injected[PageRequest],
         viewer: Injected[Principal | None],
     ) -> Response[StockMovementPage]:
-        return linked(request, await catalog.movements(product_id, paging, viewer))
+        return linked(request, await product_queries.list_movements(product_id, paging, viewer))
 
     @get(
         "/{product_id:uuid}/prices",
         guards=[permission(PRODUCTS_WRITE)],
         return_dto=StructDTO[ProductPricePage],
         operation_id="listProductPrices",
-        summary="Prices that a product had",
+        summary="List the prices of a product",
         description="Newest first.",
     )
     async def list_prices(
         self,
         product_id: FromPath[UUID],
         request: Request[Any, Any, Any],
-        catalog: Injected[CatalogQueries],
+        product_queries: Injected[ProductQueries],
         paging: Injected[PageRequest],
     ) -> Response[ProductPricePage]:
-        return linked(request, await catalog.prices(product_id, paging))
+        return linked(request, await product_queries.list_prices(product_id, paging))

@@ -1,4 +1,4 @@
-"""What goes over the wire about products."""
+"""Products on the wire."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -33,7 +33,7 @@ def _check_price(price: Money) -> Money:
 _PRICE_LIMITS = f"From 0 to {MAX_PRICE_UNITS} of the currency's smallest unit: 9999999.99 EUR."
 
 Price = Annotated[Money, Meta(description=_PRICE_LIMITS), Check(_check_price)]
-"""What one piece costs."""
+"""The price of one piece."""
 
 Sku = Annotated[
     str,
@@ -84,25 +84,25 @@ class ProductCreate(Input):
 
 
 class ProductBatch(Input):
-    """New products: all of them, or none."""
+    """New products: all are created, or none."""
 
     items: Annotated[list[ProductCreate], Meta(min_length=1, max_length=MAX_BATCH)]
 
 
 class ProductBatchRead(Output):
-    """The products that were made, in the order in which they were asked for."""
+    """The created products, in the order of the request."""
 
     items: Annotated[list[ProductRead], Meta(max_length=MAX_BATCH)]
 
 
 class PricePatch(Input):
-    """A merge patch of a price (RFC 7396): what is left out stays."""
+    """A merge patch of a price (RFC 7396): absent members stay."""
 
     amount: Amount | UnsetType = UNSET
     currency: Currency | UnsetType = UNSET
 
     def merged(self, price: Money) -> Money:
-        """The price afterwards. Raises ``ValidationFailed`` where that is none."""
+        """The price afterwards. Raises ``ValidationFailed`` when it is not valid."""
         try:
             amount = price.amount if self.amount is UNSET else self.amount
             currency = price.currency if self.currency is UNSET else self.currency
@@ -130,14 +130,14 @@ def _check_delta(delta: int) -> int:
 
 
 class StockChange(Input):
-    """Pieces that came (positive) or went, and why."""
+    """Pieces that were added (positive) or taken, and why."""
 
     delta: Annotated[int, Meta(ge=-MAX_STOCK, le=MAX_STOCK, examples=[10]), Check(_check_delta)]
     reason: SingleLine
 
 
 class StockMovementRead(Output):
-    """A line of the ledger; ``balance`` is the stock right after it."""
+    """A line of the stock ledger; ``balance`` is the stock right after it."""
 
     id: UUID
     product_id: UUID
@@ -154,7 +154,7 @@ class StockMovementPage(Page[StockMovementRead], frozen=True, kw_only=True):
 
 
 class ProductPriceRead(Output):
-    """A price, and since when."""
+    """A price and when it became valid."""
 
     id: UUID
     price: Money
@@ -162,4 +162,4 @@ class ProductPriceRead(Output):
 
 
 class ProductPricePage(Page[ProductPriceRead], frozen=True, kw_only=True):
-    """Prices that a product had."""
+    """Prices of a product, past and present."""

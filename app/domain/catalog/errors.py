@@ -7,7 +7,7 @@ from app.lib.errors import Conflict, Duplicate, ErrorCode, FieldCode, FieldError
 
 
 class ProductNotFound(NotFound):
-    detail = "There is no such product, or it is not on offer."
+    detail = "There is no such product, or it is not active."
 
 
 class SkuTaken(Duplicate):
@@ -24,7 +24,7 @@ class ProductWasOrdered(Conflict):
 
 
 class Shortage(msgspec.Struct, frozen=True, kw_only=True):
-    """A line that asks for more than there is; ``pointer`` leads to its quantity in the request."""
+    """A line that asks for more than the stock has; ``pointer`` leads to its quantity in the request."""
 
     pointer: str
     product_id: UUID
@@ -33,9 +33,9 @@ class Shortage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InsufficientStock(Conflict):
-    """Names each line that cannot be had, and what is left of it. Nothing was taken."""
+    """Names each line that asks for too much, and what is left. Nothing was taken."""
 
-    code = ErrorCode("insufficient_stock", "Not enough in stock", "Lower the quantities of the lines that are named.")
+    code = ErrorCode("insufficient_stock", "Not enough in stock", "Lower the quantities of the named lines.")
 
     def __init__(self, shortages: Sequence[Shortage]) -> None:
         count = len(shortages)
@@ -55,6 +55,6 @@ class InsufficientStock(Conflict):
 
 
 class ProductsChanged(Conflict):
-    """A price or a name was changed between reading it and selling by it."""
+    """A price, a name or the stock was changed between reading it and selling by it."""
 
-    detail = "Products of this order were changed at the same moment. Look at them again and repeat it."
+    detail = "Products of this order were changed at the same moment. Read them again and repeat the request."

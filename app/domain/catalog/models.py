@@ -37,7 +37,7 @@ class ProductTag(Base):
 
 
 class ProductPrice(Base):
-    """A price that a product had from ``created_at`` on, until the next one."""
+    """A price of a product from ``created_at`` until the next one."""
 
     __tablename__ = "product_prices"
 
@@ -51,8 +51,8 @@ class ProductPrice(Base):
 
 
 class StockMovement(Base):
-    """One line of the ledger; the balance is the stock right after it. Orders are referred to without a foreign key,
-    because the catalogue knows nothing of them.
+    """One line of the ledger; the balance is the stock right after it. ``order_id`` is no foreign key, because orders
+    are another domain above this one.
     """
 
     __tablename__ = "stock_movements"

@@ -2,6 +2,6 @@ from app.lib.domain import Permission
 
 PRODUCTS_WRITE = "products:write"
 ORDERS_READ = "orders:read"
-"""Declared by the orders; here it opens the ids of orders in the ledger of stock."""
+"""Not declared here but by orders. Its holders see for which order stock was taken."""
 
-PERMISSIONS = (Permission(PRODUCTS_WRITE, "Create, change and deactivate products, and keep their stock."),)
+PERMISSIONS = (Permission(PRODUCTS_WRITE, "Create, update and delete products, and adjust their stock."),)

@@ -5,9 +5,9 @@ from typing import Any
 from litestar import Request
 from litestar.di import Provide
 
-from app.domain.catalog.repositories.products import CatalogReads
+from app.domain.catalog.repositories.products import ProductReads
 from app.domain.catalog.services.products import ProductService
-from app.domain.catalog.services.queries import CatalogQueries
+from app.domain.catalog.services.queries import ProductQueries
 from app.domain.catalog.services.stock import StockService
 from app.lib.audit import Origin
 from app.lib.db.reader import Reader
@@ -18,8 +18,8 @@ from app.lib.security.policies import find_principal
 from app.lib.security.principal import Principal
 
 
-async def provide_catalog(reader: Injected[Reader], cursors: Injected[CursorCodec]) -> CatalogQueries:
-    return CatalogQueries(CatalogReads(reader, cursors))
+async def provide_product_queries(reader: Injected[Reader], cursors: Injected[CursorCodec]) -> ProductQueries:
+    return ProductQueries(ProductReads(reader, cursors))
 
 
 async def provide_products(unit: Injected[UnitOfWork], origin: Injected[Origin]) -> ProductService:
@@ -36,8 +36,8 @@ async def provide_viewer(request: Request[Any, Any, Any]) -> Principal | None:
 
 
 PROVIDERS = {
-    "catalog": Provide(provide_catalog),
+    "product_queries": Provide(provide_product_queries),
     "products": Provide(provide_products),
-    "stock_service": Provide(provide_stock),
+    "stock": Provide(provide_stock),
     "viewer": Provide(provide_viewer),
 }

@@ -48,8 +48,8 @@ class PriceRowPage(Page[PriceRow], frozen=True, kw_only=True):
     pass
 
 
-class Offer(msgspec.Struct, frozen=True):
-    """What is sold, on what terms, and how much of it there was a moment ago."""
+class ProductTerms(msgspec.Struct, frozen=True):
+    """The terms on which a product is sold, and its stock a moment ago."""
 
     id: UUID
     sku: str

@@ -24,13 +24,14 @@ from app.domain.orders.dtos import (
     PaymentPage,
     RefundCreate,
 )
-from app.domain.orders.errors import InvalidMove, PaymentDeclined, RefundTooLarge
+from app.domain.orders.errors import InvalidTransition, PaymentDeclined, RefundTooLarge
 from app.domain.orders.permissions import ORDERS_READ, ORDERS_WRITE
-from app.domain.orders.services.moving import MovingService
-from app.domain.orders.services.paying import PaymentService
-from app.domain.orders.services.placing import PlacingService
+from app.domain.orders.services.cancel import CancelService
+from app.domain.orders.services.orders import OrderService
+from app.domain.orders.services.pay import PaymentService
+from app.domain.orders.services.place import PlaceService
 from app.domain.orders.services.queries import ORDER_SORT_KEYS, OrderQueries
-from app.domain.orders.services.refunding import RefundService
+from app.domain.orders.services.refund import RefundService
 from app.lib.db.versions import IfMatch
 from app.lib.errors import PermissionDenied, PreconditionFailed
 from app.lib.http.injection import Injected
@@ -51,7 +52,7 @@ StatusFilter = Annotated[
 ]
 CustomerFilter = Annotated[
     list[Annotated[UUID, QueryParameter(schema_extra={"maxLength": 36})]] | None,
-    QueryParameter(name="customer_id", description="Whose; repeat for any of several.", max_items=20),
+    QueryParameter(name="customer_id", description="Of this customer; repeat for any of several.", max_items=20),
 ]
 Instant = Annotated[datetime | None, QueryParameter(description="An instant in UTC (RFC 3339).")]
 Sort = Annotated[str | None, sort_parameter(ORDER_SORT_KEYS, "-created_at")]
@@ -78,7 +79,7 @@ async def provide_order_filters(
 
 
 _LOOK_AGAIN = {"Retry-After": "20"}
-"""When the provider has been asked once more about a payment whose outcome is unknown."""
+"""After this time the provider was asked again about a payment whose outcome is unknown."""
 
 
 class OrderController(Controller):
@@ -91,7 +92,7 @@ class OrderController(Controller):
         return_dto=StructDTO[OrderPage],
         operation_id="listOrders",
         summary="List orders",
-        description="Your own, or with `orders:read` all of them. `min_total` and `max_total` need `currency`.",
+        description="Your own, or with `orders:read` all. `min_total` and `max_total` need `currency`.",
     )
     async def list_orders(
         self,
@@ -102,7 +103,7 @@ class OrderController(Controller):
         order_filters: Injected[dict[str, Any]],
         sort: Sort = None,
     ) -> Response[OrderPage]:
-        return linked(request, await order_queries.orders(paging, sort, order_filters, principal))
+        return linked(request, await order_queries.list_orders(paging, sort, order_filters, principal))
 
     @post(
         guards=[authenticated],
@@ -110,13 +111,13 @@ class OrderController(Controller):
         return_dto=StructDTO[OrderRead],
         operation_id="placeOrder",
         summary="Place an order",
-        description="All lines or none; what is ordered is yours until the order expires.",
+        description="All lines or none. The stock is reserved until the order expires.",
         opt=IDEMPOTENT | may_raise(InsufficientStock),
     )
-    async def place(
-        self, data: JSONBody[OrderCreate], placing: Injected[PlacingService], principal: Injected[Principal]
+    async def place_order(
+        self, data: JSONBody[OrderCreate], place_service: Injected[PlaceService], principal: Injected[Principal]
     ) -> Response[OrderRead]:
-        order = await placing.place(data, principal)
+        order = await place_service.place(data, principal)
         return created(order, f"/api/v1/orders/{order.id}")
 
     @get(
@@ -124,13 +125,13 @@ class OrderController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[OrderRead],
         operation_id="getOrder",
-        summary="An order",
-        description="Your own, or with `orders:read` anybody's.",
+        summary="Get an order",
+        description="Your own, or with `orders:read` any.",
     )
-    async def show(
+    async def get_order(
         self, order_id: FromPath[UUID], order_queries: Injected[OrderQueries], principal: Injected[Principal]
     ) -> OrderRead:
-        return await order_queries.order(order_id, principal)
+        return await order_queries.get_order(order_id, principal)
 
     @patch(
         "/{order_id:uuid}",
@@ -138,26 +139,26 @@ class OrderController(Controller):
         dto=StructDTO[OrderUpdate],
         return_dto=StructDTO[OrderRead],
         operation_id="updateOrder",
-        summary="Change the notes of an order",
+        summary="Update the notes of an order",
         description="While it is pending.",
-        opt=may_raise(InvalidMove, PermissionDenied, PreconditionFailed),
+        opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed),
     )
-    async def change(
+    async def update_order(
         self,
         order_id: FromPath[UUID],
         data: JSONBody[OrderUpdate],
-        moving: Injected[MovingService],
+        order_service: Injected[OrderService],
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
     ) -> OrderRead:
-        return await moving.change_notes(order_id, data, if_match, principal)
+        return await order_service.update(order_id, data, if_match, principal)
 
     @get(
         "/{order_id:uuid}/events",
         guards=[authenticated],
         return_dto=StructDTO[OrderEventPage],
         operation_id="listOrderEvents",
-        summary="The timeline of an order",
+        summary="List the events of an order",
         description="Oldest first.",
     )
     async def list_events(
@@ -168,14 +169,14 @@ class OrderController(Controller):
         principal: Injected[Principal],
         paging: Injected[PageRequest],
     ) -> Response[OrderEventPage]:
-        return linked(request, await order_queries.events(order_id, paging, principal))
+        return linked(request, await order_queries.list_events(order_id, paging, principal))
 
     @get(
         "/{order_id:uuid}/payments",
         guards=[authenticated],
         return_dto=StructDTO[PaymentPage],
         operation_id="listOrderPayments",
-        summary="Attempts to pay an order",
+        summary="List the payments of an order",
         description="Oldest first.",
     )
     async def list_payments(
@@ -186,7 +187,7 @@ class OrderController(Controller):
         principal: Injected[Principal],
         paging: Injected[PageRequest],
     ) -> Response[PaymentPage]:
-        return linked(request, await order_queries.payments(order_id, paging, principal))
+        return linked(request, await order_queries.list_payments(order_id, paging, principal))
 
     @post(
         "/{order_id:uuid}/pay",
@@ -196,22 +197,22 @@ class OrderController(Controller):
         status_code=200,
         responses={202: ResponseSpec(OrderRead, generate_examples=False)},
         operation_id="payOrder",
-        summary="Pay an order of yours",
-        description="202 when the provider did not say in time what became of it: the order tells later.",
-        opt=may_raise(InvalidMove, PaymentDeclined, PermissionDenied, PreconditionFailed)
+        summary="Pay an order",
+        description="Your own. 202 when the outcome is not known yet: read the order again later.",
+        opt=may_raise(InvalidTransition, PaymentDeclined, PermissionDenied, PreconditionFailed)
         | sends_headers(202, "Retry-After"),
     )
-    async def pay(
+    async def pay_order(
         self,
         order_id: FromPath[UUID],
-        payments: Injected[PaymentService],
+        payment_service: Injected[PaymentService],
         order_queries: Injected[OrderQueries],
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
         data: JSONBody[PaymentCreate | None] = None,
     ) -> Response[OrderRead]:
-        is_paid = await payments.pay(order_id, (data or DEFAULT_PAYMENT).method, if_match, principal)
-        order = await order_queries.order(order_id, principal)
+        is_paid = await payment_service.pay(order_id, (data or DEFAULT_PAYMENT).method, if_match, principal)
+        order = await order_queries.get_order(order_id, principal)
         return Response(order) if is_paid else Response(order, status_code=202, headers=_LOOK_AGAIN)
 
     @post(
@@ -221,17 +222,17 @@ class OrderController(Controller):
         status_code=200,
         operation_id="cancelOrder",
         summary="Cancel an order",
-        description="Your own until it is paid, or with `orders:write` anybody's until it is shipped; money goes back.",
-        opt=may_raise(InvalidMove, PermissionDenied, PreconditionFailed),
+        description="Your own until it is paid, or with `orders:write` any until it is shipped. Refunds a paid order.",
+        opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed),
     )
-    async def cancel(
+    async def cancel_order(
         self,
         order_id: FromPath[UUID],
-        moving: Injected[MovingService],
+        cancel_service: Injected[CancelService],
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
     ) -> OrderRead:
-        return await moving.cancel(order_id, if_match, principal)
+        return await cancel_service.cancel(order_id, if_match, principal)
 
     @post(
         "/{order_id:uuid}/ship",
@@ -239,17 +240,17 @@ class OrderController(Controller):
         return_dto=StructDTO[OrderRead],
         status_code=200,
         operation_id="shipOrder",
-        summary="Say that an order was sent off",
-        opt=may_raise(InvalidMove, PermissionDenied, PreconditionFailed) | for_holders_of(ORDERS_WRITE),
+        summary="Ship an order",
+        opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed) | for_holders_of(ORDERS_WRITE),
     )
-    async def ship(
+    async def ship_order(
         self,
         order_id: FromPath[UUID],
-        moving: Injected[MovingService],
+        order_service: Injected[OrderService],
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
     ) -> OrderRead:
-        return await moving.ship(order_id, if_match, principal)
+        return await order_service.ship(order_id, if_match, principal)
 
     @post(
         "/{order_id:uuid}/deliver",
@@ -257,17 +258,17 @@ class OrderController(Controller):
         return_dto=StructDTO[OrderRead],
         status_code=200,
         operation_id="deliverOrder",
-        summary="Say that an order has arrived",
-        opt=may_raise(InvalidMove, PermissionDenied, PreconditionFailed) | for_holders_of(ORDERS_WRITE),
+        summary="Deliver an order",
+        opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed) | for_holders_of(ORDERS_WRITE),
     )
-    async def deliver(
+    async def deliver_order(
         self,
         order_id: FromPath[UUID],
-        moving: Injected[MovingService],
+        order_service: Injected[OrderService],
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
     ) -> OrderRead:
-        return await moving.deliver(order_id, if_match, principal)
+        return await order_service.deliver(order_id, if_match, principal)
 
     @post(
         "/{order_id:uuid}/refund",
@@ -276,21 +277,21 @@ class OrderController(Controller):
         return_dto=StructDTO[OrderRead],
         status_code=200,
         operation_id="refundOrder",
-        summary="Refund an order, or lines of it",
-        description="Without a body all that is left, back on the shelf.",
+        summary="Refund an order",
+        description="Some of its lines or, without a body, all that is left, which returns to the stock.",
         opt=IDEMPOTENT
-        | may_raise(InvalidMove, RefundTooLarge, PermissionDenied, PreconditionFailed)
+        | may_raise(InvalidTransition, RefundTooLarge, PermissionDenied, PreconditionFailed)
         | for_holders_of(ORDERS_WRITE),
     )
-    async def refund(
+    async def refund_order(
         self,
         order_id: FromPath[UUID],
-        refunds: Injected[RefundService],
+        refund_service: Injected[RefundService],
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
         data: JSONBody[RefundCreate | None] = None,
     ) -> OrderRead:
-        return await refunds.refund(order_id, data or WHOLE_REFUND, if_match, principal)
+        return await refund_service.refund(order_id, data or WHOLE_REFUND, if_match, principal)
 
     @get(
         "/export",
@@ -298,10 +299,12 @@ class OrderController(Controller):
         opt={PRODUCES_ANYTHING: True},
         media_type="text/csv",
         operation_id="exportOrders",
-        summary="All orders as CSV",
+        summary="Export orders as CSV",
         description="Oldest first, with the filters of the list.",
     )
-    async def export(self, order_queries: Injected[OrderQueries], order_filters: Injected[dict[str, Any]]) -> Stream:
+    async def export_orders(
+        self, order_queries: Injected[OrderQueries], order_filters: Injected[dict[str, Any]]
+    ) -> Stream:
         lines: AsyncIterator[bytes] = order_queries.export(order_filters)
         headers = {"Content-Disposition": 'attachment; filename="orders.csv"', "Cache-Control": "no-store"}
         return Stream(lines, media_type="text/csv; charset=utf-8", headers=headers)

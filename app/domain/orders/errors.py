@@ -7,8 +7,8 @@ class OrderNotFound(NotFound):
     detail = "There is no such order, or it is not yours."
 
 
-class InvalidMove(InvalidState):
-    """Names the moves that are possible instead."""
+class InvalidTransition(InvalidState):
+    """Names the transitions that are possible instead."""
 
     def __init__(self, wanted: str, status: str, allowed: Sequence[str]) -> None:
         instead = f"possible: {', '.join(allowed)}" if allowed else "nothing is possible"

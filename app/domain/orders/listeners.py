@@ -9,7 +9,7 @@ from app.lib.events import in_transaction
 @in_transaction(UserDeleted)
 async def forget_customer(event: UserDeleted, unit: UnitOfWork) -> None:
     """The orders stay, with the money and without the person."""
-    await OrderRepository(unit.session).forget_customer(event.aggregate_id)
+    await OrderRepository(unit).forget_customer(event.aggregate_id)
 
 
 LISTENERS = (forget_customer,)

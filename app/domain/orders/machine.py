@@ -1,11 +1,11 @@
-"""The life of an order as one table: which move leads from where to where, and who may make it."""
+"""The life of an order as one table: which transition leads from where to where, and who may make it."""
 
 from collections.abc import Collection
 from enum import StrEnum
 
 import msgspec
 
-from app.domain.orders.errors import InvalidMove
+from app.domain.orders.errors import InvalidTransition
 from app.lib.errors import PermissionDenied
 
 
@@ -19,48 +19,48 @@ class Status(StrEnum):
 
 
 class Role(StrEnum):
-    """What somebody is to an order. A person may be several things at once."""
+    """What a person is to an order. They may be several at once."""
 
     CUSTOMER = "customer"
     STAFF = "staff"
     SYSTEM = "system"
 
 
-class Move(msgspec.Struct, frozen=True):
+class Transition(msgspec.Struct, frozen=True):
     name: str
     sources: frozenset[Status]
     target: Status
     by: frozenset[Role]
 
 
-def _move(name: str, sources: Collection[Status], target: Status, *by: Role) -> Move:
-    return Move(name, frozenset(sources), target, frozenset(by))
+def _transition(name: str, sources: Collection[Status], target: Status, *by: Role) -> Transition:
+    return Transition(name, frozenset(sources), target, frozenset(by))
 
 
-MOVES = (
-    _move("pay", {Status.PENDING}, Status.PAID, Role.CUSTOMER),
-    _move("cancel", {Status.PENDING}, Status.CANCELLED, Role.CUSTOMER, Role.STAFF),
-    _move("cancel", {Status.PAID}, Status.CANCELLED, Role.STAFF),
-    _move("expire", {Status.PENDING}, Status.CANCELLED, Role.SYSTEM),
-    _move("ship", {Status.PAID}, Status.SHIPPED, Role.STAFF),
-    _move("deliver", {Status.SHIPPED}, Status.DELIVERED, Role.STAFF),
-    _move("refund", {Status.PAID, Status.SHIPPED, Status.DELIVERED}, Status.REFUNDED, Role.STAFF),
+TRANSITIONS = (
+    _transition("pay", {Status.PENDING}, Status.PAID, Role.CUSTOMER),
+    _transition("cancel", {Status.PENDING}, Status.CANCELLED, Role.CUSTOMER, Role.STAFF),
+    _transition("cancel", {Status.PAID}, Status.CANCELLED, Role.STAFF),
+    _transition("expire", {Status.PENDING}, Status.CANCELLED, Role.SYSTEM),
+    _transition("ship", {Status.PAID}, Status.SHIPPED, Role.STAFF),
+    _transition("deliver", {Status.SHIPPED}, Status.DELIVERED, Role.STAFF),
+    _transition("refund", {Status.PAID, Status.SHIPPED, Status.DELIVERED}, Status.REFUNDED, Role.STAFF),
 )
 
 
 def allowed(status: str, roles: Collection[Role]) -> list[str]:
-    """The names of the moves that somebody may make now."""
-    return [move.name for move in MOVES if status in move.sources and move.by.intersection(roles)]
+    """The names of the transitions that are possible now."""
+    return [each.name for each in TRANSITIONS if status in each.sources and each.by.intersection(roles)]
 
 
-def find_move(name: str, status: str, roles: Collection[Role]) -> Move:
-    """The move. Raises ``PermissionDenied`` for one that is never theirs, and ``InvalidMove`` for one that is not
-    possible now, or not for them.
+def require_transition(name: str, status: str, roles: Collection[Role]) -> Transition:
+    """The transition. Raises ``PermissionDenied`` where none of the roles may ever make it, and ``InvalidTransition``
+    where it is not possible now, or not for these roles.
     """
-    theirs = [move for move in MOVES if move.name == name and move.by.intersection(roles)]
-    if not theirs:
+    own = [each for each in TRANSITIONS if each.name == name and each.by.intersection(roles)]
+    if not own:
         raise PermissionDenied
-    for move in theirs:
-        if status in move.sources:
-            return move
-    raise InvalidMove(name, status, allowed(status, roles))
+    for each in own:
+        if status in each.sources:
+            return each
+    raise InvalidTransition(name, status, allowed(status, roles))

@@ -125,10 +125,8 @@ class OrderRefund(Base):
     __table_args__ = (Index(None, "status", "ask_at"),)
 
 
-class TestTransaction(Base):
-    """The books of the built-in test provider. They stand for another company's: nothing refers to them."""
-
-    __test__ = False  # no test case, whatever its name
+class SandboxTransaction(Base):
+    """The ledger of the built-in test provider. It stands for another company's: nothing refers to it."""
 
     __tablename__ = "test_provider_transactions"
 

@@ -6,12 +6,13 @@ from litestar.di import Provide
 
 from app.config import Settings
 from app.domain.orders.repositories.reads import OrderReads
-from app.domain.orders.services.moving import MovingService
-from app.domain.orders.services.paying import PaymentService
-from app.domain.orders.services.placing import PlacingService
+from app.domain.orders.services.cancel import CancelService
+from app.domain.orders.services.orders import OrderService
+from app.domain.orders.services.pay import PaymentService
+from app.domain.orders.services.place import PlaceService
 from app.domain.orders.services.provider import PaymentProvider
 from app.domain.orders.services.queries import OrderQueries
-from app.domain.orders.services.refunding import RefundService
+from app.domain.orders.services.refund import RefundService
 from app.lib.audit import Origin
 from app.lib.db.engine import Database
 from app.lib.db.reader import Reader
@@ -29,25 +30,31 @@ async def provide_order_queries(order_reads: Injected[OrderReads]) -> OrderQueri
     return OrderQueries(order_reads)
 
 
-async def provide_placing(
+async def provide_place_service(
     unit: Injected[UnitOfWork], events: Injected[Events], settings: Injected[Settings]
-) -> PlacingService:
-    return PlacingService(unit, events, expire_after=timedelta(minutes=settings.order_expire_minutes))
+) -> PlaceService:
+    return PlaceService(unit, events, expire_after=timedelta(minutes=settings.order_expire_minutes))
 
 
-async def provide_moving(
+async def provide_order_service(
     unit: Injected[UnitOfWork], events: Injected[Events], origin: Injected[Origin]
-) -> MovingService:
-    return MovingService(unit, events, origin)
+) -> OrderService:
+    return OrderService(unit, events, origin)
 
 
-async def provide_refunds(
+async def provide_cancel_service(
+    unit: Injected[UnitOfWork], events: Injected[Events], origin: Injected[Origin]
+) -> CancelService:
+    return CancelService(unit, events, origin)
+
+
+async def provide_refund_service(
     unit: Injected[UnitOfWork], events: Injected[Events], origin: Injected[Origin]
 ) -> RefundService:
     return RefundService(unit, events, origin)
 
 
-async def provide_payments(
+async def provide_payment_service(
     database: Injected[Database], payment_provider: Injected[PaymentProvider], events: Injected[Events]
 ) -> PaymentService:
     return PaymentService(database, payment_provider, events)
@@ -56,8 +63,9 @@ async def provide_payments(
 PROVIDERS = {
     "order_reads": Provide(provide_order_reads),
     "order_queries": Provide(provide_order_queries),
-    "placing": Provide(provide_placing),
-    "moving": Provide(provide_moving),
-    "refunds": Provide(provide_refunds),
-    "payments": Provide(provide_payments),
+    "order_service": Provide(provide_order_service),
+    "place_service": Provide(provide_place_service),
+    "cancel_service": Provide(provide_cancel_service),
+    "refund_service": Provide(provide_refund_service),
+    "payment_service": Provide(provide_payment_service),
 }

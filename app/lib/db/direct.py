@@ -48,8 +48,14 @@ class DirectConnection(ABC):
         """The statement once for each of the rows."""
         await self._run(self._execute_many, sql, rows, many=True)
 
+    async def fetch_many(self, sql: str, rows: Sequence[Arguments]) -> Sequence[Any]:
+        """The rows that the statement returned for each of ``rows``, one after another."""
+        return await self._run(self._fetch_many, sql, rows, many=True)
+
     @abstractmethod
     async def _fetch(self, sql: str, arguments: Arguments) -> Sequence[Any]: ...
+    @abstractmethod
+    async def _fetch_many(self, sql: str, rows: Sequence[Arguments]) -> Sequence[Any]: ...
     @abstractmethod
     async def _execute(self, sql: str, arguments: Arguments) -> int: ...
     @abstractmethod
@@ -86,6 +92,11 @@ class PostgreSQLConnection(DirectConnection):
         rows: Sequence[Any] = await self._driver.fetch(sql, *arguments)
         return rows
 
+    async def _fetch_many(self, sql: str, rows: Sequence[Arguments]) -> Sequence[Any]:
+        await self._begin()
+        returned: Sequence[Any] = await self._driver.fetchmany(sql, rows)
+        return returned
+
     async def _execute(self, sql: str, arguments: Arguments) -> int:
         await self._begin()
         status: str = await self._driver.execute(sql, *arguments)
@@ -108,6 +119,9 @@ class SQLiteConnection(DirectConnection):
     async def _fetch(self, sql: str, arguments: Arguments) -> Sequence[Any]:
         return await self._in_thread(_fetch, sql, arguments)
 
+    async def _fetch_many(self, sql: str, rows: Sequence[Arguments]) -> Sequence[Any]:
+        return await self._in_thread(_fetch_many, sql, rows)
+
     async def _execute(self, sql: str, arguments: Arguments) -> int:
         return await self._in_thread(_execute, sql, arguments)
 
@@ -121,6 +135,10 @@ class SQLiteConnection(DirectConnection):
 
 def _fetch(connection: sqlite3.Connection, sql: str, arguments: Arguments) -> list[Any]:
     return connection.execute(sql, arguments).fetchall()
+
+
+def _fetch_many(connection: sqlite3.Connection, sql: str, rows: Sequence[Arguments]) -> list[Any]:
+    return [returned for arguments in rows for returned in connection.execute(sql, arguments).fetchall()]
 
 
 def _execute(connection: sqlite3.Connection, sql: str, arguments: Arguments) -> int:

@@ -1,29 +1,28 @@
-"""Work that lost a race runs again, inside the request, before anybody hears of it."""
+"""Work that lost a race runs again, inside the request, so that the client does not notice."""
 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.lib.db.engine import Database
 from app.lib.db.faults import is_retryable
+from app.lib.db.prepared import prepare
 from app.lib.db.uow import UnitOfWork
 
 T = TypeVar("T")
 
 ATTEMPTS = 5
 _FIRST_WAIT = 0.02
-_SAVEPOINT, _GO_BACK = text("SAVEPOINT attempt"), text("ROLLBACK TO SAVEPOINT attempt")
+_SAVEPOINT, _GO_BACK = prepare(text("SAVEPOINT attempt")), prepare(text("ROLLBACK TO SAVEPOINT attempt"))
 
 
 async def in_savepoint(
-    session: AsyncSession, work: Callable[[], Awaitable[T]], *, also: tuple[type[Exception], ...] = ()
+    unit: UnitOfWork, work: Callable[[], Awaitable[T]], *, also: tuple[type[Exception], ...] = ()
 ) -> T:
-    """Runs the work in a savepoint of the session's transaction, up to five times with growing random waits.
+    """Runs the work in a savepoint of the unit's transaction, up to five times with growing random waits.
 
     Again after a deadlock, a serialization failure or a lock that could not be had, and after the errors in ``also``;
     the last one is raised. Going back to the savepoint gives up its locks but keeps those taken before, so it must be
@@ -31,26 +30,18 @@ async def in_savepoint(
 
     A transaction that has not begun needs no savepoint, because there is nothing before the work to be kept.
     """
-    attempt = partial(_from_savepoint if session.in_transaction() else _from_beginning, session, work)
+    has_begun = unit.session.in_transaction()
+
+    async def attempt() -> T:
+        if has_begun:  # the savepoint is never released: the commit does that, and others may wait for it
+            await unit.execute(_SAVEPOINT)
+        try:
+            return await work()
+        except Exception:
+            await (unit.execute(_GO_BACK) if has_begun else unit.session.rollback())
+            raise
+
     return await _again(attempt, also)
-
-
-async def _from_savepoint(session: AsyncSession, work: Callable[[], Awaitable[T]]) -> T:
-    """The savepoint is never released, because the commit does that, too, and others may wait for it."""
-    await session.execute(_SAVEPOINT)
-    try:
-        return await work()
-    except Exception:
-        await session.execute(_GO_BACK)
-        raise
-
-
-async def _from_beginning(session: AsyncSession, work: Callable[[], Awaitable[T]]) -> T:
-    try:
-        return await work()
-    except Exception:
-        await session.rollback()
-        raise
 
 
 async def in_transaction(database: Database, work: Callable[[UnitOfWork], Awaitable[T]]) -> T:

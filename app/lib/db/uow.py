@@ -47,6 +47,15 @@ class UnitOfWork:
         compiled = prepared.compiled(connection.dialect)
         return compiled.rows(await connection.fetch(compiled.sql, compiled.arguments(values)))
 
+    async def all_many(self, prepared: Prepared[T], rows: Iterable[Mapping[str, Any]]) -> list[T]:
+        """Runs a statement with ``RETURNING`` once for each of the rows, like :meth:`execute_many`. Returns every row
+        that they wrote, in the same order.
+        """
+        connection = await self._connection()
+        compiled = prepared.compiled(connection.dialect)
+        arguments = [compiled.arguments(row) for row in rows]
+        return compiled.rows(await connection.fetch_many(compiled.sql, arguments)) if arguments else []
+
     async def first(self, prepared: Prepared[T], /, **values: Any) -> T | None:
         """The first row, or None."""
         rows = await self.all(prepared, **values)

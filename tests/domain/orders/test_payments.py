@@ -10,7 +10,7 @@ import pytest
 from litestar import Litestar
 
 from app.domain.orders.services.housekeeping import OrderHousekeeping
-from app.domain.orders.services.paying import PaymentService
+from app.domain.orders.services.pay import PaymentService
 from app.domain.orders.services.provider import Charge, MoneyBack, Outcome
 from app.lib.clock import utc_now
 from app.lib.db.versions import IfMatch

@@ -54,13 +54,15 @@ async def test_inserts_updates_and_deletes_say_what_they_affected(toys: Database
         await unit.execute_many(_insert_toy, [toy("c"), toy("d", size=1)])
         await unit.execute_many(_insert_toy, [])
         grown = await unit.all(_grow, below=2, by=10)
-        assert await unit.execute(_grow, below=20) == 4
+        assert await unit.all_many(_insert_sized, [toy("f", size=9), toy("e")]) == [Sized("f", 9), Sized("e", 0)]
+        assert await unit.all_many(_insert_sized, []) == []
+        assert await unit.execute(_grow, below=20) == 6
         assert await unit.first(_grow, below=0) is None
         assert await unit.execute(_delete, name="nothing") == 0
         assert await unit.execute(_delete, name="a") == 1
 
     assert sorted((each.name, each.size) for each in grown) == [("a", 10), ("c", 10), ("d", 11)]
-    assert await toys.reader.all(_names) == ["b", "c", "d"]
+    assert await toys.reader.all(_names) == ["b", "c", "d", "e", "f"]
 
 
 async def test_every_type_goes_in_as_it_comes_back(toys: Database) -> None:

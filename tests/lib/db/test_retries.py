@@ -231,7 +231,7 @@ async def test_an_attempt_that_failed_leaves_nothing_and_what_was_before_stays(
                 raise Refused
             return "done"
 
-        done = await in_savepoint(unit.session, work, also=(Refused,))
+        done = await in_savepoint(unit, work, also=(Refused,))
 
     assert (done, len(attempts), len(waits)) == ("done", 3, 2)
     assert await names(toys) == (["attempt 3", "before"] if begun else ["attempt 3"])
@@ -243,7 +243,7 @@ async def test_the_transaction_goes_on_after_work_that_failed(toys: Database, *,
         if begun:
             await add(unit, "before")
         with pytest.raises(Refused):
-            await in_savepoint(unit.session, lambda: failing(Refused(), [])(unit))
+            await in_savepoint(unit, lambda: failing(Refused(), [])(unit))
         await add(unit, "after")
 
     assert await names(toys) == (["after", "before"] if begun else ["after"])

@@ -15,13 +15,14 @@ from sqlalchemy import (
 )
 
 from app.domain.catalog.dtos import StockMovementPage, StockMovementRead
+from app.domain.catalog.errors import ProductNotFound, SkuTaken
 from app.domain.catalog.models import Product, ProductPrice, ProductTag, StockMovement
 from app.domain.catalog.rows import PriceRow, PriceRowPage, ProductRow, ProductRowPage
 from app.lib.clock import utc_now
-from app.lib.db.base import new_id
+from app.lib.db.base import new_id, table_of
 from app.lib.db.prepared import columns_of, joined_strings, prepare
 from app.lib.db.reader import Reader
-from app.lib.db.repository import Repository
+from app.lib.db.repositories import EntityRepository
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import at_least, at_most, contains, custom, equals
 from app.lib.pagination.paginate import paginate
@@ -30,9 +31,14 @@ from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 from app.lib.text import casefold_key
 
+_tag_table = table_of(ProductTag)
 _tags = joined_strings(Product, ProductTag.tag, ProductTag.product_id == Product.id)
 _products = select(*columns_of(ProductRow, Product, tags=_tags))
 _product = prepare(_products.where(Product.id == bindparam("product_id")), ProductRow)
+_tags_of = prepare(select(ProductTag.tag).where(ProductTag.product_id == bindparam("product_id")), str)
+_delete_tags = prepare(delete(_tag_table).where(_tag_table.c.product_id == bindparam("product_id")))
+_insert_tag = prepare(insert(_tag_table))
+_insert_price = prepare(insert(table_of(ProductPrice)))
 
 PRODUCT_SORTS = (
     SortKey("created_at", Product.created_at, datetime),
@@ -86,65 +92,57 @@ PRICE_LIST = ListQuery(
 )
 
 
-class CatalogReads:
+class ProductReads:
     """Products as they are shown."""
 
     def __init__(self, reader: Reader, cursors: CursorCodec) -> None:
         self._reader = reader
         self._cursors = cursors
 
-    async def product(self, product_id: UUID) -> ProductRow | None:
+    async def get_product(self, product_id: UUID) -> ProductRow | None:
         return await self._reader.first(_product, product_id=product_id)
 
-    async def products(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> ProductRowPage:
+    async def list_products(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> ProductRowPage:
         return await paginate(self._reader, PRODUCT_LIST, paging, self._cursors, sort=sort, filters=filters)
 
-    async def movements(self, product_id: UUID, paging: PageRequest) -> StockMovementPage:
+    async def list_movements(self, product_id: UUID, paging: PageRequest) -> StockMovementPage:
         only = {"product_id": product_id}
         return await paginate(self._reader, MOVEMENT_LIST, paging, self._cursors, filters=only)
 
-    async def prices(self, product_id: UUID, paging: PageRequest) -> PriceRowPage:
+    async def list_prices(self, product_id: UUID, paging: PageRequest) -> PriceRowPage:
         return await paginate(self._reader, PRICE_LIST, paging, self._cursors, filters={"product_id": product_id})
 
 
-class ProductRepository(Repository[Product]):
-    model_type = Product
-
-    async def lock(self, item_id: UUID) -> Product | None:
-        """As it is now, locked against changes, but not against orders that refer to it."""
-        return await self.lock_where(Product.id == item_id, key_share=True)
+class ProductRepository(EntityRepository[Product]):
+    model = Product
+    not_found = ProductNotFound
+    taken = {"sku": SkuTaken}  # noqa: RUF012 - never changed
 
     async def read(self, product_id: UUID) -> ProductRow:
         """As this transaction has it."""
-        found = await self.session.execute(_products.where(Product.id == product_id))
-        return ProductRow(*found.one())
+        found = await self.unit.first(_product, product_id=product_id)
+        if found is None:
+            raise ProductNotFound
+        return found
 
     async def taken_skus(self, skus: Iterable[str]) -> frozenset[str]:
-        found = await self.session.execute(select(Product.sku).where(Product.sku.in_(set(skus))))
+        found = await self.unit.session.execute(select(Product.sku).where(Product.sku.in_(set(skus))))
         return frozenset(found.scalars())
 
-    async def replace_tags(self, product_id: UUID, tags: Iterable[str]) -> None:
-        await self.session.execute(delete(ProductTag).where(ProductTag.product_id == product_id))
-        await self.add_tags({product_id: tags})
+    async def tags(self, product_id: UUID) -> list[str]:
+        return sorted(await self.unit.all(_tags_of, product_id=product_id))
 
-    async def add_tags(self, tags: Mapping[UUID, Iterable[str]]) -> None:
-        if rows := [{"product_id": key, "tag": tag} for key, found in tags.items() for tag in sorted(set(found))]:
-            await self.session.execute(insert(ProductTag), rows)
+    async def set_tags(self, product_id: UUID, tags: Iterable[str]) -> None:
+        await self.unit.execute(_delete_tags, product_id=product_id)
+        await self.unit.execute_many(_insert_tag, [{"product_id": product_id, "tag": tag} for tag in tags])
 
-    async def tags_of(self, product_id: UUID) -> list[str]:
-        found = await self.session.execute(select(ProductTag.tag).where(ProductTag.product_id == product_id))
-        return sorted(found.scalars())
-
-    async def add_prices(self, products: Iterable[Product]) -> None:
-        """Keeps the prices that the products have from now on."""
-        rows = [
-            {
-                "id": new_id(),
-                "product_id": each.id,
-                "price_units": each.price_units,
-                "currency": each.currency,
-                "created_at": utc_now(),
-            }
-            for each in products
-        ]
-        await self.session.execute(insert(ProductPrice), rows)
+    async def add_price(self, product: Product) -> None:
+        """Keeps the price that the product has from now on."""
+        await self.unit.execute(
+            _insert_price,
+            id=new_id(),
+            product_id=product.id,
+            price_units=product.price_units,
+            currency=product.currency,
+            created_at=utc_now(),
+        )

@@ -3,107 +3,110 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
-from sqlalchemy import ColumnElement, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from msgspec.structs import asdict, replace
+from sqlalchemy import bindparam, func, insert, select, update
 
-from app.domain.orders.machine import Status
+from app.domain.orders.machine import Role, Status
 from app.domain.orders.models import Order, OrderEvent, OrderItem
 from app.domain.orders.rows import ItemRow, OrderRow
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
 from app.lib.db.instants import database_now
-from app.lib.db.prepared import columns_of, one_row
-from app.lib.db.statements import NewRow
+from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.repositories import Repository
 
-_orders, _items, _events = table_of(Order), table_of(OrderItem), table_of(OrderEvent)
-_order = columns_of(OrderRow, Order)
+_orders, _items = table_of(Order), table_of(OrderItem)
+_MUTABLE = ("status", "refunded_units", "notes", "payment_processing", "expires_at", "updated_at", "version")
+
+_insert = prepare(insert(_orders))
+_insert_item = prepare(insert(_items))
+_insert_event = prepare(insert(table_of(OrderEvent)))
+_lock = prepare(
+    select(*columns_of(OrderRow, Order)).where(_orders.c.id == bindparam("order_id")).with_for_update(key_share=True),
+    OrderRow,
+)
+_update = prepare(
+    update(_orders)
+    .where(_orders.c.id == bindparam("order_id"))
+    .values({name: bindparam(name, type_=_orders.c[name].type) for name in _MUTABLE})
+)
+_list_items = prepare(
+    select(*columns_of(ItemRow, OrderItem))
+    .where(_items.c.order_id == bindparam("order_id"))
+    .order_by(_items.c.position),
+    ItemRow,
+)
+_refund_item = prepare(
+    update(_items)
+    .where(_items.c.order_id == bindparam("order"), _items.c.product_id == bindparam("product"))
+    .values(refunded_quantity=_items.c.refunded_quantity + bindparam("quantity"))
+)
+_is_overdue = _orders.c.expires_at <= func.coalesce(bindparam("now", type_=_orders.c.expires_at.type), database_now())
+_overdue = prepare(select(_orders.c.id).where(_orders.c.id == bindparam("order_id"), _is_overdue), UUID)
+_list_overdue = prepare(
+    select(_orders.c.id)
+    .where(_is_overdue, _orders.c.status == Status.PENDING.value, _orders.c.payment_processing.is_(False))
+    .order_by(_orders.c.expires_at)
+    .limit(bindparam("limit")),
+    UUID,
+)
+_forget_customer = prepare(
+    update(_orders)
+    .where(_orders.c.customer_id == bindparam("user_id"))
+    .values(customer_id=None, notes=None, version=_orders.c.version + 1, updated_at=bindparam("now"))
+)
 
 
-class OrderRepository:
-    """In one transaction. Whoever changes an order locks it first, and the stock of its products only after it."""
+class OrderRepository(Repository):
+    """Lock an order before you change it, and change the stock of its products only after that."""
 
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
+    async def create(self, order: OrderRow) -> None:
+        await self.unit.execute(_insert, **asdict(order))
 
-    def new(self, order: OrderRow) -> NewRow:
-        """An order, to be inserted."""
-        return NewRow(_orders, msgspec.structs.asdict(order))
+    async def create_items(self, items: Sequence[ItemRow]) -> None:
+        """Each locks its product against deletion, so take the stock first."""
+        await self.unit.execute_many(_insert_item, [asdict(each) for each in items])
 
-    def new_items(self, items: Sequence[ItemRow]) -> dict[UUID, NewRow]:
-        """Its lines, to be inserted once their products are taken; by product."""
-        return {each.product_id: NewRow(_items, msgspec.structs.asdict(each)) for each in items}
+    async def create_event(self, order: OrderRow, kind: str, actor: Role, amount_units: int) -> None:
+        """A line of the timeline."""
+        await self.unit.execute(
+            _insert_event,
+            id=new_id(),
+            order_id=order.id,
+            kind=kind,
+            status=order.status,
+            actor=actor.value,
+            amount_units=amount_units,
+            currency=order.currency,
+            created_at=utc_now(),
+        )
 
-    async def lock(self, order_id: UUID) -> OrderRow | None:
+    async def get_for_update(self, order_id: UUID) -> OrderRow | None:
         """The order as it is now, locked against changes until the transaction ends."""
-        found = await self._session.execute(select(*_order).where(Order.id == order_id).with_for_update(key_share=True))
-        return one_row(found, OrderRow)
+        return await self.unit.first(_lock, order_id=order_id)
 
-    async def change(self, order_id: UUID, **values: Any) -> OrderRow:
-        """A change of a locked order; its version counts it."""
-        changed = await self._session.execute(
-            update(Order)
-            .where(Order.id == order_id)
-            .values(version=Order.version + 1, updated_at=utc_now(), **values)
-            .returning(*_order)
-            .execution_options(synchronize_session=False)
-        )
-        return OrderRow(*changed.one())
+    async def update(self, order: OrderRow, **values: Any) -> OrderRow:
+        """Changes a locked order. Returns the order as it is now; its version counts the change."""
+        changed = replace(order, version=order.version + 1, updated_at=utc_now(), **values)
+        await self.unit.execute(_update, order_id=order.id, **{name: getattr(changed, name) for name in _MUTABLE})
+        return changed
 
-    async def items(self, order_id: UUID) -> list[ItemRow]:
-        found = await self._session.execute(
-            select(*columns_of(ItemRow, OrderItem)).where(OrderItem.order_id == order_id).order_by(OrderItem.position)
-        )
-        return [ItemRow(*row) for row in found]
+    async def list_items(self, order_id: UUID) -> list[ItemRow]:
+        return await self.unit.all(_list_items, order_id=order_id)
 
     async def add_refunded(self, order_id: UUID, quantities: Mapping[UUID, int]) -> None:
-        """So many more pieces of each line are refunded."""
-        for product_id, quantity in quantities.items():
-            await self._session.execute(
-                update(OrderItem)
-                .where(OrderItem.order_id == order_id, OrderItem.product_id == product_id)
-                .values(refunded_quantity=OrderItem.refunded_quantity + quantity)
-                .execution_options(synchronize_session=False)
-            )
-
-    def new_event(self, order: OrderRow, kind: str, actor: str, amount_units: int) -> NewRow:
-        """A line of the timeline, to be inserted."""
-        values = {
-            "id": new_id(),
-            "order_id": order.id,
-            "kind": kind,
-            "status": order.status,
-            "actor": actor,
-            "amount_units": amount_units,
-            "currency": order.currency,
-            "created_at": utc_now(),
-        }
-        return NewRow(_events, values)
+        """Counts refunded pieces of the lines, by product."""
+        rows = [{"order": order_id, "product": key, "quantity": quantity} for key, quantity in quantities.items()]
+        await self.unit.execute_many(_refund_item, rows)
 
     async def is_overdue(self, order_id: UUID, now: datetime | None = None) -> bool:
-        """Whether its time to be paid is over; at that instant, or by the database's clock."""
-        found = await self._session.execute(select(Order.id).where(Order.id == order_id, _is_overdue(now)))
-        return found.first() is not None
+        """Whether the order should have been paid by ``now``, or by the database's clock."""
+        return await self.unit.first(_overdue, order_id=order_id, now=now) is not None
 
-    async def expired(self, now: datetime | None, limit: int) -> Sequence[UUID]:
-        """Orders whose time to be paid is over, and of which no payment is under way."""
-        found = await self._session.execute(
-            select(Order.id)
-            .where(_is_overdue(now), Order.status == Status.PENDING.value, Order.payment_processing.is_(False))
-            .order_by(Order.expires_at)
-            .limit(limit)
-        )
-        return found.scalars().all()
+    async def list_overdue(self, now: datetime | None, limit: int) -> list[UUID]:
+        """Orders that were not paid in time and have no payment under way."""
+        return await self.unit.all(_list_overdue, now=now, limit=limit)
 
     async def forget_customer(self, user_id: UUID) -> None:
-        """Takes the person out of their orders, and what they wrote."""
-        await self._session.execute(
-            update(Order)
-            .where(Order.customer_id == user_id)
-            .values(customer_id=None, notes=None, version=Order.version + 1, updated_at=utc_now())
-            .execution_options(synchronize_session=False)
-        )
-
-
-def _is_overdue(now: datetime | None) -> ColumnElement[bool]:
-    return Order.expires_at <= (database_now() if now is None else now)
+        """Removes the person from their orders, and the notes that they wrote."""
+        await self.unit.execute(_forget_customer, user_id=user_id, now=utc_now())

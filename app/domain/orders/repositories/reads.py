@@ -71,14 +71,14 @@ class OrderReads:
         self._reader = reader
         self._cursors = cursors
 
-    async def order(self, order_id: UUID) -> OrderRow | None:
+    async def get_order(self, order_id: UUID) -> OrderRow | None:
         return await self._reader.first(_order, order_id=order_id)
 
-    async def orders(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> OrderRowPage:
+    async def list_orders(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> OrderRowPage:
         return await paginate(self._reader, ORDER_LIST, paging, self._cursors, sort=sort, filters=filters)
 
-    async def items(self, order_ids: Sequence[UUID]) -> Mapping[UUID, list[ItemRow]]:
-        """The lines of many orders in one query, each order's in their order."""
+    async def list_items(self, order_ids: Sequence[UUID]) -> Mapping[UUID, list[ItemRow]]:
+        """The lines of many orders in one query, by order and sorted by position."""
         found: dict[UUID, list[ItemRow]] = defaultdict(list)
         if not order_ids:
             return found
@@ -87,10 +87,10 @@ class OrderReads:
             found[row.order_id].append(row)
         return found
 
-    async def events(self, order_id: UUID, paging: PageRequest) -> EventRowPage:
+    async def list_events(self, order_id: UUID, paging: PageRequest) -> EventRowPage:
         return await paginate(self._reader, EVENT_LIST, paging, self._cursors, filters={"order_id": order_id})
 
-    async def payments(self, order_id: UUID, paging: PageRequest) -> AttemptRowPage:
+    async def list_payments(self, order_id: UUID, paging: PageRequest) -> AttemptRowPage:
         return await paginate(self._reader, PAYMENT_LIST, paging, self._cursors, filters={"order_id": order_id})
 
 

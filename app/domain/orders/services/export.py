@@ -21,7 +21,7 @@ async def export_orders(reads: OrderReads, filters: Mapping[str, Any]) -> AsyncI
     yield csv_lines([COLUMNS])
     request = PageRequest(page=None, page_size=BATCH, include_total=False)
     while True:
-        page = await reads.orders(request, "created_at", filters)
+        page = await reads.list_orders(request, "created_at", filters)
         if page.items:
             yield csv_lines(_cells(row) for row in page.items)
         if page.next_cursor is None:

@@ -11,8 +11,8 @@ import structlog
 from app.domain.orders.repositories.orders import OrderRepository
 from app.domain.orders.repositories.payments import PROCESSING, PaymentRepository
 from app.domain.orders.rows import PaymentRow, RefundRow, Unsettled
-from app.domain.orders.services.moving import MovingService
-from app.domain.orders.services.paying import ASK_AGAIN_SECONDS, PaymentService
+from app.domain.orders.services.cancel import CancelService
+from app.domain.orders.services.pay import ASK_AGAIN_SECONDS, PaymentService
 from app.domain.orders.services.provider import MoneyBack, OutcomeUnknown, PaymentProvider, answer_of
 from app.lib.db.engine import Database
 from app.lib.db.retries import in_transaction
@@ -45,7 +45,7 @@ class OrderHousekeeping:
         count = 0
         while True:
             async with self._database.independent() as unit:
-                due = await OrderRepository(unit.session).expired(now, BATCH)
+                due = await OrderRepository(unit).list_overdue(now, BATCH)
             expired = await _each(due, partial(self._expire, now), "order.not_expired")
             count += expired
             if len(due) < BATCH or not expired:
@@ -53,7 +53,7 @@ class OrderHousekeeping:
 
     async def _expire(self, now: datetime | None, order_id: UUID) -> bool:
         async def work(unit: UnitOfWork) -> bool:
-            return await MovingService(unit, self._events).expire(order_id, now)
+            return await CancelService(unit, self._events).expire(order_id, now)
 
         return await in_transaction(self._database, work)
 
@@ -63,12 +63,12 @@ class OrderHousekeeping:
         What was begun with another provider waits until that one is configured again.
         """
         async with self._database.independent() as unit:
-            due = await PaymentRepository(unit.session).unsettled(self._provider.name, now, BATCH)
+            due = await PaymentRepository(unit).unsettled(self._provider.name, now, BATCH)
         return await _each(due, self._settle, "payment.not_settled")
 
     async def _settle(self, unsettled: Unsettled) -> bool:
         async def claim(unit: UnitOfWork) -> PaymentRow | None:
-            return await PaymentRepository(unit.session).claim(unsettled, ask_again=_pause(unsettled))
+            return await PaymentRepository(unit).claim(unsettled, ask_again=_pause(unsettled))
 
         payment = await in_transaction(self._database, claim)
         return payment is not None and await self._payments.settle(payment) != PROCESSING
@@ -76,12 +76,12 @@ class OrderHousekeeping:
     async def send_refunds(self, now: datetime | None = None) -> int:
         """Has the provider give back what was promised. How many refunds it has confirmed."""
         async with self._database.independent() as unit:
-            due = await PaymentRepository(unit.session).unsent_refunds(self._provider.name, now, BATCH)
+            due = await PaymentRepository(unit).unsent_refunds(self._provider.name, now, BATCH)
         return await _each(due, self._send, "refund.not_sent")
 
     async def _send(self, unsent: Unsettled) -> bool:
         async def claim(unit: UnitOfWork) -> RefundRow | None:
-            return await PaymentRepository(unit.session).claim_refund(unsent, ask_again=_pause(unsent))
+            return await PaymentRepository(unit).claim_refund(unsent, ask_again=_pause(unsent))
 
         refund = await in_transaction(self._database, claim)
         if refund is None:
@@ -93,7 +93,7 @@ class OrderHousekeeping:
         except OutcomeUnknown:
             return False
         async with self._database.independent() as unit:
-            await PaymentRepository(unit.session).refund_arrived(refund.id)
+            await PaymentRepository(unit).refund_arrived(refund.id)
         return True
 
 

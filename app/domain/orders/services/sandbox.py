@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from app.domain.orders.repositories.payments import TestBooks
+from app.domain.orders.repositories.payments import SandboxLedger
 from app.domain.orders.rows import PaymentRow, RefundRow
 from app.domain.orders.services.provider import Charge, MoneyBack, Outcome, OutcomeUnknown
 from app.lib.db.engine import Database
@@ -56,6 +56,6 @@ class SandboxProvider:
         self, reference: UUID, kind: str, outcome: Outcome, row: PaymentRow | RefundRow, method: str
     ) -> int:
         async def enter(unit: UnitOfWork) -> int:
-            return await TestBooks(unit.session).enter(reference, kind, outcome.value, row, method)
+            return await SandboxLedger(unit).enter(reference, kind, outcome.value, row, method)
 
         return await in_transaction(self._database, enter)

@@ -6,7 +6,7 @@ from uuid import UUID
 from app.domain.accounts.repositories import AccountReads
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.orders.repositories.reads import OrderReads
-from app.domain.orders.services.access import visible
+from app.domain.orders.services.access import require_readable
 from app.domain.realtime.names import looks_like_id, looks_like_room
 from app.domain.realtime.repositories.reads import RoomReads
 from app.domain.realtime.rows import SeenRoom
@@ -50,7 +50,7 @@ class ChannelGate:
             case "presence", name if name:
                 return Grant(await self._member(principal))
             case "orders", name if looks_like_id(name):
-                visible(await self._orders.order(UUID(name)), principal)
+                require_readable(await self._orders.get_order(UUID(name)), principal)
             case "user", name if looks_like_id(name):
                 _require_self(principal, name)
             case "posts", "":

@@ -3,13 +3,13 @@
 from uuid import UUID
 
 from app.domain.orders.errors import NoPayments, OrderExpired, PaymentDeclined, PaymentInProgress
-from app.domain.orders.machine import Role, allowed, find_move
+from app.domain.orders.machine import Role, allowed, require_transition
 from app.domain.orders.repositories.orders import OrderRepository
 from app.domain.orders.repositories.payments import DECLINED, PROCESSING, SUCCEEDED, PaymentRepository
 from app.domain.orders.rows import PaymentRow
-from app.domain.orders.services.access import roles_of, within_reach
-from app.domain.orders.services.history import History
+from app.domain.orders.services.access import require_writable, roles_of
 from app.domain.orders.services.provider import Charge, Outcome, OutcomeUnknown, PaymentProvider, answer_of
+from app.domain.orders.services.timeline import Timeline
 from app.lib.db.base import new_id
 from app.lib.db.engine import Database
 from app.lib.db.retries import in_transaction
@@ -35,8 +35,8 @@ class PaymentService:
     async def pay(self, order_id: UUID, method: str, if_match: IfMatch, customer: Principal) -> bool:
         """Whether the order is paid; False when that is not known yet, and will be later.
 
-        Raises ``OrderNotFound``, ``PermissionDenied``, ``InvalidMove``, ``PreconditionFailed``, ``PaymentInProgress``,
-        ``OrderExpired``, ``NoPayments``, ``ValidationFailed`` or ``PaymentDeclined``.
+        Raises ``OrderNotFound``, ``PermissionDenied``, ``InvalidTransition``, ``PreconditionFailed``,
+        ``PaymentInProgress``, ``OrderExpired``, ``NoPayments``, ``ValidationFailed`` or ``PaymentDeclined``.
         """
         if self._provider.methods and method not in self._provider.methods:
             detail = f"Must be among: {', '.join(sorted(self._provider.methods))}."
@@ -53,10 +53,10 @@ class PaymentService:
     async def _begin(
         self, unit: UnitOfWork, order_id: UUID, method: str, if_match: IfMatch, customer: Principal
     ) -> PaymentRow:
-        orders = OrderRepository(unit.session)
-        order = within_reach(await orders.lock(order_id), customer)
+        orders = OrderRepository(unit)
+        order = require_writable(await orders.get_for_update(order_id), customer)
         roles = roles_of(customer, order)
-        find_move("pay", order.status, roles)
+        require_transition("pay", order.status, roles)
         if_match.check(order.version)
         if order.payment_processing:
             raise PaymentInProgress
@@ -73,8 +73,8 @@ class PaymentService:
             amount_units=order.total_units,
             currency=order.currency,
         )
-        await PaymentRepository(unit.session).begin(payment, ask_again=ASK_AGAIN_SECONDS)
-        await orders.change(order_id, payment_processing=True)
+        await PaymentRepository(unit).begin(payment, ask_again=ASK_AGAIN_SECONDS)
+        await orders.update(order, payment_processing=True)
         return payment
 
     async def settle(self, payment: PaymentRow) -> str:
@@ -97,15 +97,15 @@ class PaymentService:
         return await in_transaction(self._database, write)
 
     async def _write(self, unit: UnitOfWork, payment: PaymentRow, outcome: Outcome) -> str:
-        orders, payments = OrderRepository(unit.session), PaymentRepository(unit.session)
-        order = await orders.lock(payment.order_id)
+        orders, payments = OrderRepository(unit), PaymentRepository(unit)
+        order = await orders.get_for_update(payment.order_id)
         if order is None or not await payments.settle(payment.id, outcome.value):
             return await payments.status(payment.id)
         if outcome is Outcome.DECLINED:
-            await orders.change(order.id, payment_processing=False)
+            await orders.update(order, payment_processing=False)
             return DECLINED
         # While it was processing, nothing else could happen to the order.
-        move = find_move("pay", order.status, {Role.CUSTOMER})
-        changed = await orders.change(order.id, status=move.target.value, payment_processing=False, expires_at=None)
-        await History(unit, self._events).record(changed, "paid", Role.CUSTOMER)
+        transition = require_transition("pay", order.status, {Role.CUSTOMER})
+        changed = await orders.update(order, status=transition.target.value, payment_processing=False, expires_at=None)
+        await Timeline(unit, self._events).record(changed, "paid", Role.CUSTOMER)
         return SUCCEEDED

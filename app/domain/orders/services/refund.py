@@ -1,4 +1,4 @@
-"""Money back, by lines or all of it. It is promised here, and sent by :mod:`.housekeeping`."""
+"""Refunds of lines or of all that is left. They are recorded here, and sent to the provider after the commit."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -9,12 +9,12 @@ from msgspec import UNSET
 from app.domain.catalog.services.stock import StockService
 from app.domain.orders.dtos import OrderRead, RefundCreate
 from app.domain.orders.errors import RefundTooLarge
-from app.domain.orders.machine import Role, Status, find_move
+from app.domain.orders.machine import Role, Status, require_transition
 from app.domain.orders.repositories.orders import OrderRepository
 from app.domain.orders.repositories.payments import PaymentRepository
 from app.domain.orders.rows import ItemRow, OrderRow, RefundRow
-from app.domain.orders.services.access import roles_of, within_reach
-from app.domain.orders.services.history import History
+from app.domain.orders.services.access import require_writable, roles_of
+from app.domain.orders.services.timeline import Timeline
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.base import new_id
@@ -27,7 +27,7 @@ from app.lib.security.principal import Principal
 
 
 class Pieces(msgspec.Struct, frozen=True):
-    """So many pieces of a product, and whether they go back on the shelf."""
+    """Pieces of a product, and whether they return to the stock."""
 
     quantity: int
     restock: bool
@@ -37,34 +37,33 @@ class RefundService:
     """In one unit of work."""
 
     def __init__(self, unit: UnitOfWork, events: Events, origin: Origin) -> None:
-        self._unit = unit
+        self.unit = unit
         self._origin = origin
-        self._orders = OrderRepository(unit.session)
-        self._payments = PaymentRepository(unit.session)
+        self._orders = OrderRepository(unit)
+        self._payments = PaymentRepository(unit)
         self._stock = StockService(unit)
-        self._history = History(unit, events)
+        self._timeline = Timeline(unit, events)
 
     async def refund(self, order_id: UUID, data: RefundCreate, if_match: IfMatch, actor: Principal) -> OrderRead:
-        """Raises ``OrderNotFound``, ``PermissionDenied``, ``PreconditionFailed``, ``InvalidMove``, ``ValidationFailed``
-        or ``RefundTooLarge``.
+        """Raises ``OrderNotFound``, ``PermissionDenied``, ``PreconditionFailed``, ``InvalidTransition``,
+        ``ValidationFailed`` or ``RefundTooLarge``.
         """
 
         async def work() -> OrderRead:
-            order = within_reach(await self._orders.lock(order_id), actor)
-            find_move("refund", order.status, roles_of(actor, order))
+            order = require_writable(await self._orders.get_for_update(order_id), actor)
+            require_transition("refund", order.status, roles_of(actor, order))
             if_match.check(order.version)
-            items = await self._orders.items(order_id)
-            return await self._refund(order, items, _wanted(data, items))
+            items = await self._orders.list_items(order_id)
+            return await self._refund(order, items, _pieces_of(data, items))
 
-        order = await in_savepoint(self._unit.session, work)
-        await audit.record(
-            self._unit, "order.refunded", self._origin, subject_id=order_id, refunded=order.refunded.amount
-        )
+        order = await in_savepoint(self.unit, work)
+        refunded = order.refunded.amount
+        await audit.record(self.unit, "order.refunded", self._origin, subject_id=order_id, refunded=refunded)
         return order
 
     async def refund_cancelled(self, order: OrderRow, target: Status) -> OrderRead:
-        """All that is left, for a locked order that was paid and is called off; its lines go back on the shelf."""
-        items = await self._orders.items(order.id)
+        """Refunds all that is left of a locked, paid order that is cancelled; its lines return to the stock."""
+        items = await self._orders.list_items(order.id)
         left = {each.product_id: Pieces(each.refundable, restock=True) for each in items if each.refundable}
         return await self._refund(order, items, left, cancelled=target)
 
@@ -72,18 +71,23 @@ class RefundService:
         self,
         order: OrderRow,
         items: Sequence[ItemRow],
-        wanted: Mapping[UUID, Pieces],
+        pieces: Mapping[UUID, Pieces],
         *,
         cancelled: Status | None = None,
     ) -> OrderRead:
-        prices = {each.product_id: each.unit_price_units for each in items}
-        amount = sum(prices[product_id] * pieces.quantity for product_id, pieces in wanted.items())
-        is_all = sum(each.refundable for each in items) == sum(each.quantity for each in wanted.values())
-        status = cancelled.value if cancelled else Status.REFUNDED.value if is_all else order.status
-        changed = await self._orders.change(
-            order.id, status=status, refunded_units=order.refunded_units + amount, expires_at=None
+        quantities = {product_id: each.quantity for product_id, each in pieces.items()}
+        amount = sum(each.unit_price_units * quantities.get(each.product_id, 0) for each in items)
+        refunded = [
+            msgspec.structs.replace(each, refunded_quantity=each.refunded_quantity + quantities.get(each.product_id, 0))
+            for each in items
+        ]
+        is_complete = not any(each.refundable for each in refunded)
+        status = cancelled.value if cancelled else Status.REFUNDED.value if is_complete else order.status
+        kind = "cancelled" if cancelled else "refunded"
+        changed = await self._orders.update(
+            order, status=status, refunded_units=order.refunded_units + amount, expires_at=None
         )
-        await self._orders.add_refunded(order.id, {key: pieces.quantity for key, pieces in wanted.items()})
+        await self._orders.add_refunded(order.id, quantities)
         refund = RefundRow(
             id=new_id(),
             payment_id=await self._payments.succeeded(order.id),
@@ -91,13 +95,13 @@ class RefundService:
             currency=order.currency,
         )
         await self._payments.promise_refund(refund, order.id)
-        await self._history.record(changed, "cancelled" if cancelled else "refunded", Role.STAFF, amount)
-        back = {key: pieces.quantity for key, pieces in wanted.items() if pieces.restock}
-        await self._stock.give_back(back, order.id, "cancelled" if cancelled else "refunded")
-        return changed.to_read(await self._orders.items(order.id))
+        await self._timeline.record(changed, kind, Role.STAFF, amount)
+        restocked = {product_id: each.quantity for product_id, each in pieces.items() if each.restock}
+        await self._stock.put_back(restocked, order.id, kind)
+        return changed.to_read(refunded)
 
 
-def _wanted(data: RefundCreate, items: Sequence[ItemRow]) -> dict[UUID, Pieces]:
+def _pieces_of(data: RefundCreate, items: Sequence[ItemRow]) -> dict[UUID, Pieces]:
     if data.items is None:
         return {each.product_id: Pieces(each.refundable, data.restock) for each in items if each.refundable}
     by_product = {each.product_id: each for each in items}

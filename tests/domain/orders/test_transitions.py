@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.domain.orders.machine import MOVES, Role, Status, allowed, find_move
+from app.domain.orders.machine import TRANSITIONS, Role, Status, allowed, require_transition
 from app.lib.errors import PermissionDenied
 from tests.support.people import People
 from tests.support.shop import API, Shop
@@ -43,12 +43,14 @@ async def test_each_move_answers_as_the_table_says(shop: Shop, status: str, verb
 
     answer = await shop.act(client, order, verb)
 
-    targets = {move.target.value for move in MOVES if move.name == verb and role in move.by and status in move.sources}
+    targets = {
+        move.target.value for move in TRANSITIONS if move.name == verb and role in move.by and status in move.sources
+    }
     if targets:
         assert answer.status_code == 200, answer.text
         assert {answer.json()["status"]} == targets
         assert answer.json() == await shop.show(order)
-    elif not any(move.name == verb and role in move.by for move in MOVES):
+    elif not any(move.name == verb and role in move.by for move in TRANSITIONS):
         assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
     else:
         assert (answer.status_code, answer.json()["code"]) == (409, "invalid_state")
@@ -160,4 +162,4 @@ def test_every_status_but_the_last_ones_leads_somewhere() -> None:
 
 def test_nobody_but_the_service_lets_orders_expire() -> None:
     with pytest.raises(PermissionDenied):
-        find_move("expire", "pending", {Role.CUSTOMER, Role.STAFF})
+        require_transition("expire", "pending", {Role.CUSTOMER, Role.STAFF})
