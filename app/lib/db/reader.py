@@ -78,7 +78,7 @@ class PostgreSQLDriver:
     def __init__(
         self, connect_arguments: dict[str, Any], size: int, *, acquire_timeout: float, pooled: bool = False
     ) -> None:
-        self.dialect: Dialect = _ReaderDialect(**JSON_CODECS)  # type: ignore[no-untyped-call]
+        self.dialect: Dialect = _ReaderDialect(**JSON_CODECS)  # type: ignore[no-untyped-call]  # SQLAlchemy's own
         self._pooled = pooled
         self._connect_arguments = connect_arguments
         self._size = size
