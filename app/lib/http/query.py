@@ -16,34 +16,23 @@ from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 
 from app.lib.errors import FieldCode, FieldError, UnknownParameter, ValidationFailed
-from app.lib.wire.field_errors import explain
+from app.lib.wire.field_errors import MAX_ERRORS, explain
 
-_MAX_ERRORS = 50
 _OPAQUE = frozenset({"cursor"})
 """Only the service knows how these are spelled, so it checks them itself."""
-_BOOLEAN = re.compile(r"true|false|1|0", re.IGNORECASE)
-_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
-_INSTANT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
+_INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+_NOT_AN_INSTANT = "Must be an instant with its time zone, such as 2026-01-31T12:00:00Z."
 
-
-class Spelling(msgspec.Struct, frozen=True):
-    """How a value of a type is written, and what to say of one that is not."""
-
-    pattern: re.Pattern[str]
-    code: FieldCode
-    detail: str
-
+Fault = tuple[FieldCode, str]
+Spelling = tuple[re.Pattern[str], Fault]
+"""How a value of a type is written, and what to say of one that is not."""
 
 _SPELLINGS: Mapping[Any, Spelling] = {
-    bool: Spelling(_BOOLEAN, FieldCode.INVALID_TYPE, "Must be true or false."),  # msgspec reads "null" as absent
-    int: Spelling(_INTEGER, FieldCode.INVALID_TYPE, "Must be an integer."),
-    datetime: Spelling(
-        _INSTANT, FieldCode.INVALID_FORMAT, "Must be an instant with its time zone, such as 2026-01-31T12:00:00Z."
-    ),
+    # msgspec reads "null" as absent
+    bool: (re.compile(r"true|false|1|0", re.IGNORECASE), (FieldCode.INVALID_TYPE, "Must be true or false.")),
+    int: (re.compile(r"-?(?:0|[1-9][0-9]*)"), (FieldCode.INVALID_TYPE, "Must be an integer.")),
+    datetime: (re.compile(_INSTANT), (FieldCode.INVALID_FORMAT, _NOT_AN_INSTANT)),
 }
-
 
 Pairs = list[tuple[str, str]]
 Check = Callable[[str], object]
@@ -58,15 +47,15 @@ class QueryParameterRule(msgspec.Struct, frozen=True):
     type: Any = str
     check: Check | None = None
 
-    def misspelled(self, value: str) -> tuple[FieldCode, str] | None:
+    def misspelled(self, value: str) -> Fault | None:
         """What is wrong with one value as it is written."""
         if "\0" in value or "\ufffd" in value:
             return FieldCode.INVALID_FORMAT, "Must be text in UTF-8 without NUL."
-        if self.spelling is not None and not self.spelling.pattern.fullmatch(value):
-            return self.spelling.code, self.spelling.detail
+        if self.spelling is not None and not self.spelling[0].fullmatch(value):
+            return self.spelling[1]
         return None
 
-    def refused(self, values: list[str]) -> tuple[FieldCode, str] | None:
+    def refused(self, values: list[str]) -> Fault | None:
         """What is wrong with well-spelled values: bounds, choices, and what ``check`` says."""
         try:
             msgspec.convert(values if self.repeatable else values[0], self.type, strict=False)
@@ -109,10 +98,10 @@ class QueryRules(msgspec.Struct, frozen=True):
                 found[name] = fault
         return [
             FieldError(parameter=name, code=found[name][0], detail=found[name][1]) for name in given if name in found
-        ][:_MAX_ERRORS]
+        ][:MAX_ERRORS]
 
-    def _misspelled(self, pairs: Pairs) -> dict[str, tuple[FieldCode, str]]:
-        found: dict[str, tuple[FieldCode, str]] = {}
+    def _misspelled(self, pairs: Pairs) -> dict[str, Fault]:
+        found: dict[str, Fault] = {}
         seen: set[str] = set()
         for name, value in pairs:
             rule = self.parameters.get(name)

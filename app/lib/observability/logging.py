@@ -133,17 +133,14 @@ def _finish(logger: Any, method: str, event: EventDict) -> bytes:
         if "exception" in event:
             event["exception"] = _SECRET.sub("********", event["exception"])
     level = _NAMES.get(method, method)
-    line = {"timestamp": _now(), "level": level, "logger": logger.name, "event": event.pop("event", "")}
+    now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    line = {"timestamp": now, "level": level, "logger": logger.name, "event": event.pop("event", "")}
     line.update(event)
     return _Line.render(line)
 
 
 # One list for the life of the process: structlog's loggers keep it, and its test tools change it in place.
 _PROCESSORS: list[Processor] = [_filter, merge_contextvars, _finish]
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _shown(value: object) -> object:

@@ -68,20 +68,20 @@ class Draining:
         yield
 
     def _begin_end(self) -> None:
+        async def end() -> None:
+            try:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(FAREWELL_SECONDS):
+                        await asyncio.gather(*(farewell() for farewell in self._farewells))
+            except Exception:
+                _logger.exception("draining.farewell_failed")
+            finally:
+                if WorkerEnd.signal is not None:
+                    WorkerEnd.signal.set()
+
         self.set()
         if self._ending is None:
-            self._ending = asyncio.create_task(self._end())
-
-    async def _end(self) -> None:
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FAREWELL_SECONDS):
-                    await asyncio.gather(*(farewell() for farewell in self._farewells))
-        except Exception:
-            _logger.exception("draining.farewell_failed")
-        finally:
-            if WorkerEnd.signal is not None:
-                WorkerEnd.signal.set()
+            self._ending = asyncio.create_task(end())
 
 
 class _Signal(Protocol):
@@ -111,16 +111,12 @@ def _take(number: signal.Signals, loop: asyncio.AbstractEventLoop, begin: Callab
     """In place of granian's handler. uvloop forgets a signal that comes while the loop stands still, as it does for a
     moment between the app's start and the first request; a call it does not forget.
     """
-    loop.add_signal_handler(number, _nothing)
+    loop.add_signal_handler(number, lambda: None)
 
     def handle(_received: int, _frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(begin)
 
     signal.signal(number, handle)
-
-
-def _nothing() -> None:
-    pass
 
 
 def _announce_before(number: signal.Signals, loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
