@@ -44,7 +44,7 @@ async def test_ten_thousand_queued_jobs_drain(bench: Bench, tell: Tell, workers:
 
     async def in_bulk(first: int) -> None:
         async with bench.database.independent() as unit:
-            await enqueue_many(unit, take_note, [Note(str(number)) for number in range(first, QUEUED)])
+            await enqueue_many(unit, [(take_note, Note(str(number))) for number in range(first, QUEUED)])
 
     async def drain() -> None:
         async with AsyncExitStack() as stack:
@@ -80,7 +80,7 @@ async def test_workers_that_are_killed_again_and_again_lose_nothing(
     total = 1_000
     ran = tmp_path / "ran"
     async with bench.database.independent() as unit:
-        await enqueue_many(unit, work, [Note(f"0.{1000 + number}") for number in range(total)])
+        await enqueue_many(unit, [(work, Note(f"0.{1000 + number}")) for number in range(total)])
     processes = [start() for _ in range(3)]
     await until(ran.exists, 60)
 

@@ -10,7 +10,7 @@ from app.domain.jobs.jobs import purge_jobs
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.migrations import Migrations
 from app.lib.db.url import DatabaseURL
-from app.lib.jobs import Nothing, enqueue
+from app.lib.jobs import NoPayload, enqueue
 from tests.cli.conftest import text_of
 from tests.lib.jobs.bench import Bench
 from tests.support.processes import Server, app_command
@@ -23,7 +23,7 @@ def worker_on(url: DatabaseURL, folder: Path) -> Server:
 async def put(url: DatabaseURL) -> UUID | None:
     database = Database(DatabaseOptions(url=url))
     async with database.independent() as unit:
-        job_id = await enqueue(unit, purge_jobs, Nothing())
+        job_id = await enqueue(unit, purge_jobs, NoPayload())
     await database.close()
     return job_id
 

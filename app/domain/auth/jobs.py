@@ -1,10 +1,10 @@
 from app.domain.auth.repositories import SessionRepository
 from app.lib.clock import utc_now
-from app.lib.jobs import Cron, JobContext, Nothing, job
+from app.lib.jobs import Cron, JobContext, NoPayload, job
 
 
-@job("sessions.purge", Nothing, schedule=Cron("37 * * * *"))
-async def purge_sessions(_nothing: Nothing, context: JobContext) -> None:
+@job("sessions.purge", NoPayload, schedule=Cron("37 * * * *"))
+async def purge_sessions(_payload: NoPayload, context: JobContext) -> None:
     async with context.unit() as unit:
         await SessionRepository(unit.session).purge(utc_now())
 

@@ -6,12 +6,12 @@ from app.domain.jobs.repositories import JobRepository
 from app.domain.jobs.services import DAY, Retention
 from app.lib.db.idempotency import purge_idempotency_keys
 from app.lib.db.uow import UnitOfWork
-from app.lib.jobs import Cron, JobContext, JobStatus, Nothing, job
+from app.lib.jobs import Cron, JobContext, JobStatus, NoPayload, job
 from app.lib.jobs.operations import JobOperations
 
 
-@job("jobs.purge", Nothing, schedule=Cron("7 * * * *"), timeout=600)
-async def purge_jobs(_nothing: Nothing, context: JobContext) -> None:
+@job("jobs.purge", NoPayload, schedule=Cron("7 * * * *"), timeout=600)
+async def purge_jobs(_payload: NoPayload, context: JobContext) -> None:
     retention = context.service(Retention)
     limits = {
         (JobStatus.DONE, JobStatus.CANCELLED): retention.finished_days * DAY,
@@ -25,8 +25,8 @@ async def purge_jobs(_nothing: Nothing, context: JobContext) -> None:
         await _until_none_is_left(context, purge)
 
 
-@job("events.purge", Nothing, schedule=Cron("17 * * * *"), timeout=600)
-async def purge_events(_nothing: Nothing, context: JobContext) -> None:
+@job("events.purge", NoPayload, schedule=Cron("17 * * * *"), timeout=600)
+async def purge_events(_payload: NoPayload, context: JobContext) -> None:
     seconds = context.service(Retention).event_days * DAY
 
     async def purge(unit: UnitOfWork) -> int:
@@ -35,8 +35,8 @@ async def purge_events(_nothing: Nothing, context: JobContext) -> None:
     await _until_none_is_left(context, purge)
 
 
-@job("idempotency_keys.purge", Nothing, schedule=Cron("27 * * * *"))
-async def purge_keys(_nothing: Nothing, context: JobContext) -> None:
+@job("idempotency_keys.purge", NoPayload, schedule=Cron("27 * * * *"))
+async def purge_keys(_payload: NoPayload, context: JobContext) -> None:
     async with context.unit() as unit:
         await purge_idempotency_keys(unit)
 

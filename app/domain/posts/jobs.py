@@ -8,7 +8,7 @@ import msgspec
 from app.domain.posts.services.announcing import announce_due
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
-from app.lib.jobs import Every, JobContext, Nothing, enqueue, job
+from app.lib.jobs import Every, JobContext, NoPayload, enqueue, job
 
 SECONDS = 10.0
 """How late ``post.published`` may be where the job of the very instant was lost or came too early."""
@@ -30,8 +30,8 @@ async def announce_at(_announcement: Announcement, context: JobContext) -> None:
     await _announce(context)
 
 
-@job("posts.announce", Nothing, schedule=Every(SECONDS))
-async def announce_posts(_nothing: Nothing, context: JobContext) -> None:
+@job("posts.announce", NoPayload, schedule=Every(SECONDS))
+async def announce_posts(_payload: NoPayload, context: JobContext) -> None:
     await _announce(context)
 
 

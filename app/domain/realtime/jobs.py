@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from app.domain.realtime.repositories.tickets import TicketRepository
-from app.lib.jobs import Cron, Every, JobContext, Nothing, job
+from app.lib.jobs import Cron, Every, JobContext, NoPayload, job
 from app.lib.realtime.events import NewEvent
 from app.lib.realtime.hub import Hub
 from app.lib.realtime.service import Realtime
@@ -35,16 +35,16 @@ async def tell_later(notices: Notices, context: JobContext) -> None:
         await hub.publish(NewEvent(channel=each.channel, event=each.event, data=data, key=f"{context.job_id}:{number}"))
 
 
-@job("realtime.trim", Nothing, schedule=Every(_TRIM_SECONDS))
-async def trim_channels(_nothing: Nothing, context: JobContext) -> None:
+@job("realtime.trim", NoPayload, schedule=Every(_TRIM_SECONDS))
+async def trim_channels(_payload: NoPayload, context: JobContext) -> None:
     trimmed = _BATCH
     while trimmed == _BATCH:
         async with context.unit() as unit:
             trimmed = await context.service(Realtime).trim(unit, _BATCH)
 
 
-@job("realtime.purge_tickets", Nothing, schedule=Cron("*/10 * * * *"))
-async def purge_tickets(_nothing: Nothing, context: JobContext) -> None:
+@job("realtime.purge_tickets", NoPayload, schedule=Cron("*/10 * * * *"))
+async def purge_tickets(_payload: NoPayload, context: JobContext) -> None:
     async with context.unit() as unit:
         await TicketRepository(unit.session).purge()
 

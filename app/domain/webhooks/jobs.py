@@ -10,7 +10,7 @@ from app.domain.webhooks.services.delivering import Deliverer, TryAgain
 from app.domain.webhooks.services.secrets import reseal_secrets
 from app.lib.clock import utc_now
 from app.lib.db.uow import UnitOfWork
-from app.lib.jobs import Cron, JobContext, Nothing, Retry, RetryLater, enqueue, hasten, job
+from app.lib.jobs import Cron, JobContext, NoPayload, Retry, RetryLater, enqueue, job, run_now
 from app.lib.security.sealing import Sealer
 
 _OVERDUE = timedelta(minutes=10)
@@ -42,14 +42,14 @@ async def deliver_webhook(payload: DeliverWebhook, context: JobContext) -> None:
         raise RetryLater(outcome.after.total_seconds(), "The delivery says why.")
 
 
-@job("webhooks.purge", Nothing, schedule=Cron("57 * * * *"))
-async def purge_deliveries(_nothing: Nothing, context: JobContext) -> None:
+@job("webhooks.purge", NoPayload, schedule=Cron("57 * * * *"))
+async def purge_deliveries(_payload: NoPayload, context: JobContext) -> None:
     async with context.unit() as unit:
         await DeliveryRepository(session=unit.session).purge(utc_now() - RETENTION)
 
 
-@job("webhooks.reseal", Nothing, schedule=Cron("12 * * * *"), timeout=600)
-async def reseal_webhooks(_nothing: Nothing, context: JobContext) -> None:
+@job("webhooks.reseal", NoPayload, schedule=Cron("12 * * * *"), timeout=600)
+async def reseal_webhooks(_payload: NoPayload, context: JobContext) -> None:
     """While ``SECRET_KEY_FALLBACKS`` is set: afterwards nothing needs the former keys any more."""
     sealer = context.service(Sealer)
     after: UUID | None = None
@@ -60,8 +60,8 @@ async def reseal_webhooks(_nothing: Nothing, context: JobContext) -> None:
             return
 
 
-@job("webhooks.sweep", Nothing, schedule=Cron("*/5 * * * *"))
-async def sweep_deliveries(_nothing: Nothing, context: JobContext) -> None:
+@job("webhooks.sweep", NoPayload, schedule=Cron("*/5 * * * *"))
+async def sweep_deliveries(_payload: NoPayload, context: JobContext) -> None:
     """Gives a job to what is due and has none any more, because somebody cancelled or purged it."""
     async with context.unit() as unit:
         for delivery_id in await DeliveryRepository(session=unit.session).overdue(utc_now() - _OVERDUE, _BATCH):
@@ -73,6 +73,6 @@ JOBS = (deliver_webhook, sweep_deliveries, purge_deliveries, reseal_webhooks)
 
 async def enqueue_delivery(unit: UnitOfWork, delivery_id: UUID) -> bool:
     """An attempt, once the unit is committed: the one that waits for its time, or else a new one."""
-    if await hasten(unit, deliver_webhook, str(delivery_id)):
+    if await run_now(unit, deliver_webhook, str(delivery_id)):
         return True
     return await enqueue(unit, deliver_webhook, DeliverWebhook(delivery_id)) is not None

@@ -13,6 +13,7 @@ from structlog.contextvars import get_contextvars
 
 from app.lib.db.base import new_id, table_of
 from app.lib.db.engine import Database
+from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.statements import NewRow, insert_together
 from app.lib.db.uow import UnitOfWork
@@ -29,7 +30,7 @@ from app.lib.events.declaration import (
 from app.lib.events.fanout import Fanout, MemoryFanout
 from app.lib.events.hints import Hints
 from app.lib.events.tables import EventDelivery, StoredEvent
-from app.lib.jobs import GiveUp, Job, JobContext, Services, enqueue_many, new_job
+from app.lib.jobs import GiveUp, Job, JobContext, Services, enqueue_many
 
 REPLAY_BATCH = 200
 
@@ -55,6 +56,9 @@ class EventRow(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
+_columns = {name: bindparam(name, type_=_events.c[name].type) for name in _events.c.keys() if name != "created_at"}  # noqa: SIM118 - a collection of columns is no dict
+_insert_event = prepare(insert(_events).values(**_columns, created_at=database_now()))
+_insert_delivery = prepare(insert(_deliveries))
 _event = prepare(select(*columns_of(EventRow, StoredEvent)).where(StoredEvent.id == bindparam("event_id")), EventRow)
 
 
@@ -127,10 +131,7 @@ class Events:
         while True:
             async with database.independent() as unit:
                 ids = (await unit.session.execute(missing)).scalars().all()
-                if ids:
-                    rows = [{"event_id": event_id, "listener": listener} for event_id in ids]
-                    await unit.session.execute(insert(_deliveries), rows)
-                    await enqueue_many(unit, self.jobs[listener], [ListenerJob(event_id) for event_id in ids])
+                await self._deliver(unit, [(event_id, listener) for event_id in ids])
             count += len(ids)
             if len(ids) < REPLAY_BATCH:
                 return count
@@ -145,21 +146,26 @@ class Events:
 
     async def _store(self, unit: UnitOfWork, event: Event, after: Sequence[NewRow]) -> UUID:
         event_id = new_id()
-        stored = {
-            "id": event_id,
-            "kind": event.kind,
-            "aggregate_type": event.aggregate_type,
-            "aggregate_id": event.aggregate_id,
-            "aggregate_version": event.aggregate_version,
-            "payload": msgspec.json.encode(event).decode(),
-            "request_id": get_contextvars().get("request_id"),
-        }
-        jobs: list[NewRow] = []
-        for listener in self._after_commit.get(type(event), ()):
-            jobs.append(NewRow(_deliveries, {"event_id": event_id, "listener": listener}))
-            jobs.append(new_job(unit, self.jobs[listener], ListenerJob(event_id)))
-        await insert_together(unit.session, [*after, NewRow(_events, stored, now=("created_at",)), *jobs])
+        if after:
+            await insert_together(unit.session, after)
+        await unit.execute(
+            _insert_event,
+            id=event_id,
+            kind=event.kind,
+            aggregate_type=event.aggregate_type,
+            aggregate_id=event.aggregate_id,
+            aggregate_version=event.aggregate_version,
+            payload=msgspec.json.encode(event).decode(),
+            request_id=get_contextvars().get("request_id"),
+        )
+        await self._deliver(unit, [(event_id, listener) for listener in self._after_commit.get(type(event), ())])
         return event_id
+
+    async def _deliver(self, unit: UnitOfWork, deliveries: Sequence[tuple[UUID, str]]) -> None:
+        if deliveries:
+            rows = [{"event_id": event_id, "listener": listener} for event_id, listener in deliveries]
+            await unit.execute_many(_insert_delivery, rows)
+            await enqueue_many(unit, [(self.jobs[name], ListenerJob(event_id)) for event_id, name in deliveries])
 
     def _call(self, listener: InEveryProcess, event: Hint) -> None:
         listener.handle(event, *self._found(listener))

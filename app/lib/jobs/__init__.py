@@ -1,12 +1,23 @@
-"""Work that happens after the commit, at least once, whatever crashes: a queue in the service's own database.
+"""Work that happens after the commit, at least once, even if a process crashes: a queue in the service's own database.
 
 A domain declares a job with :func:`job`, exports it in ``Domain(jobs=…)``, and enqueues it in a unit of work with
-:func:`enqueue`. Nobody outside this package knows how it is kept; ``docs/decisions/0009-a-queue-of-our-own.md``.
+:func:`enqueue`. No code outside of this package knows how it is kept; ``docs/decisions/0009-a-queue-of-our-own.md``.
 """
 
-from app.lib.jobs.context import JobContext, Services
-from app.lib.jobs.declaration import ONCE, GiveUp, Job, Nothing, Retry, RetryLater, job, registry_of
-from app.lib.jobs.enqueue import enqueue, enqueue_many, hasten, new_job
+from app.lib.jobs.declaration import (
+    ONCE,
+    GiveUp,
+    Job,
+    JobContext,
+    NoPayload,
+    Postpone,
+    Retry,
+    RetryLater,
+    Services,
+    job,
+    registry_of,
+)
+from app.lib.jobs.enqueue import enqueue, enqueue_many, run_now
 from app.lib.jobs.schedules import Cron, Every
 from app.lib.jobs.tables import JobStatus
 
@@ -18,14 +29,14 @@ __all__ = [
     "Job",
     "JobContext",
     "JobStatus",
-    "Nothing",
+    "NoPayload",
+    "Postpone",
     "Retry",
     "RetryLater",
     "Services",
     "enqueue",
     "enqueue_many",
-    "hasten",
     "job",
-    "new_job",
     "registry_of",
+    "run_now",
 ]

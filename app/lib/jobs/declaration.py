@@ -1,18 +1,56 @@
-"""What a job is: declared once, as a value, beside the code that does it."""
+"""What a job is: declared once, as a value, next to the code that does it."""
 
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 import msgspec
 
-from app.lib.jobs.context import JobContext
+from app.lib.db.engine import Database
+from app.lib.db.reader import Reader
+from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.schedules import Schedule
 
 P = TypeVar("P", bound=msgspec.Struct)
+T = TypeVar("T")
 
 MAX_NAME_LENGTH = 100
 MAX_KEY_LENGTH = 200
+
+
+Services = Mapping[type[Any], Any]
+"""Long-lived objects of the process by their type."""
+
+
+class JobContext(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt of a job. ``attempt`` counts from 1; ``request_id`` is that of the request that it began with."""
+
+    job_id: UUID
+    name: str
+    attempt: int
+    is_last_attempt: bool
+    request_id: str | None
+    database: Database
+    services: Services
+
+    def unit(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A transaction, committed at the end of the block or not at all. One at a time: SQLite has one writer."""
+        return self.database.independent()
+
+    @property
+    def reader(self) -> Reader:
+        """For reads, without a transaction."""
+        return self.database.reader
+
+    def service(self, kind: type[T]) -> T:
+        """The wired object of this type. Raises ``LookupError`` when the app has not wired one."""
+        try:
+            found: T = self.services[kind]
+        except KeyError:
+            raise LookupError(f"no {kind.__name__} is wired for jobs") from None
+        return found
 
 
 class GiveUp(Exception):
@@ -20,23 +58,33 @@ class GiveUp(Exception):
 
 
 class RetryLater(Exception):
-    """Raised by a job that knows when to try again, such as after a ``Retry-After``. Counts as a failed attempt."""
+    """Raised by a job whose attempt has failed and that knows when to try again, or what the logs may say about it.
+    Without ``seconds`` it waits as its :class:`Retry` says.
+    """
 
-    def __init__(self, seconds: float, reason: str = "") -> None:
+    def __init__(self, seconds: float | None = None, reason: str = "") -> None:
         super().__init__(reason)
         self.seconds = seconds
 
 
-class Nothing(msgspec.Struct, frozen=True):
+class Postpone(Exception):
+    """Raised by a job that has not tried yet, because its turn comes later. Not an attempt, and not logged as one."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+
+class NoPayload(msgspec.Struct, frozen=True):
     """The payload of a job that needs none."""
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
-    """How often a job is attempted and how long it waits before it is attempted again.
+    """How often a job is attempted, and how long it waits between two attempts.
 
     The waits are those in ``delays``, one after another; then ``first_delay`` (or the last of ``delays``) times
     ``factor`` for each further attempt, up to ``max_delay``. All in seconds. ``jitter`` is the part of a wait that is
-    left to chance: 1 is full jitter (anything between nothing and the whole wait), 0 is none.
+    random: 1 is full jitter (between no wait and all of it), 0 is none.
     """
 
     attempts: int = 8
@@ -51,16 +99,14 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("a retry wants at least one attempt, a factor of at least 1 and a jitter from 0 to 1")
 
     def wait_after(self, attempt: int) -> float:
-        """Seconds to wait after the so-maniest attempt (from 1) has failed, with its jitter."""
-        whole = self._whole_wait_after(attempt)
-        return whole * (1 - self.jitter * random.random())  # noqa: S311 - spreads the load, no secret
-
-    def _whole_wait_after(self, attempt: int) -> float:
+        """Seconds to wait after the nth attempt (from 1) has failed, with its jitter."""
         if attempt <= len(self.delays):
-            return self.delays[attempt - 1]
-        first = self.delays[-1] * self.factor if self.delays else self.first_delay
-        exponent = min(attempt - len(self.delays) - 1, 64)  # far beyond any limit, and short of an overflow
-        return min(first * self.factor**exponent, self.max_delay)
+            whole = self.delays[attempt - 1]
+        else:
+            first = self.delays[-1] * self.factor if self.delays else self.first_delay
+            exponent = min(attempt - len(self.delays) - 1, 64)  # far beyond any limit, and short of an overflow
+            whole = min(first * self.factor**exponent, self.max_delay)
+        return whole * (1 - self.jitter * random.random())  # noqa: S311 - spreads the load, no secret
 
 
 ONCE = Retry(attempts=1)
@@ -119,12 +165,12 @@ def job(
 ) -> Callable[[Run[P]], Job[P]]:
     """Makes a :class:`Job` of the decorated ``async def run(payload, context)``.
 
-    It runs at least once after the commit of whoever enqueued it, so it has to be idempotent; never in the
-    transaction of an HTTP request, so it opens its own by ``context.unit()``. What it raises counts as a failed
-    attempt, :class:`GiveUp` as the last one. ``timeout`` is in seconds for one attempt.
+    It runs at least once after the commit that enqueued it, so it has to be idempotent; never in the transaction of an
+    HTTP request, so it opens its own by ``context.unit()``. What it raises counts as a failed attempt, :class:`GiveUp`
+    as the last one. ``timeout`` is in seconds for one attempt.
 
-    ``key`` makes a job unique: while one with the same name and key waits or runs, no further one is enqueued.
-    ``at_most`` so many of this kind run in a process at a time, so that slow ones leave room for others.
+    ``key`` makes a job unique: while one with the same name and key waits or runs, no other one is enqueued. At most
+    ``at_most`` jobs of this name run in a process at a time, so that slow ones leave room for others.
     Payloads are kept in the database and shown to operators: they hold ids, and never a secret.
     """
 

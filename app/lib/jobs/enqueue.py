@@ -1,4 +1,4 @@
-"""Enqueueing: a row in the caller's own transaction, and a nudge to this process's worker after its commit."""
+"""Enqueueing: a row in the caller's own transaction, and a nudge to this process's workers after its commit."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -6,33 +6,41 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import Float, bindparam, update
-from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.contextvars import get_contextvars
 
 from app.lib.db.base import new_id, table_of
 from app.lib.db.instants import database_now
-from app.lib.db.statements import NewRow, affected, insert_into
+from app.lib.db.prepared import prepare
+from app.lib.db.statements import insert_or_update
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.declaration import MAX_KEY_LENGTH, Job
-from app.lib.jobs.states import due_after
-from app.lib.jobs.tables import MAX_REQUEST_ID_LENGTH, JobStatus, QueuedJob, in_status
+from app.lib.jobs.tables import MAX_REQUEST_ID_LENGTH, JobStatus, QueuedJob, due_after, in_status
 
 P = TypeVar("P", bound=msgspec.Struct)
+
+WAKE: set[Callable[[], None]] = set()
+"""What wakes the workers of this process."""
 
 _BATCH = 500
 
 _jobs = table_of(QueuedJob)
-_NEW: dict[str, Any] = {
-    "status": JobStatus.PENDING.value,
-    "attempts": 0,
-    "losses": 0,
-    "beats": 0,
-}
-_NOW = ("run_at", "planned_at", "created_at")
-
-
-WAKE: set[Callable[[], None]] = set()
-"""What wakes the workers of this process."""
+_insert = prepare(
+    insert_or_update(_jobs)
+    .values(
+        **{name: bindparam(name, type_=_jobs.c[name].type) for name in ("id", "name", "key", "payload", "request_id")},
+        **due_after(bindparam("delay", type_=Float())),
+        attempts=0,
+        losses=0,
+        beats=0,
+        created_at=database_now(),
+    )
+    .on_conflict_do_nothing()
+)
+_run_now = prepare(
+    update(_jobs)
+    .where(in_status(JobStatus.PENDING), _jobs.c.name == bindparam("job_name"), _jobs.c.key == bindparam("job_key"))
+    .values(**due_after(0))
+)
 
 
 def wake_workers() -> None:
@@ -47,44 +55,33 @@ async def enqueue(
     """Adds a job to the unit's transaction and returns its id. It runs ``delay`` seconds after that is committed.
 
     With a ``key`` (or the one that the job makes of its payload) nothing is added while a job of the same name and
-    key waits or runs, and None is returned. The job takes over the request id of whoever enqueues it.
+    key waits or runs, and None is returned. The job takes over the request id of the one that enqueues it.
     """
-    row = _row(declared, payload, key)
+    row = _row(declared, payload, delay, key)
     unit.after_commit(wake_workers)
-    return row["id"] if await _insert(unit.session, [row], delay) else None
+    return row["id"] if await unit.execute(_insert, **row) else None
 
 
-async def enqueue_many(unit: UnitOfWork, declared: Job[P], payloads: Iterable[P], *, delay: float = 0.0) -> int:
-    """Like :func:`enqueue` for each payload, in a few statements. Returns how many rows were sent.
+async def enqueue_many(unit: UnitOfWork, jobs: Iterable[tuple[Job[Any], msgspec.Struct]], *, delay: float = 0.0) -> int:
+    """Like :func:`enqueue` for each job and payload, in a few round trips. Returns the number of rows that were sent.
 
     Those whose key is taken are left out silently, and counted all the same.
     """
-    rows = [_row(declared, payload, None) for payload in payloads]
+    rows = [_row(declared, payload, delay, None) for declared, payload in jobs]
     rows.sort(key=lambda row: row["key"] or "")  # two that want the same keys must not wait for each other in a circle
     for start in range(0, len(rows), _BATCH):
-        await _insert(unit.session, rows[start : start + _BATCH], delay)
+        await unit.execute_many(_insert, rows[start : start + _BATCH])
     unit.after_commit(wake_workers)
     return len(rows)
 
 
-def new_job(unit: UnitOfWork, declared: Job[P], payload: P) -> NewRow:
-    """Like :func:`enqueue` without key and delay, but the row is left to the caller, who inserts it with others."""
+async def run_now(unit: UnitOfWork, declared: Job[Any], key: str) -> bool:
+    """Makes a job that waits under this key due at once. False when none waits: there is none, or it runs."""
     unit.after_commit(wake_workers)
-    return NewRow(_jobs, {**_row(declared, payload, None), **_NEW}, now=_NOW)
+    return await unit.execute(_run_now, job_name=declared.name, job_key=key) == 1
 
 
-async def hasten(unit: UnitOfWork, declared: Job[Any], key: str) -> bool:
-    """Makes a job that waits under this key due at once. False when none waits: none is there, or it runs."""
-    result = await unit.session.execute(
-        update(_jobs)
-        .where(in_status(JobStatus.PENDING), _jobs.c.name == declared.name, _jobs.c.key == key)
-        .values(**due_after(0))
-    )
-    unit.after_commit(wake_workers)
-    return affected(result) == 1
-
-
-def _row(declared: Job[P], payload: P, key: str | None) -> dict[str, Any]:
+def _row(declared: Job[Any], payload: msgspec.Struct, delay: float, key: str | None) -> dict[str, Any]:
     if not isinstance(payload, declared.payload_type):
         raise TypeError(f"{declared.name} takes a {declared.payload_type.__name__}, not a {type(payload).__name__}")
     if key is None and declared.key is not None:
@@ -99,15 +96,5 @@ def _row(declared: Job[P], payload: P, key: str | None) -> dict[str, Any]:
         "key": key,
         "payload": msgspec.json.encode(payload).decode(),
         "request_id": request_id[:MAX_REQUEST_ID_LENGTH],
+        "delay": delay,
     }
-
-
-async def _insert(session: AsyncSession, rows: list[dict[str, Any]], delay: float) -> bool:
-    values = _NEW | due_after(bindparam("delay", type_=Float()))
-    statement = insert_into(session, _jobs).values(**values, created_at=database_now())
-    if any(row["key"] is not None for row in rows):
-        statement = statement.on_conflict_do_nothing()
-    parameters = [{**row, "delay": delay} for row in rows]
-    # The number of rows is only known of a statement that is not executed for many.
-    result = await session.execute(statement, parameters if len(rows) > 1 else parameters[0])
-    return affected(result) != 0

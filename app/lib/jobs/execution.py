@@ -1,4 +1,4 @@
-"""One attempt of one job: decode, run within its time, and say what is to become of it."""
+"""One attempt of one job: decode, run within its time, and say how it ended."""
 
 import asyncio
 import math
@@ -10,8 +10,7 @@ import structlog
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from app.lib.db.engine import Database
-from app.lib.jobs.context import JobContext, Services
-from app.lib.jobs.declaration import GiveUp, Job, Registry, RetryLater
+from app.lib.jobs.declaration import GiveUp, Job, JobContext, Postpone, Registry, RetryLater, Services
 from app.lib.jobs.queue import ClaimedJob, Ending, Outcome
 
 log = structlog.stdlib.get_logger(__name__)
@@ -19,7 +18,7 @@ log = structlog.stdlib.get_logger(__name__)
 _LONGEST_WAIT = 30 * 86_400.0
 
 Observe = Callable[[str, str, float], None]
-"""Told of each attempt: the job's name, how it ended, and the seconds it took."""
+"""Called after each attempt with the job's name, how it ended, and the seconds it took."""
 
 
 class Executor:
@@ -45,28 +44,7 @@ class Executor:
         return outcome
 
     async def _attempt(self, declared: Job[msgspec.Struct], claimed: ClaimedJob) -> Outcome:
-        try:
-            payload = declared.decode(claimed.payload)
-        except msgspec.MsgspecError as exc:  # what cannot be read today cannot be read tomorrow
-            return self._failed(declared, claimed, exc, final=True)
-        limit = asyncio.timeout(declared.timeout)
-        try:
-            async with limit:
-                await declared.run(payload, self._context(declared, claimed))
-        except GiveUp as exc:
-            return self._failed(declared, claimed, exc, final=True)
-        except RetryLater as exc:
-            return self._failed(declared, claimed, exc, wait=exc.seconds)
-        except asyncio.CancelledError as exc:
-            if _is_cancelled():
-                raise
-            return self._failed(declared, claimed, exc)  # something that the job waited for was cancelled, not the job
-        except Exception as exc:  # noqa: BLE001 - whatever it is, the job is what failed
-            return self._failed(declared, claimed, exc, timed_out=limit.expired())
-        return Outcome(handle=claimed.handle, ending=Ending.DONE)
-
-    def _context(self, declared: Job[msgspec.Struct], claimed: ClaimedJob) -> JobContext:
-        return JobContext(
+        context = JobContext(
             job_id=claimed.id,
             name=claimed.name,
             attempt=claimed.attempts,
@@ -75,32 +53,43 @@ class Executor:
             database=self._database,
             services=self._services,
         )
+        try:
+            payload = declared.decode(claimed.payload)
+        except msgspec.MsgspecError as exc:  # what cannot be read today cannot be read tomorrow
+            return _failed(declared, context, exc, final=True)
+        limit = asyncio.timeout(declared.timeout)
+        try:
+            async with limit:
+                await declared.run(payload, context)
+        except Postpone as exc:
+            return Outcome(job_id=claimed.id, ending=Ending.POSTPONED, wait_seconds=_bounded(exc.seconds))
+        except asyncio.CancelledError as exc:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling() > 0:
+                raise
+            return _failed(declared, context, exc)  # something that the job waited for was cancelled, not the job
+        except Exception as exc:  # noqa: BLE001 - any exception is the job's
+            return _failed(declared, context, exc, timed_out=limit.expired())
+        return Outcome(job_id=claimed.id, ending=Ending.DONE)
 
-    def _failed(
-        self,
-        declared: Job[msgspec.Struct],
-        claimed: ClaimedJob,
-        exc: BaseException,
-        *,
-        final: bool = False,
-        wait: float | None = None,
-        timed_out: bool = False,
-    ) -> Outcome:
-        kind = "TimedOut" if timed_out else type(exc).__name__
-        text = f"Not done after {declared.timeout:g} seconds." if timed_out else _text_of(exc)
-        dead = final or claimed.attempts >= declared.retry.attempts
-        seconds = 0.0 if dead else declared.retry.wait_after(claimed.attempts) if wait is None else _bounded(wait)
-        if dead:
-            log.error("job.dead", attempt=claimed.attempts, error=kind, exc_info=exc)
-        else:
-            log.warning("job.failed", attempt=claimed.attempts, error=kind, again_in=round(seconds, 3), exc_info=exc)
-        return Outcome(
-            handle=claimed.handle,
-            ending=Ending.DEAD if dead else Ending.RETRY,
-            wait_seconds=seconds,
-            error_kind=kind[:100],
-            error=text,
-        )
+
+def _failed(
+    declared: Job[msgspec.Struct],
+    context: JobContext,
+    exc: BaseException,
+    *,
+    final: bool = False,
+    timed_out: bool = False,
+) -> Outcome:
+    kind = "TimedOut" if timed_out else type(exc).__name__
+    text = f"Not done after {declared.timeout:g} seconds." if timed_out else _text_of(exc)
+    if final or context.is_last_attempt or isinstance(exc, GiveUp):
+        log.error("job.dead", attempt=context.attempt, error=kind, exc_info=exc)
+        return Outcome(job_id=context.job_id, ending=Ending.DEAD, error_kind=kind[:100], error=text)
+    asked = exc.seconds if isinstance(exc, RetryLater) else None
+    seconds = declared.retry.wait_after(context.attempt) if asked is None else _bounded(asked)
+    log.warning("job.failed", attempt=context.attempt, error=kind, again_in=round(seconds, 3), exc_info=exc)
+    return Outcome(job_id=context.job_id, ending=Ending.RETRY, wait_seconds=seconds, error_kind=kind[:100], error=text)
 
 
 def _text_of(exc: BaseException) -> str:
@@ -114,8 +103,3 @@ def _text_of(exc: BaseException) -> str:
 
 def _bounded(seconds: float) -> float:
     return min(max(seconds, 0.0), _LONGEST_WAIT) if math.isfinite(seconds) else _LONGEST_WAIT
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -50,7 +50,7 @@ _depths = prepare(
 
 
 class JobGauges(Collector):
-    """Asked for when somebody scrapes, at most every :data:`FRESH_SECONDS`, and never a reason for a scrape to fail:
+    """Read when metrics are scraped, at most every :data:`FRESH_SECONDS`, and never a reason for a scrape to fail:
     while the database is away there are no samples.
     """
 
@@ -60,7 +60,7 @@ class JobGauges(Collector):
         self._read_at = float("-inf")
 
     async def refresh(self) -> None:
-        """Reads what :meth:`collect` tells. Does not fail."""
+        """Reads what :meth:`collect` returns. Does not fail."""
         now = time.monotonic()
         if now - self._read_at < FRESH_SECONDS:
             return
@@ -72,7 +72,7 @@ class JobGauges(Collector):
             self._depths = None
 
     def collect(self) -> Iterable[Metric]:
-        """Two gauges. Dead jobs are the failures that somebody has to look at."""
+        """Two gauges. Dead jobs are the failures that an operator has to look at."""
         depth = GaugeMetricFamily("jobs_depth", "Jobs that wait, run or are dead.", labels=["status"])
         late = GaugeMetricFamily("jobs_oldest_pending_seconds", "How long the oldest due job has been waiting.")
         if self._depths is not None:

@@ -11,8 +11,7 @@ from app.lib.db.instants import database_now_plus
 from app.lib.db.statements import affected
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.enqueue import wake_workers
-from app.lib.jobs.states import due_after, finished
-from app.lib.jobs.tables import JobStatus, QueuedJob, in_status
+from app.lib.jobs.tables import JobStatus, QueuedJob, due_after, finished, in_status
 
 PURGE_BATCH = 1000
 
@@ -25,17 +24,17 @@ _c = _jobs.c
 
 
 class JobOperations:
-    """In one unit of work. Methods that name a job tell whether it was in a state that allows it."""
+    """In one unit of work. Methods that name a job return whether it was in a state that allows it."""
 
     def __init__(self, unit: UnitOfWork) -> None:
-        self._unit = unit
+        self.unit = unit
 
     async def retry(self, job_id: UUID) -> bool:
         """Makes a dead or cancelled job due now, with all its attempts. Not while its key is taken by another."""
         return await self._retry(_c.id == job_id) == 1
 
     async def retry_dead(self, name: str | None = None) -> int:
-        """The same for all dead jobs, or those of one name; tells how many there were."""
+        """The same for all dead jobs, or those of one name. Returns their number."""
         conditions = [in_status(JobStatus.DEAD)]
         if name is not None:
             conditions.append(_c.name == name)
@@ -46,7 +45,7 @@ class JobOperations:
         return await self._change([_c.id == job_id, _one_of(CANCELLABLE)], **finished(JobStatus.CANCELLED)) == 1
 
     async def purge(self, statuses: Collection[JobStatus], older_than_seconds: float) -> int:
-        """Removes up to :data:`PURGE_BATCH` jobs that have been finished for so long, and tells how many."""
+        """Removes up to :data:`PURGE_BATCH` jobs that were finished longer ago than that. Returns their number."""
         old = (
             select(_c.id)
             .where(_c.finished_at < database_now_plus(-older_than_seconds), _one_of(statuses))
@@ -54,14 +53,14 @@ class JobOperations:
             .with_for_update(skip_locked=True)
             .cte("old")  # as a subquery PostgreSQL may run it for every row, and then there is no limit
         )
-        result = await self._unit.session.execute(delete(_jobs).where(_c.id.in_(select(old.c.id))))
+        result = await self.unit.session.execute(delete(_jobs).where(_c.id.in_(select(old.c.id))))
         return affected(result)
 
     async def _retry(self, *conditions: ColumnElement[bool]) -> int:
         other = _jobs.alias("other")
         live = (other.c.status.in_(CANCELLABLE), other.c.key == _c.key, other.c.name == _c.name)
         taken = select(other.c.id).where(*live).exists()
-        self._unit.after_commit(wake_workers)
+        self.unit.after_commit(wake_workers)
         return await self._change(
             [*conditions, _one_of(RETRYABLE), or_(_c.key.is_(None), ~taken)],
             **due_after(0),
@@ -71,7 +70,7 @@ class JobOperations:
         )
 
     async def _change(self, conditions: Collection[ColumnElement[bool]], **values: Any) -> int:
-        result = await self._unit.session.execute(update(_jobs).where(*conditions).values(**values))
+        result = await self.unit.session.execute(update(_jobs).where(*conditions).values(**values))
         return affected(result)
 
 

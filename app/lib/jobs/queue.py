@@ -1,7 +1,4 @@
-"""The statements of the queue: claiming, signs of life, outcomes, and what a lost worker or a wrong clock leaves.
-
-Each class works in the session it is given; who commits is the caller's business.
-"""
+"""The statements of a worker: claiming, signs of life, outcomes, and what a lost worker leaves."""
 
 from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
@@ -10,58 +7,43 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import ColumnElement, Float, bindparam, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.lib.db.base import table_of
-from app.lib.db.instants import database_now, database_now_plus
-from app.lib.db.statements import affected
-from app.lib.jobs.states import due_after, finished
-from app.lib.jobs.tables import MAX_ERROR_LENGTH, JobStatus, QueuedJob, in_status
+from app.lib.db.instants import database_now
+from app.lib.db.prepared import Prepared, prepare
+from app.lib.db.uow import UnitOfWork
+from app.lib.jobs.tables import MAX_ERROR_LENGTH, JobStatus, QueuedJob, due_after, finished, in_status
 
 MAX_LOSSES = 5
-"""A job whose workers go away this often probably makes them go."""
-
-CLOCK_TOLERANCE = 2.0
-"""Seconds that an instant of the past may lie ahead before the clock counts as set back."""
-
-_BATCH = 100
+"""A job that loses this number of workers is probably the cause."""
 
 _jobs = table_of(QueuedJob)
 _c = _jobs.c
 
 
 class ClaimedJob(msgspec.Struct, frozen=True):
-    """A job that is ours to run, under this claim."""
+    """A job that is ours to run."""
 
     id: UUID
-    claim: UUID
     name: str
     payload: str
     attempts: int
     request_id: str | None
 
-    @property
-    def handle(self) -> "Handle":
-        return self.id, self.claim
-
-
-Handle = tuple[UUID, UUID]
-"""Id and claim: one running of one job."""
-
 
 class Ending(StrEnum):
-    """How an attempt ended. ``handed_back`` is no attempt at all: the worker had to go."""
+    """How an attempt ended. ``postponed`` is no attempt at all: the worker has to go, or the job's turn comes later."""
 
     DONE = "done"
     RETRY = "retry"
     DEAD = "dead"
-    HANDED_BACK = "handed_back"
+    POSTPONED = "postponed"
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be written about an attempt."""
+    """What has to be written about an attempt."""
 
-    handle: Handle
+    job_id: UUID
     ending: Ending
     wait_seconds: float = 0.0
     error_kind: str | None = None
@@ -69,135 +51,105 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunningRow(msgspec.Struct, frozen=True):
-    """A job that somebody runs, and the signs of life it has given."""
+    """A job that a worker runs, and the number of signs of life it has given."""
 
     id: UUID
     claim: UUID
     beats: int
 
 
-class JobQueue:
-    """The queue, in one transaction."""
+def due_jobs(names: Collection[str]) -> tuple[ColumnElement[bool], ...]:
+    """The conditions for jobs of these names that may be claimed."""
+    return in_status(JobStatus.PENDING), _c.run_at <= database_now(), _c.name.in_(list(names))
 
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
 
-    async def claim(self, names: Collection[str], limit: int, *, claim: UUID, worker: str) -> list[ClaimedJob]:
-        """Takes up to ``limit`` jobs that are due, those first that have been due for longest. Two workers never get
-        the same one: on PostgreSQL each skips what the other has locked, on SQLite one writes at a time.
-        """
-        due = (
-            select(_c.id)
-            .where(in_status(JobStatus.PENDING), _c.run_at <= database_now(), _c.name.in_(list(names)))
-            .order_by(_c.run_at, _c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .cte("due")
+def claim_of(names: Collection[str]) -> Prepared[ClaimedJob]:
+    """Takes up to ``limit`` jobs of these names, those first that have been due for longest.
+
+    Two workers never get the same one: on PostgreSQL each skips what the other has locked, on SQLite one writes at a
+    time.
+    """
+    due = (
+        select(_c.id)
+        .where(*due_jobs(names))
+        .order_by(_c.run_at, _c.id)
+        .limit(bindparam("limit"))
+        .with_for_update(skip_locked=True)
+        .cte("due")  # as a subquery PostgreSQL may run it for every row, and then there is no limit
+    )
+    claimed = (
+        update(_jobs)
+        .where(_c.id.in_(select(due.c.id)))
+        .values(
+            status=JobStatus.RUNNING.value,
+            claim=bindparam("worker_id", type_=_c.claim.type),
+            worker=bindparam("worker_name", type_=_c.worker.type),
+            beats=0,
+            attempts=_c.attempts + 1,
+            started_at=database_now(),
         )
-        rows = await self._session.execute(
-            update(_jobs)
-            .where(_c.id.in_(select(due.c.id)))
-            .values(
-                status=JobStatus.RUNNING.value,
-                claim=claim,
-                worker=worker,
-                beats=0,
-                attempts=_c.attempts + 1,
-                started_at=database_now(),
-            )
-            .returning(*(_c[name] for name in ClaimedJob.__struct_fields__))
-        )
-        return sorted((ClaimedJob(*row) for row in rows), key=lambda each: each.id)
-
-    async def beat(self, claims: Collection[UUID]) -> set[Handle]:
-        """A sign of life for everything under these claims. Returns what is still ours; the rest was taken back or
-        cancelled, and its result will not count.
-        """
-        rows = await self._session.execute(
-            update(_jobs)
-            .where(in_status(JobStatus.RUNNING), _c.claim.in_(list(claims)))
-            .values(beats=_c.beats + 1)
-            .returning(_c.id, _c.claim)
-        )
-        return {(row[0], row[1]) for row in rows}
-
-    async def settle(self, outcomes: Sequence[Outcome]) -> None:
-        """Writes how attempts ended; not for jobs that are not ours any more."""
-        done = [each.handle for each in outcomes if each.ending is Ending.DONE]
-        if done:
-            await self._session.execute(update(_jobs).where(_held(done)).values(**finished(JobStatus.DONE)))
-        for each in outcomes:
-            if each.ending is not Ending.DONE:
-                await self._session.execute(update(_jobs).where(_held([each.handle])).values(**_values_of(each)))
-
-    async def take_back(self, rows: Iterable[RunningRow]) -> tuple[list[RunningRow], list[RunningRow]]:
-        """Makes what a lost worker left behind pending again, unless there was a sign of life meanwhile.
-
-        Returns what was taken back and, of those, what is dead because it has lost too many workers.
-        """
-        taken: list[RunningRow] = []
-        dead: list[RunningRow] = []
-        for row in rows:
-            still = (_held([(row.id, row.claim)]), _c.beats == row.beats)
-            last = (*still, _c.losses >= MAX_LOSSES - 1)
-            lost = {"losses": _c.losses + 1, "error_kind": "WorkerLost", "error": "Its worker went away."}
-            if await self._change(last, {**finished(JobStatus.DEAD), **lost}):
-                taken.append(row)
-                dead.append(row)
-            elif await self._change(still, {**due_after(0), **lost, "attempts": _c.attempts - 1}):
-                taken.append(row)
-        return taken, dead
-
-    async def realign(self) -> int:
-        """Plans anew what was planned by a clock that was ahead of the present one. Returns how many jobs that were.
-
-        What was due at once is due now, and what was to wait waits its time from now on.
-        """
-        ahead = (in_status(JobStatus.PENDING), *_planned_ahead())
-        count = await self._change((*ahead, _c.run_at <= _c.planned_at), due_after(0))
-        waiting = select(_c.id, _c.run_at, _c.planned_at).where(*ahead).limit(_BATCH)
-        while rows := (await self._session.execute(waiting)).all():
-            statement = (
-                update(_jobs)
-                .where(_c.id == bindparam("job_id"), *ahead)
-                .values(run_at=database_now_plus(bindparam("wait", type_=Float())), planned_at=database_now())
-            )
-            parameters = [{"job_id": row.id, "wait": (row.run_at - row.planned_at).total_seconds()} for row in rows]
-            await self._session.execute(statement, parameters)
-            count += len(rows)
-        return count
-
-    async def _change(self, conditions: Iterable[ColumnElement[bool]], values: dict[str, Any]) -> int:
-        result = await self._session.execute(update(_jobs).where(*conditions).values(**values))
-        return affected(result)
+        .returning(*(_c[name] for name in ClaimedJob.__struct_fields__))
+    )
+    return prepare(claimed, ClaimedJob)
 
 
-def _planned_ahead() -> tuple[ColumnElement[bool], ...]:
-    """Planned later than now. ``run_at`` never lies before ``planned_at``, and it has the index."""
-    limit = database_now_plus(CLOCK_TOLERANCE)
-    return _c.run_at > limit, _c.planned_at > limit
+_ours = (in_status(JobStatus.RUNNING), _c.id == bindparam("job_id"), _c.claim == bindparam("worker_id"))
+_wait = due_after(bindparam("wait", type_=Float()))
+_error = {name: bindparam(f"new_{name}", type_=_c[name].type) for name in ("error_kind", "error")}
+_lost = {"losses": _c.losses + 1, "error_kind": "WorkerLost", "error": "Its worker went away."}
+
+_beat = prepare(
+    update(_jobs)
+    .where(in_status(JobStatus.RUNNING), _c.claim == bindparam("worker_id"))
+    .values(beats=_c.beats + 1)
+    .returning(_c.id),
+    UUID,
+)
+_done = prepare(update(_jobs).where(*_ours).values(**finished(JobStatus.DONE)))
+_dead = prepare(update(_jobs).where(*_ours).values(**finished(JobStatus.DEAD), **_error))
+_retry = prepare(update(_jobs).where(*_ours).values(**_wait, **_error))
+_postponed = prepare(update(_jobs).where(*_ours).values(**_wait, attempts=_c.attempts - 1))
+_still = (*_ours, _c.beats == bindparam("seen_beats"))
+_lost_at_last = prepare(
+    update(_jobs).where(*_still, _c.losses >= MAX_LOSSES - 1).values(**finished(JobStatus.DEAD), **_lost)
+)
+_taken_back = prepare(update(_jobs).where(*_still).values(**due_after(0), **_lost, attempts=_c.attempts - 1))
 
 
-def anything_planned_ahead() -> ColumnElement[bool]:
-    """For a select: whether :meth:`JobQueue.realign` has something to do."""
-    return select(_c.id).where(in_status(JobStatus.PENDING), *_planned_ahead()).exists()
+async def beat(unit: UnitOfWork, worker_id: UUID) -> set[UUID]:
+    """A sign of life for everything that the worker runs. Returns what is still its own: the rest was taken back or
+    cancelled, and its result will not count.
+    """
+    return set(await unit.all(_beat, worker_id=worker_id))
 
 
-def anything_due(names: Collection[str]) -> ColumnElement[bool]:
-    """For a select: whether :meth:`JobQueue.claim` would get something."""
-    due = (in_status(JobStatus.PENDING), _c.run_at <= database_now(), _c.name.in_(list(names)))
-    return select(_c.id).where(*due).exists()
+async def settle(unit: UnitOfWork, worker_id: UUID, outcomes: Sequence[Outcome]) -> None:
+    """Writes how attempts ended; not for jobs that are not the worker's any more."""
+    done = [each.job_id for each in outcomes if each.ending is Ending.DONE]
+    await unit.execute_many(_done, [{"job_id": job_id, "worker_id": worker_id} for job_id in done])
+    for each in outcomes:
+        values: dict[str, Any] = {"job_id": each.job_id, "worker_id": worker_id}
+        error = {"new_error_kind": each.error_kind, "new_error": (each.error or "")[:MAX_ERROR_LENGTH]}
+        if each.ending is Ending.DEAD:
+            await unit.execute(_dead, **values, **error)
+        elif each.ending is Ending.RETRY:
+            await unit.execute(_retry, **values, **error, wait=each.wait_seconds)
+        elif each.ending is Ending.POSTPONED:
+            await unit.execute(_postponed, **values, wait=each.wait_seconds)
 
 
-def _held(handles: Collection[Handle]) -> ColumnElement[bool]:
-    ids, claims = {job_id for job_id, _ in handles}, {claim for _, claim in handles}
-    return in_status(JobStatus.RUNNING) & _c.id.in_(ids) & _c.claim.in_(claims)
+async def take_back(unit: UnitOfWork, rows: Iterable[RunningRow]) -> tuple[list[UUID], list[UUID]]:
+    """Makes what a lost worker left behind pending again, unless there was a sign of life in the meantime.
 
-
-def _values_of(outcome: Outcome) -> dict[str, Any]:
-    if outcome.ending is Ending.HANDED_BACK:
-        return {**due_after(0), "attempts": _c.attempts - 1}
-    error = {"error_kind": outcome.error_kind, "error": (outcome.error or "")[:MAX_ERROR_LENGTH]}
-    if outcome.ending is Ending.DEAD:
-        return {**finished(JobStatus.DEAD), **error}
-    return {**due_after(outcome.wait_seconds), **error}
+    Returns what was taken back and, of those, what is dead because it has lost too many workers.
+    """
+    taken: list[UUID] = []
+    dead: list[UUID] = []
+    for row in rows:
+        values = {"job_id": row.id, "worker_id": row.claim, "seen_beats": row.beats}
+        if await unit.execute(_lost_at_last, **values):
+            taken.append(row.id)
+            dead.append(row.id)
+        elif await unit.execute(_taken_back, **values):
+            taken.append(row.id)
+    return taken, dead

@@ -5,8 +5,8 @@ from typing import Protocol
 
 from cronsim import CronSim
 
-TRUSTED_STEP = timedelta(days=1)
-"""A clock that is further off than this was never right, and what was planned by it is planned anew."""
+_TRUSTED_STEP = timedelta(days=1)
+"""A clock that was further off than this was never right, so its plans are void."""
 
 
 class Schedule(Protocol):
@@ -14,15 +14,15 @@ class Schedule(Protocol):
 
     @property
     def spec(self) -> str:
-        """The schedule in a few words. When they change, the next run is planned anew."""
+        """The schedule in a few words. When they change, the next run is planned again."""
         ...
 
     def next_after(self, instant: datetime) -> datetime:
         """The next run strictly after the instant."""
         ...
 
-    def is_displaced(self, now: datetime, planned_at: datetime) -> bool:
-        """Whether the clock was set back since the next run was planned, so far that it has to be planned anew."""
+    def is_void(self, next_at: datetime, now: datetime) -> bool:
+        """Whether the next run is so far ahead that the clock must have been set back since it was planned."""
         ...
 
 
@@ -30,7 +30,7 @@ class Cron:
     """By the wall clock, in UTC: ``Cron("17 3 * * *")``. Five fields as in crontab(5).
 
     Each of its instants comes once: a clock that is set back does not run them again, and those that were missed
-    (nobody was running) are made up for by one run. Raises ``CronSimError`` for what is no such expression, and
+    (no worker was running) are made up for by one run. Raises ``CronSimError`` for what is no such expression, and
     ``ValueError`` for one that never comes.
     """
 
@@ -47,13 +47,13 @@ class Cron:
         """The next instant of the expression."""
         return next(CronSim(self.spec, instant))
 
-    def is_displaced(self, now: datetime, planned_at: datetime) -> bool:
+    def is_void(self, next_at: datetime, now: datetime) -> bool:
         """Only by more than a day: what ran by a wrong clock stays done, but not for years."""
-        return planned_at > now + TRUSTED_STEP
+        return next_at > self.next_after(now + _TRUSTED_STEP)
 
 
 class Every:
-    """Again so many seconds after it was last started, whatever the wall clock says."""
+    """Again this number of seconds after its last start."""
 
     __slots__ = ("seconds",)
 
@@ -69,6 +69,6 @@ class Every:
         """The interval later."""
         return instant + timedelta(seconds=self.seconds)
 
-    def is_displaced(self, now: datetime, planned_at: datetime) -> bool:
-        """As soon as the clock is behind the instant of planning."""
-        return planned_at > now
+    def is_void(self, next_at: datetime, now: datetime) -> bool:
+        """When it is further away than the interval."""
+        return next_at > self.next_after(now)

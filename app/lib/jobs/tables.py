@@ -5,10 +5,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ColumnElement, Index, Integer, String, Text, literal_column, text
+from sqlalchemy import BindParameter, CheckConstraint, ColumnElement, Index, Integer, String, Text, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base
+from app.lib.db.instants import database_now, database_now_plus
 from app.lib.jobs.declaration import MAX_KEY_LENGTH, MAX_NAME_LENGTH
 
 MAX_ERROR_LENGTH = 1000
@@ -16,7 +17,7 @@ MAX_REQUEST_ID_LENGTH = 64
 
 
 class JobStatus(StrEnum):
-    """``dead``: out of attempts, or given up; kept until somebody retries it or its retention is over."""
+    """``dead``: out of attempts, or given up; kept until an operator retries it or its retention is over."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -26,8 +27,18 @@ class JobStatus(StrEnum):
 
 
 def in_status(status: JobStatus) -> ColumnElement[bool]:
-    """Written into the statement: with a bound value neither database would know that a partial index serves."""
+    """As a literal: with a bound value neither database would know that a partial index serves."""
     return QueuedJob.status == literal_column(f"'{status.value}'")
+
+
+def due_after(seconds: float | BindParameter[float]) -> dict[str, Any]:
+    """What an INSERT or UPDATE sets when a job comes to wait; seconds after the statement began, by the database."""
+    return {"status": JobStatus.PENDING.value, "run_at": database_now_plus(seconds), "claim": None}
+
+
+def finished(status: JobStatus) -> dict[str, Any]:
+    """What an UPDATE sets when a job is over and its retention begins."""
+    return {"status": status.value, "finished_at": database_now(), "claim": None}
 
 
 def _where(condition: str) -> dict[str, Any]:
@@ -37,9 +48,8 @@ def _where(condition: str) -> dict[str, Any]:
 class QueuedJob(Base):
     """One job, from its enqueueing until its retention is over.
 
-    ``run_at`` was reckoned at ``planned_at``: when the clock turns out to be behind ``planned_at``, it was set back,
-    and ``run_at`` is reckoned anew. ``claim`` marks one taking by one worker, and ``beats`` counts the signs of life
-    since; nobody compares a heartbeat with a clock. ``losses`` counts workers that went away with it.
+    ``claim`` is the id of the worker that runs it, and ``beats`` counts that worker's signs of life since: no
+    heartbeat is compared with a clock. ``losses`` counts workers that were lost with it.
     """
 
     __tablename__ = "jobs"
@@ -52,7 +62,6 @@ class QueuedJob(Base):
     attempts: Mapped[int] = mapped_column(Integer)
     losses: Mapped[int] = mapped_column(Integer)
     run_at: Mapped[datetime]
-    planned_at: Mapped[datetime]
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -82,12 +91,11 @@ class QueuedJob(Base):
 
 
 class JobSchedule(Base):
-    """When a scheduled job is enqueued next. Whoever moves ``next_at`` on enqueues it, in the same transaction."""
+    """When a scheduled job is enqueued next: in the transaction that moves ``next_at`` on."""
 
     __tablename__ = "job_schedules"
 
     name: Mapped[str] = mapped_column(String(MAX_NAME_LENGTH), primary_key=True)
     spec: Mapped[str] = mapped_column(String(100))
     next_at: Mapped[datetime]
-    planned_at: Mapped[datetime]
     last_at: Mapped[datetime | None]

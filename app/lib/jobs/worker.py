@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -16,22 +17,22 @@ from sqlalchemy import select
 from app.lib.db.base import new_id
 from app.lib.db.engine import Database
 from app.lib.db.prepared import prepare
-from app.lib.heartbeats import STALE_AFTER
+from app.lib.heartbeats import STALE_AFTER, Heartbeats
 from app.lib.jobs.enqueue import WAKE
 from app.lib.jobs.execution import Executor
-from app.lib.jobs.planner import Planner, all_plans, overdue
+from app.lib.jobs.planner import Planner, all_plans
 from app.lib.jobs.queue import (
     ClaimedJob,
     Ending,
-    Handle,
-    JobQueue,
     Outcome,
     RunningRow,
-    anything_due,
-    anything_planned_ahead,
+    beat,
+    claim_of,
+    due_jobs,
+    settle,
+    take_back,
 )
 from app.lib.jobs.tables import JobStatus, QueuedJob, in_status
-from app.lib.jobs.watch import Watch
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -57,11 +58,6 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     stale_seconds: float = STALE_AFTER
 
 
-class _Pulse(msgspec.Struct, frozen=True):
-    due: bool
-    ahead: bool
-
-
 class Worker:
     """Runs the jobs of a registry until it is stopped.
 
@@ -73,20 +69,21 @@ class Worker:
         self._database = database
         self._executor = executor
         self._options = options or WorkerOptions()
-        self._jobs = list(executor.registry.values())
-        self._limited = [each for each in self._jobs if each.at_most is not None]
-        self._unlimited = sorted(each.name for each in self._jobs if each.at_most is None)
-        due, ahead = anything_due(sorted(executor.registry)), anything_planned_ahead()
-        self._pulse = prepare(select(due.label("due"), ahead.label("ahead")), _Pulse)
+        jobs = executor.registry.values()
+        self._planner = Planner(jobs)
+        self._claims = [(each.name, each.at_most, claim_of([each.name])) for each in jobs if each.at_most is not None]
+        """For each job that has a limit; those without one are claimed together, and last."""
+        self._claim_others = claim_of(sorted(each.name for each in jobs if each.at_most is None))
+        self._anything_due = prepare(select(select(QueuedJob.id).where(*due_jobs(executor.registry)).exists()), bool)
+        self.id = new_id()
         self.name = f"{socket.gethostname()[:80]}:{os.getpid()}"
-        self._running: dict[Handle, asyncio.Task[Outcome]] = {}
+        self._running: dict[UUID, asyncio.Task[Outcome]] = {}
         self._outcomes: list[Outcome] = []
-        self._watch = Watch(self._options.stale_seconds)
+        self._heartbeats: Heartbeats[tuple[UUID, UUID]] = Heartbeats(self._options.stale_seconds)
         self._awake = asyncio.Event()
         self._hungry = True
         self.failures = 0
         self._declared = False
-        self._looks = 0
         self._next_look = self._next_beat = 0.0
         self._stop_at: float | None = None
         self._cancelled = False
@@ -114,16 +111,6 @@ class Worker:
         """Whether it has reached the database and knows its schedules."""
         return self._declared
 
-    async def look_now(self) -> None:
-        """Returns once the worker has looked at the database, from now on."""
-        seen = self._looks
-        self._next_look = 0.0
-        self.wake()
-        while self._looks <= seen + 1 and self._stop_at is None:
-            self._next_look = 0.0
-            self.wake()
-            await asyncio.sleep(0.01)
-
     async def _run(self) -> None:
         while not self._is_over():
             try:
@@ -146,18 +133,17 @@ class Worker:
             self._cancelled = True  # once: a second time would interrupt how they clean up
             for task in self._running.values():
                 task.cancel()
-        # Whatever cannot be written in time is taken back by others once they miss its signs of life.
+        # What cannot be written in time is taken back by others once they miss its signs of life.
         return late > _LAST_WORDS_SECONDS or not (self._running or self._outcomes)
 
     async def _turn(self) -> None:
         now = time.monotonic()
         if not self._declared:
             async with self._database.independent() as unit:
-                await Planner(unit, self._jobs).declare()
+                await self._planner.declare(unit)
             self._declared = True
         if now >= self._next_look and self._stop_at is None:
             await self._look(now)
-            self._looks += 1
             self._next_look = now + self._options.poll_seconds * random.uniform(0.8, 1)  # noqa: S311 - spreads the workers, no secret
         room = self._options.concurrency - len(self._running) if self._hungry and self._stop_at is None else 0
         beats = bool(self._running) and now >= self._next_beat
@@ -165,39 +151,41 @@ class Worker:
             await self._exchange(room, beats=beats)
 
     async def _look(self, now: float) -> None:
-        """Reads what has changed without us: new jobs, due schedules, lost workers, a clock that was set back."""
+        """Reads what others have changed: new jobs, due schedules, lost workers."""
         reader = self._database.reader
-        pulse = await reader.first(self._pulse)
-        if pulse is not None and pulse.due:
+        if await reader.scalar(self._anything_due):
             self._hungry = True
-        plans = overdue(await reader.all(all_plans), self._jobs)
-        own = self._running
-        others = [row for row in await reader.all(_running_rows) if (row.id, row.claim) not in own]
-        lost = self._watch.stale(others, now)
-        if not (plans or lost or (pulse is not None and pulse.ahead)):
+        plans = self._planner.overdue(await reader.all(all_plans))
+        others = {(row.id, row.claim): row for row in await reader.all(_running_rows) if row.claim != self.id}
+        lost = self._heartbeats.stale({key: row.beats for key, row in others.items()}, now)
+        if not (plans or lost):
             return
         async with self._database.independent() as unit:
-            queue = JobQueue(unit.session)
-            taken, dead = await queue.take_back(lost)
-            realigned = await queue.realign() if pulse is not None and pulse.ahead else 0
-            fired = await Planner(unit, self._jobs).advance(plans)
+            taken, dead = await take_back(unit, [others[key] for key in lost])
+            fired = await self._planner.advance(unit, plans)
         self._hungry = True
-        _report(taken, dead, realigned, fired)
+        if taken:
+            log.warning("jobs.taken_back", count=len(taken), job_ids=[str(each) for each in taken[:20]])
+        if dead:
+            log.error("jobs.dead", reason="WorkerLost", job_ids=[str(each) for each in dead[:20]])
+        for name in fired:
+            log.info("job.scheduled", job=name)
 
     async def _exchange(self, room: int, *, beats: bool) -> None:
+        """Writes what has ended, gives a sign of life and takes new jobs, in one transaction."""
         outcomes = self._outcomes[:]
-        claims = {claim for _, claim in self._running}
-        alive: set[Handle] | None = None
+        running = Counter(task.get_name() for task in self._running.values())
+        alive: set[UUID] | None = None
         claimed: list[ClaimedJob] = []
         async with self._database.independent() as unit:
-            queue = JobQueue(unit.session)
-            await queue.settle(outcomes)
+            if outcomes:
+                await settle(unit, self.id, outcomes)
             if beats:
-                alive = await queue.beat(claims)
-            for names, most in self._quotas():
-                if most > 0 and room > len(claimed):
-                    limit = min(most, room - len(claimed))
-                    claimed += await queue.claim(names, limit, claim=new_id(), worker=self.name)
+                alive = await beat(unit, self.id)
+            for name, at_most, claim in (*self._claims, ("", self._options.concurrency, self._claim_others)):
+                limit = min(at_most - running[_task_name(name)], room - len(claimed))
+                if limit > 0:
+                    claimed += await unit.all(claim, limit=limit, worker_id=self.id, worker_name=self.name)
         del self._outcomes[: len(outcomes)]
         if alive is not None:
             self._next_beat = time.monotonic() + self._options.beat_seconds
@@ -207,33 +195,26 @@ class Worker:
         for each in claimed:
             self._begin(each)
 
-    def _quotas(self) -> Iterable[tuple[list[str], int]]:
-        """What may be claimed: each kind that has a limit, as far as that goes, and then all the others."""
-        running = Counter(task.get_name() for task in self._running.values())
-        for each in self._limited:
-            yield [each.name], (each.at_most or 0) - running[_task_name(each.name)]
-        yield self._unlimited, self._options.concurrency
-
     def _begin(self, claimed: ClaimedJob) -> None:
         task = asyncio.create_task(self._executor.run(claimed), name=_task_name(claimed.name))
         if not self._running:
             self._next_beat = time.monotonic() + self._options.beat_seconds
-        self._running[claimed.handle] = task
-        task.add_done_callback(lambda done: self._ended(claimed.handle, done))
+        self._running[claimed.id] = task
+        task.add_done_callback(lambda done: self._ended(claimed.id, done))
 
-    def _ended(self, handle: Handle, task: asyncio.Task[Outcome]) -> None:
-        ours = self._running.pop(handle, None) is not None
-        if ours:
-            handed_back = Outcome(handle=handle, ending=Ending.HANDED_BACK)
+    def _ended(self, job_id: UUID, task: asyncio.Task[Outcome]) -> None:
+        if self._running.get(job_id) is task:  # it may have been let go, and even be running here again
+            del self._running[job_id]
+            handed_back = Outcome(job_id=job_id, ending=Ending.POSTPONED)
             self._outcomes.append(handed_back if task.cancelled() else task.result())
         self._hungry = True
         self._awake.set()
 
-    def _let_go(self, lost: Iterable[Handle]) -> None:
-        """Somebody has cancelled these, or took us for dead and runs them now."""
-        for handle in lost:
-            task = self._running.pop(handle)
-            log.warning("job.lost", job_id=str(handle[0]))
+    def _let_go(self, lost: Iterable[UUID]) -> None:
+        """These were cancelled, or another worker took this one for dead and runs them now."""
+        for job_id in lost:
+            task = self._running.pop(job_id)
+            log.warning("job.lost", job_id=str(job_id))
             task.cancel()
 
     async def _rest(self) -> None:
@@ -244,7 +225,7 @@ class Worker:
         await self._pause(self._options.poll_seconds)
 
     async def _pause(self, seconds: float) -> None:
-        """Until somebody wakes it, or the time is over; when it has to stop, never beyond its end."""
+        """Until it is woken, or the time is over; when it has to stop, never beyond its end."""
         if self._stop_at is not None:
             seconds = min(seconds, max(self._stop_at - time.monotonic(), 0.05))
         with suppress(TimeoutError):
@@ -255,14 +236,3 @@ class Worker:
 
 def _task_name(job_name: str) -> str:
     return f"job {job_name}"
-
-
-def _report(taken: list[RunningRow], dead: list[RunningRow], realigned: int, fired: list[str]) -> None:
-    if taken:
-        log.warning("jobs.taken_back", count=len(taken), job_ids=[str(row.id) for row in taken[:20]])
-    if dead:
-        log.error("jobs.dead", reason="WorkerLost", job_ids=[str(row.id) for row in dead[:20]])
-    if realigned:
-        log.warning("jobs.clock_set_back", realigned=realigned)
-    for name in fired:
-        log.info("job.scheduled", job=name)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from app.lib.clock import utc_now
 from app.lib.db.uow import UnitOfWork
-from app.lib.jobs import Cron, JobContext, Nothing, Retry, RetryLater, enqueue, job
+from app.lib.jobs import Cron, JobContext, NoPayload, Retry, RetryLater, enqueue, job
 from app.lib.mail.delivery import Deliverer
 from app.lib.mail.mailer import SendMail
 from app.lib.mail.repository import MailRepository
@@ -25,14 +25,14 @@ async def send_mail(payload: SendMail, context: JobContext) -> None:
         raise RetryLater(delivery.retry_in.total_seconds(), "The mail's row says why.")
 
 
-@job("mail.sweep", Nothing, schedule=Cron("*/5 * * * *"), timeout=240)
-async def sweep_mails(_nothing: Nothing, context: JobContext) -> None:
+@job("mail.sweep", NoPayload, schedule=Cron("*/5 * * * *"), timeout=240)
+async def sweep_mails(_payload: NoPayload, context: JobContext) -> None:
     """Tries what is due and has no job any more, because somebody cancelled or purged it."""
     await context.service(Deliverer).deliver_due()
 
 
-@job("mail.purge", Nothing, schedule=Cron("47 * * * *"))
-async def purge_mails(_nothing: Nothing, context: JobContext) -> None:
+@job("mail.purge", NoPayload, schedule=Cron("47 * * * *"))
+async def purge_mails(_payload: NoPayload, context: JobContext) -> None:
     """Removes old rows."""
     async with context.unit() as unit:
         await MailRepository(unit.session).purge(utc_now() - RETENTION)

@@ -14,7 +14,7 @@ from app.lib.db.engine import Database
 from app.lib.db.idempotency import IdempotencyKey
 from app.lib.db.url import DatabaseURL
 from app.lib.events.tables import EventDelivery, StoredEvent
-from app.lib.jobs import Job, Nothing, enqueue
+from app.lib.jobs import Job, NoPayload, enqueue
 from app.lib.jobs.tables import QueuedJob
 from tests.domain.jobs.toys import put
 from tests.lib.jobs.bench import Bench
@@ -99,7 +99,7 @@ def test_every_clean_up_has_a_schedule() -> None:
 
 async def run(database: Database, name: str) -> None:
     """Has the app's own worker do it."""
-    declared: Job[Nothing] = SCHEDULED[name]
+    declared: Job[NoPayload] = SCHEDULED[name]
     async with database.independent() as unit:
-        job_id = await enqueue(unit, declared, Nothing())
+        job_id = await enqueue(unit, declared, NoPayload())
     await Bench(database).until(job_id, "done")

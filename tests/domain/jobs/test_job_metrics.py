@@ -26,7 +26,7 @@ async def test_the_queue_is_told_in_numbers(database_url: DatabaseURL) -> None:
     async with running_app(database_url, METRICS_TOKEN="t" * 32) as app:
         await empty(components_of(app).database)
         late = utc_now() - timedelta(minutes=5)
-        await put(app, run_at=late, planned_at=late)
+        await put(app, run_at=late)
         await put(app)
         await put(app, status="dead")
         await put(app, status="done")

@@ -7,7 +7,7 @@ from litestar import Litestar
 from sqlalchemy import update
 
 from app.domain.jobs.jobs import purge_jobs
-from app.lib.jobs import JobContext, Nothing, enqueue, job
+from app.lib.jobs import JobContext, NoPayload, enqueue, job
 from app.lib.jobs.tables import QueuedJob
 from tests.lib.jobs.bench import Note
 from tests.support.apps import components_of
@@ -30,4 +30,4 @@ async def put(app: Litestar, text: str = "", *, key: str | None = None, **values
 
 async def put_purge(app: Litestar) -> None:
     async with components_of(app).database.independent() as unit:
-        await enqueue(unit, purge_jobs, Nothing())
+        await enqueue(unit, purge_jobs, NoPayload())

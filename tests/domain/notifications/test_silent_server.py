@@ -2,7 +2,7 @@
 
 from app.domain.jobs.jobs import purge_jobs
 from app.lib.db.url import DatabaseURL
-from app.lib.jobs import Nothing, enqueue
+from app.lib.jobs import NoPayload, enqueue
 from app.lib.jobs.tables import JobStatus, QueuedJob
 from tests.domain.notifications.steps import register
 from tests.support.apps import client_of, components_of, running_app
@@ -24,7 +24,7 @@ async def test_other_jobs_do_not_wait_for_a_silent_mail_server(database_url: Dat
             await until(lambda: server.heard.count("EHLO") >= 5, 60)
 
             async with database.independent() as unit:
-                job_id = await enqueue(unit, purge_jobs, Nothing())
+                job_id = await enqueue(unit, purge_jobs, NoPayload())
 
             async def is_done() -> bool:
                 async with database.sessions() as session:

@@ -14,7 +14,7 @@ from app.domain.posts.models import Post, PostTag
 from app.domain.posts.services.announcing import announce_due
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
-from app.lib.jobs import JobContext, Nothing
+from app.lib.jobs import JobContext, NoPayload
 from app.lib.jobs.tables import QueuedJob
 from tests.domain.accounts.answers import rows
 from tests.domain.posts.writing import LATER, POSTS, draft, events, let_time_pass, scheduled, write
@@ -36,7 +36,7 @@ def context_of(app: Litestar) -> JobContext:
 
 
 async def announce(app: Litestar) -> None:
-    await announce_posts.run(Nothing(), context_of(app))
+    await announce_posts.run(NoPayload(), context_of(app))
 
 
 async def planned(app: Litestar) -> list[tuple[Announcement, datetime]]:

@@ -15,7 +15,7 @@ from app.domain.webhooks.repositories import DeliveryRepository
 from app.domain.webhooks.services.delivering import Done, GivenUp, TryAgain
 from app.lib.clock import utc_now
 from app.lib.db.url import DatabaseURL
-from app.lib.jobs import Nothing
+from app.lib.jobs import NoPayload
 from app.lib.jobs.tables import QueuedJob
 from tests.domain.accounts.answers import field_errors, is_refused, rows
 from tests.domain.webhooks.attempts import WEBHOOKS, Attempts, context_of, make_webhook
@@ -39,7 +39,7 @@ async def test_a_test_event_is_sent_whatever_is_subscribed_to(calls: httpx.Async
     assert b'"type":"webhook.test"' in one.received[0].body
 
 
-async def test_a_test_is_tried_once_and_holds_nothing_against_the_webhook(
+async def test_a_test_is_tried_once_and_holds_payload_against_the_webhook(
     calls: httpx.AsyncClient, attempts: Attempts
 ) -> None:
     url = f"{WEBHOOKS}/{(await make_webhook(calls))['id']}"
@@ -142,7 +142,7 @@ async def test_a_delivery_whose_job_is_gone_gets_another(
         await unit.session.execute(late.values(next_attempt_at=utc_now() - timedelta(minutes=11)))
 
     for _ in range(2):
-        await sweep_deliveries.run(Nothing(), context_of(app))
+        await sweep_deliveries.run(NoPayload(), context_of(app))
 
     assert [job.key for job in await live_jobs(app)] == [str(forgotten[0])]
     assert fresh != forgotten

@@ -111,6 +111,20 @@ class Bench:
                     moved = {c.name: row[c.name] - timedelta(hours=hours) for c in instants if row[c.name] is not None}
                     await connection.execute(update(table).where(key == row[key.name]).values(**moved))
 
+    async def looked(self, worker: Worker) -> None:
+        """Returns once the worker has looked at the database, from now on."""
+        looked = asyncio.Event()
+        look = worker._look
+
+        async def watched(now: float) -> None:
+            await look(now)
+            looked.set()
+
+        worker._look = watched  # type: ignore[method-assign]  # there is no other sign of it
+        worker.wake()
+        await asyncio.wait_for(looked.wait(), 10)
+        worker._look = look  # type: ignore[method-assign]  # as before
+
     async def plans(self) -> dict[str, PlanRow]:
         """The schedules by name."""
         return {plan.name: plan for plan in await self.database.reader.all(all_plans)}

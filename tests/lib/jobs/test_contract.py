@@ -2,11 +2,12 @@
 
 import asyncio
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 import structlog
 
-from app.lib.jobs import ONCE, GiveUp, JobContext, Retry, RetryLater, enqueue, enqueue_many, job
+from app.lib.jobs import ONCE, GiveUp, JobContext, Postpone, Retry, RetryLater, enqueue, enqueue_many, job, run_now
 from tests.lib.jobs.bench import Bench, Diary, Note
 from tests.support.waiting import until
 
@@ -157,7 +158,33 @@ async def test_a_job_may_say_when_to_try_again(bench: Bench) -> None:
         await until(lambda: bench.outcomes == [("test.busy", "retry")])
         row = await bench.until(job_id, "pending")
 
-    assert (row.run_at - row.planned_at).total_seconds() == 3600
+    assert row.run_at - row.created_at > timedelta(seconds=3600)
+
+
+async def test_a_job_may_wait_for_its_turn_without_using_up_an_attempt(bench: Bench) -> None:
+    @job("test.patient", Note, retry=ONCE)
+    async def patient(note: Note, context: JobContext) -> None:
+        context.service(Diary).write(note, context)
+        if len(bench.diary.texts) < 3:
+            raise Postpone(0.01)
+
+    async with bench.worker(patient):
+        async with bench.database.independent() as unit:
+            job_id = await enqueue(unit, patient, Note("x"))
+        row = await bench.until(job_id, "done")
+
+    assert (row.attempts, row.error_kind) == (1, None)
+    assert [context.attempt for context in bench.diary.contexts] == [1, 1, 1]
+
+
+async def test_a_waiting_job_can_be_run_now_by_its_key(bench: Bench) -> None:
+    async with bench.worker(take_note_once):
+        async with bench.database.independent() as unit:
+            job_id = await enqueue(unit, take_note_once, Note("a"), delay=3600)
+        async with bench.database.independent() as unit:
+            assert await run_now(unit, take_note_once, "a")
+            assert not await run_now(unit, take_note_once, "b")
+        await bench.until(job_id, "done")
 
 
 async def test_a_job_that_takes_too_long_is_ended_and_tried_again(bench: Bench) -> None:
@@ -234,7 +261,7 @@ async def test_a_key_is_taken_while_its_job_waits_or_runs(bench: Bench) -> None:
 async def test_many_at_once(bench: Bench) -> None:
     async with bench.worker(take_note, concurrency=4):
         async with bench.database.independent() as unit:
-            await enqueue_many(unit, take_note, [Note(str(i)) for i in range(700)])
+            await enqueue_many(unit, [(take_note, Note(str(i))) for i in range(700)])
         await bench.until_all("done")
 
     assert sorted(bench.diary.texts, key=int) == [str(i) for i in range(700)]
@@ -247,7 +274,7 @@ async def test_three_workers_share_the_work_and_do_none_twice(bench: Bench) -> N
         bench.worker(take_note, elsewhere=True),
     ):
         async with bench.database.independent() as unit:
-            await enqueue_many(unit, take_note, [Note(str(i)) for i in range(300)])
+            await enqueue_many(unit, [(take_note, Note(str(i))) for i in range(300)])
         rows = await bench.until_all("done")
 
     assert sorted(bench.diary.texts, key=int) == [str(i) for i in range(300)]
@@ -267,7 +294,7 @@ async def test_no_more_than_the_concurrency_run_at_a_time(bench: Bench) -> None:
 
     async with bench.worker(crowd, concurrency=3):
         async with bench.database.independent() as unit:
-            await enqueue_many(unit, crowd, [Note()] * 30)
+            await enqueue_many(unit, [(crowd, Note())] * 30)
         await bench.until_all("done")
 
     assert peak == 3
@@ -282,7 +309,7 @@ async def test_slow_jobs_of_one_kind_leave_room_for_others(bench: Bench) -> None
 
     async with bench.worker(slow, take_note, concurrency=3):
         async with bench.database.independent() as unit:
-            await enqueue_many(unit, slow, [Note("slow")] * 20)
+            await enqueue_many(unit, [(slow, Note("slow"))] * 20)
             quick = await enqueue(unit, take_note, Note("quick"))
         await bench.until(quick, "done")
         assert len(await bench.rows(status="running")) == 2

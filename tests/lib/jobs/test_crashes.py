@@ -77,7 +77,7 @@ async def test_on_sigterm_running_jobs_finish(bench: Bench, workers: Workers) ->
 async def test_on_sigterm_what_does_not_finish_is_handed_back(bench: Bench, workers: Workers) -> None:
     async with bench.database.independent() as unit:
         job_id = await enqueue(unit, work, Note("600"))
-        await enqueue_many(unit, work, [Note("600")] * 20)
+        await enqueue_many(unit, [(work, Note("600"))] * 20)
     process = workers.start()
     await until(lambda: len(workers.ran()) == 8, 60)
 

@@ -53,7 +53,7 @@ async def test_a_job_that_is_run_again_is_run_at_once(bench: Bench) -> None:
 
 async def test_purging_takes_a_batch_at_a_time_and_only_what_is_old(bench: Bench) -> None:
     async with bench.database.independent() as unit:
-        await enqueue_many(unit, take_note, [Note()] * (PURGE_BATCH + 1))
+        await enqueue_many(unit, [(take_note, Note())] * (PURGE_BATCH + 1))
         await JobOperations(unit)._change([], status="done", finished_at=database_now())
     async with bench.database.independent() as unit:
         operations = JobOperations(unit)

@@ -1,18 +1,11 @@
-from uuid import UUID
+from app.lib.heartbeats import Heartbeats
 
-from app.lib.jobs.queue import RunningRow
-from app.lib.jobs.watch import Watch
-
-ONE, CLAIM = UUID(int=1), UUID(int=2)
-
-
-def running(beats: int, claim: UUID = CLAIM) -> list[RunningRow]:
-    return [RunningRow(ONE, claim, beats)]
+Watch = Heartbeats[str]
 
 
 def looks(watch: Watch, *beats: int, first: float = 0.0) -> list[bool]:
     """Looks once a second; whether each look found the job stale."""
-    return [bool(watch.stale(running(each), first + second)) for second, each in enumerate(beats)]
+    return [bool(watch.stale({"job": each}, first + second)) for second, each in enumerate(beats)]
 
 
 def test_who_gives_signs_of_life_is_alive() -> None:
@@ -27,7 +20,7 @@ def test_a_new_claim_begins_anew() -> None:
     watch = Watch()
     looks(watch, *[0] * 8)
 
-    assert not watch.stale(running(0, UUID(int=3)), 8)
+    assert not watch.stale({"other": 0}, 8)
 
 
 def test_who_has_not_looked_knows_nothing() -> None:
