@@ -15,7 +15,6 @@ from app.lib.db.base import new_id, table_of
 from app.lib.db.engine import Database
 from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
-from app.lib.db.statements import NewRow, insert_together
 from app.lib.db.uow import UnitOfWork
 from app.lib.events.declaration import (
     AfterCommit,
@@ -94,15 +93,15 @@ class Events:
                 else:
                     self._in_transaction[kind].append(each)
 
-    async def publish(self, unit: UnitOfWork, event: Hint, *, after: Sequence[NewRow] = ()) -> UUID | None:
+    async def publish(self, unit: UnitOfWork, event: Hint) -> UUID | None:
         """Says what happened, as a part of the unit's transaction. Returns the id of what was stored.
 
-        What a listener in the transaction raises undoes all of it. ``after`` are rows to be inserted before the event.
+        What a listener in the transaction raises undoes all of it.
         """
         require_declared(type(event))
         for listener in self._in_transaction.get(type(event), ()):
             await listener.handle(event, unit, *self._found(listener))
-        event_id = await self._store(unit, event, after) if isinstance(event, Event) else None
+        event_id = await self._store(unit, event) if isinstance(event, Event) else None
         if self.hints.has_listeners(type(event)):
             unit.after_commit(partial(self.hints.emit, event))
         return event_id
@@ -144,10 +143,8 @@ class Events:
         """Ends what :meth:`start` began."""
         await self.hints.close()
 
-    async def _store(self, unit: UnitOfWork, event: Event, after: Sequence[NewRow]) -> UUID:
+    async def _store(self, unit: UnitOfWork, event: Event) -> UUID:
         event_id = new_id()
-        if after:
-            await insert_together(unit.session, after)
         await unit.execute(
             _insert_event,
             id=event_id,
