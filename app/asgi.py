@@ -202,7 +202,6 @@ def _dependencies(components: Components, background: Background, draining: Drai
         "registration_throttle": components.registration_throttle,
         "error_codes": collect_error_codes(DOMAINS),
         "permission_registry": collect_permissions(DOMAINS),
-        "post_memory": components.post_memory,
         "sealer": components.sealer,
         "webhook_kinds": background.webhook_kinds,
         "payment_provider": components.payment_provider,

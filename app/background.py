@@ -9,7 +9,6 @@ from app.config import Settings
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.jobs.services import Retention
 from app.domain.orders.services.housekeeping import OrderHousekeeping
-from app.domain.posts.memory import PostMemory
 from app.domain.webhooks.jobs import enqueue_delivery
 from app.domain.webhooks.listeners import webhook_listeners
 from app.domain.webhooks.services.delivering import Deliverer as WebhookDeliverer
@@ -50,7 +49,6 @@ def events_of(components: Components, domains: Iterable[Domain], services: dict[
         Events: events,
         Mailer: components.mailer,
         SessionAuthenticator: components.authenticator,
-        PostMemory: components.post_memory,
         Realtime: components.realtime,
         Hub: components.realtime.hub,
     }

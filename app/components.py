@@ -18,7 +18,6 @@ from app.domain.notifications.services.links import UnsubscribeLinks
 from app.domain.notifications.services.preferences import PersonSubscriptions
 from app.domain.orders.services.provider import NoProvider, PaymentProvider
 from app.domain.orders.services.sandbox import SandboxProvider
-from app.domain.posts.memory import PostMemory
 from app.domain.realtime.services.tickets import TicketDesk
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.mail.delivery import Composer, Deliverer
@@ -109,7 +108,6 @@ class Components:
             per_account=Limit.parse(_REGISTRATIONS_PER_ACCOUNT),
             per_account_and_address=Limit.parse(_REGISTRATIONS_PER_ACCOUNT_AND_ADDRESS),
         )
-        self.post_memory = PostMemory()
         self.sealer = Sealer(*self._keys("sealing"))
         self.webhook_sender = WebhookSender(
             user_agent=f"{PRODUCT}-Webhooks", allow_private=settings.webhooks_allow_private

@@ -16,18 +16,21 @@ _TABLES = ["posts", "post_tags"]
 # posts. Every twentieth post is a draft. The same numbers give the same posts, apart from their authors' ids.
 _POSTS = """
 INSERT INTO posts (
-    id, author_id, title, title_key, title_words, slug, excerpt, has_own_excerpt, tags, published_at, public_from,
-    is_announced, content, content_words, created_at, updated_at, version
+    id, author_id, title, title_key, slug, excerpt, has_own_excerpt, tags, published_at, public_from,
+    is_announced, title_search, content, html, search, created_at, updated_at, version
 )
 SELECT
     (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(md5(n::text), 1, 3)
         || '8' || substr(md5(n::text), 4, 15))::uuid,
     ($4::uuid[])[1 + (hashint8(n) & 2147483647) % cardinality($4::uuid[])],
     'Post ' || n || ' on word' || n % 5000, 'post ' || n || ' on word' || n % 5000,
-    'post ' || n || ' on word' || n % 5000, 'post-' || n, left(words, 200), false,
+    'post-' || n, left(words, 200), false,
     json_build_array('few' || n / 20, 'frequent', 'tag' || n % 97),
     CASE WHEN n % 20 > 0 THEN at END, CASE WHEN n % 20 > 0 THEN at ELSE '9999-12-31 00:00:00+00' END,
-    n % 20 > 0, words, words, at, at, 1
+    n % 20 > 0, array_to_tsvector(ARRAY['post', n::text, 'on', 'word' || n % 5000]), words, '<p>' || words || '</p>',
+    array_to_tsvector(string_to_array(
+        words || ' post ' || n || ' on word' || n % 5000 || ' #few' || n / 20 || ' #frequent #tag' || n % 97, ' '
+    )), at, at, 1
 FROM (
     SELECT
         n, '2016-01-01 00:00:00+00'::timestamptz + interval '1 second' * (n * 315360000.0 / $3::bigint) AS at,
@@ -42,9 +45,8 @@ _TAGS = """
 INSERT INTO post_tags (post_id, tag, public_from)
 SELECT id, tag, public_from FROM posts, json_array_elements_text(tags) AS tag
 """
-_TOTALS = """
-INSERT INTO tag_totals (tag, posts)
-SELECT tag, count(*) FROM post_tags WHERE public_from < '9999-01-01 00:00:00+00' GROUP BY tag
+_SLUGS = """
+INSERT INTO post_slugs (digest, post_id) SELECT encode(sha256(slug::bytea), 'hex'), id FROM posts
 """
 _INDEXES = """
 SELECT indexname, indexdef FROM pg_indexes
@@ -54,7 +56,7 @@ WHERE schemaname = current_schema() AND tablename = ANY($1)
 
 
 async def seed_posts(url: DatabaseURL, count: int) -> None:
-    """Adds this number of posts of the users who are there. The database has to be PostgreSQL, and we its superuser."""
+    """Adds posts of the users who are there. The database has to be PostgreSQL, and the connection a superuser's."""
     connections = [await _connect(url) for _ in range(WRITERS)]
     try:
         first = connections[0]
@@ -77,8 +79,8 @@ async def seed_posts(url: DatabaseURL, count: int) -> None:
                 await connection.execute(index["indexdef"])
 
         await asyncio.gather(*[build(each) for each in connections])
-        await first.execute(_TOTALS)
-        await first.execute("VACUUM ANALYZE posts, post_tags, tag_totals, users, profiles")
+        await first.execute(_SLUGS)
+        await first.execute("VACUUM ANALYZE posts, post_tags, post_slugs, users, profiles")
     finally:
         for connection in connections:
             await connection.close()

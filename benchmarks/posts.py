@@ -66,7 +66,7 @@ async def _authors(database: Database) -> list[UUID]:
 async def _cases(reads: PostReads, authors: list[UUID]) -> dict[str, Call]:
     def listing(sort: str | None = None, *, paging: PageRequest | None = None, **filters: Any) -> Call:
         request = paging or PageRequest(page_size=PAGE, include_total=False)
-        return lambda: reads.public_posts(request, sort, filters)
+        return lambda: reads.list(request, sort, {**filters, "public": True})
 
     return {
         "first page": listing(),
@@ -91,8 +91,8 @@ async def _cases(reads: PostReads, authors: list[UUID]) -> dict[str, Call]:
         "by search, ranked, a word of fifty posts": listing("-relevance", q="rare7"),
         "by search, counted, a word of every post": listing(q="common", paging=PageRequest(page_size=PAGE)),
         "by search, counted, a word of one post in a hundred": listing(q="word7", paging=PageRequest(page_size=PAGE)),
-        "by slug": lambda: reads.public_post("post-77"),
-        "tags with counts": lambda: reads.tags(PageRequest(page_size=PAGE, include_total=False), None),
+        "by slug": lambda: reads.get("post-77", None, sees_all=False),
+        "tags with counts": lambda: reads.list_tags(PageRequest(page_size=PAGE, include_total=False), None),
     }
 
 
@@ -100,7 +100,7 @@ async def _deep(reads: PostReads, **filters: Any) -> PageRequest:
     """Page 5 000, where the largest steps lead to."""
     request = PageRequest(page_size=100, include_total=False)
     for _ in range((DEEP - 1) * PAGE // 100):
-        page = await reads.public_posts(request, None, filters)
+        page = await reads.list(request, None, {**filters, "public": True})
         if page.next_cursor is None:
             break
         request = PageRequest(page=None, cursor=page.next_cursor, page_size=100)

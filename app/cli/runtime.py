@@ -20,7 +20,6 @@ from app.domain.accounts.services.users import UserService
 from app.domain.catalog.services.products import ProductService
 from app.domain.orders.services.pay import PaymentService
 from app.domain.orders.services.place import PlaceService
-from app.domain.posts.jobs import announce_later
 from app.domain.posts.services.posts import PostService
 from app.lib.audit import SYSTEM
 from app.lib.db.engine import Database
@@ -49,7 +48,7 @@ class Office:
         self.users = UserService(unit, components.passwords, events, SYSTEM)
         self.credentials = CredentialService(unit, self.reads, components.passwords, events, SYSTEM)
         self.profiles = ProfileService(unit, events)
-        self.posts = PostService(unit, events, SYSTEM, announce_later)
+        self.posts = PostService(unit, events, SYSTEM)
         self.roles = RoleService(unit, collect_permissions(DOMAINS), events, SYSTEM)
         self.products = ProductService(unit, SYSTEM)
         self.payments = PaymentService(components.database, components.payment_provider, events)

@@ -67,5 +67,5 @@ async def seed_posts(at: Office, authors: Sequence[Principal]) -> int:
         if number >= DRAFTS:
             # The first of them are still to come; the others go back into the past, some hours apart.
             data.published_at = now + timedelta(days=SCHEDULED + DRAFTS - number - 0.5, hours=number % 7)
-        await at.posts.add(data, author)
+        await at.posts.create(data, author)
     return len(TOPICS)

@@ -9,37 +9,34 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-# The words are folded already, so the "simple" configuration has only to split them.
-VECTOR = "setweight(to_tsvector('simple', title_words), 'A') || setweight(to_tsvector('simple', content_words), 'D')"
-
 # An FTS5 table without a copy of the text. Its rows are found by fts_id, because SQLite gives the rows of a table
-# whose key is no integer other numbers in a VACUUM. "ascii" splits at what is neither letter nor digit of ASCII and
-# leaves everything beyond it alone: the words are folded and split already.
+# whose key is no integer other numbers in a VACUUM. The tokens are made by lib/db/search.py and have spaces between
+# them: "ascii" leaves everything beyond ASCII alone.
 SQLITE = (
     """
     CREATE VIRTUAL TABLE fts_posts USING fts5(
-        title_words, content_words, content='posts', content_rowid='fts_id', tokenize='ascii'
+        title_search, search, content='posts', content_rowid='fts_id', detail='column',
+        tokenize="ascii tokenchars '#-='"
     )
     """,
     """
     CREATE TRIGGER fts_posts_insert AFTER INSERT ON posts BEGIN
         UPDATE posts SET fts_id = (SELECT coalesce(max(fts_id), 0) + 1 FROM posts) WHERE id = new.id;
-        INSERT INTO fts_posts (rowid, title_words, content_words)
-            SELECT fts_id, title_words, content_words FROM posts WHERE id = new.id;
+        INSERT INTO fts_posts (rowid, title_search, search)
+            SELECT fts_id, title_search, search FROM posts WHERE id = new.id;
     END
     """,
     """
     CREATE TRIGGER fts_posts_delete AFTER DELETE ON posts BEGIN
-        INSERT INTO fts_posts (fts_posts, rowid, title_words, content_words)
-            VALUES ('delete', old.fts_id, old.title_words, old.content_words);
+        INSERT INTO fts_posts (fts_posts, rowid, title_search, search)
+            VALUES ('delete', old.fts_id, old.title_search, old.search);
     END
     """,
     """
-    CREATE TRIGGER fts_posts_update AFTER UPDATE OF title_words, content_words ON posts BEGIN
-        INSERT INTO fts_posts (fts_posts, rowid, title_words, content_words)
-            VALUES ('delete', old.fts_id, old.title_words, old.content_words);
-        INSERT INTO fts_posts (rowid, title_words, content_words)
-            VALUES (new.fts_id, new.title_words, new.content_words);
+    CREATE TRIGGER fts_posts_update AFTER UPDATE OF title_search, search ON posts BEGIN
+        INSERT INTO fts_posts (fts_posts, rowid, title_search, search)
+            VALUES ('delete', old.fts_id, old.title_search, old.search);
+        INSERT INTO fts_posts (rowid, title_search, search) VALUES (new.fts_id, new.title_search, new.search);
     END
     """,
 )
@@ -48,11 +45,7 @@ SQLITE = (
 def upgrade() -> None:
     is_postgresql = op.get_bind().dialect.name == "postgresql"
     bytewise = sa.String(length=255, collation="C") if is_postgresql else sa.String(length=255)
-    index = (
-        sa.Column("fts_vector", TSVECTOR(), sa.Computed(VECTOR, persisted=True))
-        if is_postgresql
-        else sa.Column("fts_id", sa.Integer(), nullable=True)
-    )
+    tokens = TSVECTOR() if is_postgresql else sa.Text()
     op.create_table(
         "posts",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -69,11 +62,11 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        *(() if is_postgresql else (index,)),
+        *(() if is_postgresql else (sa.Column("fts_id", sa.Integer(), nullable=True),)),
+        sa.Column("title_search", tokens, nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
-        sa.Column("title_words", sa.Text(), nullable=False),
-        sa.Column("content_words", sa.Text(), nullable=False),
-        *((index,) if is_postgresql else ()),
+        sa.Column("html", sa.Text(), nullable=True),
+        sa.Column("search", tokens, nullable=False),
         sa.ForeignKeyConstraint(["author_id"], ["users.id"], name=op.f("fk_posts_author_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_posts")),
         sa.UniqueConstraint("slug", name=op.f("uq_posts_slug")),
@@ -87,7 +80,7 @@ def upgrade() -> None:
     ):
         op.create_index(op.f(f"ix_posts_{'_'.join(columns)}"), "posts", columns, unique=False)
     if is_postgresql:
-        op.create_index("ix_posts_fts_vector", "posts", ["fts_vector"], postgresql_using="gin")
+        op.create_index("ix_posts_fts_search", "posts", ["search"], postgresql_using="gin")
     else:
         op.create_index("ix_posts_fts_id", "posts", ["fts_id"], unique=True)
         for statement in SQLITE:
@@ -101,28 +94,25 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["post_id"], ["posts.id"], name=op.f("fk_post_tags_post_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("post_id", "tag", name=op.f("pk_post_tags")),
     )
-    op.create_index(
-        op.f("ix_post_tags_tag_public_from_post_id"), "post_tags", ["tag", "public_from", "post_id"], unique=False
-    )
+    op.create_index(op.f("ix_post_tags_tag_public_from"), "post_tags", ["tag", "public_from"], unique=False)
     op.create_table(
         "post_slugs",
         sa.Column("digest", sa.String(length=64, collation="C" if is_postgresql else None), nullable=False),
         sa.Column("post_id", sa.Uuid(), nullable=True),
-        sa.ForeignKeyConstraint(["post_id"], ["posts.id"], name=op.f("fk_post_slugs_post_id"), ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(
+            ["post_id"],
+            ["posts.id"],
+            name=op.f("fk_post_slugs_post_id"),
+            ondelete="SET NULL",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_post_slugs")),
     )
     op.create_index(op.f("ix_post_slugs_post_id"), "post_slugs", ["post_id"], unique=False)
-    op.create_table(
-        "tag_totals",
-        sa.Column("tag", sa.String(length=40, collation="C" if is_postgresql else None), nullable=False),
-        sa.Column("posts", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("tag", name=op.f("pk_tag_totals")),
-    )
-    op.create_index(op.f("ix_tag_totals_posts_tag"), "tag_totals", ["posts", "tag"], unique=False)
 
 
 def downgrade() -> None:
-    op.drop_table("tag_totals")
     op.drop_table("post_slugs")
     op.drop_table("post_tags")
     if op.get_bind().dialect.name != "postgresql":

@@ -81,7 +81,6 @@ async def forget(app: Litestar) -> None:
     """Drops what a process remembers between requests."""
     components = components_of(app)
     components.authenticator.forget(None)
-    components.post_memory.forget()
     for limiter in (components.general_limiter, components.sign_in_limiter):
         await limiter.storage.reset()
 

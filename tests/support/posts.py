@@ -18,18 +18,17 @@ async def post_of(author_id: UUID, components: Components) -> UUID:
         author_id=author_id,
         title="Found",
         title_key="found",
-        title_words="found",
+        title_search="found",
         slug=f"found-{post_id.hex}",
         content="Here.",
-        content_words="here",
+        search="found here #sea",
         excerpt="Here.",
         tags=["sea"],
         is_announced=True,
     )
     publish(post, utc_now(), utc_now())
     async with components.database.independent() as unit:
-        posts = PostRepository(session=unit.session)
-        await posts.insert(post)
-        await posts.replace_tags(post)
-        await posts.count_tags(dict.fromkeys(post.tags, 1))
+        posts = PostRepository(unit)
+        await posts.create(post)
+        await posts.create_tags(post)
     return post_id

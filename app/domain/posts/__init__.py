@@ -1,7 +1,7 @@
 """Posts: people write, everybody reads."""
 
 from app.domain.posts.controllers.posts import PostController
-from app.domain.posts.controllers.public import list_tags, list_user_posts, show_feed
+from app.domain.posts.controllers.public import get_feed, list_tags, list_user_posts
 from app.domain.posts.jobs import JOBS
 from app.domain.posts.listeners import LISTENERS
 from app.domain.posts.permissions import PERMISSIONS
@@ -11,7 +11,7 @@ from app.lib.domain import Domain
 
 posts = Domain(
     name="posts",
-    controllers=(PostController, list_user_posts, list_tags, show_feed),
+    controllers=(PostController, list_user_posts, list_tags, get_feed),
     providers=PROVIDERS,
     permissions=PERMISSIONS,
     listeners=LISTENERS,

@@ -51,7 +51,9 @@ Excerpt = Annotated[TextLines, Meta(max_length=MAX_EXCERPT, examples=["Stars, ma
 
 
 class PostSummary(Output):
-    """A post in a list: all but its content. The public sees it from ``published_at`` on."""
+    """A post in a list: all but its content. ``is_published`` is whether its publication is decided; the public sees it
+    from ``published_at`` on.
+    """
 
     id: UUID
     author_id: UUID
@@ -66,56 +68,22 @@ class PostSummary(Output):
     version: Version
 
 
-class PostRead(Versioned):
-    """A post. ``is_published`` is whether its publication is decided; the public sees it from ``published_at`` on."""
+class PostRead(PostSummary, Versioned):
+    """A post with its content."""
 
-    id: UUID
-    author_id: UUID
-    title: SingleLine
-    slug: Slug
     content: Markdown
-    excerpt: Excerpt
-    tags: Annotated[list[Tag], Meta(max_length=MAX_TAGS)]
-    is_published: bool
-    published_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
-    version: Version
 
 
-class PostWithAuthor(Output):
-    """A post with ``expand=author``. It has no ETag, because it is two resources. A deactivated author is null."""
-
-    id: UUID
-    author_id: UUID
-    author: PublicProfile | None
-    title: SingleLine
-    slug: Slug
-    content: Markdown
-    excerpt: Excerpt
-    tags: Annotated[list[Tag], Meta(max_length=MAX_TAGS)]
-    is_published: bool
-    published_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
-    version: Version
-
-
-class PostSummaryWithAuthor(Output):
+class PostSummaryWithAuthor(PostSummary):
     """A post in a list with ``expand=author``. A deactivated author is null."""
 
-    id: UUID
-    author_id: UUID
     author: PublicProfile | None
-    title: SingleLine
-    slug: Slug
-    excerpt: Excerpt
-    tags: Annotated[list[Tag], Meta(max_length=MAX_TAGS)]
-    is_published: bool
-    published_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
-    version: Version
+
+
+class PostWithAuthor(PostSummaryWithAuthor):
+    """A post with ``expand=author``. It has no ETag, because it is two resources. A deactivated author is null."""
+
+    content: Markdown
 
 
 class PostPage(Page[PostSummary], frozen=True, kw_only=True):

@@ -1,18 +1,8 @@
-"""What happens to posts: told to caches of this process, and to others after the commit."""
+"""What happens to posts."""
 
 from uuid import UUID
 
-from app.lib.events import Event, Hint, event
-
-
-@event("posts.changed")
-class PostsChanged(Hint, frozen=True, kw_only=True):
-    """What a process remembers of these posts, and of lists, is no longer true.
-
-    ``keys`` are their ids and slugs, former slugs included; None is any post.
-    """
-
-    keys: frozenset[UUID | str] | None = None
+from app.lib.events import Event, event
 
 
 class PostEvent(Event, frozen=True, kw_only=True):
@@ -28,11 +18,15 @@ class PostPublished(PostEvent, frozen=True, kw_only=True):
 
 @event("post.updated")
 class PostUpdated(PostEvent, frozen=True, kw_only=True):
-    """A post was changed, perhaps a draft."""
+    """A post was changed. ``was_public`` says whether the public saw it before the change or sees it now: of drafts the
+    public learns nothing.
+    """
+
+    was_public: bool = False
 
 
 @event("post.deleted")
 class PostDeleted(PostEvent, frozen=True, kw_only=True):
-    """A post is gone. ``was_public`` says whether the public knew it at the end; nobody is to hear of drafts."""
+    """A post was deleted. ``was_public`` says whether the public saw it at the end."""
 
     was_public: bool = False

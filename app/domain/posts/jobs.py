@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.domain.posts.services.announcing import announce_due
+from app.domain.posts.services.announcements import announce_due
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
 from app.lib.jobs import Every, JobContext, NoPayload, enqueue, job

@@ -1,4 +1,4 @@
-"""Markdown as HTML, for those who read posts outside, and as plain text."""
+"""Markdown as HTML for readers elsewhere, and its beginning as plain text."""
 
 import nh3
 from markdown_it import MarkdownIt
@@ -6,22 +6,30 @@ from markdown_it.token import Token
 
 MAX_EXCERPT = 200
 _READ_FOR_EXCERPT = 4_000
+MAX_HTML_SOURCE = 20_000
+"""Characters. Longer posts have no HTML: hostile Markdown takes time that grows with the square of its length."""
 
 _markdown = MarkdownIt("commonmark")
 
 
-def to_html(content: str) -> str:
-    """HTML that may be shown to anybody: no scripts, no styles, no handlers, no links but to the web and by mail.
+def render(content: str) -> tuple[str, str | None]:
+    """The excerpt, and HTML that is safe to show: no scripts, styles or handlers, links to the web and by mail only.
 
-    Relative addresses are left out: whoever reads it elsewhere cannot know what they were relative to.
+    Relative addresses are left out: who reads the HTML elsewhere cannot know what they were relative to.
     """
-    return nh3.clean(_markdown.render(content), url_schemes={"http", "https", "mailto"}, url_relative="deny")
+    if len(content) > MAX_HTML_SOURCE:
+        return _excerpt(_markdown.parse(content[:_READ_FOR_EXCERPT])), None
+    tokens = _markdown.parse(content)
+    html = _markdown.renderer.render(tokens, _markdown.options, {})
+    return _excerpt(tokens), nh3.clean(html, url_schemes={"http", "https", "mailto"}, url_relative="deny")
 
 
-def to_excerpt(content: str) -> str:
-    """The beginning as plain text in one line, cut between words. Code blocks and raw HTML are left out."""
-    blocks = [_plain(token.children) for token in _markdown.parse(content[:_READ_FOR_EXCERPT]) if token.children]
-    text = " ".join(" ".join(blocks).split())
+def _excerpt(tokens: list[Token]) -> str:
+    """The beginning in one line, cut between words. Code blocks and raw HTML are left out."""
+    text = ""
+    for token in tokens:
+        if token.children and len(text) <= MAX_EXCERPT:
+            text = " ".join(f"{text} {_plain(token.children)}".split())
     if len(text) <= MAX_EXCERPT:
         return text
     cut = text[: MAX_EXCERPT - 1]

@@ -1,11 +1,12 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import JSON, Boolean, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.posts.limits import MAX_EXCERPT, MAX_SLUG, MAX_TAG
 from app.lib.db.base import Base, Entity, sortable_text
+from app.lib.db.search import SearchTokens
 
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """From when the public sees a draft."""
@@ -13,11 +14,10 @@ NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 class Post(Entity):
     """A draft has no ``published_at``. ``public_from`` is the same instant, or ``NEVER``, so that one index on it says
-    who is public, sorts, and finds its place again.
+    which posts are public, sorts them, and finds a place in the list again. ``is_announced`` is whether there was a
+    ``post.published`` for this publication.
 
-    ``…_words`` are what the full-text index is made of: see ``words.py``. The index itself (a generated
-    column on PostgreSQL, an FTS5 table on SQLite) is the migrations' own. ``is_announced`` is whether
-    ``post.published`` has been told of this publication.
+    ``html`` is the content for the feed; long posts have none. Searches look at ``search``, which includes the title.
     """
 
     __tablename__ = "posts"
@@ -33,9 +33,10 @@ class Post(Entity):
     public_from: Mapped[datetime] = mapped_column(default=NEVER)
     is_announced: Mapped[bool] = mapped_column(Boolean, default=False)
     # The long ones last, so that SQLite need not read past them.
-    content: Mapped[str] = mapped_column(Text, sort_order=200)
-    title_words: Mapped[str] = mapped_column(Text, sort_order=201)
-    content_words: Mapped[str] = mapped_column(Text, sort_order=202)
+    title_search: Mapped[str] = mapped_column(SearchTokens, deferred=True, sort_order=200)
+    content: Mapped[str] = mapped_column(Text, sort_order=201)
+    html: Mapped[str | None] = mapped_column(Text, deferred=True, sort_order=202)
+    search: Mapped[str] = mapped_column(SearchTokens, deferred=True, sort_order=203)
 
     __table_args__ = (
         Index(None, "public_from", "id"),
@@ -46,9 +47,14 @@ class Post(Entity):
         Index(None, "is_announced", "public_from"),
     )
 
+    @property
+    def is_published(self) -> bool:
+        """Whether its publication is decided: now or at an instant to come."""
+        return self.published_at is not None
+
 
 class PostTag(Base):
-    """A tag of a post, with the post's ``public_from``, so that one index serves a tag's list and its count."""
+    """A tag of a post, with the post's ``public_from``, so that one index counts the public posts of each tag."""
 
     __tablename__ = "post_tags"
 
@@ -56,28 +62,19 @@ class PostTag(Base):
     tag: Mapped[str] = mapped_column(sortable_text(MAX_TAG), primary_key=True)
     public_from: Mapped[datetime]
 
-    __table_args__ = (Index(None, "tag", "public_from", "post_id"),)
+    __table_args__ = (Index(None, "tag", "public_from"),)
 
 
 class PostSlug(Base):
-    """Every slug that a post has or had, and whose it is: no other post ever gets it, because links, and the ETags in
-    caches, would then mean another post. Only digests, so that what people called their posts goes with the posts.
+    """Every slug that a post has or had: no other post ever gets it, because links, and the ETags in caches, would then
+    mean another post. Only digests, so that the words of deleted posts are deleted, too.
+
+    A slug is claimed before its post is inserted, so the foreign key is checked at the commit.
     """
 
     __tablename__ = "post_slugs"
 
     digest: Mapped[str] = mapped_column(sortable_text(64), primary_key=True)
-    post_id: Mapped[UUID | None] = mapped_column(ForeignKey("posts.id", ondelete="SET NULL"), index=True)
-
-
-class TagTotal(Base):
-    """How many announced posts have a tag, so that nobody has to count them. Written by whoever changes those, in the
-    same transaction; a row that has come to nothing is removed.
-    """
-
-    __tablename__ = "tag_totals"
-
-    tag: Mapped[str] = mapped_column(sortable_text(MAX_TAG), primary_key=True)
-    posts: Mapped[int] = mapped_column(Integer)
-
-    __table_args__ = (Index(None, "posts", "tag"),)
+    post_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("posts.id", ondelete="SET NULL", deferrable=True, initially="DEFERRED"), index=True
+    )

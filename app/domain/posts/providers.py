@@ -4,8 +4,6 @@ from litestar.di import Provide
 
 from app.config import Settings
 from app.domain.accounts.services.queries import AccountQueries
-from app.domain.posts.jobs import announce_later
-from app.domain.posts.memory import PostMemory
 from app.domain.posts.repositories import PostReads
 from app.domain.posts.services.feed import FeedService
 from app.domain.posts.services.posts import PostService
@@ -22,23 +20,18 @@ async def provide_post_reads(reader: Injected[Reader], cursors: Injected[CursorC
     return PostReads(reader, cursors)
 
 
-async def provide_post_queries(
-    post_reads: Injected[PostReads], accounts: Injected[AccountQueries], post_memory: Injected[PostMemory]
-) -> PostQueries:
-    return PostQueries(post_reads, accounts, post_memory)
+async def provide_post_queries(post_reads: Injected[PostReads], accounts: Injected[AccountQueries]) -> PostQueries:
+    return PostQueries(post_reads, accounts)
 
 
 async def provide_posts(unit: Injected[UnitOfWork], events: Injected[Events], origin: Injected[Origin]) -> PostService:
-    return PostService(unit, events, origin, announce_later)
+    return PostService(unit, events, origin)
 
 
 async def provide_feed(
-    post_reads: Injected[PostReads],
-    accounts: Injected[AccountQueries],
-    post_memory: Injected[PostMemory],
-    settings: Injected[Settings],
+    post_reads: Injected[PostReads], accounts: Injected[AccountQueries], settings: Injected[Settings]
 ) -> FeedService:
-    return FeedService(post_reads, accounts, post_memory, base_url=settings.base_url, title=settings.product_name)
+    return FeedService(post_reads, accounts, settings)
 
 
 PROVIDERS = {

@@ -7,13 +7,13 @@ import msgspec
 
 
 class FeedRow(msgspec.Struct, frozen=True):
-    """A public post as the feed tells of it. Long contents are left out."""
+    """A public post for the feed. Long posts have no HTML."""
 
     id: UUID
     author_id: UUID
     title: str
     slug: str
-    content: str | None
+    html: str | None
     excerpt: str
     tags: list[str]
     published_at: datetime

@@ -1,17 +1,16 @@
-"""What happens without a request: the time of scheduled posts, and the end of their authors."""
+"""What happens without a request: scheduled posts become public, and deleted users lose their posts."""
 
 import asyncio
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import httpx
-import pytest
 from litestar import Litestar
 
 from app.background import Background
 from app.domain.posts.jobs import Announcement, announce_at, announce_posts
 from app.domain.posts.models import Post, PostTag
-from app.domain.posts.services.announcing import announce_due
+from app.domain.posts.services.announcements import announce_due
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.jobs import JobContext, NoPayload
@@ -45,31 +44,23 @@ async def planned(app: Litestar) -> list[tuple[Announcement, datetime]]:
     return [(announce_at.decode(each.payload), each.run_at) for each in sorted(found, key=lambda each: each.id)]
 
 
-@pytest.mark.parametrize("way", ["create", "patch", "publish"])
-async def test_a_job_waits_for_the_very_instant(calls: httpx.AsyncClient, app: Litestar, way: str) -> None:
-    if way == "create":
-        post = await scheduled(calls)
-    else:
-        post = await draft(calls)
-        assert await planned(app) == []
-        url = f"{POSTS}/{post['id']}"
-        for _ in "ab":
-            if way == "patch":
-                await calls.patch(url, json={"published_at": LATER})
-            else:
-                await calls.post(f"{url}/publish", json={"at": LATER})
-    at = datetime.fromisoformat(LATER)
-    [(announcement, run_at)] = await planned(app)
-
-    assert announcement == Announcement(UUID(post["id"]), at)
-    assert at < run_at < at + timedelta(minutes=1)
-
-    await announce_at.run(announcement, context_of(app))
-    assert await events(app, "post.published") == []
-    await let_time_pass(app, post["id"])
+async def test_a_job_waits_for_the_instant(calls: httpx.AsyncClient, app: Litestar) -> None:
+    posts = [await scheduled(calls), await draft(calls), await draft(calls)]
     for _ in range(2):
-        await announce_at.run(announcement, context_of(app))
-    assert len(await events(app, "post.published")) == 1
+        await calls.patch(f"{POSTS}/{posts[1]['id']}", json={"published_at": LATER})
+        await calls.post(f"{POSTS}/{posts[2]['id']}/publish", json={"at": LATER})
+    at = datetime.fromisoformat(LATER)
+    waiting = await planned(app)
+
+    assert [announcement for announcement, _ in waiting] == [Announcement(UUID(post["id"]), at) for post in posts]
+    assert all(at < run_at < at + timedelta(minutes=1) for _, run_at in waiting)
+
+    await announce_at.run(waiting[0][0], context_of(app))
+    assert await events(app, "post.published") == []
+    await let_time_pass(app, posts[0]["id"])
+    for _ in range(2):
+        await announce_at.run(waiting[0][0], context_of(app))
+    assert [str(each.aggregate_id) for each in await events(app, "post.published")] == [posts[0]["id"]]
 
 
 async def test_another_instant_is_another_job_and_the_first_finds_nothing(
@@ -146,19 +137,19 @@ async def test_what_comes_early_is_announced_once(calls: httpx.AsyncClient, app:
     assert [each.kind for each in await events(app)] == ["post.published"]
 
 
-@pytest.mark.parametrize("way", ["themselves", "an administrator"])
-async def test_deleting_a_person_deletes_their_posts(people: People, app: Litestar, way: str) -> None:
-    writer, other = await people.create(), await people.create()
+async def test_deleting_users_deletes_their_posts(people: People, app: Litestar) -> None:
+    writers = [await people.create(), await people.create()]
     boss = await people.create(is_superuser=True)
-    async with people.client(writer) as mine, people.client(other) as others, people.client(boss) as admin:
-        gone = {(await make(mine, f"Post {make.__name__}", tags=["sea"]))["id"] for make in (write, draft, scheduled)}
-        kept = await write(others, tags=["sea"])
-        if way == "themselves":
-            response = await mine.delete("/api/v1/users/me")
-        else:
-            response = await admin.delete(f"/api/v1/users/{writer.id}")
-        assert response.status_code == 204
-        assert (await others.get("/api/v1/tags")).json()["items"] == [{"name": "sea", "posts": 1}]
+    gone = set()
+    async with people.client(boss) as admin, people.client(writers[0]) as calls:
+        kept = await write(admin, tags=["sea"])
+        for writer in writers:
+            async with people.client(writer) as mine:
+                for make in (write, draft, scheduled):
+                    gone.add((await make(mine, f"Post {make.__name__}", tags=["sea"]))["id"])
+        assert (await calls.delete("/api/v1/users/me")).status_code == 204
+        assert (await admin.delete(f"/api/v1/users/{writers[1].id}")).status_code == 204
+        assert (await admin.get("/api/v1/tags")).json()["items"] == [{"name": "sea", "posts": 1}]
 
     assert {str(each.aggregate_id) for each in await events(app, "post.deleted")} == gone
     assert [str(each.id) for each in await rows(app, Post)] == [kept["id"]]

@@ -1,9 +1,8 @@
-"""What nobody sends who means well: it is answered as the contract says, and at once."""
+"""Hostile input: it is answered as the contract says, and at once."""
 
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.domain.accounts.answers import field_errors
 from tests.domain.posts.writing import FEED, LATER, POSTS, TAGS, draft, titles, write
@@ -22,30 +21,25 @@ BOMBS = {
 }
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["a/b", "a%2Fb", "..%2Fusers", "%2e%2e", "a%00b", "%ff", "a%20b", "A", "-a", "%E2%80%AEa", "x" * 5_000, "a;b", "*"],
-)
-async def test_what_is_no_slug_is_not_there(calls: httpx.AsyncClient, path: str) -> None:
+async def test_paths_that_are_no_slug_are_not_found(calls: httpx.AsyncClient) -> None:
     """A slash makes another route, which takes no PATCH either; what is no text at all is malformed."""
     await write(calls, "a b")
-    for method, body in (("GET", None), ("PATCH", {"title": "x"}), ("DELETE", None)):
-        answer = await calls.request(method, f"{POSTS}/{path}", json=body)
-        assert answer.status_code in ({404} if "%" not in path else {400, 404}), answer.text
+    paths = ["a/b", "a%2Fb", "..%2Fusers", "%2e%2e", "a%00b", "%ff", "a%20b", "A", "-a", "%E2%80%AEa", "a;b", "*"]
+    for path in [*paths, "x" * 101, "x" * 5_000, "no-such-post", "%F0%9F%8C%8A"]:
+        for method, body in (("GET", None), ("PATCH", {"title": "x"}), ("DELETE", None)):
+            answer = await calls.request(method, f"{POSTS}/{path}", json=body)
+            assert answer.status_code in ({404} if "%" not in path else {400, 404}), path
     assert await titles(calls) == ["a b"]
 
 
-@pytest.mark.parametrize("name", BOMBS)
-async def test_long_contents_are_kept_as_they_are(
-    calls: httpx.AsyncClient, client: httpx.AsyncClient, name: str
-) -> None:
-    content = BOMBS[name][:100_000]
-    post = await write(calls, content=content)
-    shown = (await client.get(f"{POSTS}/{post['slug']}")).json()
+async def test_long_contents_are_kept_as_they_are(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
+    for content in (each[:100_000] for each in BOMBS.values()):
+        post = await write(calls, content=content)
+        shown = (await client.get(f"{POSTS}/{post['slug']}")).json()
 
-    assert shown["content"] == content
-    assert len(shown["excerpt"]) <= 500
-    assert (await calls.patch(f"{POSTS}/{post['id']}", json={"content": content[1:]})).status_code == 200
+        assert shown["content"] == content
+        assert len(shown["excerpt"]) <= 500
+        assert (await calls.patch(f"{POSTS}/{post['id']}", json={"content": content[1:]})).status_code == 200
 
 
 async def test_one_character_too_many(calls: httpx.AsyncClient) -> None:
@@ -69,60 +63,49 @@ async def test_ten_thousand_tags(calls: httpx.AsyncClient, client: httpx.AsyncCl
     assert len((await client.get(TAGS)).json()["items"]) == 10
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        {"q": "word " * 1_000},
-        {"q": "a\0b"},
-        {"q": "x" * 201},
-        {"published_after": "9999-12-31T23:59:60Z"},
-        {"published_before": "+10000-01-01T00:00:00Z"},
-        {"author": "x" * 10_000},
-        {"tag": "x" * 41},
-    ],
-)
-async def test_questions_that_are_too_long_or_too_late(client: httpx.AsyncClient, query: dict[str, str]) -> None:
-    answer = await client.get(POSTS, params=query)
-
-    assert answer.status_code == 422
-    assert set(field_errors(answer)) == set(query)
+async def test_parameters_out_of_bounds_are_refused(client: httpx.AsyncClient) -> None:
+    queries = [
+        ("q", "word " * 1_000),
+        ("q", "a\0b"),
+        ("q", "x" * 201),
+        ("published_after", "9999-12-31T23:59:60Z"),
+        ("published_before", "+10000-01-01T00:00:00Z"),
+        ("author", "x" * 10_000),
+        ("tag", "x" * 41),
+    ]
+    for name, value in queries:
+        answer = await client.get(POSTS, params={name: value})
+        assert (answer.status_code, set(field_errors(answer))) == (422, {name})
 
 
 async def test_ten_thousand_words_do_not_fit_into_a_head(client: httpx.AsyncClient) -> None:
     assert (await client.get(POSTS, params={"q": "word " * 10_000})).status_code == 431
 
 
-@pytest.mark.parametrize(
-    "q",
-    [
-        "\u202eabc", "' OR 1=1 --", "a & !b | (c:*", "a* NEAR(b)", '"', "%_%", "title_words:a", "\\", "{a b}:c",
-        "^a", "-a", "AND", "\ud7ff\ue000", "\U0010ffff", "\u0301" * 200, "\ufdfa" * 200, "a " * 100, "()" * 100,
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("sort", ["-published_at", "-relevance"])
-async def test_no_question_is_an_operator_or_an_error(
-    calls: httpx.AsyncClient, client: httpx.AsyncClient, q: str, sort: str
-) -> None:
+async def test_no_query_is_an_operator_or_an_error(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
     await write(calls, "Or near and title words")
-    answer = await client.get(POSTS, params={"q": q, "sort": sort})
+    queries = [
+        "\u202eabc", "' OR 1=1 --", "a & !b | (c:*", "a* NEAR(b)", '"', "%_%", "search:a", "\\", "{a b}:c", "'", "''",
+        "^a", "-a", "\ud7ff\ue000", "\U0010ffff", "\u0301" * 200, "\ufdfa" * 200, "a " * 100, "()" * 100,
+        "".join(chr(0x4E00 + i) for i in range(200)),
+    ]  # fmt: skip
+    for q in queries:
+        for sort in ("-published_at", "-relevance"):
+            answer = await client.get(POSTS, params={"q": q, "sort": sort})
+            assert (answer.status_code, answer.json().get("items")) == (200, []), q
 
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["items"] == [] or q == "AND"
 
-
-@pytest.mark.parametrize(
-    "at", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00Z", "10000-01-01"]
-)
-async def test_no_instant_is_out_of_this_world(calls: httpx.AsyncClient, at: str) -> None:
+async def test_no_instant_is_out_of_bounds(calls: httpx.AsyncClient) -> None:
     post = await draft(calls)
     url = f"{POSTS}/{post['id']}"
-    attempts: list[tuple[str, str, dict[str, Any]]] = [
-        ("POST", POSTS, {"title": "T", "content": "", "published_at": at}),
-        ("PATCH", url, {"published_at": at}),
-        ("POST", f"{url}/publish", {"at": at}),
-    ]
-    for method, target, body in attempts:
-        assert (await calls.request(method, target, json=body)).status_code == 422
+    for at in ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00Z", "10000-01-01", 5):
+        attempts: list[tuple[str, str, dict[str, Any], str]] = [
+            ("POST", POSTS, {"title": "T", "content": "", "published_at": at}, "/published_at"),
+            ("PATCH", url, {"published_at": at}, "/published_at"),
+            ("POST", f"{url}/publish", {"at": at}, "/at"),
+        ]
+        for method, target, body, pointer in attempts:
+            assert set(field_errors(await calls.request(method, target, json=body))) == {pointer}
     assert (await calls.get(url)).json() == post
 
 
@@ -138,7 +121,7 @@ async def test_filters_reach_to_the_end_of_time(calls: httpx.AsyncClient, client
     assert await titles(calls, mine="true", published_before=last) == ["Now"]
 
 
-async def test_text_that_runs_both_ways_stays_text(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
+async def test_text_from_right_to_left_stays_text(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
     title = "שלום hello مرحبا"
     post = await write(
         calls, title, content="\u05e9\u05dc\u05d5\u05dd \u200fhello\u200e", tags=["a"], published_at=None

@@ -5,13 +5,11 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-import pytest
 from litestar import Litestar
 
 from app.lib.clock import utc_now
 from tests.domain.accounts.answers import field_errors, is_refused
-from tests.domain.posts.writing import POSTS, TAGS, draft, titles, write
-from tests.support.apps import components_of
+from tests.domain.posts.writing import POSTS, titles, write
 from tests.support.counting import counted_statements
 from tests.support.people import People
 
@@ -29,27 +27,26 @@ async def ids(calls: httpx.AsyncClient, url: str = POSTS, **query: Any) -> list[
     return [post["id"] for post in (await calls.get(url, params={"page_size": 100, **query})).json()["items"]]
 
 
-@pytest.mark.parametrize("mine", [False, True])
-@pytest.mark.parametrize("sort", [None, "published_at", "title", "-title", "created_at", "-created_at,title"])
-@pytest.mark.parametrize("query", [{}, {"tag": "all"}, {"tag": ["all", "odd"]}, {"q": "wind"}])
-async def test_pages_and_cursors_walk_the_same_list(
-    calls: httpx.AsyncClient, query: dict[str, Any], sort: str | None, mine: bool
-) -> None:
+async def test_pages_and_cursors_walk_the_same_list(calls: httpx.AsyncClient) -> None:
+    """Whether the plain list, a window or the full-text index serves it."""
     await shelf(calls)
-    wanted = {**query, **({"sort": sort} if sort else {}), "mine": mine}
-    whole = await ids(calls, **wanted)
-    by_page = [each for page in (1, 2, 3, 4) for each in await ids(calls, **wanted, page=page, page_size=2)]
-    by_cursor: list[str] = []
-    page = (await calls.get(POSTS, params={**wanted, "page_size": 2})).json()
-    assert page["total"] == 7
-    while True:
-        by_cursor += [post["id"] for post in page["items"]]
-        if page["next_cursor"] is None:
-            break
-        page = (await calls.get(POSTS, params={**wanted, "page_size": 2, "cursor": page["next_cursor"]})).json()
+    queries: list[dict[str, Any]] = [{}, {"tag": ["all", "odd"]}, {"q": "wind"}, {"tag": "all", "mine": True}]
+    for query in queries:
+        for sort in ("-published_at", "title", "-created_at,title", *(["-relevance"] if "q" in query else [])):
+            wanted = {**query, "sort": sort}
+            whole = await ids(calls, **wanted)
+            by_page = [each for page in (1, 2, 3) for each in await ids(calls, **wanted, page=page, page_size=3)]
+            by_cursor: list[str] = []
+            page = (await calls.get(POSTS, params={**wanted, "page_size": 3})).json()
+            assert page["total"] == 7
+            while True:
+                by_cursor += [post["id"] for post in page["items"]]
+                if page["next_cursor"] is None:
+                    break
+                page = (await calls.get(POSTS, params={**wanted, "page_size": 3, "cursor": page["next_cursor"]})).json()
 
-    assert len(whole) == len(set(whole)) == 7
-    assert whole == by_page == by_cursor
+            assert len(whole) == len(set(whole)) == 7
+            assert whole == by_page == by_cursor, wanted
 
 
 async def test_the_newest_come_first(calls: httpx.AsyncClient) -> None:
@@ -61,53 +58,42 @@ async def test_the_newest_come_first(calls: httpx.AsyncClient) -> None:
     assert "content" not in page["items"][0]
 
 
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
+async def test_filters(people: People) -> None:
+    me, noon = await people.create(), (NOON + timedelta(hours=1)).isoformat()
+    cases: list[tuple[dict[str, Any], int]] = [
         ({"tag": "odd"}, 3),
         ({"tag": "even"}, 4),
         ({"tag": ["odd", "even"]}, 7),
         ({"tag": "none"}, 0),
         ({"tag": "ODD"}, 0),
-        ({"published_after": (NOON + timedelta(hours=1)).isoformat()}, 3),
-        ({"published_before": (NOON + timedelta(hours=1)).isoformat()}, 2),
-        ({"tag": "odd", "published_after": (NOON + timedelta(hours=1)).isoformat()}, 1),
-        ({"author": "{me}"}, 7),
-        ({"author": ["{me}", str(uuid4())]}, 7),
+        ({"tag": "odd' | 'even"}, 0),
+        ({"published_after": noon}, 3),
+        ({"published_before": noon}, 2),
+        ({"tag": "odd", "published_after": noon}, 1),
+        ({"author": str(me.id)}, 7),
+        ({"author": [str(me.id), str(uuid4())]}, 7),
         ({"author": str(uuid4())}, 0),
-        ({"author": "{me}", "tag": "odd", "q": "waves"}, 3),
-    ],
-)
-async def test_filters(people: People, query: dict[str, Any], found: int) -> None:
-    me = await people.create()
+        ({"author": str(me.id), "tag": "odd", "q": "waves"}, 3),
+    ]
     async with people.client(me) as calls:
         await shelf(calls)
-        filled = {
-            name: [each.format(me=me.id) for each in value] if isinstance(value, list) else value.format(me=me.id)
-            for name, value in query.items()
-        }
-        page = (await calls.get(POSTS, params=filled)).json()
-        assert (len(page["items"]), page["total"]) == (found, found)
-        if "author" not in query:
-            assert len(await ids(calls, f"/api/v1/users/{me.id}/posts", **filled)) == found
+        for query, found in cases:
+            page = (await calls.get(POSTS, params=query)).json()
+            assert (len(page["items"]), page["total"]) == (found, found), query
+            if "author" not in query:
+                assert len(await ids(calls, f"/api/v1/users/{me.id}/posts", **query)) == found
 
 
-@pytest.mark.parametrize(
-    ("query", "errors"),
-    [
-        ({"sort": "content"}, {"sort": "invalid_choice"}),
-        ({"sort": "-relevance"}, {"sort": "invalid_choice"}),
-        ({"author": "me"}, {"author": "invalid_format"}),
-        ({"expand": "tags"}, {"expand": "invalid_choice"}),
-        ({"mine": "perhaps"}, {"mine": "invalid_type"}),
-        ({"q": "x" * 201}, {"q": "too_long"}),
-        ({"published_after": "yesterday"}, {"published_after": "invalid_format"}),
-    ],
-)
-async def test_what_no_list_understands(
-    calls: httpx.AsyncClient, query: dict[str, str], errors: dict[str, str]
-) -> None:
-    assert field_errors(await calls.get(POSTS, params=query)) == errors
+async def test_unknown_values_of_parameters_are_refused(calls: httpx.AsyncClient) -> None:
+    cases = {
+        "sort": ("content", "invalid_choice"),
+        "author": ("me", "invalid_format"),
+        "expand": ("tags", "invalid_choice"),
+        "mine": ("perhaps", "invalid_type"),
+        "published_after": ("yesterday", "invalid_format"),
+    }
+    for name, (value, code) in cases.items():
+        assert field_errors(await calls.get(POSTS, params={name: value})) == {name: code}
 
 
 async def test_a_cursor_is_good_for_its_own_list(calls: httpx.AsyncClient) -> None:
@@ -119,16 +105,16 @@ async def test_a_cursor_is_good_for_its_own_list(calls: httpx.AsyncClient) -> No
         assert is_refused(await calls.get(POSTS, params={**query, "cursor": cursor}), 400, "invalid_cursor")
 
 
-async def test_a_person_without_posts_is_not_a_person_who_is_not_there(people: People) -> None:
+async def test_a_user_without_posts_has_an_empty_list(people: People) -> None:
     person = await people.create()
     gone = await people.create(is_active=False)
     async with people.client() as calls:
         assert (await calls.get(f"/api/v1/users/{person.id}/posts")).json()["items"] == []
-        for nobody in (uuid4(), gone.id):
-            assert (await calls.get(f"/api/v1/users/{nobody}/posts")).status_code == 404
+        for absent in (uuid4(), gone.id):
+            assert (await calls.get(f"/api/v1/users/{absent}/posts")).status_code == 404
 
 
-async def test_authors_come_in_one_more_query_and_without_their_address(people: People, app: Litestar) -> None:
+async def test_expanded_authors_cost_one_query_and_show_no_address(people: People, app: Litestar) -> None:
     names = ["Ada Lovelace", "Grace Hopper", "Alan Turing"]
     for name in names:
         async with people.client(await people.create(name=name)) as calls:
@@ -140,10 +126,9 @@ async def test_authors_come_in_one_more_query_and_without_their_address(people: 
             {},
             {"expand": "author"},
             {"expand": "author", "page_size": 2},
-            {"expand": "author", "q": "nowhere"},
+            {"expand": "author", "q": "ada"},
         ]
         for query in queries:
-            components_of(app).post_memory.forget()
             with counted_statements(app) as statements:
                 response = await calls.get(POSTS, params={"include_total": False, **query})
             assert response.status_code == 200
@@ -151,7 +136,7 @@ async def test_authors_come_in_one_more_query_and_without_their_address(people: 
         shown = (await calls.get(POSTS, params={"expand": "author"})).json()["items"]
         single = await calls.get(f"{POSTS}/{post['id']}", params={"expand": "author"})
 
-    assert counts == [1, 2, 2, 2]
+    assert counts == [1, 2, 2, 3]
     assert [each["author"]["full_name"] for each in shown] == [name for name in reversed(names) for _ in range(3)]
     assert {each["author"]["user_id"] for each in shown} == {each["author_id"] for each in shown}
     assert single.json()["author"] == shown[0]["author"]
@@ -168,18 +153,6 @@ async def test_a_deactivated_author_is_not_shown(people: People, app: Litestar) 
         [shown] = (await boss.get(POSTS, params={"expand": "author"})).json()["items"]
 
     assert shown["author"] is None
-
-
-async def test_tags_are_counted(calls: httpx.AsyncClient) -> None:
-    await shelf(calls)
-    await draft(calls, tags=["odd", "secret"])
-    page = (await calls.get(TAGS)).json()
-    by_name = (await calls.get(TAGS, params={"sort": "name", "page_size": 2})).json()
-    rest = (await calls.get(TAGS, params={"sort": "name", "page_size": 2, "cursor": by_name["next_cursor"]})).json()
-
-    assert page["items"] == [{"name": "all", "posts": 7}, {"name": "even", "posts": 4}, {"name": "odd", "posts": 3}]
-    assert page["total"] == 3
-    assert [tag["name"] for tag in by_name["items"] + rest["items"]] == ["all", "even", "odd"]
 
 
 async def test_titles_are_sorted_without_case(calls: httpx.AsyncClient) -> None:

@@ -1,9 +1,8 @@
-"""What posts are called in URLs."""
+"""Slugs: stable names of posts in URLs."""
 
 import asyncio
 
 import httpx
-import pytest
 from litestar import Litestar
 
 from app.domain.posts.models import PostSlug
@@ -14,23 +13,20 @@ from tests.support.people import People
 MANY = 12
 
 
-@pytest.mark.parametrize(
-    ("title", "slug"),
-    [
-        ("A Day at Sea!", "a-day-at-sea"),
-        ("  Zoë's Straße -- Ørsted ", "zoes-strasse-orsted"),
-        ("李小龙", "lixiaolong"),
-        ("???", "post"),
-        ("0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b", "post-0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b"),
-        ("a/b/../c", "a-b-c"),
-        ("long " * 50, "long-" * 15 + "long"),
-    ],
-)
-async def test_a_slug_is_made_from_the_title(calls: httpx.AsyncClient, title: str, slug: str) -> None:
-    post = await write(calls, title)
-
-    assert post["slug"] == slug
-    assert (await calls.get(f"{POSTS}/{slug}")).json() == post
+async def test_a_slug_is_made_from_the_title(calls: httpx.AsyncClient) -> None:
+    slugs = {
+        "A Day at Sea!": "a-day-at-sea",
+        "  Zoë's Straße -- Ørsted ": "zoes-strasse-orsted",
+        "李小龙": "lixiaolong",
+        "???": "post",
+        "0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b": "post-0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b",
+        "a/b/../c": "a-b-c",
+        "long " * 50: "long-" * 15 + "long",
+    }
+    for title, slug in slugs.items():
+        post = await write(calls, title)
+        assert post["slug"] == slug
+        assert (await calls.get(f"{POSTS}/{slug}")).json() == post
 
 
 async def test_a_slug_stays_unless_asked(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
@@ -43,7 +39,7 @@ async def test_a_slug_stays_unless_asked(calls: httpx.AsyncClient, client: httpx
     assert (await client.get(f"{POSTS}/third")).json() == moved
 
 
-async def test_a_former_slug_leads_to_the_present_one(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
+async def test_a_former_slug_redirects_to_the_present_one(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
     post = await write(calls, "First")
     url, old = f"{POSTS}/{post['id']}", f"{POSTS}/first"
     await calls.patch(url, json={"slug": "second"})
@@ -74,7 +70,7 @@ async def test_a_post_may_take_its_own_slug_back(calls: httpx.AsyncClient, clien
 
 
 async def test_no_other_post_ever_gets_a_slug(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
-    """Whoever remembers the first post, with its ETag, must not be told that the second one is that."""
+    """A client that has the first post, with its ETag, must not take the second one for it."""
     gone, renamed = await write(calls, "Gone"), await write(calls, "Renamed")
     etag = {"If-None-Match": (await client.get(f"{POSTS}/gone")).headers["etag"]}
     await calls.delete(f"{POSTS}/{gone['id']}")
@@ -89,7 +85,7 @@ async def test_no_other_post_ever_gets_a_slug(calls: httpx.AsyncClient, client: 
     assert is_refused(await client.get(f"{POSTS}/gone", headers=etag), 404, "not_found")
 
 
-async def test_people_who_go_leave_no_slug_that_can_be_read(
+async def test_deleted_users_leave_no_slug_that_can_be_read(
     app: Litestar, people: People, calls: httpx.AsyncClient
 ) -> None:
     writer = await people.create()
@@ -103,7 +99,7 @@ async def test_people_who_go_leave_no_slug_that_can_be_read(
     assert (await write(calls, "Telling words"))["slug"] == "telling-words-2"
 
 
-async def test_a_slug_that_is_given_up_goes_to_nobody_at_the_same_moment(calls: httpx.AsyncClient) -> None:
+async def test_a_slug_that_is_given_up_stays_taken_at_the_same_moment(calls: httpx.AsyncClient) -> None:
     post = await write(calls, "First")
     body = {"title": "x", "content": "", "slug": "first", "is_published": True}
     _, *answers = await asyncio.gather(
@@ -136,11 +132,6 @@ async def test_many_of_one_title_at_once_have_slugs_of_their_own(calls: httpx.As
 
 async def test_numbers_go_on_where_they_are_free(calls: httpx.AsyncClient) -> None:
     assert [(await draft(calls, "Log"))["slug"] for _ in range(3)] == ["log", "log-2", "log-3"]
-
-
-@pytest.mark.parametrize("name", ["Log", "no-such-post", "%00", "a%2Fb", "..", "x" * 101, "a b", "%F0%9F%8C%8A"])
-async def test_what_is_no_slug_is_not_there(calls: httpx.AsyncClient, name: str) -> None:
-    assert is_refused(await calls.get(f"{POSTS}/{name}"), 404, "not_found")
 
 
 async def test_posts_are_changed_by_id_only(calls: httpx.AsyncClient) -> None:

@@ -1,10 +1,9 @@
-"""How posts come, change, become public and go."""
+"""Creating, updating, publishing and deleting posts."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
-import pytest
 from litestar import Litestar
 
 from app.domain.posts.models import Post, PostTag
@@ -27,7 +26,7 @@ async def test_a_post_is_a_draft_unless_it_is_published(calls: httpx.AsyncClient
     assert await events(app) == []
 
 
-async def test_publishing_tells_so_once(calls: httpx.AsyncClient, app: Litestar) -> None:
+async def test_publishing_twice_is_one_event(calls: httpx.AsyncClient, app: Litestar) -> None:
     post = await draft(calls)
     url = f"{POSTS}/{post['id']}"
     published = await calls.post(f"{url}/publish")
@@ -56,22 +55,19 @@ async def test_unpublishing_makes_a_draft_again(
     assert [each.kind for each in await events(app)] == ["post.published", "post.updated", "post.published"]
 
 
-@pytest.mark.parametrize("way", ["create", "patch", "publish"])
 async def test_scheduling_makes_nothing_public_yet(
-    calls: httpx.AsyncClient, app: Litestar, client: httpx.AsyncClient, way: str
+    calls: httpx.AsyncClient, app: Litestar, client: httpx.AsyncClient
 ) -> None:
-    if way == "create":
-        post = await scheduled(calls)
-    else:
-        post = await draft(calls)
-        url = f"{POSTS}/{post['id']}"
-        body = {"at": LATER} if way == "publish" else {"published_at": LATER}
-        answer = await (calls.post(f"{url}/publish", json=body) if way == "publish" else calls.patch(url, json=body))
-        post = answer.json()
+    posts = [await scheduled(calls)]
+    url = f"{POSTS}/{(await draft(calls))['id']}"
+    posts.append((await calls.patch(url, json={"published_at": LATER})).json())
+    await calls.post(f"{url}/unpublish")
+    posts.append((await calls.post(f"{url}/publish", json={"at": LATER})).json())
 
-    assert post["is_published"] is True
-    assert datetime.fromisoformat(post["published_at"]) == datetime.fromisoformat(LATER)
-    assert (await client.get(f"{POSTS}/{post['id']}")).status_code == 404
+    for post in posts:
+        assert post["is_published"] is True
+        assert datetime.fromisoformat(post["published_at"]) == datetime.fromisoformat(LATER)
+        assert (await client.get(f"{POSTS}/{post['id']}")).status_code == 404
     assert await titles(client) == []
     assert await events(app, "post.published") == []
 
@@ -97,7 +93,7 @@ async def test_a_patch_changes_what_it_names(calls: httpx.AsyncClient, app: Lite
     assert [each.kind for each in await events(app)] == ["post.published", "post.updated"]
 
 
-async def test_an_own_excerpt_stays_until_it_is_given_back(calls: httpx.AsyncClient) -> None:
+async def test_an_own_excerpt_stays_until_it_is_cleared(calls: httpx.AsyncClient) -> None:
     post = await write(calls, excerpt="In short: wind.")
     url = f"{POSTS}/{post['id']}"
     kept = (await calls.patch(url, json={"content": "Much has changed."})).json()
@@ -110,21 +106,20 @@ async def test_an_own_excerpt_stays_until_it_is_given_back(calls: httpx.AsyncCli
     )
 
 
-@pytest.mark.parametrize(
-    ("content", "excerpt"),
-    [
-        ("", ""),
-        ("a <b>bold</b> word", "a bold word"),
-        ("<script>alert(1)</script>\n\nafter", "after"),
-        ("![a *picture*](x.png) and [a link](https://example.com)", "a picture and a link"),
-        ("one\ntwo  \nthree\n\n- four\n- five", "one two three four five"),
-        ("```\ncode\n```\ntext &amp; more", "text & more"),
-        ("word " * 100, "word " * 38 + "word…"),
-        ("x" * 300, "x" * 199 + "…"),
-    ],
-)
-async def test_an_excerpt_is_the_beginning_without_markup(calls: httpx.AsyncClient, content: str, excerpt: str) -> None:
-    assert (await write(calls, content=content))["excerpt"] == excerpt
+async def test_an_excerpt_is_the_beginning_without_markup(calls: httpx.AsyncClient) -> None:
+    excerpts = {
+        "": "",
+        "a <b>bold</b> word": "a bold word",
+        "<script>alert(1)</script>\n\nafter": "after",
+        "![a *picture*](x.png) and [a link](https://example.com)": "a picture and a link",
+        "one\ntwo  \nthree\n\n- four\n- five": "one two three four five",
+        "```\ncode\n```\ntext &amp; more": "text & more",
+        "word " * 100: "word " * 38 + "word…",
+        "x" * 300: "x" * 199 + "…",
+        "word " * 5_000: "word " * 38 + "word…",
+    }
+    for content, excerpt in excerpts.items():
+        assert (await write(calls, content=content))["excerpt"] == excerpt
 
 
 async def test_a_deleted_post_is_gone(calls: httpx.AsyncClient, app: Litestar) -> None:
@@ -174,9 +169,9 @@ async def test_moderators_change_and_delete_what_is_not_theirs(people: People, a
     assert [each.actor_id for each in await audited(app, "post.deleted")] == [janitor.id]
 
 
-@pytest.mark.parametrize(
-    ("body", "errors"),
-    [
+async def test_invalid_fields_are_refused_at_creation_and_update(calls: httpx.AsyncClient) -> None:
+    url = f"{POSTS}/{(await draft(calls))['id']}"
+    cases: list[tuple[dict[str, Any], dict[str, str]]] = [
         ({"title": ""}, {"/title": "too_short"}),
         ({"title": "x" * 256}, {"/title": "too_long"}),
         ({"title": "two\nlines"}, {"/title": "invalid_format"}),
@@ -189,7 +184,6 @@ async def test_moderators_change_and_delete_what_is_not_theirs(people: People, a
         ({"excerpt": " \n\t "}, {"/excerpt": "invalid_format"}),
         ({"title": "\u200b\ufeff \u3164"}, {"/title": "invalid_format"}),
         ({"tags": ["x"] * 10_000}, {"/tags": "too_long"}),
-        ({"tags": ["Sea", "a b", "", "-a", "ä", "x" * 41]}, None),
         ({"slug": "a/b"}, {"/slug": "invalid_format"}),
         ({"slug": "A"}, {"/slug": "invalid_format"}),
         ({"slug": "a--b"}, {"/slug": "invalid_format"}),
@@ -199,20 +193,15 @@ async def test_moderators_change_and_delete_what_is_not_theirs(people: People, a
         ({"published_at": "9999-12-31T00:00:00Z"}, {"/published_at": "too_large"}),
         ({"published_at": "1969-12-31T23:59:59Z"}, {"/published_at": "too_small"}),
         ({"published_at": "2026-01-01T00:00:00"}, {"/published_at": "invalid_format"}),
+        ({"tags": ["Sea", "-a", "ä"]}, {f"/tags/{i}": "invalid_format" for i in range(3)}),
+        ({"tags": ["", "x" * 41]}, {"/tags/0": "too_short", "/tags/1": "too_long"}),
         ({"published_at": LATER, "is_published": False}, {"/published_at": "invalid_choice"}),
         ({"author_id": "0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b"}, {"/author_id": "unknown_field"}),
         ({"version": 7}, {"/version": "unknown_field"}),
-    ],
-)
-async def test_what_is_no_post_is_refused(
-    calls: httpx.AsyncClient, body: dict[str, Any], errors: dict[str, str] | None
-) -> None:
-    url = f"{POSTS}/{(await draft(calls))['id']}"
-    made = field_errors(await calls.post(POSTS, json={"title": "Fine", "content": "Fine.", **body}))
-    changed = field_errors(await calls.patch(url, json=body))
-
-    assert made == changed
-    assert made == errors if errors else set(made) == {f"/tags/{i}" for i in range(6)}
+    ]
+    for body, errors in cases:
+        assert field_errors(await calls.post(POSTS, json={"title": "Fine", "content": "Fine.", **body})) == errors
+        assert field_errors(await calls.patch(url, json=body)) == errors
 
 
 async def test_text_from_right_to_left_is_text(calls: httpx.AsyncClient) -> None:
@@ -220,12 +209,6 @@ async def test_text_from_right_to_left_is_text(calls: httpx.AsyncClient) -> None
 
     assert post["slug"].isascii()
     assert post["excerpt"] == "يوم في البحر"
-
-
-@pytest.mark.parametrize("at", ["9999-12-31T00:00:00Z", "2026-01-01", 5])
-async def test_an_instant_of_publication_has_bounds(calls: httpx.AsyncClient, at: object) -> None:
-    post = await draft(calls)
-    assert set(field_errors(await calls.post(f"{POSTS}/{post['id']}/publish", json={"at": at}))) == {"/at"}
 
 
 async def test_publication_may_lie_in_the_past(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:

@@ -74,12 +74,12 @@ class PostController(Controller):
             "published_before": published_before,
         }
         if not mine:
-            page = await post_queries.public_posts(paging, sort, filters)
+            page = await post_queries.list(paging, sort, filters)
             found = page if expand is None else await post_queries.with_authors(page)
             return shared(request, tagged(linked(request, found)))
         if (owner := find_principal(request)) is None:
             raise Unauthenticated
-        page = await post_queries.own_posts(paging, sort, filters, owner)
+        page = await post_queries.list_own(paging, sort, filters, owner)
         return tagged(linked(request, page if expand is None else await post_queries.with_authors(page)))
 
     @post(
@@ -87,41 +87,41 @@ class PostController(Controller):
         dto=StructDTO[PostCreate],
         return_dto=StructDTO[PostRead],
         operation_id="createPost",
-        summary="Write a post",
+        summary="Create a post",
         description="A draft, unless `is_published` or `published_at` says otherwise.",
         opt=IDEMPOTENT | may_raise(SlugTaken),
     )
-    async def create(
+    async def create_post(
         self, data: JSONBody[PostCreate], posts: Injected[PostService], principal: Injected[Principal]
     ) -> Response[PostRead]:
-        written = await posts.add(data, principal)
+        written = await posts.create(data, principal)
         return created(written, f"/api/v1/posts/{written.id}")
 
     @get(
         "/{post_ref:str}",
         guards=[optional],
         operation_id="getPost",
-        summary="A post, by id or slug",
+        summary="Get a post",
         description=(
-            "Drafts and scheduled posts only for their authors. A former slug leads to the present one. With "
-            "`expand=author` there is no ETag."
+            "By id or slug. Drafts and scheduled posts only for their authors. A former slug redirects to the present "
+            "one. With `expand=author` there is no ETag."
         ),
         opt=may_raise(PostNotFound) | MOVES,
     )
-    async def show(
+    async def get_post(
         self,
         request: Request[Any, Any, Any],
         post_ref: PostReference,
         post_queries: Injected[PostQueries],
         expand: Expand = None,
     ) -> Response[PostRead | PostWithAuthor]:
-        found, is_public = await post_queries.post(post_ref, find_principal(request))
+        found = await post_queries.get(post_ref, find_principal(request))
         response: Response[PostRead | PostWithAuthor]
         if post_ref in {str(found.id), found.slug}:
             response = Response(found if expand is None else await post_queries.with_author(found))
         else:
             response = moved(request, f"/api/v1/posts/{found.slug}")
-        return shared(request, response) if is_public else response
+        return shared(request, response)
 
     @patch(
         "/{post_ref:str}",
@@ -129,11 +129,11 @@ class PostController(Controller):
         dto=StructDTO[PostUpdate],
         return_dto=StructDTO[PostRead],
         operation_id="updatePost",
-        summary="Change a post",
-        description="By id. Yours, or with `posts:write` anybody's. The slug stays unless it is given.",
+        summary="Update a post",
+        description="By id. Your own, or with `posts:write` any. The slug stays unless it is given.",
         opt=may_raise(NotYourPost, PostNotFound, SlugTaken, PreconditionFailed),
     )
-    async def change(
+    async def update_post(
         self,
         post_ref: PostId,
         data: JSONBody[PostUpdate],
@@ -141,24 +141,24 @@ class PostController(Controller):
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
     ) -> PostRead:
-        return await posts.change(read_id(post_ref), data, if_match, principal)
+        return await posts.update(read_id(post_ref), data, if_match, principal)
 
     @delete(
         "/{post_ref:str}",
         guards=[authenticated],
         operation_id="deletePost",
         summary="Delete a post",
-        description="By id. Yours, or with `posts:delete` anybody's.",
+        description="By id. Your own, or with `posts:delete` any.",
         opt=may_raise(NotYourPost, PostNotFound, PreconditionFailed),
     )
-    async def remove(
+    async def delete_post(
         self,
         post_ref: PostId,
         posts: Injected[PostService],
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
     ) -> None:
-        await posts.remove(read_id(post_ref), if_match, principal)
+        await posts.delete(read_id(post_ref), if_match, principal)
 
     @post(
         "/{post_ref:str}/publish",
@@ -171,7 +171,7 @@ class PostController(Controller):
         description="By id, now or `at` an instant, up to ten years ahead.",
         opt=may_raise(NotYourPost, PostNotFound, PreconditionFailed),
     )
-    async def publish(
+    async def publish_post(
         self,
         post_ref: PostId,
         posts: Injected[PostService],
@@ -188,11 +188,11 @@ class PostController(Controller):
         return_dto=StructDTO[PostRead],
         status_code=200,
         operation_id="unpublishPost",
-        summary="Make a post a draft again",
-        description="By id.",
+        summary="Unpublish a post",
+        description="By id. It is a draft again.",
         opt=may_raise(NotYourPost, PostNotFound, PreconditionFailed),
     )
-    async def unpublish(
+    async def unpublish_post(
         self,
         post_ref: PostId,
         posts: Injected[PostService],

@@ -33,7 +33,7 @@ ATOM = "application/atom+xml"
     guards=[public],
     opt=TAGGED,
     operation_id="listUserPosts",
-    summary="List what somebody has published",
+    summary="List the posts of a user",
     tags=["Posts"],
 )
 async def list_user_posts(
@@ -49,7 +49,7 @@ async def list_user_posts(
     expand: Expand = None,
 ) -> Response[PostPage | PostWithAuthorPage]:
     filters = {"tag": tag, "q": q, "published_after": published_after, "published_before": published_before}
-    page = await post_queries.posts_of(user_id, paging, sort, filters)
+    page = await post_queries.list_by_user(user_id, paging, sort, filters)
     return shared(request, tagged(linked(request, page if expand is None else await post_queries.with_authors(page))))
 
 
@@ -60,7 +60,7 @@ async def list_user_posts(
     opt=TAGGED,
     operation_id="listTags",
     summary="List the tags of published posts",
-    description="With how many published posts have them.",
+    description="With the number of published posts that have them. Caches may keep it for a minute.",
     tags=["Posts"],
 )
 async def list_tags(
@@ -69,7 +69,9 @@ async def list_tags(
     paging: Injected[PageRequest],
     sort: TagSort = None,
 ) -> Response[TagPage]:
-    return shared(request, tagged(linked(request, await post_queries.tags(paging, sort))))
+    # Counting goes through all posts, so this one may be a minute old.
+    page = await post_queries.list_tags(paging, sort)
+    return shared(request, tagged(linked(request, page)), seconds=60)
 
 
 @get(
@@ -78,13 +80,12 @@ async def list_tags(
     opt={PRODUCES: ATOM} | TAGGED,
     media_type=ATOM,
     operation_id="getFeed",
-    summary="The newest published posts as an Atom feed",
-    description="Twenty posts as RFC 4287 says, with sanitised HTML; long ones with their summary and link only.",
+    summary="Get the Atom feed",
+    description="The newest 20 published posts (RFC 4287) with safe HTML; long ones with their summary and link only.",
     tags=["Posts"],
     name="feed",
 )
-async def show_feed(request: Request[Any, Any, Any], post_feed: Injected[FeedService]) -> Response[bytes]:
+async def get_feed(request: Request[Any, Any, Any], post_feed: Injected[FeedService]) -> Response[bytes]:
     newest = await post_feed.newest()
-    # Making it is the dear part, and whoever has it is told so without.
-    content = b"" if has_current(request, newest.etag) else await post_feed.document(newest)
+    content = b"" if has_current(request, newest.etag) else post_feed.write(newest)
     return shared(request, Response(content, media_type=ATOM, headers={"ETag": newest.etag}))
