@@ -83,12 +83,13 @@ class PostService:
         if values.keys() & {"is_published", "published_at"}:
             at = decide(post.published_at, data.is_published, data.published_at, locked.now)
             becomes_public = publish(post, at, locked.now)
+        before = (post.title, post.content, post.tags, post.has_own_excerpt)
         for name in values.keys() & {"title", "content", "tags"}:
             setattr(post, name, values[name])
         if "excerpt" in values:
             post.has_own_excerpt = values["excerpt"] is not None
             post.excerpt = values["excerpt"] or post.excerpt
-        if values.keys() & {"title", "content", "tags", "excerpt"}:
+        if (post.title, post.content, post.tags, post.has_own_excerpt) != before:
             texts = await texts_of(post.title, post.content, post.tags)
             post.title_key, post.title_search, post.search = texts.title_key, texts.title_search, texts.search
             post.html = texts.html
