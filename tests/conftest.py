@@ -9,11 +9,10 @@ from itertools import count
 import httpx
 import pytest
 import pytest_asyncio
-from blockbuster import blockbuster_ctx
 from litestar import Litestar
 
 from app.lib.db.url import DatabaseURL
-from tests.support.apps import Deployment, client_of, components_of, forget, running_app
+from tests.support.apps import Deployment, client_of, components_of, forget, fresh, running_app
 from tests.support.databases import empty, own_database, postgresql_server
 from tests.support.people import People, Person
 
@@ -75,23 +74,7 @@ async def shared_app(database_url: DatabaseURL) -> AsyncIterator[Litestar]:
 @pytest_asyncio.fixture
 async def app(shared_app: Litestar) -> AsyncIterator[Litestar]:
     """The app, with an empty database and no memories. Blocking calls in its handlers are errors."""
-    await empty(components_of(shared_app).database)
-    await forget(shared_app)
-    with blockbuster_ctx(scanned_modules="app") as guard:
-        # asyncpg looks for a password file and keys whenever it opens a connection.
-        for name in (
-            "os.stat",
-            "os.path.abspath",
-            "os.path.realpath",
-            "io.BufferedReader.read",
-            "io.TextIOWrapper.read",
-        ):
-            if name in guard.functions:
-                guard.functions[name].can_block_in("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args")
-        # Coverage guards what it has counted so far whenever it meets a new thread.
-        guard.functions["threading.Lock.acquire"].can_block_in("coverage/collector.py", "lock_data")
-        # Whether the file of the database is still there is a matter of microseconds.
-        guard.functions["os.stat"].can_block_in("app/lib/db/sqlite.py", "identity_of")
+    async with fresh(shared_app):
         yield shared_app
 
 

@@ -1,15 +1,17 @@
 """The whole app, asked about everything: no limits in the way, and a caller who may do all of it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 
 import httpx
 import pytest
 import pytest_asyncio
 from litestar import Litestar
+from sqlalchemy import URL
 
 from app.lib.db.url import DatabaseURL
 from tests.support.apps import components_of, forget, running_app
-from tests.support.databases import empty
+from tests.support.databases import empty, migrate, postgresql_database, sqlite_database
 from tests.support.people import People, Person
 
 
@@ -18,6 +20,21 @@ async def unlimited_app(database_url: DatabaseURL) -> AsyncIterator[Litestar]:
     """One app per database without rate limits, because these tests ask often."""
     async with running_app(database_url, RATE_LIMIT_ENABLED="false") as app:
         yield app
+
+
+@pytest.fixture(scope="session")
+def both_urls(postgresql: URL) -> Iterator[dict[str, DatabaseURL]]:
+    with sqlite_database() as sqlite, postgresql_database(postgresql) as server:
+        migrate(sqlite)
+        migrate(server)
+        yield {"sqlite": sqlite, "postgresql": server}
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def both_apps(both_urls: dict[str, DatabaseURL]) -> AsyncIterator[dict[str, Litestar]]:
+    """One app on each database, for tests whose requests take longer to make up than to answer."""
+    async with AsyncExitStack() as stack:
+        yield {name: await stack.enter_async_context(running_app(url)) for name, url in both_urls.items()}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -6,12 +6,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
+from blockbuster import blockbuster_ctx
 from litestar import Litestar
 
 from app.asgi import create_app
 from app.components import Components
 from app.config import Settings, load_settings
 from app.lib.db.url import DatabaseURL
+from tests.support.databases import empty
 
 BASE_URL = "http://testserver"
 ADDRESS = "203.0.113.7"
@@ -83,6 +85,29 @@ async def forget(app: Litestar) -> None:
     components.authenticator.forget(None)
     for limiter in (components.general_limiter, components.sign_in_limiter):
         await limiter.storage.reset()
+
+
+@asynccontextmanager
+async def fresh(app: Litestar) -> AsyncIterator[None]:
+    """The app has an empty database and no memories, and blocking calls in its handlers are errors."""
+    await empty(components_of(app).database)
+    await forget(app)
+    with blockbuster_ctx(scanned_modules="app") as guard:
+        # asyncpg looks for a password file and keys whenever it opens a connection.
+        for name in (
+            "os.stat",
+            "os.path.abspath",
+            "os.path.realpath",
+            "io.BufferedReader.read",
+            "io.TextIOWrapper.read",
+        ):
+            if name in guard.functions:
+                guard.functions[name].can_block_in("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args")
+        # Coverage guards what it has counted so far whenever it meets a new thread.
+        guard.functions["threading.Lock.acquire"].can_block_in("coverage/collector.py", "lock_data")
+        # Whether the file of the database is still there is a matter of microseconds.
+        guard.functions["os.stat"].can_block_in("app/lib/db/sqlite.py", "identity_of")
+        yield
 
 
 class Deployment:
