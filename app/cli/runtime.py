@@ -13,7 +13,7 @@ from app.cli.errors import CommandFailed, DatabaseUnusable, MissingOrTaken
 from app.components import Components
 from app.config import load_settings, with_secret_key
 from app.domain.accounts.repositories import AccountReads
-from app.domain.accounts.services.credentials import CredentialService
+from app.domain.accounts.services.passwords import CredentialService
 from app.domain.accounts.services.profiles import ProfileService
 from app.domain.accounts.services.roles import RoleService
 from app.domain.accounts.services.users import UserService

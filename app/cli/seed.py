@@ -109,15 +109,15 @@ async def _seed(components: Components) -> int:
     payments come after it, because no provider is called inside a transaction.
     """
     async with office(components) as at:
-        if await at.reads.credentials(SIGN_INS[0].email):
+        if await at.reads.find_credentials(SIGN_INS[0].email):
             return 0
         superuser, *others = [await _create(at, person) for person in PEOPLE]
         actor = _principal(superuser)
         for role in ROLES:
-            await at.roles.add(role, actor)
+            await at.roles.create(role, actor)
         for user, person in zip(others, PEOPLE[1:], strict=True):
             if person.role:
-                await at.roles.assign(user.id, [person.role], IfMatch(), actor)
+                await at.roles.set_roles(user.id, [person.role], IfMatch(), actor)
             if not person.is_active:
                 await at.users.deactivate(user.id, IfMatch(), actor)
         await seed_posts(at, [actor, *(_principal(user) for user in others[:WRITERS])])
@@ -138,14 +138,14 @@ async def _create(at: Office, person: Person) -> UserRead:
         is_verified=person.is_verified,
         is_superuser=person.email == SIGN_INS[0].email,
     )
-    user = await at.users.create_for(data, None)
+    user = await at.users.create(data, None)
     profile = ProfileUpdate(
         first_name=person.first_name,
         last_name=person.last_name,
         bio=f"{person.first_name} is here to show what a profile looks like.",
         avatar_url=f"https://images.example.com/{person.first_name.lower()}.png",
     )
-    await at.profiles.replace(user.id, profile, IfMatch())
+    await at.profiles.update(user.id, profile, IfMatch())
     return user
 
 

@@ -69,7 +69,7 @@ async def _advise(settings: Settings) -> list[str]:
             return ["The database schema is not up to date: run 'app db upgrade'."]
         accounts = AccountReads(components.database.reader, components.cursors)
         active = {"is_superuser": True, "is_active": True}
-        if (await accounts.users(PageRequest(page_size=1, include_total=False), None, active)).items:
+        if (await accounts.list_users(PageRequest(page_size=1, include_total=False), None, active)).items:
             return []
         return ["There is no superuser yet: uv run app users create-superuser --email you@example.com"]
     finally:

@@ -62,7 +62,7 @@ def set_password(email: str, *, password_stdin: bool) -> None:
     async def work(components: Components) -> None:
         async with office(components) as at:
             user_id = await _find(at, email, "'app users list' shows all.")
-            await at.credentials.set_for(await at.users.require(user_id), password)
+            await at.credentials.set_password(user_id, password)
 
     run(work)
     click.echo(f"The password of {email} is set, and their sessions are ended.")
@@ -81,7 +81,7 @@ def _create(**values: Any) -> None:
     async def work(components: Components) -> UserRead:
         data = convert(values, UserCreate, strict=True)
         async with office(components) as at:
-            return await at.users.create_for(data, None)
+            return await at.users.create(data, None)
 
     user = run(work)
     click.echo(f"{'Superuser' if user.is_superuser else 'User'} {user.email} is created ({user.id}).")
@@ -97,7 +97,7 @@ def _promote(email: str) -> None:
 
 async def _find(at: Office, email: str, hint: str) -> UUID:
     """Whose address it is. Raises ``MissingOrTaken`` with the hint."""
-    found = await at.reads.credentials(parse_email(email).key)
+    found = await at.reads.find_credentials(parse_email(email).key)
     if found is None:
         raise MissingOrTaken(f"There is no account {email}.", hint)
     return found.id
@@ -105,11 +105,11 @@ async def _find(at: Office, email: str, hint: str) -> UUID:
 
 async def _all_users(components: Components) -> list[UserRead]:
     reads = AccountReads(components.database.reader, components.cursors)
-    page = await reads.users(PageRequest(page_size=100, include_total=False), "created_at", {})
+    page = await reads.list_users(PageRequest(page_size=100, include_total=False), "created_at", {})
     found = list(page.items)
     while page.next_cursor:
         request = PageRequest(page=None, page_size=100, cursor=page.next_cursor)
-        page = await reads.users(request, "created_at", {})
+        page = await reads.list_users(request, "created_at", {})
         found += page.items
     return found
 

@@ -17,12 +17,11 @@ from sqlalchemy import insert, literal, select
 from app.components import Components
 from app.domain.accounts.dtos import Registration
 from app.domain.accounts.models import Profile, Role, RolePermission, User, UserRole
-from app.domain.accounts.services.identity import set_email, set_name, set_username
+from app.domain.accounts.services.identity import with_keys
 from app.domain.auth.models import Session
 from app.domain.auth.repositories import SessionRow
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
-from app.lib.security.emails import normalise_email
 from tests.support.apps import ADDRESS, client_of, components_of
 
 PASSWORD = "a fine day to sail"
@@ -86,11 +85,8 @@ class People:
     ) -> Person:
         """A person who is signed in. ``permissions`` come through a role made for them; ``roles`` exist already."""
         self._count += 1
-        address = normalise_email(email or f"person{self._count}@example.com")
-        user = User(**{"id": new_id(), "password_hash": password_hash(), **values})
-        set_email(user, address)
-        set_name(user, name)
-        set_username(user, username)
+        names = {"email": email or f"person{self._count}@example.com", "name": name, "username": username}
+        user = User(**with_keys({"id": new_id(), "password_hash": password_hash(), **names, **values}))
         async with self.components.database.independent() as unit:
             unit.session.add(user)
             await unit.session.flush()
@@ -106,7 +102,7 @@ class People:
                         _select_role(user.id, role),
                     )
                 )
-        return await self.sign_in(user.id, address.address, at=signed_in_at)
+        return await self.sign_in(user.id, user.email, at=signed_in_at)
 
     async def role(self, name: str, permissions: Iterable[str] = ()) -> UUID:
         """A role with these permissions."""

@@ -1,4 +1,4 @@
-"""What goes over the wire about accounts. Create and Update Structs name everything that may be set."""
+"""Users, profiles and roles on the wire. Create and Update Structs name every field that may be set."""
 
 from datetime import datetime
 from typing import Annotated
@@ -31,7 +31,7 @@ FullName = Annotated[str, Meta(max_length=254, examples=["Ada Lovelace"])]
 
 
 class AccountFields(Output):
-    """What its owner and administrators see of an account."""
+    """A user as they and administrators see it."""
 
     id: UUID
     email: Email
@@ -48,18 +48,18 @@ class AccountFields(Output):
 
 
 class UserRead(AccountFields, Versioned):
-    """An account as its owner and administrators see it."""
+    """A user as they and administrators see it."""
 
 
 class UserPage(Page[UserRead], frozen=True, kw_only=True):
-    """Accounts."""
+    """One page of users."""
 
 
 DEFAULT_LOCALE = "en"
 
 
 class Registration(Input):
-    """What a person says to get an account."""
+    """A new account for oneself."""
 
     email: Email
     password: Password
@@ -68,7 +68,7 @@ class Registration(Input):
 
 
 class UserCreate(Registration):
-    """What an administrator says to make an account for somebody."""
+    """A new user, created by an administrator."""
 
     locale: Locale = DEFAULT_LOCALE
     is_verified: bool = False
@@ -76,7 +76,7 @@ class UserCreate(Registration):
 
 
 class OwnUserUpdate(Input):
-    """A merge patch of one's own account."""
+    """A merge patch of the current user."""
 
     name: Name | None | UnsetType = UNSET
     username: Username | None | UnsetType = UNSET
@@ -84,7 +84,7 @@ class OwnUserUpdate(Input):
 
 
 class UserUpdate(OwnUserUpdate):
-    """A merge patch of somebody's account; ``is_superuser`` is for superusers."""
+    """A merge patch of a user; only superusers may change ``is_superuser``."""
 
     email: Email | UnsetType = UNSET
     is_verified: bool | UnsetType = UNSET
@@ -92,7 +92,7 @@ class UserUpdate(OwnUserUpdate):
 
 
 class PasswordChange(Input):
-    """The password as it is and as it shall be."""
+    """The current password and the new one."""
 
     current_password: Annotated[
         str, Meta(min_length=1, max_length=1024, examples=["the one before"], extra_json_schema={"format": "password"})
@@ -101,7 +101,7 @@ class PasswordChange(Input):
 
 
 class ProfileUpdate(Input):
-    """A whole profile; what is left out is empty afterwards."""
+    """A whole profile; fields that are left out become empty."""
 
     first_name: PersonalName | None = None
     last_name: PersonalName | None = None
@@ -112,7 +112,7 @@ class ProfileUpdate(Input):
 class ProfileRead(Versioned):
     """A whole profile, for its owner and for administrators.
 
-    ``full_name`` is first and last name, else the account's name; else the owner sees their address, others null.
+    ``full_name`` is first and last name, else the user's name; else the owner sees their address and others null.
     """
 
     user_id: UUID
@@ -127,7 +127,7 @@ class ProfileRead(Versioned):
 
 
 class PublicProfile(Versioned):
-    """A profile as anybody sees it: never with the e-mail address."""
+    """A profile as the public sees it, without the e-mail address."""
 
     user_id: UUID
     username: Username | None
@@ -138,7 +138,7 @@ class PublicProfile(Versioned):
 
 
 class UserWithProfile(AccountFields):
-    """An account with ``expand=profile``. It has no ETag, because it is two resources."""
+    """A user with ``expand=profile``. It has no ETag, because it is two resources."""
 
     profile: ProfileRead
 
@@ -147,11 +147,11 @@ class PermissionRead(Output):
     """A permission that roles may hold."""
 
     code: PermissionCode
-    description: Annotated[str, Meta(max_length=255, examples=["Read accounts."])]
+    description: Annotated[str, Meta(max_length=255, examples=["See all users."])]
 
 
 class PermissionPage(Page[PermissionRead], frozen=True, kw_only=True):
-    """One page of permissions, by code."""
+    """One page of permissions, sorted by code."""
 
 
 class RoleRead(Versioned):
@@ -167,7 +167,7 @@ class RoleRead(Versioned):
 
 
 class RolePage(Page[RoleRead], frozen=True, kw_only=True):
-    """Roles."""
+    """One page of roles."""
 
 
 class RoleCreate(Input):
@@ -187,6 +187,6 @@ class RoleUpdate(Input):
 
 
 class RoleAssignment(Input):
-    """The names of all roles that a user shall have."""
+    """The names of all roles of a user."""
 
     roles: RoleNames

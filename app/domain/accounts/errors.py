@@ -25,7 +25,7 @@ class UserNotFound(NotFound):
 
 
 class AccountGone(InvalidToken):
-    detail = "The account does not exist any more."
+    detail = "The account no longer exists."
 
 
 class RoleNotFound(NotFound):
@@ -58,23 +58,23 @@ class RoleNameTaken(Duplicate):
 
 
 class LastSuperuser(InvalidState):
-    detail = "This is the last active superuser; make another one first."
+    detail = "This is the last active superuser. Promote another user first."
 
 
 class OwnAccess(PermissionDenied):
-    detail = "Nobody may change their own roles or their own superuser, active or verified flag."
+    detail = "You cannot change your own roles or your own superuser, active or verified flag."
 
 
 class BeyondOwnRights(PermissionDenied):
-    """Nobody grants what they lack, or takes over somebody who has more rights than they have."""
+    """An actor may not grant permissions that they lack, or change a user who has more permissions than they have."""
 
     def __init__(self, lacking: Sequence[str] = ()) -> None:
         what = f": {', '.join(sorted(lacking))}" if lacking else ""
-        super().__init__(f"This would reach beyond your own rights{what}.")
+        super().__init__(f"This needs permissions that you do not have{what}.")
 
 
 class WrongCurrentPassword(AppError):
-    """403 and not 401: the token is good, so a client must not throw its session away."""
+    """403 and not 401: the token is good, so a client must keep its session."""
 
     status = 403
     code = INVALID_CREDENTIALS
@@ -86,4 +86,4 @@ class WrongCurrentPassword(AppError):
 
 
 class PasswordChangedMeanwhile(Conflict):
-    detail = "The password was changed at the same moment by somebody else."
+    detail = "The password was changed by another request at the same time."

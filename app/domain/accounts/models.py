@@ -7,7 +7,7 @@ from app.lib.db.base import Base, Entity, sortable_text
 
 
 class User(Entity):
-    """``…_key`` columns hold the normalised form that is unique, sorted by or searched."""
+    """``…_key`` columns hold the normalised forms that are unique, sorted by or searched."""
 
     __tablename__ = "users"
 

@@ -7,9 +7,9 @@ ROLES_READ = "roles:read"
 ROLES_WRITE = "roles:write"
 
 PERMISSIONS = (
-    Permission(USERS_READ, "See all accounts."),
-    Permission(USERS_WRITE, "Create and change accounts, activate and deactivate them."),
-    Permission(USERS_DELETE, "Delete accounts."),
+    Permission(USERS_READ, "See all users."),
+    Permission(USERS_WRITE, "Create, update, activate and deactivate users."),
+    Permission(USERS_DELETE, "Delete users."),
     Permission(ROLES_READ, "See roles and permissions."),
-    Permission(ROLES_WRITE, "Create, change and delete roles, and give them to people."),
+    Permission(ROLES_WRITE, "Create, update and delete roles, and set the roles of users."),
 )

@@ -1,11 +1,9 @@
-"""What the controllers of accounts, and of the domains above, have injected."""
+"""Dependencies of the controllers of accounts and of the domains above."""
 
 from litestar.di import Provide
 
 from app.domain.accounts.repositories import AccountReads
-from app.domain.accounts.services.credentials import CredentialService
-from app.domain.accounts.services.own_password import OwnPasswordService
-from app.domain.accounts.services.passwords import Passwords
+from app.domain.accounts.services.passwords import CredentialService, OwnPasswordService, Passwords
 from app.domain.accounts.services.profiles import ProfileService
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.roles import PermissionRegistry, RoleService

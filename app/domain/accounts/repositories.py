@@ -1,18 +1,27 @@
-"""Every statement about accounts. ``…Reads`` read without a transaction, ``…Repository`` write in one."""
+"""Every statement about users, profiles and roles."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import String, Uuid, and_, bindparam, delete, exists, insert, or_, select, update
 
 from app.domain.accounts.dtos import RolePage, RoleRead, UserPage, UserRead
+from app.domain.accounts.errors import (
+    EmailTaken,
+    ProfileNotFound,
+    RoleNameTaken,
+    RoleNotFound,
+    UsernameTaken,
+    UserNotFound,
+)
 from app.domain.accounts.models import Profile, Role, RolePermission, User, UserRole
 from app.domain.accounts.rows import CredentialRow, PersonRow
+from app.lib.clock import utc_now
 from app.lib.db.prepared import Prepared, columns_of, joined_strings, pad_to_power_of_two, prepare
 from app.lib.db.reader import Reader
-from app.lib.db.repository import Repository
+from app.lib.db.repositories import EntityRepository
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import after, before, contains, custom, equals
 from app.lib.pagination.paginate import paginate
@@ -22,32 +31,32 @@ from app.lib.pagination.sorting import SortKey
 from app.lib.text import casefold_key
 
 role_names = joined_strings(User, Role.name, UserRole.role_id == Role.id, UserRole.user_id == User.id)
-"""The names of a user's roles, as a column beside the user's own."""
+"""The names of a user's roles, as a column next to the user's own."""
 
-permission_codes = joined_strings(Role, RolePermission.code, RolePermission.role_id == Role.id)
-"""The codes that a role gives, as a column beside the role's own."""
+_USER_ID = bindparam("user_id", type_=Uuid())
+_ROLE_ID = bindparam("role_id", type_=Uuid())
 
 _users = select(*columns_of(UserRead, User, roles=role_names))
-_roles = select(*columns_of(RoleRead, Role, permissions=permission_codes))
-_everybody = select(*columns_of(PersonRow, Profile, email=User.email, username=User.username, name=User.name)).join(
+_permissions = joined_strings(Role, RolePermission.code, RolePermission.role_id == Role.id)
+_roles = select(*columns_of(RoleRead, Role, permissions=_permissions))
+_people = select(*columns_of(PersonRow, Profile, email=User.email, username=User.username, name=User.name)).join(
     User, User.id == Profile.user_id
 )
-_people = _everybody.where(Profile.user_id == bindparam("user_id"))
-
-_user_by_id = prepare(_users.where(User.id == bindparam("user_id")), UserRead)
-_role_by_id = prepare(_roles.where(Role.id == bindparam("role_id")), RoleRead)
-_person = prepare(_people, PersonRow)
-_visible_person = prepare(_people.where(User.is_active), PersonRow)
 _credentials = select(*columns_of(CredentialRow, User))
+
+_user = prepare(_users.where(User.id == _USER_ID), UserRead)
+_role = prepare(_roles.where(Role.id == _ROLE_ID), RoleRead)
+_person = prepare(_people.where(Profile.user_id == _USER_ID), PersonRow)
+_visible_person = prepare(_people.where(Profile.user_id == _USER_ID, User.is_active), PersonRow)
 _by_email = prepare(_credentials.where(User.email_key == bindparam("key")), CredentialRow)
 _by_username = prepare(_credentials.where(User.username_key == bindparam("key")), CredentialRow)
-_by_id = prepare(_credentials.where(User.id == bindparam("user_id")), CredentialRow)
+_by_id = prepare(_credentials.where(User.id == _USER_ID), CredentialRow)
 
 
 @lru_cache(16)
 def _visible_people(width: int) -> Prepared[PersonRow]:
     wanted = [bindparam(f"user_{i}", type_=Uuid()) for i in range(width)]
-    return prepare(_everybody.where(Profile.user_id.in_(wanted), User.is_active), PersonRow)
+    return prepare(_people.where(Profile.user_id.in_(wanted), User.is_active), PersonRow)
 
 
 USER_SORTS = (
@@ -86,149 +95,160 @@ ROLE_LIST = ListQuery("roles", RolePage, _roles, identity=Role.id, sorts=ROLE_SO
 
 
 class AccountReads:
-    """Accounts, profiles and roles as they are shown."""
+    """Users, profiles and roles, read without a transaction."""
 
     def __init__(self, reader: Reader, cursors: CursorCodec) -> None:
         self._reader = reader
         self._cursors = cursors
 
-    async def user(self, user_id: UUID) -> UserRead | None:
-        return await self._reader.first(_user_by_id, user_id=user_id)
+    async def find_user(self, user_id: UUID) -> UserRead | None:
+        return await self._reader.first(_user, user_id=user_id)
 
-    async def users(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> UserPage:
+    async def list_users(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> UserPage:
         return await paginate(self._reader, USER_LIST, paging, self._cursors, sort=sort, filters=filters)
 
-    async def person(self, user_id: UUID) -> PersonRow | None:
+    async def find_person(self, user_id: UUID) -> PersonRow | None:
         return await self._reader.first(_person, user_id=user_id)
 
-    async def visible_person(self, user_id: UUID) -> PersonRow | None:
-        """Only of an active account."""
+    async def find_visible_person(self, user_id: UUID) -> PersonRow | None:
+        """Of an active user only."""
         return await self._reader.first(_visible_person, user_id=user_id)
 
-    async def visible_people(self, user_ids: Iterable[UUID]) -> list[PersonRow]:
-        """Of active accounts, in one query."""
+    async def list_visible_people(self, user_ids: Iterable[UUID]) -> list[PersonRow]:
+        """Of active users, in one query."""
         wanted = list(dict.fromkeys(user_ids))
         if not wanted:
             return []
         values = {f"user_{i}": each for i, each in enumerate(pad_to_power_of_two(wanted))}
         return await self._reader.all(_visible_people(len(values)), **values)
 
-    async def role(self, role_id: UUID) -> RoleRead | None:
-        return await self._reader.first(_role_by_id, role_id=role_id)
+    async def find_role(self, role_id: UUID) -> RoleRead | None:
+        return await self._reader.first(_role, role_id=role_id)
 
-    async def roles(self, paging: PageRequest, sort: str | None) -> RolePage:
+    async def list_roles(self, paging: PageRequest, sort: str | None) -> RolePage:
         return await paginate(self._reader, ROLE_LIST, paging, self._cursors, sort=sort)
 
-    async def credentials(self, key: str) -> CredentialRow | None:
+    async def find_credentials(self, key: str) -> CredentialRow | None:
         """By the canonical form of an e-mail address or a username."""
         return await self._reader.first(_by_email if "@" in key else _by_username, key=key)
 
-    async def credentials_of(self, user_id: UUID) -> CredentialRow | None:
+    async def find_credentials_of(self, user_id: UUID) -> CredentialRow | None:
         return await self._reader.first(_by_id, user_id=user_id)
 
 
-class UserRepository(Repository[User]):
-    model_type = User
+_is_active_superuser = and_(User.is_superuser, User.is_active)
+_superusers_and_user = prepare(
+    select(User.id).where(or_(_is_active_superuser, User.id == _USER_ID)).order_by(User.id).with_for_update(), UUID
+)
+_role_names_of_user = prepare(
+    select(Role.name).join(UserRole, UserRole.role_id == Role.id).where(UserRole.user_id == _USER_ID), str
+)
+_permissions_of_user = prepare(
+    select(RolePermission.code)
+    .join(UserRole, UserRole.role_id == RolePermission.role_id)
+    .where(UserRole.user_id == _USER_ID),
+    str,
+)
+_delete_user_roles = prepare(delete(UserRole).where(UserRole.user_id == _USER_ID))
+_insert_user_role = prepare(insert(UserRole))
+# A new hash of the same password is no change of the user, so the version and updated_at stay.
+_rehash = prepare(
+    update(User)
+    .where(User.id == _USER_ID, User.password_hash == bindparam("old_hash"))
+    .values(password_hash=bindparam("new_hash"), updated_at=User.updated_at)
+)
+_holders = (
+    select(User.id)
+    .join(UserRole, UserRole.user_id == User.id)
+    .where(UserRole.role_id == _ROLE_ID)
+    .order_by(User.id)
+    .with_for_update(of=User)
+    .cte("holders")
+)
+_touch_holders = prepare(
+    update(User)
+    .where(User.id.in_(select(_holders.c.id)))
+    .values(version=User.version + 1, updated_at=bindparam("now", type_=User.updated_at.type))
+)
 
-    async def role_names(self, user_id: UUID) -> list[str]:
-        rows = await self.session.execute(
-            select(Role.name).join(UserRole, UserRole.role_id == Role.id).where(UserRole.user_id == user_id)
-        )
-        return sorted(rows.scalars())
+
+class UserRepository(EntityRepository[User]):
+    model = User
+    not_found = UserNotFound
+    taken: ClassVar = {"email_key": EmailTaken, "username_key": UsernameTaken}
+
+    async def lock_superusers(self, user_id: UUID) -> bool:
+        """Locks a user and the active superusers; whether one of these is another user.
+
+        So two superusers cannot leave at the same time. All who lock several users do it in the order of their ids, so
+        there is no deadlock.
+        """
+        return bool(set(await self.unit.all(_superusers_and_user, user_id=user_id)) - {user_id})
+
+    async def role_names_of(self, user_id: UUID) -> list[str]:
+        return sorted(await self.unit.all(_role_names_of_user, user_id=user_id))
 
     async def permissions_of(self, user_id: UUID) -> frozenset[str]:
-        rows = await self.session.execute(
-            select(RolePermission.code)
-            .join(UserRole, UserRole.role_id == RolePermission.role_id)
-            .where(UserRole.user_id == user_id)
-        )
-        return frozenset(rows.scalars())
+        return frozenset(await self.unit.all(_permissions_of_user, user_id=user_id))
 
-    async def replace_roles(self, user_id: UUID, role_ids: Iterable[UUID]) -> None:
-        await self.session.execute(delete(UserRole).where(UserRole.user_id == user_id))
-        if rows := [{"user_id": user_id, "role_id": role_id} for role_id in role_ids]:
-            await self.session.execute(insert(UserRole), rows)
+    async def set_roles(self, user_id: UUID, role_ids: Iterable[UUID]) -> None:
+        await self.unit.execute(_delete_user_roles, user_id=user_id)
+        await self.unit.execute_many(_insert_user_role, [{"user_id": user_id, "role_id": each} for each in role_ids])
 
-    async def lock_with_superusers(self, user_id: UUID) -> Collection[UUID]:
-        """Locks a user and the active superusers, and returns the ids of the latter.
-
-        So two superusers cannot leave at the same time; and everybody who locks several users does it in the order
-        of their ids, so that nobody waits in a circle.
-        """
-        is_active_superuser = and_(User.is_superuser, User.is_active)
-        rows = await self.session.execute(
-            select(User.id, is_active_superuser)
-            .where(or_(is_active_superuser, User.id == user_id))
-            .order_by(User.id)
-            .with_for_update()
-        )
-        return [each for each, is_one in rows if is_one]
-
-    async def set_password_hash(self, user_id: UUID, old_hash: str, new_hash: str) -> None:
-        """Unless it was changed meanwhile. Not a change of the account, so its version stays."""
-        await self.session.execute(
-            update(User)
-            .where(User.id == user_id, User.password_hash == old_hash)
-            .values(password_hash=new_hash, updated_at=User.updated_at)
-        )
+    async def rehash(self, user_id: UUID, old_hash: str, new_hash: str) -> None:
+        """Unless the password has been changed since the old hash was read."""
+        await self.unit.execute(_rehash, user_id=user_id, old_hash=old_hash, new_hash=new_hash)
 
     async def touch_holders(self, role_id: UUID) -> None:
-        """Counts up the version of everybody who has the role, because their roles read differently now."""
-        holders = (
-            select(User.id)
-            .join(UserRole, UserRole.user_id == User.id)
-            .where(UserRole.role_id == role_id)
-            .order_by(User.id)
-            .with_for_update(of=User)
-            .cte("holders")
-        )
-        await self.session.execute(
-            update(User)
-            .where(User.id.in_(select(holders.c.id)))
-            .values(version=User.version + 1)
-            .execution_options(synchronize_session=False)
-        )
+        """Increments the version of all users who have the role, because their roles read differently now."""
+        await self.unit.execute(_touch_holders, role_id=role_id, now=utc_now())
 
 
-class ProfileRepository(Repository[Profile]):
-    model_type = Profile
+_touch_profile = prepare(
+    update(Profile)
+    .where(Profile.user_id == _USER_ID)
+    .values(version=Profile.version + 1, updated_at=bindparam("now", type_=Profile.updated_at.type))
+)
 
-    async def of(self, user_id: UUID) -> Profile | None:
-        """The profile, locked."""
-        found = await self.session.execute(select(Profile).where(Profile.user_id == user_id).with_for_update())
-        return found.scalar_one_or_none()
 
-    async def person(self, user_id: UUID) -> PersonRow:
-        """The profile as this transaction has it."""
-        return PersonRow(*(await self.session.execute(_people, {"user_id": user_id})).one())
+class ProfileRepository(EntityRepository[Profile]):
+    model = Profile
+    not_found = ProfileNotFound
+
+    async def get_person(self, user_id: UUID) -> PersonRow:
+        """As this transaction sees it. Raises ``ProfileNotFound``."""
+        if (person := await self.unit.first(_person, user_id=user_id)) is None:
+            raise ProfileNotFound
+        return person
 
     async def touch(self, user_id: UUID) -> None:
-        """Counts up the version: something of the account that the profile shows has changed."""
-        await self.session.execute(
-            update(Profile)
-            .where(Profile.user_id == user_id)
-            .values(version=Profile.version + 1)
-            .execution_options(synchronize_session=False)
+        """Increments the version, because something of the user has changed that the profile shows."""
+        await self.unit.execute(_touch_profile, user_id=user_id, now=utc_now())
+
+
+_delete_role_permissions = prepare(delete(RolePermission).where(RolePermission.role_id == _ROLE_ID))
+_insert_role_permission = prepare(insert(RolePermission))
+
+
+class RoleRepository(EntityRepository[Role]):
+    model = Role
+    not_found = RoleNotFound
+    taken: ClassVar = {"name": RoleNameTaken}
+
+    async def lock_named(self, names: Iterable[str]) -> dict[str, UUID]:
+        """The ids of the roles that have these names, locked against deletion until the transaction ends."""
+        found = await self.unit.session.execute(
+            select(Role.name, Role.id).where(Role.name.in_(set(names))).order_by(Role.id).with_for_update(read=True)
         )
+        return dict(found.tuples().all())
 
-
-class RoleRepository(Repository[Role]):
-    model_type = Role
-
-    async def by_names(self, names: Iterable[str]) -> Sequence[Role]:
-        """Locked against deletion until the transaction ends."""
-        found = await self.session.execute(
-            select(Role).where(Role.name.in_(set(names))).order_by(Role.id).with_for_update(read=True)
-        )
-        return found.scalars().all()
-
-    async def permissions_of(self, role_ids: Iterable[UUID]) -> frozenset[str]:
-        found = await self.session.execute(
-            select(RolePermission.code).where(RolePermission.role_id.in_(set(role_ids))).distinct()
+    async def permissions_of(self, *role_ids: UUID) -> frozenset[str]:
+        """The permissions that the roles give together."""
+        found = await self.unit.session.execute(
+            select(RolePermission.code).where(RolePermission.role_id.in_(role_ids)).distinct()
         )
         return frozenset(found.scalars())
 
-    async def replace_permissions(self, role_id: UUID, codes: Iterable[str]) -> None:
-        await self.session.execute(delete(RolePermission).where(RolePermission.role_id == role_id))
-        if rows := [{"role_id": role_id, "code": code} for code in codes]:
-            await self.session.execute(insert(RolePermission), rows)
+    async def set_permissions(self, role_id: UUID, codes: Iterable[str]) -> None:
+        await self.unit.execute(_delete_role_permissions, role_id=role_id)
+        await self.unit.execute_many(_insert_role_permission, [{"role_id": role_id, "code": code} for code in codes])

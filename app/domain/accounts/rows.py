@@ -1,4 +1,4 @@
-"""Rows that are read but never sent as they are."""
+"""Rows that are read and not sent as they are."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +10,7 @@ from app.lib.wire.dto import project
 
 
 class CredentialRow(msgspec.Struct, frozen=True):
-    """What a sign-in has to know."""
+    """What a sign-in reads of a user."""
 
     id: UUID
     password_hash: str
@@ -19,12 +19,12 @@ class CredentialRow(msgspec.Struct, frozen=True):
 
 
 def public_name(first_name: str | None, last_name: str | None, name: str | None) -> str | None:
-    """First and last name, else the account's name; never the address."""
+    """First and last name, else the user's name; never the address."""
     return " ".join(part for part in (first_name, last_name) if part) or name
 
 
 class PersonRow(msgspec.Struct, frozen=True):
-    """A profile and the parts of the account that a full name is made of."""
+    """A profile with the columns of its user that make the full name."""
 
     user_id: UUID
     email: str
@@ -40,13 +40,12 @@ class PersonRow(msgspec.Struct, frozen=True):
 
     @property
     def public_name(self) -> str | None:
-        """First and last name, else the account's name; never the address."""
         return public_name(self.first_name, self.last_name, self.name)
 
     def to_read(self, *, own: bool) -> ProfileRead:
-        """The whole profile. Its owner is shown their address when there is no name, and nobody else is."""
+        """The whole profile. Without a name, only the owner sees the e-mail address as the full name."""
         return project(ProfileRead, self, full_name=self.public_name or (self.email if own else None))
 
     def to_public(self) -> PublicProfile:
-        """The profile as anybody sees it."""
+        """The profile as the public sees it."""
         return project(PublicProfile, self, full_name=self.public_name)

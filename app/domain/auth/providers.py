@@ -2,8 +2,7 @@ from litestar.di import Provide
 
 from app.config import Settings
 from app.domain.accounts.repositories import AccountReads
-from app.domain.accounts.services.credentials import CredentialService
-from app.domain.accounts.services.passwords import Passwords
+from app.domain.accounts.services.passwords import CredentialService, Passwords
 from app.domain.accounts.services.users import UserService
 from app.domain.auth.repositories import SessionReads
 from app.domain.auth.services.registration import RegistrationService

@@ -11,7 +11,7 @@ from app.domain.accounts.errors import (
     UsernameTaken,
     WrongCurrentPassword,
 )
-from app.domain.accounts.services.own_password import OwnPasswordService
+from app.domain.accounts.services.passwords import OwnPasswordService
 from app.domain.accounts.services.profiles import ProfileService
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
@@ -42,20 +42,20 @@ class MeController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[UserRead],
         operation_id="getMe",
-        summary="Your account",
+        summary="Get the current user",
     )
-    async def show(self, principal: Injected[Principal], accounts: Injected[AccountQueries]) -> UserRead:
-        return await accounts.user(principal.user_id)
+    async def get_me(self, principal: Injected[Principal], accounts: Injected[AccountQueries]) -> UserRead:
+        return await accounts.get_user(principal.user_id)
 
     @patch(
         guards=[authenticated],
         dto=StructDTO[OwnUserUpdate],
         return_dto=StructDTO[UserRead],
         operation_id="updateMe",
-        summary="Change your account",
+        summary="Update the current user",
         opt=may_raise(UsernameTaken, PreconditionFailed),
     )
-    async def change(
+    async def update_me(
         self,
         data: JSONBody[OwnUserUpdate],
         principal: Injected[Principal],
@@ -67,14 +67,14 @@ class MeController(Controller):
     @delete(
         guards=[recently_authenticated],
         operation_id="deleteMe",
-        summary="Delete your account",
-        description="Removes the account and what belongs to it, for good. Needs a sign-in within 10 minutes.",
+        summary="Delete the current user",
+        description="Deletes your account and all that belongs to it. Needs a sign-in within 10 minutes.",
         opt=may_raise(LastSuperuser, PreconditionFailed, ReauthRequired),
     )
-    async def remove(
+    async def delete_me(
         self, principal: Injected[Principal], users: Injected[UserService], if_match: Injected[IfMatch]
     ) -> None:
-        await users.remove(principal.user_id, if_match, principal)
+        await users.delete(principal.user_id, if_match, principal)
 
     @post(
         "/password",
@@ -83,8 +83,8 @@ class MeController(Controller):
         return_dto=None,
         status_code=204,
         operation_id="changePassword",
-        summary="Change your password",
-        description="Your other sessions end; the one that asks goes on.",
+        summary="Change the current user's password",
+        description="Ends all your sessions except the current one.",
         opt=may_raise(WrongCurrentPassword, PasswordChangedMeanwhile),
     )
     async def change_password(
@@ -97,25 +97,25 @@ class MeController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[ProfileRead],
         operation_id="getMyProfile",
-        summary="Your profile",
+        summary="Get the current user's profile",
     )
-    async def profile(self, principal: Injected[Principal], accounts: Injected[AccountQueries]) -> ProfileRead:
-        return await accounts.own_profile(principal.user_id)
+    async def get_profile(self, principal: Injected[Principal], accounts: Injected[AccountQueries]) -> ProfileRead:
+        return await accounts.get_own_profile(principal.user_id)
 
     @put(
         "/profile",
         guards=[authenticated],
         dto=StructDTO[ProfileUpdate],
         return_dto=StructDTO[ProfileRead],
-        operation_id="replaceMyProfile",
-        summary="Replace your profile",
+        operation_id="updateMyProfile",
+        summary="Update the current user's profile",
         opt=may_raise(PreconditionFailed),
     )
-    async def replace_profile(
+    async def update_profile(
         self,
         data: JSONBody[ProfileUpdate],
         principal: Injected[Principal],
         profiles: Injected[ProfileService],
         if_match: Injected[IfMatch],
     ) -> ProfileRead:
-        return await profiles.replace(principal.user_id, data, if_match)
+        return await profiles.update(principal.user_id, data, if_match)

@@ -43,20 +43,20 @@ class RoleController(Controller):
         paging: Injected[PageRequest],
         sort: Annotated[str | None, sort_parameter(ROLE_SORT_KEYS, "name")] = None,
     ) -> Response[RolePage]:
-        return linked(request, await accounts.roles(paging, sort))
+        return linked(request, await accounts.list_roles(paging, sort))
 
     @post(
         guards=[permission(ROLES_WRITE, fresh=True)],
         dto=StructDTO[RoleCreate],
         return_dto=StructDTO[RoleRead],
         operation_id="createRole",
-        summary="Make a role",
+        summary="Create a role",
         opt=IDEMPOTENT | may_raise(RoleNameTaken, BeyondOwnRights, ReauthRequired),
     )
-    async def create(
+    async def create_role(
         self, data: JSONBody[RoleCreate], roles: Injected[RoleService], principal: Injected[Principal]
     ) -> Response[RoleRead]:
-        role = await roles.add(data, principal)
+        role = await roles.create(data, principal)
         return created(role, f"/api/v1/roles/{role.id}")
 
     @get(
@@ -64,10 +64,10 @@ class RoleController(Controller):
         guards=[SEES_ROLE],
         return_dto=StructDTO[RoleRead],
         operation_id="getRole",
-        summary="A role",
+        summary="Get a role",
     )
-    async def show(self, role_id: FromPath[UUID], accounts: Injected[AccountQueries]) -> RoleRead:
-        return await accounts.role(role_id)
+    async def get_role(self, role_id: FromPath[UUID], accounts: Injected[AccountQueries]) -> RoleRead:
+        return await accounts.get_role(role_id)
 
     @patch(
         "/{role_id:uuid}",
@@ -75,10 +75,10 @@ class RoleController(Controller):
         dto=StructDTO[RoleUpdate],
         return_dto=StructDTO[RoleRead],
         operation_id="updateRole",
-        summary="Change a role",
+        summary="Update a role",
         opt=may_raise(RoleNameTaken, BeyondOwnRights, ReauthRequired, PreconditionFailed),
     )
-    async def change(
+    async def update_role(
         self,
         role_id: FromPath[UUID],
         data: JSONBody[RoleUpdate],
@@ -86,24 +86,24 @@ class RoleController(Controller):
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
     ) -> RoleRead:
-        return await roles.change(role_id, data, if_match, principal)
+        return await roles.update(role_id, data, if_match, principal)
 
     @delete(
         "/{role_id:uuid}",
         guards=[permission(ROLES_WRITE, sight=SEES_ROLE, fresh=True)],
         operation_id="deleteRole",
         summary="Delete a role",
-        description="Whoever had it has it no more.",
+        description="Also takes it from the users who have it.",
         opt=may_raise(BeyondOwnRights, ReauthRequired, PreconditionFailed),
     )
-    async def remove(
+    async def delete_role(
         self,
         role_id: FromPath[UUID],
         roles: Injected[RoleService],
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
     ) -> None:
-        await roles.remove(role_id, if_match, principal)
+        await roles.delete(role_id, if_match, principal)
 
 
 @get(
@@ -112,7 +112,7 @@ class RoleController(Controller):
     return_dto=StructDTO[PermissionPage],
     operation_id="listPermissions",
     summary="List permissions",
-    description="What roles can hold.",
+    description="The permissions that roles can give.",
     tags=["Roles"],
 )
 async def list_permissions(

@@ -46,16 +46,16 @@ RoleFilter = Annotated[
     QueryParameter(name="role", description="Has this role; repeat for any of several.", max_items=20),
 ]
 ActiveFilter = Annotated[
-    list[bool] | None, QueryParameter(description="Only active accounts, or only deactivated ones.", max_items=2)
+    list[bool] | None, QueryParameter(description="Only active users, or only deactivated ones.", max_items=2)
 ]
 SuperuserFilter = Annotated[
-    list[bool] | None, QueryParameter(description="Only superusers, or only others.", max_items=2)
+    list[bool] | None, QueryParameter(description="Only superusers, or only other users.", max_items=2)
 ]
 Instant = Annotated[datetime | None, QueryParameter(description="An instant in UTC (RFC 3339).")]
 Text = Annotated[
     str | None, QueryParameter(min_length=1, max_length=100, description="Part of the address, username or name.")
 ]
-Expand = Annotated[Literal["profile"] | None, QueryParameter(description="Shows the profile, too.")]
+Expand = Annotated[Literal["profile"] | None, QueryParameter(description="Adds the profile.")]
 
 
 class UserController(Controller):
@@ -66,7 +66,7 @@ class UserController(Controller):
         guards=[permission(USERS_READ)],
         return_dto=StructDTO[UserPage],
         operation_id="listUsers",
-        summary="List accounts",
+        summary="List users",
     )
     async def list_users(
         self,
@@ -89,31 +89,31 @@ class UserController(Controller):
             "created_after": created_after,
             "created_before": created_before,
         }
-        return linked(request, await accounts.users(paging, sort, filters))
+        return linked(request, await accounts.list_users(paging, sort, filters))
 
     @post(
         guards=[permission(USERS_WRITE)],
         dto=StructDTO[UserCreate],
         return_dto=StructDTO[UserRead],
         operation_id="createUser",
-        summary="Make an account for somebody",
-        description="`is_superuser` only by superusers, who need a sign-in within 10 minutes for it.",
+        summary="Create a user",
+        description="Only superusers may set `is_superuser`, and need a sign-in within 10 minutes for it.",
         opt=IDEMPOTENT | may_raise(EmailTaken, UsernameTaken, ReauthRequired),
     )
-    async def create(
+    async def create_user(
         self, data: JSONBody[UserCreate], users: Injected[UserService], principal: Injected[Principal]
     ) -> Response[UserRead]:
-        user = await users.create_for(data, principal)
+        user = await users.create(data, principal)
         return created(user, f"/api/v1/users/{user.id}")
 
     @get(
         "/{user_id:uuid}",
         guards=[SEES_USER],
         operation_id="getUser",
-        summary="An account",
-        description="Your own, or with `users:read` anybody's. With `expand=profile` there is no ETag.",
+        summary="Get a user",
+        description="Yourself, or with `users:read` any user. With `expand=profile` there is no ETag.",
     )
-    async def show(
+    async def get_user(
         self,
         user_id: FromPath[UUID],
         accounts: Injected[AccountQueries],
@@ -121,8 +121,8 @@ class UserController(Controller):
         expand: Expand = None,
     ) -> UserRead | UserWithProfile:
         if expand is None:
-            return await accounts.user(user_id)
-        return await accounts.user_with_profile(user_id, principal)
+            return await accounts.get_user(user_id)
+        return await accounts.get_user_with_profile(user_id, principal)
 
     @patch(
         "/{user_id:uuid}",
@@ -130,11 +130,11 @@ class UserController(Controller):
         dto=StructDTO[UserUpdate],
         return_dto=StructDTO[UserRead],
         operation_id="updateUser",
-        summary="Change an account",
-        description="`is_superuser` only by superusers. Address and flags need a sign-in within 10 minutes.",
+        summary="Update a user",
+        description="Only superusers may change `is_superuser`. Address and flags need a sign-in within 10 minutes.",
         opt=may_raise(EmailTaken, UsernameTaken, LastSuperuser, BeyondOwnRights, ReauthRequired, PreconditionFailed),
     )
-    async def change(
+    async def update_user(
         self,
         user_id: FromPath[UUID],
         data: JSONBody[UserUpdate],
@@ -142,24 +142,24 @@ class UserController(Controller):
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
     ) -> UserRead:
-        return await users.update_for(user_id, data, if_match, principal)
+        return await users.update(user_id, data, if_match, principal)
 
     @delete(
         "/{user_id:uuid}",
         guards=[permission(USERS_DELETE, sight=SEES_USER, fresh=True)],
         operation_id="deleteUser",
-        summary="Delete an account",
-        description="For good, with what belongs to it. Needs a sign-in within 10 minutes.",
+        summary="Delete a user",
+        description="Deletes the user and all that belongs to them. Needs a sign-in within 10 minutes.",
         opt=may_raise(LastSuperuser, BeyondOwnRights, ReauthRequired, PreconditionFailed),
     )
-    async def remove(
+    async def delete_user(
         self,
         user_id: FromPath[UUID],
         users: Injected[UserService],
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
     ) -> None:
-        await users.remove(user_id, if_match, principal)
+        await users.delete(user_id, if_match, principal)
 
     @post(
         "/{user_id:uuid}/activate",
@@ -167,10 +167,10 @@ class UserController(Controller):
         return_dto=StructDTO[UserRead],
         status_code=200,
         operation_id="activateUser",
-        summary="Activate an account",
+        summary="Activate a user",
         opt=may_raise(BeyondOwnRights, PreconditionFailed),
     )
-    async def activate(
+    async def activate_user(
         self,
         user_id: FromPath[UUID],
         users: Injected[UserService],
@@ -185,11 +185,11 @@ class UserController(Controller):
         return_dto=StructDTO[UserRead],
         status_code=200,
         operation_id="deactivateUser",
-        summary="Deactivate an account",
-        description="Its sessions end at once.",
+        summary="Deactivate a user",
+        description="Ends their sessions at once.",
         opt=may_raise(BeyondOwnRights, LastSuperuser, PreconditionFailed),
     )
-    async def deactivate(
+    async def deactivate_user(
         self,
         user_id: FromPath[UUID],
         users: Injected[UserService],
@@ -205,10 +205,10 @@ class UserController(Controller):
         return_dto=StructDTO[UserRead],
         operation_id="setUserRoles",
         summary="Set a user's roles",
-        description="Nobody grants what they lack, or changes their own. Needs a sign-in within 10 minutes.",
+        description="You cannot give permissions that you lack, nor change your own roles. Needs a recent sign-in.",
         opt=may_raise(BeyondOwnRights, ReauthRequired, PreconditionFailed),
     )
-    async def set_roles(
+    async def set_user_roles(
         self,
         user_id: FromPath[UUID],
         data: JSONBody[RoleAssignment],
@@ -216,7 +216,7 @@ class UserController(Controller):
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
     ) -> UserRead:
-        return await roles.assign(user_id, data.roles, if_match, principal)
+        return await roles.set_roles(user_id, data.roles, if_match, principal)
 
 
 @get(
@@ -224,8 +224,8 @@ class UserController(Controller):
     guards=[public],
     return_dto=StructDTO[PublicProfile],
     operation_id="getProfile",
-    summary="Somebody's public profile",
+    summary="Get a public profile",
     tags=["Profiles"],
 )
-async def show_profile(user_id: FromPath[UUID], accounts: Injected[AccountQueries]) -> PublicProfile:
-    return await accounts.public_profile(user_id)
+async def get_profile(user_id: FromPath[UUID], accounts: Injected[AccountQueries]) -> PublicProfile:
+    return await accounts.get_public_profile(user_id)

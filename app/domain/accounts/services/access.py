@@ -1,8 +1,7 @@
-"""How far somebody's rights reach over other people's accounts."""
+"""Whether an actor may change another user, their roles and flags."""
 
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 
@@ -15,13 +14,13 @@ from app.lib.security.principal import Principal
 
 
 def check_granted(actor: Principal, codes: frozenset[str]) -> None:
-    """Nobody grants what they lack. Raises ``BeyondOwnRights``."""
+    """No actor grants permissions that they lack. Raises ``BeyondOwnRights``."""
     if not actor.may_all(codes):
         raise BeyondOwnRights(sorted(codes - actor.permissions))
 
 
 async def check_reach(actor: Principal, target: User, users: UserRepository) -> None:
-    """Nobody changes the account of somebody who has rights that they lack: that would be a way to get them.
+    """No actor changes a user who has permissions that the actor lacks: that would be a way to get them.
 
     Raises ``BeyondOwnRights``.
     """
@@ -34,7 +33,7 @@ async def check_reach(actor: Principal, target: User, users: UserRepository) -> 
 def check_makes_superusers(actor: Principal) -> None:
     """Raises ``PermissionDenied``."""
     if not actor.is_superuser:
-        raise PermissionDenied("Only a superuser makes or unmakes superusers.")
+        raise PermissionDenied("Only superusers may change who is a superuser.")
 
 
 def check_flags(actor: Principal, target: User, flags: Mapping[str, bool]) -> None:
@@ -46,14 +45,14 @@ def check_flags(actor: Principal, target: User, flags: Mapping[str, bool]) -> No
 
 
 def check_recent(actor: Principal) -> None:
-    """For sensitive acts that only some calls of a route are. Raises ``ReauthRequired``."""
+    """For routes of which only some calls are sensitive. Raises ``ReauthRequired``."""
     if not actor.signed_in_recently:
         raise ReauthRequired
 
 
-def check_not_last(target: User, superusers: Collection[UUID]) -> None:
-    """``superusers`` are the active ones, locked. Raises ``LastSuperuser`` when nobody would be left."""
-    if target.is_superuser and target.is_active and not set(superusers) - {target.id}:
+def check_not_last(target: User, *, has_others: bool) -> None:
+    """``has_others`` says that there is another active superuser. Raises ``LastSuperuser``."""
+    if target.is_superuser and target.is_active and not has_others:
         raise LastSuperuser
 
 

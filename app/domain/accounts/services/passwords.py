@@ -1,14 +1,32 @@
-"""Passwords of accounts: what is accepted, and how it is kept."""
+"""Passwords of users: which are accepted, how they are stored, and how they change."""
 
 from collections.abc import Iterable
+from uuid import UUID
 
-from app.lib.errors import FieldError, ValidationFailed
+from app.domain.accounts.dtos import PasswordChange, Registration, UserRead
+from app.domain.accounts.errors import PasswordChangedMeanwhile, UserNotFound, WrongCurrentPassword
+from app.domain.accounts.events import PasswordChanged
+from app.domain.accounts.models import User
+from app.domain.accounts.repositories import AccountReads, UserRepository
+from app.domain.accounts.rows import CredentialRow
+from app.lib import audit
+from app.lib.audit import Origin
+from app.lib.db.engine import Database
+from app.lib.db.uow import UnitOfWork
+from app.lib.errors import FieldCode, FieldError, ValidationFailed
+from app.lib.events import Events
+from app.lib.ratelimit.throttle import Throttle
 from app.lib.security.password_policy import PasswordPolicy
 from app.lib.security.passwords import PasswordHasher
+from app.lib.security.principal import Principal
+
+_SAME = FieldError(
+    pointer="/new_password", code=FieldCode.WEAK_PASSWORD, detail="Must differ from the current password."
+)
 
 
 class Passwords:
-    """The policy and the hasher, which belong together: nothing is hashed that was not accepted."""
+    """The policy and the hasher together: no password is hashed that was not accepted."""
 
     def __init__(self, hasher: PasswordHasher, policy: PasswordPolicy) -> None:
         self.hasher = hasher
@@ -17,19 +35,120 @@ class Passwords:
     async def accept(
         self,
         password: str,
+        owner: User | UserRead | Registration,
         *,
-        pointer: str,
-        email: str,
-        name: str | None = None,
-        username: str | None = None,
+        pointer: str = "/password",
         others: Iterable[FieldError] = (),
     ) -> str:
-        """The hash of a new password. Raises ``ValidationFailed`` with everything that is wrong with it.
+        """The hash of a new password of its owner. Raises ``ValidationFailed`` with everything that is wrong with it.
 
-        ``others`` are errors of the same request that are known already: one refusal names them all.
+        ``others`` are errors of the same request that are known already, so that one refusal names them all.
         Call it before the transaction begins: hashing takes milliseconds, and SQLite has one writer.
         """
-        flaws = self.policy.check(password, email=email, name=name, username=username)
+        flaws = self.policy.check(password, email=owner.email, name=owner.name, username=owner.username)
         if errors := [*others, *(flaw.at(pointer) for flaw in flaws)]:
             raise ValidationFailed(errors)
         return await self.hasher.hash(password)
+
+
+class CredentialService:
+    """Stores passwords of existing users."""
+
+    def __init__(
+        self, unit: UnitOfWork, reads: AccountReads, passwords: Passwords, events: Events, origin: Origin
+    ) -> None:
+        self.unit = unit
+        self.reads = reads
+        self.passwords = passwords
+        self.events = events
+        self.origin = origin
+        self._users = UserRepository(unit)
+
+    async def set_password(self, user_id: UUID, password: str) -> None:
+        """Sets a password at the command line and ends the user's sessions.
+
+        Raises ``UserNotFound``, ``ValidationFailed`` or ``PasswordChangedMeanwhile``.
+        """
+        user = await self._users.get(user_id)
+        await self.replace_hash(user_id, user.password_hash, await self.passwords.accept(password, user))
+
+    async def replace_hash(
+        self, user_id: UUID, old_hash: str, new_hash: str, *, kept_session_id: UUID | None = None
+    ) -> None:
+        """Stores another password and ends the user's sessions, except the one that is kept.
+
+        Raises ``UserNotFound``, or ``PasswordChangedMeanwhile`` when the stored hash is not the old one.
+        """
+        user = await self._users.get_for_update(user_id)
+        if user.password_hash != old_hash:
+            raise PasswordChangedMeanwhile
+        await self._users.update(user, {"password_hash": new_hash})
+        await self.events.publish(
+            self.unit,
+            PasswordChanged(aggregate_id=user_id, aggregate_version=user.version, kept_session_id=kept_session_id),
+        )
+        await audit.record(self.unit, "password.changed", self.origin, subject_id=user_id)
+
+    async def rehash(self, user_id: UUID, old_hash: str, password: str) -> str:
+        """Hashes the same password with today's parameters and returns the new hash."""
+        new_hash = await self.passwords.hasher.hash(password)
+        await self._users.rehash(user_id, old_hash, new_hash)
+        return new_hash
+
+
+class OwnPasswordService:
+    """Users change their own password, for which they have to know the current one."""
+
+    def __init__(
+        self,
+        credentials: CredentialService,
+        reads: AccountReads,
+        passwords: Passwords,
+        throttle: Throttle,
+        database: Database,
+        origin: Origin,
+    ) -> None:
+        self.credentials = credentials
+        self.reads = reads
+        self.passwords = passwords
+        self.throttle = throttle
+        self.database = database
+        self.origin = origin
+
+    async def change(self, data: PasswordChange, actor: Principal) -> None:
+        """Changes the password and ends the actor's other sessions.
+
+        Raises ``WrongCurrentPassword``, ``RateLimited`` after too many of these, ``ValidationFailed`` for a new
+        password that is weak or the same, or ``PasswordChangedMeanwhile``.
+        """
+        current = await self.reads.find_credentials_of(actor.user_id)
+        user = await self.reads.find_user(actor.user_id)
+        if current is None or user is None:
+            raise UserNotFound
+        await self._verify(current, data.current_password)
+        new_hash = await self.passwords.accept(
+            data.new_password,
+            user,
+            pointer="/new_password",
+            others=[_SAME] if data.new_password == data.current_password else (),
+        )
+        await self.credentials.replace_hash(
+            actor.user_id, current.password_hash, new_hash, kept_session_id=actor.session_id
+        )
+
+    async def _verify(self, current: CredentialRow, password: str) -> None:
+        """Attempts are limited: a stolen session must not be enough to find out the password by trying."""
+        key, address = f"password\n{current.id}", self.origin.address  # no name at sign-in has a line break
+        await self.throttle.check(key, address)
+        try:
+            verified = await self.passwords.hasher.verify(current.password_hash, password)
+        except BaseException:
+            await self.throttle.abandoned(key, address)
+            raise
+        if verified:
+            await self.throttle.succeeded(key, address)
+            return
+        await self.throttle.failed(key, address)
+        async with self.database.independent() as unit:
+            await audit.record(unit, "password.refused", self.origin, subject_id=current.id)
+        raise WrongCurrentPassword

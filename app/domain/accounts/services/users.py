@@ -2,17 +2,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.exc import IntegrityError
-
 from app.domain.accounts.dtos import OwnUserUpdate, Registration, UserCreate, UserRead, UserUpdate
-from app.domain.accounts.errors import OwnAccess, UserNotFound
-from app.domain.accounts.events import (
-    UserDeactivated,
-    UserDeleted,
-    UserRegistered,
-    UserUpdated,
-)
-from app.domain.accounts.models import Profile, User
+from app.domain.accounts.errors import OwnAccess
+from app.domain.accounts.events import UserDeactivated, UserDeleted, UserRegistered, UserUpdated
+from app.domain.accounts.models import User
 from app.domain.accounts.repositories import ProfileRepository, UserRepository
 from app.domain.accounts.services.access import (
     check_flags,
@@ -21,41 +14,33 @@ from app.domain.accounts.services.access import (
     check_reach,
     check_recent,
 )
-from app.domain.accounts.services.identity import (
-    parse_email,
-    set_email,
-    set_name,
-    set_username,
-    taken,
-)
+from app.domain.accounts.services.identity import parse_email, with_keys
 from app.domain.accounts.services.passwords import Passwords
-from app.domain.accounts.services.patching import FLAGS, SHOWN_IN_PROFILE, assign, set_flags
 from app.lib import audit
 from app.lib.audit import Origin
-from app.lib.db.service import EntityService
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.events import Events
-from app.lib.security.emails import EmailAddress
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import project, provided
 
+_FLAGS = frozenset({"is_verified", "is_superuser"})
+_SHOWN_IN_PROFILE = frozenset({"email", "username", "name"})
 
-class UserService(EntityService[User, UserRepository]):
-    """Accounts: how they come, change and go."""
 
-    repository_type = UserRepository
-    not_found = UserNotFound
+class UserService:
+    """Creates, updates and deletes users."""
 
     def __init__(self, unit: UnitOfWork, passwords: Passwords, events: Events, origin: Origin) -> None:
-        super().__init__(unit)
+        self.unit = unit
         self.passwords = passwords
         self.events = events
         self.origin = origin
-        self.profiles = ProfileRepository(session=unit.session)
+        self._users = UserRepository(unit)
+        self._profiles = ProfileRepository(unit)
 
     async def register(self, data: Registration, locale: str) -> UserRead:
-        """An account for whoever asks; they are mailed in the language of ``locale``.
+        """Creates a user for the caller, who gets mail in the language of ``locale``.
 
         Raises ``ValidationFailed``, ``EmailTaken`` or ``UsernameTaken``.
         """
@@ -64,8 +49,11 @@ class UserService(EntityService[User, UserRepository]):
         await self._audit("user.registered", user)
         return to_read(user, [])
 
-    async def create_for(self, data: UserCreate, actor: Principal | None) -> UserRead:
-        """An account made by an administrator, or by an operator at the command line (``actor`` None)."""
+    async def create(self, data: UserCreate, actor: Principal | None) -> UserRead:
+        """Creates a user for another person. ``actor`` is None at the command line.
+
+        Raises ``PermissionDenied``, ``ReauthRequired``, ``ValidationFailed``, ``EmailTaken`` or ``UsernameTaken``.
+        """
         if data.is_superuser and actor is not None:
             check_makes_superusers(actor)
             check_recent(actor)
@@ -78,46 +66,45 @@ class UserService(EntityService[User, UserRepository]):
         return to_read(user, [])
 
     async def update_own(self, user_id: UUID, data: OwnUserUpdate, if_match: IfMatch) -> UserRead:
-        """A person changes what is theirs to change. Raises ``UsernameTaken`` or ``PreconditionFailed``."""
-        user = await self.require_locked(user_id, if_match.versions)
-        await self._apply(user, provided(data), None)
+        """Updates what users may change of themselves. Raises ``UsernameTaken`` or ``PreconditionFailed``."""
+        user = await self._users.get_for_update(user_id, if_match)
+        await self._update(user, provided(data))
         return await self._read(user)
 
-    async def update_for(self, user_id: UUID, data: UserUpdate, if_match: IfMatch, actor: Principal) -> UserRead:
-        """An administrator changes an account.
+    async def update(self, user_id: UUID, data: UserUpdate, if_match: IfMatch, actor: Principal) -> UserRead:
+        """Updates another user. It is an address that is verified, so a new one is not, unless the request says so.
 
         Raises ``OwnAccess``, ``BeyondOwnRights``, ``LastSuperuser``, ``ReauthRequired``, ``EmailTaken``,
         ``UsernameTaken`` or ``PreconditionFailed``.
         """
-        email = parse_email(data.email) if isinstance(data.email, str) else None
-        superusers = await self.repository.lock_with_superusers(user_id) if data.is_superuser is False else ()
-        user = await self.require_locked(user_id, if_match.versions)
-        await check_reach(actor, user, self.repository)
-        flags = set_flags(user, data, email)
+        values = provided(data)
+        email = parse_email(values["email"]) if "email" in values else None
+        has_others = data.is_superuser is not False or await self._users.lock_superusers(user_id)
+        user = await self._users.get_for_update(user_id, if_match)
+        await check_reach(actor, user, self._users)
+        is_same_address = email is None or email.key == user.email_key
+        unchanged = {"is_verified": user.is_verified and is_same_address, "is_superuser": user.is_superuser}
+        flags = {name: values[name] for name, value in unchanged.items() if values.get(name, value) != value}
         check_flags(actor, user, flags)
         if flags or (email and email.address != user.email):
             check_recent(actor)
         if flags.get("is_superuser") is False:
-            check_not_last(user, superusers)
-        await self._apply(user, provided(data), email)
+            check_not_last(user, has_others=has_others)
+        await self._update(user, unchanged | values)
         return await self._read(user)
 
     async def promote(self, user_id: UUID) -> UserRead:
-        """Makes a superuser, on the word of an operator at the command line. Raises ``UserNotFound``."""
-        user = await self.require_locked(user_id)
-        if not user.is_superuser:
-            user.is_superuser = True
-            await self.repository.flush()
+        """Makes a user a superuser, at the command line. Raises ``UserNotFound``."""
+        user = await self._users.get_for_update(user_id)
+        if await self._users.update(user, {"is_superuser": True}):
             await self.events.publish(self.unit, UserUpdated(aggregate_id=user.id, aggregate_version=user.version))
             await self._audit("user.updated", user, fields=["is_superuser"], is_superuser=True)
         return await self._read(user)
 
     async def activate(self, user_id: UUID, if_match: IfMatch, actor: Principal) -> UserRead:
         """Raises ``OwnAccess``, ``BeyondOwnRights`` or ``PreconditionFailed``."""
-        user = await self._require_other(user_id, if_match, actor)
-        if not user.is_active:
-            user.is_active = True
-            await self.repository.flush()
+        user = await self._get_other_for_update(user_id, if_match, actor)
+        if await self._users.update(user, {"is_active": True}):
             await self.events.publish(self.unit, UserUpdated(aggregate_id=user.id, aggregate_version=user.version))
             await self._audit("user.activated", user)
         return await self._read(user)
@@ -127,80 +114,60 @@ class UserService(EntityService[User, UserRepository]):
 
         Raises ``OwnAccess``, ``BeyondOwnRights``, ``LastSuperuser`` or ``PreconditionFailed``.
         """
-        superusers = await self.repository.lock_with_superusers(user_id)
-        user = await self._require_other(user_id, if_match, actor)
-        if user.is_active:
-            check_not_last(user, superusers)
-            user.is_active = False
-            await self.repository.flush()
+        has_others = await self._users.lock_superusers(user_id)
+        user = await self._get_other_for_update(user_id, if_match, actor)
+        check_not_last(user, has_others=has_others)
+        if await self._users.update(user, {"is_active": False}):
             await self.events.publish(self.unit, UserDeactivated(aggregate_id=user.id, aggregate_version=user.version))
             await self.events.publish(self.unit, UserUpdated(aggregate_id=user.id, aggregate_version=user.version))
             await self._audit("user.deactivated", user)
         return await self._read(user)
 
-    async def remove(self, user_id: UUID, if_match: IfMatch, actor: Principal) -> None:
-        """Deletes an account and what belongs to it.
+    async def delete(self, user_id: UUID, if_match: IfMatch, actor: Principal) -> None:
+        """Deletes a user and what belongs to them.
 
         Raises ``BeyondOwnRights``, ``LastSuperuser`` or ``PreconditionFailed``.
         """
-        superusers = await self.repository.lock_with_superusers(user_id)
-        user = await self.require_locked(user_id, if_match.versions)
-        await check_reach(actor, user, self.repository)
-        check_not_last(user, superusers)
+        has_others = await self._users.lock_superusers(user_id)
+        user = await self._users.get_for_update(user_id, if_match)
+        await check_reach(actor, user, self._users)
+        check_not_last(user, has_others=has_others)
         await self.events.publish(self.unit, UserDeleted(aggregate_id=user.id, aggregate_version=user.version + 1))
         await self._audit("user.deleted", user)
-        await self.unit.session.delete(user)
-        await self.unit.session.flush()
+        await self._users.delete(user)
 
-    async def _require_other(self, user_id: UUID, if_match: IfMatch, actor: Principal) -> User:
-        user = await self.require_locked(user_id, if_match.versions)
+    async def _get_other_for_update(self, user_id: UUID, if_match: IfMatch, actor: Principal) -> User:
+        user = await self._users.get_for_update(user_id, if_match)
         if user.id == actor.user_id:
             raise OwnAccess
-        await check_reach(actor, user, self.repository)
+        await check_reach(actor, user, self._users)
         return user
 
-    async def _create(self, data: Registration, **values: object) -> User:
-        user = User(**values)
-        user.password_hash = await self.passwords.accept(
-            data.password,
-            pointer="/password",
-            email=data.email,
-            name=data.name,
-            username=data.username,
-        )
-        set_email(user, parse_email(data.email))
-        set_username(user, data.username)
-        set_name(user, data.name)
-        try:
-            # A savepoint, so that a taken address leaves the transaction usable.
-            async with self.unit.session.begin_nested():
-                await self.repository.insert(user)
-                await self.profiles.insert(Profile(user_id=user.id))
-        except IntegrityError as exc:
-            raise taken(exc) or exc from exc
+    async def _create(self, data: Registration, **values: Any) -> User:
+        password_hash = await self.passwords.accept(data.password, data)
+        names = {"email": data.email, "username": data.username, "name": data.name}
+        user = await self._users.create(with_keys({**names, **values, "password_hash": password_hash}))
+        await self._profiles.create({"user_id": user.id})
         return user
 
-    async def _apply(self, user: User, patch: Mapping[str, Any], email: EmailAddress | None) -> None:
-        changed = assign(user, patch, email)
-        if not changed:
+    async def _update(self, user: User, values: Mapping[str, Any]) -> None:
+        names = {"email": user.email, "username": user.username, "name": user.name}
+        before = {name: getattr(user, name) for name in values}
+        if not await self._users.update(user, with_keys({**names, **values})):
             return
-        try:
-            await self.repository.flush()
-        except IntegrityError as exc:
-            raise taken(exc) or exc from exc
-        if changed & SHOWN_IN_PROFILE:
-            await self.profiles.touch(user.id)
-        flags = {name: getattr(user, name) for name in sorted(changed & FLAGS)}
+        changed = {name for name, value in before.items() if getattr(user, name) != value}
+        if changed & _SHOWN_IN_PROFILE:
+            await self._profiles.touch(user.id)
         await self.events.publish(self.unit, UserUpdated(aggregate_id=user.id, aggregate_version=user.version))
+        flags = {name: getattr(user, name) for name in sorted(changed & _FLAGS)}
         await self._audit("user.updated", user, fields=sorted(changed), **flags)
 
     async def _read(self, user: User) -> UserRead:
-        return to_read(user, await self.repository.role_names(user.id))
+        return to_read(user, await self._users.role_names_of(user.id))
 
     async def _audit(self, kind: str, user: User, **details: Any) -> None:
         await audit.record(self.unit, kind, self.origin, subject_id=user.id, **details)
 
 
 def to_read(user: User, roles: list[str]) -> UserRead:
-    """An account as it is shown, from the entity just written."""
     return project(UserRead, user, roles=roles)

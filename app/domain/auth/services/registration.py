@@ -51,12 +51,13 @@ class RegistrationService:
         would tell whether the address is. Raises ``UsernameTaken``, ``ValidationFailed`` or ``RateLimited``.
         """
         async with self._counted(data.email):
-            if data.username and await self.reads.credentials(casefold_key(data.username)):
+            if data.username and await self.reads.find_credentials(casefold_key(data.username)):
                 raise UsernameTaken
             try:
-                await self.users.register(data, locale)
+                async with self.unit.session.begin_nested():  # a taken address leaves the transaction usable
+                    await self.users.register(data, locale)
             except EmailTaken:
-                owner = await self.reads.credentials(lookup_key(data.email))
+                owner = await self.reads.find_credentials(lookup_key(data.email))
                 if owner is not None:
                     await self.events.publish(self.unit, RegisteredAgain(aggregate_id=owner.id, aggregate_version=0))
                 await audit.record(

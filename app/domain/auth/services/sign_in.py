@@ -4,8 +4,7 @@ from uuid import UUID
 
 from app.domain.accounts.repositories import AccountReads
 from app.domain.accounts.rows import CredentialRow
-from app.domain.accounts.services.credentials import CredentialService
-from app.domain.accounts.services.passwords import Passwords
+from app.domain.accounts.services.passwords import CredentialService, Passwords
 from app.domain.auth.dtos import SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, EmailUnverified, InvalidCredentials
 from app.domain.auth.repositories import SessionReads, SessionRepository, SessionRow
@@ -59,7 +58,7 @@ class SignInService:
         ``AccountInactive`` and ``EmailUnverified`` only after the right password; ``RateLimited``.
         """
         key, address = lookup_key(data.login), self.origin.address
-        found = await self.reads.credentials(key)
+        found = await self.reads.find_credentials(key)
         trusted = await self._is_known_device(found)
         await self.throttle.check(key, address, trusted=trusted)
         try:
@@ -86,7 +85,7 @@ class SignInService:
     async def _admit_anew(self, user_id: UUID, password: str) -> TokenPair:
         """The password may be right still: another sign-in may have renewed its hash, an administrator a flag."""
         await self.unit.rollback()  # nothing may be locked while a password is verified
-        found = await self.reads.credentials_of(user_id)
+        found = await self.reads.find_credentials_of(user_id)
         if found is not None and await self._verify(found, password) and (pair := await self._admit(found, password)):
             return pair
         raise InvalidCredentials

@@ -42,7 +42,7 @@ class FeedService:
     async def newest(self) -> Newest:
         """What is in the feed at the moment."""
         rows = await self._reads.feed()
-        people = await self._accounts.public_profiles(row.author_id for row in rows)
+        people = await self._accounts.list_public_profiles(row.author_id for row in rows)
         authors = {user_id: person.full_name or person.username or _UNNAMED for user_id, person in people.items()}
         seen = [(row.id.bytes, row.version, authors.get(row.author_id)) for row in rows]
         digest = sha256(msgspec.msgpack.encode((self._base_url, self._title, seen))).hexdigest()

@@ -58,7 +58,7 @@ class PostQueries:
         """What the public sees of a user. Raises ``ProfileNotFound`` when there is no such user."""
         page = await self.list(paging, sort, {**filters, "author": [user_id]})
         if not page.items:
-            await self._accounts.public_profile(user_id)
+            await self._accounts.get_public_profile(user_id)
         return page
 
     async def list_tags(self, paging: PageRequest, sort: str | None) -> TagPage:
@@ -66,12 +66,12 @@ class PostQueries:
         return await self._reads.list_tags(paging, sort)
 
     async def with_author(self, post: PostRead) -> PostWithAuthor:
-        authors = await self._accounts.public_profiles([post.author_id])
+        authors = await self._accounts.list_public_profiles([post.author_id])
         return project(PostWithAuthor, post, author=authors.get(post.author_id))
 
     async def with_authors(self, page: PostPage) -> PostWithAuthorPage:
         """In one query for all of them."""
-        authors = await self._accounts.public_profiles(post.author_id for post in page.items)
+        authors = await self._accounts.list_public_profiles(post.author_id for post in page.items)
         items = [project(PostSummaryWithAuthor, post, author=authors.get(post.author_id)) for post in page.items]
         return page.with_items(PostWithAuthorPage, items)
 

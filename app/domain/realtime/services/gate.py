@@ -95,7 +95,7 @@ class ChannelGate:
 
     async def _member(self, principal: Principal) -> Member:
         """As others see them: their name, else what they sign in with, never their address."""
-        person = await self._people.visible_person(principal.user_id)
+        person = await self._people.find_visible_person(principal.user_id)
         return Member(principal.user_id, ((person.public_name or person.username) if person else None) or "")
 
 
