@@ -97,10 +97,14 @@ def declare_rules(app: Litestar) -> None:
                 # Litestar's own answer misses methods where several handlers share a path.
                 handler.opt[_ALLOW] = with_head(", ".join(sorted(route.methods)).encode())
                 continue
-            consumes = _consumes(handler, has_body=model.expected_form_data or model.expected_msgpack_data)
+            reads_body = (
+                model.expected_form_data or model.expected_msgpack_data or handler.parsed_data_field is not None
+            )
+            usual = (MERGE_PATCH, JSON) if method == "PATCH" else (JSON,)
+            consumes: Any = handler.opt.get(CONSUMES, usual if reads_body else None)
             handler.opt[_RULES] = RequestRules(
                 query=query_rules(handler, model.expected_query_params),
-                consumes=consumes,
+                consumes=None if consumes is None else tuple(consumes),
                 produces=None if PRODUCES_ANYTHING in handler.opt else handler.opt.get(PRODUCES, JSON),
                 refuses_members=consumes is None and method in _ACTING,
             )
@@ -121,14 +125,6 @@ def with_head(allow: bytes) -> bytes:
     if b"GET" in methods:
         methods.add(b"HEAD")
     return b", ".join(sorted(methods))
-
-
-def _consumes(handler: Any, *, has_body: Any) -> tuple[str, ...] | None:
-    if (declared := handler.opt.get(CONSUMES)) is not None:
-        return tuple(declared)
-    if not has_body and handler.parsed_data_field is None:
-        return None
-    return (MERGE_PATCH, JSON) if "PATCH" in handler.http_methods else (JSON,)
 
 
 async def _check_headers(scope: Any, receive: Receive, rules: RequestRules) -> Receive:

@@ -141,7 +141,20 @@ class Exchange:
                 raise
             await send_problem(self.scope, self._send, exc if isinstance(exc, AppError) else InternalError())
         finally:
-            self._finish()
+            seconds = time.perf_counter() - self.started_at
+            route = str(self.scope.get("path_template") or "unmatched")
+            if self.shell.observe is not None:
+                self.shell.observe(self.method, route, self.status, seconds)
+            client = self.scope.get("client")
+            log.info(
+                "request",
+                method=self.method,
+                path=self.scope["path"],
+                route=route,
+                status=self.status,
+                ms=round(seconds * 1000, 2),
+                client=client[0] if client else None,
+            )
 
     async def _run(self) -> None:
         check_header_bytes(self.scope, self.shell.options.max_header_bytes)
@@ -219,22 +232,6 @@ class Exchange:
             message["status"] = _NOT_MODIFIED
             headers[:] = [(name, value) for name, value in headers if name not in _BODY_HEADERS]
             self.bodyless = True
-
-    def _finish(self) -> None:
-        seconds = time.perf_counter() - self.started_at
-        route = str(self.scope.get("path_template") or "unmatched")
-        if self.shell.observe is not None:
-            self.shell.observe(self.method, route, self.status, seconds)
-        client = self.scope.get("client")
-        log.info(
-            "request",
-            method=self.method,
-            path=self.scope["path"],
-            route=route,
-            status=self.status,
-            ms=round(seconds * 1000, 2),
-            client=client[0] if client else None,
-        )
 
 
 class ResponseComplete(Exception):

@@ -139,7 +139,8 @@ class ListQuery(Generic[P]):
         self._window = window
         self._along = self._ordered_keys(self.order(window.along)) if window is not None and window.along else None
         self.statement = lru_cache(_SHAPES_KEPT)(self._make_statement)
-        self.count = lru_cache(_SHAPES_KEPT)((counted_by or self)._make_count)  # noqa: SLF001 - another one of us
+        counted = counted_by or self
+        self.count = lru_cache(_SHAPES_KEPT)(lambda filters: prepare(counted.build_count(filters), int))
         self.statement(Shape(self.order(None), (), after_cursor=False))
 
     def order(self, sort: str | None) -> tuple[Sort, ...]:
@@ -216,9 +217,6 @@ class ListQuery(Generic[P]):
 
     def _key(self, sort: Sort) -> SortKey:
         return self._sorts.get(sort.key) or self._identity
-
-    def _make_count(self, filters: Widths) -> Prepared[int]:
-        return prepare(self.build_count(filters), int)
 
     def _make_statement(self, shape: Shape) -> "ListStatement":
         keys = [self._key(each) for each in shape.order]

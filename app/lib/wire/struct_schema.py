@@ -52,6 +52,7 @@ _CONSTRAINTS: Mapping[str, str] = {
 }
 _EXAMPLES: Mapping[type[types.Type], Any] = {
     types.BoolType: True,
+    types.DictType: {},
     types.DateTimeType: "2026-01-31T12:00:00Z",
     types.DateType: "2026-01-31",
     types.DecimalType: "12.50",
@@ -73,75 +74,75 @@ class StructSchemaPlugin(OpenAPISchemaPlugin):
 
 def schema_of(type_: Any, schema_creator: Any) -> Schema | Reference:
     """The schema of any type that msgspec knows; Structs and enums become components of the creator's registry."""
-    return _Writer(schema_creator.schema_registry).schema(types.type_info(type_))
+    return _nested(_Writer(schema_creator.schema_registry).write(types.type_info(type_)))
 
 
 class _Writer:
     def __init__(self, registry: Any) -> None:
         self._registry = registry
 
-    def schema(self, node: types.Type) -> Schema | Reference:
-        return _nested(self._write(node))
-
-    def _write(self, node: types.Type) -> Keywords | Reference:
+    def write(self, node: types.Type) -> Keywords | Reference:
+        written: Keywords | Reference
         match node:
             case types.Metadata():
-                return self._with_metadata(node)
+                written = self.write(node.type)
+                stated = dict(node.extra_json_schema or {})
+                stated.update(stated.pop("extra", {}))
+                if isinstance(written, Reference):
+                    written = {"allOf": [written], **stated} if stated else written
+                else:
+                    written = {**written, **stated}
             case types.UnionType():
-                return self._union(node)
+                written = self._union(node)
             case types.StructType():
-                return self._component(node.cls, lambda: self._object(node))
+                written = self._component(node.cls, lambda: self._object(node))
             case types.EnumType():
-                return self._component(node.cls, lambda: _choice([member.value for member in node.cls]))
-            case types.CollectionType() | types.DictType():
-                return self._container(node)
+                written = self._component(node.cls, lambda: _choice([member.value for member in node.cls]))
+            case types.DictType():
+                bounds = _given(minProperties=node.min_length, maxProperties=node.max_length)
+                written = {"type": "object", "additionalProperties": _nested(self.write(node.value_type)), **bounds}
+            case types.CollectionType():
+                unique = True if isinstance(node, types.SetType | types.FrozenSetType) else None
+                bounds = _given(minItems=node.min_length, maxItems=node.max_length, uniqueItems=unique)
+                written = {"type": "array", "items": _nested(self.write(node.item_type)), **bounds}
+            case types.LiteralType():
+                written = _choice(list(node.values))
             case _:
-                return _scalar(node)
-
-    def _with_metadata(self, node: types.Metadata) -> Keywords | Reference:
-        inner = self._write(node.type)
-        stated = dict(node.extra_json_schema or {})
-        stated.update(stated.pop("extra", {}))
-        if isinstance(inner, Reference):
-            return {"allOf": [inner], **stated} if stated else inner
-        return {**inner, **stated}
+                bounds = _given(**{keyword: getattr(node, name, None) for name, keyword in _CONSTRAINTS.items()})
+                written = {**_TYPES.get(type(node), {}), **bounds}
+        return written
 
     def _union(self, node: types.UnionType) -> Keywords:
-        options = [self._write(option) for option in node.types if not isinstance(option, types.NoneType)]
+        options = [self.write(option) for option in node.types if not isinstance(option, types.NoneType)]
         if not node.includes_none:
             return {"oneOf": [_nested(option) for option in options]}
         only = options[0]
-        if len(options) == 1 and isinstance(only, dict) and _is_plain(only):
+        # Null can join a type that no other keyword keeps it out of.
+        others = {"enum", "const", "allOf", "oneOf"}
+        if (
+            len(options) == 1
+            and isinstance(only, dict)
+            and isinstance(only.get("type"), str)
+            and not only.keys() & others
+        ):
             return {**only, "type": [only["type"], "null"]}
         return {"oneOf": [*map(_nested, options), _nested({"type": "null"})]}
 
-    def _container(self, node: types.CollectionType | types.DictType) -> Keywords:
-        if isinstance(node, types.DictType):
-            bounds = _given(minProperties=node.min_length, maxProperties=node.max_length)
-            return {"type": "object", "additionalProperties": self.schema(node.value_type), **bounds}
-        bounds = _given(minItems=node.min_length, maxItems=node.max_length)
-        if isinstance(node, types.SetType | types.FrozenSetType):
-            bounds["uniqueItems"] = True
-        return {"type": "array", "items": self.schema(node.item_type), **bounds}
-
     def _object(self, node: types.StructType) -> Keywords:
-        properties = {each.encode_name: self._member(each) for each in node.fields}
-        required = [each.encode_name for each in node.fields if each.required]
-        if node.tag_field:
-            properties = {node.tag_field: _nested({"const": node.tag}), **properties}
-            required.insert(0, node.tag_field)
+        properties: Keywords = {node.tag_field: _nested({"const": node.tag})} if node.tag_field else {}
+        required = [node.tag_field] if node.tag_field else []
+        for member in node.fields:
+            stated = self.write(member.type)
+            if (default := _default(member)) is not None:
+                stated = {"allOf": [stated]} if isinstance(stated, Reference) else stated
+                stated = {**stated, "default": default}
+            properties[member.encode_name] = _nested(stated)
+            required += [member.encode_name] if member.required else []
         written: Keywords = {"type": "object", "properties": properties, "required": required or None}
         if node.forbid_unknown_fields:
             written["additionalProperties"] = False
         example = _example(node, ())
         return written if example is UNSET else {**written, "examples": [example]}
-
-    def _member(self, member: types.Field) -> Schema | Reference:
-        written = self._write(member.type)
-        if (default := _default(member)) is None:
-            return _nested(written)
-        stated = {"allOf": [written]} if isinstance(written, Reference) else written
-        return _nested({**stated, "default": default})
 
     def _component(self, type_: Any, write: Callable[[], Keywords]) -> Reference:
         named = {"kwarg_definition": ParameterKwarg(schema_component_key=_name(type_))} if get_args(type_) else {}
@@ -149,7 +150,11 @@ class _Writer:
         if (known := self._registry.get_reference_for_field_definition(field)) is None:
             # Registered while it is still empty, so that a type may name itself.
             component = self._registry.get_schema_for_field_definition(field)
-            for keyword, value in (write() | _documentation(type_)).items():
+            written = write()
+            if text := (get_origin(type_) or type_).__dict__.get("__doc__"):  # a second paragraph is for maintainers
+                first = " ".join(inspect.cleandoc(text).partition("\n\n")[0].split())
+                written["description"] = first.replace("``", "`")
+            for keyword, value in written.items():
                 setattr(component, _ATTRIBUTES.get(keyword, keyword), value)
             known = self._registry.get_reference_for_field_definition(field)
         reference: Reference = known
@@ -160,14 +165,6 @@ def _name(type_: Any) -> str:
     """``Page[UserRead]`` is UserReadPage: a generic name without brackets or modules."""
     own = str(getattr(get_origin(type_) or type_, "__name__", "Any"))
     return "".join(map(_name, get_args(type_))) + own
-
-
-def _documentation(type_: Any) -> Keywords:
-    """The first paragraph of the type's own docstring; what comes after it is for people who read the code."""
-    text = (get_origin(type_) or type_).__dict__.get("__doc__")
-    if not text:
-        return {}
-    return {"description": " ".join(inspect.cleandoc(text).partition("\n\n")[0].split()).replace("``", "`")}
 
 
 def _default(member: types.Field) -> Any:
@@ -184,20 +181,8 @@ def _nested(written: Keywords | Reference) -> Schema | Reference:
     return Schema(**{_ATTRIBUTES.get(keyword, keyword): value for keyword, value in written.items()})
 
 
-def _is_plain(written: Keywords) -> bool:
-    """Whether null can join the type, because no other keyword would forbid it."""
-    return isinstance(written.get("type"), str) and not written.keys() & {"enum", "const", "allOf", "oneOf"}
-
-
 def _given(**bounds: Any) -> Keywords:
     return {keyword: bound for keyword, bound in bounds.items() if bound is not None}
-
-
-def _scalar(node: types.Type) -> Keywords:
-    if isinstance(node, types.LiteralType):
-        return _choice(list(node.values))
-    stated = {keyword: getattr(node, attribute, None) for attribute, keyword in _CONSTRAINTS.items()}
-    return {**_TYPES.get(type(node), {}), **_given(**stated)}
 
 
 def _choice(values: list[Any]) -> Keywords:
@@ -208,33 +193,28 @@ def _choice(values: list[Any]) -> Keywords:
 
 
 def _example(node: types.Type, inside: tuple[Any, ...]) -> Any:
+    example: Any = _EXAMPLES.get(type(node), UNSET)
     match node:
         case types.Metadata():
             stated = (node.extra_json_schema or {}).get("examples")
-            return stated[0] if stated else _example(node.type, inside)
+            example = stated[0] if stated else _example(node.type, inside)
         case types.UnionType():
-            return next((_example(each, inside) for each in node.types if not isinstance(each, types.NoneType)), None)
-        case types.StructType():
-            return UNSET if node.cls in inside else _example_struct(node, (*inside, node.cls))
+            options = (each for each in node.types if not isinstance(each, types.NoneType))
+            example = next((_example(each, inside) for each in options), None)
+        case types.StructType() if node.cls not in inside:
+            example = _example_struct(node, (*inside, node.cls))
         case types.CollectionType():
             item = _example(node.item_type, inside)
-            return [] if item is UNSET else [item] * (node.min_length or 1)
-        case _:
-            return _example_scalar(node)
-
-
-def _example_scalar(node: types.Type) -> Any:
-    match node:
+            example = [] if item is UNSET else [item] * (node.min_length or 1)
         case types.EnumType():
-            return next(iter(node.cls)).value
+            example = next(iter(node.cls)).value
         case types.LiteralType():
-            return node.values[0]
+            example = node.values[0]
         case types.IntType() | types.FloatType():
-            return _example_number(node)
-        case types.DictType():
-            return {}
+            example = _example_number(node)
         case _:
-            return _EXAMPLES.get(type(node), UNSET)
+            pass
+    return example
 
 
 def _example_number(node: types.IntType | types.FloatType) -> float:
