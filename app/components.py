@@ -21,7 +21,6 @@ from app.domain.orders.services.sandbox import SandboxProvider
 from app.domain.realtime.services.tickets import TicketDesk
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.mail.delivery import Composer, Deliverer
-from app.lib.mail.jobs import enqueue_mail
 from app.lib.mail.mailer import Mailer
 from app.lib.mail.repository import MailReads
 from app.lib.mail.templates import MailTemplates
@@ -168,7 +167,7 @@ class Components:
         subscriptions = PersonSubscriptions(PreferenceReads(self.database.reader), self.unsubscribe_links)
         self.mail_composer = Composer(self.mail_templates, self.sealer, subscriptions, sender)
         self.mail_reads = MailReads(self.database.reader)
-        self.mailer = Mailer(enqueue_mail, self.sealer, sender.domain)
+        self.mailer = Mailer(self.sealer, sender.domain)
         self.deliverer = Deliverer(
             database=self.job_database,
             composer=self.mail_composer,

@@ -160,15 +160,13 @@ def upgrade() -> None:
         sa.Column("last_error", sa.String(length=500), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("queued_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mails")),
         sa.UniqueConstraint("kind", "business_id", name=op.f("uq_mails_kind_business_id")),
     )
     op.create_index(op.f("ix_mails_created_at"), "mails", ["created_at"])
     op.create_index(op.f("ix_mails_message_id"), "mails", ["message_id"])
-    op.create_index(op.f("ix_mails_status_next_attempt_at"), "mails", ["status", "next_attempt_at"])
+    op.create_index(op.f("ix_mails_status_id"), "mails", ["status", "id"])
     op.create_index(op.f("ix_mails_user_id"), "mails", ["user_id"])
 
 

@@ -14,6 +14,7 @@ from app.lib.mail.mailer import NewMail
 from tests.cli.conftest import Cli, refusal
 from tests.lib.mail.test_bounces import report
 from tests.support.apps import settings_for
+from tests.support.mail import send_queued
 from tests.support.mailserver import MailServer, mail_server
 
 
@@ -45,7 +46,7 @@ def with_components(url: DatabaseURL, work: Any) -> None:
 
 def send_all(url: DatabaseURL) -> None:
     async def work(components: Components) -> None:
-        await components.deliverer.deliver_due()
+        await send_queued(components.deliverer, components.database)
 
     with_components(url, work)
 
@@ -88,7 +89,7 @@ def test_a_mail_is_sent_again(at: Cli, own_url: DatabaseURL) -> None:
 @pytest.mark.usefixtures("queued")
 def test_a_bounce_is_recorded_by_id_by_message_id_or_from_the_report(at: Cli, own_url: DatabaseURL) -> None:
     (mail,) = listed(at)
-    assert "Only what was sent" in refusal(at("mail", "bounce", mail["id"]), 5)
+    assert "Only a mail that was sent" in refusal(at("mail", "bounce", mail["id"]), 5)
     send_all(own_url)
     piped = report().replace(b"<abc@lodestar.example>", mail["message_id"].encode())
     calls: list[tuple[tuple[str, ...], bytes | None, str]] = [

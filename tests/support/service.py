@@ -12,6 +12,8 @@ from sqlalchemy import Select, select
 from app.domain.accounts.models import User
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
+from app.lib.jobs.tables import JobStatus, QueuedJob, in_status
+from app.lib.mail.jobs import send_mail
 from app.lib.mail.models import Mail
 from app.lib.mail.rows import MailStatus
 from tests.support.people import PASSWORD
@@ -69,9 +71,11 @@ class Service:
         return {row.email for row in await self.rows(select(User.email))}
 
     async def in_flight(self) -> set[str]:
-        """The Message-IDs of the mails that somebody is sending, or was sending when they were killed."""
-        claimed = (Mail.status == MailStatus.QUEUED.value, Mail.claimed_until.is_not(None))
-        return {row.message_id for row in await self.rows(select(Mail.message_id).where(*claimed))}
+        """The Message-IDs of the mails that a worker is sending, or was sending when it was killed."""
+        running = select(QueuedJob.payload).where(QueuedJob.name == send_mail.name, in_status(JobStatus.RUNNING))
+        ids = [send_mail.decode(row.payload).mail_id for row in await self.rows(running)]
+        queued = select(Mail.message_id).where(Mail.status == MailStatus.QUEUED.value, Mail.id.in_(ids))
+        return {row.message_id for row in await self.rows(queued)}
 
     async def until_all_is_sent(self, seconds: float = 2 * PATIENCE) -> None:
         """Waits until every mail of the database counts as sent."""

@@ -34,7 +34,7 @@ async def notify_of_reuse(event: TokenReuseDetected, unit: UnitOfWork, mailer: M
 @in_transaction(UserDeleted)
 async def delete_mails(event: UserDeleted, unit: UnitOfWork) -> None:
     """The preferences go by their foreign key."""
-    await MailRepository(unit.session).delete_of(event.aggregate_id)
+    await MailRepository(unit).delete_of(event.aggregate_id)
 
 
 LISTENERS = (welcome, notify_of_registration, notify_of_password, notify_of_reuse, delete_mails)

@@ -1,12 +1,13 @@
 """The jobs that send mails and clean up after them."""
 
 from datetime import timedelta
+from uuid import UUID
+
+import msgspec
 
 from app.lib.clock import utc_now
-from app.lib.db.uow import UnitOfWork
-from app.lib.jobs import Cron, JobContext, NoPayload, Retry, RetryLater, enqueue, job
+from app.lib.jobs import Cron, JobContext, NoPayload, Retry, enqueue_many, job
 from app.lib.mail.delivery import Deliverer
-from app.lib.mail.mailer import SendMail
 from app.lib.mail.repository import MailRepository
 
 RETENTION = timedelta(days=90)
@@ -15,32 +16,56 @@ RETENTION = timedelta(days=90)
 _AT_MOST = 5
 """A mail server may keep each of them waiting for minutes; other jobs must not wait with them."""
 
+_PATIENCE = timedelta(minutes=5)
+_BATCH = 500
 
-# The mail's row says when to try again and when to give up; the job only follows, so it must not give up before.
-@job("mail.send", SendMail, retry=Retry(attempts=10_000), timeout=180, at_most=_AT_MOST)
+
+class SendMail(msgspec.Struct, frozen=True):
+    """``resends`` is the mail's at the time, so that a mail that is resent has another job."""
+
+    mail_id: UUID
+    resends: int = 0
+
+
+RETRY = Retry(attempts=200, delays=(10.0,) * 60, factor=1.2, max_delay=3600, jitter=0.2)
+"""Every ten seconds for ten minutes, so that mail goes out right after a server is back; then a fifth later each time,
+up to an hour. These are attempts for days: the mail's age ends them.
+"""
+
+
+@job(
+    "mail.send",
+    SendMail,
+    key=lambda payload: f"{payload.mail_id}:{payload.resends}",
+    retry=RETRY,
+    timeout=180,
+    at_most=_AT_MOST,
+)
 async def send_mail(payload: SendMail, context: JobContext) -> None:
-    """Raises ``RetryLater`` while the mail is to be tried again."""
-    delivery = await context.service(Deliverer).deliver(payload.mail_id)
-    if delivery.retry_in is not None:
-        raise RetryLater(delivery.retry_in.total_seconds(), "The mail's row says why.")
+    """Raises ``RetryLater`` while the mail cannot be sent."""
+    await context.service(Deliverer).deliver(payload.mail_id, payload.resends)
 
 
 @job("mail.sweep", NoPayload, schedule=Cron("*/5 * * * *"), timeout=240)
 async def sweep_mails(_payload: NoPayload, context: JobContext) -> None:
-    """Tries what is due and has no job any more, because somebody cancelled or purged it."""
-    await context.service(Deliverer).deliver_due()
+    """Gives a job to each mail that waits and has none, because its job was cancelled or is dead. The key keeps those
+    that have one from getting a second.
+    """
+    before, after = utc_now() - _PATIENCE, UUID(int=0)
+    while True:
+        async with context.unit() as unit:
+            mails = await MailRepository(unit).list_queued(before, after, _BATCH)
+            await enqueue_many(unit, [(send_mail, SendMail(mail.id, mail.resends)) for mail in mails])
+        if len(mails) < _BATCH:
+            return
+        after = mails[-1].id
 
 
 @job("mail.purge", NoPayload, schedule=Cron("47 * * * *"))
 async def purge_mails(_payload: NoPayload, context: JobContext) -> None:
     """Removes old rows."""
     async with context.unit() as unit:
-        await MailRepository(unit.session).purge(utc_now() - RETENTION)
+        await MailRepository(unit).purge(utc_now() - RETENTION)
 
 
 JOBS = (send_mail, sweep_mails, purge_mails)
-
-
-async def enqueue_mail(unit: UnitOfWork, payload: SendMail) -> None:
-    """The job for a mail, in the transaction that writes it."""
-    await enqueue(unit, send_mail, payload)

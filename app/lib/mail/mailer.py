@@ -1,7 +1,7 @@
-"""Puts mails into the table, in the transaction of what they tell about."""
+"""Puts mails into the table, in the transaction of their cause."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -10,31 +10,22 @@ from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import InvalidState, NotFound
+from app.lib.jobs import enqueue
+from app.lib.mail.delivery import one_line
+from app.lib.mail.jobs import SendMail, send_mail
 from app.lib.mail.message import message_id
 from app.lib.mail.repository import MailReads, MailRepository
-from app.lib.mail.rows import MailRow, MailStatus
-from app.lib.mail.sealing import seal, unseal
+from app.lib.mail.rows import MailStatus
+from app.lib.mail.sealing import seal
 from app.lib.security.sealing import Sealer
 
 
-class SendMail(msgspec.Struct, frozen=True):
-    """The payload of the job that sends a mail."""
-
-    mail_id: UUID
-
-
-class EnqueueMail(Protocol):
-    """Enqueues the job in the unit's transaction: committed with it, or not at all."""
-
-    async def __call__(self, unit: UnitOfWork, payload: SendMail, /) -> None: ...
-
-
 class NewMail(msgspec.Struct, frozen=True, kw_only=True):
-    """A mail that somebody shall get.
+    """A mail to one person.
 
-    ``kind`` and ``business_id`` say which one it is: the same two make no second mail. ``topic`` is for what a person
-    can do without. ``context`` are the template's variables, and ``secrets`` those that nobody shall read in the
-    database and that are forgotten once the mail is out: tokens in links.
+    ``kind`` and ``business_id`` identify it: the same two make no second mail. ``topic`` is what a user can unsubscribe
+    from. ``context`` are the template's variables, and ``secrets`` those that must not be readable in the database and
+    are deleted once the mail is sent: tokens in links.
     """
 
     kind: str
@@ -57,51 +48,52 @@ class MailStillQueued(InvalidState):
 
 
 class MailNotSent(InvalidState):
-    detail = "Only what was sent can come back."
+    detail = "Only a mail that was sent can bounce."
 
 
 class MailSecretsGone(InvalidState):
-    detail = "What was secret in this mail is gone; whoever needs it has to ask for a new one."
+    detail = "The secret link of this mail is deleted; its recipient has to ask for a new one."
 
 
 class Mailer:
-    """``host`` is the right side of the Message-IDs; ``enqueue`` makes the job that sends."""
+    """``host`` is the right side of the Message-IDs."""
 
-    def __init__(self, enqueue: EnqueueMail, sealer: Sealer, host: str) -> None:
-        self._enqueue = enqueue
+    def __init__(self, sealer: Sealer, host: str) -> None:
         self._sealer = sealer
         self._host = host
 
     async def queue(self, unit: UnitOfWork, mail: NewMail) -> bool:
-        """Writes the mail into the unit's transaction, with the job that sends it; False when it is there already."""
-        now, mail_id = utc_now(), new_id()
-        row = {
-            "id": mail_id,
-            "kind": mail.kind,
-            "business_id": mail.business_id,
-            "user_id": mail.user_id,
-            "topic": mail.topic,
-            "to_address": mail.to_address,
-            "locale": mail.locale,
-            "template": mail.template,
-            "context": dict(mail.context),
-            "secrets": seal(self._sealer, mail.secrets, mail_id),
-            "has_secrets": bool(mail.secrets),
-            "message_id": message_id(mail.kind, mail.business_id, self._host),
-            "status": MailStatus.QUEUED.value,
-            "attempts": 0,
-            "resends": 0,
-            "created_at": now,
-            "queued_at": now,
-            "next_attempt_at": now,
-        }
-        if not await MailRepository(unit.session).add(row):
-            return False
-        await self._enqueue(unit, SendMail(mail_id))
-        return True
+        """Sends a mail after the unit's commit. False when it was queued before."""
+        mail_id, now = new_id(), utc_now()
+        created = await MailRepository(unit).create(
+            {
+                "id": mail_id,
+                "kind": mail.kind,
+                "business_id": mail.business_id,
+                "user_id": mail.user_id,
+                "topic": mail.topic,
+                "to_address": mail.to_address,
+                "locale": mail.locale,
+                "template": mail.template,
+                "context": dict(mail.context),
+                "secrets": seal(self._sealer, mail.secrets, mail_id),
+                "has_secrets": bool(mail.secrets),
+                "message_id": message_id(mail.kind, mail.business_id, self._host),
+                "status": MailStatus.QUEUED.value,
+                "attempts": 0,
+                "resends": 0,
+                "last_error": None,
+                "created_at": now,
+                "queued_at": now,
+                "sent_at": None,
+            }
+        )
+        if created:
+            await enqueue(unit, send_mail, SendMail(mail_id))
+        return created
 
     async def resend(self, unit: UnitOfWork, reads: MailReads, mail_id: UUID) -> None:
-        """Sends a mail once more, whatever became of it; with a Message-ID of its own, or receivers would drop it.
+        """Sends a mail again that is no longer queued; with a Message-ID of its own, or receivers would drop it.
 
         Raises ``MailNotFound``, ``MailStillQueued`` or ``MailSecretsGone``.
         """
@@ -112,22 +104,13 @@ class Mailer:
             raise MailStillQueued
         if mail.secrets is None and mail.has_secrets:
             raise MailSecretsGone
-        again = message_id(mail.kind, f"{mail.business_id}\n{mail.resends + 1}", self._host)
-        if not await MailRepository(unit.session).requeue(mail, utc_now(), again):
+        resends = mail.resends + 1
+        new_message_id = message_id(mail.kind, f"{mail.business_id}\n{resends}", self._host)
+        if not await MailRepository(unit).requeue(mail, utc_now(), new_message_id):
             raise MailStillQueued
-        await self._enqueue(unit, SendMail(mail.id))
+        await enqueue(unit, send_mail, SendMail(mail.id, resends))
 
     async def record_bounce(self, unit: UnitOfWork, mail_id: UUID, reason: str) -> None:
-        """A mail came back. Raises ``MailNotSent``."""
-        if not await MailRepository(unit.session).bounced(mail_id, one_line(reason)):
+        """Records that a mail came back. Raises ``MailNotSent``."""
+        if not await MailRepository(unit).record_bounce(mail_id, one_line(reason)):
             raise MailNotSent
-
-
-def one_line(text: str) -> str:
-    """What others say about a mail, fit to be kept and shown."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:500]
-
-
-def variables_of(mail: MailRow, sealer: Sealer) -> dict[str, Any]:
-    """The template's variables, the secret ones among them. Raises ``CannotUnseal``."""
-    return {**mail.context, **unseal(sealer, mail.secrets, mail.id)}

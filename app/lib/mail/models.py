@@ -1,4 +1,4 @@
-"""The table of mails: what is to be sent, what was, and what came of it."""
+"""The table of mails: what waits to be sent, what was sent, and how that ended."""
 
 from datetime import datetime
 from typing import Any
@@ -11,14 +11,13 @@ from app.lib.db.base import Base
 
 
 class Mail(Base):
-    """One mail to one person, written in the transaction of what it tells about.
+    """One mail to one person, written in the transaction of its cause. A job sends it; the row has status and history.
 
-    ``kind`` and ``business_id`` say which mail this is, so that it exists once however often it is asked for.
-    ``topic`` is what a person can do without; None is essential. ``secrets`` are encrypted variables of the template
-    (tokens in links), gone as soon as the mail is. ``attempts`` counts claims, and so tells whose word about an
-    attempt is the last; ``claimed_until`` keeps a second worker away.
+    ``kind`` and ``business_id`` identify the mail, so that it exists once however often it is asked for. ``topic`` is
+    what a user can unsubscribe from; None is essential. ``secrets`` are encrypted variables of the template (tokens in
+    links), deleted once the mail is sent.
 
-    It names the user without a foreign key, because the kit knows no users; whoever deletes one deletes their mails.
+    It names the user without a foreign key, because the kit knows no users; the deletion of a user deletes their mails.
     """
 
     __tablename__ = "mails"
@@ -41,13 +40,11 @@ class Mail(Base):
     last_error: Mapped[str | None] = mapped_column(String(500))
     created_at: Mapped[datetime]
     queued_at: Mapped[datetime]
-    next_attempt_at: Mapped[datetime]
-    claimed_until: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
 
     __table_args__ = (
         UniqueConstraint("kind", "business_id"),
-        Index(None, "status", "next_attempt_at"),
+        Index(None, "status", "id"),
         Index(None, "user_id"),
         Index(None, "message_id"),
         Index(None, "created_at"),

@@ -1,36 +1,80 @@
 """Every statement about mails."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, delete, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import bindparam, delete, select, update
 
-from app.lib.db.prepared import columns_of, one_row, prepare
+from app.lib.db.base import table_of
+from app.lib.db.prepared import Prepared, columns_of, prepare
 from app.lib.db.reader import Reader
-from app.lib.db.statements import affected, insert_or_ignore
+from app.lib.db.statements import insert_or_update
+from app.lib.db.uow import UnitOfWork
 from app.lib.mail.models import Mail
 from app.lib.mail.rows import MailRow, MailStatus, MailSummary
 
-_rows = select(*columns_of(MailRow, Mail))
-_by_id = prepare(_rows.where(Mail.id == bindparam("mail_id")), MailRow)
-_claim_of = prepare(
-    select(Mail.claimed_until).where(Mail.id == bindparam("mail_id"), Mail.status == MailStatus.QUEUED.value), datetime
+_mails = table_of(Mail)
+_c = _mails.c
+
+
+def _value(name: str) -> Any:
+    return bindparam(f"new_{name}", type_=_c[name].type)
+
+
+_QUEUED, _SENT, _FAILED, _BOUNCED = (
+    each.value for each in (MailStatus.QUEUED, MailStatus.SENT, MailStatus.FAILED, MailStatus.BOUNCED)
 )
-_due = prepare(
-    select(Mail.id)
-    .where(Mail.status == MailStatus.QUEUED.value, Mail.next_attempt_at <= bindparam("now"))
-    .order_by(Mail.next_attempt_at)
-    .limit(bindparam("count")),
-    UUID,
-)
-_newest = select(*columns_of(MailSummary, Mail)).order_by(Mail.id.desc()).limit(bindparam("count"))
+_this = _c.id == bindparam("mail_id")
+_this_sending = (_this, _c.resends == bindparam("seen_resends"))
+
+_by_id = prepare(select(*columns_of(MailRow, Mail)).where(_this), MailRow)
+_newest = select(*columns_of(MailSummary, Mail)).order_by(_c.id.desc()).limit(bindparam("count"))
 _all = prepare(_newest, MailSummary)
-_of_status = prepare(_newest.where(Mail.status == bindparam("status")), MailSummary)
-_summary = prepare(select(*columns_of(MailSummary, Mail)).where(Mail.id == bindparam("mail_id")), MailSummary)
-_id_of_message = prepare(select(Mail.id).where(Mail.message_id == bindparam("message_id")).limit(1), UUID)
+_of_status = prepare(_newest.where(_c.status == bindparam("status")), MailSummary)
+_summary = prepare(select(*columns_of(MailSummary, Mail)).where(_this), MailSummary)
+_id_of_message = prepare(select(_c.id).where(_c.message_id == bindparam("message_id")).limit(1), UUID)
+_queued = prepare(
+    select(*columns_of(MailRow, Mail))
+    .where(_c.status == _QUEUED, _c.queued_at < bindparam("before"), _c.id > bindparam("after"))
+    .order_by(_c.id)
+    .limit(bindparam("count")),
+    MailRow,
+)
+_insert = prepare(insert_or_update(_mails).on_conflict_do_nothing())
+_sent = update(_mails).where(*_this_sending, _c.status.in_([_QUEUED, _FAILED]))
+_ended = update(_mails).where(*_this_sending, _c.status == _QUEUED)
+_attempted = {"attempts": _c.attempts + 1, "last_error": _value("last_error")}
+_failed = prepare(update(_mails).where(*_this_sending, _c.status == _QUEUED).values(**_attempted))
+_requeue = prepare(
+    update(_mails)
+    .where(*_this_sending, _c.status == bindparam("seen_status"))
+    .values(
+        status=_QUEUED,
+        resends=_c.resends + 1,
+        message_id=_value("message_id"),
+        last_error=None,
+        queued_at=_value("queued_at"),
+        sent_at=None,
+    )
+)
+_bounced = prepare(
+    update(_mails)
+    .where(_this, _c.status.in_([_SENT, _BOUNCED]))
+    .values(status=_BOUNCED, last_error=_value("last_error"))
+)
+_delete_of = prepare(delete(_mails).where(_c.user_id == bindparam("user_id")))
+_purge = prepare(delete(_mails).where(_c.created_at < bindparam("before"), _c.status != _QUEUED))
+
+
+def _with_secrets_forgotten(statement: Any, **values: Any) -> dict[bool, Prepared[None]]:
+    """By whether secrets are kept."""
+    return {True: prepare(statement.values(**values)), False: prepare(statement.values(**values, secrets=None))}
+
+
+_record_sent = _with_secrets_forgotten(_sent, **_attempted, status=_SENT, sent_at=_value("sent_at"))
+_record_end = _with_secrets_forgotten(_ended, **_attempted, status=_value("status"))
 
 
 class MailReads:
@@ -57,108 +101,63 @@ class MailReads:
         """By the Message-ID, with its angle brackets."""
         return await self._reader.first(_id_of_message, message_id=message_id)
 
-    async def due(self, now: datetime, count: int) -> list[UUID]:
-        """Those that wait for an attempt, the longest first."""
-        return await self._reader.all(_due, now=now, count=count)
-
-    async def claim_of(self, mail_id: UUID) -> datetime | None:
-        """Until when somebody holds a queued mail; None when nobody does or it is none."""
-        return await self._reader.first(_claim_of, mail_id=mail_id)
-
 
 class MailRepository:
-    """Writes in the session's transaction."""
+    """Mails in the unit's transaction.
 
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
+    The outcome of an attempt is not written when the mail was resent since, or is deleted.
+    """
 
-    async def add(self, row: Mapping[str, Any]) -> bool:
-        """False when this mail is there already."""
-        return await insert_or_ignore(self._session, Mail, row)
+    def __init__(self, unit: UnitOfWork) -> None:
+        self.unit = unit
 
-    async def claim(self, mail_id: UUID, now: datetime, lease: timedelta) -> MailRow | None:
-        """Takes a queued mail that nobody holds, and counts the attempt.
+    async def create(self, row: Mapping[str, Any]) -> bool:
+        """False when this mail exists already."""
+        return await self.unit.execute(_insert, **row) == 1
 
-        A claim that ends much later than a lease from now was made before the clock was set back, and is void. Not
-        one that ends a little later: who made it may have looked at the clock after us, or at another clock.
-        """
-        free = or_(Mail.claimed_until.is_(None), Mail.claimed_until <= now, Mail.claimed_until > now + 2 * lease)
-        claimed = await self._session.execute(
-            update(Mail)
-            .where(Mail.id == mail_id, _is_queued(), free)
-            .values(attempts=Mail.attempts + 1, claimed_until=now + lease)
-            .returning(*columns_of(MailRow, Mail))
-            .execution_options(synchronize_session=False)
+    async def get(self, mail_id: UUID) -> MailRow | None:
+        """The mail as it is committed now."""
+        return await self.unit.first(_by_id, mail_id=mail_id)
+
+    async def list_queued(self, before: datetime, after: UUID, count: int) -> list[MailRow]:
+        """Mails that were queued before that time and wait, in the order of their ids, after one of them."""
+        return await self.unit.all(_queued, before=before, after=after, count=count)
+
+    async def record_sent(self, mail: MailRow, now: datetime, *, keep_secrets: bool) -> None:
+        """It is out, even if another attempt at the same time was refused."""
+        await self.unit.execute(
+            _record_sent[keep_secrets], mail_id=mail.id, seen_resends=mail.resends, new_last_error=None, new_sent_at=now
         )
-        return one_row(claimed, MailRow)
 
-    async def extend(self, mail: MailRow, until: datetime) -> bool:
-        """Holds it longer; False when somebody else has it now."""
-        return await self._change(mail.id, *_still_ours(mail), claimed_until=until)
-
-    async def sent(self, mail: MailRow, now: datetime, *, keep_secrets: bool) -> bool:
-        """Whoever claimed it meanwhile: it is out. False when it is gone, or settled."""
-        values = {"status": MailStatus.SENT.value, "sent_at": now, "last_error": None, "claimed_until": None}
-        return await self._change(mail.id, _is_queued(), **values, **_forget(keep=keep_secrets))
-
-    async def settled(self, mail: MailRow, status: MailStatus, reason: str | None, *, keep_secrets: bool) -> bool:
+    async def record_end(self, mail: MailRow, status: MailStatus, reason: str, *, keep_secrets: bool) -> None:
         """There will be no other attempt."""
-        values = {"status": status.value, "last_error": reason, "claimed_until": None}
-        return await self._change(mail.id, *_still_ours(mail), **values, **_forget(keep=keep_secrets))
+        values = {"mail_id": mail.id, "seen_resends": mail.resends, "new_last_error": reason}
+        await self.unit.execute(_record_end[keep_secrets], **values, new_status=status.value)
 
-    async def postponed(self, mail: MailRow, until: datetime, reason: str) -> bool:
+    async def record_failure(self, mail: MailRow, reason: str) -> None:
         """There will be another attempt."""
-        values = {"next_attempt_at": until, "last_error": reason, "claimed_until": None}
-        return await self._change(mail.id, *_still_ours(mail), **values)
+        await self.unit.execute(_failed, mail_id=mail.id, seen_resends=mail.resends, new_last_error=reason)
 
     async def requeue(self, mail: MailRow, now: datetime, message_id: str) -> bool:
-        """Starts afresh with another Message-ID. False when somebody else was faster."""
-        return await self._change(
-            mail.id,
-            Mail.resends == mail.resends,
-            Mail.status == mail.status,
-            status=MailStatus.QUEUED.value,
-            resends=Mail.resends + 1,
-            message_id=message_id,
-            last_error=None,
-            queued_at=now,
-            next_attempt_at=now,
-            claimed_until=None,
-            sent_at=None,
+        """Starts again with another Message-ID. False when another call was faster."""
+        count = await self.unit.execute(
+            _requeue,
+            mail_id=mail.id,
+            seen_resends=mail.resends,
+            seen_status=mail.status,
+            new_message_id=message_id,
+            new_queued_at=now,
         )
+        return count == 1
 
-    async def bounced(self, mail_id: UUID, reason: str) -> bool:
+    async def record_bounce(self, mail_id: UUID, reason: str) -> bool:
         """False for what was not sent."""
-        is_out = Mail.status.in_((MailStatus.SENT.value, MailStatus.BOUNCED.value))
-        return await self._change(mail_id, is_out, status=MailStatus.BOUNCED.value, last_error=reason)
+        return await self.unit.execute(_bounced, mail_id=mail_id, new_last_error=reason) == 1
 
     async def delete_of(self, user_id: UUID) -> None:
-        """All mails to a person; one that is being sent at the moment may still arrive."""
-        await self._session.execute(delete(Mail).where(Mail.user_id == user_id))
+        """All mails to a user; one that is being sent at the moment may still arrive."""
+        await self.unit.execute(_delete_of, user_id=user_id)
 
     async def purge(self, before: datetime) -> None:
-        """Removes what was made before and is not waiting."""
-        await self._session.execute(
-            delete(Mail).where(Mail.created_at < before, Mail.status != MailStatus.QUEUED.value)
-        )
-
-    async def _change(self, mail_id: UUID, *conditions: ColumnElement[bool], **values: Any) -> bool:
-        changed = await self._session.execute(
-            update(Mail)
-            .where(Mail.id == mail_id, *conditions)
-            .values(**values)
-            .execution_options(synchronize_session=False)
-        )
-        return affected(changed) == 1
-
-
-def _is_queued() -> ColumnElement[bool]:
-    return Mail.status == MailStatus.QUEUED.value
-
-
-def _still_ours(mail: MailRow) -> list[ColumnElement[bool]]:
-    return [_is_queued(), Mail.attempts == mail.attempts, Mail.resends == mail.resends]
-
-
-def _forget(*, keep: bool) -> dict[str, None]:
-    return {} if keep else {"secrets": None}
+        """Removes what was created before and is not waiting."""
+        await self.unit.execute(_purge, before=before)

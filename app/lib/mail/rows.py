@@ -9,7 +9,7 @@ import msgspec
 
 
 class MailStatus(StrEnum):
-    """``SUPPRESSED`` is what its person does not want any more; ``BOUNCED`` came back after it was sent."""
+    """``SUPPRESSED``: its user has unsubscribed from the topic; ``BOUNCED`` came back after it was sent."""
 
     QUEUED = "queued"
     SENT = "sent"
@@ -40,7 +40,7 @@ class MailRow(msgspec.Struct, frozen=True):
 
 
 class MailSummary(msgspec.Struct, frozen=True):
-    """A mail in a list; nothing of what it says."""
+    """A mail in a list, without its contents."""
 
     id: UUID
     kind: str
@@ -52,5 +52,4 @@ class MailSummary(msgspec.Struct, frozen=True):
     last_error: str | None
     message_id: str
     created_at: datetime
-    next_attempt_at: datetime
     sent_at: datetime | None

@@ -13,6 +13,7 @@ from app.lib.mail.rows import MailStatus
 from tests.domain.accounts.answers import field_errors, is_refused
 from tests.domain.notifications.steps import MINE, mails, register
 from tests.support.apps import client_of, components_of
+from tests.support.mail import send_queued
 from tests.support.people import PASSWORD, People, Person
 
 
@@ -113,7 +114,7 @@ async def test_what_is_not_wanted_is_not_sent_and_what_is_essential_is(app: Lite
         body = {"current_password": PASSWORD, "new_password": "another fine day"}
         await calls.post("/api/v1/users/me/password", json=body)
 
-    await components_of(app).deliverer.deliver_due()
+    await send_queued(components_of(app).deliverer, components_of(app).database)
 
     assert [(row.kind, row.status) for row in await mails(app)] == [
         ("welcome", MailStatus.SUPPRESSED),

@@ -12,8 +12,10 @@ from sqlalchemy import select, update
 
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
+from app.lib.jobs.tables import QueuedJob
 from app.lib.mail.delivery import Composer, Deliverer
-from app.lib.mail.mailer import Mailer, NewMail, SendMail
+from app.lib.mail.jobs import SendMail, send_mail
+from app.lib.mail.mailer import Mailer, NewMail
 from app.lib.mail.message import Mailbox, OutgoingMail
 from app.lib.mail.models import Mail
 from app.lib.mail.repository import MailReads
@@ -26,7 +28,7 @@ KEY = b"k" * 32
 
 
 class Tray:
-    """A transport that keeps what it is given, or fails as it is told."""
+    """A transport that keeps what it is given, or fails as a test wants it."""
 
     name = "tray"
 
@@ -46,7 +48,7 @@ class Tray:
 
 
 class Wishes:
-    """Who does not want what."""
+    """Who has unsubscribed from what."""
 
     def __init__(self) -> None:
         self.muted: set[tuple[UUID, str]] = set()
@@ -66,10 +68,9 @@ class PostOffice:
     templates: MailTemplates
     tray: Tray = field(default_factory=Tray)
     wishes: Wishes = field(default_factory=Wishes)
-    enqueued: list[UUID] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.mailer = Mailer(self._enqueue, Sealer(KEY), "toys.example")
+        self.mailer = Mailer(Sealer(KEY), "toys.example")
         self.reads = MailReads(self.database.reader)
         self.deliverer = self.deliverer_by(self.tray)
 
@@ -80,8 +81,11 @@ class PostOffice:
             database=self.database, composer=composer, subscriptions=self.wishes, transport=transport, **options
         )
 
-    async def _enqueue(self, _unit: Any, payload: SendMail) -> None:
-        self.enqueued.append(payload.mail_id)
+    async def jobs(self) -> list[SendMail]:
+        """What the jobs that send have been given, in their order."""
+        async with self.database.sessions() as session:
+            payloads = await session.execute(select(QueuedJob.payload).order_by(QueuedJob.id))
+        return [send_mail.decode(each) for each in payloads.scalars()]
 
     async def queue(self, business_id: str = "1", **changes: Any) -> UUID:
         """One more mail; its id."""
@@ -94,7 +98,7 @@ class PostOffice:
         }
         async with self.database.independent() as unit:
             await self.mailer.queue(unit, NewMail(**{**values, "business_id": business_id, **changes}))
-        return self.enqueued[-1]
+        return (await self.reads.newest(1))[0].id
 
     async def row(self, mail_id: UUID) -> Any:
         """As the table has it."""
@@ -102,7 +106,7 @@ class PostOffice:
             return (await unit.session.execute(select(Mail.__table__).where(Mail.id == mail_id))).one_or_none()
 
     async def change(self, mail_id: UUID, **values: Any) -> None:
-        """Behind everybody's back."""
+        """As a fault would."""
         async with self.database.independent() as unit:
             await unit.session.execute(update(Mail).where(Mail.id == mail_id).values(**values))
 

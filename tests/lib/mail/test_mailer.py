@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from app.lib.db.base import new_id
+from app.lib.mail.jobs import SendMail
 from app.lib.mail.mailer import MailNotFound, MailNotSent, MailSecretsGone, MailStillQueued, NewMail
 from app.lib.mail.rows import MailStatus
 from app.lib.mail.transports import PermanentFailure
@@ -31,7 +32,7 @@ async def test_the_same_mail_is_queued_once(post: PostOffice) -> None:
         assert await post.mailer.queue(unit, new_mail(business_id="2"))
         assert await post.mailer.queue(unit, new_mail(kind="farewell"))
 
-    assert len(post.enqueued) == len(await post.reads.newest(10)) == 3
+    assert len(await post.jobs()) == len(await post.reads.newest(10)) == 3
 
 
 async def test_many_at_once_queue_it_once(post: PostOffice) -> None:
@@ -40,7 +41,7 @@ async def test_many_at_once_queue_it_once(post: PostOffice) -> None:
             return await post.mailer.queue(unit, new_mail())
 
     assert sorted(await asyncio.gather(*(try_it() for _ in range(5)))) == [False] * 4 + [True]
-    assert len(post.enqueued) == 1
+    assert len(await post.jobs()) == 1
 
 
 async def test_what_is_rolled_back_was_never_queued(post: PostOffice) -> None:
@@ -53,7 +54,7 @@ async def test_what_is_rolled_back_was_never_queued(post: PostOffice) -> None:
         await fail_afterwards()
 
     assert await post.reads.newest(10) == []
-    assert await post.deliverer.deliver_due() == 0
+    assert await post.jobs() == []
 
 
 async def test_a_mail_is_sent_again_with_another_message_id(post: PostOffice) -> None:
@@ -61,15 +62,15 @@ async def test_a_mail_is_sent_again_with_another_message_id(post: PostOffice) ->
     post.tray.failures = [PermanentFailure("550 no")]
     await post.deliverer.deliver(mail_id)
 
-    for _ in range(2):
+    for resends in (1, 2):
         async with post.database.independent() as unit:
             await post.mailer.resend(unit, post.reads, mail_id)
-        await post.deliverer.deliver(mail_id)
+        await post.deliverer.deliver(mail_id, resends)
 
     assert len({mail.message_id for mail in post.tray.sent}) == 2
     row = await post.row(mail_id)
     assert (row.status, row.resends, row.last_error) == ("sent", 2, None)
-    assert post.enqueued == [mail_id] * 3
+    assert await post.jobs() == [SendMail(mail_id, resends) for resends in range(3)]
 
 
 async def test_what_waits_or_is_not_there_is_not_sent_again(post: PostOffice) -> None:

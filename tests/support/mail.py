@@ -1,0 +1,22 @@
+"""Sends queued mails where no worker runs."""
+
+from contextlib import suppress
+
+from sqlalchemy import select
+
+from app.lib.db.engine import Database
+from app.lib.jobs import RetryLater
+from app.lib.mail.delivery import Deliverer
+from app.lib.mail.models import Mail
+from app.lib.mail.rows import MailStatus
+
+
+async def send_queued(deliverer: Deliverer, database: Database) -> int:
+    """One attempt for each mail that waits. Returns their number."""
+    async with database.sessions() as session:
+        queued = select(Mail.id, Mail.resends).where(Mail.status == MailStatus.QUEUED.value).order_by(Mail.id)
+        rows = (await session.execute(queued)).all()
+    for mail_id, resends in rows:
+        with suppress(RetryLater):
+            await deliverer.deliver(mail_id, resends)
+    return len(rows)
