@@ -1,4 +1,4 @@
-"""Posts made in the database, without asking for them."""
+"""Posts made in the database, without a request."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from app.lib.db.base import new_id
 
 
 async def post_of(author_id: UUID, components: Components) -> UUID:
-    """A public post of somebody's; its id."""
+    """A public post of this user; its id."""
     post_id = new_id()
     post = Post(
         id=post_id,

@@ -1,4 +1,4 @@
-"""The announcement of scheduled posts. Whether the public sees them needs no job."""
+"""Announces scheduled posts. The public sees them at their time without a job."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,14 +11,14 @@ from app.lib.events import Events
 from app.lib.jobs import Every, JobContext, NoPayload, enqueue, job
 
 SECONDS = 10.0
-"""How late ``post.published`` may be where the job of the very instant was lost or came too early."""
+"""How late ``post.published`` may be where the job of the instant was lost or came too early."""
 
 _MARGIN = 0.01
-"""Seconds after the instant: databases reckon in milliseconds, and instants have more digits."""
+"""Seconds after the instant: databases compare milliseconds, and instants have more digits."""
 
 
 class Announcement(msgspec.Struct, frozen=True):
-    """Which post is to become public, and when."""
+    """Which post becomes public, and when."""
 
     post_id: UUID
     at: datetime
@@ -44,7 +44,7 @@ async def _announce(context: JobContext) -> None:
 
 
 async def announce_later(unit: UnitOfWork, post_id: UUID, at: datetime, now: datetime) -> None:
-    """Looks at the instant for what is to be announced. ``now`` is the database's."""
+    """Announces at the instant what has become public by then. ``now`` is the database's."""
     await enqueue(unit, announce_at, Announcement(post_id, at), delay=(at - now).total_seconds() + _MARGIN)
 
 

@@ -163,7 +163,7 @@ RANK_NEWEST = _list("posts.newest", [*_SORTS, _RELEVANCE], window=Window(_WINDOW
 
 _tag_counts = (
     select(PostTag.tag.label("name"), func.count().label("posts"))
-    .where(PostTag.public_from <= database_now())
+    .where(PostTag.public_from <= select(database_now()).scalar_subquery())  # asks for the time once, not for each row
     .group_by(PostTag.tag)
     .subquery()
 )
@@ -208,7 +208,7 @@ class PostReads:
         return await self._reader.all(_feed)
 
     async def _ranked(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> PostPage:
-        if paging.cursor is not None:  # it goes on in the list that it comes from, whatever has been written since
+        if paging.cursor is not None:  # it continues in the list that it comes from
             with suppress(InvalidCursor):
                 return await self._page(RANK_NEWEST, paging, sort, filters)
             return await self._page(SEARCH_ALL, paging, sort, filters)

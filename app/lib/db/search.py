@@ -118,7 +118,7 @@ class SearchTokens(TypeDecorator[str]):
         return TSVECTOR() if dialect.name == "postgresql" else Text()
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        """Tokens have no quotes and no backslashes, so nothing is to be escaped."""
+        """Tokens have no quotes and no backslashes, so nothing has to be escaped."""
         return _quoted(value, "'") if value and dialect.name == "postgresql" else value
 
 

@@ -22,7 +22,7 @@ LATER = (utc_now() + timedelta(days=3)).isoformat()
 
 
 async def write(calls: httpx.AsyncClient, title: str = "A day at sea", **members: Any) -> JSONObject:
-    """A post, published unless told otherwise."""
+    """A post, published by default."""
     body = {"title": title, "content": "Wind and *waves*.", "is_published": True, **members}
     response = await calls.post(POSTS, json=body)
     assert response.status_code == 201, response.text
@@ -60,5 +60,5 @@ async def let_time_pass(app: Litestar, post_id: str) -> None:
 
 
 async def author(people: People, **values: Any) -> httpx.AsyncClient:
-    """A client of somebody new."""
+    """A client of a new user."""
     return people.client(await people.create(**values))

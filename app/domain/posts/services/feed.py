@@ -17,7 +17,7 @@ from app.domain.posts.rows import FeedRow
 PATH = "/api/v1/feed.atom"
 _POSTS = "/api/v1/posts"
 _NAMESPACE = "http://www.w3.org/2005/Atom"
-_UNNAMED = "Somebody"
+_UNNAMED = "Unknown author"
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # and lone surrogates, which no text of ours has
 _NEVER_UPDATED = datetime(1970, 1, 1, tzinfo=UTC)
 
