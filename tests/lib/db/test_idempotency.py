@@ -13,6 +13,8 @@ from app.lib.db.idempotency import IdempotencyKey, purge_idempotency_keys
 from tests.lib.http.ledger import ADA, BOB, Ledger
 
 KEY = {"Idempotency-Key": "order-1"}
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what the database has no part in."""
 
 
 async def test_a_retry_gets_the_first_answer(ledger: Ledger) -> None:
@@ -30,6 +32,7 @@ async def test_a_retry_gets_the_first_answer(ledger: Ledger) -> None:
     assert await ledger.texts() == ["one"]
 
 
+@ON_SQLITE
 async def test_a_replay_of_a_replay_is_one_too(ledger: Ledger) -> None:
     async with ledger.client(headers=KEY) as client:
         replies = [await client.post("/entries", json={"text": "one"}) for _ in range(4)]
@@ -38,6 +41,7 @@ async def test_a_replay_of_a_replay_is_one_too(ledger: Ledger) -> None:
     assert len({reply.content for reply in replies}) == 1
 
 
+@ON_SQLITE
 async def test_without_a_key_every_request_counts(ledger: Ledger) -> None:
     async with ledger.client() as client:
         for _ in range(2):
@@ -57,6 +61,7 @@ async def test_another_body_is_422(ledger: Ledger) -> None:
     assert await ledger.texts() == ["one"]
 
 
+@ON_SQLITE
 async def test_a_key_is_the_callers_own(ledger: Ledger) -> None:
     for who in (ADA, BOB):
         async with ledger.client(who, headers=KEY) as client:
@@ -66,6 +71,7 @@ async def test_a_key_is_the_callers_own(ledger: Ledger) -> None:
     assert await ledger.texts() == [ADA, BOB]
 
 
+@ON_SQLITE
 async def test_a_key_belongs_to_one_path(ledger: Ledger) -> None:
     async with ledger.client(headers=KEY) as client:
         await client.post("/entries", json={"text": "here"})
@@ -87,12 +93,14 @@ async def test_only_successes_are_kept(ledger: Ledger) -> None:
     assert await ledger.texts() == []
 
 
+@ON_SQLITE
 async def test_a_refused_body_does_not_use_the_key_up(ledger: Ledger) -> None:
     async with ledger.client(headers=KEY) as client:
         assert (await client.post("/entries", json={"text": 1})).status_code == 422
         assert (await client.post("/entries", json={"text": "one"})).status_code == 201
 
 
+@ON_SQLITE
 async def test_who_is_not_signed_in_uses_no_key_up(ledger: Ledger) -> None:
     async with ledger.client("nobody", headers=KEY) as client:
         assert (await client.post("/entries", json={"text": "one"})).status_code == 401
@@ -214,6 +222,7 @@ async def test_neither_key_nor_body_is_kept_in_the_clear(ledger: Ledger) -> None
     assert b"recognise" not in row.digest + row.fingerprint
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("key", ["", "x" * 256, "tab\there", "schlüssel", "\x7f"])
 async def test_a_bad_key_is_named(ledger: Ledger, key: str) -> None:
     async with ledger.client() as client:
@@ -225,6 +234,7 @@ async def test_a_bad_key_is_named(ledger: Ledger, key: str) -> None:
     assert await ledger.texts() == []
 
 
+@ON_SQLITE
 async def test_a_key_is_sent_once(ledger: Ledger) -> None:
     async with ledger.client() as client:
         headers = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
@@ -234,6 +244,7 @@ async def test_a_key_is_sent_once(ledger: Ledger) -> None:
     assert response.json()["errors"][0]["header"] == "Idempotency-Key"
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("key", ["x", "x" * 255, "spaces and ~!@#$%^&*()"])
 async def test_any_printable_key_will_do(ledger: Ledger, key: str) -> None:
     async with ledger.client(headers={"Idempotency-Key": key}) as client:
@@ -242,6 +253,7 @@ async def test_any_printable_key_will_do(ledger: Ledger, key: str) -> None:
     assert [reply.headers.get("idempotency-replayed") for reply in replies] == [None, "true"]
 
 
+@ON_SQLITE
 async def test_routes_that_do_not_offer_it_ignore_a_key(ledger: Ledger) -> None:
     async with ledger.client(headers=KEY) as client:
         for _ in range(2):
@@ -251,6 +263,7 @@ async def test_routes_that_do_not_offer_it_ignore_a_key(ledger: Ledger) -> None:
     assert await ledger.keys() == 0
 
 
+@ON_SQLITE
 async def test_a_route_that_opens_no_transaction_has_nothing_to_repeat(ledger: Ledger) -> None:
     async with ledger.client(headers=KEY) as client:
         replies = [await client.post("/unwritten") for _ in range(2)]
@@ -259,6 +272,7 @@ async def test_a_route_that_opens_no_transaction_has_nothing_to_repeat(ledger: L
     assert await ledger.keys() == 0
 
 
+@ON_SQLITE
 async def test_a_stream_is_not_held_back(ledger: Ledger) -> None:
     """The first part is out before the second exists, key or no key."""
     parts: asyncio.Queue[bytes] = asyncio.Queue()

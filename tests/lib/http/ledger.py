@@ -175,13 +175,9 @@ class Ledger:
 
     def _make(self) -> Litestar:
         configure_logging("info", "json")
-        singletons: dict[str, object] = {"gates": self.gates}
         app = Litestar(
             route_handlers=list(HANDLERS),
-            dependencies={
-                "unit": Provide(provide_unit_of_work),
-                **{name: Provide(_constant(value), use_cache=False) for name, value in singletons.items()},
-            },
+            dependencies={"unit": Provide(provide_unit_of_work), "gates": Provide(self._provide_gates)},
             middleware=[BearerMiddleware(Names()), RulesMiddleware(), IdempotencyMiddleware(SECRET)],
             plugins=[
                 SQLAlchemyInitPlugin(
@@ -201,6 +197,16 @@ class Ledger:
         app.asgi_handler = in_shell(app.asgi_handler)
         return app
 
+    async def _provide_gates(self) -> Gates:
+        return self.gates
+
+    async def reset(self) -> None:
+        """Forgets the last test."""
+        self.gates = Gates()
+        async with self.database.engine.begin() as connection:
+            await connection.execute(delete(entries))
+            await connection.execute(delete(IdempotencyKey))
+
     def client(self, who: str = ADA, **options: Any) -> httpx.AsyncClient:
         asgi: Any = self.app
         transport = httpx.ASGITransport(app=asgi, raise_app_exceptions=False)
@@ -218,24 +224,16 @@ class Ledger:
             return (await connection.execute(select(func.count()).select_from(IdempotencyKey))).scalar_one()
 
 
-def _constant(value: object) -> Any:
-    async def provide() -> Any:
-        return value
-
-    return provide
-
-
 @asynccontextmanager
 async def ledger_on(database: Database) -> AsyncIterator[Ledger]:
-    """The toy with its table made and emptied; the table is gone afterwards."""
+    """The toy with its table, which is gone afterwards."""
     async with database.engine.begin() as connection:
         await connection.run_sync(tables.create_all)
-        await connection.execute(delete(IdempotencyKey))
+    ledger = Ledger(database)
     try:
-        ledger = Ledger(database)
         async with running(ledger.app):
             yield ledger
     finally:
+        await ledger.reset()
         async with database.engine.begin() as connection:
             await connection.run_sync(tables.drop_all)
-            await connection.execute(delete(IdempotencyKey))
