@@ -3,11 +3,11 @@
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -29,8 +29,18 @@ _DISTINCT_SIGNS = 8
 _WELL_KNOWN = ("change-me", "changeme", "change_me", "secret", "password", "insecure", "example", "lodestar")
 
 
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of a domain: a subclass with a default for each field, named like their environment variables."""
+
+    def check(self, settings: "Settings") -> None:
+        """Raises ``ConfigurationError`` for values that the settings of the process do not allow."""
+
+
+S = TypeVar("S", bound=Section)
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """All settings, immutable. Field ``database_url`` is the variable ``DATABASE_URL``, and so on."""
+    """The settings of a process, immutable. Field ``database_url`` is the variable ``DATABASE_URL``, and so on."""
 
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="Port to listen on.")] = 8000
@@ -81,50 +91,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Secret | None,
         Meta(description="Redis or Valkey: shares rate limits between workers and tells them of realtime events."),
     ] = None
-    access_token_expire_minutes: Annotated[int, Meta(ge=1, le=1440, description="Lifetime of an access token.")] = 10
-    refresh_token_expire_days: Annotated[
-        int, Meta(ge=1, le=365, description="How long a session lives without use.")
-    ] = 30
-    session_expire_days: Annotated[int, Meta(ge=1, le=3650, description="How long a session lives altogether.")] = 90
-    auth_cache_seconds: Annotated[
-        float, Meta(ge=0, le=1, description="How long a worker may remember who a token belongs to; 0 turns it off.")
-    ] = 1.0
-    password_min_length: Annotated[
-        int, Meta(ge=8, le=128, description="15 is advised where there is no second factor.")
-    ] = 8
-    require_verified_email: Annotated[
-        bool, Meta(description="Registration answers 202 for all, and only verified accounts sign in.")
-    ] = False
-    jwt_private_key: Annotated[
-        Secret | None, Meta(description="Ed25519 key in PEM: tokens are then EdDSA and keys are published.")
-    ] = None
     rate_limit_enabled: Annotated[
         bool, Meta(description="Off turns off every limit and throttle; refused in production.")
     ] = True
     rate_limit_default: Annotated[str, Meta(description="Per client address, all routes together.")] = "600/minute"
-    rate_limit_auth: Annotated[
-        str, Meta(description="Per client address: sign-in, registration and password together, refreshes apart.")
-    ] = "30/minute"
     jobs_worker: Annotated[
         Literal["inside", "external", "off"],
         Meta(description="Where jobs run: inside each worker process, external (`app worker`), or off: they wait."),
     ] = "inside"
     jobs_concurrency: Annotated[int, Meta(ge=1, le=200, description="Jobs that a process runs at a time.")] = 20
-    jobs_retention_days: Annotated[int, Meta(ge=1, le=3650, description="How long finished jobs are kept.")] = 7
-    jobs_dead_retention_days: Annotated[int, Meta(ge=1, le=3650, description="How long dead jobs are kept.")] = 90
-    events_retention_days: Annotated[
-        int, Meta(ge=1, le=3650, description="How long events are kept, for listeners to come.")
-    ] = 365
-    order_expire_minutes: Annotated[
-        int, Meta(ge=1, le=10_080, description="How long an order may stay unpaid before it is cancelled.")
-    ] = 30
-    payment_provider: Annotated[
-        Literal["auto", "none", "test"],
-        Meta(description="Who takes money: none, test (which moves none), or auto: test, and in production none."),
-    ] = "auto"
-    allow_test_payments: Annotated[
-        bool, Meta(description="Let `PAYMENT_PROVIDER=test` run in production: orders are paid for with nothing.")
-    ] = False
     product_name: Annotated[str, Meta(min_length=1, max_length=60, description="What mails call the service.")] = (
         "Lodestar"
     )
@@ -151,9 +126,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None, Meta(description="Certificates (PEM) that vouch for the mail server, if not the system's.")
     ] = None
     smtp_connections: Annotated[int, Meta(ge=1, le=100, description="Connections to it per worker, at most.")] = 5
-    webhooks_allow_private: Annotated[
-        bool, Meta(description="Webhooks may go to http and to private addresses; refused in production.")
-    ] = False
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="debug, info, warning or error.")
     ] = "info"
@@ -169,18 +141,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     shutdown_delay: Annotated[
         float, Meta(ge=0, le=120, description="Seconds that readiness is 503 before the listener closes.")
     ] = 0.0
-    metrics_token: Annotated[
-        Secret | None, Meta(description="Bearer token for `/metrics`; without it, permission `metrics:read`.")
-    ] = None
-    docs: Annotated[Literal["public", "off"], Meta(description="public or off.")] = "public"
+    docs: Annotated[Literal["public", "off"], Meta(description="Documentation pages: public or off.")] = "public"
+    sections: Mapping[type[Section], Section] = {}
 
     def __post_init__(self) -> None:
         _check_databases(self)
-        _check_limits(self)
+        parse_limit("RATE_LIMIT_DEFAULT", self.rate_limit_default)
         _check_addresses(self)
         _check_mail(self)
         if self.is_production:
             _check_production(self)
+
+    def section(self, kind: type[S]) -> S:
+        """The settings of a domain; its defaults where they were not read."""
+        found = self.sections.get(kind)
+        return found if isinstance(found, kind) else kind()
 
     def __repr__(self) -> str:
         """Without the databases' passwords; secrets hide themselves."""
@@ -211,12 +186,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if ":" in host:
             host = f"[{host}]"
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
-
-    @property
-    def effective_payment_provider(self) -> Literal["none", "test"]:
-        if self.payment_provider == "auto":
-            return "none" if self.is_production else "test"
-        return self.payment_provider
 
     @property
     def shows_mailbox(self) -> bool:
@@ -266,11 +235,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(_stretched(secret) for secret in self.secret_key_fallbacks)
 
 
-def load_settings(
-    environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")
+def read_settings(
+    sections: Iterable[type[Section]],
+    environ: Mapping[str, str] | None = None,
+    env_file: Path | None = Path(".env"),
 ) -> tuple[Settings, dict[str, str]]:
     """Settings and the origin of each. Raises :class:`ConfigurationError` with one clear line."""
-    return load(Settings, os.environ if environ is None else environ, env_file)
+    environ = os.environ if environ is None else environ
+    settings, origins = load(Settings, environ, env_file)
+    found: dict[type[Section], Section] = {}
+    for kind in sections:
+        found[kind], more = load(kind, environ, env_file)
+        if taken := origins.keys() & more.keys():
+            raise ValueError(f"settings are declared twice: {sorted(taken)}")
+        origins |= more
+    for section in found.values():
+        section.check(settings)
+    return msgspec.structs.replace(settings, sections=found), origins
 
 
 def with_secret_key(settings: Settings) -> Settings:
@@ -330,12 +311,12 @@ def _check_databases(settings: Settings) -> None:
         raise ConfigurationError("DATABASE_DIRECT_URL: only for PostgreSQL")
 
 
-def _check_limits(settings: Settings) -> None:
-    for name in ("rate_limit_default", "rate_limit_auth"):
-        try:
-            Limit.parse(getattr(settings, name))
-        except ValueError as exc:
-            raise ConfigurationError(f"{name.upper()}: expected a limit such as 600/minute") from exc
+def parse_limit(name: str, text: str) -> Limit:
+    """A rate limit such as ``600/minute``. Raises ``ConfigurationError`` for anything else."""
+    try:
+        return Limit.parse(text)
+    except ValueError as exc:
+        raise ConfigurationError(f"{name}: expected a limit such as 600/minute") from exc
 
 
 def _check_addresses(settings: Settings) -> None:
@@ -381,10 +362,6 @@ def _check_production(settings: Settings) -> None:
         raise ConfigurationError("CORS_ORIGINS: '*' is refused in production")
     if not settings.rate_limit_enabled:
         raise ConfigurationError("RATE_LIMIT_ENABLED: off is refused in production")
-    if settings.webhooks_allow_private:
-        raise ConfigurationError("WEBHOOKS_ALLOW_PRIVATE: refused in production")
-    if settings.payment_provider == "test" and not settings.allow_test_payments:
-        raise ConfigurationError("PAYMENT_PROVIDER: test is refused in production, unless ALLOW_TEST_PAYMENTS is on")
 
 
 def _check_secret(name: str, secret: Secret) -> None:

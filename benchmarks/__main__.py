@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from app.components import Components
+from app.asgi import DOMAINS
 from app.config import Settings
+from app.core import Core
 from app.lib.db.url import DatabaseURL
 from benchmarks import load
 from benchmarks.seed import seed_users
@@ -52,13 +53,10 @@ def _database(kind: str) -> Iterator[DatabaseURL]:
 
 
 async def _prepare(settings: Settings, users: int) -> str:
-    components = Components(settings)
-    await components.start()
-    try:
-        await seed_users(components.database, users)
-        person = await People(components).create(email="bench@example.com", is_superuser=True)
-    finally:
-        await components.close()
+    core = Core(settings, DOMAINS)
+    async with core.running():
+        await seed_users(core.database, users)
+        person = await People(core).create(email="bench@example.com", is_superuser=True)
     return person.access_token
 
 

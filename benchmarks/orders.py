@@ -12,13 +12,13 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import insert
 
-from app.components import Components
+from app.core import Core
 from app.domain.catalog.models import Product
 from app.lib.clock import utc_now
 from app.lib.db.url import DatabaseURL
 from benchmarks import load, pgbench
 from benchmarks.server import Server, serving
-from tests.support.apps import client_of, running_app, settings_for
+from tests.support.apps import client_of, core_of, running_app, settings_for
 from tests.support.counting import written_statements
 from tests.support.databases import migrate, postgresql_database, postgresql_server
 from tests.support.people import People, Person
@@ -55,10 +55,10 @@ def main() -> None:
 async def _prepare(url: DatabaseURL, count: int) -> tuple[list[Person], list[tuple[str, Any]]]:
     """Products and customers; and the statements of one order, as the service sends them."""
     async with running_app(url, PUBLIC_URL=PUBLIC_URL, RATE_LIMIT_ENABLED="false") as app:
-        components: Components = app.state.components
-        async with components.database.engine.begin() as connection:
+        core: Core = core_of(app)
+        async with core.database.engine.begin() as connection:
             await connection.execute(insert(Product), [_product(number) for number in range(1, PRODUCTS + 1)])
-        people = People(components)
+        people = People(core)
         customers = [await people.create() for _ in range(count)]
         async with client_of(app, headers=customers[0].headers) as client:
             with written_statements(app) as seen:

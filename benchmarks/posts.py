@@ -12,14 +12,14 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from app.components import Components
+from app.core import Core
 from app.domain.accounts.models import User
 from app.domain.posts.repositories import PostReads
 from app.lib.db.engine import Database
 from app.lib.pagination.parameters import PageRequest
 from benchmarks.many_posts import seed_posts
 from benchmarks.seed import seed_users
-from tests.support.apps import settings_for
+from tests.support.apps import make_core
 from tests.support.databases import migrate, postgresql_database, postgresql_server
 
 AUTHORS = 1_000
@@ -36,26 +36,23 @@ def main() -> None:
     with ExitStack() as stack:
         url = stack.enter_context(postgresql_database(stack.enter_context(postgresql_server())))
         migrate(url)
-        print(json.dumps(asyncio.run(_bench(Components(settings_for(url)), arguments.posts)), indent=2))
+        print(json.dumps(asyncio.run(_bench(make_core(url), arguments.posts)), indent=2))
 
 
-async def _bench(components: Components, count: int) -> dict[str, object]:
-    await components.start()
-    try:
-        await seed_users(components.database, AUTHORS)
+async def _bench(core: Core, count: int) -> dict[str, object]:
+    async with core.running():
+        await seed_users(core.database, AUTHORS)
         begin = time.perf_counter()
-        await seed_posts(components.settings.database, count)
+        await seed_posts(core.settings.database, count)
         seeded = time.perf_counter() - begin
-        return {"posts": count, "seed_seconds": round(seeded), "cases": await measure(components)}
-    finally:
-        await components.close()
+        return {"posts": count, "seed_seconds": round(seeded), "cases": await measure(core)}
 
 
-async def measure(components: Components) -> dict[str, object]:
+async def measure(core: Core) -> dict[str, object]:
     """Every case, on a database that has its posts."""
-    reads = PostReads(components.database.reader, components.cursors)
-    cases = await _cases(reads, await _authors(components.database))
-    return {name: await _measure(components.database, call) for name, call in cases.items()}
+    reads = PostReads(core.database.reader, core.cursors)
+    cases = await _cases(reads, await _authors(core.database))
+    return {name: await _measure(core.database, call) for name, call in cases.items()}
 
 
 async def _authors(database: Database) -> list[UUID]:

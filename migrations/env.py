@@ -5,7 +5,7 @@ from typing import Literal
 from advanced_alchemy.types import DateTimeUTC
 from alembic import context
 
-import app.models  # noqa: F401 - every table has to be known
+import app.asgi  # noqa: F401 - every table has to be known
 from app.lib.db.base import metadata
 from app.lib.db.migrations import is_modelled
 

@@ -12,7 +12,7 @@ import pytest_asyncio
 from litestar import Litestar
 
 from app.lib.db.url import DatabaseURL
-from tests.support.apps import Deployment, client_of, components_of, forget, fresh, running_app
+from tests.support.apps import Deployment, client_of, core_of, forget, fresh, running_app
 from tests.support.databases import empty, own_database, postgresql_server
 from tests.support.people import People, Person
 
@@ -113,7 +113,7 @@ async def calls(people: People, caller: Person | None) -> AsyncIterator[httpx.As
 @pytest_asyncio.fixture
 async def deployment(shared_app: Litestar, database_url: DatabaseURL) -> AsyncIterator[Deployment]:
     """For tests that need other settings, or more than one worker."""
-    await empty(components_of(shared_app).database)
+    await empty(core_of(shared_app).database)
     await forget(shared_app)
     async with AsyncExitStack() as stack:
         yield Deployment(database_url, stack)

@@ -7,45 +7,47 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from app.components import Components
+from app.core import Core
+from app.domain.auth.services.tokens import TokenIssuer
 from app.lib.db.base import new_id
 from app.lib.db.url import DatabaseURL
 from app.lib.errors import InvalidCursor, InvalidToken
 from app.lib.settings import ConfigurationError
-from tests.support.apps import settings_for
+from tests.support.apps import make_core
 
 OLD, NEW = "an-old-key-that-is-only-for-tests-01234", "a-new-key-that-is-only-for-tests-01234"
 
 
-def make(**overrides: str) -> Components:
+def make(**overrides: str) -> Core:
     """Nothing is opened before they are started."""
-    return Components(settings_for(DatabaseURL.parse("sqlite:///data/none.db"), **overrides))
+    return make_core(DatabaseURL.parse("sqlite:///data/none.db"), **overrides)
 
 
 def test_what_an_old_key_signed_is_good_as_long_as_the_key_is_kept() -> None:
     old = make(SECRET_KEY=OLD)
     cursor = old.cursors.encode(b"boats", [1])
     user_id = new_id()
-    token = old.token_issuer.signer.issue_access(user_id, new_id(), datetime.now(UTC), timedelta(minutes=1))
+    signer = old.services.get(TokenIssuer).signer
+    token = signer.issue_access(user_id, new_id(), datetime.now(UTC), timedelta(minutes=1))
 
     kept = make(SECRET_KEY=NEW, SECRET_KEY_FALLBACKS=OLD)
     assert kept.cursors.decode(b"boats", cursor, (int,)) == (1,)
-    assert kept.token_issuer.signer.read_access(token).user_id == user_id
+    assert kept.services.get(TokenIssuer).signer.read_access(token).user_id == user_id
     forgotten = make(SECRET_KEY=NEW)
     with pytest.raises(InvalidCursor):
         forgotten.cursors.decode(b"boats", cursor, (int,))
     with pytest.raises(InvalidToken):
-        forgotten.token_issuer.signer.read_access(token)
+        forgotten.services.get(TokenIssuer).signer.read_access(token)
 
 
 def test_an_ed25519_key_signs_and_is_published() -> None:
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
-    (key,) = make(JWT_PRIVATE_KEY=pem.decode()).token_issuer.signer.jwks()["keys"]
+    (key,) = make(JWT_PRIVATE_KEY=pem.decode()).services.get(TokenIssuer).signer.jwks()["keys"]
 
     assert (key["kty"], key["crv"], key["alg"]) == ("OKP", "Ed25519", "EdDSA")
     assert "d" not in key
-    assert make().token_issuer.signer.jwks() == {"keys": []}
+    assert make().services.get(TokenIssuer).signer.jwks() == {"keys": []}
 
 
 def test_a_key_of_another_kind_is_refused_without_being_shown() -> None:
@@ -59,7 +61,7 @@ def test_a_key_of_another_kind_is_refused_without_being_shown() -> None:
 
 @pytest.mark.parametrize("enabled", ["true", "false"])
 def test_one_switch_is_for_every_limit(enabled: str) -> None:
-    components = make(RATE_LIMIT_ENABLED=enabled)
+    core = make(RATE_LIMIT_ENABLED=enabled)
 
-    limiters = components.general_limiter, components.sign_in_limiter
+    limiters = core.general_limiter, core.limiter
     assert [limiter.enabled for limiter in limiters] == [enabled == "true"] * 2

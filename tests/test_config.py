@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from app.config import Settings, load_settings, with_secret_key
-from app.lib.settings import ConfigurationError, Secret
+from app.asgi import load_settings
+from app.config import Settings, with_secret_key
+from app.domain.auth.settings import AuthSettings
+from app.lib.settings import ConfigurationError, Secret, described_fields
 from tests.support.environment import refusal, settings_from
 
 ROOT = Path(__file__).parent.parent
@@ -138,23 +140,30 @@ def production(**environ: str) -> dict[str, str]:
     return {"ENVIRONMENT": "production", "SECRET_KEY": GOOD_SECRET, **environ}
 
 
+def value_of(settings: Settings, name: str) -> Any:
+    """Of a variable, wherever it is kept."""
+    parts = (settings, *settings.sections.values())
+    return next(getattr(part, name.lower()) for part in parts if hasattr(part, name.lower()))
+
+
 def test_the_defaults_run() -> None:
     settings = settings_from()
 
-    assert settings == Settings()
+    assert settings == Settings(sections=settings.sections)
+    assert all(section == type(section)() for section in settings.sections.values())
     assert settings.database.is_sqlite
     assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 1)
-    assert (settings.rate_limit_default, settings.rate_limit_auth) == ("600/minute", "30/minute")
+    assert (settings.rate_limit_default, settings.section(AuthSettings).rate_limit_auth) == ("600/minute", "30/minute")
     assert settings.request_max_body_size == 2_000_000
-    assert not settings.require_verified_email
+    assert not settings.section(AuthSettings).require_verified_email
 
 
 @pytest.mark.parametrize(("name", "text", "value"), TAKEN)
 def test_a_variable_is_taken_by_its_name(name: str, text: str, value: Any) -> None:
     settings, origins = load_settings({name: text}, None)
 
-    assert getattr(settings, name.lower()) == value
-    assert getattr(Settings(), name.lower()) != value, "the test shows nothing"
+    assert value_of(settings, name) == value
+    assert value_of(load_settings({}, None)[0], name) != value, "the test shows nothing"
     assert {key for key, origin in origins.items() if origin != "default"} == {name}
 
 
@@ -162,13 +171,15 @@ def test_a_variable_is_taken_by_its_name(name: str, text: str, value: Any) -> No
 def test_a_variable_is_taken_from_a_file(tmp_path: Path, name: str, text: str, value: Any) -> None:
     (tmp_path / "value").write_text(f"{text}\n")
 
-    assert getattr(settings_from(**{f"{name}_FILE": str(tmp_path / "value")}), name.lower()) == value
+    assert value_of(settings_from(**{f"{name}_FILE": str(tmp_path / "value")}), name) == value
 
 
 def test_every_setting_is_in_the_list_above() -> None:
     listed = {name.lower() for name, _, _ in TAKEN} | {"database_direct_url", "smtp_password"}  # good with another only
 
-    assert listed == set(Settings.__struct_fields__)
+    settings = settings_from()
+    parts = (settings, *settings.sections.values())
+    assert listed == {field.name for part in parts for field in described_fields(type(part))}
 
 
 def test_migrations_may_go_around_the_pooler() -> None:
@@ -346,7 +357,8 @@ def test_threads_that_start_together_agree_on_one_secret(tmp_path: Path) -> None
 
 FORKS = """
 import os, sys
-from app.config import load_settings, with_secret_key
+from app.asgi import load_settings
+from app.config import with_secret_key
 
 settings = load_settings({"DATABASE_URL": sys.argv[1]}, None)[0]
 gate, open_gate = os.pipe()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.domain.orders.settings import OrderSettings
 from tests.support.environment import settings_from
 from tests.test_config import production
 
@@ -17,4 +18,6 @@ from tests.test_config import production
     ],
 )
 def test_production_has_no_payment_provider_unless_told(environ: dict[str, str], provider: str) -> None:
-    assert settings_from(**environ).effective_payment_provider == provider
+    settings = settings_from(**environ)
+
+    assert settings.section(OrderSettings).provider(settings) == provider

@@ -25,13 +25,12 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from app.asgi import MIGRATIONS
-from app.lib.db.base import Base
+from app.core import MIGRATIONS
+from app.lib.db.base import Base, metadata
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.migrations import Migrations, applied_revision
 from app.lib.db.url import DatabaseURL
 from app.lib.errors import Conflict
-from app.models import metadata
 
 ROOT = Path(__file__).parent.parent
 

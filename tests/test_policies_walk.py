@@ -20,6 +20,7 @@ from litestar.routes import HTTPRoute, WebSocketRoute
 
 import app.asgi
 from app.asgi import create_app
+from app.domain.auth.services.tokens import TokenIssuer
 from app.domain.system.metrics_access import MetricsAccess
 from app.domain.system.permissions import METRICS_READ
 from app.lib.clock import utc_now
@@ -194,7 +195,7 @@ async def forged(people: People, _policy: Policy) -> Caller:
 
 async def expired(people: People, _policy: Policy) -> Caller:
     person = await people.create(is_superuser=True)
-    signer = people.components.token_issuer.signer
+    signer = people.core.services.get(TokenIssuer).signer
     token = signer.issue_access(person.id, person.session_id, utc_now() - timedelta(minutes=11), timedelta(minutes=10))
     return Caller({"Authorization": f"Bearer {token}"}, known=False)
 

@@ -7,11 +7,14 @@ import msgspec
 import pytest
 from msgspec import Meta
 
+from app.asgi import DOMAINS
 from app.config import Settings
+from app.lib.settings import described_fields
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
-FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
-HINTS = get_type_hints(Settings, include_extras=True)
+KINDS: list[type[msgspec.Struct]] = [Settings, *(domain.settings for domain in DOMAINS if domain.settings)]
+FIELDS = {field.name: field for kind in KINDS for field in described_fields(kind)}
+HINTS = {name: hint for kind in KINDS for name, hint in get_type_hints(kind, include_extras=True).items()}
 
 
 def _default(value: Any) -> str:

@@ -1,14 +1,15 @@
-"""``app config``: the settings, where they come from, and what there is to set."""
+"""``app config``: the settings, where each comes from, and an example file."""
 
 from typing import Any
 
 import click
 import msgspec
 
-from app.cli.options import json_option, write_json, write_table
-from app.config import Settings, load_settings
+from app.asgi import DOMAINS, load_settings
+from app.config import Settings
+from app.lib.cli.options import json_option, write_json, write_table
 from app.lib.db.url import DatabaseURL
-from app.lib.settings import ByteSize, Secret, variable_name
+from app.lib.settings import ByteSize, Secret, described_fields, variable_name
 
 _EXAMPLE_HEAD = """\
 # Settings of the service, with their defaults. Copy this file to .env and uncomment what you change.
@@ -30,11 +31,12 @@ def show(*, as_json: bool) -> None:
     shown = [
         {
             "name": (name := variable_name(field.name)),
-            "value": masked(field.name, getattr(settings, field.name)),
+            "value": masked(field.name, getattr(part, field.name)),
             "origin": origins[name],
             "description": description(field),
         }
-        for field in msgspec.structs.fields(Settings)
+        for part in (settings, *settings.sections.values())
+        for field in described_fields(type(part))
     ]
     if as_json:
         write_json(shown)
@@ -49,8 +51,9 @@ def example() -> None:
 
 
 def example_file() -> str:
-    """The text of ``.env.example``."""
-    return "\n".join((_EXAMPLE_HEAD, *(_example(field) for field in msgspec.structs.fields(Settings))))
+    """The text of ``.env.example``: the settings of the process, then those of each domain."""
+    kinds: list[type[msgspec.Struct]] = [Settings, *(domain.settings for domain in DOMAINS if domain.settings)]
+    return "\n".join((_EXAMPLE_HEAD, *(_example(field) for kind in kinds for field in described_fields(kind))))
 
 
 def _example(field: msgspec.structs.FieldInfo) -> str:

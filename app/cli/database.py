@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 import click
 from alembic.util import CommandError
 
-from app.asgi import MIGRATIONS
-from app.cli.errors import CommandFailed, MissingOrTaken
-from app.cli.options import json_option, write_json
-from app.cli.runtime import database_errors, is_missing
-from app.config import load_settings
+from app.asgi import load_settings
+from app.core import MIGRATIONS
+from app.lib.cli.errors import CommandFailed, MissingOrTaken
+from app.lib.cli.options import json_option, write_json
+from app.lib.cli.running import database_errors
 from app.lib.db.migrations import Migrations
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ def downgrade(revision: str, *, yes: bool) -> None:
 def revision(message: str) -> None:
     """Write a new migration from the difference between models and database. Read it before you commit it."""
     migrations = _migrations()
-    with redirect_stdout(StringIO()):  # alembic tells what it does; the path is all that anybody needs
+    with redirect_stdout(StringIO()):  # alembic describes what it does; only the path is of use
         path = _run(migrations, migrations.generate(message))
     click.echo(path)
 
@@ -90,7 +90,7 @@ def _migrations() -> Migrations:
 
 
 def _applied(migrations: Migrations) -> str | None:
-    return None if is_missing(migrations.url) else _run(migrations, migrations.current())
+    return None if migrations.url.is_missing else _run(migrations, migrations.current())
 
 
 def _run(migrations: Migrations, work: Coroutine[Any, Any, T]) -> T:

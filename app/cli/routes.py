@@ -7,10 +7,9 @@ from litestar import Litestar
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute, WebSocketRoute
 
-from app.asgi import create_app
-from app.cli.openapi import with_throwaway_secret
-from app.cli.options import json_option, write_json, write_table
-from app.config import load_settings
+from app.asgi import create_app, load_settings
+from app.cli.process import with_throwaway_secret
+from app.lib.cli.options import json_option, write_json, write_table
 from app.lib.ratelimit.routes import RateLimitGuard
 from app.lib.security.policies import policy_of
 

@@ -9,8 +9,8 @@ from types import FrameType
 
 import click
 
-from app.cli.errors import AddressUnusable
-from app.config import load_settings, with_secret_key
+from app.config import read_settings
+from app.lib.cli.errors import AddressUnusable
 from app.lib.serving.addresses import AddressUnavailable, claim
 
 _PROMETHEUS = "PROMETHEUS_MULTIPROC_DIR"
@@ -28,20 +28,20 @@ def serve(workers: int | None, host: str | None, port: int | None, *, reload: bo
         flags = {"WORKERS": workers, "HOST": host, "PORT": port}
         # The workers read the settings for themselves, so a flag has to be where they look.
         os.environ.update({name: str(value) for name, value in flags.items() if value is not None})
-        settings = with_secret_key(load_settings()[0])
+        settings, _ = read_settings(())
         try:
             address = claim(settings.host, settings.port)
         except AddressUnavailable as exc:
             raise AddressUnusable(f"{exc}.", "Choose another with --port or --host.") from exc
         if settings.workers > 1 and _PROMETHEUS not in os.environ:
-            # A private folder in which all workers count, so that a scrape of one of them tells about all.
+            # A private folder in which all workers count, so that a scrape of one of them covers all.
             os.environ[_PROMETHEUS] = cleanup.enter_context(TemporaryDirectory(prefix="lodestar-metrics-"))
         # Loaded by name, and only now: the metrics library looks at its variable when it is imported.
-        resolve_name("app.cli.startup:start")(settings, address, reload=reload)
+        resolve_name("app.cli.startup:start")(address, reload=reload)
 
 
 def _end_at_once_on_signals(cleanup: ExitStack) -> None:
-    """Until granian takes SIGTERM and SIGINT: whatever is going on (an import, a migration) may be cut.
+    """Until granian takes SIGTERM and SIGINT: an import or a migration may be cut.
 
     A handler that raises would not do, because an exception in a garbage collector's callback is lost.
     """

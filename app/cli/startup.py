@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 import structlog
 
-from app.asgi import API, MIGRATIONS
-from app.cli.errors import CommandFailed
-from app.cli.runtime import database_errors, is_missing, schema_is_current
-from app.components import Components
-from app.config import Settings
+from app.asgi import DOMAINS, load_settings
+from app.config import Settings, with_secret_key
+from app.core import API, Core
 from app.domain.accounts.repositories import AccountReads
+from app.lib.cli.errors import CommandFailed
+from app.lib.cli.running import database_errors, schema_is_current
 from app.lib.db import sqlite
 from app.lib.db.migrations import Migrations
 from app.lib.observability.logging import configure_logging
@@ -22,8 +22,9 @@ from app.lib.serving.server import ServerOptions, run_server
 log = structlog.stdlib.get_logger(__name__)
 
 
-def start(settings: Settings, address: str, *, reload: bool) -> None:
-    """Serves until the process is told to end. Raises ``CommandFailed``."""
+def start(address: str, *, reload: bool) -> None:
+    """Serves until the process is asked to end. Raises ``CommandFailed`` and ``ConfigurationError``."""
+    settings = with_secret_key(load_settings()[0])
     configure_logging(settings.effective_log_level, settings.log_format)
     _announce(settings, asyncio.run(_prepare(settings)))
     options = ServerOptions(
@@ -37,14 +38,15 @@ def start(settings: Settings, address: str, *, reload: bool) -> None:
 
 
 async def _prepare(settings: Settings) -> list[str]:
-    """Migrates, and returns what there is to say beside the URLs."""
+    """Migrates, and returns hints for the operator."""
     if settings.database.is_sqlite and not sqlite.is_current():
         log.warning("sqlite.outdated", version=sqlite.VERSION, needed=sqlite.MINIMUM_VERSION)
+    core = Core(settings, DOMAINS)
     if settings.migrates_at_start:
-        await _migrate(Migrations(settings.migration_database, MIGRATIONS))
+        await _migrate(core.migrations)
     try:
         with database_errors(settings.database):
-            return await _advise(settings)
+            return await _advise(core)
     except CommandFailed as exc:
         # Readiness says so, too; the database may well come up later.
         log.warning("database.unavailable", error=str(exc))
@@ -52,28 +54,24 @@ async def _prepare(settings: Settings) -> list[str]:
 
 
 async def _migrate(migrations: Migrations) -> None:
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells the same whether there is anything to do or not
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it says the same whether or not there is anything to do
     with database_errors(migrations.url):
-        before = None if is_missing(migrations.url) else await migrations.current()
+        before = None if migrations.url.is_missing else await migrations.current()
         await migrations.upgrade()
         after = await migrations.current()
     if before != after:
         log.info("database.migrated", before=before, after=after)
 
 
-async def _advise(settings: Settings) -> list[str]:
-    components = Components(settings)
-    await components.start()
-    try:
-        if not await schema_is_current(components.database):
+async def _advise(core: Core) -> list[str]:
+    async with core.running():
+        if not await schema_is_current(core.migrations, core.database.reader):
             return ["The database schema is not up to date: run 'app db upgrade'."]
-        accounts = AccountReads(components.database.reader, components.cursors)
+        accounts = core.services.build(AccountReads)
         active = {"is_superuser": True, "is_active": True}
         if (await accounts.list_users(PageRequest(page_size=1, include_total=False), None, active)).items:
             return []
         return ["There is no superuser yet: uv run app users create-superuser --email you@example.com"]
-    finally:
-        await components.close()
 
 
 def _announce(settings: Settings, lines: list[str]) -> None:
@@ -94,4 +92,4 @@ def _announce(settings: Settings, lines: list[str]) -> None:
         click.echo(f"{names[name]:<{width}}  {urls[name]}", err=True)
     for line in lines:
         click.echo(line, err=True)
-    click.echo("Ctrl-C ends it.", err=True)
+    click.echo("Press Ctrl-C to stop.", err=True)

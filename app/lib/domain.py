@@ -1,17 +1,21 @@
-"""What a domain brings into the app: one value, named in one line of ``create_app``."""
+"""What a domain brings into the app: one value, which a line of ``app/asgi.py`` names."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
-from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
+from app.lib.db.uow import UnitOfWork
 from app.lib.errors import ErrorCode
 from app.lib.events import Listener
 from app.lib.http.problems import KIT_ERROR_CODES
 from app.lib.jobs import Job
-from app.lib.webhooks.kinds import WebhookKind, WebhookKinds, kinds_by_name
+from app.lib.security.principal import Principal
+from app.lib.services import Services
+from app.lib.webhooks.kinds import WebhookKind
 
 
 class Permission(msgspec.Struct, frozen=True):
@@ -21,41 +25,66 @@ class Permission(msgspec.Struct, frozen=True):
     description: str
 
 
+class Permissions(dict[str, Permission]):
+    """All permissions by code."""
+
+
+class Demo(msgspec.Struct, kw_only=True):
+    """Demo data as it is made, domain by domain, in one unit of work.
+
+    ``people`` are its users by email address, ``ids`` those of other things by a name that later domains know.
+
+    What is in ``afterwards`` is called after the commit, because no other service is called inside a transaction.
+    """
+
+    services: Services
+    unit: UnitOfWork
+    people: dict[str, Principal] = {}
+    ids: dict[str, UUID] = {}
+    afterwards: list[Callable[[], Awaitable[object]]] = []
+
+
 class Domain(msgspec.Struct, frozen=True, kw_only=True):
-    """The rooms of a domain that the app has to know; the rest is the domain's own business."""
+    """Everything that is a domain's own. Only ``name`` is required; a domain has the rooms that it needs."""
 
     name: str
+    settings: type[Any] | None = None
+    """A ``Section`` of settings."""
+    build: Callable[[Any], None] | None = None
+    """``build(core)`` is called once per process and adds the domain's long-lived objects to ``core.services``."""
     controllers: tuple[ControllerRouterHandler, ...] = ()
+    """Route handlers under ``/api/v1``."""
     root_handlers: tuple[ControllerRouterHandler, ...] = ()
-    """Handlers outside ``/api/v1``."""
-    providers: Mapping[str, Provide] = {}
-    """What the domain's own handlers ask for."""
-    shared_providers: Mapping[str, Provide] = {}
-    """What handlers and providers of any domain may ask for."""
+    """Route handlers outside ``/api/v1``."""
+    development_handlers: Callable[[], Iterable[ControllerRouterHandler]] | None = None
+    """Makes route handlers outside ``/api/v1`` that are there with ``ENVIRONMENT=development`` only."""
+    services: Mapping[str, type[Any]] = {}
+    """What the domain's handlers inject, by parameter name; built from the constructors' annotations."""
     permissions: tuple[Permission, ...] = ()
+    error_codes: tuple[ErrorCode, ...] = ()
     listeners: tuple[Listener, ...] = ()
-    """In the transaction of an event, after its commit, or in every process."""
     jobs: tuple[Job[Any], ...] = ()
     webhook_kinds: tuple[WebhookKind, ...] = ()
-    error_codes: tuple[ErrorCode, ...] = ()
+    channel_kinds: tuple[Any, ...] = ()
+    mail_templates: tuple[Path, ...] = ()
+    """Folders of mail templates and their translations."""
     tags: tuple[tuple[str, str], ...] = ()
     """OpenAPI tags and their descriptions."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the head of the OpenAPI document."""
+    demo: str | None = None
+    """``module:function`` of an ``async def seed(demo: Demo) -> None`` for ``app seed``."""
 
 
-def collect_permissions(domains: tuple[Domain, ...]) -> dict[str, Permission]:
-    """The registry of permissions by code. Raises ``ValueError`` when two domains claim one."""
-    registry: dict[str, Permission] = {}
+def collect_permissions(domains: Iterable[Domain]) -> Permissions:
+    """The permissions of all domains. Raises ``ValueError`` when two domains declare one code."""
+    registry = Permissions()
     for domain in domains:
         for permission in domain.permissions:
             if permission.code in registry:
                 raise ValueError(f"permission {permission.code} is declared twice")
             registry[permission.code] = permission
     return registry
-
-
-def collect_webhook_kinds(domains: tuple[Domain, ...]) -> WebhookKinds:
-    """The registry of webhook kinds by name. Raises ``ValueError`` when two domains claim one."""
-    return kinds_by_name(kind for domain in domains for kind in domain.webhook_kinds)
 
 
 def collect_error_codes(domains: Iterable[Domain]) -> tuple[ErrorCode, ...]:

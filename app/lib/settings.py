@@ -6,7 +6,7 @@ Nothing here runs at import, and nothing but :func:`load` looks at the environme
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self, TypeVar, cast
+from typing import Annotated, Any, Self, TypeVar, cast, get_origin
 
 import msgspec
 from dotenv import dotenv_values
@@ -63,6 +63,11 @@ class ByteSize(int):
         return size
 
 
+def described_fields(settings_type: type[msgspec.Struct]) -> list[msgspec.structs.FieldInfo]:
+    """The fields that are read from the environment: those that have a description."""
+    return [field for field in msgspec.structs.fields(settings_type) if get_origin(field.type) is Annotated]
+
+
 def variable_name(field: str) -> str:
     """The environment variable of a settings field."""
     return field.upper()
@@ -77,7 +82,7 @@ def load(settings_type: type[T], environ: Mapping[str, str], env_file: Path | No
     from_file = _read_env_file(env_file)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for field in msgspec.structs.fields(settings_type):
+    for field in described_fields(settings_type):
         name = variable_name(field.name)
         found = _find(name, environ, "environment") or _find(name, from_file, f"{env_file}")
         origins[name] = "default"

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 import structlog
 from click.testing import CliRunner, Result
+from msgspec import Struct
 
+from app.asgi import DOMAINS
 from app.cli import main
 from app.config import Settings
 from app.lib.db.url import DatabaseURL
-from app.lib.settings import variable_name
+from app.lib.settings import described_fields, variable_name
 
 Cli = Callable[..., Result]
 
@@ -18,8 +20,10 @@ Cli = Callable[..., Result]
 def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No `.env` is found, no setting of the shell counts, and what a command makes is not in the source tree."""
     monkeypatch.chdir(tmp_path)
-    for name in Settings.__struct_fields__:
-        monkeypatch.delenv(variable_name(name), raising=False)
+    kinds: list[type[Struct]] = [Settings, *(domain.settings for domain in DOMAINS if domain.settings)]
+    for kind in kinds:
+        for field in described_fields(kind):
+            monkeypatch.delenv(variable_name(field.name), raising=False)
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from app.asgi import MIGRATIONS
 from app.cli import database
+from app.core import MIGRATIONS
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
 from tests.cli.conftest import Cli, refusal, text_of

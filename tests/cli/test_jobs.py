@@ -8,12 +8,11 @@ from uuid import UUID, uuid4
 import pytest
 from litestar import Litestar
 
-from app.asgi import DOMAINS
 from app.lib.clock import utc_now
 from app.lib.db.url import DatabaseURL
 from tests.cli.conftest import Cli, refusal
 from tests.domain.jobs.toys import put
-from tests.support.apps import running_app
+from tests.support.apps import make_core, running_app
 
 T = TypeVar("T")
 
@@ -110,6 +109,6 @@ def test_schedules_are_listed_once_a_worker_has_been_there(at: Cli, own_url: Dat
     assert json.loads(at("jobs", "schedules", "--json").stdout) == []
     asyncio.run(start())
 
-    declared = {each.name for domain in DOMAINS for each in domain.jobs if each.schedule}
+    declared = {each.name for each in make_core(own_url).jobs.values() if each.schedule}
     assert {each["name"] for each in json.loads(at("jobs", "schedules", "--json").stdout)} == declared
     assert at("jobs", "schedules").stdout.count("never") == len(declared)

@@ -7,13 +7,14 @@ from uuid import uuid4
 
 import pytest
 
-from app.components import Components
+from app.core import Core
 from app.domain.notifications.samples import SAMPLES
 from app.lib.db.url import DatabaseURL
+from app.lib.mail.delivery import Deliverer
 from app.lib.mail.mailer import NewMail
 from tests.cli.conftest import Cli, refusal
 from tests.lib.mail.test_bounces import report
-from tests.support.apps import settings_for
+from tests.support.apps import make_core
 from tests.support.mail import send_queued
 from tests.support.mailserver import MailServer, mail_server
 
@@ -22,33 +23,30 @@ from tests.support.mailserver import MailServer, mail_server
 def queued(own_url: DatabaseURL) -> None:
     """A mail that waits."""
 
-    async def work(components: Components) -> None:
-        async with components.database.independent() as unit:
+    async def work(core: Core) -> None:
+        async with core.database.independent() as unit:
             mail = NewMail(
                 kind="welcome", business_id="1", to_address="ada@example.com", locale="de", template="welcome"
             )
-            await components.mailer.queue(unit, mail)
+            await core.mailer.queue(unit, mail)
 
-    with_components(own_url, work)
+    with_core(own_url, work)
 
 
-def with_components(url: DatabaseURL, work: Any) -> None:
+def with_core(url: DatabaseURL, work: Any) -> None:
     async def main() -> None:
-        components = Components(settings_for(url))
-        await components.start()
-        try:
-            await work(components)
-        finally:
-            await components.close()
+        core = make_core(url)
+        async with core.running():
+            await work(core)
 
     asyncio.run(main())
 
 
 def send_all(url: DatabaseURL) -> None:
-    async def work(components: Components) -> None:
-        await send_queued(components.deliverer, components.database)
+    async def work(core: Core) -> None:
+        await send_queued(core.services.get(Deliverer), core.database)
 
-    with_components(url, work)
+    with_core(url, work)
 
 
 def listed(at: Cli, *options: str) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from app.cli import COMMANDS, EXIT_CODES
-from app.cli.errors import INTERRUPTED, MISCONFIGURED, CommandFailed
+from app.lib.cli.errors import INTERRUPTED, MISCONFIGURED, CommandFailed
 from tests.cli.conftest import Cli, refusal
 
 

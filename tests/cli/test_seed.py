@@ -1,8 +1,8 @@
 import asyncio
 import json
 
-from app.cli.seed import PEOPLE, SIGN_INS
-from app.cli.seed_posts import DRAFTS, SCHEDULED, TOPICS
+from app.domain.accounts.demo import PEOPLE, SIGN_INS
+from app.domain.posts.demo import DRAFTS, SCHEDULED, TOPICS
 from app.lib.db.url import DatabaseURL
 from tests.cli.conftest import Cli, refusal
 from tests.support.apps import client_of, running_app
@@ -37,8 +37,8 @@ def test_demo_data_comes_once_and_its_sign_ins_work(at: Cli, own_url: DatabaseUR
     first, second = at("seed"), at("seed")
 
     assert (first.exit_code, second.exit_code) == (0, 0)
-    assert first.stdout.splitlines()[0] == "25 people and 10 products are created."
-    assert second.stdout.splitlines()[0] == "The demo data is there already."
+    assert first.stdout.splitlines()[0] == "25 people and their data are created."
+    assert second.stdout.splitlines()[0] == "The demo data exists already."
     assert first.stdout.splitlines()[1:] == second.stdout.splitlines()[1:]
     for sign_in in SIGN_INS:
         assert f"{sign_in.email:<18} {sign_in.password}" in first.stdout

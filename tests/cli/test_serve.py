@@ -56,7 +56,7 @@ def test_a_first_start_makes_what_it_needs_and_says_where_everything_is(serve: S
         f"Health  {base}/health",
         f"Mail    {base}/dev/mail",
         hint,
-        "Ctrl-C ends it.",
+        "Press Ctrl-C to stop.",
     ]
     assert (tmp_path / "data" / "secret_key").stat().st_mode & 0o777 == 0o600
     workers = server.workers()

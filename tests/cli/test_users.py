@@ -110,7 +110,7 @@ def test_a_taken_name_or_address_is_told(at: Cli) -> None:
     taken = ["--email", "ADA@example.com", "--password-stdin"]
     assert refusal(at("users", "create", *taken, stdin=GOOD), 5) == "Error: email: Is taken."
     assert refusal(at("users", "create-superuser", *taken, stdin=GOOD), 5) == (
-        "Error: email: Is taken. With --promote that account becomes a superuser."
+        "Error: email: Is taken. With --promote that user becomes a superuser."
     )
     other = ["--email", "other@example.com", "--username", "Ada.L", "--password-stdin"]
     assert refusal(at("users", "create", *other, stdin=GOOD), 5) == "Error: username: Is taken."

@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 from uuid import UUID
 
-from app.asgi import MIGRATIONS
+from app.core import MIGRATIONS
 from app.domain.jobs.jobs import purge_jobs
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.migrations import Migrations

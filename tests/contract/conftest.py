@@ -10,7 +10,7 @@ from litestar import Litestar
 from sqlalchemy import URL
 
 from app.lib.db.url import DatabaseURL
-from tests.support.apps import components_of, forget, running_app
+from tests.support.apps import core_of, forget, running_app
 from tests.support.databases import empty, migrate, postgresql_database, sqlite_database
 from tests.support.people import People, Person
 
@@ -40,7 +40,7 @@ async def both_apps(both_urls: dict[str, DatabaseURL]) -> AsyncIterator[dict[str
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def boss(unlimited_app: Litestar) -> Person:
     """A superuser who has just signed in."""
-    await empty(components_of(unlimited_app).database)
+    await empty(core_of(unlimited_app).database)
     await forget(unlimited_app)
     return await People(unlimited_app).create(is_superuser=True)
 

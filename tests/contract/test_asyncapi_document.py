@@ -8,13 +8,13 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from app.cli.openapi import COMMITTED_ASYNCAPI, render_asyncapi
+from app.domain.realtime.commands import COMMITTED, render
 from app.lib.realtime.document import EXAMPLES
 from app.lib.realtime.errors import FrameCode
 from app.lib.realtime.frames import ClientFrame, CloseCode, ServerFrame, decode_frame
 from tests.support.apps import Deployment, client_of
 
-DOCUMENT: dict[str, Any] = msgspec.json.decode(render_asyncapi())
+DOCUMENT: dict[str, Any] = msgspec.json.decode(render())
 MESSAGES: dict[str, Any] = DOCUMENT["components"]["messages"]
 FROM_CLIENT = {frame.__name__ for frame in get_args(ClientFrame)}
 FROM_SERVER = {frame.__name__ for frame in get_args(ServerFrame)}
@@ -46,7 +46,7 @@ def is_valid(name: str, value: Any) -> bool:
 
 
 def test_the_committed_document_is_fresh() -> None:
-    assert COMMITTED_ASYNCAPI.read_text(encoding="utf-8") == render_asyncapi(), "run: just openapi"
+    assert COMMITTED.read_text(encoding="utf-8") == render(), "run: just openapi"
 
 
 def test_everything_that_is_referred_to_is_there() -> None:

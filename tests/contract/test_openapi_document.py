@@ -10,18 +10,18 @@ import pytest
 from litestar import Litestar
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from app.asgi import DOMAINS, create_app, openapi_document
+from app.asgi import DOMAINS, create_app
 from app.cli.openapi import COMMITTED, render
 from app.lib.db.url import DatabaseURL
 from app.lib.http.conditional import Versioned
 from app.lib.security.policies import Optional, Ticketed
 from app.lib.wire.decoding import decode_json
 from tests.contract.routes import Operation, operations
-from tests.support.apps import settings_for
+from tests.support.apps import described, settings_for
 
 URL = DatabaseURL.parse("sqlite:///unused.db")
 APP = create_app(settings_for(URL))
-DOCUMENT: dict[str, Any] = openapi_document(APP)
+DOCUMENT: dict[str, Any] = described(APP)
 OPERATIONS = {operation["operationId"]: operation for item in DOCUMENT["paths"].values() for operation in item.values()}
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 
@@ -93,7 +93,7 @@ def test_the_document_does_not_depend_on_the_settings() -> None:
         PASSWORD_MIN_LENGTH="15",
     )
 
-    assert openapi_document(create_app(production)) == DOCUMENT
+    assert described(create_app(production)) == DOCUMENT
 
 
 async def test_the_served_document_is_this_one(client: httpx.AsyncClient) -> None:

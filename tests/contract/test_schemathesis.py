@@ -24,10 +24,10 @@ from schemathesis.specs.openapi.checks import (
     use_after_free,
 )
 
-from app.asgi import create_app, openapi_document
+from app.asgi import create_app
 from app.lib.db.url import DatabaseURL
 from tests.domain.jobs.toys import put
-from tests.support.apps import BASE_URL, fresh, settings_for
+from tests.support.apps import BASE_URL, described, fresh, settings_for
 from tests.support.people import People, Person
 from tests.support.posts import post_of
 from tests.support.rooms import room_of
@@ -36,7 +36,7 @@ from tests.support.webhooks import webhook_of
 
 EXAMPLES = 8
 
-_document = openapi_document(create_app(settings_for(DatabaseURL.parse("sqlite:///unused.db"))))
+_document = described(create_app(settings_for(DatabaseURL.parse("sqlite:///unused.db"))))
 _schema = schemathesis.openapi.from_dict(_document)
 _ENDLESS = {"streamEvents"}
 """What has no end cannot be waited for."""
@@ -176,11 +176,11 @@ async def _made(
         assert isinstance(people.owner, Litestar)
         found["job_id"] = await put(people.owner, status=("pending", "dead")[number % 2])
     if names & {"webhook_id", "delivery_id"}:
-        found["webhook_id"], found["delivery_id"] = await webhook_of(boss.id, people.components)
+        found["webhook_id"], found["delivery_id"] = await webhook_of(boss.id, people.core)
     if "room_ref" in names:
-        found["room_ref"] = await room_of(boss.id, people.components, with_=found["user_id"])
+        found["room_ref"] = await room_of(boss.id, people.core, with_=found["user_id"])
     if "post_ref" in names:
-        found["post_ref"] = await post_of(boss.id, people.components)
+        found["post_ref"] = await post_of(boss.id, people.core)
     if names & {"product_id", "order_id"}:
         found["product_id"], found["order_id"] = await product_and_order(client, operation_id)
     return {name: found[name] for name in names}

@@ -9,9 +9,9 @@ import pytest_asyncio
 from litestar import Litestar
 from sqlalchemy import URL
 
-from app.components import Components
+from app.core import Core
 from app.lib.db.url import DatabaseURL
-from tests.support.apps import client_of, components_of, running_app
+from tests.support.apps import client_of, core_of, running_app
 from tests.support.databases import migrate, postgresql_database
 from tests.support.people import PASSWORD, People, Person
 from tests.support.proxy import Proxy
@@ -27,8 +27,8 @@ class Service:
     client: httpx.AsyncClient
 
     @property
-    def components(self) -> Components:
-        return components_of(self.app)
+    def core(self) -> Core:
+        return core_of(self.app)
 
     async def read(self) -> httpx.Response:
         return await self.client.get("/api/v1/users/me")

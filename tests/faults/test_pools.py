@@ -4,10 +4,10 @@ from contextlib import AsyncExitStack
 
 from sqlalchemy import text
 
-from app.background import Background
 from app.lib.db.engine import Database
 from app.lib.db.url import DatabaseURL
 from tests.faults.conftest import service_on
+from tests.support.apps import core_of
 from tests.support.waiting import until_it_holds
 
 
@@ -21,21 +21,21 @@ async def occupy(database: Database, stack: AsyncExitStack, connections: int) ->
 async def test_jobs_run_while_requests_keep_every_connection_busy(on_postgresql: DatabaseURL) -> None:
     async with service_on(on_postgresql, DATABASE_POOL_SIZE="1") as service, AsyncExitStack() as stack:
         assert (await service.register()).status_code == 201
-        components = service.components
-        background: Background = service.app.state.background
+        core = service.core
+        core = core_of(service.app)
 
         async def everything_is_done() -> bool:
-            async with components.job_database.independent() as unit:
+            async with core.job_database.independent() as unit:
                 return set(await unit.session.scalars(text("SELECT status FROM jobs"))) == {"done"}
 
-        await occupy(components.database, stack, 1)
-        async with background.working():
+        await occupy(core.database, stack, 1)
+        async with core.working():
             await until_it_holds(everything_is_done)
 
 
 async def test_requests_are_served_while_jobs_keep_every_connection_busy(on_postgresql: DatabaseURL) -> None:
     async with service_on(on_postgresql, DATABASE_POOL_SIZE="4") as service, AsyncExitStack() as stack:
-        await occupy(service.components.job_database, stack, 2)
+        await occupy(service.core.job_database, stack, 2)
 
         assert (await service.write()).status_code == 200
         assert (await service.read()).status_code == 200

@@ -12,7 +12,7 @@ from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
 from tests.faults.answers import assert_unavailable
 from tests.faults.conftest import Service, service_on
-from tests.support.apps import client_of, running_app
+from tests.support.apps import client_of, core_of, running_app
 from tests.support.proxy import Proxy
 from tests.support.waiting import until
 
@@ -64,7 +64,7 @@ async def test_a_terminated_session_of_the_server_costs_at_most_one_answer(
     on_postgresql: DatabaseURL, service: Service
 ) -> None:
     await service.write()
-    async with running_app(on_postgresql) as other, other.state.components.database.engine.begin() as connection:
+    async with running_app(on_postgresql) as other, core_of(other).database.engine.begin() as connection:
         await connection.execute(
             text(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -141,7 +141,7 @@ async def test_a_request_that_was_cut_in_the_middle_leaves_nothing(
 
 async def test_whoever_waits_for_a_row_too_long_gets_503(on_postgresql: DatabaseURL) -> None:
     async with service_on(on_postgresql) as service:
-        async with service.components.database.independent() as holder:
+        async with service.core.database.independent() as holder:
             await holder.session.execute(update(User).values(locale="de"))
             async with asyncio.timeout(5):
                 assert_unavailable(await service.write())
@@ -152,7 +152,7 @@ async def test_whoever_waits_for_a_row_too_long_gets_503(on_postgresql: Database
 
 async def test_a_full_pool_gives_503_and_leaks_nothing(on_postgresql: DatabaseURL) -> None:
     async with service_on(on_postgresql, DATABASE_POOL_SIZE="1") as service:
-        async with service.components.database.independent() as holder:
+        async with service.core.database.independent() as holder:
             await holder.session.execute(text("SELECT 1"))
             async with asyncio.timeout(9):
                 answers = await asyncio.gather(*(service.write() for _ in range(5)))
@@ -162,5 +162,5 @@ async def test_a_full_pool_gives_503_and_leaks_nothing(on_postgresql: DatabaseUR
         answers = await asyncio.gather(*(service.write() for _ in range(5)))
         assert [answer.status_code for answer in answers].count(200) >= 1
         assert {answer.status_code for answer in answers} <= {200, 409}
-        assert service.components.metrics.render().count(b"database_write_connections_busy{pid=") == 1
+        assert service.core.metrics.render().count(b"database_write_connections_busy{pid=") == 1
         assert (await service.read()).status_code == 200

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, select, text
 
-from app.asgi import MIGRATIONS
+from app.core import MIGRATIONS
 from app.domain.accounts.models import Profile, User
 from app.domain.auth.models import Session
 from app.lib.audit import AuditEvent
@@ -20,7 +20,7 @@ from app.lib.db.sqlite import identity_of
 from app.lib.db.url import DatabaseURL
 from tests.faults.answers import assert_unavailable
 from tests.faults.conftest import Service, service_on
-from tests.support.apps import client_of, components_of, running_app
+from tests.support.apps import client_of, core_of, running_app
 from tests.support.databases import migrate, sqlite_database
 from tests.support.people import People
 
@@ -44,7 +44,7 @@ async def counts(database: Database) -> dict[str, int]:
 
 async def pragma(service: Service, words: str) -> Any:
     """Sets or asks something of the one connection that writes."""
-    async with service.components.database.engine.connect() as connection:
+    async with service.core.database.engine.connect() as connection:
         return (await connection.execute(text(f"PRAGMA {words}"))).scalar_one()
 
 
@@ -60,7 +60,7 @@ async def test_on_a_full_disk_nothing_is_half_written(file: DatabaseURL) -> None
                 refused += 1
             else:
                 assert answer.status_code == 201
-            found = await counts(service.components.database)
+            found = await counts(service.core.database)
             assert found["users"] == found["profiles"]
             if refused >= 3:
                 break
@@ -75,17 +75,17 @@ async def test_on_a_full_disk_nothing_is_half_written(file: DatabaseURL) -> None
 
 async def test_a_file_that_cannot_be_written_still_serves_reads(file: DatabaseURL) -> None:
     async with service_on(file) as service:
-        before = await counts(service.components.database)
-        event.listen(service.components.database.engine.sync_engine, "connect", refuse_writes)
-        await service.components.database.engine.dispose()
+        before = await counts(service.core.database)
+        event.listen(service.core.database.engine.sync_engine, "connect", refuse_writes)
+        await service.core.database.engine.dispose()
 
         for answer in (await service.write(), await service.register(), await service.refresh()):
             assert_unavailable(answer)
         assert (await service.read()).status_code == 200
 
-        event.remove(service.components.database.engine.sync_engine, "connect", refuse_writes)
-        await service.components.database.engine.dispose()
-        assert await counts(service.components.database) == before
+        event.remove(service.core.database.engine.sync_engine, "connect", refuse_writes)
+        await service.core.database.engine.dispose()
+        assert await counts(service.core.database) == before
         assert (await service.write()).status_code == 200
 
 
@@ -136,7 +136,7 @@ def back_up(source: Path, target: Path) -> None:
 
 async def test_a_file_that_is_replaced_is_opened_anew(file: DatabaseURL) -> None:
     async with service_on(file) as service:
-        before = await counts(service.components.database)
+        before = await counts(service.core.database)
         copy = file.path.with_name("copy.db")
         back_up(file.path, copy)
         assert (await service.register()).status_code == 201
@@ -144,7 +144,7 @@ async def test_a_file_that_is_replaced_is_opened_anew(file: DatabaseURL) -> None
             file.path.with_name(name).unlink()
         copy.rename(file.path)
 
-        assert await counts(service.components.database) == before
+        assert await counts(service.core.database) == before
         answers = await asyncio.gather(*(service.read() for _ in range(8)))
         assert [answer.status_code for answer in answers] == [200] * 8
         assert (await service.register()).status_code == 201
@@ -163,9 +163,9 @@ async def test_a_file_that_is_no_database_is_unavailable(file: DatabaseURL) -> N
 
 async def test_writers_that_wait_too_long_get_503_and_leak_nothing(file: DatabaseURL) -> None:
     async with service_on(file) as service:
-        pool: Any = service.components.database.engine.pool
+        pool: Any = service.core.database.engine.pool
         pool._timeout = 0.2  # half a minute is long for a test
-        async with service.components.database.independent() as holder:
+        async with service.core.database.independent() as holder:
             await holder.session.execute(text("SELECT 1"))
             answers = await asyncio.gather(*(service.write() for _ in range(5)))
             reads = await asyncio.gather(*(service.read() for _ in range(5)))
@@ -180,7 +180,7 @@ async def test_writers_that_wait_too_long_get_503_and_leak_nothing(file: Databas
 
 async def test_another_process_that_holds_the_lock_is_waited_for(file: DatabaseURL) -> None:
     async with service_on(file) as service, running_app(file) as other:
-        async with components_of(other).database.independent() as holder:
+        async with core_of(other).database.independent() as holder:
             await holder.session.execute(text("SELECT 1"))
             task = asyncio.create_task(service.write("Patience"))
             await asyncio.sleep(0.3)

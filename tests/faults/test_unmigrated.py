@@ -6,12 +6,12 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.asgi import MIGRATIONS
+from app.core import MIGRATIONS
 from app.lib.db.migrations import Migrations
 from app.lib.db.url import DatabaseURL
 from tests.faults.answers import assert_unavailable
 from tests.faults.conftest import service_on
-from tests.support.apps import client_of, components_of, running_app
+from tests.support.apps import client_of, core_of, running_app
 from tests.support.people import PASSWORD
 
 ACCOUNT = {"email": "early@example.com", "password": PASSWORD}
@@ -41,7 +41,7 @@ async def test_without_a_schema_everything_but_life_is_unavailable(empty_url: Da
 @pytest.mark.parametrize("change", ["ALTER TABLE users DROP COLUMN locale", "DROP TABLE profiles"])
 async def test_a_schema_that_is_too_old_is_unavailable(own_url: DatabaseURL, change: str) -> None:
     async with service_on(own_url) as service:
-        async with service.components.database.engine.begin() as connection:
+        async with service.core.database.engine.begin() as connection:
             await connection.execute(text(change))
 
         assert_unavailable(await service.register())
@@ -52,7 +52,7 @@ async def test_a_schema_that_changes_meanwhile_costs_at_most_one_answer(own_url:
     """A rolling upgrade adds a column below the feet of the old version."""
     async with service_on(own_url) as service:
         await asyncio.gather(service.read(), service.write())
-        async with components_of(service.app).database.engine.begin() as connection:
+        async with core_of(service.app).database.engine.begin() as connection:
             await connection.execute(text("ALTER TABLE users ADD COLUMN shoe_size integer"))
 
         first = [await service.read(), await service.write(), await service.register()]

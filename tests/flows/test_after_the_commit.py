@@ -14,7 +14,7 @@ from standardwebhooks import Webhook
 from app.lib.db.base import Base
 from app.lib.events.tables import StoredEvent
 from app.lib.jobs.tables import QueuedJob
-from tests.support.apps import Deployment, client_of, components_of
+from tests.support.apps import Deployment, client_of, core_of
 from tests.support.mailserver import MailServer
 from tests.support.people import PASSWORD, People, Person
 from tests.support.receivers import Receiver, answering, receiver
@@ -43,7 +43,7 @@ async def register(app: Litestar, email: str) -> httpx.Response:
 
 
 async def rows(app: Litestar, table: type[Base], *order: Any) -> list[Any]:
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         return list((await unit.session.execute(select(table).order_by(*order))).scalars())
 
 
@@ -201,7 +201,7 @@ async def test_operators_run_again_what_did_not_happen(deployment: Deployment, m
 
 
 async def bury(app: Litestar, job_id: str) -> None:
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         for each in (await unit.session.execute(select(QueuedJob))).scalars():
             if str(each.id) == job_id:
                 each.status = "dead"

@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 from app.lib.clock import utc_now
 from app.lib.events.tables import StoredEvent
 from app.lib.jobs.tables import QueuedJob
-from tests.support.apps import Deployment, components_of
+from tests.support.apps import Deployment, core_of
 from tests.support.people import People, Person
 from tests.support.receivers import Receiver, receiver
 from tests.support.waiting import until, until_it_holds
@@ -55,7 +55,7 @@ def about(person: Person, post: dict[str, Any], version: int) -> dict[str, Any]:
 
 async def unfinished(app: Litestar, *names: str) -> int:
     statement = select(QueuedJob).where(QueuedJob.name.in_(names) if names else QueuedJob.name.not_like("posts.%"))
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         rows = (await unit.session.execute(statement)).scalars()
         return sum(each.status != "done" for each in rows)
 
@@ -123,7 +123,7 @@ async def test_a_scheduled_post_is_told_of_once_and_what_was_put_off_is_not(
         ("post.deleted", about(ada, deleted, 2)),
         ("post.published", about(ada, post, 1)),
     ]
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         kinds = (
             await unit.session.execute(select(StoredEvent.kind).where(StoredEvent.aggregate_type == "post"))
         ).scalars()

@@ -10,7 +10,7 @@ from sqlalchemy import delete
 from app.domain.accounts.models import User
 from app.lib.db.base import table_of
 from tests.domain.accounts.answers import is_refused
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 from tests.support.people import People
 from tests.support.shop import open_shop, order_body
 
@@ -19,7 +19,7 @@ _users = table_of(User)
 
 
 async def delete_elsewhere(app: Litestar, user_id: UUID) -> None:
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         await unit.session.execute(delete(_users).where(_users.c.id == user_id))
 
 

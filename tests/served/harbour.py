@@ -10,10 +10,9 @@ from typing import Any
 import httpx
 from sqlalchemy import URL
 
-from app.components import Components
 from app.lib.db.url import DatabaseURL
 from clients.python.lodestar_realtime import Event, Lost, Realtime, Subscription
-from tests.support.apps import settings_for
+from tests.support.apps import make_core
 from tests.support.people import People, Person
 from tests.support.processes import Server, app_command, free_port, until_gone
 from tests.support.proxy import Proxy
@@ -42,7 +41,7 @@ class Harbour:
         command = app_command("serve", "--port", str(self.port), "--workers", str(workers))
         self.server = Server(command, folder, self.port, environ)
         # Tokens name the server that they are for.
-        self.components = Components(settings_for(url, PORT=str(self.port)))
+        self.core = make_core(url, PORT=str(self.port))
 
     @property
     def address(self) -> str:
@@ -54,12 +53,12 @@ class Harbour:
 
     async def open(self) -> None:
         await asyncio.to_thread(self.server.until_it_answers, "/health/ready")
-        await self.components.database.start()
-        self._people = People(self.components)
+        await self.core.database.start()
+        self._people = People(self.core)
 
     async def close(self) -> None:
         self.server.__exit__(None, None, None)
-        await self.components.database.close()
+        await self.core.database.close()
 
     async def member(self, name: str) -> Person:
         """Somebody new who is in the room; the first one has made it."""

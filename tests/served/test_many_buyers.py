@@ -9,9 +9,9 @@ import httpx
 import pytest_asyncio
 from sqlalchemy import text
 
-from app.components import Components
+from app.core import Core
 from app.lib.db.url import DatabaseURL
-from tests.support.apps import settings_for
+from tests.support.apps import make_core
 from tests.support.killing import INVARIANTS
 from tests.support.people import People, Person
 from tests.support.processes import PATIENCE, Server, app_command, free_port
@@ -24,24 +24,23 @@ WORKERS = 2
 
 
 @pytest_asyncio.fixture
-async def components(own_url: DatabaseURL) -> AsyncIterator[Components]:
+async def core(own_url: DatabaseURL) -> AsyncIterator[Core]:
     """The same deployment, in this process: it makes people, and looks into the books."""
-    components = Components(settings_for(own_url, PORT=str(free_port())))  # tokens name the server they are for
-    await components.start()
-    yield components
-    await components.close()
+    core = make_core(own_url, PORT=str(free_port()))  # tokens name the server they are for
+    async with core.running():
+        yield core
 
 
 @pytest_asyncio.fixture
-async def server(components: Components, own_url: DatabaseURL, tmp_path: Path) -> AsyncIterator[Server]:
+async def server(core: Core, own_url: DatabaseURL, tmp_path: Path) -> AsyncIterator[Server]:
     environ = {
         "DATABASE_URL": own_url.url.render_as_string(hide_password=False),
-        "SECRET_KEY": components.settings.signing_secret,
+        "SECRET_KEY": core.settings.signing_secret,
         "RATE_LIMIT_ENABLED": "false",
         "JOBS_WORKER": "off",
         "LOG_LEVEL": "error",
     }
-    port = components.settings.port
+    port = core.settings.port
     command = app_command("serve", "--port", str(port), "--workers", str(WORKERS))
     with Server(command, tmp_path, port, environ) as server:
         await asyncio.to_thread(server.until_it_answers, "/health/ready")
@@ -49,8 +48,8 @@ async def server(components: Components, own_url: DatabaseURL, tmp_path: Path) -
         assert await asyncio.to_thread(server.end) == 0
 
 
-async def test_fifty_pieces_are_sold_fifty_times_by_several_workers(components: Components, server: Server) -> None:
-    people = People(components)
+async def test_fifty_pieces_are_sold_fifty_times_by_several_workers(core: Core, server: Server) -> None:
+    people = People(core)
     boss = await people.create(is_superuser=True)
     customers = [await people.create() for _ in range(CUSTOMERS)]
     limits = httpx.Limits(max_connections=BUYERS)
@@ -66,7 +65,7 @@ async def test_fifty_pieces_are_sold_fifty_times_by_several_workers(components: 
     assert len(server.workers()) >= WORKERS
     assert Counter(outcomes) == {"sold": PIECES, "insufficient_stock": BUYERS - PIECES}
     assert left == 0
-    async with components.database.engine.connect() as connection:
+    async with core.database.engine.connect() as connection:
         sold = (await connection.execute(text("SELECT count(*), sum(quantity) FROM order_items"))).one()
         broken = {name for name, sql in INVARIANTS.items() if (await connection.execute(text(sql))).all()}
     assert tuple(sold) == (PIECES, PIECES)

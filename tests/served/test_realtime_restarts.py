@@ -53,7 +53,7 @@ async def test_everybody_hears_of_a_restart(harbour: Harbour) -> None:
     assert Counter(await asyncio.gather(*listening)) == {RESTARTING: CREW * EACH}
     assert (await stream)[-3:] == ["event: close", 'data: {"code":1012}', ""]
     assert "panicked" not in harbour.server.output + harbour.server.errors
-    async with harbour.components.database.engine.connect() as connection:
+    async with harbour.core.database.engine.connect() as connection:
         left = await connection.execute(text("SELECT count(*) FROM realtime_nodes"))
         assert left.scalar_one() == 0, "the lifespan's shutdown has not run"
 

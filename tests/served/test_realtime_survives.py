@@ -85,7 +85,7 @@ async def cut(harbour: Harbour, whose: str) -> bool:
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "  # noqa: S608 - our own condition
         f"WHERE datname = current_database() AND pid <> pg_backend_pid() AND {whose}"
     )
-    async with harbour.components.database.engine.connect() as connection:
+    async with harbour.core.database.engine.connect() as connection:
         return bool((await connection.execute(statement)).scalar_one())
 
 

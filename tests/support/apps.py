@@ -9,10 +9,12 @@ import httpx
 from blockbuster import blockbuster_ctx
 from litestar import Litestar
 
-from app.asgi import create_app
-from app.components import Components
-from app.config import Settings, load_settings
+from app.asgi import DOMAINS, create_app, load_settings
+from app.config import Settings
+from app.core import Core
+from app.domain.auth.authenticator import SessionAuthenticator
 from app.lib.db.url import DatabaseURL
+from app.lib.openapi.document import build_document
 from tests.support.databases import empty
 
 BASE_URL = "http://testserver"
@@ -73,24 +75,34 @@ def client_of(app: Litestar, *, address: str = ADDRESS, **options: Any) -> httpx
     return httpx.AsyncClient(transport=transport, base_url=BASE_URL, **options)
 
 
-def components_of(app: Litestar) -> Components:
+def core_of(app: Litestar) -> Core:
     """The long-lived objects of an app."""
-    components: Components = app.state.components
-    return components
+    core: Core = app.state.core
+    return core
+
+
+def described(app: Litestar) -> dict[str, Any]:
+    """The app's OpenAPI document."""
+    return build_document(app, core_of(app).document)
+
+
+def make_core(url: DatabaseURL, **overrides: str) -> Core:
+    """The long-lived objects of a process of its own."""
+    return Core(settings_for(url, **overrides), DOMAINS)
 
 
 async def forget(app: Litestar) -> None:
     """Drops what a process remembers between requests."""
-    components = components_of(app)
-    components.authenticator.forget(None)
-    for limiter in (components.general_limiter, components.sign_in_limiter):
+    core = core_of(app)
+    core.services.get(SessionAuthenticator).forget(None)
+    for limiter in (core.general_limiter, core.limiter):
         await limiter.storage.reset()
 
 
 @asynccontextmanager
 async def fresh(app: Litestar) -> AsyncIterator[None]:
     """The app has an empty database and no memories, and blocking calls in its handlers are errors."""
-    await empty(components_of(app).database)
+    await empty(core_of(app).database)
     await forget(app)
     with blockbuster_ctx(scanned_modules="app") as guard:
         # asyncpg looks for a password file and keys whenever it opens a connection.

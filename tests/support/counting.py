@@ -8,7 +8,7 @@ from typing import Any
 from litestar import Litestar
 from sqlalchemy import event
 
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 
 _block: ContextVar[object] = ContextVar("block", default=None)
 
@@ -19,7 +19,7 @@ def counted_statements(app: Litestar) -> Iterator[list[str]]:
 
     What it does by itself meanwhile, such as giving signs of life, is not counted: its tasks are older than the block.
     """
-    database = components_of(app).database
+    database = core_of(app).database
     seen: list[str] = []
     block = object()
 
@@ -44,7 +44,7 @@ def counted_statements(app: Litestar) -> Iterator[list[str]]:
 @contextmanager
 def written_statements(app: Litestar) -> Iterator[list[tuple[str, Any]]]:
     """The statements of transactions inside the block, with their parameters."""
-    engine = components_of(app).database.engine.sync_engine
+    engine = core_of(app).database.engine.sync_engine
     seen: list[tuple[str, Any]] = []
 
     def on_execute(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:

@@ -17,12 +17,12 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 
-from app.asgi import MIGRATIONS
+from app.core import MIGRATIONS
+from app.lib.db.base import metadata
 from app.lib.db.engine import Database
 from app.lib.db.faults import is_retryable
 from app.lib.db.migrations import Migrations
 from app.lib.db.url import DatabaseURL
-from app.models import metadata
 
 _ATTEMPTS = 5
 _servers: dict[str, URL] = {}

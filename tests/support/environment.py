@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.config import Settings, load_settings
+from app.asgi import load_settings
+from app.config import Settings
 from app.lib.settings import ConfigurationError
 
 

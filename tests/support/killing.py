@@ -13,14 +13,12 @@ from uuid import UUID
 import httpx
 from sqlalchemy import select, text
 
-from app.asgi import DOMAINS
-from app.background import Background
-from app.components import Components
+from app.core import Core
 from app.domain.orders.models import Order
 from app.domain.orders.services.housekeeping import OrderHousekeeping
 from app.lib.clock import utc_now
 from app.lib.db.url import DatabaseURL
-from tests.support.apps import settings_for
+from tests.support.apps import make_core
 from tests.support.people import People, Person
 from tests.support.processes import Server, app_command, free_port, until_gone
 from tests.support.shop import API, order_body, product_body
@@ -103,8 +101,8 @@ class Load:
         command = app_command("serve", "--port", str(self.port), "--workers", str(WORKERS))
         return Server(command, self.folder, self.port, environ)
 
-    async def prepare(self, components: Components) -> None:
-        people = People(components)
+    async def prepare(self, core: Core) -> None:
+        people = People(core)
         boss = await people.create(is_superuser=True)
         self._customers = [await people.create() for _ in range(CLIENTS)]
         async with self._client(boss) as client:
@@ -167,12 +165,11 @@ def kill(server: Server) -> None:
 async def survive(url: DatabaseURL, folder: Path, *, kills: int, seconds: float) -> Load:
     """Runs the load through so many kills, with about so many seconds between them, and checks the books."""
     load = Load(url, folder)
-    components = Components(settings_for(url, PORT=str(load.port)))  # tokens name the server that they are for
-    await components.start()
-    try:
+    core = make_core(url, PORT=str(load.port))  # tokens name the server that they are for
+    async with core.running():
         server = await start(load)
         try:
-            await load.prepare(components)
+            await load.prepare(core)
             async with asyncio.TaskGroup() as group:
                 group.create_task(load.run())
                 for _ in range(kills):
@@ -183,9 +180,7 @@ async def survive(url: DatabaseURL, folder: Path, *, kills: int, seconds: float)
                 load.end()
         finally:
             kill(server)
-        await check_books(components, load)
-    finally:
-        await components.close()
+        await check_books(core, load)
     return load
 
 
@@ -195,11 +190,10 @@ async def start(load: Load) -> Server:
     return server
 
 
-async def check_books(components: Components, load: Load) -> None:
+async def check_books(core: Core, load: Load) -> None:
     """Every acknowledged order is there once, no other is, and all rules hold."""
-    keeper: OrderHousekeeping = Background(components, DOMAINS).services[OrderHousekeeping]
-    await keeper.settle_payments(utc_now() + timedelta(hours=2))
-    async with components.database.engine.connect() as connection:
+    await core.services.get(OrderHousekeeping).settle_payments(utc_now() + timedelta(hours=2))
+    async with core.database.engine.connect() as connection:
         placed = [str(UUID(str(row[0]))) for row in await connection.execute(select(Order.id))]
         broken = {name: (await connection.execute(text(sql))).all() for name, sql in INVARIANTS.items()}
     assert sorted(placed) == sorted(load.acknowledged.values())

@@ -14,15 +14,16 @@ from litestar import Litestar
 from polyfactory.factories.msgspec_factory import MsgspecFactory
 from sqlalchemy import insert, literal, select
 
-from app.components import Components
+from app.core import Core
 from app.domain.accounts.dtos import Registration
 from app.domain.accounts.models import Profile, Role, RolePermission, User, UserRole
 from app.domain.accounts.services.identity import with_keys
 from app.domain.auth.models import Session
 from app.domain.auth.repositories import SessionRow
+from app.domain.auth.services.tokens import TokenIssuer
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
-from tests.support.apps import ADDRESS, client_of, components_of
+from tests.support.apps import ADDRESS, client_of, core_of
 
 PASSWORD = "a fine day to sail"
 
@@ -67,9 +68,9 @@ class Person:
 class People:
     """Makes accounts, roles and sessions in an app's database."""
 
-    def __init__(self, owner: Litestar | Components) -> None:
+    def __init__(self, owner: Litestar | Core) -> None:
         self.owner = owner
-        self.components = owner if isinstance(owner, Components) else components_of(owner)
+        self.core = owner if isinstance(owner, Core) else core_of(owner)
         self._count = 0
 
     async def create(
@@ -87,7 +88,7 @@ class People:
         self._count += 1
         names = {"email": email or f"person{self._count}@example.com", "name": name, "username": username}
         user = User(**with_keys({"id": new_id(), "password_hash": password_hash(), **names, **values}))
-        async with self.components.database.independent() as unit:
+        async with self.core.database.independent() as unit:
             unit.session.add(user)
             await unit.session.flush()
             unit.session.add(Profile(user_id=user.id))
@@ -106,7 +107,7 @@ class People:
 
     async def role(self, name: str, permissions: Iterable[str] = ()) -> UUID:
         """A role with these permissions."""
-        async with self.components.database.independent() as unit:
+        async with self.core.database.independent() as unit:
             return await self._role(unit.session, name, list(permissions))
 
     async def sign_in(self, user_id: UUID, email: str, *, at: datetime | None = None) -> Person:
@@ -123,9 +124,9 @@ class People:
             revoked_at=None,
         )
         others = {"authenticated_at": now, "created_at": now, "last_seen_at": now, "address": ADDRESS}
-        async with self.components.database.independent() as unit:
+        async with self.core.database.independent() as unit:
             await unit.session.execute(insert(Session).values(**msgspec.structs.asdict(row), **others))
-        pair = self.components.token_issuer.issue(row, utc_now())
+        pair = self.core.services.get(TokenIssuer).issue(row, utc_now())
         return Person(user_id, email, row.id, pair.access_token, pair.refresh_token)
 
     def client(self, person: Person | None = None, **options: Any) -> httpx.AsyncClient:

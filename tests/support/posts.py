@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from app.components import Components
+from app.core import Core
 from app.domain.posts.models import Post
 from app.domain.posts.repositories import PostRepository
 from app.domain.posts.services.publication import publish
@@ -10,7 +10,7 @@ from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 
 
-async def post_of(author_id: UUID, components: Components) -> UUID:
+async def post_of(author_id: UUID, core: Core) -> UUID:
     """A public post of this user; its id."""
     post_id = new_id()
     post = Post(
@@ -27,7 +27,7 @@ async def post_of(author_id: UUID, components: Components) -> UUID:
         is_announced=True,
     )
     publish(post, utc_now(), utc_now())
-    async with components.database.independent() as unit:
+    async with core.database.independent() as unit:
         posts = PostRepository(unit)
         await posts.create(post)
         await posts.create_tags(post)

@@ -2,18 +2,18 @@
 
 from uuid import UUID
 
-from app.components import Components
+from app.core import Core
 from app.domain.realtime.dtos import MEMBER, OWNER
 from app.domain.realtime.models import Room
 from app.domain.realtime.repositories.rooms import InvitationRepository, MemberRepository, RoomRepository
 from app.lib.db.base import new_id
 
 
-async def room_of(owner_id: UUID, components: Components, *, with_: UUID) -> UUID:
+async def room_of(owner_id: UUID, core: Core, *, with_: UUID) -> UUID:
     """A public room of somebody's, in which and to which somebody else is and is invited; its id."""
     room_id = new_id()
     name = f"room-{room_id.hex}"
-    async with components.database.independent() as unit:
+    async with core.database.independent() as unit:
         await RoomRepository(session=unit.session).insert(
             Room(id=room_id, name=name, title=None, search_text=name, visibility="public")
         )

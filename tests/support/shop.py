@@ -10,7 +10,7 @@ import httpx
 from litestar import Litestar
 from sqlalchemy import text
 
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 from tests.support.people import People, Person
 
 API = "/api/v1"
@@ -76,7 +76,7 @@ class Shop:
 
     async def rows(self, statement: str) -> list[Any]:
         """What the database holds."""
-        async with components_of(self.app).database.engine.connect() as connection:
+        async with core_of(self.app).database.engine.connect() as connection:
             return list((await connection.execute(text(statement))).all())
 
 

@@ -2,18 +2,18 @@
 
 from uuid import UUID
 
-from app.components import Components
+from app.core import Core
 from app.domain.webhooks.models import WebhookDelivery, WebhookEndpoint
 from app.domain.webhooks.repositories import FAILED, WebhookRepository
 from app.domain.webhooks.services.secrets import set_secret
 from app.lib.db.base import new_id
 
 
-async def webhook_of(owner_id: UUID, components: Components) -> tuple[UUID, UUID]:
+async def webhook_of(owner_id: UUID, core: Core) -> tuple[UUID, UUID]:
     """A webhook of somebody's, and a delivery of it that was given up; their ids."""
     webhook = WebhookEndpoint(id=new_id(), owner_id=owner_id, url="https://hooks.example.com/in", is_active=True)
-    set_secret(webhook, components.sealer)
-    async with components.database.independent() as unit:
+    set_secret(webhook, core.sealer)
+    async with core.database.independent() as unit:
         webhooks = WebhookRepository(session=unit.session)
         await webhooks.insert(webhook)
         await webhooks.replace_kinds(webhook.id, ["user.updated"])

@@ -1,22 +1,40 @@
 """Accounts: users, profiles, roles and permissions."""
 
+from app.domain.accounts.build import build
 from app.domain.accounts.controllers.me import MeController
 from app.domain.accounts.controllers.roles import RoleController, list_permissions
 from app.domain.accounts.controllers.users import UserController, get_profile
 from app.domain.accounts.errors import INVALID_CREDENTIALS
 from app.domain.accounts.permissions import PERMISSIONS
-from app.domain.accounts.providers import PROVIDERS, SHARED_PROVIDERS
+from app.domain.accounts.services.passwords import CredentialService, OwnPasswordService
+from app.domain.accounts.services.profiles import ProfileService
+from app.domain.accounts.services.queries import AccountQueries
+from app.domain.accounts.services.roles import RoleService
+from app.domain.accounts.services.users import UserService
+from app.domain.accounts.settings import AccountSettings
 from app.domain.accounts.webhooks import WEBHOOK_KINDS
-from app.lib.domain import Domain
+from app.lib.domain import Domain, Permissions
+from app.lib.pagination.cursor import CursorCodec
 
 accounts = Domain(
     name="accounts",
+    settings=AccountSettings,
+    build=build,
     controllers=(MeController, UserController, get_profile, RoleController, list_permissions),
-    providers=PROVIDERS,
-    shared_providers=SHARED_PROVIDERS,
+    services={
+        "accounts": AccountQueries,
+        "users": UserService,
+        "credentials": CredentialService,
+        "own_password": OwnPasswordService,
+        "profiles": ProfileService,
+        "roles": RoleService,
+        "permission_registry": Permissions,
+        "cursors": CursorCodec,
+    },
     permissions=PERMISSIONS,
     webhook_kinds=WEBHOOK_KINDS,
     error_codes=(INVALID_CREDENTIALS,),
+    demo="app.domain.accounts.demo:seed",
     tags=(
         ("Users", "The current user, and all users for administrators."),
         ("Profiles", "What other people see of a user."),

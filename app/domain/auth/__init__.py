@@ -1,18 +1,31 @@
 """Sign-in, sessions and tokens."""
 
+from app.domain.auth.build import build
 from app.domain.auth.controllers import AuthController, jwks
 from app.domain.auth.errors import MFA_REQUIRED, AccountInactive, EmailUnverified
 from app.domain.auth.jobs import JOBS
 from app.domain.auth.listeners import LISTENERS
-from app.domain.auth.providers import PROVIDERS
+from app.domain.auth.services.registration import RegistrationService
+from app.domain.auth.services.sessions import SessionService
+from app.domain.auth.services.sign_in import SignInService
+from app.domain.auth.services.tokens import TokenIssuer
+from app.domain.auth.settings import AuthSettings
 from app.domain.auth.webhooks import WEBHOOK_KINDS
 from app.lib.domain import Domain
 
 auth = Domain(
     name="auth",
+    settings=AuthSettings,
+    build=build,
     controllers=(AuthController,),
     root_handlers=(jwks,),
-    providers=PROVIDERS,
+    services={
+        "registration": RegistrationService,
+        "sign_in": SignInService,
+        "sessions": SessionService,
+        "token_issuer": TokenIssuer,
+        "settings": AuthSettings,
+    },
     listeners=LISTENERS,
     jobs=JOBS,
     webhook_kinds=WEBHOOK_KINDS,

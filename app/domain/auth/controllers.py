@@ -5,7 +5,6 @@ from litestar import Controller, Request, Response, get, post
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 
-from app.config import Settings
 from app.domain.accounts.dtos import DEFAULT_LOCALE, Registration, UserRead
 from app.domain.accounts.errors import EmailTaken, UsernameTaken
 from app.domain.auth.dtos import JsonWebKeys, Refresh, RegistrationAccepted, SignIn, TokenPair
@@ -14,6 +13,7 @@ from app.domain.auth.services.registration import RegistrationService
 from app.domain.auth.services.sessions import SessionService
 from app.domain.auth.services.sign_in import SignInService
 from app.domain.auth.services.tokens import TokenIssuer
+from app.domain.auth.settings import AuthSettings
 from app.lib.errors import InvalidToken
 from app.lib.http.injection import Injected
 from app.lib.http.language import preferred_locale
@@ -57,7 +57,7 @@ class AuthController(Controller):
         request: Request[Any, Any, Any],
         data: JSONBody[Registration],
         registration: Injected[RegistrationService],
-        settings: Injected[Settings],
+        settings: Injected[AuthSettings],
     ) -> Response[UserRead]:
         locale = preferred_locale(request.headers.get("accept-language", ""), DEFAULT_LOCALE)
         if not settings.require_verified_email:

@@ -1,15 +1,22 @@
 """Jobs and events as operators see them, and the clean-up of the service's own tables."""
 
+from app.domain.jobs.build import build
 from app.domain.jobs.controllers import JobController
 from app.domain.jobs.jobs import JOBS
 from app.domain.jobs.permissions import PERMISSIONS
-from app.domain.jobs.providers import PROVIDERS
+from app.domain.jobs.services import JobQueries, JobService
+from app.domain.jobs.settings import JobSettings
 from app.lib.domain import Domain
 
 jobs = Domain(
     name="jobs",
+    settings=JobSettings,
+    build=build,
     controllers=(JobController,),
-    providers=PROVIDERS,
+    services={
+        "job_queries": JobQueries,
+        "jobs": JobService,
+    },
     permissions=PERMISSIONS,
     jobs=JOBS,
     tags=(("Jobs", "Work in the background, for operators."),),

@@ -2,20 +2,30 @@
 
 from pathlib import Path
 
+from app.domain.notifications.build import build
+from app.domain.notifications.controllers.mailbox import mailbox_router
 from app.domain.notifications.controllers.preferences import NotificationController
 from app.domain.notifications.controllers.unsubscribe import show_unsubscribe_page, unsubscribe
 from app.domain.notifications.listeners import LISTENERS
-from app.domain.notifications.providers import PROVIDERS
+from app.domain.notifications.services.links import UnsubscribeLinks
+from app.domain.notifications.services.mailbox import DevelopmentMailbox
+from app.domain.notifications.services.preferences import PreferenceQueries, PreferenceService
 from app.lib.domain import Domain
-from app.lib.mail.jobs import JOBS
-
-MAIL_TEMPLATES = Path(__file__).parent / "templates"
+from app.lib.mail.templates import MailTemplates
 
 notifications = Domain(
     name="notifications",
+    build=build,
     controllers=(NotificationController, show_unsubscribe_page, unsubscribe),
-    providers=PROVIDERS,
+    services={
+        "notifications": PreferenceService,
+        "notification_queries": PreferenceQueries,
+        "mailbox": DevelopmentMailbox,
+        "mail_templates": MailTemplates,
+        "unsubscribe_links": UnsubscribeLinks,
+    },
     listeners=LISTENERS,
-    jobs=JOBS,
+    mail_templates=(Path(__file__).parent / "templates",),
+    development_handlers=lambda: (mailbox_router,),
     tags=(("Notifications", "Which mails you get."),),
 )

@@ -1,22 +1,39 @@
 """Orders: placed, paid, shipped, delivered, cancelled, refunded."""
 
+from app.domain.orders.build import build
 from app.domain.orders.controllers import OrderController
 from app.domain.orders.errors import PaymentDeclined
 from app.domain.orders.jobs import JOBS
 from app.domain.orders.listeners import LISTENERS
 from app.domain.orders.permissions import PERMISSIONS
-from app.domain.orders.providers import PROVIDERS
+from app.domain.orders.services.cancel import CancelService
+from app.domain.orders.services.orders import OrderService
+from app.domain.orders.services.pay import PaymentService
+from app.domain.orders.services.place import PlaceService
+from app.domain.orders.services.queries import OrderQueries
+from app.domain.orders.services.refund import RefundService
+from app.domain.orders.settings import OrderSettings
 from app.domain.orders.webhooks import WEBHOOK_KINDS
 from app.lib.domain import Domain
 
 orders = Domain(
     name="orders",
+    settings=OrderSettings,
+    build=build,
     controllers=(OrderController,),
-    providers=PROVIDERS,
+    services={
+        "order_queries": OrderQueries,
+        "order_service": OrderService,
+        "place_service": PlaceService,
+        "cancel_service": CancelService,
+        "refund_service": RefundService,
+        "payment_service": PaymentService,
+    },
     permissions=PERMISSIONS,
     listeners=LISTENERS,
     jobs=JOBS,
     webhook_kinds=WEBHOOK_KINDS,
     error_codes=(PaymentDeclined.code,),
+    demo="app.domain.orders.demo:seed",
     tags=(("Orders", "What was ordered, whether it is paid, and where it is."),),
 )

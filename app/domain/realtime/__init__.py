@@ -1,5 +1,8 @@
 """Rooms, and channels over sockets and event streams."""
 
+from app.domain.realtime.build import build
+from app.domain.realtime.controllers.demo import demo_router
+from app.domain.realtime.controllers.document import ASYNCAPI_PATH
 from app.domain.realtime.controllers.members import InvitationController, MemberController
 from app.domain.realtime.controllers.rooms import RoomController
 from app.domain.realtime.controllers.sockets import open_lobby, open_socket
@@ -8,18 +11,29 @@ from app.domain.realtime.controllers.tickets import create_ticket
 from app.domain.realtime.jobs import JOBS
 from app.domain.realtime.listeners import LISTENERS
 from app.domain.realtime.permissions import PERMISSIONS
-from app.domain.realtime.providers import PROVIDERS
+from app.domain.realtime.services.members import MemberService
+from app.domain.realtime.services.queries import RoomQueries
+from app.domain.realtime.services.rooms import RoomService
 from app.domain.realtime.subscribers import SUBSCRIBERS
 from app.lib.domain import Domain
+from app.lib.realtime.service import Realtime
 
 realtime = Domain(
     name="realtime",
+    build=build,
     controllers=(RoomController, MemberController, InvitationController, create_ticket, stream_events, open_socket),
     root_handlers=(open_lobby,),
-    providers=PROVIDERS,
+    services={
+        "room_queries": RoomQueries,
+        "rooms": RoomService,
+        "room_members": MemberService,
+        "realtime": Realtime,
+    },
     permissions=PERMISSIONS,
     listeners=(*LISTENERS, *SUBSCRIBERS),
     jobs=JOBS,
+    development_handlers=lambda: (demo_router(),),
+    notes=(f"Realtime channels have [a document of their own]({ASYNCAPI_PATH}).",),
     tags=(
         ("Rooms", "Where people talk: public ones, and private ones by invitation."),
         ("Realtime", "Tickets for sockets, and a stream of events. The sockets themselves are described elsewhere."),

@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from app.config import Settings
+from app.core import PRODUCT, VERSION
 from app.lib.realtime.document import Described, describe
 
 SOCKET_PATH: Final = "/api/v1/realtime"
@@ -26,14 +28,14 @@ _KINDS: Final = {
 }
 
 
-def asyncapi_document(title: str, version: str, base_url: str) -> dict[str, Any]:
+def realtime_document(settings: Settings) -> dict[str, Any]:
     """The document, as plain JSON values."""
     return describe(
         Described(
-            title=title,
-            version=version,
+            title=f"{PRODUCT} realtime",
+            version=VERSION,
             description=_DESCRIPTION,
-            base_url=base_url,
+            base_url=settings.base_url,
             socket_path=SOCKET_PATH,
             stream_path=STREAM_PATH,
             plain_path=LOBBY_PATH,

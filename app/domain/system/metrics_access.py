@@ -1,14 +1,16 @@
 """Who may read the metrics: holders of a permission, or a scraper with a token of its own."""
 
 import hmac
-from typing import Any
 
 from litestar.handlers import BaseRouteHandler
 
 from app.domain.system.permissions import METRICS_READ
+from app.domain.system.settings import SystemSettings
 from app.lib.errors import PermissionDenied, Unauthenticated
 from app.lib.security.bearer import bearer_token
 from app.lib.security.policies import Connection, Policy
+from app.lib.security.principal import Authenticator
+from app.lib.services import Services
 
 
 class MetricsAccess(Policy):
@@ -21,11 +23,11 @@ class MetricsAccess(Policy):
         token = bearer_token(connection.scope)
         if token is None:
             raise Unauthenticated
-        state: Any = connection.app.state
-        expected: str | None = state.metrics_token
-        if expected is not None and hmac.compare_digest(expected.encode(), token.encode()):
+        services: Services = connection.app.state.core.services
+        expected = services.get(SystemSettings).metrics_token
+        if expected is not None and hmac.compare_digest(expected.reveal().encode(), token.encode()):
             return
-        principal = await state.authenticator.authenticate(token)
+        principal = await services.get(Authenticator).authenticate(token)
         if not principal.may(METRICS_READ):
             raise PermissionDenied(f"This needs the permission {METRICS_READ}.")
 

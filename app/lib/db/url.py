@@ -47,6 +47,11 @@ class DatabaseURL(msgspec.Struct, frozen=True):
         return self.url.drivername == "sqlite+aiosqlite"
 
     @property
+    def is_missing(self) -> bool:
+        """Whether this is an SQLite file that does not exist. To open it would make it."""
+        return self.is_sqlite and not self.path.exists()
+
+    @property
     def path(self) -> Path:
         """The file of an SQLite database."""
         return Path(self.url.database or "")

@@ -29,7 +29,8 @@ from app.lib.events.declaration import (
 from app.lib.events.fanout import Fanout, MemoryFanout
 from app.lib.events.hints import Hints
 from app.lib.events.tables import EventDelivery, StoredEvent
-from app.lib.jobs import GiveUp, Job, JobContext, Services, enqueue_many
+from app.lib.jobs import GiveUp, Job, JobContext, enqueue_many
+from app.lib.services import Services
 
 REPLAY_BATCH = 200
 
@@ -71,7 +72,7 @@ class Events:
         self.hints = Hints(fanout or MemoryFanout())
         self.jobs: dict[str, Job[ListenerJob]] = {}
         """One for each listener after the commit, by the listener's name."""
-        self._services: Services = services if services is not None else {}
+        self._services = services if services is not None else Services()
         self._in_transaction: dict[type[Hint], list[InTransaction]] = defaultdict(list)
         self._after_commit: dict[type[Hint], list[str]] = defaultdict(list)
         self._kinds: dict[str, str] = {}
@@ -168,7 +169,7 @@ class Events:
         listener.handle(event, *self._found(listener))
 
     def _found(self, listener: InTransaction | InEveryProcess) -> list[Any]:
-        return [self._services[kind] for kind in listener.services]
+        return [self._services.get(kind) for kind in listener.services]
 
 
 def _job_of(listener: AfterCommit[Any]) -> Job[ListenerJob]:

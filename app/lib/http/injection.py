@@ -1,11 +1,15 @@
 """Injected dependencies: how they are spelled, and how they are resolved."""
 
-from typing import TypeAlias, TypeVar
+from collections.abc import Mapping
+from inspect import Parameter, Signature
+from typing import Any, TypeAlias, TypeVar
 
 from litestar import Litestar
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import SkipValidation
 from litestar.routes import HTTPRoute
+
+from app.lib.services import Services
 
 T = TypeVar("T")
 
@@ -29,3 +33,23 @@ def resolve_in_sequence(app: Litestar) -> None:
                 for batch in model.dependency_batches
                 for dependency in sorted(batch, key=lambda each: each.key)
             ]
+
+
+def provide_service(services: Services, kind: type[Any], per_request: Mapping[type[Any], str]) -> Provide:
+    """A provider of a service, built from its constructor's annotations by :class:`~app.lib.services.Services`.
+
+    ``per_request`` are the types that each request has its own of, and the names of their dependencies. A service that
+    needs none of them is made once.
+    """
+    needed, build = services.builder(kind, frozenset(per_request))
+
+    def provide(**given: Any) -> Any:
+        return build({each: given[per_request[each]] for each in needed})
+
+    alias: Any = NamedDependency
+    skip: Any = SkipValidation
+    annotations = {per_request[each]: alias[skip[each]] for each in needed}
+    parameters = [Parameter(name, Parameter.KEYWORD_ONLY, annotation=each) for name, each in annotations.items()]
+    provide.__annotations__ = {**annotations, "return": kind}
+    provide.__signature__ = Signature(parameters, return_annotation=kind)  # type: ignore[attr-defined] # read by Litestar
+    return Provide(provide, sync_to_thread=False)

@@ -13,7 +13,6 @@ from app.lib.jobs.declaration import (
     Postpone,
     Retry,
     RetryLater,
-    Services,
     job,
     registry_of,
 )
@@ -33,7 +32,6 @@ __all__ = [
     "Postpone",
     "Retry",
     "RetryLater",
-    "Services",
     "enqueue",
     "enqueue_many",
     "job",

@@ -12,16 +12,13 @@ from app.lib.db.engine import Database
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.schedules import Schedule
+from app.lib.services import Services
 
 P = TypeVar("P", bound=msgspec.Struct)
 T = TypeVar("T")
 
 MAX_NAME_LENGTH = 100
 MAX_KEY_LENGTH = 200
-
-
-Services = Mapping[type[Any], Any]
-"""Long-lived objects of the process by their type."""
 
 
 class JobContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,12 +42,8 @@ class JobContext(msgspec.Struct, frozen=True, kw_only=True):
         return self.database.reader
 
     def service(self, kind: type[T]) -> T:
-        """The wired object of this type. Raises ``LookupError`` when the app has not wired one."""
-        try:
-            found: T = self.services[kind]
-        except KeyError:
-            raise LookupError(f"no {kind.__name__} is wired for jobs") from None
-        return found
+        """The long-lived object of this type. Raises ``LookupError`` when there is none."""
+        return self.services.get(kind)
 
 
 class GiveUp(Exception):

@@ -10,8 +10,9 @@ import structlog
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from app.lib.db.engine import Database
-from app.lib.jobs.declaration import GiveUp, Job, JobContext, Postpone, Registry, RetryLater, Services
+from app.lib.jobs.declaration import GiveUp, Job, JobContext, Postpone, Registry, RetryLater
 from app.lib.jobs.queue import ClaimedJob, Ending, Outcome
+from app.lib.services import Services
 
 log = structlog.stdlib.get_logger(__name__)
 

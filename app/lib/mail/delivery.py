@@ -43,7 +43,13 @@ class Subscriptions(Protocol):
 class Composer:
     """Makes the message of a row, as it is sent and as it is shown."""
 
-    def __init__(self, templates: MailTemplates, sealer: Sealer, subscriptions: Subscriptions, sender: Mailbox) -> None:
+    def __init__(
+        self,
+        templates: MailTemplates,
+        sealer: Sealer,
+        subscriptions: Subscriptions | None,
+        sender: Mailbox,
+    ) -> None:
         self._templates = templates
         self._sealer = sealer
         self._subscriptions = subscriptions
@@ -52,7 +58,7 @@ class Composer:
     def compose(self, mail: MailRow) -> OutgoingMail:
         """Raises ``TemplateError``, ``CannotUnseal`` or ``UnsafeHeader``."""
         url = None
-        if mail.topic is not None and mail.user_id is not None:
+        if self._subscriptions is not None and mail.topic is not None and mail.user_id is not None:
             url = self._subscriptions.unsubscribe_url(mail.user_id, mail.topic)
         variables = {**mail.context, **unseal(self._sealer, mail.secrets, mail.id), "unsubscribe_url": url}
         words = self._templates.render(mail.template, mail.locale, variables)
@@ -77,7 +83,7 @@ class Deliverer:
         *,
         database: Database,
         composer: Composer,
-        subscriptions: Subscriptions,
+        subscriptions: Subscriptions | None,
         transport: Transport,
         keep_secrets: bool = False,
     ) -> None:
@@ -93,7 +99,8 @@ class Deliverer:
             mail = await MailRepository(unit).get(mail_id)
         if mail is None or mail.status != MailStatus.QUEUED or mail.resends != resends:
             return
-        if mail.topic and mail.user_id and not await self._subscriptions.wants(mail.user_id, mail.topic):
+        choices = self._subscriptions
+        if choices and mail.topic and mail.user_id and not await choices.wants(mail.user_id, mail.topic):
             await self._end(mail, MailStatus.SUPPRESSED, "not wanted")
             return
         try:

@@ -52,12 +52,13 @@ class WebhookEvent(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.encode(message).decode()
 
 
-WebhookKinds = dict[str, WebhookKind]
+class WebhookKinds(dict[str, WebhookKind]):
+    """The declared kinds, by name."""
 
 
 def kinds_by_name(kinds: Iterable[WebhookKind]) -> WebhookKinds:
     """The registry. Raises ``ValueError`` when a kind is declared twice."""
-    registry: WebhookKinds = {}
+    registry = WebhookKinds()
     for kind in kinds:
         if kind.name in registry:
             raise ValueError(f"webhook kind {kind.name} is declared twice")

@@ -7,7 +7,7 @@ from litestar import Litestar
 from sqlalchemy import select
 
 from app.lib.audit import AuditEvent
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 
 USERS = "/api/v1/users"
 ME = "/api/v1/users/me"
@@ -35,12 +35,12 @@ def field_errors(response: httpx.Response) -> dict[str, str]:
 
 async def audited(app: Litestar, kind: str) -> list[AuditEvent]:
     """The audit log's entries of a kind, oldest first."""
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         found = await unit.session.execute(select(AuditEvent).where(AuditEvent.kind == kind).order_by(AuditEvent.id))
         return list(found.scalars())
 
 
 async def rows(app: Litestar, model: Any, *conditions: Any) -> list[Any]:
     """The rows of a table that meet the conditions."""
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         return list((await unit.session.execute(select(model).where(*conditions))).scalars())

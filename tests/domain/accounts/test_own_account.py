@@ -8,7 +8,7 @@ from sqlalchemy import delete
 from app.domain.accounts.models import Profile, User, UserRole
 from app.domain.auth.models import Session
 from tests.domain.accounts.answers import ME, MY_PROFILE, JSONObject, audited, field_errors, is_refused, rows
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 from tests.support.people import People, Person
 
 
@@ -212,7 +212,7 @@ async def test_an_account_that_another_worker_deleted_is_no_longer_signed_in(app
     person = await people.create()
     async with people.client(person) as calls:
         assert (await calls.get(ME)).status_code == 200
-        async with components_of(app).database.independent() as unit:
+        async with core_of(app).database.independent() as unit:
             await unit.session.execute(delete(User).where(User.id == person.id))
 
         answers = [

@@ -14,7 +14,7 @@ from sqlalchemy import insert
 from app.domain.accounts.models import User
 from app.lib.clock import utc_now
 from tests.domain.accounts.answers import ROLES, USERS, JSONObject, field_errors, is_refused
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 from tests.support.counting import counted_statements
 from tests.support.people import People
 
@@ -194,7 +194,7 @@ async def test_a_total_is_counted_up_to_ten_thousand(app: Litestar, calls: httpx
         "version": 1,
     }
     many = [shared | {"id": uuid4(), "email_key": f"{i}@example.com"} for i in range(9_999)]
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         await unit.session.execute(insert(User), many)
     exactly = await get(calls, page_size=100)
     await people.create()

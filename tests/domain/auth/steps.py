@@ -14,11 +14,12 @@ from litestar import Litestar
 from sqlalchemy import Row, select, update
 
 from app.domain.accounts.models import User
+from app.domain.accounts.services.passwords import Passwords
 from app.domain.auth.models import Session
 from app.lib.audit import AuditEvent
 from app.lib.db.reader import PostgreSQLDriver
 from app.lib.security.passwords import PasswordHasher
-from tests.support.apps import client_of, components_of
+from tests.support.apps import client_of, core_of
 from tests.support.people import PASSWORD, People, Person
 
 T = TypeVar("T")
@@ -71,7 +72,7 @@ def fields(response: httpx.Response) -> dict[str, str]:
 
 async def audited(app: Litestar, kind: str) -> list[Row[Any]]:
     """The audit log's rows of a kind, in order."""
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         found = await unit.session.execute(
             select(AuditEvent.__table__).where(AuditEvent.kind == kind).order_by(AuditEvent.id)
         )
@@ -79,29 +80,29 @@ async def audited(app: Litestar, kind: str) -> list[Row[Any]]:
 
 
 async def session_row(app: Litestar, session_id: UUID) -> Row[Any]:
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         return (await unit.session.execute(select(Session.__table__).where(Session.id == session_id))).one()
 
 
 async def sessions_of(app: Litestar, user_id: UUID) -> list[Row[Any]]:
     """All that the table has, ended ones too."""
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         return list(await unit.session.execute(select(Session.__table__).where(Session.user_id == user_id)))
 
 
 async def change_user(app: Litestar, user_id: UUID, **values: Any) -> None:
     """Behind the back of the service: nothing is signalled."""
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         await unit.session.execute(update(User).where(User.id == user_id).values(**values))
 
 
 async def user_row(app: Litestar, user_id: UUID) -> Row[Any]:
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         return (await unit.session.execute(select(User.__table__).where(User.id == user_id))).one()
 
 
 async def emails(app: Litestar) -> list[str]:
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         return list((await unit.session.execute(select(User.email).order_by(User.email))).scalars())
 
 
@@ -117,7 +118,7 @@ async def a_few_at_a_time(calls: Iterable[Awaitable[T]]) -> list[T]:
 async def warm(*apps: Litestar) -> None:
     """Opens the connections that a rush of requests will use, one by one: all at once may take too long elsewhere."""
     for app in apps:
-        database = components_of(app).database
+        database = core_of(app).database
         async with AsyncExitStack() as held:
             for _ in range(1 if database.url.is_sqlite else database.options.pool_size):
                 _ = await held.enter_async_context(database.engine.connect())
@@ -140,7 +141,7 @@ class QuickPeople(People):
 @contextmanager
 def quick_hashes(*apps: Litestar) -> Iterator[None]:
     """Cheap ones inside the block, for tests that make many."""
-    usual = [(components_of(app).passwords, components_of(app).passwords.hasher) for app in apps]
+    usual = [(core_of(app).services.get(Passwords), core_of(app).services.get(Passwords).hasher) for app in apps]
     for passwords, _ in usual:
         passwords.hasher = PasswordHasher(time_cost=1, memory_cost=64)
     try:
@@ -176,7 +177,7 @@ def argon2_runs() -> Iterator[list[str]]:
 async def full_queue(app: Litestar) -> AsyncIterator[None]:
     """Inside the block every thread that hashes passwords is held up, and no more work may queue."""
     gate = threading.Event()
-    hasher = components_of(app).passwords.hasher
+    hasher = core_of(app).services.get(Passwords).hasher
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(argon2.PasswordHasher, "hash", lambda *_: str(gate.wait(60)))
         work = [asyncio.create_task(hasher.verify_nobody("anything")) for _ in range(200)]

@@ -13,9 +13,10 @@ import pytest
 import time_machine
 from litestar import Litestar
 
+from app.domain.auth.services.tokens import TokenIssuer
 from app.lib.clock import utc_now
 from tests.domain.auth.steps import LOGIN, ME, bearer, refresh, whoami
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 from tests.support.people import People, Person
 
 pytestmark = pytest.mark.asvs("9.1.1", "9.1.2", "9.1.3", "9.2.1", "9.2.2", "9.2.3")
@@ -33,7 +34,7 @@ class Forge:
     """Makes tokens that differ from a good one in what they are told."""
 
     def __init__(self, app: Litestar, person: Person) -> None:
-        self.secret = components_of(app).settings.signing_secret
+        self.secret = core_of(app).settings.signing_secret
         self.header = jwt.get_unverified_header(person.access_token)
         self.claims = jwt.decode(person.access_token, options={"verify_signature": False})
 
@@ -278,7 +279,7 @@ async def test_a_token_of_one_session_does_not_speak_for_another_user(
     for known in (person, admin):
         assert (await whoami(client, known.access_token)).status_code == 200
 
-    signer = components_of(app).token_issuer.signer
+    signer = core_of(app).services.get(TokenIssuer).signer
     mixed = signer.issue_access(person.id, admin.session_id, utc_now(), timedelta(minutes=1))
 
     await assert_refused(client, bearer(mixed))

@@ -10,9 +10,10 @@ import pytest_asyncio
 from litestar import Litestar
 
 from app.domain.auth.repositories import SessionRepository
+from app.domain.auth.settings import AuthSettings
 from app.lib.clock import utc_now
 from tests.domain.auth.steps import ME, audited, bearer, refresh, session_row, sessions_of, sign_in, whoami
-from tests.support.apps import Deployment, client_of, components_of
+from tests.support.apps import Deployment, client_of, core_of
 from tests.support.people import PASSWORD, People, Person
 
 pytestmark = pytest.mark.asvs("7.4.1", "7.4.2")
@@ -162,13 +163,13 @@ async def test_only_sessions_that_are_over_are_purged(people: People, app: Lites
     person = await people.create()
     signed_out = await people.sign_in(person.id, person.email)
     later = (await session_row(app, person.session_id)).expires_at
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         sessions = SessionRepository(unit.session)
         assert await sessions.revoke(signed_out.session_id, utc_now(), "signed_out")
         await sessions.purge(utc_now())
     assert len(await sessions_of(app, person.id)) == 2  # an old token of it may still come back, and be recognised
 
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         await SessionRepository(unit.session).purge(later + timedelta(days=1))
     assert await sessions_of(app, person.id) == []
 
@@ -207,6 +208,6 @@ async def test_an_end_is_known_to_the_other_worker_within_a_second(workers: list
         assert (await act(at_here, person, admin)).status_code in {200, 204}
 
         await assert_dead(at_here, person.access_token, person.refresh_token)
-        if there.state.components.settings.auth_cache_seconds:
+        if core_of(there).settings.section(AuthSettings).auth_cache_seconds:
             await asyncio.sleep(1.01)
         await assert_dead(at_there, person.access_token, person.refresh_token)

@@ -23,12 +23,14 @@ from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.auth.events import SessionsEnded
 from app.domain.auth.listeners import LISTENERS
 from app.domain.auth.repositories import PrincipalRow, SessionReads
+from app.domain.auth.services.tokens import TokenIssuer
 from app.lib.clock import utc_now
 from app.lib.errors import InvalidToken
 from app.lib.events import Events, Hint
 from app.lib.security.principal import Principal
+from app.lib.services import Services
 from tests.domain.auth.steps import change_user, whoami
-from tests.support.apps import Deployment, client_of, components_of
+from tests.support.apps import Deployment, client_of, core_of
 from tests.support.counting import counted_statements
 from tests.support.people import People, Person
 
@@ -52,9 +54,9 @@ class SlowReader:
 
 def authenticator_of(app: Litestar, reader: Any = None, *, seconds: float = 1.0) -> SessionAuthenticator:
     """One with a memory of its own."""
-    components = components_of(app)
-    reads = SessionReads(reader or components.database.reader)
-    return SessionAuthenticator(components.token_issuer.signer, reads, seconds)
+    core = core_of(app)
+    reads = SessionReads(reader or core.database.reader)
+    return SessionAuthenticator(core.services.get(TokenIssuer).signer, reads, seconds)
 
 
 @pytest.mark.parametrize(
@@ -75,13 +77,15 @@ async def test_a_read_that_began_before_a_write_is_never_remembered_after_it(
     app: Litestar, people: People, written: Callable[[Person], Hint]
 ) -> None:
     person = await people.create()
-    slow = SlowReader(components_of(app).database.reader)
+    slow = SlowReader(core_of(app).database.reader)
     authenticator = authenticator_of(app, slow)
     slow_read = asyncio.create_task(authenticator.authenticate(person.access_token))
     await slow.asked.wait()
 
     await change_user(app, person.id, is_active=False)
-    Events(LISTENERS, {SessionAuthenticator: authenticator}).hints.emit(written(person))
+    services = Services()
+    services.add(authenticator)
+    Events(LISTENERS, services).hints.emit(written(person))
     slow.gate.set()
 
     assert (await slow_read).user_id == person.id  # it asked before the write
@@ -125,7 +129,7 @@ async def test_without_seconds_nothing_is_remembered(app: Litestar, people: Peop
 async def test_what_is_remembered_ages_from_when_it_was_asked(app: Litestar, people: People) -> None:
     """Not from when the answer came, which a slow database may have held back for seconds."""
     person = await people.create()
-    slow = SlowReader(components_of(app).database.reader)
+    slow = SlowReader(core_of(app).database.reader)
     authenticator = authenticator_of(app, slow, seconds=0.05)
     slow_read = asyncio.create_task(authenticator.authenticate(person.access_token))
     await slow.asked.wait()
@@ -150,7 +154,7 @@ async def test_the_memory_is_bounded(app: Litestar, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(module, "_MAX_TOKENS", 20)
     monkeypatch.setattr(module, "_MAX_PRINCIPALS", 10)
     authenticator = authenticator_of(app, Crowd())
-    issuer = components_of(app).token_issuer
+    issuer = core_of(app).services.get(TokenIssuer)
     ids = [uuid4() for _ in range(50)]
     tokens = [issuer.signer.issue_access(each, each, utc_now(), issuer.lifetimes.access) for each in ids]
 

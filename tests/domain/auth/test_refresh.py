@@ -10,6 +10,7 @@ import time_machine
 from litestar import Litestar
 from sqlalchemy import delete, update
 
+from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.auth.models import Session
 from tests.domain.auth.steps import (
     REFRESH,
@@ -23,7 +24,7 @@ from tests.domain.auth.steps import (
     warm,
     whoami,
 )
-from tests.support.apps import Deployment, client_of, components_of
+from tests.support.apps import Deployment, client_of, core_of
 from tests.support.people import People, Person
 
 
@@ -187,7 +188,7 @@ async def test_a_session_ends_however_much_it_is_used(deployment: Deployment, cl
         tokens = (await refresh(client, tokens["refresh_token"])).json()
         assert expires_at(tokens["refresh_token"]) == end
         assert (await whoami(client, tokens["access_token"])).status_code == 200
-        components_of(app).authenticator.forget(None)  # a second has long passed
+        core_of(app).services.get(SessionAuthenticator).forget(None)  # a second has long passed
 
         clock.shift(timedelta(minutes=3))
 
@@ -202,7 +203,7 @@ async def test_the_row_decides_when_a_session_ends(
     """Not the token, whose own times are only an early no."""
     person = await people.create()
     row = await session_row(app, person.session_id)
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         past = {column: row.created_at - timedelta(seconds=1)}
         await unit.session.execute(update(Session).where(Session.id == person.session_id).values(past))
 
@@ -269,7 +270,7 @@ async def test_a_token_of_a_session_that_is_gone_is_invalid(
     client: httpx.AsyncClient, people: People, app: Litestar
 ) -> None:
     person: Person = await people.create()
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         await unit.session.execute(delete(Session))
 
     assert_invalid(await refresh(client, person.refresh_token))

@@ -12,7 +12,7 @@ from sqlalchemy import delete, update
 
 from app.domain.accounts.models import User
 from tests.domain.auth.steps import argon2_runs, sessions_of, sign_in
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 from tests.support.counting import counted_statements
 from tests.support.people import PASSWORD, People, Person
 
@@ -30,7 +30,7 @@ async def sign_in_meanwhile(
     app: Litestar, client: httpx.AsyncClient, person: Person, change: Any
 ) -> AsyncIterator[Awaitable[httpx.Response]]:
     """A sign-in that verifies the password after the change was made and before it is committed."""
-    database = components_of(app).database
+    database = core_of(app).database
 
     def is_at_the_lock() -> bool:
         """SQLite's has to be taken before the first statement, PostgreSQL's is part of one."""

@@ -4,7 +4,7 @@ import httpx
 from litestar import Litestar
 
 from tests.domain.auth.steps import refresh, sign_in, whoami, without_purges
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 from tests.support.counting import counted_statements
 from tests.support.people import People
 
@@ -20,7 +20,7 @@ def work(statements: list[str]) -> int:
 
 
 def of_limits(app: Litestar, number: int) -> int:
-    return 0 if components_of(app).database.url.is_sqlite else number
+    return 0 if core_of(app).database.url.is_sqlite else number
 
 
 async def test_a_sign_in_takes_four_statements(app: Litestar, client: httpx.AsyncClient, people: People) -> None:

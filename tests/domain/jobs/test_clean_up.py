@@ -1,6 +1,7 @@
 """What the service removes by itself, and the worker inside the server that does it."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -16,13 +17,15 @@ from app.lib.db.url import DatabaseURL
 from app.lib.events.tables import EventDelivery, StoredEvent
 from app.lib.jobs import Job, NoPayload, enqueue
 from app.lib.jobs.tables import QueuedJob
+from app.lib.mail.jobs import JOBS as MAIL_JOBS
 from tests.domain.jobs.toys import put
 from tests.lib.jobs.bench import Bench
-from tests.support.apps import components_of, running_app
+from tests.support.apps import core_of, running_app
 from tests.support.databases import empty
 from tests.support.people import People
 
-SCHEDULED = {each.name: each for domain in DOMAINS for each in domain.jobs if each.schedule is not None}
+DECLARED: tuple[Job[Any], ...] = (*MAIL_JOBS, *(each for domain in DOMAINS for each in domain.jobs))
+SCHEDULED = {each.name: each for each in DECLARED if each.schedule is not None}
 
 
 async def ids(database: Database, column: object) -> set[object]:
@@ -34,7 +37,7 @@ async def ids(database: Database, column: object) -> set[object]:
 async def test_jobs_are_removed_when_their_time_is_over(database_url: DatabaseURL, state: str) -> None:
     days = 90 if state == "dead" else 7
     async with running_app(database_url, JOBS_WORKER="inside") as app:
-        database = components_of(app).database
+        database = core_of(app).database
         await empty(database)
         old = await put(app, status=state, finished_at=utc_now() - timedelta(days=days, minutes=1))
         young = await put(app, status=state, finished_at=utc_now() - timedelta(days=days, minutes=-1))
@@ -47,7 +50,7 @@ async def test_jobs_are_removed_when_their_time_is_over(database_url: DatabaseUR
 
 async def test_old_events_are_removed_with_their_deliveries(database_url: DatabaseURL) -> None:
     async with running_app(database_url, JOBS_WORKER="inside", EVENTS_RETENTION_DAYS="5") as app:
-        database = components_of(app).database
+        database = core_of(app).database
         await empty(database)
         old, young = new_id(), new_id()
         async with database.engine.begin() as connection:
@@ -72,7 +75,7 @@ async def test_old_events_are_removed_with_their_deliveries(database_url: Databa
 
 async def test_keys_and_sessions_that_are_over_are_removed(database_url: DatabaseURL) -> None:
     async with running_app(database_url, JOBS_WORKER="inside") as app:
-        database = components_of(app).database
+        database = core_of(app).database
         await empty(database)
         person = await People(app).create()
         gone = await People(app).sign_in(person.id, person.email)

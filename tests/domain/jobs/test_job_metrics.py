@@ -6,13 +6,12 @@ import pytest
 from litestar import Litestar
 from sqlalchemy import text
 
-from app.background import Background
 from app.lib.clock import utc_now
 from app.lib.db.url import DatabaseURL
 from app.lib.jobs.enqueue import WAKE
 from app.lib.jobs.metrics import JobGauges
 from tests.domain.jobs.toys import put
-from tests.support.apps import client_of, components_of, running_app
+from tests.support.apps import client_of, core_of, running_app
 from tests.support.databases import empty
 
 
@@ -24,7 +23,7 @@ async def scraped(client: httpx.AsyncClient) -> dict[str, float]:
 
 async def test_the_queue_is_told_in_numbers(database_url: DatabaseURL) -> None:
     async with running_app(database_url, METRICS_TOKEN="t" * 32) as app:
-        await empty(components_of(app).database)
+        await empty(core_of(app).database)
         late = utc_now() - timedelta(minutes=5)
         await put(app, run_at=late)
         await put(app)
@@ -41,7 +40,7 @@ async def test_the_queue_is_told_in_numbers(database_url: DatabaseURL) -> None:
 
 
 async def test_a_database_that_is_away_is_no_reason_to_fail(app: Litestar) -> None:
-    database = components_of(app).database
+    database = core_of(app).database
     gauges = JobGauges(database.reader)
     async with database.engine.begin() as connection:
         await connection.execute(text("ALTER TABLE jobs RENAME TO jobs_elsewhere"))
@@ -55,10 +54,10 @@ async def test_a_database_that_is_away_is_no_reason_to_fail(app: Litestar) -> No
 
 
 async def test_attempts_are_counted(app: Litestar) -> None:
-    background: Background = app.state.background
-    background.worker(components_of(app).database)._executor._observe("test.note", "retry", 0.1)
+    core = core_of(app)
+    core.worker(core_of(app).database)._executor._observe("test.note", "retry", 0.1)
 
-    rendered = components_of(app).metrics.render().decode()
+    rendered = core_of(app).metrics.render().decode()
 
     assert 'jobs_attempts_total{ending="retry",job="test.note"}' in rendered
 

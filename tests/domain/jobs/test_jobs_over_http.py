@@ -12,7 +12,7 @@ from app.domain.jobs.permissions import JOBS_MANAGE
 from app.lib.audit import AuditEvent
 from app.lib.clock import utc_now
 from tests.domain.jobs.toys import put
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 
 pytestmark = pytest.mark.caller(JOBS_MANAGE)
 
@@ -125,7 +125,7 @@ async def test_what_operators_do_is_audited(app: Litestar, calls: httpx.AsyncCli
     await calls.post(f"{JOBS}/{job_id}/retry")
     await calls.post(f"{JOBS}/{job_id}/retry")
 
-    async with components_of(app).database.sessions() as session:
+    async with core_of(app).database.sessions() as session:
         found = (await session.execute(select(AuditEvent).order_by(AuditEvent.id))).scalars().all()
     assert [(each.kind, each.subject_id) for each in found] == [("job.cancelled", job_id), ("job.retried", job_id)]
 

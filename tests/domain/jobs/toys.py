@@ -10,7 +10,7 @@ from app.domain.jobs.jobs import purge_jobs
 from app.lib.jobs import JobContext, NoPayload, enqueue, job
 from app.lib.jobs.tables import QueuedJob
 from tests.lib.jobs.bench import Note
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 
 
 @job("test.note", Note)
@@ -19,7 +19,7 @@ async def take_note(_note: Note, _context: JobContext) -> None: ...
 
 async def put(app: Litestar, text: str = "", *, key: str | None = None, **values: Any) -> UUID:
     """A job with these columns."""
-    database = components_of(app).database
+    database = core_of(app).database
     async with database.independent() as unit:
         job_id = await enqueue(unit, take_note, Note(text), key=key)
         assert job_id is not None
@@ -29,5 +29,5 @@ async def put(app: Litestar, text: str = "", *, key: str | None = None, **values
 
 
 async def put_purge(app: Litestar) -> None:
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         await enqueue(unit, purge_jobs, NoPayload())

@@ -6,9 +6,11 @@ import httpx
 from litestar import Litestar
 from sqlalchemy import Row, select
 
+from app.lib.mail.delivery import Composer
 from app.lib.mail.message import OutgoingMail
 from app.lib.mail.models import Mail
-from tests.support.apps import components_of
+from app.lib.mail.repository import MailReads
+from tests.support.apps import core_of
 from tests.support.people import PASSWORD
 
 REGISTER = "/api/v1/auth/register"
@@ -26,13 +28,13 @@ async def mails(app: Litestar, kind: str | None = None) -> list[Row[Any]]:
     statement = select(Mail.__table__).order_by(Mail.id)
     if kind is not None:
         statement = statement.where(Mail.kind == kind)
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         return list(await unit.session.execute(statement))
 
 
 async def composed(app: Litestar) -> list[OutgoingMail]:
     """The mails as they would be sent."""
-    components = components_of(app)
-    reads = components.mail_reads
+    core = core_of(app)
+    reads = core.services.build(MailReads)
     rows = [await reads.mail(row.id) for row in await mails(app)]
-    return [components.mail_composer.compose(row) for row in rows if row is not None]
+    return [core.services.get(Composer).compose(row) for row in rows if row is not None]

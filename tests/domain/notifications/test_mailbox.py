@@ -10,9 +10,10 @@ import pytest_asyncio
 from litestar import Litestar
 
 from app.lib.db.url import DatabaseURL
+from app.lib.mail.delivery import Deliverer
 from app.lib.mail.mailer import NewMail
 from tests.domain.notifications.steps import mails, register
-from tests.support.apps import client_of, components_of, running_app
+from tests.support.apps import client_of, core_of, running_app
 
 MAILBOX = "/dev/mail"
 PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": "u6Yp3ZrQw9Lk2Vx8Nt4Bs7Hd1Fg5Jc0Ma"}
@@ -68,10 +69,10 @@ async def test_the_html_is_locked_into_a_frame(development: Litestar, developer:
 async def test_secret_links_can_be_clicked_after_the_mail_went_out(
     development: Litestar, developer: httpx.AsyncClient
 ) -> None:
-    components = components_of(development)
+    core = core_of(development)
     evil = '"><script>alert(1)</script>'
-    async with components.database.independent() as unit:
-        await components.mailer.queue(
+    async with core.database.independent() as unit:
+        await core.mailer.queue(
             unit,
             NewMail(
                 kind=evil,
@@ -83,7 +84,7 @@ async def test_secret_links_can_be_clicked_after_the_mail_went_out(
             ),
         )
     (row,) = await mails(development)
-    await components.deliverer.deliver(row.id)
+    await core.services.get(Deliverer).deliver(row.id)
 
     assert (await mails(development))[0].secrets is not None
     listed = await developer.get(MAILBOX)

@@ -14,9 +14,10 @@ from litestar import Litestar
 from app.domain.notifications.services.notices import Notices
 from app.lib.db.base import new_id
 from app.lib.db.url import DatabaseURL
+from app.lib.mail.delivery import Deliverer
 from app.lib.mail.rows import MailStatus
 from tests.domain.notifications.steps import composed, mails, register
-from tests.support.apps import client_of, components_of, forget, running_app
+from tests.support.apps import client_of, core_of, forget, running_app
 from tests.support.databases import empty
 from tests.support.mail import send_queued
 from tests.support.mailserver import MailServer
@@ -28,7 +29,7 @@ OTHER_PASSWORD = "another fine day"
 @pytest_asyncio.fixture
 async def posting(shared_app: Litestar, database_url: DatabaseURL, mail: MailServer) -> AsyncIterator[Litestar]:
     """An app that sends its mail to the server, when it is told to."""
-    await empty(components_of(shared_app).database)
+    await empty(core_of(shared_app).database)
     await forget(shared_app)
     smtp = {"MAIL_BACKEND": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(mail.port), "SMTP_TLS": "none"}
     async with running_app(database_url, PUBLIC_URL="https://lodestar.example", **smtp) as app:
@@ -41,7 +42,7 @@ async def test_who_registers_gets_one_welcome_mail(posting: Litestar, mail: Mail
         assert (await register(client, "ada@example.com")).status_code == 409
     assert mail.messages == [], "nothing is sent inside the request"
     for _ in range(2):
-        await send_queued(components_of(posting).deliverer, components_of(posting).database)
+        await send_queued(core_of(posting).services.get(Deliverer), core_of(posting).database)
 
     (message,) = mail.messages
     assert mail.recipients == ["Ada@example.com"]
@@ -69,18 +70,18 @@ async def test_a_bad_mail_server_loses_nothing(posting: Litestar, mail: MailServ
     """451 to every second mail, then gone, then back: everyone has one mail."""
     answers = iter(range(1000))
     mail.script = lambda command: "451 busy" if command == "RCPT" and next(answers) % 2 else None
-    components = components_of(posting)
+    core = core_of(posting)
     async with client_of(posting) as client:
         for number in range(8):
             await register(client, f"person{number}@example.com")
-    await send_queued(components.deliverer, components.database)
+    await send_queued(core.services.get(Deliverer), core.database)
     half = len(mail.messages)
     assert 0 < half < 8
     await mail.stop()
-    assert await send_queued(components.deliverer, components.database) == 8 - half
+    assert await send_queued(core.services.get(Deliverer), core.database) == 8 - half
     await mail.start()
     mail.script = lambda _command: None
-    await send_queued(components.deliverer, components.database)
+    await send_queued(core.services.get(Deliverer), core.database)
 
     assert sorted(mail.recipients) == [f"person{number}@example.com" for number in range(8)]
     assert len(set(mail.message_ids)) == 8
@@ -156,7 +157,7 @@ async def test_a_stolen_session_is_told_once(app: Litestar, client: httpx.AsyncC
 
 
 async def test_the_owner_learns_that_somebody_registered_again(shared_app: Litestar, database_url: DatabaseURL) -> None:
-    await empty(components_of(shared_app).database)
+    await empty(core_of(shared_app).database)
     async with running_app(database_url, REQUIRE_VERIFIED_EMAIL="true") as app, client_of(app) as client:
         for _ in range(3):
             assert (await register(client)).status_code == 202
@@ -184,9 +185,9 @@ async def test_with_an_account_go_its_mails(app: Litestar, client: httpx.AsyncCl
 
 
 async def test_who_is_gone_is_written_nothing(app: Litestar) -> None:
-    components = components_of(app)
-    async with components.database.independent() as unit:
-        notices = Notices(unit, components.mailer)
+    core = core_of(app)
+    async with core.database.independent() as unit:
+        notices = Notices(unit, core.mailer)
         await notices.welcome(new_id())
         await notices.password_changed(new_id())
         await notices.registered_again(new_id())
@@ -197,10 +198,10 @@ async def test_who_is_gone_is_written_nothing(app: Litestar) -> None:
 
 async def test_an_account_is_not_deleted_while_something_is_written_to_it(app: Litestar, people: People) -> None:
     """Else the mail would stay behind, with the address in it."""
-    person, components = await people.create(), components_of(app)
+    person, core = await people.create(), core_of(app)
     async with people.client(person) as calls:
-        async with components.database.independent() as unit:
-            await Notices(unit, components.mailer).welcome(person.id)
+        async with core.database.independent() as unit:
+            await Notices(unit, core.mailer).welcome(person.id)
             deletion = asyncio.create_task(calls.delete("/api/v1/users/me"))
             await asyncio.sleep(0.05)  # the deletion waits for this transaction, or the test shows nothing
             assert not deletion.done()

@@ -9,10 +9,11 @@ from litestar import Litestar
 from sqlalchemy import delete
 
 from app.domain.accounts.models import User
+from app.lib.mail.delivery import Deliverer
 from app.lib.mail.rows import MailStatus
 from tests.domain.accounts.answers import field_errors, is_refused
 from tests.domain.notifications.steps import MINE, mails, register
-from tests.support.apps import client_of, components_of
+from tests.support.apps import client_of, core_of
 from tests.support.mail import send_queued
 from tests.support.people import PASSWORD, People, Person
 
@@ -79,7 +80,7 @@ async def test_an_account_that_another_worker_deleted_is_no_longer_signed_in(app
     person = await people.create()
     async with people.client(person) as calls:
         assert (await calls.get(MINE)).status_code == 200
-        async with components_of(app).database.independent() as unit:
+        async with core_of(app).database.independent() as unit:
             await unit.session.execute(delete(User).where(User.id == person.id))
 
         answers = [await calls.get(MINE), await calls.patch(MINE, json={"getting_started": False})]
@@ -114,7 +115,7 @@ async def test_what_is_not_wanted_is_not_sent_and_what_is_essential_is(app: Lite
         body = {"current_password": PASSWORD, "new_password": "another fine day"}
         await calls.post("/api/v1/users/me/password", json=body)
 
-    await send_queued(components_of(app).deliverer, components_of(app).database)
+    await send_queued(core_of(app).services.get(Deliverer), core_of(app).database)
 
     assert [(row.kind, row.status) for row in await mails(app)] == [
         ("welcome", MailStatus.SUPPRESSED),

@@ -5,7 +5,7 @@ from app.lib.db.url import DatabaseURL
 from app.lib.jobs import NoPayload, enqueue
 from app.lib.jobs.tables import JobStatus, QueuedJob
 from tests.domain.notifications.steps import register
-from tests.support.apps import client_of, components_of, running_app
+from tests.support.apps import client_of, core_of, running_app
 from tests.support.databases import empty
 from tests.support.mailserver import mail_server
 from tests.support.waiting import until, until_it_holds
@@ -16,7 +16,7 @@ async def test_other_jobs_do_not_wait_for_a_silent_mail_server(database_url: Dat
     async with mail_server() as server:
         server.delays = {"EHLO": 3600.0}
         async with running_app(database_url, JOBS_WORKER="inside", SMTP_PORT=str(server.port), **smtp) as app:
-            database = components_of(app).database
+            database = core_of(app).database
             await empty(database)
             async with client_of(app) as client:
                 for number in range(12):

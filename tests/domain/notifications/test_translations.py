@@ -10,11 +10,11 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
-from app.domain.notifications import MAIL_TEMPLATES
+from app.domain.notifications import notifications
 from app.domain.notifications.samples import SAMPLES
 from app.lib.mail.templates import BASE, SOURCE_LOCALE, MailTemplates
 
-FOLDERS = [BASE, MAIL_TEMPLATES]
+FOLDERS = [BASE, *notifications.mail_templates]
 SHARED = {"product": "Lodestar", "color": "#2952cc", "base_url": "https://lodestar.example"}
 CATALOGS = sorted(path for folder in FOLDERS for path in folder.glob("locales/*.po"))
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
@@ -22,7 +22,7 @@ _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 @pytest.fixture(scope="module")
 def templates() -> MailTemplates:
-    return MailTemplates([MAIL_TEMPLATES], SHARED)
+    return MailTemplates(notifications.mail_templates, SHARED)
 
 
 def catalog(path: Path) -> Catalog:
@@ -94,7 +94,9 @@ def test_the_languages_differ(templates: MailTemplates, name: str) -> None:
 def test_what_is_put_in_is_escaped(name: str, locale: str) -> None:
     evil: dict[str, Any] = {**SHARED, "product": "<b>&</b>"}
 
-    mail = MailTemplates([MAIL_TEMPLATES], evil).render(name, locale, {**SAMPLES[name], "unsubscribe_url": None})
+    mail = MailTemplates(notifications.mail_templates, evil).render(
+        name, locale, {**SAMPLES[name], "unsubscribe_url": None}
+    )
 
     assert "<b>" not in mail.html
     assert "&lt;b&gt;&amp;&lt;/b&gt;" in mail.html

@@ -12,7 +12,7 @@ from app.lib.db.base import new_id
 from app.lib.db.url import DatabaseURL
 from tests.domain.accounts.answers import is_refused
 from tests.domain.notifications.steps import MINE, ONE_CLICK, UNSUBSCRIBE, composed, register
-from tests.support.apps import BASE_URL, client_of, components_of, running_app
+from tests.support.apps import BASE_URL, client_of, core_of, running_app
 from tests.support.people import People, Person
 
 BOUNDARY = "multipart/form-data; boundary=x"
@@ -20,7 +20,7 @@ MULTIPART = b'--x\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n
 
 
 def token_for(app: Litestar, user_id: UUID) -> str:
-    return components_of(app).unsubscribe_links.token(user_id, "getting_started")
+    return core_of(app).services.get(UnsubscribeLinks).token(user_id, "getting_started")
 
 
 async def wants_mail(people: People, person: Person) -> bool:
@@ -34,7 +34,7 @@ async def test_the_link_in_a_mail_ends_these_mails(app: Litestar, client: httpx.
     person = await people.sign_in(UUID(user_id), "ada@example.com")
     (mail,) = await composed(app)
     assert mail.unsubscribe_url is not None
-    url = mail.unsubscribe_url.replace(components_of(app).settings.base_url, BASE_URL)
+    url = mail.unsubscribe_url.replace(core_of(app).settings.base_url, BASE_URL)
 
     answers = [await client.post(url, data=ONE_CLICK) for _ in range(3)]
 

@@ -11,7 +11,7 @@ from app.domain.orders.models import Order
 from app.lib.clock import utc_now
 from app.lib.db.instants import database_now_plus
 from tests.domain.orders.test_payments import housekeeping
-from tests.support.apps import client_of, components_of
+from tests.support.apps import client_of, core_of
 from tests.support.people import People
 from tests.support.shop import API, Shop
 
@@ -57,7 +57,7 @@ async def test_an_order_past_its_time_is_not_paid_although_nobody_has_called_it_
 
 async def pass_its_time(shop: Shop) -> None:
     """Every order was to be paid until a second ago, by the clock of the database."""
-    async with components_of(shop.app).database.independent() as unit:
+    async with core_of(shop.app).database.independent() as unit:
         await unit.session.execute(update(Order).values(expires_at=database_now_plus(-1.0)))
 
 

@@ -7,11 +7,11 @@ import pytest
 import pytest_asyncio
 from litestar import Litestar
 
-from app.domain.orders.services.provider import NoProvider
+from app.domain.orders.services.provider import NoProvider, PaymentProvider
 from app.domain.orders.services.sandbox import SandboxProvider
 from app.lib.clock import utc_now
 from tests.domain.orders.test_payments import BOOKS, housekeeping
-from tests.support.apps import Deployment, client_of, components_of
+from tests.support.apps import Deployment, client_of, core_of
 from tests.support.people import People
 from tests.support.shop import API, Shop, open_shop, order_body
 
@@ -38,7 +38,7 @@ async def test_test_money_is_taken_in_production_only_on_purpose(
 
     async with client_of(app) as client:
         assert (await client.get("/health")).status_code == 200
-    assert type(components_of(app).payment_provider) is kind
+    assert type(core_of(app).services.get(PaymentProvider)) is kind
 
 
 @pytest_asyncio.fixture

@@ -9,12 +9,13 @@ from uuid import UUID
 import pytest
 from litestar import Litestar
 
+from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.orders.services.housekeeping import OrderHousekeeping
 from app.domain.orders.services.pay import PaymentService
-from app.domain.orders.services.provider import Charge, MoneyBack, Outcome
+from app.domain.orders.services.provider import Charge, MoneyBack, Outcome, PaymentProvider
 from app.lib.clock import utc_now
 from app.lib.db.versions import IfMatch
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 from tests.support.people import People
 from tests.support.shop import API, Shop
 
@@ -27,7 +28,7 @@ def later() -> datetime:
 
 
 def housekeeping(app: Litestar) -> OrderHousekeeping:
-    found: OrderHousekeeping = app.state.background.services[OrderHousekeeping]
+    found: OrderHousekeeping = core_of(app).services.get(OrderHousekeeping)
     return found
 
 
@@ -186,10 +187,10 @@ class DiesAfterCharging:
 
 async def test_a_crash_after_the_charge_is_settled_by_the_job(shop: Shop) -> None:
     order = await order_of_one(shop)
-    components = components_of(shop.app)
-    provider = DiesAfterCharging(components.payment_provider)
-    payments = PaymentService(components.database, provider, shop.app.state.background.events)
-    principal = await components.authenticator.authenticate(shop.customer.access_token)
+    core = core_of(shop.app)
+    provider = DiesAfterCharging(core.services.get(PaymentProvider))
+    payments = PaymentService(core.database, provider, core_of(shop.app).events)
+    principal = await core.services.get(SessionAuthenticator).authenticate(shop.customer.access_token)
     with pytest.raises(Crash):
         await payments.pay(UUID(order["id"]), "test", IfMatch(), principal)
 

@@ -10,7 +10,7 @@ from litestar import Litestar
 
 from app.domain.orders.repositories.reads import OrderReads
 from app.domain.orders.services import export
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 from tests.support.counting import counted_statements
 from tests.support.people import People
 from tests.support.shop import API, Shop, order_body
@@ -115,10 +115,10 @@ async def test_an_export_holds_one_batch_and_no_connection_while_the_client_is_s
     shop: Shop, orders: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "BATCH", 1)
-    components = components_of(shop.app)
-    lines = export.export_orders(OrderReads(components.database.reader, components.cursors), {})
+    core = core_of(shop.app)
+    lines = export.export_orders(OrderReads(core.database.reader, core.cursors), {})
 
-    seen = [(part.count(b"\r\n"), components.database.busy_readers()) async for part in lines]
+    seen = [(part.count(b"\r\n"), core.database.busy_readers()) async for part in lines]
 
     assert seen == [(1, 0)] * (1 + len(orders))
 
@@ -127,14 +127,14 @@ async def test_who_goes_away_during_an_export_leaves_nothing_behind(
     shop: Shop, orders: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "BATCH", 1)
-    components = components_of(shop.app)
-    lines = export.export_orders(OrderReads(components.database.reader, components.cursors), {})
+    core = core_of(shop.app)
+    lines = export.export_orders(OrderReads(core.database.reader, core.cursors), {})
     parts = [await anext(lines), await anext(lines)]
 
     with counted_statements(shop.app) as after:
         await cast("AsyncGenerator[bytes, None]", lines).aclose()
 
-    assert (len(parts), after, components.database.busy_readers()) == (2, [], 0)
+    assert (len(parts), after, core.database.busy_readers()) == (2, [], 0)
     assert len((await shop.boss.get(f"{ORDERS}/export")).text.splitlines()) == 1 + len(orders)
 
 

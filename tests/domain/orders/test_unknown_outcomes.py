@@ -17,7 +17,7 @@ from app.domain.orders.services.housekeeping import OrderHousekeeping
 from app.domain.orders.services.provider import Charge, MoneyBack, Outcome, OutcomeUnknown, PaymentProvider
 from app.lib.clock import utc_now
 from tests.domain.orders.test_payments import housekeeping, later
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 from tests.support.shop import Shop
 
 ASK_AT = select(OrderPayment.ask_at)
@@ -52,7 +52,7 @@ class Broken:
 @asynccontextmanager
 async def trouble_at(shop: Shop, trouble: Exception | None) -> AsyncIterator[Broken]:
     """The provider of the app breaks, and later works again."""
-    real = components_of(shop.app).payment_provider
+    real = core_of(shop.app).services.get(PaymentProvider)
     broken = Broken(real, trouble)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(real, "charge", broken.charge)
@@ -123,8 +123,8 @@ async def test_what_stays_unknown_is_asked_about_ever_less_often(shop: Shop) -> 
 
 async def next_ask(shop: Shop) -> float:
     """In how many seconds."""
-    components = components_of(shop.app)
-    async with components.database.independent() as unit:
+    core = core_of(shop.app)
+    async with core.database.independent() as unit:
         found: Any = (await unit.session.execute(ASK_AT)).scalar_one()
     return float((found - utc_now()).total_seconds())
 

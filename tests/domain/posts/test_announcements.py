@@ -7,7 +7,6 @@ from uuid import UUID
 import httpx
 from litestar import Litestar
 
-from app.background import Background
 from app.domain.posts.jobs import Announcement, announce_at, announce_posts
 from app.domain.posts.models import Post, PostTag
 from app.domain.posts.services.announcements import announce_due
@@ -17,20 +16,20 @@ from app.lib.jobs import JobContext, NoPayload
 from app.lib.jobs.tables import QueuedJob
 from tests.domain.accounts.answers import rows
 from tests.domain.posts.writing import LATER, POSTS, draft, events, let_time_pass, scheduled, write
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 from tests.support.people import People
 
 
 def context_of(app: Litestar) -> JobContext:
-    background: Background = app.state.background
+    core = core_of(app)
     return JobContext(
         job_id=new_id(),
         name=announce_posts.name,
         attempt=1,
         is_last_attempt=False,
         request_id=None,
-        database=components_of(app).database,
-        services=background.services,
+        database=core_of(app).database,
+        services=core.services,
     )
 
 
@@ -106,7 +105,7 @@ async def test_a_scheduled_post_is_announced_when_its_time_has_come(calls: httpx
 async def test_two_workers_announce_it_once(calls: httpx.AsyncClient, app: Litestar) -> None:
     for number in range(5):
         await let_time_pass(app, (await scheduled(calls, f"Post {number}"))["id"])
-    database, bus = components_of(app).database, app.state.background.events
+    database, bus = core_of(app).database, core_of(app).events
 
     async def work() -> None:
         async with database.independent() as unit:

@@ -12,7 +12,7 @@ from app.domain.posts.models import Post
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from tests.domain.posts.writing import POSTS
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 from tests.support.people import People, Person
 
 COUNT = 2_300
@@ -48,7 +48,7 @@ async def writer(app: Litestar, people: People) -> Person:
         }
         for number in range(COUNT)
     ]
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         for start in range(0, COUNT, 300):  # a statement has a few seconds
             await unit.session.execute(insert(Post), posts[start : start + 300])
     return person

@@ -12,7 +12,7 @@ from app.domain.posts.models import Post, PostTag
 from app.lib.clock import utc_now
 from app.lib.events.tables import StoredEvent
 from tests.domain.accounts.answers import JSONObject, rows
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 from tests.support.people import People
 
 POSTS = "/api/v1/posts"
@@ -53,7 +53,7 @@ async def events(app: Litestar, kind: str | None = None) -> list[StoredEvent]:
 async def let_time_pass(app: Litestar, post_id: str) -> None:
     """What was scheduled becomes public, as if its time had come."""
     past = utc_now() - timedelta(seconds=5)
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         for model, key in ((Post, Post.id), (PostTag, PostTag.post_id)):
             values = {"public_from": past} | ({"published_at": past} if model is Post else {})
             await unit.session.execute(update(model).where(key == UUID(post_id)).values(**values))

@@ -7,12 +7,11 @@ from uuid import UUID
 import httpx
 from litestar import Litestar
 
-from app.background import Background
 from app.lib.db.base import new_id
 from app.lib.jobs import JobContext
 from app.lib.jobs.tables import QueuedJob
 from tests.domain.accounts.answers import JSONObject, rows
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 from tests.support.people import People, Person
 
 ROOMS = "/api/v1/rooms"
@@ -65,23 +64,23 @@ class Crew:
 
 async def run_job(app: Litestar, name: str, payload: Any = None, job_id: UUID | None = None) -> None:
     """One attempt of a job."""
-    background: Background = app.state.background
-    declared = background.registry[name]
+    core = core_of(app)
+    declared = core.jobs[name]
     context = JobContext(
         job_id=job_id or new_id(),
         name=name,
         attempt=1,
         is_last_attempt=False,
         request_id=None,
-        database=components_of(app).database,
-        services=background.services,
+        database=core_of(app).database,
+        services=core.services,
     )
     await declared.run(declared.payload_type() if payload is None else payload, context)
 
 
 async def run_queued(app: Litestar, times: int = 1) -> None:
     """The jobs of channels that wait, in their order; each as often as that, as if a worker had died after it."""
-    background: Background = app.state.background
+    core = core_of(app)
     for row in sorted(await rows(app, QueuedJob, QueuedJob.name.contains("realtime")), key=lambda row: row.id):
         for _ in range(times):
-            await run_job(app, row.name, background.registry[row.name].decode(row.payload), row.id)
+            await run_job(app, row.name, core.jobs[row.name].decode(row.payload), row.id)

@@ -12,7 +12,7 @@ from app.domain.realtime.models import RealtimeTicket
 from app.lib.clock import utc_now
 from tests.domain.accounts.answers import is_refused, rows
 from tests.domain.realtime.steps import run_job
-from tests.support.apps import Deployment, components_of
+from tests.support.apps import Deployment, core_of
 from tests.support.people import People, Person
 from tests.support.sockets import REALTIME, Refused, connected
 
@@ -86,7 +86,7 @@ async def test_of_many_who_come_with_one_ticket_one_is_let_in(calls: httpx.Async
 
 async def test_a_ticket_is_too_old_after_half_a_minute(calls: httpx.AsyncClient, app: Litestar) -> None:
     ticket = await ticket_of(calls)
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         await unit.session.execute(update(RealtimeTicket).values(expires_at=utc_now() - timedelta(seconds=1)))
 
     assert (await refusal(app, ticket=ticket)).problem["code"] == "invalid_token"
@@ -208,7 +208,7 @@ async def test_handshakes_count_against_the_general_limit(deployment: Deployment
 
 async def test_what_nobody_took_is_thrown_away(calls: httpx.AsyncClient, app: Litestar) -> None:
     await ticket_of(calls)
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         await unit.session.execute(update(RealtimeTicket).values(expires_at=utc_now() - timedelta(seconds=1)))
     fresh = await ticket_of(calls)
     await run_job(app, "realtime.purge_tickets")

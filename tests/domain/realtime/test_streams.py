@@ -10,7 +10,7 @@ from litestar import Litestar
 from app.lib.serving.draining import Draining
 from tests.domain.realtime.steps import ROOMS, Crew, make_room, private_room
 from tests.domain.realtime.test_handshakes import ticket_of
-from tests.support.apps import Deployment
+from tests.support.apps import Deployment, core_of
 from tests.support.people import People, Person
 from tests.support.sockets import Refused, SocketClient, connected
 from tests.support.streams import EVENTS, listening
@@ -152,7 +152,7 @@ async def test_a_stream_ends_with_its_session(app: Litestar, calls: httpx.AsyncC
 async def test_a_stream_ends_when_the_process_does(deployment: Deployment) -> None:
     app = await deployment.start()
     person = await People(app).create()
-    draining: Draining = app.state.draining
+    draining: Draining = core_of(app).draining
     async with (
         listening(app, "posts", token=person.access_token) as stream,
         connected(app, token=person.access_token) as socket,

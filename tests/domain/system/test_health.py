@@ -18,7 +18,7 @@ from app.domain.system.errors import NotReady
 from app.domain.system.readiness import Readiness
 from app.lib.db.migrations import applied_revision
 from app.lib.db.url import DatabaseURL
-from tests.support.apps import client_of, components_of, running_app
+from tests.support.apps import client_of, core_of, running_app
 from tests.support.databases import migrate, postgresql_database
 
 
@@ -69,7 +69,7 @@ async def test_a_database_that_is_not_migrated_is_not_ready(empty_url: DatabaseU
 
 async def test_an_older_schema_is_not_ready_and_a_newer_one_is(app: Litestar) -> None:
     """While a release is rolled out the schema is ahead of the processes that still serve."""
-    reader = components_of(app).database.reader
+    reader = core_of(app).database.reader
     applied = await applied_revision(reader)
     assert applied is not None
 
@@ -129,7 +129,7 @@ async def _let_in(server: URL, name: str, *, yes: bool) -> None:
 
 async def test_a_draining_process_is_not_ready_but_serves(database_url: DatabaseURL) -> None:
     async with running_app(database_url) as app, client_of(app) as client:
-        app.state.draining.set()
+        core_of(app).draining.set()
         failed = not_ready(await client.get("/health/ready"))
         others = [await client.get(path) for path in ("/health", "/health/live", "/problems")]
 

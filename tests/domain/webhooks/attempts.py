@@ -15,18 +15,17 @@ from app.domain.webhooks.services.fan_out import FanOut
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.uow import UnitOfWork
-from app.lib.domain import collect_webhook_kinds
 from app.lib.events import Events, in_transaction
 from app.lib.jobs import JobContext
-from app.lib.webhooks.kinds import WebhookEvent
+from app.lib.webhooks.kinds import WebhookEvent, kinds_by_name
 from app.lib.webhooks.sender import WebhookSender
 from tests.domain.accounts.answers import rows
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 from tests.support.people import Person
 
 WEBHOOKS = "/api/v1/webhooks"
 URL = "https://hooks.example.com/in"
-KINDS = collect_webhook_kinds(app.asgi.DOMAINS)
+KINDS = kinds_by_name(kind for domain in app.asgi.DOMAINS for kind in domain.webhook_kinds)
 
 JSONObject = dict[str, Any]
 
@@ -36,7 +35,7 @@ class Attempts:
 
     def __init__(self, owner: Litestar) -> None:
         self.app = owner
-        self.components = components_of(owner)
+        self.core = core_of(owner)
         self.heard: list[WebhookDisabled] = []
 
     async def enqueue(self, unit: UnitOfWork, delivery_id: UUID) -> bool:
@@ -61,14 +60,14 @@ class Attempts:
             enqueued.append(delivery_id)
             return await self.enqueue(unit, delivery_id)
 
-        async with self.components.database.independent() as unit:
+        async with self.core.database.independent() as unit:
             made = await FanOut(KINDS, enqueue)(event, unit)
         assert made == len(enqueued)
         return enqueued
 
     async def deliver(self, delivery_id: UUID, sender: WebhookSender, *, sealer: Any = None) -> Outcome:
         """One attempt."""
-        deliverer = Deliverer(self.components.database, sender, sealer or self.components.sealer, self._events())
+        deliverer = Deliverer(self.core.database, sender, sealer or self.core.sealer, self._events())
         return await deliverer.deliver(delivery_id)
 
     async def delivery(self, delivery_id: UUID) -> WebhookDelivery:
@@ -101,6 +100,6 @@ def context_of(owner: Litestar) -> JobContext:
         attempt=1,
         is_last_attempt=False,
         request_id=None,
-        database=components_of(owner).database,
-        services=owner.state.background.services,
+        database=core_of(owner).database,
+        services=core_of(owner).services,
     )

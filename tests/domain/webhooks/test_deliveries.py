@@ -17,9 +17,10 @@ from app.lib.clock import utc_now
 from app.lib.db.url import DatabaseURL
 from app.lib.jobs import NoPayload
 from app.lib.jobs.tables import QueuedJob
+from app.lib.webhooks.sender import WebhookSender
 from tests.domain.accounts.answers import field_errors, is_refused, rows
 from tests.domain.webhooks.attempts import WEBHOOKS, Attempts, context_of, make_webhook
-from tests.support.apps import components_of, running_app
+from tests.support.apps import core_of, running_app
 from tests.support.databases import empty
 from tests.support.people import People, Person
 from tests.support.receivers import answering, receiver, sender_to
@@ -93,7 +94,7 @@ async def live_jobs(app: Litestar) -> list[QueuedJob]:
 
 
 async def set_jobs(app: Litestar, **values: Any) -> None:
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         await unit.session.execute(update(QueuedJob).where(QueuedJob.name == "webhooks.deliver").values(**values))
 
 
@@ -137,7 +138,7 @@ async def test_a_delivery_whose_job_is_gone_gets_another(
 ) -> None:
     await make_webhook(calls)
     forgotten, fresh = await attempts.tell(about=[caller]), await attempts.tell(about=[caller])
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         late = update(WebhookDelivery).where(WebhookDelivery.id == forgotten[0])
         await unit.session.execute(late.values(next_attempt_at=utc_now() - timedelta(minutes=11)))
 
@@ -157,7 +158,7 @@ async def test_deliveries_are_listed_and_filtered(
     for kind in ("user.updated", "user.registered", "user.updated"):
         await attempts.tell(kind, about=[caller])
     everything = (await calls.get(url)).json()["items"]
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         await unit.session.execute(
             update(WebhookDelivery).where(WebhookDelivery.id.in_([UUID(everything[0]["id"])])).values(status="failed")
         )
@@ -198,14 +199,14 @@ async def test_what_is_over_goes_after_a_time_and_what_is_pending_stays(
     await make_webhook(calls)
     old, pending, young = [(await attempts.tell(about=[caller]))[0] for _ in range(3)]
     long_ago = utc_now() - timedelta(days=31)
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         for delivery, values in ((old, {"status": "failed"}), (pending, {}), (young, {"status": "succeeded"})):
             created = utc_now() if delivery == young else long_ago
             await unit.session.execute(
                 update(WebhookDelivery).where(WebhookDelivery.id == delivery).values(created_at=created, **values)
             )
 
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         await DeliveryRepository(session=unit.session).purge(utc_now() - timedelta(days=30))
 
     assert {row.id for row in await rows(app, WebhookDelivery)} == {pending, young}
@@ -221,11 +222,11 @@ async def test_sending_by_hand_is_limited(calls: httpx.AsyncClient) -> None:
 
 async def test_in_development_a_receiver_on_this_machine_will_do(database_url: DatabaseURL) -> None:
     async with running_app(database_url, WEBHOOKS_ALLOW_PRIVATE="true") as app, receiver(tls=False) as one:
-        await empty(components_of(app).database)
+        await empty(core_of(app).database)
         people, attempts = People(app), Attempts(app)
         async with people.client(await people.create()) as calls:
             made = await make_webhook(calls, url=f"http://127.0.0.1:{one.port}/in")
             delivery = (await calls.post(f"{WEBHOOKS}/{made['id']}/test")).json()
-        assert await attempts.deliver(UUID(delivery["id"]), components_of(app).webhook_sender) == Done()
+        assert await attempts.deliver(UUID(delivery["id"]), core_of(app).services.get(WebhookSender)) == Done()
 
     assert len(one.received) == 1

@@ -23,7 +23,7 @@ from app.lib.security.sealing import Sealer
 from app.lib.webhooks.schedule import RETRY_AFTER
 from tests.domain.accounts.answers import USERS, audited, rows
 from tests.domain.webhooks.attempts import WEBHOOKS, Attempts, make_webhook
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 from tests.support.people import People, Person
 from tests.support.receivers import answering, forever, receiver, saying, sender_to
 from tests.support.waiting import until
@@ -31,7 +31,7 @@ from tests.support.waiting import until
 
 async def change(app: Litestar, model: Any, **values: Any) -> None:
     """Sets columns of every row of a table."""
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         await unit.session.execute(update(model).values(**values))
 
 
@@ -274,14 +274,14 @@ async def test_the_secret_key_may_be_rotated(
     made = await make_webhook(calls)
     await calls.post(f"{WEBHOOKS}/{made['id']}/rotate-secret")
     deliveries = [(await attempts.tell(about=[caller]))[0] for _ in range(3)]
-    components = components_of(app)
-    new, both = Sealer(b"n" * 32), Sealer(b"n" * 32, [components.derived_key("sealing")])
+    core = core_of(app)
+    new, both = Sealer(b"n" * 32), Sealer(b"n" * 32, [core.key("sealing")])
 
     async with receiver() as one:
         sender = sender_to(one.port)
         lost = await attempts.deliver(deliveries[0], sender, sealer=new)
         assert await attempts.deliver(deliveries[1], sender, sealer=both) == Done()
-        async with components.database.independent() as unit:
+        async with core.database.independent() as unit:
             assert await secrets.reseal_secrets(unit, both) is None
         assert await attempts.deliver(deliveries[2], sender, sealer=new) == Done()
 
@@ -297,10 +297,10 @@ async def test_resealing_goes_on_where_it_stopped_and_past_what_no_key_opens(
     app: Litestar, calls: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = [await make_webhook(calls) for _ in range(3)]
-    components = components_of(app)
-    both = Sealer(b"n" * 32, [components.derived_key("sealing")])
+    core = core_of(app)
+    both = Sealer(b"n" * 32, [core.key("sealing")])
     monkeypatch.setattr(secrets, "_BATCH", 2)
-    async with components.database.independent() as unit:
+    async with core.database.independent() as unit:
         await unit.session.execute(
             update(WebhookEndpoint).where(WebhookEndpoint.id == UUID(made[0]["id"])).values(secret=b"broken")
         )
@@ -308,7 +308,7 @@ async def test_resealing_goes_on_where_it_stopped_and_past_what_no_key_opens(
     batches = 0
     after: UUID | None = None
     while batches == 0 or after is not None:
-        async with components.database.independent() as unit:
+        async with core.database.independent() as unit:
             after = await secrets.reseal_secrets(unit, both, after)
         batches += 1
 
@@ -345,9 +345,9 @@ async def test_slow_receivers_of_one_owner_hold_nobody_else_up(
         await make_webhook(calls)
     await make_webhook(calls, other)
     slow, quick = await attempts.tell(about=[caller]), await attempts.tell(about=[other])
-    components = components_of(app)
+    core = core_of(app)
     async with receiver(saying(then=forever)) as silent, receiver() as one:
-        deliverer = Deliverer(components.database, sender_to(silent.port), components.sealer, Events())
+        deliverer = Deliverer(core.database, sender_to(silent.port), core.sealer, Events())
         tasks = [asyncio.create_task(deliverer.deliver(each)) for each in slow]
         await until(lambda: silent.connections == AT_ONCE_PER_OWNER)
         await until(lambda: sum(task.done() for task in tasks) == len(slow) - AT_ONCE_PER_OWNER)

@@ -13,7 +13,7 @@ from app.lib.clock import utc_now
 from app.lib.webhooks.signing import read_secret
 from tests.domain.accounts.answers import ME, JSONObject, audited, field_errors, is_refused, rows
 from tests.domain.webhooks.attempts import URL, WEBHOOKS, Attempts, make_webhook
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 from tests.support.people import People, Person
 
 KINDS = "/api/v1/webhook-kinds"
@@ -52,7 +52,7 @@ async def test_the_database_does_not_hold_the_secret(app: Litestar, calls: httpx
     key = read_secret(made["secret"])
     assert key not in row.secret
     assert made["secret"].encode() not in row.secret
-    assert components_of(app).sealer.open(row.secret, row.id.bytes) == key
+    assert core_of(app).sealer.open(row.secret, row.id.bytes) == key
 
 
 @pytest.mark.parametrize(

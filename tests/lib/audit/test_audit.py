@@ -12,7 +12,7 @@ from app.lib.audit import MAX_USER_AGENT, SYSTEM, Origin
 from app.lib.clock import utc_now
 from app.lib.db.base import metadata, new_id
 from tests.domain.auth.steps import LOGIN, audited
-from tests.support.apps import ADDRESS, client_of, components_of
+from tests.support.apps import ADDRESS, client_of, core_of
 from tests.support.people import PASSWORD, People
 
 AGENT = "Harbour/1.0 (quiet)"
@@ -103,7 +103,7 @@ async def test_only_an_address_is_kept_as_one(app: Litestar, people: People, add
 
 
 async def test_an_event_is_part_of_the_transaction(app: Litestar) -> None:
-    database = components_of(app).database
+    database = core_of(app).database
     subject = new_id()
 
     async def undone() -> None:
@@ -123,7 +123,7 @@ async def test_an_event_is_part_of_the_transaction(app: Litestar) -> None:
 
 
 async def test_events_are_in_the_order_of_their_ids(app: Litestar) -> None:
-    async with components_of(app).database.independent() as unit:
+    async with core_of(app).database.independent() as unit:
         for number in range(20):
             await audit.record(unit, "test.many", Origin(request_id=f"request-{number}"))
 

@@ -15,6 +15,7 @@ from app.lib.events import Event, EventEnvelope, Events, Hint, after_commit, eve
 from app.lib.events.bus import REPLAY_BATCH
 from app.lib.events.tables import EventDelivery, StoredEvent
 from app.lib.jobs import ONCE, JobContext, Retry
+from app.lib.services import Services
 from tests.lib.jobs.bench import Bench, Diary, Note
 from tests.support.waiting import until, until_it_holds
 
@@ -95,7 +96,7 @@ async def publish(bench: Bench, events: Events, *several: Hint) -> list[UUID | N
 
 async def test_listeners_in_the_transaction_commit_or_fail_with_it(bench: Bench) -> None:
     notebook = Notebook()
-    events = Events([audit, refuse_boats], {Notebook: notebook})
+    events = Events([audit, refuse_boats], Services(notebook))
     before = await count(bench, AuditEvent)
 
     await publish(bench, events, published("hat"), PostRemoved(aggregate_id=uuid4(), aggregate_version=2))
@@ -136,7 +137,7 @@ async def test_an_event_is_stored_as_it_was(bench: Bench) -> None:
 
 async def test_a_rollback_leaves_no_event_no_job_and_no_hint(bench: Bench) -> None:
     notebook = Notebook()
-    events = Events([read, forget], {Notebook: notebook})
+    events = Events([read, forget], Services(notebook))
 
     async def refused() -> None:
         async with bench.database.independent() as unit:
@@ -152,7 +153,7 @@ async def test_a_rollback_leaves_no_event_no_job_and_no_hint(bench: Bench) -> No
 
 async def test_hints_reach_this_process_after_the_commit_and_are_not_stored(bench: Bench) -> None:
     notebook = Notebook()
-    events = Events([break_down, forget], {Notebook: notebook})  # a listener that fails harms neither the others
+    events = Events([break_down, forget], Services(notebook))  # a listener that fails harms neither the others
 
     async with bench.database.independent() as unit:
         await events.publish(unit, CacheStale(key="a"))

@@ -20,6 +20,7 @@ from app.lib.jobs.execution import Executor
 from app.lib.jobs.planner import PlanRow, all_plans
 from app.lib.jobs.tables import JobSchedule, QueuedJob
 from app.lib.jobs.worker import Worker, WorkerOptions
+from app.lib.services import Services
 from tests.support.waiting import until_it_holds
 
 
@@ -60,7 +61,7 @@ class Bench:
                 database = Database(DatabaseOptions(url=self.database.url, pool_size=3))
                 await database.start()
                 stack.push_async_callback(database.close)
-            executor = Executor(registry_of(jobs), database, {Diary: self.diary}, self._observe)
+            executor = Executor(registry_of(jobs), database, Services(self.diary), self._observe)
             worker = Worker(database, executor, WorkerOptions(**{"drain_seconds": 5.0, **options}))
             await worker.start()
             if elsewhere:

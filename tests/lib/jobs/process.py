@@ -14,6 +14,7 @@ from app.lib.db.url import DatabaseURL
 from app.lib.jobs import JobContext, job, registry_of
 from app.lib.jobs.execution import Executor
 from app.lib.jobs.worker import Worker, WorkerOptions
+from app.lib.services import Services
 from tests.lib.jobs.bench import Note
 
 
@@ -27,7 +28,9 @@ async def work(note: Note, context: JobContext) -> None:
 async def main(url: str, folder: Path, drain_seconds: float) -> None:
     database = Database(DatabaseOptions(url=DatabaseURL.parse(url), pool_size=3))
     await database.start()
-    executor = Executor(registry_of([work]), database, {Path: folder}, lambda *_: None)
+    services = Services()
+    services.add(folder, Path)
+    executor = Executor(registry_of([work]), database, services, lambda *_: None)
     worker = Worker(database, executor, WorkerOptions(drain_seconds=drain_seconds))
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

@@ -11,10 +11,11 @@ from app.lib.jobs.execution import Executor
 from app.lib.jobs.operations import JobOperations
 from app.lib.jobs.tables import QueuedJob
 from app.lib.jobs.worker import Worker, WorkerOptions
-from app.lib.mail.delivery import LIFETIME, Deliverer
+from app.lib.mail.delivery import LIFETIME
 from app.lib.mail.jobs import RETRY, SendMail, purge_mails, send_mail, sweep_mails
 from app.lib.mail.repository import MailRepository
 from app.lib.mail.transports import PermanentFailure, TemporaryFailure
+from app.lib.services import Services
 from tests.lib.mail.conftest import PostOffice, Tray
 from tests.support.waiting import until
 
@@ -27,7 +28,7 @@ def context_of(post: PostOffice) -> JobContext:
         is_last_attempt=False,
         request_id=None,
         database=post.database,
-        services={Deliverer: post.deliverer},
+        services=Services(post.deliverer),
     )
 
 
@@ -48,9 +49,7 @@ async def test_a_queued_mail_is_sent_once(post: PostOffice) -> None:
 async def test_two_workers_send_each_mail_once(post: PostOffice) -> None:
     workers: list[Worker] = []
     for _ in range(2):
-        executor = Executor(
-            registry_of([send_mail]), post.database, {Deliverer: post.deliverer}, lambda *_observed: None
-        )
+        executor = Executor(registry_of([send_mail]), post.database, Services(post.deliverer), lambda *_observed: None)
         workers.append(Worker(post.database, executor, WorkerOptions(poll_seconds=0.05)))
     for worker in workers:
         await worker.start()

@@ -18,7 +18,7 @@ from app.lib.db.url import DatabaseURL
 from app.lib.http.cors import CORS
 from app.lib.http.shell import Shell, ShellOptions
 from app.lib.observability.logging import _Line, configure_logging
-from tests.support.apps import ADDRESS, BASE_URL, client_of, components_of, running_app
+from tests.support.apps import ADDRESS, BASE_URL, client_of, core_of, running_app
 from tests.support.databases import empty
 
 Output = pytest.CaptureFixture[bytes]
@@ -228,7 +228,7 @@ async def test_a_whole_visit_leaves_access_lines_and_no_secret(
     shared_app: Litestar, database_url: DatabaseURL, capsysbinary: Output
 ) -> None:
     """Real standard output: the access log does not go through the standard library."""
-    await empty(components_of(shared_app).database)
+    await empty(core_of(shared_app).database)
     password = "Nz7-quiet-harbour-lights"
     async with running_app(database_url, LOG_LEVEL="debug") as loud, client_of(loud) as client:
         account = {"email": "grace@example.com", "password": password}

@@ -200,7 +200,7 @@ async def test_a_bug_is_logged_with_the_request_id_and_without_values(
 ) -> None:
     person = await people.create()
     configure_logging("debug", "json")
-    monkeypatch.setattr(people.components.database.reader, "_driver", None)  # a bug, if there ever was one
+    monkeypatch.setattr(people.core.database.reader, "_driver", None)  # a bug, if there ever was one
 
     response = await client.get("/api/v1/users/me", headers={**person.headers, "X-Request-ID": "req-0002"})
 

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from app.lib.observability.metrics import Gauges, Metrics
-from tests.support.apps import components_of
+from tests.support.apps import core_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -104,12 +104,12 @@ def test_the_counts_of_several_workers_are_summed(tmp_path: Path) -> None:
 
 
 async def test_the_service_counts_by_template_and_shows_its_pools(app: Litestar, client: httpx.AsyncClient) -> None:
-    components = components_of(app)
-    before = samples(components.metrics)
+    core = core_of(app)
+    before = samples(core.metrics)
     for path in ("/api/v1/users/1", "/api/v1/users/2", "/nowhere", "/health/live"):
         await client.get(path)
 
-    found = samples(components.metrics)
+    found = samples(core.metrics)
 
     routes = {label for name, label in found if name == "http_requests_total"}
     assert "GET unmatched 404" in routes
@@ -117,6 +117,6 @@ async def test_the_service_counts_by_template_and_shows_its_pools(app: Litestar,
     assert found[key] == before.get(key, 0) + 1
     assert found["database_write_connections_busy", ""] == 0
     assert found["database_read_connections_busy", ""] == 0
-    async with components.database.independent() as unit:
+    async with core.database.independent() as unit:
         await unit.session.execute(text("SELECT 1"))
-        assert samples(components.metrics)["database_write_connections_busy", ""] == 1
+        assert samples(core.metrics)["database_write_connections_busy", ""] == 1

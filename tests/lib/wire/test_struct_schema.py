@@ -100,7 +100,7 @@ class Riddles(Struct):
 
 
 @pytest.fixture(scope="module")
-def components() -> dict[str, Any]:
+def core() -> dict[str, Any]:
     @get("/everything")
     async def everything() -> Everything:
         raise NotImplementedError
@@ -122,8 +122,8 @@ def components() -> dict[str, Any]:
     return schemas
 
 
-def test_components_have_the_names_of_their_types(components: dict[str, Any]) -> None:
-    assert set(components) == {
+def test_components_have_the_names_of_their_types(core: dict[str, Any]) -> None:
+    assert set(core) == {
         "Colour",
         "Everything",
         "Level",
@@ -135,25 +135,25 @@ def test_components_have_the_names_of_their_types(components: dict[str, Any]) ->
         "Riddle",
         "Riddles",
     }
-    assert components["PointBox"]["properties"]["content"] == {"$ref": "#/components/schemas/Point"}
+    assert core["PointBox"]["properties"]["content"] == {"$ref": "#/components/schemas/Point"}
 
 
-def test_closed_objects_say_so(components: dict[str, Any]) -> None:
-    assert components["Everything"]["additionalProperties"] is False
-    assert "additionalProperties" not in components["PointBox"]
+def test_closed_objects_say_so(core: dict[str, Any]) -> None:
+    assert core["Everything"]["additionalProperties"] is False
+    assert "additionalProperties" not in core["PointBox"]
 
 
-def test_required_members_are_those_without_a_default(components: dict[str, Any]) -> None:
+def test_required_members_are_those_without_a_default(core: dict[str, Any]) -> None:
     required = ["required", "nullable", "shape", "described", "tags", "at", "day", "key", "share", "price"]
-    assert sorted(components["Everything"]["required"]) == sorted(required)
-    assert components["Point"]["required"] == ["type", "x"]
-    assert components["Point"]["properties"]["type"] == {"const": "point"}
+    assert sorted(core["Everything"]["required"]) == sorted(required)
+    assert core["Point"]["required"] == ["type", "x"]
+    assert core["Point"]["properties"]["type"] == {"const": "point"}
 
 
-def test_documentation_is_the_first_paragraph(components: dict[str, Any]) -> None:
-    assert components["Point"]["description"] == "A place."
-    assert components["Colour"]["description"] == "What it looks like."
-    assert "description" not in components["Everything"]
+def test_documentation_is_the_first_paragraph(core: dict[str, Any]) -> None:
+    assert core["Point"]["description"] == "A place."
+    assert core["Colour"]["description"] == "What it looks like."
+    assert "description" not in core["Everything"]
 
 
 POINT = {"$ref": "#/components/schemas/Point"}
@@ -189,12 +189,12 @@ COLOUR = {"$ref": "#/components/schemas/Colour"}
         ("flag", {"type": "boolean", "default": False}),
     ],
 )
-def test_members_say_what_they_take(components: dict[str, Any], member: str, schema: dict[str, Any]) -> None:
-    assert components["Everything"]["properties"][member] == schema
+def test_members_say_what_they_take(core: dict[str, Any], member: str, schema: dict[str, Any]) -> None:
+    assert core["Everything"]["properties"][member] == schema
 
 
-def test_constraints_of_an_optional_member_stand_with_its_type(components: dict[str, Any]) -> None:
-    members = components["Everything"]["properties"]
+def test_constraints_of_an_optional_member_stand_with_its_type(core: dict[str, Any]) -> None:
+    members = core["Everything"]["properties"]
     name = members["required"]
     assert name["type"] == "string"
     assert name["maxLength"] == 100
@@ -202,8 +202,8 @@ def test_constraints_of_an_optional_member_stand_with_its_type(components: dict[
     assert members["nullable"] == members["both"] == {**name, "type": ["string", "null"]}
 
 
-def test_collections_have_their_bounds(components: dict[str, Any]) -> None:
-    members = components["Everything"]["properties"]
+def test_collections_have_their_bounds(core: dict[str, Any]) -> None:
+    members = core["Everything"]["properties"]
     assert (members["tags"]["minItems"], members["tags"]["maxItems"]) == (1, 5)
     assert members["unique"]["uniqueItems"] is True
     assert members["labels"]["maxProperties"] == 5
@@ -217,20 +217,20 @@ def strings(node: Any) -> list[dict[str, Any]]:
     return [node, *found] if is_string else found
 
 
-def test_every_string_has_a_bound(components: dict[str, Any]) -> None:
-    found = strings(components)
+def test_every_string_has_a_bound(core: dict[str, Any]) -> None:
+    found = strings(core)
     assert len(found) > 15
     assert [each for each in found if "maxLength" not in each and "enum" not in each] == []
 
 
 @pytest.mark.parametrize("type_", [Everything, People, Money, Point])
-def test_the_example_of_a_type_is_valid(components: dict[str, Any], type_: Any) -> None:
-    [example] = components[type_.__name__]["examples"]
+def test_the_example_of_a_type_is_valid(core: dict[str, Any], type_: Any) -> None:
+    [example] = core[type_.__name__]["examples"]
     assert decode_json(msgspec.json.encode(example), type_)
 
 
-def test_a_type_without_enough_examples_has_none(components: dict[str, Any]) -> None:
-    assert "examples" not in components["Riddle"]
-    assert components["Riddles"]["examples"] == [
+def test_a_type_without_enough_examples_has_none(core: dict[str, Any]) -> None:
+    assert "examples" not in core["Riddle"]
+    assert core["Riddles"]["examples"] == [
         {"open": [], "low": -5, "high": 6, "solved_at": "2026-01-31T12:00:00Z"},
     ]

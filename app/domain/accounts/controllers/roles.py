@@ -8,8 +8,9 @@ from app.domain.accounts.dtos import PermissionPage, PermissionRead, RoleCreate,
 from app.domain.accounts.errors import BeyondOwnRights, RoleNameTaken
 from app.domain.accounts.permissions import ROLES_READ, ROLES_WRITE
 from app.domain.accounts.services.queries import ROLE_SORT_KEYS, AccountQueries
-from app.domain.accounts.services.roles import PermissionRegistry, RoleService
+from app.domain.accounts.services.roles import RoleService
 from app.lib.db.versions import IfMatch
+from app.lib.domain import Permissions
 from app.lib.errors import PreconditionFailed, ReauthRequired
 from app.lib.http.injection import Injected
 from app.lib.http.locations import created, linked
@@ -117,7 +118,7 @@ class RoleController(Controller):
 )
 async def list_permissions(
     request: Request[Any, Any, Any],
-    permission_registry: Injected[PermissionRegistry],
+    permission_registry: Injected[Permissions],
     paging: Injected[PageRequest],
     cursors: Injected[CursorCodec],
 ) -> Response[PermissionPage]:

@@ -15,6 +15,8 @@ from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.events import Events
+from app.lib.ratelimit.limiter import RateLimiter
+from app.lib.ratelimit.policy import Limit
 from app.lib.ratelimit.throttle import Throttle
 from app.lib.security.password_policy import PasswordPolicy
 from app.lib.security.passwords import PasswordHasher
@@ -96,6 +98,18 @@ class CredentialService:
         return new_hash
 
 
+class SignInThrottle(Throttle):
+    """Limits wrong passwords, at sign-in and wherever the current one is asked for."""
+
+    def __init__(self, limiter: RateLimiter) -> None:
+        super().__init__(
+            limiter,
+            "sign_in",
+            per_account=Limit.parse("50 per hour"),
+            per_account_and_address=Limit.parse("10 per 15 minutes"),
+        )
+
+
 class OwnPasswordService:
     """Users change their own password, for which they have to know the current one."""
 
@@ -104,7 +118,7 @@ class OwnPasswordService:
         credentials: CredentialService,
         reads: AccountReads,
         passwords: Passwords,
-        throttle: Throttle,
+        throttle: SignInThrottle,
         database: Database,
         origin: Origin,
     ) -> None:

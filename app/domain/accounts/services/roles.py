@@ -1,4 +1,4 @@
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from app.domain.accounts.dtos import RoleCreate, RoleRead, RoleUpdate, UserRead
@@ -12,19 +12,17 @@ from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
-from app.lib.domain import Permission
+from app.lib.domain import Permissions
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.events import Events
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import project
 
-PermissionRegistry = Mapping[str, Permission]
-
 
 class RoleService:
     """Creates, updates and deletes roles, and gives them to users. No actor grants what they lack."""
 
-    def __init__(self, unit: UnitOfWork, registry: PermissionRegistry, events: Events, origin: Origin) -> None:
+    def __init__(self, unit: UnitOfWork, registry: Permissions, events: Events, origin: Origin) -> None:
         self.unit = unit
         self.registry = registry
         self.events = events

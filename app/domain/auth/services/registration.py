@@ -10,9 +10,23 @@ from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
+from app.lib.ratelimit.limiter import RateLimiter
+from app.lib.ratelimit.policy import Limit
 from app.lib.ratelimit.throttle import Throttle
 from app.lib.security.emails import lookup_key
 from app.lib.text import casefold_key
+
+
+class RegistrationThrottle(Throttle):
+    """Limits registrations with one address."""
+
+    def __init__(self, limiter: RateLimiter) -> None:
+        super().__init__(
+            limiter,
+            "register",
+            per_account=Limit.parse("60 per hour"),
+            per_account_and_address=Limit.parse("30 per 15 minutes"),
+        )
 
 
 class RegistrationService:
@@ -24,7 +38,7 @@ class RegistrationService:
         unit: UnitOfWork,
         users: UserService,
         reads: AccountReads,
-        throttle: Throttle,
+        throttle: RegistrationThrottle,
         events: Events,
         origin: Origin,
     ) -> None:

@@ -4,11 +4,12 @@ from uuid import UUID
 
 from app.domain.accounts.repositories import AccountReads
 from app.domain.accounts.rows import CredentialRow
-from app.domain.accounts.services.passwords import CredentialService, Passwords
+from app.domain.accounts.services.passwords import CredentialService, Passwords, SignInThrottle
 from app.domain.auth.dtos import SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, EmailUnverified, InvalidCredentials
 from app.domain.auth.repositories import SessionReads, SessionRepository, SessionRow
 from app.domain.auth.services.tokens import TokenIssuer
+from app.domain.auth.settings import AuthSettings
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.clock import utc_now
@@ -17,7 +18,6 @@ from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import Unavailable
 from app.lib.ratelimit.clients import client_key
-from app.lib.ratelimit.throttle import Throttle
 from app.lib.security.emails import lookup_key
 
 _NOBODY = UUID(int=0)
@@ -35,10 +35,10 @@ class SignInService:
         session_reads: SessionReads,
         passwords: Passwords,
         credentials: CredentialService,
-        throttle: Throttle,
+        throttle: SignInThrottle,
         issuer: TokenIssuer,
         origin: Origin,
-        require_verified: bool,
+        settings: AuthSettings,
     ) -> None:
         self.unit = unit
         self.database = database
@@ -49,7 +49,7 @@ class SignInService:
         self.throttle = throttle
         self.issuer = issuer
         self.origin = origin
-        self.require_verified = require_verified
+        self.require_verified = settings.require_verified_email
 
     async def sign_in(self, data: SignIn) -> TokenPair:
         """A new session.

@@ -8,7 +8,7 @@ from litestar import Response, Router, get
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
 
-from app.domain.notifications.providers import MAILBOX_PROVIDERS
+from app.config import Settings
 from app.domain.notifications.services.mailbox import DevelopmentMailbox
 from app.lib.errors import NotFound
 from app.lib.http.injection import Injected
@@ -29,12 +29,12 @@ _HEADERS = {
 
 
 @get("/", name="mailbox", guards=[public], include_in_schema=False, opt=_ANY_ACCEPT)
-async def show_mailbox(mailbox: Injected[DevelopmentMailbox], mail_templates: Injected[MailTemplates]) -> Response[str]:
+async def list_mails(mailbox: Injected[DevelopmentMailbox], mail_templates: Injected[MailTemplates]) -> Response[str]:
     return _page(mail_templates, "mailbox_page", mails=await mailbox.newest())
 
 
 @get("/{mail_id:uuid}", name="mailbox_mail", guards=[public], include_in_schema=False, opt=_ANY_ACCEPT)
-async def show_mail(
+async def get_mail(
     mail_id: FromPath[UUID], mailbox: Injected[DevelopmentMailbox], mail_templates: Injected[MailTemplates]
 ) -> Response[str]:
     return _page(mail_templates, "mailbox_mail_page", opened=await mailbox.open(mail_id))
@@ -46,15 +46,10 @@ def _page(templates: MailTemplates, name: str, **variables: Any) -> Response[str
 
 async def _refuse_other_hosts(connection: Connection, _handler: BaseRouteHandler) -> None:
     """A page elsewhere could have its own name lead here and read the mails (DNS rebinding)."""
-    settings: Any = connection.app.state.components.settings
+    settings: Settings = connection.app.state.core.settings
     host = urlsplit(f"//{connection.headers.get('host', '')}").hostname
     if host not in {*_LOCAL, urlsplit(settings.base_url).hostname}:
         raise NotFound
 
 
-mailbox_router = Router(
-    "/dev/mail",
-    route_handlers=[show_mailbox, show_mail],
-    dependencies=MAILBOX_PROVIDERS,
-    guards=[_refuse_other_hosts],
-)
+mailbox_router = Router("/dev/mail", route_handlers=[list_mails, get_mail], guards=[_refuse_other_hosts])

@@ -11,6 +11,7 @@ from app.domain.orders.machine import Role, Status
 from app.domain.orders.repositories.orders import OrderRepository
 from app.domain.orders.rows import ItemRow, OrderRow
 from app.domain.orders.services.timeline import Timeline
+from app.domain.orders.settings import OrderSettings
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.retries import in_savepoint
@@ -23,12 +24,12 @@ from app.lib.security.principal import Principal
 class PlaceService:
     """Turns a cart into an order and takes its lines from the stock, in one unit of work."""
 
-    def __init__(self, unit: UnitOfWork, events: Events, *, expire_after: timedelta) -> None:
+    def __init__(self, unit: UnitOfWork, events: Events, settings: OrderSettings) -> None:
         self.unit = unit
         self._stock = StockService(unit)
         self._orders = OrderRepository(unit)
         self._timeline = Timeline(unit, events)
-        self._expire_after = expire_after
+        self._expire_after = timedelta(minutes=settings.order_expire_minutes)
 
     async def place(self, data: OrderCreate, customer: Principal) -> OrderRead:
         """Raises ``AccountGone``, ``ValidationFailed``, ``InsufficientStock`` or, in the end, ``ProductsChanged``.

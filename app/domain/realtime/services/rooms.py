@@ -10,7 +10,7 @@ from app.domain.realtime.names import read_reference
 from app.domain.realtime.repositories.rooms import MemberRepository, RoomRepository
 from app.domain.realtime.rows import Standing
 from app.domain.realtime.services.access import require_rule, sees
-from app.domain.realtime.services.news import CLOSED, UPDATED, RoomNews
+from app.domain.realtime.services.news import CLOSED, UPDATED, DirectNews, RoomNews
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.clock import utc_now
@@ -26,7 +26,7 @@ from app.lib.wire.dto import provided
 class RoomService:
     """In one unit of work. Every change locks the room first."""
 
-    def __init__(self, unit: UnitOfWork, news: RoomNews, origin: Origin) -> None:
+    def __init__(self, unit: UnitOfWork, news: DirectNews, origin: Origin) -> None:
         self._unit = unit
         self._news = news
         self._origin = origin

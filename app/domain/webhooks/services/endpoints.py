@@ -9,6 +9,7 @@ from app.domain.webhooks.errors import TooManyWebhooks, WebhookNotFound
 from app.domain.webhooks.models import WebhookEndpoint
 from app.domain.webhooks.repositories import WebhookRepository
 from app.domain.webhooks.services.secrets import rotate_secret, set_secret
+from app.domain.webhooks.settings import WebhookSettings
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.clock import utc_now
@@ -35,13 +36,13 @@ class WebhookService(EntityService[WebhookEndpoint, WebhookRepository]):
     not_found = WebhookNotFound
 
     def __init__(
-        self, unit: UnitOfWork, kinds: WebhookKinds, sealer: Sealer, origin: Origin, *, allow_private: bool
+        self, unit: UnitOfWork, kinds: WebhookKinds, sealer: Sealer, origin: Origin, settings: WebhookSettings
     ) -> None:
         super().__init__(unit)
         self.kinds = kinds
         self.sealer = sealer
         self.origin = origin
-        self.allow_private = allow_private
+        self.allow_private = settings.webhooks_allow_private
 
     async def add(self, data: WebhookCreate, actor: Principal) -> WebhookWithSecret:
         """Raises ``ValidationFailed``, ``TooManyWebhooks`` or ``AccountGone``."""

@@ -1,4 +1,4 @@
-"""``app mail``: what was mailed, and whether mail works."""
+"""``app mail``: mails, and whether mail works."""
 
 import asyncio
 import sys
@@ -6,19 +6,19 @@ from uuid import UUID
 
 import click
 
-from app.cli.errors import CommandFailed, MissingOrTaken
-from app.cli.openapi import with_throwaway_secret
-from app.cli.options import json_option, show_instant, write_list
-from app.cli.runtime import run
-from app.components import Components
-from app.config import load_settings
+from app.core import Core
 from app.domain.notifications.samples import SAMPLES
+from app.lib.cli.errors import CommandFailed, MissingOrTaken
+from app.lib.cli.options import json_option, show_instant, write_list
+from app.lib.cli.running import make_core, run
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.mail.bounces import read_bounce
 from app.lib.mail.mailer import MailNotFound
 from app.lib.mail.message import Mailbox, OutgoingMail, UnsafeHeader, message_id
+from app.lib.mail.repository import MailReads
 from app.lib.mail.rows import MailStatus, MailSummary
+from app.lib.mail.templates import MailTemplates
 from app.lib.mail.transports import NotSent
 
 _MAX_LISTED = 10_000
@@ -26,49 +26,49 @@ _MAX_LISTED = 10_000
 
 @click.group()
 def mail() -> None:
-    """See what was mailed, send it again, and try whether mail works."""
+    """List mails, send them again, and test the mail settings."""
 
 
 @mail.command()
-@click.option("--to", required=True, help="Whom to write to.")
-@click.option("--locale", default="en", show_default=True, help="In which language.")
+@click.option("--to", required=True, help="The recipient.")
+@click.option("--locale", default="en", show_default=True, help="The language.")
 def test(to: str, locale: str) -> None:
-    """Send a mail right now, by MAIL_BACKEND, and say how that went. Nothing is queued, and no database is needed."""
-    components = _without_database()
-    message = _composed(components, "test", locale, to)
+    """Send a test mail now, by MAIL_BACKEND, and report the result. Nothing is queued, and no database is needed."""
+    core = make_core()
+    message = _composed(core, "test", locale, to)
 
     async def send() -> None:
         try:
-            await components.mail_transport.send(message)
+            await core.mail_transport.send(message)
         finally:
-            await components.mail_transport.close()
+            await core.mail_transport.close()
 
     try:
         asyncio.run(send())
     except NotSent as exc:
         raise CommandFailed(f"The mail is not sent: {exc.reason}.", "'app config show' has the settings.") from exc
-    click.echo(f"A mail to {to} was handed to the {components.mail_transport.name} backend.")
+    click.echo(f"A mail to {to} was handed to the {core.mail_transport.name} backend.")
 
 
 @mail.command()
 @click.argument("template", type=click.Choice(sorted(SAMPLES)))
-@click.option("--locale", default="en", show_default=True, help="In which language.")
-@click.option("--html", is_flag=True, help="The HTML part, and not the text.")
+@click.option("--locale", default="en", show_default=True, help="The language.")
+@click.option("--html", is_flag=True, help="The HTML part instead of the text.")
 def preview(template: str, locale: str, *, html: bool) -> None:
-    """Write what a mail says, with sample values."""
-    shown = _composed(_without_database(), template, locale, "somebody@example.com")
+    """Print a mail with sample values."""
+    shown = _composed(make_core(), template, locale, "reader@example.com")
     click.echo(shown.html if html else f"Subject: {shown.subject}\n\n{shown.text}", nl=html)
 
 
 @mail.command("list")
 @click.option("--status", type=click.Choice([each.value for each in MailStatus]), help="Only these.")
-@click.option("--limit", type=click.IntRange(1, _MAX_LISTED), default=50, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, _MAX_LISTED), default=50, show_default=True, help="The maximum number.")
 @json_option
 def list_mails(status: str | None, limit: int, *, as_json: bool) -> None:
     """List mails, the newest first."""
 
-    async def work(components: Components) -> list[MailSummary]:
-        return await components.mail_reads.newest(limit, MailStatus(status) if status else None)
+    async def work(core: Core) -> list[MailSummary]:
+        return await core.services.build(MailReads).newest(limit, MailStatus(status) if status else None)
 
     found = run(work)
     header = ("ID", "CREATED", "KIND", "TO", "STATUS", "ATTEMPTS", "ERROR")
@@ -80,9 +80,9 @@ def list_mails(status: str | None, limit: int, *, as_json: bool) -> None:
 def resend(mail_id: UUID) -> None:
     """Send a mail once more. One whose link was secret cannot be: its link is forgotten once it is out."""
 
-    async def work(components: Components) -> None:
-        async with components.database.independent() as unit:
-            await components.mailer.resend(unit, components.mail_reads, mail_id)
+    async def work(core: Core) -> None:
+        async with core.database.independent() as unit:
+            await core.mailer.resend(unit, core.services.build(MailReads), mail_id)
 
     run(work)
     click.echo("The mail is queued; a running server or worker sends it.")
@@ -104,25 +104,21 @@ def bounce(reference: str | None, reason: str) -> None:
             return
         reference, reason = report.message_id, report.reason
 
-    async def work(components: Components) -> None:
-        reads = components.mail_reads
+    async def work(core: Core) -> None:
+        reads = core.services.build(MailReads)
         mail_id = _as_id(reference) or await reads.id_of(reference)
         if mail_id is None or await reads.mail(mail_id) is None:
             raise MailNotFound
-        async with components.database.independent() as unit:
-            await components.mailer.record_bounce(unit, mail_id, reason)
+        async with core.database.independent() as unit:
+            await core.mailer.record_bounce(unit, mail_id, reason)
 
     run(work)
     click.echo("The bounce is recorded.")
 
 
-def _without_database() -> Components:
-    return Components(with_throwaway_secret(load_settings()[0]))
-
-
-def _composed(components: Components, template: str, locale: str, to: str) -> OutgoingMail:
-    words = components.mail_templates.render(template, locale, {**SAMPLES[template], "unsubscribe_url": None})
-    sender = components.settings.mail_sender
+def _composed(core: Core, template: str, locale: str, to: str) -> OutgoingMail:
+    words = core.services.get(MailTemplates).render(template, locale, {**SAMPLES[template], "unsubscribe_url": None})
+    sender = core.settings.mail_sender
     try:
         recipient = Mailbox(to)
     except UnsafeHeader as exc:
@@ -133,7 +129,7 @@ def _composed(components: Components, template: str, locale: str, to: str) -> Ou
         subject=words.subject,
         text=words.text,
         html=words.html,
-        locale=components.mail_templates.best_locale(locale),
+        locale=core.services.get(MailTemplates).best_locale(locale),
         message_id=message_id(template, str(new_id()), sender.domain),
         date=utc_now(),
     )

@@ -1,15 +1,16 @@
-"""The posts of ``app seed``: published over the last weeks, some drafts, and some that are still to come."""
+"""Demo posts: published over the last weeks, some drafts, and some that are scheduled."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from itertools import cycle
 from typing import NamedTuple
 
-from app.cli.runtime import Office
 from app.domain.posts.dtos import PostCreate
+from app.domain.posts.services.posts import PostService
+from app.lib.audit import SYSTEM
 from app.lib.clock import utc_now
-from app.lib.security.principal import Principal
+from app.lib.domain import Demo
 
+AUTHORS = 7
 DRAFTS = 4
 SCHEDULED = 3
 
@@ -45,7 +46,7 @@ _CONTENT = """# {title}
 This is a *demo post*. It shows what **Markdown** looks like, and gives search something to find.
 
 - It is tagged {tags}.
-- It was written by nobody in particular.
+- It was written for this demo.
 
 > Read on at [the documentation](https://example.com/docs).
 
@@ -55,8 +56,10 @@ print("{title}")
 """
 
 
-async def seed_posts(at: Office, authors: Sequence[Principal]) -> int:
-    """Writes a post for each topic, by one author after another. Returns how many they are."""
+async def seed(demo: Demo) -> None:
+    """Writes a post for each topic, by one author after another."""
+    authors = list(demo.people.values())[:AUTHORS]
+    posts = demo.services.build(PostService, demo.unit, SYSTEM)
     now = utc_now()
     for number, (topic, author) in enumerate(zip(TOPICS, cycle(authors), strict=False)):
         data = PostCreate(
@@ -65,7 +68,6 @@ async def seed_posts(at: Office, authors: Sequence[Principal]) -> int:
             tags=list(topic.tags),
         )
         if number >= DRAFTS:
-            # The first of them are still to come; the others go back into the past, some hours apart.
+            # The first of them are scheduled; the others go back into the past, some hours apart.
             data.published_at = now + timedelta(days=SCHEDULED + DRAFTS - number - 0.5, hours=number % 7)
-        await at.posts.create(data, author)
-    return len(TOPICS)
+        await posts.create(data, author)

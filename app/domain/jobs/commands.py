@@ -1,23 +1,25 @@
-"""``app jobs``: what waits, runs and failed, by the same rules as over HTTP."""
+"""``app jobs`` and ``app events``: the queue and the stored events, by the same rules as over HTTP."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 import click
 
-from app.cli.options import json_option, show_instant, write_json, write_list
-from app.cli.runtime import run
-from app.components import Components
-from app.domain.jobs.dtos import JobDetail, JobRead, ScheduleRead
+from app.core import Core
+from app.domain.jobs.dtos import EventRead, JobDetail, JobRead, ScheduleRead
 from app.domain.jobs.repositories import JobReads
 from app.domain.jobs.services import DAY, JobQueries, JobService
 from app.lib.audit import SYSTEM
+from app.lib.cli.errors import MissingOrTaken
+from app.lib.cli.options import json_option, show_instant, write_json, write_list
+from app.lib.cli.running import run
 from app.lib.jobs.operations import FINISHED, JobOperations
 from app.lib.jobs.tables import JobStatus
 from app.lib.pagination.parameters import PageRequest
 
 _STATUSES = click.Choice([status.value for status in JobStatus])
 _kind_option = click.option("--kind", help="Only jobs of this kind.")
+_event_kind_option = click.option("--kind", help="Only events of this kind.")
 
 
 @click.group()
@@ -31,12 +33,12 @@ def jobs() -> None:
 @click.option("--limit", type=click.IntRange(1, 100), default=50, show_default=True, help="How many, newest first.")
 @json_option
 def list_jobs(status: str | None, kind: str | None, limit: int, *, as_json: bool) -> None:
-    """List jobs, newest first, without what they hold."""
+    """List jobs, newest first, without their payloads."""
 
-    async def work(components: Components) -> list[JobRead]:
+    async def work(core: Core) -> list[JobRead]:
         filters = {"status": [JobStatus(status)] if status else None, "kind": [kind] if kind else None}
         request = PageRequest(page_size=limit, include_total=False)
-        return list((await _reads(components).jobs(request, None, filters)).items)
+        return list((await core.services.build(JobReads).jobs(request, None, filters)).items)
 
     found = run(work)
     header = ("ID", "KIND", "STATUS", "ATTEMPTS", "CREATED", "RUN AT", "ERROR")
@@ -47,10 +49,10 @@ def list_jobs(status: str | None, kind: str | None, limit: int, *, as_json: bool
 @click.argument("job_id", type=click.UUID)
 @json_option
 def show(job_id: UUID, *, as_json: bool) -> None:
-    """Show a job and what it holds, which may be personal data."""
+    """Show a job and its payload, which may hold personal data."""
 
-    async def work(components: Components) -> JobDetail:
-        return await JobQueries(_reads(components)).job(job_id)
+    async def work(core: Core) -> JobDetail:
+        return await core.services.build(JobQueries).job(job_id)
 
     found = run(work)
     if as_json:
@@ -72,8 +74,8 @@ def retry(job_id: UUID | None, kind: str | None, *, all_dead: bool) -> None:
     if all_dead == (job_id is not None):
         raise click.UsageError("Name a job, or say --all-dead.")
 
-    async def work(components: Components) -> int:
-        async with components.database.independent() as unit:
+    async def work(core: Core) -> int:
+        async with core.database.independent() as unit:
             if job_id is None:
                 return await JobOperations(unit).retry_dead(kind)
             await JobService(unit, SYSTEM).retry(job_id)
@@ -87,8 +89,8 @@ def retry(job_id: UUID | None, kind: str | None, *, all_dead: bool) -> None:
 def cancel(job_id: UUID) -> None:
     """Cancel a job that waits or runs."""
 
-    async def work(components: Components) -> None:
-        async with components.database.independent() as unit:
+    async def work(core: Core) -> None:
+        async with core.database.independent() as unit:
             await JobService(unit, SYSTEM).cancel(job_id)
 
     run(work)
@@ -106,12 +108,12 @@ def cancel(job_id: UUID) -> None:
     help="In these states; repeat for several.",
 )
 def purge(older_than: float, status: tuple[str, ...]) -> None:
-    """Remove finished jobs. The service does so by itself after JOBS_RETENTION_DAYS."""
+    """Remove finished jobs. The service does it after JOBS_RETENTION_DAYS."""
 
-    async def work(components: Components) -> int:
+    async def work(core: Core) -> int:
         count = 0
         while True:
-            async with components.database.independent() as unit:
+            async with core.database.independent() as unit:
                 removed = await JobOperations(unit).purge([JobStatus(each) for each in status], older_than * DAY)
             count += removed
             if not removed:
@@ -123,13 +125,9 @@ def purge(older_than: float, status: tuple[str, ...]) -> None:
 @jobs.command()
 @json_option
 def schedules(*, as_json: bool) -> None:
-    """List what runs by itself, and when it runs next."""
-    found = run(lambda components: _reads(components).schedules())
+    """List schedules, and when each runs next."""
+    found = run(lambda core: core.services.build(JobReads).schedules())
     write_list(found, ("JOB", "SCHEDULE (UTC)", "NEXT", "LAST"), _schedule_row, as_json=as_json)
-
-
-def _reads(components: Components) -> JobReads:
-    return JobReads(components.database.reader, components.cursors)
 
 
 def _row(job: JobRead) -> tuple[str, ...]:
@@ -144,3 +142,42 @@ def _schedule_row(schedule: ScheduleRead) -> tuple[str, ...]:
 
 def _jobs(count: int) -> str:
     return "1 job" if count == 1 else f"{count} jobs"
+
+
+@click.group()
+def events() -> None:
+    """List events, and feed them to a new listener."""
+
+
+@events.command("list")
+@_event_kind_option
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many, newest first.")
+@json_option
+def list_events(kind: str | None, limit: int, *, as_json: bool) -> None:
+    """List events, newest first, without their contents."""
+    found = run(lambda core: core.services.build(JobReads).events(kind, limit))
+    write_list(found, ("ID", "KIND", "AGGREGATE", "VERSION", "CREATED"), _event_row, as_json=as_json)
+
+
+@events.command()
+@click.option("--listener", required=True, help="The listener's name.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="Only events from then on, UTC.")
+@_event_kind_option
+def replay(listener: str, since: datetime | None, kind: str | None) -> None:
+    """Give a listener jobs for the events it has had none for. It may be interrupted and run again."""
+
+    async def work(core: Core) -> int:
+        start = since.replace(tzinfo=UTC) if since else None
+        try:
+            return await core.events.replay(core.database, listener, since=start, kind=kind)
+        except LookupError as exc:
+            known = ", ".join(sorted(core.events.jobs)) or "none"
+            raise MissingOrTaken(f"There is no listener {listener} for that.", f"Listeners: {known}.") from exc
+
+    count = run(work)
+    click.echo(f"{count} event{'' if count == 1 else 's'} will be given to {listener}.")
+
+
+def _event_row(event: EventRead) -> tuple[str, ...]:
+    created = show_instant(event.created_at)
+    return (str(event.id), event.kind, str(event.aggregate_id), str(event.aggregate_version), created)

@@ -1,13 +1,15 @@
 """Command groups that load their commands late and report errors in one line."""
 
+import ast
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
 import click
 
-from app.cli.errors import INTERRUPTED, MISCONFIGURED
+from app.lib.cli.errors import INTERRUPTED, MISCONFIGURED
 from app.lib.settings import ConfigurationError
 
 
@@ -16,6 +18,24 @@ class LazyCommand(NamedTuple):
 
     target: str
     summary: str
+
+
+def find_commands(package: Path, name: str) -> dict[str, LazyCommand]:
+    """The click commands that modules ``commands.py`` below a package define at their top level, by function name.
+
+    Found in the text, because help must not wait for the modules to be imported.
+    """
+    found: dict[str, LazyCommand] = {}
+    for path in sorted(package.glob("*/commands.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and any(_is_top_level(each) for each in node.decorator_list):
+                summary = (ast.get_docstring(node) or "").split(". ")[0].splitlines()[0].rstrip(".") + "."
+                found[node.name] = LazyCommand(f"{name}.{path.parent.name}.commands:{node.name}", summary)
+    return found
+
+
+def _is_top_level(decorator: ast.expr) -> bool:
+    return ast.unparse(decorator).split("(")[0] in {"click.group", "click.command"}
 
 
 class LazyGroup(click.Group):

@@ -1,37 +1,40 @@
-"""``app users``: accounts from the command line, by the same rules as over HTTP."""
+"""``app users``: users from the command line, by the same rules as over HTTP."""
 
 from typing import Any
 from uuid import UUID
 
 import click
 
-from app.cli.errors import MissingOrTaken
-from app.cli.options import json_option, read_password, write_list
-from app.cli.runtime import Office, office, run
-from app.components import Components
+from app.core import Core
 from app.domain.accounts.dtos import UserCreate, UserRead
 from app.domain.accounts.repositories import AccountReads
 from app.domain.accounts.services.identity import parse_email
+from app.domain.accounts.services.passwords import CredentialService
+from app.domain.accounts.services.users import UserService
+from app.lib.audit import SYSTEM
+from app.lib.cli.errors import MissingOrTaken
+from app.lib.cli.options import json_option, read_password, write_list
+from app.lib.cli.running import run
 from app.lib.pagination.parameters import PageRequest
 from app.lib.wire.decoding import convert
 
 _password_option = click.option("--password-stdin", is_flag=True, help="Read it from one line of standard input.")
-_email_option = click.option("--email", required=True, help="The account's e-mail address.")
+_email_option = click.option("--email", required=True, help="The user's email address.")
 
 
 @click.group()
 def users() -> None:
-    """Create and list accounts, set passwords. A password is asked for, or read from standard input."""
+    """Create and list users, set passwords. A password is asked for, or read from standard input."""
 
 
 @users.command()
 @_email_option
 @click.option("--name", help="The person's name.")
-@click.option("--username", help="A name to sign in with, beside the address.")
+@click.option("--username", help="A name to sign in with, next to the address.")
 @click.option("--verified", is_flag=True, help="The address is known to be theirs.")
 @_password_option
 def create(email: str, name: str | None, username: str | None, *, verified: bool, password_stdin: bool) -> None:
-    """Create an account."""
+    """Create a user."""
     password = read_password(from_stdin=password_stdin)
     _create(email=email, name=name, username=username, password=password, is_verified=verified)
 
@@ -39,9 +42,9 @@ def create(email: str, name: str | None, username: str | None, *, verified: bool
 @users.command("create-superuser")
 @_email_option
 @_password_option
-@click.option("--promote", is_flag=True, help="Make the account that has the address one, and keep its password.")
+@click.option("--promote", is_flag=True, help="Make the user with this address a superuser, and keep the password.")
 def create_superuser(email: str, *, password_stdin: bool, promote: bool) -> None:
-    """Create an account that may do everything."""
+    """Create a user with every permission."""
     if promote:
         _promote(email)
         return
@@ -49,20 +52,20 @@ def create_superuser(email: str, *, password_stdin: bool, promote: bool) -> None
     try:
         _create(email=email, password=password, is_verified=True, is_superuser=True)
     except MissingOrTaken as taken:
-        raise MissingOrTaken(taken.message, "With --promote that account becomes a superuser.") from taken
+        raise MissingOrTaken(taken.message, "With --promote that user becomes a superuser.") from taken
 
 
 @users.command("set-password")
 @_email_option
 @_password_option
 def set_password(email: str, *, password_stdin: bool) -> None:
-    """Set an account's password and end its sessions."""
+    """Set a user's password and end their sessions."""
     password = read_password(from_stdin=password_stdin)
 
-    async def work(components: Components) -> None:
-        async with office(components) as at:
-            user_id = await _find(at, email, "'app users list' shows all.")
-            await at.credentials.set_password(user_id, password)
+    async def work(core: Core) -> None:
+        async with core.database.independent() as unit:
+            user_id = await _find(core, email, "'app users list' shows all.")
+            await core.services.build(CredentialService, unit, SYSTEM).set_password(user_id, password)
 
     run(work)
     click.echo(f"The password of {email} is set, and their sessions are ended.")
@@ -71,40 +74,41 @@ def set_password(email: str, *, password_stdin: bool) -> None:
 @users.command("list")
 @json_option
 def list_users(*, as_json: bool) -> None:
-    """List all accounts, oldest first."""
+    """List all users, oldest first."""
     found = run(_all_users)
     header = ("EMAIL", "USERNAME", "NAME", "ROLES", "ACTIVE", "VERIFIED", "SUPERUSER")
     write_list(found, header, _row, as_json=as_json)
 
 
 def _create(**values: Any) -> None:
-    async def work(components: Components) -> UserRead:
+    async def work(core: Core) -> UserRead:
         data = convert(values, UserCreate, strict=True)
-        async with office(components) as at:
-            return await at.users.create(data, None)
+        async with core.database.independent() as unit:
+            return await core.services.build(UserService, unit, SYSTEM).create(data, None)
 
     user = run(work)
     click.echo(f"{'Superuser' if user.is_superuser else 'User'} {user.email} is created ({user.id}).")
 
 
 def _promote(email: str) -> None:
-    async def work(components: Components) -> UserRead:
-        async with office(components) as at:
-            return await at.users.promote(await _find(at, email, "Without --promote it is created."))
+    async def work(core: Core) -> UserRead:
+        user_id = await _find(core, email, "Without --promote it is created.")
+        async with core.database.independent() as unit:
+            return await core.services.build(UserService, unit, SYSTEM).promote(user_id)
 
     click.echo(f"{run(work).email} is a superuser now.")
 
 
-async def _find(at: Office, email: str, hint: str) -> UUID:
-    """Whose address it is. Raises ``MissingOrTaken`` with the hint."""
-    found = await at.reads.find_credentials(parse_email(email).key)
+async def _find(core: Core, email: str, hint: str) -> UUID:
+    """The id of the user with this address. Raises ``MissingOrTaken`` with the hint."""
+    found = await core.services.build(AccountReads).find_credentials(parse_email(email).key)
     if found is None:
-        raise MissingOrTaken(f"There is no account {email}.", hint)
+        raise MissingOrTaken(f"There is no user {email}.", hint)
     return found.id
 
 
-async def _all_users(components: Components) -> list[UserRead]:
-    reads = AccountReads(components.database.reader, components.cursors)
+async def _all_users(core: Core) -> list[UserRead]:
+    reads = core.services.build(AccountReads)
     page = await reads.list_users(PageRequest(page_size=100, include_total=False), "created_at", {})
     found = list(page.items)
     while page.next_cursor:

@@ -1,0 +1,253 @@
+"""What every process has: settings, database, keys, counters, events, queue, mail and metrics; and the domains on it.
+
+The server, the job worker and the command line all make one :class:`Core`, so nothing is wired twice.
+"""
+
+import hmac
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import cached_property
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from app.config import Settings
+from app.lib.db.base import metadata
+from app.lib.db.engine import Database, DatabaseOptions
+from app.lib.db.migrations import Migrations
+from app.lib.domain import Domain, Permissions, collect_error_codes, collect_permissions
+from app.lib.events import Events
+from app.lib.events.fanout import Fanout, MemoryFanout, PostgreSQLFanout, RedisFanout, SilentFanout
+from app.lib.jobs import registry_of
+from app.lib.jobs.execution import Executor
+from app.lib.jobs.metrics import AttemptMetrics, JobGauges
+from app.lib.jobs.worker import Worker, WorkerOptions
+from app.lib.mail.delivery import Composer, Deliverer, Subscriptions
+from app.lib.mail.jobs import JOBS as MAIL_JOBS
+from app.lib.mail.mailer import Mailer
+from app.lib.mail.templates import MailTemplates
+from app.lib.mail.transports import Transport
+from app.lib.mail.transports.console import ConsoleTransport
+from app.lib.mail.transports.file import FileTransport
+from app.lib.mail.transports.smtp import SMTPOptions, SMTPTransport
+from app.lib.observability.metrics import Gauges, Metrics
+from app.lib.openapi.document import DocumentInfo
+from app.lib.pagination.cursor import CursorCodec
+from app.lib.ratelimit.limiter import RateLimiter
+from app.lib.ratelimit.memory import MemoryCounters
+from app.lib.ratelimit.policy import Limit
+from app.lib.ratelimit.redis import RedisCounters
+from app.lib.ratelimit.routes import RouteLimits
+from app.lib.ratelimit.table import EngineCounterTable, TableCounters, rate_limit_table
+from app.lib.security.sealing import Sealer
+from app.lib.services import Services
+from app.lib.serving.draining import Draining
+
+API = "/api/v1"
+PRODUCT = "Lodestar"
+VERSION = version("lodestar")  # looked up once, because it reads files
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+rate_limits = rate_limit_table(metadata)
+
+Lifespan = Callable[[], AbstractAsyncContextManager[None]]
+
+
+class Core:
+    """Made once per process. A domain's ``build`` adds its long-lived objects to ``services``.
+
+    Raises ``ConfigurationError`` for settings that cannot be used, and ``ValueError`` for two jobs, listeners,
+    permissions or error codes of one name.
+    """
+
+    def __init__(self, settings: Settings, domains: Iterable[Domain]) -> None:
+        self.settings = settings
+        self.domains = tuple(domains)
+        self.services = Services()
+        self.handlers: list[Any] = []
+        """Route handlers that depend on the settings, outside ``/api/v1``."""
+        self.limits: dict[str, Limit] = {}
+        """Rate limits of routes by name, for each client address."""
+        self.closing: list[Callable[[], None]] = []
+        """Called at the end."""
+        self.lifespans: list[Lifespan] = []
+        """Entered once the database is ready, left before it is closed."""
+        self.draining = Draining()
+        self.metrics = Metrics()
+        options = DatabaseOptions(
+            url=settings.database,
+            pool_size=settings.database_pool_size,
+            echo=settings.database_echo,
+            pooler=settings.database_pooler,
+        )
+        self.database = Database(options)
+        # A rush of requests and a rush of jobs do not wait for each other.
+        self.job_database = self.database.with_own_pool(max(2, settings.database_pool_size // 2))
+        self.redis = RedisCounters(settings.redis_url.reveal()) if settings.redis_url else None
+        self.general_limiter = self._limiter(shared=False)
+        self.limiter = self._limiter(shared=True)
+        self.events = Events(services=self.services, fanout=self._fanout())
+        self.cursors = CursorCodec(*self.keys("cursors"))
+        self.sealer = Sealer(*self.keys("sealing"))
+        self.mailer = Mailer(self.sealer, settings.mail_sender.domain)
+        self.mail_transport = _transport(settings)
+        self.services.add(self.permissions, Permissions)
+        self.services.add_all(
+            self.database, self.database.reader, self.events, self.cursors, self.sealer, self.mailer, self.settings
+        )
+        self.services.add_all(self.metrics, self.limiter, self.draining, self.services)
+        for domain in self.domains:
+            self.events.listen(*domain.listeners)
+            if domain.build is not None:
+                domain.build(self)
+        self._add_mail()
+        self.route_limits = RouteLimits(self.limiter, self.limits)
+        self.jobs = registry_of([*MAIL_JOBS, *self._declared("jobs"), *self.events.jobs.values()])
+        self._add_metrics()
+
+    @cached_property
+    def permissions(self) -> Permissions:
+        """The permissions of all domains, by code."""
+        return collect_permissions(self.domains)
+
+    @cached_property
+    def document(self) -> DocumentInfo:
+        """What the OpenAPI document says about the service as a whole."""
+        return DocumentInfo(
+            title=PRODUCT,
+            version=VERSION,
+            description=" ".join(["Errors are problem details (RFC 9457).", *self._declared("notes")]),
+            token_url=f"{API}/auth/login",
+            tags=tuple(self._declared("tags")),
+            error_codes=collect_error_codes(self.domains),
+        )
+
+    def key(self, purpose: str) -> bytes:
+        """A key of its own for each purpose, so that no tag made for one is good for another."""
+        return _derive(self.settings.signing_secret, purpose)
+
+    def keys(self, purpose: str) -> tuple[bytes, list[bytes]]:
+        """The current key, and those of the fallback secrets."""
+        return self.key(purpose), [_derive(each, purpose) for each in self.settings.fallback_secrets]
+
+    @property
+    def migrations(self) -> Migrations:
+        """Of the database that migrations use: the direct one, where there is a pooler."""
+        return Migrations(self.settings.migration_database, MIGRATIONS)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """The process at work: connections, hints from other processes, and what the domains have running.
+
+        Needs neither the database nor Redis yet. Closes every connection, whatever fails on the way.
+        """
+        async with AsyncExitStack() as stack:
+            for database in {self.database, self.job_database}:
+                stack.push_async_callback(database.close)
+                await database.start()
+            if self.redis is not None:
+                stack.push_async_callback(self.redis.close)
+            stack.push_async_callback(self.mail_transport.close)
+            for close in self.closing:
+                stack.callback(close)
+            stack.push_async_callback(self.events.close)
+            await self.events.start()
+            for lifespan in self.lifespans:
+                await stack.enter_async_context(lifespan())
+            yield
+
+    @asynccontextmanager
+    async def working(self, concurrency: int | None = None) -> AsyncGenerator[Worker]:
+        """A job worker in this process. On PostgreSQL it has a connection of its own: its signs of life must not wait
+        for those that the jobs keep busy.
+        """
+        async with AsyncExitStack() as stack:
+            database = self.job_database.with_own_pool(1)
+            if database is not self.job_database:
+                stack.push_async_callback(database.close)
+                await database.start()
+            worker = self.worker(database, concurrency)
+            stack.push_async_callback(worker.stop)
+            await worker.start()
+            yield worker
+
+    def worker(self, database: Database, concurrency: int | None = None) -> Worker:
+        """A worker whose queue is reached through ``database``; the caller starts and stops it."""
+        executor = Executor(self.jobs, self.job_database, self.services, self._attempts.observe)
+        return Worker(database, executor, WorkerOptions(concurrency=concurrency or self.settings.jobs_concurrency))
+
+    def _declared(self, what: str) -> Iterable[Any]:
+        return (each for domain in self.domains for each in getattr(domain, what))
+
+    def _limiter(self, *, shared: bool) -> RateLimiter:
+        """Redis where there is one; else memory, or a table for what several workers must count together."""
+        storage: MemoryCounters | RedisCounters | TableCounters = MemoryCounters()
+        if self.redis is not None:
+            storage = self.redis
+        elif shared and (not self.settings.database.is_sqlite or self.settings.workers > 1):
+            storage = TableCounters(EngineCounterTable(self.database.engine, rate_limits))
+        return RateLimiter(storage, enabled=self.settings.rate_limit_enabled)
+
+    def _fanout(self) -> Fanout:
+        """Redis where there is one, else PostgreSQL's notifications, else memory for the only process."""
+        settings = self.settings
+        if settings.redis_url is not None:
+            return RedisFanout(settings.redis_url.reveal())
+        if settings.database.is_sqlite:
+            return MemoryFanout() if settings.workers == 1 else SilentFanout()
+        if settings.database_pooler and settings.database_direct_url is None:
+            return SilentFanout()  # LISTEN does not work through a pooler
+        return PostgreSQLFanout(settings.migration_database)
+
+    def _add_mail(self) -> None:
+        settings = self.settings
+        shared = {"product": settings.product_name, "color": settings.mail_color, "base_url": settings.base_url}
+        templates = MailTemplates(self._declared("mail_templates"), shared)
+        subscriptions = self.services.find(Subscriptions)
+        composer = Composer(templates, self.sealer, subscriptions, settings.mail_sender)
+        deliverer = Deliverer(
+            database=self.job_database,
+            composer=composer,
+            subscriptions=subscriptions,
+            transport=self.mail_transport,
+            keep_secrets=settings.shows_mailbox,
+        )
+        self.services.add_all(templates, composer, deliverer)
+
+    def _add_metrics(self) -> None:
+        pool = self.database.engine.pool
+        checked_out: Callable[[], int] = getattr(pool, "checkedout", lambda: 0)
+        jobs = JobGauges(self.database.reader)
+        self._attempts = AttemptMetrics(self.metrics.registry)
+        self.metrics.add(jobs, refresh=jobs.refresh)
+        self.metrics.add(
+            Gauges(
+                ("database_write_connections_busy", "Connections that write at the moment.", checked_out),
+                ("database_read_connections_busy", "Connections that read at the moment.", self.database.busy_readers),
+            )
+        )
+
+
+def _derive(secret: str, purpose: str) -> bytes:
+    """HMAC-SHA256 of a purpose under the secret: 32 bytes."""
+    return hmac.digest(secret.encode(), purpose.encode(), sha256)
+
+
+def _transport(settings: Settings) -> Transport:
+    if settings.mail_backend == "smtp" and settings.smtp_host:
+        return SMTPTransport(
+            SMTPOptions(
+                host=settings.smtp_host,
+                port=settings.effective_smtp_port,
+                security=settings.smtp_security,
+                user=settings.smtp_user,
+                password=settings.smtp_password,
+                ca_file=Path(settings.smtp_ca_file) if settings.smtp_ca_file else None,
+                hello_name=settings.mail_sender.domain,
+                connections=settings.smtp_connections,
+            )
+        )
+    if settings.mail_backend == "file":
+        return FileTransport(Path(settings.mail_directory))
+    return ConsoleTransport(shows_text=not settings.is_production)

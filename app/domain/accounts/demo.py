@@ -1,0 +1,137 @@
+"""Demo people and roles, three of whom one can sign in as."""
+
+import secrets
+from typing import NamedTuple
+
+from app.domain.accounts.dtos import ProfileUpdate, RoleCreate, UserCreate, UserRead
+from app.domain.accounts.permissions import ROLES_READ, USERS_DELETE, USERS_READ, USERS_WRITE
+from app.domain.accounts.repositories import AccountReads
+from app.domain.accounts.services.profiles import ProfileService
+from app.domain.accounts.services.roles import RoleService
+from app.domain.accounts.services.users import UserService
+from app.lib.audit import SYSTEM
+from app.lib.clock import utc_now
+from app.lib.db.base import new_id
+from app.lib.db.versions import IfMatch
+from app.lib.domain import Demo
+from app.lib.security.principal import Principal
+
+ROLES = (
+    RoleCreate(
+        name="manager",
+        description="Looks after people's accounts.",
+        permissions=[USERS_READ, USERS_WRITE, USERS_DELETE, ROLES_READ],
+    ),
+    RoleCreate(name="support", description="Sees accounts and roles.", permissions=[USERS_READ, ROLES_READ]),
+)
+
+
+class SignIn(NamedTuple):
+    """An account to try the service with."""
+
+    kind: str
+    email: str
+    password: str
+
+
+SIGN_INS = (
+    SignIn("superuser", "ada@example.com", "amber harbour north 41"),
+    SignIn("manager", "grace@example.com", "copper meadow south 42"),
+    SignIn("user", "alan@example.com", "violet window east 43"),
+)
+
+
+class Person(NamedTuple):
+    """``email`` is made of the first name."""
+
+    first_name: str
+    last_name: str
+    role: str | None = None
+    locale: str = "en"
+    is_verified: bool = True
+    is_active: bool = True
+
+    @property
+    def email(self) -> str:
+        return f"{self.first_name.lower()}@example.com"
+
+
+PEOPLE = (
+    Person("Ada", "Lovelace"),
+    Person("Grace", "Hopper", role="manager"),
+    Person("Alan", "Turing"),
+    Person("Katherine", "Johnson", role="support"),
+    Person("Edsger", "Dijkstra", role="support", locale="nl"),
+    Person("Barbara", "Liskov"),
+    Person("Donald", "Knuth"),
+    Person("Margaret", "Hamilton"),
+    Person("Konrad", "Zuse", locale="de"),
+    Person("Hedy", "Lamarr", locale="de"),
+    Person("Emmy", "Noether", locale="de"),
+    Person("Joan", "Clarke"),
+    Person("Claude", "Shannon"),
+    Person("Radia", "Perlman"),
+    Person("Niklaus", "Wirth", locale="de-CH"),
+    Person("Frances", "Allen"),
+    Person("Ken", "Thompson"),
+    Person("Adele", "Goldberg"),
+    Person("Sophie", "Wilson", locale="en-GB"),
+    Person("Vint", "Cerf"),
+    Person("Jean", "Bartik", is_verified=False),
+    Person("Blaise", "Pascal", locale="fr", is_verified=False),
+    Person("Gottfried", "Leibniz", locale="de", is_verified=False),
+    Person("Charles", "Babbage", locale="en-GB", is_active=False),
+    Person("Herman", "Hollerith", is_active=False),
+)
+
+
+async def seed(demo: Demo) -> None:
+    """Creates the roles and the people, the first of them as superuser; nobody where they exist already."""
+    build = demo.services.build
+    if await build(AccountReads).find_credentials(SIGN_INS[0].email):
+        return
+    users = {person.email: await _create(demo, person) for person in PEOPLE}
+    demo.people.update({email: _principal(user) for email, user in users.items()})
+    actor = next(iter(demo.people.values()))
+    roles, accounts = build(RoleService, demo.unit, SYSTEM), build(UserService, demo.unit, SYSTEM)
+    for role in ROLES:
+        await roles.create(role, actor)
+    for person in PEOPLE:
+        if person.role:
+            await roles.set_roles(users[person.email].id, [person.role], IfMatch(), actor)
+        if not person.is_active:
+            await accounts.deactivate(users[person.email].id, IfMatch(), actor)
+
+
+async def _create(demo: Demo, person: Person) -> UserRead:
+    passwords = {sign_in.email: sign_in.password for sign_in in SIGN_INS}
+    data = UserCreate(
+        email=person.email,
+        password=passwords.get(person.email) or secrets.token_urlsafe(),
+        username=person.first_name.lower(),
+        name=f"{person.first_name} {person.last_name}",
+        locale=person.locale,
+        is_verified=person.is_verified,
+        is_superuser=person.email == SIGN_INS[0].email,
+    )
+    user: UserRead = await demo.services.build(UserService, demo.unit, SYSTEM).create(data, None)
+    profile = ProfileUpdate(
+        first_name=person.first_name,
+        last_name=person.last_name,
+        bio=f"{person.first_name} is here to show what a profile looks like.",
+        avatar_url=f"https://images.example.com/{person.first_name.lower()}.png",
+    )
+    await demo.services.build(ProfileService, demo.unit, SYSTEM).update(user.id, profile, IfMatch())
+    return user
+
+
+def _principal(user: UserRead) -> Principal:
+    """The new user, as if signed in: a grantor must have what they grant, and a writer is the author."""
+    return Principal(
+        user_id=user.id,
+        session_id=new_id(),
+        authenticated_at=utc_now(),
+        is_superuser=user.is_superuser,
+        roles=frozenset(),
+        permissions=frozenset(),
+    )

@@ -1,0 +1,44 @@
+from datetime import timedelta
+
+from app.config import Settings
+from app.core import PRODUCT, Core
+from app.domain.auth.authenticator import SessionAuthenticator
+from app.domain.auth.repositories import SessionReads
+from app.domain.auth.services.tokens import Lifetimes, TokenIssuer
+from app.domain.auth.settings import AuthSettings
+from app.lib.ratelimit.policy import Limit
+from app.lib.security.principal import Authenticator
+from app.lib.security.tokens import TokenSigner
+from app.lib.settings import ConfigurationError
+
+
+def build(core: Core) -> None:
+    """The signer, the authenticator of access tokens, and the limits on sign-in and registration."""
+    settings = core.settings.section(AuthSettings)
+    lifetimes = Lifetimes(
+        access=timedelta(minutes=settings.access_token_expire_minutes),
+        idle=timedelta(days=settings.refresh_token_expire_days),
+        absolute=timedelta(days=settings.session_expire_days),
+    )
+    issuer = TokenIssuer(_signer(core.settings, settings), lifetimes)
+    reads = SessionReads(core.database.reader)
+    authenticator = SessionAuthenticator(issuer.signer, reads, settings.auth_cache_seconds)
+    core.services.add(settings)
+    core.services.add(issuer)
+    core.services.add(authenticator, Authenticator)
+    # Refreshes come by themselves, from everyone behind an address: they must not use up its attempts to sign in.
+    core.limits["auth"] = core.limits["refresh"] = Limit.parse(settings.rate_limit_auth)
+
+
+def _signer(settings: Settings, auth: AuthSettings) -> TokenSigner:
+    try:
+        return TokenSigner(
+            secret=settings.signing_secret,
+            fallbacks=settings.fallback_secrets,
+            private_key_pem=auth.jwt_private_key.reveal() if auth.jwt_private_key else None,
+            issuer=settings.base_url,
+            audience=PRODUCT.lower(),
+        )
+    except ValueError as exc:
+        name = "JWT_PRIVATE_KEY" if auth.jwt_private_key else "SECRET_KEY"
+        raise ConfigurationError(f"{name}: {exc}") from exc

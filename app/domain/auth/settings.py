@@ -1,0 +1,31 @@
+from typing import Annotated
+
+from msgspec import Meta
+
+from app.config import Section, parse_limit
+from app.lib.settings import Secret
+
+
+class AuthSettings(Section, frozen=True, kw_only=True):
+    """Tokens, sign-in and registration."""
+
+    access_token_expire_minutes: Annotated[int, Meta(ge=1, le=1440, description="Lifetime of an access token.")] = 10
+    refresh_token_expire_days: Annotated[
+        int, Meta(ge=1, le=365, description="How long a session lives without use.")
+    ] = 30
+    session_expire_days: Annotated[int, Meta(ge=1, le=3650, description="How long a session lives altogether.")] = 90
+    auth_cache_seconds: Annotated[
+        float, Meta(ge=0, le=1, description="How long a worker may remember who a token belongs to; 0 turns it off.")
+    ] = 1.0
+    require_verified_email: Annotated[
+        bool, Meta(description="Registration answers 202 for all, and only verified accounts sign in.")
+    ] = False
+    jwt_private_key: Annotated[
+        Secret | None, Meta(description="Ed25519 key in PEM: tokens are then EdDSA and keys are published.")
+    ] = None
+    rate_limit_auth: Annotated[
+        str, Meta(description="Per client address: sign-in, registration and password together, refreshes apart.")
+    ] = "30/minute"
+
+    def __post_init__(self) -> None:
+        parse_limit("RATE_LIMIT_AUTH", self.rate_limit_auth)

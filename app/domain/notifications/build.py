@@ -1,0 +1,12 @@
+from app.core import Core
+from app.domain.notifications.repositories import PreferenceReads
+from app.domain.notifications.services.links import UnsubscribeLinks
+from app.domain.notifications.services.preferences import PersonSubscriptions
+from app.lib.mail.delivery import Subscriptions
+
+
+def build(core: Core) -> None:
+    """Links to unsubscribe, and people's choices for the mailer."""
+    links = UnsubscribeLinks(core.settings.base_url, *core.keys("unsubscribe"))
+    core.services.add(links)
+    core.services.add(PersonSubscriptions(PreferenceReads(core.database.reader), links), Subscriptions)

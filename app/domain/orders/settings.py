@@ -1,0 +1,34 @@
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from app.config import Section, Settings
+from app.lib.settings import ConfigurationError
+
+
+class OrderSettings(Section, frozen=True, kw_only=True):
+    """Unpaid orders and payments."""
+
+    order_expire_minutes: Annotated[
+        int, Meta(ge=1, le=10_080, description="How long an order may stay unpaid before it is cancelled.")
+    ] = 30
+    payment_provider: Annotated[
+        Literal["auto", "none", "test"],
+        Meta(description="Who takes money: none, test (which moves none), or auto: test, and in production none."),
+    ] = "auto"
+    allow_test_payments: Annotated[
+        bool, Meta(description="Let `PAYMENT_PROVIDER=test` run in production: orders are paid for with nothing.")
+    ] = False
+
+    def check(self, settings: Settings) -> None:
+        """Refuses payments that move no money in production."""
+        if settings.is_production and self.payment_provider == "test" and not self.allow_test_payments:
+            raise ConfigurationError(
+                "PAYMENT_PROVIDER: test is refused in production, unless ALLOW_TEST_PAYMENTS is on"
+            )
+
+    def provider(self, settings: Settings) -> Literal["none", "test"]:
+        """The provider in use: ``auto`` is none in production, and test elsewhere."""
+        if self.payment_provider == "auto":
+            return "none" if settings.is_production else "test"
+        return self.payment_provider

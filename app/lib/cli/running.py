@@ -1,0 +1,76 @@
+"""Runs a command's work on a process of its own, and turns what the database says into one line."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from app.lib.cli.errors import CommandFailed, DatabaseUnusable, MissingOrTaken
+from app.lib.db.faults import DATABASE_ERRORS, driver_error, sqlstate, to_app_error
+from app.lib.db.migrations import Migrations, applied_revision
+from app.lib.db.reader import Reader
+from app.lib.db.url import DatabaseURL
+from app.lib.errors import AppError, FieldError, Unavailable
+
+T = TypeVar("T")
+
+_MISSING_OR_TAKEN = {404, 409}
+_ERRORS: tuple[type[Exception], ...] = (*DATABASE_ERRORS, AppError, OSError)
+
+
+def make_core() -> Any:
+    """The process's ``Core``, made by the function that the outermost command keeps in its context."""
+    return click.get_current_context().find_root().obj()
+
+
+def run(work: Callable[[Any], Awaitable[T]]) -> T:
+    """Runs ``work(core)`` on a migrated database. Raises ``CommandFailed`` when it, or the database, refuses."""
+    core = make_core()
+
+    async def main() -> T:
+        async with core.running():
+            if not await schema_is_current(core.migrations, core.database.reader):
+                raise CommandFailed("The database schema is not up to date.", "Run 'app db upgrade'.")
+            return await work(core)
+
+    with database_errors(core.settings.database):
+        return asyncio.run(main())
+
+
+async def schema_is_current(migrations: Migrations, reader: Reader) -> bool:
+    """Whether the database is at the head of the migrations. Raises when it cannot be reached."""
+    if migrations.url.is_missing:
+        return False
+    try:
+        return await applied_revision(reader) == migrations.head
+    except DATABASE_ERRORS as exc:
+        if "alembic_version" not in str(exc):
+            raise
+        return False
+
+
+@contextmanager
+def database_errors(url: DatabaseURL) -> Generator[None]:
+    """Turns what the database, or a service, raises into ``CommandFailed``."""
+    try:
+        yield
+    except _ERRORS as exc:
+        error = exc if isinstance(exc, AppError) else to_app_error(exc)
+        cause = driver_error(exc)
+        # PostgreSQL does not know the user, the password or the database.
+        turned_away = (sqlstate(cause) or "")[:2] in {"28", "3D"}
+        if isinstance(error, Unavailable) or isinstance(cause, OSError) or turned_away:
+            reason = str(cause).partition("\n")[0]
+            message = f"The database {url.masked} cannot be used: {reason}."
+            raise DatabaseUnusable(message, "Check DATABASE_URL and that the database runs.") from exc
+        if error is None:
+            raise
+        kind = MissingOrTaken if error.status in _MISSING_OR_TAKEN else CommandFailed
+        raise kind(" ".join(_field(field) for field in error.errors) or error.detail) from exc
+
+
+def _field(field: FieldError) -> str:
+    name = (field.pointer or "").rpartition("/")[2] or field.parameter or "value"
+    return f"{name}: {field.detail}"
