@@ -102,6 +102,11 @@ bench *options:
 bench-posts *options:
     {{ run }} python -m benchmarks.posts "$@"
 
+# processor time per request of this checkout, or of several in turns: `just bench-compare ../before .`
+[positional-arguments]
+bench-compare *options:
+    {{ run }} python -m benchmarks.compare "$@"
+
 # orders per second on PostgreSQL, next to the same statements sent by pgbench
 [group('check')]
 bench-orders *options:

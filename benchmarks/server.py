@@ -36,15 +36,24 @@ class Server:
 
 
 @contextmanager
-def serving(environ: dict[str, str], *, workers: int = 1) -> Iterator[Server]:
-    """Runs ``app serve`` on a free port."""
+def serving(
+    environ: dict[str, str], *, workers: int = 1, app: Path | None = None, cwd: Path | None = None
+) -> Iterator[Server]:
+    """Runs ``app serve`` on a free port: of this checkout, or of another one."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     begin = time.perf_counter()
-    app = Path(sys.executable).with_name("app")
-    command = [str(app), "serve", "--port", str(port), "--workers", str(workers)]
-    process = subprocess.Popen(command, env={**os.environ, **environ}, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
+    command = [
+        str(app or Path(sys.executable).with_name("app")),
+        "serve",
+        "--port",
+        str(port),
+        "--workers",
+        str(workers),
+    ]
+    env = {**os.environ, **environ}
+    process = subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
     try:
         _await_ready(port)
         yield Server(port, process.pid, time.perf_counter() - begin)

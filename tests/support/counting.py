@@ -47,8 +47,10 @@ def written_statements(app: Litestar) -> Iterator[list[tuple[str, Any]]]:
     engine = core_of(app).database.engine.sync_engine
     seen: list[tuple[str, Any]] = []
 
-    def on_execute(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
-        seen.append((statement, parameters))
+    def on_execute(
+        _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, is_many: bool
+    ) -> None:
+        seen.extend((statement, each) for each in (parameters if is_many else [parameters]))
 
     event.listen(engine, "before_cursor_execute", on_execute)
     try:

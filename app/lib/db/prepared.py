@@ -37,7 +37,6 @@ JSON_CODECS: dict[str, Callable[[Any], Any]] = {
 """How the dialects of engines and readers write and read JSON: the same, because they share compiled statements."""
 
 _Processor = Callable[[Any], Any]
-_MISSING = object()
 
 
 def pad_to_power_of_two(values: Sequence[T]) -> list[T]:
@@ -128,7 +127,7 @@ def one_row(result: Result[Any], row_type: type[T]) -> T | None:
 class Compiled(Generic[T_co]):
     """SQL text, the order of its parameters and how to convert values in both directions."""
 
-    __slots__ = ("_binds", "_names", "_to_row", "sql")
+    __slots__ = ("_binds", "_defaults", "_names", "_to_row", "sql")
 
     def __init__(self, prepared: Prepared[T_co], dialect: Dialect) -> None:
         compiled: Any = prepared.statement.compile(dialect=dialect)
@@ -137,31 +136,28 @@ class Compiled(Generic[T_co]):
         # Writes lists out, one parameter for each member.
         state: ExpandedState = compiled.construct_expanded_state(compiled.params, escape_names=False)
         self.sql = state.statement
-        self._binds = [self._bind(name, compiled.binds, state, dialect) for name in state.positiontup or ()]
-        self._names = frozenset(key for key, _, _ in self._binds)
+        self._binds: list[tuple[str, _Processor | None]] = []
+        self._defaults: dict[str, Any] = {}
+        for name in state.positiontup or ():
+            bind: BindParameter[Any] | None = compiled.binds.get(name)
+            if bind is None:  # a member of a list: its value is part of the statement
+                self._binds.append((name, state.processors.get(name)))
+                self._defaults[name] = state.parameters[name]
+                continue
+            self._binds.append((bind.key, bind.type.dialect_impl(dialect).bind_processor(dialect)))
+            if not bind.required:
+                self._defaults[bind.key] = state.parameters[name]
+        self._names = frozenset(name for name, _ in self._binds)
         self._to_row = _row_maker(prepared.row_type, [column.type for column in prepared.columns], dialect)
-
-    @staticmethod
-    def _bind(
-        name: str, binds: Mapping[str, BindParameter[Any]], state: ExpandedState, dialect: Dialect
-    ) -> tuple[str, Any, _Processor | None]:
-        bind = binds.get(name)
-        if bind is None:  # a member of a list: its value is part of the statement
-            return name, state.parameters[name], state.processors.get(name)
-        default = _MISSING if bind.required else state.parameters[name]
-        return bind.key, default, bind.type.dialect_impl(dialect).bind_processor(dialect)
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """Positional arguments. Raises ``KeyError`` for a required value that is not given, and for an unknown one."""
-        if not self._names.issuperset(values):
+        if self._defaults:
+            values = {**self._defaults, **values}
+        arguments = [values[name] if process is None else process(values[name]) for name, process in self._binds]
+        if len(values) != len(self._names):
             raise KeyError(*sorted(values.keys() - self._names))
-        return [self._argument(values.get(key, default), key, processor) for key, default, processor in self._binds]
-
-    @staticmethod
-    def _argument(value: Any, key: str, processor: _Processor | None) -> Any:
-        if value is _MISSING:
-            raise KeyError(key)
-        return processor(value) if processor is not None else value
+        return arguments
 
     def rows(self, raw: Sequence[Any]) -> list[T_co]:
         """Driver rows as Structs or scalars."""
