@@ -33,9 +33,10 @@ async def test_a_slug_stays_unless_asked(calls: httpx.AsyncClient, client: httpx
     post = await write(calls, "First")
     url = f"{POSTS}/{post['id']}"
     renamed = (await calls.patch(url, json={"title": "Second"})).json()
-    moved = (await calls.patch(url, json={"slug": "third"})).json()
+    moved = (await calls.patch(url, json={"slug": "third", "title": "Third", "tags": ["a"]})).json()
 
     assert (renamed["slug"], moved["slug"]) == ("first", "third")
+    assert (post["version"], renamed["version"], moved["version"]) == (1, 2, 3)
     assert (await client.get(f"{POSTS}/third")).json() == moved
 
 

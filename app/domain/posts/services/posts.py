@@ -79,6 +79,8 @@ class PostService:
         """Raises ``NotYourPost``, ``PostNotVisible``, ``ValidationFailed``, ``SlugTaken`` or ``PreconditionFailed``."""
         locked = await self._lock(post_id, if_match, actor, POSTS_WRITE)
         post, values = locked.post, provided(data)
+        if data.slug is not UNSET and data.slug != post.slug:
+            post.slug = await self._claim_slug(post, data.slug)
         becomes_public = False
         if values.keys() & {"is_published", "published_at"}:
             at = decide(post.published_at, data.is_published, data.published_at, locked.now)
@@ -94,8 +96,6 @@ class PostService:
             post.title_key, post.title_search, post.search = texts.title_key, texts.title_search, texts.search
             post.html = texts.html
             post.excerpt = post.excerpt if post.has_own_excerpt else texts.excerpt
-        if data.slug is not UNSET and data.slug != post.slug:
-            post.slug = await self._claim_slug(post, data.slug)
         return await self._save(locked, actor, becomes_public=becomes_public)
 
     async def delete(self, post_id: UUID, if_match: IfMatch, actor: Principal) -> None:
