@@ -1,7 +1,8 @@
 """Posts: people write, everybody reads."""
 
-from app.domain.posts.controllers.posts import PostController
-from app.domain.posts.controllers.public import get_feed, list_tags, list_user_posts
+from app.domain.posts.controllers.feed import get_feed
+from app.domain.posts.controllers.posts import PostController, list_user_posts
+from app.domain.posts.controllers.tags import list_tags
 from app.domain.posts.jobs import JOBS
 from app.domain.posts.listeners import LISTENERS
 from app.domain.posts.permissions import PERMISSIONS

@@ -1,5 +1,4 @@
 """How texts become tokens, before any database sees them. What is found by them: tests/domain/posts/test_search.py."""
-# ruff: noqa: RUF001 - letters of other scripts are what is tested
 
 import sys
 

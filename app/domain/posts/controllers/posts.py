@@ -1,7 +1,8 @@
 from typing import Any
+from uuid import UUID
 
 from litestar import Controller, Request, Response, delete, get, patch, post
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 
 from app.domain.posts.controllers.caching import shared, tagged
 from app.domain.posts.controllers.parameters import (
@@ -36,7 +37,7 @@ from app.lib.http.locations import MOVES, created, linked, moved
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.parameters import PageRequest
-from app.lib.security.policies import authenticated, find_principal, optional
+from app.lib.security.policies import authenticated, find_principal, optional, public
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import StructDTO
 
@@ -200,3 +201,28 @@ class PostController(Controller):
         if_match: Injected[IfMatch],
     ) -> PostRead:
         return await posts.unpublish(read_id(post_ref), if_match, principal)
+
+
+@get(
+    "/users/{user_id:uuid}/posts",
+    guards=[public],
+    opt=TAGGED,
+    operation_id="listUserPosts",
+    summary="List the posts of a user",
+    tags=["Posts"],
+)
+async def list_user_posts(
+    request: Request[Any, Any, Any],
+    user_id: FromPath[UUID],
+    post_queries: Injected[PostQueries],
+    paging: Injected[PageRequest],
+    tag: TagFilter = None,
+    q: Text = None,
+    published_after: PublishedAfter = None,
+    published_before: PublishedBefore = None,
+    sort: Sort = None,
+    expand: Expand = None,
+) -> Response[PostPage | PostWithAuthorPage]:
+    filters = {"tag": tag, "q": q, "published_after": published_after, "published_before": published_before}
+    page = await post_queries.list_by_user(user_id, paging, sort, filters)
+    return shared(request, tagged(linked(request, page if expand is None else await post_queries.with_authors(page))))
