@@ -1,20 +1,17 @@
 """Every statement about posts. ``PostReads`` reads without a transaction, ``PostRepository`` writes in one."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import (
-    BindParameter,
     Boolean,
     ColumnElement,
     Uuid,
     and_,
     bindparam,
-    case,
     delete,
     func,
     insert,
@@ -35,13 +32,12 @@ from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.repositories import EntityRepository
-from app.lib.db.search import SearchQuery, label_query, matches, search_query
-from app.lib.errors import InvalidCursor
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import Filter, after, before, equals
 from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
-from app.lib.pagination.query import ListQuery, Window
+from app.lib.pagination.query import ListQuery
+from app.lib.pagination.search import SearchList
 from app.lib.pagination.sorting import SortKey
 
 FEED_ENTRIES = 20
@@ -82,33 +78,11 @@ _feed = prepare(
     FeedRow,
 )
 
-# Lists. All of them are this one select with filters and an order.
-_summary = select(*columns_of(PostSummary, Post, is_published=_is_published))
 _SORTS = (
     SortKey("published_at", Post.public_from, datetime),
     SortKey("title", Post.title_key, str),
     SortKey("created_at", Post.created_at, datetime),
 )
-_RELEVANCE = SortKey(
-    "relevance",
-    case((matches(Post.title_search, bindparam("filter_q_0", type_=SearchQuery())), 1), else_=0),
-    int,
-)
-"""Posts whose title has all the words before the others. It does not depend on other posts, so it says nothing about
-drafts, and a cursor stays true when others write."""
-
-SORT_KEYS = (*(key.name for key in _SORTS), _RELEVANCE.name)
-
-_Match = Callable[[BindParameter[Any]], ColumnElement[bool]]
-
-
-def _look_up(query: BindParameter[Any]) -> ColumnElement[bool]:
-    return matches(Post.search, query)
-
-
-def _scan(query: BindParameter[Any]) -> ColumnElement[bool]:
-    """The same, but PostgreSQL cannot use the full-text index for it."""
-    return matches(Post.search, query).is_(True)
 
 
 def _published(instants: Filter) -> Filter:
@@ -116,50 +90,26 @@ def _published(instants: Filter) -> Filter:
     return replace(instants, clause=lambda binds: and_(instants.clause(binds), _is_published))
 
 
-def _list(
-    resource: str, sorts: Sequence[SortKey] = _SORTS, match: _Match = _scan, **options: Any
-) -> ListQuery[PostPage]:
-    filters = (
+LIST = SearchList(
+    "posts",
+    PostPage,
+    select(*columns_of(PostSummary, Post, is_published=_is_published)),
+    identity=Post.id,
+    tokens=Post.search,
+    title_tokens=Post.title_search,
+    label="tag",
+    sorts=_SORTS,
+    default_sort="-published_at",
+    filters=(
         Filter("public", Boolean(), lambda binds: and_(binds[0], _is_public)),
         equals("author", Post.author_id),
-        Filter("tag", SearchQuery(), lambda binds: or_(*map(match, binds)), label_query, repeatable=True),
-        Filter("q", SearchQuery(), lambda binds: match(binds[0]), search_query),
         _published(after("published_after", Post.public_from)),
         _published(before("published_before", Post.public_from)),
-    )
-    return ListQuery(
-        resource,
-        PostPage,
-        _summary,
-        identity=Post.id,
-        sorts=sorts,
-        default_sort="-published_at",
-        filters=filters,
-        **options,
-    )
-
-
-# The planner cannot tell rare words from frequent ones, and a wrong guess costs seconds. So it does not choose: a
-# search first walks the index of its order through a window, which is enough where words are frequent, and asks the
-# full-text index only when that did not fill the page. Both give the same posts in the same order.
-_WINDOW = 2_000
-_FREQUENT = 20
-"""Matches in the window from which on only these are ranked: 1 %, so that the index never has to find many more."""
-_NARROWING = frozenset({"public", "author", "published_after", "published_before"})
-"""Filters that an index serves together with the order."""
-
-LIST = _list("posts")
-SEARCH_ALL = _list(
-    "posts",
-    [
-        *(SortKey(key.name, func.coalesce(key.expression, key.expression), key.python_type) for key in _SORTS),
-        _RELEVANCE,
-    ],
-    _look_up,
+    ),
 )
-"""The order is made an expression, so that no index can be walked for it."""
-SEARCH_NEWEST = _list("posts", window=Window(_WINDOW, _NARROWING), counted_by=SEARCH_ALL)
-RANK_NEWEST = _list("posts.newest", [*_SORTS, _RELEVANCE], window=Window(_WINDOW, _NARROWING, along="-published_at"))
+"""Every list of posts is this one with filters and an order."""
+
+SORT_KEYS = LIST.sort_keys
 
 _tag_counts = (
     select(PostTag.tag.label("name"), func.count().label("posts"))
@@ -193,12 +143,7 @@ class PostReads:
 
     async def list(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> PostPage:
         """Name ``public`` or ``author`` in the filters, or everybody's drafts are in the list."""
-        if filters.get("q") is None and not filters.get("tag"):
-            return await self._page(LIST, paging, sort, filters)
-        if filters.get("q") is not None and _RELEVANCE.name in (sort or ""):
-            return await self._ranked(paging, sort, filters)
-        page = await self._page(SEARCH_NEWEST, paging, sort, filters)
-        return page if page.next_cursor is not None else await self._page(SEARCH_ALL, paging, sort, filters)
+        return await LIST.page(self._reader, paging, self._cursors, sort=sort, filters=filters)
 
     async def list_tags(self, paging: PageRequest, sort: str | None) -> TagPage:
         return await paginate(self._reader, TAGS, paging, self._cursors, sort=sort)
@@ -206,20 +151,6 @@ class PostReads:
     async def feed(self) -> Sequence[FeedRow]:
         """The newest public posts."""
         return await self._reader.all(_feed)
-
-    async def _ranked(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> PostPage:
-        if paging.cursor is not None:  # it continues in the list that it comes from
-            with suppress(InvalidCursor):
-                return await self._page(RANK_NEWEST, paging, sort, filters)
-            return await self._page(SEARCH_ALL, paging, sort, filters)
-        bound = RANK_NEWEST.bind(filters)
-        found = await self._reader.scalar(RANK_NEWEST.count(bound.widths), **bound.parameters)
-        return await self._page(RANK_NEWEST if (found or 0) >= _FREQUENT else SEARCH_ALL, paging, sort, filters)
-
-    async def _page(
-        self, query: ListQuery[PostPage], paging: PageRequest, sort: str | None, filters: Mapping[str, Any]
-    ) -> PostPage:
-        return await paginate(self._reader, query, paging, self._cursors, sort=sort, filters=filters)
 
 
 class PostRepository(EntityRepository[Post]):
