@@ -35,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish() -> None:
     """What was imported and collected by now stays: looking through it again and again takes a tenth of the time."""
     _freeze()
-    # Old objects are looked through between tests only: it takes so long that whoever waits gives up.
+    # Old objects are looked through between tests only: it takes so long that a waiting client gives up.
     gc.set_threshold(20_000, 20, 1_000_000)
 
 
@@ -80,7 +80,7 @@ async def app(shared_app: Litestar) -> AsyncIterator[Litestar]:
 
 @pytest_asyncio.fixture
 async def client(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
-    """Nobody in particular."""
+    """An anonymous client."""
     async with client_of(app) as client:
         yield client
 

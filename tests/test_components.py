@@ -105,7 +105,7 @@ async def test_an_app_starts_answers_and_ends_twice_over(database_url: DatabaseU
             assert ready.status_code == 200, ready.text
 
 
-def test_an_app_without_a_secret_makes_one_beside_its_database(tmp_path: Path) -> None:
+def test_an_app_without_a_secret_makes_one_next_to_its_database(tmp_path: Path) -> None:
     settings = settings_for(DatabaseURL.parse(f"sqlite:///{tmp_path}/data/x.db"), SECRET_KEY="")
     first, second = create_app(settings), create_app(settings)
 

@@ -118,7 +118,7 @@ REFUSED = [
     ("JOBS_RETENTION_DAYS", "0"),
     ("PRODUCT_NAME", "x" * 61),
     ("MAIL_BACKEND", "pigeon"),
-    ("MAIL_FROM", "nobody"),
+    ("MAIL_FROM", "no-address"),
     ("MAIL_FROM", "A <a@example.com\r\nBcc: b@example.com>"),
     ("MAIL_COLOR", "red"),
     ("SMTP_PORT", "0"),
@@ -263,7 +263,7 @@ def test_production_runs_with_a_good_secret() -> None:
         ({"ENVIRONMENT": "test"}, True),
     ],
 )
-def test_production_migrates_at_start_only_when_told_to(environ: dict[str, str], migrates: bool) -> None:
+def test_production_migrates_at_start_only_when_set(environ: dict[str, str], migrates: bool) -> None:
     assert settings_from(**environ).migrates_at_start is migrates
 
 

@@ -1,4 +1,4 @@
-"""Who takes money, and that nobody gives goods away by oversight."""
+"""Who takes money, and that no goods are given away by oversight."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from tests.test_config import production
         (production(ALLOW_TEST_PAYMENTS="true", PAYMENT_PROVIDER="test"), "test"),
     ],
 )
-def test_production_has_no_payment_provider_unless_told(environ: dict[str, str], provider: str) -> None:
+def test_production_has_no_payment_provider_unless_set(environ: dict[str, str], provider: str) -> None:
     settings = settings_from(**environ)
 
     assert settings.section(OrderSettings).provider(settings) == provider

@@ -191,7 +191,7 @@ async def test_what_was_applied_before_stays(write_history: WriteHistory) -> Non
 
 
 async def test_changing_a_table_keeps_the_rows_that_refer_to_it(write_history: WriteHistory) -> None:
-    """SQLite makes such a table anew; with foreign keys on, dropping the old one would delete the children."""
+    """SQLite makes such a table again; with foreign keys on, dropping the old one would delete the children."""
     await write_history(PARENTS).upgrade()
     change = 'with op.batch_alter_table("parents") as batch:\n    batch.alter_column("name", nullable=False)'
 

@@ -110,7 +110,7 @@ def needed_permission(policy: Policy) -> str | None:
 
 
 def expected(policy: Policy, caller: Caller) -> Answer:
-    """What the policy has to answer when the route is about somebody else."""
+    """What the policy has to answer when the route is about another user."""
     if type(policy) is Policy:
         return Answer.ALLOWED
     if not caller.known:
@@ -228,14 +228,14 @@ async def user(people: People, _policy: Policy) -> Caller:
 
 
 async def role_without(people: People, policy: Policy) -> Caller:
-    """Somebody with every permission but the one that counts, and a role that does not."""
+    """A user with every permission but the one that counts, and a role that does not."""
     others = ALL_PERMISSIONS - {needed_permission(policy)}
     person = await people.create(permissions=others)
     return Caller(person.headers, permissions=others)
 
 
 async def role_with(people: People, policy: Policy) -> Caller:
-    """Somebody with nothing but what counts."""
+    """A user with nothing but what counts."""
     code = needed_permission(policy)
     names = policy.names if isinstance(policy, HasRole) else frozenset[str]()
     for name in names:

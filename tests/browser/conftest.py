@@ -28,7 +28,7 @@ CHROMIUM_OPTIONS = [
 
 
 class Service:
-    """A service of its own, on a development server, and somebody who has an account there."""
+    """A service of its own, on a development server, and a person who has an account there."""
 
     def __init__(self, folder: Path) -> None:
         port = free_port()

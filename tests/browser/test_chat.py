@@ -111,15 +111,15 @@ async def test_a_restart_of_the_server_loses_nothing(harbour: Service, contexts:
 
     await asyncio.to_thread(harbour.stop)
     await expect(ada.get_by_role("status")).to_have_text(re.compile("connecting"))
-    await say(ada, "meanwhile")
+    await say(ada, "in between")
     await asyncio.to_thread(harbour.start)
 
     for page in (ada, bob):
         await expect(page.get_by_role("status")).to_have_text("connected", timeout=40_000)
-        await expect(messages(page)).to_have_text(["Ada Lovelace: before", "Ada Lovelace: meanwhile"], timeout=40_000)
+        await expect(messages(page)).to_have_text(["Ada Lovelace: before", "Ada Lovelace: in between"], timeout=40_000)
 
 
-async def test_a_newcomer_makes_an_account_and_a_wrong_password_is_told(
+async def test_a_newcomer_makes_an_account_and_a_wrong_password_is_shown(
     harbour: Service, contexts: list[BrowserContext]
 ) -> None:
     page = await contexts[0].new_page()

@@ -60,7 +60,7 @@ async def test_swagger_signs_in_and_calls(service: Service, page: Page, traffic:
     assert traffic.complaints == []
 
 
-async def test_a_wrong_password_is_told(service: Service, page: Page) -> None:
+async def test_a_wrong_password_is_shown(service: Service, page: Page) -> None:
     await page.goto(f"{service.base_url}/docs/swagger")
     await page.locator("button.authorize").click()
     dialog = page.locator(".modal-ux")

@@ -13,7 +13,7 @@ from tests.cli.conftest import Cli
 ROOT = Path(__file__).parents[2]
 
 SECRETS = {
-    "SECRET_KEY": "nobody-may-ever-see-this-key-0123456789",
+    "SECRET_KEY": "no-one-may-ever-see-this-key-0123456789",
     "SECRET_KEY_FALLBACKS": "nor-this-older-one-01234567890123456789,nor-this-one-0123456789012345678901234",
     "SMTP_USER": "lodestar",
     "SMTP_PASSWORD": "hidden-mail-password",
@@ -58,7 +58,7 @@ def test_no_secret_is_shown(cli: Cli, form: list[str]) -> None:
 
     assert result.exit_code == 0
     assert "postgresql+asyncpg://lodestar:***@db.internal/lodestar" in result.stdout
-    for secret in ("nobody-may", "nor-this", "hidden-"):
+    for secret in ("no-one-may", "nor-this", "hidden-"):
         assert secret not in result.output
 
 

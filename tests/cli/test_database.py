@@ -74,7 +74,7 @@ def test_check_fails_on_drift(at: Cli, own_url: DatabaseURL) -> None:
     assert "colour" in json.loads(result.stdout)["differences"][0]
 
 
-def test_an_unknown_revision_is_told(at: Cli) -> None:
+def test_an_unknown_revision_is_named(at: Cli) -> None:
     assert "nonsense" in refusal(at("db", "upgrade", "nonsense"), 5)
     assert "nonsense" in refusal(at("db", "downgrade", "nonsense"), 5)
 

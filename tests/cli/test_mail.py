@@ -100,7 +100,7 @@ def test_a_bounce_is_recorded_by_id_by_message_id_or_from_the_report(at: Cli, ow
         (bounced,) = listed(at, "--status", "bounced")
         assert bounced["last_error"] == reason
 
-    assert "no such mail" in refusal(at("mail", "bounce", "<nobody@example.com>"), 5)
+    assert "no such mail" in refusal(at("mail", "bounce", "<unknown@example.com>"), 5)
     assert "no such mail" in refusal(at("mail", "bounce", stdin=report()), 5)
     assert "no report" in at("mail", "bounce", stdin=b"Subject: I am away\n\nBack soon.").stdout
 
@@ -131,7 +131,7 @@ def test_a_test_mail_is_sent_at_once(at: Cli, tmp_path: Path) -> None:
     (file,) = (tmp_path / "post").iterdir()
     assert message_from_bytes(file.read_bytes())["Subject"] == "Ein Test von Lodestar"
     assert listed(at) == []
-    assert "no e-mail address" in refusal(at("mail", "test", "--to", "nobody", **folder), 5)
+    assert "no e-mail address" in refusal(at("mail", "test", "--to", "no-address", **folder), 5)
 
 
 def test_a_test_mail_says_why_it_is_not_sent(cli: Cli) -> None:

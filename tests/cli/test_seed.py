@@ -74,7 +74,7 @@ def test_several_people_have_written(at: Cli, own_url: DatabaseURL) -> None:
 
 
 def test_it_is_all_there_or_nothing(at: Cli) -> None:
-    """A role of the same name that somebody made stands in the way; no half of the people stays."""
+    """An account with the address of a demo person stands in the way; none of the others stays."""
     taken = ["users", "create", "--email", "herman@example.com", "--password-stdin"]
     assert at(*taken, stdin="correct horse battery").exit_code == 0
 

@@ -171,7 +171,7 @@ def test_what_stands_in_the_way_is_one_line(tmp_path: Path, environ: dict[str, s
     assert "hidden" not in found.stderr
 
 
-def test_production_migrates_only_when_told_and_logs_instead_of_talking(serve: Serve, tmp_path: Path) -> None:
+def test_production_migrates_only_when_set_and_logs_instead_of_talking(serve: Serve, tmp_path: Path) -> None:
     server = serve(**PRODUCTION, DOCS="off")
     server.until_it_answers("/health")
 
@@ -207,7 +207,7 @@ def test_granian_started_by_hand_serves_too(cli: Cli, tmp_path: Path) -> None:
     options = ["--interface", "asgi", "--factory", "--port", str(port), "--workers", "2"]
     with Server([command_path("granian"), *options, "app.asgi:create_app"], tmp_path, port, {}) as server:
         server.until_it_answers("/health")
-        assert server.get("/health/ready").status_code == 503  # nobody has migrated
+        assert server.get("/health/ready").status_code == 503  # it is not migrated yet
         assert cli("db", "upgrade").exit_code == 0
         server.until_it_answers("/health/ready")
         workers = server.workers()

@@ -82,7 +82,7 @@ def test_what_is_no_password_is_wrong_usage(cli: Cli, stdin: str | bytes, line: 
     assert line in refusal(cli(*command, stdin=stdin), 2)
 
 
-def test_without_a_terminal_nobody_can_be_asked(cli: Cli) -> None:
+def test_without_a_terminal_the_password_comes_from_stdin(cli: Cli) -> None:
     assert "use --password-stdin" in refusal(cli("users", "create", "--email", "ada@example.com"), 2)
 
 
@@ -104,7 +104,7 @@ def test_the_rules_for_passwords_hold_here_too(at: Cli) -> None:
     assert len(listed(at)) == 1
 
 
-def test_a_taken_name_or_address_is_told(at: Cli) -> None:
+def test_a_taken_name_or_address_is_refused(at: Cli) -> None:
     create(at, "ada@example.com", "--username", "ada.l")
 
     taken = ["--email", "ADA@example.com", "--password-stdin"]
@@ -116,7 +116,7 @@ def test_a_taken_name_or_address_is_told(at: Cli) -> None:
     assert refusal(at("users", "create", *other, stdin=GOOD), 5) == "Error: username: Is taken."
 
 
-def test_somebody_who_is_there_already_becomes_a_superuser(at: Cli, own_url: DatabaseURL) -> None:
+def test_an_existing_user_becomes_a_superuser(at: Cli, own_url: DatabaseURL) -> None:
     create(at, "ada@example.com")
     command = ["users", "create-superuser", "--promote", "--email"]
 
@@ -126,11 +126,11 @@ def test_somebody_who_is_there_already_becomes_a_superuser(at: Cli, own_url: Dat
     [ada] = listed(at)
     assert (ada["is_superuser"], ada["version"]) == (True, 2)
     assert asyncio.run(sign_in(own_url, ("ada@example.com", GOOD))) == [200]
-    assert "Without --promote it is created." in refusal(at(*command, "nobody@example.com"), 5)
+    assert "Without --promote it is created." in refusal(at(*command, "unknown@example.com"), 5)
 
 
-def test_all_that_is_wrong_is_told_at_once(at: Cli) -> None:
-    options = ["--email", "nobody", "--username", "x", "--name", "y", "--password-stdin"]
+def test_all_mistakes_are_shown_at_once(at: Cli) -> None:
+    options = ["--email", "no-address", "--username", "x", "--name", "y", "--password-stdin"]
 
     line = refusal(at("users", "create", *options, stdin=GOOD), 1)
 
@@ -157,8 +157,8 @@ async def test_a_new_password_ends_the_sessions(at: Cli, own_url: DatabaseURL) -
         assert (await client.post("/api/v1/auth/login", data=form)).status_code == 200
 
 
-@pytest.mark.parametrize("email", ["nobody@example.com", "no address"])
-def test_an_account_that_is_not_there_is_told(at: Cli, email: str) -> None:
+@pytest.mark.parametrize("email", ["unknown@example.com", "no address"])
+def test_an_unknown_account_is_refused(at: Cli, email: str) -> None:
     result = at("users", "set-password", "--email", email, "--password-stdin", stdin=GOOD)
 
     refusal(result, 5 if "@" in email else 1)
@@ -171,7 +171,7 @@ def test_more_accounts_than_a_page_are_all_listed(at: Cli, own_url: DatabaseURL)
     assert [user["email"] for user in listed(at)] == emails
 
 
-def test_a_schema_that_is_not_migrated_is_told(cli: Cli, empty_url: DatabaseURL) -> None:
+def test_a_schema_that_is_not_migrated_is_refused(cli: Cli, empty_url: DatabaseURL) -> None:
     line = refusal(cli("users", "list", DATABASE_URL=text_of(empty_url)), 1)
 
     assert line == "Error: The database schema is not up to date. Run 'app db upgrade'."

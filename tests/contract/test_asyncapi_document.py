@@ -58,11 +58,11 @@ def test_the_socket_carries_every_frame_and_each_has_its_operation() -> None:
     on_socket = [each for each in operations if each["channel"]["$ref"] == "#/channels/socket"]
     received = {name for each in on_socket if each["action"] == "receive" for name in named(each["messages"])}
     answers = {name for each in on_socket if "reply" in each for name in named(each["reply"]["messages"])}
-    told = {name for each in on_socket if each["action"] == "send" for name in named(each["messages"])}
+    sent = {name for each in on_socket if each["action"] == "send" for name in named(each["messages"])}
 
     assert set(DOCUMENT["channels"]["socket"]["messages"]) == FROM_CLIENT | FROM_SERVER
     assert received == FROM_CLIENT
-    assert answers | told == FROM_SERVER
+    assert answers | sent == FROM_SERVER
 
 
 @pytest.mark.parametrize("frame", EXAMPLES, ids=lambda frame: type(frame).__name__)
@@ -75,7 +75,7 @@ def test_examples_are_what_the_schemas_say(frame: Any) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(FROM_CLIENT))
-def test_clients_are_told_what_the_decoder_takes(name: str) -> None:
+def test_the_document_says_what_the_decoder_takes(name: str) -> None:
     for example in MESSAGES[name]["examples"]:
         assert type(decode_frame(msgspec.json.encode(example["payload"]).decode())).__name__ == name
         assert not is_valid(name, {**example["payload"], "surplus": 1})

@@ -1,4 +1,4 @@
-"""What every response of the app carries, whatever was asked and whatever came of it."""
+"""What every response of the app carries, for all requests and all outcomes."""
 
 import re
 from uuid import UUID
@@ -98,7 +98,7 @@ async def test_options_needs_no_credentials_and_reads_none(unlimited_app: Litest
         ("POST", "/api/v1/auth/login", {"json": {"password": "x" * 2_000_000}}, 413),
         ("POST", "/api/v1/auth/login", {"content": b"x"}, 415),
         ("POST", "/api/v1/auth/login", {}, 422),
-        ("GET", "/health?nobody=1", {}, 400),
+        ("GET", "/health?unknown=1", {}, 400),
         ("GET", "/health", {"headers": {"X-Big": "x" * 40_000}}, 431),
     ],
 )

@@ -264,7 +264,7 @@ def test_every_list_has_a_maximum() -> None:
         assert "maxItems" in schema, f"{where}: {schema}"
 
 
-def test_nothing_takes_members_that_nobody_reads() -> None:
+def test_no_body_has_members_that_are_not_read() -> None:
     for operation in OPERATIONS.values():
         for media_type in operation.get("requestBody", {}).get("content", {}).values():
             assert resolve(media_type["schema"])["additionalProperties"] is False

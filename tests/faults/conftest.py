@@ -19,7 +19,7 @@ from tests.support.proxy import Proxy
 
 @dataclass
 class Service:
-    """A running app, somebody who has signed in, and a client for calls as that person."""
+    """A running app, a person who has signed in, and a client for calls as that person."""
 
     app: Litestar
     people: People

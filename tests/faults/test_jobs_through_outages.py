@@ -28,14 +28,14 @@ async def test_a_worker_finds_its_database_again_and_loses_nothing(on_postgresql
         await until(lambda: bench.diary.texts == ["before"])
 
         await proxy.cut()
-        await put(direct, "meanwhile")
+        await put(direct, "in between")
         bench.diary.go_on.set()
         await until(lambda: worker.failures > 1, 30)
         assert (await direct.rows())[0].status == "running"
         await proxy.restore()
 
         rows = await direct.until_all("done")
-        assert bench.diary.texts == ["before", "meanwhile"]
+        assert bench.diary.texts == ["before", "in between"]
         assert {(row.attempts, row.losses) for row in rows} == {(1, 0)}
 
 

@@ -12,7 +12,7 @@ from tests.support.waiting import until_it_holds
 
 
 async def occupy(database: Database, stack: AsyncExitStack, connections: int) -> None:
-    """Takes so many connections for writes until the stack is left."""
+    """Takes this number of connections for writes until the stack is left."""
     for _ in range(connections):
         unit = await stack.enter_async_context(database.independent())
         await unit.session.execute(text("SELECT 1"))

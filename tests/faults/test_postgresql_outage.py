@@ -121,12 +121,12 @@ async def test_a_database_that_comes_later_is_waited_for(proxy: Proxy) -> None:
 async def test_a_request_that_was_cut_in_the_middle_leaves_nothing(
     on_postgresql: DatabaseURL, proxy: Proxy, service: Service
 ) -> None:
-    """It waits for a lock that the test holds, and the connection breaks meanwhile."""
+    """It waits for a lock that the test holds, and the connection breaks in the meantime."""
     direct = Database(DatabaseOptions(url=on_postgresql))
     async with direct.independent() as holder:
         await holder.session.execute(update(User).values(locale="de"))
         before = proxy.connections
-        task = asyncio.create_task(service.write("Nobody"))
+        task = asyncio.create_task(service.write("Lost"))
         await until(lambda: proxy.connections > before)
         await asyncio.sleep(0.3)
         proxy.drop()
@@ -139,7 +139,7 @@ async def test_a_request_that_was_cut_in_the_middle_leaves_nothing(
     assert (answer.json()["name"], answer.json()["version"]) == (None, 1)
 
 
-async def test_whoever_waits_for_a_row_too_long_gets_503(on_postgresql: DatabaseURL) -> None:
+async def test_a_request_that_waits_for_a_row_too_long_gets_503(on_postgresql: DatabaseURL) -> None:
     async with service_on(on_postgresql) as service:
         async with service.core.database.independent() as holder:
             await holder.session.execute(update(User).values(locale="de"))

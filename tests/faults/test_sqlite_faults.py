@@ -134,7 +134,7 @@ def back_up(source: Path, target: Path) -> None:
         old.backup(new)
 
 
-async def test_a_file_that_is_replaced_is_opened_anew(file: DatabaseURL) -> None:
+async def test_a_file_that_is_replaced_is_opened_again(file: DatabaseURL) -> None:
     async with service_on(file) as service:
         before = await counts(service.core.database)
         copy = file.path.with_name("copy.db")

@@ -1,4 +1,4 @@
-"""The service runs, and nobody has migrated its database."""
+"""The service runs on a database that is not migrated."""
 
 import asyncio
 
@@ -48,7 +48,7 @@ async def test_a_schema_that_is_too_old_is_unavailable(own_url: DatabaseURL, cha
         assert await service.is_alive()
 
 
-async def test_a_schema_that_changes_meanwhile_costs_at_most_one_answer(own_url: DatabaseURL) -> None:
+async def test_a_schema_that_changes_under_load_costs_at_most_one_answer(own_url: DatabaseURL) -> None:
     """A rolling upgrade adds a column below the feet of the old version."""
     async with service_on(own_url) as service:
         await asyncio.gather(service.read(), service.write())

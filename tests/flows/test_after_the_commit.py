@@ -91,7 +91,7 @@ async def test_what_is_refused_leaves_neither_event_nor_job(deployment: Deployme
     before = len(await rows(app, QueuedJob))
 
     assert (await register(app, "ADA@example.com")).status_code == 409
-    assert (await register(app, "nobody")).status_code == 422
+    assert (await register(app, "no-address")).status_code == 422
 
     assert len(await rows(app, QueuedJob)) == before
     assert await events(app) == [("user.registered", 1)]
@@ -138,7 +138,7 @@ async def delivery_statuses(app: Litestar, person: Person, webhook_id: str) -> l
     return [each["status"] for each in page["items"]]
 
 
-async def test_a_webhook_is_told_what_its_owner_may_know_signed(deployment: Deployment, inbox: Receiver) -> None:
+async def test_a_webhook_gets_signed_what_its_owner_may_know(deployment: Deployment, inbox: Receiver) -> None:
     app = await deployment.start(JOBS_WORKER="inside", WEBHOOKS_ALLOW_PRIVATE="true")
     people = People(app)
     ada, stranger = await people.create(), await people.create()
@@ -146,19 +146,19 @@ async def test_a_webhook_is_told_what_its_owner_may_know_signed(deployment: Depl
 
     for person in (stranger, ada):
         async with people.client(person) as calls:
-            assert (await calls.patch(ME, json={"name": "Somebody New"})).status_code == 200
+            assert (await calls.patch(ME, json={"name": "A New Name"})).status_code == 200
     await register(app, "eve@example.com")
     await until(lambda: len(inbox.received) >= 1, 20)
     await until_it_holds(lambda: all_done(app))
 
-    [told] = inbox.received
-    data = Webhook(webhook["secret"]).verify(told.body, told.headers)
+    [sent] = inbox.received
+    data = Webhook(webhook["secret"]).verify(sent.body, sent.headers)
     assert (data["type"], data["data"]) == ("user.updated", {"user_id": str(ada.id)})
-    assert told.headers["webhook-id"] == str((await rows(app, StoredEvent, StoredEvent.id))[1].id)
+    assert sent.headers["webhook-id"] == str((await rows(app, StoredEvent, StoredEvent.id))[1].id)
     assert await delivery_statuses(app, ada, webhook["id"]) == ["succeeded"]
 
 
-async def test_a_receiver_that_fails_is_told_again_and_holds_nobody_up(
+async def test_a_receiver_that_fails_is_called_again_and_delays_no_other(
     deployment: Deployment, mail: MailServer, inbox: Receiver
 ) -> None:
     app = await deployment.start(WEBHOOKS_ALLOW_PRIVATE="true", **smtp(mail))

@@ -1,4 +1,4 @@
-"""Posts and other people's servers: what is published, changed and deleted is told once, signed, in time."""
+"""Posts and other people's servers: what is published, changed and deleted is delivered once, signed, in time."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -36,7 +36,7 @@ async def subscribe(calls: httpx.AsyncClient, inbox: Receiver) -> Webhook:
     return Webhook(answer.json()["secret"])
 
 
-def told(inbox: Receiver, webhook: Webhook) -> list[tuple[str, dict[str, Any]]]:
+def delivered(inbox: Receiver, webhook: Webhook) -> list[tuple[str, dict[str, Any]]]:
     """What came in and is signed as it should be, by the ids of the events, which are in their order."""
     by_id = {each.headers["webhook-id"]: webhook.verify(each.body, each.headers) for each in inbox.received}
     return [(data["type"], data["data"]) for _, data in sorted(by_id.items())]
@@ -60,7 +60,7 @@ async def unfinished(app: Litestar, *names: str) -> int:
         return sum(each.status != "done" for each in rows)
 
 
-async def test_each_event_of_ones_own_posts_is_told(deployment: Deployment, inbox: Receiver) -> None:
+async def test_each_event_of_ones_own_posts_is_delivered(deployment: Deployment, inbox: Receiver) -> None:
     app = await deployment.start(**ENVIRONMENT)
     people = People(app)
     ada, stranger = await people.create(), await people.create()
@@ -81,7 +81,7 @@ async def test_each_event_of_ones_own_posts_is_told(deployment: Deployment, inbo
 
     await until_it_holds(nothing_waits)
 
-    assert told(inbox, webhook) == [
+    assert delivered(inbox, webhook) == [
         ("post.published", about(ada, post, 2)),
         ("post.updated", about(ada, post, 3)),
         ("post.deleted", about(ada, post, 4)),
@@ -89,7 +89,7 @@ async def test_each_event_of_ones_own_posts_is_told(deployment: Deployment, inbo
     assert len(inbox.received) == 3
 
 
-async def test_a_scheduled_post_is_told_of_once_and_what_was_put_off_is_not(
+async def test_a_scheduled_post_is_announced_once_and_a_postponed_one_is_not(
     deployment: Deployment, inbox: Receiver
 ) -> None:
     """Two workers, so that two announce it at the same time; the others' jobs run as well, and find nothing."""
@@ -106,18 +106,18 @@ async def test_a_scheduled_post_is_told_of_once_and_what_was_put_off_is_not(
         await calls.post(f"{POSTS}/{put_off['id']}/publish", json={"at": later})
         await calls.delete(f"{POSTS}/{deleted['id']}")
 
-        def is_told() -> bool:
-            return any(kind == "post.published" for kind, _ in told(inbox, webhook))
+        def is_announced() -> bool:
+            return any(kind == "post.published" for kind, _ in delivered(inbox, webhook))
 
         async def only_what_was_put_off_waits() -> bool:
             return await unfinished(app, "posts.announce_at") == 1 and not await unfinished(app)
 
-        await until(is_told, 40)
+        await until(is_announced, 40)
         await until_it_holds(only_what_was_put_off_waits)
         public = (await calls.get(f"/api/v1/users/{ada.id}/posts")).json()["items"]
 
     assert [each["id"] for each in public] == [post["id"]]
-    assert told(inbox, webhook) == [
+    assert delivered(inbox, webhook) == [
         ("post.updated", about(ada, hidden, 2)),
         ("post.updated", about(ada, put_off, 2)),
         ("post.deleted", about(ada, deleted, 2)),

@@ -102,14 +102,14 @@ class Crowd:
             assert not listener.lost
             check(listener.heard, listener.first_id, self.talkers)
         for browser, first_id in self.browsers:
-            told = browser.happenings[CHANNEL]
-            await until(partial(has_heard, told, last_id), PATIENCE)
-            assert not [each for each in told if each["kind"] == "lost"]
-            check([(each["id"], each["data"]) for each in told if each["kind"] == "event"], first_id, self.talkers)
+            heard = browser.happenings[CHANNEL]
+            await until(partial(has_heard, heard, last_id), PATIENCE)
+            assert not [each for each in heard if each["kind"] == "lost"]
+            check([(each["id"], each["data"]) for each in heard if each["kind"] == "event"], first_id, self.talkers)
 
 
 async def come_and_go(harbour: Harbour, reconnects: int) -> None:
-    """While connections break so many times, everybody hears every word once and in order."""
+    """While connections break that often, everybody hears every word once and in order."""
     async with harbour.proxy() as proxy, AsyncExitStack() as stack:
         crowd = Crowd(harbour, f"http://127.0.0.1:{proxy.port}", stack)
         await crowd.gather()
@@ -122,5 +122,5 @@ async def come_and_go(harbour: Harbour, reconnects: int) -> None:
         await crowd.until_all_is_heard()
 
 
-def has_heard(told: list[dict[str, Any]], last_id: int) -> bool:
-    return any(each.get("id") == last_id for each in told)
+def has_heard(heard: list[dict[str, Any]], last_id: int) -> bool:
+    return any(each.get("id") == last_id for each in heard)

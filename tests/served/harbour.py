@@ -14,7 +14,7 @@ from app.lib.db.url import DatabaseURL
 from clients.python.lodestar_realtime import Event, Lost, Realtime, Subscription
 from tests.support.apps import make_core
 from tests.support.people import People, Person
-from tests.support.processes import Server, app_command, free_port, until_gone
+from tests.support.processes import NO_TLS, Server, app_command, free_port, until_gone
 from tests.support.proxy import Proxy
 
 ROOM = "harbour"
@@ -61,10 +61,10 @@ class Harbour:
         await self.core.database.close()
 
     async def member(self, name: str) -> Person:
-        """Somebody new who is in the room; the first one has made it."""
+        """A new person who is in the room; the first one has made it."""
         assert self._people is not None
         person = await self._people.create(name=name)
-        async with httpx.AsyncClient(base_url=f"{self.address}{API}", headers=person.headers) as client:
+        async with httpx.AsyncClient(base_url=f"{self.address}{API}", headers=person.headers, verify=NO_TLS) as client:
             made = await client.post("/rooms", json={"name": ROOM})
             joined = await client.post(f"/rooms/{ROOM}/join")
         assert made.status_code in {201, 409}, made.text
@@ -87,7 +87,7 @@ def realtime_of(person: Person, address: str) -> Realtime:
 
 
 class Talker:
-    """Says numbers, one after the other, until it is told to stop."""
+    """Says numbers, one after the other, until it is stopped."""
 
     def __init__(self, client: Realtime, name: str) -> None:
         self.said: dict[int, dict[str, Any]] = {}
@@ -136,7 +136,7 @@ class Listener:
 
 
 def check(heard: list[tuple[int, Any]], first_id: int, talkers: list[Talker]) -> None:
-    """Whoever listened has heard every word once, in the one order that there is, and as it was acknowledged."""
+    """A listener has heard every word once, in the one order that there is, and as it was acknowledged."""
     said = {id_: data for talker in talkers for id_, data in talker.said.items()}
     ids = [id_ for id_, _ in heard]
     assert ids == list(range(first_id, first_id + len(ids)))

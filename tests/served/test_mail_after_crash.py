@@ -16,7 +16,7 @@ async def test_after_kill_9_and_an_outage_of_the_mail_server_everybody_has_one_m
     await service.start()
     registering = asyncio.create_task(registrations.make(30))
     await until(lambda: len(registrations.acknowledged) >= 10, PATIENCE)
-    await until(lambda: service.server.output.count("mail.postponed") >= 3, PATIENCE)
+    await until(lambda: service.server.output.count("mail.postponed") >= 3, PATIENCE, every=0.1)
 
     await service.kill()
     await mail.start()

@@ -73,7 +73,7 @@ async def test_fifty_pieces_are_sold_fifty_times_by_several_workers(core: Core, 
 
 
 async def buy(client: httpx.AsyncClient, customer: Person, product_id: str, number: int) -> str:
-    """What became of it. Whoever is told to come again later does, with the same key."""
+    """The outcome. A buyer who is asked to come again later does so, with the same key."""
     headers = {**customer.headers, "Idempotency-Key": f"buyer-{number}"}
     while True:
         answer = await client.post(f"{API}/orders", json=order_body((product_id, 1)), headers=headers)

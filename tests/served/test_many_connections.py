@@ -13,7 +13,8 @@ from tests.support.databases import own_database
 from tests.support.processes import Server, app_command, free_port
 
 PASSWORD = "a fine day to sail"
-SECONDS = 2.0
+CONNECTIONS = 500
+SECONDS = 1.0
 IDLE = 1_200
 """More than any limit that was meant for requests."""
 
@@ -42,7 +43,7 @@ def _environ(url: DatabaseURL) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def token(server: Server) -> str:
-    """Of somebody who registered and signed in as anybody would."""
+    """Of a person who registered and signed in."""
     api = f"http://127.0.0.1:{server.port}/api/v1"
     person = {"email": "ada@example.com", "password": PASSWORD}
     assert httpx.post(f"{api}/auth/register", json=person).status_code == 201
@@ -50,18 +51,17 @@ def token(server: Server) -> str:
     return str(answer.json()["access_token"])
 
 
-@pytest.mark.parametrize("connections", [64, 500])
 @pytest.mark.parametrize("path", ["/health", "/api/v1/users/me"])
-async def test_many_connections_see_no_error(server: Server, token: str, connections: int, path: str) -> None:
+async def test_many_connections_see_no_error(server: Server, token: str, path: str) -> None:
     headers = {"Authorization": f"Bearer {token}"}
 
-    result = await load.run(server.port, path, headers, connections=connections, seconds=SECONDS)
+    result = await load.run(server.port, path, headers, connections=CONNECTIONS, seconds=SECONDS)
 
     assert set(result.statuses) == {200}
-    assert result.requests >= connections
+    assert result.requests >= CONNECTIONS
 
 
-def test_idle_connections_keep_nobody_out(server: Server, token: str) -> None:
+def test_idle_connections_keep_no_one_out(server: Server, token: str) -> None:
     """They are kept for longer than proxies and clients keep theirs, so there are many of them."""
     with ExitStack() as idle:
         for _ in range(IDLE):

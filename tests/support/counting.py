@@ -17,7 +17,7 @@ _block: ContextVar[object] = ContextVar("block", default=None)
 def counted_statements(app: Litestar) -> Iterator[list[str]]:
     """The statements that the app runs because of what the block does, reads and writes alike.
 
-    What it does by itself meanwhile, such as giving signs of life, is not counted: its tasks are older than the block.
+    Its own background work, such as signs of life, is not counted: those tasks are older than the block.
     """
     database = core_of(app).database
     seen: list[str] = []

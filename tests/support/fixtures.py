@@ -1,4 +1,4 @@
-"""Fixtures that tests of several folders use, beside those of the app; a plugin of pytest."""
+"""Fixtures that tests of several folders use, in addition to those of the app; a plugin of pytest."""
 
 from collections.abc import AsyncIterator, Iterator
 

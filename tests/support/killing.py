@@ -20,7 +20,7 @@ from app.lib.clock import utc_now
 from app.lib.db.url import DatabaseURL
 from tests.support.apps import make_core
 from tests.support.people import People, Person
-from tests.support.processes import Server, app_command, free_port, until_gone
+from tests.support.processes import NO_TLS, Server, app_command, free_port, until_gone
 from tests.support.shop import API, order_body, product_body
 
 WORKERS = 2
@@ -151,7 +151,9 @@ class Load:
             await asyncio.sleep(0.1)
 
     def _client(self, person: Person) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", headers=person.headers, timeout=30)
+        return httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{self.port}", headers=person.headers, timeout=30, verify=NO_TLS
+        )
 
 
 def kill(server: Server) -> None:
@@ -163,7 +165,7 @@ def kill(server: Server) -> None:
 
 
 async def survive(url: DatabaseURL, folder: Path, *, kills: int, seconds: float) -> Load:
-    """Runs the load through so many kills, with about so many seconds between them, and checks the books."""
+    """Runs the load through N kills with about this many seconds between them, and checks the books."""
     load = Load(url, folder)
     core = make_core(url, PORT=str(load.port))  # tokens name the server that they are for
     async with core.running():

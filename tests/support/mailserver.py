@@ -1,4 +1,4 @@
-"""A real SMTP server in the test's own event loop, which can be told to misbehave."""
+"""A real SMTP server in the test's own event loop, which can be made to misbehave."""
 
 import asyncio
 import ssl

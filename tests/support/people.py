@@ -12,7 +12,7 @@ import msgspec
 from argon2 import PasswordHasher
 from litestar import Litestar
 from polyfactory.factories.msgspec_factory import MsgspecFactory
-from sqlalchemy import insert, literal, select
+from sqlalchemy import bindparam, insert, select
 
 from app.core import Core
 from app.domain.accounts.dtos import Registration
@@ -22,10 +22,28 @@ from app.domain.auth.models import Session
 from app.domain.auth.repositories import SessionRow
 from app.domain.auth.services.tokens import TokenIssuer
 from app.lib.clock import utc_now
-from app.lib.db.base import new_id
+from app.lib.db.base import new_id, table_of
+from app.lib.db.prepared import prepare
+from app.lib.db.uow import UnitOfWork
 from tests.support.apps import ADDRESS, client_of, core_of
 
 PASSWORD = "a fine day to sail"
+
+NEW_USER = {"locale": "en", "is_active": True, "is_verified": False, "is_superuser": False}
+NEW_PROFILE = dict.fromkeys(["first_name", "last_name", "bio", "avatar_url"])
+
+_insert_user = prepare(insert(table_of(User)))
+_insert_profile = prepare(insert(table_of(Profile)))
+_insert_session = prepare(insert(table_of(Session)))
+_insert_role = prepare(insert(table_of(Role)))
+_insert_permission = prepare(insert(table_of(RolePermission)))
+_insert_user_role = prepare(insert(table_of(UserRole)))
+_find_role = prepare(select(Role.id).where(Role.name == bindparam("name")), UUID)
+
+
+def stamps_at(moment: datetime) -> dict[str, Any]:
+    """The columns that every entity has, of one that was made at that time."""
+    return {"created_at": moment, "updated_at": moment, "version": 1}
 
 
 class RegistrationFactory(MsgspecFactory[Registration]):
@@ -86,46 +104,44 @@ class People:
     ) -> Person:
         """A person who is signed in. ``permissions`` come through a role made for them; ``roles`` exist already."""
         self._count += 1
-        names = {"email": email or f"person{self._count}@example.com", "name": name, "username": username}
-        user = User(**with_keys({"id": new_id(), "password_hash": password_hash(), **names, **values}))
+        user_id: UUID = values.pop("id", None) or new_id()
+        address = email or f"person{self._count}@example.com"
+        names = {"email": address, "name": name, "username": username}
+        stamps = stamps_at(values.get("created_at") or utc_now())
+        row = with_keys({**NEW_USER, **stamps, "password_hash": password_hash(), **names, **values})
         async with self.core.database.independent() as unit:
-            unit.session.add(user)
-            await unit.session.flush()
-            unit.session.add(Profile(user_id=user.id))
-            await unit.session.flush()
+            await unit.execute(_insert_user, id=user_id, **row)
+            await unit.execute(_insert_profile, id=new_id(), user_id=user_id, **NEW_PROFILE, **stamps)
+            role_ids = [await unit.first(_find_role, name=role) for role in roles]
             if wanted := list(permissions):
-                role_id = await self._role(unit.session, f"made-for-{self._count}", wanted)
-                await unit.session.execute(insert(UserRole).values(user_id=user.id, role_id=role_id))
-            for role in roles:
-                await unit.session.execute(
-                    insert(UserRole).from_select(
-                        ["user_id", "role_id"],
-                        _select_role(user.id, role),
-                    )
-                )
-        return await self.sign_in(user.id, user.email, at=signed_in_at)
+                role_ids.append(await self._role(unit, f"made-for-{self._count}", wanted))
+            await unit.execute_many(_insert_user_role, [{"user_id": user_id, "role_id": each} for each in role_ids])
+            return await self._sign_in(unit, user_id, address, signed_in_at or utc_now())
 
     async def role(self, name: str, permissions: Iterable[str] = ()) -> UUID:
         """A role with these permissions."""
         async with self.core.database.independent() as unit:
-            return await self._role(unit.session, name, list(permissions))
+            return await self._role(unit, name, list(permissions))
 
     async def sign_in(self, user_id: UUID, email: str, *, at: datetime | None = None) -> Person:
-        """Another session of somebody, as if they had signed in at that time."""
-        now = at or utc_now()
+        """Another session of a user, as if they had signed in at that time."""
+        async with self.core.database.independent() as unit:
+            return await self._sign_in(unit, user_id, email, at or utc_now())
+
+    async def _sign_in(self, unit: UnitOfWork, user_id: UUID, email: str, at: datetime) -> Person:
         row = SessionRow(
             id=new_id(),
             user_id=user_id,
             secret=b"s" * 32,
             generation=1,
-            rotated_at=now,
+            rotated_at=at,
             idle_expires_at=utc_now() + timedelta(days=30),
             expires_at=utc_now() + timedelta(days=90),
             revoked_at=None,
         )
-        others = {"authenticated_at": now, "created_at": now, "last_seen_at": now, "address": ADDRESS}
-        async with self.core.database.independent() as unit:
-            await unit.session.execute(insert(Session).values(**msgspec.structs.asdict(row), **others))
+        times = {"authenticated_at": at, "created_at": at, "last_seen_at": at}
+        others = {"address": ADDRESS, "user_agent": None, "revoked_reason": None}
+        await unit.execute(_insert_session, **msgspec.structs.asdict(row), **times, **others)
         pair = self.core.services.get(TokenIssuer).issue(row, utc_now())
         return Person(user_id, email, row.id, pair.access_token, pair.refresh_token)
 
@@ -135,14 +151,8 @@ class People:
         return client_of(self.owner, headers=person.headers if person else {}, **options)
 
     @staticmethod
-    async def _role(session: Any, name: str, permissions: list[str]) -> UUID:
+    async def _role(unit: UnitOfWork, name: str, permissions: list[str]) -> UUID:
         role_id = new_id()
-        now = utc_now()
-        await session.execute(insert(Role).values(id=role_id, name=name, created_at=now, updated_at=now, version=1))
-        if permissions:
-            await session.execute(insert(RolePermission), [{"role_id": role_id, "code": c} for c in permissions])
+        await unit.execute(_insert_role, id=role_id, name=name, description=None, **stamps_at(utc_now()))
+        await unit.execute_many(_insert_permission, [{"role_id": role_id, "code": code} for code in permissions])
         return role_id
-
-
-def _select_role(user_id: UUID, name: str) -> Any:
-    return select(literal(user_id, User.id.type), Role.id).where(Role.name == name)

@@ -133,7 +133,7 @@ async def receiver(
 
 
 class Names:
-    """A resolver that gives the answers it was told, one after another, and the last one again and again."""
+    """A resolver that gives the answers it was given, one after another, and the last one again and again."""
 
     def __init__(self, *answers: Iterable[str]) -> None:
         self._answers = [list(answer) for answer in answers]

@@ -10,7 +10,7 @@ from app.lib.db.base import new_id
 
 
 async def room_of(owner_id: UUID, core: Core, *, with_: UUID) -> UUID:
-    """A public room of somebody's, in which and to which somebody else is and is invited; its id."""
+    """A public room of a user with another user as member and as invited; its id."""
     room_id = new_id()
     name = f"room-{room_id.hex}"
     async with core.database.independent() as unit:

@@ -17,7 +17,7 @@ from app.lib.mail.jobs import send_mail
 from app.lib.mail.models import Mail
 from app.lib.mail.rows import MailStatus
 from tests.support.people import PASSWORD
-from tests.support.processes import PATIENCE, Server, app_command, free_port
+from tests.support.processes import NO_TLS, PATIENCE, Server, app_command, free_port
 from tests.support.waiting import until_it_holds
 
 
@@ -62,7 +62,7 @@ class Service:
         await asyncio.to_thread(self.server.kill)
 
     def close(self) -> None:
-        """Whatever state it is in."""
+        """In any state."""
         if self._server is not None:
             self._server.__exit__(None, None, None)
 
@@ -87,7 +87,7 @@ class Service:
         await until_it_holds(holds, seconds)
 
     async def rows(self, statement: Select[Any]) -> list[Any]:
-        """What the database says. It is not kept open: whoever starts next shall find it as a crash has left it."""
+        """What the database says. It is not kept open: the next start must find it as a crash has left it."""
         database = Database(DatabaseOptions(url=self.url, pool_size=1))
         try:
             async with database.engine.connect() as connection:
@@ -99,8 +99,8 @@ class Service:
 class Registrations:
     """People who register, each once and with an address of their own.
 
-    ``acknowledged`` are those who were told that it is done; ``unanswered`` those whose connection broke meanwhile, so
-    that nobody told them whether it is.
+    ``acknowledged`` are those who got the answer that it is done; ``unanswered`` those whose connection broke before
+    the answer, so that they do not know.
     """
 
     def __init__(self, service: Service) -> None:
@@ -113,7 +113,10 @@ class Registrations:
         """Returns when all have tried. Each of those who go on at once waits for ``pause`` seconds after each."""
         addresses = (f"person{next(self._numbers)}@example.com" for _ in range(how_many))
         base_url = f"http://127.0.0.1:{self._service.port}/api/v1"
-        async with httpx.AsyncClient(base_url=base_url, timeout=PATIENCE) as client, asyncio.TaskGroup() as group:
+        async with (
+            httpx.AsyncClient(base_url=base_url, timeout=PATIENCE, verify=NO_TLS) as client,
+            asyncio.TaskGroup() as group,
+        ):
             for _ in range(at_once):
                 group.create_task(self._one_after_another(client, addresses, pause))
 

@@ -85,12 +85,12 @@ class SocketClient:
                 return frame
 
     async def subscribe(self, channel: str, since: int | None = None) -> Frame:
-        """The answer to it, whatever that is."""
+        """The answer to it."""
         await self.send(type="subscribe", channel=channel, since=since)
         return await self.receive()
 
     async def until_closed(self, seconds: float = _PATIENCE) -> int:
-        """The code that the service closes with, whatever comes before."""
+        """The code that the service closes with, after all that comes before."""
         try:
             async with asyncio.timeout(seconds):
                 while True:

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    """Returns as soon as the condition holds. Raises ``TimeoutError`` when it does not come to that."""
-    for _ in range(int(seconds * 100)):
+async def until(condition: Callable[[], bool], seconds: float = 10, *, every: float = 0.01) -> None:
+    """Returns when the condition holds. Raises ``TimeoutError`` when it does not come to that."""
+    for _ in range(int(seconds / every)):
         if condition():
             return
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(every)
     raise TimeoutError
 
 

@@ -10,7 +10,7 @@ from app.lib.db.base import new_id
 
 
 async def webhook_of(owner_id: UUID, core: Core) -> tuple[UUID, UUID]:
-    """A webhook of somebody's, and a delivery of it that was given up; their ids."""
+    """A webhook of a user, and a delivery of it that was given up; their ids."""
     webhook = WebhookEndpoint(id=new_id(), owner_id=owner_id, url="https://hooks.example.com/in", is_active=True)
     set_secret(webhook, core.sealer)
     async with core.database.independent() as unit:
