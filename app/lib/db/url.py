@@ -35,11 +35,17 @@ class DatabaseURL(msgspec.Struct, frozen=True):
                 "expected a URL such as sqlite:///data/lodestar.db or postgresql://user:password@host/name,"
                 " with special characters percent-encoded"
             ) from None
-        if url.drivername in _SQLITE:
-            return cls(_check_sqlite(url).set(drivername="sqlite+aiosqlite"))
         if url.drivername in _POSTGRESQL:
             return cls(_check_postgresql(url.set(drivername="postgresql+asyncpg")))
-        raise ValueError("expected sqlite or postgresql")
+        if url.drivername not in _SQLITE:
+            raise ValueError("expected sqlite or postgresql")
+        if not url.database or ":memory:" in url.database or url.database.startswith("file:"):
+            raise ValueError("an in-memory database cannot be shared; name a file: sqlite:///data/lodestar.db")
+        if url.host or url.username or url.port:
+            raise ValueError("a file needs three slashes: sqlite:///data/lodestar.db, or four for an absolute path")
+        if url.query:
+            raise ValueError("an SQLite file takes no options")
+        return cls(url.set(drivername="sqlite+aiosqlite"))
 
     @property
     def is_sqlite(self) -> bool:
@@ -64,7 +70,7 @@ class DatabaseURL(msgspec.Struct, frozen=True):
     @property
     def connect_arguments(self) -> dict[str, Any]:
         """What asyncpg connects with: hosts, ports, names and options."""
-        return _connect_arguments(self.url)
+        return dict(self.url.get_dialect()().create_connect_args(self.url)[1])
 
     @property
     def masked(self) -> str:
@@ -73,16 +79,6 @@ class DatabaseURL(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"DatabaseURL({self.masked})"
-
-
-def _check_sqlite(url: URL) -> URL:
-    if not url.database or ":memory:" in url.database or url.database.startswith("file:"):
-        raise ValueError("an in-memory database cannot be shared; name a file: sqlite:///data/lodestar.db")
-    if url.host or url.username or url.port:
-        raise ValueError("a file needs three slashes: sqlite:///data/lodestar.db, or four for an absolute path")
-    if url.query:
-        raise ValueError("an SQLite file takes no options")
-    return url
 
 
 def _check_postgresql(url: URL) -> URL:
@@ -98,12 +94,9 @@ def _check_postgresql(url: URL) -> URL:
         )
     if "ssl" in query and query["ssl"] not in _TLS_MODES:
         raise ValueError("sslmode is one of disable, allow, prefer, require, verify-ca and verify-full")
+    url = url.set(query=query)
     try:
-        _connect_arguments(url := url.set(query=query))
+        url.get_dialect()().create_connect_args(url)
     except (ArgumentError, ValueError):
         raise ValueError("its hosts and ports do not fit together") from None
     return url
-
-
-def _connect_arguments(url: URL) -> dict[str, Any]:
-    return dict(url.get_dialect()().create_connect_args(url)[1])

@@ -26,13 +26,17 @@ _KEPT_HEADERS = {b"content-type", b"location", b"etag", b"link"}
 
 
 class Attempt:
-    """A request that brought a key. While it has a unit of work, it is the owner of that transaction."""
+    """A request that brought a key, and its response, which is held back until it is committed.
+
+    While it has a unit of work, it is the owner of that transaction.
+    """
 
     def __init__(self, secret: bytes, keys: list[bytes]) -> None:
         self._secret = secret
         self._keys = keys
         self._claim: Claim | None = None
         self._unit: UnitOfWork | None = None
+        self.held: list[Message] = []
 
     async def begin(self, request: Request[Any, Any, Any], unit: UnitOfWork) -> None:
         """Takes the key. Raises what ``Claim.take`` raises, and ``ValidationFailed`` for a bad key."""
@@ -55,14 +59,21 @@ class Attempt:
         """Leaves the rollback to the provider of the unit of work."""
         self._unit = None
 
-    async def settle(self, held: "HeldResponse") -> None:
+    async def hold(self, message: Message) -> None:
+        """A ``send`` that keeps the messages."""
+        self.held.append(message)
+
+    async def settle(self) -> None:
         """Commits work, key and response together when the response is a success; else none of them."""
-        if self._unit is None or self._claim is None:
+        start: Any = self.held[0] if self.held else {"status": 0}
+        if self._unit is None or self._claim is None or not _OK <= start["status"] < _MULTIPLE_CHOICES:
             return
-        if _OK <= held.status < _MULTIPLE_CHOICES:
-            await self._claim.keep(self._unit, held.stored())
-            await self._unit.commit()
-            self._unit = None
+        headers = [(n.lower(), v) for n, v in start["headers"] if n.lower() in _KEPT_HEADERS]
+        parts: list[Any] = self.held[1:]
+        body = b"".join(each["body"] for each in parts if each["type"] == "http.response.body")
+        await self._claim.keep(self._unit, StoredResponse(start["status"], headers, body))
+        await self._unit.commit()
+        self._unit = None
 
     async def undo(self) -> None:
         """Rolls back what was neither committed nor abandoned."""
@@ -109,45 +120,15 @@ class IdempotencyMiddleware(ASGIMiddleware):
             await next_app(scope, receive, send)
             return
         scope["state"][_ATTEMPT] = attempt = Attempt(self._secret, keys)
-        held = HeldResponse()
         try:
-            await next_app(scope, receive, held)
+            await next_app(scope, receive, attempt.hold)
             try:
-                await attempt.settle(held)
+                await attempt.settle()
             except Exception as exc:  # noqa: BLE001 - each one has its answer
                 # Answered here, because for Litestar the response has started and exceptions come too late.
-                held = HeldResponse()
-                await send_problem(scope, held, error_of(exc))
+                attempt.held.clear()
+                await send_problem(scope, attempt.hold, error_of(exc))
         finally:
             await attempt.undo()
-        await held.release(send)
-
-
-class HeldResponse:
-    """A ``send`` that keeps the messages to itself."""
-
-    def __init__(self) -> None:
-        self._messages: list[Message] = []
-        self.status = 0
-
-    async def __call__(self, message: Message) -> None:
-        """Takes a message."""
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-        self._messages.append(message)
-
-    def stored(self) -> StoredResponse:
-        """The response as it may be replayed: status, body, and the headers that describe them."""
-        headers: list[tuple[bytes, bytes]] = []
-        body = b""
-        for message in self._messages:
-            if message["type"] == "http.response.start":
-                headers = [(n.lower(), v) for n, v in message["headers"] if n.lower() in _KEPT_HEADERS]
-            elif message["type"] == "http.response.body":
-                body += message["body"]
-        return StoredResponse(self.status, headers, body)
-
-    async def release(self, send: Send) -> None:
-        """Sends what was held."""
-        for message in self._messages:
+        for message in attempt.held:
             await send(message)

@@ -238,7 +238,10 @@ class ListStatement:
     __slots__ = ("_hides_keys", "_key_fields", "_row_type", "prepared")
 
     def __init__(self, statement: Select[Any], row_type: type[msgspec.Struct], keys: Sequence[SortKey]) -> None:
-        shown = [_field_of(key.expression, statement) for key in keys]
+        selected = [
+            (each.key, each.element if isinstance(each, Label) else each) for each in statement.selected_columns
+        ]
+        shown = [next((name for name, each in selected if key.expression.compare(each)), None) for key in keys]
         self._row_type = row_type
         self._key_fields = [name or f"sort_key_{i}" for i, name in enumerate(shown)]
         extra = {self._key_fields[i]: key.expression for i, key in enumerate(keys) if shown[i] is None}
@@ -258,12 +261,3 @@ class ListStatement:
     def key_values(self, row: Any) -> list[Any]:
         """What a cursor that goes on after this fetched row holds."""
         return [getattr(row, name) for name in self._key_fields]
-
-
-def _field_of(expression: ColumnElement[Any], statement: Select[Any]) -> str | None:
-    """The name under which the statement selects the expression."""
-    for column in statement.selected_columns:
-        selected = column.element if isinstance(column, Label) else column
-        if expression.compare(selected):
-            return column.key
-    return None

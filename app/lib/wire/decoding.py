@@ -9,7 +9,6 @@ endless nesting and numbers that fit nowhere included.
 
 import re
 import sys
-from collections.abc import Iterator
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -132,26 +131,21 @@ def convert(value: Any, type_: type[T], *, strict: bool) -> T:
 
 
 def _add_nuls(value: Any, findings: Findings, limit: int) -> None:
-    for path in _strings_with_nul(value, limit):
-        findings.add(path, FieldCode.INVALID_FORMAT, "Must not have the character U+0000.")
-
-
-def _strings_with_nul(value: Any, limit: int) -> Iterator[Path]:
-    """Where U+0000 is; the body itself when more than ``limit`` values would have to be searched for it."""
+    """Notes where U+0000 is; the body itself when more than ``limit`` values would have to be searched for it."""
+    detail = "Must not have the character U+0000."
     waiting: list[tuple[Path, Any]] = [(None, value)]
     while waiting:
         path, current = waiting.pop()
         if isinstance(current, str):
             if "\0" in current:
-                yield path
+                findings.add(path, FieldCode.INVALID_FORMAT, detail)
         elif isinstance(current, dict | list):
             container = cast("dict[str, Any] | list[Any]", current)
             limit -= len(container)
             if limit < 0:
-                yield None
+                findings.add(None, FieldCode.INVALID_FORMAT, detail)
                 return
-            items = container.items() if isinstance(container, dict) else enumerate(container)
-            for key, item in items:
+            for key, item in container.items() if isinstance(container, dict) else enumerate(container):
                 if "\0" in str(key):
-                    yield (path, key)
+                    findings.add((path, key), FieldCode.INVALID_FORMAT, detail)
                 waiting.append(((path, key), item))
