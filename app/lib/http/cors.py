@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from litestar.types import Scope
 
 from app.lib.errors import ForeignOrigin
-from app.lib.http.heads import headers_by_name
-
-Headers = list[tuple[bytes, bytes]]
+from app.lib.http.heads import Headers, headers_by_name
 
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _REQUEST_HEADERS = b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Request-ID"

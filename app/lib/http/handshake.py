@@ -9,16 +9,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send, WebSocketScope
 
 from app.lib.errors import AppError, PermissionDenied, Unavailable
 from app.lib.http.cors import Origins
-from app.lib.http.heads import check_header_bytes, headers_by_name, request_id_of
+from app.lib.http.heads import Conversation, Headers, check_header_bytes, log
 from app.lib.http.problems import error_of, head_and_body
 
-Headers = list[tuple[bytes, bytes]]
 OnDenial = Callable[[Scope, AppError], Awaitable[None]]
 
 REFUSAL = "refusal"
@@ -27,8 +25,6 @@ REFUSAL = "refusal"
 _SWITCHING = 101
 _BROKEN, _POLICY = 1011, 1008
 _PASSING = {1011, 1012, 1013}
-
-log = structlog.get_logger("app.access")
 
 
 class HandshakeOptions(msgspec.Struct, frozen=True):
@@ -39,25 +35,11 @@ class HandshakeOptions(msgspec.Struct, frozen=True):
     refusal_headers: Headers
 
 
-class Handshake:
+class Handshake(Conversation):
     """One WebSocket, from the request for it to its end. A refusal is a problem with a status of its own.
 
     What happens once it is open is between the two sides of the socket.
     """
-
-    __slots__ = (
-        "app",
-        "headers",
-        "is_open",
-        "on_denial",
-        "options",
-        "receive",
-        "request_id",
-        "scope",
-        "send",
-        "started_at",
-        "status",
-    )
 
     def __init__(
         self,
@@ -68,23 +50,17 @@ class Handshake:
         receive: Receive,
         send: Send,
     ) -> None:
+        super().__init__(scope)
         self.app = app
         self.options = options
         self.on_denial = on_denial
         self.scope = scope
         self.receive = receive
         self.send = send
-        self.started_at = time.perf_counter()
-        self.headers = headers_by_name(scope["headers"])
-        self.request_id = request_id_of(self.headers)
         self.is_open = False
-        self.status = 0
 
     async def run(self) -> None:
         """Runs the application and never lets an exception out."""
-        self.scope["state"]["request_id"] = self.request_id
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=self.request_id)
         try:
             check_header_bytes(self.scope, self.options.max_header_bytes)
             self.options.origins.check(self.scope)
@@ -93,15 +69,7 @@ class Handshake:
             self.scope["state"][REFUSAL] = exc
             await self._send({"type": "websocket.close", "code": _BROKEN, "reason": ""})
         finally:
-            client = self.scope.get("client")
-            log.info(
-                "socket",
-                path=self.scope["path"],
-                route=str(self.scope.get("path_template") or "unmatched"),
-                status=self.status,
-                seconds=round(time.perf_counter() - self.started_at, 2),
-                client=client[0] if client else None,
-            )
+            self.write_access_line("socket", self.scope, seconds=round(time.perf_counter() - self.started_at, 2))
 
     async def _send(self, message: Message) -> None:
         failure: Exception | None = self.scope["state"].pop(REFUSAL, None)

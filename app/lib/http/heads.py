@@ -1,21 +1,51 @@
-"""The head of a request: its header fields, its size, its id."""
+"""The head of a request or handshake: its header fields, its size, its id, its line in the access log."""
 
 import re
-from collections.abc import Mapping
+import time
 from typing import Any
 
+import structlog
 from litestar.types import Scope
 
 from app.lib.db.base import new_id
 from app.lib.errors import HeadersTooLarge
 
+Headers = list[tuple[bytes, bytes]]
+
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
+log = structlog.get_logger("app.access")
 
-def request_id_of(headers: Mapping[bytes, bytes]) -> str:
-    """The client's own where it is fit to be logged, else a new one."""
-    given = headers.get(b"x-request-id", b"")
-    return given.decode() if _REQUEST_ID.fullmatch(given) else str(new_id())
+
+class Conversation:
+    """What a request and a handshake have in common. ``request_id`` is the client's own where it may be logged."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.started_at = time.perf_counter()
+        self.headers = headers_by_name(scope["headers"])
+        given = self.headers.get(b"x-request-id", b"")
+        self.request_id = given.decode() if _REQUEST_ID.fullmatch(given) else str(new_id())
+        self.status = 0
+        scope["state"]["request_id"] = self.request_id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=self.request_id)
+
+    def write_access_line(self, event: str, scope: Scope, **members: object) -> None:
+        """Writes who asked for what and got which status."""
+        client = scope.get("client")
+        log.info(
+            event,
+            path=scope["path"],
+            route=route_of(scope),
+            status=self.status,
+            client=client[0] if client else None,
+            **members,
+        )
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the path, once it is routed."""
+    return str(scope.get("path_template") or "unmatched")
 
 
 def check_header_bytes(scope: Scope, most: int) -> None:

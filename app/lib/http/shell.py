@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
@@ -20,18 +19,14 @@ from app.lib.errors import AppError, InternalError, RequestTimeout
 from app.lib.http.conditional import check_if_none_match, if_none_match
 from app.lib.http.cors import CORS, Origins
 from app.lib.http.handshake import Handshake, HandshakeOptions
-from app.lib.http.heads import check_header_bytes, headers_by_name, request_id_of
+from app.lib.http.heads import Conversation, Headers, check_header_bytes, log, route_of
 from app.lib.http.problems import DENIAL, send_problem
 from app.lib.http.rules import with_head
-
-Headers = list[tuple[bytes, bytes]]
 
 _OK, _NO_CONTENT, _NOT_MODIFIED, _METHOD_NOT_ALLOWED = 200, 204, 304, 405
 _READ_AHEAD = 4_096
 """Bytes of a body that a server has read before we look at it, with any buffers; what is more may get lost."""
 _BODY_HEADERS = {b"content-length", b"content-type", b"content-encoding"}
-
-log = structlog.get_logger("app.access")
 
 
 class ShellOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,42 +89,22 @@ class Shell:
             await Exchange(self, scope, receive, send).run()
 
 
-class Exchange:
+class Exchange(Conversation):
     """One request and its response."""
 
-    __slots__ = (
-        "bodyless",
-        "headers",
-        "method",
-        "receive",
-        "request_id",
-        "scope",
-        "send",
-        "shell",
-        "started_at",
-        "status",
-        "stopped",
-    )
-
     def __init__(self, shell: Shell, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        super().__init__(scope)
         options = shell.options
         self.shell = shell
         self.scope = scope
         self.receive = TimedReceive(receive, idle=options.body_idle_seconds, total=options.body_total_seconds)
         self.send = send
-        self.started_at = time.perf_counter()
-        self.headers = headers_by_name(scope["headers"])
-        self.request_id = request_id_of(self.headers)
         self.method = scope["method"]
         self.bodyless = self.method == "HEAD"
-        self.status = 0
         self.stopped = False
 
     async def run(self) -> None:
         """Runs the application and never lets an exception out before the response has started."""
-        self.scope["state"]["request_id"] = self.request_id
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=self.request_id)
         try:
             await self._run()
         except Exception as exc:
@@ -142,19 +117,9 @@ class Exchange:
             await send_problem(self.scope, self._send, exc if isinstance(exc, AppError) else InternalError())
         finally:
             seconds = time.perf_counter() - self.started_at
-            route = str(self.scope.get("path_template") or "unmatched")
             if self.shell.observe is not None:
-                self.shell.observe(self.method, route, self.status, seconds)
-            client = self.scope.get("client")
-            log.info(
-                "request",
-                method=self.method,
-                path=self.scope["path"],
-                route=route,
-                status=self.status,
-                ms=round(seconds * 1000, 2),
-                client=client[0] if client else None,
-            )
+                self.shell.observe(self.method, route_of(self.scope), self.status, seconds)
+            self.write_access_line("request", self.scope, method=self.method, ms=round(seconds * 1000, 2))
 
     async def _run(self) -> None:
         check_header_bytes(self.scope, self.shell.options.max_header_bytes)
