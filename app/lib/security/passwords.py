@@ -55,7 +55,7 @@ class PasswordHasher:
         """
         return await self._in_thread(self._matches, encoded, _octets(password))
 
-    async def verify_nobody(self, password: str) -> None:
+    async def verify_dummy(self, password: str) -> None:
         """Take the time of a :meth:`verify`, for an account that does not exist or has no password.
 
         Raises ``Unavailable`` in the same situations, so that a full queue does not tell accounts apart.

@@ -44,7 +44,7 @@ async def test_an_account_is_made_with_its_location_and_etag(calls: httpx.AsyncC
 
 
 @pytest.mark.caller("users:write")
-async def test_whoever_has_been_given_an_account_can_sign_in(calls: httpx.AsyncClient) -> None:
+async def test_a_created_user_can_sign_in(calls: httpx.AsyncClient) -> None:
     user = (await calls.post(USERS, json=NEW)).json()
 
     tokens = await calls.post("/api/v1/auth/login", json={"email": "ada@example.com", "password": PASSWORD})
@@ -119,7 +119,7 @@ async def test_only_what_is_listed_can_be_expanded(calls: httpx.AsyncClient, peo
     assert field_errors(response) == {"expand": "invalid_choice"}
 
 
-async def test_an_account_is_shown_to_its_owner_and_to_nobody_else_is_it_there(people: People) -> None:
+async def test_an_account_is_visible_to_its_owner_and_to_no_other_user(people: People) -> None:
     person, other = await people.create(), await people.create()
     async with people.client(person) as calls:
         own = await calls.get(f"{USERS}/{person.id}")
@@ -203,7 +203,7 @@ async def test_a_patch_that_changes_nothing_leaves_no_trace(
 
 
 @pytest.mark.caller(*ADMIN)
-async def test_an_address_of_somebody_else_cannot_be_given(calls: httpx.AsyncClient, people: People) -> None:
+async def test_the_address_of_another_user_cannot_be_given(calls: httpx.AsyncClient, people: People) -> None:
     await people.create(email="ada@example.com")
     person = await people.create(email="grace@example.com")
 

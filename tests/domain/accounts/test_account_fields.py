@@ -78,7 +78,7 @@ async def test_members_have_bounds(app: Litestar, calls: httpx.AsyncClient, peop
 
 @pytest.mark.caller("users:write")
 @pytest.mark.parametrize("member", ["id", "roles", "is_active", "created_at", "updated_at", "version", "password_hash"])
-async def test_nobody_sets_what_is_not_for_setting(calls: httpx.AsyncClient, people: People, member: str) -> None:
+async def test_members_that_are_not_writable_are_refused(calls: httpx.AsyncClient, people: People, member: str) -> None:
     person = await people.create()
 
     created = await calls.post(USERS, json=NEW | {member: None})
@@ -89,7 +89,7 @@ async def test_nobody_sets_what_is_not_for_setting(calls: httpx.AsyncClient, peo
 
 
 @pytest.mark.caller("users:write")
-async def test_the_password_of_somebody_else_cannot_be_patched(calls: httpx.AsyncClient, people: People) -> None:
+async def test_the_password_of_another_user_cannot_be_patched(calls: httpx.AsyncClient, people: People) -> None:
     person = await people.create()
 
     response = await calls.patch(f"{USERS}/{person.id}", json={"password": "another fine day"})
@@ -98,7 +98,7 @@ async def test_the_password_of_somebody_else_cannot_be_patched(calls: httpx.Asyn
 
 
 @pytest.mark.caller("users:write")
-async def test_all_that_is_wrong_with_a_new_account_is_told_at_once(calls: httpx.AsyncClient) -> None:
+async def test_all_errors_of_a_new_account_come_at_once(calls: httpx.AsyncClient) -> None:
     response = await calls.post(
         USERS, json={"name": "A", "username": "-x-", "locale": "x", "is_verified": "no", "surname": "Lovelace"}
     )
@@ -115,7 +115,7 @@ async def test_all_that_is_wrong_with_a_new_account_is_told_at_once(calls: httpx
 
 
 @pytest.mark.caller("users:write")
-async def test_a_bad_address_and_a_weak_password_are_told_together(calls: httpx.AsyncClient) -> None:
+async def test_a_bad_address_and_a_weak_password_are_reported_together(calls: httpx.AsyncClient) -> None:
     response = await calls.post(USERS, json={"email": "ada@localhost", "password": "7 chars"})
 
     assert field_errors(response) == {"/email": "invalid_format", "/password": "too_short"}

@@ -105,7 +105,7 @@ async def test_a_change_meant_for_another_version_is_not_made(people: People, lo
 
 
 @pytest.mark.parametrize("tag", ["1", "abc", "W/1"])
-async def test_an_if_match_that_is_no_tag_is_told(calls: httpx.AsyncClient, tag: str) -> None:
+async def test_an_if_match_that_is_no_tag_is_refused(calls: httpx.AsyncClient, tag: str) -> None:
     response = await calls.patch(ME, json={"name": "Ada"}, headers={"If-Match": tag})
 
     assert field_errors(response) == {"If-Match": "invalid_format"}

@@ -63,7 +63,7 @@ async def test_a_replay_shows_what_was_answered_and_not_what_is(
 @pytest.mark.caller(*RIGHTS)
 async def test_another_body_with_the_same_key_is_refused(calls: httpx.AsyncClient, url: str, body: JSONObject) -> None:
     first = await post(calls, url, body)
-    other = await post(calls, url, body | {"name": "somebody-else"})
+    other = await post(calls, url, body | {"name": "another-name"})
     again = await post(calls, url, body)
 
     assert is_refused(other, 422, "idempotency_key_reused")

@@ -1,4 +1,4 @@
-"""There is always somebody left who may do everything."""
+"""There is always a superuser left."""
 
 import asyncio
 

@@ -114,7 +114,7 @@ async def test_what_is_not_theirs_to_change_is_refused(calls: httpx.AsyncClient,
     assert (await calls.get(ME)).json() == before
 
 
-async def test_all_that_is_wrong_is_told_at_once(calls: httpx.AsyncClient) -> None:
+async def test_all_errors_come_at_once(calls: httpx.AsyncClient) -> None:
     response = await calls.patch(ME, json={"name": "A", "username": "-", "locale": None, "surname": "Lovelace"})
 
     assert field_errors(response) == {

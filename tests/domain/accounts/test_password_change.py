@@ -40,7 +40,7 @@ async def test_the_new_password_counts_and_the_old_one_does_not(client: httpx.As
 async def test_the_other_sessions_end_and_this_one_goes_on(client: httpx.AsyncClient, people: People) -> None:
     person = await people.create()
     other = await people.sign_in(person.id, person.email)
-    somebody_else = await people.create()
+    another = await people.create()
     assert (await client.get(ME, headers=other.headers)).status_code == 200
 
     await client.post(PASSWORD_ROUTE, json=change(), headers=person.headers)
@@ -49,7 +49,7 @@ async def test_the_other_sessions_end_and_this_one_goes_on(client: httpx.AsyncCl
     assert is_refused(await client.get(ME, headers=other.headers), 401, "invalid_token")
     refresh = await client.post("/api/v1/auth/refresh", json={"refresh_token": other.refresh_token})
     assert is_refused(refresh, 401, "invalid_token")
-    assert (await client.get(ME, headers=somebody_else.headers)).status_code == 200
+    assert (await client.get(ME, headers=another.headers)).status_code == 200
 
 
 async def test_this_session_can_still_be_refreshed(client: httpx.AsyncClient, people: People) -> None:

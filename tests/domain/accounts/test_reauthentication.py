@@ -96,12 +96,14 @@ async def test_going_on_with_a_session_is_no_sign_in(client: httpx.AsyncClient, 
     assert is_refused(await client.delete(ME, headers=headers), 403, "reauth_required")
 
 
-async def test_who_may_not_at_all_is_told_so_first(client: httpx.AsyncClient, people: People, person: Person) -> None:
+async def test_a_missing_permission_is_reported_before_an_old_sign_in(
+    client: httpx.AsyncClient, people: People, person: Person
+) -> None:
     long_ago = utc_now() - timedelta(minutes=11)
-    nobody = await people.create(signed_in_at=long_ago)
+    powerless = await people.create(signed_in_at=long_ago)
     reader = await people.create(signed_in_at=long_ago, permissions=["users:read"])
 
-    unseen = await client.delete(f"{USERS}/{person.id}", headers=nobody.headers)
+    unseen = await client.delete(f"{USERS}/{person.id}", headers=powerless.headers)
     seen = await client.delete(f"{USERS}/{person.id}", headers=reader.headers)
 
     assert is_refused(unseen, 404, "not_found")

@@ -1,4 +1,4 @@
-"""Nobody gets further than their rights reach: not for themselves, not through others."""
+"""Users get no further than their rights reach: not for themselves, not through others."""
 
 import httpx
 import pytest
@@ -31,7 +31,7 @@ async def account(people: People, person: Person) -> JSONObject:
         ({"is_superuser": True, "is_verified": True}, {"is_verified": False}),
     ],
 )
-async def test_nobody_sets_their_own_flags(people: People, flags: JSONObject, patch: JSONObject) -> None:
+async def test_users_cannot_set_their_own_flags(people: People, flags: JSONObject, patch: JSONObject) -> None:
     await people.create(is_superuser=True)
     person = await people.create(permissions=EVERYTHING, **flags)
     before = await account(people, person)
@@ -56,7 +56,7 @@ async def test_a_verified_administrator_cannot_carry_the_flag_over_to_another_ad
 @pytest.mark.asvs("8.3.1")
 @pytest.mark.parametrize("is_superuser", [False, True])
 @pytest.mark.parametrize("action", ["activate", "deactivate"])
-async def test_nobody_sets_their_own_activity(people: People, action: str, is_superuser: bool) -> None:
+async def test_users_cannot_activate_or_deactivate_themselves(people: People, action: str, is_superuser: bool) -> None:
     person = await people.create(permissions=EVERYTHING, is_superuser=is_superuser)
     await people.create(is_superuser=True)
     async with people.client(person) as calls:
@@ -99,7 +99,7 @@ async def test_a_superuser_makes_and_unmakes_superusers_and_it_counts_at_once(
 @pytest.mark.asvs("8.2.2", "8.3.1")
 @pytest.mark.caller("users:read", "users:write", "users:delete", "roles:write")
 @pytest.mark.parametrize("target", ["superuser", "auditor"])
-async def test_nobody_takes_over_somebody_with_more_rights(
+async def test_users_with_more_rights_cannot_be_taken_over(
     app: Litestar, calls: httpx.AsyncClient, people: People, target: str
 ) -> None:
     is_superuser = target == "superuser"
@@ -139,7 +139,9 @@ async def test_whose_rights_are_no_more_than_ones_own_can_be_administered(
 
 @pytest.mark.asvs("8.2.2", "8.3.1")
 @pytest.mark.caller("roles:read", "roles:write", "users:read")
-async def test_nobody_makes_or_changes_a_role_beyond_their_own_rights(calls: httpx.AsyncClient, people: People) -> None:
+async def test_a_role_beyond_the_own_rights_cannot_be_created_or_changed(
+    calls: httpx.AsyncClient, people: People
+) -> None:
     lesser = f"{ROLES}/{await people.role('lesser', ['users:read'])}"
     greater = f"{ROLES}/{await people.role('greater', ['users:read', 'users:delete'])}"
 
@@ -160,7 +162,7 @@ async def test_nobody_makes_or_changes_a_role_beyond_their_own_rights(calls: htt
 
 
 @pytest.mark.asvs("8.3.1")
-async def test_nobody_widens_a_role_that_they_hold_beyond_what_they_have(people: People) -> None:
+async def test_an_own_role_cannot_be_widened_beyond_the_own_rights(people: People) -> None:
     role_id = await people.role("mine", ["roles:read", "roles:write"])
     person = await people.create(roles=["mine"])
     async with people.client(person) as calls:

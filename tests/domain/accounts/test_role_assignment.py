@@ -35,7 +35,7 @@ async def test_a_user_gets_exactly_the_roles_that_are_named(calls: httpx.AsyncCl
 
 
 @pytest.mark.caller(*RIGHTS)
-async def test_the_roles_that_somebody_has_already_change_nothing(
+async def test_roles_that_a_user_has_already_change_nothing(
     app: Litestar, calls: httpx.AsyncClient, people: People
 ) -> None:
     for name in ("captain", "cook"):
@@ -69,7 +69,7 @@ async def test_each_unknown_role_is_named_by_its_place(calls: httpx.AsyncClient,
     await people.role("captain")
     person = await people.create()
 
-    response = await calls.put(roles_of(person.id), json={"roles": ["nobody", "captain", "noone"]})
+    response = await calls.put(roles_of(person.id), json={"roles": ["unknown", "captain", "noone"]})
 
     assert field_errors(response) == {"/roles/0": "not_found", "/roles/2": "not_found"}
     assert (await calls.get(ME, headers=person.headers)).json()["roles"] == []
@@ -100,14 +100,16 @@ async def test_what_is_no_list_of_names_is_refused(
 
 
 @pytest.mark.caller(*RIGHTS)
-async def test_nobody_who_is_not_there_has_roles(calls: httpx.AsyncClient) -> None:
-    for roles in (list[str](), ["nobody"]):
+async def test_roles_of_a_missing_user_are_404(calls: httpx.AsyncClient) -> None:
+    for roles in (list[str](), ["unknown"]):
         assert is_refused(await calls.put(roles_of(uuid4()), json={"roles": roles}), 404, "not_found")
 
 
 @pytest.mark.asvs("8.2.2", "8.3.1")
 @pytest.mark.caller(*RIGHTS)
-async def test_nobody_gives_a_role_with_a_permission_that_they_lack(calls: httpx.AsyncClient, people: People) -> None:
+async def test_a_role_with_a_permission_that_the_caller_lacks_cannot_be_given(
+    calls: httpx.AsyncClient, people: People
+) -> None:
     await people.role("reader", ["users:read"])
     await people.role("writer", ["users:read", "users:write"])
     person = await people.create()
@@ -121,7 +123,7 @@ async def test_nobody_gives_a_role_with_a_permission_that_they_lack(calls: httpx
 
 @pytest.mark.asvs("8.2.2", "8.3.1")
 @pytest.mark.caller(*RIGHTS)
-async def test_nobody_takes_roles_from_somebody_with_more_rights(calls: httpx.AsyncClient, people: People) -> None:
+async def test_roles_cannot_be_taken_from_a_user_with_more_rights(calls: httpx.AsyncClient, people: People) -> None:
     writer = await people.create(permissions=["users:write"])
     superuser = await people.create(is_superuser=True)
 
@@ -134,7 +136,7 @@ async def test_nobody_takes_roles_from_somebody_with_more_rights(calls: httpx.As
 
 @pytest.mark.asvs("8.3.1")
 @pytest.mark.parametrize("is_superuser", [False, True])
-async def test_nobody_sets_their_own_roles(people: People, is_superuser: bool) -> None:
+async def test_users_cannot_set_their_own_roles(people: People, is_superuser: bool) -> None:
     person = await people.create(permissions=RIGHTS, is_superuser=is_superuser)
     async with people.client(person) as calls:
         mine = (await calls.get(ME)).json()

@@ -85,7 +85,7 @@ async def test_every_key_sorts_both_ways(calls: httpx.AsyncClient, key: str) -> 
 
 @pytest.mark.usefixtures("crowd")
 @pytest.mark.caller("users:read")
-async def test_the_newest_come_first_unless_told_otherwise(calls: httpx.AsyncClient) -> None:
+async def test_the_newest_come_first_by_default(calls: httpx.AsyncClient) -> None:
     assert await get(calls) == await get(calls, sort="-created_at")
 
 
@@ -138,7 +138,9 @@ async def test_walks_keep_to_their_filters(calls: httpx.AsyncClient) -> None:
 
 @pytest.mark.usefixtures("crowd")
 @pytest.mark.caller("users:read")
-async def test_a_walk_by_cursor_misses_nobody_when_others_come_and_go(calls: httpx.AsyncClient, people: People) -> None:
+async def test_a_walk_by_cursor_misses_no_user_when_others_come_and_go(
+    calls: httpx.AsyncClient, people: People
+) -> None:
     everybody = emails(await get(calls, sort="email"))
     first = await get(calls, sort="email", page_size=5)
     await people.create(email="a0aa@example.com")

@@ -30,7 +30,7 @@ REGISTER = "/api/v1/auth/register"
 ME = "/api/v1/users/me"
 
 STRANGER = "198.51.100.9"
-"""An address from where nobody is signed in."""
+"""An address from where no user is signed in."""
 
 _VARYING = {"x-request-id", "x-process-time", "ratelimit"}
 
@@ -41,7 +41,7 @@ async def sign_in(client: httpx.AsyncClient, username: str, password: str = PASS
 
 
 async def sign_in_from(app: Litestar, address: str, username: str, password: str = PASSWORD) -> httpx.Response:
-    """As somebody at that address."""
+    """As a client at that address."""
     async with client_of(app, address=address) as client:
         return await sign_in(client, username, password)
 
@@ -127,7 +127,7 @@ async def warm(*apps: Litestar) -> None:
 
 
 def without_purges(statements: list[str]) -> list[str]:
-    """Less what a worker does once a minute, with whatever request it has then."""
+    """Less what a worker does once a minute, with any request that it has then."""
     return [each for each in statements if not ("DELETE FROM rate_limits" in each and "LIMIT" in each)]
 
 
@@ -180,7 +180,7 @@ async def full_queue(app: Litestar) -> AsyncIterator[None]:
     hasher = core_of(app).services.get(Passwords).hasher
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(argon2.PasswordHasher, "hash", lambda *_: str(gate.wait(60)))
-        work = [asyncio.create_task(hasher.verify_nobody("anything")) for _ in range(200)]
+        work = [asyncio.create_task(hasher.verify_dummy("anything")) for _ in range(200)]
         await asyncio.sleep(0)
         try:
             yield

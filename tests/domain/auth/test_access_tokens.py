@@ -1,4 +1,4 @@
-"""Which credentials are taken, and what those that are not are told (RFC 6750) [ASVS 9.1, 9.2]."""
+"""Which credentials are accepted, and how others are refused (RFC 6750) [ASVS 9.1, 9.2]."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ def encoded(value: object) -> str:
 
 
 class Forge:
-    """Makes tokens that differ from a good one in what they are told."""
+    """Makes tokens that differ from a good one in the way that they are given."""
 
     def __init__(self, app: Litestar, person: Person) -> None:
         self.secret = core_of(app).settings.signing_secret

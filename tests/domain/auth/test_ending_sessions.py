@@ -52,16 +52,16 @@ async def test_sign_out_ends_the_access_token_too(client: httpx.AsyncClient, peo
 async def test_sign_out_everywhere_ends_every_session_of_the_caller_only(
     client: httpx.AsyncClient, people: People, app: Litestar
 ) -> None:
-    person, somebody_else = await people.create(), await people.create()
+    person, another = await people.create(), await people.create()
     other = await people.sign_in(person.id, person.email)
-    for session in (person, other, somebody_else):
+    for session in (person, other, another):
         assert (await whoami(client, session.access_token)).status_code == 200
 
     assert (await client.post(LOGOUT_ALL, headers=person.headers)).status_code == 204
 
     await assert_dead(client, person.access_token, person.refresh_token)
     await assert_dead(client, other.access_token, other.refresh_token)
-    assert (await whoami(client, somebody_else.access_token)).status_code == 200
+    assert (await whoami(client, another.access_token)).status_code == 200
     (event,) = await audited(app, "sign_out.everywhere")
     assert event.details == {"sessions": 2}
     assert (await sign_in(client, person.email)).status_code == 200

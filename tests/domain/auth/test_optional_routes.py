@@ -1,4 +1,4 @@
-"""Routes that anybody may call, and that know who calls when they are told [ASVS 8.2.1]."""
+"""Routes that anybody may call, and that know the caller when there is a token [ASVS 8.2.1]."""
 
 from collections.abc import AsyncIterator
 from typing import Any

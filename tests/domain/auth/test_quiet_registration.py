@@ -1,4 +1,4 @@
-"""Registration with ``REQUIRE_VERIFIED_EMAIL``: nobody learns who has an account [ASVS 6.3.8]."""
+"""Registration with ``REQUIRE_VERIFIED_EMAIL``: it does not reveal who has an account [ASVS 6.3.8]."""
 
 import asyncio
 from typing import Any
@@ -68,7 +68,7 @@ async def test_a_free_and_a_taken_address_cost_the_same_work(strict: Litestar, m
 
 
 @pytest.mark.parametrize("email", [TAKEN, FREE])
-async def test_a_taken_username_is_told_and_the_address_is_not(strict: Litestar, email: str) -> None:
+async def test_a_taken_username_is_reported_and_a_taken_address_is_not(strict: Litestar, email: str) -> None:
     """Both unique constraints at once must not answer by whichever the database looks at first."""
     response = await register(strict, email, username="COUNTESS")
 
@@ -82,7 +82,7 @@ async def test_a_taken_username_is_told_and_the_address_is_not(strict: Litestar,
     [{"password": "short"}, {"password": "12345678"}, {"name": "X"}, {"is_superuser": True}, {"username": "-"}],
     ids=str,
 )
-async def test_a_mistake_is_told_alike(strict: Litestar, members: dict[str, Any]) -> None:
+async def test_a_mistake_is_reported_alike(strict: Litestar, members: dict[str, Any]) -> None:
     taken, free = await register(strict, TAKEN, **members), await register(strict, FREE, **members)
 
     assert taken.status_code == 422

@@ -90,7 +90,7 @@ async def test_a_session_shows_where_it_was_used_last(
 
 
 @pytest.mark.asvs("10.4.5")
-async def test_fifty_parallel_refreshes_make_one_step_and_sign_nobody_out(app: Litestar, people: People) -> None:
+async def test_fifty_parallel_refreshes_make_one_step_and_end_no_session(app: Litestar, people: People) -> None:
     await warm(app)
     person = await people.create()
 

@@ -1,4 +1,4 @@
-"""An old refresh token that comes back: somebody has a copy [ASVS 10.4.5]."""
+"""An old refresh token that comes back: there is a copy [ASVS 10.4.5]."""
 
 import asyncio
 from datetime import timedelta

@@ -42,7 +42,7 @@ async def register(client: httpx.AsyncClient, **members: Any) -> httpx.Response:
     return await client.post(REGISTER, json={"email": "ada@example.com", "password": PASSWORD, **members})
 
 
-async def test_whoever_registers_has_an_account_and_can_sign_in(client: httpx.AsyncClient) -> None:
+async def test_a_registered_user_can_sign_in(client: httpx.AsyncClient) -> None:
     response = await register(client, email="Ada@Example.com", name="Ada Lovelace", username="Ada")
 
     assert response.status_code == 201
@@ -171,7 +171,7 @@ async def test_a_password_counts_exactly_as_given(client: httpx.AsyncClient, pas
         ("surprise", None),
     ],
 )
-async def test_what_nobody_may_set_is_refused(
+async def test_members_that_are_not_writable_are_refused(
     client: httpx.AsyncClient, app: Litestar, member: str, value: object
 ) -> None:
     response = await register(client, **{member: value})
@@ -255,7 +255,7 @@ async def test_an_idempotency_key_replays_nothing_here(client: httpx.AsyncClient
 
 @pytest.mark.usefixtures("clock")
 async def test_an_address_can_be_registered_so_often_in_an_hour(app: Litestar, people: People) -> None:
-    """Whoever asks, and from wherever: each attempt may send its owner a mail."""
+    """For all clients and addresses: each attempt may send its owner a mail."""
     await people.create(email="ada@example.com")
 
     async def attempt(number: int) -> httpx.Response:

@@ -32,7 +32,7 @@ class Lines(logging.Handler):
 
 @pytest.fixture
 def lines() -> Iterator[Lines]:
-    """Of all loggers, whatever configures them inside the test; as before afterwards."""
+    """Of all loggers, however the test configures them; as before afterwards."""
     root, lines = logging.getLogger(), Lines()
     handlers, level = root.handlers[:], root.level
     yield lines
@@ -65,7 +65,7 @@ async def test_no_password_token_or_hash_reaches_the_log(deployment: Deployment,
 
 
 async def test_what_the_database_refused_is_not_repeated(deployment: Deployment) -> None:
-    """Errors that nobody foresaw are logged with all that they say."""
+    """Unforeseen errors are logged with all that they say."""
     app = await deployment.start()
     person = await People(app).create()
     password_hash = (await user_row(app, person.id)).password_hash

@@ -29,7 +29,7 @@ PROXY = "10.0.0.5"
 
 @pytest_asyncio.fixture
 async def apps(deployment: Deployment) -> AsyncIterator[tuple[Litestar, Litestar]]:
-    """On PostgreSQL workers share counters whatever ``WORKERS`` says; on SQLite it has to say that there are some."""
+    """On PostgreSQL workers share counters with any ``WORKERS``; on SQLite it must be more than one."""
     workers = "2" if deployment.url.is_sqlite else "1"
     apps = await deployment.start(WORKERS=workers), await deployment.start(WORKERS=workers)
     await warm(*apps)
@@ -60,7 +60,7 @@ async def test_attempts_of_an_address_are_counted_by_all_workers_together(apps: 
     responses: list[httpx.Response] = []
     for number in range(31):
         async with client_of(apps[number % 2], address=STRANGER) as client:
-            responses.append(await client.post(LOGIN, json={"username": f"nobody{number}"}))
+            responses.append(await client.post(LOGIN, json={"username": f"unknown{number}"}))
 
     assert [response.status_code for response in responses] == [422] * 30 + [429]
 
@@ -95,7 +95,7 @@ async def attempt_through(app: Litestar, peer: str, *forwarded: str) -> httpx.Re
     """A sign-in that ``peer`` hands on."""
     headers = [("X-Forwarded-For", value) for value in forwarded]
     async with client_of(app, address=peer) as client:
-        body = {"username": "nobody", "password": "a wrong one"}
+        body = {"username": "unknown", "password": "a wrong one"}
         return await client.post(LOGIN, data=body, headers=httpx.Headers([*client.headers.multi_items(), *headers]))
 
 
@@ -153,7 +153,7 @@ async def test_behind_a_trusted_proxy_each_client_has_its_own_limit(deployment: 
     assert (await attempt_through(app, PROXY, "198.51.100.2")).status_code == 401
 
 
-async def test_who_is_no_trusted_proxy_speaks_for_nobody_else(deployment: Deployment) -> None:
+async def test_an_untrusted_proxy_speaks_for_no_other_client(deployment: Deployment) -> None:
     app = await deployment.start(TRUSTED_PROXIES=PROXY)
 
     await attempt_through(app, "10.0.0.6", "192.0.2.1")
@@ -165,7 +165,7 @@ async def test_the_other_forwarding_headers_name_no_client(deployment: Deploymen
     app = await deployment.start(TRUSTED_PROXIES=PROXY)
 
     async with client_of(app, address=PROXY) as client:
-        body = {"username": "nobody", "password": "a wrong one"}
+        body = {"username": "unknown", "password": "a wrong one"}
         for header in ("Forwarded", "X-Real-IP", "X-Client-IP", "CF-Connecting-IP", "True-Client-IP"):
             await client.post(LOGIN, data=body, headers={header: "for=192.0.2.1"})
 

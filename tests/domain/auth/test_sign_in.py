@@ -223,7 +223,7 @@ async def test_what_comes_of_it_is_audited_with_its_origin(
             data={"username": person.email, "password": password},
             headers={"X-Request-ID": request_id, "User-Agent": "curl/8"},
         )
-    await sign_in(client, "nobody@example.com", "a wrong one")
+    await sign_in(client, "unknown-user@example.com", "a wrong one")
 
     (ok,) = await audited(app, "sign_in.ok")
     wrong, unknown = await audited(app, "sign_in.failed")
@@ -233,7 +233,7 @@ async def test_what_comes_of_it_is_audited_with_its_origin(
     assert (wrong.subject_id, wrong.address, wrong.request_id) == (person.id, "203.0.113.7", "the-wrong-one")
     assert unknown.subject_id is None
     assert "a wrong one" not in repr([ok, wrong, unknown])
-    assert "nobody" not in repr(unknown)  # people type passwords into the field for the name
+    assert "unknown-user" not in repr(unknown)  # people type passwords into the field for the name
 
 
 @pytest.mark.asvs("11.4.2")

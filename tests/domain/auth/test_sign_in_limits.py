@@ -67,7 +67,7 @@ async def test_an_address_has_thirty_attempts_a_minute_and_thirty_refreshes_apar
     person = await people.create()
     async with client_of(app, address=STRANGER) as client:
         for number in range(15):
-            assert (await sign_in(client, f"nobody{number}", "a wrong one")).status_code == 401
+            assert (await sign_in(client, f"unknown{number}", "a wrong one")).status_code == 401
             assert (await client.post("/api/v1/auth/register", json={})).status_code == 422
             assert (await refresh(client, "no token")).status_code == 401
 
@@ -122,15 +122,15 @@ async def lock_by_strangers(app: Litestar, name: str) -> int:
 
 
 async def test_strangers_lock_an_account_but_not_its_owner_out(app: Litestar, people: People) -> None:
-    person, nobody = await people.create(), "nobody@example.com"
+    person, unknown = await people.create(), "unknown@example.com"
 
     assert await lock_by_strangers(app, person.email) == 50
-    assert await lock_by_strangers(app, nobody) == 50
+    assert await lock_by_strangers(app, unknown) == 50
 
     assert refused(await sign_in_from(app, STRANGER, person.email))
-    assert refused(await sign_in_from(app, STRANGER, nobody))
+    assert refused(await sign_in_from(app, STRANGER, unknown))
     assert (await sign_in_from(app, ADDRESS, person.email)).status_code == 200
-    assert not await guess(app, STRANGER, person.email)  # and that opens the account for nobody else
+    assert not await guess(app, STRANGER, person.email)  # and that opens the account for no other client
 
 
 async def test_the_owners_network_is_known_where_devices_change_their_address(app: Litestar, people: People) -> None:
@@ -145,7 +145,7 @@ async def test_the_owners_network_is_known_where_devices_change_their_address(ap
 
 
 @pytest.mark.parametrize("address", ["", "testclient"])
-async def test_a_client_without_an_address_is_known_to_nobody(app: Litestar, people: People, address: str) -> None:
+async def test_a_client_without_an_address_is_always_a_stranger(app: Litestar, people: People, address: str) -> None:
     """All clients of a Unix socket look the same."""
     person = await people.create()
     assert (await sign_in_from(app, address, person.email)).status_code == 200
@@ -195,7 +195,7 @@ async def test_an_account_that_may_not_sign_in_is_no_way_around(app: Litestar, p
         ),
         pytest.param(["ada@nowhere.example", " Ada@Nowhere.Example ", "\uff21DA@nowhere.example"], id="unknown mail"),
         pytest.param(["countess", "COUNTESS", "\uff23ountess"], id="username"),
-        pytest.param(["nobody", "NoBody", " nobody\u2003"], id="unknown username"),
+        pytest.param(["stranger", "StranGer", " stranger\u2003"], id="unknown username"),
     ],
 )
 async def test_all_spellings_of_a_name_share_one_counter(app: Litestar, people: People, spellings: list[str]) -> None:
@@ -207,16 +207,16 @@ async def test_all_spellings_of_a_name_share_one_counter(app: Litestar, people: 
 
 
 async def test_addresses_of_one_ipv6_network_share_one_counter(app: Litestar) -> None:
-    guesses = [await guess(app, f"2001:db8::{number:x}", "nobody") for number in range(11)]
+    guesses = [await guess(app, f"2001:db8::{number:x}", "unknown") for number in range(11)]
     assert guesses == [True] * 10 + [False]
 
-    attempts = [await guess(app, f"2001:db8:0:0:{number:x}::1", f"nobody{number}") for number in range(20)]
+    attempts = [await guess(app, f"2001:db8:0:0:{number:x}::1", f"unknown{number}") for number in range(20)]
     assert attempts == [True] * 19 + [False]  # the eleven above were attempts of this network, too
-    assert await guess(app, "2001:db8:0:1::1", "nobody")
+    assert await guess(app, "2001:db8:0:1::1", "unknown")
 
 
 async def test_an_ipv4_address_is_the_same_client_in_its_ipv6_form(app: Litestar) -> None:
-    guesses = [await guess(app, "::ffff:192.0.2.1" if n % 2 else "192.0.2.1", "nobody") for n in range(11)]
+    guesses = [await guess(app, "::ffff:192.0.2.1" if n % 2 else "192.0.2.1", "unknown") for n in range(11)]
 
     assert guesses == [True] * 10 + [False]
 
@@ -239,14 +239,14 @@ async def test_switched_off_nothing_is_limited(deployment: Deployment) -> None:
 
 @pytest.mark.asvs("6.3.8")
 async def test_an_attempt_that_found_no_room_does_not_count(app: Litestar, people: People) -> None:
-    """A full queue of hashes is 503, the same for everybody, and costs nobody an attempt."""
+    """A full queue of hashes is 503, the same for all, and costs no attempt."""
     person = await people.create()
 
     async with full_queue(app):
         turned_away = [
             await sign_in_from(app, f"198.51.100.{number % 10}", name, "a wrong one")
             for number in range(55)
-            for name in (person.email, "nobody@example.com")
+            for name in (person.email, "unknown@example.com")
         ]
 
     assert {response.status_code for response in turned_away} == {503}
@@ -254,7 +254,7 @@ async def test_an_attempt_that_found_no_room_does_not_count(app: Litestar, peopl
     assert turned_away[0].json()["code"] == "unavailable"
     assert int(turned_away[0].headers["retry-after"]) >= 1
     assert await audited(app, "sign_in.failed") == []
-    for name in (person.email, "nobody@example.com"):
+    for name in (person.email, "unknown@example.com"):
         assert await guess(app, STRANGER, name)
         assert await guess(app, "198.51.100.1", name)
 

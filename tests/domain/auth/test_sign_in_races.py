@@ -26,7 +26,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def sign_in_meanwhile(
+async def sign_in_during(
     app: Litestar, client: httpx.AsyncClient, person: Person, change: Any
 ) -> AsyncIterator[Awaitable[httpx.Response]]:
     """A sign-in that verifies the password after the change was made and before it is committed."""
@@ -54,7 +54,7 @@ async def test_the_old_password_opens_nothing_after_a_change(
     person = await people.create()
     change = update(User).where(User.id == person.id).values(password_hash=PasswordHasher(2, 19_456, 1).hash(NEW))
 
-    async with sign_in_meanwhile(app, client, person, change) as attempt:
+    async with sign_in_during(app, client, person, change) as attempt:
         response = await attempt
 
     assert response.status_code == 401
@@ -62,34 +62,34 @@ async def test_the_old_password_opens_nothing_after_a_change(
     assert [row.id for row in await sessions_of(app, person.id)] == [person.session_id]
 
 
-async def test_nobody_gets_in_after_a_deactivation(app: Litestar, client: httpx.AsyncClient, people: People) -> None:
+async def test_a_deactivated_user_does_not_get_in(app: Litestar, client: httpx.AsyncClient, people: People) -> None:
     """Its sessions have been ended by then, and a later one would live again with the account."""
     person = await people.create()
     change = update(User).where(User.id == person.id).values(is_active=False)
 
-    async with sign_in_meanwhile(app, client, person, change) as attempt:
+    async with sign_in_during(app, client, person, change) as attempt:
         response = await attempt
 
     assert (response.status_code, response.json()["code"]) == (403, "account_inactive")
     assert [row.id for row in await sessions_of(app, person.id)] == [person.session_id]
 
 
-async def test_nobody_gets_in_after_a_deletion(app: Litestar, client: httpx.AsyncClient, people: People) -> None:
+async def test_a_deleted_user_does_not_get_in(app: Litestar, client: httpx.AsyncClient, people: People) -> None:
     person = await people.create()
 
-    async with sign_in_meanwhile(app, client, person, delete(User).where(User.id == person.id)) as attempt:
+    async with sign_in_during(app, client, person, delete(User).where(User.id == person.id)) as attempt:
         response = await attempt
 
     assert response.status_code == 401
 
 
-async def test_a_hash_that_was_renewed_meanwhile_does_no_harm(
+async def test_a_hash_that_was_renewed_at_the_same_time_does_no_harm(
     app: Litestar, client: httpx.AsyncClient, people: People
 ) -> None:
     person = await people.create()
     change = update(User).where(User.id == person.id).values(password_hash=PasswordHasher(2, 19_456, 1).hash(PASSWORD))
 
-    async with sign_in_meanwhile(app, client, person, change) as attempt:
+    async with sign_in_during(app, client, person, change) as attempt:
         response = await attempt
 
     assert response.status_code == 200

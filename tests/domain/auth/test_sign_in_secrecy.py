@@ -26,15 +26,15 @@ pytestmark = pytest.mark.asvs("6.3.8")
 
 
 @pytest.mark.parametrize(
-    "name", ["nobody@example.com", "nobody", "no account!", "\U0001f512" * 40, "a@b@c", "#" + "f" * 64]
+    "name", ["unknown@example.com", "unknown", "no account!", "\U0001f512" * 40, "a@b@c", "#" + "f" * 64]
 )
 async def test_a_wrong_password_and_an_unknown_account_look_alike(
     client: httpx.AsyncClient, people: People, name: str
 ) -> None:
-    person = await people.create(username="somebody")
+    person = await people.create(username="captain")
 
     wrong, unknown = await sign_in(client, person.email, "a wrong one"), await sign_in(client, name, "a wrong one")
-    by_username = await sign_in(client, "somebody", "a wrong one")
+    by_username = await sign_in(client, "captain", "a wrong one")
 
     assert shown(wrong) == shown(unknown) == shown(by_username)
     assert wrong.status_code == 401
@@ -44,7 +44,7 @@ async def test_a_wrong_password_and_an_unknown_account_look_alike(
 
 
 async def test_the_refusal_is_a_problem_that_oauth2_clients_understand(client: httpx.AsyncClient) -> None:
-    problem = (await sign_in(client, "nobody@example.com")).json()
+    problem = (await sign_in(client, "unknown@example.com")).json()
 
     assert problem.pop("request_id")
     assert problem == {
@@ -63,10 +63,10 @@ async def test_the_refusal_is_a_problem_that_oauth2_clients_understand(client: h
 async def test_a_wrong_password_and_an_unknown_account_cost_the_same_work(
     app: Litestar, people: People, address: str, password: str
 ) -> None:
-    """Also where the account is signed in from, of which somebody behind the same router must not learn."""
+    """Also where the account is signed in from, which others behind the same router must not learn."""
     person = await people.create()
     work: list[tuple[int, list[str]]] = []
-    for name in (person.email, "nobody@example.com", person.email, "nobody@example.com"):
+    for name in (person.email, "unknown@example.com", person.email, "unknown@example.com"):
         with counted_statements(app) as statements, argon2_runs() as runs:
             assert (await sign_in_from(app, address, name, password)).status_code == 401
         work.append((len(without_purges(statements)), [run.replace("verify", "hash") for run in runs]))
@@ -80,7 +80,7 @@ async def test_an_inactive_account_says_so_only_to_who_knows_the_password(
 ) -> None:
     person = await people.create(is_active=False)
 
-    wrong, unknown = await sign_in(client, person.email, "a wrong one"), await sign_in(client, "nobody", "a wrong one")
+    wrong, unknown = await sign_in(client, person.email, "a wrong one"), await sign_in(client, "unknown", "a wrong one")
     right = await sign_in(client, person.email)
 
     assert shown(wrong) == shown(unknown)
@@ -95,7 +95,7 @@ async def test_an_unverified_account_says_so_only_to_who_knows_the_password(depl
 
     async with client_of(app) as client:
         wrong = await sign_in(client, person.email, "a wrong one")
-        unknown = await sign_in(client, "nobody", "a wrong one")
+        unknown = await sign_in(client, "unknown", "a wrong one")
         right = await sign_in(client, person.email)
         await change_user(app, person.id, is_verified=True)
         verified = await sign_in(client, person.email)
@@ -121,7 +121,7 @@ async def test_a_mistake_in_the_request_is_answered_before_anybody_is_looked_up(
     person = await people.create()
 
     answers: list[Any] = []
-    for name in (person.email, "nobody@example.com"):
+    for name in (person.email, "unknown@example.com"):
         with argon2_runs() as runs:
             answers.append(shown(await client.post(LOGIN, data={"username": name, "password": PASSWORD, **mistake})))
         assert runs == []
@@ -131,15 +131,15 @@ async def test_a_mistake_in_the_request_is_answered_before_anybody_is_looked_up(
 
 
 @pytest.mark.usefixtures("clock")
-async def test_a_locked_account_and_a_locked_nobody_look_alike(app: Litestar, people: People) -> None:
+async def test_a_locked_account_and_a_locked_unknown_name_look_alike(app: Litestar, people: People) -> None:
     person = await people.create()
-    for name in (person.email, "nobody@example.com"):
+    for name in (person.email, "unknown@example.com"):
         for _ in range(10):
             assert (await sign_in_from(app, STRANGER, name, "a wrong one")).status_code == 401
 
     with argon2_runs() as runs:
         known = shown(await sign_in_from(app, STRANGER, person.email))
-        unknown = shown(await sign_in_from(app, STRANGER, "nobody@example.com"))
+        unknown = shown(await sign_in_from(app, STRANGER, "unknown@example.com"))
 
     assert runs == []  # not even the right password is looked at
     for _, _, headers in (known, unknown):

@@ -39,7 +39,7 @@ async def test_a_refused_sign_in_takes_three_statements(
 ) -> None:
     person = await people.create()
 
-    for name in (person.email, "nobody"):
+    for name in (person.email, "unknown"):
         with counted_statements(app) as statements:
             assert (await sign_in(client, name, "a wrong one")).status_code == 401
         assert work(statements) == 3

@@ -22,7 +22,7 @@ MakeStorage = Callable[[], Storage]
 
 @pytest.fixture(scope="session")
 def ratelimit_valkey_url() -> Iterator[str]:
-    # A socket file, because the TCP port that the package finds free may be taken by another worker meanwhile.
+    # A socket file, because the TCP port that the package finds free may be taken by another worker in the meantime.
     folder = tempfile.mkdtemp(prefix="valkey-")
     with ValkeyServer(port=0, unix_socket_path=f"{folder}/socket"):
         yield f"unix://{folder}/socket"

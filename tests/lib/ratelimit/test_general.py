@@ -33,7 +33,7 @@ async def call(app: ASGIApp, path: str = "/x", client: object = ("203.0.113.9", 
     sent: Sent = []
 
     async def receive() -> Any:
-        raise AssertionError("nobody reads the body")
+        raise AssertionError("no handler reads the body")
 
     async def send(message: Message) -> None:
         sent.append(dict(message))
@@ -70,15 +70,15 @@ async def test_beyond_the_limit_the_application_is_not_asked() -> None:
     assert (header(refused, b"ratelimit") or b"").startswith(b'"default";r=0;t=')
 
 
-async def test_clients_are_told_apart_by_what_one_client_holds() -> None:
+async def test_clients_are_distinguished_by_what_one_client_holds() -> None:
     app = limited()
     one_client = [("2001:db8::1", 1), ("2001:db8::2", 2), ("2001:db8::3", "3")]
     other = [("2001:db8:0:1::1", 1), ("203.0.113.9", 1)]
-    nobody: list[object] = [None, ("", 0), ("unix", 0)]
+    unknown: list[object] = [None, ("", 0), ("unix", 0)]
 
     assert [(await call(app, client=client))[0]["status"] for client in one_client] == [404, 404, 429]
     assert [(await call(app, client=client))[0]["status"] for client in other] == [404, 404]
-    assert [(await call(app, client=client))[0]["status"] for client in nobody] == [404, 404, 429]
+    assert [(await call(app, client=client))[0]["status"] for client in unknown] == [404, 404, 429]
 
 
 @pytest.mark.parametrize("path", sorted(PROBES))

@@ -72,7 +72,7 @@ async def client_of(
         yield client
 
 
-async def test_a_route_limit_stands_beside_the_general_one() -> None:
+async def test_a_route_limit_counts_next_to_the_general_one() -> None:
     async with client_of(make_app()) as client:
         answer = await client.post("/login")
 
@@ -141,7 +141,7 @@ async def test_without_the_general_limit_a_route_is_limited_all_the_same() -> No
     assert statuses == [200, 200, 429]
 
 
-def test_a_limit_that_nobody_defined_is_found_before_it_is_needed() -> None:
+def test_an_undefined_limit_is_found_before_it_is_needed() -> None:
     class Grouped(Controller):
         guards = [rate_limit("group")]  # noqa: RUF012  # the framework's way
 

@@ -68,7 +68,7 @@ async def test_the_owner_gets_in_from_a_known_device_while_strangers_lock_the_ac
     assert not await guess(throttle, "198.51.100.7")
     await throttle.check(OWNER, "198.51.100.7", trusted=True)
     await throttle.succeeded(OWNER, "198.51.100.7")
-    assert not await guess(throttle, "198.51.100.8")  # and it opens the account for nobody else
+    assert not await guess(throttle, "198.51.100.8")  # and it opens the account for no other client
 
 
 async def test_a_known_device_has_its_own_limit(throttle: Throttle) -> None:
@@ -128,7 +128,7 @@ async def test_throttles_with_other_names_count_apart() -> None:
     assert sum([await guess(forgot, "192.0.2.1") for _ in range(5)]) == 3
 
 
-async def test_switched_off_it_refuses_nobody() -> None:
+async def test_switched_off_it_refuses_no_client() -> None:
     throttle = make_throttle(MemoryCounters(), enabled=False)
 
     assert all([await guess(throttle, "192.0.2.1") for _ in range(20)])

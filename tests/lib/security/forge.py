@@ -16,7 +16,7 @@ from app.lib.security.tokens import TokenSigner
 
 SECRET = "a secret of the service with more than 32 bytes"
 OLD_SECRET = "an older secret of the service with 32 bytes and more"
-FOREIGN_SECRET = "a secret of somebody else with more than 32 bytes"
+FOREIGN_SECRET = "a secret of another service with more than 32 bytes"
 ISSUER = "https://lodestar.example"
 AUDIENCE = "lodestar"
 USER = UUID("0193a3c4-0000-7000-8000-000000000001")
@@ -102,7 +102,7 @@ def claims(**changes: Any) -> Members:
 
 
 def sign(payload: Any, *, secret: str = SECRET, **header: Any) -> str:
-    """Sign whatever it is as HS256, as somebody who knows the secret could; ``...`` removes a header."""
+    """Sign anything as HS256, as an attacker who knows the secret could; ``...`` removes a header."""
     good = header_of(access(hs256()))
     names = {name: value for name, value in {**good, **header}.items() if value is not ...}
     content = payload if isinstance(payload, bytes) else json.dumps(payload).encode()

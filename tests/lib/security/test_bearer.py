@@ -71,7 +71,7 @@ async def test_a_refused_token_is_not_repeated() -> None:
     assert not any("hunter2" in value for value in response.headers.values())
 
 
-async def test_unrouted_requests_ask_nobody() -> None:
+async def test_unrouted_requests_ask_no_authenticator() -> None:
     names = Names()
     async with call(toy(names), headers={"Authorization": "Bearer user"}) as client:
         assert (await client.get("/nowhere")).status_code == 404

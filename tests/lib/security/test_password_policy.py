@@ -59,7 +59,7 @@ def test_a_shorter_minimum_does_not_let_common_passwords_in() -> None:
     assert codes(PasswordPolicy(min_length=6).check("qwerty")) == [FieldCode.WEAK_PASSWORD]
 
 
-def test_short_and_common_are_told_together() -> None:
+def test_short_and_common_are_reported_together() -> None:
     assert codes(PasswordPolicy().check("qwerty")) == [FieldCode.TOO_SHORT, FieldCode.WEAK_PASSWORD]
 
 

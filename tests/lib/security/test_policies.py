@@ -181,8 +181,8 @@ async def test_every_policy_without_credentials(path: str, method: str) -> None:
 
 @pytest.mark.parametrize("path", POLICIES)
 async def test_every_policy_with_a_bad_token(path: str) -> None:
-    """On an optional route too: who thinks they are signed in must not be answered as somebody else."""
-    response = await ask(f"/{path}", "nobody")
+    """On an optional route too: a caller with a bad token must not be answered as an anonymous one."""
+    response = await ask(f"/{path}", "unknown")
 
     if path == "public":
         assert response.json() == {"caller": None}
@@ -201,7 +201,7 @@ async def test_public_routes_do_not_even_look() -> None:
         assert names.asked == ["user"]
 
 
-@pytest.mark.parametrize("token", [None, "nobody", "user"])
+@pytest.mark.parametrize("token", [None, "unknown", "user"])
 @pytest.mark.parametrize("path", POLICIES)
 async def test_options_is_never_authenticated(path: str, token: str | None) -> None:
     response = await ask(f"/{path}", token, "OPTIONS")
@@ -219,7 +219,7 @@ async def test_who_may_only_see_themselves_cannot_tell_whether_others_exist() ->
     assert (await ask(f"/self/{str(ADA).upper()}", "user")).status_code == 404
 
 
-async def test_who_may_not_change_what_they_see_is_told_so_and_others_are_told_nothing() -> None:
+async def test_403_is_for_callers_who_see_the_object_and_404_for_others() -> None:
     codes = {
         token: (await ask(f"/self/{BOB}", token, "POST")).json()["code"] for token in ("user", "holder", "fresh-editor")
     }
@@ -228,8 +228,8 @@ async def test_who_may_not_change_what_they_see_is_told_so_and_others_are_told_n
     assert (await ask(f"/self/{ADA}", "user", "POST")).json()["code"] == "permission_denied"
 
 
-@pytest.mark.parametrize("token", [None, "nobody", "user"])
-async def test_who_may_not_is_told_nothing_about_the_rest_of_their_request(token: str | None) -> None:
+@pytest.mark.parametrize("token", [None, "unknown", "user"])
+async def test_a_refused_caller_learns_nothing_about_the_rest_of_the_request(token: str | None) -> None:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with call(toy(), headers=headers) as client:
         response = await client.post(f"/self/{ADA}?nonsense=1", content=b"<", headers={"Content-Type": "text/xml"})
@@ -282,7 +282,7 @@ def test_a_policy_above_a_route_counts_and_may_not_be_contradicted() -> None:
         make([Router("/x", route_handlers=[get(guards=[public])(nothing)], guards=[superuser])])
 
 
-def test_guards_that_are_no_policies_may_stand_beside_one() -> None:
+def test_guards_that_are_no_policies_may_stand_next_to_one() -> None:
     async def counted(_connection: Any, _handler: Any) -> None:
         return None
 

@@ -122,7 +122,7 @@ class TestRefresh:
         refused(hs256(), sign(payload, typ="rt+jwt"))
 
 
-def test_equal_claims_are_the_same_token_whatever_their_order(signer: TokenSigner) -> None:
+def test_equal_claims_are_the_same_token_in_any_order(signer: TokenSigner) -> None:
     one = signer.encode({"sub": "x", "nested": {"a": 1, "b": 2}}, typ="x+jwt")
     other = signer.encode({"nested": {"b": 2, "a": 1}, "sub": "x"}, typ="x+jwt")
 

@@ -1,4 +1,4 @@
-"""Tokens that somebody else made, or bent."""
+"""Tokens that others made or changed."""
 
 import hashlib
 import hmac

@@ -98,7 +98,7 @@ class SignInService:
 
     async def _verify(self, found: CredentialRow | None, password: str) -> bool:
         if found is None:
-            await self.passwords.hasher.verify_nobody(password)
+            await self.passwords.hasher.verify_dummy(password)
             return False
         return await self.passwords.hasher.verify(found.password_hash, password)
 
