@@ -17,8 +17,7 @@ from app.lib.db.url import DatabaseURL
 from app.lib.mail.message import Mailbox, UnsafeHeader
 from app.lib.mail.transports import SMTPSecurity
 from app.lib.ratelimit.policy import Limit
-from app.lib.settings import ByteSize, ConfigurationError, Secret, load
-from app.lib.web_addresses import WEB_SCHEMES, is_plain_address, is_url, origin_of
+from app.lib.settings import ByteSize, ConfigurationError, Secret, is_origin, is_plain_address, is_url, load
 
 MINIMUM_SECRET_LENGTH = 32
 """Characters; 256 bits of HS256 want 32 bytes (RFC 7518 section 3.2)."""
@@ -323,7 +322,7 @@ def _check_addresses(settings: Settings) -> None:
     if settings.redis_url and not is_url(settings.redis_url.reveal(), _REDIS_SCHEMES):
         raise ConfigurationError("REDIS_URL: expected a URL such as redis://host:6379/0")
     for origin in settings.cors_origins:
-        if origin != "*" and (not is_url(origin, WEB_SCHEMES) or origin != origin_of(origin)):
+        if origin != "*" and not is_origin(origin):
             raise ConfigurationError("CORS_ORIGINS: expected origins such as https://app.example.com, in lower case")
     if settings.public_url and not is_plain_address(settings.public_url):
         raise ConfigurationError("PUBLIC_URL: expected an http or https URL such as https://api.example.com")

@@ -4,15 +4,18 @@ Nothing here runs at import, and nothing but :func:`load` looks at the environme
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar, cast, get_origin
+from urllib.parse import urlsplit
 
 import msgspec
 from dotenv import dotenv_values
 from msgspec import inspect
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+WEB_SCHEMES = frozenset({"http", "https"})
 
 _TRUE_WORDS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _SIZE_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
@@ -167,3 +170,26 @@ def _decode(kind: type, value: Any) -> Any:
     if kind is ByteSize:
         return ByteSize.parse(str(value))
     raise ValueError(f"Unsupported type {kind.__name__}")
+
+
+def is_url(text: str, schemes: Collection[str]) -> bool:
+    """Whether it is a URL of one of these schemes, with a host (or the path of a Unix socket) and a good port."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in schemes and (parts.scheme == "unix" or bool(parts.hostname)) and port != 0
+
+
+def is_origin(text: str) -> bool:
+    """Whether it is scheme, host and port of a web address in lower case, as browsers send it (RFC 6454)."""
+    if not is_url(text, WEB_SCHEMES):
+        return False
+    parts = urlsplit(text)
+    return text == f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+
+
+def is_plain_address(url: str) -> bool:
+    """Whether it is a web address without credentials, query and fragment."""
+    return is_url(url, WEB_SCHEMES) and not set("?#@") & set(url) and url.isprintable() and " " not in url
