@@ -12,7 +12,7 @@ run := "uv run --quiet"
 # three processes for two cores, because many tests wait for a server; the one that is done takes from the others
 processes := "-n 3 --dist worksteal"
 document := "docs/openapi.json"
-realtime_document := "docs/asyncapi.json"
+realtime_document := "app/domain/realtime/static/asyncapi.json"
 
 [private]
 default:
@@ -123,11 +123,10 @@ format:
     {{ run }} ruff check --fix
     {{ run }} ruff format
 
-# write the OpenAPI and AsyncAPI documents from the code
+# write the OpenAPI document from the code
 [group('change')]
 openapi:
     {{ run }} app openapi export --output {{ document }}
-    {{ run }} app asyncapi export --output {{ realtime_document }}
 
 # bring the database to the newest revision
 [group('change')]

@@ -13,21 +13,21 @@ from uuid import UUID, uuid4
 
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
+from app.lib.events import Events
+from app.lib.events.fanout import Fanout, MemoryFanout, PostgreSQLFanout, RedisFanout, SilentFanout
 from app.lib.observability.logging import configure_logging
+from app.lib.realtime.channels import ChannelAccess, ChannelKind, Member, Renewed
 from app.lib.realtime.connection import Connection
-from app.lib.realtime.fanout import Fanout, MemoryFanout, PostgreSQLFanout, RedisFanout, SilentFanout
-from app.lib.realtime.frames import Member
-from app.lib.realtime.gate import Grant, Renewed
-from app.lib.realtime.names import ChannelName
-from app.lib.realtime.service import Realtime, RealtimeOptions
+from app.lib.realtime.service import Realtime, channel_listeners
 from app.lib.realtime.transports import WebSocketTransport
 from app.lib.security.principal import Principal
+from app.lib.services import Services
 from app.lib.serving.draining import Draining
 from app.lib.serving.server import ServerOptions, run_server
 
 
-class OpenGate:
-    """Everybody may everything, and is present in rooms."""
+class AllPeople:
+    """All users may do everything, and are present in rooms."""
 
     def __init__(self) -> None:
         self._known: dict[UUID, Principal] = {}
@@ -44,17 +44,24 @@ class OpenGate:
         self._known[principal.session_id] = principal
         return principal
 
-    async def subscribe(self, principal: Principal, channel: ChannelName) -> Grant:
-        return Grant(Member(principal.user_id, "somebody") if channel.kind == "room" else None)
-
-    async def publish(self, principal: Principal, channel: ChannelName, event: str) -> None:
-        return
-
     async def refresh(self, principal: Principal, token: str) -> Renewed:
         return Renewed(principal, None)
 
     async def principals(self, session_ids: Collection[UUID]) -> Mapping[UUID, Principal]:
         return self._known
+
+    async def member(self, principal: Principal) -> Member:
+        return Member(principal.user_id, "a user")
+
+
+async def may(_principal: Principal, _name: str) -> None:
+    """All may."""
+
+
+KINDS = (
+    *(ChannelKind(name=f"load{letter}", may_subscribe=may, may_publish=may) for letter in "abcdefghij"),
+    ChannelKind(name="room", may_subscribe=may, may_publish=may, has_presence=True),
+)
 
 
 def _fanout(kind: str, url: DatabaseURL) -> Fanout:
@@ -70,9 +77,11 @@ def create_app() -> Any:
     url = DatabaseURL.parse(os.environ["DATABASE_URL"])
     kind = os.environ["FANOUT"]
     database = Database(DatabaseOptions(url=url, pool_size=2))
-    gate, draining = OpenGate(), Draining()
-    options = RealtimeOptions(sweep_seconds=0.1 if kind == "silent" else 1.0)
-    realtime = Realtime(database, _fanout(kind, url), gate, draining=draining.wait, options=options)
+    people, draining, services = AllPeople(), Draining(), Services()
+    events = Events(channel_listeners(KINDS), services, _fanout(kind, url))
+    access = ChannelAccess(KINDS, people, services.get)
+    realtime = Realtime(database, events, access, draining=draining.wait)
+    services.add(realtime.hub)
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -81,16 +90,20 @@ def create_app() -> Any:
             await receive()
             await send({"type": "websocket.accept"})
             (user,) = parse_qs(scope["query_string"].decode())["user"]
-            await realtime.serve(Connection(gate.sign_in(UUID(user))), WebSocketTransport(receive, send))
+            connection = Connection(people.sign_in(UUID(user)))
+            async with realtime.registered(connection):
+                await realtime.run(connection, WebSocketTransport(receive, send))
 
     async def live(receive: Any, send: Any) -> None:
         await receive()
         async with draining.lifespan(None):
             await database.start()
+            await events.start()
             await realtime.start()
             await send({"type": "lifespan.startup.complete"})
             await receive()
             await realtime.close()
+            await events.close()
             await database.close()
         os.write(1, b"ended\n")
         await send({"type": "lifespan.shutdown.complete"})

@@ -1,18 +1,18 @@
 /**
  * Realtime over one WebSocket: many channels, in order, nothing lost and nothing doubled while connections come and go.
  *
- * One file without dependencies, for browsers and for Node.js 22 or newer. README.md beside it shows how it is used.
+ * One file without dependencies, for browsers and for Node.js 22 or newer. README.md shows how it is used.
  *
  * @module lodestar-realtime
  */
 
 const MAX_FRAME_BYTES = 65_536;
 const OPEN_WITHIN = 10_000;
-/** The server pings every 25 s; whoever has not said anything for so long is not there any more. */
+/** The server pings every 25 s; after this long without a message it is gone. */
 const SILENCE = 60_000;
 /**
  * Frames a second, at once, and without an answer. The server takes 20 a second and at once: what is held up on its way
- * comes in one heap, together with answers to pings, and those of the next moment have to have room beside it.
+ * comes at once, together with answers to pings, and the next ones need room as well.
  */
 const PACE = { perSecond: 15, burst: 8, unanswered: 8 };
 const CHANNEL = /^[a-z]{1,32}(?::[A-Za-z0-9_.-]{1,64})?$/;
@@ -166,8 +166,8 @@ export class Realtime {
   }
 
   /**
-   * Publishes once, however often the connection breaks meanwhile. Whoever needs an order of their own among several
-   * publishes waits for one before the next.
+   * Publishes once, however often the connection breaks until then. To keep an order among several
+   * publishes, wait for one before the next.
    * @param {string} channel @param {unknown} data any JSON
    * @param {{event?: string, key?: string}} [options] `key` is what makes it this message and no other
    * @returns {Promise<number>} the id of the event

@@ -1,6 +1,6 @@
 """Realtime over one WebSocket: many channels, in order, nothing lost and nothing doubled while connections come and go.
 
-One module; needs ``httpx`` and ``websockets`` (16 or newer) and Python 3.11. README.md beside it shows how it is used.
+One module; needs ``httpx`` and ``websockets`` (16 or newer) and Python 3.11. README.md shows how it is used.
 """
 
 import asyncio
@@ -40,10 +40,10 @@ MAX_FRAME_BYTES = 65_536
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 OPEN_WITHIN = 10.0
 SILENCE = 60.0
-"""The server pings every 25 s; whoever has not said anything for so long is not there any more."""
+"""The server pings every 25 s; after this long without a message it is gone."""
 PACE, BURST, UNANSWERED = 15.0, 8.0, 8
 """Frames a second, at once, and without an answer. The server takes 20 a second and at once: what is held up on its way
-comes in one heap, together with answers to pings, and those of the next moment have to have room beside it."""
+comes at once, together with answers to pings, and the next ones need room as well."""
 MAX_ID = 2**53 - 1
 CHANNEL = re.compile(r"[a-z]{1,32}(?::[A-Za-z0-9_.-]{1,64})?")
 EVENT = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
@@ -53,7 +53,7 @@ EVENT_HEAD = re.compile(r'\{"type":"event","channel":"([^"\\]+)","id":(\d{1,16})
 FIRST_WAIT, LONGEST_WAIT, AFTER_RESTART = 0.5, 30.0, 2.0
 SLOW_DOWN_STEPS = 3
 UNREAD = 1_000
-"""Events that wait for whoever iterates over a channel. What comes beyond them is fetched from the server later."""
+"""Events that wait for the reader of a channel. Those beyond are fetched from the server later."""
 
 ABNORMAL, RESTARTING = 1006, 1012
 BAD_FRAME, UNAUTHENTICATED, FORBIDDEN, TOO_SLOW, TOO_LARGE, TOO_FAST = 4400, 4401, 4403, 4408, 4413, 4429
@@ -77,7 +77,7 @@ class RealtimeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody who is present."""
+    """A user who is present."""
 
     id: str
     name: str
@@ -115,7 +115,7 @@ class Recovered:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Too much was missed, or nobody knows how much: load it by REST. Events go on after ``last_id``."""
+    """Too much was missed, or it is unknown how much: load it by REST. Events continue after ``last_id``."""
 
     channel: str
     missed: int | None
@@ -171,7 +171,7 @@ class _Channel:
             self.last_id = id_
 
     def take_presence(self, frame: dict[str, Any]) -> None:
-        """Somebody came or went."""
+        """Members came or went."""
         if not self._has_room():
             return
         join, leave = _members(frame["join"]), _members(frame["leave"])
@@ -185,7 +185,7 @@ class _Channel:
         self.has_ended, self.error, self.is_live, self.is_behind = True, error, False, False
         if not self.ready.done():
             self.ready.set_exception(error or RealtimeError("ended"))
-            self.ready.exception()  # whoever waits gets it; nobody need wait
+            self.ready.exception()  # raised to those who wait, if any
         self.something.set()
 
     def _has_room(self) -> bool:
@@ -209,7 +209,7 @@ class _Channel:
 class Subscription:
     """One channel: iterate over it for what happens there. The iteration ends when it is unsubscribed.
 
-    It raises ``RealtimeError`` when the server has ended it. Whoever iterates too slowly holds nobody up: what does not
+    It raises ``RealtimeError`` when the server has ended it. A slow reader delays no one: what does not
     fit is fetched from the server's history afterwards.
     """
 
@@ -290,7 +290,7 @@ class Realtime:
     """A connection that heals itself; an asynchronous context manager.
 
     ``get_token`` gives an access token, for which this asks the server for a ticket; or ``get_ticket`` gives a ticket
-    itself. ``http`` is the client to ask with, if it is to be a certain one; it is not closed.
+    itself. ``http`` is the client to ask with, where a certain one must be used; it is not closed.
     """
 
     def __init__(
@@ -367,9 +367,9 @@ class Realtime:
         return Subscription(known, leave=self._unsubscribe, catch_up=self._ask_again)
 
     async def publish(self, channel: str, data: Any, *, event: str = "message", key: str | None = None) -> int:
-        """Publishes once, however often the connection breaks meanwhile; the id of the event.
+        """Publishes once, however often the connection breaks until then; the id of the event.
 
-        Whoever needs an order of their own among several publishes waits for one before the next. ``key`` is what makes
+        To keep an order among several publishes, wait for one before the next. ``key`` is what makes
         it this message and no other. Raises ``RealtimeError`` when the server refuses.
         """
         self._refuse_when_stopped()

@@ -1,4 +1,4 @@
-"""The tables of realtime: channels, events, nodes, sockets and presence; rooms, members, invitations and tickets."""
+"""The tables of realtime: channels, events, processes, sockets, presence; rooms, members, invitations and tickets."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -96,8 +96,6 @@ def upgrade() -> None:
         "realtime_channels",
         sa.Column("name", _name(), nullable=False),
         sa.Column("last_id", sa.BigInteger(), nullable=False),
-        sa.Column("presence_version", sa.BigInteger(), nullable=False),
-        sa.Column("access_version", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_realtime_channels")),
     )
     op.create_table(
@@ -122,33 +120,26 @@ def upgrade() -> None:
             sqlite_where=sa.text(f"{column} IS NOT NULL"),
         )
     op.create_table(
-        "realtime_nodes",
+        "realtime_processes",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("name", sa.String(length=100), nullable=False),
-        sa.Column("beats", sa.BigInteger(), nullable=False),
-        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_realtime_nodes")),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_realtime_processes")),
     )
     op.create_table(
         "realtime_sockets",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("node_id", sa.Uuid(), nullable=False),
+        sa.Column("process_id", sa.Uuid(), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=False),
-        sa.Column("session_id", sa.Uuid(), nullable=False),
-        sa.Column("slot", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.String(length=16), nullable=False),
-        sa.Column("label", sa.String(length=64), nullable=True),
-        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("kind IN ('socket', 'stream', 'lobby')", name=op.f("ck_realtime_sockets_kind")),
         sa.ForeignKeyConstraint(
-            ["node_id"], ["realtime_nodes.id"], name=op.f("fk_realtime_sockets_node_id"), ondelete="CASCADE"
+            ["process_id"], ["realtime_processes.id"], name=op.f("fk_realtime_sockets_process_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_realtime_sockets")),
-        sa.UniqueConstraint("user_id", "slot", name=op.f("uq_realtime_sockets_user_id_slot")),
     )
-    op.create_index(op.f("ix_realtime_sockets_node_id"), "realtime_sockets", ["node_id"])
+    for column in ("process_id", "user_id"):
+        op.create_index(op.f(f"ix_realtime_sockets_{column}"), "realtime_sockets", [column])
     op.create_table(
         "realtime_presence",
+        sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("channel", _name(), nullable=False),
         sa.Column("socket_id", sa.Uuid(), nullable=False),
         sa.Column("member_id", sa.Uuid(), nullable=False),
@@ -156,16 +147,17 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["socket_id"], ["realtime_sockets.id"], name=op.f("fk_realtime_presence_socket_id"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("channel", "socket_id", name=op.f("pk_realtime_presence")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_realtime_presence")),
     )
-    op.create_index(op.f("ix_realtime_presence_socket_id"), "realtime_presence", ["socket_id"])
+    for column in ("channel", "socket_id"):
+        op.create_index(op.f(f"ix_realtime_presence_{column}"), "realtime_presence", [column])
 
 
 def downgrade() -> None:
     for table in (
         "realtime_presence",
         "realtime_sockets",
-        "realtime_nodes",
+        "realtime_processes",
         "realtime_events",
         "realtime_channels",
         "realtime_tickets",

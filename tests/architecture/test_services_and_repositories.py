@@ -30,7 +30,6 @@ SETTINGS = {"not_found", "taken", "missing"}
 NOT_YET = (  # still on the former base
     "app.domain.auth",
     "app.domain.notifications",
-    "app.domain.realtime",
     "app.domain.webhooks",
     "app.lib.db.service",
     "app.lib.db.repository",

@@ -48,7 +48,7 @@ async def sign_in(context: BrowserContext, service: Service, email: str) -> Page
 
 async def make_room(page: Page, name: str) -> None:
     await page.get_by_label("New room").fill(name)
-    await page.get_by_role("button", name="Make it").click()
+    await page.get_by_role("button", name="Create", exact=True).click()
     await expect(page.get_by_role("heading", name=name)).to_be_visible()
 
 
@@ -131,7 +131,7 @@ async def test_a_newcomer_makes_an_account_and_a_wrong_password_is_shown(
 
     await page.get_by_text("No account yet?").click()
     await page.get_by_label("Name", exact=True).fill("Cy")
-    await page.get_by_role("button", name="Make an account").click()
+    await page.get_by_role("button", name="Create an account").click()
 
     await expect(page.get_by_role("status")).to_have_text("connected")
     await make_room(page, "cy-room")

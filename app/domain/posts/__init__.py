@@ -1,5 +1,6 @@
 """Posts: people write, everybody reads."""
 
+from app.domain.posts.channels import CHANNEL_KINDS
 from app.domain.posts.controllers.feed import get_feed
 from app.domain.posts.controllers.posts import PostController, list_user_posts
 from app.domain.posts.controllers.tags import list_tags
@@ -24,6 +25,7 @@ posts = Domain(
     listeners=LISTENERS,
     jobs=JOBS,
     webhook_kinds=WEBHOOK_KINDS,
+    channel_kinds=CHANNEL_KINDS,
     demo="app.domain.posts.demo:seed",
     tags=(("Posts", "What people write: drafts, publication, search, tags and an Atom feed."),),
 )

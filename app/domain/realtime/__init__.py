@@ -1,20 +1,18 @@
 """Rooms, and channels over sockets and event streams."""
 
 from app.domain.realtime.build import build
+from app.domain.realtime.channels import CHANNEL_KINDS
 from app.domain.realtime.controllers.demo import demo_router
 from app.domain.realtime.controllers.document import ASYNCAPI_PATH
 from app.domain.realtime.controllers.members import InvitationController, MemberController
 from app.domain.realtime.controllers.rooms import RoomController
-from app.domain.realtime.controllers.sockets import open_lobby, open_socket
-from app.domain.realtime.controllers.stream import stream_events
-from app.domain.realtime.controllers.tickets import create_ticket
+from app.domain.realtime.controllers.sockets import create_ticket, open_lobby, open_socket, stream_events
 from app.domain.realtime.jobs import JOBS
 from app.domain.realtime.listeners import LISTENERS
 from app.domain.realtime.permissions import PERMISSIONS
 from app.domain.realtime.services.members import MemberService
 from app.domain.realtime.services.queries import RoomQueries
 from app.domain.realtime.services.rooms import RoomService
-from app.domain.realtime.subscribers import SUBSCRIBERS
 from app.lib.domain import Domain
 from app.lib.realtime.service import Realtime
 
@@ -30,12 +28,13 @@ realtime = Domain(
         "realtime": Realtime,
     },
     permissions=PERMISSIONS,
-    listeners=(*LISTENERS, *SUBSCRIBERS),
+    listeners=LISTENERS,
     jobs=JOBS,
+    channel_kinds=CHANNEL_KINDS,
     development_handlers=lambda: (demo_router(),),
     notes=(f"Realtime channels have [a document of their own]({ASYNCAPI_PATH}).",),
     tags=(
-        ("Rooms", "Where people talk: public ones, and private ones by invitation."),
-        ("Realtime", "Tickets for sockets, and a stream of events. The sockets themselves are described elsewhere."),
+        ("Rooms", "Public rooms, and private ones by invitation, where members talk."),
+        ("Realtime", "Tickets for sockets, and a stream of events. Sockets have a document of their own."),
     ),
 )

@@ -1,4 +1,4 @@
-"""What goes over the wire about rooms and tickets by HTTP. Frames of sockets are the kit's own."""
+"""Rooms and tickets over HTTP. The frames of sockets are in :mod:`app.lib.realtime.frames`."""
 
 from datetime import datetime
 from typing import Annotated, Final, Literal
@@ -7,8 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from app.domain.realtime.limits import MAX_ROOM_NAME
-from app.domain.realtime.names import ROOM_NAME, looks_like_id
+from app.domain.realtime.names import MAX_ROOM_NAME, ROOM_NAME, looks_like_id
 from app.lib.errors import FieldCode
 from app.lib.http.conditional import Version, Versioned
 from app.lib.pagination.envelope import Page
@@ -41,7 +40,7 @@ EventName = Annotated[str, Meta(max_length=64, pattern=r"^[a-z][a-z0-9_.-]*$(?!\
 
 
 class RoomRead(Versioned):
-    """A room. ``owner_id`` is null once nobody is in it any more; from ``closed_at`` on nobody joins or publishes.
+    """A room. ``owner_id`` is null when it has no members; after ``closed_at`` no one can join or publish.
 
     Its channel is `room:` and its name.
     """
@@ -77,14 +76,14 @@ class RoomUpdate(Input):
 
 
 class PersonRead(Output):
-    """Somebody as others in a room see them; null where they have no name, or their account is not active."""
+    """A person as the members of a room see them. ``name`` is null without a name or an active account."""
 
     id: UUID
     name: Annotated[str, Meta(max_length=254, examples=["Ada Lovelace"])] | None
 
 
 class MemberRead(Output):
-    """Somebody in a room."""
+    """A member of a room."""
 
     user: PersonRead
     role: MemberRole
@@ -96,13 +95,13 @@ class MemberPage(Page[MemberRead], frozen=True, kw_only=True):
 
 
 class InvitationCreate(Input):
-    """Whom to invite."""
+    """The user to invite."""
 
     user_id: UUID
 
 
 class InvitationRead(Output):
-    """An invitation that was not followed yet. ``invited_by`` is null when that account is gone."""
+    """An open invitation. ``invited_by`` is null when that account is gone."""
 
     user: PersonRead
     invited_by: UUID | None
@@ -114,8 +113,8 @@ class InvitationPage(Page[InvitationRead], frozen=True, kw_only=True):
 
 
 class MessageRead(Output):
-    """An event of a room's channel, with the id that it has there. ``sender`` is null for what the service tells, and
-    when the account is gone; ``data`` is what was published, any JSON.
+    """An event of a room's channel, with its id there. ``sender`` is null for events of the service, and when the
+    account is gone; ``data`` is what was published, any JSON.
     """
 
     id: Annotated[int, Meta(ge=1, le=2**53 - 1)]
@@ -126,7 +125,7 @@ class MessageRead(Output):
 
 
 class MessagePage(Page[MessageRead], frozen=True, kw_only=True):
-    """What was said in a room."""
+    """Messages of a room."""
 
 
 class TicketRead(Output):

@@ -1,4 +1,4 @@
-from app.domain.realtime.limits import MAX_INVITATIONS, MAX_MEMBERS, MAX_OWNED
+from app.domain.realtime.names import MAX_INVITATIONS, MAX_MEMBERS, MAX_OWNED
 from app.lib.errors import (
     Conflict,
     Duplicate,
@@ -35,20 +35,20 @@ class InvitationNotFound(NotFound):
 
 
 class NotYourRoom(PermissionDenied):
-    """Changing it takes its owner, or the permission."""
+    """Only the owner and holders of the permission may change it."""
 
     def __init__(self, permission: str) -> None:
-        super().__init__(f"It is not your room; this needs the permission {permission}.")
+        super().__init__(f"This is not your room; you need the permission {permission}.")
 
 
 class NotAMember(PermissionDenied):
-    """Whoever sees a room does not see into it yet."""
+    """Seeing a room does not mean seeing its members and messages."""
 
-    detail = "You are no member of this room."
+    detail = "You are not a member of this room."
 
 
 class NotInvited(PermissionDenied):
-    """For those who see a private room by a permission: seeing is not being in it."""
+    """For holders of a permission who see a private room: they are not members."""
 
     detail = "This room is private, and you are not invited."
 
@@ -67,36 +67,36 @@ class RoomClosed(InvalidState):
 
 
 class RoomFull(Conflict):
-    detail = f"The room has {MAX_MEMBERS} members already, which is the most."
+    detail = f"The room has {MAX_MEMBERS} members, the maximum."
 
 
 class TooManyRooms(Conflict):
-    detail = f"You own {MAX_OWNED} open rooms already, which is the most. Close one first."
+    detail = f"You own {MAX_OWNED} open rooms, the maximum. Close one first."
 
 
 class TooManyInvitations(Conflict):
-    detail = f"{MAX_INVITATIONS} people are invited to the room already, which is the most."
+    detail = f"The room has {MAX_INVITATIONS} open invitations, the maximum."
 
 
 class AlreadyMember(Conflict):
-    detail = "They are in the room already."
+    detail = "This user is a member of the room already."
 
 
 class AlreadyInvited(Duplicate):
-    detail = "They are invited to the room already."
+    detail = "This user is invited to the room already."
 
 
-class NobodyToInvite(ValidationFailed):
-    """There is no such person, or their account is not active."""
+class InviteeNotFound(ValidationFailed):
+    """There is no such user, or the account is not active."""
 
     def __init__(self) -> None:
-        super().__init__([FieldError(pointer="/user_id", code=FieldCode.NOT_FOUND, detail="There is no such person.")])
+        super().__init__([FieldError(pointer="/user_id", code=FieldCode.NOT_FOUND, detail="There is no such user.")])
 
 
 class TooManyConnections(RateLimited):
     """Sockets and streams of one person, on all workers together."""
 
-    detail = "You have as many sockets and streams open as one may have. Close one first."
+    detail = "You have the maximum number of open sockets and streams. Close one first."
 
     def __init__(self) -> None:
         super().__init__(_RETRY_AFTER)

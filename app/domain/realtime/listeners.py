@@ -1,21 +1,35 @@
-"""What rooms and sockets do when something happens to users."""
+"""What happens to rooms and sockets when accounts, sessions or rights change."""
 
 from app.domain.accounts.events import UserDeleted
 from app.domain.auth.events import ROLE_ACCESS_EVENTS, USER_ACCESS_EVENTS, SessionsEnded
-from app.domain.realtime.services.members import take_out_of_all
+from app.domain.realtime.repositories.rooms import MemberRepository
+from app.domain.realtime.services.members import remove_from_all_rooms
 from app.lib.db.uow import UnitOfWork
-from app.lib.events import Hint, in_every_process, in_transaction
+from app.lib.events import EventEnvelope, Hint, after_commit, in_every_process, in_transaction
+from app.lib.jobs import JobContext
+from app.lib.realtime.log import ChannelWriter
 from app.lib.realtime.service import Realtime
+
+_BATCH = 1_000
 
 
 @in_transaction(UserDeleted)
-async def leave_rooms(event: UserDeleted, unit: UnitOfWork) -> None:
-    await take_out_of_all(event.aggregate_id, unit)
+async def leave_rooms(event: UserDeleted, unit: UnitOfWork, writer: ChannelWriter) -> None:
+    await writer.publish_in(unit, *await remove_from_all_rooms(event.aggregate_id, unit))
+
+
+@after_commit("realtime:forget", UserDeleted)
+async def forget_sender(envelope: EventEnvelope[UserDeleted], context: JobContext) -> None:
+    """Messages stay, without their sender."""
+    count = _BATCH
+    while count == _BATCH:
+        async with context.unit() as unit:
+            count = await MemberRepository(unit).forget_sender(envelope.event.aggregate_id, _BATCH)
 
 
 @in_every_process(SessionsEnded, *USER_ACCESS_EVENTS, *ROLE_ACCESS_EVENTS)
 def check_sockets(_event: Hint, realtime: Realtime) -> None:
-    realtime.look_again()
+    realtime.check_sessions_now()
 
 
-LISTENERS = (leave_rooms, check_sockets)
+LISTENERS = (leave_rooms, forget_sender, check_sockets)

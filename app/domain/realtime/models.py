@@ -4,14 +4,14 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, ForeignKey, Index, LargeBinary, String, Text, literal_column
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.realtime.limits import MAX_ROOM_NAME
+from app.domain.realtime.names import MAX_ROOM_NAME
 from app.lib.db.base import Base, Entity, sortable_text
 
 _IS_OWNER: ColumnElement[bool] = literal_column("role = 'owner'")
 
 
 class Room(Entity):
-    """What is said in it is the log of the channel ``room:{name}``, which is why a name never changes."""
+    """Its messages are the log of the channel ``room:{name}``, so its name never changes."""
 
     __tablename__ = "rooms"
 
@@ -25,7 +25,7 @@ class Room(Entity):
 
 
 class RoomMember(Base):
-    """Who may listen and publish. A room that is open has one owner; nobody but its members can own it."""
+    """Who may listen and publish. An open room has one owner, who is a member."""
 
     __tablename__ = "room_members"
 
@@ -42,7 +42,7 @@ class RoomMember(Base):
 
 
 class RoomInvitation(Base):
-    """Who may join although the room is private. It ends with joining."""
+    """A user who may join a private room. Ends when they join."""
 
     __tablename__ = "room_invitations"
 
@@ -59,7 +59,7 @@ class RoomInvitation(Base):
 
 
 class RealtimeTicket(Base):
-    """A secret, as its digest, that opens one connection in the name of a session. It dies with the session."""
+    """The digest of a secret that opens one connection in the name of a session, and ends with it."""
 
     __tablename__ = "realtime_tickets"
 

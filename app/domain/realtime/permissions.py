@@ -4,6 +4,6 @@ ROOMS_READ = "rooms:read"
 ROOMS_WRITE = "rooms:write"
 
 PERMISSIONS = (
-    Permission(ROOMS_READ, "See all rooms, private ones too, who is in them and what was said there."),
-    Permission(ROOMS_WRITE, "Change and close all rooms, invite to them and remove people from them."),
+    Permission(ROOMS_READ, "Read all rooms, private ones too, their members and messages."),
+    Permission(ROOMS_WRITE, "Update and close all rooms, invite users and remove members."),
 )

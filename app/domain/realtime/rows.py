@@ -16,17 +16,18 @@ from app.domain.realtime.dtos import (
     Visibility,
 )
 from app.lib.pagination.envelope import Page
+from app.lib.wire.dto import project
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """What somebody is to a room; ``role`` None is no member."""
+    """What a user is to a room; ``role`` None is not a member."""
 
     role: MemberRole | None
     is_invited: bool
 
 
-class SeenRoom(msgspec.Struct, frozen=True):
-    """A room, and what whoever looks at it is to it."""
+class RoomRow(msgspec.Struct, frozen=True):
+    """A room, and what the viewer is to it."""
 
     id: UUID
     name: str
@@ -42,16 +43,16 @@ class SeenRoom(msgspec.Struct, frozen=True):
 
     @property
     def standing(self) -> Standing:
-        """Of whoever looks at it."""
+        """Of the viewer."""
         return Standing(self.role, self.is_invited)
 
     def to_read(self) -> RoomRead:
         """The room alone."""
-        return RoomRead(**{name: getattr(self, name) for name in RoomRead.__struct_fields__})
+        return project(RoomRead, self)
 
 
 class PersonColumns(msgspec.Struct, frozen=True):
-    """The base of rows about a person; all None where there is no such account any more."""
+    """The base of rows about a person; all None where the account is gone."""
 
     user_id: UUID | None
     is_active: bool | None
@@ -59,16 +60,18 @@ class PersonColumns(msgspec.Struct, frozen=True):
     first_name: str | None
     last_name: str | None
 
-    def to_person(self) -> PersonRead | None:
-        """As others see them."""
+    @property
+    def person(self) -> PersonRead | None:
+        """As others see them; None where the account is gone."""
         if self.user_id is None:
             return None
         name = public_name(self.first_name, self.last_name, self.name) if self.is_active else None
         return PersonRead(id=self.user_id, name=name)
 
-    def somebody(self) -> PersonRead:
-        """Where a foreign key says that the account is there."""
-        person = self.to_person()
+    @property
+    def existing_person(self) -> PersonRead:
+        """The same where a foreign key says that the account is there."""
+        person = self.person
         assert person is not None, "an inner join gave no person"  # noqa: S101 - tells type checkers what the key says
         return person
 
@@ -78,7 +81,7 @@ class MemberRow(PersonColumns, frozen=True):
     joined_at: datetime
 
     def to_read(self) -> MemberRead:
-        return MemberRead(user=self.somebody(), role=self.role, joined_at=self.joined_at)
+        return MemberRead(user=self.existing_person, role=self.role, joined_at=self.joined_at)
 
 
 class MemberRowPage(Page[MemberRow], frozen=True, kw_only=True):
@@ -90,7 +93,7 @@ class InvitationRow(PersonColumns, frozen=True):
     created_at: datetime
 
     def to_read(self) -> InvitationRead:
-        return InvitationRead(user=self.somebody(), invited_by=self.invited_by, created_at=self.created_at)
+        return InvitationRead(user=self.existing_person, invited_by=self.invited_by, created_at=self.created_at)
 
 
 class InvitationRowPage(Page[InvitationRow], frozen=True, kw_only=True):
@@ -104,13 +107,8 @@ class MessageRow(PersonColumns, frozen=True):
     created_at: datetime
 
     def to_read(self) -> MessageRead:
-        return MessageRead(
-            id=self.id,
-            event=self.event,
-            data=msgspec.Raw(self.data.encode()),
-            sender=self.to_person(),
-            sent_at=self.created_at,
-        )
+        data = msgspec.Raw(self.data.encode())
+        return MessageRead(id=self.id, event=self.event, data=data, sender=self.person, sent_at=self.created_at)
 
 
 class MessageRowPage(Page[MessageRow], frozen=True, kw_only=True):

@@ -2,20 +2,17 @@
 
 import time
 from abc import ABC, abstractmethod
-from typing import Any
-from uuid import UUID
 
-from app.lib.realtime.data import HALF_A_SURROGATE, check_data
-from app.lib.realtime.errors import InvalidData, NotSubscribed, RealtimeError, TooManyChannels
-from app.lib.realtime.events import NewEvent
+from app.lib.realtime.channels import NewEvent, parse_channel
+from app.lib.realtime.errors import InvalidData, NotSubscribed, RealtimeError, refusal_of
 from app.lib.realtime.frames import (
     MAX_FRAME_BYTES,
+    NOT_UNICODE,
     Ack,
     BadFrame,
     ClientFrame,
     CloseCode,
     Error,
-    Member,
     NotUnicode,
     Ping,
     Pong,
@@ -25,26 +22,24 @@ from app.lib.realtime.frames import (
     ServerFrame,
     ServerPong,
     Subscribe,
-    Subscribed,
     Unsubscribed,
+    check_data,
     decode_frame,
     encode_frame,
 )
-from app.lib.realtime.names import parse_channel
-from app.lib.realtime.refusals import refusal_of
 from app.lib.realtime.sockets import Socket
-from app.lib.realtime.subscribing import Greeting
+from app.lib.security.principal import Principal
 
 MESSAGES_PER_SECOND = 20.0
 BURST = 20
-"""At once, by whoever was quiet for a second. Clients that come back with many channels pace themselves."""
+"""At once, after a second without a message. Clients that come back with many channels pace themselves."""
 
 
 class TextSocket(Socket, ABC):
     """A socket that takes texts, within the limits of size and rate."""
 
-    def __init__(self, principal: Any, label: str | None = None) -> None:
-        super().__init__(principal, label)
+    def __init__(self, principal: Principal) -> None:
+        super().__init__(principal)
         self._tokens = float(BURST)
         self._counted_at = time.monotonic()
 
@@ -52,7 +47,7 @@ class TextSocket(Socket, ABC):
         """Closes the socket when the peer oversteps a limit."""
         if isinstance(message, bytes):
             self.close(CloseCode.BAD_FRAME, "binary")
-        elif _is_too_large(message):
+        elif len(message) * 4 > MAX_FRAME_BYTES and len(message.encode(errors="replace")) > MAX_FRAME_BYTES:
             self.close(CloseCode.TOO_LARGE, "too large")
         else:
             await self.on_text(message)
@@ -61,8 +56,8 @@ class TextSocket(Socket, ABC):
     async def on_text(self, text: str) -> None:
         """A message within the limits. The next one has to wait until this returns."""
 
-    def heard(self) -> bool:
-        """A token bucket, by the times at which messages come, not at which they are looked at."""
+    def may_send(self) -> bool:
+        """A token bucket, by the times at which messages come, not at which they are handled."""
         now = time.monotonic()
         self._tokens = min(BURST, self._tokens + (now - self._counted_at) * MESSAGES_PER_SECOND)
         self._counted_at = now
@@ -70,12 +65,6 @@ class TextSocket(Socket, ABC):
             return False
         self._tokens -= 1
         return True
-
-
-def _is_too_large(text: str) -> bool:
-    if len(text) > MAX_FRAME_BYTES:
-        return True
-    return len(text) * 4 > MAX_FRAME_BYTES and len(text.encode(errors="replace")) > MAX_FRAME_BYTES
 
 
 class Connection(TextSocket):
@@ -89,86 +78,42 @@ class Connection(TextSocket):
             self.close(CloseCode.BAD_FRAME, str(exc))
             return
         except NotUnicode as exc:
-            self._refuse(exc.frame, InvalidData(HALF_A_SURROGATE))
+            self._refuse(exc.frame, InvalidData(NOT_UNICODE))
             return
         try:
             await self._handle(frame)
-        except Exception as exc:  # noqa: BLE001 - told to the client, and logged where it is a bug
+        except Exception as exc:  # noqa: BLE001 - answered to the client, and logged where it is a bug
             self._refuse(frame, refusal_of(exc))
 
     async def _handle(self, frame: ClientFrame) -> None:
         if isinstance(frame, Publish):
             await self._publish(frame)
         elif isinstance(frame, Subscribe):
-            await self._subscribe(frame)
+            await self.subscribe(frame.channel, frame.since, frame.ref)
         elif isinstance(frame, Ping):
-            self._tell(ServerPong(ref=frame.ref))
+            self._answer(ServerPong(ref=frame.ref))
         elif isinstance(frame, Refresh):
-            await self._refresh(frame)
+            renewed = await self.context.access.people.refresh(self.principal, frame.token)
+            self.principal = renewed.principal
+            self._answer(Refreshed(expires_at=renewed.expires_at, ref=frame.ref))
         elif not isinstance(frame, Pong):
-            self._unsubscribe(frame.channel, frame.ref)
-
-    async def _subscribe(self, frame: Subscribe) -> None:
-        channel = parse_channel(frame.channel)
-        if self.is_gone:
-            return
-        if frame.channel not in self.channels and len(self.channels) >= self.surroundings.max_channels:
-            raise TooManyChannels
-
-        async def admit() -> Member | None:
-            return (await self.surroundings.gate.subscribe(self.principal, channel)).member
-
-        def greet(greeting: Greeting) -> None:
-            self.channels.add(frame.channel)
-            self._tell(
-                Subscribed(
-                    channel=frame.channel,
-                    ref=frame.ref,
-                    last_id=greeting.last_id,
-                    recovered=greeting.recovered,
-                    missed=greeting.missed,
-                    presence=greeting.presence,
-                )
-            )
-
-        await self.surroundings.hub.attach(self, frame.channel, greet, admit=admit, since=frame.since)
-
-    def _unsubscribe(self, channel: str, ref: str | None) -> None:
-        parse_channel(channel)
-        if not self.surroundings.hub.detach(self, channel):
-            raise NotSubscribed
-        self.channels.discard(channel)
-        self._tell(Unsubscribed(channel=channel, ref=ref))
+            parse_channel(frame.channel)
+            if not self.context.detach(self, frame.channel):
+                raise NotSubscribed
+            self.channels.discard(frame.channel)
+            self._answer(Unsubscribed(channel=frame.channel, ref=frame.ref))
 
     async def _publish(self, frame: Publish) -> None:
-        await self.surroundings.gate.publish(self.principal, parse_channel(frame.channel), frame.event)
-        check_data(bytes(frame.data))
-        event = NewEvent(
-            channel=frame.channel,
-            event=frame.event,
-            data=bytes(frame.data),
-            sender=self._sender,
-            key=frame.key,
-        )
+        await self.context.access.check_publish(self.principal, parse_channel(frame.channel), frame.event)
+        data = bytes(frame.data)
+        check_data(data)
+        event = NewEvent(channel=frame.channel, event=frame.event, data=data, sender=self.user_id, key=frame.key)
+        await self.context.publish(event, lambda event_id: self._answer(Ack(id=event_id, ref=frame.ref)))
 
-        def acknowledge(event_id: int) -> None:
-            self._tell(Ack(id=event_id, ref=frame.ref))
-
-        await self.surroundings.hub.publish(event, acknowledge=acknowledge)
-
-    @property
-    def _sender(self) -> UUID:
-        return self.principal.user_id
-
-    async def _refresh(self, frame: Refresh) -> None:
-        renewed = await self.surroundings.gate.refresh(self.principal, frame.token)
-        self.principal = renewed.principal
-        self._tell(Refreshed(expires_at=renewed.expires_at, ref=frame.ref))
-
-    def _tell(self, frame: ServerFrame) -> None:
+    def _answer(self, frame: ServerFrame) -> None:
         self.put(encode_frame(frame))
 
     def _refuse(self, frame: ClientFrame, error: RealtimeError) -> None:
         channel = None if isinstance(frame, Ping | Pong | Refresh) else frame.channel
         ref = None if isinstance(frame, Pong) else frame.ref
-        self._tell(Error(code=error.code, detail=error.detail, retryable=error.retryable, ref=ref, channel=channel))
+        self._answer(Error(code=error.code, detail=error.detail, retryable=error.retryable, ref=ref, channel=channel))

@@ -1,7 +1,16 @@
-"""What a client is told in an error frame. An error frame keeps the socket; only faults of the protocol close it."""
+"""Errors of channels and what a client gets of them. An error frame keeps the socket; only a bad frame closes it."""
 
 from enum import StrEnum
 from typing import ClassVar
+
+import structlog
+
+from app.lib.db.faults import to_app_error
+from app.lib.errors import AppError
+
+log = structlog.stdlib.get_logger(__name__)
+
+_NOT_FOUND, _SERVER_ERRORS = 404, 500
 
 
 class FrameCode(StrEnum):
@@ -21,10 +30,10 @@ class FrameCode(StrEnum):
 
 
 class RealtimeError(Exception):
-    """Becomes an error frame. ``retryable``: whether the same frame may well succeed a moment later."""
+    """Becomes an error frame. ``retryable``: whether the same frame may succeed a moment later."""
 
     code: ClassVar[FrameCode] = FrameCode.INTERNAL_ERROR
-    detail: str = "Something went wrong on our side."
+    detail: str = "Something went wrong on the server."
     retryable: ClassVar[bool] = False
 
     def __init__(self, detail: str | None = None) -> None:
@@ -39,7 +48,7 @@ class ChannelForbidden(RealtimeError):
 
 
 class ChannelNotFound(RealtimeError):
-    """Also for a channel that exists, to whoever may not know of it."""
+    """Also for a channel that exists, where the person must not learn that it does."""
 
     code = FrameCode.NOT_FOUND
     detail = "There is no such channel."
@@ -47,12 +56,12 @@ class ChannelNotFound(RealtimeError):
 
 class InvalidChannel(RealtimeError):
     code = FrameCode.INVALID_CHANNEL
-    detail = "This is no name of a channel."
+    detail = "This is not the name of a channel."
 
 
 class InvalidData(RealtimeError):
-    """It is JSON, but not every reader's: it would be in the channel's history, and they would stumble over it again
-    and again (RFC 8259, sections 4, 6, 8.2 and 9).
+    """JSON that some readers cannot read. It would stay in the channel's history and fail there again and again
+    (RFC 8259, sections 4, 6, 8.2 and 9).
     """
 
     code = FrameCode.INVALID_DATA
@@ -65,11 +74,11 @@ class NotSubscribed(RealtimeError):
 
 class TooManyChannels(RealtimeError):
     code = FrameCode.TOO_MANY_CHANNELS
-    detail = "This socket is subscribed to as many channels as it may be."
+    detail = "This socket has reached the maximum number of channels."
 
 
 class ChannelClosed(RealtimeError):
-    """Nothing more can be published; what was is still to be read."""
+    """Nothing more can be published; the history can still be read."""
 
     code = FrameCode.CLOSED
     detail = "The channel is closed."
@@ -77,7 +86,7 @@ class ChannelClosed(RealtimeError):
 
 class TokenRefused(RealtimeError):
     code = FrameCode.INVALID_TOKEN
-    detail = "The token is not valid, or it is somebody else's."
+    detail = "The token is not valid, or it belongs to another user."
 
 
 class RealtimeUnavailable(RealtimeError):
@@ -89,4 +98,23 @@ class RealtimeUnavailable(RealtimeError):
 
 
 class TooManySockets(Exception):
-    """The person has as many sockets as one may have, on all workers together."""
+    """The person has the maximum number of sockets, on all workers together."""
+
+
+def as_realtime_error(exc: Exception) -> RealtimeError | None:
+    """What a client gets when the database fails; None for a bug."""
+    if isinstance(exc, RealtimeError):
+        return exc
+    error = to_app_error(exc)
+    passes = isinstance(exc, OSError) or (error is not None and error.status >= _SERVER_ERRORS)
+    return RealtimeUnavailable() if passes else None
+
+
+def refusal_of(exc: Exception) -> RealtimeError:
+    """Any exception as the error that a client gets. A bug is logged and becomes ``internal_error``."""
+    if (known := as_realtime_error(exc)) is not None:
+        return known
+    if isinstance(exc, AppError):
+        return ChannelNotFound() if exc.status == _NOT_FOUND else ChannelForbidden(exc.detail)
+    log.error("realtime.frame_failed", error=type(exc).__name__, exc_info=exc)
+    return RealtimeError()

@@ -1,16 +1,17 @@
 """The frames of the protocol, both ways: JSON objects whose ``type`` says which one it is."""
 
 import json
+import math
 from datetime import datetime
 from enum import IntEnum
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Raw
 
-from app.lib.realtime.errors import FrameCode
-from app.lib.realtime.names import MAX_CHANNEL_LENGTH
+from app.lib.realtime.channels import MAX_CHANNEL_LENGTH, Member
+from app.lib.realtime.errors import FrameCode, InvalidData
 
 MAX_FRAME_BYTES = 65_536
 """Of a frame that a client sends."""
@@ -25,12 +26,13 @@ REPLAY_LIMIT = 200
 """More missed events than these are not replayed."""
 
 MAX_ID = 2**53 - 1
+NOT_UNICODE = "Text must be valid Unicode, without unpaired surrogates."
 
 Channel = Annotated[
     str,
     Meta(min_length=1, max_length=MAX_CHANNEL_LENGTH, description="`kind:name`, or a kind alone.", examples=["posts"]),
 ]
-Ref = Annotated[str, Meta(max_length=64, description="Whatever the client wants to have repeated in the answer.")]
+Ref = Annotated[str, Meta(max_length=64, description="Any text; the answer repeats it.")]
 # In Python "$" matches before the newline at an end, too; in JSON Schema it does not.
 EventName = Annotated[str, Meta(max_length=64, pattern=r"^[a-z][a-z0-9_.-]*$(?!\n)")]
 EventId = Annotated[int, Meta(ge=0, le=MAX_ID, description="Increases by one with every event of a channel.")]
@@ -47,7 +49,7 @@ Token = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
 class CloseCode(IntEnum):
-    """Why a socket was closed by us (RFC 6455 section 7.4; 4000 and up are the application's own)."""
+    """Why the service closed a socket (RFC 6455, section 7.4; 4000 and up are for applications)."""
 
     GONE = 1001
     INTERNAL_ERROR = 1011
@@ -96,20 +98,13 @@ class Pong(_FromClient):
 
 
 class Refresh(_FromClient):
-    """A new access token, for a socket that is to outlive its session, or to follow it."""
+    """A new access token, for a socket that must outlive its session."""
 
     token: Token
     ref: Ref | None = None
 
 
 ClientFrame = Subscribe | Unsubscribe | Publish | Ping | Pong | Refresh
-
-
-class Member(msgspec.Struct, frozen=True):
-    """Somebody who is present."""
-
-    id: UUID
-    name: str
 
 
 class _FromServer(msgspec.Struct, kw_only=True, tag_field="type", tag=str.lower):
@@ -119,8 +114,8 @@ class _FromServer(msgspec.Struct, kw_only=True, tag_field="type", tag=str.lower)
 class Subscribed(_FromServer):
     """``recovered``: the ``missed`` events after ``since`` follow, in order, before any newer one.
 
-    When it is false nothing is replayed, and ``missed`` is null when nobody knows how many they were. A client that
-    has not seen an event yet resumes from ``last_id``.
+    When it is false nothing is replayed, and ``missed`` is null where their number is unknown. A client that has not
+    seen an event yet resumes from ``last_id``.
     """
 
     channel: Channel
@@ -132,7 +127,7 @@ class Subscribed(_FromServer):
 
 
 class Unsubscribed(_FromServer):
-    """``reason`` is set when the server has ended it: one of the codes of errors, or ``reset``."""
+    """``reason`` is set when the service has ended it: one of the codes of errors, or ``reset``."""
 
     channel: Channel
     ref: Ref | None = None
@@ -140,7 +135,7 @@ class Unsubscribed(_FromServer):
 
 
 class Ack(_FromServer):
-    """The event is stored and will reach everybody. Comes before the publisher's own copy of it."""
+    """The event is stored and will reach all subscribers. Comes before the publisher's own copy of it."""
 
     id: EventId
     ref: Ref | None
@@ -158,7 +153,7 @@ class Event(_FromServer):
 
 
 class Presence(_FromServer):
-    """Who came and who went, a person once however many sockets there are."""
+    """Who came and who went; a person counts once, with any number of sockets."""
 
     channel: Channel
     join: list[Member]
@@ -166,7 +161,7 @@ class Presence(_FromServer):
 
 
 class ServerPing(_FromServer, tag="ping"):
-    """To be answered with a ``pong``; a client that has not sent anything through two of them is dropped."""
+    """Answer it with a ``pong``; a client that sends nothing during two of them is dropped."""
 
 
 class ServerPong(_FromServer, tag="pong"):
@@ -179,7 +174,7 @@ class Refreshed(_FromServer):
 
 
 class Error(_FromServer):
-    """``retryable``: whether the same frame may well succeed a moment later."""
+    """``retryable``: whether the same frame may succeed a moment later."""
 
     code: FrameCode
     detail: str
@@ -192,13 +187,13 @@ ServerFrame = Subscribed | Unsubscribed | Ack | Event | Presence | ServerPing | 
 
 
 class BadFrame(ValueError):
-    """What came is no frame. Its text names the fault and repeats nothing that came."""
+    """The text is not a frame. The message names the fault and repeats nothing of the text."""
 
 
 class NotUnicode(ValueError):
-    """A frame with half a surrogate in it, which JSON can write and no text can hold (RFC 8259, section 8.2).
+    """A frame with half a surrogate pair, which JSON can write and no text can hold (RFC 8259, section 8.2).
 
-    ``frame`` has replacements there, so that it can be answered.
+    ``frame`` has replacement characters there, so that it can be answered.
     """
 
     def __init__(self, frame: ClientFrame) -> None:
@@ -207,16 +202,18 @@ class NotUnicode(ValueError):
 
 _decoder: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame, strict=True)
 _encoder = msgspec.json.Encoder()
-_OPENING, _CLOSING = frozenset(b"[{"), frozenset(b"]}")
+_OPENING, _CLOSING, _QUOTE, _BACKSLASH = frozenset(b"[{"), frozenset(b"]}"), ord('"'), ord("\\")
+_LEAST, _MOST = -(2**63), 2**63 - 1
+_LONGEST = len(str(_LEAST))
 
 
 def encode_frame(frame: ServerFrame) -> str:
-    """A frame as text, to be sent to any number of sockets. ``data`` goes as it came."""
+    """A frame as text, for any number of sockets. ``data`` goes as it came."""
     return _encoder.encode(frame).decode()
 
 
 def decode_frame(text: str) -> ClientFrame:
-    """Raises ``BadFrame`` for what is no JSON, too deep, of an unknown type or with unknown or bad fields, and
+    """Raises ``BadFrame`` for what is not JSON, too deep, of an unknown type or with unknown or bad fields, and
     ``NotUnicode``.
     """
     try:
@@ -228,22 +225,35 @@ def decode_frame(text: str) -> ClientFrame:
     try:
         return _decoder.decode(raw)
     except msgspec.ValidationError as exc:
-        raise BadFrame(_without_values(str(exc))) from None
+        # Close reasons have 123 bytes, and repeat no names that came.
+        message = str(exc)
+        is_about_names = "unknown field" in message or "Invalid value" in message
+        raise BadFrame("unknown type or field" if is_about_names else message) from None
     except (msgspec.DecodeError, RecursionError):
-        raise _what_is_wrong_with(text) from None
-
-
-def _what_is_wrong_with(text: str) -> BadFrame | NotUnicode:
-    """Where the decoder found no JSON."""
+        pass
     try:
         replaced = json.dumps(json.loads(text), ensure_ascii=False).encode(errors="replace")
-        return NotUnicode(_decoder.decode(replaced))
+        frame = _decoder.decode(replaced)
     except (ValueError, RecursionError):
-        return BadFrame("not JSON")
+        raise BadFrame("not JSON") from None
+    raise NotUnicode(frame)
+
+
+def check_data(raw: bytes) -> None:
+    """Accepts the JSON that every reader reads in the same way (I-JSON, RFC 7493). Raises ``InvalidData``: a reader
+    that fails at an event would get it again from the history, and fail again.
+    """
+    if depth_of(raw, MAX_DATA_DEPTH) > MAX_DATA_DEPTH:
+        raise InvalidData(f"Data may be nested {MAX_DATA_DEPTH} levels deep at most.")
+    json.loads(raw, parse_int=_check_integer, parse_float=_check_number, object_pairs_hook=_check_members)
+    try:
+        msgspec.json.decode(raw)
+    except msgspec.DecodeError:
+        raise InvalidData(NOT_UNICODE) from None
 
 
 def depth_of(raw: bytes, most: int) -> int:
-    """How deep JSON is nested, or at most how deep, where that is no more than ``most``."""
+    """How deep JSON is nested; an upper bound where that is at most ``most``."""
     brackets = raw.count(b"[") + raw.count(b"{")
     if brackets <= most:
         return brackets
@@ -252,8 +262,8 @@ def depth_of(raw: bytes, most: int) -> int:
         if escaped:
             escaped = False
         elif in_string:
-            escaped, in_string = byte == 0x5C, byte != 0x22  # noqa: PLR2004 - backslash and quote
-        elif byte == 0x22:  # noqa: PLR2004 - a quote
+            escaped, in_string = byte == _BACKSLASH, byte != _QUOTE
+        elif byte == _QUOTE:
             in_string = True
         elif byte in _OPENING:
             depth += 1
@@ -263,6 +273,21 @@ def depth_of(raw: bytes, most: int) -> int:
     return deepest
 
 
-def _without_values(message: str) -> str:
-    """The message of msgspec names fields that came; close reasons have 123 bytes and repeat nothing unknown."""
-    return message if "unknown field" not in message and "Invalid value" not in message else "unknown type or field"
+def _check_integer(text: str) -> int:
+    if len(text) > _LONGEST or not _LEAST <= (number := int(text)) <= _MOST:
+        raise InvalidData("An integer must fit into 64 bits.")
+    return number
+
+
+def _check_number(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise InvalidData("A number is too large for a double.")
+    return number
+
+
+def _check_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise InvalidData("An object has the same member twice.")
+    return found

@@ -1,250 +1,356 @@
-"""The channels of this process: what is published goes to the log, and from the log to whoever listens here.
+"""The channels of this process: what is in the log comes from there to the subscribers here.
 
-A hint (another worker's word that a channel is now at some id) is only an accelerator; the log in the database is the
-truth. A hint with the next id and the body inline is delivered at once. In any other case (a gap, a body too large,
-a lost hint that the sweep finds, a fan-out that comes back) the log is read after what was delivered last. So nothing
-is lost, doubled or reordered, whatever the fan-out does.
+A hint (another process says that a channel is at some id) only saves time; the log in the database is the truth. What
+this process has committed itself is delivered at once where it is next in its channel. Everything else is read from
+the log after what was delivered last, for many channels at a time: what a hint announced, and what the sweep finds when
+hints were lost. So no event is lost, doubled or out of order, however hints travel.
 """
 
 import asyncio
-from collections.abc import Callable
-from uuid import UUID
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import islice
 
-import msgspec
 import structlog
 
-from app.lib.db.engine import Database
-from app.lib.db.uow import UnitOfWork
-from app.lib.realtime.batches import as_realtime_error
-from app.lib.realtime.events import Acknowledge, Delivery, NewEvent
-from app.lib.realtime.fanout import RESYNC, Fanout
-from app.lib.realtime.following import Follower, Tasks
-from app.lib.realtime.hints import decode_hints
-from app.lib.realtime.local import LocalChannel, Subscriber, Subscription
-from app.lib.realtime.log import Changes, ChannelState, EventLog
-from app.lib.realtime.news import News, Scribe
-from app.lib.realtime.node import Node
-from app.lib.realtime.publishing import Publishing
-from app.lib.realtime.subscribing import Admit, Beginnings, Greeting
+from app.lib.db.base import new_id
+from app.lib.events import Hint, HintsLost, in_every_process
+from app.lib.realtime.background import Loops, wait_for_signal
+from app.lib.realtime.channels import ChannelAdvanced, ChannelKind, Member, PresenceChanged
+from app.lib.realtime.errors import as_realtime_error
+from app.lib.realtime.frames import REPLAY_LIMIT, Subscribed, encode_frame
+from app.lib.realtime.log import ChannelWriter, EventLog, StoredEvent
+from app.lib.realtime.registry import SocketRegistry
+from app.lib.realtime.subscriptions import LocalChannel, Subscriber, Subscription
 
 log = structlog.stdlib.get_logger(__name__)
 
+CHANNELS_AT_A_TIME = 8
+"""That are read together: at most 200 events."""
 
-class HubStatistics(msgspec.Struct, frozen=True):
-    """Events, counted since the start; ``channels`` are those of the moment."""
+_PATIENCE = 5.0
+_TICK = 0.01
 
-    channels: int
-    published: int
-    delivered: int
-    replayed: int
-    read_from_log: int
+Admit = Callable[[], Awaitable[Member | None]]
+"""Checks whether a subscriber may listen, and raises when not; returns how the others see them, if they do."""
 
 
 class Hub:
-    """One per process."""
+    """One per process. Times are in seconds: how often the log is looked at for what no hint announced, how often the
+    members of channels are read, and for how long changes of members are collected.
+    """
 
     def __init__(
         self,
-        database: Database,
         event_log: EventLog,
-        scribe: Scribe,
-        fanout: Fanout,
-        node: Node,
+        writer: ChannelWriter,
+        registry: SocketRegistry,
+        kinds: Mapping[str, ChannelKind],
         *,
         sweep_seconds: float,
+        presence_seconds: float,
         presence_pause: float,
     ) -> None:
+        self.delivered = self.replayed = self.read_from_log = 0
+        """Events, counted since the start."""
+        self.channels: dict[str, LocalChannel] = {}
         self._log = event_log
-        self._scribe = scribe
-        self._fanout = fanout
-        self._node = node
-        self._delivered = 0
-        self._channels: dict[str, LocalChannel] = {}
-        self._tasks = Tasks()
-        self._publishing = Publishing(database, scribe)
-        self._follower = Follower(
-            self._channels,
-            event_log,
-            node,
-            self._tasks,
-            self._lose,
-            sweep_seconds=sweep_seconds,
-            presence_pause=presence_pause,
-        )
-        self._beginnings = Beginnings(event_log, self._follower, node, self._publishing)
-        scribe.on_committed = self._on_news
-
-    @property
-    def statistics(self) -> HubStatistics:
-        """What has been done so far."""
-        return HubStatistics(
-            channels=len(self._channels),
-            published=self._publishing.count,
-            delivered=self._delivered,
-            replayed=self._beginnings.count,
-            read_from_log=self._follower.count,
-        )
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether the fan-out works. Without it everything still arrives, a second later."""
-        return self._fanout.is_connected
+        self._writer = writer
+        self._registry = registry
+        self._kinds = kinds
+        self._sweep_seconds = sweep_seconds
+        self._presence_seconds = presence_seconds
+        self._presence_pause = presence_pause
+        self._behind: dict[str, None] = {}
+        """Names of channels with something to read, those that waited longest first."""
+        self._stale_presence: set[str] = set()
+        self._must_read, self._must_sweep, self._must_look = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._loops = Loops()
+        writer.on_committed = self._deliver
 
     async def start(self) -> None:
-        """Begins to listen to other processes. Publishing works without it."""
-        await self._fanout.on_startup()
-        self._tasks.run(self._listen())
-        self._tasks.run(self._follower.sweep())
+        """Starts to follow the log."""
+        self._loops.repeat(self._read, "realtime.read_failed")
+        self._loops.repeat(self._wait_and_sweep, "realtime.sweep_failed")
+        self._loops.repeat(self._update_presence, "realtime.presence_failed")
 
-    async def close(self, seconds: float) -> None:
-        """Lets what is being published be written, then ends."""
-        await self._publishing.drain(seconds)
-        await self._scribe.drain(seconds)
-        await self._tasks.cancel()
-        self._scribe.on_committed = self._scribe.spread
-        await self._fanout.on_shutdown()
+    async def close(self) -> None:
+        """Ends what :meth:`start` began."""
+        await self._loops.close()
 
-    async def publish(self, event: NewEvent, *, acknowledge: Acknowledge | None = None) -> int:
-        """Stores an event and returns its id; everybody gets it. Many at a time share one transaction.
-
-        ``acknowledge`` is called with the id, once, before any subscriber of this process gets the event. Raises
-        ``RealtimeUnavailable`` when the database is away; whether it was stored may then be unknown, so repeat it
-        with its key. Not for use inside of a transaction: see :meth:`publish_in`.
-        """
-        return await self._publishing.publish(event, acknowledge)
-
-    async def publish_in(self, unit: UnitOfWork, event: NewEvent) -> int:
-        """The same in the caller's transaction: everybody gets it after the commit, and nobody without one.
-
-        Locks the channel until then, so do it last.
-        """
-        written = await self._scribe.write(unit, Changes(events=[event]))
-        return written.appended[0].id
-
-    async def recheck(self, unit: UnitOfWork, channel: str, user_id: UUID | None = None) -> None:
-        """Tells all workers, after the commit, that who may listen to a channel has changed.
-
-        Only for that person when one is named. Their sockets ask the gate again (within a second even if every
-        message between workers is lost). Locks the channel until the commit, so do it last.
-        """
-        await self._scribe.write(unit, Changes(access=[channel]), user_id=user_id)
+    def apply(self, hint: Hint) -> None:
+        """Takes note of a hint."""
+        if isinstance(hint, HintsLost):
+            self._must_sweep.set()
+        elif isinstance(hint, ChannelAdvanced | PresenceChanged) and (local := self.channels.get(hint.channel)):
+            if isinstance(hint, ChannelAdvanced):
+                self._advance_to(local, hint.id)
+            else:
+                self._look_at(local)
 
     async def attach(
         self,
         subscriber: Subscriber,
         channel: str,
-        greet: Callable[[Greeting], None],
+        greet: Callable[[Subscribed], None],
         *,
         admit: Admit,
         since: int | None = None,
     ) -> None:
-        """Subscribes, if ``admit`` does not raise. It is asked when changes of rights would be noticed already; the
-        member that it returns is present until :meth:`detach`.
+        """Subscribes, if ``admit`` does not raise. The member that it returns is present until :meth:`detach`.
 
-        ``greet`` is called once, at the moment from which on nothing will be missing; then what was missed since
+        ``greet`` is called once, at the moment from which on nothing will be missing; then what was missed after
         ``since`` is replayed, as fast as the subscriber has room; returns when it is up to date. Attaching again
-        begins anew at ``since``. Raises what ``admit`` raises, and ``RealtimeUnavailable`` when the database is away;
-        after the greeting it only says ``ended``.
+        starts again at ``since``. Raises what ``admit`` raises, and ``RealtimeUnavailable`` when the database is away;
+        after the greeting there is only ``ended``.
         """
-        local = self._channels.get(channel) or self._new_channel(channel)
-        local.pins += 1
+        local = self.channels.setdefault(channel, LocalChannel(channel))
+        local.attaching += 1
         try:
-            await self._opened(local)
-            subscription, missed = await self._beginnings.begin(local, subscriber, since, admit, greet)
+            await self._open(local)
+            subscription, missed = await self._begin(local, subscriber, since, admit, greet)
         except Exception as exc:
             raise as_realtime_error(exc) or exc from exc
         finally:
-            local.pins -= 1
+            local.attaching -= 1
             self._close_if_idle(local)
-        reason = await self._beginnings.replay(local, subscription, missed)
-        if reason is not None and not subscription.is_over:
-            self._end(local, subscription, reason)
+        try:
+            await self._replay(local, subscription, missed)
+        except Exception as exc:
+            bug = None if as_realtime_error(exc) else exc
+            log.warning("realtime.replay_failed", error=type(exc).__name__, exc_info=bug)
+            self._end(local, subscription, "unavailable")
 
     def detach(self, subscriber: Subscriber, channel: str) -> bool:
-        """Ends a subscription, and the presence that came with it. Whether there was one."""
-        local = self._channels.get(channel)
+        """Ends a subscription, and the presence that came with it. Returns whether there was one."""
+        local = self.channels.get(channel)
         subscription = local.subscriptions.get(subscriber.id) if local is not None else None
         if local is None or subscription is None:
             return False
         self._end(local, subscription)
         return True
 
-    def _end(self, local: LocalChannel, subscription: Subscription, reason: str | None = None) -> None:
+    async def _open(self, local: LocalChannel) -> None:
+        """Reads where the channel is. Hints count from before, so that nothing falls in between."""
+        async with local.opening:
+            if local.is_open:
+                return
+            last_ids = await self._log.last_ids([local.name])
+            kind = self._kinds.get(local.kind)
+            if kind is not None and kind.has_presence:
+                present = await self._registry.present_elsewhere([local.name])
+                local.shown = dict(present[local.name])
+            local.last_id, local.is_open = last_ids.get(local.name, 0), True
+            self._advance_to(local, local.last_id)
+
+    async def _begin(
+        self,
+        local: LocalChannel,
+        subscriber: Subscriber,
+        since: int | None,
+        admit: Admit,
+        greet: Callable[[Subscribed], None],
+    ) -> tuple[Subscription, list[StoredEvent]]:
+        """The subscription, greeted and not yet live, and the first of what it has missed."""
+        revocations = local.revocations
+        member = await admit()
+        presence_id = None if member is None else new_id()
+        missed: list[StoredEvent] = []
+        try:
+            if member is not None and presence_id is not None:
+                await self._registry.join(presence_id, subscriber.id, local.name, member)
+            if since is not None and since > local.last_id:  # the subscriber comes from a process that is ahead
+                self._advance_to(local, (await self._log.last_ids([local.name])).get(local.name, 0))
+                await self._catch_up(local, min(since, local.target))
+            if since is not None and 0 < local.last_id - since <= REPLAY_LIMIT:
+                missed = await self._log.after({local.name: since})
+        except BaseException:
+            if presence_id is not None:
+                self._registry.leave(presence_id, local.name)
+            raise
+        # No await from here to the greeting: nothing can come in between.
+        frame = _greeting(local, since, missed)
+        position = since if frame.missed and frame.recovered and since is not None else local.last_id
+        if (before := local.subscriptions.get(subscriber.id)) is not None:
+            self._leave(local, before)
+        subscription = Subscription(subscriber, position, member, presence_id)
+        local.subscriptions[subscriber.id] = subscription
+        local.show_join(subscription)
+        frame.presence = list(local.shown.values()) if member is not None else []
+        greet(frame)
+        if revocations != local.revocations:
+            subscriber.access_changed(local.name)
+        return subscription, missed
+
+    async def _replay(self, local: LocalChannel, subscription: Subscription, rows: list[StoredEvent]) -> None:
+        """Delivers what was missed. Returns when the subscription is live or over."""
+        while subscription.position < local.last_id:
+            rows = rows or await self._log.after({local.name: subscription.position})
+            if not rows or rows[0].id != subscription.position + 1:
+                self._end(local, subscription, "lost")  # it was too slow: the log has dropped the next one
+                return
+            for row in rows:
+                await subscription.subscriber.has_room()
+                if subscription.is_over:
+                    return
+                self._writer.acknowledge(row.key, row.id)
+                frame = row.frame
+                subscription.deliver(frame, encode_frame(frame))
+                self.replayed += 1
+            rows = []
+        subscription.is_live = True
+
+    def _leave(self, local: LocalChannel, subscription: Subscription) -> None:
         subscription.is_over = True
+        if subscription.presence_id is not None:
+            self._registry.leave(subscription.presence_id, local.name)
+
+    def _end(self, local: LocalChannel, subscription: Subscription, reason: str | None = None) -> None:
+        if subscription.is_over:
+            return
+        self._leave(local, subscription)
         subscriber = subscription.subscriber
         if local.subscriptions.get(subscriber.id) is subscription:
             del local.subscriptions[subscriber.id]
             if subscription.member is not None:
-                self._node.leave((subscriber.id, local.name))
-            local.show_presence()
+                self._look_at(local)
         if reason is not None:
             subscriber.ended(local.name, reason)
         self._close_if_idle(local)
 
-    def _lose(self, local: LocalChannel, reason: str) -> None:
-        """The subscribers are to begin anew."""
-        for subscription in tuple(local.subscriptions.values()):
-            self._end(local, subscription, reason)
-
-    def _new_channel(self, name: str) -> LocalChannel:
-        local = self._channels[name] = LocalChannel(name, self._before_delivery)
-        local.opening = asyncio.create_task(self._open(local))
-        return local
-
-    async def _opened(self, local: LocalChannel) -> None:
-        """Raises what went wrong with opening it; the next one tries again."""
-        if local.opening is not None:
-            await asyncio.shield(local.opening)
-
-    async def _open(self, local: LocalChannel) -> None:
-        try:
-            # First listening, then looking: so nothing falls between.
-            await self._fanout.subscribe([local.name])
-            states = await self._log.states([local.name])
-            state = states.get(local.name, ChannelState(local.name))
-            local.remote = await self._node.present_elsewhere(local.name)
-        except BaseException:
-            if self._channels.get(local.name) is local:
-                del self._channels[local.name]
-            raise
-        local.presence_version = state.presence_version
-        local.access_version = state.access_version
-        local.show_presence()
-        local.open_at(state.last_id)
-        local.opening = None
-        self._follower.progress(local)
+    def _look_at(self, local: LocalChannel) -> None:
+        """Members of the channel have come or gone."""
+        self._stale_presence.add(local.name)
+        self._must_look.set()
 
     def _close_if_idle(self, local: LocalChannel) -> None:
-        if local.subscriptions or local.pins or self._channels.get(local.name) is not local:
-            return
-        del self._channels[local.name]
-        self._tasks.run(self._unsubscribe(local.name))
+        if not local.subscriptions and not local.attaching and self.channels.get(local.name) is local:
+            del self.channels[local.name]
 
-    async def _unsubscribe(self, name: str) -> None:
-        if name not in self._channels:
-            await self._fanout.unsubscribe([name])
+    def _advance_to(self, local: LocalChannel, last_id: int) -> None:
+        """The channel has events up to this id."""
+        local.target = max(local.target, last_id)
+        if local.is_behind:
+            self._behind[local.name] = None
+            self._must_read.set()
 
-    def _before_delivery(self, delivery: Delivery, listeners: int) -> None:
-        self._publishing.acknowledge(delivery.key, delivery.id)
-        self._delivered += listeners
-
-    def _on_news(self, news: News) -> None:
-        """What was committed by this process."""
-        for delivery in news.deliveries:
-            if (local := self._channels.get(delivery.channel)) is not None:
-                local.offer(delivery.id, delivery)
-                self._follower.progress(local)
-        for hint in news.hints[len(news.deliveries) :]:
-            self._follower.heed(hint, is_ours=news.is_ours)
-        self._scribe.spread(news)
-
-    async def _listen(self) -> None:
-        async for channel, data in self._fanout.stream_events():
-            if channel == RESYNC:
-                self._follower.sweep_now()
+    def _deliver(self, rows: Sequence[StoredEvent]) -> None:
+        """Delivers the rows that are next in their channels."""
+        for row in rows:
+            local = self.channels.get(row.channel)
+            if local is None or not local.is_open or row.id != local.last_id + 1:
                 continue
-            for hint in decode_hints(data):
-                try:
-                    self._follower.heed(hint)
-                except Exception:
-                    log.exception("realtime.hint_failed")
+            self._writer.acknowledge(row.key, row.id)
+            self.delivered += local.deliver(row.frame)
+            kind = self._kinds.get(local.kind)
+            if kind is not None and kind.revoked_user is not None:
+                user_id = kind.revoked_user(row.event, row.data.encode())
+                if user_id is not None:
+                    local.revocations += 1
+                    for each in tuple(local.subscriptions.values()):
+                        if each.subscriber.user_id == user_id:
+                            each.subscriber.access_changed(local.name)
+
+    async def _read(self) -> None:
+        """Reads on in the channels that have waited longest."""
+        if not self._behind:
+            await self._must_read.wait()
+        self._must_read.clear()
+        positions: dict[str, int] = {}
+        for name in islice(tuple(self._behind), CHANNELS_AT_A_TIME):
+            local = self.channels.get(name)
+            if local is not None and local.is_behind:
+                positions[name] = local.last_id
+            else:
+                del self._behind[name]
+        if not positions:
+            return
+        rows = await self._log.after(positions)
+        self.read_from_log += len(rows)
+        self._deliver(rows)
+        for name, position in positions.items():
+            self._behind.pop(name, None)
+            local = self.channels.get(name)
+            if local is None:
+                continue
+            if local.last_id == position:
+                await self._skip_gap(local)
+            self._advance_to(local, local.target)
+
+    async def _skip_gap(self, local: LocalChannel) -> None:
+        """The next event was not in the log: it has been dropped there, or a hint was wrong."""
+        position = local.last_id
+        last_id = (await self._log.last_ids([local.name])).get(local.name, 0)
+        if local.last_id != position:
+            return
+        if last_id > position:
+            self._reset(local, last_id, "lost")
+        local.target = local.last_id
+
+    def _reset(self, local: LocalChannel, last_id: int, reason: str) -> None:
+        """Subscribers must start again: the next event of the channel will never come."""
+        log.warning("realtime.channel_reset", channel=local.name, reason=reason)
+        local.last_id = local.target = last_id
+        for each in tuple(local.subscriptions.values()):
+            self._end(local, each, reason)
+
+    async def _wait_and_sweep(self) -> None:
+        await wait_for_signal(self._must_sweep, self._sweep_seconds)
+        await self._sweep(self.channels)
+
+    async def _sweep(self, names: Iterable[str]) -> None:
+        """Finds what no hint has announced."""
+        known = {name: self.channels[name].last_id for name in names if self.channels[name].is_open}
+        if not known:
+            return
+        last_ids = await self._log.last_ids(known)
+        for name, position in known.items():
+            if (local := self.channels.get(name)) is None or not local.is_open:
+                continue
+            if last_ids.get(name, 0) < position:
+                self._reset(local, last_ids.get(name, 0), "reset")  # an older database was restored
+            else:
+                self._advance_to(local, last_ids.get(name, 0))
+
+    async def _catch_up(self, local: LocalChannel, position: int) -> None:
+        """Waits until everything up to this id was delivered here. Raises ``TimeoutError``."""
+        async with asyncio.timeout(_PATIENCE):
+            # Rare and short; an event would cost each delivery.
+            while local.last_id < position and self.channels.get(local.name) is local:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(_TICK)
+
+    async def _update_presence(self) -> None:
+        """Reads who is present elsewhere: where it has changed, and of all channels now and then, because the leases of
+        processes expire without a hint.
+        """
+        if await wait_for_signal(self._must_look, self._presence_seconds):
+            await asyncio.sleep(self._presence_pause)  # where one comes there come more
+        else:
+            self._stale_presence |= {name for name, local in self.channels.items() if local.has_members}
+        names = {name for name in self._stale_presence if name in self.channels}
+        if not names:
+            self._stale_presence.clear()
+            return
+        present = await self._registry.present_elsewhere(names)
+        self._stale_presence -= names
+        # What members said before they left comes before that.
+        await self._sweep([name for name in names if name in self.channels])
+        for name, members in present.items():
+            if (local := self.channels.get(name)) is not None and local.is_open:
+                await self._catch_up(local, local.target)
+                local.show_presence(members)
+
+
+def _greeting(local: LocalChannel, since: int | None, missed: Sequence[StoredEvent]) -> Subscribed:
+    last_id = local.last_id
+    frame = Subscribed(channel=local.name, ref=None, last_id=last_id, recovered=True, missed=0, presence=[])
+    if since is None or since == last_id:
+        return frame
+    frame.missed = last_id - since if since < last_id else None
+    frame.recovered = bool(missed) and missed[0].id == since + 1
+    return frame
+
+
+@in_every_process(ChannelAdvanced, PresenceChanged, HintsLost)
+def apply_hint(hint: Hint, hub: Hub) -> None:
+    """Belongs to the listeners of the app."""
+    hub.apply(hint)

@@ -1,142 +1,230 @@
-"""The log: append only, ids contiguous in each channel, one transaction for all that a process has to say."""
+"""The log: append only, ids contiguous in each channel. What a process publishes at one time shares a transaction."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import bindparam, case, delete, insert, literal, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from msgspec import Raw
+from sqlalchemy import (
+    BigInteger,
+    Float,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from app.lib.db.base import new_id, table_of
+from app.lib.db.engine import Database
 from app.lib.db.instants import database_now, database_now_plus
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
-from app.lib.db.statements import insert_into, is_one_of, json_list
-from app.lib.realtime.events import NewEvent, StoredEvent
-from app.lib.realtime.frames import REPLAY_LIMIT
+from app.lib.db.retries import in_transaction
+from app.lib.db.statements import insert_or_update, is_one_of, json_list
+from app.lib.db.uow import UnitOfWork
+from app.lib.events import Events
+from app.lib.realtime.background import GroupCommit
+from app.lib.realtime.channels import ChannelAdvanced, NewEvent
+from app.lib.realtime.errors import RealtimeUnavailable
+from app.lib.realtime.frames import REPLAY_LIMIT, Event
 from app.lib.realtime.tables import RealtimeChannel, RealtimeEvent
 
-PAGE = 50
-"""Events that are read at a time: at their largest, three megabytes."""
+PAGE = 25
+"""Events of one channel that are read at a time: at their largest, 1.6 megabytes."""
 
 _PRUNE_EVERY = 100
 _SAFE_SECONDS = 30.0
-"""Nothing younger is pruned: a worker without hints looks every second, and must find what happened meanwhile."""
+"""No younger event is pruned: processes without hints must find what happened since they last looked."""
 
 _channels = table_of(RealtimeChannel)
 _events = table_of(RealtimeEvent)
 
-
-class ChannelState(msgspec.Struct, frozen=True):
-    """Where a channel stands."""
-
-    name: str
-    last_id: int = 0
-    presence_version: int = 0
-    access_version: int = 0
+Acknowledge = Callable[[int], None]
 
 
-class Appended(msgspec.Struct, frozen=True):
-    """The id of an event; ``stored`` is None when it had been published before."""
+class json_pairs(FunctionElement[Any]):  # noqa: N801 - reads like the SQL function that it is
+    """The members of a JSON object as rows of ``key`` and ``value``."""
 
+    inherit_cache = True
+
+
+@compiles(json_pairs, "postgresql")
+def _pairs_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    return f"json_each_text(CAST({compiler.process(element.clauses, **options)} AS JSON))"
+
+
+@compiles(json_pairs, "sqlite")
+def _pairs_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **options)})"
+
+
+class StoredEvent(msgspec.Struct, frozen=True):
+    """A row of the log."""
+
+    channel: str
     id: int
-    stored: StoredEvent | None
+    event: str
+    data: str
+    sender_id: UUID | None
+    key: UUID
+    created_at: datetime
+
+    @property
+    def frame(self) -> Event:
+        """What sockets send."""
+        return Event(
+            channel=self.channel,
+            id=self.id,
+            event=self.event,
+            data=Raw(self.data.encode()),
+            at=self.created_at,
+            sender=self.sender_id,
+        )
 
 
-class Changes(msgspec.Struct, frozen=True):
-    """What a transaction does to channels, all in one, so that no two of them wait for each other in a circle."""
-
-    events: Sequence[NewEvent] = ()
-    presence: Collection[str] = ()
-    access: Collection[str] = ()
+class _Position(msgspec.Struct, frozen=True):
+    name: str
+    last_id: int
+    now: datetime
 
 
-class Written(msgspec.Struct, frozen=True):
-    """``appended`` in the order of the events; ``states`` of all channels that were touched."""
-
-    appended: list[Appended]
-    states: Mapping[str, ChannelState]
+class _Known(msgspec.Struct, frozen=True):
+    key: UUID
+    id: int
 
 
-_states = prepare(
-    select(*columns_of(ChannelState, _channels.c)).where(is_one_of(_channels.c.name, "names")), ChannelState
+_pairs = json_pairs(bindparam("pairs", type_=Text())).table_valued("key", "value", name="pairs")
+_since = cast(_pairs.c.value, BigInteger)
+_is_not_expired = or_(_events.c.expires_at.is_(None), _events.c.expires_at > database_now())
+
+_last_ids = prepare(
+    select(_channels.c.name, _channels.c.last_id, database_now().label("now")).where(
+        is_one_of(_channels.c.name, "names")
+    ),
+    _Position,
 )
 _after = prepare(
     select(*columns_of(StoredEvent, _events.c))
-    .where(
-        _events.c.channel == bindparam("channel"),
-        _events.c.id > bindparam("since"),
-        or_(_events.c.expires_at.is_(None), _events.c.expires_at > database_now()),
+    .select_from(
+        _pairs.join(
+            _events,
+            and_(_events.c.channel == _pairs.c.key, _events.c.id > _since, _events.c.id <= _since + PAGE),
+        )
     )
-    .order_by(_events.c.id)
-    .limit(bindparam("most")),
+    .where(_is_not_expired)
+    .order_by(_events.c.channel, _events.c.id),
     StoredEvent,
+)
+_counts = insert_or_update(_channels).from_select(
+    ["name", "last_id"], select(_pairs.c.key, _since).order_by(_pairs.c.key), include_defaults=False
+)
+_advance = prepare(
+    _counts.on_conflict_do_update(
+        index_elements=["name"], set_={"last_id": _channels.c.last_id + _counts.excluded.last_id}
+    ).returning(_channels.c.name, _channels.c.last_id, database_now().label("now")),
+    _Position,
+)
+_take_back = prepare(
+    update(_channels)
+    .where(_channels.c.name == bindparam("channel"))
+    .values(last_id=_channels.c.last_id - bindparam("count", type_=BigInteger()))
+)
+_known = prepare(
+    select(*columns_of(_Known, _events.c)).select_from(
+        _pairs.join(
+            _events,
+            and_(_events.c.channel == _pairs.c.value, _events.c.key == cast(_pairs.c.key, _events.c.key.type)),
+        )
+    ),
+    _Known,
+)
+_insert = prepare(insert(_events))
+_prune = prepare(
+    delete(_events).where(
+        _events.c.channel == bindparam("channel_name"),
+        _events.c.id <= bindparam("last", type_=BigInteger()),
+        _events.c.expires_at <= database_now_plus(bindparam("seconds", type_=Float())),
+    )
 )
 
 
 def key_of(event: NewEvent) -> UUID:
-    """What an event is known by: the same for whoever publishes it again with the same key, else random."""
+    """The same for an event that the same sender publishes again with the same key, else random."""
     if event.key is None:
         return new_id()
     text = f"{event.channel}\n{event.sender or ''}\n{event.key}"
     return UUID(bytes=sha256(text.encode()).digest()[:16])
 
 
-class EventLog:
-    """Writes in the session that it is given; reads by the reader.
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
-    Events of channels of a kind in ``kept_kinds`` stay; of the others, those of the last ``keep_seconds``, and hardly
-    more than the last 200 unless they came within half a minute.
+
+class EventLog:
+    """Events of channels of a kind in ``kept_kinds`` stay; of the others, those of the last ``keep_seconds``, and not
+    many more than the last 200 unless they came within half a minute.
     """
 
     def __init__(self, reader: Reader, kept_kinds: Collection[str], keep_seconds: float) -> None:
         self._reader = reader
         self._kept_kinds = frozenset(kept_kinds)
         self._keep = timedelta(seconds=keep_seconds)
-        self._safe_seconds = min(_SAFE_SECONDS, keep_seconds)
+        self.safe_seconds = min(_SAFE_SECONDS, keep_seconds)
 
-    async def states(self, names: Iterable[str]) -> dict[str, ChannelState]:
-        """Those of the channels that have ever had anything."""
-        return {state.name: state for state in await self._reader.all(_states, names=json_list(names))}
+    async def last_ids(self, names: Iterable[str]) -> dict[str, int]:
+        """Those of the channels that have ever had an event."""
+        return {row.name: row.last_id for row in await self._reader.all(_last_ids, names=json_list(names))}
 
-    async def after(self, channel: str, since: int, most: int = PAGE) -> list[StoredEvent]:
-        """The first events after an id, in order. When the first is not ``since + 1``, older ones are gone."""
-        return await self._reader.all(_after, channel=channel, since=since, most=most)
-
-    async def write(self, session: AsyncSession, changes: Changes, keys: Sequence[UUID] | None = None) -> Written:
-        """Appends events (``keys`` are their :func:`key_of`, where those are known already) and counts changes.
-
-        Locks the channels in the order of their names until the transaction ends. An event whose key is there already
-        is not stored again and has the old id.
+    async def after(self, positions: Mapping[str, int]) -> list[StoredEvent]:
+        """The first events after an id, of each of the channels, in order. When the first of a channel is not the next
+        one, older ones are gone.
         """
-        keys = keys or [key_of(event) for event in changes.events]
-        counts = Counter({event.channel: 0 for event in changes.events})
-        first: dict[UUID, NewEvent] = {}
-        for key, event in zip(keys, changes.events, strict=True):
-            if key not in first:
-                first[key] = event
-                counts[event.channel] += 1
-        states, now = await self._advance(session, changes, counts)
-        known = await self._known(session, first)
-        if known:
-            surplus = Counter(first[key].channel for key in known)
-            states = await self._take_back(session, states, surplus)
-            counts -= surplus
-        ids = {channel: states[channel].last_id - count for channel, count in counts.items()}
-        stored: dict[UUID, StoredEvent] = {}
-        for key, event in first.items():
-            if key not in known:
-                ids[event.channel] += 1
-                stored[key] = _stored(event, ids[event.channel], key, now)
-        await self._insert(session, stored.values())
-        await self._prune(session, states, counts)
-        return Written(_answers(keys, stored, known), states)
+        return await self._reader.all(_after, pairs=_json(positions))
 
-    async def trim(self, session: AsyncSession, most: int) -> int:
+    async def append(self, unit: UnitOfWork, events: Mapping[UUID, NewEvent]) -> tuple[list[StoredEvent], list[_Known]]:
+        """Stores events by their keys. Returns what was stored, and those that had been published before.
+
+        Locks the channels in the order of their names until the transaction ends.
+        """
+        counts = Counter(event.channel for event in events.values())
+        rows = await unit.all(_advance, pairs=_json(counts))
+        last_ids, now = {row.name: row.last_id for row in rows}, rows[0].now
+        # After the locks: transactions that store the same keys have ended, or wait for this one.
+        asked = {key.hex: event.channel for key, event in events.items() if event.key is not None}
+        known = await unit.all(_known, pairs=_json(asked)) if asked else []
+        if known:
+            surplus = Counter(events[row.key].channel for row in known)
+            await unit.execute_many(_take_back, [{"channel": name, "count": surplus[name]} for name in sorted(surplus)])
+            last_ids = {name: last_id - surplus[name] for name, last_id in last_ids.items()}
+            counts -= surplus
+        next_ids = {name: last_ids[name] - count + 1 for name, count in counts.items()}
+        known_keys = {row.key for row in known}
+        stored: list[StoredEvent] = []
+        for key, event in events.items():
+            if key in known_keys:
+                continue
+            row_id, next_ids[event.channel] = next_ids[event.channel], next_ids[event.channel] + 1
+            data = event.data.decode()
+            stored.append(StoredEvent(event.channel, row_id, event.event, data, event.sender, key, now))
+        await unit.execute_many(
+            _insert, [msgspec.structs.asdict(row) | {"expires_at": self._expiry(row)} for row in stored]
+        )
+        await self._prune(unit, counts, last_ids)
+        return stored, known
+
+    async def trim(self, unit: UnitOfWork, most: int) -> int:
         """Deletes events whose time is over, and returns how many."""
         expired = (
             select(_events.c.channel, _events.c.id)
@@ -145,104 +233,106 @@ class EventLog:
             .limit(most)
             .with_for_update(skip_locked=True)
         )
-        rows = (await session.execute(expired)).all()
-        for channel, ids in _by_channel(rows).items():
-            await session.execute(delete(_events).where(_events.c.channel == channel, _events.c.id.in_(ids)))
-        return len(rows)
-
-    async def _advance(
-        self, session: AsyncSession, changes: Changes, counts: Counter[str]
-    ) -> tuple[dict[str, ChannelState], datetime]:
-        names = sorted({*counts, *changes.presence, *changes.access})
-        if not names:
-            return {}, datetime.min.replace(tzinfo=UTC)
-        statement = insert_into(session, _channels)
-        added = {
-            name: _channels.c[name] + statement.excluded[name]
-            for name in ("last_id", "presence_version", "access_version")
-        }
-        returned = (*columns_of(ChannelState, _channels.c), database_now().label("now"))
-        rows = await session.execute(
-            statement.on_conflict_do_update(index_elements=["name"], set_=added).returning(*returned),
-            [
-                {
-                    "name": name,
-                    "last_id": counts[name],
-                    "presence_version": int(name in changes.presence),
-                    "access_version": int(name in changes.access),
-                }
-                for name in names
-            ],
-        )
-        found = rows.all()
-        return {row.name: ChannelState(*row[:-1]) for row in found}, found[0].now
-
-    async def _known(self, session: AsyncSession, first: Mapping[UUID, NewEvent]) -> dict[UUID, int]:
-        """Only now, because whoever might store the same is waiting for us, or we have waited for them."""
-        asked = {key: event.channel for key, event in first.items() if event.key is not None}
-        if not asked:
-            return {}
-        rows = await session.execute(
-            select(_events.c.key, _events.c.id).where(
-                _events.c.channel.in_(set(asked.values())), _events.c.key.in_(list(asked))
-            )
-        )
-        return {row.key: row.id for row in rows}
-
-    async def _take_back(
-        self, session: AsyncSession, states: Mapping[str, ChannelState], surplus: Counter[str]
-    ) -> dict[str, ChannelState]:
-        """The channels are locked, so nobody has seen the ids that were too many."""
-        amount = case(surplus, value=_channels.c.name, else_=literal(0))
-        await session.execute(
-            update(_channels).where(_channels.c.name.in_(list(surplus))).values(last_id=_channels.c.last_id - amount)
-        )
-        return {
-            name: msgspec.structs.replace(state, last_id=state.last_id - surplus[name])
-            for name, state in states.items()
-        }
-
-    async def _insert(self, session: AsyncSession, stored: Iterable[StoredEvent]) -> None:
-        rows: list[dict[str, Any]] = [
-            {**msgspec.structs.asdict(each), "expires_at": self._expiry(each)} for each in stored
-        ]
-        if rows:
-            await session.execute(insert(_events), rows)
+        ids: dict[str, list[int]] = {}
+        for channel, event_id in (await unit.session.execute(expired)).all():
+            ids.setdefault(channel, []).append(event_id)
+        for channel, some in ids.items():
+            await unit.session.execute(delete(_events).where(_events.c.channel == channel, _events.c.id.in_(some)))
+        return sum(map(len, ids.values()))
 
     def _expiry(self, event: StoredEvent) -> datetime | None:
         kind = event.channel.partition(":")[0]
         return None if kind in self._kept_kinds else event.created_at + self._keep
 
-    async def _prune(self, session: AsyncSession, states: Mapping[str, ChannelState], counts: Counter[str]) -> None:
+    async def _prune(self, unit: UnitOfWork, counts: Counter[str], last_ids: Mapping[str, int]) -> None:
         """A busy channel must not grow until its events expire."""
         for name, count in sorted(counts.items()):
-            last = states[name].last_id
-            if (last - count) // _PRUNE_EVERY != last // _PRUNE_EVERY:
-                old = (
-                    _events.c.channel == name,
-                    _events.c.id <= last - REPLAY_LIMIT,
-                    _events.c.expires_at <= database_now_plus(self._keep.total_seconds() - self._safe_seconds),
-                )
-                await session.execute(delete(_events).where(*old))
+            last_id = last_ids[name]
+            if (last_id - count) // _PRUNE_EVERY != last_id // _PRUNE_EVERY:
+                seconds = self._keep.total_seconds() - self.safe_seconds
+                await unit.execute(_prune, channel_name=name, last=last_id - REPLAY_LIMIT, seconds=seconds)
 
 
-def _stored(event: NewEvent, event_id: int, key: UUID, now: datetime) -> StoredEvent:
-    return StoredEvent(event.channel, event_id, event.event, event.data.decode(), event.sender, key, now)
+class ChannelWriter:
+    """Publishes events: to the log, and after the commit to the subscribers in all processes."""
 
+    def __init__(self, database: Database, event_log: EventLog, events: Events) -> None:
+        self.published = 0
+        """Events that were published one by one, since the start."""
+        self.on_committed: Callable[[Sequence[StoredEvent]], None] | None = None
+        """Called with what this process has committed."""
+        self._database = database
+        self._log = event_log
+        self._events = events
+        self._unacknowledged: dict[UUID, list[Acknowledge]] = {}
+        self._commits: GroupCommit[tuple[UUID, NewEvent], int] = GroupCommit(self._commit)
 
-def _answers(keys: Iterable[UUID], stored: Mapping[UUID, StoredEvent], known: Mapping[UUID, int]) -> list[Appended]:
-    answered: set[UUID] = set()
-    found: list[Appended] = []
-    for key in keys:
-        new = stored.get(key)
-        event_id = known[key] if new is None else new.id
-        found.append(Appended(event_id, None if key in answered else new))
-        answered.add(key)
-    return found
+    async def publish(self, event: NewEvent, acknowledge: Acknowledge | None = None) -> int:
+        """Stores an event and returns its id; all subscribers get it. Those of the same moment share a transaction.
 
+        ``acknowledge`` is called with the id, once, before any subscriber of this process gets the event. Raises
+        ``RealtimeUnavailable`` when the database is away; whether it was stored may then be unknown, so repeat it
+        with its key. Not for use inside of a transaction: see :meth:`publish_in`.
+        """
+        key, ids = key_of(event), list[int]()
 
-def _by_channel(rows: Iterable[Any]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for row in rows:
-        found.setdefault(row.channel, []).append(row.id)
-    return found
+        def tell(event_id: int) -> None:
+            ids.append(event_id)
+            if acknowledge is not None:
+                acknowledge(event_id)
+
+        self._unacknowledged.setdefault(key, []).append(tell)
+        try:
+            event_id = await self._commits.submit((key, event))
+        except RealtimeUnavailable:
+            if ids:  # the answer to the commit was lost, and the event itself was found in the log
+                return ids[0]
+            raise
+        else:
+            self.acknowledge(key, event_id)
+        finally:
+            waiting = self._unacknowledged.get(key, [])
+            if tell in waiting:
+                waiting.remove(tell)
+            if not waiting:
+                self._unacknowledged.pop(key, None)
+        return event_id
+
+    async def publish_in(self, unit: UnitOfWork, *events: NewEvent) -> list[int]:
+        """The same in the caller's transaction: subscribers get the events after the commit. Returns their ids.
+
+        Locks the channels until then, so do it last, and once.
+        """
+        return await self._append(unit, [(key_of(event), event) for event in events])
+
+    def acknowledge(self, key: UUID, event_id: int) -> None:
+        """Tells the publisher of an event its id. Called before the event is delivered, however it was found."""
+        for tell in self._unacknowledged.pop(key, ()):
+            tell(event_id)
+
+    async def drain(self, seconds: float) -> None:
+        """Waits until everything is written, but no longer than that."""
+        await self._commits.drain(seconds)
+
+    async def _commit(self, batch: Sequence[tuple[UUID, NewEvent]]) -> list[int]:
+        async def work(unit: UnitOfWork) -> list[int]:
+            return await self._append(unit, batch)
+
+        ids = await in_transaction(self._database, work)
+        self.published += len(ids)
+        return ids
+
+    async def _append(self, unit: UnitOfWork, batch: Sequence[tuple[UUID, NewEvent]]) -> list[int]:
+        events: dict[UUID, NewEvent] = {}
+        for key, event in batch:
+            events.setdefault(key, event)
+        if not events:
+            return []
+        stored, known = await self._log.append(unit, events)
+        if stored:
+            if self.on_committed is not None:
+                unit.after_commit(partial(self.on_committed, stored))
+            for channel, last_id in {row.channel: row.id for row in stored}.items():
+                await self._events.publish(unit, ChannelAdvanced(channel=channel, id=last_id))
+        ids = {row.key: row.id for row in stored} | {row.key: row.id for row in known}
+        return [ids[key] for key, _ in batch]

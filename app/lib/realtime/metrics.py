@@ -13,31 +13,32 @@ _KINDS = ("socket", "stream", "lobby")
 
 
 class RealtimeMetrics(Collector):
-    """Asked for at the time of the scrape; every sample is labelled with the process."""
+    """Collected at the time of the scrape; every sample is labelled with the process."""
 
     def __init__(self, realtime: Realtime) -> None:
         self._realtime = realtime
 
     def collect(self) -> Iterable[Metric]:
-        """A fan-out that is not connected costs time and nothing else: everything still arrives by the log."""
-        realtime, pid = self._realtime, str(os.getpid())
-        statistics = realtime.hub.statistics
-        yield _gauge("realtime_channels", "Channels that somebody here listens to.", statistics.channels)
+        """A fan-out that is not connected costs time and nothing else: everything still arrives through the log."""
+        realtime, pid, hub = self._realtime, str(os.getpid()), self._realtime.hub
+        yield _gauge("realtime_channels", "Channels with subscribers here.", len(hub.channels))
         yield _gauge(
-            "realtime_fanout_connected", "Whether workers hear of each other at once.", int(realtime.hub.is_connected)
+            "realtime_fanout_connected", "Whether workers get each other's hints.", int(realtime.fanout.is_connected)
         )
-        yield _counter("realtime_events_published", "Events published here.", statistics.published)
-        yield _counter("realtime_events_delivered", "Events handed to sockets, once for each.", statistics.delivered)
-        yield _counter("realtime_events_replayed", "Events that somebody had missed.", statistics.replayed)
+        yield _counter("realtime_events_published", "Events published here.", realtime.writer.published)
+        yield _counter("realtime_events_delivered", "Events given to sockets, once for each.", hub.delivered)
+        yield _counter("realtime_events_replayed", "Events that a subscriber had missed.", hub.replayed)
         yield _counter(
-            "realtime_events_read_from_log", "Events that no message between workers told of.", statistics.read_from_log
+            "realtime_events_read_from_log", "Events of other workers, read from the log.", hub.read_from_log
         )
-        kinds: Counter[str] = Counter(socket.kind for socket in realtime.sockets)
+        kinds: Counter[str] = Counter(socket.kind for socket in realtime.sockets.values())
         sockets = GaugeMetricFamily("realtime_sockets", "Open sockets and streams.", labels=["pid", "kind"])
         for kind in _KINDS:
             sockets.add_metric([pid, kind], kinds[kind])
         yield sockets
-        closed = CounterMetricFamily("realtime_sockets_closed", "Sockets that we closed.", labels=["pid", "code"])
+        closed = CounterMetricFamily(
+            "realtime_sockets_closed", "Sockets that the service closed.", labels=["pid", "code"]
+        )
         for code, count in sorted(realtime.closed.items()):
             closed.add_metric([pid, str(int(code))], count)
         yield closed

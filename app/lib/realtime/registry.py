@@ -1,178 +1,243 @@
-"""The statements about nodes, their sockets, and who is present by them."""
+"""The sockets of this process and the members who are present by them, in the database, for the other processes.
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TypeVar
+All of it hangs on one row, the lease of the process, which it renews. When the process is killed the lease expires,
+and the others stop showing its people.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, bindparam, delete, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Float, Integer, String, Text, Uuid, bindparam, delete, func, insert, select, update
 
-from app.lib.db.base import table_of
-from app.lib.db.instants import database_now
-from app.lib.db.prepared import columns_of, prepare
-from app.lib.db.statements import affected, insert_into
-from app.lib.realtime.events import LostSocket
-from app.lib.realtime.frames import Member
-from app.lib.realtime.tables import RealtimeNode, RealtimePresence, RealtimeSocket
+from app.lib.db.base import new_id, table_of
+from app.lib.db.engine import Database
+from app.lib.db.instants import database_now, database_now_plus
+from app.lib.db.prepared import prepare
+from app.lib.db.retries import in_transaction
+from app.lib.db.statements import insert_or_update, is_one_of, json_list
+from app.lib.db.uow import UnitOfWork
+from app.lib.events import Events
+from app.lib.realtime.background import Loops
+from app.lib.realtime.channels import Member, PresenceChanged
+from app.lib.realtime.errors import TooManySockets
+from app.lib.realtime.tables import RealtimePresence, RealtimeProcess, RealtimeSocket
 
-T = TypeVar("T")
+_PURGE_AFTER = 60.0
+"""Seconds for which an expired lease is kept: a process that could not reach the database may still renew it."""
 
-_ROUNDS = 5
-_CHUNK = 200
-
-_nodes = table_of(RealtimeNode)
+_processes = table_of(RealtimeProcess)
 _sockets = table_of(RealtimeSocket)
 _presence = table_of(RealtimePresence)
 
 
-class NodeRow(msgspec.Struct, frozen=True):
-    """A node, and how many signs of life it has given (-1: whatever it has given)."""
-
-    id: UUID
-    beats: int
-
-
-class SocketRow(msgspec.Struct, frozen=True):
-    """A socket, as it is registered."""
-
-    id: UUID
-    user_id: UUID
-    session_id: UUID
-    kind: str
-    label: str | None
+class _Present(msgspec.Struct, frozen=True):
+    channel: str
+    member_id: UUID
+    name: str
 
 
-class Lost(msgspec.Struct, frozen=True):
-    """What went, and the channels in which somebody was present by it."""
+_process_id = bindparam("process_id", type_=Uuid())
+_user_id = bindparam("user_id", type_=Uuid())
+_expiry = database_now_plus(bindparam("seconds", type_=Float()))
 
-    sockets: Sequence[LostSocket]
-    channels: Collection[str]
-
-
-all_nodes = prepare(select(_nodes.c.id, _nodes.c.beats), NodeRow)
-present_elsewhere = prepare(
-    select(_presence.c.member_id.label("id"), _presence.c.name)
+_lease = prepare(
+    insert_or_update(_processes)
+    .values(id=_process_id, expires_at=_expiry)
+    .on_conflict_do_update(index_elements=["id"], set_={"expires_at": _expiry})
+)
+_renew = prepare(update(_processes).where(_processes.c.id == _process_id).values(expires_at=_expiry))
+_end_lease = prepare(delete(_processes).where(_processes.c.id == _process_id))
+_purge = prepare(delete(_processes).where(_processes.c.expires_at <= database_now_plus(-_PURGE_AFTER)))
+_lock_user = prepare(select(func.pg_advisory_xact_lock(bindparam("number")).cast(Text)), str)
+_open_sockets = (
+    select(func.count())
+    .select_from(_sockets.join(_processes, _processes.c.id == _sockets.c.process_id))
+    .where(_sockets.c.user_id == _user_id, _processes.c.expires_at > database_now())
+    .scalar_subquery()
+)
+_open = prepare(
+    insert(_sockets).from_select(
+        ["id", "process_id", "user_id"],
+        select(bindparam("socket_id", type_=Uuid()), _process_id, _user_id).where(
+            _open_sockets < bindparam("most", type_=Integer())
+        ),
+        include_defaults=False,
+    )
+)
+_close = prepare(delete(_sockets).where(_sockets.c.id == bindparam("socket_id")))
+_join = prepare(
+    insert(_presence).from_select(
+        ["id", "channel", "socket_id", "member_id", "name"],
+        select(
+            bindparam("presence_id", type_=Uuid()),
+            bindparam("channel", type_=String()),
+            _sockets.c.id,
+            bindparam("member_id", type_=Uuid()),
+            bindparam("name", type_=String()),
+        ).where(_sockets.c.id == bindparam("socket_id")),
+        include_defaults=False,
+    )
+)
+_leave = prepare(delete(_presence).where(_presence.c.id == bindparam("presence_id")))
+_present_elsewhere = prepare(
+    select(_presence.c.channel, _presence.c.member_id, _presence.c.name)
     .join(_sockets, _sockets.c.id == _presence.c.socket_id)
-    .where(_presence.c.channel == bindparam("channel"), _sockets.c.node_id != bindparam("node_id"))
+    .join(_processes, _processes.c.id == _sockets.c.process_id)
+    .where(
+        is_one_of(_presence.c.channel, "channels"),
+        _processes.c.id != _process_id,
+        _processes.c.expires_at > database_now(),
+    )
     .order_by(_presence.c.member_id),
-    Member,
+    _Present,
 )
 
 
-class NodeRegistry:
-    """In one transaction."""
+class SocketRegistry:
+    """``on_expired`` is called when the lease was lost: others no longer know of the sockets of this process."""
 
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
+    def __init__(
+        self,
+        database: Database,
+        events: Events,
+        on_expired: Callable[[], None],
+        *,
+        max_sockets: int,
+        renew_seconds: float,
+        expire_seconds: float,
+    ) -> None:
+        self.sockets: dict[UUID, UUID] = {}
+        """The users of the sockets of this process."""
+        self._database = database
+        self._events = events
+        self._on_expired = on_expired
+        self._max_sockets = max_sockets
+        self._renew_seconds = renew_seconds
+        self._expire_seconds = expire_seconds
+        self._process_id = new_id()
+        self._closed: dict[UUID, UUID] = {}
+        self._left: dict[UUID, str] = {}
+        self._has_removals = asyncio.Event()
+        self._loops = Loops()
 
-    async def beat(self, node_id: UUID) -> bool:
-        """A sign of life. False when the node is not there, or not any more."""
-        result = await self._session.execute(
-            update(_nodes).where(_nodes.c.id == node_id).values(beats=_nodes.c.beats + 1)
+    async def start(self) -> None:
+        """Starts to renew the lease."""
+        self._loops.repeat(self._renew_lease, "realtime.lease_not_renewed")
+        self._loops.repeat(self._remove, "realtime.sockets_not_removed")
+
+    async def close(self, seconds: float) -> None:
+        """Removes everything of this process, unless that takes too long; then its lease expires."""
+        await self._loops.close()
+
+        async def work(unit: UnitOfWork) -> None:
+            await unit.execute(_end_lease, process_id=self._process_id)
+            for channel in set(self._left.values()):
+                await self._events.publish(unit, PresenceChanged(channel=channel))
+
+        async with asyncio.timeout(seconds):
+            await in_transaction(self._database, work)
+
+    async def open(self, socket_id: UUID, user_id: UUID) -> None:
+        """Counts a socket. Raises ``TooManySockets``, or what the database raises."""
+        self.sockets[socket_id] = user_id
+
+        def undo(opened: "asyncio.Future[bool]") -> None:
+            self.remove(socket_id)
+            if not opened.cancelled():
+                opened.exception()  # the caller has gone
+
+        opening = asyncio.ensure_future(
+            in_transaction(self._database, lambda unit: self._open(unit, socket_id, user_id))
         )
-        return affected(result) == 1
+        try:
+            is_open = await asyncio.shield(opening)
+        except BaseException:
+            opening.add_done_callback(undo)
+            raise
+        if not is_open:
+            del self.sockets[socket_id]
+            raise TooManySockets
 
-    async def add_node(self, node_id: UUID, name: str) -> None:
-        """The node is there from now on."""
-        await self._session.execute(
-            insert_into(self._session, _nodes).values(id=node_id, name=name, beats=0, started_at=database_now())
-        )
+    def remove(self, socket_id: UUID) -> None:
+        """The socket has ended. Does not wait."""
+        self._closed[socket_id] = self.sockets.pop(socket_id)
+        self._has_removals.set()
 
-    async def remove_node(self, node: NodeRow) -> Lost | None:
-        """With its sockets and their presence. None when it is gone, or has shown life since."""
-        mine = [_nodes.c.id == node.id]
-        if node.beats >= 0:
-            mine.append(_nodes.c.beats == node.beats)
-        found = await self._session.execute(select(_nodes.c.id).where(*mine).with_for_update())
-        if found.first() is None:
-            return None
-        lost = await self._lost(_sockets.c.node_id == node.id)
-        await self._session.execute(delete(_nodes).where(_nodes.c.id == node.id))
-        return lost
+    async def join(self, presence_id: UUID, socket_id: UUID, channel: str, member: Member) -> None:
+        """Makes a member present. Raises what the database raises."""
 
-    async def open(self, node_id: UUID, rows: Sequence[SocketRow], most: int) -> list[SocketRow]:
-        """Those for which there was a slot. Others may be taking slots of the same person at the same moment."""
-        waiting, done = list(rows), []
-        for _ in range(_ROUNDS):
-            chosen = await self._choose(waiting, most)
-            if not chosen:
-                break
-            inserted = await self._insert_sockets(node_id, waiting, chosen)
-            done += [row for row in waiting if row.id in inserted]
-            waiting = [row for row in waiting if row.id in chosen and row.id not in inserted]
-        return done
-
-    async def join(self, places: Mapping[tuple[UUID, str], Member]) -> None:
-        """Present from now on; again changes nothing."""
-        if places:
-            await self._session.execute(
-                insert_into(self._session, _presence).on_conflict_do_nothing(),
-                [
-                    {"channel": channel, "socket_id": socket_id, "member_id": member.id, "name": member.name}
-                    for (socket_id, channel), member in sorted(places.items(), key=lambda item: item[0])
-                ],
+        async def work(unit: UnitOfWork) -> None:
+            await unit.execute(
+                _join,
+                presence_id=presence_id,
+                socket_id=socket_id,
+                channel=channel,
+                member_id=member.id,
+                name=member.name,
             )
+            await self._events.publish(unit, PresenceChanged(channel=channel))
 
-    async def leave(self, places: Collection[tuple[UUID, str]]) -> None:
-        """Not present any more."""
-        for chunk in _chunks(sorted(places)):
-            key = tuple_(_presence.c.socket_id, _presence.c.channel)
-            await self._session.execute(delete(_presence).where(key.in_(chunk)))
+        await in_transaction(self._database, work)
 
-    async def remove_sockets(self, ids: Collection[UUID]) -> Lost:
-        """Those that were still there."""
-        sockets: list[LostSocket] = []
-        channels: set[str] = set()
-        for chunk in _chunks(sorted(ids)):
-            lost = await self._lost(_sockets.c.id.in_(chunk))
-            await self._session.execute(delete(_sockets).where(_sockets.c.id.in_(chunk)))
-            sockets += lost.sockets
-            channels.update(lost.channels)
-        return Lost(sockets, channels)
+    def leave(self, presence_id: UUID, channel: str) -> None:
+        """Ends a presence. Does not wait."""
+        self._left[presence_id] = channel
+        self._has_removals.set()
 
-    async def _lost(self, which: ColumnElement[bool]) -> Lost:
-        """Locked, so that of two who remove a socket only one says farewell."""
-        rows = await self._session.execute(
-            select(*columns_of(LostSocket, _sockets.c)).where(which).order_by(_sockets.c.id).with_for_update()
+    async def present_elsewhere(self, channels: Collection[str]) -> dict[str, dict[UUID, Member]]:
+        """Who is present in the channels by sockets of other processes."""
+        found: dict[str, dict[UUID, Member]] = {channel: {} for channel in channels}
+        for row in await self._database.reader.all(
+            _present_elsewhere, channels=json_list(channels), process_id=self._process_id
+        ):
+            found[row.channel][row.member_id] = Member(row.member_id, row.name)
+        return found
+
+    async def purge(self, unit: UnitOfWork) -> None:
+        """Deletes what processes that were killed have left."""
+        await unit.execute(_purge)
+
+    async def _open(self, unit: UnitOfWork, socket_id: UUID, user_id: UUID) -> bool:
+        if not self._database.url.is_sqlite:  # which has one writer
+            await unit.all(_lock_user, number=user_id.int % 2**63)
+        # First: a client that comes back at once is not counted twice.
+        closed = [{"socket_id": each} for each, owner in self._closed.items() if owner == user_id]
+        await unit.execute_many(_close, closed)
+        await unit.execute(_lease, process_id=self._process_id, seconds=self._expire_seconds)
+        count = await unit.execute(
+            _open, socket_id=socket_id, process_id=self._process_id, user_id=user_id, most=self._max_sockets
         )
-        channels = await self._session.execute(
-            select(_presence.c.channel).join(_sockets, _sockets.c.id == _presence.c.socket_id).where(which).distinct()
-        )
-        return Lost([LostSocket(*row) for row in rows], set(channels.scalars()))
+        return count == 1
 
-    async def _choose(self, rows: Sequence[SocketRow], most: int) -> dict[UUID, int]:
-        """A free slot for each socket, as far as there are any."""
-        users = sorted({row.user_id for row in rows})
-        taken: dict[UUID, set[int]] = defaultdict(set)
-        for chunk in _chunks(users):
-            found = await self._session.execute(
-                select(_sockets.c.user_id, _sockets.c.slot).where(_sockets.c.user_id.in_(chunk))
-            )
-            for user_id, slot in found:
-                taken[user_id].add(slot)
-        chosen: dict[UUID, int] = {}
-        for row in rows:
-            free = next((slot for slot in range(most) if slot not in taken[row.user_id]), None)
-            if free is not None:
-                taken[row.user_id].add(free)
-                chosen[row.id] = free
-        return chosen
+    async def _renew_lease(self) -> None:
+        await asyncio.sleep(self._renew_seconds)
+        if not self.sockets:
+            return  # a service at rest does not write
 
-    async def _insert_sockets(self, node_id: UUID, rows: Sequence[SocketRow], chosen: Mapping[UUID, int]) -> set[UUID]:
-        """The ids of those whose slot nobody else was faster to take. In the order of persons, against deadlocks."""
-        values = [
-            {**msgspec.structs.asdict(row), "node_id": node_id, "slot": chosen[row.id]}
-            for row in rows
-            if row.id in chosen
-        ]
-        values.sort(key=lambda each: (each["user_id"], each["slot"]))
-        statement = insert_into(self._session, _sockets).values(opened_at=database_now()).on_conflict_do_nothing()
-        found = await self._session.execute(statement.returning(_sockets.c.id), values)
-        return set(found.scalars())
+        async def work(unit: UnitOfWork) -> int:
+            return await unit.execute(_renew, process_id=self._process_id, seconds=self._expire_seconds)
 
+        if not await in_transaction(self._database, work) and self.sockets:
+            self._process_id = new_id()
+            self._on_expired()
 
-def _chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), _CHUNK):
-        yield values[start : start + _CHUNK]
+    async def _remove(self) -> None:
+        """Removes what has ended, all of the same moment together."""
+        if not self._closed and not self._left:
+            await self._has_removals.wait()
+        self._has_removals.clear()
+        closed, left = dict(self._closed), dict(self._left)
+
+        async def work(unit: UnitOfWork) -> None:
+            await unit.execute_many(_leave, [{"presence_id": each} for each in sorted(left)])
+            await unit.execute_many(_close, [{"socket_id": each} for each in sorted(closed)])
+            for channel in set(left.values()):
+                await self._events.publish(unit, PresenceChanged(channel=channel))
+
+        await in_transaction(self._database, work)
+        for each in closed:
+            del self._closed[each]
+        for each in left:
+            del self._left[each]

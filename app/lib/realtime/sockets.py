@@ -1,7 +1,9 @@
-"""A person's socket, whatever it speaks: its queue, its end, and what the hub tells it."""
+"""A person's socket, in any protocol: its queues, its end, and what the hub delivers to it."""
 
 import asyncio
 import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import ClassVar, Literal, Protocol
 from uuid import UUID
@@ -9,12 +11,10 @@ from uuid import UUID
 import structlog
 
 from app.lib.db.base import new_id
-from app.lib.realtime.events import Delivery
-from app.lib.realtime.frames import CloseCode, Presence, ServerPing, Unsubscribed, encode_frame
-from app.lib.realtime.gate import Gate
-from app.lib.realtime.hub import Hub
-from app.lib.realtime.incoming import Incoming
-from app.lib.realtime.outgoing import Outgoing
+from app.lib.realtime.channels import ChannelAccess, Member, NewEvent, parse_channel
+from app.lib.realtime.errors import TooManyChannels
+from app.lib.realtime.frames import CloseCode, Event, Presence, ServerPing, Subscribed, Unsubscribed, encode_frame
+from app.lib.realtime.queues import Incoming, Outgoing
 from app.lib.security.principal import Principal
 
 log = structlog.stdlib.get_logger(__name__)
@@ -26,61 +26,52 @@ _LAST_SEND_SECONDS = 1.0
 
 
 class Transport(Protocol):
-    """An accepted WebSocket, or whatever is like one. All may wait for ever; they are cancelled when it is too long."""
+    """An accepted WebSocket, or the like. All methods may wait for ever; they are cancelled when it is too long.
 
-    async def receive(self) -> str | bytes | None:
-        """The next message; None when the peer is gone."""
-        ...
+    ``receive`` returns None when the peer is gone.
+    """
 
-    async def send(self, text: str) -> None:
-        """One message."""
-        ...
-
-    async def close(self, code: int, reason: str) -> None:
-        """Says good-bye."""
-        ...
+    async def receive(self) -> str | bytes | None: ...
+    async def send(self, text: str) -> None: ...
+    async def close(self, code: int, reason: str) -> None: ...
 
 
-class Surroundings(Protocol):
-    """What a socket needs of the process that it is in."""
+class SocketContext(Protocol):
+    """What a socket needs of its process: see :class:`.service.Realtime`, :class:`.hub.Hub` and
+    :class:`.log.ChannelWriter`. ``close_seconds``: how long the closing handshake may take.
+    """
 
     @property
-    def hub(self) -> Hub:
-        """Its channels."""
-        ...
-
+    def access(self) -> ChannelAccess: ...
     @property
-    def gate(self) -> Gate:
-        """Who may what."""
-        ...
-
+    def max_channels(self) -> int: ...
     @property
-    def max_channels(self) -> int:
-        """Of one socket."""
-        ...
-
+    def close_seconds(self) -> float: ...
     @property
-    def close_seconds(self) -> float:
-        """How long a peer may take to hear that it is over."""
-        ...
+    def closed(self) -> Counter[CloseCode]: ...
 
-    def ask_again(self, socket: "Socket", channel: str) -> None:
-        """Rights have changed; the gate is asked in the background."""
-        ...
-
-    def closed_as(self, code: CloseCode) -> None:
-        """To be counted."""
-        ...
+    async def attach(
+        self,
+        subscriber: "Socket",
+        channel: str,
+        greet: Callable[[Subscribed], None],
+        *,
+        admit: Callable[[], Awaitable[Member | None]],
+        since: int | None = None,
+    ) -> None: ...
+    def detach(self, subscriber: "Socket", channel: str) -> bool: ...
+    async def publish(self, event: NewEvent, acknowledge: Callable[[int], None] | None = None) -> int: ...
+    def check_again(self, socket: "Socket", channel: str) -> None: ...
 
 
 class Socket:
-    """A subscriber with a bounded queue, which a task of its own sends while there is something to send.
+    """A subscriber with a bounded queue, which a task sends while there is something to send.
 
-    Another task reads all the time, so that the end of a peer is noticed whatever is being done for it: what is sent
-    to a peer that has gone would otherwise pile up in the server.
+    Another task reads all the time, so that the end of a peer is noticed in every situation: a server keeps what is
+    sent to a peer that has gone, and its memory grows.
 
-    Subclasses say what comes in (:meth:`opened`, :meth:`received`) and how events look (:meth:`deliver` and
-    :meth:`show_presence`). ``label`` is what others know the socket by, if anything.
+    Subclasses say what comes in (:meth:`opened`, :meth:`received`) and how frames look (:meth:`deliver`,
+    :meth:`show_presence` and :meth:`subscribed`).
     """
 
     kind: ClassVar[SocketKind] = "socket"
@@ -89,10 +80,9 @@ class Socket:
     answers_pings: ClassVar[bool] = True
     """Whether silence means that the peer is gone."""
 
-    def __init__(self, principal: Principal, label: str | None = None) -> None:
+    def __init__(self, principal: Principal) -> None:
         self.id: UUID = new_id()
         self.principal = principal
-        self.label = label
         self.channels: set[str] = set()
         self.close_code: CloseCode | None = None
         self.close_reason = ""
@@ -102,30 +92,30 @@ class Socket:
         self.unanswered = 0
         self.is_gone = False
         self._outgoing = Outgoing(self._start_writing, self._too_slow)
-        self._surroundings: Surroundings | None = None
+        self._context: SocketContext | None = None
         self._transport: Transport | None = None
         self._writer: asyncio.Task[None] | None = None
         self._scope: asyncio.Timeout | None = None
 
     @property
     def user_id(self) -> UUID:
-        """Whose it is."""
+        """Of its person."""
         return self.principal.user_id
 
     @property
-    def surroundings(self) -> Surroundings:
+    def context(self) -> SocketContext:
         """Where it runs."""
-        if self._surroundings is None:
+        if self._context is None:
             raise RuntimeError("the socket is not running")
-        return self._surroundings
+        return self._context
 
     def close(self, code: CloseCode, reason: str = "") -> None:
-        """Ends the socket. What was not sent is forgotten; the first call counts. The reason has at most 120 bytes."""
+        """Ends the socket and drops what was not sent; the first call counts. The reason has at most 120 bytes."""
         if self.close_code is not None:
             return
         self.close_code, self.close_reason = code, reason[:120]
-        if self._surroundings is not None:
-            self._surroundings.closed_as(code)
+        if self._context is not None:
+            self._context.closed[code] += 1
         self._outgoing.clear()
         if self._scope is not None and not self._scope.expired():
             self._scope.reschedule(asyncio.get_running_loop().time())
@@ -135,24 +125,54 @@ class Socket:
         if self.close_code is None and not self.is_gone:
             self._outgoing.put(text)
 
+    async def subscribe(self, channel: str, since: int | None, ref: str | None = None) -> None:
+        """Subscribes to a channel, as far as the person may. Raises a ``RealtimeError``."""
+        name, context = parse_channel(channel), self.context
+        if self.is_gone:
+            return
+        if channel not in self.channels and len(self.channels) >= context.max_channels:
+            raise TooManyChannels
+
+        async def admit() -> Member | None:
+            return await context.access.check_subscribe(self.principal, name)
+
+        def greet(frame: Subscribed) -> None:
+            self.channels.add(channel)
+            frame.ref = ref
+            self.subscribed(frame, since)
+
+        await context.attach(self, channel, greet, admit=admit, since=since)
+
+    def leave_channels(self) -> None:
+        """Ends all subscriptions. Called when the peer has gone, and at the end."""
+        for channel in tuple(self.channels):
+            self.context.detach(self, channel)
+        self.channels.clear()
+
+    # For subclasses
+
     async def prepared(self) -> None:
         """Called once, before anything is read."""
 
     async def opened(self) -> None:
         """Called once, before the first :meth:`received`."""
 
-    def heard(self) -> bool:
-        """Something came. False closes the socket: it came too fast."""
+    def may_send(self) -> bool:
+        """Called for each message when it comes. False closes the socket: it came too fast."""
         return True
 
     async def received(self, message: str | bytes) -> None:
-        """The next of what came; the one after it has to wait until this returns."""
+        """The next message; the one after it has to wait until this returns."""
 
-    # What the hub calls
+    def subscribed(self, frame: Subscribed, since: int | None) -> None:
+        """A subscription has begun."""
+        self.put(encode_frame(frame))
 
-    def deliver(self, delivery: Delivery) -> None:
-        """Queues the event's frame."""
-        self.put(delivery.frame)
+    # Called by the hub
+
+    def deliver(self, event: Event, text: str) -> None:
+        """Queues the frame."""
+        self.put(text)
 
     def show_presence(self, frame: Presence, text: str) -> None:
         """Queues the frame."""
@@ -167,25 +187,25 @@ class Socket:
         self._too_slow()
 
     def access_changed(self, channel: str) -> None:
-        """Lets the gate be asked."""
-        self.surroundings.ask_again(self, channel)
+        """Has the rights checked again."""
+        self.context.check_again(self, channel)
 
     def ended(self, channel: str, reason: str) -> None:
-        """Tells the peer."""
+        """The service has ended a subscription."""
         self.channels.discard(channel)
         self.put(encode_frame(Unsubscribed(channel=channel, reason=reason)))
 
     # Running
 
-    async def run(self, transport: Transport, surroundings: Surroundings) -> None:
-        """To its end: until the peer goes, or somebody closes it."""
-        self._transport, self._surroundings = transport, surroundings
+    async def run(self, transport: Transport, context: SocketContext) -> None:
+        """Runs to its end: until the peer goes, or the service closes it."""
+        self._transport, self._context = transport, context
         if self.close_code is not None:
-            surroundings.closed_as(self.close_code)
+            context.closed[self.close_code] += 1
         try:
             async with asyncio.timeout(None) as self._scope:
                 if self.close_code is None:
-                    await self._converse(transport, surroundings)
+                    await self._converse(transport)
         except TimeoutError:
             if self.close_code is None:
                 raise
@@ -194,17 +214,20 @@ class Socket:
             self.close(CloseCode.INTERNAL_ERROR)
         finally:
             self._scope = None
-            self._leave(surroundings.hub)
+            self.leave_channels()
             self._outgoing.clear()
             await self._stop_writing()
             if not self.is_gone:
-                await self._say_goodbye(transport, surroundings.close_seconds)
+                # A peer that does not read may not even get this; then the connection is dropped.
+                with suppress(TimeoutError, OSError, RuntimeError):
+                    async with asyncio.timeout(context.close_seconds):
+                        await transport.close(self.close_code or CloseCode.RESTARTING, self.close_reason)
 
-    async def _converse(self, transport: Transport, surroundings: Surroundings) -> None:
-        """Until the peer has gone, and all that it said before was heard."""
+    async def _converse(self, transport: Transport) -> None:
+        """Until the peer has gone, and all that it sent before was handled."""
         await self.prepared()
         incoming = Incoming()
-        reader = asyncio.create_task(self._read(transport, surroundings, incoming))
+        reader = asyncio.create_task(self._read(transport, incoming))
         try:
             await self.opened()
             while self.close_code is None and (message := await incoming.next()) is not None:
@@ -213,26 +236,21 @@ class Socket:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
 
-    async def _read(self, transport: Transport, surroundings: Surroundings, incoming: Incoming) -> None:
+    async def _read(self, transport: Transport, incoming: Incoming) -> None:
         try:
             while (message := await transport.receive()) is not None:
                 self.heard_at = time.monotonic()
-                if not self.heard() or not incoming.put(message):
+                if not self.may_send() or not incoming.put(message):
                     self.close(CloseCode.TOO_FAST, "too fast")
                     return
             self.is_gone = True
             self._outgoing.clear()
-            self._leave(surroundings.hub)
+            self.leave_channels()
         except Exception:
             log.exception("realtime.socket_failed", socket_id=str(self.id))
             self.close(CloseCode.INTERNAL_ERROR)
         finally:
             incoming.end()
-
-    def _leave(self, hub: Hub) -> None:
-        for channel in tuple(self.channels):
-            hub.detach(self, channel)
-        self.channels.clear()
 
     def _too_slow(self) -> None:
         self.close(CloseCode.TOO_SLOW, "too slow")
@@ -249,7 +267,7 @@ class Socket:
                     return  # it is over, and the queue is empty
                 self._outgoing.sent()
         except Exception as exc:
-            # The peer went while we were writing; whoever reads hears of it, too, but perhaps much later.
+            # The peer went while we were writing; the reader notices, too, but perhaps much later.
             log.debug("realtime.send_failed", error=type(exc).__name__, exc_info=exc)
             self.close(CloseCode.GONE, "gone")
         finally:
@@ -264,9 +282,3 @@ class Socket:
             await asyncio.wait({writer}, timeout=_LAST_SEND_SECONDS)
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
-
-    async def _say_goodbye(self, transport: Transport, seconds: float) -> None:
-        """A peer that does not read may not even hear this; then the connection is dropped."""
-        with suppress(TimeoutError, OSError, RuntimeError):
-            async with asyncio.timeout(seconds):
-                await transport.close(self.close_code or CloseCode.RESTARTING, self.close_reason)

@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from app.lib.realtime.events import Delivery
-from app.lib.realtime.frames import MAX_ID, CloseCode, Member, Presence, Subscribed, Unsubscribed, encode_frame
-from app.lib.realtime.names import parse_channel
-from app.lib.realtime.refusals import refusal_of
+from app.lib.realtime.channels import parse_channel
+from app.lib.realtime.errors import refusal_of
+from app.lib.realtime.frames import MAX_ID, CloseCode, Event, Presence, Subscribed, Unsubscribed, encode_frame
 from app.lib.realtime.sockets import Socket, SocketKind
-from app.lib.realtime.subscribing import Greeting
 from app.lib.security.principal import Principal
 
 HEADERS = ((b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
@@ -26,13 +24,14 @@ def parse_positions(text: str) -> dict[str, int]:
 
 
 def format_positions(positions: Mapping[str, int]) -> str:
-    """The other way round."""
+    """Ids by channel as text; see :func:`parse_positions`."""
     return ",".join(f"{channel}={number}" for channel, number in positions.items())
 
 
 class EventStream(Socket):
-    """Subscribes to ``channels``, each from its position (None: from now on), and sends what comes as events whose
-    ``id`` is the positions of all of them. Run it with an :class:`.transports.EventStreamTransport`.
+    """Subscribes to ``channels``, each from its position (None: from now on), and sends frames as events.
+
+    The ``id`` of an event is the positions of all channels. Run it with an :class:`.transports.EventStreamTransport`.
     """
 
     kind: ClassVar[SocketKind] = "stream"
@@ -45,25 +44,31 @@ class EventStream(Socket):
         self._positions = {channel: since for channel, since in channels.items() if since is not None}
 
     async def opened(self) -> None:
-        """Subscribes to everything. What is refused now although it was granted a moment ago is told as ended."""
+        """Subscribes to everything. A channel that was allowed a moment ago and is not now is sent as ended."""
         self.put("retry: 2000\n\n")
-        for channel, since in self._wanted.items():
+        for channel, since in tuple(self._wanted.items()):
             try:
-                await self._subscribe(channel, since)
-            except Exception as exc:  # noqa: BLE001 - told to the client, and logged where it is a bug
+                await self.subscribe(channel, since)
+            except Exception as exc:  # noqa: BLE001 - sent to the client, and logged where it is a bug
                 self.ended(channel, refusal_of(exc).code)
 
-    def deliver(self, delivery: Delivery) -> None:
-        """With an id, so that the client can come back to it."""
-        self._positions[delivery.channel] = delivery.id
-        self._send("event", delivery.frame)
+    def subscribed(self, frame: Subscribed, since: int | None) -> None:
+        """Sends the frame."""
+        replays = frame.recovered and frame.missed
+        self._positions[frame.channel] = since if replays and since is not None else frame.last_id
+        self._send("subscribed", encode_frame(frame))
+
+    def deliver(self, event: Event, text: str) -> None:
+        """Sends the frame, with an id that the client can come back to."""
+        self._positions[event.channel] = event.id
+        self._send("event", text)
 
     def show_presence(self, frame: Presence, text: str) -> None:
-        """As it is."""
+        """Sends the frame."""
         self._send("presence", text)
 
     def ended(self, channel: str, reason: str) -> None:
-        """Tells the peer. Nothing is left to wait for when all have ended."""
+        """Sends the reason. The stream ends with its last channel."""
         self.channels.discard(channel)
         self._wanted.pop(channel, None)
         self._positions.pop(channel, None)
@@ -71,32 +76,10 @@ class EventStream(Socket):
         if not self._wanted:
             self.close(CloseCode.FORBIDDEN)
 
-    async def _subscribe(self, channel: str, since: int | None) -> None:
-        name = parse_channel(channel)
-
-        async def admit() -> Member | None:
-            return (await self.surroundings.gate.subscribe(self.principal, name)).member
-
-        def greet(greeting: Greeting) -> None:
-            self.channels.add(channel)
-            replays = greeting.recovered and greeting.missed
-            self._positions[channel] = since if replays and since is not None else greeting.last_id
-            frame = Subscribed(
-                channel=channel,
-                ref=None,
-                last_id=greeting.last_id,
-                recovered=greeting.recovered,
-                missed=greeting.missed,
-                presence=greeting.presence,
-            )
-            self._send("subscribed", encode_frame(frame))
-
-        await self.surroundings.hub.attach(self, channel, greet, admit=admit, since=since)
-
     def _send(self, event: str, data: str) -> None:
-        # Not before all are known: who came back with a part of them would miss what the others had.
+        # Not before all are known: a client that came back with a part of them would miss what the others had.
         is_complete = self._positions.keys() >= self._wanted.keys()
         position = f"id: {format_positions(self._positions)}\n" if is_complete else ""
-        # Outside of strings, where they are escaped, the ends of lines mean nothing to JSON, but all to the stream.
+        # Outside of strings, where they are escaped, line ends mean nothing in JSON, but end a field here.
         line = data.replace("\n", " ").replace("\r", " ")
         self.put(f"{position}event: {event}\ndata: {line}\n\n")

@@ -1,4 +1,4 @@
-"""How sockets speak ASGI: a WebSocket, and a stream of Server-Sent Events."""
+"""Sockets over ASGI: a WebSocket, and a stream of Server-Sent Events."""
 
 import asyncio
 from contextlib import suppress
@@ -31,8 +31,8 @@ class WebSocketTransport:
     async def close(self, code: int, reason: str) -> None:
         """The closing frame. Returns when the peer has answered it, has gone, or has had time enough.
 
-        What it still says meanwhile is read: with unread data in it, a connection that ends is reset, and the peer
-        might lose the frame (RFC 1122, section 4.2.2.13).
+        What it still sends until then is read: a connection that ends with unread data is reset, and the peer might
+        lose the frame (RFC 1122, section 4.2.2.13).
         """
         await self._send({"type": "websocket.close", "code": code, "reason": reason})
         with suppress(TimeoutError):
@@ -49,7 +49,7 @@ class EventStreamTransport:
         self._send = send
 
     async def receive(self) -> str | bytes | None:
-        """Waits for the peer to go; what else comes is of no interest."""
+        """Waits for the peer to go; everything else is ignored."""
         while True:
             message: Any = await self._receive()
             if message["type"] == "http.disconnect":

@@ -18,7 +18,7 @@ ROOMS = "/api/v1/rooms"
 
 
 async def make_room(calls: httpx.AsyncClient, name: str = "harbour", **members: Any) -> JSONObject:
-    """A public room, unless told otherwise."""
+    """A public room by default."""
     response = await calls.post(ROOMS, json={"name": name, **members})
     assert response.status_code == 201, response.text
     room: JSONObject = response.json()

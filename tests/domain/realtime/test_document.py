@@ -1,47 +1,154 @@
-"""What goes over the wire is what the AsyncAPI document says."""
+"""The AsyncAPI document: a file by hand, which says what the frames are and what is sent."""
 
-from typing import Any
+from collections.abc import Iterator
+from inspect import cleandoc
+from typing import Any, get_args
 
 import httpx
 import jsonschema_rs
+import msgspec
+import pytest
 from litestar import Litestar
 
+from app.domain.realtime.controllers.document import realtime_document
+from app.lib.realtime.errors import FrameCode
+from app.lib.realtime.frames import ClientFrame, CloseCode, ServerFrame, decode_frame
 from tests.domain.realtime.steps import make_room
+from tests.support.apps import Deployment, client_of
 from tests.support.people import Person
 from tests.support.sockets import SocketClient, connected
 
+DOCUMENT = realtime_document("http://127.0.0.1:8000", "1.0")
+MESSAGES: dict[str, Any] = DOCUMENT["components"]["messages"]
+FROM_CLIENT = {frame.__name__: frame for frame in get_args(ClientFrame)}
+FROM_SERVER = {frame.__name__: frame for frame in get_args(ServerFrame)}
 ROOM = "room:harbour"
 
 
+def references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        yield from ([part["$ref"]] if "$ref" in part else [])
+        part = list(part.values())
+    if isinstance(part, list):
+        for each in part:
+            yield from references(each)
+
+
+def resolve(reference: str) -> Any:
+    found: Any = DOCUMENT
+    for step in reference.removeprefix("#/").split("/"):
+        found = found[step]
+    return found
+
+
+def named(messages: list[dict[str, str]]) -> set[str]:
+    return {each["$ref"].rpartition("/")[2] for each in messages}
+
+
+def is_valid(name: str, value: Any) -> bool:
+    schema = {**MESSAGES[name]["payload"], "components": DOCUMENT["components"]}
+    return jsonschema_rs.validator_for(schema).is_valid(value)
+
+
+def test_references_lead_to_something() -> None:
+    assert all(resolve(reference) for reference in references(DOCUMENT))
+
+
+def test_the_socket_carries_every_frame_and_each_has_its_operation() -> None:
+    on_socket = [each for each in DOCUMENT["operations"].values() if each["channel"]["$ref"] == "#/channels/socket"]
+    received = {name for each in on_socket if each["action"] == "receive" for name in named(each["messages"])}
+    answers = {name for each in on_socket if "reply" in each for name in named(each["reply"]["messages"])}
+    sent = {name for each in on_socket if each["action"] == "send" for name in named(each["messages"])}
+
+    assert set(DOCUMENT["channels"]["socket"]["messages"]) == FROM_CLIENT.keys() | FROM_SERVER.keys()
+    assert received == FROM_CLIENT.keys()
+    assert answers | sent == FROM_SERVER.keys()
+
+
+def test_schemas_are_those_of_the_frames() -> None:
+    """When this fails, copy the schemas of the frames into the document."""
+    frames = (*FROM_CLIENT.values(), *FROM_SERVER.values())
+    _, schemas = msgspec.json.schema_components(frames, ref_template="#/components/schemas/{name}")
+    for schema in schemas.values():
+        if text := schema.get("description"):
+            schema["description"] = " ".join(cleandoc(text).split()).replace("``", "`")
+        if "data" in schema.get("properties", {}):
+            schema["properties"]["data"]["description"] = "Any JSON."
+
+    assert DOCUMENT["components"]["schemas"] == schemas
+
+
+@pytest.mark.parametrize("name", [*FROM_CLIENT, *FROM_SERVER])
+def test_examples_are_decoded_by_the_frames(name: str) -> None:
+    examples = [example["payload"] for example in MESSAGES[name]["examples"]]
+    assert examples
+    for value in examples:
+        text = msgspec.json.encode(value)
+        if name in FROM_CLIENT:
+            assert type(decode_frame(text.decode())) is FROM_CLIENT[name]
+            assert not is_valid(name, {**value, "surplus": 1})
+        else:
+            assert msgspec.json.decode(msgspec.json.encode(msgspec.json.decode(text, type=FROM_SERVER[name]))) == value
+        assert is_valid(name, value)
+        assert not is_valid(name, {**value, "type": "weather"})
+
+
+def test_all_codes_are_listed() -> None:
+    assert {each["code"] for each in DOCUMENT["x-close-codes"]} == {code.value for code in CloseCode}
+    assert set(DOCUMENT["components"]["schemas"]["FrameCode"]["enum"]) == {code.value for code in FrameCode}
+
+
 async def conversation(socket: SocketClient) -> dict[str, Any]:
-    """One frame of each type that a client is sent in the course of it."""
-    said: list[dict[str, Any]] = [
+    """One frame of each type that a client gets in the course of it."""
+    sent: list[dict[str, Any]] = [
         {"type": "subscribe", "channel": ROOM, "ref": "1"},
         {"type": "publish", "channel": ROOM, "data": {"text": "Ahoy"}, "ref": "2"},
         {"type": "ping", "ref": "3"},
         {"type": "publish", "channel": "posts", "data": None, "ref": "4"},
         {"type": "unsubscribe", "channel": ROOM, "ref": "5"},
     ]
-    for frame in said:
+    for frame in sent:
         await socket.send(**frame)
-    heard: dict[str, Any] = {}
-    while "unsubscribed" not in heard:
+    received: dict[str, Any] = {}
+    while "unsubscribed" not in received:
         frame = await socket.receive()
-        heard[frame["type"]] = frame
-    return heard
+        received[frame["type"]] = frame
+    return received
 
 
-async def test_frames_are_as_described(app: Litestar, calls: httpx.AsyncClient, caller: Person) -> None:
+async def test_what_is_sent_is_what_the_document_says(app: Litestar, calls: httpx.AsyncClient, caller: Person) -> None:
     await make_room(calls)
     async with connected(app, token=caller.access_token) as socket:
-        heard = await conversation(socket)
-    document = (await calls.get("/docs/asyncapi.json")).json()
-    messages = {name: document["components"]["messages"][name] for name in document["channels"]["socket"]["messages"]}
+        received = await conversation(socket)
 
-    assert {"subscribed", "ack", "event", "pong", "error", "unsubscribed"} <= heard.keys()
-    for type_, frame in heard.items():
-        schemas = [each["payload"] for each in messages.values() if each["name"] == type_]
-        validators = [
-            jsonschema_rs.validator_for({**schema, "components": document["components"]}) for schema in schemas
-        ]
-        assert any(validator.is_valid(frame) for validator in validators), frame
+    assert {"subscribed", "ack", "event", "pong", "error", "unsubscribed"} <= received.keys()
+    for type_, frame in received.items():
+        assert any(is_valid(name, frame) for name in FROM_SERVER if MESSAGES[name]["name"] == type_), frame
+
+
+async def test_it_is_served_and_the_openapi_document_leads_to_it(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/docs/asyncapi.json")
+    again = await client.get("/docs/asyncapi.json", headers={"If-None-Match": answer.headers["etag"]})
+    openapi = (await client.get("/docs/openapi.json")).json()
+
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["channels"] == DOCUMENT["channels"]
+    assert again.status_code == 304
+    assert "(/docs/asyncapi.json)" in openapi["info"]["description"]
+
+
+async def test_it_names_the_public_address_of_the_service(deployment: Deployment) -> None:
+    app = await deployment.start(PUBLIC_URL="https://api.example.com")
+    async with client_of(app) as client:
+        servers = (await client.get("/docs/asyncapi.json")).json()["servers"]
+
+    assert [(each["protocol"], each["host"]) for each in servers.values()] == [
+        ("wss", "api.example.com"),
+        ("https", "api.example.com"),
+    ]
+
+
+async def test_it_is_off_where_documentation_is(deployment: Deployment) -> None:
+    app = await deployment.start(DOCS="off")
+    async with client_of(app) as client:
+        assert (await client.get("/docs/asyncapi.json")).status_code == 404

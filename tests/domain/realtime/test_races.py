@@ -1,4 +1,4 @@
-"""Many at once: rooms stay whole whoever is first."""
+"""Concurrent changes of rooms."""
 
 import asyncio
 
@@ -31,7 +31,7 @@ async def test_a_room_is_never_fuller_than_full(
     assert len(await rows(app, RoomMember)) == 3
 
 
-async def test_nobody_owns_more_than_they_may(
+async def test_concurrent_creations_keep_the_limit_of_rooms(
     app: Litestar, calls: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.domain.realtime.services.rooms.MAX_OWNED", 2)
@@ -40,7 +40,7 @@ async def test_nobody_owns_more_than_they_may(
     assert sorted(each.status_code for each in answers) == [201, 201, 409, 409, 409]
 
 
-async def test_an_open_room_has_one_owner_whoever_leaves_when(
+async def test_an_open_room_has_one_owner_when_members_leave_at_once(
     app: Litestar, calls: httpx.AsyncClient, crew: Crew
 ) -> None:
     room = await make_room(calls)

@@ -1,4 +1,4 @@
-"""What a scrape tells of sockets and channels."""
+"""The metrics of sockets and channels."""
 
 import httpx
 from litestar import Litestar

@@ -1,7 +1,5 @@
 """How rooms come, change and close."""
 
-from typing import Any
-
 import httpx
 import pytest
 from litestar import Litestar
@@ -11,7 +9,7 @@ from tests.domain.realtime.steps import ROOMS, Crew, invite, join, make_room, me
 from tests.support.people import Person
 
 
-async def test_whoever_makes_a_room_owns_it(calls: httpx.AsyncClient, caller: Person) -> None:
+async def test_the_creator_of_a_room_owns_it(calls: httpx.AsyncClient, caller: Person) -> None:
     response = await calls.post(ROOMS, json={"name": "harbour", "title": "At the harbour"})
     room = response.json()
 
@@ -48,9 +46,8 @@ async def test_a_room_that_was_seen_is_not_sent_again(calls: httpx.AsyncClient) 
     assert seen.status_code == 304
 
 
-@pytest.mark.parametrize(
-    ("body", "errors"),
-    [
+async def test_what_is_no_room_is_refused(calls: httpx.AsyncClient) -> None:
+    for body, errors in [
         ({}, {"/name": "required"}),
         ({"name": "Harbour"}, {"/name": "invalid_format"}),
         ({"name": "-harbour"}, {"/name": "invalid_format"}),
@@ -60,12 +57,8 @@ async def test_a_room_that_was_seen_is_not_sent_again(calls: httpx.AsyncClient) 
         ({"name": "harbour", "title": " "}, {"/title": "invalid_format"}),
         ({"name": "harbour", "visibility": "secret"}, {"/visibility": "invalid_choice"}),
         ({"name": "harbour", "owner_id": "me"}, {"/owner_id": "unknown_field"}),
-    ],
-)
-async def test_what_is_no_room_is_refused(
-    calls: httpx.AsyncClient, body: dict[str, Any], errors: dict[str, str]
-) -> None:
-    assert field_errors(await calls.post(ROOMS, json=body)) == errors
+    ]:
+        assert field_errors(await calls.post(ROOMS, json=body)) == errors
 
 
 async def test_a_name_is_taken_once(calls: httpx.AsyncClient, crew: Crew) -> None:
@@ -124,17 +117,17 @@ async def test_the_name_stays(calls: httpx.AsyncClient) -> None:
     assert field_errors(await calls.patch(f"{ROOMS}/{room['id']}", json={"name": "quay"})) == {"/name": "unknown_field"}
 
 
-@pytest.mark.parametrize("verb", ["patch", "close"])
-async def test_a_change_that_is_meant_for_another_version_is_refused(calls: httpx.AsyncClient, verb: str) -> None:
+async def test_a_change_that_is_meant_for_another_version_is_refused(calls: httpx.AsyncClient) -> None:
     room = await make_room(calls)
     url, headers = f"{ROOMS}/{room['id']}", {"If-Match": '"7"'}
-    if verb == "patch":
-        refused = await calls.patch(url, json={"title": "Later"}, headers=headers)
-    else:
-        refused = await calls.post(f"{url}/close", headers=headers)
+    for verb in ["patch", "close"]:
+        if verb == "patch":
+            refused = await calls.patch(url, json={"title": "Later"}, headers=headers)
+        else:
+            refused = await calls.post(f"{url}/close", headers=headers)
 
-    assert is_refused(refused, 412, "precondition_failed")
-    assert (await calls.get(url)).json() == room
+        assert is_refused(refused, 412, "precondition_failed")
+        assert (await calls.get(url)).json() == room
 
 
 async def test_a_closed_room_stays_closed(calls: httpx.AsyncClient, crew: Crew) -> None:
@@ -187,9 +180,11 @@ async def test_what_owners_do_is_their_own_business(calls: httpx.AsyncClient, ap
     assert await audited(app, "room.updated") == await audited(app, "room.closed") == []
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
+@pytest.mark.asvs("8.2.2")
+async def test_who_is_not_invited_does_not_learn_of_a_private_room(calls: httpx.AsyncClient, crew: Crew) -> None:
+    room = await private_room(calls)
+    _, other = await crew.add()
+    for method, path, body in [
         ("GET", "", None),
         ("PATCH", "", {"title": "Found"}),
         ("POST", "/close", None),
@@ -201,17 +196,10 @@ async def test_what_owners_do_is_their_own_business(calls: httpx.AsyncClient, ap
         ("POST", "/invitations", {"user_id": "0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b"}),
         ("DELETE", "/members/0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b", None),
         ("DELETE", "/invitations/0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b", None),
-    ],
-)
-@pytest.mark.asvs("8.2.2")
-async def test_who_is_not_invited_does_not_learn_of_a_private_room(
-    calls: httpx.AsyncClient, crew: Crew, method: str, path: str, body: Any
-) -> None:
-    room = await private_room(calls)
-    _, other = await crew.add()
-    for reference in (room["id"], room["name"]):
-        there = await other.request(method, f"{ROOMS}/{reference}{path}", json=body)
-        nowhere = await other.request(method, f"{ROOMS}/nowhere{path}", json=body)
-        assert is_refused(there, 404, "not_found")
-        assert there.json()["detail"] == nowhere.json()["detail"]
-    assert (await calls.get(f"{ROOMS}/{room['id']}")).json() == room
+    ]:
+        for reference in (room["id"], room["name"]):
+            there = await other.request(method, f"{ROOMS}/{reference}{path}", json=body)
+            nowhere = await other.request(method, f"{ROOMS}/nowhere{path}", json=body)
+            assert is_refused(there, 404, "not_found")
+            assert there.json()["detail"] == nowhere.json()["detail"]
+        assert (await calls.get(f"{ROOMS}/{room['id']}")).json() == room

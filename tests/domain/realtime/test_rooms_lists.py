@@ -1,7 +1,6 @@
 """Which rooms are listed, and to whom."""
 
 import httpx
-import pytest
 
 from tests.domain.accounts.answers import field_errors
 from tests.domain.realtime.steps import ROOMS, Crew, invite, join, make_room, names, private_room
@@ -60,23 +59,6 @@ async def test_invitations_are_seen_by_who_is_invited(calls: httpx.AsyncClient, 
 
     assert await names(friends) == await names(friends, invited=True) == ["cabin"]
     assert await names(calls, invited=True) == []
-
-
-@pytest.mark.parametrize("sort", ["name", "-name", "created_at"])
-async def test_rooms_are_walked_by_cursor(calls: httpx.AsyncClient, sort: str) -> None:
-    for name in ("b", "d", "a", "c", "e"):
-        await make_room(calls, name)
-    whole = await names(calls, sort=sort)
-    walked: list[str] = []
-    page = (await calls.get(ROOMS, params={"sort": sort, "page_size": 2})).json()
-    walked += [room["name"] for room in page["items"]]
-    while page["next_cursor"]:
-        query = {"sort": sort, "page_size": 2, "cursor": page["next_cursor"]}
-        page = (await calls.get(ROOMS, params=query)).json()
-        walked += [room["name"] for room in page["items"]]
-
-    assert walked == whole
-    assert sorted(walked) == ["a", "b", "c", "d", "e"]
 
 
 async def test_an_unknown_order_is_refused(calls: httpx.AsyncClient) -> None:

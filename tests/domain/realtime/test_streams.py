@@ -7,7 +7,6 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from app.lib.serving.draining import Draining
 from tests.domain.realtime.steps import ROOMS, Crew, make_room, private_room
 from tests.domain.realtime.test_handshakes import ticket_of
 from tests.support.apps import Deployment, core_of
@@ -45,10 +44,7 @@ async def test_a_stream_tells_what_a_socket_would(app: Litestar, calls: httpx.As
     assert (heard.frame["type"], heard.frame["data"], heard.frame["id"]) == ("event", {"text": "Ahoy"}, number)
 
 
-@pytest.mark.parametrize("by", ["header", "query"])
-async def test_a_stream_goes_on_where_it_was_left(
-    app: Litestar, calls: httpx.AsyncClient, caller: Person, by: str
-) -> None:
+async def test_a_stream_goes_on_where_it_was_left(app: Litestar, calls: httpx.AsyncClient, caller: Person) -> None:
     await make_room(calls)
     await make_room(calls, "quay")
     channels = "room:harbour,room:quay"
@@ -65,20 +61,19 @@ async def test_a_stream_goes_on_where_it_was_left(
         for number in (3, 4, 5):
             await say(socket, number)
             await say(socket, 10 * number, "quay")
-        how = {"last_event_id_header" if by == "header" else "last_event_id": position}
-        async with listening(app, channels, token=caller.access_token, **how) as stream:
-            frames = [await stream.frame() for _ in range(8)]
+        for how in ("last_event_id_header", "last_event_id"):
+            async with listening(app, channels, token=caller.access_token, **{how: position}) as stream:
+                frames = [await stream.frame() for _ in range(8)]
+            received = [(each["channel"], each["data"]) for each in frames if each["type"] == "event"]
+            assert [data for channel, data in received if channel == "room:harbour"] == [3, 4, 5]
+            assert [data for channel, data in received if channel == "room:quay"] == [30, 40, 50]
+            assert all(each["recovered"] for each in frames if each["type"] == "subscribed")
 
-    heard = [(each["channel"], each["data"]) for each in frames if each["type"] == "event"]
-    assert [data for channel, data in heard if channel == "room:harbour"] == [3, 4, 5]
-    assert [data for channel, data in heard if channel == "room:quay"] == [30, 40, 50]
-    assert all(each["recovered"] for each in frames if each["type"] == "subscribed")
 
-
-@pytest.mark.parametrize("where", ["last_event_id", "last_event_id_header"])
-async def test_an_empty_position_is_none(app: Litestar, caller: Person, where: str) -> None:
-    async with listening(app, "posts", token=caller.access_token, **{where: ""}) as stream:
-        assert (await stream.frame())["type"] == "subscribed"
+async def test_an_empty_position_is_none(app: Litestar, caller: Person) -> None:
+    for where in ["last_event_id", "last_event_id_header"]:
+        async with listening(app, "posts", token=caller.access_token, **{where: ""}) as stream:
+            assert (await stream.frame())["type"] == "subscribed"
 
 
 async def test_data_of_several_lines_stays_one_event(app: Litestar, calls: httpx.AsyncClient, caller: Person) -> None:
@@ -98,46 +93,43 @@ async def test_data_of_several_lines_stays_one_event(app: Litestar, calls: httpx
     assert frame["data"] == {"text": "one\ntwo"}
 
 
-@pytest.mark.parametrize(
-    ("channels", "status", "code"),
-    [
+async def test_what_may_not_be_heard_is_refused_before_the_stream_begins(
+    app: Litestar, calls: httpx.AsyncClient, crew: Crew
+) -> None:
+    await make_room(calls)
+    await private_room(calls)
+    other, _ = await crew.add()
+    for channels, status, code in [
         ("room:harbour", 403, "permission_denied"),
         ("posts,room:cabin", 404, "not_found"),
         ("nonsense", 404, "not_found"),
         ("posts,,posts", 422, "validation_failed"),
         ("no channel", 422, "validation_failed"),
         (",".join(f"presence:{number}" for number in range(101)), 422, "validation_failed"),
-    ],
-)
-async def test_what_may_not_be_heard_is_refused_before_the_stream_begins(
-    app: Litestar, calls: httpx.AsyncClient, crew: Crew, channels: str, status: int, code: str
-) -> None:
-    await make_room(calls)
-    await private_room(calls)
-    other, _ = await crew.add()
-    with pytest.raises(Refused) as refused:
-        async with listening(app, channels, token=other.access_token):
-            pass
-
-    assert (refused.value.status, refused.value.problem["code"]) == (status, code)
-
-
-@pytest.mark.parametrize("position", ["posts", "posts=x", "posts=-1", "posts=1;room:x=2", "=1"])
-async def test_a_position_that_is_none_is_refused(app: Litestar, caller: Person, position: str) -> None:
-    for where in ("last_event_id", "last_event_id_header"):
+    ]:
         with pytest.raises(Refused) as refused:
-            async with listening(app, "posts", token=caller.access_token, **{where: position}):
+            async with listening(app, channels, token=other.access_token):
                 pass
-        assert refused.value.status == 422
+
+        assert (refused.value.status, refused.value.problem["code"]) == (status, code)
 
 
-@pytest.mark.parametrize("how", [{}, {"ticket": "nonsense"}, {"token": "nonsense"}])
-async def test_without_good_credentials_there_is_no_stream(app: Litestar, how: dict[str, str]) -> None:
-    with pytest.raises(Refused) as refused:
-        async with listening(app, "posts", **how):
-            pass
+async def test_a_position_that_is_none_is_refused(app: Litestar, caller: Person) -> None:
+    for position in ["posts", "posts=x", "posts=-1", "posts=1;room:x=2", "=1"]:
+        for where in ("last_event_id", "last_event_id_header"):
+            with pytest.raises(Refused) as refused:
+                async with listening(app, "posts", token=caller.access_token, **{where: position}):
+                    pass
+            assert refused.value.status == 422
 
-    assert refused.value.status == 401
+
+async def test_without_good_credentials_there_is_no_stream(app: Litestar) -> None:
+    for how in [{}, {"ticket": "nonsense"}, {"token": "nonsense"}]:
+        with pytest.raises(Refused) as refused:
+            async with listening(app, "posts", **how):
+                pass
+
+        assert refused.value.status == 401
 
 
 async def test_a_stream_ends_with_its_session(app: Litestar, calls: httpx.AsyncClient, caller: Person) -> None:
@@ -152,7 +144,7 @@ async def test_a_stream_ends_with_its_session(app: Litestar, calls: httpx.AsyncC
 async def test_a_stream_ends_when_the_process_does(deployment: Deployment) -> None:
     app = await deployment.start()
     person = await People(app).create()
-    draining: Draining = core_of(app).draining
+    draining = core_of(app).draining
     async with (
         listening(app, "posts", token=person.access_token) as stream,
         connected(app, token=person.access_token) as socket,

@@ -12,30 +12,30 @@ import msgspec
 
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
+from app.lib.events import Events
+from app.lib.events.fanout import Fanout
+from app.lib.realtime.channels import ChannelAccess, ChannelKind, Member, NewEvent, Renewed
 from app.lib.realtime.connection import Connection
-from app.lib.realtime.errors import ChannelClosed, ChannelForbidden, ChannelNotFound, TokenRefused
-from app.lib.realtime.events import LostSocket, NewEvent
-from app.lib.realtime.fanout import Fanout
-from app.lib.realtime.frames import Member
-from app.lib.realtime.gate import Grant, Renewed
-from app.lib.realtime.names import ChannelName
-from app.lib.realtime.service import Realtime, RealtimeOptions
+from app.lib.realtime.errors import ChannelClosed, ChannelForbidden, TokenRefused
+from app.lib.realtime.service import Realtime, RealtimeOptions, channel_listeners
 from app.lib.realtime.sockets import Socket
 from app.lib.security.principal import Principal
+from app.lib.services import Services
 from tests.support.waiting import until
 
 QUICK = RealtimeOptions(
-    kept_kinds=frozenset({"kept"}),
     sweep_seconds=0.3,
-    beat_seconds=0.2,
-    stale_seconds=1.0,
+    renew_seconds=0.2,
+    expire_seconds=1.0,
     rights_seconds=0.1,
     presence_pause=0.02,
     close_seconds=1.0,
 )
+LEFT = "left"
+"""The event in a room after which the user whose id is its data may not listen any more."""
 
 
-def somebody(name: str = "somebody", user_id: UUID | None = None) -> Principal:
+def a_user(name: str = "a user", user_id: UUID | None = None) -> Principal:
     return Principal(
         user_id=user_id or uuid4(),
         session_id=uuid4(),
@@ -47,30 +47,26 @@ def somebody(name: str = "somebody", user_id: UUID | None = None) -> Principal:
 
 
 class Doorkeeper:
-    """A gate that can be told whom to refuse. Everybody is present in channels of the kind ``room``."""
+    """People and channels, and who is refused where."""
 
     def __init__(self) -> None:
         self.sessions: dict[UUID, Principal] = {}
         self.refused: set[tuple[UUID, str]] = set()
         self.closed: set[str] = set()
-        self.asked = 0
+        self.kinds = [
+            self._kind("posts", is_named=False),
+            self._kind("news", is_named=False),
+            self._kind("load"),
+            self._kind("kept", is_kept=True),
+            self._kind("room", has_presence=True, revoked_user=_user_who_left),
+        ]
+
+    def access(self) -> ChannelAccess:
+        return ChannelAccess(self.kinds, self, lambda kind: kind)
 
     def admit(self, principal: Principal) -> Principal:
         self.sessions[principal.session_id] = principal
         return principal
-
-    async def subscribe(self, principal: Principal, channel: ChannelName) -> Grant:
-        self.asked += 1
-        if channel.kind == "hidden":
-            raise ChannelNotFound
-        if (principal.user_id, str(channel)) in self.refused:
-            raise ChannelForbidden
-        return Grant(Member(principal.user_id, *principal.roles) if channel.kind == "room" else None)
-
-    async def publish(self, principal: Principal, channel: ChannelName, event: str) -> None:
-        if str(channel) in self.closed:
-            raise ChannelClosed
-        await self.subscribe(principal, channel)
 
     async def refresh(self, principal: Principal, token: str) -> Renewed:
         for each in self.sessions.values():
@@ -81,9 +77,28 @@ class Doorkeeper:
     async def principals(self, session_ids: Collection[UUID]) -> Mapping[UUID, Principal]:
         return {each: self.sessions[each] for each in session_ids if each in self.sessions}
 
+    async def member(self, principal: Principal) -> Member:
+        return Member(principal.user_id, *principal.roles)
+
+    def _kind(self, kind: str, *, is_named: bool = True, **more: Any) -> ChannelKind:
+        async def may_subscribe(principal: Principal, name: str) -> None:
+            if (principal.user_id, f"{kind}:{name}" if name else kind) in self.refused:
+                raise ChannelForbidden
+
+        async def may_publish(principal: Principal, name: str) -> None:
+            if f"{kind}:{name}" in self.closed:
+                raise ChannelClosed
+            await may_subscribe(principal, name)
+
+        return ChannelKind(name=kind, may_subscribe=may_subscribe, may_publish=may_publish, is_named=is_named, **more)
+
+
+def _user_who_left(event: str, data: bytes) -> UUID | None:
+    return msgspec.json.decode(data, type=UUID) if event == LEFT else None
+
 
 class Wire:
-    """Both ends of a socket: what the peer says, and what it has been sent."""
+    """Both ends of a socket: what the peer sends, and what it was sent."""
 
     def __init__(self) -> None:
         self._incoming: asyncio.Queue[str | bytes | None] = asyncio.Queue()
@@ -126,9 +141,14 @@ class Wire:
         return [each["id"] for each in self.of_type("event", channel=channel)]
 
     async def until(self, kind: str, count: int = 1, seconds: float = 10, **where: object) -> list[Any]:
-        """The frames of a type, as soon as there are so many."""
+        """The frames of a type, as soon as there are that many."""
         await until(lambda: len(self.of_type(kind, **where)) >= count, seconds)
         return self.of_type(kind, **where)
+
+
+async def serve(realtime: Realtime, socket: Socket, wire: Wire) -> None:
+    async with realtime.registered(socket):
+        await realtime.run(socket, wire)
 
 
 class Peer:
@@ -137,7 +157,7 @@ class Peer:
     def __init__(self, worker: "Worker", socket: Socket) -> None:
         self.socket = socket
         self.wire = Wire()
-        self.task = asyncio.create_task(worker.realtime.serve(socket, self.wire))
+        self.task = asyncio.create_task(serve(worker.realtime, socket, self.wire))
         self._refs = itertools.count(1)
 
     async def ask(self, answer: str, **frame: object) -> Any:
@@ -164,40 +184,38 @@ class Peer:
 
 
 class Worker:
-    """One process, so to say."""
+    """One process."""
 
-    def __init__(self, realtime: Realtime, database: Database, fanout: Fanout, gate: Doorkeeper) -> None:
+    def __init__(self, realtime: Realtime, database: Database, events: Events, gate: Doorkeeper) -> None:
         self.realtime = realtime
         self.database = database
-        self.fanout = fanout
+        self.events = events
         self.gate = gate
         self.peers: list[Peer] = []
 
+    @property
+    def is_connected(self) -> bool:
+        return self.realtime.fanout.is_connected
+
     def connect(self, principal: Principal | None = None, socket: Socket | None = None) -> Peer:
         """A peer, which is on its way."""
-        principal = self.gate.admit(principal or somebody())
+        principal = self.gate.admit(principal or a_user())
         peer = Peer(self, socket or Connection(principal))
         self.peers.append(peer)
         return peer
 
-    def labelled(self, label: str) -> Peer:
-        """A peer that the others know by a label."""
-        principal = self.gate.admit(somebody())
-        return self.connect(principal, Connection(principal, label))
-
-    async def publish(self, channel: str, data: object = None, **more: Any) -> int:
-        event = NewEvent(channel=channel, event="message", data=msgspec.json.encode(data), **more)
-        return await self.realtime.hub.publish(event)
+    async def publish(self, channel: str, data: object = None, event: str = "message", **more: Any) -> int:
+        new = NewEvent(channel=channel, event=event, data=msgspec.json.encode(data), **more)
+        return await self.realtime.publish(new)
 
     async def die(self) -> None:
-        """As by kill -9: nothing is said, and nothing is written any more."""
-        node: Any = self.realtime._node
-        node.leave = node.remove = node.close = _nothing
-        for task in (*self.realtime._tasks, self.realtime._node._task, *self.realtime._rights._tasks):
-            assert task is not None
-            task.cancel()
-        await self.realtime.hub._tasks.cancel()
-        await self.fanout.on_shutdown()
+        """As by kill -9: nothing is written any more, and no hint is sent."""
+        registry: Any = self.realtime._registry
+        registry.leave = registry.remove = _nothing
+        for loops in (self.realtime._loops, registry._loops, self.realtime._rights._loops, self.realtime.hub._loops):
+            await loops.close()
+        registry.close = _nothing
+        await self.events.close()
         await self.database.close()
         for peer in self.peers:
             peer.task.cancel()
@@ -221,31 +239,25 @@ class Bench:
         return worker
 
     async def unstarted(self, options: RealtimeOptions = QUICK, **changes: Any) -> Worker:
-        """A process that does something else."""
+        """A process without sockets."""
         database = Database(DatabaseOptions(url=changes.pop("url", self.url), pool_size=2))
         await database.start()
         self._stack.push_async_callback(database.close)
+        services = Services()
         fanout = changes.pop("fanout", None) or self._make_fanout()
+        events = Events(channel_listeners(self.gate.kinds), services, fanout)
         realtime = Realtime(
             database,
-            fanout,
-            self.gate,
-            draining=self._drain,
-            farewell=farewell,
+            events,
+            self.gate.access(),
+            draining=self.draining.wait,  # type: ignore[arg-type]  # what it returns does not matter
             options=msgspec.structs.replace(options, **changes),
         )
-        worker = Worker(realtime, database, fanout, self.gate)
+        services.add(realtime.hub)
+        await events.start()
+        worker = Worker(realtime, database, events, self.gate)
         self._stack.push_async_callback(_stop, worker)
         return worker
-
-    async def _drain(self) -> None:
-        await self.draining.wait()
-
-
-def farewell(lost: LostSocket) -> NewEvent | None:
-    if lost.kind != "lobby" and lost.label is None:
-        return None
-    return NewEvent(channel="lobby", event="left", data=msgspec.json.encode(lost.label))
 
 
 def _nothing(*_arguments: object) -> Any:
@@ -256,6 +268,7 @@ def _nothing(*_arguments: object) -> Any:
 
 async def _stop(worker: Worker) -> None:
     await worker.realtime.close()
+    await worker.events.close()
     for peer in worker.peers:
         peer.task.cancel()
     await asyncio.gather(*(peer.task for peer in worker.peers), return_exceptions=True)

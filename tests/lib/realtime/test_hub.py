@@ -6,17 +6,16 @@ import msgspec
 import pytest
 
 from app.lib.db.uow import UnitOfWork
+from app.lib.realtime.channels import NewEvent
 from app.lib.realtime.errors import RealtimeUnavailable
-from app.lib.realtime.events import NewEvent
-from tests.lib.realtime.bench import Bench, Worker, somebody
-from tests.support.waiting import until
+from tests.lib.realtime.bench import Bench, Worker, a_user
 
 
 def data_of(frames: list[dict[str, object]]) -> list[object]:
     return [each["data"] for each in frames]
 
 
-async def test_what_one_publishes_all_receive(bench: Bench) -> None:
+async def test_all_subscribers_receive_an_event(bench: Bench) -> None:
     worker = await bench.worker()
     first, second = worker.connect(), worker.connect()
     assert (await first.subscribe("posts"))["last_id"] == 0
@@ -33,7 +32,7 @@ async def test_what_one_publishes_all_receive(bench: Bench) -> None:
     assert kinds.index("ack") < kinds.index("event")
 
 
-async def test_workers_hear_of_each_other_in_one_order(shared_bench: Bench) -> None:
+async def test_events_of_several_workers_come_in_one_order(shared_bench: Bench) -> None:
     one, two = await shared_bench.worker(), await shared_bench.worker()
     here, there = one.connect(), two.connect()
     await asyncio.gather(here.subscribe("posts"), there.subscribe("posts"))
@@ -44,36 +43,6 @@ async def test_workers_hear_of_each_other_in_one_order(shared_bench: Bench) -> N
         await peer.wire.until("event", 100)
         assert peer.wire.ids("posts") == list(range(1, 101))
     assert data_of(here.wire.of_type("event")) == data_of(there.wire.of_type("event"))
-
-
-async def test_hints_bring_the_body_along(shared_bench: Bench) -> None:
-    """Where there is a fan-out the log is only written, and is read when something is missing."""
-    one, two = await shared_bench.worker(sweep_seconds=3600), await shared_bench.worker(sweep_seconds=3600)
-    if not one.fanout.max_message:
-        pytest.skip("without a fan-out everything is read from the log")
-    await until(lambda: one.realtime.hub.is_connected and two.realtime.hub.is_connected)
-    peer = two.connect()
-    await peer.subscribe("posts")
-
-    for number in range(20):
-        await one.publish("posts", number)
-
-    await peer.wire.until("event", 20)
-    assert two.realtime.hub.statistics.read_from_log == 0
-
-
-async def test_messages_too_large_for_a_hint_arrive_in_order(shared_bench: Bench) -> None:
-    one, two = await shared_bench.worker(), await shared_bench.worker()
-    peer = two.connect()
-    await peer.subscribe("posts")
-    sizes = [10, 60_000, 20, 7_700, 7_300, 60_000, 1]
-
-    for size in sizes:
-        await one.publish("posts", "ü" * (size // 2))
-
-    await peer.wire.until("event", len(sizes))
-    assert [len(str(each)) for each in data_of(peer.wire.of_type("event"))] == [size // 2 for size in sizes]
-    assert peer.wire.ids("posts") == list(range(1, len(sizes) + 1))
 
 
 async def test_many_messages_by_several_workers_keep_their_order(shared_bench: Bench) -> None:
@@ -121,7 +90,7 @@ async def test_the_same_key_publishes_once(bench: Bench) -> None:
 
 async def test_the_same_key_on_two_workers_publishes_once(shared_bench: Bench) -> None:
     one, two = await shared_bench.worker(), await shared_bench.worker()
-    sender = somebody().user_id
+    sender = a_user().user_id
 
     ids = await asyncio.gather(
         *(
@@ -135,7 +104,7 @@ async def test_the_same_key_on_two_workers_publishes_once(shared_bench: Bench) -
     assert sorted(set(ids)) == list(range(1, 21)), "and leaves no gap"
 
 
-async def test_what_is_rolled_back_was_never_said(bench: Bench) -> None:
+async def test_an_event_that_was_rolled_back_reaches_no_subscriber(bench: Bench) -> None:
     worker = await bench.worker()
     peer = worker.connect()
     await peer.subscribe("posts")
@@ -143,10 +112,10 @@ async def test_what_is_rolled_back_was_never_said(bench: Bench) -> None:
 
     async with worker.database.sessions() as session:
         unit = UnitOfWork(session)
-        assert await worker.realtime.hub.publish_in(unit, event) == 1
+        assert await worker.realtime.writer.publish_in(unit, event) == [1]
         await unit.rollback()
     async with worker.database.independent() as unit:
-        assert await worker.realtime.hub.publish_in(unit, msgspec.structs.replace(event, data=b"2")) == 1
+        assert await worker.realtime.writer.publish_in(unit, msgspec.structs.replace(event, data=b"2")) == [1]
 
     assert data_of(await peer.wire.until("event")) == [2]
 
@@ -161,12 +130,12 @@ async def test_a_process_without_sockets_can_publish(shared_bench: Bench) -> Non
     await other.publish("posts", "from a job")
     async with other.database.independent() as unit:
         event = NewEvent(channel="posts", event="post.published", data=b'"in a transaction"')
-        await other.realtime.hub.publish_in(unit, event)
+        await other.realtime.writer.publish_in(unit, event)
 
     assert data_of(await peer.wire.until("event", 2)) == ["from a job", "in a transaction"]
 
 
-async def test_without_the_database_one_is_told_to_try_again(bench: Bench) -> None:
+async def test_without_the_database_publishing_is_retryable(bench: Bench) -> None:
     worker = await bench.worker()
     peer = worker.connect()
     await peer.subscribe("posts")

@@ -1,11 +1,10 @@
-"""Who is there: a person once, on every worker, also when a worker is killed."""
+"""Presence: a person once, on every worker, also when a worker is killed."""
 
 import asyncio
-from uuid import UUID
 
 from sqlalchemy import text
 
-from tests.lib.realtime.bench import Bench, Peer, Worker, somebody
+from tests.lib.realtime.bench import Bench, Peer, Worker, a_user
 from tests.support.waiting import until, until_it_holds
 
 
@@ -14,7 +13,7 @@ def names(members: list[dict[str, str]]) -> list[str]:
 
 
 def seen(peer: Peer) -> tuple[list[str], list[str]]:
-    """Who has come and who has gone, as the peer was told."""
+    """Who has come and who has gone, as the peer sees it."""
     frames = peer.wire.of_type("presence")
     joined = [member["name"] for frame in frames for member in frame["join"]]
     left = [member["name"] for frame in frames for member in frame["leave"]]
@@ -29,8 +28,8 @@ async def rows(worker: Worker, table: str) -> int:
 
 async def test_a_person_comes_once_and_goes_once(shared_bench: Bench) -> None:
     one, two = await shared_bench.worker(), await shared_bench.worker()
-    bob = somebody("bob")
-    here = one.connect(somebody("ada"))
+    bob = a_user("bob")
+    here = one.connect(a_user("ada"))
     assert names((await here.subscribe("room:x"))["presence"]) == ["ada"]
     first, second = one.connect(bob), two.connect(bob)
 
@@ -42,16 +41,16 @@ async def test_a_person_comes_once_and_goes_once(shared_bench: Bench) -> None:
     await until(lambda: seen(here)[1] == ["bob"])
 
     assert seen(here) == (["bob"], ["bob"])
-    assert seen(first) == ([], []), "nobody is told of themselves"
+    assert seen(first) == ([], []), "people do not see themselves come"
 
 
 async def test_it_is_shown_everywhere_within_a_moment(shared_bench: Bench) -> None:
     workers = [await shared_bench.worker() for _ in range(3)]
-    person = somebody("watcher")
+    person = a_user("watcher")
     watchers = [worker.connect(person) for worker in workers]
     for watcher in watchers:
         await watcher.subscribe("room:x")
-    people = [(workers[n % 3], somebody(f"p{n:02}")) for n in range(30)]
+    people = [(workers[n % 3], a_user(f"p{n:02}")) for n in range(30)]
 
     peers = [worker.connect(person) for worker, person in people]
     await asyncio.gather(*(peer.subscribe("room:x") for peer in peers))
@@ -63,7 +62,7 @@ async def test_it_is_shown_everywhere_within_a_moment(shared_bench: Bench) -> No
     for watcher in watchers:
         assert sorted(seen(watcher)[0]) == [f"p{n:02}" for n in range(30)]
         assert sorted(seen(watcher)[1]) == [f"p{n:02}" for n in range(20)]
-    late = workers[1].connect(somebody("late"))
+    late = workers[1].connect(a_user("late"))
     assert len((await late.subscribe("room:x"))["presence"]) == 12
 
     async def are_gone() -> bool:
@@ -72,9 +71,9 @@ async def test_it_is_shown_everywhere_within_a_moment(shared_bench: Bench) -> No
     await until_it_holds(are_gone)
 
 
-async def test_after_a_kill_its_people_are_gone(shared_bench: Bench) -> None:
+async def test_the_people_of_a_killed_worker_go_when_its_lease_expires(shared_bench: Bench) -> None:
     one, two = await shared_bench.worker(), await shared_bench.worker()
-    ada, bob, eve = somebody("ada"), somebody("bob"), somebody("eve")
+    ada, bob, eve = a_user("ada"), a_user("bob"), a_user("eve")
     here = one.connect(ada)
     await here.subscribe("room:x")
     await one.connect(eve).subscribe("room:x")
@@ -86,69 +85,35 @@ async def test_after_a_kill_its_people_are_gone(shared_bench: Bench) -> None:
     await until(lambda: seen(here)[1] == ["bob"])
 
     assert seen(here)[1] == ["bob"], "eve has another socket"
-    assert await rows(one, "realtime_nodes") == 1
-    assert await rows(one, "realtime_sockets") == 2
-    assert await rows(one, "realtime_presence") == 2
+    assert await rows(one, "realtime_sockets") == 4, "they are deleted later"
+    async with one.database.independent() as unit:
+        await unit.session.execute(text("UPDATE realtime_processes SET expires_at = '2000-01-01 00:00:00.000000'"))
+        await one.realtime.trim(unit)
+    assert await rows(one, "realtime_presence") == 0
 
 
-async def test_of_several_survivors_one_says_farewell(shared_bench: Bench) -> None:
-    workers = [await shared_bench.worker() for _ in range(3)]
-    listener = workers[0].connect()
-    await listener.subscribe("lobby")
-    peer = workers[2].connect()
-    await peer.subscribe("lobby")
-    labelled = workers[2].labelled("the one who was killed")
-    await labelled.subscribe("lobby")
-
-    await workers[2].die()
-    (event,) = await listener.wire.until("event")
-    await asyncio.sleep(1.5)
-
-    assert (event["event"], event["data"]) == ("left", "the one who was killed")
-    assert len(listener.wire.of_type("event")) == 1
-
-
-async def test_who_goes_is_said_farewell(bench: Bench) -> None:
-    worker = await bench.worker()
-    listener, peer = worker.connect(), worker.labelled("gone")
-    await listener.subscribe("lobby")
-    await peer.subscribe("lobby")
-
-    peer.wire.go()
-
-    (event,) = await listener.wire.until("event")
-    assert (event["event"], event["data"]) == ("left", "gone")
-
-
-async def test_one_who_was_taken_for_dead_comes_back(shared_bench: Bench) -> None:
-    """Its process was stopped for a while, or it could not reach the database."""
+async def test_a_worker_that_lost_its_lease_sends_its_sockets_away(shared_bench: Bench) -> None:
+    """Its process was stopped for a while, or could not reach the database. Clients come back and resume."""
     one, two = await shared_bench.worker(), await shared_bench.worker()
-    here, there = one.connect(somebody("ada")), two.connect(somebody("bob"))
+    here, there = one.connect(a_user("ada")), two.connect(a_user("bob"))
     await here.subscribe("room:x")
     await there.subscribe("room:x")
     await until(lambda: seen(here)[0] == ["bob"])
 
     async with one.database.engine.begin() as connection:
-        node_id: UUID = two.realtime._node.id
-        value = node_id.hex if one.database.url.is_sqlite else node_id
-        await connection.exec_driver_sql(f"DELETE FROM realtime_nodes WHERE id = '{value}'")  # noqa: S608 - an id of ours
-        await connection.exec_driver_sql("UPDATE realtime_channels SET presence_version = presence_version + 1")
+        process_id = two.realtime._registry._process_id
+        value = process_id.hex if one.database.url.is_sqlite else process_id
+        await connection.exec_driver_sql(f"DELETE FROM realtime_processes WHERE id = '{value}'")  # noqa: S608 - an id of ours
 
-    async def is_back() -> bool:
-        return await rows(one, "realtime_presence") == 2
-
-    await until_it_holds(is_back)
-    late = one.connect(somebody("late"))
-    assert names((await late.subscribe("room:x"))["presence"]) == ["ada", "bob", "late"]
-    await until(lambda: seen(here)[0].count("bob") == seen(here)[1].count("bob") + 1)
-    assert there.wire.closed is None
-    await one.publish("room:x", "still there")
-    await there.wire.until("event")
+    assert await there.gone() == (1012, "restarting")
+    back = two.connect(a_user("bob"))
+    assert names((await back.subscribe("room:x"))["presence"]) == ["ada", "bob"]
+    assert here.wire.closed is None
 
 
 async def test_a_worker_that_ends_takes_everything_along(shared_bench: Bench) -> None:
     one, two = await shared_bench.worker(), await shared_bench.worker()
-    here, there = one.connect(somebody("ada")), two.connect(somebody("bob"))
+    here, there = one.connect(a_user("ada")), two.connect(a_user("bob"))
     await here.subscribe("room:x")
     await there.subscribe("room:x")
     await until(lambda: seen(here)[0] == ["bob"])
@@ -157,25 +122,23 @@ async def test_a_worker_that_ends_takes_everything_along(shared_bench: Bench) ->
 
     assert await there.gone() == (1012, "restarting")
     await until(lambda: seen(here)[1] == ["bob"])
-    assert await rows(one, "realtime_nodes") == 1
+    assert await rows(one, "realtime_processes") == 1
 
 
 async def test_at_rest_nothing_is_written(bench: Bench) -> None:
     worker = await bench.worker()
     peer = worker.connect()
     await peer.subscribe("room:x")
-    assert await rows(worker, "realtime_nodes") == 1
-
     peer.wire.go()
 
     async def is_empty() -> bool:
-        return not await rows(worker, "realtime_nodes")
+        return not await rows(worker, "realtime_sockets")
+
+    async def expiry() -> object:
+        async with worker.database.engine.begin() as connection:
+            return (await connection.execute(text("SELECT expires_at FROM realtime_processes"))).scalar_one()
 
     await until_it_holds(is_empty)
-    versions = "SELECT sum(presence_version) FROM realtime_channels"
-    async with worker.database.engine.begin() as connection:
-        before = (await connection.execute(text(versions))).scalar_one()
-    await asyncio.sleep(1)
-    async with worker.database.engine.begin() as connection:
-        assert (await connection.execute(text(versions))).scalar_one() == before
-    assert await rows(worker, "realtime_nodes") == 0
+    before = await expiry()
+    await asyncio.sleep(0.5)
+    assert await expiry() == before

@@ -1,4 +1,4 @@
-"""``/demo/chat``: a page that shows what channels do. The app has these routes in development only."""
+"""``/demo/chat``: a page that shows channels. The app has these routes in development only."""
 
 import hashlib
 from pathlib import Path
@@ -32,7 +32,7 @@ class _File:
 
 
 def demo_router() -> Router:
-    """The page and what it loads, read once."""
+    """The page and the files that it loads, read once."""
     page = _File(_STATIC / "chat.html")
     files = {path.name: _File(path) for path in (_STATIC / "chat.css", _STATIC / "chat.js", _client())}
 
@@ -50,6 +50,6 @@ def demo_router() -> Router:
 
 
 def _client() -> Path:
-    """The reference client: where a wheel puts it, or where it lives in the source."""
+    """The reference client: where a wheel puts it, or where it is in the source."""
     packaged = _STATIC / _CLIENT
     return packaged if packaged.is_file() else _STATIC.parents[3] / "clients" / "javascript" / _CLIENT

@@ -37,8 +37,8 @@ class MemberController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[MemberPage],
         operation_id="listRoomMembers",
-        summary="Who is in a room",
-        description="For those who are in it, and with `rooms:read`. Who came first comes first.",
+        summary="List the members of a room",
+        description="For members, and with `rooms:read`. Those who joined first come first.",
         opt=may_raise(RoomNotFound, NotAMember),
     )
     async def list_members(
@@ -49,24 +49,24 @@ class MemberController(Controller):
         principal: Injected[Principal],
         paging: Injected[PageRequest],
     ) -> Response[MemberPage]:
-        return linked(request, await room_queries.members(room_ref, paging, principal))
+        return linked(request, await room_queries.list_members(room_ref, paging, principal))
 
     @delete(
         "/{user_id:uuid}",
         guards=[authenticated],
-        operation_id="removeRoomMember",
-        summary="Remove somebody from a room",
-        description="From yours, or with `rooms:write` from any. To a public room they may come again.",
+        operation_id="deleteRoomMember",
+        summary="Remove a member from a room",
+        description="From your room, or with `rooms:write` from any. They can join a public room again.",
         opt=may_raise(RoomNotFound, NotYourRoom, MemberNotFound),
     )
-    async def remove(
+    async def delete_member(
         self,
         room_ref: RoomReference,
         user_id: FromPath[UUID],
         room_members: Injected[MemberService],
         principal: Injected[Principal],
     ) -> None:
-        await room_members.remove(room_ref, user_id, principal)
+        await room_members.delete(room_ref, user_id, principal)
 
 
 class InvitationController(Controller):
@@ -77,7 +77,7 @@ class InvitationController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[InvitationPage],
         operation_id="listRoomInvitations",
-        summary="Who is invited to a room",
+        summary="List the invitations to a room",
         description="For its owner, and with `rooms:read`. Newest first.",
         opt=may_raise(RoomNotFound, NotYourRoom),
     )
@@ -89,41 +89,41 @@ class InvitationController(Controller):
         principal: Injected[Principal],
         paging: Injected[PageRequest],
     ) -> Response[InvitationPage]:
-        return linked(request, await room_queries.invitations(room_ref, paging, principal))
+        return linked(request, await room_queries.list_invitations(room_ref, paging, principal))
 
     @post(
         guards=[authenticated],
         dto=StructDTO[InvitationCreate],
         return_dto=StructDTO[InvitationRead],
-        operation_id="inviteToRoom",
-        summary="Invite somebody to a room",
-        description="To yours, or with `rooms:write` to any. They are told on their own channel.",
+        operation_id="createRoomInvitation",
+        summary="Invite a user to a room",
+        description="To your room, or with `rooms:write` to any. They get an event on their own channel.",
         opt=IDEMPOTENT
         | may_raise(RoomNotFound, NotYourRoom, RoomClosed, AlreadyMember, AlreadyInvited, TooManyInvitations),
     )
-    async def invite(
+    async def create_invitation(
         self,
         room_ref: RoomReference,
         data: JSONBody[InvitationCreate],
         room_members: Injected[MemberService],
         principal: Injected[Principal],
     ) -> Response[InvitationRead]:
-        room_id, invitation = await room_members.invite(room_ref, data, principal)
+        room_id, invitation = await room_members.create_invitation(room_ref, data, principal)
         return created(invitation, f"/api/v1/rooms/{room_id}/invitations")
 
     @delete(
         "/{user_id:uuid}",
         guards=[authenticated],
-        operation_id="withdrawRoomInvitation",
-        summary="Withdraw an invitation, or decline it",
+        operation_id="deleteRoomInvitation",
+        summary="Withdraw or decline an invitation",
         description="To your room, with `rooms:write` to any, or your own.",
         opt=may_raise(RoomNotFound, NotYourRoom, InvitationNotFound),
     )
-    async def withdraw(
+    async def delete_invitation(
         self,
         room_ref: RoomReference,
         user_id: FromPath[UUID],
         room_members: Injected[MemberService],
         principal: Injected[Principal],
     ) -> None:
-        await room_members.withdraw(room_ref, user_id, principal)
+        await room_members.delete_invitation(room_ref, user_id, principal)

@@ -6,12 +6,11 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import PathParameter, QueryParameter
 
 from app.domain.realtime.dtos import Visibility
-from app.domain.realtime.limits import MAX_ROOM_NAME
-from app.domain.realtime.names import ROOM_NAME
+from app.domain.realtime.names import MAX_ROOM_NAME, ROOM_NAME
 from app.domain.realtime.services.queries import MESSAGE_SORT_KEYS, ROOM_SORT_KEYS
 from app.lib.pagination.sorting import sort_parameter
 
-# What fits neither is not there, so it is 404 and not 422: the bounds are documentation.
+# A text that can be neither is 404 and not 422: the bounds are documentation.
 _REFERENCE = {"type": OpenAPIType.STRING, "maxLength": MAX_ROOM_NAME, "pattern": ROOM_NAME}
 
 RoomReference = Annotated[str, PathParameter(description="The room's id or its name.", schema_extra=_REFERENCE)]

@@ -50,7 +50,7 @@ class RoomController(Controller):
         return_dto=StructDTO[RoomPage],
         operation_id="listRooms",
         summary="List rooms",
-        description="Public ones, those that you are in and those that you are invited to; with `rooms:read` all.",
+        description="Public rooms, your own, and those that you are invited to; with `rooms:read` all.",
     )
     async def list_rooms(
         self,
@@ -66,7 +66,7 @@ class RoomController(Controller):
         sort: RoomSort = None,
     ) -> Response[RoomPage]:
         filters = {"q": q, "visibility": visibility, "closed": closed}
-        page = await room_queries.rooms(paging, sort, filters, principal, mine=mine, invited=invited)
+        page = await room_queries.list(paging, sort, filters, principal, mine=mine, invited=invited)
         return linked(request, page)
 
     @post(
@@ -74,14 +74,14 @@ class RoomController(Controller):
         dto=StructDTO[RoomCreate],
         return_dto=StructDTO[RoomRead],
         operation_id="createRoom",
-        summary="Make a room",
+        summary="Create a room",
         description="You own it, and are its first member.",
         opt=IDEMPOTENT | may_raise(RoomNameTaken, TooManyRooms),
     )
     async def create(
         self, data: JSONBody[RoomCreate], rooms: Injected[RoomService], principal: Injected[Principal]
     ) -> Response[RoomRead]:
-        room = await rooms.add(data, principal)
+        room = await rooms.create(data, principal)
         return created(room, f"/api/v1/rooms/{room.id}")
 
     @get(
@@ -89,14 +89,14 @@ class RoomController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[RoomRead],
         operation_id="getRoom",
-        summary="A room, by id or name",
-        description="Private ones for those who are in them or invited, and with `rooms:read`.",
+        summary="Get a room",
+        description="By id or name. Private rooms for their members and invited users, and with `rooms:read`.",
         opt=may_raise(RoomNotFound),
     )
-    async def show(
+    async def get_room(
         self, room_ref: RoomReference, room_queries: Injected[RoomQueries], principal: Injected[Principal]
     ) -> RoomRead:
-        return await room_queries.room(room_ref, principal)
+        return await room_queries.get(room_ref, principal)
 
     @patch(
         "/{room_ref:str}",
@@ -104,11 +104,11 @@ class RoomController(Controller):
         dto=StructDTO[RoomUpdate],
         return_dto=StructDTO[RoomRead],
         operation_id="updateRoom",
-        summary="Change a room's title or visibility",
-        description="Yours, or with `rooms:write` any. Who is in it stays in it.",
+        summary="Update a room",
+        description="Its title or visibility. Your own, or with `rooms:write` any. Members stay members.",
         opt=may_raise(RoomNotFound, NotYourRoom, RoomClosed, PreconditionFailed),
     )
-    async def change(
+    async def update(
         self,
         room_ref: RoomReference,
         data: JSONBody[RoomUpdate],
@@ -116,7 +116,7 @@ class RoomController(Controller):
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
     ) -> RoomRead:
-        return await rooms.change(room_ref, data, if_match, principal)
+        return await rooms.update(room_ref, data, if_match, principal)
 
     @post(
         "/{room_ref:str}/close",
@@ -125,7 +125,7 @@ class RoomController(Controller):
         status_code=200,
         operation_id="closeRoom",
         summary="Close a room for good",
-        description="Yours, or with `rooms:write` any. What was said in it can still be read.",
+        description="Your own, or with `rooms:write` any. Its messages can still be read.",
         opt=may_raise(RoomNotFound, NotYourRoom, PreconditionFailed),
     )
     async def close(
@@ -144,7 +144,7 @@ class RoomController(Controller):
         status_code=200,
         operation_id="joinRoom",
         summary="Join a room",
-        description="A public one, or one that you are invited to.",
+        description="A public room, or one that you are invited to.",
         opt=may_raise(RoomNotFound, NotInvited, RoomClosed, RoomFull),
     )
     async def join(
@@ -158,7 +158,7 @@ class RoomController(Controller):
         status_code=204,
         operation_id="leaveRoom",
         summary="Leave a room",
-        description="One that you own goes to whoever has been in it for longest; with nobody left it is closed.",
+        description="A room that you own goes to its oldest member. Without members it is closed.",
         opt=may_raise(RoomNotFound),
     )
     async def leave(
@@ -171,8 +171,8 @@ class RoomController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[MessagePage],
         operation_id="listRoomMessages",
-        summary="What was said in a room",
-        description="For those who are in it, and with `rooms:read`. All events of its channel, newest first.",
+        summary="List the messages of a room",
+        description="All events of its channel, newest first. For members, and with `rooms:read`.",
         opt=may_raise(RoomNotFound, NotAMember),
     )
     async def list_messages(
@@ -187,4 +187,4 @@ class RoomController(Controller):
         sort: MessageSort = None,
     ) -> Response[MessagePage]:
         filters = {"min_id": min_id, "max_id": max_id}
-        return linked(request, await room_queries.messages(room_ref, paging, sort, filters, principal))
+        return linked(request, await room_queries.list_messages(room_ref, paging, sort, filters, principal))

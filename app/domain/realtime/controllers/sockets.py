@@ -1,20 +1,67 @@
-from collections.abc import Awaitable, Callable
-from typing import Any
+"""WebSockets, the stream of Server-Sent Events, and tickets for both."""
 
-from litestar import WebSocket, websocket
-from litestar.params import FromPath
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
 
+from litestar import Litestar, Request, Response, WebSocket, get, post, websocket
+from litestar.params import FromPath, HeaderParameter, QueryParameter
+from litestar.types import Receive, Scope, Send
+
+from app.domain.realtime.dtos import TicketRead
 from app.domain.realtime.errors import TooManyConnections
-from app.domain.realtime.services.lobby import LobbySocket
-from app.lib.errors import NotFound, Unavailable, UnknownParameter
+from app.domain.realtime.services import tickets
+from app.domain.realtime.services.lobby import MAX_CLIENT_ID, LobbySocket
+from app.domain.realtime.services.streams import open_stream
+from app.lib.db.uow import UnitOfWork
+from app.lib.errors import NotFound, PermissionDenied, Unavailable, UnknownParameter
 from app.lib.http.injection import Injected
+from app.lib.http.rules import PRODUCES_ANYTHING
+from app.lib.openapi.document import may_raise
 from app.lib.realtime.connection import Connection
 from app.lib.realtime.errors import RealtimeUnavailable, TooManySockets
 from app.lib.realtime.service import Realtime
 from app.lib.realtime.sockets import Socket
-from app.lib.realtime.tables import MAX_LABEL_LENGTH
-from app.lib.realtime.transports import WebSocketTransport
-from app.lib.security.policies import current_principal, ticketed
+from app.lib.realtime.stream import HEADERS, EventStream
+from app.lib.realtime.transports import EventStreamTransport, WebSocketTransport
+from app.lib.security.policies import authenticated, current_principal, ticketed
+from app.lib.security.principal import Principal
+from app.lib.wire.dto import StructDTO
+
+_CHANNEL = r"[a-z]{1,32}(?::[A-Za-z0-9_.-]{1,64})?"
+_POSITION = rf"{_CHANNEL}=[0-9]{{1,16}}"
+_POSITIONS = rf"^(?:{_POSITION}(?:,{_POSITION}){{0,99}})?$"
+
+Channels = Annotated[
+    str,
+    QueryParameter(
+        max_length=9_800,
+        pattern=rf"^{_CHANNEL}(?:,{_CHANNEL}){{0,99}}$",
+        description="Up to 100 channels with commas between them, such as `posts,room:harbour`.",
+    ),
+]
+Positions = Annotated[
+    str | None,
+    QueryParameter(
+        max_length=11_500,
+        pattern=_POSITIONS,
+        description="The id of the last event seen, for clients that cannot send `Last-Event-ID`; empty for none.",
+    ),
+]
+LastEventId = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Last-Event-ID",
+        max_length=11_500,
+        pattern=_POSITIONS,
+        description="The id of the last event seen; what was missed since comes first.",
+        required=False,
+    ),
+]
+Ticket = Annotated[
+    str | None,
+    QueryParameter(max_length=64, pattern="^[0-9A-Za-z]*$", description="A ticket, in place of `Authorization`."),
+]
 
 
 @websocket("/realtime", guards=[ticketed], name="realtime")
@@ -25,8 +72,8 @@ async def open_socket(socket: WebSocket[Any, Any, Any], realtime: Injected[Realt
 
 @websocket("/ws/{client_id:str}", guards=[ticketed], name="lobby")
 async def open_lobby(socket: WebSocket[Any, Any, Any], client_id: FromPath[str], realtime: Injected[Realtime]) -> None:
-    """Plain text: everybody hears what anybody says."""
-    if not client_id.isprintable() or len(client_id) > MAX_LABEL_LENGTH:
+    """Plain text that all get."""
+    if not client_id.isprintable() or len(client_id) > MAX_CLIENT_ID:
         raise NotFound
     await _serve(socket, LobbySocket(current_principal(socket), client_id, socket.accept), realtime)
 
@@ -41,12 +88,78 @@ async def _serve(
     """Raises ``UnknownParameter``, ``TooManyConnections`` or ``Unavailable`` instead of accepting it."""
     if unknown := sorted(set(socket.query_params) - {"ticket"}):
         raise UnknownParameter(unknown)
+    async with _registered(realtime, ours):
+        if accept is not None:
+            await accept()
+        await realtime.run(ours, WebSocketTransport(socket.receive, socket.send))
+
+
+@asynccontextmanager
+async def _registered(realtime: Realtime, socket: Socket) -> AsyncGenerator[None]:
     try:
-        async with realtime.registered(ours):
-            if accept is not None:
-                await accept()
-            await realtime.run(ours, WebSocketTransport(socket.receive, socket.send))
+        async with realtime.registered(socket):
+            yield
     except TooManySockets:
         raise TooManyConnections from None
     except RealtimeUnavailable as exc:
         raise Unavailable from exc
+
+
+class EventStreamResponse(Response[None]):
+    """The frames of a stream, until it ends."""
+
+    def __init__(self, stream: EventStream, realtime: Realtime) -> None:
+        super().__init__(None)
+        self._stream = stream
+        self._realtime = realtime
+
+    def to_asgi_response(self, app: Litestar | None, request: Request[Any, Any, Any], **_options: Any) -> Any:
+        """The response has no end of its own, so it cannot be rendered."""
+        return self._run
+
+    async def _run(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises ``TooManyConnections`` or ``Unavailable`` before it starts."""
+        async with _registered(self._realtime, self._stream):
+            start: Any = {"type": "http.response.start", "status": 200, "headers": HEADERS}
+            await send(start)
+            await self._realtime.run(self._stream, EventStreamTransport(receive, send))
+
+
+@get(
+    "/realtime/events",
+    guards=[ticketed],
+    opt={PRODUCES_ANYTHING: True} | may_raise(PermissionDenied, NotFound, TooManyConnections),
+    media_type="text/event-stream",
+    tags=["Realtime"],
+    operation_id="streamEvents",
+    summary="Listen to channels as Server-Sent Events",
+    description=(
+        "Each event's data is a frame as on the WebSocket, and its id is the position in all channels. "
+        "It ends when the session does, or the server restarts."
+    ),
+)
+async def stream_events(
+    realtime: Injected[Realtime],
+    principal: Injected[Principal],
+    channels: Channels,
+    ticket: Ticket = None,
+    last_event_id: Positions = None,
+    last_event_id_header: LastEventId = None,
+) -> EventStreamResponse:
+    stream = await open_stream(realtime, principal, channels, last_event_id_header or last_event_id)
+    return EventStreamResponse(stream, realtime)
+
+
+@post(
+    "/realtime/tickets",
+    guards=[authenticated],
+    return_dto=StructDTO[TicketRead],
+    tags=["Realtime"],
+    operation_id="createRealtimeTicket",
+    summary="Create a ticket for a socket or event stream",
+    description="For browsers, which cannot send `Authorization` there. It can be used once, within 30 seconds.",
+)
+async def create_ticket(unit: Injected[UnitOfWork], principal: Injected[Principal]) -> Response[TicketRead]:
+    ticket = await tickets.create_ticket(principal, unit)
+    headers = {"Location": "/api/v1/realtime", "Cache-Control": "no-store"}
+    return Response(ticket, status_code=201, headers=headers)

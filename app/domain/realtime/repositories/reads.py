@@ -8,15 +8,25 @@ from sqlalchemy import Boolean, Select, Uuid, bindparam, case, exists, or_, sele
 from app.domain.accounts.models import Profile, User
 from app.domain.realtime.dtos import OWNER, PUBLIC, RoomPage, RoomRead
 from app.domain.realtime.models import Room, RoomInvitation, RoomMember
-from app.domain.realtime.rows import InvitationRow, InvitationRowPage, MemberRow, MemberRowPage, SeenRoom
+from app.domain.realtime.names import room_channel
+from app.domain.realtime.rows import (
+    InvitationRow,
+    InvitationRowPage,
+    MemberRow,
+    MemberRowPage,
+    MessageRow,
+    MessageRowPage,
+    RoomRow,
+)
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.pagination.cursor import CursorCodec
-from app.lib.pagination.filters import contains, custom, equals
+from app.lib.pagination.filters import at_least, at_most, contains, custom, equals
 from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
+from app.lib.realtime.tables import RealtimeEvent
 from app.lib.text import casefold_key
 
 _owner_id = (
@@ -34,14 +44,14 @@ _role = (
 )
 _is_invited = exists().where(RoomInvitation.room_id == Room.id, RoomInvitation.user_id == _viewer_id)
 
-seen_rooms = select(*columns_of(SeenRoom, Room, owner_id=_owner_id, role=_role, is_invited=_is_invited))
-"""Rooms and what the user ``viewer_id`` is to them."""
+rooms_with_standing = select(*columns_of(RoomRow, Room, owner_id=_owner_id, role=_role, is_invited=_is_invited))
+"""Rooms, and what the user ``viewer_id`` is to them."""
 
-_room_by_id = prepare(seen_rooms.where(Room.id == bindparam("room_id")), SeenRoom)
-_room_by_name = prepare(seen_rooms.where(Room.name == bindparam("name")), SeenRoom)
+_room_by_id = prepare(rooms_with_standing.where(Room.id == bindparam("room_id")), RoomRow)
+_room_by_name = prepare(rooms_with_standing.where(Room.name == bindparam("name")), RoomRow)
 
 ROOM_SORTS = (SortKey("created_at", Room.created_at, datetime), SortKey("name", Room.name, str))
-MEMBER_SORTS = (SortKey("joined_at", RoomMember.joined_at, datetime),)
+MESSAGE_SORTS = (SortKey("id", RealtimeEvent.id, int),)
 
 
 def _is_member(user_id: Any) -> Any:
@@ -52,8 +62,8 @@ def _is_invitee(user_id: Any) -> Any:
     return exists().where(RoomInvitation.room_id == Room.id, RoomInvitation.user_id == user_id)
 
 
-def _beside_person(row_type: Any, model: Any, key: Any) -> Select[Any]:
-    """Rows about somebody, with what their name is made of."""
+def _with_person(row_type: Any, model: Any, key: Any) -> Select[Any]:
+    """Rows about a user, with what their name is made of."""
     person = {"user_id": User.id, "is_active": User.is_active, "name": User.name}
     names = {"first_name": Profile.first_name, "last_name": Profile.last_name}
     rows = select(*columns_of(row_type, model, **person, **names))
@@ -84,9 +94,9 @@ ROOM_LIST = ListQuery(
 MEMBER_LIST = ListQuery(
     "room_members",
     MemberRowPage,
-    _beside_person(MemberRow, RoomMember, RoomMember.user_id),
+    _with_person(MemberRow, RoomMember, RoomMember.user_id),
     identity=RoomMember.user_id,
-    sorts=MEMBER_SORTS,
+    sorts=(SortKey("joined_at", RoomMember.joined_at, datetime),),
     default_sort="joined_at",
     filters=(equals("room_id", RoomMember.room_id),),
 )
@@ -94,7 +104,7 @@ MEMBER_LIST = ListQuery(
 INVITATION_LIST = ListQuery(
     "room_invitations",
     InvitationRowPage,
-    _beside_person(InvitationRow, RoomInvitation, RoomInvitation.user_id),
+    _with_person(InvitationRow, RoomInvitation, RoomInvitation.user_id),
     identity=RoomInvitation.user_id,
     sorts=(SortKey("created_at", RoomInvitation.created_at, datetime),),
     default_sort="-created_at",
@@ -102,24 +112,44 @@ INVITATION_LIST = ListQuery(
 )
 
 
-class RoomReads:
-    """Rooms as they are shown."""
+MESSAGE_LIST = ListQuery(
+    "room_messages",
+    MessageRowPage,
+    _with_person(MessageRow, RealtimeEvent, RealtimeEvent.sender_id),
+    identity=RealtimeEvent.id,
+    sorts=MESSAGE_SORTS,
+    default_sort="-id",
+    filters=(
+        equals("channel", RealtimeEvent.channel),
+        at_least("min_id", RealtimeEvent.id),
+        at_most("max_id", RealtimeEvent.id),
+    ),
+)
 
+
+class RoomReads:
     def __init__(self, reader: Reader, cursors: CursorCodec) -> None:
         self._reader = reader
         self._cursors = cursors
 
-    async def room(self, room: UUID | str, viewer_id: UUID) -> SeenRoom | None:
+    async def get(self, room: UUID | str, viewer_id: UUID) -> RoomRow | None:
         """By id or name, whether or not the viewer may see it."""
         if isinstance(room, UUID):
             return await self._reader.first(_room_by_id, room_id=room, viewer_id=viewer_id)
         return await self._reader.first(_room_by_name, name=room, viewer_id=viewer_id)
 
-    async def rooms(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> RoomPage:
+    async def list(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> RoomPage:
         return await paginate(self._reader, ROOM_LIST, paging, self._cursors, sort=sort, filters=filters)
 
-    async def members(self, room_id: UUID, paging: PageRequest) -> MemberRowPage:
+    async def list_members(self, room_id: UUID, paging: PageRequest) -> MemberRowPage:
         return await paginate(self._reader, MEMBER_LIST, paging, self._cursors, filters={"room_id": room_id})
 
-    async def invitations(self, room_id: UUID, paging: PageRequest) -> InvitationRowPage:
+    async def list_invitations(self, room_id: UUID, paging: PageRequest) -> InvitationRowPage:
         return await paginate(self._reader, INVITATION_LIST, paging, self._cursors, filters={"room_id": room_id})
+
+    async def list_messages(
+        self, name: str, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]
+    ) -> MessageRowPage:
+        """What was published on the channel of a room."""
+        only = {**filters, "channel": [room_channel(name)]}
+        return await paginate(self._reader, MESSAGE_LIST, paging, self._cursors, sort=sort, filters=only)

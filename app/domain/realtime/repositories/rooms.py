@@ -2,45 +2,77 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import bindparam, delete, exists, func, insert, select, tuple_, update
 
 from app.domain.accounts.models import Profile, User
 from app.domain.accounts.rows import public_name
 from app.domain.realtime.dtos import MEMBER, OWNER
+from app.domain.realtime.errors import RoomNameTaken, RoomNotFound
 from app.domain.realtime.models import Room, RoomInvitation, RoomMember
-from app.domain.realtime.repositories.reads import seen_rooms
-from app.domain.realtime.rows import SeenRoom, Standing
+from app.domain.realtime.repositories.reads import rooms_with_standing
+from app.domain.realtime.rows import RoomRow, Standing
 from app.lib.clock import utc_now
-from app.lib.db.repository import Repository
-from app.lib.db.statements import affected
+from app.lib.db.base import table_of
+from app.lib.db.prepared import prepare
+from app.lib.db.repositories import EntityRepository, Repository
+from app.lib.realtime.tables import RealtimeEvent
+
+_members, _invitations, _events = table_of(RoomMember), table_of(RoomInvitation), table_of(RealtimeEvent)
+
+_is_member = (_members.c.room_id == bindparam("in_room"), _members.c.user_id == bindparam("of_user"))
+_is_invited = (_invitations.c.room_id == bindparam("in_room"), _invitations.c.user_id == bindparam("of_user"))
+
+_room = prepare(rooms_with_standing.where(Room.id == bindparam("room_id")), RoomRow)
+_role = prepare(select(_members.c.role).where(*_is_member), str)
+_invited = prepare(select(_invitations.c.user_id).where(*_is_invited), UUID)
+_create_member = prepare(insert(_members))
+_delete_member = prepare(delete(_members).where(*_is_member))
+_make_owner = prepare(update(_members).where(*_is_member).values(role=OWNER))
+_count_members = prepare(
+    select(func.count()).select_from(_members).where(_members.c.room_id == bindparam("room_id")), int
+)
+_oldest_member = prepare(
+    select(_members.c.user_id)
+    .where(_members.c.room_id == bindparam("room_id"))
+    .order_by(_members.c.joined_at, _members.c.user_id)
+    .limit(1),
+    UUID,
+)
+_create_invitation = prepare(insert(_invitations))
+_delete_invitation = prepare(delete(_invitations).where(*_is_invited))
+_count_invitations = prepare(
+    select(func.count()).select_from(_invitations).where(_invitations.c.room_id == bindparam("room_id")), int
+)
+_some_of_sender = (
+    select(_events.c.channel, _events.c.id).where(_events.c.sender_id == bindparam("of_user")).limit(bindparam("most"))
+)
+_forget_sender = prepare(
+    update(_events).where(tuple_(_events.c.channel, _events.c.id).in_(_some_of_sender)).values(sender_id=None)
+)
 
 
-class RoomRepository(Repository[Room]):
-    """Who changes a room, or who is in it, locks the room first."""
+class RoomRepository(EntityRepository[Room]):
+    """Changes of a room, or of its members, lock the room first, and accounts before rooms."""
 
-    model_type = Room
+    model = Room
+    not_found = RoomNotFound
+    taken = {"name": RoomNameTaken}  # noqa: RUF012 - a ClassVar of the base
 
-    async def lock_by(self, room: UUID | str) -> Room | None:
-        """By id or name, as it is now."""
-        condition = Room.id == room if isinstance(room, UUID) else Room.name == room
-        statement = select(Room).where(condition).with_for_update().execution_options(populate_existing=True)
-        return (await self.session.execute(statement)).scalar_one_or_none()
-
-    async def read(self, room_id: UUID, viewer_id: UUID) -> SeenRoom:
+    async def read(self, room_id: UUID, viewer_id: UUID) -> RoomRow:
         """As this transaction has it."""
-        found = await self.session.execute(seen_rooms.where(Room.id == room_id), {"viewer_id": viewer_id})
-        return SeenRoom(*found.one())
+        room = await self.unit.first(_room, room_id=room_id, viewer_id=viewer_id)
+        assert room is not None, "the room is locked"  # noqa: S101 - tells type checkers what the lock says
+        return room
 
     async def lock_all_of(self, user_id: UUID) -> Sequence[Room]:
-        """The rooms that somebody is in, always in the same order, so that nobody waits in a circle."""
+        """The rooms of a user, always in the same order, so that no two transactions wait for each other."""
         is_in = exists().where(RoomMember.room_id == Room.id, RoomMember.user_id == user_id)
         statement = select(Room).where(is_in).order_by(Room.id).with_for_update(of=Room)
-        return (await self.session.execute(statement.execution_options(populate_existing=True))).scalars().all()
+        return (await self.unit.session.execute(statement.execution_options(populate_existing=True))).scalars().all()
 
     async def count_open_of(self, owner_id: UUID) -> int:
-        """How many open rooms somebody owns."""
-        found = await self.session.execute(
+        """The number of open rooms that a user owns."""
+        found = await self.unit.session.execute(
             select(func.count())
             .select_from(RoomMember)
             .join(Room, Room.id == RoomMember.room_id)
@@ -48,102 +80,69 @@ class RoomRepository(Repository[Room]):
         )
         return found.scalar_one()
 
-    async def hold_person(self, user_id: UUID, *, alone: bool = False) -> bool:
+    async def lock_person(self, user_id: UUID, *, alone: bool = False) -> bool:
         """Keeps an account from being deleted; False where there is none that is active.
 
-        First, because everybody locks accounts before rooms. With ``alone`` others who do the same have to wait.
+        With ``alone`` others who do the same have to wait.
         """
         statement = select(User.id).where(User.id == user_id, User.is_active)
-        found = await self.session.execute(statement.with_for_update(read=not alone, key_share=True))
+        found = await self.unit.session.execute(statement.with_for_update(read=not alone, key_share=True))
         return found.scalar_one_or_none() is not None
 
 
-class MemberRepository:
+class MemberRepository(Repository):
     """Of rooms that are locked."""
 
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
     async def standing(self, room_id: UUID, user_id: UUID) -> Standing:
-        found = await self._session.execute(
-            select(RoomMember.role).where(RoomMember.room_id == room_id, RoomMember.user_id == user_id)
-        )
-        invited = await self._session.execute(
-            select(RoomInvitation.user_id).where(RoomInvitation.room_id == room_id, RoomInvitation.user_id == user_id)
-        )
-        role = found.scalar_one_or_none()
-        return Standing(OWNER if role == OWNER else MEMBER if role else None, invited.first() is not None)
+        role = await self.unit.first(_role, in_room=room_id, of_user=user_id)
+        invited = await self.unit.first(_invited, in_room=room_id, of_user=user_id)
+        return Standing(OWNER if role == OWNER else MEMBER if role else None, invited is not None)
 
     async def name_of(self, user_id: UUID) -> str | None:
-        """What others call somebody who is active."""
-        found = await self._session.execute(
+        """The public name of an active user."""
+        found = await self.unit.session.execute(
             select(Profile.first_name, Profile.last_name, User.name)
             .join(User, User.id == Profile.user_id)
             .where(User.id == user_id)
         )
         return public_name(*found.one())
 
-    async def add(self, room_id: UUID, user_id: UUID, role: str) -> None:
-        await self._session.execute(
-            insert(RoomMember).values(room_id=room_id, user_id=user_id, role=role, joined_at=utc_now())
-        )
+    async def create(self, room_id: UUID, user_id: UUID, role: str) -> None:
+        await self.unit.execute(_create_member, room_id=room_id, user_id=user_id, role=role, joined_at=utc_now())
 
-    async def remove(self, room_id: UUID, user_id: UUID) -> None:
-        await self._session.execute(
-            delete(RoomMember).where(RoomMember.room_id == room_id, RoomMember.user_id == user_id)
-        )
+    async def delete(self, room_id: UUID, user_id: UUID) -> None:
+        await self.unit.execute(_delete_member, in_room=room_id, of_user=user_id)
 
     async def count(self, room_id: UUID) -> int:
-        return (
-            await self._session.execute(
-                select(func.count()).select_from(RoomMember).where(RoomMember.room_id == room_id)
-            )
-        ).scalar_one()
+        return await self.unit.first(_count_members, room_id=room_id) or 0
 
     async def oldest(self, room_id: UUID) -> UUID | None:
-        """Who has been in the room for longest."""
-        found = await self._session.execute(
-            select(RoomMember.user_id)
-            .where(RoomMember.room_id == room_id)
-            .order_by(RoomMember.joined_at, RoomMember.user_id)
-            .limit(1)
-        )
-        return found.scalar_one_or_none()
+        """The user who has been in the room for longest."""
+        return await self.unit.first(_oldest_member, room_id=room_id)
 
     async def make_owner(self, room_id: UUID, user_id: UUID) -> None:
         """Of a room that has no owner."""
-        await self._session.execute(
-            update(RoomMember)
-            .where(RoomMember.room_id == room_id, RoomMember.user_id == user_id)
-            .values(role=OWNER)
-            .execution_options(synchronize_session=False)
-        )
+        await self.unit.execute(_make_owner, in_room=room_id, of_user=user_id)
+
+    async def forget_sender(self, user_id: UUID, most: int) -> int:
+        """Removes a sender from some of what they have published. Returns the number of events."""
+        return await self.unit.execute(_forget_sender, of_user=user_id, most=most)
 
 
-class InvitationRepository:
+class InvitationRepository(Repository):
     """To rooms that are locked."""
 
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
-    async def add(self, room_id: UUID, user_id: UUID, invited_by: UUID) -> datetime:
-        """When it was made."""
+    async def create(self, room_id: UUID, user_id: UUID, invited_by: UUID) -> datetime:
+        """Returns the instant."""
         now = utc_now()
-        await self._session.execute(
-            insert(RoomInvitation).values(room_id=room_id, user_id=user_id, invited_by=invited_by, created_at=now)
+        await self.unit.execute(
+            _create_invitation, room_id=room_id, user_id=user_id, invited_by=invited_by, created_at=now
         )
         return now
 
-    async def remove(self, room_id: UUID, user_id: UUID) -> bool:
-        """Whether there was one."""
-        removed = await self._session.execute(
-            delete(RoomInvitation).where(RoomInvitation.room_id == room_id, RoomInvitation.user_id == user_id)
-        )
-        return affected(removed) == 1
+    async def delete(self, room_id: UUID, user_id: UUID) -> bool:
+        """Returns whether there was one."""
+        return await self.unit.execute(_delete_invitation, in_room=room_id, of_user=user_id) == 1
 
     async def count(self, room_id: UUID) -> int:
-        return (
-            await self._session.execute(
-                select(func.count()).select_from(RoomInvitation).where(RoomInvitation.room_id == room_id)
-            )
-        ).scalar_one()
+        return await self.unit.first(_count_invitations, room_id=room_id) or 0

@@ -1,39 +1,48 @@
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import delete, insert
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import bindparam, delete, insert
 
-from app.domain.realtime.limits import TICKET_SECONDS
 from app.domain.realtime.models import RealtimeTicket
+from app.lib.db.base import table_of
 from app.lib.db.instants import database_now, database_now_plus
+from app.lib.db.prepared import prepare
+from app.lib.db.repositories import Repository
+
+TICKET_SECONDS: Final = 30.0
+
+_tickets = table_of(RealtimeTicket)
+_create = prepare(
+    insert(_tickets)
+    .values(
+        digest=bindparam("digest"), session_id=bindparam("session_id"), expires_at=database_now_plus(TICKET_SECONDS)
+    )
+    .returning(_tickets.c.expires_at),
+    datetime,
+)
+_take = prepare(
+    delete(_tickets)
+    .where(_tickets.c.digest == bindparam("digest"), _tickets.c.expires_at > database_now())
+    .returning(_tickets.c.session_id),
+    UUID,
+)
+_purge = prepare(delete(_tickets).where(_tickets.c.expires_at <= database_now()))
 
 
-class TicketRepository:
-    """By the database's clock: who makes a ticket and who takes it may be different machines."""
+class TicketRepository(Repository):
+    """By the database's clock: a ticket may be made on one machine and taken on another."""
 
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
-    async def add(self, digest: bytes, session_id: UUID) -> datetime:
-        """Until when it is good."""
-        added = await self._session.execute(
-            insert(RealtimeTicket)
-            .values(digest=digest, session_id=session_id, expires_at=database_now_plus(TICKET_SECONDS))
-            .returning(RealtimeTicket.expires_at)
-        )
-        return added.scalar_one()
+    async def create(self, digest: bytes, session_id: UUID) -> datetime:
+        """Returns when the ticket expires."""
+        expires_at = await self.unit.first(_create, digest=digest, session_id=session_id)
+        assert expires_at is not None  # noqa: S101 - RETURNING of an INSERT that did not fail
+        return expires_at
 
     async def take(self, digest: bytes) -> UUID | None:
-        """The session of a ticket that is good, by exactly one of many who try."""
-        taken = await self._session.execute(
-            delete(RealtimeTicket)
-            .where(RealtimeTicket.digest == digest, RealtimeTicket.expires_at > database_now())
-            .returning(RealtimeTicket.session_id)
-            .execution_options(synchronize_session=False)
-        )
-        return taken.scalar_one_or_none()
+        """The session of a ticket, for exactly one of many who try."""
+        return await self.unit.first(_take, digest=digest)
 
     async def purge(self) -> None:
-        """Removes those that nobody took in time."""
-        await self._session.execute(delete(RealtimeTicket).where(RealtimeTicket.expires_at <= database_now()))
+        """Deletes those that were not used in time."""
+        await self.unit.execute(_purge)

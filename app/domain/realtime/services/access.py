@@ -7,27 +7,22 @@ from app.domain.realtime.rows import Standing
 from app.lib.security.principal import Principal
 
 
-def sees_all(viewer: Principal) -> bool:
-    """Staff, of whichever kind."""
+def can_see_all(viewer: Principal) -> bool:
+    """Staff with either permission."""
     return viewer.may(ROOMS_READ) or viewer.may(ROOMS_WRITE)
 
 
-def sees(visibility: str, standing: Standing, viewer: Principal) -> bool:
-    """Whether somebody may know that a room exists."""
-    return visibility == PUBLIC or standing.role is not None or standing.is_invited or sees_all(viewer)
+def can_see(visibility: str, standing: Standing, viewer: Principal) -> bool:
+    """Whether the viewer may know that a room exists."""
+    return visibility == PUBLIC or standing.role is not None or standing.is_invited or can_see_all(viewer)
 
 
-def sees_into(standing: Standing, viewer: Principal) -> bool:
-    """Whether somebody may know who is in a room and what was said there."""
-    return standing.role is not None or sees_all(viewer)
+def can_read_messages(standing: Standing, viewer: Principal) -> bool:
+    """Whether the viewer may see the members and messages of a room."""
+    return standing.role is not None or can_see_all(viewer)
 
 
-def rules(standing: Standing, viewer: Principal) -> bool:
-    """Whether a room is somebody's to change."""
-    return standing.role == OWNER or viewer.may(ROOMS_WRITE)
-
-
-def require_rule(standing: Standing, viewer: Principal) -> None:
-    """Raises ``NotYourRoom``."""
-    if not rules(standing, viewer):
+def require_can_manage(standing: Standing, actor: Principal) -> None:
+    """Raises ``NotYourRoom`` unless the actor owns the room, or may change all rooms."""
+    if standing.role != OWNER and not actor.may(ROOMS_WRITE):
         raise NotYourRoom(ROOMS_WRITE)

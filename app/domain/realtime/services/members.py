@@ -1,4 +1,4 @@
-"""How people come into rooms, and how they go."""
+"""Join and leave rooms, and invite to them."""
 
 from uuid import UUID
 
@@ -7,43 +7,51 @@ from app.domain.realtime.errors import (
     AlreadyInvited,
     AlreadyMember,
     InvitationNotFound,
+    InviteeNotFound,
     MemberNotFound,
-    NobodyToInvite,
     NotInvited,
     RoomClosed,
     RoomFull,
     TooManyInvitations,
 )
-from app.domain.realtime.limits import MAX_INVITATIONS, MAX_MEMBERS
 from app.domain.realtime.models import Room
+from app.domain.realtime.names import MAX_INVITATIONS, MAX_MEMBERS
 from app.domain.realtime.repositories.rooms import InvitationRepository, MemberRepository, RoomRepository
-from app.domain.realtime.services.access import require_rule
-from app.domain.realtime.services.news import JOINED, LEFT, DirectNews, LateNews, RoomNews
-from app.domain.realtime.services.rooms import hand_on, lock_visible
+from app.domain.realtime.services.access import require_can_manage
+from app.domain.realtime.services.announcements import (
+    ROOM_JOINED,
+    ROOM_LEFT,
+    ROOM_UPDATED,
+    invitation_event,
+    room_event,
+)
+from app.domain.realtime.services.rooms import close_room, lock_visible
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.uow import UnitOfWork
+from app.lib.realtime.channels import NewEvent
+from app.lib.realtime.log import ChannelWriter
 from app.lib.security.principal import Principal
 
 
 class MemberService:
-    """In one unit of work. Accounts are locked before rooms, rooms before what belongs to them."""
+    """In one unit of work. Accounts are locked before rooms, rooms before their members, channels last."""
 
-    def __init__(self, unit: UnitOfWork, news: DirectNews, origin: Origin) -> None:
-        self._unit = unit
-        self._news = news
+    def __init__(self, unit: UnitOfWork, writer: ChannelWriter, origin: Origin) -> None:
+        self.unit = unit
+        self._writer = writer
         self._origin = origin
-        self._rooms = RoomRepository(session=unit.session)
-        self._members = MemberRepository(unit.session)
-        self._invitations = InvitationRepository(unit.session)
+        self._rooms = RoomRepository(unit)
+        self._members = MemberRepository(unit)
+        self._invitations = InvitationRepository(unit)
 
     async def join(self, reference: str, actor: Principal) -> RoomRead:
-        """Nothing happens when they are in it already.
+        """Nothing happens when the actor is a member already.
 
         Raises ``RoomNotFound``, ``RoomClosed``, ``NotInvited`` or ``RoomFull``.
         """
-        await self._rooms.hold_person(actor.user_id)
-        room, standing = await lock_visible(self._unit, reference, actor)
+        await self._rooms.lock_person(actor.user_id)
+        room, standing = await lock_visible(self.unit, reference, actor)
         if standing.role is None:
             if room.closed_at is not None:
                 raise RoomClosed
@@ -51,81 +59,100 @@ class MemberService:
                 raise NotInvited
             if await self._members.count(room.id) >= MAX_MEMBERS:
                 raise RoomFull
-            await self._members.add(room.id, actor.user_id, MEMBER)
-            await self._invitations.remove(room.id, actor.user_id)
-            await self._news.tell(room, JOINED, actor.user_id)
+            await self._members.create(room.id, actor.user_id, MEMBER)
+            await self._invitations.delete(room.id, actor.user_id)
+            await self._writer.publish_in(self.unit, room_event(room, ROOM_JOINED, actor.user_id))
         return (await self._rooms.read(room.id, actor.user_id)).to_read()
 
     async def leave(self, reference: str, actor: Principal) -> None:
-        """Nothing happens when they are not in it. An owner's room goes to its oldest member, or is closed.
-
-        Raises ``RoomNotFound``.
-        """
-        room, standing = await lock_visible(self._unit, reference, actor)
+        """Nothing happens when the actor is not a member. Raises ``RoomNotFound``."""
+        room, standing = await lock_visible(self.unit, reference, actor)
         if standing.role is not None:
-            await take_out(room, actor.user_id, standing.role, self._unit, self._news)
+            await self._writer.publish_in(
+                self.unit, *await remove_member(room, actor.user_id, standing.role, self.unit)
+            )
 
-    async def remove(self, reference: str, user_id: UUID, actor: Principal) -> None:
-        """Oneself, or by the owner anybody. Raises ``RoomNotFound``, ``NotYourRoom`` or ``MemberNotFound``."""
-        room, standing = await lock_visible(self._unit, reference, actor)
+    async def delete(self, reference: str, user_id: UUID, actor: Principal) -> None:
+        """Removes the actor, or by the owner any member. Raises ``RoomNotFound``, ``NotYourRoom`` or
+        ``MemberNotFound``.
+        """
+        room, standing = await lock_visible(self.unit, reference, actor)
         if user_id != actor.user_id:
-            require_rule(standing, actor)
-        theirs = await self._members.standing(room.id, user_id)
-        if theirs.role is None:
+            require_can_manage(standing, actor)
+        member = await self._members.standing(room.id, user_id)
+        if member.role is None:
             raise MemberNotFound
         if standing.role is None:  # what staff does
             details = {"room_id": str(room.id)}
-            await audit.record(self._unit, "room.member_removed", self._origin, subject_id=user_id, **details)
-        await take_out(room, user_id, theirs.role, self._unit, self._news)
+            await audit.record(self.unit, "room.member_removed", self._origin, subject_id=user_id, **details)
+        await self._writer.publish_in(self.unit, *await remove_member(room, user_id, member.role, self.unit))
 
-    async def invite(self, reference: str, data: InvitationCreate, actor: Principal) -> tuple[UUID, InvitationRead]:
-        """With the room's id.
+    async def create_invitation(
+        self, reference: str, data: InvitationCreate, actor: Principal
+    ) -> tuple[UUID, InvitationRead]:
+        """Returns the room's id and the invitation.
 
-        Raises ``RoomNotFound``, ``NotYourRoom``, ``RoomClosed``, ``NobodyToInvite``, ``AlreadyMember``,
+        Raises ``RoomNotFound``, ``NotYourRoom``, ``RoomClosed``, ``InviteeNotFound``, ``AlreadyMember``,
         ``AlreadyInvited`` or ``TooManyInvitations``.
         """
-        is_there = await self._rooms.hold_person(data.user_id)
-        room, standing = await lock_visible(self._unit, reference, actor)
-        require_rule(standing, actor)
+        exists = await self._rooms.lock_person(data.user_id)
+        room, standing = await lock_visible(self.unit, reference, actor)
+        require_can_manage(standing, actor)
         if room.closed_at is not None:
             raise RoomClosed
-        if not is_there:
-            raise NobodyToInvite
-        theirs = await self._members.standing(room.id, data.user_id)
-        if theirs.role is not None:
+        if not exists:
+            raise InviteeNotFound
+        invitee = await self._members.standing(room.id, data.user_id)
+        if invitee.role is not None:
             raise AlreadyMember
-        if theirs.is_invited:
+        if invitee.is_invited:
             raise AlreadyInvited
         if await self._invitations.count(room.id) >= MAX_INVITATIONS:
             raise TooManyInvitations
-        made_at = await self._invitations.add(room.id, data.user_id, actor.user_id)
+        created_at = await self._invitations.create(room.id, data.user_id, actor.user_id)
         person = PersonRead(id=data.user_id, name=await self._members.name_of(data.user_id))
-        await self._news.tell_invited(room, data.user_id, actor.user_id)
-        return room.id, InvitationRead(user=person, invited_by=actor.user_id, created_at=made_at)
+        await self._writer.publish_in(self.unit, invitation_event(room, data.user_id, actor.user_id))
+        return room.id, InvitationRead(user=person, invited_by=actor.user_id, created_at=created_at)
 
-    async def withdraw(self, reference: str, user_id: UUID, actor: Principal) -> None:
-        """By the owner, or by whoever is invited. Raises ``RoomNotFound``, ``NotYourRoom``, ``InvitationNotFound``."""
-        room, standing = await lock_visible(self._unit, reference, actor)
+    async def delete_invitation(self, reference: str, user_id: UUID, actor: Principal) -> None:
+        """Withdrawn by the owner, or declined by the invited person.
+
+        Raises ``RoomNotFound``, ``NotYourRoom`` or ``InvitationNotFound``.
+        """
+        room, standing = await lock_visible(self.unit, reference, actor)
         if user_id != actor.user_id:
-            require_rule(standing, actor)
-        if not await self._invitations.remove(room.id, user_id):
+            require_can_manage(standing, actor)
+        if not await self._invitations.delete(room.id, user_id):
             raise InvitationNotFound
 
 
-async def take_out(room: Room, user_id: UUID, role: str, unit: UnitOfWork, news: RoomNews) -> None:
-    """Ends a membership of a room that is locked, and tells of it."""
-    await MemberRepository(unit.session).remove(room.id, user_id)
-    await news.tell(room, LEFT, user_id)
+async def remove_member(room: Room, user_id: UUID, role: str, unit: UnitOfWork) -> list[NewEvent]:
+    """Ends a membership of a locked room. A room without an owner goes to its oldest member, or is closed.
+
+    Returns the events that must be published.
+    """
+    members = MemberRepository(unit)
+    await members.delete(room.id, user_id)
+    events = [room_event(room, ROOM_LEFT, user_id)]
     if role == OWNER:
-        await hand_on(room, unit, news)
-    await news.access_changed(room, user_id)
+        heir = await members.oldest(room.id)
+        if heir is not None:
+            await members.make_owner(room.id, heir)
+            await RoomRepository(unit).update(room, touch=True)
+            events.append(room_event(room, ROOM_UPDATED))
+        elif room.closed_at is None:
+            events.append(await close_room(room, unit))
+    return events
 
 
-async def take_out_of_all(user_id: UUID, unit: UnitOfWork) -> None:
-    """Before an account goes, and its sessions with it. What somebody has said stays, without them."""
-    members, news = MemberRepository(unit.session), LateNews(unit)
-    for room in await RoomRepository(session=unit.session).lock_all_of(user_id):
-        standing = await members.standing(room.id, user_id)
+async def remove_from_all_rooms(user_id: UUID, unit: UnitOfWork) -> list[NewEvent]:
+    """Before an account is deleted, and its sessions with it. What the user has said stays, without a sender.
+
+    Returns the events that must be published.
+    """
+    events: list[NewEvent] = []
+    for room in await RoomRepository(unit).lock_all_of(user_id):
+        standing = await MemberRepository(unit).standing(room.id, user_id)
         if standing.role is not None:
-            await take_out(room, user_id, standing.role, unit, news)
-    await news.send()
+            events += await remove_member(room, user_id, standing.role, unit)
+    return events

@@ -10,10 +10,10 @@ from app.lib.security.principal import Principal
 _LENGTH = len(new_secret())
 
 
-async def issue_ticket(principal: Principal, unit: UnitOfWork) -> TicketRead:
+async def create_ticket(principal: Principal, unit: UnitOfWork) -> TicketRead:
     """A ticket in the name of the principal's session."""
     ticket = new_secret()
-    expires_at = await TicketRepository(unit.session).add(digest(ticket), principal.session_id)
+    expires_at = await TicketRepository(unit).create(digest(ticket), principal.session_id)
     return TicketRead(ticket=ticket, expires_at=expires_at)
 
 
@@ -25,11 +25,13 @@ class TicketDesk:
         self._authenticator = authenticator
 
     async def take(self, ticket: str) -> Principal:
-        """Whose ticket it is; it is used up from now on. Raises ``InvalidToken`` also when the session is over."""
+        """The owner of a ticket, which is used up from now on. Raises ``InvalidToken``, also when the session has
+        ended.
+        """
         session_id = None
         if len(ticket) == _LENGTH and ticket.isascii() and ticket.isalnum():
             async with self._database.independent() as unit:
-                session_id = await TicketRepository(unit.session).take(digest(ticket))
+                session_id = await TicketRepository(unit).take(digest(ticket))
         if session_id is None:
-            raise InvalidToken("The ticket is unknown, was used already, or is too old. Get a new one.")
+            raise InvalidToken("The ticket is unknown, was used before, or has expired. Get a new one.")
         return await self._authenticator.of_session(session_id)

@@ -101,7 +101,7 @@ async function enter(name) {
   at("say").elements.text.focus();
 }
 
-/** Shows the history and goes on after its last event, so that nothing said meanwhile is missed. */
+/** Shows the history and goes on after its last event, so that nothing is missed in between. */
 async function listen(entered) {
   const { items } = await call("GET", `/rooms/${encodeURIComponent(entered.name)}/messages?page_size=${HISTORY}`);
   if (room !== entered) return;
@@ -136,7 +136,7 @@ function showHistory(items) {
 // --- what is said ------------------------------------------------------------------------------------------------
 
 function showEvent({ event, data }, sender) {
-  if (event === "message" && typeof data?.text === "string") show(`${sender || "somebody"}: ${data.text}`, "message");
+  if (event === "message" && typeof data?.text === "string") show(`${sender || "someone"}: ${data.text}`, "message");
   else if (event === "room.closed") closeRoom();
 }
 
@@ -147,7 +147,7 @@ function closeRoom() {
 
 function showPresent({ members }) {
   for (const { id, name } of members) names.set(id, name);
-  at("present").textContent = `Here: ${members.map(({ name }) => name || "somebody").sort().join(", ")}`;
+  at("present").textContent = `Here: ${members.map(({ name }) => name || "someone").sort().join(", ")}`;
 }
 
 async function say(form) {

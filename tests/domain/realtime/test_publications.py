@@ -15,17 +15,17 @@ from tests.support.shop import Shop
 from tests.support.sockets import connected
 
 
-async def told(app: Litestar, channel: str) -> list[tuple[str, Any]]:
-    """The events of a channel, as it tells them to whoever comes now."""
+async def published(app: Litestar, channel: str) -> list[tuple[str, Any]]:
+    """The events of a channel, in order."""
     found = await rows(app, RealtimeEvent, RealtimeEvent.channel == channel)
     return [(each.event, each.data) for each in sorted(found, key=lambda each: each.id)]
 
 
 async def kinds(app: Litestar, channel: str = "posts") -> list[str]:
-    return [event for event, _ in await told(app, channel)]
+    return [event for event, _ in await published(app, channel)]
 
 
-async def test_everybody_hears_of_public_posts(app: Litestar, calls: httpx.AsyncClient, caller: Person) -> None:
+async def test_public_posts_are_published(app: Litestar, calls: httpx.AsyncClient, caller: Person) -> None:
     async with connected(app, token=caller.access_token) as socket:
         await socket.subscribe("posts")
         post = await write(calls)
@@ -36,7 +36,7 @@ async def test_everybody_hears_of_public_posts(app: Litestar, calls: httpx.Async
     assert heard["data"] == {"post_id": post["id"], "author_id": str(caller.id), "version": 1}
 
 
-async def test_a_job_that_runs_again_tells_nothing_twice(app: Litestar, calls: httpx.AsyncClient) -> None:
+async def test_a_job_that_runs_again_publishes_nothing_twice(app: Litestar, calls: httpx.AsyncClient) -> None:
     post = await write(calls)
     await calls.patch(f"{POSTS}/{post['id']}", json={"title": "Another day"})
     await run_queued(app, times=3)
@@ -44,7 +44,7 @@ async def test_a_job_that_runs_again_tells_nothing_twice(app: Litestar, calls: h
     assert sorted(await kinds(app)) == ["post.published", "post.updated"]
 
 
-async def test_nobody_hears_of_drafts(app: Litestar, calls: httpx.AsyncClient) -> None:
+async def test_drafts_are_not_published(app: Litestar, calls: httpx.AsyncClient) -> None:
     post = await draft(calls)
     url = f"{POSTS}/{post['id']}"
     await calls.patch(url, json={"title": "Still not"})
@@ -55,7 +55,7 @@ async def test_nobody_hears_of_drafts(app: Litestar, calls: httpx.AsyncClient) -
     assert await kinds(app) == []
 
 
-async def test_that_a_post_is_a_draft_again_is_told_once(app: Litestar, calls: httpx.AsyncClient) -> None:
+async def test_unpublishing_a_post_publishes_one_last_event(app: Litestar, calls: httpx.AsyncClient) -> None:
     post = await write(calls)
     url = f"{POSTS}/{post['id']}"
     await calls.post(f"{url}/unpublish")
@@ -67,10 +67,10 @@ async def test_that_a_post_is_a_draft_again_is_told_once(app: Litestar, calls: h
 
     await calls.delete(url)
     await run_queued(app)
-    assert await kinds(app) == ["post.published", "post.updated"], "the draft is nobody's business"
+    assert await kinds(app) == ["post.published", "post.updated"], "the draft is private"
 
 
-async def test_that_a_public_post_is_deleted_is_told(app: Litestar, calls: httpx.AsyncClient) -> None:
+async def test_deleting_a_public_post_is_published(app: Litestar, calls: httpx.AsyncClient) -> None:
     url = f"{POSTS}/{(await write(calls))['id']}"
     await run_queued(app)
     await calls.delete(url)
@@ -102,7 +102,7 @@ async def test_customers_and_staff_hear_of_an_order(shop: Shop, crew: Crew) -> N
     assert heard[1]["data"] == {"order_id": order["id"], "status": "cancelled", "version": 2}
 
 
-async def test_what_somebody_has_said_stays_without_them(
+async def test_messages_stay_without_their_sender(
     app: Litestar, calls: httpx.AsyncClient, caller: Person, crew: Crew
 ) -> None:
     room = await make_room(calls)
@@ -133,10 +133,10 @@ async def test_a_room_that_is_handed_on_says_so_after_the_account_is_gone(
     assert (await calls.delete(ME)).status_code == 204
     await run_queued(app, times=2)
 
-    assert [event for event, _ in await told(app, "room:harbour")] == ["room.joined", "room.left", "room.updated"]
+    assert [event for event, _ in await published(app, "room:harbour")] == ["room.joined", "room.left", "room.updated"]
 
 
-async def test_what_nobody_knows_is_not_told(app: Litestar, calls: httpx.AsyncClient) -> None:
+async def test_reading_publishes_nothing(app: Litestar, calls: httpx.AsyncClient) -> None:
     await calls.get(f"{POSTS}/{uuid4()}")
     await run_queued(app)
 

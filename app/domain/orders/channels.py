@@ -1,0 +1,43 @@
+"""The channel of an order, for its customer and for staff: ids only, so that subscribers read it with their rights."""
+
+from typing import Any
+
+from app.domain.orders.events import (
+    OrderCancelled,
+    OrderChanged,
+    OrderDelivered,
+    OrderPaid,
+    OrderPlaced,
+    OrderRefunded,
+    OrderShipped,
+)
+from app.domain.orders.repositories.reads import OrderReads
+from app.domain.orders.services.access import require_readable
+from app.lib.realtime.channels import ChannelKind, Publication, parse_id
+from app.lib.security.principal import Principal
+
+
+async def may_listen(principal: Principal, name: str, orders: OrderReads) -> None:
+    """Whether the person sees the order."""
+    require_readable(await orders.get_order(parse_id(name)), principal)
+
+
+def _channel_of(event: OrderChanged) -> str:
+    return f"orders:{event.aggregate_id}"
+
+
+def _data(event: OrderChanged) -> dict[str, Any]:
+    return {"order_id": event.aggregate_id, "status": event.status}
+
+
+CHANNEL_KINDS = (
+    ChannelKind(
+        name="orders",
+        may_subscribe=may_listen,
+        reserved_events=frozenset({"order", "payment", "product"}),
+        publications=tuple(
+            Publication(event=event, channel=_channel_of, data=_data)
+            for event in (OrderPlaced, OrderPaid, OrderShipped, OrderDelivered, OrderCancelled, OrderRefunded)
+        ),
+    ),
+)

@@ -1,0 +1,37 @@
+from collections.abc import Collection, Mapping
+from uuid import UUID
+
+from app.domain.accounts.repositories import AccountReads
+from app.domain.auth.authenticator import SessionAuthenticator
+from app.lib.errors import InvalidToken
+from app.lib.realtime.channels import Member, Renewed
+from app.lib.realtime.errors import TokenRefused
+from app.lib.security.principal import Principal
+
+
+class SignedInPeople:
+    """People of the service, as channels need them (:class:`app.lib.realtime.channels.People`)."""
+
+    def __init__(self, accounts: AccountReads, authenticator: SessionAuthenticator) -> None:
+        self._accounts = accounts
+        self._authenticator = authenticator
+
+    async def refresh(self, principal: Principal, token: str) -> Renewed:
+        """The owner of a new access token. Raises ``TokenRefused``, also for another person's."""
+        try:
+            renewed = await self._authenticator.authenticate(token)
+            expires_at = self._authenticator.expiry_of(token)
+        except InvalidToken:
+            raise TokenRefused from None
+        if renewed.user_id != principal.user_id:
+            raise TokenRefused
+        return Renewed(renewed, expires_at)
+
+    async def principals(self, session_ids: Collection[UUID]) -> Mapping[UUID, Principal]:
+        """Those of the sessions that are alive."""
+        return await self._authenticator.of_sessions(session_ids)
+
+    async def member(self, principal: Principal) -> Member:
+        """The person by their name, else their username, never their address."""
+        person = await self._accounts.find_visible_person(principal.user_id)
+        return Member(principal.user_id, ((person.public_name or person.username) if person else None) or "")

@@ -1,0 +1,116 @@
+"""A channel as this process knows it, and its subscribers here. Nothing in this module waits."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+from uuid import UUID
+
+from app.lib.realtime.channels import Member
+from app.lib.realtime.frames import Event, Presence, encode_frame
+
+
+class Subscriber(Protocol):
+    """A socket, as the hub sees it. Its methods are called in the event loop; only ``has_room`` waits, until more can
+    be delivered. ``text`` is the frame encoded. ``access_changed``: rights may have changed, so check them again;
+    ``ended``: the service has ended the subscription.
+    """
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def user_id(self) -> UUID: ...
+
+    def deliver(self, event: Event, text: str) -> None: ...
+    def show_presence(self, frame: Presence, text: str) -> None: ...
+    async def has_room(self) -> None: ...
+    def access_changed(self, channel: str) -> None: ...
+    def ended(self, channel: str, reason: str) -> None: ...
+
+
+class Subscription:
+    """One subscriber of one channel: everything up to ``position`` has been delivered.
+
+    Until it is ``live`` it reads the log at its own pace; from then on the hub delivers to it.
+    """
+
+    __slots__ = ("is_live", "is_over", "member", "position", "presence_id", "subscriber")
+
+    def __init__(
+        self, subscriber: Subscriber, position: int, member: Member | None = None, presence_id: UUID | None = None
+    ) -> None:
+        self.subscriber = subscriber
+        self.position = position
+        self.member = member
+        self.presence_id = presence_id
+        self.is_live = False
+        self.is_over = False
+
+    def deliver(self, event: Event, text: str) -> None:
+        """The next event."""
+        self.position = event.id
+        self.subscriber.deliver(event, text)
+
+
+class LocalChannel:
+    """Everything up to ``last_id`` has been delivered here; events up to ``target`` are known to exist."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.last_id = self.target = 0
+        self.is_open = False
+        self.opening = asyncio.Lock()
+        self.attaching = 0
+        """Subscribers that are about to attach; the channel stays open for them."""
+        self.revocations = 0
+        self.subscriptions: dict[UUID, Subscription] = {}
+        self.shown: dict[UUID, Member] = {}
+        """Members who are present, as subscribers were shown."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of channel."""
+        return self.name.partition(":")[0]
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is something that was not delivered."""
+        return self.is_open and self.last_id < self.target
+
+    @property
+    def has_members(self) -> bool:
+        """Whether its subscribers see each other."""
+        return any(each.member is not None for each in self.subscriptions.values())
+
+    def deliver(self, event: Event) -> int:
+        """Delivers the next event. Returns to how many subscribers."""
+        self.last_id = event.id
+        text = encode_frame(event)
+        live = [each for each in self.subscriptions.values() if each.is_live and each.position < event.id]
+        for each in live:
+            each.deliver(event, text)
+        return len(live)
+
+    def show_join(self, subscription: Subscription) -> None:
+        """Shows the other subscribers who has come."""
+        member = subscription.member
+        if member is not None and member.id not in self.shown:
+            self.shown[member.id] = member
+            self._show(Presence(channel=self.name, join=[member], leave=[]), but=subscription)
+
+    def show_presence(self, elsewhere: Mapping[UUID, Member]) -> None:
+        """Shows all subscribers who has come and gone since the last time. Members who moved to another process did
+        neither, so ``elsewhere`` must have been read after they left this one.
+        """
+        here = {each.member.id: each.member for each in self.subscriptions.values() if each.member is not None}
+        now = {**elsewhere, **here}
+        joined = [member for key, member in now.items() if key not in self.shown]
+        left = [member for key, member in self.shown.items() if key not in now]
+        self.shown = now
+        if joined or left:
+            self._show(Presence(channel=self.name, join=joined, leave=left))
+
+    def _show(self, frame: Presence, but: Subscription | None = None) -> None:
+        text = encode_frame(frame)
+        for each in tuple(self.subscriptions.values()):
+            if each is not but:
+                each.subscriber.show_presence(frame, text)
