@@ -1,15 +1,16 @@
-"""Markdown as HTML for readers elsewhere, and its beginning as plain text."""
+"""Markdown (CommonMark) as HTML for readers elsewhere, and its beginning as plain text."""
+
+from collections.abc import Iterable
 
 import nh3
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+import pyromark
+from pyromark.event import Event
 
 MAX_EXCERPT = 200
-_READ_FOR_EXCERPT = 4_000
 MAX_HTML_SOURCE = 20_000
-"""Characters. Longer posts have no HTML: hostile Markdown takes time that grows with the square of its length."""
-
-_markdown = MarkdownIt("commonmark")
+"""Characters. Longer posts have no HTML."""
+_MAX_DEPTH = 50
+"""Nor have posts with lists and quotes nested deeper: cleaning takes time that grows with the square of the depth."""
 
 
 def render(content: str) -> tuple[str, str | None]:
@@ -17,32 +18,42 @@ def render(content: str) -> tuple[str, str | None]:
 
     Relative addresses are left out: who reads the HTML elsewhere cannot know what they were relative to.
     """
-    if len(content) > MAX_HTML_SOURCE:
-        return _excerpt(_markdown.parse(content[:_READ_FOR_EXCERPT])), None
-    tokens = _markdown.parse(content)
-    html = _markdown.renderer.render(tokens, _markdown.options, {})
-    return _excerpt(tokens), nh3.clean(html, url_schemes={"http", "https", "mailto"}, url_relative="deny")
+    if len(content) > MAX_HTML_SOURCE or _depth(pyromark.events(content)) > _MAX_DEPTH:
+        return _excerpt(pyromark.events(content)), None
+    html = nh3.clean(pyromark.html(content), url_schemes={"http", "https", "mailto"}, url_relative="deny")
+    return _excerpt(pyromark.events(content)), html
 
 
-def _excerpt(tokens: list[Token]) -> str:
+def _depth(events: Iterable[Event]) -> int:
+    depth = deepest = 0
+    for event in events:
+        if isinstance(event, dict):
+            depth += ("Start" in event) - ("End" in event)
+            deepest = max(deepest, depth)
+    return deepest
+
+
+def _excerpt(events: Iterable[Event]) -> str:
     """The beginning in one line, cut between words. Code blocks and raw HTML are left out."""
-    text = ""
-    for token in tokens:
-        if token.children and len(text) <= MAX_EXCERPT:
-            text = " ".join(f"{text} {_plain(token.children)}".split())
+    text, in_code = "", False
+    for event in events:
+        match event:
+            case {"Start": {"CodeBlock": _}}:
+                in_code = True
+            case {"End": "CodeBlock"}:
+                in_code = False
+            case {"Text": str(part)} if not in_code:
+                text += part
+            case {"Code": str(part)}:
+                text += part
+            case "SoftBreak" | "HardBreak" | {"End": "Paragraph" | "Item" | {"Heading": _}}:
+                text += " "
+                if len(text) > 2 * MAX_EXCERPT and len(" ".join(text.split())) > MAX_EXCERPT:
+                    break
+            case _:
+                pass
+    text = " ".join(text.split())
     if len(text) <= MAX_EXCERPT:
         return text
     cut = text[: MAX_EXCERPT - 1]
     return f"{cut.rpartition(' ')[0].rstrip() or cut}…"
-
-
-def _plain(tokens: list[Token]) -> str:
-    parts: list[str] = []
-    for token in tokens:
-        if token.type in {"softbreak", "hardbreak"}:
-            parts.append(" ")
-        elif token.type in {"text", "code_inline", "text_special"}:
-            parts.append(token.content)
-        elif token.type == "image" and token.children:
-            parts.append(_plain(token.children))
-    return "".join(parts)

@@ -11,7 +11,7 @@ from app.lib.db.search import search_document
 from app.lib.text import casefold_key
 
 _TITLE_KEY = 255
-_SHORT = 2_000
+_SHORT = 5_000
 """Characters. Longer contents are read in a thread; for these, handing them over would cost as much."""
 
 
