@@ -1,4 +1,4 @@
-"""From an access token to a principal, with as few queries as honesty allows."""
+"""From an access token to a principal, with few queries."""
 
 import time
 from collections import OrderedDict, defaultdict
@@ -57,15 +57,15 @@ class SessionAuthenticator:
         return await self._load(session_id)
 
     async def of_sessions(self, session_ids: Iterable[UUID]) -> dict[UUID, Principal]:
-        """By session, those that are alive at this moment, whatever is remembered of them."""
-        return {row.session_id: _principal(row) for row in await self._reads.principals(session_ids, utc_now())}
+        """By session, the principals of the sessions that are live now, without the cache."""
+        return {row.session_id: _principal(row) for row in await self._reads.list_principals(session_ids, utc_now())}
 
     def expiry_of(self, token: str) -> datetime:
         """When an access token expires. Raises ``InvalidToken``."""
         return datetime.fromtimestamp(self._claims(token).exp, UTC)
 
     def forget(self, user_id: UUID | None) -> None:
-        """Drops what is known of a user's rights, or of everybody's."""
+        """Drops what is cached of a user, or of all users."""
         self._epoch += 1
         if user_id is None:
             self._principals.clear()
@@ -88,7 +88,7 @@ class SessionAuthenticator:
 
     async def _load(self, session_id: UUID) -> Principal:
         epoch, started = self._epoch, time.monotonic()
-        row = await self._reads.principal(session_id, utc_now())
+        row = await self._reads.find_principal(session_id, utc_now())
         if row is None:
             raise SessionEnded
         principal = _principal(row)

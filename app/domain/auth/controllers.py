@@ -9,9 +9,10 @@ from app.domain.accounts.dtos import DEFAULT_LOCALE, Registration, UserRead
 from app.domain.accounts.errors import EmailTaken, UsernameTaken
 from app.domain.auth.dtos import JsonWebKeys, Refresh, RegistrationAccepted, SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, EmailUnverified, InvalidCredentials, RefreshTokenReused
+from app.domain.auth.services.refresh import RefreshService
 from app.domain.auth.services.registration import RegistrationService
-from app.domain.auth.services.sessions import SessionService
 from app.domain.auth.services.sign_in import SignInService
+from app.domain.auth.services.sign_out import SignOutService
 from app.domain.auth.services.tokens import TokenIssuer
 from app.domain.auth.settings import AuthSettings
 from app.lib.errors import InvalidToken
@@ -48,8 +49,8 @@ class AuthController(Controller):
         return_dto=None,
         responses={202: ResponseSpec(RegistrationAccepted, generate_examples=False)},
         operation_id="register",
-        summary="Make an account for yourself",
-        description="`Accept-Language` chooses the language of what you are mailed, until you change your `locale`.",
+        summary="Register",
+        description="`Accept-Language` sets the `locale` of the new user, which chooses the language of mail.",
         opt=may_raise(EmailTaken, UsernameTaken),
     )
     async def register(
@@ -75,7 +76,7 @@ class AuthController(Controller):
         status_code=200,
         operation_id="login",
         summary="Sign in",
-        description="As the OAuth2 password form or as JSON; for first-party clients.",
+        description="Send the OAuth2 password form or JSON. For first-party clients.",
         opt=FORM_OR_JSON | may_raise(InvalidCredentials, AccountInactive, EmailUnverified),
     )
     async def login(self, data: JSONBody[SignIn], sign_in: Injected[SignInService]) -> TokenPair:
@@ -88,17 +89,17 @@ class AuthController(Controller):
         return_dto=StructDTO[TokenPair],
         status_code=200,
         operation_id="refresh",
-        summary="Go on with a session",
-        description="Every refresh token is good once; a retry within 10 seconds gets the same answer again.",
+        summary="Refresh a session",
+        description="Each refresh token can be used once; a retry within 10 seconds gets the same refresh token again.",
         opt=FORM_OR_JSON | may_raise(RefreshTokenReused),
         exception_handlers={InvalidToken: _invalid_grant},
     )
-    async def refresh(self, data: JSONBody[Refresh], sessions: Injected[SessionService]) -> TokenPair:
-        return await sessions.refresh(data.refresh_token)
+    async def refresh(self, data: JSONBody[Refresh], refresh_service: Injected[RefreshService]) -> TokenPair:
+        return await refresh_service.refresh(data.refresh_token)
 
     @post("/logout", guards=[authenticated], status_code=204, operation_id="logout", summary="Sign out")
-    async def logout(self, principal: Injected[Principal], sessions: Injected[SessionService]) -> None:
-        await sessions.sign_out(principal)
+    async def logout(self, principal: Injected[Principal], sign_out: Injected[SignOutService]) -> None:
+        await sign_out.sign_out(principal)
 
     @post(
         "/logout-all",
@@ -106,10 +107,10 @@ class AuthController(Controller):
         status_code=204,
         operation_id="logoutAll",
         summary="Sign out everywhere",
-        description="Ends all your sessions, this one too.",
+        description="Ends all your sessions, also the current one.",
     )
-    async def logout_all(self, principal: Injected[Principal], sessions: Injected[SessionService]) -> None:
-        await sessions.sign_out_everywhere(principal)
+    async def logout_all(self, principal: Injected[Principal], sign_out: Injected[SignOutService]) -> None:
+        await sign_out.sign_out_everywhere(principal)
 
 
 @get(
@@ -117,7 +118,7 @@ class AuthController(Controller):
     guards=[public],
     return_dto=StructDTO[JsonWebKeys],
     operation_id="getJwks",
-    summary="The keys that verify access tokens",
+    summary="List the keys that verify access tokens",
     description="Empty where tokens are signed with a shared secret. RFC 7517.",
     tags=["Auth"],
 )

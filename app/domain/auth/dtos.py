@@ -40,7 +40,7 @@ class SignIn(Input):
 
     @property
     def login(self) -> str:
-        """Whichever was given."""
+        """The one that was sent."""
         return self.username or self.email or ""
 
 
@@ -55,7 +55,7 @@ class Refresh(Input):
 
 
 class TokenPair(Output):
-    """What a sign-in gives (RFC 6749 section 5.1). ``expires_in`` is in seconds, for the access token."""
+    """The result of a sign-in (RFC 6749 section 5.1). ``expires_in`` is in seconds, for the access token."""
 
     access_token: Token
     refresh_token: Token
@@ -81,7 +81,7 @@ class JsonWebKeys(Output):
 
 
 class RegistrationAccepted(Output):
-    """The answer to every registration where addresses are verified first: it does not tell who has an account."""
+    """The answer to every registration where addresses are verified first: the same for a free and a taken address."""
 
     status: Literal["verification_required"]
     detail: Annotated[str, Meta(max_length=200, examples=["A mail with the next step is on its way."])]

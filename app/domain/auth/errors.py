@@ -38,6 +38,6 @@ class SessionEnded(InvalidToken):
 
 
 class RefreshTokenReused(InvalidToken):
-    """An old refresh token came back: somebody has a copy, so the session is over for everybody."""
+    """An old refresh token was used: there is a copy of it, so the session ends for all who have one."""
 
     detail = "The refresh token was used before, so its session has been ended. Sign in again."

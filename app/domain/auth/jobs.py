@@ -6,7 +6,7 @@ from app.lib.jobs import Cron, JobContext, NoPayload, job
 @job("sessions.purge", NoPayload, schedule=Cron("37 * * * *"))
 async def purge_sessions(_payload: NoPayload, context: JobContext) -> None:
     async with context.unit() as unit:
-        await SessionRepository(unit.session).purge(utc_now())
+        await SessionRepository(unit).purge(utc_now())
 
 
 JOBS = (purge_sessions,)

@@ -11,12 +11,12 @@ from app.lib.events import Event, in_every_process, in_transaction
 
 @in_transaction(UserDeactivated)
 async def end_sessions_of_deactivated(event: UserDeactivated, unit: UnitOfWork) -> None:
-    await SessionRepository(unit.session).revoke_all(event.aggregate_id, utc_now(), "deactivated")
+    await SessionRepository(unit).revoke_all(event.aggregate_id, utc_now(), "deactivated")
 
 
 @in_transaction(PasswordChanged)
 async def end_other_sessions(event: PasswordChanged, unit: UnitOfWork) -> None:
-    await SessionRepository(unit.session).revoke_all(
+    await SessionRepository(unit).revoke_all(
         event.aggregate_id, utc_now(), "password_changed", keep=event.kept_session_id
     )
 

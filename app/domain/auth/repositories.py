@@ -6,29 +6,17 @@ from functools import lru_cache
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import (
-    ColumnElement,
-    SQLColumnExpression,
-    Uuid,
-    bindparam,
-    case,
-    delete,
-    insert,
-    literal,
-    select,
-    update,
-)
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Uuid, bindparam, case, delete, insert, select, update
 
 from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.accounts.repositories import role_names
 from app.domain.auth.models import Session
-from app.lib.db.prepared import Prepared, columns_of, joined_strings, one_row, pad_to_power_of_two, prepare
+from app.lib.db.prepared import Prepared, columns_of, joined_strings, pad_to_power_of_two, prepare
 from app.lib.db.reader import Reader
-from app.lib.db.statements import affected
+from app.lib.db.repositories import Repository
 
 _AT_ONCE = 4096
-"""Ids in a statement; databases take some thirty thousand."""
+"""Ids in one statement; databases take some thirty thousand."""
 
 _permissions = joined_strings(
     User, RolePermission.code, UserRole.role_id == RolePermission.role_id, UserRole.user_id == User.id
@@ -36,7 +24,7 @@ _permissions = joined_strings(
 
 
 class PrincipalRow(msgspec.Struct, frozen=True):
-    """Everything that decides what a session may do."""
+    """All that decides what a session may do."""
 
     user_id: UUID
     session_id: UUID
@@ -47,7 +35,7 @@ class PrincipalRow(msgspec.Struct, frozen=True):
 
 
 class SessionRow(msgspec.Struct, frozen=True):
-    """A token family as it stands."""
+    """A session, which is one family of tokens."""
 
     id: UUID
     user_id: UUID
@@ -100,12 +88,12 @@ class SessionReads:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    async def principal(self, session_id: UUID, now: datetime) -> PrincipalRow | None:
-        """Of a session that is alive, of a user who is active."""
+    async def find_principal(self, session_id: UUID, now: datetime) -> PrincipalRow | None:
+        """Of a live session of an active user."""
         return await self._reader.first(_principal, session_id=session_id, now=now)
 
-    async def principals(self, session_ids: Iterable[UUID], now: datetime) -> list[PrincipalRow]:
-        """Of those of the sessions that are alive, of users who are active; a few thousand in one query."""
+    async def list_principals(self, session_ids: Iterable[UUID], now: datetime) -> list[PrincipalRow]:
+        """Of the live sessions among these, of active users; a few thousand in one query."""
         found: list[PrincipalRow] = []
         wanted = list(dict.fromkeys(session_ids))
         for start in range(0, len(wanted), _AT_ONCE):
@@ -114,46 +102,79 @@ class SessionReads:
             found += await self._reader.all(_many_principals(len(values)), now=now, **values)
         return found
 
-    async def addresses(self, user_id: UUID, now: datetime) -> list[str]:
-        """From where the user is signed in at the moment, as far as that is known; the latest hundred."""
+    async def list_addresses(self, user_id: UUID, now: datetime) -> list[str]:
+        """The addresses of the user's live sessions, the latest hundred."""
         return await self._reader.all(_known_addresses, user_id=user_id, now=now)
 
 
-class SessionRepository:
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
-    async def open(self, row: SessionRow, password_hash: str, *, address: str | None, agent: str | None) -> bool:
-        """Adds a session of an active user whose password still has this hash; False when there is none.
-
-        The user is locked against changes, so that who ends their sessions either finds this one or prevents it.
-        """
-        values = msgspec.structs.asdict(row) | {
-            "authenticated_at": row.rotated_at,
-            "created_at": row.rotated_at,
-            "last_seen_at": row.rotated_at,
-            "address": address,
-            "user_agent": agent,
-        }
-        columns = Session.__table__.c
-        added = await self._session.execute(
-            insert(Session).from_select(
-                list(values),
-                select(*(literal(value, columns[name].type) for name, value in values.items()))
-                .where(User.id == row.user_id, User.password_hash == password_hash, User.is_active)
-                .with_for_update(read=True),
-            )
+_columns = Session.__table__.c
+_NEW = (*SessionRow.__struct_fields__, "authenticated_at", "created_at", "last_seen_at", "address", "user_agent")
+_create = prepare(
+    insert(Session).from_select(
+        list(_NEW),
+        select(*(bindparam(name, type_=_columns[name].type) for name in _NEW))
+        .where(
+            User.id == bindparam("user_id", type_=Uuid()),
+            User.password_hash == bindparam("password_hash"),
+            User.is_active,
         )
-        return affected(added) == 1
+        .with_for_update(read=True),
+    )
+)
+_SESSION_ID = bindparam("session_id", type_=Uuid())
+_USER_ID = bindparam("user_id", type_=Uuid())
+_NOW = bindparam("now", type_=_columns.rotated_at.type)
+_IDLE_UNTIL = bindparam("idle_until", type_=_columns.rotated_at.type)
+_session = prepare(
+    select(*columns_of(SessionRow, Session))
+    .join(User, User.id == Session.user_id)
+    .where(Session.id == _SESSION_ID, User.is_active),
+    SessionRow,
+)
+_rotate = prepare(
+    update(Session)
+    .where(
+        Session.id == _SESSION_ID,
+        Session.generation == bindparam("generation"),
+        Session.revoked_at.is_(None),
+        Session.idle_expires_at > _NOW,
+        Session.expires_at > _NOW,
+        select(User.id).where(User.id == Session.user_id, User.is_active).exists(),
+    )
+    .values(
+        generation=Session.generation + 1,
+        rotated_at=_NOW,
+        last_seen_at=_NOW,
+        idle_expires_at=case((Session.expires_at < _IDLE_UNTIL, Session.expires_at), else_=_IDLE_UNTIL),
+        address=bindparam("address"),
+        user_agent=bindparam("user_agent"),
+    )
+    .returning(*columns_of(SessionRow, Session)),
+    SessionRow,
+)
+_hold_user = prepare(select(User.id).where(User.id == _USER_ID).with_for_update(read=True, key_share=True), UUID)
+_live = update(Session).where(Session.revoked_at.is_(None)).values(revoked_at=_NOW, revoked_reason=bindparam("reason"))
+_revoke = prepare(_live.where(Session.id == _SESSION_ID))
+_revoke_all = prepare(_live.where(Session.user_id == _USER_ID, Session.id != bindparam("kept_id", type_=Uuid())))
+_purge = prepare(delete(Session).where(Session.expires_at < _NOW))
+_NO_SESSION = UUID(int=0)
+
+
+class SessionRepository(Repository):
+    async def create(self, row: SessionRow, password_hash: str, *, address: str | None, user_agent: str | None) -> bool:
+        """Adds a session of an active user whose password still has this hash; False when there is no such user.
+
+        The user is locked against changes, so that a transaction that ends their sessions either finds this one or
+        prevents it.
+        """
+        values = msgspec.structs.asdict(row)
+        times = dict.fromkeys(("authenticated_at", "created_at", "last_seen_at"), row.rotated_at)
+        origin = {"address": address, "user_agent": user_agent}
+        return await self.unit.execute(_create, **values, **times, **origin, password_hash=password_hash) == 1
 
     async def find(self, session_id: UUID) -> SessionRow | None:
-        """As committed now, together with what this transaction did. None too when the user is not active."""
-        found = await self._session.execute(
-            select(*columns_of(SessionRow, Session))
-            .join(User, User.id == Session.user_id)
-            .where(Session.id == session_id, User.is_active)
-        )
-        return one_row(found, SessionRow)
+        """As this transaction sees it now. None too when the user is not active."""
+        return await self.unit.first(_session, session_id=session_id)
 
     async def rotate(
         self,
@@ -163,60 +184,33 @@ class SessionRepository:
         now: datetime,
         idle_until: datetime,
         address: str | None,
-        agent: str | None,
+        user_agent: str | None,
     ) -> SessionRow | None:
-        """One step from ``generation`` to the next, by exactly one of many who try. None: somebody else was first,
-        or the session is over.
-        """
-        alive = (Session.revoked_at.is_(None), Session.idle_expires_at > now, Session.expires_at > now)
-        active = select(User.id).where(User.id == Session.user_id, User.is_active).exists()
-        changed = await self._session.execute(
-            update(Session)
-            .where(Session.id == session_id, Session.generation == generation, *alive, active)
-            .values(
-                generation=generation + 1,
-                rotated_at=now,
-                last_seen_at=now,
-                idle_expires_at=_earlier(Session.expires_at, idle_until),
-                address=address,
-                user_agent=agent,
-            )
-            .returning(*columns_of(SessionRow, Session))
-            .execution_options(synchronize_session=False)
+        """One step from ``generation`` to the next. None when another request made it, or the session is over."""
+        return await self.unit.first(
+            _rotate,
+            session_id=session_id,
+            generation=generation,
+            now=now,
+            idle_until=idle_until,
+            address=address,
+            user_agent=user_agent,
         )
-        return one_row(changed, SessionRow)
 
-    async def hold_owner(self, user_id: UUID) -> None:
-        """Keeps the account from being deleted. First, because everybody locks accounts before sessions."""
-        await self._session.execute(
-            select(User.id).where(User.id == user_id).with_for_update(read=True, key_share=True)
-        )
+    async def hold_user(self, user_id: UUID) -> None:
+        """Keeps the user from being deleted. Call it first: users are locked before sessions everywhere."""
+        await self.unit.first(_hold_user, user_id=user_id)
 
     async def revoke(self, session_id: UUID, now: datetime, reason: str) -> bool:
         """Ends one session; False when it was over already."""
-        return await self._revoke(now, reason, Session.id == session_id) > 0
+        return await self.unit.execute(_revoke, session_id=session_id, now=now, reason=reason) == 1
 
     async def revoke_all(self, user_id: UUID, now: datetime, reason: str, *, keep: UUID | None = None) -> int:
-        """Ends a user's sessions, but for ``keep``; tells how many there were."""
-        conditions = [Session.user_id == user_id]
-        if keep is not None:
-            conditions.append(Session.id != keep)
-        return await self._revoke(now, reason, *conditions)
+        """Ends a user's sessions, except ``keep``. Returns the number of sessions that it ended."""
+        return await self.unit.execute(
+            _revoke_all, user_id=user_id, now=now, reason=reason, kept_id=keep or _NO_SESSION
+        )
 
     async def purge(self, before: datetime) -> None:
-        """Removes sessions that were over by then."""
-        await self._session.execute(delete(Session).where(Session.expires_at < before))
-
-    async def _revoke(self, now: datetime, reason: str, *conditions: ColumnElement[bool]) -> int:
-        changed = await self._session.execute(
-            update(Session)
-            .where(*conditions, Session.revoked_at.is_(None))
-            .values(revoked_at=now, revoked_reason=reason)
-            .returning(Session.id)
-            .execution_options(synchronize_session=False)
-        )
-        return len(changed.all())
-
-
-def _earlier(column: SQLColumnExpression[datetime], instant: datetime) -> ColumnElement[datetime]:
-    return case((column < instant, column), else_=instant)
+        """Deletes the sessions that had expired by then."""
+        await self.unit.execute(_purge, now=before)

@@ -164,13 +164,13 @@ async def test_only_sessions_that_are_over_are_purged(people: People, app: Lites
     signed_out = await people.sign_in(person.id, person.email)
     later = (await session_row(app, person.session_id)).expires_at
     async with core_of(app).database.independent() as unit:
-        sessions = SessionRepository(unit.session)
+        sessions = SessionRepository(unit)
         assert await sessions.revoke(signed_out.session_id, utc_now(), "signed_out")
         await sessions.purge(utc_now())
     assert len(await sessions_of(app, person.id)) == 2  # an old token of it may still come back, and be recognised
 
     async with core_of(app).database.independent() as unit:
-        await SessionRepository(unit.session).purge(later + timedelta(days=1))
+        await SessionRepository(unit).purge(later + timedelta(days=1))
     assert await sessions_of(app, person.id) == []
 
 

@@ -20,11 +20,11 @@ from app.lib.errors import Unavailable
 from app.lib.ratelimit.clients import client_key
 from app.lib.security.emails import lookup_key
 
-_NOBODY = UUID(int=0)
+_NO_USER = UUID(int=0)
 
 
 class SignInService:
-    """Passwords against tokens."""
+    """Gives tokens for a password."""
 
     def __init__(
         self,
@@ -50,16 +50,19 @@ class SignInService:
         self.issuer = issuer
         self.origin = origin
         self.require_verified = settings.require_verified_email
+        self._sessions = SessionRepository(unit)
 
     async def sign_in(self, data: SignIn) -> TokenPair:
-        """A new session.
+        """Opens a session.
 
-        Raises ``InvalidCredentials``, alike in status, words and work for a wrong password and an unknown account;
+        Raises ``InvalidCredentials``, with the same status, text and work for a wrong password and an unknown user;
         ``AccountInactive`` and ``EmailUnverified`` only after the right password; ``RateLimited``.
         """
         key, address = lookup_key(data.login), self.origin.address
         found = await self.reads.find_credentials(key)
-        trusted = await self._is_known_device(found)
+        # Asked for unknown users too, so that both cost the same. An IPv6 device changes within its network.
+        known = await self.session_reads.list_addresses(found.id if found else _NO_USER, utc_now())
+        trusted = address is not None and client_key(address) in map(client_key, known)
         await self.throttle.check(key, address, trusted=trusted)
         try:
             verified = await self._verify(found, data.password)
@@ -68,33 +71,20 @@ class SignInService:
             raise
         if found is None or not verified:
             locked = await self.throttle.failed(key, address, trusted=trusted)
-            await self._refused(found, "sign_in.locked_out" if locked else "sign_in.failed")
+            await self._record_refusal(found, "sign_in.locked_out" if locked else "sign_in.failed")
             raise InvalidCredentials
         await self.throttle.succeeded(key, address)
-        return await self._admit(found, data.password) or await self._admit_anew(found.id, data.password)
-
-    async def _admit(self, found: CredentialRow, password: str) -> TokenPair | None:
-        """None when the account was changed while the password was being verified, so that it counts no longer."""
-        await self._check_status(found)
-        password_hash = found.password_hash
-        if self.passwords.hasher.needs_rehash(password_hash):
-            with contextlib.suppress(Unavailable):  # too busy now; there will be other sign-ins
-                password_hash = await self.credentials.rehash(found.id, password_hash, password)
-        return await self._open_session(found.id, password_hash)
-
-    async def _admit_anew(self, user_id: UUID, password: str) -> TokenPair:
-        """The password may be right still: another sign-in may have renewed its hash, an administrator a flag."""
-        await self.unit.rollback()  # nothing may be locked while a password is verified
-        found = await self.reads.find_credentials_of(user_id)
-        if found is not None and await self._verify(found, password) and (pair := await self._admit(found, password)):
+        if (pair := await self._open_session(found, data.password)) is not None:
             return pair
-        raise InvalidCredentials
-
-    async def _is_known_device(self, found: CredentialRow | None) -> bool:
-        """Asked for unknown accounts too, so that both cost the same. An IPv6 device changes within its network."""
-        known = await self.session_reads.addresses(found.id if found else _NOBODY, utc_now())
-        address = self.origin.address
-        return address is not None and client_key(address) in map(client_key, known)
+        # The user was changed while the password was verified. It may still be right: another sign-in may have renewed
+        # its hash, an administrator may have changed a flag.
+        await self.unit.rollback()  # no lock may be held while a password is verified
+        found = await self.reads.find_credentials_of(found.id)
+        if found is not None and await self._verify(found, data.password):
+            pair = await self._open_session(found, data.password)
+        if pair is None:
+            raise InvalidCredentials
+        return pair
 
     async def _verify(self, found: CredentialRow | None, password: str) -> bool:
         if found is None:
@@ -102,24 +92,22 @@ class SignInService:
             return False
         return await self.passwords.hasher.verify(found.password_hash, password)
 
-    async def _check_status(self, found: CredentialRow) -> None:
+    async def _open_session(self, found: CredentialRow, password: str) -> TokenPair | None:
+        """None when the user was changed since they were found. Raises ``AccountInactive`` or ``EmailUnverified``."""
         if not found.is_active:
-            await self._refused(found, "sign_in.inactive")
+            await self._record_refusal(found, "sign_in.inactive")
             raise AccountInactive
         if self.require_verified and not found.is_verified:
-            await self._refused(found, "sign_in.unverified")
+            await self._record_refusal(found, "sign_in.unverified")
             raise EmailUnverified
-
-    async def _refused(self, found: CredentialRow | None, kind: str) -> None:
-        """Recorded in a transaction of its own, because the request's is rolled back."""
-        async with self.database.independent() as unit:
-            await audit.record(unit, kind, self.origin, subject_id=found.id if found else None)
-
-    async def _open_session(self, user_id: UUID, password_hash: str) -> TokenPair | None:
+        password_hash = found.password_hash
+        if self.passwords.hasher.needs_rehash(password_hash):
+            with contextlib.suppress(Unavailable):  # too busy now; a later sign-in will do it
+                password_hash = await self.credentials.rehash(found.id, password_hash, password)
         now, lifetimes = utc_now(), self.issuer.lifetimes
         row = SessionRow(
             id=new_id(),
-            user_id=user_id,
+            user_id=found.id,
             secret=secrets.token_bytes(32),
             generation=1,
             rotated_at=now,
@@ -127,8 +115,13 @@ class SignInService:
             expires_at=now + lifetimes.absolute,
             revoked_at=None,
         )
-        sessions = SessionRepository(self.unit.session)
-        if not await sessions.open(row, password_hash, address=self.origin.address, agent=self.origin.user_agent):
+        origin = self.origin
+        if not await self._sessions.create(row, password_hash, address=origin.address, user_agent=origin.user_agent):
             return None
-        await audit.record(self.unit, "sign_in.ok", self.origin, subject_id=user_id, session_id=str(row.id))
+        await audit.record(self.unit, "sign_in.ok", origin, subject_id=found.id, session_id=str(row.id))
         return self.issuer.issue(row, now)
+
+    async def _record_refusal(self, found: CredentialRow | None, kind: str) -> None:
+        """In its own transaction, because the request's is rolled back."""
+        async with self.database.independent() as unit:
+            await audit.record(unit, kind, self.origin, subject_id=found.id if found else None)

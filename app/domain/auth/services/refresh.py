@@ -12,12 +12,11 @@ from app.lib.clock import utc_now
 from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
-from app.lib.security.principal import Principal
 from app.lib.security.tokens import RefreshClaims, refresh_jti
 
 
-class SessionService:
-    """How sessions go on and how they end."""
+class RefreshService:
+    """Rotates refresh tokens."""
 
     def __init__(
         self, unit: UnitOfWork, database: Database, issuer: TokenIssuer, events: Events, origin: Origin
@@ -27,7 +26,7 @@ class SessionService:
         self.issuer = issuer
         self.events = events
         self.origin = origin
-        self.sessions = SessionRepository(unit.session)
+        self._sessions = SessionRepository(unit)
 
     async def refresh(self, refresh_token: str) -> TokenPair:
         """The next pair of tokens.
@@ -38,32 +37,18 @@ class SessionService:
         """
         claims = self.issuer.signer.read_refresh(refresh_token)
         now = utc_now()
-        row = await self.sessions.rotate(
+        row = await self._sessions.rotate(
             claims.session_id,
             claims.generation,
             now=now,
             idle_until=now + self.issuer.lifetimes.idle,
             address=self.origin.address,
-            agent=self.origin.user_agent,
+            user_agent=self.origin.user_agent,
         )
-        if row is None:
-            row = await self._already_rotated(claims, now)
-        return self.issuer.issue(row, now)
-
-    async def sign_out(self, principal: Principal) -> None:
-        """Ends the session; its access token is dead from now on."""
-        await self.sessions.revoke(principal.session_id, utc_now(), "signed_out")
-        await self.events.publish(self.unit, SessionsEnded(user_id=principal.user_id, session_id=principal.session_id))
-        await audit.record(self.unit, "sign_out", self.origin, subject_id=principal.user_id)
-
-    async def sign_out_everywhere(self, principal: Principal) -> None:
-        """Ends all sessions of the caller, this one too."""
-        ended = await self.sessions.revoke_all(principal.user_id, utc_now(), "signed_out_everywhere")
-        await self.events.publish(self.unit, SessionsEnded(user_id=principal.user_id))
-        await audit.record(self.unit, "sign_out.everywhere", self.origin, subject_id=principal.user_id, sessions=ended)
+        return self.issuer.issue(row or await self._already_rotated(claims, now), now)
 
     async def _already_rotated(self, claims: RefreshClaims, now: datetime) -> SessionRow:
-        row = await self.sessions.find(claims.session_id)
+        row = await self._sessions.find(claims.session_id)
         if row is None or row.revoked_at is not None or min(row.idle_expires_at, row.expires_at) <= now:
             raise SessionEnded
         if not hmac.compare_digest(claims.jti, refresh_jti(row.secret, claims.generation)):
@@ -76,15 +61,15 @@ class SessionService:
         raise RefreshTokenReused
 
     async def _end_reused(self, row: SessionRow, now: datetime) -> None:
-        """In a transaction of its own, which stays although the request is refused."""
+        """In its own transaction, which stays although the request is refused."""
         await self.unit.rollback()
         async with self.database.independent() as unit:
-            sessions = SessionRepository(unit.session)
-            await sessions.hold_owner(row.user_id)
-            ended = await sessions.revoke(row.id, now, "token_reused")
+            sessions = SessionRepository(unit)
+            await sessions.hold_user(row.user_id)
+            has_ended = await sessions.revoke(row.id, now, "token_reused")
             await self.events.publish(unit, SessionsEnded(user_id=row.user_id, session_id=row.id))
             await audit.record(unit, "token.reused", self.origin, subject_id=row.user_id, session_id=str(row.id))
-            if ended:  # of many replays at once, the first tells the owner
+            if has_ended:  # of many replays at the same time, only the first notifies the user
                 await self.events.publish(
                     unit, TokenReuseDetected(aggregate_id=row.id, aggregate_version=0, user_id=row.user_id)
                 )
