@@ -41,7 +41,7 @@ from app.lib.http.transaction import IdempotencyMiddleware, provide_unit_of_work
 from app.lib.observability.logging import configure_logging
 from app.lib.pagination.parameters import provide_list_parameters
 from app.lib.ratelimit.general import GeneralLimit
-from app.lib.ratelimit.policy import Limit, NamedLimit, WhenDown
+from app.lib.ratelimit.limiter import Limit, NamedLimit, WhenDown
 from app.lib.ratelimit.routes import ROUTE_LIMITS, undefined_limits
 from app.lib.security.bearer import BearerMiddleware
 from app.lib.security.policies import current_principal, declare_policies, find_principal

@@ -16,7 +16,7 @@ from msgspec import Meta
 from app.lib.db.url import DatabaseURL
 from app.lib.mail.message import Mailbox, UnsafeHeader
 from app.lib.mail.transports import SMTPSecurity
-from app.lib.ratelimit.policy import Limit
+from app.lib.ratelimit.limiter import Limit
 from app.lib.settings import ByteSize, ConfigurationError, Secret, is_origin, is_plain_address, is_url, load
 
 MINIMUM_SECRET_LENGTH = 32

@@ -35,11 +35,11 @@ from app.lib.observability.metrics import Gauges, Metrics
 from app.lib.openapi.document import DocumentInfo
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.ratelimit.limiter import RateLimiter
-from app.lib.ratelimit.memory import MemoryCounters
-from app.lib.ratelimit.policy import Limit
-from app.lib.ratelimit.redis import RedisCounters
+from app.lib.ratelimit.counters import MemoryCounters
+from app.lib.ratelimit.limiter import Limit
+from app.lib.ratelimit.counters import RedisCounters
 from app.lib.ratelimit.routes import RouteLimits
-from app.lib.ratelimit.table import EngineCounterTable, TableCounters, rate_limit_table
+from app.lib.ratelimit.counters import TableCounters, rate_limit_table
 from app.lib.security.sealing import Sealer
 from app.lib.services import Services
 from app.lib.serving.draining import Draining
@@ -186,7 +186,7 @@ class Core:
         if self.redis is not None:
             storage = self.redis
         elif shared and (not self.settings.database.is_sqlite or self.settings.workers > 1):
-            storage = TableCounters(EngineCounterTable(self.database.engine, rate_limits))
+            storage = TableCounters(self.database.engine, rate_limits)
         return RateLimiter(storage, enabled=self.settings.rate_limit_enabled)
 
     def _fanout(self) -> Fanout:

@@ -6,7 +6,7 @@ from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.auth.repositories import SessionReads
 from app.domain.auth.services.tokens import Lifetimes, TokenIssuer
 from app.domain.auth.settings import AuthSettings
-from app.lib.ratelimit.policy import Limit
+from app.lib.ratelimit.limiter import Limit
 from app.lib.security.principal import Authenticator
 from app.lib.security.tokens import TokenSigner
 from app.lib.settings import ConfigurationError

@@ -5,7 +5,7 @@ from app.domain.webhooks.services.delivering import Deliverer
 from app.domain.webhooks.services.enqueueing import EnqueueDelivery
 from app.domain.webhooks.services.fan_out import FanOut
 from app.domain.webhooks.settings import WebhookSettings
-from app.lib.ratelimit.policy import Limit
+from app.lib.ratelimit.limiter import Limit
 from app.lib.webhooks.kinds import WebhookKinds, kinds_by_name
 from app.lib.webhooks.sender import WebhookSender
 

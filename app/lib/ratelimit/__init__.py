@@ -1,5 +1,5 @@
-"""Rate limits: what is counted (:mod:`.policy`), where (:mod:`.memory`, :mod:`.redis`, :mod:`.table`), and by whom.
+"""Rate limits. :mod:`.limiter` counts against limits, and :mod:`.counters` is where it counts.
 
 :mod:`.general` limits every request outside the application, :mod:`.routes` limits single routes with a guard,
-:mod:`.throttle` limits attempts at an account. All three count through :class:`.limiter.RateLimiter`.
+:mod:`.throttle` limits attempts at a user's credentials.
 """

@@ -7,10 +7,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
 
 from app.lib.errors import RateLimited
-from app.lib.ratelimit.clients import client_key
-from app.lib.ratelimit.headers import rate_limit_headers
-from app.lib.ratelimit.limiter import RateLimiter
-from app.lib.ratelimit.policy import NamedLimit, Verdict
+from app.lib.ratelimit.limiter import NamedLimit, RateLimiter, Verdict, client_key, rate_limit_headers
 
 VERDICTS = "rate_limits"
 """Where ``scope["state"]`` holds the list of the request's verdicts, the general one first."""

@@ -1,121 +1,207 @@
-"""Counting against limits, and what happens while the counters are out of reach."""
+"""Limits, and counting against them, also while the counters are out of reach."""
 
 import logging
 import math
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from enum import Enum
+from functools import lru_cache
 from hashlib import sha256
+from ipaddress import IPv4Address, IPv6Network, ip_address
+from typing import Self
 from zlib import crc32
 
-from limits.aio.storage import Storage
+import limits
+import msgspec
 
-from app.lib.ratelimit.memory import MemoryCounters
-from app.lib.ratelimit.policy import NamedLimit, Verdict, WhenDown
+from app.lib.errors import RateLimited
+from app.lib.ratelimit.counters import Counters, MemoryCounters
 
 _LOG = logging.getLogger(__name__)
+
+_MAX_AMOUNT = 1_000_000_000  # fits a 32-bit column and a structured-field integer
+_MAX_SECONDS = 366 * 24 * 60 * 60
+_NAME = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
 _MAX_KEY_LENGTH = 100
+_MAX_ADDRESS_LENGTH = 64  # an address with a zone is shorter; keeps the cache small for any input
+_UNKNOWN = "unknown"
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """At most ``amount`` hits in a fixed window of ``seconds``."""
+
+    amount: int
+    seconds: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads ``600/minute``, ``30 per hour`` or ``10 per 15 minutes``; raises ``ValueError`` on anything else.
+
+        A list of limits is refused, too: ``limits.parse`` would silently keep its first one.
+        """
+        try:
+            items = limits.parse_many(text)
+        except ValueError:
+            items = []
+        if len(items) != 1:
+            raise ValueError(f"{text!r} is not a rate limit; write it like '600/minute' or '10 per 15 minutes'")
+        limit = cls(items[0].amount, items[0].get_expiry())
+        if not (1 <= limit.amount <= _MAX_AMOUNT and limit.seconds <= _MAX_SECONDS):
+            raise ValueError(f"{text!r} is out of range; a limit allows 1 to {_MAX_AMOUNT} in at most a year")
+        return limit
+
+    def __str__(self) -> str:
+        return f"{self.amount} per {self.seconds} seconds"
+
+
+class WhenDown(Enum):
+    """What a limit does while its shared counters cannot be reached."""
+
+    ALLOW = "allow"
+    """Let all requests pass. For the general limit: it protects capacity, and an outage of the counters must not
+    become an outage of the service."""
+
+    COUNT_HERE = "count_here"
+    """Count in this process. For limits that guard credentials: an attacker who can hurt the counters must not win
+    unlimited guesses by it. With n processes up to n times the limit passes, which is still a limit."""
+
+
+class NamedLimit(msgspec.Struct, frozen=True):
+    """A limit with the name that clients see and that keeps its counters apart from those of other limits."""
+
+    name: str
+    limit: Limit
+    when_down: WhenDown = WhenDown.COUNT_HERE
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"{self.name!r} cannot name a rate limit; it must match {_NAME.pattern}")
+
+
+class Verdict(msgspec.Struct, frozen=True, gc=False):
+    """The result of a hit: ``remaining`` hits are left until the window ends in ``reset_after_seconds`` (1 or more)."""
+
+    limit: NamedLimit
+    allowed: bool
+    remaining: int
+    reset_after_seconds: int
+
+    def refusal(self) -> RateLimited:
+        """The error to raise when the hit was not allowed."""
+        return RateLimited(self.reset_after_seconds)
+
+
+def rate_limit_headers(verdicts: Sequence[Verdict]) -> list[tuple[bytes, bytes]]:
+    """``RateLimit-Policy`` (quota ``q`` per window of ``w`` seconds) and ``RateLimit`` (``r`` left for ``t`` seconds).
+
+    Both are structured-field lists with one item per verdict, in the order given; raw ASGI header pairs.
+    """
+    policies: list[str] = []
+    states: list[str] = []
+    for verdict in verdicts:
+        named = verdict.limit
+        policies.append(f'"{named.name}";q={named.limit.amount};w={named.limit.seconds}')
+        states.append(f'"{named.name}";r={verdict.remaining};t={verdict.reset_after_seconds}')
+    return [
+        (b"ratelimit-policy", ", ".join(policies).encode("ascii")),
+        (b"ratelimit", ", ".join(states).encode("ascii")),
+    ]
+
+
+def client_key(address: str | None) -> str:
+    """The part of an address that one client is assumed to hold.
+
+    IPv4 as it is; IPv6 its /64, because a subscriber has at least that many addresses to choose from; IPv4-mapped
+    IPv6 as the IPv4 address. What is no address is ``unknown``, so all such clients share one counter. The
+    address must be trusted: that of the peer, or one that a trusted proxy names.
+    """
+    if not address or len(address) > _MAX_ADDRESS_LENGTH:
+        return _UNKNOWN
+    return _key_of(address)
+
+
+@lru_cache(maxsize=8192)
+def _key_of(address: str) -> str:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return _UNKNOWN
+    if isinstance(parsed, IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Network((int(parsed), 64), strict=False))
 
 
 class RateLimiter:
-    """Counts hits in fixed windows, in any storage of the ``limits`` package (``incr``, ``get`` and ``clear``).
+    """Counts hits in fixed windows.
 
     Windows follow the clock, shifted for each key by a hash of it, and the window's number is part of the counter's
-    name. So one atomic increment is all that a hit costs: what is left and when the window ends need no second
-    question, and keys do not all start afresh in the same second. Machines that share counters need clocks that
-    agree to about a second.
+    name. So one atomic increment is all that a hit costs, and windows of different keys do not all start in the
+    same second. Machines that share counters need clocks that agree to about a second.
 
-    While the storage fails, each limit does what its :class:`WhenDown` says; the storage is then tried by one hit
-    every ``retry_seconds``, so that an outage costs no request more than that one its timeout. An outage is
-    logged once, and its end once.
-
-    ``enabled=False`` allows everything and counts nothing. ``observe`` is called with every verdict of :meth:`hit`
-    (metrics).
+    While the counters fail, each limit does what its :class:`WhenDown` says; they are then tried by one call every
+    ``retry_seconds``, so that an outage costs no request more than that one its timeout. An outage is logged once, and
+    its end once. ``enabled=False`` allows all hits and counts none.
     """
 
-    def __init__(
-        self,
-        storage: Storage,
-        *,
-        enabled: bool = True,
-        retry_seconds: float = 1.0,
-        observe: Callable[[Verdict], None] | None = None,
-    ) -> None:
-        self.storage = storage
+    def __init__(self, counters: Counters, *, enabled: bool = True, retry_seconds: float = 1.0) -> None:
+        self.counters = counters
         self.enabled = enabled
         self._fallback = MemoryCounters()
         self._outage = _Outage(retry_seconds)
-        self._observe = observe
-        declared = storage.base_exceptions
+        declared = counters.base_exceptions
         kinds = declared if isinstance(declared, tuple) else (declared,)
         self._outage_errors: tuple[type[Exception], ...] = (*kinds, OSError, TimeoutError)
 
-    async def hit(self, limit: NamedLimit, key: str, cost: int = 1) -> Verdict:
-        """Count ``cost`` and say whether it was within the limit. A refused hit counts as well."""
+    async def hit(self, limit: NamedLimit, key: str) -> Verdict:
+        """Counts a hit, and says whether it was within the limit. A refused hit counts as well."""
+        amount, seconds = limit.limit.amount, limit.limit.seconds
         if not self.enabled:
-            return _unlimited(limit)
+            return Verdict(limit, allowed=True, remaining=amount, reset_after_seconds=seconds)
         counter, reset_after = _window(limit, key)
-        hits = await self._incr(limit, counter, cost)
-        amount = limit.limit.amount
-        verdict = Verdict(limit, hits <= amount, max(0, amount - hits), reset_after)
-        if self._observe is not None:
-            self._observe(verdict)
-        return verdict
+        hits = await self._count(limit, lambda counters: counters.incr(counter, seconds))
+        return Verdict(limit, hits <= amount, max(0, amount - hits), reset_after)
 
-    async def test(self, limit: NamedLimit, key: str, cost: int = 1) -> Verdict:
-        """Say what :meth:`hit` would say, and count nothing."""
-        if not self.enabled:
-            return _unlimited(limit)
-        counter, reset_after = _window(limit, key)
-        hits = await self._get(limit, counter)
-        amount = limit.limit.amount
-        return Verdict(limit, hits + cost <= amount, max(0, amount - hits), reset_after)
+    async def is_used_up(self, limit: NamedLimit, key: str) -> bool:
+        """Whether the next hit would be refused. Counts nothing."""
+        counter, _ = _window(limit, key)
+        return self.enabled and await self._count(limit, lambda counters: counters.get(counter)) >= limit.limit.amount
 
-    async def give_back(self, limit: NamedLimit, key: str, cost: int = 1) -> None:
-        """Undo a hit of this window."""
+    async def give_back(self, limit: NamedLimit, key: str) -> None:
+        """Undoes a hit of this window."""
+        counter, _ = _window(limit, key)
         if self.enabled:
-            await self._incr(limit, _window(limit, key)[0], -cost)
+            await self._count(limit, lambda counters: counters.incr(counter, limit.limit.seconds, -1))
 
     async def clear(self, limit: NamedLimit, key: str) -> None:
-        """Forget all hits of this window."""
+        """Forgets all hits of this window."""
+        counter, _ = _window(limit, key)
         if not self.enabled:
             return
-        counter, _ = _window(limit, key)
-        await self._fallback.clear(counter)
-        if self._outage.may_try():
-            try:
-                await self.storage.clear(counter)
-            except self._outage_errors as error:
-                self._outage.began(error)
-            else:
-                self._outage.ended()
 
-    async def _incr(self, limit: NamedLimit, counter: str, amount: int) -> int:
-        if self._outage.may_try():
-            try:
-                hits = await self.storage.incr(counter, limit.limit.seconds, amount)
-            except self._outage_errors as error:
-                self._outage.began(error)
-            else:
-                self._outage.ended()
-                return hits
-        if limit.when_down is WhenDown.ALLOW:
+        async def clear(counters: Counters) -> int:
+            await counters.clear(counter)
             return 0
-        return await self._fallback.incr(counter, limit.limit.seconds, amount)
 
-    async def _get(self, limit: NamedLimit, counter: str) -> int:
+        await clear(self._fallback)
+        await self._count(limit, clear)
+
+    async def _count(self, limit: NamedLimit, call: Callable[[Counters], Awaitable[int]]) -> int:
         if self._outage.may_try():
             try:
-                hits = await self.storage.get(counter)
+                hits = await call(self.counters)
             except self._outage_errors as error:
                 self._outage.began(error)
             else:
                 self._outage.ended()
                 return hits
-        return 0 if limit.when_down is WhenDown.ALLOW else await self._fallback.get(counter)
+        return 0 if limit.when_down is WhenDown.ALLOW else await call(self._fallback)
 
 
 class _Outage:
-    """Remembers that the storage is down and lets one caller at a time find out whether it still is."""
+    """Remembers that the counters are down and lets one caller at a time find out whether they still are."""
 
     __slots__ = ("_is_on", "_retry_at", "_retry_seconds")
 
@@ -152,7 +238,3 @@ def _window(limit: NamedLimit, key: str) -> tuple[str, int]:
     seconds = limit.limit.seconds
     number, elapsed = divmod(time.time() + crc32(key.encode()) % seconds, seconds)
     return f"{limit.name}:{key}:{int(number)}", max(1, math.ceil(seconds - elapsed))
-
-
-def _unlimited(limit: NamedLimit) -> Verdict:
-    return Verdict(limit, allowed=True, remaining=limit.limit.amount, reset_after_seconds=limit.limit.seconds)

@@ -9,10 +9,8 @@ from litestar.datastructures import State
 from litestar.handlers.base import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
-from app.lib.ratelimit.clients import client_key
 from app.lib.ratelimit.general import VERDICTS
-from app.lib.ratelimit.limiter import RateLimiter
-from app.lib.ratelimit.policy import Limit, NamedLimit, Verdict
+from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, Verdict, client_key
 
 ROUTE_LIMITS = "route_limits"
 """The key of the application's :class:`RouteLimits` in ``app.state``."""

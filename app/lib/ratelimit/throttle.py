@@ -3,10 +3,7 @@
 from hashlib import sha256
 
 from app.lib.errors import RateLimited
-from app.lib.ratelimit.clients import client_key
-from app.lib.ratelimit.headers import rate_limit_headers
-from app.lib.ratelimit.limiter import RateLimiter
-from app.lib.ratelimit.policy import Limit, NamedLimit, Verdict
+from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, Verdict, client_key, rate_limit_headers
 
 _DIGEST_LENGTH = 32  # 128 bits in hex
 
@@ -46,9 +43,9 @@ class Throttle:
 
     async def failed(self, account_key: str, address: str | None, *, trusted: bool = False) -> bool:
         """The credentials were wrong. True when no further attempt is left now, which is worth an audit entry."""
-        pair = await self._limiter.test(self._pair, _pair_key(account_key, address))
-        account = await self._limiter.test(self._account, _digest(account_key))
-        return not (pair.allowed and (account.allowed or trusted))
+        pair = await self._limiter.is_used_up(self._pair, _pair_key(account_key, address))
+        account = await self._limiter.is_used_up(self._account, _digest(account_key))
+        return pair or (account and not trusted)
 
     async def succeeded(self, account_key: str, address: str | None) -> None:
         """The credentials were right: forget this address's attempts, and hand the account this one back.

@@ -4,10 +4,9 @@ import pytest
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.lib.errors import RateLimited
+from app.lib.ratelimit.counters import MemoryCounters
 from app.lib.ratelimit.general import PROBES, VERDICTS, GeneralLimit
-from app.lib.ratelimit.limiter import RateLimiter
-from app.lib.ratelimit.memory import MemoryCounters
-from app.lib.ratelimit.policy import Limit, NamedLimit, Verdict
+from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, Verdict
 
 TWO = NamedLimit("default", Limit(2, 3600))
 Sent = list[dict[str, Any]]

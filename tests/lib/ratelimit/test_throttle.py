@@ -2,20 +2,18 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from limits.aio.storage import Storage
 
 from app.lib.errors import RateLimited
-from app.lib.ratelimit.limiter import RateLimiter
-from app.lib.ratelimit.memory import MemoryCounters
-from app.lib.ratelimit.policy import Limit
+from app.lib.ratelimit.counters import Counters, MemoryCounters
+from app.lib.ratelimit.limiter import Limit, RateLimiter
 from app.lib.ratelimit.throttle import Throttle
 
-MakeStorage = Callable[[], Storage]
+MakeCounters = Callable[[], Counters]
 OWNER = "person@example.org"
 
 
-def make_throttle(storage: Storage, *, name: str = "login", enabled: bool = True) -> Throttle:
-    limiter = RateLimiter(storage, enabled=enabled)
+def make_throttle(counters: Counters, *, name: str = "login", enabled: bool = True) -> Throttle:
+    limiter = RateLimiter(counters, enabled=enabled)
     return Throttle(limiter, name, per_account=Limit(6, 3600), per_account_and_address=Limit(3, 3600))
 
 
@@ -134,8 +132,8 @@ async def test_switched_off_it_refuses_no_client() -> None:
     assert all([await guess(throttle, "192.0.2.1") for _ in range(20)])
 
 
-async def test_parallel_guesses_do_not_slip_through(make_storage: MakeStorage) -> None:
-    processes = [make_throttle(make_storage()) for _ in range(2)]
+async def test_parallel_guesses_do_not_slip_through(make_counters: MakeCounters) -> None:
+    processes = [make_throttle(make_counters()) for _ in range(2)]
 
     async def attempt(number: int) -> bool:
         return await guess(processes[number % 2], f"192.0.2.{number % 20}")

@@ -17,7 +17,7 @@ from app.lib.db.base import new_id
 from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import Unavailable
-from app.lib.ratelimit.clients import client_key
+from app.lib.ratelimit.limiter import client_key
 from app.lib.security.emails import lookup_key
 
 _NO_USER = UUID(int=0)
