@@ -11,9 +11,7 @@ from app.config import Settings
 from app.core import Core
 from app.lib.db.prepared import prepare
 from app.lib.db.url import DatabaseURL
-from app.lib.ratelimit.counters import MemoryCounters
-from app.lib.ratelimit.counters import RedisCounters
-from app.lib.ratelimit.counters import TableCounters
+from app.lib.ratelimit.counters import MemoryCounters, RedisCounters, TableCounters
 from app.lib.settings import ConfigurationError
 from tests.support.apps import client_of, core_of, make_core, running, settings_for
 

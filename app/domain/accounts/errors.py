@@ -85,5 +85,5 @@ class WrongCurrentPassword(AppError):
         super().__init__(errors=[error])
 
 
-class PasswordChangedMeanwhile(Conflict):
+class PasswordAlreadyChanged(Conflict):
     detail = "The password was changed by another request at the same time."

@@ -54,7 +54,14 @@ class SessionAuthenticator:
         remembered = self._principals.get(session_id)
         if remembered is not None and remembered.good_until > time.monotonic():
             return remembered.principal
-        return await self._load(session_id)
+        epoch, started = self._epoch, time.monotonic()
+        row = await self._reads.find_principal(session_id, utc_now())
+        if row is None:
+            raise SessionEnded
+        principal = _principal(row)
+        if self._cache_seconds and epoch == self._epoch:
+            self._remember(principal, started + self._cache_seconds)
+        return principal
 
     async def of_sessions(self, session_ids: Iterable[UUID]) -> dict[UUID, Principal]:
         """By session, the principals of the sessions that are live now, without the cache."""
@@ -85,16 +92,6 @@ class SessionAuthenticator:
         if len(self._tokens) > _MAX_TOKENS:
             self._tokens.popitem(last=False)
         return claims
-
-    async def _load(self, session_id: UUID) -> Principal:
-        epoch, started = self._epoch, time.monotonic()
-        row = await self._reads.find_principal(session_id, utc_now())
-        if row is None:
-            raise SessionEnded
-        principal = _principal(row)
-        if self._cache_seconds and epoch == self._epoch:
-            self._remember(principal, started + self._cache_seconds)
-        return principal
 
     def _remember(self, principal: Principal, good_until: float) -> None:
         self._principals[principal.session_id] = _Remembered(principal, good_until)

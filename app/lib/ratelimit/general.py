@@ -7,7 +7,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
 
 from app.lib.errors import RateLimited
-from app.lib.ratelimit.limiter import NamedLimit, RateLimiter, Verdict, client_key, rate_limit_headers
+from app.lib.ratelimit.limiter import NamedLimit, RateLimiter, client_key, rate_limit_headers
 
 VERDICTS = "rate_limits"
 """Where ``scope["state"]`` holds the list of the request's verdicts, the general one first."""
@@ -20,7 +20,7 @@ class GeneralLimit:
     """ASGI wrapper that counts every HTTP request by client address, answered or not: 404 and 405 count too. A
     handshake of a WebSocket counts as one.
 
-    It stands outside Litestar, because routing happens before Litestar's own middleware, and inside whatever puts
+    It stands outside Litestar, because routing happens before Litestar's own middleware, and inside the layer that puts
     the true client into ``scope["client"]``. A request over the limit goes to ``on_refused``, which answers it with
     the problem for the given error; for a handshake it is raised. Every response, the refusal included, gets the
     RateLimit headers of all verdicts in ``scope["state"]`` at the time it starts, so inner limits only append theirs.
@@ -56,18 +56,14 @@ class GeneralLimit:
                 raise verdict.refusal()
             await self._app(scope, receive, send)
             return
-        send = _adding_headers(send, verdicts)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message.get("headers", ()), *rate_limit_headers(verdicts)]
+                message = cast("HTTPResponseStartEvent", {**message, "headers": headers})
+            await send(message)
+
         if verdict.allowed:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, send_with_headers)
         else:
-            await self._on_refused(scope, receive, send, verdict.refusal())
-
-
-def _adding_headers(send: Send, verdicts: list[Verdict]) -> Send:
-    async def send_with_headers(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = [*message.get("headers", ()), *rate_limit_headers(verdicts)]
-            message = cast("HTTPResponseStartEvent", {**message, "headers": headers})
-        await send(message)
-
-    return send_with_headers
+            await self._on_refused(scope, receive, send_with_headers, verdict.refusal())

@@ -1,7 +1,7 @@
 """Who is asking, and whether they may: ``Authorization: Bearer`` (RFC 6750 section 2.1) and the route's policy.
 
-Nothing else carries credentials: no cookie, no query, no body. But for routes that browsers cannot send headers to,
-where a ticket in the query stands for them: it is good once, and only there.
+Nothing else carries credentials: no cookie, no query, no body. The exception are routes that browsers cannot send
+headers to: there a ticket in the query replaces them, which is good once, and only there.
 """
 
 from collections.abc import Callable
@@ -20,9 +20,9 @@ from app.lib.security.principal import Authenticator, TicketTaker
 class BearerMiddleware(ASGIMiddleware):
     """Puts the principal into ``scope["user"]`` on routes whose policy reads credentials, and asks the policy.
 
-    It comes before everything that looks at the rest of a request, so whoever may not is told nothing else. A token
-    that is sent but not valid is refused, on optional routes too: a client that thinks it is signed in must not be
-    answered as if it were somebody else.
+    It runs before the rest of a request is looked at, so a caller without rights learns nothing else. A token that is
+    sent but not valid is refused, on optional routes too: a client that thinks it is signed in must not be answered as
+    an anonymous one.
     """
 
     scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET)
@@ -53,14 +53,19 @@ class BearerMiddleware(ASGIMiddleware):
         await next_app(scope, receive, send)
 
     async def _take_ticket(self, scope: Scope) -> None:
-        """One that is sent has to be good, beside a token, too, and the same person's."""
+        """A ticket that is sent has to be good, also next to a token, and of the same user."""
         if self._check_origin is not None:
             self._check_origin(scope)
-        if self._tickets is None or (ticket := _ticket(scope)) is None:
+        if self._tickets is None or not scope["query_string"]:
             return
-        principal = await self._tickets.take(ticket)
+        tickets = ASGIConnection[Any, Any, Any, Any](scope).query_params.getall("ticket", [])
+        if not tickets:
+            return
+        if len(tickets) > 1:
+            raise InvalidToken("Send one ticket.")
+        principal = await self._tickets.take(tickets[0])
         if scope["user"] is not None and scope["user"].user_id != principal.user_id:
-            raise InvalidToken("The token and the ticket are of two people.")
+            raise InvalidToken("The token and the ticket belong to different users.")
         scope["user"] = scope["user"] or principal
 
 
@@ -73,13 +78,3 @@ def bearer_token(scope: Scope) -> str | None:
     if len(values) > 1 or scheme.lower() != b"bearer" or not token.isascii() or not token.strip():
         raise InvalidToken("Send exactly one 'Authorization: Bearer …' header.")
     return token.strip().decode()
-
-
-def _ticket(scope: Scope) -> str | None:
-    """The one in the query. Raises ``InvalidToken`` when there are several."""
-    if not scope["query_string"]:
-        return None
-    tickets = ASGIConnection[Any, Any, Any, Any](scope).query_params.getall("ticket", [])
-    if len(tickets) > 1:
-        raise InvalidToken("Send one ticket.")
-    return tickets[0] if tickets else None

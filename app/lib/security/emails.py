@@ -56,7 +56,7 @@ def to_wire(value: str) -> str:
 def lookup_key(value: str) -> str:
     """Return the key under which an account is looked up and its sign-ins are counted. Never raises.
 
-    Takes whatever was typed as the name at sign-in: an address gives its :func:`normalise_email` key, anything
+    Takes any text that was typed as the name at sign-in: an address gives its :func:`normalise_email` key, anything
     else (a username, nonsense) is folded, and what no account could have gives a digest. White space around it
     is dropped. The result has at most 254 printable characters, and is its own key.
     """

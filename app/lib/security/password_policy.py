@@ -1,6 +1,6 @@
 """Which passwords are refused (ASVS 5.0 section 6.2): by length, by a common list, by who the person is.
 
-There are no rules of composition, on purpose [6.2.5]: they make people write ``Password1!``.
+There are no rules of composition, on purpose [6.2.5]: they lead to ``Password1!``.
 """
 
 import re
@@ -58,7 +58,9 @@ class PasswordPolicy:
         """
         if len(password) > self.max_length:
             return [PasswordFlaw(FieldCode.TOO_LONG, f"Must have at most {self.max_length} characters.")]
-        if not _is_text(password):
+        try:
+            password.encode()
+        except UnicodeEncodeError:  # a lone surrogate
             return [PasswordFlaw(FieldCode.INVALID_FORMAT, "Must be valid Unicode text.")]
         flaws: list[PasswordFlaw] = []
         if len(password) < self.min_length:
@@ -87,12 +89,3 @@ def _personal_words(email: str | None, name: str | None, username: str | None) -
     names = [part for part in _SEPARATORS.split(casefold_key(name or "")) if part]
     candidates = [local, local.partition("+")[0], casefold_key(username or ""), *names, "".join(names)]
     return (word for word in candidates if len(word) >= _SHORTEST_WORD)
-
-
-def _is_text(password: str) -> bool:
-    """Tell whether UTF-8 can carry it, which it cannot with lone surrogates."""
-    try:
-        password.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

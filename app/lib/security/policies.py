@@ -24,7 +24,7 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 class Policy:
-    """The base: anybody, and credentials are not even read."""
+    """The base: any caller, and credentials are not read."""
 
     reads_credentials: ClassVar[bool] = False
     requires_credentials: ClassVar[bool] = False
@@ -41,13 +41,13 @@ class Policy:
 
 
 class Optional(Policy):
-    """Anybody; who sends credentials is known by them, and bad credentials are refused."""
+    """Any caller. Credentials that are sent are read, and bad ones are refused."""
 
     reads_credentials = True
 
 
 class Authenticated(Policy):
-    """Whoever is signed in; ``fresh`` wants a sign-in within the last ten minutes."""
+    """Callers who are signed in; ``fresh`` needs a sign-in within the last ten minutes."""
 
     reads_credentials = True
     requires_credentials = True
@@ -68,7 +68,7 @@ class Authenticated(Policy):
 
 
 class Ticketed(Authenticated):
-    """Whoever is signed in, or brings a ticket (``?ticket=…``) that somebody who is signed in was given."""
+    """Callers who are signed in, or send a ticket (``?ticket=…``) that they got while they were."""
 
     takes_ticket = True
 
@@ -76,8 +76,8 @@ class Ticketed(Authenticated):
 class HasPermission(Authenticated):
     """Holders of a permission; with ``or_self``, also the user whose id that path parameter is.
 
-    On a route about one object, whoever may not see the object is not told that it exists. ``sight`` is the policy of
-    the route that shows it; ``hides`` says that this is that route.
+    A route about one object hides it from callers who may not see it. ``sight`` is the policy of the route that shows
+    the object; ``hides`` says that this is that route.
     """
 
     def __init__(
@@ -146,7 +146,7 @@ def permission(code: str, *, sight: HasPermission | None = None, fresh: bool = F
 
 def sees(code: str, *, or_self: str | None = None) -> HasPermission:
     """Callers who may see the object that a route shows: holders of the permission, and with ``or_self`` the user
-    whose id that path parameter is. For everybody else it does not exist.
+    whose id that path parameter is. For all others it does not exist.
     """
     return HasPermission(code, or_self=or_self, hides=True)
 
@@ -157,13 +157,13 @@ def role(*names: str, fresh: bool = False) -> HasRole:
 
 
 def find_principal(connection: Connection) -> Principal | None:
-    """The caller, or None when nobody is signed in."""
+    """The caller, or None for an anonymous one."""
     principal = connection.scope.get("user")
     return principal if isinstance(principal, Principal) else None
 
 
 def current_principal(connection: Connection) -> Principal:
-    """The caller. Raises ``Unauthenticated`` when nobody is signed in."""
+    """The caller. Raises ``Unauthenticated`` for an anonymous one."""
     principal = find_principal(connection)
     if principal is None:
         raise Unauthenticated

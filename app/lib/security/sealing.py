@@ -35,7 +35,7 @@ class Sealer:
 
     def seal(self, secret: bytes, context: bytes) -> bytes:
         """The sealed secret: 33 bytes longer. Only the same ``context`` opens it, such as the id of its row, so that
-        whoever can write to the database cannot move a secret from one row to another.
+        an attacker who can write to the database cannot move a secret from one row to another.
         """
         nonce = os.urandom(_NONCE_LENGTH)
         head = _FORMAT + self._current

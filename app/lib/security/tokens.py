@@ -1,7 +1,7 @@
 """Access and refresh tokens: signed JWTs (RFC 7519, RFC 9068, RFC 8725).
 
-A token says which key to check it with, never how: the algorithm belongs to the key. Each kind of token is
-told apart by the header's ``typ`` and again by the claim ``type``, so that none passes for another.
+A token says which key to check it with, never how: the algorithm belongs to the key. The header's
+``typ`` and again the claim ``type`` name the kind of a token, so that none passes for another.
 """
 
 import hashlib
@@ -168,7 +168,7 @@ class TokenSigner:
         """Return the claims of a token of ours that has not expired, is of this ``typ`` and of the claims' type.
 
         ``claims_type`` names its ``type`` as a Struct tag. Clocks may be 5 seconds apart. Raises
-        :class:`~app.lib.errors.InvalidToken`, whatever the reason.
+        :class:`~app.lib.errors.InvalidToken` for any reason.
         """
         key = self._key_of(token, typ)
         try:
@@ -203,7 +203,7 @@ class TokenSigner:
 
 
 def refresh_jti(session_secret: bytes, generation: int) -> str:
-    """Return the id of a session's refresh token of one generation, which nobody without the secret can tell."""
+    """Return the id of a session's refresh token of one generation, which cannot be computed without the secret."""
     return base64url.encode(hmac.digest(session_secret, f"refresh:{generation}".encode(), "sha256"))
 
 

@@ -7,7 +7,7 @@ from app.domain.accounts.dtos import OwnUserUpdate, PasswordChange, ProfileRead,
 from app.domain.accounts.errors import (
     AccountGone,
     LastSuperuser,
-    PasswordChangedMeanwhile,
+    PasswordAlreadyChanged,
     UsernameTaken,
     WrongCurrentPassword,
 )
@@ -85,7 +85,7 @@ class MeController(Controller):
         operation_id="changePassword",
         summary="Change the current user's password",
         description="Ends all your sessions except the current one.",
-        opt=may_raise(WrongCurrentPassword, PasswordChangedMeanwhile),
+        opt=may_raise(WrongCurrentPassword, PasswordAlreadyChanged),
     )
     async def change_password(
         self, data: JSONBody[PasswordChange], principal: Injected[Principal], own_password: Injected[OwnPasswordService]

@@ -45,7 +45,7 @@ def check_flags(actor: Principal, target: User, flags: Mapping[str, bool]) -> No
 
 
 def check_recent(actor: Principal) -> None:
-    """For routes of which only some calls are sensitive. Raises ``ReauthRequired``."""
+    """For routes where only some calls are sensitive. Raises ``ReauthRequired``."""
     if not actor.signed_in_recently:
         raise ReauthRequired
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from app.domain.accounts.dtos import PasswordChange, Registration, UserRead
-from app.domain.accounts.errors import PasswordChangedMeanwhile, UserNotFound, WrongCurrentPassword
+from app.domain.accounts.errors import PasswordAlreadyChanged, UserNotFound, WrongCurrentPassword
 from app.domain.accounts.events import PasswordChanged
 from app.domain.accounts.models import User
 from app.domain.accounts.repositories import AccountReads, UserRepository
@@ -69,7 +69,7 @@ class CredentialService:
     async def set_password(self, user_id: UUID, password: str) -> None:
         """Sets a password at the command line and ends the user's sessions.
 
-        Raises ``UserNotFound``, ``ValidationFailed`` or ``PasswordChangedMeanwhile``.
+        Raises ``UserNotFound``, ``ValidationFailed`` or ``PasswordAlreadyChanged``.
         """
         user = await self._users.get(user_id)
         await self.replace_hash(user_id, user.password_hash, await self.passwords.accept(password, user))
@@ -79,11 +79,11 @@ class CredentialService:
     ) -> None:
         """Stores another password and ends the user's sessions, except the one that is kept.
 
-        Raises ``UserNotFound``, or ``PasswordChangedMeanwhile`` when the stored hash is not the old one.
+        Raises ``UserNotFound``, or ``PasswordAlreadyChanged`` when the stored hash is not the old one.
         """
         user = await self._users.get_for_update(user_id)
         if user.password_hash != old_hash:
-            raise PasswordChangedMeanwhile
+            raise PasswordAlreadyChanged
         await self._users.update(user, {"password_hash": new_hash})
         await self.events.publish(
             self.unit,
@@ -133,7 +133,7 @@ class OwnPasswordService:
         """Changes the password and ends the actor's other sessions.
 
         Raises ``WrongCurrentPassword``, ``RateLimited`` after too many of these, ``ValidationFailed`` for a new
-        password that is weak or the same, or ``PasswordChangedMeanwhile``.
+        password that is weak or the same, or ``PasswordAlreadyChanged``.
         """
         current = await self.reads.find_credentials_of(actor.user_id)
         user = await self.reads.find_user(actor.user_id)

@@ -30,7 +30,7 @@ class RegistrationThrottle(Throttle):
 
 
 class RegistrationService:
-    """People make accounts for themselves."""
+    """Registers users: creates them for the caller."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class RegistrationService:
         self.origin = origin
 
     async def register(self, data: Registration, locale: str) -> UserRead:
-        """A new account.
+        """Creates a user.
 
         Raises ``EmailTaken``, ``UsernameTaken``, ``ValidationFailed`` or ``RateLimited``.
         """
@@ -58,11 +58,11 @@ class RegistrationService:
             return await self.users.register(data, locale)
 
     async def register_quietly(self, data: Registration, locale: str) -> None:
-        """A new account, unless the address has one: the caller is told neither, and both cost the same work;
-        the owner of a taken address is told in a mail.
+        """Creates a user unless the address is taken. The caller cannot see which, and both cost the same work; the
+        owner of a taken address is notified by mail.
 
         The username is looked at first: if a taken address hid that the username is taken as well, the two together
-        would tell whether the address is. Raises ``UsernameTaken``, ``ValidationFailed`` or ``RateLimited``.
+        would show whether the address is. Raises ``UsernameTaken``, ``ValidationFailed`` or ``RateLimited``.
         """
         async with self._counted(data.email):
             if data.username and await self.reads.find_credentials(casefold_key(data.username)):
@@ -80,7 +80,7 @@ class RegistrationService:
 
     @contextlib.asynccontextmanager
     async def _counted(self, email: str) -> AsyncGenerator[None]:
-        """Attempts at an address are bounded, whoever makes them; what never got as far as the address is not one."""
+        """Limits the attempts at one address. One that failed before the address was checked does not count."""
         key, address = lookup_key(email), self.origin.address
         await self.throttle.check(key, address)
         try:
@@ -88,6 +88,6 @@ class RegistrationService:
         except EmailTaken:
             raise
         except BaseException:
-            await self.unit.rollback()  # the counters may lie in this database, which may have one writer
+            await self.unit.rollback()  # the counters may be in this database, which may have one writer
             await self.throttle.abandoned(key, address)
             raise
