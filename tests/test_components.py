@@ -35,8 +35,8 @@ async def test_what_several_workers_count_together_is_where_all_can_see_it(
 ) -> None:
     core = make_core(url, **overrides)
 
-    assert type(core.general_limiter.storage) is general
-    assert type(core.limiter.storage) is sign_in
+    assert type(core.general_limiter.counters) is general
+    assert type(core.limiter.counters) is sign_in
     assert (core.redis is None) == ("REDIS_URL" not in overrides)
     async with core.running():
         pass
