@@ -34,12 +34,9 @@ from app.lib.mail.transports.smtp import SMTPOptions, SMTPTransport
 from app.lib.observability.metrics import Gauges, Metrics
 from app.lib.openapi.document import DocumentInfo
 from app.lib.pagination.cursor import CursorCodec
-from app.lib.ratelimit.limiter import RateLimiter
-from app.lib.ratelimit.counters import MemoryCounters
-from app.lib.ratelimit.limiter import Limit
-from app.lib.ratelimit.counters import RedisCounters
+from app.lib.ratelimit.counters import MemoryCounters, RedisCounters, TableCounters, rate_limit_table
+from app.lib.ratelimit.limiter import Limit, RateLimiter
 from app.lib.ratelimit.routes import RouteLimits
-from app.lib.ratelimit.counters import TableCounters, rate_limit_table
 from app.lib.security.sealing import Sealer
 from app.lib.services import Services
 from app.lib.serving.draining import Draining

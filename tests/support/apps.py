@@ -14,8 +14,8 @@ from app.config import Settings
 from app.core import Core
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.lib.db.url import DatabaseURL
-from app.lib.ratelimit.counters import MemoryCounters
 from app.lib.openapi.document import build_document
+from app.lib.ratelimit.counters import MemoryCounters
 from tests.support.databases import empty
 
 BASE_URL = "http://testserver"

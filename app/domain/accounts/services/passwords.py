@@ -15,8 +15,7 @@ from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.events import Events
-from app.lib.ratelimit.limiter import RateLimiter
-from app.lib.ratelimit.limiter import Limit
+from app.lib.ratelimit.limiter import Limit, RateLimiter
 from app.lib.ratelimit.throttle import Throttle
 from app.lib.security.password_policy import PasswordPolicy
 from app.lib.security.passwords import PasswordHasher

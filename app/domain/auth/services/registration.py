@@ -10,8 +10,7 @@ from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
-from app.lib.ratelimit.limiter import RateLimiter
-from app.lib.ratelimit.limiter import Limit
+from app.lib.ratelimit.limiter import Limit, RateLimiter
 from app.lib.ratelimit.throttle import Throttle
 from app.lib.security.emails import lookup_key
 from app.lib.text import casefold_key
