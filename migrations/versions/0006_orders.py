@@ -78,8 +78,6 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("asks", sa.Integer(), nullable=False),
-        sa.Column("ask_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["order_id"], ["orders.id"], name=op.f("fk_order_payments_order_id"), ondelete="CASCADE"
         ),
@@ -94,7 +92,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("status IN ('processing', 'succeeded')"),
     )
     op.create_index(op.f("ix_order_payments_order_id_created_at"), "order_payments", ["order_id", "created_at"])
-    op.create_index(op.f("ix_order_payments_status_ask_at"), "order_payments", ["status", "ask_at"])
     op.create_table(
         "order_refunds",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -105,8 +102,6 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("asks", sa.Integer(), nullable=False),
-        sa.Column("ask_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["order_id"], ["orders.id"], name=op.f("fk_order_refunds_order_id"), ondelete="CASCADE"
         ),
@@ -117,7 +112,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_order_refunds_order_id"), "order_refunds", ["order_id"])
     op.create_index(op.f("ix_order_refunds_payment_id"), "order_refunds", ["payment_id"])
-    op.create_index(op.f("ix_order_refunds_status_ask_at"), "order_refunds", ["status", "ask_at"])
     op.create_table(
         "test_provider_transactions",
         sa.Column("reference", sa.Uuid(), nullable=False),

@@ -5,7 +5,6 @@ import os
 import random
 import signal
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,13 +14,11 @@ from sqlalchemy import select, text
 
 from app.core import Core
 from app.domain.orders.models import Order
-from app.domain.orders.services.housekeeping import OrderHousekeeping
-from app.lib.clock import utc_now
 from app.lib.db.url import DatabaseURL
 from tests.support.apps import make_core
 from tests.support.people import People, Person
 from tests.support.processes import NO_TLS, Server, app_command, free_port, until_gone
-from tests.support.shop import API, order_body, product_body
+from tests.support.shop import API, SETTLE, order_body, product_body, run_jobs
 
 WORKERS = 2
 CLIENTS = 12
@@ -194,7 +191,7 @@ async def start(load: Load) -> Server:
 
 async def check_books(core: Core, load: Load) -> None:
     """Every acknowledged order is there once, no other is, and all rules hold."""
-    await core.services.get(OrderHousekeeping).settle_payments(utc_now() + timedelta(hours=2))
+    await run_jobs(core, SETTLE)
     async with core.database.engine.connect() as connection:
         placed = [str(UUID(str(row[0]))) for row in await connection.execute(select(Order.id))]
         broken = {name: (await connection.execute(text(sql))).all() for name, sql in INVARIANTS.items()}

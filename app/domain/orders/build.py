@@ -1,5 +1,4 @@
 from app.core import Core
-from app.domain.orders.services.housekeeping import OrderHousekeeping
 from app.domain.orders.services.provider import NoProvider, PaymentProvider
 from app.domain.orders.services.sandbox import SandboxProvider
 from app.domain.orders.settings import OrderSettings
@@ -13,4 +12,3 @@ def build(core: Core) -> None:
         provider = SandboxProvider(core.database)
     core.services.add(settings)
     core.services.add(provider, PaymentProvider)
-    core.services.add(OrderHousekeeping(core.job_database, provider, core.events))

@@ -20,7 +20,7 @@ _LIVE_PAYMENT: ColumnElement[bool] = literal_column("status IN ('processing', 's
 
 
 class Order(Entity):
-    """``…_units`` are amounts in the currency's smallest unit. A customer whose account is gone is null."""
+    """``…_units`` are amounts in the currency's smallest unit. ``customer_id`` is null when the account is deleted."""
 
     __tablename__ = "orders"
 
@@ -43,7 +43,7 @@ class Order(Entity):
 
 
 class OrderItem(Base):
-    """A line, with the product's name, SKU and price as they were when it was ordered."""
+    """A line, with the product's name, SKU and price at the time of the order."""
 
     __tablename__ = "order_items"
 
@@ -81,8 +81,7 @@ class OrderEvent(Base):
 
 class OrderPayment(Base):
     """An attempt to pay, written before the provider is asked. Its id is the reference that makes the call idempotent
-    there; an order has at most one that may still succeed or has succeeded. While it is processing, the provider is
-    asked again at ``ask_at``; ``asks`` counts how often that was.
+    there; an order has at most one that may still succeed or has succeeded.
     """
 
     __tablename__ = "order_payments"
@@ -96,18 +95,15 @@ class OrderPayment(Base):
     currency: Mapped[str] = mapped_column(String(3))
     created_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
-    asks: Mapped[int] = mapped_column(Integer, default=0)
-    ask_at: Mapped[datetime]
 
     __table_args__ = (
         Index(None, "order_id", unique=True, postgresql_where=_LIVE_PAYMENT, sqlite_where=_LIVE_PAYMENT),
         Index(None, "order_id", "created_at"),
-        Index(None, "status", "ask_at"),
     )
 
 
 class OrderRefund(Base):
-    """Money on its way back: promised in the transaction that says so, and sent afterwards until it has arrived."""
+    """Money that goes back: written in the transaction of the refund, then sent by a job until it has arrived."""
 
     __tablename__ = "order_refunds"
 
@@ -119,10 +115,6 @@ class OrderRefund(Base):
     currency: Mapped[str] = mapped_column(String(3))
     created_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
-    asks: Mapped[int] = mapped_column(Integer, default=0)
-    ask_at: Mapped[datetime]
-
-    __table_args__ = (Index(None, "status", "ask_at"),)
 
 
 class SandboxTransaction(Base):

@@ -1,4 +1,4 @@
-"""Rows that are read but never sent as they are."""
+"""Rows as the database has them; ``to_read`` makes what goes over the wire."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,7 +25,7 @@ class ItemRow(msgspec.Struct, frozen=True):
 
     @property
     def refundable(self) -> int:
-        """Pieces whose price has not gone back."""
+        """Pieces that are not refunded yet."""
         return self.quantity - self.refunded_quantity
 
     def to_read(self, currency: str) -> OrderItemRead:
@@ -111,17 +111,12 @@ class PaymentRow(msgspec.Struct, frozen=True):
     currency: str
 
 
-class Unsettled(msgspec.Struct, frozen=True):
-    """A payment or refund that the provider is to be asked about, and how often it was."""
-
-    id: UUID
-    asks: int
-
-
 class RefundRow(msgspec.Struct, frozen=True):
-    """Money that is to go back."""
+    """Money that goes back through ``provider``, who was paid."""
 
     id: UUID
     payment_id: UUID
+    provider: str
+    status: str
     amount_units: int
     currency: str

@@ -2,34 +2,23 @@
 
 import asyncio
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from litestar import Litestar
 
 from app.domain.auth.authenticator import SessionAuthenticator
-from app.domain.orders.services.housekeeping import OrderHousekeeping
+from app.domain.orders.repositories.payments import PaymentRepository
 from app.domain.orders.services.pay import PaymentService
 from app.domain.orders.services.provider import Charge, MoneyBack, Outcome, PaymentProvider
 from app.lib.clock import utc_now
 from app.lib.db.versions import IfMatch
 from tests.support.apps import core_of
 from tests.support.people import People
-from tests.support.shop import API, Shop
+from tests.support.shop import API, SETTLE, Shop, expiry
 
 BOOKS = "SELECT kind, outcome, amount_units, calls FROM test_provider_transactions ORDER BY created_at"
-
-
-def later() -> datetime:
-    """When whatever is unknown is due to be asked about."""
-    return utc_now() + timedelta(hours=2)
-
-
-def housekeeping(app: Litestar) -> OrderHousekeeping:
-    found: OrderHousekeeping = core_of(app).services.get(OrderHousekeeping)
-    return found
 
 
 async def order_of_one(shop: Shop) -> dict[str, Any]:
@@ -83,7 +72,7 @@ async def test_attempts_are_listed_for_the_owner_and_who_reads_orders(shop: Shop
     own, read = (await shop.buys.get(url)).json()["items"], (await shop.boss.get(url)).json()["items"]
     async with people.client(await people.create(permissions=["orders:write"])) as stranger:
         foreign = await stranger.get(url)
-    await housekeeping(shop.app).settle_payments(later())
+    await shop.run_jobs(SETTLE)
     settled = (await shop.buys.get(url)).json()["items"]
 
     assert own == read
@@ -111,25 +100,25 @@ async def test_an_unknown_outcome_is_settled_later_and_nothing_overtakes_it(shop
     answer = await shop.act(shop.buys, order, "pay", json={"method": "test_timeout"})
     again = await shop.act(shop.buys, order, "pay")
     cancelled = await shop.act(shop.buys, order, "cancel")
-    expired = await housekeeping(shop.app).expire_orders(utc_now() + timedelta(days=1))
+    expired = await expiry(shop.app).expire_orders(utc_now() + timedelta(days=1))
     between = await shop.show(order)
-    settled = await housekeeping(shop.app).settle_payments(later())
+    settled = await shop.run_jobs(SETTLE)
 
     assert (answer.status_code, answer.json()["status"], answer.json()["payment_processing"]) == (202, "pending", True)
     assert (answer.headers["Retry-After"], answer.headers["ETag"]) == ("20", '"2"')
     assert [each.status_code for each in (again, cancelled)] == [409, 409]
     assert {each.json()["code"] for each in (again, cancelled)} == {"invalid_state"}
-    assert (expired, between["status"], settled) == (0, "pending", 1)
+    assert (expired, between["status"], settled) == (0, "pending", ["done"])
     assert (await shop.show(order))["status"] == "paid"
     assert [tuple(row) for row in await shop.rows(BOOKS)] == [("charge", "succeeded", 500, 2)]
-    assert await housekeeping(shop.app).settle_payments(later()) == 0
+    assert await shop.run_jobs(SETTLE) == []
 
 
 async def test_attempts_that_a_request_may_still_wait_for_are_left_alone(shop: Shop) -> None:
     order = await order_of_one(shop)
     await shop.act(shop.buys, order, "pay", json={"method": "test_timeout"})
 
-    assert await housekeeping(shop.app).settle_payments() == 0
+    assert await shop.run_jobs(SETTLE, at_once=False) == []
 
 
 async def test_a_request_that_arrives_twice_charges_once(shop: Shop) -> None:
@@ -170,7 +159,7 @@ class Crash(BaseException):
 
 
 class DiesAfterCharging:
-    """The process dies after the provider has charged, and before anybody wrote it down."""
+    """The process dies after the provider has charged, and before the outcome was written."""
 
     def __init__(self, provider: Any) -> None:
         self._provider = provider
@@ -194,18 +183,21 @@ async def test_a_crash_after_the_charge_is_settled_by_the_job(shop: Shop) -> Non
     with pytest.raises(Crash):
         await payments.pay(UUID(order["id"]), "test", IfMatch(), principal)
 
-    settled = await housekeeping(shop.app).settle_payments(later())
+    settled = await shop.run_jobs(SETTLE)
 
-    assert (settled, (await shop.show(order))["status"]) == (1, "paid")
+    assert (settled, (await shop.show(order))["status"]) == (["done"], "paid")
     assert [tuple(row) for row in await shop.rows(BOOKS)] == [("charge", "succeeded", 500, 2)]
 
 
 async def test_settling_twice_at_once_writes_one_outcome(shop: Shop) -> None:
     order = await order_of_one(shop)
     await shop.act(shop.buys, order, "pay", json={"method": "test_timeout"})
-    keeper = housekeeping(shop.app)
+    core = core_of(shop.app)
+    async with core.database.independent() as unit:
+        payment = await PaymentRepository(unit).get(UUID(str((await shop.rows("SELECT id FROM order_payments"))[0].id)))
+    assert payment is not None
 
-    await asyncio.gather(*(keeper.settle_payments(later()) for _ in range(4)))
+    await asyncio.gather(*(core.services.build(PaymentService).settle(payment) for _ in range(4)))
 
     assert await shop.timeline(order) == ["placed", "paid"]
     assert await attempts(shop) == ["succeeded"]

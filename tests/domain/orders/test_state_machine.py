@@ -16,11 +16,10 @@ from hypothesis import strategies as st
 from litestar import Litestar
 
 from app.lib.clock import utc_now
-from tests.domain.orders.test_payments import housekeeping
 from tests.support.apps import forget
 from tests.support.killing import INVARIANTS
 from tests.support.people import People
-from tests.support.shop import API, Shop, open_shop, order_body, product_body
+from tests.support.shop import API, SEND, SETTLE, Shop, expiry, open_shop, order_body, product_body
 
 Step = tuple[str, int, int, int]
 
@@ -113,12 +112,10 @@ class Play:
         await asyncio.gather(*(self._place(first, second, third + n) for n in range(len(self.buyers))))
 
     async def _time(self, name: str, hurry: int) -> None:
-        keeper = housekeeping(self.shop.app)
         if name == "settle":
-            await keeper.settle_payments(utc_now() + timedelta(hours=2))
-            await keeper.send_refunds(utc_now() + timedelta(hours=2))
+            await self.shop.run_jobs(SETTLE, SEND)
         elif hurry % 3 == 0:
-            await keeper.expire_orders(utc_now() + timedelta(hours=1))
+            await expiry(self.shop.app).expire_orders(utc_now() + timedelta(hours=1))
 
     async def _race(self, buyer: httpx.AsyncClient, order: dict[str, Any], second: int, third: int) -> None:
         """Two or three moves at once: one wins, and the others hear so."""
@@ -212,6 +209,5 @@ async def test_the_books_balance_whatever_is_played(app: Litestar, people: Peopl
         play = Play(shop, others)
         for step in steps:
             await play.step(*step)
-        await housekeeping(app).settle_payments(utc_now() + timedelta(hours=2))
-        await housekeeping(app).send_refunds(utc_now() + timedelta(hours=2))
+        await shop.run_jobs(SETTLE, SEND)
         await play.check()

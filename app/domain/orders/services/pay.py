@@ -2,13 +2,23 @@
 
 from uuid import UUID
 
+import msgspec
+
 from app.domain.orders.errors import NoPayments, OrderExpired, PaymentDeclined, PaymentInProgress
 from app.domain.orders.machine import Role, allowed, require_transition
 from app.domain.orders.repositories.orders import OrderRepository
 from app.domain.orders.repositories.payments import DECLINED, PROCESSING, SUCCEEDED, PaymentRepository
 from app.domain.orders.rows import PaymentRow
 from app.domain.orders.services.access import require_writable, roles_of
-from app.domain.orders.services.provider import Charge, Outcome, OutcomeUnknown, PaymentProvider, answer_of
+from app.domain.orders.services.provider import (
+    ASK_AGAIN,
+    Charge,
+    Outcome,
+    OutcomeUnknown,
+    PaymentProvider,
+    answer_of,
+    require_provider,
+)
 from app.domain.orders.services.timeline import Timeline
 from app.lib.db.base import new_id
 from app.lib.db.engine import Database
@@ -17,11 +27,16 @@ from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.events import Events
+from app.lib.jobs import JobContext, RetryLater, enqueue, job
 from app.lib.security.principal import Principal
 from app.lib.wire.money import Money
 
-ASK_AGAIN_SECONDS = 15.0
-"""Longer than any request waits for the provider, so that nobody asks behind the back of a request."""
+FIRST_ASKED_AFTER = 15.0
+"""Seconds. Longer than any request waits for the provider, so that the job does not ask while a request does."""
+
+
+class PaymentToSettle(msgspec.Struct, frozen=True):
+    payment_id: UUID
 
 
 class PaymentService:
@@ -73,15 +88,16 @@ class PaymentService:
             amount_units=order.total_units,
             currency=order.currency,
         )
-        await PaymentRepository(unit).begin(payment, ask_again=ASK_AGAIN_SECONDS)
+        await PaymentRepository(unit).create(payment)
         await orders.update(order, payment_processing=True)
+        await enqueue(unit, settle_payment, PaymentToSettle(payment.id), delay=FIRST_ASKED_AFTER)
         return payment
 
     async def settle(self, payment: PaymentRow) -> str:
-        """Asks the provider and writes what it says; the status of the attempt afterwards.
+        """Asks the provider and writes the outcome; the status of the attempt afterwards.
 
-        May be called any number of times for an attempt, also at once: the provider charges a reference once, and an
-        outcome is written once.
+        May be called any number of times for an attempt, also at the same time: the provider charges a reference once,
+        and an outcome is written once.
         """
         amount = Money.from_minor_units(payment.amount_units, payment.currency)
         charge = Charge(reference=payment.id, amount=amount, method=payment.method)
@@ -100,7 +116,8 @@ class PaymentService:
         orders, payments = OrderRepository(unit), PaymentRepository(unit)
         order = await orders.get_for_update(payment.order_id)
         if order is None or not await payments.settle(payment.id, outcome.value):
-            return await payments.status(payment.id)
+            written = await payments.get(payment.id)
+            return payment.status if written is None else written.status
         if outcome is Outcome.DECLINED:
             await orders.update(order, payment_processing=False)
             return DECLINED
@@ -109,3 +126,24 @@ class PaymentService:
         changed = await orders.update(order, status=transition.target.value, payment_processing=False, expires_at=None)
         await Timeline(unit, self._events).record(changed, "paid", Role.CUSTOMER)
         return SUCCEEDED
+
+
+@job(
+    "orders.settle_payment",
+    PaymentToSettle,
+    retry=ASK_AGAIN,
+    timeout=60,
+    key=lambda payload: str(payload.payment_id),
+    at_most=4,
+)
+async def settle_payment(payload: PaymentToSettle, context: JobContext) -> None:
+    """Asks the provider again about a payment whose outcome is not known."""
+    provider = context.service(PaymentProvider)
+    async with context.unit() as unit:
+        payment = await PaymentRepository(unit).get(payload.payment_id)
+    if payment is None or payment.status != PROCESSING:
+        return
+    require_provider(provider, payment.provider)
+    service = PaymentService(context.database, provider, context.service(Events))
+    if await service.settle(payment) == PROCESSING:
+        raise RetryLater(reason="The provider did not tell the outcome.")

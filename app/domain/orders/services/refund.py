@@ -11,19 +11,28 @@ from app.domain.orders.dtos import OrderRead, RefundCreate
 from app.domain.orders.errors import RefundTooLarge
 from app.domain.orders.machine import Role, Status, require_transition
 from app.domain.orders.repositories.orders import OrderRepository
-from app.domain.orders.repositories.payments import PaymentRepository
-from app.domain.orders.rows import ItemRow, OrderRow, RefundRow
+from app.domain.orders.repositories.payments import PROCESSING, PaymentRepository
+from app.domain.orders.rows import ItemRow, OrderRow
 from app.domain.orders.services.access import require_writable, roles_of
+from app.domain.orders.services.provider import (
+    ASK_AGAIN,
+    MoneyBack,
+    OutcomeUnknown,
+    PaymentProvider,
+    answer_of,
+    require_provider,
+)
 from app.domain.orders.services.timeline import Timeline
 from app.lib import audit
 from app.lib.audit import Origin
-from app.lib.db.base import new_id
 from app.lib.db.retries import in_savepoint
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.events import Events
+from app.lib.jobs import JobContext, RetryLater, enqueue, job
 from app.lib.security.principal import Principal
+from app.lib.wire.money import Money
 
 
 class Pieces(msgspec.Struct, frozen=True):
@@ -31,6 +40,10 @@ class Pieces(msgspec.Struct, frozen=True):
 
     quantity: int
     restock: bool
+
+
+class RefundToSend(msgspec.Struct, frozen=True):
+    refund_id: UUID
 
 
 class RefundService:
@@ -88,13 +101,8 @@ class RefundService:
             order, status=status, refunded_units=order.refunded_units + amount, expires_at=None
         )
         await self._orders.add_refunded(order.id, quantities)
-        refund = RefundRow(
-            id=new_id(),
-            payment_id=await self._payments.succeeded(order.id),
-            amount_units=amount,
-            currency=order.currency,
-        )
-        await self._payments.promise_refund(refund, order.id)
+        refund_id = await self._payments.create_refund(order, amount)
+        await enqueue(self.unit, send_refund, RefundToSend(refund_id))
         await self._timeline.record(changed, kind, Role.STAFF, amount)
         restocked = {product_id: each.quantity for product_id, each in pieces.items() if each.restock}
         await self._stock.put_back(restocked, order.id, kind)
@@ -124,3 +132,29 @@ def _pieces_of(data: RefundCreate, items: Sequence[ItemRow]) -> dict[UUID, Piece
         each.product_id: Pieces(each.quantity, data.restock if each.restock is UNSET else each.restock)
         for each in data.items
     }
+
+
+@job(
+    "orders.send_refund",
+    RefundToSend,
+    retry=ASK_AGAIN,
+    timeout=60,
+    key=lambda payload: str(payload.refund_id),
+    at_most=4,
+)
+async def send_refund(payload: RefundToSend, context: JobContext) -> None:
+    """Has the provider give the money back."""
+    provider = context.service(PaymentProvider)
+    async with context.unit() as unit:
+        refund = await PaymentRepository(unit).get_refund(payload.refund_id)
+    if refund is None or refund.status != PROCESSING:
+        return
+    require_provider(provider, refund.provider)
+    amount = Money.from_minor_units(refund.amount_units, refund.currency)
+    money_back = MoneyBack(reference=refund.id, charge=refund.payment_id, amount=amount)
+    try:
+        await answer_of(provider.refund(money_back), "refund", refund_id=str(refund.id))
+    except OutcomeUnknown as exc:
+        raise RetryLater(reason="The provider did not confirm the refund.") from exc
+    async with context.unit() as unit:
+        await PaymentRepository(unit).settle_refund(refund.id)

@@ -1,20 +1,20 @@
-"""The built-in test provider: it moves no money, but keeps books as a real one would."""
+"""The built-in test provider: it moves no money, but keeps a ledger as a real one would."""
 
 from uuid import UUID
 
 from app.domain.orders.repositories.payments import SandboxLedger
-from app.domain.orders.rows import PaymentRow, RefundRow
 from app.domain.orders.services.provider import Charge, MoneyBack, Outcome, OutcomeUnknown
 from app.lib.db.engine import Database
 from app.lib.db.retries import in_transaction
 from app.lib.db.uow import UnitOfWork
+from app.lib.wire.money import Money
 
 TEST, DECLINE, TIMEOUT, TWICE = "test", "test_decline", "test_timeout", "test_twice"
 
 
 class SandboxProvider:
     """``test`` succeeds, ``test_decline`` is declined, ``test_timeout`` succeeds without saying so the first time,
-    ``test_twice`` is a network that hands the request over twice.
+    ``test_twice`` is a network that delivers the request twice.
     """
 
     name = "test"
@@ -24,38 +24,28 @@ class SandboxProvider:
         self._database = database
 
     async def charge(self, charge: Charge) -> Outcome:
-        """Raises ``OutcomeUnknown`` as the method wants it."""
+        """Raises ``OutcomeUnknown`` where the method says so."""
         outcome = Outcome.DECLINED if charge.method == DECLINE else Outcome.SUCCEEDED
-        payment = PaymentRow(
-            id=charge.reference,
-            provider=self.name,
-            order_id=charge.reference,
-            method=charge.method,
-            status=outcome.value,
-            amount_units=charge.amount.minor_units,
-            currency=charge.amount.currency,
-        )
-        calls = await self._enter(charge.reference, "charge", outcome, payment, charge.method)
+        calls = await self._enter(charge.reference, "charge", outcome, charge.amount, charge.method)
         if charge.method == TWICE:
-            calls = await self._enter(charge.reference, "charge", outcome, payment, charge.method)
+            calls = await self._enter(charge.reference, "charge", outcome, charge.amount, charge.method)
         if charge.method == TIMEOUT and calls == 1:
-            raise OutcomeUnknown("The test provider does not answer, as it was told.")
+            raise OutcomeUnknown("The test provider does not answer, as requested.")
         return outcome
 
     async def refund(self, refund: MoneyBack) -> None:
         """Always succeeds."""
-        row = RefundRow(
-            id=refund.reference,
-            payment_id=refund.charge,
-            amount_units=refund.amount.minor_units,
-            currency=refund.amount.currency,
-        )
-        await self._enter(refund.reference, "refund", Outcome.SUCCEEDED, row, TEST)
+        await self._enter(refund.reference, "refund", Outcome.SUCCEEDED, refund.amount, TEST)
 
-    async def _enter(
-        self, reference: UUID, kind: str, outcome: Outcome, row: PaymentRow | RefundRow, method: str
-    ) -> int:
+    async def _enter(self, reference: UUID, kind: str, outcome: Outcome, amount: Money, method: str) -> int:
         async def enter(unit: UnitOfWork) -> int:
-            return await SandboxLedger(unit).enter(reference, kind, outcome.value, row, method)
+            return await SandboxLedger(unit).enter(
+                reference,
+                kind=kind,
+                outcome=outcome.value,
+                method=method,
+                amount_units=amount.minor_units,
+                currency=amount.currency,
+            )
 
         return await in_transaction(self._database, enter)
