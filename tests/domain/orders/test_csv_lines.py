@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from app.lib.csv_lines import csv_lines
+from app.domain.orders.services.export import csv_lines
 
 
 @pytest.mark.parametrize(
