@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
-from tests.domain.accounts.answers import ME, MY_PROFILE, ROLES, USERS, field_errors, is_refused
+from tests.domain.accounts.answers import ME, MY_PROFILE, ROLES, USERS, is_refused
 from tests.support.people import People, Person
 
 Locate = Callable[[People, Person], Awaitable[str]]
@@ -39,76 +39,35 @@ PATCHABLE = (_me, _user, _role)
 async def test_what_the_client_has_is_not_sent_again(people: People, locate: Locate) -> None:
     person = await people.create(is_superuser=True)
     url = await locate(people, person)
-    tags = ['"1"', 'W/"1"', "*", '"0", W/"1"', '"a","1" ,"b"']
     async with people.client(person) as calls:
-        answers = [await calls.request(m, url, headers={"If-None-Match": tag}) for m in ("GET", "HEAD") for tag in tags]
+        fresh = [await calls.request(method, url, headers={"If-None-Match": '"1"'}) for method in ("GET", "HEAD")]
+        stale = [await calls.request(method, url, headers={"If-None-Match": '"2"'}) for method in ("GET", "HEAD")]
 
-    for answer in answers:
-        assert (answer.status_code, answer.content) == (304, b"")
-        assert answer.headers["etag"] == '"1"'
-        assert "content-type" not in answer.headers
-        assert answer.headers["x-request-id"]
-
-
-@pytest.mark.parametrize("locate", READABLE)
-async def test_what_the_client_has_not_is_sent(people: People, locate: Locate) -> None:
-    person = await people.create(is_superuser=True)
-    url = await locate(people, person)
-    async with people.client(person) as calls:
-        for tag in ('"2"', 'W/"2"', '"11"', "1", '""', '"a"', "", '"1'):
-            response = await calls.get(url, headers={"If-None-Match": tag})
-            assert (tag, response.status_code, response.json()["version"]) == (tag, 200, 1)
-
-
-@pytest.mark.parametrize("locate", READABLE)
-async def test_head_answers_like_get_without_a_body(people: People, locate: Locate) -> None:
-    person = await people.create(is_superuser=True)
-    url = await locate(people, person)
-    async with people.client(person) as calls:
-        get, head = await calls.get(url), await calls.head(url)
-
-    changing = {"x-request-id", "x-process-time", "ratelimit"}
-    assert (head.status_code, head.content) == (200, b"")
-    assert {k: v for k, v in head.headers.items() if k not in changing} == {
-        k: v for k, v in get.headers.items() if k not in changing
-    }
+    assert [(each.status_code, each.content, each.headers["etag"]) for each in fresh] == [(304, b"", '"1"')] * 2
+    assert [(each.status_code, each.headers["etag"]) for each in stale] == [(200, '"1"')] * 2
+    assert (stale[0].json()["version"], stale[1].content) == (1, b"")
 
 
 @pytest.mark.parametrize("locate", PATCHABLE)
-@pytest.mark.parametrize("tag", ['"1"', 'W/"1"', "*", '"7", "1"', 'W/"7",W/"1"'])
-async def test_a_change_meant_for_this_version_is_made(people: People, locate: Locate, tag: str) -> None:
+async def test_a_change_is_made_to_the_version_that_it_is_meant_for(people: People, locate: Locate) -> None:
     person = await people.create(is_superuser=True)
     url = await locate(people, person)
-    async with people.client(person) as calls:
-        response = await calls.patch(url, json={"name": "captains"}, headers={"If-Match": tag})
-
-    assert (response.status_code, response.headers["etag"]) == (200, '"2"')
-
-
-@pytest.mark.parametrize("locate", PATCHABLE)
-@pytest.mark.parametrize("tag", ['"2"', 'W/"2"', '"0"', '"abc"', '""', '"99999999999999999999"', '"2", "3"'])
-async def test_a_change_meant_for_another_version_is_not_made(people: People, locate: Locate, tag: str) -> None:
-    person = await people.create(is_superuser=True)
-    url = await locate(people, person)
+    other = {"If-Match": 'W/"2", "abc"'}
     async with people.client(person) as calls:
         before = await calls.get(url)
         refused = [
-            await calls.patch(url, json={"name": "captains"}, headers={"If-Match": tag}),
-            await calls.patch(url, json={}, headers={"If-Match": tag}),
-            await calls.delete(url, headers={"If-Match": tag}),
+            await calls.patch(url, json={"name": "captains"}, headers=other),
+            await calls.patch(url, json={}, headers=other),
+            await calls.delete(url, headers=other),
         ]
         after = await calls.get(url)
+        changed = await calls.patch(url, json={"name": "captains"}, headers={"If-Match": 'W/"7", W/"1"'})
+        anyway = await calls.patch(url, json={"name": "sailors"}, headers={"If-Match": "*"})
 
     for answer in refused:
         assert is_refused(answer, 412, "precondition_failed")
     assert after.json() == before.json()
-
-
-@pytest.mark.parametrize("tag", ["1", "abc", "W/1"])
-async def test_an_if_match_that_is_no_tag_is_refused(calls: httpx.AsyncClient, tag: str) -> None:
-    response = await calls.patch(ME, json={"name": "Ada"}, headers={"If-Match": tag})
-
-    assert field_errors(response) == {"If-Match": "invalid_format"}
+    assert [(each.status_code, each.headers["etag"]) for each in (changed, anyway)] == [(200, '"2"'), (200, '"3"')]
 
 
 @pytest.mark.caller("superuser")

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import pytest
@@ -37,44 +36,44 @@ async def found(calls: httpx.AsyncClient, crew: dict[str, str], **query: Any) ->
     return names
 
 
+FILTERED: list[tuple[JSONObject, list[str]]] = [
+    ({}, ["Grace", "Ada", "Olaf", "Zoë"]),
+    ({"role": "captain"}, ["Grace", "Ada"]),
+    ({"role": ["captain", "cook"]}, ["Grace", "Ada", "Olaf"]),
+    ({"role": ["cook", "unknown", "cook"]}, ["Ada", "Olaf"]),
+    ({"role": "empty"}, []),
+    ({"role": "unknown"}, []),
+    ({"role": "captain,cook"}, []),
+    ({"is_active": "true"}, ["Grace", "Ada", "Zoë"]),
+    ({"is_active": "false"}, ["Olaf"]),
+    ({"is_superuser": "true"}, ["Ada"]),
+    ({"is_superuser": "false"}, ["Grace", "Olaf", "Zoë"]),
+    ({"q": "a"}, ["Grace", "Ada", "Olaf", "Zoë"]),
+    ({"q": "GRACE"}, ["Grace"]),
+    ({"q": "ZOË"}, ["Zoë"]),
+    ({"q": "zoe\u0308"}, ["Zoë"]),
+    ({"q": "straße@EXAMPLE"}, ["Zoë"]),
+    ({"q": "ZO_E"}, ["Zoë"]),
+    ({"q": "z__e"}, []),
+    ({"q": "%"}, []),
+    ({"q": "_"}, ["Zoë"]),
+    ({"q": "\\"}, []),
+    ({"q": "/"}, []),
+    ({"q": "/_"}, []),
+    ({"q": "'"}, []),
+    ({"role": "captain", "is_superuser": "true"}, ["Ada"]),
+    ({"role": ["captain", "cook"], "is_active": "true", "is_superuser": "false"}, ["Grace"]),
+    ({"role": "cook", "q": "ol", "is_active": "false", "is_superuser": "false"}, ["Olaf"]),
+    ({"role": "cook", "q": "grace"}, []),
+    ({"is_active": ["true", "false"]}, ["Grace", "Ada", "Olaf", "Zoë"]),
+    ({"is_active": ["false", "0"], "is_superuser": ["true", "false"]}, ["Olaf"]),
+]
+
+
 @pytest.mark.caller("users:read")
-@pytest.mark.parametrize(
-    ("query", "names"),
-    [
-        ({}, ["Grace", "Ada", "Olaf", "Zoë"]),
-        ({"role": "captain"}, ["Grace", "Ada"]),
-        ({"role": ["captain", "cook"]}, ["Grace", "Ada", "Olaf"]),
-        ({"role": ["cook", "unknown", "cook"]}, ["Ada", "Olaf"]),
-        ({"role": "empty"}, []),
-        ({"role": "unknown"}, []),
-        ({"role": "captain,cook"}, []),
-        ({"is_active": "true"}, ["Grace", "Ada", "Zoë"]),
-        ({"is_active": "false"}, ["Olaf"]),
-        ({"is_superuser": "true"}, ["Ada"]),
-        ({"is_superuser": "false"}, ["Grace", "Olaf", "Zoë"]),
-        ({"q": "a"}, ["Grace", "Ada", "Olaf", "Zoë"]),
-        ({"q": "GRACE"}, ["Grace"]),
-        ({"q": "ZOË"}, ["Zoë"]),
-        ({"q": "zoe\u0308"}, ["Zoë"]),
-        ({"q": "straße@EXAMPLE"}, ["Zoë"]),
-        ({"q": "ZO_E"}, ["Zoë"]),
-        ({"q": "z__e"}, []),
-        ({"q": "%"}, []),
-        ({"q": "_"}, ["Zoë"]),
-        ({"q": "\\"}, []),
-        ({"q": "/"}, []),
-        ({"q": "/_"}, []),
-        ({"q": "'"}, []),
-        ({"role": "captain", "is_superuser": "true"}, ["Ada"]),
-        ({"role": ["captain", "cook"], "is_active": "true", "is_superuser": "false"}, ["Grace"]),
-        ({"role": "cook", "q": "ol", "is_active": "false", "is_superuser": "false"}, ["Olaf"]),
-        ({"role": "cook", "q": "grace"}, []),
-    ],
-)
-async def test_filters_alone_and_together(
-    calls: httpx.AsyncClient, crew: dict[str, str], query: JSONObject, names: list[str]
-) -> None:
-    assert await found(calls, crew, **query) == names
+async def test_filters_alone_and_together(calls: httpx.AsyncClient, crew: dict[str, str]) -> None:
+    for query, names in FILTERED:
+        assert (query, await found(calls, crew, **query)) == (query, names)
 
 
 @pytest.mark.caller("users:read")
@@ -102,52 +101,6 @@ async def test_instants_of_any_time_zone_are_compared_as_instants(
 
 
 @pytest.mark.caller("users:read")
-@pytest.mark.parametrize("name", ["created_after", "created_before"])
-@pytest.mark.parametrize(
-    "value",
-    [
-        "2026-01-31T12:00:00",
-        "2026-01-31",
-        "yesterday",
-        "",
-        "2026-13-31T12:00:00Z",
-        "0001-01-01T00:00:00+23:00",
-        "9999-12-31T23:59:59-23:00",
-        "99999-01-31T12:00:00Z",
-    ],
-)
-async def test_what_is_no_instant_is_refused(calls: httpx.AsyncClient, name: str, value: str) -> None:
-    response = await calls.get(USERS, params={name: value})
-
-    assert field_errors(response) == {name: "invalid_format"}
-
-
-@pytest.mark.caller("users:read")
-@pytest.mark.parametrize("name", ["is_active", "is_superuser"])
-@pytest.mark.parametrize("value", ["maybe", "", "2", "null", "None", "yes"])
-async def test_what_is_no_boolean_is_refused(calls: httpx.AsyncClient, name: str, value: str) -> None:
-    response = await calls.get(USERS, params={name: value})
-
-    assert field_errors(response) == {name: "invalid_type"}
-
-
-@pytest.mark.caller("users:read")
-@pytest.mark.parametrize("text", ["", "x" * 101, "\0", "a\0b"])
-async def test_a_search_has_bounds(calls: httpx.AsyncClient, text: str) -> None:
-    response = await calls.get(USERS, params={"q": text})
-
-    assert set(field_errors(response)) == {"q"}
-
-
-@pytest.mark.caller("users:read")
-@pytest.mark.parametrize("raw", ["q=%FF%FE", "q=%ED%A0%80", "role=%00", "sort=%FF", "role=%F0%28%8C%28"])
-async def test_what_is_no_text_is_refused(calls: httpx.AsyncClient, raw: str) -> None:
-    response = await calls.get(f"{USERS}?{raw}")
-
-    assert set(field_errors(response)) == {raw.partition("=")[0]}
-
-
-@pytest.mark.caller("users:read")
 async def test_the_longest_search_that_grows_when_it_is_folded(calls: httpx.AsyncClient, people: People) -> None:
     await people.create(name="ﷺ" * 100)
 
@@ -157,28 +110,11 @@ async def test_the_longest_search_that_grows_when_it_is_folded(calls: httpx.Asyn
 
 
 @pytest.mark.caller("users:read")
-async def test_too_many_roles_are_refused(calls: httpx.AsyncClient) -> None:
-    response = await calls.get(USERS, params={"role": [f"role-{i}" for i in range(21)]})
-
-    assert field_errors(response) == {"role": "too_long"}
-
-
-@pytest.mark.caller("users:read")
-@pytest.mark.parametrize("name", ["email", "Q", "offset", "limit", "is_verified", "expand", "q[]", "created_at"])
-async def test_an_unknown_parameter_is_refused_by_its_name(calls: httpx.AsyncClient, name: str) -> None:
-    response = await calls.get(f"{USERS}?{quote(name)}=1")
+async def test_an_unknown_parameter_is_refused_by_its_name(calls: httpx.AsyncClient) -> None:
+    response = await calls.get(f"{USERS}?is_verified=1")
 
     assert is_refused(response, 400, "unknown_parameter")
-    assert response.json()["errors"] == [{"parameter": name, "code": "unknown_field", "detail": "Unknown parameter."}]
-
-
-@pytest.mark.caller("users:read")
-async def test_all_bad_parameters_are_reported_at_once(calls: httpx.AsyncClient) -> None:
-    response = await calls.get(
-        USERS, params={"is_active": "maybe", "is_superuser": "2", "created_after": "yesterday", "page": "first"}
-    )
-
-    assert set(field_errors(response)) == {"is_active", "is_superuser", "created_after", "page"}
+    assert [each["parameter"] for each in response.json()["errors"]] == ["is_verified"]
 
 
 @pytest.mark.caller("users:read")
@@ -192,13 +128,7 @@ async def test_items_never_hold_a_hash_or_a_hidden_key(calls: httpx.AsyncClient,
 
 
 @pytest.mark.caller("users:read")
-async def test_a_flag_may_be_given_twice_to_mean_either(calls: httpx.AsyncClient, crew: dict[str, str]) -> None:
-    assert await found(calls, crew, is_active=["true", "false"]) == ["Grace", "Ada", "Olaf", "Zoë"]
-    assert await found(calls, crew, is_active=["false", "0"], is_superuser=["true", "false"]) == ["Olaf"]
-
-
-@pytest.mark.caller("users:read")
-async def test_everything_that_is_wrong_with_the_parameters_is_said_at_once(calls: httpx.AsyncClient) -> None:
+async def test_all_that_is_wrong_with_the_parameters_is_reported_at_once(calls: httpx.AsyncClient) -> None:
     query = "page=0&page_size=1000&sort=password_hash&created_after=yesterday&is_active=maybe&q=&role=" + "x" * 51
 
     assert field_errors(await calls.get(f"{USERS}?{query}")) == {
@@ -215,9 +145,3 @@ async def test_everything_that_is_wrong_with_the_parameters_is_said_at_once(call
         "sort": "invalid_choice",
         "q": "too_short",
     }
-
-
-@pytest.mark.caller("users:read")
-@pytest.mark.parametrize("cursor", ["%00", "", "%ff", "x", "a%00b"])
-async def test_a_cursor_that_is_none_is_called_so(calls: httpx.AsyncClient, cursor: str) -> None:
-    assert is_refused(await calls.get(f"{USERS}?cursor={cursor}"), 400, "invalid_cursor")
