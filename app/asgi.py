@@ -2,16 +2,15 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from advanced_alchemy.extensions.litestar import SQLAlchemyAsyncConfig, SQLAlchemyInitPlugin
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
-from litestar import Litestar, Request, Router
-from litestar.config.app import AppConfig
+from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.exceptions import ImproperlyConfiguredException
-from litestar.plugins import InitPlugin
 from litestar.types import ASGIApp
 
 from app.config import Settings, read_settings, with_secret_key
@@ -44,8 +43,9 @@ from app.lib.ratelimit.general import GeneralLimit
 from app.lib.ratelimit.limiter import Limit, NamedLimit, WhenDown
 from app.lib.ratelimit.routes import ROUTE_LIMITS, undefined_limits
 from app.lib.security.bearer import BearerMiddleware
-from app.lib.security.policies import current_principal, declare_policies, find_principal
-from app.lib.security.principal import Authenticator, Principal, TicketTaker
+from app.lib.security.policies import declare_policies, provide_principal, provide_viewer
+from app.lib.security.principal import Authenticator, TicketTaker
+from app.lib.serving.lifespan import InnerLifespan
 from app.lib.serving.processes import die_with_parent
 from app.lib.wire.struct_schema import StructSchemaPlugin
 
@@ -75,15 +75,15 @@ def create_app(settings: Settings | None = None) -> Litestar:
         dependencies={
             "unit": Provide(provide_unit_of_work),
             "origin": Provide(provide_origin),
-            "principal": Provide(_provide_principal),
-            "viewer": Provide(_provide_viewer),
+            "principal": Provide(provide_principal),
+            "viewer": Provide(provide_viewer),
             "if_match": Provide(provide_if_match),
             "paging": Provide(provide_list_parameters),
         },
         middleware=[
             BearerMiddleware(core.services.get(Authenticator), core.services.find(TicketTaker), origins.check),
             RulesMiddleware(),
-            IdempotencyMiddleware(core.key("idempotency")),
+            IdempotencyMiddleware(core.keys.derive("idempotency")),
         ],
         plugins=[
             SQLAlchemyInitPlugin(
@@ -94,7 +94,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                 )
             ),
             StructSchemaPlugin(),
-            _Running(core),
+            InnerLifespan(partial(_running, core)),
         ],
         exception_handlers=exception_handlers(),
         after_request=tag_response,
@@ -130,14 +130,6 @@ def _routes(core: Core) -> list[Router]:
     return routers
 
 
-async def _provide_principal(request: Request[Any, Any, Any]) -> Principal:
-    return current_principal(request)
-
-
-async def _provide_viewer(request: Request[Any, Any, Any]) -> Principal | None:
-    return find_principal(request)
-
-
 def _wrap(app: ASGIApp, core: Core) -> ASGIApp:
     """From the inside out: the general limit, the shell, and what trusted proxies say about the client."""
     settings = core.settings
@@ -166,20 +158,8 @@ def _wrap(app: ASGIApp, core: Core) -> ASGIApp:
     return proxied
 
 
-class _Running(InitPlugin):
-    """Adds a lifespan that ends before those of the plugins before it: SQLAlchemy's disposes of the engine, which
-    background work still needs.
-    """
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
-
-    def on_app_init(self, app_config: AppConfig) -> AppConfig:
-        app_config.lifespan.append(self._run)
-        return app_config
-
-    @asynccontextmanager
-    async def _run(self, _app: Litestar) -> AsyncGenerator[None]:
-        inside = self._core.settings.jobs_worker == "inside"
-        async with self._core.running(), self._core.working() if inside else nullcontext():
-            yield
+@asynccontextmanager
+async def _running(core: Core) -> AsyncGenerator[None]:
+    works = core.settings.jobs_worker == "inside"
+    async with core.running(), core.working() if works else nullcontext():
+        yield

@@ -2,9 +2,7 @@
 
 import os
 import re
-import secrets
 from collections.abc import Iterable, Mapping
-from hashlib import sha256
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -13,19 +11,17 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from app.lib.db.engine import DatabaseOptions
 from app.lib.db.url import DatabaseURL
 from app.lib.mail.message import Mailbox, UnsafeHeader
 from app.lib.mail.transports import SMTPSecurity
+from app.lib.mail.transports.smtp import SMTPOptions
 from app.lib.ratelimit.limiter import Limit
+from app.lib.security.secret_key import check_secret, keep_secret, stretched
 from app.lib.settings import ByteSize, ConfigurationError, Secret, is_origin, is_plain_address, is_url, load
-
-MINIMUM_SECRET_LENGTH = 32
-"""Characters; 256 bits of HS256 want 32 bytes (RFC 7518 section 3.2)."""
 
 _REDIS_SCHEMES = {"redis", "rediss", "valkey", "valkeys", "unix"}
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
-_DISTINCT_SIGNS = 8
-_WELL_KNOWN = ("change-me", "changeme", "change_me", "secret", "password", "insecure", "example", "lodestar")
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +171,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return DatabaseURL.parse(self.database_direct_url or self.database_url)
 
     @property
+    def database_options(self) -> DatabaseOptions:
+        return DatabaseOptions(
+            url=self.database,
+            pool_size=self.database_pool_size,
+            echo=self.database_echo,
+            pooler=self.database_pooler,
+        )
+
+    @property
+    def can_listen(self) -> bool:
+        """Whether the database is a PostgreSQL that is not only reached through a pooler."""
+        return not self.database.is_sqlite and not (self.database_pooler and self.database_direct_url is None)
+
+    @property
     def migrates_at_start(self) -> bool:
         return not self.is_production if self.auto_migrate is None else self.auto_migrate
 
@@ -207,12 +217,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return Mailbox(f"noreply@{domain}", self.product_name)
 
     @property
-    def smtp_security(self) -> SMTPSecurity:
-        return "none" if self.smtp_tls == "false" else self.smtp_tls
-
-    @property
-    def effective_smtp_port(self) -> int:
-        return self.smtp_port or {"starttls": 587, "implicit": 465, "none": 25}[self.smtp_security]
+    def smtp(self) -> SMTPOptions | None:
+        """The mail server, for ``MAIL_BACKEND=smtp``."""
+        if self.mail_backend != "smtp" or self.smtp_host is None:
+            return None
+        security: SMTPSecurity = "none" if self.smtp_tls == "false" else self.smtp_tls
+        return SMTPOptions(
+            host=self.smtp_host,
+            port=self.smtp_port or {"starttls": 587, "implicit": 465, "none": 25}[security],
+            security=security,
+            user=self.smtp_user,
+            password=self.smtp_password,
+            ca_file=Path(self.smtp_ca_file) if self.smtp_ca_file else None,
+            hello_name=self.mail_sender.domain,
+            connections=self.smtp_connections,
+        )
 
     @property
     def effective_log_level(self) -> str:
@@ -227,11 +246,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """
         if self.secret_key is None:
             raise ConfigurationError("SECRET_KEY: required")
-        return _stretched(self.secret_key)
+        return stretched(self.secret_key)
 
     @property
     def fallback_secrets(self) -> tuple[str, ...]:
-        return tuple(_stretched(secret) for secret in self.secret_key_fallbacks)
+        return tuple(stretched(secret) for secret in self.secret_key_fallbacks)
 
 
 def read_settings(
@@ -264,39 +283,10 @@ def with_secret_key(settings: Settings) -> Settings:
         return settings
     path = settings.database.directory / "secret_key"
     try:
-        secret = _keep_secret(path)
+        secret = keep_secret(path)
     except OSError as exc:
         raise ConfigurationError(f"SECRET_KEY: not set, and {path} cannot be written: {exc.strerror}") from exc
     return msgspec.structs.replace(settings, secret_key=Secret(secret))
-
-
-def _stretched(secret: Secret) -> str:
-    text = secret.reveal()
-    return text if len(text.encode()) >= MINIMUM_SECRET_LENGTH else sha256(text.encode()).hexdigest()
-
-
-def _keep_secret(path: Path) -> str:
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_secret(path)
-    secret = path.read_text().strip()
-    if len(secret) < MINIMUM_SECRET_LENGTH:
-        raise ConfigurationError(f"SECRET_KEY: {path} holds no usable key; remove the file to get a new one")
-    return secret
-
-
-def _write_secret(path: Path) -> None:
-    """Writes a draft and links it to its name, so that the file appears whole or not at all."""
-    draft = path.with_name(f".secret_key.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
-        os.link(draft, path)
-    except FileExistsError:
-        pass  # another worker was first; its key is everybody's
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _check_databases(settings: Settings) -> None:
@@ -352,20 +342,12 @@ def _check_mail(settings: Settings) -> None:
 def _check_production(settings: Settings) -> None:
     if settings.secret_key is None:
         raise ConfigurationError("SECRET_KEY: required in production (openssl rand -base64 48)")
-    _check_secret("SECRET_KEY", settings.secret_key)
+    check_secret("SECRET_KEY", settings.secret_key)
     for secret in settings.secret_key_fallbacks:
-        _check_secret("SECRET_KEY_FALLBACKS", secret)
+        check_secret("SECRET_KEY_FALLBACKS", secret)
     if settings.debug:
         raise ConfigurationError("DEBUG: refused in production")
     if "*" in settings.cors_origins:
         raise ConfigurationError("CORS_ORIGINS: '*' is refused in production")
     if not settings.rate_limit_enabled:
         raise ConfigurationError("RATE_LIMIT_ENABLED: off is refused in production")
-
-
-def _check_secret(name: str, secret: Secret) -> None:
-    text = secret.reveal()
-    if len(text) < MINIMUM_SECRET_LENGTH:
-        raise ConfigurationError(f"{name}: needs at least {MINIMUM_SECRET_LENGTH} characters in production")
-    if len(set(text)) < _DISTINCT_SIGNS or any(word in text.lower() for word in _WELL_KNOWN):
-        raise ConfigurationError(f"{name}: a well-known or guessable value is refused in production")

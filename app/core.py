@@ -3,22 +3,20 @@
 The server, the job worker and the command line all make one :class:`Core`, so nothing is wired twice.
 """
 
-import hmac
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import cached_property
-from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from app.config import Settings
 from app.lib.db.base import metadata
-from app.lib.db.engine import Database, DatabaseOptions
+from app.lib.db.engine import Database
 from app.lib.db.migrations import Migrations
 from app.lib.domain import Domain, Permissions, collect_error_codes, collect_permissions
 from app.lib.events import Events
-from app.lib.events.fanout import Fanout, MemoryFanout, PostgreSQLFanout, RedisFanout, SilentFanout
+from app.lib.events.fanout import choose_fanout
 from app.lib.jobs import registry_of
 from app.lib.jobs.execution import Executor
 from app.lib.jobs.metrics import AttemptMetrics, JobGauges
@@ -30,13 +28,14 @@ from app.lib.mail.templates import MailTemplates
 from app.lib.mail.transports import Transport
 from app.lib.mail.transports.console import ConsoleTransport
 from app.lib.mail.transports.file import FileTransport
-from app.lib.mail.transports.smtp import SMTPOptions, SMTPTransport
+from app.lib.mail.transports.smtp import SMTPTransport
 from app.lib.observability.metrics import Gauges, Metrics
 from app.lib.openapi.document import DocumentInfo
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.ratelimit.counters import MemoryCounters, RedisCounters, TableCounters, rate_limit_table
 from app.lib.ratelimit.limiter import Limit, RateLimiter
 from app.lib.ratelimit.routes import RouteLimits
+from app.lib.security.keys import Keys
 from app.lib.security.sealing import Sealer
 from app.lib.services import Services
 from app.lib.serving.draining import Draining
@@ -70,23 +69,21 @@ class Core:
         """Called at the end."""
         self.lifespans: list[Lifespan] = []
         """Entered once the database is ready, left before it is closed."""
+        self.keys = Keys(settings.signing_secret, settings.fallback_secrets)
         self.draining = Draining()
         self.metrics = Metrics()
-        options = DatabaseOptions(
-            url=settings.database,
-            pool_size=settings.database_pool_size,
-            echo=settings.database_echo,
-            pooler=settings.database_pooler,
-        )
-        self.database = Database(options)
+        self.database = Database(settings.database_options)
         # A rush of requests and a rush of jobs do not wait for each other.
         self.job_database = self.database.with_own_pool(max(2, settings.database_pool_size // 2))
-        self.redis = RedisCounters(settings.redis_url.reveal()) if settings.redis_url else None
+        redis_url = settings.redis_url.reveal() if settings.redis_url else None
+        self.redis = RedisCounters(redis_url) if redis_url else None
         self.general_limiter = self._limiter(shared=False)
         self.limiter = self._limiter(shared=True)
-        self.events = Events(services=self.services, fanout=self._fanout())
-        self.cursors = CursorCodec(*self.keys("cursors"))
-        self.sealer = Sealer(*self.keys("sealing"))
+        listens_at = settings.migration_database if settings.can_listen else None
+        fanout = choose_fanout(redis_url, listens_at, alone=settings.database.is_sqlite and settings.workers == 1)
+        self.events = Events(services=self.services, fanout=fanout)
+        self.cursors = CursorCodec(*self.keys.derive_all("cursors"))
+        self.sealer = Sealer(*self.keys.derive_all("sealing"))
         self.mailer = Mailer(self.sealer, settings.mail_sender.domain)
         self.mail_transport = _transport(settings)
         self.services.add(self.permissions, Permissions)
@@ -119,14 +116,6 @@ class Core:
             tags=tuple(self._declared("tags")),
             error_codes=collect_error_codes(self.domains),
         )
-
-    def key(self, purpose: str) -> bytes:
-        """A key of its own for each purpose, so that no tag made for one is good for another."""
-        return _derive(self.settings.signing_secret, purpose)
-
-    def keys(self, purpose: str) -> tuple[bytes, list[bytes]]:
-        """The current key, and those of the fallback secrets."""
-        return self.key(purpose), [_derive(each, purpose) for each in self.settings.fallback_secrets]
 
     @property
     def migrations(self) -> Migrations:
@@ -186,17 +175,6 @@ class Core:
             storage = TableCounters(self.database.engine, rate_limits)
         return RateLimiter(storage, enabled=self.settings.rate_limit_enabled)
 
-    def _fanout(self) -> Fanout:
-        """Redis where there is one, else PostgreSQL's notifications, else memory for the only process."""
-        settings = self.settings
-        if settings.redis_url is not None:
-            return RedisFanout(settings.redis_url.reveal())
-        if settings.database.is_sqlite:
-            return MemoryFanout() if settings.workers == 1 else SilentFanout()
-        if settings.database_pooler and settings.database_direct_url is None:
-            return SilentFanout()  # LISTEN does not work through a pooler
-        return PostgreSQLFanout(settings.migration_database)
-
     def _add_mail(self) -> None:
         settings = self.settings
         shared = {"product": settings.product_name, "color": settings.mail_color, "base_url": settings.base_url}
@@ -213,38 +191,15 @@ class Core:
         self.services.add_all(templates, composer, deliverer)
 
     def _add_metrics(self) -> None:
-        pool = self.database.engine.pool
-        checked_out: Callable[[], int] = getattr(pool, "checkedout", lambda: 0)
         jobs = JobGauges(self.database.reader)
         self._attempts = AttemptMetrics(self.metrics.registry)
         self.metrics.add(jobs, refresh=jobs.refresh)
-        self.metrics.add(
-            Gauges(
-                ("database_write_connections_busy", "Connections that write at the moment.", checked_out),
-                ("database_read_connections_busy", "Connections that read at the moment.", self.database.busy_readers),
-            )
-        )
-
-
-def _derive(secret: str, purpose: str) -> bytes:
-    """HMAC-SHA256 of a purpose under the secret: 32 bytes."""
-    return hmac.digest(secret.encode(), purpose.encode(), sha256)
+        self.metrics.add(Gauges(*self.database.gauges()))
 
 
 def _transport(settings: Settings) -> Transport:
-    if settings.mail_backend == "smtp" and settings.smtp_host:
-        return SMTPTransport(
-            SMTPOptions(
-                host=settings.smtp_host,
-                port=settings.effective_smtp_port,
-                security=settings.smtp_security,
-                user=settings.smtp_user,
-                password=settings.smtp_password,
-                ca_file=Path(settings.smtp_ca_file) if settings.smtp_ca_file else None,
-                hello_name=settings.mail_sender.domain,
-                connections=settings.smtp_connections,
-            )
-        )
+    if settings.smtp is not None:
+        return SMTPTransport(settings.smtp)
     if settings.mail_backend == "file":
         return FileTransport(Path(settings.mail_directory))
     return ConsoleTransport(shows_text=not settings.is_production)

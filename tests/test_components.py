@@ -45,12 +45,12 @@ async def test_what_several_workers_count_together_is_where_all_can_see_it(
 def test_each_purpose_has_a_key_of_its_own() -> None:
     core = make_core(SQLITE)
     purposes = ["cursors", "idempotency", "cursor", "", "cursors "]
-    keys = {core.key(purpose) for purpose in purposes}
+    keys = {core.keys.derive(purpose) for purpose in purposes}
 
     assert len(keys) == len(purposes)
     assert {len(key) for key in keys} == {32}
-    assert core.key("cursors") == make_core(SQLITE).key("cursors")
-    assert make_core(SQLITE, SECRET_KEY="another-key-that-is-only-for-tests-01234").key("cursors") not in keys
+    assert core.keys.derive("cursors") == make_core(SQLITE).keys.derive("cursors")
+    assert make_core(SQLITE, SECRET_KEY="another-key-that-is-only-for-tests-01234").keys.derive("cursors") not in keys
     assert core.settings.signing_secret.encode() not in keys
 
 

@@ -30,10 +30,13 @@ def test_mail_comes_from_where_people_reach_the_service(environ: dict[str, str],
     [("starttls", "starttls", 587), ("implicit", "implicit", 465), ("none", "none", 25), ("FALSE", "none", 25)],
 )
 def test_the_port_follows_from_the_security(given: str, security: str, port: int) -> None:
-    settings = settings_from(SMTP_TLS=given)
+    server = {"MAIL_BACKEND": "smtp", "SMTP_HOST": "smtp.internal", "MAIL_FROM": "post@example.com"}
+    derived = settings_from(SMTP_TLS=given, **server).smtp
+    given_too = settings_from(SMTP_TLS=given, SMTP_PORT="2525", **server).smtp
 
-    assert (settings.smtp_security, settings.effective_smtp_port) == (security, port)
-    assert settings_from(SMTP_TLS=given, SMTP_PORT="2525").effective_smtp_port == 2525
+    assert derived is not None
+    assert given_too is not None
+    assert (derived.security, derived.port, given_too.port) == (security, port, 2525)
 
 
 def test_smtp_needs_a_server_and_a_password_needs_a_user() -> None:

@@ -7,6 +7,6 @@ from app.lib.mail.delivery import Subscriptions
 
 def build(core: Core) -> None:
     """Links to unsubscribe, and people's choices for the mailer."""
-    links = UnsubscribeLinks(core.settings.base_url, *core.keys("unsubscribe"))
+    links = UnsubscribeLinks(core.settings.base_url, *core.keys.derive_all("unsubscribe"))
     core.services.add(links)
     core.services.add(PersonSubscriptions(PreferenceReads(core.database.reader), links), Subscriptions)

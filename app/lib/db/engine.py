@@ -1,7 +1,7 @@
 """The two ways to a database: one engine that writes, one reader beside it."""
 
 import sqlite3
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -68,6 +68,14 @@ class Database:
     def busy_readers(self) -> int:
         """Connections that read at the moment."""
         return self._driver.busy
+
+    def gauges(self) -> tuple[tuple[str, str, Callable[[], float]], ...]:
+        """Names, descriptions and functions of the metrics of the connections."""
+        checked_out: Callable[[], int] = getattr(self.engine.pool, "checkedout", lambda: 0)
+        return (
+            ("database_write_connections_busy", "Connections that write at the moment.", checked_out),
+            ("database_read_connections_busy", "Connections that read at the moment.", self.busy_readers),
+        )
 
     async def start(self) -> None:
         """Readies the reader. Opens no connection, so a service may start before its database."""

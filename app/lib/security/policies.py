@@ -8,7 +8,7 @@ A policy is declared as a Litestar guard. The app refuses to start when a route 
 
 from typing import Any, ClassVar
 
-from litestar import Litestar
+from litestar import Litestar, Request
 from litestar.connection import ASGIConnection
 from litestar.exceptions import ImproperlyConfiguredException
 from litestar.handlers import BaseRouteHandler
@@ -168,6 +168,16 @@ def current_principal(connection: Connection) -> Principal:
     if principal is None:
         raise Unauthenticated
     return principal
+
+
+async def provide_principal(request: Request[Any, Any, Any]) -> Principal:
+    """The caller, on routes for signed-in users."""
+    return current_principal(request)
+
+
+async def provide_viewer(request: Request[Any, Any, Any]) -> Principal | None:
+    """The caller, or None, on routes that are open to all."""
+    return find_principal(request)
 
 
 def policy_of(handler: BaseRouteHandler) -> Policy:

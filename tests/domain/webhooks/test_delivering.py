@@ -275,7 +275,7 @@ async def test_the_secret_key_may_be_rotated(
     await calls.post(f"{WEBHOOKS}/{made['id']}/rotate-secret")
     deliveries = [(await attempts.tell(about=[caller]))[0] for _ in range(3)]
     core = core_of(app)
-    new, both = Sealer(b"n" * 32), Sealer(b"n" * 32, [core.key("sealing")])
+    new, both = Sealer(b"n" * 32), Sealer(b"n" * 32, [core.keys.derive("sealing")])
 
     async with receiver() as one:
         sender = sender_to(one.port)
@@ -298,7 +298,7 @@ async def test_resealing_goes_on_where_it_stopped_and_past_what_no_key_opens(
 ) -> None:
     made = [await make_webhook(calls) for _ in range(3)]
     core = core_of(app)
-    both = Sealer(b"n" * 32, [core.key("sealing")])
+    both = Sealer(b"n" * 32, [core.keys.derive("sealing")])
     monkeypatch.setattr(secrets, "_BATCH", 2)
     async with core.database.independent() as unit:
         await unit.session.execute(
