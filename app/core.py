@@ -25,10 +25,7 @@ from app.lib.mail.delivery import Composer, Deliverer, Subscriptions
 from app.lib.mail.jobs import JOBS as MAIL_JOBS
 from app.lib.mail.mailer import Mailer
 from app.lib.mail.templates import MailTemplates
-from app.lib.mail.transports import Transport
-from app.lib.mail.transports.console import ConsoleTransport
-from app.lib.mail.transports.file import FileTransport
-from app.lib.mail.transports.smtp import SMTPTransport
+from app.lib.mail.transports.choice import choose_transport
 from app.lib.observability.metrics import Gauges, Metrics
 from app.lib.openapi.document import DocumentInfo
 from app.lib.pagination.cursor import CursorCodec
@@ -85,7 +82,8 @@ class Core:
         self.cursors = CursorCodec(*self.keys.derive_all("cursors"))
         self.sealer = Sealer(*self.keys.derive_all("sealing"))
         self.mailer = Mailer(self.sealer, settings.mail_sender.domain)
-        self.mail_transport = _transport(settings)
+        folder = Path(settings.mail_directory) if settings.mail_backend == "file" else None
+        self.mail_transport = choose_transport(settings.smtp, folder, shows_text=not settings.is_production)
         self.services.add(self.permissions, Permissions)
         self.services.add_all(
             self.database, self.database.reader, self.events, self.cursors, self.sealer, self.mailer, self.settings
@@ -195,11 +193,3 @@ class Core:
         self._attempts = AttemptMetrics(self.metrics.registry)
         self.metrics.add(jobs, refresh=jobs.refresh)
         self.metrics.add(Gauges(*self.database.gauges()))
-
-
-def _transport(settings: Settings) -> Transport:
-    if settings.smtp is not None:
-        return SMTPTransport(settings.smtp)
-    if settings.mail_backend == "file":
-        return FileTransport(Path(settings.mail_directory))
-    return ConsoleTransport(shows_text=not settings.is_production)

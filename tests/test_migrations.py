@@ -99,7 +99,7 @@ async def test_a_difference_is_found(empty_url: DatabaseURL) -> None:
 UPGRADE = """
 import asyncio, os, sys
 from pathlib import Path
-import app.models
+import app.asgi
 from app.lib.db.migrations import Migrations
 from app.lib.db.url import DatabaseURL
 
@@ -139,7 +139,7 @@ def write_history(tmp_path: Path, empty_url: DatabaseURL) -> WriteHistory:
     def write(*upgrades: str) -> Migrations:
         folder = tmp_path / "history"
         (folder / "versions").mkdir(parents=True, exist_ok=True)
-        env = re.sub(r"^import app\.models.*$", "", (MIGRATIONS / "env.py").read_text(), flags=re.MULTILINE)
+        env = re.sub(r"^import app\.asgi.*$", "", (MIGRATIONS / "env.py").read_text(), flags=re.MULTILINE)
         (folder / "env.py").write_text(env)
         for number, body in enumerate(upgrades, start=1):
             before = f"{number - 1:04}" if number > 1 else None
