@@ -9,10 +9,12 @@ from collections.abc import Callable, Collection
 from uuid import UUID
 
 import msgspec
+import structlog
 from sqlalchemy import Float, Integer, String, Text, Uuid, bindparam, delete, func, insert, select, update
 
 from app.lib.db.base import new_id, table_of
 from app.lib.db.engine import Database
+from app.lib.db.faults import DATABASE_ERRORS
 from app.lib.db.instants import database_now, database_now_plus
 from app.lib.db.prepared import prepare
 from app.lib.db.retries import in_transaction
@@ -23,6 +25,8 @@ from app.lib.realtime.background import Loops
 from app.lib.realtime.channels import Member, PresenceChanged
 from app.lib.realtime.errors import TooManySockets
 from app.lib.realtime.tables import RealtimePresence, RealtimeProcess, RealtimeSocket
+
+log = structlog.stdlib.get_logger(__name__)
 
 _PURGE_AFTER = 60.0
 """Seconds for which an expired lease is kept: a process that could not reach the database may still renew it."""
@@ -128,7 +132,7 @@ class SocketRegistry:
         self._loops.repeat(self._remove, "realtime.sockets_not_removed")
 
     async def close(self, seconds: float) -> None:
-        """Removes everything of this process, unless that takes too long; then its lease expires."""
+        """Removes everything of this process, unless that fails or takes too long; then its lease expires."""
         await self._loops.close()
 
         async def work(unit: UnitOfWork) -> None:
@@ -136,8 +140,11 @@ class SocketRegistry:
             for channel in set(self._left.values()):
                 await self._events.publish(unit, PresenceChanged(channel=channel))
 
-        async with asyncio.timeout(seconds):
-            await in_transaction(self._database, work)
+        try:
+            async with asyncio.timeout(seconds):
+                await in_transaction(self._database, work)
+        except (*DATABASE_ERRORS, OSError) as exc:
+            log.warning("realtime.lease_not_ended", error=type(exc).__name__)
 
     async def open(self, socket_id: UUID, user_id: UUID) -> None:
         """Counts a socket. Raises ``TooManySockets``, or what the database raises."""
