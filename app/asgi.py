@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from advanced_alchemy.extensions.litestar import SQLAlchemyAsyncConfig, SQLAlchemyInitPlugin
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
@@ -135,9 +134,6 @@ def _wrap(app: ASGIApp, core: Core) -> ASGIApp:
     settings = core.settings
     limit = NamedLimit("default", Limit.parse(settings.rate_limit_default), WhenDown.ALLOW)
 
-    async def refuse(scope: Any, _receive: Any, send: Any, error: Any) -> None:
-        await send_problem(scope, send, error)
-
     options = ShellOptions(
         hsts=settings.is_production,
         no_store=(f"{API}/auth/",),
@@ -146,7 +142,7 @@ def _wrap(app: ASGIApp, core: Core) -> ASGIApp:
         body_total_seconds=settings.request_body_timeout * 8,
     )
     shell = Shell(
-        GeneralLimit(app, core.general_limiter, limit, on_refused=refuse),
+        GeneralLimit(app, core.general_limiter, limit, on_refused=send_problem),
         options,
         CORS(settings.cors_origins),
         core.metrics.observe,

@@ -32,7 +32,7 @@ class GeneralLimit:
         limiter: RateLimiter,
         limit: NamedLimit,
         *,
-        on_refused: Callable[[Scope, Receive, Send, RateLimited], Awaitable[None]],
+        on_refused: Callable[[Scope, Send, RateLimited], Awaitable[None]],
         exempt: frozenset[str] = PROBES,
     ) -> None:
         self._app = app
@@ -66,4 +66,4 @@ class GeneralLimit:
         if verdict.allowed:
             await self._app(scope, receive, send_with_headers)
         else:
-            await self._on_refused(scope, receive, send_with_headers, verdict.refusal())
+            await self._on_refused(scope, send_with_headers, verdict.refusal())

@@ -28,6 +28,7 @@ from app.lib.realtime.tables import RealtimePresence, RealtimeProcess, RealtimeS
 
 log = structlog.stdlib.get_logger(__name__)
 
+_FAILURES: tuple[type[Exception], ...] = (*DATABASE_ERRORS, OSError)
 _PURGE_AFTER = 60.0
 """Seconds for which an expired lease is kept: a process that could not reach the database may still renew it."""
 
@@ -143,7 +144,7 @@ class SocketRegistry:
         try:
             async with asyncio.timeout(seconds):
                 await in_transaction(self._database, work)
-        except (*DATABASE_ERRORS, OSError) as exc:
+        except _FAILURES as exc:
             log.warning("realtime.lease_not_ended", error=type(exc).__name__)
 
     async def open(self, socket_id: UUID, user_id: UUID) -> None:

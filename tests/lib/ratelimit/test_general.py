@@ -18,7 +18,7 @@ async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"nothing here", "more_body": False})
 
 
-async def refuse(scope: Scope, receive: Receive, send: Send, error: RateLimited) -> None:
+async def refuse(scope: Scope, send: Send, error: RateLimited) -> None:
     headers = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": error.code.value.encode(), "more_body": False})

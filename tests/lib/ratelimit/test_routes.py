@@ -54,7 +54,7 @@ def make_app(*, enabled: bool = True) -> Litestar:
     )
 
 
-async def on_refused(scope: Scope, receive: Receive, send: Send, error: RateLimited) -> None:
+async def on_refused(scope: Scope, send: Send, error: RateLimited) -> None:
     raise AssertionError("the general limit is out of reach here")
 
 
