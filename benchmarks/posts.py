@@ -89,6 +89,7 @@ async def _cases(reads: PostReads, authors: list[UUID]) -> dict[str, Call]:
         "by search, counted, a word of every post": listing(q="common", paging=PageRequest(page_size=PAGE)),
         "by search, counted, a word of one post in a hundred": listing(q="word7", paging=PageRequest(page_size=PAGE)),
         "by slug": lambda: reads.get("post-77", None, sees_all=False),
+        "feed": reads.feed,
         "tags with counts": lambda: reads.list_tags(PageRequest(page_size=PAGE, include_total=False), None),
     }
 

@@ -1,6 +1,7 @@
 """Markdown (CommonMark) as HTML for readers elsewhere, and its beginning as plain text."""
 
 from collections.abc import Iterable
+from itertools import accumulate
 
 import nh3
 import pyromark
@@ -18,19 +19,12 @@ def render(content: str) -> tuple[str, str | None]:
 
     Relative addresses are left out: who reads the HTML elsewhere cannot know what they were relative to.
     """
-    if len(content) > MAX_HTML_SOURCE or _depth(pyromark.events(content)) > _MAX_DEPTH:
-        return _excerpt(pyromark.events(content)), None
+    events = tuple(pyromark.events(content))
+    steps = (("Start" in event) - ("End" in event) for event in events if isinstance(event, dict))
+    if len(content) > MAX_HTML_SOURCE or max(accumulate(steps), default=0) > _MAX_DEPTH:
+        return _excerpt(events), None
     html = nh3.clean(pyromark.html(content), url_schemes={"http", "https", "mailto"}, url_relative="deny")
-    return _excerpt(pyromark.events(content)), html
-
-
-def _depth(events: Iterable[Event]) -> int:
-    depth = deepest = 0
-    for event in events:
-        if isinstance(event, dict):
-            depth += ("Start" in event) - ("End" in event)
-            deepest = max(deepest, depth)
-    return deepest
+    return _excerpt(events), html
 
 
 def _excerpt(events: Iterable[Event]) -> str:

@@ -5,7 +5,7 @@ first walks the index of its order through a window, which is enough where words
 index only when that did not fill the page. Both give the same rows in the same order, so a cursor works for both.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
@@ -55,7 +55,10 @@ class SearchList(Generic[P]):
         filters: Sequence[Filter],
     ) -> None:
         def query(name: str, order: Sequence[SortKey], *, scans: bool, **options: Any) -> ListQuery[P]:
-            has = _has(tokens, scans=scans)
+            def has(sought: BindParameter[Any]) -> ColumnElement[bool]:
+                """When it scans, PostgreSQL must not use the full-text index."""
+                return matches(tokens, sought).is_(True) if scans else matches(tokens, sought)
+
             text = Filter(_TEXT, SearchQuery(), lambda binds: has(binds[0]), search_query)
             labels = Filter(label, SearchQuery(), lambda binds: or_(*map(has, binds)), label_query, repeatable=True)
             return ListQuery(
@@ -108,8 +111,3 @@ class SearchList(Generic[P]):
         bound = self._ranked.bind(filters)
         found = await reader.scalar(self._ranked.count(bound.widths), **bound.parameters)
         return await read(self._ranked if (found or 0) >= _FREQUENT else self._all)
-
-
-def _has(tokens: SQLColumnExpression[str], *, scans: bool) -> Callable[[BindParameter[Any]], ColumnElement[bool]]:
-    """Whether a row has the tokens. With ``scans`` PostgreSQL cannot use the full-text index for it."""
-    return lambda query: matches(tokens, query).is_(True) if scans else matches(tokens, query)
