@@ -29,7 +29,6 @@ VERBS = {"get", "get_for_update", "create", "update", "delete"}
 SETTINGS = {"not_found", "taken", "missing"}
 NOT_YET = (  # still on the former base
     "app.domain.notifications",
-    "app.domain.webhooks",
     "app.lib.db.service",
     "app.lib.db.repository",
 )

@@ -3,15 +3,15 @@
 from app.domain.accounts.events import UserDeleted, UserRegistered, UserUpdated
 from app.domain.accounts.permissions import USERS_READ
 from app.lib.events import Event
-from app.lib.webhooks.kinds import Told, WebhookKind
+from app.lib.webhooks.kinds import WebhookKind, WebhookPayload
 
 
-def _tell(event: Event) -> Told:
-    return Told(data={"user_id": str(event.aggregate_id)}, concerns=(event.aggregate_id,))
+def _payload_of(event: Event) -> WebhookPayload:
+    return WebhookPayload(data={"user_id": str(event.aggregate_id)}, concerns=(event.aggregate_id,))
 
 
 WEBHOOK_KINDS = tuple(
-    WebhookKind(name=event.kind, description=description, permission=USERS_READ, event=event, tell=_tell)
+    WebhookKind(description=description, permission=USERS_READ, event=event, payload_of=_payload_of)
     for event, description in (
         (UserRegistered, "A user was created."),
         (UserUpdated, "A user was changed: names, address, flags or roles."),

@@ -1,4 +1,4 @@
-"""What webhooks tell about orders: to whoever sees all of them, and to customers about their own."""
+"""What webhooks are sent about orders: those who see all orders receive all, customers their own."""
 
 from app.domain.orders.events import (
     OrderCancelled,
@@ -10,16 +10,16 @@ from app.domain.orders.events import (
     OrderShipped,
 )
 from app.domain.orders.permissions import ORDERS_READ
-from app.lib.webhooks.kinds import Told, WebhookKind
+from app.lib.webhooks.kinds import WebhookKind, WebhookPayload
 
 
-def _tell(event: OrderChanged) -> Told:
+def _payload_of(event: OrderChanged) -> WebhookPayload:
     concerns = (event.customer_id,) if event.customer_id else ()
-    return Told(data={"order_id": str(event.aggregate_id), "status": event.status}, concerns=concerns)
+    return WebhookPayload(data={"order_id": str(event.aggregate_id), "status": event.status}, concerns=concerns)
 
 
 WEBHOOK_KINDS = tuple(
-    WebhookKind(name=event.kind, description=description, permission=ORDERS_READ, event=event, tell=_tell)
+    WebhookKind(description=description, permission=ORDERS_READ, event=event, payload_of=_payload_of)
     for event, description in (
         (OrderPlaced, "An order was placed."),
         (OrderPaid, "An order was paid."),

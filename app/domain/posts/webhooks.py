@@ -1,17 +1,17 @@
-"""What webhooks tell about posts: ids only, so that whoever gets them asks with rights of their own."""
+"""What webhooks are sent about posts: ids only, so that the receiver asks with rights of their own."""
 
 from app.domain.posts.events import PostDeleted, PostEvent, PostPublished, PostUpdated
 from app.domain.posts.permissions import POSTS_WRITE
-from app.lib.webhooks.kinds import Told, WebhookKind
+from app.lib.webhooks.kinds import WebhookKind, WebhookPayload
 
 
-def _tell(event: PostEvent) -> Told:
+def _payload_of(event: PostEvent) -> WebhookPayload:
     data = {"post_id": str(event.aggregate_id), "author_id": str(event.author_id), "version": event.aggregate_version}
-    return Told(data=data, concerns=(event.author_id,))
+    return WebhookPayload(data=data, concerns=(event.author_id,))
 
 
 WEBHOOK_KINDS = tuple(
-    WebhookKind(name=event.kind, description=description, permission=POSTS_WRITE, event=event, tell=_tell)
+    WebhookKind(description=description, permission=POSTS_WRITE, event=event, payload_of=_payload_of)
     for event, description in (
         (PostPublished, "A post has become public; for a scheduled one, when its time came."),
         (PostUpdated, "A post was changed, published ones and drafts alike."),

@@ -1,4 +1,4 @@
-"""Webhooks: people's own servers are told what happens (Standard Webhooks 1.0)."""
+"""Webhooks: events for users' own servers (Standard Webhooks 1.0)."""
 
 from app.domain.webhooks.build import build
 from app.domain.webhooks.controllers.deliveries import DeliveryController
@@ -19,11 +19,11 @@ webhooks = Domain(
     controllers=(WebhookController, DeliveryController, list_webhook_kinds),
     services={
         "webhook_queries": WebhookQueries,
-        "webhooks": WebhookService,
-        "deliveries": DeliveryService,
+        "webhook_service": WebhookService,
+        "delivery_service": DeliveryService,
         "webhook_kinds": WebhookKinds,
         "cursors": CursorCodec,
     },
     jobs=JOBS,
-    tags=(("Webhooks", "Your own servers are told what happens here, signed as Standard Webhooks says."),),
+    tags=(("Webhooks", "Events for your own servers, signed as Standard Webhooks says."),),
 )

@@ -1,4 +1,4 @@
-"""What goes over the wire about webhooks. The secret is shown when it is made, and never again."""
+"""What goes over the wire about webhooks. A secret is shown when it is created, and never again."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -23,7 +23,7 @@ ReceiverUrl = Annotated[
     ),
     Hint("Must be an https URL; other than ASCII is percent-encoded."),
 ]
-"""Where webhooks are sent. Which URLs are good depends on the settings, so the service has the last word."""
+"""Where webhooks are sent. Which URLs are allowed depends on the settings, so the service decides."""
 
 EventKind = Annotated[
     str,
@@ -60,10 +60,10 @@ _Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
 class WebhookRead(Versioned):
-    """An endpoint that is told about events.
+    """An endpoint that receives events.
 
-    ``disabled_reason`` says why it is not active when nobody switched it off: the receiver answered 410 (`gone`), or
-    nothing got through for days (`failing`). ``failing_since`` is the first failure that no success has followed.
+    ``disabled_reason`` says why the service has disabled it: the receiver answered 410 (`gone`), or nothing got through
+    for days (`failing`). ``failing_since`` is the first failure that no success has followed.
     """
 
     id: UUID
@@ -80,7 +80,7 @@ class WebhookRead(Versioned):
 
 
 class WebhookWithSecret(WebhookRead):
-    """A webhook whose secret has just been made."""
+    """A webhook with its new secret."""
 
     secret: SigningSecret
 
@@ -90,7 +90,7 @@ class WebhookPage(Page[WebhookRead], frozen=True, kw_only=True):
 
 
 class WebhookCreate(Input):
-    """A new webhook: where to, and for which kinds of events."""
+    """A new webhook: its URL, and the kinds of events that it receives."""
 
     url: ReceiverUrl
     kinds: EventKinds
@@ -99,7 +99,7 @@ class WebhookCreate(Input):
 
 
 class WebhookUpdate(Input):
-    """A merge patch of a webhook; activating it again makes it as good as new."""
+    """A merge patch of a webhook; activating it also clears its failures."""
 
     url: ReceiverUrl | UnsetType = UNSET
     kinds: EventKinds | UnsetType = UNSET
@@ -108,10 +108,10 @@ class WebhookUpdate(Input):
 
 
 class WebhookKindRead(Output):
-    """A kind of event that webhooks may be told about."""
+    """A kind of event that webhooks can subscribe to."""
 
     name: EventKind
-    description: Annotated[str, Meta(max_length=255, examples=["An account was made."])]
+    description: Annotated[str, Meta(max_length=255, examples=["A user was created."])]
 
 
 class WebhookKindPage(Page[WebhookKindRead], frozen=True, kw_only=True):
@@ -119,7 +119,7 @@ class WebhookKindPage(Page[WebhookKindRead], frozen=True, kw_only=True):
 
 
 class DeliveryRead(Versioned):
-    """One event for one webhook, and how far it got. ``event_id`` is the ``webhook-id`` that the receiver sees.
+    """One event for one webhook, and its state. ``event_id`` is the ``webhook-id`` that the receiver sees.
 
     ``failure``, ``response_status``, ``response_body`` (its first 1 000 characters) and ``duration_ms`` are the last
     attempt's.

@@ -11,7 +11,7 @@ class DeliveryNotFound(NotFound):
 
 class TooManyWebhooks(Conflict):
     def __init__(self, limit: int) -> None:
-        super().__init__(f"Nobody may have more than {limit} webhooks; delete one first.")
+        super().__init__(f"You have {limit} webhooks, which is the maximum; delete one first.")
 
 
 class WebhookInactive(InvalidState):
@@ -19,4 +19,4 @@ class WebhookInactive(InvalidState):
 
 
 class DeliveryPending(InvalidState):
-    detail = "The delivery is still being tried."
+    detail = "An attempt to deliver this is running."

@@ -1,4 +1,4 @@
-"""What happens to webhooks. Domains above listen, and do their part in the same transaction."""
+"""What happens to webhooks."""
 
 from uuid import UUID
 

@@ -1,31 +1,22 @@
-"""From events to webhooks: one listener for each kind that has an event behind it."""
+"""From events to deliveries: one listener for each kind of webhook."""
 
-from collections.abc import Callable
 from typing import Any
 
-from app.domain.webhooks.services.fan_out import FanOut
+from app.domain.webhooks.services.fan_out import fan_out
 from app.lib.events import AfterCommit, Event, EventEnvelope, after_commit
 from app.lib.jobs import JobContext
-from app.lib.webhooks.kinds import Told, WebhookEvent, WebhookKinds
+from app.lib.webhooks.kinds import WebhookKind, WebhookKinds
 
 
 def webhook_listeners(kinds: WebhookKinds) -> tuple[AfterCommit[Any], ...]:
-    """Listeners that make a delivery for every webhook that wants the event and may have it."""
-    return tuple(
-        _listener(name, kind.event, kind.tell)
-        for name, kind in kinds.items()
-        if kind.event is not None and kind.tell is not None
-    )
+    """Listeners that make a delivery for every webhook that is subscribed and whose owner may receive the event."""
 
+    def listener_for(kind: WebhookKind) -> AfterCommit[Any]:
+        @after_commit(f"webhooks:{kind.name}", kind.event)
+        async def deliver(envelope: EventEnvelope[Event], context: JobContext) -> None:
+            async with context.unit() as unit:
+                await fan_out(unit, kind, envelope)
 
-def _listener(kind: str, event: type[Event], tell: Callable[[Any], Told]) -> AfterCommit[Any]:
-    @after_commit(f"webhooks:{kind}", event)
-    async def fan_out(envelope: EventEnvelope[Event], context: JobContext) -> None:
-        told = tell(envelope.event)
-        message = WebhookEvent(
-            id=envelope.id, kind=kind, occurred_at=envelope.created_at, data=told.data, concerns=told.concerns
-        )
-        async with context.unit() as unit:
-            await context.service(FanOut)(message, unit)
+        return deliver
 
-    return fan_out
+    return tuple(map(listener_for, kinds.values()))

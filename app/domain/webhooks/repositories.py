@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import (
     ColumnElement,
     and_,
@@ -19,26 +20,56 @@ from sqlalchemy import (
     update,
 )
 
+from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.webhooks.dtos import DeliveryPage, DeliveryRead, WebhookPage, WebhookRead
+from app.domain.webhooks.errors import DeliveryNotFound, WebhookNotFound
 from app.domain.webhooks.models import WebhookDelivery, WebhookEndpoint, WebhookSubscription
-from app.domain.webhooks.rows import DueDelivery
 from app.lib.clock import utc_now
-from app.lib.db.base import new_id
-from app.lib.db.prepared import columns_of, joined_strings, one_row, prepare
+from app.lib.db.base import new_id, table_of
+from app.lib.db.prepared import columns_of, joined_strings, prepare
 from app.lib.db.reader import Reader
-from app.lib.db.repository import Repository
-from app.lib.db.statements import affected, insert_into
+from app.lib.db.repositories import ANY_VERSION, EntityRepository
+from app.lib.db.statements import insert_or_update
+from app.lib.db.versions import IfMatch
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import after, before, custom, equals
 from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
+from app.lib.webhooks.sender import Answer
 
 PENDING, SUCCEEDED, FAILED = "pending", "succeeded", "failed"
 
-_ROWS_PER_INSERT = 200
+_subscriptions = table_of(WebhookSubscription)
+_delivery_table = table_of(WebhookDelivery)
+_d = _delivery_table.c
+
+
+class DueDelivery(msgspec.Struct, frozen=True):
+    """What an attempt has to know. ``is_wanted`` is whether the endpoint and its owner are active."""
+
+    id: UUID
+    endpoint_id: UUID
+    event_id: UUID
+    kind: str
+    body: str
+    status: str
+    owner_id: UUID
+    url: str
+    secret: bytes
+    former_secret: bytes | None
+    former_secret_expires_at: datetime | None
+    is_wanted: bool
+
+
+class AttemptResult(msgspec.Struct, frozen=True):
+    """How an attempt ended. ``failure`` is None when it was accepted."""
+
+    failure: str | None
+    answer: Answer
+
 
 _kinds = joined_strings(
     WebhookEndpoint, WebhookSubscription.kind, WebhookSubscription.endpoint_id == WebhookEndpoint.id
@@ -59,7 +90,7 @@ _own_delivery = prepare(
     ),
     DeliveryRead,
 )
-_due = (
+_due = prepare(
     select(
         *columns_of(
             DueDelivery,
@@ -74,7 +105,49 @@ _due = (
     )
     .join(WebhookEndpoint, WebhookEndpoint.id == WebhookDelivery.endpoint_id)
     .join(User, User.id == WebhookEndpoint.owner_id)
+    .where(WebhookDelivery.id == bindparam("delivery_id")),
+    DueDelivery,
 )
+_lock_owner = prepare(select(User.id).where(User.id == bindparam("owner_id")).with_for_update(key_share=True), UUID)
+_count_of = prepare(
+    select(func.count().label("count"))
+    .select_from(WebhookEndpoint)
+    .where(WebhookEndpoint.owner_id == bindparam("owner_id")),
+    int,
+)
+_kinds_of = prepare(
+    select(WebhookSubscription.kind).where(WebhookSubscription.endpoint_id == bindparam("webhook_id")), str
+)
+_delete_kinds = prepare(delete(_subscriptions).where(_subscriptions.c.endpoint_id == bindparam("webhook_id")))
+_insert_kind = prepare(insert(_subscriptions))
+_insert_delivery = prepare(insert_or_update(_delivery_table).on_conflict_do_nothing().returning(_d.id), UUID)
+_overdue = prepare(
+    select(_d.id)
+    .where(_d.status == literal_column(f"'{PENDING}'"), _d.next_attempt_at < bindparam("before"))
+    .order_by(_d.next_attempt_at)
+    .limit(bindparam("count")),
+    UUID,
+)
+_RECORDED = (
+    "status",
+    "attempts",
+    "next_attempt_at",
+    "last_attempt_at",
+    "updated_at",
+    "failure",
+    "response_status",
+    "response_body",
+    "duration_ms",
+)
+_record = prepare(
+    update(_delivery_table)
+    .where(_d.id == bindparam("delivery_id"), _d.status == PENDING)
+    .values(
+        **{name: bindparam(f"new_{name}", type_=_delivery_table.c[name].type) for name in _RECORDED},
+        version=_d.version + 1,
+    )
+)
+_purge = prepare(delete(_delivery_table).where(_d.created_at < bindparam("before"), _d.status != PENDING))
 
 WEBHOOK_SORTS = (SortKey("created_at", WebhookEndpoint.created_at, datetime),)
 
@@ -121,128 +194,125 @@ class WebhookReads:
         self._reader = reader
         self._cursors = cursors
 
-    async def webhook(self, webhook_id: UUID, owner_id: UUID) -> WebhookRead | None:
+    async def find_webhook(self, webhook_id: UUID, owner_id: UUID) -> WebhookRead | None:
         return await self._reader.first(_own_webhook, webhook_id=webhook_id, owner_id=owner_id)
 
-    async def webhooks(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> WebhookPage:
+    async def list_webhooks(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> WebhookPage:
         return await paginate(self._reader, WEBHOOK_LIST, paging, self._cursors, sort=sort, filters=filters)
 
-    async def delivery(self, delivery_id: UUID, webhook_id: UUID, owner_id: UUID) -> DeliveryRead | None:
+    async def find_delivery(self, delivery_id: UUID, webhook_id: UUID, owner_id: UUID) -> DeliveryRead | None:
         return await self._reader.first(
             _own_delivery, delivery_id=delivery_id, webhook_id=webhook_id, owner_id=owner_id
         )
 
-    async def deliveries(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> DeliveryPage:
+    async def list_deliveries(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> DeliveryPage:
         return await paginate(self._reader, DELIVERY_LIST, paging, self._cursors, sort=sort, filters=filters)
 
 
-class WebhookRepository(Repository[WebhookEndpoint]):
-    model_type = WebhookEndpoint
+class WebhookRepository(EntityRepository[WebhookEndpoint]):
+    model = WebhookEndpoint
+    not_found = WebhookNotFound
+    missing: ClassVar = {"users": AccountGone}
 
-    async def lock_own(self, webhook_id: UUID, owner_id: UUID) -> WebhookEndpoint | None:
-        """The owner's webhook as it is now, locked until the transaction ends."""
-        return await self.lock_where(WebhookEndpoint.id == webhook_id, WebhookEndpoint.owner_id == owner_id)
+    async def get_own_for_update(
+        self, webhook_id: UUID, owner_id: UUID, if_match: IfMatch = ANY_VERSION
+    ) -> WebhookEndpoint:
+        """The owner's webhook, locked until the transaction ends."""
+        return await self.get_for_update(webhook_id, if_match, WebhookEndpoint.owner_id == owner_id)
 
     async def lock_for_result(self, webhook_id: UUID) -> WebhookEndpoint | None:
-        """The webhook, locked against changes, but not against new deliveries."""
-        return await self.lock_where(WebhookEndpoint.id == webhook_id, key_share=True)
+        """The webhook, locked against changes, but not against new deliveries. None when it is deleted."""
+        try:
+            return await self.get_for_update(webhook_id, key_share=True)
+        except WebhookNotFound:
+            return None
 
     async def count_of(self, owner_id: UUID) -> int:
-        """How many webhooks somebody has. Locks the owner, so that two who count at once do not both find room."""
-        await self.session.execute(select(User.id).where(User.id == owner_id).with_for_update(key_share=True))
-        found = await self.session.execute(
-            select(func.count()).select_from(WebhookEndpoint).where(WebhookEndpoint.owner_id == owner_id)
-        )
-        return int(found.scalar_one())
+        """The number of a user's webhooks. Locks the user, so that two who count at once do not both find room."""
+        await self.unit.first(_lock_owner, owner_id=owner_id)
+        return await self.unit.first(_count_of, owner_id=owner_id) or 0
 
     async def kinds_of(self, webhook_id: UUID) -> frozenset[str]:
-        found = await self.session.execute(
-            select(WebhookSubscription.kind).where(WebhookSubscription.endpoint_id == webhook_id)
-        )
-        return frozenset(found.scalars())
+        return frozenset(await self.unit.all(_kinds_of, webhook_id=webhook_id))
 
-    async def replace_kinds(self, webhook_id: UUID, kinds: Iterable[str]) -> None:
-        await self.session.execute(delete(WebhookSubscription).where(WebhookSubscription.endpoint_id == webhook_id))
-        await self.session.execute(
-            insert(WebhookSubscription), [{"endpoint_id": webhook_id, "kind": kind} for kind in sorted(kinds)]
+    async def set_kinds(self, webhook_id: UUID, kinds: Iterable[str]) -> None:
+        await self.unit.execute(_delete_kinds, webhook_id=webhook_id)
+        await self.unit.execute_many(
+            _insert_kind, [{"endpoint_id": webhook_id, "kind": kind} for kind in sorted(kinds)]
         )
 
     async def recipients(self, kind: str, permission: str | None, concerns: Collection[UUID]) -> Sequence[UUID]:
-        """The active webhooks that want this kind and whose owner, being active, may have this event now."""
-        may_have: list[ColumnElement[bool]] = [User.is_superuser.is_(True), User.id.in_(concerns)]
+        """The active webhooks with this subscription whose owner, being active, may receive the event now."""
+        may_receive: list[ColumnElement[bool]] = [User.is_superuser.is_(True), User.id.in_(concerns)]
         if permission is not None:
-            may_have.append(
+            may_receive.append(
                 exists()
                 .where(UserRole.user_id == User.id)
                 .where(UserRole.role_id == RolePermission.role_id, RolePermission.code == permission)
             )
-        found = await self.session.execute(
+        found = await self.unit.session.execute(
             select(WebhookEndpoint.id)
             .join(WebhookSubscription, WebhookSubscription.endpoint_id == WebhookEndpoint.id)
             .join(User, User.id == WebhookEndpoint.owner_id)
-            .where(WebhookSubscription.kind == kind, WebhookEndpoint.is_active, User.is_active, or_(*may_have))
+            .where(WebhookSubscription.kind == kind, WebhookEndpoint.is_active, User.is_active, or_(*may_receive))
             .order_by(WebhookEndpoint.id)
         )
         return found.scalars().all()
 
-    async def after(self, webhook_id: UUID | None, limit: int) -> Sequence[WebhookEndpoint]:
-        """Webhooks in the order of their ids, locked; the first ones without an id to go on after."""
+    async def lock_after(self, webhook_id: UUID | None, limit: int) -> Sequence[WebhookEndpoint]:
+        """Webhooks in the order of their ids, locked; after that one, or from the first."""
         statement = select(WebhookEndpoint).order_by(WebhookEndpoint.id).limit(limit).with_for_update(key_share=True)
         if webhook_id is not None:
             statement = statement.where(WebhookEndpoint.id > webhook_id)
-        return (await self.session.execute(statement)).scalars().all()
+        return (await self.unit.session.execute(statement)).scalars().all()
 
 
-class DeliveryRepository(Repository[WebhookDelivery]):
-    model_type = WebhookDelivery
+class DeliveryRepository(EntityRepository[WebhookDelivery]):
+    model = WebhookDelivery
+    not_found = DeliveryNotFound
 
-    async def add_new(self, webhook_ids: Sequence[UUID], event_id: UUID, kind: str, body: str) -> list[UUID]:
+    async def create_many(self, webhook_ids: Sequence[UUID], event_id: UUID, kind: str, body: str) -> list[UUID]:
         """One pending delivery for each webhook that does not have this event yet; the ids of the new ones."""
         now = utc_now()
+        empty = dict.fromkeys(("last_attempt_at", "failure", "response_status", "response_body", "duration_ms"))
         common = {"event_id": event_id, "kind": kind, "body": body, "status": PENDING, "attempts": 0, "version": 1}
         times = {"next_attempt_at": now, "created_at": now, "updated_at": now}
-        rows = [{"id": new_id(), "endpoint_id": each, **common, **times} for each in webhook_ids]
-        added: list[UUID] = []
-        for start in range(0, len(rows), _ROWS_PER_INSERT):
-            statement = insert_into(self.session, WebhookDelivery).values(rows[start : start + _ROWS_PER_INSERT])
-            done = await self.session.execute(statement.on_conflict_do_nothing().returning(WebhookDelivery.id))
-            added += done.scalars()
-        return added
+        rows = [{"id": new_id(), "endpoint_id": each, **empty, **common, **times} for each in webhook_ids]
+        return await self.unit.all_many(_insert_delivery, rows)
 
-    async def overdue(self, before: datetime, limit: int) -> Sequence[UUID]:
+    async def list_overdue(self, before: datetime, count: int) -> list[UUID]:
         """What should have been attempted by then, the longest waiting first."""
-        waiting = select(WebhookDelivery.id).where(
-            WebhookDelivery.status == literal_column(f"'{PENDING}'"), WebhookDelivery.next_attempt_at < before
+        return await self.unit.all(_overdue, before=before, count=count)
+
+    async def find_due(self, delivery_id: UUID) -> DueDelivery | None:
+        """The delivery and its endpoint, as committed now."""
+        return await self.unit.first(_due, delivery_id=delivery_id)
+
+    async def record(
+        self,
+        delivery_id: UUID,
+        status: str,
+        attempts: int,
+        result: AttemptResult,
+        now: datetime,
+        next_at: datetime | None,
+    ) -> bool:
+        """Writes how an attempt ended. False when the delivery has succeeded or failed since, or is deleted."""
+        count = await self.unit.execute(
+            _record,
+            delivery_id=delivery_id,
+            new_status=status,
+            new_attempts=attempts,
+            new_next_attempt_at=next_at,
+            new_last_attempt_at=now,
+            new_updated_at=now,
+            new_failure=result.failure,
+            new_response_status=result.answer.status,
+            new_response_body=result.answer.body,
+            new_duration_ms=result.answer.duration_ms,
         )
-        found = await self.session.execute(waiting.order_by(WebhookDelivery.next_attempt_at).limit(limit))
-        return found.scalars().all()
+        return count == 1
 
-    async def due(self, delivery_id: UUID) -> DueDelivery | None:
-        """The delivery and what its endpoint has to say, as committed now."""
-        return one_row(await self.session.execute(_due.where(WebhookDelivery.id == delivery_id)), DueDelivery)
-
-    async def lock_own(self, delivery_id: UUID, webhook_id: UUID) -> WebhookDelivery | None:
-        """A delivery of the webhook, locked until the transaction ends."""
-        return await self.lock_where(WebhookDelivery.id == delivery_id, WebhookDelivery.endpoint_id == webhook_id)
-
-    async def record(self, delivery_id: UUID, attempts: int, values: Mapping[str, Any]) -> bool:
-        """Writes what came of an attempt, unless another one was written since ``attempts`` was read."""
-        changed = await self.session.execute(
-            update(WebhookDelivery)
-            .where(
-                WebhookDelivery.id == delivery_id,
-                WebhookDelivery.status == PENDING,
-                WebhookDelivery.attempts == attempts,
-            )
-            .values(attempts=attempts + 1, version=WebhookDelivery.version + 1, **values)
-            .execution_options(synchronize_session=False)
-        )
-        return affected(changed) == 1
-
-    async def purge(self, created_before: datetime) -> None:
-        """Removes what is over and was made before then."""
-        await self.session.execute(
-            delete(WebhookDelivery).where(
-                WebhookDelivery.created_at < created_before, WebhookDelivery.status != PENDING
-            )
-        )
+    async def purge(self, before: datetime) -> None:
+        """Removes what was created before then and has succeeded or failed."""
+        await self.unit.execute(_purge, before=before)

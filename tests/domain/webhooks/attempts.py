@@ -1,6 +1,6 @@
-"""Webhooks without a queue: fanned out, enqueued into a list, and attempted by hand."""
+"""Webhooks without a worker: fanned out, and attempted by hand."""
 
-from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,14 +10,14 @@ from litestar import Litestar
 import app.asgi
 from app.domain.webhooks.events import WebhookDisabled
 from app.domain.webhooks.models import WebhookDelivery
-from app.domain.webhooks.services.delivering import Deliverer, Outcome
-from app.domain.webhooks.services.fan_out import FanOut
+from app.domain.webhooks.services.deliver import Deliverer
+from app.domain.webhooks.services.fan_out import fan_out
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.uow import UnitOfWork
-from app.lib.events import Events, in_transaction
+from app.lib.events import EventEnvelope, Events, in_transaction
 from app.lib.jobs import JobContext
-from app.lib.webhooks.kinds import WebhookEvent, kinds_by_name
+from app.lib.webhooks.kinds import kinds_by_name
 from app.lib.webhooks.sender import WebhookSender
 from tests.domain.accounts.answers import rows
 from tests.support.apps import core_of
@@ -38,37 +38,31 @@ class Attempts:
         self.core = core_of(owner)
         self.heard: list[WebhookDisabled] = []
 
-    async def enqueue(self, unit: UnitOfWork, delivery_id: UUID) -> bool:
-        assert unit.session.in_transaction()
-        return True
-
-    async def tell(self, kind: str = "user.updated", *, about: Sequence[Person] = (), **values: Any) -> list[UUID]:
-        """Fans an event out; the ids of its new deliveries."""
-        event = WebhookEvent(
-            **{
-                "id": new_id(),
-                "kind": kind,
-                "occurred_at": utc_now(),
-                "data": {"user_id": str(about[0].id) if about else None},
-                "concerns": tuple(person.id for person in about),
-                **values,
-            }
-        )
-        enqueued: list[UUID] = []
-
-        async def enqueue(unit: UnitOfWork, delivery_id: UUID) -> bool:
-            enqueued.append(delivery_id)
-            return await self.enqueue(unit, delivery_id)
-
+    async def publish(
+        self,
+        kind: str = "user.updated",
+        *,
+        about: Person | None = None,
+        event_id: UUID | None = None,
+        at: datetime | None = None,
+    ) -> list[UUID]:
+        """Fans out an event of a user; the ids of its new deliveries."""
+        event = KINDS[kind].event(aggregate_id=about.id if about else new_id(), aggregate_version=2)
+        envelope = EventEnvelope(event_id or new_id(), event, at or utc_now())
         async with self.core.database.independent() as unit:
-            made = await FanOut(KINDS, enqueue)(event, unit)
-        assert made == len(enqueued)
-        return enqueued
+            return await fan_out(unit, KINDS[kind], envelope)
 
-    async def deliver(self, delivery_id: UUID, sender: WebhookSender, *, sealer: Any = None) -> Outcome:
-        """One attempt."""
-        deliverer = Deliverer(self.core.database, sender, sealer or self.core.sealer, self._events())
-        return await deliverer.deliver(delivery_id)
+    async def deliver(
+        self, delivery_id: UUID, sender: WebhookSender, *, attempt: int | None = None, sealer: Any = None
+    ) -> float | None:
+        """The next attempt, or that one. The seconds until the one after it."""
+        if attempt is None:
+            found = await rows(self.app, WebhookDelivery, WebhookDelivery.id == delivery_id)
+            attempt = found[0].attempts + 1 if found else 1
+        return await self.deliverer(sender, sealer).deliver(delivery_id, attempt)
+
+    def deliverer(self, sender: WebhookSender, sealer: Any = None) -> Deliverer:
+        return Deliverer(self.core.database, sender, sealer or self.core.sealer, self._events())
 
     async def delivery(self, delivery_id: UUID) -> WebhookDelivery:
         """The row."""

@@ -183,7 +183,7 @@ async def test_a_deleted_webhook_is_gone_with_its_deliveries(
     app: Litestar, calls: httpx.AsyncClient, attempts: Attempts, caller: Person
 ) -> None:
     url = f"{WEBHOOKS}/{(await make_webhook(calls))['id']}"
-    await attempts.tell(about=[caller])
+    await attempts.publish(about=caller)
 
     assert (await calls.delete(url)).status_code == 204
 
@@ -196,7 +196,7 @@ async def test_a_deleted_account_leaves_no_webhook(
     app: Litestar, calls: httpx.AsyncClient, attempts: Attempts, caller: Person
 ) -> None:
     await make_webhook(calls)
-    await attempts.tell(about=[caller])
+    await attempts.publish(about=caller)
 
     assert (await calls.delete(ME)).status_code == 204
 
@@ -211,7 +211,7 @@ async def test_somebody_elses_webhook_is_not_there(
     """Not even for a superuser, in any verb."""
     owner = await people.create()
     made = await make_webhook(calls, owner)
-    (delivery,) = await attempts.tell(about=[owner])
+    (delivery,) = await attempts.publish(about=owner)
     url = f"{WEBHOOKS}/{made['id']}"
 
     answers = [
@@ -234,7 +234,7 @@ async def test_a_delivery_is_only_found_below_its_own_webhook(
     calls: httpx.AsyncClient, attempts: Attempts, caller: Person
 ) -> None:
     made, other = await make_webhook(calls), await make_webhook(calls, kinds=["user.deleted"])
-    (delivery,) = await attempts.tell(about=[caller])
+    (delivery,) = await attempts.publish(about=caller)
 
     assert (await calls.get(f"{WEBHOOKS}/{made['id']}/deliveries/{delivery}")).status_code == 200
     for path in ("", "/replay"):

@@ -22,7 +22,7 @@ from app.lib.wire.dto import StructDTO
 
 StatusFilter = Annotated[
     list[DeliveryStatus] | None,
-    QueryParameter(name="status", description="How far it got; repeat for any of several.", max_items=3),
+    QueryParameter(name="status", description="In this state; repeat for any of several.", max_items=3),
 ]
 KindFilter = Annotated[
     list[Annotated[str, Meta(max_length=64), QueryParameter(max_length=64)]] | None,
@@ -40,7 +40,7 @@ class DeliveryController(Controller):
         return_dto=StructDTO[DeliveryPage],
         operation_id="listWebhookDeliveries",
         summary="List a webhook's deliveries",
-        description="Those that are over are kept for 30 days.",
+        description="Those that have succeeded or failed are kept for 30 days.",
     )
     async def list_deliveries(
         self,
@@ -61,23 +61,23 @@ class DeliveryController(Controller):
             "created_after": created_after,
             "created_before": created_before,
         }
-        return linked(request, await webhook_queries.deliveries(webhook_id, paging, sort, filters, principal))
+        return linked(request, await webhook_queries.list_deliveries(webhook_id, paging, sort, filters, principal))
 
     @get(
         "/{delivery_id:uuid}",
         guards=[authenticated],
         return_dto=StructDTO[DeliveryRead],
         operation_id="getWebhookDelivery",
-        summary="A delivery",
+        summary="Get a webhook's delivery",
     )
-    async def show(
+    async def get(
         self,
         webhook_id: FromPath[UUID],
         delivery_id: FromPath[UUID],
         webhook_queries: Injected[WebhookQueries],
         principal: Injected[Principal],
     ) -> DeliveryRead:
-        return await webhook_queries.delivery(webhook_id, delivery_id, principal)
+        return await webhook_queries.get_delivery(webhook_id, delivery_id, principal)
 
     @post(
         "/{delivery_id:uuid}/replay",
@@ -85,15 +85,15 @@ class DeliveryController(Controller):
         return_dto=StructDTO[DeliveryRead],
         status_code=200,
         operation_id="replayWebhookDelivery",
-        summary="Deliver again",
-        description="Whether it got through or not, under the same `webhook-id`; with all attempts, if need be.",
+        summary="Replay a delivery",
+        description="Sends it again under the same `webhook-id`, whether it succeeded or failed, with all attempts.",
         opt=may_raise(DeliveryPending, WebhookInactive),
     )
     async def replay(
         self,
         webhook_id: FromPath[UUID],
         delivery_id: FromPath[UUID],
-        deliveries: Injected[DeliveryService],
+        delivery_service: Injected[DeliveryService],
         principal: Injected[Principal],
     ) -> DeliveryRead:
-        return await deliveries.replay(webhook_id, delivery_id, principal)
+        return await delivery_service.replay(webhook_id, delivery_id, principal)

@@ -37,7 +37,7 @@ from app.lib.wire.dto import StructDTO
 NO_STORE = {"Cache-Control": "no-store"}
 
 ActiveFilter = Annotated[
-    list[bool] | None, QueryParameter(description="Only active webhooks, or only others.", max_items=2)
+    list[bool] | None, QueryParameter(description="Only active webhooks, or only inactive ones.", max_items=2)
 ]
 
 
@@ -61,21 +61,21 @@ class WebhookController(Controller):
         sort: Annotated[str | None, sort_parameter(WEBHOOK_SORT_KEYS, "-created_at")] = None,
     ) -> Response[WebhookPage]:
         filters = {"is_active": is_active}
-        return linked(request, await webhook_queries.webhooks(paging, sort, filters, principal))
+        return linked(request, await webhook_queries.list_webhooks(paging, sort, filters, principal))
 
     @post(
         guards=[recently_authenticated],
         dto=StructDTO[WebhookCreate],
         return_dto=StructDTO[WebhookWithSecret],
         operation_id="createWebhook",
-        summary="Make a webhook",
-        description="The secret is in this answer and in no other. Needs a sign-in within 10 minutes.",
+        summary="Create a webhook",
+        description="Only this answer has the secret. Needs a sign-in within 10 minutes.",
         opt=may_raise(TooManyWebhooks, ReauthRequired),
     )
     async def create(
-        self, data: JSONBody[WebhookCreate], webhooks: Injected[WebhookService], principal: Injected[Principal]
+        self, data: JSONBody[WebhookCreate], webhook_service: Injected[WebhookService], principal: Injected[Principal]
     ) -> Response[WebhookWithSecret]:
-        webhook = await webhooks.add(data, principal)
+        webhook = await webhook_service.create(data, principal)
         response = created(webhook, f"/api/v1/webhooks/{webhook.id}")
         response.headers.update(NO_STORE)
         return response
@@ -85,12 +85,12 @@ class WebhookController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[WebhookRead],
         operation_id="getWebhook",
-        summary="A webhook of yours",
+        summary="Get a webhook",
     )
-    async def show(
+    async def get(
         self, webhook_id: FromPath[UUID], webhook_queries: Injected[WebhookQueries], principal: Injected[Principal]
     ) -> WebhookRead:
-        return await webhook_queries.webhook(webhook_id, principal)
+        return await webhook_queries.get_webhook(webhook_id, principal)
 
     @patch(
         "/{webhook_id:uuid}",
@@ -98,36 +98,36 @@ class WebhookController(Controller):
         dto=StructDTO[WebhookUpdate],
         return_dto=StructDTO[WebhookRead],
         operation_id="updateWebhook",
-        summary="Change a webhook",
+        summary="Update a webhook",
         description="Another `url` needs a sign-in within 10 minutes.",
         opt=may_raise(ReauthRequired, PreconditionFailed),
     )
-    async def change(
+    async def update(
         self,
         webhook_id: FromPath[UUID],
         data: JSONBody[WebhookUpdate],
-        webhooks: Injected[WebhookService],
+        webhook_service: Injected[WebhookService],
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
     ) -> WebhookRead:
-        return await webhooks.change(webhook_id, data, if_match, principal)
+        return await webhook_service.update(webhook_id, data, if_match, principal)
 
     @delete(
         "/{webhook_id:uuid}",
         guards=[authenticated],
         operation_id="deleteWebhook",
         summary="Delete a webhook",
-        description="And its deliveries, also those that are still being tried.",
+        description="With its deliveries, also those that are still being tried.",
         opt=may_raise(PreconditionFailed),
     )
-    async def remove(
+    async def delete(
         self,
         webhook_id: FromPath[UUID],
-        webhooks: Injected[WebhookService],
+        webhook_service: Injected[WebhookService],
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
     ) -> None:
-        await webhooks.remove(webhook_id, if_match, principal)
+        await webhook_service.delete(webhook_id, if_match, principal)
 
     @post(
         "/{webhook_id:uuid}/rotate-secret",
@@ -135,18 +135,18 @@ class WebhookController(Controller):
         return_dto=StructDTO[WebhookWithSecret],
         status_code=200,
         operation_id="rotateWebhookSecret",
-        summary="Give a webhook a new secret",
-        description="For 24 hours deliveries are signed with the present one, too. Needs a sign-in within 10 minutes.",
+        summary="Rotate a webhook's secret",
+        description="For 24 hours the present secret signs, too. Needs a sign-in within 10 minutes.",
         opt=may_raise(ReauthRequired, PreconditionFailed),
     )
-    async def rotate(
+    async def rotate_secret(
         self,
         webhook_id: FromPath[UUID],
-        webhooks: Injected[WebhookService],
+        webhook_service: Injected[WebhookService],
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
     ) -> Response[WebhookWithSecret]:
-        return Response(await webhooks.rotate(webhook_id, if_match, principal), headers=NO_STORE)
+        return Response(await webhook_service.rotate_secret(webhook_id, if_match, principal), headers=NO_STORE)
 
     @post(
         "/{webhook_id:uuid}/test",
@@ -154,13 +154,13 @@ class WebhookController(Controller):
         return_dto=StructDTO[DeliveryRead],
         operation_id="testWebhook",
         summary="Send a test event",
-        description="A `webhook.test`, tried once, whatever the webhook subscribes to.",
+        description="A `webhook.test`, tried once, even without a subscription.",
         opt=IDEMPOTENT | may_raise(WebhookInactive),
     )
     async def test(
-        self, webhook_id: FromPath[UUID], deliveries: Injected[DeliveryService], principal: Injected[Principal]
+        self, webhook_id: FromPath[UUID], delivery_service: Injected[DeliveryService], principal: Injected[Principal]
     ) -> Response[DeliveryRead]:
-        delivery = await deliveries.test(webhook_id, principal)
+        delivery = await delivery_service.test(webhook_id, principal)
         return created(delivery, f"/api/v1/webhooks/{webhook_id}/deliveries/{delivery.id}")
 
 
@@ -169,8 +169,8 @@ class WebhookController(Controller):
     guards=[authenticated],
     return_dto=StructDTO[WebhookKindPage],
     operation_id="listWebhookKinds",
-    summary="List the kinds of events",
-    description="What webhooks can be told about.",
+    summary="List webhook kinds",
+    description="The kinds of events that webhooks can subscribe to.",
     tags=["Webhooks"],
 )
 async def list_webhook_kinds(

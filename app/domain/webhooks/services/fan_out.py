@@ -1,28 +1,22 @@
+from typing import Any
+from uuid import UUID
+
 from app.domain.webhooks.repositories import DeliveryRepository, WebhookRepository
-from app.domain.webhooks.services.enqueueing import EnqueueDelivery
+from app.domain.webhooks.services.deliver import DeliverWebhook, deliver_webhook
 from app.lib.db.uow import UnitOfWork
-from app.lib.webhooks.kinds import WebhookEvent, WebhookKinds
+from app.lib.events import EventEnvelope
+from app.lib.jobs import enqueue_many
+from app.lib.webhooks.kinds import WebhookKind, message_body
 
 
-class FanOut:
-    """From an event to one delivery for each webhook that wants it and may have it."""
+async def fan_out(unit: UnitOfWork, kind: WebhookKind, envelope: EventEnvelope[Any]) -> list[UUID]:
+    """Makes a delivery for each webhook that is subscribed and whose owner may receive the event; returns the new ones.
 
-    def __init__(self, kinds: WebhookKinds, enqueue: EnqueueDelivery) -> None:
-        self._kinds = kinds
-        self._enqueue = enqueue
-
-    async def __call__(self, event: WebhookEvent, unit: UnitOfWork) -> int:
-        """Makes and enqueues the deliveries in the unit's transaction; returns how many are new.
-
-        Sending the same event out again makes none twice. Raises ``KeyError`` for a kind that nobody declared.
-        """
-        kind = self._kinds[event.kind]
-        webhooks = WebhookRepository(session=unit.session)
-        recipients = await webhooks.recipients(kind.name, kind.permission, event.concerns)
-        if not recipients:
-            return 0
-        deliveries = DeliveryRepository(session=unit.session)
-        added = await deliveries.add_new(recipients, event.id, event.kind, event.body())
-        for delivery_id in added:
-            await self._enqueue(unit, delivery_id)
-        return len(added)
+    The same event again makes no second delivery.
+    """
+    payload = kind.payload_of(envelope.event)
+    recipients = await WebhookRepository(unit).recipients(kind.name, kind.permission, payload.concerns)
+    body = message_body(kind.name, envelope.created_at, payload.data)
+    created = await DeliveryRepository(unit).create_many(recipients, envelope.id, kind.name, body)
+    await enqueue_many(unit, [(deliver_webhook, DeliverWebhook(delivery_id)) for delivery_id in created])
+    return created

@@ -18,29 +18,29 @@ class WebhookQueries:
     def __init__(self, reads: WebhookReads) -> None:
         self._reads = reads
 
-    async def webhook(self, webhook_id: UUID, viewer: Principal) -> WebhookRead:
+    async def get_webhook(self, webhook_id: UUID, viewer: Principal) -> WebhookRead:
         """Raises ``WebhookNotFound``."""
-        if (webhook := await self._reads.webhook(webhook_id, viewer.user_id)) is None:
+        if (webhook := await self._reads.find_webhook(webhook_id, viewer.user_id)) is None:
             raise WebhookNotFound
         return webhook
 
-    async def webhooks(
+    async def list_webhooks(
         self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any], viewer: Principal
     ) -> WebhookPage:
-        return await self._reads.webhooks(paging, sort, {**filters, "owner_id": viewer.user_id})
+        return await self._reads.list_webhooks(paging, sort, {**filters, "owner_id": viewer.user_id})
 
-    async def delivery(self, webhook_id: UUID, delivery_id: UUID, viewer: Principal) -> DeliveryRead:
+    async def get_delivery(self, webhook_id: UUID, delivery_id: UUID, viewer: Principal) -> DeliveryRead:
         """Raises ``DeliveryNotFound``."""
-        if (delivery := await self._reads.delivery(delivery_id, webhook_id, viewer.user_id)) is None:
+        if (delivery := await self._reads.find_delivery(delivery_id, webhook_id, viewer.user_id)) is None:
             raise DeliveryNotFound
         return delivery
 
-    async def deliveries(
+    async def list_deliveries(
         self, webhook_id: UUID, paging: PageRequest, sort: str | None, filters: Mapping[str, Any], viewer: Principal
     ) -> DeliveryPage:
         """Raises ``WebhookNotFound``."""
         narrowed = {**filters, "webhook_id": webhook_id, "owner_id": viewer.user_id}
-        page = await self._reads.deliveries(paging, sort, narrowed)
+        page = await self._reads.list_deliveries(paging, sort, narrowed)
         if not page.items:
-            await self.webhook(webhook_id, viewer)
+            await self.get_webhook(webhook_id, viewer)
         return page

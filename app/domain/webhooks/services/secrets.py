@@ -6,14 +6,13 @@ from uuid import UUID
 import structlog
 
 from app.domain.webhooks.models import WebhookEndpoint
-from app.domain.webhooks.repositories import WebhookRepository
-from app.domain.webhooks.rows import DueDelivery
+from app.domain.webhooks.repositories import DueDelivery, WebhookRepository
 from app.lib.db.uow import UnitOfWork
 from app.lib.security.sealing import CannotUnseal, Sealer
 from app.lib.webhooks.signing import new_secret, show_secret
 
 FORMER_SECRET_LIFE = timedelta(hours=24)
-"""How long deliveries are signed with the secret before a rotation as well."""
+"""How long deliveries are also signed with the secret before a rotation."""
 
 _BATCH = 100
 
@@ -28,7 +27,7 @@ def set_secret(webhook: WebhookEndpoint, sealer: Sealer) -> str:
 
 
 def rotate_secret(webhook: WebhookEndpoint, sealer: Sealer, now: datetime) -> str:
-    """As :func:`set_secret`, with the present secret good for another day. One that was former already is dropped."""
+    """As :func:`set_secret`; the present secret signs for another day, an older one no more."""
     webhook.former_secret = webhook.secret
     webhook.former_secret_expires_at = now + FORMER_SECRET_LIFE
     return set_secret(webhook, sealer)
@@ -43,23 +42,20 @@ def signing_keys(due: DueDelivery, sealer: Sealer, now: datetime) -> list[bytes]
 
 
 async def reseal_secrets(unit: UnitOfWork, sealer: Sealer, after: UUID | None = None) -> UUID | None:
-    """Seals a batch of secrets with the present key where a former one did; returns where to go on, None at the end.
+    """Seals a batch of secrets with the present key where a former one did. Returns where to go on, None at the end.
 
-    Once it has been through, the former key is no longer needed. What no key opens is left as it is.
+    When it has been through, the former key is no longer needed. What no key opens is left as it is.
     """
-    webhooks = await WebhookRepository(session=unit.session).after(after, _BATCH)
-    for webhook in webhooks:
+    webhooks = WebhookRepository(unit)
+    batch = await webhooks.lock_after(after, _BATCH)
+    for webhook in batch:
+        context = webhook.id.bytes
         try:
-            _reseal(webhook, sealer)
+            for name in ("secret", "former_secret"):
+                sealed = getattr(webhook, name)
+                if sealed is not None and not sealer.is_current(sealed):
+                    setattr(webhook, name, sealer.seal(sealer.open(sealed, context), context))
         except CannotUnseal:
             log.error("webhook.secret_unreadable", webhook_id=str(webhook.id))  # noqa: TRY400 - nothing to trace
-    await unit.session.flush()
-    return webhooks[-1].id if len(webhooks) == _BATCH else None
-
-
-def _reseal(webhook: WebhookEndpoint, sealer: Sealer) -> None:
-    context = webhook.id.bytes
-    for name in ("secret", "former_secret"):
-        sealed = getattr(webhook, name)
-        if sealed is not None and not sealer.is_current(sealed):
-            setattr(webhook, name, sealer.seal(sealer.open(sealed, context), context))
+        await webhooks.update(webhook)
+    return batch[-1].id if len(batch) == _BATCH else None

@@ -16,11 +16,10 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from app.domain.webhooks.events import WebhookDisabled
 from app.domain.webhooks.models import WebhookDelivery, WebhookEndpoint
 from app.domain.webhooks.services import secrets
-from app.domain.webhooks.services.delivering import AT_ONCE_PER_OWNER, FAILING_FOR, Deliverer, Done, GivenUp, TryAgain
+from app.domain.webhooks.services.deliver import AT_ONCE_PER_OWNER, FAILING_FOR, LONGEST_WAIT, RETRY
 from app.lib.clock import utc_now
-from app.lib.events import Events
+from app.lib.jobs import Postpone
 from app.lib.security.sealing import Sealer
-from app.lib.webhooks.schedule import RETRY_AFTER
 from tests.domain.accounts.answers import USERS, audited, rows
 from tests.domain.webhooks.attempts import WEBHOOKS, Attempts, make_webhook
 from tests.support.apps import core_of
@@ -44,13 +43,13 @@ async def test_a_delivery_is_signed_accepted_and_done(
     calls: httpx.AsyncClient, attempts: Attempts, caller: Person
 ) -> None:
     made = await make_webhook(calls)
-    (delivery,) = await attempts.tell(about=[caller])
+    (delivery,) = await attempts.publish(about=caller)
     async with receiver(answering(200, b"thanks")) as one:
         outcome = await attempts.deliver(delivery, sender_to(one.port))
 
     (request,) = one.received
     row = await shown(calls, made, delivery)
-    assert outcome == Done()
+    assert outcome is None
     assert Webhook(made["secret"]).verify(request.body, request.headers)["data"] == {"user_id": str(caller.id)}
     assert request.headers["webhook-id"] == row["event_id"]
     assert (row["status"], row["attempts"], row["next_attempt_at"], row["failure"]) == ("succeeded", 1, None, None)
@@ -59,68 +58,73 @@ async def test_a_delivery_is_signed_accepted_and_done(
     assert row["duration_ms"] >= 0
 
 
-async def test_what_is_over_is_not_sent_again(calls: httpx.AsyncClient, attempts: Attempts, caller: Person) -> None:
+async def test_what_has_succeeded_is_not_sent_again(
+    calls: httpx.AsyncClient, attempts: Attempts, caller: Person
+) -> None:
     await make_webhook(calls)
-    (delivery,) = await attempts.tell(about=[caller])
+    (delivery,) = await attempts.publish(about=caller)
     async with receiver() as one:
-        sender = sender_to(one.port)
-        outcomes = [await attempts.deliver(delivery, sender) for _ in range(3)]
+        outcomes = [await attempts.deliver(delivery, sender_to(one.port)) for _ in range(3)]
 
-    assert outcomes == [Done()] * 3
+    assert outcomes == [None] * 3
     assert len(one.received) == 1
 
 
-async def test_failures_are_tried_again_by_the_schedule_and_then_given_up(
+async def test_a_failed_delivery_is_retried_as_standard_webhooks_says_and_then_fails(
     calls: httpx.AsyncClient, attempts: Attempts, caller: Person
 ) -> None:
     made = await make_webhook(calls)
-    (delivery,) = await attempts.tell(about=[caller])
+    (delivery,) = await attempts.publish(about=caller)
     async with receiver(answering(500, b"oh no")) as one:
         sender = sender_to(one.port)
-        for planned in RETRY_AFTER:
-            outcome = await attempts.deliver(delivery, sender)
-            assert isinstance(outcome, TryAgain)
-            assert planned <= outcome.after <= planned * 1.2
+        for planned in RETRY.delays:
+            wait = await attempts.deliver(delivery, sender)
+            assert wait is not None
+            assert planned * 0.8 <= wait <= planned
             row = await shown(calls, made, delivery)
             assert (row["status"], row["failure"], row["response_status"]) == ("pending", "refused", 500)
             assert row["next_attempt_at"] > row["last_attempt_at"]
-        last = await attempts.deliver(delivery, sender)
+        assert await attempts.deliver(delivery, sender) is None
 
     row = await shown(calls, made, delivery)
-    assert last == GivenUp("refused")
-    assert (row["status"], row["attempts"], row["next_attempt_at"]) == ("failed", 10, None)
+    assert (row["status"], row["attempts"], row["next_attempt_at"], row["failure"]) == ("failed", 10, None, "refused")
     assert len({request.headers["webhook-id"] for request in one.received}) == 1
     assert {request.body for request in one.received} == {one.received[0].body}
     for request in one.received:
         Webhook(made["secret"]).verify(request.body, request.headers)
 
 
-async def test_a_receiver_that_asks_for_time_gets_it(
-    calls: httpx.AsyncClient, attempts: Attempts, caller: Person
+@pytest.mark.parametrize(
+    ("asked", "lowest", "highest"), [("600", 600, 600), ("1", 4, 5), (str(30 * 86_400), LONGEST_WAIT, LONGEST_WAIT)]
+)
+async def test_retry_after_makes_the_wait_longer_and_never_shorter(
+    calls: httpx.AsyncClient, attempts: Attempts, caller: Person, asked: str, lowest: float, highest: float
 ) -> None:
     await make_webhook(calls)
-    (delivery,) = await attempts.tell(about=[caller])
-    async with receiver(answering(429, retry_after="600")) as one:
-        outcome = await attempts.deliver(delivery, sender_to(one.port))
+    (delivery,) = await attempts.publish(about=caller)
+    async with receiver(answering(429, retry_after=asked)) as one:
+        wait = await attempts.deliver(delivery, sender_to(one.port))
 
-    assert outcome == TryAgain(timedelta(minutes=10))
+    assert wait is not None
+    assert lowest <= wait <= highest
 
 
 async def test_410_ends_the_webhook(
     app: Litestar, calls: httpx.AsyncClient, attempts: Attempts, caller: Person
 ) -> None:
     made = await make_webhook(calls)
-    (delivery,) = await attempts.tell(about=[caller])
-    (waiting,) = await attempts.tell(about=[caller])
+    (delivery,) = await attempts.publish(about=caller)
+    (waiting,) = await attempts.publish(about=caller)
     async with receiver(answering(410)) as one:
         sender = sender_to(one.port)
         outcomes = [await attempts.deliver(delivery, sender), await attempts.deliver(waiting, sender)]
 
     webhook = (await calls.get(f"{WEBHOOKS}/{made['id']}")).json()
-    assert outcomes == [GivenUp("refused"), GivenUp("webhook_inactive")]
+    assert outcomes == [None, None]
+    assert [(await attempts.delivery(each)).failure for each in (delivery, waiting)] == ["refused", "webhook_inactive"]
     assert len(one.received) == 1
     assert (webhook["is_active"], webhook["disabled_reason"], webhook["version"]) == (False, "gone", 2)
-    assert await attempts.tell(about=[caller]) == []
+    assert await attempts.publish(about=caller) == []
     (event,) = await audited(app, "webhook.disabled")
     assert (str(event.subject_id), event.actor_id, event.details) == (made["id"], None, {"reason": "gone"})
     assert attempts.heard == [
@@ -129,7 +133,7 @@ async def test_410_ends_the_webhook(
 
 
 @pytest.mark.parametrize(("failing_for", "is_active"), [(FAILING_FOR, False), (FAILING_FOR / 2, True)])
-async def test_after_days_without_success_it_is_enough(
+async def test_after_days_without_success_it_is_disabled(
     app: Litestar,
     calls: httpx.AsyncClient,
     attempts: Attempts,
@@ -139,16 +143,15 @@ async def test_after_days_without_success_it_is_enough(
 ) -> None:
     made = await make_webhook(calls)
     url = f"{WEBHOOKS}/{made['id']}"
-    (delivery,) = await attempts.tell(about=[caller])
+    (delivery,) = await attempts.publish(about=caller)
     async with receiver(answering(500)) as one:
         sender = sender_to(one.port)
         await attempts.deliver(delivery, sender)
         assert (await calls.get(url)).json()["failing_since"]
         await change(app, WebhookEndpoint, failing_since=utc_now() - failing_for)
-        assert isinstance(await attempts.deliver(delivery, sender), TryAgain)
-        assert (await calls.get(url)).json()["is_active"]  # not before one is given up
-        await change(app, WebhookDelivery, attempts=9)
-        assert isinstance(await attempts.deliver(delivery, sender), GivenUp)
+        assert await attempts.deliver(delivery, sender) is not None
+        assert (await calls.get(url)).json()["is_active"], "not before a delivery has failed for good"
+        assert await attempts.deliver(delivery, sender, attempt=RETRY.attempts) is None
 
     webhook = (await calls.get(url)).json()
     assert (webhook["is_active"], webhook["disabled_reason"]) == (is_active, None if is_active else "failing")
@@ -159,9 +162,9 @@ async def test_after_days_without_success_it_is_enough(
     assert (revived["failing_since"] is None) == (not is_active)
 
 
-async def test_a_success_makes_up_for_failures(calls: httpx.AsyncClient, attempts: Attempts, caller: Person) -> None:
+async def test_a_success_clears_former_failures(calls: httpx.AsyncClient, attempts: Attempts, caller: Person) -> None:
     url = f"{WEBHOOKS}/{(await make_webhook(calls))['id']}"
-    (delivery,) = await attempts.tell(about=[caller])
+    (delivery,) = await attempts.publish(about=caller)
     async with receiver(answering(500)) as one:
         await attempts.deliver(delivery, sender_to(one.port))
         failing = (await calls.get(url)).json()
@@ -177,7 +180,7 @@ async def test_a_rotated_secret_signs_for_another_day(
 ) -> None:
     made = await make_webhook(calls)
     rotated = (await calls.post(f"{WEBHOOKS}/{made['id']}/rotate-secret")).json()
-    deliveries = [(await attempts.tell(about=[caller]))[0] for _ in range(2)]
+    deliveries = [(await attempts.publish(about=caller))[0] for _ in range(2)]
     async with receiver() as one:
         sender = sender_to(one.port)
         await attempts.deliver(deliveries[0], sender)
@@ -209,27 +212,34 @@ async def delete(_people: People, _owner: Person, calls: httpx.AsyncClient, url:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "outcome"),
-    [(switch_off, GivenUp("webhook_inactive")), (ban, GivenUp("webhook_inactive")), (delete, Done())],
+    ("spoil", "failures"),
+    [(switch_off, ["webhook_inactive"]), (ban, ["webhook_inactive"]), (delete, [])],
 )
-async def test_what_nobody_wants_any_more_is_not_sent(
-    calls: httpx.AsyncClient, people: People, attempts: Attempts, caller: Person, spoil: Spoil, outcome: object
+async def test_a_webhook_that_is_off_or_gone_receives_no_waiting_delivery(
+    app: Litestar,
+    calls: httpx.AsyncClient,
+    people: People,
+    attempts: Attempts,
+    caller: Person,
+    spoil: Spoil,
+    failures: list[str],
 ) -> None:
     url = f"{WEBHOOKS}/{(await make_webhook(calls))['id']}"
-    (delivery,) = await attempts.tell(about=[caller])
+    (delivery,) = await attempts.publish(about=caller)
     await spoil(people, caller, calls, url)
 
     async with receiver() as one:
-        assert await attempts.deliver(delivery, sender_to(one.port)) == outcome
+        assert await attempts.deliver(delivery, sender_to(one.port)) is None
 
     assert one.received == []
+    assert [row.failure for row in await rows(app, WebhookDelivery)] == failures
 
 
-async def test_a_webhook_that_goes_during_the_attempt_is_no_error(
+async def test_a_webhook_that_is_deleted_during_the_attempt_is_no_error(
     calls: httpx.AsyncClient, attempts: Attempts, caller: Person
 ) -> None:
     url = f"{WEBHOOKS}/{(await make_webhook(calls))['id']}"
-    (delivery,) = await attempts.tell(about=[caller])
+    (delivery,) = await attempts.publish(about=caller)
 
     async with receiver() as one:
         answer = one.behaviour
@@ -239,7 +249,7 @@ async def test_a_webhook_that_goes_during_the_attempt_is_no_error(
             await answer(writer)
 
         one.behaviour = delete_first
-        assert await attempts.deliver(delivery, sender_to(one.port)) == Done()
+        assert await attempts.deliver(delivery, sender_to(one.port)) is None
 
     assert len(one.received) == 1
 
@@ -247,9 +257,9 @@ async def test_a_webhook_that_goes_during_the_attempt_is_no_error(
 async def test_of_two_attempts_at_once_one_is_counted(
     calls: httpx.AsyncClient, attempts: Attempts, caller: Person
 ) -> None:
-    """As after a recovery of a job that was slow, and not dead."""
+    """As after a worker was taken for dead that was only slow: its job runs elsewhere, too."""
     await make_webhook(calls)
-    (delivery,) = await attempts.tell(about=[caller])
+    (delivery,) = await attempts.publish(about=caller)
     outcomes = []
 
     async with receiver() as one:
@@ -264,7 +274,7 @@ async def test_of_two_attempts_at_once_one_is_counted(
         one.behaviour = overtaken
         outcomes.append(await attempts.deliver(delivery, sender))
 
-    assert [type(outcome) for outcome in outcomes] == [TryAgain, Done]
+    assert None not in outcomes
     assert (await attempts.delivery(delivery)).attempts == 1
 
 
@@ -273,19 +283,19 @@ async def test_the_secret_key_may_be_rotated(
 ) -> None:
     made = await make_webhook(calls)
     await calls.post(f"{WEBHOOKS}/{made['id']}/rotate-secret")
-    deliveries = [(await attempts.tell(about=[caller]))[0] for _ in range(3)]
+    deliveries = [(await attempts.publish(about=caller))[0] for _ in range(3)]
     core = core_of(app)
     new, both = Sealer(b"n" * 32), Sealer(b"n" * 32, [core.keys.derive("sealing")])
 
     async with receiver() as one:
         sender = sender_to(one.port)
         lost = await attempts.deliver(deliveries[0], sender, sealer=new)
-        assert await attempts.deliver(deliveries[1], sender, sealer=both) == Done()
+        assert await attempts.deliver(deliveries[1], sender, sealer=both) is None
         async with core.database.independent() as unit:
             assert await secrets.reseal_secrets(unit, both) is None
-        assert await attempts.deliver(deliveries[2], sender, sealer=new) == Done()
+        assert await attempts.deliver(deliveries[2], sender, sealer=new) is None
 
-    assert isinstance(lost, TryAgain)  # until whoever runs the service has put the former key back
+    assert lost is not None  # until the operator has put the former key back
     assert (await attempts.delivery(deliveries[0])).failure == "secret_unreadable"
     for request in one.received:
         Webhook(made["secret"]).verify(request.body, request.headers)
@@ -325,7 +335,7 @@ async def test_nothing_of_the_exchange_is_logged(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     made = await make_webhook(calls, url="https://hooks.example.com/in?token=hunter2")
-    (delivery,) = await attempts.tell(about=[caller])
+    (delivery,) = await attempts.publish(about=caller)
     with caplog.at_level(logging.DEBUG):
         async with receiver(answering(500, b"stolen words")) as one:
             await attempts.deliver(delivery, sender_to(one.port))
@@ -337,28 +347,27 @@ async def test_nothing_of_the_exchange_is_logged(
         assert secret not in said
 
 
-async def test_slow_receivers_of_one_owner_hold_nobody_else_up(
-    app: Litestar, calls: httpx.AsyncClient, attempts: Attempts, caller: Person, people: People
+async def test_slow_receivers_of_one_owner_do_not_delay_those_of_others(
+    calls: httpx.AsyncClient, attempts: Attempts, caller: Person, people: People
 ) -> None:
     other = await people.create()
     for _ in range(5):
         await make_webhook(calls)
     await make_webhook(calls, other)
-    slow, quick = await attempts.tell(about=[caller]), await attempts.tell(about=[other])
-    core = core_of(app)
+    slow, quick = await attempts.publish(about=caller), await attempts.publish(about=other)
     async with receiver(saying(then=forever)) as silent, receiver() as one:
-        deliverer = Deliverer(core.database, sender_to(silent.port), core.sealer, Events())
-        tasks = [asyncio.create_task(deliverer.deliver(each)) for each in slow]
+        deliverer = attempts.deliverer(sender_to(silent.port))
+        tasks = [asyncio.create_task(deliverer.deliver(each, 1)) for each in slow]
         await until(lambda: silent.connections == AT_ONCE_PER_OWNER)
         await until(lambda: sum(task.done() for task in tasks) == len(slow) - AT_ONCE_PER_OWNER)
-        put_off = [task.result() for task in tasks if task.done()]
+        postponed = [task.exception() for task in tasks if task.done()]
         deliverer._sender = sender_to(one.port)
-        answered = await deliverer.deliver(quick[0])
+        assert await deliverer.deliver(quick[0], 1) is None
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        recovered = await deliverer.deliver(slow[0])
+        assert await deliverer.deliver(slow[0], 1) is None
 
     assert len(slow) == 5
-    assert all(isinstance(outcome, TryAgain) and outcome.after <= timedelta(seconds=5) for outcome in put_off)
-    assert answered == recovered == Done()
+    assert all(isinstance(each, Postpone) and each.seconds <= 5 for each in postponed)
+    assert len(one.received) == 2

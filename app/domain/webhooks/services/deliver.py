@@ -1,0 +1,176 @@
+"""One attempt to deliver, as a job."""
+
+import random
+from collections import Counter
+from datetime import timedelta
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from app.domain.webhooks.events import WebhookDisabled
+from app.domain.webhooks.models import WebhookEndpoint
+from app.domain.webhooks.repositories import (
+    FAILED,
+    PENDING,
+    SUCCEEDED,
+    AttemptResult,
+    DeliveryRepository,
+    DueDelivery,
+    WebhookRepository,
+)
+from app.domain.webhooks.services.secrets import signing_keys
+from app.lib import audit
+from app.lib.audit import SYSTEM
+from app.lib.clock import utc_now
+from app.lib.db.engine import Database
+from app.lib.db.uow import UnitOfWork
+from app.lib.events import Events
+from app.lib.jobs import JobContext, Postpone, Retry, RetryLater, enqueue, job, run_now
+from app.lib.security.sealing import CannotUnseal, Sealer
+from app.lib.webhooks.sender import Answer, WebhookSender
+from app.lib.webhooks.signing import signed_headers
+
+TEST_KIND = "webhook.test"
+"""Sent when its owner asks for it, even without a subscription, and tried once."""
+
+RETRY = Retry(attempts=10, delays=(5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400), jitter=0.2)
+"""Standard Webhooks 1.0, "Deliverability and reliability": ten attempts within three days and four hours."""
+
+LONGEST_WAIT = 86_400.0
+"""Seconds that a receiver may ask for with ``Retry-After``. It makes the wait longer, never shorter."""
+
+FAILING_FOR = timedelta(days=5)
+"""A webhook is disabled when a delivery has failed for good and nothing has got through for this time."""
+
+AT_ONCE_PER_OWNER = 2
+"""Attempts that a process makes at a time for one owner, so that slow receivers of one do not delay all others."""
+
+_AT_ONCE = 12
+"""Receivers may take 15 seconds each; other jobs must not wait for them."""
+
+_GONE = 410
+
+log = structlog.get_logger(__name__)
+
+
+class DeliverWebhook(msgspec.Struct, frozen=True):
+    delivery_id: UUID
+
+
+@job(
+    "webhooks.deliver",
+    DeliverWebhook,
+    retry=RETRY,
+    timeout=40,
+    at_most=_AT_ONCE,
+    key=lambda payload: str(payload.delivery_id),
+)
+async def deliver_webhook(payload: DeliverWebhook, context: JobContext) -> None:
+    wait = await context.service(Deliverer).deliver(payload.delivery_id, context.attempt)
+    if wait is not None:
+        raise RetryLater(wait, "The delivery has the reason.")
+
+
+async def enqueue_delivery(unit: UnitOfWork, delivery_id: UUID) -> bool:
+    """An attempt at once: by the job that waits for its time, or a new one. False when an attempt is running."""
+    if await run_now(unit, deliver_webhook, str(delivery_id)):
+        return True
+    return await enqueue(unit, deliver_webhook, DeliverWebhook(delivery_id)) is not None
+
+
+class Deliverer:
+    """Makes attempts. What has succeeded or failed is not sent again; of two attempts at the same time one counts."""
+
+    def __init__(self, database: Database, sender: WebhookSender, sealer: Sealer, events: Events) -> None:
+        self._database = database
+        self._sender = sender
+        self._sealer = sealer
+        self._events = events
+        self._busy: Counter[UUID] = Counter()
+
+    async def deliver(self, delivery_id: UUID, attempt: int) -> float | None:
+        """Makes the nth attempt, in at most 15 seconds and without a transaction around them.
+
+        Returns the seconds to wait for the next one; None when there is none. Raises ``Postpone`` while other attempts
+        for this owner are running.
+        """
+        async with self._database.independent() as unit:
+            due = await DeliveryRepository(unit).find_due(delivery_id)
+        if due is None or due.status != PENDING:
+            return None
+        if self._busy[due.owner_id] >= AT_ONCE_PER_OWNER:
+            raise Postpone(random.uniform(1, 5))  # noqa: S311 - spreads the load, no secret
+        self._busy[due.owner_id] += 1
+        try:
+            result, is_final = await self._attempt(due)
+        finally:
+            self._busy[due.owner_id] -= 1
+            self._busy += Counter()  # drops those who have none any more
+        wait = None
+        if result.failure is not None and not is_final and attempt < RETRY.attempts:
+            asked = result.answer.retry_after or timedelta()
+            wait = max(RETRY.wait_after(attempt), min(asked.total_seconds(), LONGEST_WAIT))
+        async with self._database.independent() as unit:
+            recorded = await self._record(unit, due, result, attempt, wait)
+        log.info(
+            "webhook.attempted",
+            delivery_id=str(due.id),
+            webhook_id=str(due.endpoint_id),
+            kind=due.kind,
+            attempt=attempt,
+            failure=result.failure,
+            status=result.answer.status,
+            again_in=wait,
+        )
+        return wait if recorded else None
+
+    async def _attempt(self, due: DueDelivery) -> tuple[AttemptResult, bool]:
+        """The result, and whether a failure is the last one."""
+        if not due.is_wanted:
+            return AttemptResult("webhook_inactive", Answer()), True
+        now = utc_now()
+        try:
+            keys = signing_keys(due, self._sealer, now)
+        except CannotUnseal:
+            log.error("webhook.secret_unreadable", webhook_id=str(due.endpoint_id))  # noqa: TRY400 - nothing to trace
+            return AttemptResult("secret_unreadable", Answer()), False
+        body = due.body.encode()
+        answer = await self._sender.send(due.url, signed_headers(keys, str(due.event_id), now, body), body)
+        return AttemptResult(answer.failure, answer), answer.status == _GONE or due.kind == TEST_KIND
+
+    async def _record(
+        self, unit: UnitOfWork, due: DueDelivery, result: AttemptResult, attempt: int, wait: float | None
+    ) -> bool:
+        """Writes the outcome, and what it says about the webhook. False when there is nothing to write any more.
+
+        The webhook is locked before the delivery, as a deletion does it.
+        """
+        webhook = await WebhookRepository(unit).lock_for_result(due.endpoint_id)
+        now = utc_now()
+        status = SUCCEEDED if result.failure is None else FAILED if wait is None else PENDING
+        next_at = None if wait is None else now + timedelta(seconds=wait)
+        if webhook is None or not await DeliveryRepository(unit).record(due.id, status, attempt, result, now, next_at):
+            return False
+        if result.answer.status == _GONE:
+            await self._disable(unit, webhook, "gone")
+        elif result.failure is None:
+            webhook.failing_since = None
+        elif result.answer.failure is not None and due.kind != TEST_KIND:
+            webhook.failing_since = webhook.failing_since or now
+            if status == FAILED and webhook.failing_since <= now - FAILING_FOR:
+                await self._disable(unit, webhook, "failing")
+        await WebhookRepository(unit).update(webhook)
+        return True
+
+    async def _disable(self, unit: UnitOfWork, webhook: WebhookEndpoint, reason: Literal["gone", "failing"]) -> None:
+        if not webhook.is_active:
+            return
+        webhook.is_active, webhook.disabled_reason = False, reason
+        await WebhookRepository(unit).update(webhook)
+        await audit.record(unit, "webhook.disabled", SYSTEM, subject_id=webhook.id, reason=reason)
+        disabled = WebhookDisabled(
+            aggregate_id=webhook.id, aggregate_version=webhook.version, owner_id=webhook.owner_id, reason=reason
+        )
+        await self._events.publish(unit, disabled)
