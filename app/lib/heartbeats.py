@@ -1,4 +1,4 @@
-"""Tells those that went away from those that live, without asking any clock but this process's stopwatch."""
+"""Tells lost processes from living ones, without any clock but this process's stopwatch."""
 
 from collections.abc import Hashable, Mapping
 from typing import Generic, TypeVar
@@ -6,14 +6,14 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 STALE_AFTER = 8.0
-"""Seconds without a sign of life after which somebody counts as lost."""
+"""Seconds without a sign of life after which a process counts as lost."""
 
 
 class Heartbeats(Generic[K]):
-    """Remembers how many signs of life each has given when it was last seen, and since when.
+    """Remembers the number of signs of life of each at the last look, and since when it has been the same.
 
-    The instants are those of a monotonic clock, so no wall clock can make anybody stale or keep them from becoming so.
-    Who has not looked for a while (its own database was away, or it was stopped) knows nothing and begins anew.
+    The instants are those of a monotonic clock, so a jump of the wall clock makes no process lost. A process that has
+    not looked for a while (its own database was away, or it was stopped) knows nothing and starts again.
     """
 
     def __init__(self, stale_after: float = STALE_AFTER) -> None:
@@ -22,7 +22,7 @@ class Heartbeats(Generic[K]):
         self._last_look = float("-inf")
 
     def stale(self, beats: Mapping[K, int], now: float) -> list[K]:
-        """Takes the counts of the moment, and returns who has shown no life for too long."""
+        """Takes the counts of the moment, and returns those without a sign of life for too long."""
         known = self._seen if now - self._last_look < self._stale_after / 2 else {}
         self._last_look = now
         self._seen = {}

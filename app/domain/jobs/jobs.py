@@ -1,4 +1,4 @@
-"""Clean-up that nobody waits for: old rows that only take up space. Small transactions, so that nobody waits at all."""
+"""Removes old rows, in small transactions, so that no other transaction waits."""
 
 from collections.abc import Awaitable, Callable
 

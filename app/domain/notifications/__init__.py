@@ -1,4 +1,4 @@
-"""Notifications: what is mailed, to whom, when; and what people can do without."""
+"""Notifications: mails about events, and what users can unsubscribe from."""
 
 from pathlib import Path
 
@@ -18,8 +18,8 @@ notifications = Domain(
     build=build,
     controllers=(NotificationController, show_unsubscribe_page, unsubscribe),
     services={
-        "notifications": PreferenceService,
-        "notification_queries": PreferenceQueries,
+        "preference_service": PreferenceService,
+        "preference_queries": PreferenceQueries,
         "mailbox": DevelopmentMailbox,
         "mail_templates": MailTemplates,
         "unsubscribe_links": UnsubscribeLinks,
@@ -27,5 +27,5 @@ notifications = Domain(
     listeners=LISTENERS,
     mail_templates=(Path(__file__).parent / "templates",),
     development_handlers=lambda: (mailbox_router,),
-    tags=(("Notifications", "Which mails you get."),),
+    tags=(("Notifications", "Which mails a user receives."),),
 )

@@ -1,12 +1,12 @@
 from app.core import Core
 from app.domain.notifications.repositories import PreferenceReads
 from app.domain.notifications.services.links import UnsubscribeLinks
-from app.domain.notifications.services.preferences import PersonSubscriptions
+from app.domain.notifications.services.preferences import UserSubscriptions
 from app.lib.mail.delivery import Subscriptions
 
 
 def build(core: Core) -> None:
-    """Links to unsubscribe, and people's choices for the mailer."""
+    """Links to unsubscribe, and the subscriptions of users for the mailer."""
     links = UnsubscribeLinks(core.settings.base_url, *core.keys.derive_all("unsubscribe"))
     core.services.add(links)
-    core.services.add(PersonSubscriptions(PreferenceReads(core.database.reader), links), Subscriptions)
+    core.services.add(UserSubscriptions(PreferenceReads(core.database.reader), links), Subscriptions)

@@ -9,7 +9,7 @@ GettingStarted = Annotated[bool, Meta(description="The welcome mail, and hints f
 
 
 class NotificationsRead(Versioned):
-    """Which mails a person gets beyond the essential ones: those about their account and its security always come."""
+    """Which mails a user receives next to the essential ones, which are about the account and its security."""
 
     getting_started: GettingStarted
     version: Version

@@ -2,11 +2,11 @@ from app.lib.errors import FieldCode, FieldError, NotFound, ValidationFailed
 
 
 class NoSuchLink(NotFound):
-    detail = "This link is not complete, or not one of ours."
+    detail = "This link is incomplete or invalid."
 
 
 class NotOneClick(ValidationFailed):
-    """RFC 8058 section 3.2 has mail programs send this very pair, so that nothing else ends up here by chance."""
+    """RFC 8058 section 3.2: mail programs send this pair, so that no other request unsubscribes by chance."""
 
     def __init__(self) -> None:
         detail = 'Must be "One-Click".'

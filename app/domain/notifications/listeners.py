@@ -23,7 +23,7 @@ async def notify_of_registration(event: RegisteredAgain, unit: UnitOfWork, maile
 
 @in_transaction(PasswordChanged)
 async def notify_of_password(event: PasswordChanged, unit: UnitOfWork, mailer: Mailer) -> None:
-    await Notices(unit, mailer).password_changed(event.aggregate_id)
+    await Notices(unit, mailer).password_changed(event.aggregate_id, event.aggregate_version)
 
 
 @in_transaction(TokenReuseDetected)

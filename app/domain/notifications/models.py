@@ -7,7 +7,7 @@ from app.lib.db.base import Entity
 
 
 class NotificationPreference(Entity):
-    """What a person does without. Who has no row gets everything, at version 1."""
+    """The topics that a user has unsubscribed from. A user without a row receives all mail, at version 1."""
 
     __tablename__ = "notification_preferences"
 

@@ -1,4 +1,4 @@
-"""Every mail of this service, with values to look at it."""
+"""Sample values for every mail of this service."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,4 +12,4 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "test": {},
     "welcome": {},
 }
-"""By template: what its context holds beside what every template has."""
+"""By template: what its context has in addition to what every template has."""

@@ -1,4 +1,4 @@
-"""What people can do without. Mail that has no topic is essential, and everybody gets it."""
+"""What users can unsubscribe from. Mail without a topic is essential, and always sent."""
 
 from enum import StrEnum
 

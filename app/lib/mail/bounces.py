@@ -20,7 +20,7 @@ class Bounce(msgspec.Struct, frozen=True):
 
 
 def read_bounce(raw: bytes) -> Bounce | None:
-    """What a report says; None for what is none, or tells of a delay or a success. Never raises."""
+    """What a report says; None for another kind of mail, or a report of a delay or a success. Never raises."""
     report = message_from_bytes(raw[:_MAX_BYTES], policy=compat32)
     if report.get_content_type() != "multipart/report" or not report.is_multipart():
         return None

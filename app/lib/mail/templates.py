@@ -1,8 +1,8 @@
 """Templates of mails: written in English, translated by gettext catalogs, rendered as text and as HTML.
 
 A mail ``welcome`` is two files in a folder of its domain. ``welcome.txt`` extends ``base.txt`` and has the blocks
-``subject``, ``preheader`` (the line that mail programs show beside the subject) and ``text``; ``welcome.html`` extends
-``base.html`` and has the block ``content``. Texts stand in ``{% trans %}``; ``locales/de.po`` beside the templates
+``subject``, ``preheader`` (the line that mail programs show next to the subject) and ``text``; ``welcome.html`` extends
+``base.html`` and has the block ``content``. Texts stand in ``{% trans %}``; ``locales/de.po`` next to the templates
 has them in German. The catalogs are read as they are, so a clone needs no build step.
 
 HTML is escaped, a variable that is not given is an error, and everything is read once in a process.
@@ -114,7 +114,7 @@ class MailTemplates:
 
 
 def _instant(text: str) -> str:
-    """An instant (ISO 8601) as every language reads it; in UTC, because nobody's time zone is known."""
+    """An instant (ISO 8601) as every language reads it; in UTC, because no user's time zone is known."""
     return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 

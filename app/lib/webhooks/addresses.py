@@ -1,4 +1,4 @@
-"""Which addresses on the internet may be called on behalf of somebody who may not be trusted."""
+"""Which addresses on the internet may be called on behalf of a user who may not be trusted."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 

@@ -39,7 +39,7 @@ class HandshakeFailed(Exception):
 
 
 class Lookups:
-    """Asks the system's resolver, in threads of its own: a name server that never answers holds up nobody else."""
+    """Asks the system's resolver, in threads of its own: a name server that never answers delays no other call."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_LOOKUPS_AT_A_TIME, thread_name_prefix="webhook-names")
@@ -51,7 +51,7 @@ class Lookups:
         return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
     def close(self) -> None:
-        """Waits for nobody."""
+        """Does not wait for what is running."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 

@@ -1,4 +1,4 @@
-"""Sends one webhook to a stranger's server, and comes back in time whatever that server does."""
+"""Sends one webhook to a stranger's server, and comes back in time, however that server behaves."""
 
 import asyncio
 import ssl

@@ -21,7 +21,7 @@ async def scraped(client: httpx.AsyncClient) -> dict[str, float]:
     return {name: float(value) for name, value in re.findall(r"^(jobs_\S+) (\S+)$", response.text, re.MULTILINE)}
 
 
-async def test_the_queue_is_told_in_numbers(database_url: DatabaseURL) -> None:
+async def test_the_queue_in_numbers(database_url: DatabaseURL) -> None:
     async with running_app(database_url, METRICS_TOKEN="t" * 32) as app:
         await empty(core_of(app).database)
         late = utc_now() - timedelta(minutes=5)

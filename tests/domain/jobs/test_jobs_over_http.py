@@ -131,7 +131,7 @@ async def test_what_operators_do_is_audited(app: Litestar, calls: httpx.AsyncCli
 
 
 @pytest.mark.caller("users:read")
-async def test_nobody_else_may(app: Litestar, calls: httpx.AsyncClient) -> None:
+async def test_other_callers_are_refused(app: Litestar, calls: httpx.AsyncClient) -> None:
     job_id = await put(app)
 
     assert (await calls.get(JOBS)).status_code == 403

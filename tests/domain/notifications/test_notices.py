@@ -28,7 +28,7 @@ OTHER_PASSWORD = "another fine day"
 
 @pytest_asyncio.fixture
 async def posting(shared_app: Litestar, database_url: DatabaseURL, mail: MailServer) -> AsyncIterator[Litestar]:
-    """An app that sends its mail to the server, when it is told to."""
+    """An app that sends its mail to the server, when a test calls for it."""
     await empty(core_of(shared_app).database)
     await forget(shared_app)
     smtp = {"MAIL_BACKEND": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(mail.port), "SMTP_TLS": "none"}
@@ -129,7 +129,7 @@ async def test_who_registers_is_welcomed_in_the_language_of_their_browser(
     assert subject in mail.subject
 
 
-async def test_each_change_of_the_password_is_told_once(app: Litestar, people: People) -> None:
+async def test_each_change_of_the_password_is_mailed_once(app: Litestar, people: People) -> None:
     person = await people.create()
     passwords = [PASSWORD, OTHER_PASSWORD, PASSWORD]
     async with people.client(person) as calls:
@@ -144,7 +144,7 @@ async def test_each_change_of_the_password_is_told_once(app: Litestar, people: P
     ] * 2
 
 
-async def test_a_stolen_session_is_told_once(app: Litestar, client: httpx.AsyncClient, people: People) -> None:
+async def test_a_stolen_session_is_mailed_once(app: Litestar, client: httpx.AsyncClient, people: People) -> None:
     person = await people.create()
     body = {"refresh_token": person.refresh_token}
     assert (await client.post("/api/v1/auth/refresh", json=body)).status_code == 200
@@ -156,7 +156,7 @@ async def test_a_stolen_session_is_told_once(app: Litestar, client: httpx.AsyncC
     assert (row.kind, row.business_id, row.topic) == ("session_reused", str(person.session_id), None)
 
 
-async def test_the_owner_learns_that_somebody_registered_again(shared_app: Litestar, database_url: DatabaseURL) -> None:
+async def test_the_owner_is_mailed_about_another_registration(shared_app: Litestar, database_url: DatabaseURL) -> None:
     await empty(core_of(shared_app).database)
     async with running_app(database_url, REQUIRE_VERIFIED_EMAIL="true") as app, client_of(app) as client:
         for _ in range(3):
@@ -166,7 +166,7 @@ async def test_the_owner_learns_that_somebody_registered_again(shared_app: Lites
 
 
 async def test_no_mail_repeats_what_a_stranger_wrote(app: Litestar, client: httpx.AsyncClient) -> None:
-    """Who registers somebody else's address chooses the name."""
+    """Anyone who registers a stranger's address chooses the name."""
     await register(client, name="Win at evil.example", username="evil.example")
 
     (mail,) = await composed(app)
@@ -189,7 +189,7 @@ async def test_who_is_gone_is_written_nothing(app: Litestar) -> None:
     async with core.database.independent() as unit:
         notices = Notices(unit, core.mailer)
         await notices.welcome(new_id())
-        await notices.password_changed(new_id())
+        await notices.password_changed(new_id(), 2)
         await notices.registered_again(new_id())
         await notices.session_reused(new_id(), new_id())
 

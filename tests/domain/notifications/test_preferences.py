@@ -18,7 +18,7 @@ from tests.support.mail import send_queued
 from tests.support.people import PASSWORD, People, Person
 
 
-async def test_everybody_begins_with_everything(calls: httpx.AsyncClient) -> None:
+async def test_a_new_user_receives_everything(calls: httpx.AsyncClient) -> None:
     response = await calls.get(MINE)
 
     assert response.status_code == 200
@@ -65,7 +65,7 @@ async def test_what_the_client_has_is_not_sent_again(calls: httpx.AsyncClient) -
     ],
     ids=str,
 )
-async def test_what_does_not_fit_is_told(calls: httpx.AsyncClient, body: object, errors: dict[str, str]) -> None:
+async def test_invalid_values_are_refused(calls: httpx.AsyncClient, body: object, errors: dict[str, str]) -> None:
     assert field_errors(await calls.patch(MINE, json=body)) == errors
 
 
@@ -98,7 +98,7 @@ async def test_many_first_changes_at_once_make_one_row(people: People) -> None:
         assert (await calls.get(MINE)).json()["version"] == 2
 
 
-async def test_nobody_changes_what_others_get(people: People) -> None:
+async def test_a_change_concerns_one_user_only(people: People) -> None:
     ada, eve = await people.create(), await people.create()
     async with people.client(ada) as calls:
         await calls.patch(MINE, json={"getting_started": False})

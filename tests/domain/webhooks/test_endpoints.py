@@ -88,7 +88,7 @@ async def test_members_have_bounds(calls: httpx.AsyncClient, member: str, value:
     assert field_errors(created) == field_errors(patched) == {f"/{member}": code}
 
 
-async def test_all_that_is_wrong_is_told_at_once(calls: httpx.AsyncClient) -> None:
+async def test_all_errors_are_shown_at_once(calls: httpx.AsyncClient) -> None:
     refused = await calls.post(
         WEBHOOKS, json={"url": "https://10.0.0.1/", "kinds": ["user.updated", "ship.sunk", "webhook.test"]}
     )
@@ -205,7 +205,7 @@ async def test_a_deleted_account_leaves_no_webhook(
 
 
 @pytest.mark.caller("superuser")
-async def test_somebody_elses_webhook_is_not_there(
+async def test_the_webhook_of_another_user_is_not_found(
     calls: httpx.AsyncClient, people: People, attempts: Attempts
 ) -> None:
     """Not even for a superuser, in any verb."""
@@ -242,7 +242,7 @@ async def test_a_delivery_is_only_found_below_its_own_webhook(
         assert is_refused(await (calls.post(url) if path else calls.get(url)), 404, "not_found")
 
 
-async def test_nobody_has_more_than_twenty(calls: httpx.AsyncClient) -> None:
+async def test_a_user_has_at_most_twenty(calls: httpx.AsyncClient) -> None:
     for _ in range(18):
         await make_webhook(calls)
 

@@ -62,7 +62,7 @@ async def test_a_rolled_back_job_leaves_nothing(bench: Bench) -> None:
     assert bench.diary.texts == ["after"]
 
 
-async def test_nobody_sees_a_job_before_the_commit(bench: Bench) -> None:
+async def test_no_worker_sees_a_job_before_the_commit(bench: Bench) -> None:
     async with bench.worker(take_note) as worker:
         async with bench.database.independent() as unit:
             await enqueue(unit, take_note, Note("soon"))
@@ -319,7 +319,7 @@ async def test_slow_jobs_of_one_kind_leave_room_for_others(bench: Bench) -> None
     assert bench.diary.texts == ["quick", *["slow"] * 20]
 
 
-async def test_jobs_that_nobody_here_has_declared_are_left_to_others(bench: Bench) -> None:
+async def test_jobs_that_are_not_declared_here_are_left_to_others(bench: Bench) -> None:
     async with bench.database.independent() as unit:
         foreign = await enqueue(unit, fail_twice, Note("x"))
         own = await enqueue(unit, take_note, Note("y"))

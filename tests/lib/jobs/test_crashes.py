@@ -110,7 +110,7 @@ async def test_a_job_that_loses_every_worker_is_dead_at_last(bench: Bench) -> No
 
 
 async def test_a_worker_that_was_taken_for_dead_lets_go(bench: Bench) -> None:
-    """Its result must not count, because somebody else is at it by now."""
+    """Its result must not count, because another worker runs the job by now."""
     bench.diary.go_on.clear()
     async with bench.worker(take_note, beat_seconds=0.05, elsewhere=True):
         async with bench.database.independent() as unit:

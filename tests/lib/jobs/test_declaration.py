@@ -20,7 +20,7 @@ def test_waits_grow_up_to_a_limit() -> None:
     assert waits(Retry(first_delay=2, factor=3, max_delay=50, jitter=0), 5) == [2, 6, 18, 50, 50]
 
 
-def test_waits_can_be_told_one_by_one_and_grow_from_the_last() -> None:
+def test_waits_can_be_listed_and_grow_from_the_last() -> None:
     retry = Retry(delays=(5, 5, 300), factor=2, max_delay=1000, jitter=0)
 
     assert waits(retry, 6) == [5, 5, 300, 600, 1000, 1000]

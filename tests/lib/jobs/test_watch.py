@@ -16,7 +16,7 @@ def test_who_gives_none_for_eight_seconds_is_lost() -> None:
     assert looks(Watch(), 0, 1, *[2] * 9) == [False] * 10 + [True]
 
 
-def test_a_new_claim_begins_anew() -> None:
+def test_a_new_claim_starts_again() -> None:
     watch = Watch()
     looks(watch, *[0] * 8)
 

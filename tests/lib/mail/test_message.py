@@ -112,7 +112,7 @@ def test_nothing_can_add_a_header(text: str) -> None:
 
 
 @given(name=st.text(max_size=60), subject=st.text(min_size=1, max_size=120))
-def test_whatever_is_not_refused_stays_in_its_header(name: str, subject: str) -> None:
+def test_all_that_is_not_refused_stays_in_its_header(name: str, subject: str) -> None:
     try:
         mail = outgoing(sender=Mailbox("noreply@example.com", name), subject=subject)
     except UnsafeHeader:

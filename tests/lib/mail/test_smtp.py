@@ -219,7 +219,7 @@ async def test_starttls_is_insisted_on(server: MailServer, transport_to: NewTran
     assert server.heard == ["EHLO"]
 
 
-async def test_a_certificate_for_somebody_else_is_none(tmp_path: Path, transport_to: NewTransport) -> None:
+async def test_a_certificate_for_another_name_is_refused(tmp_path: Path, transport_to: NewTransport) -> None:
     context, certificate = self_signed(tmp_path, address="192.0.2.1")
     async with mail_server(tls_context=context) as server:
         with pytest.raises(TemporaryFailure, match="no connection"):
@@ -227,7 +227,7 @@ async def test_a_certificate_for_somebody_else_is_none(tmp_path: Path, transport
 
 
 async def test_signing_in(tmp_path: Path, transport_to: NewTransport) -> None:
-    """A wrong password is our fault, so no mail is lost by it; and it is told to nobody."""
+    """A wrong password is our fault, so no mail is lost by it; and it is not shown."""
     context, certificate = self_signed(tmp_path)
     options = {"tls_context": context, "auth_required": True, "authenticator": Accounts("lodestar", "s3cret-word")}
     async with mail_server(**options) as server:

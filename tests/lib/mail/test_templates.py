@@ -28,7 +28,7 @@ TEXT = """{% extends "base.txt" %}
 
 
 
-{% trans %}Nobody translated this.{% endtrans %}
+{% trans %}This is not translated.{% endtrans %}
 {% endblock %}
 """
 HTML = """{% extends "base.html" %}
@@ -63,7 +63,7 @@ def test_a_mail_is_a_subject_a_preheader_a_text_and_html(templates: MailTemplate
 
     assert mail.subject == "Hello Ada"
     assert mail.preheader == "one thing"
-    assert mail.text == "Hello Ada\n\nNobody translated this.\n\n--\nToys & Co <https://toys.example>\n"
+    assert mail.text == "Hello Ada\n\nThis is not translated.\n\n--\nToys & Co <https://toys.example>\n"
     assert "<title>Hello Ada</title>" in mail.html
     assert "one thing</div>" in mail.html
     assert "#112233" in mail.html
@@ -83,7 +83,7 @@ def test_what_is_not_translated_is_english(templates: MailTemplates) -> None:
     mail = render(templates, "de", count=3)
 
     assert mail.preheader == "3 Dinge"
-    assert "Nobody translated this." in mail.text
+    assert "This is not translated." in mail.text
     assert "Hallo Ada" in mail.text
 
 

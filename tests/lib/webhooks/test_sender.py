@@ -1,4 +1,4 @@
-"""One attempt against real servers: what is sent, what counts, and that it ends whatever the server does."""
+"""One attempt against real servers: what is sent, what counts, and that it ends however the server behaves."""
 
 import asyncio
 import json
@@ -123,7 +123,7 @@ async def test_an_endless_head_is_refused(behaviour: Behaviour) -> None:
         pytest.param(endlessly(HEAD + b"\r\n", b"a" * 1000), "a" * 1000, id="never ends"),
     ],
 )
-async def test_the_status_counts_whatever_becomes_of_the_body(behaviour: Behaviour, body: str) -> None:
+async def test_the_status_counts_even_if_the_body_is_lost(behaviour: Behaviour, body: str) -> None:
     answer = await attempt(behaviour, total_seconds=0.5)
 
     assert (answer.status, answer.body, answer.failure) == (200, body, None)
@@ -160,7 +160,7 @@ async def test_a_server_that_does_not_speak_tls() -> None:
 
 
 async def test_a_handshake_that_never_ends() -> None:
-    with socket.socket() as listening:  # accepted by the kernel, and by nobody else
+    with socket.socket() as listening:  # accepted by the kernel only
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         answer = await sender_to(listening.getsockname()[1], total_seconds=0.3).send(URL, {}, BODY)
@@ -182,7 +182,7 @@ async def test_an_unknown_authority_is_not_trusted() -> None:
     assert (answer.failure, one.received) == (Failure.TLS_FAILED, [])
 
 
-async def test_nobody_listens() -> None:
+async def test_a_port_without_a_server() -> None:
     assert (await sender_to(0, wire=Wire({})).send(URL, {}, BODY)).failure is Failure.CONNECTION_FAILED
 
 
@@ -225,7 +225,7 @@ async def test_http_to_this_machine_is_for_development() -> None:
     assert [json.loads(request.body) for request in one.received] == [json.loads(BODY)]
 
 
-async def test_names_are_looked_up_by_the_system_unless_told_otherwise() -> None:
+async def test_names_are_looked_up_by_the_system_by_default() -> None:
     sender = WebhookSender(user_agent="Tests")
     answers = [
         await sender.send(f"https://{host}/", {}, BODY) for host in ("localhost", f"{'too-long' * 9}.example.com")

@@ -33,7 +33,7 @@ def test_while_two_secrets_are_good_either_verifies() -> None:
     "change",
     [{"webhook-id": "other"}, {"webhook-signature": "v1,AAAA"}, {"body": BODY + " "}, {"key": new_secret()}],
 )
-def test_whatever_is_changed_is_noticed(change: dict[str, object]) -> None:
+def test_any_change_is_noticed(change: dict[str, object]) -> None:
     key = new_secret()
     headers = signed_headers([key], "id", utc_now(), BODY.encode())
     body, verifier = str(change.pop("body", BODY)), change.pop("key", key)

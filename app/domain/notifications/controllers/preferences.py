@@ -22,27 +22,27 @@ class NotificationController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[NotificationsRead],
         operation_id="getMyNotifications",
-        summary="Which mails you get",
-        description="Beyond the essential ones, which are about your account and its security.",
+        summary="Get the current user's mail preferences",
+        description="Essential mails about the account and its security are always sent.",
     )
-    async def show(
-        self, principal: Injected[Principal], notification_queries: Injected[PreferenceQueries]
+    async def get(
+        self, principal: Injected[Principal], preference_queries: Injected[PreferenceQueries]
     ) -> NotificationsRead:
-        return await notification_queries.of(principal.user_id)
+        return await preference_queries.get(principal.user_id)
 
     @patch(
         guards=[authenticated],
         dto=StructDTO[NotificationsUpdate],
         return_dto=StructDTO[NotificationsRead],
         operation_id="updateMyNotifications",
-        summary="Choose which mails you get",
+        summary="Update the current user's mail preferences",
         opt=may_raise(PreconditionFailed),
     )
-    async def change(
+    async def update(
         self,
         data: JSONBody[NotificationsUpdate],
         principal: Injected[Principal],
-        notifications: Injected[PreferenceService],
+        preference_service: Injected[PreferenceService],
         if_match: Injected[IfMatch],
     ) -> NotificationsRead:
-        return await notifications.change(principal.user_id, data, if_match)
+        return await preference_service.update(principal.user_id, data, if_match)

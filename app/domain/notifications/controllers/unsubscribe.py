@@ -1,6 +1,6 @@
-"""The end of a topic's mails, without a sign-in: a page for people, and one click for mail programs (RFC 8058).
+"""Unsubscribing without a sign-in: a page for people, and one click for mail programs (RFC 8058).
 
-Neither tells whether there is such a person. The token comes in the query, which the access log does not have.
+Neither says whether the user exists. The token comes in the query, which the access log does not have.
 """
 
 from typing import Annotated, Any
@@ -63,25 +63,18 @@ async def show_unsubscribe_page(
 async def unsubscribe(
     request: Request[Any, Any, Any],
     unsubscribe_links: Injected[UnsubscribeLinks],
-    notifications: Injected[PreferenceService],
+    preference_service: Injected[PreferenceService],
     mail_templates: Injected[MailTemplates],
     token: _Token = None,
 ) -> Response[str]:
-    if not await _is_one_click(request):
+    form: Any = await request.form() if request.content_type[0] == _MULTIPART else parse_form(await request.body())
+    if form.get("List-Unsubscribe") != "One-Click":
         raise NotOneClick
     found = unsubscribe_links.read(token or "")
     if found is None:
         raise NoSuchLink
-    await notifications.mute(*found)
+    await preference_service.unsubscribe(*found)
     return _page(request, mail_templates, "done", status_code=200)
-
-
-async def _is_one_click(request: Request[Any, Any, Any]) -> bool:
-    if request.content_type[0] == _MULTIPART:
-        form: Any = await request.form()
-    else:
-        form = parse_form(await request.body())
-    return bool(form.get("List-Unsubscribe") == "One-Click")
 
 
 def _page(request: Request[Any, Any, Any], templates: MailTemplates, state: str, *, status_code: int) -> Response[str]:

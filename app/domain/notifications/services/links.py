@@ -1,4 +1,4 @@
-"""Links that end a topic's mails with one click."""
+"""Links that unsubscribe from a topic with one click."""
 
 import hmac
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ _TOKEN_LENGTH = 43  # of 32 bytes in base64
 
 
 class UnsubscribeLinks:
-    """A token says whose mails and which, and that we made it; it opens nothing else, and does not expire.
+    """A token names a user and a topic, with a tag that proves that we made it. It does not expire.
 
-    New ones are made with the first key, and all keys are good. A key that is dropped ends its links.
+    New ones are made with the first key, and all keys are good.
     """
 
     def __init__(self, base_url: str, key: bytes, fallbacks: Sequence[bytes] = ()) -> None:
@@ -34,7 +34,7 @@ class UnsubscribeLinks:
         return f"{topic}.{base64url.encode(signed)}"
 
     def read(self, token: str) -> tuple[UUID, Topic] | None:
-        """Whose mails, and which; None for what we did not make."""
+        """The user and the topic; None for a token that we did not make."""
         topic, _, text = token.partition(".")
         if topic not in set(Topic) or len(text) != _TOKEN_LENGTH:
             return None

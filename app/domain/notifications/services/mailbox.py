@@ -1,4 +1,4 @@
-"""What would have gone out, for developers to look at."""
+"""The mails of a development server, for developers to look at."""
 
 import re
 from uuid import UUID
@@ -25,7 +25,7 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """``parts`` are the text, in pieces of which every second is a link; ``html`` opens links in a new tab."""
+    """``parts`` are the text in pieces: every second one is a link. ``html`` opens links in a new tab."""
 
     mail: MailSummary
     message: OutgoingMail
@@ -35,7 +35,7 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 class DevelopmentMailbox:
-    """All mails of everybody: for development only."""
+    """The mails to all users: for development only."""
 
     def __init__(self, reads: MailReads, composer: Composer) -> None:
         self._reads = reads

@@ -30,7 +30,7 @@ class Transport(Protocol):
     name: str
 
     async def send(self, mail: OutgoingMail) -> None:
-        """Returns when somebody else is responsible for the mail. Raises ``TemporaryFailure``, ``PermanentFailure``."""
+        """Returns once another server is responsible for it. Raises ``TemporaryFailure`` or ``PermanentFailure``."""
         ...
 
     async def close(self) -> None:

@@ -59,7 +59,7 @@ class SMTPTransport:
         """Raises ``PermanentFailure`` for 5xx, ``TemporaryFailure`` for everything else that goes wrong.
 
         A connection that was lost while idle is replaced. One that is lost during the exchange is a failure, because
-        nobody knows how far it came.
+        it is unknown how far it came.
         """
         content = mail.encoded()
         async with self._slots:
@@ -109,7 +109,7 @@ class SMTPTransport:
         return True
 
     async def _connect(self) -> SMTP:
-        """Whatever is refused here is about us and not about the mail, so it may work when the settings are right."""
+        """A refusal here is about us and not about the mail, so it may work when the settings are right."""
         options = self._options
         client = SMTP(
             hostname=options.host,
@@ -151,7 +151,7 @@ class SMTPTransport:
             self._timer = loop.call_later(self._options.idle_seconds, self._expire)
 
     def _expire(self) -> None:
-        """Closes what nobody has used for a while, so that the server need not."""
+        """Closes what was not used for a while, so that the server need not."""
         loop = asyncio.get_running_loop()
         oldest = loop.time() - self._options.idle_seconds
         for client, since in self._idle:
