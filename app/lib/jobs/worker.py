@@ -6,8 +6,8 @@ import random
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -106,11 +106,6 @@ class Worker:
         self._hungry = True
         self._awake.set()
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether it has reached the database and knows its schedules."""
-        return self._declared
-
     async def _run(self) -> None:
         while not self._is_over():
             try:
@@ -122,7 +117,10 @@ class Worker:
                 self.failures += 1
             else:
                 self.failures = 0
-                await self._rest()
+                has_room = self._hungry and len(self._running) < self._options.concurrency
+                is_stopping = self._stop_at is not None
+                if not (self._outcomes or (not self._running if is_stopping else has_room)):
+                    await self._pause(self._options.poll_seconds)
         WAKE.discard(self.wake)
 
     def _is_over(self) -> bool:
@@ -189,18 +187,17 @@ class Worker:
         del self._outcomes[: len(outcomes)]
         if alive is not None:
             self._next_beat = time.monotonic() + self._options.beat_seconds
-            self._let_go(self._running.keys() - alive)
+            for job_id in self._running.keys() - alive:  # cancelled, or another worker took this one for dead
+                log.warning("job.lost", job_id=str(job_id))
+                self._running.pop(job_id).cancel()
         if room > 0:
             self._hungry = len(claimed) == room
         for each in claimed:
-            self._begin(each)
-
-    def _begin(self, claimed: ClaimedJob) -> None:
-        task = asyncio.create_task(self._executor.run(claimed), name=_task_name(claimed.name))
-        if not self._running:
-            self._next_beat = time.monotonic() + self._options.beat_seconds
-        self._running[claimed.id] = task
-        task.add_done_callback(lambda done: self._ended(claimed.id, done))
+            if not self._running:
+                self._next_beat = time.monotonic() + self._options.beat_seconds
+            task = asyncio.create_task(self._executor.run(each), name=_task_name(each.name))
+            self._running[each.id] = task
+            task.add_done_callback(partial(self._ended, each.id))
 
     def _ended(self, job_id: UUID, task: asyncio.Task[Outcome]) -> None:
         if self._running.get(job_id) is task:  # it may have been let go, and even be running here again
@@ -209,20 +206,6 @@ class Worker:
             self._outcomes.append(handed_back if task.cancelled() else task.result())
         self._hungry = True
         self._awake.set()
-
-    def _let_go(self, lost: Iterable[UUID]) -> None:
-        """These were cancelled, or another worker took this one for dead and runs them now."""
-        for job_id in lost:
-            task = self._running.pop(job_id)
-            log.warning("job.lost", job_id=str(job_id))
-            task.cancel()
-
-    async def _rest(self) -> None:
-        is_stopping = self._stop_at is not None
-        has_room = self._hungry and len(self._running) < self._options.concurrency
-        if self._outcomes or (is_stopping and not self._running) or (has_room and not is_stopping):
-            return
-        await self._pause(self._options.poll_seconds)
 
     async def _pause(self, seconds: float) -> None:
         """Until it is woken, or the time is over; when it has to stop, never beyond its end."""

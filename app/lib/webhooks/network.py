@@ -10,11 +10,11 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 from typing import Any, cast
 
 import httpcore
-
-from app.lib.webhooks.addresses import is_public
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """From a host name and a port to its addresses, in the order in which to try them. Raises ``OSError``."""
@@ -24,6 +24,57 @@ _SECONDS_PER_ADDRESS = 5.0
 _LOOKUPS_AT_A_TIME = 8
 _READ_AT_MOST = 256 * 1024
 """Bytes of an answer, with all that comes before its body: a peer may send headers and hints without end."""
+
+
+# The IANA registry of special-purpose addresses, written out because what Python calls global differs from version
+# to version.
+_REFUSED_IPV4 = tuple(
+    IPv4Network(text)
+    for text in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8",  # private
+        "100.64.0.0/10",  # shared by carriers; some clouds keep their metadata there
+        "127.0.0.0/8",  # loopback
+        "168.63.129.16/32",  # public by its number, but the host's own agent in a large cloud
+        "169.254.0.0/16",  # link-local; most clouds' metadata
+        "172.16.0.0/12",  # private
+        "192.0.0.0/24",  # protocol assignments
+        "192.0.2.0/24",  # documentation
+        "192.88.99.0/24",  # relays from 6to4
+        "192.168.0.0/16",  # private
+        "198.18.0.0/15",  # benchmarks
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, and broadcast
+    )
+)
+
+# All that is given out of IPv6 so far. Loopback, IPv4-mapped, NAT64, link-local, unique local and multicast
+# addresses are outside.
+_GLOBAL_IPV6 = IPv6Network("2000::/3")
+_REFUSED_IPV6 = tuple(
+    IPv6Network(text)
+    for text in (
+        "2001::/23",  # protocol assignments, Teredo among them
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4, which has an IPv4 address inside
+        "3fff::/20",  # documentation
+    )
+)
+
+
+def is_public(address: str) -> bool:
+    """Whether it is the address of a host on the public internet. False for what is no address, or has a zone."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(parsed, IPv4Address):
+        return not any(parsed in network for network in _REFUSED_IPV4)
+    if parsed.scope_id is not None or parsed not in _GLOBAL_IPV6:
+        return False
+    return not any(parsed in network for network in _REFUSED_IPV6)
 
 
 class AddressRefused(Exception):
@@ -47,16 +98,13 @@ class Lookups:
     async def __call__(self, host: str, port: int) -> list[str]:
         """The addresses of a host, each once. Raises ``OSError``."""
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, _look_up, host, port)
+        look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found = await loop.run_in_executor(self._threads, look_up)
         return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
     def close(self) -> None:
         """Does not wait for what is running."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _look_up(host: str, port: int) -> list[Any]:
-    return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
 
 
 class GuardedNetwork(httpcore.AsyncNetworkBackend):
@@ -84,18 +132,6 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Raises ``NameNotFound``, ``AddressRefused``, ``ConnectError`` or ``ConnectTimeout``."""
-        return _MeteredStream(await self._connect(host, port, timeout))
-
-    async def _connect(self, host: str, port: int, seconds: float | None) -> httpcore.AsyncNetworkStream:
-        addresses = await self._addresses(host, port)
-        for address in addresses[:-1]:
-            try:
-                return await self._wire.connect_tcp(address, port, _SECONDS_PER_ADDRESS)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                continue
-        return await self._wire.connect_tcp(addresses[-1], port, seconds)
-
-    async def _addresses(self, host: str, port: int) -> list[str]:
         try:
             found = await self._resolve(host, port)
         except (OSError, UnicodeError) as exc:
@@ -104,11 +140,17 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
             raise NameNotFound
         if not self._allow_private and not all(is_public(address) for address in found):
             raise AddressRefused
-        return found[:_MAX_ADDRESSES]
+        *first, last = found[:_MAX_ADDRESSES]
+        for address in first:
+            try:
+                return _MeteredStream(await self._wire.connect_tcp(address, port, _SECONDS_PER_ADDRESS))
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return _MeteredStream(await self._wire.connect_tcp(last, port, timeout))
 
 
 class _MeteredStream(httpcore.AsyncNetworkStream):
-    """Reads so much and no more, and tells a failed handshake from a failed connection."""
+    """Limits what is read, and tells a failed handshake from a failed connection."""
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream

@@ -72,9 +72,16 @@ class WebhookSender:
         """Posts the body as JSON. Does not raise, but for being cancelled."""
         reply = _Reply()
         started = time.monotonic()
+        ours = {
+            "Content-Type": "application/json",
+            "User-Agent": self._user_agent,
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+        }
         try:
             async with asyncio.timeout(self._total_seconds):
-                await self._exchange(url, self._headers(headers), body, reply)
+                await self._exchange(url, [*ours.items(), *headers.items()], body, reply)
         except TimeoutError:
             failure: Failure | None = Failure.TIMEOUT
         except Exception as exc:  # noqa: BLE001 - a stranger's server must not be able to stop the sender
@@ -87,39 +94,26 @@ class WebhookSender:
         """Ends the threads that look up names."""
         self._lookups.close()
 
-    def _headers(self, headers: Mapping[str, str]) -> list[tuple[str, str]]:
-        ours = {
-            "Content-Type": "application/json",
-            "User-Agent": self._user_agent,
-            "Accept": "*/*",
-            "Accept-Encoding": "identity",
-            "Connection": "close",
-        }
-        return [*ours.items(), *headers.items()]
-
     async def _exchange(self, url: str, headers: list[tuple[str, str]], body: bytes, reply: "_Reply") -> None:
         """Reads no more of the answer than is worth showing; the rest is cut off with the connection."""
-        trust = await self._trusted()
+        if self._trust is None:  # in a thread, because it takes as long as many attempts
+            self._trust = await asyncio.to_thread(_public_authorities)
         async with (
-            httpcore.AsyncConnectionPool(ssl_context=trust, network_backend=self._network) as connections,
+            httpcore.AsyncConnectionPool(ssl_context=self._trust, network_backend=self._network) as connections,
             connections.stream("POST", url, headers=headers, content=body) as response,
         ):
             reply.status = response.status
-            reply.retry_after = _retry_after(response.headers)
+            for name, value in response.headers:  # a date is not read: it would need the stranger's clock
+                if name.lower() == b"retry-after" and value.isdigit() and len(value) <= _RETRY_AFTER_DIGITS:
+                    reply.retry_after = timedelta(seconds=int(value))
             async for chunk in response.aiter_stream():
                 reply.body += chunk
                 if len(reply.body) >= _READ_BYTES:
                     return
 
-    async def _trusted(self) -> ssl.SSLContext:
-        """Read at the first attempt and in a thread, because it takes as long as many attempts."""
-        if self._trust is None:
-            self._trust = await asyncio.to_thread(_public_authorities)
-        return self._trust
-
 
 class _Reply:
-    """As much of an answer as has arrived; kept outside, because the time may be up in the middle of it."""
+    """The part of an answer that has arrived; kept outside, because the time may be up in the middle of it."""
 
     def __init__(self) -> None:
         self.status: int | None = None
@@ -128,11 +122,14 @@ class _Reply:
 
     def answer(self, failure: Failure | None, duration_ms: int) -> Answer:
         """The status decides as soon as it is there: a body that is late or broken changes nothing about it."""
+        text = None
         if self.status is not None:
             failure = None if _OK <= self.status < _MULTIPLE_CHOICES else Failure.REFUSED
+            # Without U+0000, which PostgreSQL cannot store.
+            text = self.body[:_READ_BYTES].decode("utf-8", "replace").replace("\0", "")[:_KEPT_CHARACTERS]
         return Answer(
             status=self.status,
-            body=_as_text(self.body) if self.status is not None else None,
+            body=text,
             failure=failure,
             retry_after=self.retry_after,
             duration_ms=duration_ms,
@@ -153,19 +150,6 @@ def _failure_of(exc: Exception) -> Failure:
             return Failure.CONNECTION_FAILED
         case _:
             return Failure.INVALID_ANSWER
-
-
-def _retry_after(headers: list[tuple[bytes, bytes]]) -> timedelta | None:
-    """In seconds only; a date is not worth trusting a stranger's clock."""
-    for name, value in headers:
-        if name.lower() == b"retry-after" and value.isdigit() and len(value) <= _RETRY_AFTER_DIGITS:
-            return timedelta(seconds=int(value))
-    return None
-
-
-def _as_text(body: bytes) -> str:
-    """What a database can keep and a page can show: no U+0000, and not much of it."""
-    return body[:_READ_BYTES].decode("utf-8", "replace").replace("\0", "")[:_KEPT_CHARACTERS]
 
 
 def _public_authorities() -> ssl.SSLContext:

@@ -1,7 +1,6 @@
 """Secrets and signatures of Standard Webhooks 1.0, symmetric scheme ``v1``."""
 
 import base64
-import binascii
 import hmac
 import secrets
 from collections.abc import Sequence
@@ -12,8 +11,6 @@ PREFIX = "whsec_"
 SECRET_BYTES = 32
 """Random bytes of a new secret; the specification wants 24 to 64."""
 
-_SHORTEST, _LONGEST = 24, 64
-
 
 def new_secret() -> bytes:
     """The key of a new endpoint."""
@@ -23,17 +20,6 @@ def new_secret() -> bytes:
 def show_secret(key: bytes) -> str:
     """A key as people copy it into their receiver: ``whsec_`` and base64."""
     return PREFIX + base64.b64encode(key).decode()
-
-
-def read_secret(shown: str) -> bytes:
-    """The key behind what :func:`show_secret` shows. Raises ``ValueError`` for anything else."""
-    try:
-        key = base64.b64decode(shown.removeprefix(PREFIX).encode(), validate=True)
-    except (binascii.Error, UnicodeEncodeError) as exc:
-        raise ValueError("not base64") from exc
-    if not shown.startswith(PREFIX) or not _SHORTEST <= len(key) <= _LONGEST:
-        raise ValueError(f"must be {PREFIX} and base64 of {_SHORTEST} to {_LONGEST} bytes")
-    return key
 
 
 def signed_headers(keys: Sequence[bytes], message_id: str, attempted_at: datetime, body: bytes) -> dict[str, str]:

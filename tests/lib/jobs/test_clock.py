@@ -110,7 +110,7 @@ async def is_within(bench: Bench, name: str, time: timedelta) -> bool:
 
 async def test_an_instant_of_a_schedule_comes_once_though_the_clock_comes_by_again(bench: Bench) -> None:
     async with bench.worker(hourly, poll_seconds=0.05) as worker:
-        await until(lambda: worker.is_ready)
+        await until(lambda: worker._declared)
         await bench.set_clock(1)  # over half past
         await until(lambda: len(bench.diary.texts) == 1)
         await bench.until_all("done")
@@ -128,7 +128,7 @@ async def test_an_instant_of_a_schedule_comes_once_though_the_clock_comes_by_aga
 
 async def test_an_interval_is_planned_again_when_the_clock_goes_back(bench: Bench) -> None:
     async with bench.worker(often, poll_seconds=0.05) as worker:
-        await until(lambda: worker.is_ready)
+        await until(lambda: worker._declared)
         await bench.set_clock(-1)
         await until_it_holds(lambda: is_within(bench, "test.often", timedelta(seconds=1000)))
 
@@ -137,7 +137,7 @@ async def test_an_interval_is_planned_again_when_the_clock_goes_back(bench: Benc
 
 async def test_a_clock_that_was_wrong_by_years_holds_no_schedule_up_for_years(bench: Bench) -> None:
     async with bench.worker(hourly, poll_seconds=0.05) as worker:
-        await until(lambda: worker.is_ready)
+        await until(lambda: worker._declared)
         await bench.set_clock(-24 * 365)
         await until_it_holds(lambda: is_within(bench, "test.hourly", timedelta(hours=1)))
 

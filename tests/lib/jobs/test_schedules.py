@@ -44,7 +44,7 @@ async def test_a_schedule_fires_once_with_three_workers(bench: Bench) -> None:
         workers = [
             await stack.enter_async_context(bench.worker(every, elsewhere=True, poll_seconds=0.05)) for _ in range(3)
         ]
-        await until(lambda: all(worker.is_ready for worker in workers))
+        await until(lambda: all(worker._declared for worker in workers))
         for round_ in range(1, 6):
             await bench.set_clock(1)  # longer than the interval, shorter than two
             await until(lambda expected=round_: len(bench.diary.texts) == expected)  # type: ignore[misc]  # bound now
@@ -58,7 +58,7 @@ async def test_a_schedule_fires_once_with_three_workers(bench: Bench) -> None:
 
 async def test_what_was_missed_is_made_up_for_once(bench: Bench) -> None:
     async with bench.worker(every, poll_seconds=0.05) as worker:
-        await until(lambda: worker.is_ready)
+        await until(lambda: worker._declared)
     await bench.set_clock(10)
     async with bench.worker(every, poll_seconds=0.05) as worker:
         await bench.until_all("done")
@@ -70,7 +70,7 @@ async def test_what_was_missed_is_made_up_for_once(bench: Bench) -> None:
 async def test_a_run_that_is_not_over_is_not_joined_by_the_next(bench: Bench) -> None:
     bench.diary.go_on.clear()
     async with bench.worker(every, poll_seconds=0.05) as worker:
-        await until(lambda: worker.is_ready)
+        await until(lambda: worker._declared)
         for _ in range(3):
             await bench.set_clock(1)
             before = (await bench.plans())["test.every"].last_at
@@ -90,6 +90,6 @@ async def test_a_schedule_that_was_changed_is_planned_again(bench: Bench) -> Non
 
     for seconds in (5000, 100, 100):
         async with bench.worker(declared(Every(seconds))) as worker:  # type: ignore[arg-type]  # a job
-            await until(lambda ready=worker: ready.is_ready)  # type: ignore[misc]  # bound now
+            await until(lambda ready=worker: ready._declared)  # type: ignore[misc]  # bound now
             plan = (await bench.plans())["test.changing"]
         assert timedelta(seconds=seconds - 60) < plan.next_at - plan.now <= timedelta(seconds=seconds)

@@ -3,8 +3,7 @@
 import httpcore
 import pytest
 
-from app.lib.webhooks.addresses import is_public
-from app.lib.webhooks.network import AddressRefused, GuardedNetwork, NameNotFound
+from app.lib.webhooks.network import AddressRefused, GuardedNetwork, NameNotFound, is_public
 from app.lib.webhooks.sender import Failure
 from tests.support.receivers import HOST, PUBLIC, Names, Wire, receiver, sender_to
 

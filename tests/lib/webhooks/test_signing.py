@@ -1,12 +1,13 @@
 """Signatures, held against the reference implementation of Standard Webhooks."""
 
+from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from app.lib.clock import utc_now
-from app.lib.webhooks.signing import new_secret, read_secret, show_secret, signed_headers
+from app.lib.webhooks.signing import new_secret, show_secret, signed_headers
 
 BODY = '{"type":"user.updated","data":{"name":"Grüße"}}'
 
@@ -19,7 +20,7 @@ def test_a_receiver_verifies_what_we_sign() -> None:
     assert Webhook(show_secret(key)).verify(BODY, headers) == {"type": "user.updated", "data": {"name": "Grüße"}}
 
 
-def test_while_two_secrets_are_good_either_verifies() -> None:
+def test_while_two_secrets_are_valid_either_verifies() -> None:
     present, former = new_secret(), new_secret()
 
     headers = signed_headers([present, former], "id", utc_now(), BODY.encode())
@@ -43,7 +44,7 @@ def test_any_change_is_noticed(change: dict[str, object]) -> None:
         Webhook(show_secret(verifier)).verify(body, {**headers, **{name: str(v) for name, v in change.items()}})
 
 
-def test_a_recording_is_old() -> None:
+def test_a_replayed_request_is_too_old() -> None:
     key = new_secret()
     headers = signed_headers([key], "id", utc_now() - timedelta(minutes=6), BODY.encode())
 
@@ -53,7 +54,7 @@ def test_a_recording_is_old() -> None:
 
 def test_the_example_of_the_specification() -> None:
     """From the specification's own test vector."""
-    key = read_secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    key = b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     at = datetime.fromtimestamp(1614265330, UTC)
 
     headers = signed_headers([key], "msg_p5jXN8AQM9LWM0D4loKWxJek", at, b'{"test": 2432232314}')
@@ -62,16 +63,8 @@ def test_the_example_of_the_specification() -> None:
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
-def test_secrets_are_random_and_read_as_they_are_shown() -> None:
+def test_secrets_are_random_and_shown_in_base64() -> None:
     keys = {new_secret() for _ in range(100)}
 
     assert len(keys) == 100
-    assert all(len(key) == 32 and read_secret(show_secret(key)) == key for key in keys)
-
-
-@pytest.mark.parametrize(
-    "shown", ["", "whsec_", "whsec_AAAA", "whsec_ä", "whsec_!!!!", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]
-)
-def test_what_is_no_secret(shown: str) -> None:
-    with pytest.raises(ValueError, match=r"base64"):
-        read_secret(shown)
+    assert all(len(key) == 32 and b64decode(show_secret(key).removeprefix("whsec_")) == key for key in keys)
