@@ -152,4 +152,4 @@ async def test_a_test_mail_goes_to_the_server(cli: Cli) -> None:
 
 def check(server: MailServer) -> None:
     assert server.recipients == ["ada@example.com"]
-    assert server.messages[0]["Subject"] == "A test from Lodestar"
+    assert server.messages[0]["Subject"] == "A test email from Lodestar"

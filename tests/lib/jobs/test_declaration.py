@@ -69,7 +69,7 @@ async def test_a_key_that_is_too_long_is_refused_at_once(bench: Bench) -> None:
             await enqueue(unit, take_note, Note(), key="x" * 201)
 
 
-async def test_a_service_that_is_not_wired_is_named(bench: Bench) -> None:
+async def test_a_missing_service_is_named(bench: Bench) -> None:
     @job("test.needy", Note, retry=Retry(attempts=1))
     async def needy(_note: Note, context: JobContext) -> None:
         context.service(Retry)
@@ -79,7 +79,7 @@ async def test_a_service_that_is_not_wired_is_named(bench: Bench) -> None:
             job_id = await enqueue(unit, needy, Note())
         row = await bench.until(job_id, "dead")
 
-    assert (row.error_kind, row.error) == ("LookupError", "no Retry is wired for jobs")
+    assert (row.error_kind, row.error) == ("LookupError", "there is no Retry")
 
 
 class Mute(Exception):
