@@ -101,8 +101,9 @@ class ConnectedFanout(Fanout):
 
     def connected(self) -> None:
         """From now on messages come."""
+        if self._failures:
+            log.info("events.fanout_connected")
         self._is_connected, self._failures = True, 0
-        log.info("events.fanout_connected")
         self._lost()
 
     async def _run(self) -> None:
