@@ -129,7 +129,7 @@ def test_a_test_mail_is_sent_at_once(at: Cli, tmp_path: Path) -> None:
 
     assert result.stdout == "A mail to ada@example.com was handed to the file backend.\n"
     (file,) = (tmp_path / "post").iterdir()
-    assert message_from_bytes(file.read_bytes())["Subject"] == "Ein Test von Lodestar"
+    assert message_from_bytes(file.read_bytes())["Subject"] == "Eine Test-E-Mail von Lodestar"
     assert listed(at) == []
     assert "no e-mail address" in refusal(at("mail", "test", "--to", "no-address", **folder), 5)
 
