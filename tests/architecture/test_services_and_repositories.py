@@ -28,7 +28,6 @@ BEHIND_THE_BASE = {repositories._AlchemyRepository, repositories._AlchemyService
 VERBS = {"get", "get_for_update", "create", "update", "delete"}
 SETTINGS = {"not_found", "taken", "missing"}
 NOT_YET = (  # still on the former base
-    "app.domain.notifications",
     "app.lib.db.service",
     "app.lib.db.repository",
 )
