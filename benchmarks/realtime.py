@@ -113,7 +113,7 @@ async def _idle(server: Server, count: int, active: int) -> dict[str, Any]:
         "opened_per_second": round(count / opened),
         "cpu_ms_per_opened": round(cpu_open / count * 1000, 2),
         "idle_cpu_percent": round(idle_cpu * 100, 1),
-        "active_next to_idle": busy,
+        "active_next_to_idle": busy,
     }
 
 

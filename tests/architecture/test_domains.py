@@ -29,7 +29,7 @@ OWN_ROOMS = {
     "notifications": {"samples", "topics"},
     "orders": {"machine"},
     "posts": {"limits", "markdown", "slugs"},
-    "realtime": {"asyncapi", "limits", "names", "subscribers"},
+    "realtime": {"names"},
     "system": {"docs_pages", "metrics_access", "problem_pages", "readiness"},
 }
 """What only one domain has."""

@@ -87,7 +87,11 @@ class Connection(TextSocket):
 
     async def _handle(self, frame: ClientFrame) -> None:
         if isinstance(frame, Publish):
-            await self._publish(frame)
+            await self.context.access.check_publish(self.principal, parse_channel(frame.channel), frame.event)
+            data = bytes(frame.data)
+            check_data(data)
+            event = NewEvent(channel=frame.channel, event=frame.event, data=data, sender=self.user_id, key=frame.key)
+            await self.context.publish(event, lambda event_id: self._answer(Ack(id=event_id, ref=frame.ref)))
         elif isinstance(frame, Subscribe):
             await self.subscribe(frame.channel, frame.since, frame.ref)
         elif isinstance(frame, Ping):
@@ -102,13 +106,6 @@ class Connection(TextSocket):
                 raise NotSubscribed
             self.channels.discard(frame.channel)
             self._answer(Unsubscribed(channel=frame.channel, ref=frame.ref))
-
-    async def _publish(self, frame: Publish) -> None:
-        await self.context.access.check_publish(self.principal, parse_channel(frame.channel), frame.event)
-        data = bytes(frame.data)
-        check_data(data)
-        event = NewEvent(channel=frame.channel, event=frame.event, data=data, sender=self.user_id, key=frame.key)
-        await self.context.publish(event, lambda event_id: self._answer(Ack(id=event_id, ref=frame.ref)))
 
     def _answer(self, frame: ServerFrame) -> None:
         self.put(encode_frame(frame))

@@ -70,7 +70,12 @@ class Hub:
     async def start(self) -> None:
         """Starts to follow the log."""
         self._loops.repeat(self._read, "realtime.read_failed")
-        self._loops.repeat(self._wait_and_sweep, "realtime.sweep_failed")
+
+        async def sweep() -> None:
+            await wait_for_signal(self._must_sweep, self._sweep_seconds)
+            await self._sweep(self.channels)
+
+        self._loops.repeat(sweep, "realtime.sweep_failed")
         self._loops.repeat(self._update_presence, "realtime.presence_failed")
 
     async def close(self) -> None:
@@ -292,10 +297,6 @@ class Hub:
         local.last_id = local.target = last_id
         for each in tuple(local.subscriptions.values()):
             self._end(local, each, reason)
-
-    async def _wait_and_sweep(self) -> None:
-        await wait_for_signal(self._must_sweep, self._sweep_seconds)
-        await self._sweep(self.channels)
 
     async def _sweep(self, names: Iterable[str]) -> None:
         """Finds what no hint has announced."""

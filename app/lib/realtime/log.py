@@ -218,10 +218,15 @@ class EventLog:
             row_id, next_ids[event.channel] = next_ids[event.channel], next_ids[event.channel] + 1
             data = event.data.decode()
             stored.append(StoredEvent(event.channel, row_id, event.event, data, event.sender, key, now))
+        expiries = {name: None if name.partition(":")[0] in self._kept_kinds else now + self._keep for name in counts}
         await unit.execute_many(
-            _insert, [msgspec.structs.asdict(row) | {"expires_at": self._expiry(row)} for row in stored]
+            _insert, [msgspec.structs.asdict(row) | {"expires_at": expiries[row.channel]} for row in stored]
         )
-        await self._prune(unit, counts, last_ids)
+        for name, count in sorted(counts.items()):  # a busy channel must not grow until its events expire
+            last_id = last_ids[name]
+            if (last_id - count) // _PRUNE_EVERY != last_id // _PRUNE_EVERY:
+                seconds = self._keep.total_seconds() - self.safe_seconds
+                await unit.execute(_prune, channel_name=name, last=last_id - REPLAY_LIMIT, seconds=seconds)
         return stored, known
 
     async def trim(self, unit: UnitOfWork, most: int) -> int:
@@ -239,18 +244,6 @@ class EventLog:
         for channel, some in ids.items():
             await unit.session.execute(delete(_events).where(_events.c.channel == channel, _events.c.id.in_(some)))
         return sum(map(len, ids.values()))
-
-    def _expiry(self, event: StoredEvent) -> datetime | None:
-        kind = event.channel.partition(":")[0]
-        return None if kind in self._kept_kinds else event.created_at + self._keep
-
-    async def _prune(self, unit: UnitOfWork, counts: Counter[str], last_ids: Mapping[str, int]) -> None:
-        """A busy channel must not grow until its events expire."""
-        for name, count in sorted(counts.items()):
-            last_id = last_ids[name]
-            if (last_id - count) // _PRUNE_EVERY != last_id // _PRUNE_EVERY:
-                seconds = self._keep.total_seconds() - self.safe_seconds
-                await unit.execute(_prune, channel_name=name, last=last_id - REPLAY_LIMIT, seconds=seconds)
 
 
 class ChannelWriter:

@@ -122,6 +122,7 @@ class SocketRegistry:
         self._renew_seconds = renew_seconds
         self._expire_seconds = expire_seconds
         self._process_id = new_id()
+        self._has_lease = False
         self._closed: dict[UUID, UUID] = {}
         self._left: dict[UUID, str] = {}
         self._has_removals = asyncio.Event()
@@ -141,6 +142,8 @@ class SocketRegistry:
             for channel in set(self._left.values()):
                 await self._events.publish(unit, PresenceChanged(channel=channel))
 
+        if not self._has_lease:
+            return
         try:
             async with asyncio.timeout(seconds):
                 await in_transaction(self._database, work)
@@ -150,6 +153,7 @@ class SocketRegistry:
     async def open(self, socket_id: UUID, user_id: UUID) -> None:
         """Counts a socket. Raises ``TooManySockets``, or what the database raises."""
         self.sockets[socket_id] = user_id
+        self._has_lease = True
 
         def undo(opened: "asyncio.Future[bool]") -> None:
             self.remove(socket_id)

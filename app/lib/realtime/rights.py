@@ -64,17 +64,16 @@ class Rights:
             return
         principals = await self._access.people.principals(by_session.keys())
         for session_id, sockets in by_session.items():
+            principal = principals.get(session_id)
             for socket in sockets:
-                if socket.principal.session_id == session_id:  # it may have a new token by now
-                    self._apply(socket, principals.get(session_id))
-
-    def _apply(self, socket: Socket, principal: Principal | None) -> None:
-        if principal is None:
-            socket.close(CloseCode.AUTHENTICATE_AGAIN, "the session has ended")
-        elif _rights_of(principal) != _rights_of(socket.principal):
-            socket.principal = principal
-            for channel in socket.channels:
-                self.check_again(socket, channel)
+                if socket.principal.session_id != session_id:
+                    continue  # it has a new token by now
+                if principal is None:
+                    socket.close(CloseCode.AUTHENTICATE_AGAIN, "the session has ended")
+                elif _rights_of(principal) != _rights_of(socket.principal):
+                    socket.principal = principal
+                    for channel in socket.channels:
+                        self.check_again(socket, channel)
 
     async def _check_channel(self) -> None:
         socket, channel = await self._questions.get()

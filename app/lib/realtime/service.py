@@ -111,7 +111,12 @@ class Realtime:
         for part in (self.hub, self._registry, self._rights):
             await part.start()
         self._loops.repeat(self._ping_sockets, "realtime.ping_failed")
-        self._loops.run(self._drain())
+
+        async def drain() -> None:
+            await self._draining()
+            await self.say_goodbye()
+
+        self._loops.run(drain())
 
     async def close(self) -> None:
         """Closes all sockets with 1012 and removes what this process has in the database. Takes a few seconds at most.
@@ -188,10 +193,6 @@ class Realtime:
                 continue
             socket.pinged_at, socket.next_ping = now, now + self._ping_seconds(socket)
             socket.put(socket.ping_text)
-
-    async def _drain(self) -> None:
-        await self._draining()
-        await self.say_goodbye()
 
 
 def channel_listeners(kinds: Iterable[ChannelKind]) -> tuple[Listener, ...]:
