@@ -26,7 +26,7 @@ from tests.support.waiting import until
 QUICK = RealtimeOptions(
     sweep_seconds=0.3,
     renew_seconds=0.2,
-    expire_seconds=1.0,
+    expire_seconds=8.0,
     rights_seconds=0.1,
     presence_pause=0.02,
     close_seconds=1.0,

@@ -72,7 +72,7 @@ async def test_it_is_shown_everywhere_within_a_moment(shared_bench: Bench) -> No
 
 
 async def test_the_people_of_a_killed_worker_go_when_its_lease_expires(shared_bench: Bench) -> None:
-    one, two = await shared_bench.worker(), await shared_bench.worker()
+    one, two = await shared_bench.worker(), await shared_bench.worker(expire_seconds=1.5)
     ada, bob, eve = a_user("ada"), a_user("bob"), a_user("eve")
     here = one.connect(ada)
     await here.subscribe("room:x")
