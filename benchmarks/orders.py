@@ -1,4 +1,4 @@
-"""Orders per second on PostgreSQL, beside the same statements sent by pgbench: ``just bench-orders --help``."""
+"""Orders per second on PostgreSQL, next to the same statements sent by pgbench: ``just bench-orders --help``."""
 
 import argparse
 import asyncio
@@ -117,7 +117,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--jobs", choices=("inside", "off"), default="inside", help="whether events are told, too")
+    parser.add_argument("--jobs", choices=("inside", "off"), default="inside", help="whether jobs run, too")
     return parser.parse_args()
 
 

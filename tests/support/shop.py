@@ -35,7 +35,7 @@ def product_body(**values: Any) -> dict[str, Any]:
 
 
 def order_body(*lines: tuple[str, int], **values: Any) -> dict[str, Any]:
-    """An order of so many pieces of each product."""
+    """An order of these products and quantities."""
     return {"items": [{"product_id": key, "quantity": quantity} for key, quantity in lines], **values}
 
 
@@ -132,7 +132,7 @@ _STEPS_BEFORE = {"shipOrder": ["pay"], "refundOrder": ["pay"], "deliverOrder": [
 
 
 async def product_and_order(client: httpx.AsyncClient, operation_id: str) -> tuple[str, str]:
-    """The ids of a new product that nobody ordered, and of a superuser's own order that the operation is good for."""
+    """The ids of a product without orders, and of a superuser's own order on which the operation is possible."""
     wanted, other = [
         (await client.post(f"{API}/products", json=product_body(stock=1000))).json()["id"] for _ in range(2)
     ]

@@ -1,4 +1,4 @@
-"""What goes over the wire about orders. Prices, totals, owner and status come from the server alone."""
+"""Orders on the wire. Prices, totals, owner and status come from the server alone."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -34,7 +34,7 @@ _Pieces = Annotated[int, Meta(ge=0, le=1000)]
 
 
 class OrderItemCreate(Input):
-    """So many pieces of a product."""
+    """A product and the number of pieces."""
 
     product_id: UUID
     quantity: Quantity
@@ -50,7 +50,7 @@ def _each_once(items: list[OrderItemCreate]) -> list[OrderItemCreate]:
 
 
 class OrderCreate(Input):
-    """What is ordered; each product once."""
+    """The lines of a new order; each product once."""
 
     items: Annotated[list[OrderItemCreate], Meta(min_length=1, max_length=MAX_LINES), Check(_each_once)]
     notes: Notes | None = None
@@ -63,7 +63,7 @@ class OrderUpdate(Input):
 
 
 class OrderItemRead(Output):
-    """A line, as it was when it was ordered."""
+    """A line, with the name and prices at the time of the order."""
 
     product_id: UUID
     sku: Sku
@@ -76,7 +76,7 @@ class OrderItemRead(Output):
 
 class OrderRead(Versioned):
     """An order. ``expires_at`` is when it is cancelled unless it is paid; ``customer_id`` is null when the account is
-    gone. While ``payment_processing``, the outcome of a payment is awaited.
+    deleted. While ``payment_processing``, the outcome of a payment is awaited.
     """
 
     id: UUID
@@ -98,7 +98,7 @@ class OrderPage(Page[OrderRead], frozen=True, kw_only=True):
 
 
 class OrderEventRead(Output):
-    """Something that happened to an order; ``amount`` is the money that it was about."""
+    """An event in the life of an order; ``amount`` is the money that it concerns."""
 
     id: UUID
     kind: EventKind
@@ -128,7 +128,7 @@ class PaymentPage(Page[PaymentRead], frozen=True, kw_only=True):
 
 
 class PaymentCreate(Input):
-    """How to pay. Which methods there are is the provider's word."""
+    """How to pay. The provider decides which methods there are."""
 
     method: Annotated[
         str,
@@ -138,7 +138,7 @@ class PaymentCreate(Input):
 
 
 class RefundItem(Input):
-    """Pieces whose price goes back; with ``restock`` they go back on the shelf, and without it as the refund says."""
+    """Pieces to refund. ``restock`` returns them to the stock; without it the refund's own ``restock`` counts."""
 
     product_id: UUID
     quantity: Quantity
@@ -152,7 +152,7 @@ def _refunded_once(items: list[RefundItem]) -> list[RefundItem]:
 
 
 class RefundCreate(Input):
-    """Which lines to refund; without ``items`` all that is left. ``restock`` is for every line that does not say."""
+    """Which lines to refund; without ``items`` all that is left. ``restock`` is for lines without their own."""
 
     items: Annotated[list[RefundItem], Meta(min_length=1, max_length=MAX_LINES), Check(_refunded_once)] | None = None
     restock: bool = True

@@ -13,20 +13,20 @@ class InvalidTransition(InvalidState):
     def __init__(self, wanted: str, status: str, allowed: Sequence[str]) -> None:
         instead = f"possible: {', '.join(allowed)}" if allowed else "nothing is possible"
         super().__init__(
-            f"The order is {status}, so it does not {wanted}; {instead}.",
+            f"The order is {status}, so you cannot {wanted} it; {instead}.",
             extensions={"order_status": status, "allowed": list(allowed)},
         )
 
 
 class PaymentInProgress(InvalidState):
-    """What becomes of a payment is not known yet, and until then nothing else may happen to the order."""
+    """The outcome of a payment is not known yet, and until then nothing else may happen to the order."""
 
     def __init__(self) -> None:
-        super().__init__("A payment of this order is under way; wait for its outcome.", extensions={"allowed": []})
+        super().__init__("A payment of this order is in progress; wait for its outcome.", extensions={"allowed": []})
 
 
 class OrderExpired(InvalidState):
-    """Its time to be paid is over, although nobody has called it off yet."""
+    """The time to pay is over, although the job has not cancelled the order yet."""
 
     def __init__(self, status: str, allowed: Sequence[str]) -> None:
         left = [each for each in allowed if each != "pay"]
@@ -36,7 +36,7 @@ class OrderExpired(InvalidState):
 
 
 class NoPayments(InvalidState):
-    """Nobody is configured to take money. No 503, because it does not pass: clients would try again, and again."""
+    """No payment provider is configured. Not a 503: it does not pass, and clients would repeat the request."""
 
     def __init__(self, status: str, allowed: Sequence[str]) -> None:
         left = [each for each in allowed if each != "pay"]

@@ -1,4 +1,4 @@
-"""What is told of orders after the commit: ids only, so that listeners read what they need."""
+"""Events of orders hold ids only, so listeners read what they need."""
 
 from uuid import UUID
 
@@ -6,7 +6,7 @@ from app.lib.events import Event, event
 
 
 class OrderChanged(Event, frozen=True, kw_only=True):
-    """The base of what happens to orders."""
+    """The base of all events of orders."""
 
     customer_id: UUID | None
     status: str
@@ -24,22 +24,22 @@ class OrderPaid(OrderChanged, frozen=True, kw_only=True):
 
 @event("order.shipped")
 class OrderShipped(OrderChanged, frozen=True, kw_only=True):
-    """An order was sent off."""
+    """An order was shipped."""
 
 
 @event("order.delivered")
 class OrderDelivered(OrderChanged, frozen=True, kw_only=True):
-    """An order has arrived."""
+    """An order was delivered."""
 
 
 @event("order.cancelled")
 class OrderCancelled(OrderChanged, frozen=True, kw_only=True):
-    """An order was cancelled, by somebody or because nobody paid in time."""
+    """An order was cancelled, by a person or because it was not paid in time."""
 
 
 @event("order.refunded")
 class OrderRefunded(OrderChanged, frozen=True, kw_only=True):
-    """Money of an order goes back: all of it where the status is refunded, else a part."""
+    """An order was refunded: all of it where the status is refunded, else a part."""
 
 
 EVENT_OF: dict[str, type[OrderChanged]] = {

@@ -76,7 +76,7 @@ class Entity(Base):
     """A row that is a resource: UUIDv7 ``id``, UTC ``created_at`` and ``updated_at``, and an integer ``version``.
 
     ``version`` counts the changes, is the resource's ETag, and guards against lost updates: a flush of a row that
-    somebody else changed meanwhile raises ``StaleDataError``.
+    another transaction changed in the meantime raises ``StaleDataError``.
     """
 
     __abstract__ = True

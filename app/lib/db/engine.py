@@ -1,4 +1,4 @@
-"""The two ways to a database: one engine that writes, one reader beside it."""
+"""The two ways to a database: an engine that writes, and a reader."""
 
 import sqlite3
 from collections.abc import AsyncGenerator, Callable
@@ -39,7 +39,7 @@ _SERVER_SETTINGS = {
 
 
 class DatabaseOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """``pool_size`` counts PostgreSQL connections of this process: so many for reads, so many for writes."""
+    """``pool_size`` is the number of PostgreSQL connections for reads, and for writes, of this process."""
 
     url: DatabaseURL
     pool_size: int = 10
@@ -58,8 +58,8 @@ class Database:
         self.sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
 
     def with_own_pool(self, pool_size: int) -> "Database":
-        """The same database with connections of its own, for whoever is not to wait for the others; who asks for it
-        starts and closes it. SQLite has one writer for all, so there it is this one.
+        """The same database with connections of its own, for a caller that must not wait for others; the caller starts
+        and closes it. SQLite has one writer for all, so there it is this one.
         """
         if self.url.is_sqlite:
             return self
@@ -140,7 +140,7 @@ def _unnamed() -> str:
 
 
 def prepare_postgresql(engine: AsyncEngine) -> None:
-    """Makes an engine tell faults of the network as database errors, and replace connections that were lost."""
+    """Makes an engine raise faults of the network as database errors, and replace connections that were lost."""
     event.listen(engine.sync_engine, "do_connect", _connect)
     event.listen(engine.sync_engine, "checkout", _check_open)
     event.listen(engine.sync_engine, "handle_error", _wrap_python_errors, retval=True)
@@ -154,7 +154,7 @@ def _connect(dialect: Any, _record: object, arguments: Any, options: Any) -> Any
 
 
 def _check_open(connection: Any, _record: object, _proxy: object) -> None:
-    """Asks asyncpg, not the server, so it costs nothing; the pool then connects anew."""
+    """Asks asyncpg, not the server, so it costs nothing; the pool then connects again."""
     if connection.driver_connection.is_closed():
         raise DisconnectionError
 
@@ -201,7 +201,7 @@ def _remember_file(file: Path, _connection: object, record: ConnectionPoolEntry)
 
 
 def _check_file(file: Path, _connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
-    """Without this, writes to a file that somebody has removed would be acknowledged and lost."""
+    """Without this, writes to a file that was removed would be acknowledged and lost."""
     if record.info[_FILE] != identity_of(file):
         raise DisconnectionError
 

@@ -210,7 +210,7 @@ class SQLiteDriver:
         finally:
             if job.done():
                 self._release(connection)
-            else:  # cancelled; the thread is told, and until it has heard the connection is busy
+            else:  # cancelled: the connection is busy until the thread notices
                 connection.deadline.expire()
                 job.add_done_callback(lambda _job: self._release(connection))
 
@@ -230,8 +230,8 @@ class SQLiteDriver:
 
 
 class _ReadConnection:
-    """A connection that refuses to write. Opened by its first statement, and anew after a failed one, or when somebody
-    has put another file in the place of the old one.
+    """A connection that refuses to write. Opened by its first statement, again after a failed one, and when another
+    file is in the place of the old one.
     """
 
     def __init__(self, path: Path) -> None:

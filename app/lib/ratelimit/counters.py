@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.lib.db.statements import insert_by
+from app.lib.db.statements import insert_or_update
 
 _FIRST_SWEEP = 1024
 _PURGE_SECONDS = 60
@@ -235,7 +235,7 @@ class TableCounters:
         is_over = expires_at <= bindparam("now", type_=BigInteger)
         total = hits + bindparam("amount", type_=Integer)
         return (
-            insert_by(self._engine.dialect, self._table)
+            insert_or_update(self._table)
             .values(key=bindparam("counter", type_=String), hits=initial, expires_at=ends)
             .on_conflict_do_update(
                 index_elements=[self._table.c.key],

@@ -164,7 +164,7 @@ async def test_a_price_is_one_after_a_patch_too(shop: Shop, patch: Any, pointer:
 
 
 async def test_who_asks_for_any_version_gets_it(shop: Shop) -> None:
-    """RFC 9110 section 13.1.1: ``*`` is a condition, and holds for whatever is there."""
+    """RFC 9110 section 13.1.1: ``*`` is a condition that holds for any version."""
     product = await shop.product()
     url, any_version = place_of(product), {"If-Match": "*"}
 
@@ -175,7 +175,7 @@ async def test_who_asks_for_any_version_gets_it(shop: Shop) -> None:
     assert [each.status_code for each in (changed, gone, again)] == [200, 204, 404]
 
 
-async def test_a_product_that_nobody_ordered_can_be_deleted(shop: Shop) -> None:
+async def test_a_product_without_orders_can_be_deleted(shop: Shop) -> None:
     product = await shop.product(tags=["a"])
     url = place_of(product)
 

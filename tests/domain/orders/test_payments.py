@@ -1,4 +1,4 @@
-"""Payments: charged once, whatever is repeated, late or unknown."""
+"""Payments: charged once, even if requests are repeated, late or of unknown outcome."""
 
 import asyncio
 from collections import Counter

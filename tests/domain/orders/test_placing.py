@@ -220,7 +220,7 @@ async def test_a_refused_order_leaves_its_key_free(shop: Shop) -> None:
     assert (refused.status_code, answer.status_code) == (409, 201)
 
 
-async def test_nobody_orders_without_signing_in(app: Litestar, client: httpx.AsyncClient, people: People) -> None:
+async def test_placing_needs_a_sign_in(app: Litestar, client: httpx.AsyncClient, people: People) -> None:
     answer = await client.post(f"{API}/orders", json={"items": []})
 
     assert answer.status_code == 401

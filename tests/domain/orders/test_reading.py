@@ -20,7 +20,7 @@ ORDERS = f"{API}/orders"
 
 @pytest.fixture
 async def orders(shop: Shop, people: People) -> list[dict[str, Any]]:
-    """Three of the customer's, then one of somebody else's."""
+    """Three of the customer's, then one of another customer."""
     cheap, dear = await shop.product(amount="1.00", stock=100), await shop.product(amount="50.00", stock=100)
     yen = await shop.product(amount="70", currency="JPY")
     made = [

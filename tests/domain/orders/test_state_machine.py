@@ -45,7 +45,7 @@ _steps = st.tuples(
 
 
 class Play:
-    """What there is, and what a step does with it. Whatever it answers, it must not be a fault."""
+    """The state of the shop and the steps on it. No answer may be a fault."""
 
     def __init__(self, shop: Shop, others: list[httpx.AsyncClient]) -> None:
         self.shop = shop
@@ -202,7 +202,7 @@ MORE = {
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=st.lists(_steps, min_size=STEPS, max_size=STEPS))
-async def test_the_books_balance_whatever_is_played(app: Litestar, people: People, steps: list[Step]) -> None:
+async def test_the_books_balance_after_any_play(app: Litestar, people: People, steps: list[Step]) -> None:
     await forget(app)  # the rate limit counts all plays together
     async with open_shop(app, people) as shop, AsyncExitStack() as stack:
         others = [await stack.enter_async_context(people.client(await people.create())) for _ in range(2)]

@@ -71,8 +71,8 @@ async def test_the_timeline_begins_with_the_order_and_has_every_change(shop: Sho
         ("delivered", "staff"),
         ("refunded", "staff"),
     ]
-    told = await shop.rows("SELECT kind, aggregate_version FROM events ORDER BY aggregate_version")
-    kinds = [row.kind for row in told]
+    events = await shop.rows("SELECT kind, aggregate_version FROM events ORDER BY aggregate_version")
+    kinds = [row.kind for row in events]
     assert kinds == ["order.placed", "order.paid", "order.shipped", "order.delivered", "order.refunded"]
 
 
@@ -99,7 +99,7 @@ async def test_a_paid_order_that_is_cancelled_gives_the_money_back(shop: Shop) -
 
 
 @pytest.mark.parametrize("verb", VERBS)
-async def test_somebody_elses_order_is_not_there(shop: Shop, people: People, verb: str) -> None:
+async def test_another_customers_order_is_not_found(shop: Shop, people: People, verb: str) -> None:
     order = await order_that_is(shop, "paid")
     async with people.client(await people.create()) as stranger:
         answers = [
@@ -160,6 +160,6 @@ def test_every_status_but_the_last_ones_leads_somewhere() -> None:
     assert ends == {Status.CANCELLED, Status.REFUNDED}
 
 
-def test_nobody_but_the_service_lets_orders_expire() -> None:
+def test_only_the_service_lets_orders_expire() -> None:
     with pytest.raises(PermissionDenied):
         require_transition("expire", "pending", {Role.CUSTOMER, Role.STAFF})

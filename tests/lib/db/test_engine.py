@@ -269,7 +269,7 @@ async def test_a_server_that_refuses_connections_is_unavailable(toys: Database, 
 @pytest.mark.parametrize("address", ["/nowhere", "127.0.0.1:1"])
 async def test_a_server_that_is_not_there_is_unavailable(another: OpenDatabase, address: str) -> None:
     host, _, port = address.partition(":")
-    url = DatabaseURL.parse(f"postgresql://nobody@/none?host={host}&port={port or 5432}")
+    url = DatabaseURL.parse(f"postgresql://none@/none?host={host}&port={port or 5432}")
     database = await another(url)
     with pytest.raises(DBAPIError) as write:
         async with database.independent() as unit:
@@ -332,7 +332,7 @@ async def test_no_error_shows_the_values_of_a_statement(toys: Database, run: Run
     assert "hunter2" not in str(caught.value)
 
 
-def test_an_old_sqlite_is_told_at_the_start() -> None:
+def test_an_old_sqlite_is_logged_at_the_start() -> None:
     """Without the bundled library the standard one serves; its version decides."""
     program = (
         "import sys, importlib.util\n"

@@ -102,7 +102,7 @@ async def test_a_refused_body_does_not_use_the_key_up(ledger: Ledger) -> None:
 
 @ON_SQLITE
 async def test_who_is_not_signed_in_uses_no_key_up(ledger: Ledger) -> None:
-    async with ledger.client("nobody", headers=KEY) as client:
+    async with ledger.client("stranger", headers=KEY) as client:
         assert (await client.post("/entries", json={"text": "one"})).status_code == 401
     async with ledger.client(headers=KEY) as client:
         del client.headers["Authorization"]
@@ -136,7 +136,7 @@ async def test_the_second_waits_for_the_first(ledger: Ledger) -> None:
     assert await ledger.texts() == ["one"]
 
 
-async def test_who_waits_too_long_is_told_to_come_back(ledger: Ledger) -> None:
+async def test_waiting_too_long_is_answered_with_retry_after(ledger: Ledger) -> None:
     """On PostgreSQL. On SQLite the second waits for the one connection that writes, for as long as others do."""
     async with ledger.client(headers=KEY) as client:
         first = asyncio.create_task(client.post("/slow-entries", json={"text": "one"}))

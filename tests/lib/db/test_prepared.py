@@ -191,7 +191,7 @@ async def test_joined_words_are_split_sorted_and_each_once(
     assert await toys.reader.first(split) == expected
 
 
-async def test_words_of_another_table_stand_beside_a_row(toys: Database) -> None:
+async def test_strings_of_another_table_are_joined_to_a_row(toys: Database) -> None:
     full, empty = new_id(), new_id()
     async with toys.independent() as unit:
         await unit.session.execute(insert(Box), [{"id": full, "label": "full"}, {"id": empty, "label": "empty"}])

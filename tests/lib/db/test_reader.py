@@ -32,7 +32,7 @@ def sleeping(seconds: float) -> Prepared[object]:
 
 
 def endless() -> Prepared[int]:
-    """A statement that ends only when somebody ends it."""
+    """A statement that does not end by itself."""
     numbers = select(literal(1).label("n")).cte("numbers", recursive=True)
     numbers = numbers.union_all(select(numbers.c.n + 1))
     return prepare(select(func.count()).select_from(numbers), int)
@@ -96,7 +96,7 @@ async def test_a_read_sees_what_was_committed_and_nothing_else(toys: Database) -
     assert (unseen, await toys.reader.first(_count)) == (0, 1)
 
 
-async def test_reads_run_beside_each_other_and_are_counted(toys: Database) -> None:
+async def test_reads_run_at_the_same_time_and_are_counted(toys: Database) -> None:
     tasks = [asyncio.create_task(toys.reader.all(slow(toys))) for _ in range(3)]
     await until(lambda: toys.busy_readers() == 3)
     for task in tasks:

@@ -174,7 +174,7 @@ async def test_a_busy_file_is_tried_again(toys: Database, another: OpenDatabase)
 
 
 class Lost(DBAPIError):
-    """As SQLAlchemy tells of a deadlock."""
+    """As SQLAlchemy reports a deadlock."""
 
     def __init__(self) -> None:
         fault = Exception("deadlock detected")

@@ -4,7 +4,7 @@ from sqlalchemy import delete, select, update
 
 from app.lib.db.base import new_id, table_of
 from app.lib.db.engine import Database
-from app.lib.db.statements import affected, insert_into, insert_or_ignore
+from app.lib.db.statements import affected, insert_or_ignore, insert_or_update
 from app.lib.db.uow import UnitOfWork
 from tests.lib.db.toys import Box, Toy
 
@@ -14,7 +14,7 @@ async def _add_toys(unit: UnitOfWork, *names: str) -> None:
         assert await insert_or_ignore(unit.session, Toy, {"name": name})
 
 
-async def test_an_insert_that_meets_a_conflict_is_told_from_one_that_does_not(toys: Database) -> None:
+async def test_an_insert_reports_whether_it_met_a_conflict(toys: Database) -> None:
     async with toys.independent() as unit:
         assert await insert_or_ignore(unit.session, Box, {"label": "first"})
         assert not await insert_or_ignore(unit.session, Box, {"label": "first"})
@@ -24,7 +24,7 @@ async def test_an_insert_that_meets_a_conflict_is_told_from_one_that_does_not(to
 async def test_an_insert_into_a_model_or_its_table_can_update_what_is_there(toys: Database) -> None:
     async with toys.independent() as unit:
         for into, version in ((Box, 7), (table_of(Box), 8)):
-            statement = insert_into(unit.session, into).values(id=new_id(), label="only", version=version)
+            statement = insert_or_update(into).values(id=new_id(), label="only", version=version)
             changed = await unit.session.execute(
                 statement.on_conflict_do_update(
                     index_elements=[Box.label], set_={"version": statement.excluded.version}

@@ -53,7 +53,7 @@ _record = prepare(insert(_movements))
 class StockRepository(Repository):
     """Stock changes by conditional updates alone, never by what was read before, and each change is in the ledger.
 
-    Pass several products in the order of their ids: each is locked by its update, so nobody waits in a circle.
+    Pass several products in the order of their ids: each update locks one, and one order of locks has no deadlocks.
     """
 
     async def terms(self, product_ids: Iterable[UUID]) -> dict[UUID, ProductTerms]:

@@ -26,9 +26,7 @@ class CartLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StockService:
-    """In one unit of work. Several products are always changed in the order of their ids, so that nobody waits in a
-    circle.
-    """
+    """In one unit of work. Several products are always changed in the order of their ids, so there are no deadlocks."""
 
     def __init__(self, unit: UnitOfWork) -> None:
         self.unit = unit
