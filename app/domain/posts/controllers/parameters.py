@@ -34,8 +34,9 @@ Text = Annotated[
     QueryParameter(
         max_length=200,
         description=(
-            "Words that title and content have, all of them, without regard to case, accents and vowel marks. "
-            "`sort=-relevance` puts the best first. Without a word nothing is found."
+            "Words that title and content have, all of them, without regard to case, accents and vowel points; in "
+            "scripts without spaces, parts of them. `sort=-relevance` puts posts with the words in their title first. "
+            "Without a word nothing is found."
         ),
     ),
 ]
