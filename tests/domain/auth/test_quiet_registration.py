@@ -42,59 +42,60 @@ async def register(app: Litestar, email: str, **members: Any) -> httpx.Response:
         return await client.post(REGISTER, json={"email": email, "password": PASSWORD, **members})
 
 
-@pytest.mark.parametrize("members", [{}, {"name": "Grace Hopper"}, {"username": "amazing"}], ids=str)
-async def test_a_free_and_a_taken_address_are_answered_alike(strict: Litestar, members: dict[str, str]) -> None:
-    taken = await register(strict, TAKEN, **members)
-    free = await register(strict, FREE, **members)
+async def test_a_free_and_a_taken_address_are_answered_alike(strict: Litestar) -> None:
+    """Both unique constraints at once must not answer by the one that the database checks first."""
+    for number, members in enumerate([{}, {"name": "Grace Hopper"}, {"username": "amazing"}]):
+        taken = await register(strict, TAKEN, **members)
+        free = await register(strict, f"{number}{FREE}", **members)
 
-    assert taken.status_code == 202
-    assert shown(taken) == shown(free)
-    assert "location" not in free.headers
-    assert "etag" not in free.headers
-    assert set(free.json()) == {"status", "detail"}
-    assert await emails(strict) == [TAKEN, FREE]
-
-
-@pytest.mark.parametrize("members", [{}, {"username": "amazing"}], ids=str)
-async def test_a_free_and_a_taken_address_cost_the_same_work(strict: Litestar, members: dict[str, str]) -> None:
-    work: list[tuple[int, list[str]]] = []
+        assert taken.status_code == 202
+        assert shown(taken) == shown(free)
+        assert "location" not in free.headers
+        assert "etag" not in free.headers
+        assert set(free.json()) == {"status", "detail"}
+    assert await emails(strict) == [TAKEN, *(f"{number}{FREE}" for number in range(3))]
     for email in (TAKEN, FREE):
-        with counted_statements(strict) as statements, argon2_runs() as runs:
-            await register(strict, email, **members)
-        work.append((len(without_purges(statements)), runs))
-
-    assert work[0] == work[1]
-    assert work[0][1] == ["hash"]
+        assert fields(await register(strict, email, username="COUNTESS")) == {"/username": "not_unique"}
+    assert len(await emails(strict)) == 4
 
 
-@pytest.mark.parametrize("email", [TAKEN, FREE])
-async def test_a_taken_username_is_reported_and_a_taken_address_is_not(strict: Litestar, email: str) -> None:
-    """Both unique constraints at once must not answer by whichever the database looks at first."""
-    response = await register(strict, email, username="COUNTESS")
+async def test_a_free_and_a_taken_address_cost_the_same_work(strict: Litestar) -> None:
+    for number, members in enumerate([{}, {"username": "amazing"}]):
+        work: list[tuple[int, list[str]]] = []
+        for email in (TAKEN, f"{number}{FREE}"):
+            with counted_statements(strict) as statements, argon2_runs() as runs:
+                await register(strict, email, **members)
+            work.append((len(without_purges(statements)), runs))
 
-    assert response.status_code == 409
-    assert fields(response) == {"/username": "not_unique"}
-    assert await emails(strict) == [TAKEN]
-
-
-@pytest.mark.parametrize(
-    "members",
-    [{"password": "short"}, {"password": "12345678"}, {"name": "X"}, {"is_superuser": True}, {"username": "-"}],
-    ids=str,
-)
-async def test_a_mistake_is_reported_alike(strict: Litestar, members: dict[str, Any]) -> None:
-    taken, free = await register(strict, TAKEN, **members), await register(strict, FREE, **members)
-
-    assert taken.status_code == 422
-    assert shown(taken) == shown(free)
+        assert work[0] == work[1]
+        assert work[0][1] == ["hash"]
 
 
-async def test_the_owner_of_a_taken_address_finds_it_in_the_audit_log(strict: Litestar) -> None:
-    await register(strict, "ADA@example.com")
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@ON_SQLITE
+async def test_a_mistake_is_reported_alike(strict: Litestar) -> None:
+    mistakes: list[dict[str, Any]] = [
+        {"password": "short"}, {"password": "12345678"}, {"name": "X"}, {"is_superuser": True}, {"username": "-"}
+    ]  # fmt: skip
+    for members in mistakes:
+        taken, free = await register(strict, TAKEN, **members), await register(strict, FREE, **members)
+
+        assert taken.status_code == 422
+        assert shown(taken) == shown(free)
+
+
+async def test_a_taken_address_keeps_its_password_and_its_owner_finds_the_attempt_in_the_audit_log(
+    strict: Litestar,
+) -> None:
+    await register(strict, "ADA@example.com", password="another fine password")
 
     (event,) = await audited(strict, "user.registered_again")
     assert event.subject_id is not None
     assert event.address == "203.0.113.7"
+    async with client_of(strict) as client:
+        assert (await sign_in(client, TAKEN, "another fine password")).status_code == 401
 
 
 async def test_many_at_once_are_all_answered_alike(strict: Litestar) -> None:
@@ -105,13 +106,7 @@ async def test_many_at_once_are_all_answered_alike(strict: Litestar) -> None:
     assert await emails(strict) == [TAKEN, FREE]
 
 
-async def test_a_taken_address_keeps_its_password(strict: Litestar) -> None:
-    await register(strict, TAKEN, password="another fine password")
-
-    async with client_of(strict) as client:
-        assert (await sign_in(client, TAKEN, "another fine password")).status_code == 401
-
-
+@ON_SQLITE
 async def test_sign_in_has_to_wait_for_the_verification(strict: Litestar) -> None:
     await register(strict, FREE)
 
@@ -125,6 +120,7 @@ async def test_sign_in_has_to_wait_for_the_verification(strict: Litestar) -> Non
         assert (await sign_in(client, FREE)).status_code == 200
 
 
+@ON_SQLITE
 @pytest.mark.usefixtures("clock")
 async def test_limits_count_alike(strict: Litestar) -> None:
     """The 31st attempt from an address in a minute, whether the account exists or not."""
