@@ -87,6 +87,16 @@ test-postgres15 *options:
     {{ run }} tools/postgres/with-postgres15.sh pytest -k postgresql {{ processes }} "$@" \
         tests/contract/test_every_response.py tests/test_migrations.py tests/lib/db tests/domain/posts tests/domain/jobs
 
+# take domains away in a copy, then lint, check types, start and test what is left: `just check-removal orders`
+[group('check')]
+check-removal +names:
+    {{ run }} python tools/check_removal.py "$@"
+
+# `check-removal` for every domain that can go; takes some minutes each
+[group('check')]
+check-removals:
+    {{ run }} python tools/check_removal.py posts orders catalog realtime webhooks notifications
+
 # faults on purpose: killed workers, lost databases, full pools; takes minutes
 [group('check')]
 chaos *options:

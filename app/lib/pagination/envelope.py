@@ -72,7 +72,8 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
     def with_items(self, page_type: type[P], items: Sequence[Any]) -> P:
         """The same page of something else: for rows that become another Struct after an extra query."""
-        return page_type(**{**msgspec.structs.asdict(self), "items": list(items)})
+        members: dict[str, Any] = {**msgspec.structs.asdict(self), "items": list(items)}
+        return page_type(**members)
 
 
 def item_type(page_type: type[Page[T]]) -> type[T]:
