@@ -53,7 +53,7 @@ async def test_a_free_and_a_taken_address_are_answered_alike(strict: Litestar) -
         assert "location" not in free.headers
         assert "etag" not in free.headers
         assert set(free.json()) == {"status", "detail"}
-    assert await emails(strict) == [TAKEN, *(f"{number}{FREE}" for number in range(3))]
+    assert set(await emails(strict)) == {TAKEN, *(f"{number}{FREE}" for number in range(3))}
     for email in (TAKEN, FREE):
         assert fields(await register(strict, email, username="COUNTESS")) == {"/username": "not_unique"}
     assert len(await emails(strict)) == 4
