@@ -5,8 +5,15 @@ from typing import Any, NamedTuple
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
+from app.asgi import create_app
+from app.lib.db.url import DatabaseURL
 from app.lib.http.rules import RequestRules, rules_of
 from app.lib.security.policies import Policy, policy_of
+from tests.support.apps import described, settings_for
+
+APP = create_app(settings_for(DatabaseURL.parse("sqlite:///unused.db")))
+"""It is never started: for its routes and its document."""
+DOCUMENT = described(APP)
 
 ABSENT = "0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b"
 

@@ -16,12 +16,9 @@ from app.lib.db.url import DatabaseURL
 from app.lib.http.conditional import Versioned
 from app.lib.security.policies import Optional, Ticketed
 from app.lib.wire.decoding import decode_json
-from tests.contract.routes import Operation, operations
+from tests.contract.routes import APP, DOCUMENT, Operation, operations
 from tests.support.apps import described, settings_for
 
-URL = DatabaseURL.parse("sqlite:///unused.db")
-APP = create_app(settings_for(URL))
-DOCUMENT: dict[str, Any] = described(APP)
 OPERATIONS = {operation["operationId"]: operation for item in DOCUMENT["paths"].values() for operation in item.values()}
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 

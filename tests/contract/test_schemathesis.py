@@ -24,10 +24,9 @@ from schemathesis.specs.openapi.checks import (
     use_after_free,
 )
 
-from app.asgi import create_app
-from app.lib.db.url import DatabaseURL
+from tests.contract.routes import DOCUMENT
 from tests.domain.jobs.toys import put
-from tests.support.apps import BASE_URL, described, fresh, settings_for
+from tests.support.apps import BASE_URL, fresh
 from tests.support.people import People, Person
 from tests.support.posts import post_of
 from tests.support.rooms import room_of
@@ -35,8 +34,21 @@ from tests.support.shop import product_and_order
 from tests.support.webhooks import webhook_of
 
 EXAMPLES = 8
+LONG = 20_000
+"""Bounds of strings that are longer are shown by the domain's own tests: to generate such strings takes seconds."""
 
-_document = described(create_app(settings_for(DatabaseURL.parse("sqlite:///unused.db"))))
+
+def _without_long_bounds(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_without_long_bounds(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    bound = node.get("maxLength")
+    is_long = isinstance(bound, int) and bound > LONG
+    return {key: _without_long_bounds(value) for key, value in node.items() if not (key == "maxLength" and is_long)}
+
+
+_document: dict[str, Any] = _without_long_bounds(DOCUMENT)
 _schema = schemathesis.openapi.from_dict(_document)
 _ENDLESS = {"streamEvents"}
 """What has no end cannot be waited for."""
