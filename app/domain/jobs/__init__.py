@@ -15,7 +15,7 @@ jobs = Domain(
     controllers=(JobController,),
     services={
         "job_queries": JobQueries,
-        "jobs": JobService,
+        "job_service": JobService,
     },
     permissions=PERMISSIONS,
     jobs=JOBS,

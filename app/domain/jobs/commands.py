@@ -7,8 +7,9 @@ import click
 
 from app.core import Core
 from app.domain.jobs.dtos import EventRead, JobDetail, JobRead, ScheduleRead
+from app.domain.jobs.jobs import DAY
 from app.domain.jobs.repositories import JobReads
-from app.domain.jobs.services import DAY, JobQueries, JobService
+from app.domain.jobs.services import JobQueries, JobService
 from app.lib.audit import SYSTEM
 from app.lib.cli.errors import MissingOrTaken
 from app.lib.cli.options import json_option, show_instant, write_json, write_list
@@ -38,7 +39,7 @@ def list_jobs(status: str | None, kind: str | None, limit: int, *, as_json: bool
     async def work(core: Core) -> list[JobRead]:
         filters = {"status": [JobStatus(status)] if status else None, "kind": [kind] if kind else None}
         request = PageRequest(page_size=limit, include_total=False)
-        return list((await core.services.build(JobReads).jobs(request, None, filters)).items)
+        return list((await core.services.build(JobReads).list_jobs(request, None, filters)).items)
 
     found = run(work)
     header = ("ID", "KIND", "STATUS", "ATTEMPTS", "CREATED", "RUN AT", "ERROR")
@@ -52,7 +53,7 @@ def show(job_id: UUID, *, as_json: bool) -> None:
     """Show a job and its payload, which may hold personal data."""
 
     async def work(core: Core) -> JobDetail:
-        return await core.services.build(JobQueries).job(job_id)
+        return await core.services.build(JobQueries).get_job(job_id)
 
     found = run(work)
     if as_json:
@@ -126,7 +127,7 @@ def purge(older_than: float, status: tuple[str, ...]) -> None:
 @json_option
 def schedules(*, as_json: bool) -> None:
     """List schedules, and when each runs next."""
-    found = run(lambda core: core.services.build(JobReads).schedules())
+    found = run(lambda core: core.services.build(JobReads).list_schedules())
     write_list(found, ("JOB", "SCHEDULE (UTC)", "NEXT", "LAST"), _schedule_row, as_json=as_json)
 
 
@@ -155,7 +156,7 @@ def events() -> None:
 @json_option
 def list_events(kind: str | None, limit: int, *, as_json: bool) -> None:
     """List events, newest first, without their contents."""
-    found = run(lambda core: core.services.build(JobReads).events(kind, limit))
+    found = run(lambda core: core.services.build(JobReads).list_events(kind, limit))
     write_list(found, ("ID", "KIND", "AGGREGATE", "VERSION", "CREATED"), _event_row, as_json=as_json)
 
 

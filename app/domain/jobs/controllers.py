@@ -61,18 +61,18 @@ class JobController(Controller):
             "created_after": created_after,
             "created_before": created_before,
         }
-        return linked(request, await job_queries.jobs(paging, sort, filters))
+        return linked(request, await job_queries.list_jobs(paging, sort, filters))
 
     @get(
         "/{job_id:uuid}",
         guards=[SEES_JOB],
         return_dto=StructDTO[JobDetail],
         operation_id="getJob",
-        summary="A background job",
+        summary="Get a background job",
         description="With its payload, which may hold personal data.",
     )
-    async def show(self, job_id: FromPath[UUID], job_queries: Injected[JobQueries]) -> JobDetail:
-        return await job_queries.job(job_id)
+    async def get(self, job_id: FromPath[UUID], job_queries: Injected[JobQueries]) -> JobDetail:
+        return await job_queries.get_job(job_id)
 
     @post(
         "/{job_id:uuid}/retry",
@@ -80,11 +80,12 @@ class JobController(Controller):
         return_dto=StructDTO[JobDetail],
         status_code=200,
         operation_id="retryJob",
-        summary="Run a dead or cancelled job again",
+        summary="Retry a background job",
+        description="Runs a dead or cancelled job again, with all its attempts.",
         opt=may_raise(JobNotRetryable),
     )
-    async def retry(self, job_id: FromPath[UUID], jobs: Injected[JobService]) -> JobDetail:
-        return await jobs.retry(job_id)
+    async def retry(self, job_id: FromPath[UUID], job_service: Injected[JobService]) -> JobDetail:
+        return await job_service.retry(job_id)
 
     @post(
         "/{job_id:uuid}/cancel",
@@ -92,9 +93,9 @@ class JobController(Controller):
         return_dto=StructDTO[JobDetail],
         status_code=200,
         operation_id="cancelJob",
-        summary="Cancel a job that waits or runs",
-        description="One that runs is interrupted within seconds; what it has committed stays.",
+        summary="Cancel a background job",
+        description="A running job is interrupted within seconds; what it has committed stays.",
         opt=may_raise(JobNotCancellable),
     )
-    async def cancel(self, job_id: FromPath[UUID], jobs: Injected[JobService]) -> JobDetail:
-        return await jobs.cancel(job_id)
+    async def cancel(self, job_id: FromPath[UUID], job_service: Injected[JobService]) -> JobDetail:
+        return await job_service.cancel(job_id)

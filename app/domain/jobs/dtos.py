@@ -28,15 +28,15 @@ class JobRead(Output):
     started_at: datetime | None
     finished_at: datetime | None
     error_kind: ErrorKind | None
-    request_id: Annotated[str, Meta(max_length=MAX_REQUEST_ID_LENGTH, description="Where it all began.")] | None
+    request_id: Annotated[str, Meta(max_length=MAX_REQUEST_ID_LENGTH, description="The first request.")] | None
 
 
 class JobDetail(JobRead):
-    """A job with its payload, which may hold personal data, and the words of its last error."""
+    """A job with its payload, which may hold personal data, and its last error."""
 
     key: Annotated[str, Meta(max_length=MAX_KEY_LENGTH)] | None
-    worker: Annotated[str, Meta(max_length=100, description="Who ran it last: host and process.")] | None
-    losses: Annotated[int, Meta(ge=0, le=2**31 - 1, description="Workers that went away with it.")]
+    worker: Annotated[str, Meta(max_length=100, description="The last worker: host and process.")] | None
+    losses: Annotated[int, Meta(ge=0, le=2**31 - 1, description="Workers that were lost with it.")]
     error: Annotated[str, Meta(max_length=MAX_ERROR_LENGTH)] | None
     payload: dict[str, Any]
 

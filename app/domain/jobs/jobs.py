@@ -1,38 +1,36 @@
 """Removes old rows, in small transactions, so that no other transaction waits."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from app.domain.jobs.repositories import JobRepository
-from app.domain.jobs.services import DAY, Retention
+from app.domain.jobs.settings import JobSettings
 from app.lib.db.idempotency import purge_idempotency_keys
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs import Cron, JobContext, JobStatus, NoPayload, job
 from app.lib.jobs.operations import JobOperations
 
+DAY = 86_400.0
+
 
 @job("jobs.purge", NoPayload, schedule=Cron("7 * * * *"), timeout=600)
 async def purge_jobs(_payload: NoPayload, context: JobContext) -> None:
-    retention = context.service(Retention)
-    limits = {
-        (JobStatus.DONE, JobStatus.CANCELLED): retention.finished_days * DAY,
-        (JobStatus.DEAD,): retention.dead_days * DAY,
-    }
-    for statuses, seconds in limits.items():
+    settings = context.service(JobSettings)
+    for statuses, days in (
+        ([JobStatus.DONE, JobStatus.CANCELLED], settings.jobs_retention_days),
+        ([JobStatus.DEAD], settings.jobs_dead_retention_days),
+    ):
+        await _in_batches(context, partial(_purge_jobs, statuses, days))
 
-        async def purge(unit: UnitOfWork, statuses: tuple[JobStatus, ...] = statuses, seconds: float = seconds) -> int:
-            return await JobOperations(unit).purge(statuses, seconds)
 
-        await _until_none_is_left(context, purge)
+async def _purge_jobs(statuses: list[JobStatus], days: int, unit: UnitOfWork) -> int:
+    return await JobOperations(unit).purge(statuses, days * DAY)
 
 
 @job("events.purge", NoPayload, schedule=Cron("17 * * * *"), timeout=600)
 async def purge_events(_payload: NoPayload, context: JobContext) -> None:
-    seconds = context.service(Retention).event_days * DAY
-
-    async def purge(unit: UnitOfWork) -> int:
-        return await JobRepository(unit.session).purge_events(seconds)
-
-    await _until_none_is_left(context, purge)
+    seconds = context.service(JobSettings).events_retention_days * DAY
+    await _in_batches(context, lambda unit: JobRepository(unit).purge_events(seconds))
 
 
 @job("idempotency_keys.purge", NoPayload, schedule=Cron("27 * * * *"))
@@ -44,9 +42,8 @@ async def purge_keys(_payload: NoPayload, context: JobContext) -> None:
 JOBS = (purge_jobs, purge_events, purge_keys)
 
 
-async def _until_none_is_left(context: JobContext, purge: Callable[[UnitOfWork], Awaitable[int]]) -> None:
-    while True:
+async def _in_batches(context: JobContext, purge: Callable[[UnitOfWork], Awaitable[int]]) -> None:
+    count = 1
+    while count:
         async with context.unit() as unit:
             count = await purge(unit)
-        if not count:
-            return

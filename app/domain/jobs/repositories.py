@@ -1,4 +1,4 @@
-"""What is read of jobs, schedules and events, and the removal of old events."""
+"""Every statement about jobs, schedules and events as operators see them."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,14 +6,14 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import bindparam, delete, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Float, bindparam, delete, select
 
 from app.domain.jobs.dtos import EventRead, JobDetail, JobPage, JobRead, ScheduleRead
+from app.lib.db.base import table_of
 from app.lib.db.instants import database_now_plus
-from app.lib.db.prepared import columns_of, one_row, prepare
+from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
-from app.lib.db.statements import affected
+from app.lib.db.repositories import Repository
 from app.lib.events.tables import StoredEvent
 from app.lib.jobs.tables import JobSchedule, JobStatus, QueuedJob
 from app.lib.pagination.cursor import CursorCodec
@@ -27,7 +27,7 @@ _PURGE_BATCH = 1000
 
 
 class JobRow(msgspec.Struct, frozen=True):
-    """A job as it is kept, with the text of its payload."""
+    """A job as it is stored, with the text of its payload."""
 
     id: UUID
     kind: str
@@ -51,12 +51,21 @@ class JobRow(msgspec.Struct, frozen=True):
         return JobDetail(**values)
 
 
-_detail = select(*columns_of(JobRow, QueuedJob, kind=QueuedJob.name)).where(QueuedJob.id == bindparam("job_id"))
-_job_by_id = prepare(_detail, JobRow)
+_job_by_id = prepare(
+    select(*columns_of(JobRow, QueuedJob, kind=QueuedJob.name)).where(QueuedJob.id == bindparam("job_id")), JobRow
+)
 _all_schedules = prepare(select(*columns_of(ScheduleRead, JobSchedule)).order_by(JobSchedule.name), ScheduleRead)
 _latest_events = select(*columns_of(EventRead, StoredEvent)).order_by(StoredEvent.id.desc()).limit(bindparam("limit"))
 _events = prepare(_latest_events, EventRead)
 _events_of_kind = prepare(_latest_events.where(StoredEvent.kind == bindparam("kind")), EventRead)
+_event_table = table_of(StoredEvent)
+_old_events = (
+    select(_event_table.c.id)
+    .where(_event_table.c.created_at < database_now_plus(bindparam("age", type_=Float())))
+    .limit(_PURGE_BATCH)
+    .cte("old")
+)
+_purge_events = prepare(delete(_event_table).where(_event_table.c.id.in_(select(_old_events.c.id))))
 
 JOB_SORTS = (SortKey("created_at", QueuedJob.created_at, datetime),)
 
@@ -83,42 +92,29 @@ class JobReads:
         self._reader = reader
         self._cursors = cursors
 
-    async def jobs(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> JobPage:
+    async def list_jobs(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> JobPage:
         return await paginate(self._reader, JOB_LIST, paging, self._cursors, sort=sort, filters=filters)
 
-    async def job(self, job_id: UUID) -> JobDetail | None:
+    async def find_job(self, job_id: UUID) -> JobDetail | None:
         row = await self._reader.first(_job_by_id, job_id=job_id)
         return None if row is None else row.to_detail()
 
-    async def schedules(self) -> list[ScheduleRead]:
+    async def list_schedules(self) -> list[ScheduleRead]:
         return await self._reader.all(_all_schedules)
 
-    async def events(self, kind: str | None, limit: int) -> list[EventRead]:
+    async def list_events(self, kind: str | None, limit: int) -> list[EventRead]:
         """The newest first."""
         if kind is None:
             return await self._reader.all(_events, limit=limit)
         return await self._reader.all(_events_of_kind, kind=kind, limit=limit)
 
 
-class JobRepository:
-    """In one transaction."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
+class JobRepository(Repository):
     async def find(self, job_id: UUID) -> JobDetail | None:
         """As this transaction has it."""
-        row = one_row(await self._session.execute(_detail, {"job_id": job_id}), JobRow)
+        row = await self.unit.first(_job_by_id, job_id=job_id)
         return None if row is None else row.to_detail()
 
     async def purge_events(self, older_than_seconds: float) -> int:
-        """Removes some old events with their deliveries, and tells how many."""
-        old = (
-            select(StoredEvent.id)
-            .where(StoredEvent.created_at < database_now_plus(-older_than_seconds))
-            .limit(_PURGE_BATCH)
-        )
-        result = await self._session.execute(
-            delete(StoredEvent).where(StoredEvent.id.in_(old)).execution_options(synchronize_session=False)
-        )
-        return affected(result)
+        """Removes some old events with their deliveries. Returns their number."""
+        return await self.unit.execute(_purge_events, age=-older_than_seconds)

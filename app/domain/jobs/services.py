@@ -2,8 +2,6 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from app.domain.jobs.dtos import JobDetail, JobPage
 from app.domain.jobs.errors import JobNotCancellable, JobNotFound, JobNotRetryable
 from app.domain.jobs.repositories import JOB_SORTS, JobReads, JobRepository
@@ -15,16 +13,6 @@ from app.lib.pagination.parameters import PageRequest
 
 JOB_SORT_KEYS = tuple(key.name for key in JOB_SORTS)
 
-DAY = 86_400.0
-
-
-class Retention(msgspec.Struct, frozen=True, kw_only=True):
-    """Days for which finished jobs, dead jobs and events are kept."""
-
-    finished_days: int
-    dead_days: int
-    event_days: int
-
 
 class JobQueries:
     """What is shown of jobs; reads only, without a transaction."""
@@ -32,12 +20,12 @@ class JobQueries:
     def __init__(self, reads: JobReads) -> None:
         self._reads = reads
 
-    async def jobs(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> JobPage:
-        return await self._reads.jobs(paging, sort, filters)
+    async def list_jobs(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> JobPage:
+        return await self._reads.list_jobs(paging, sort, filters)
 
-    async def job(self, job_id: UUID) -> JobDetail:
+    async def get_job(self, job_id: UUID) -> JobDetail:
         """Raises ``JobNotFound``."""
-        if (job := await self._reads.job(job_id)) is None:
+        if (job := await self._reads.find_job(job_id)) is None:
             raise JobNotFound
         return job
 
@@ -46,9 +34,9 @@ class JobService:
     """What operators do to a job, audited."""
 
     def __init__(self, unit: UnitOfWork, origin: Origin) -> None:
-        self._unit = unit
+        self.unit = unit
         self._origin = origin
-        self._repository = JobRepository(unit.session)
+        self._repository = JobRepository(unit)
         self._operations = JobOperations(unit)
 
     async def retry(self, job_id: UUID) -> JobDetail:
@@ -67,5 +55,5 @@ class JobService:
             raise JobNotFound
         if refusal is not None:
             raise refusal
-        await record(self._unit, what, self._origin, subject_id=job_id, job=job.kind)
+        await record(self.unit, what, self._origin, subject_id=job_id, job=job.kind)
         return job

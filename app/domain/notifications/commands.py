@@ -78,7 +78,7 @@ def list_mails(status: str | None, limit: int, *, as_json: bool) -> None:
 @mail.command()
 @click.argument("mail_id", metavar="ID", type=click.UUID)
 def resend(mail_id: UUID) -> None:
-    """Send a mail once more. One whose link was secret cannot be: its link is forgotten once it is out."""
+    """Send a mail again. A mail with a secret link cannot be sent again: its link is deleted once it is sent."""
 
     async def work(core: Core) -> None:
         async with core.database.independent() as unit:

@@ -17,9 +17,9 @@ from sqlalchemy import select
 from app.lib.db.base import new_id
 from app.lib.db.engine import Database
 from app.lib.db.prepared import prepare
-from app.lib.heartbeats import STALE_AFTER, Heartbeats
 from app.lib.jobs.enqueue import WAKE
 from app.lib.jobs.execution import Executor
+from app.lib.jobs.heartbeats import STALE_AFTER, Heartbeats
 from app.lib.jobs.planner import Planner, all_plans
 from app.lib.jobs.queue import (
     ClaimedJob,

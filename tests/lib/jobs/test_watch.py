@@ -1,4 +1,4 @@
-from app.lib.heartbeats import Heartbeats
+from app.lib.jobs.heartbeats import Heartbeats
 
 Watch = Heartbeats[str]
 
