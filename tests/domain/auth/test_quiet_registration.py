@@ -59,16 +59,16 @@ async def test_a_free_and_a_taken_address_are_answered_alike(strict: Litestar) -
     assert len(await emails(strict)) == 4
 
 
-async def test_a_free_and_a_taken_address_cost_the_same_work(strict: Litestar) -> None:
-    for number, members in enumerate([{}, {"username": "amazing"}]):
-        work: list[tuple[int, list[str]]] = []
-        for email in (TAKEN, f"{number}{FREE}"):
-            with counted_statements(strict) as statements, argon2_runs() as runs:
-                await register(strict, email, **members)
-            work.append((len(without_purges(statements)), runs))
+@pytest.mark.parametrize("members", [{}, {"username": "amazing"}], ids=str)
+async def test_a_free_and_a_taken_address_cost_the_same_work(strict: Litestar, members: dict[str, str]) -> None:
+    work: list[tuple[int, list[str]]] = []
+    for email in (TAKEN, FREE):
+        with counted_statements(strict) as statements, argon2_runs() as runs:
+            await register(strict, email, **members)
+        work.append((len(without_purges(statements)), runs))
 
-        assert work[0] == work[1]
-        assert work[0][1] == ["hash"]
+    assert work[0] == work[1]
+    assert work[0][1] == ["hash"]
 
 
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
