@@ -275,7 +275,7 @@ def read_settings(
 def with_secret_key(settings: Settings) -> Settings:
     """Settings that have a secret key.
 
-    Outside production a missing one is made once and kept, readable by its owner only, beside the SQLite
+    Outside production a missing one is made once and kept, readable by its owner only, next to the SQLite
     database (in ``data/`` for PostgreSQL), so that sign-ins survive a restart. Workers that start together
     agree on one key, because the file appears whole or not at all.
     """

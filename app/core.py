@@ -124,7 +124,7 @@ class Core:
     async def running(self) -> AsyncGenerator[None]:
         """The process at work: connections, hints from other processes, and what the domains have running.
 
-        Needs neither the database nor Redis yet. Closes every connection, whatever fails on the way.
+        Needs neither the database nor Redis yet. Closes every connection, also when something fails on the way.
         """
         async with AsyncExitStack() as stack:
             for database in {self.database, self.job_database}:

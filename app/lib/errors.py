@@ -1,6 +1,6 @@
 """The base of every error that a client is meant to see.
 
-A business error is a small subclass beside its service; it takes domain arguments:
+A business error is a small subclass next to its service; it takes domain arguments:
 
     class EmailTaken(Conflict):
         detail = "Another account uses this e-mail address."
@@ -78,7 +78,7 @@ class AppError(Exception):
     )
     detail: str = "Something went wrong on our side."
     is_denial: ClassVar[bool] = False
-    """Whether somebody tried what they have no right to, which the audit log keeps."""
+    """Whether a caller tried what they have no right to, which the audit log keeps."""
 
     def __init__(
         self,
@@ -177,7 +177,7 @@ class PermissionDenied(AppError):
 
 
 class ForeignOrigin(AppError):
-    """A page of somebody else's wants to open a socket or a stream."""
+    """A page of another origin wants to open a socket or a stream."""
 
     status = 403
     code = PermissionDenied.code
@@ -316,7 +316,7 @@ class HeadersTooLarge(AppError):
 
 
 class InternalError(AppError):
-    """Last resort: something nobody foresaw. The words say nothing about it, the log says everything."""
+    """Last resort, for what is not foreseen. The response says nothing about it, the log says everything."""
 
 
 class Unavailable(AppError):

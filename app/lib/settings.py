@@ -117,7 +117,7 @@ def _find(name: str, source: Mapping[str, str], origin: str) -> tuple[str, str] 
         try:
             text = Path(path).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
         except (OSError, UnicodeDecodeError, ValueError) as exc:
-            # Somebody may have put the secret itself there.
+            # It may be the secret itself, put there by mistake.
             raise ConfigurationError(f"{name}_FILE: expected the path of a readable text file") from exc
         if not text:  # a secret that was not delivered must not turn into a default
             raise ConfigurationError(f"{name}_FILE: {path} is empty")

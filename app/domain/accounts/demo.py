@@ -86,7 +86,7 @@ PEOPLE = (
 
 
 async def seed(demo: Demo) -> None:
-    """Creates the roles and the people, the first of them as superuser; nobody where they exist already."""
+    """Creates the roles and the people, the first of them as superuser, unless they exist already."""
     build = demo.services.build
     if await build(AccountReads).find_credentials(SIGN_INS[0].email):
         return

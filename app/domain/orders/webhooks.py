@@ -25,7 +25,7 @@ WEBHOOK_KINDS = tuple(
         (OrderPaid, "An order was paid."),
         (OrderShipped, "An order was sent off."),
         (OrderDelivered, "An order has arrived."),
-        (OrderCancelled, "An order was cancelled, or nobody paid in time."),
+        (OrderCancelled, "An order was cancelled, or was not paid in time."),
         (OrderRefunded, "Money of an order goes back, all of it or a part."),
     )
 )

@@ -1,7 +1,7 @@
 """The documentation pages: Scalar at ``/docs`` and Swagger UI at ``/docs/swagger``.
 
 Everything they load comes from ``static/`` (see ``static/VENDORED.md``), so that they work without an internet
-connection and nobody else learns who reads them. Their content security policy makes that binding.
+connection and no third party learns who reads them. Their content security policy makes that binding.
 """
 
 import gzip
@@ -66,7 +66,7 @@ class Asset:
 
     @cached_property
     def plain(self) -> bytes:
-        """Made only when somebody asks, because browsers take the compressed form."""
+        """Made only on demand, because browsers take the compressed form."""
         return gzip.decompress(self.gzipped)
 
 

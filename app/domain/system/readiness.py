@@ -79,7 +79,7 @@ class Readiness:
     async def _check_redis(self, ping: Callable[[], Awaitable[bool]]) -> Check:
         try:
             ok = await asyncio.wait_for(ping(), CHECK_SECONDS)
-        except Exception as exc:  # noqa: BLE001 - whatever a client library raises, it is not ready
+        except Exception as exc:  # noqa: BLE001 - after any error of a client library, it is not ready
             log.warning("readiness.redis", error=type(exc).__name__)
             ok = False
         return Check(name="redis", status="ok", hint=None) if ok else _failed("redis", "Redis cannot be reached.")

@@ -87,7 +87,7 @@ async def test_an_empty_file_is_not_ready(tmp_path: Path) -> None:
     assert failed == {"database": "The schema is not up to date: run 'app db upgrade'."}
 
 
-async def test_a_server_that_nobody_can_reach_is_not_ready() -> None:
+async def test_an_unreachable_server_is_not_ready() -> None:
     url = DatabaseURL.parse("postgresql://postgres@127.0.0.1:1/nothing")
     async with running_app(url) as app, client_of(app) as client:
         failed = not_ready(await client.get("/health/ready"))

@@ -30,7 +30,7 @@ def samples(response: httpx.Response) -> dict[tuple[str, ...], float]:
     }
 
 
-async def test_nobody_reads_them_without_credentials(client: httpx.AsyncClient) -> None:
+async def test_they_are_not_read_without_credentials(client: httpx.AsyncClient) -> None:
     response = await client.get("/metrics")
 
     assert response.status_code == 401
@@ -39,7 +39,7 @@ async def test_nobody_reads_them_without_credentials(client: httpx.AsyncClient) 
 
 
 @pytest.mark.parametrize("header", ["Bearer nonsense", f"Bearer {TOKEN}", "Basic eDp5"])
-async def test_nobody_reads_them_with_bad_credentials(client: httpx.AsyncClient, header: str) -> None:
+async def test_they_are_not_read_with_bad_credentials(client: httpx.AsyncClient, header: str) -> None:
     response = await client.get("/metrics", headers={"Authorization": header})
 
     assert response.status_code == 401
