@@ -14,7 +14,7 @@ class PostNotVisible(NotVisible):
 
 
 class NotYourPost(PermissionDenied):
-    """Anybody may read it; changing it takes its author, or the permission."""
+    """The caller may read it. Changing it needs the permission, or to be its author."""
 
     def __init__(self, permission: str) -> None:
         super().__init__(f"It is not your post; this needs the permission {permission}.")

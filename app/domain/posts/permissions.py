@@ -4,6 +4,6 @@ POSTS_WRITE = "posts:write"
 POSTS_DELETE = "posts:delete"
 
 PERMISSIONS = (
-    Permission(POSTS_WRITE, "Change, publish and unpublish everybody's posts, drafts included."),
-    Permission(POSTS_DELETE, "Delete everybody's posts, drafts included."),
+    Permission(POSTS_WRITE, "Change, publish and unpublish any post, drafts included."),
+    Permission(POSTS_DELETE, "Delete any post, drafts included."),
 )

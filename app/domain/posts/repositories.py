@@ -101,7 +101,7 @@ LIST = SearchList(
     sorts=_SORTS,
     default_sort="-published_at",
     filters=(
-        Filter("public", Boolean(), lambda binds: and_(binds[0], _is_public)),
+        Filter("public", Boolean(), lambda binds: and_(binds[0], _is_public)),  # True, or left out
         equals("author", Post.author_id),
         _published(after("published_after", Post.public_from)),
         _published(before("published_before", Post.public_from)),
