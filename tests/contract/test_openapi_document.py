@@ -125,7 +125,7 @@ OTHER_MEDIA_TYPES = {
     "getFeed": "application/atom+xml",
     "streamEvents": "text/event-stream",
 }
-UNVERSIONED = {"createProducts", "createRealtimeTicket", "inviteToRoom"}
+UNVERSIONED = {"createProducts", "createRealtimeTicket", "createRoomInvitation"}
 """Creations of what has no one version: several resources, or something that never changes."""
 
 REPEATABLE_ACTIONS = {"changeStock", "refundOrder"}

@@ -164,7 +164,7 @@ async def test_a_superuser_on_what_exists(both_apps: Apps, operation_id: str) ->
 async def _send_to_what_exists(client: httpx.AsyncClient, people: People, boss: Person, case: Any, number: int) -> int:
     operation_id = case.operation.definition.raw["operationId"]
     named = await _made(client, people, boss, operation_id, set(case.path_parameters), number)
-    if operation_id == "inviteToRoom":  # whom it cannot guess
+    if operation_id == "createRoomInvitation":  # whom it cannot guess
         case.body = {"user_id": str((await people.create()).id)}
     request = _request(client, case, {name: str(value) for name, value in named.items()})
     request.headers.pop("If-Match", None)
