@@ -84,7 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
     redis_url: Annotated[
         Secret | None,
-        Meta(description="Redis or Valkey: shares rate limits between workers and tells them of realtime events."),
+        Meta(description="Redis or Valkey: shares rate limits and realtime events between workers."),
     ] = None
     rate_limit_enabled: Annotated[
         bool, Meta(description="Off turns off every limit and throttle; refused in production.")
