@@ -14,7 +14,7 @@ from app.config import Settings
 from app.lib.db.base import metadata
 from app.lib.db.engine import Database
 from app.lib.db.migrations import Migrations
-from app.lib.domain import Domain, Permissions, collect_error_codes, collect_permissions
+from app.lib.domain import Domain, collect_error_codes, collect_permissions
 from app.lib.events import Events
 from app.lib.events.fanout import choose_fanout
 from app.lib.jobs import registry_of
@@ -84,7 +84,7 @@ class Core:
         self.mailer = Mailer(self.sealer, settings.mail_sender.domain)
         folder = Path(settings.mail_directory) if settings.mail_backend == "file" else None
         self.mail_transport = choose_transport(settings.smtp, folder, shows_text=not settings.is_production)
-        self.services.add(self.permissions, Permissions)
+        self.services.add(collect_permissions(self.domains))
         self.services.add_all(
             self.database, self.database.reader, self.events, self.cursors, self.sealer, self.mailer, self.settings
         )
@@ -96,12 +96,10 @@ class Core:
         self._add_mail()
         self.route_limits = RouteLimits(self.limiter, self.limits)
         self.jobs = registry_of([*MAIL_JOBS, *self._declared("jobs"), *self.events.jobs.values()])
-        self._add_metrics()
-
-    @cached_property
-    def permissions(self) -> Permissions:
-        """The permissions of all domains, by code."""
-        return collect_permissions(self.domains)
+        self._attempts = AttemptMetrics(self.metrics.registry)
+        gauges = JobGauges(self.database.reader)
+        self.metrics.add(gauges, refresh=gauges.refresh)
+        self.metrics.add(Gauges(*self.database.gauges()))
 
     @cached_property
     def document(self) -> DocumentInfo:
@@ -187,9 +185,3 @@ class Core:
             keep_secrets=settings.shows_mailbox,
         )
         self.services.add_all(templates, composer, deliverer)
-
-    def _add_metrics(self) -> None:
-        jobs = JobGauges(self.database.reader)
-        self._attempts = AttemptMetrics(self.metrics.registry)
-        self.metrics.add(jobs, refresh=jobs.refresh)
-        self.metrics.add(Gauges(*self.database.gauges()))
