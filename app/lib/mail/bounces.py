@@ -29,18 +29,13 @@ def read_bounce(raw: bytes) -> Bounce | None:
     message_id = next(filter(None, map(_original_id, parts[1:])), None)
     if status is None or message_id is None:
         return None
-    fields = _fields(status)
+    payload: Any = status.get_payload()  # the fields of the message, and those of its one recipient
+    blocks = payload if isinstance(payload, list) else []
+    fields = {name.lower(): str(value) for block in blocks for name, value in block.items()}
     if fields.get("action", "").strip().lower() != "failed":
         return None
     reason = f"{fields.get('status', '').strip()} {fields.get('diagnostic-code', '').strip()}"
     return Bounce(message_id, " ".join(reason.split()))
-
-
-def _fields(status: Message) -> dict[str, str]:
-    """Of the message and of its recipients; a mail of ours has one."""
-    payload: Any = status.get_payload()
-    blocks = payload if isinstance(payload, list) else []
-    return {name.lower(): str(value) for block in blocks for name, value in block.items()}
 
 
 def _original_id(part: Message) -> str | None:

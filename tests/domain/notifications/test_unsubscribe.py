@@ -115,40 +115,34 @@ async def test_what_we_did_not_make_is_no_link(app: Litestar, client: httpx.Asyn
     assert await wants_mail(people, person)
 
 
-@pytest.mark.parametrize(
-    ("content_type", "content", "status"),
-    [
-        (None, b"", 422),
-        ("application/x-www-form-urlencoded", b"", 422),
-        ("application/x-www-form-urlencoded", b"List-Unsubscribe=yes", 422),
-        ("application/x-www-form-urlencoded", b"List-Unsubscribe=One-Click&List-Unsubscribe=no", 422),
-        ("application/x-www-form-urlencoded", b"\xff\xfe", 400),
-        ("application/x-www-form-urlencoded", b"a&" * 1000, 422),
-        ("application/json", b'{"List-Unsubscribe": "One-Click"}', 415),
-        ("text/plain", b"List-Unsubscribe=One-Click", 415),
-        ("multipart/form-data", MULTIPART, 422),
-        (BOUNDARY, b"nonsense", 400),
-        (BOUNDARY, MULTIPART.replace(b"One-Click", b"Two-Click"), 422),
-        (BOUNDARY, MULTIPART[:-20], 400),
-        (BOUNDARY, MULTIPART.replace(b'Unsubscribe"', b'Unsubscribe"; filename="x"'), 422),
-    ],
-)
+NOT_ONE_CLICK = [
+    (None, b"", 422),
+    ("application/x-www-form-urlencoded", b"", 422),
+    ("application/x-www-form-urlencoded", b"List-Unsubscribe=yes", 422),
+    ("application/x-www-form-urlencoded", b"List-Unsubscribe=One-Click&List-Unsubscribe=no", 422),
+    ("application/x-www-form-urlencoded", b"\xff\xfe", 400),
+    ("application/x-www-form-urlencoded", b"a&" * 1000, 422),
+    ("application/json", b'{"List-Unsubscribe": "One-Click"}', 415),
+    ("text/plain", b"List-Unsubscribe=One-Click", 415),
+    ("multipart/form-data", MULTIPART, 422),
+    (BOUNDARY, b"nonsense", 400),
+    (BOUNDARY, MULTIPART.replace(b"One-Click", b"Two-Click"), 422),
+    (BOUNDARY, MULTIPART[:-20], 400),
+    (BOUNDARY, MULTIPART.replace(b'Unsubscribe"', b'Unsubscribe"; filename="x"'), 422),
+]
+
+
 async def test_anything_else_than_one_click_changes_nothing(
-    app: Litestar,
-    client: httpx.AsyncClient,
-    people: People,
-    content_type: str | None,
-    content: bytes,
-    status: int,
+    app: Litestar, client: httpx.AsyncClient, people: People
 ) -> None:
     person = await people.create()
-    headers = {"Content-Type": content_type} if content_type else {}
+    token = {"token": token_for(app, person.id)}
+    for content_type, content, status in NOT_ONE_CLICK:
+        headers = {"Content-Type": content_type} if content_type else {}
 
-    answer = await client.post(
-        UNSUBSCRIBE, params={"token": token_for(app, person.id)}, content=content, headers=headers
-    )
+        answer = await client.post(UNSUBSCRIBE, params=token, content=content, headers=headers)
 
-    assert answer.status_code == status, answer.text
+        assert answer.status_code == status, answer.text
     assert await wants_mail(people, person)
 
 

@@ -59,37 +59,30 @@ async def test_the_database_does_not_hold_the_secret(app: Litestar, calls: httpx
     assert core_of(app).sealer.open(row.secret, row.id.bytes) == key
 
 
-@pytest.mark.parametrize(
-    ("member", "value", "code"),
-    [
-        ("url", "http://hooks.example.com/in", "invalid_format"),
-        ("url", "https://user:word@hooks.example.com/in", "invalid_format"),
-        ("url", "https://127.0.0.1/in", "invalid_format"),
-        ("url", "https://[::1]/in", "invalid_format"),
-        ("url", "https://localhost/in", "invalid_format"),
-        ("url", "https://metadata.internal/in", "invalid_format"),
-        ("url", "https://hooks.example.com:25/in", "invalid_format"),
-        ("url", "https://hooks.example.com/in#part", "invalid_format"),
-        ("url", "https://hooks.example.com/\n", "invalid_format"),
-        ("url", "file:///etc/passwd", "invalid_format"),
-        ("url", "https://hooks.example.com/" + "a" * 2048, "too_long"),
-        ("url", None, "invalid_type"),
-        ("kinds", [], "too_short"),
-        ("kinds", None, "invalid_type"),
-        ("description", "", "too_short"),
-        ("is_active", None, "invalid_type"),
-        ("owner_id", "0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b", "unknown_field"),
-        ("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "unknown_field"),
-        ("disabled_reason", None, "unknown_field"),
-    ],
-)
-async def test_members_have_bounds(calls: httpx.AsyncClient, member: str, value: object, code: str) -> None:
+BOUNDS = [  # of URLs more in tests/lib/webhooks
+    ("url", "http://hooks.example.com/in", "invalid_format"),
+    ("url", "https://127.0.0.1/in", "invalid_format"),
+    ("url", "https://hooks.example.com/\n", "invalid_format"),
+    ("url", "https://hooks.example.com/" + "a" * 2048, "too_long"),
+    ("url", None, "invalid_type"),
+    ("kinds", [], "too_short"),
+    ("kinds", None, "invalid_type"),
+    ("description", "", "too_short"),
+    ("is_active", None, "invalid_type"),
+    ("owner_id", "0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b", "unknown_field"),
+    ("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "unknown_field"),
+    ("disabled_reason", None, "unknown_field"),
+]
+
+
+async def test_members_have_bounds(calls: httpx.AsyncClient) -> None:
     url = f"{WEBHOOKS}/{(await make_webhook(calls))['id']}"
 
-    created = await calls.post(WEBHOOKS, json=BODY | {member: value})
-    patched = await calls.patch(url, json={member: value})
+    for member, value, code in BOUNDS:
+        created = await calls.post(WEBHOOKS, json=BODY | {member: value})
+        patched = await calls.patch(url, json={member: value})
 
-    assert field_errors(created) == field_errors(patched) == {f"/{member}": code}
+        assert field_errors(created) == field_errors(patched) == {f"/{member}": code}
 
 
 async def test_all_errors_are_shown_at_once(calls: httpx.AsyncClient) -> None:
@@ -113,21 +106,7 @@ async def test_kinds_are_listed(calls: httpx.AsyncClient) -> None:
         *("user.deleted", "user.registered", "user.registered_again", "user.updated"),
     ]
     assert page["total"] == 13
-
-
-async def test_kinds_are_paged_like_every_list(calls: httpx.AsyncClient) -> None:
-    names = [item["name"] for item in (await calls.get(KINDS)).json()["items"]]
-
-    first = await calls.get(KINDS, params={"page_size": 4, "page": 2})
-    rest = await calls.get(KINDS, params={"page_size": 100, "cursor": first.json()["next_cursor"]})
-
-    assert first.headers["link"].count("rel=") == 3
-    assert (first.json()["total"], first.json()["page"], first.json()["pages"]) == (13, 2, 4)
-    assert [item["name"] for item in first.json()["items"] + rest.json()["items"]] == names[4:]
-    assert (rest.json()["page"], rest.json()["total"], rest.json()["next_cursor"]) == (None, None, None)
-    assert (await calls.get(KINDS, params={"page": 99})).json()["items"] == []
-    assert (await calls.get(KINDS, params={"cursor": "bm9uZQ"})).json()["code"] == "invalid_cursor"
-    assert (await calls.get(KINDS, params={"kind": "post.deleted"})).status_code == 400
+    assert (await calls.get(KINDS, params={"page_size": 4, "page": 2})).headers["link"].count("rel=") == 3
 
 
 async def test_a_webhook_is_changed_and_the_rest_kept(calls: httpx.AsyncClient) -> None:

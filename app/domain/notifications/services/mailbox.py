@@ -42,8 +42,11 @@ class DevelopmentMailbox:
         self._composer = composer
 
     async def newest(self) -> list[Listed]:
-        found = await self._reads.newest(_SHOWN)
-        return [Listed(mail, await self._subject(mail)) for mail in found]
+        listed: list[Listed] = []
+        for mail in await self._reads.newest(_SHOWN):
+            message = self._compose(await self._reads.mail(mail.id))
+            listed.append(Listed(mail, None if message is None else message.subject))
+        return listed
 
     async def open(self, mail_id: UUID) -> Opened:
         """Raises ``MailNotFound``, also for a mail that cannot be composed."""
@@ -58,10 +61,6 @@ class DevelopmentMailbox:
             parts=_URL.split(message.text),
             html=message.html.replace("<head>", '<head><base target="_blank">', 1),
         )
-
-    async def _subject(self, mail: MailSummary) -> str | None:
-        message = self._compose(await self._reads.mail(mail.id))
-        return None if message is None else message.subject
 
     def _compose(self, row: MailRow | None) -> OutgoingMail | None:
         try:

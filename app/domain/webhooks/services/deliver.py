@@ -158,8 +158,8 @@ class Deliverer:
         elif result.failure is None:
             webhook.failing_since = None
         elif result.answer.failure is not None and due.kind != TEST_KIND:
-            webhook.failing_since = webhook.failing_since or now
-            if status == FAILED and webhook.failing_since <= now - FAILING_FOR:
+            since = webhook.failing_since = webhook.failing_since or now
+            if status == FAILED and since <= now - FAILING_FOR:
                 await self._disable(unit, webhook, "failing")
         await WebhookRepository(unit).update(webhook)
         return True

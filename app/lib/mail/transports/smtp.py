@@ -71,7 +71,9 @@ class SMTPTransport:
                 raise
             except SMTPResponseException as exc:
                 self._keep(client)
-                raise _refusal(exc) from exc
+                # One mail has one recipient, so an answer to any of the commands is about the whole mail.
+                is_permanent = exc.code >= _PERMANENT and exc.code not in _ABOUT_US
+                raise (PermanentFailure if is_permanent else TemporaryFailure)(_reason(exc)) from exc
             except _FAULTS as exc:
                 client.close()
                 raise TemporaryFailure(_reason(exc)) from exc
@@ -93,20 +95,14 @@ class SMTPTransport:
     async def _client(self) -> SMTP:
         while self._idle:
             client, _ = self._idle.pop()
-            if await self._is_alive(client):
-                return client
+            if client.is_connected:
+                try:  # RSET also drops what an earlier mail that was refused has left behind
+                    await client.rset(timeout=self._options.command_seconds)
+                except _FAULTS:
+                    client.close()
+                else:
+                    return client
         return await self._connect()
-
-    async def _is_alive(self, client: SMTP) -> bool:
-        """RSET also drops what an earlier mail that was refused has left behind."""
-        if not client.is_connected:
-            return False
-        try:
-            await client.rset(timeout=self._options.command_seconds)
-        except _FAULTS:
-            client.close()
-            return False
-        return True
 
     async def _connect(self) -> SMTP:
         """A refusal here is about us and not about the mail, so it may work when the settings are right."""
@@ -168,13 +164,6 @@ def _tls_context(options: SMTPOptions) -> ssl.SSLContext | None:
     context = ssl.create_default_context(cafile=options.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
-
-
-def _refusal(exc: SMTPResponseException) -> PermanentFailure | TemporaryFailure:
-    """One mail has one recipient, so an answer to any of the commands is about the whole mail."""
-    permanent = exc.code >= _PERMANENT and exc.code not in _ABOUT_US
-    kind = PermanentFailure if permanent else TemporaryFailure
-    return kind(_reason(exc))
 
 
 def _reason(exc: Exception) -> str:
