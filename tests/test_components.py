@@ -96,7 +96,7 @@ async def test_an_outage_of_redis_does_not_keep_the_database_open() -> None:
     assert core.database._driver._threads is None  # type: ignore[attr-defined]  # SQLite's
 
 
-async def test_an_app_starts_answers_and_ends_twice_over(database_url: DatabaseURL) -> None:
+async def test_an_app_starts_and_ends_twice(database_url: DatabaseURL) -> None:
     for _ in range(2):
         async with running(create_app(settings_for(database_url))) as app, client_of(app) as client:
             ready: httpx.Response = await client.get("/health/ready")

@@ -284,7 +284,7 @@ async def test_every_route_answers_every_caller_as_its_policy_says(app: Litestar
 
 
 @pytest.mark.asvs("8.2.2")
-async def test_who_is_let_in_only_to_themselves_gets_in_there(app: Litestar, people: People) -> None:
+async def test_routes_about_ones_own_account_admit_its_owner(app: Litestar, people: People) -> None:
     walked = 0
     async with people.client() as calls:
         for endpoint in endpoints(app):

@@ -46,7 +46,7 @@ def test_one_step_down_is_minus_one(at: Cli) -> None:
     assert json.loads(at("db", "current", "--json").stdout)["is_current"] is False
 
 
-def test_to_look_at_a_database_does_not_make_it(cli: Cli, tmp_path: Path) -> None:
+def test_commands_that_read_create_no_database(cli: Cli, tmp_path: Path) -> None:
     assert cli("db", "current").stdout.startswith("base (head is ")
     refusal(cli("db", "check"), 1)
 
@@ -94,7 +94,7 @@ def test_a_revision_is_written_from_the_difference(
     assert "up to date" in refusal(at("db", "revision", "-m", "again"), 1)
 
 
-def test_a_downgrade_in_production_has_to_be_meant(at: Cli) -> None:
+def test_a_downgrade_in_production_needs_confirmation(at: Cli) -> None:
     production = {"ENVIRONMENT": "production", "SECRET_KEY": "pT4vQ8xW2zR6nM0kB5jH9gF3dS7aL1cY"}
 
     assert "--yes" in refusal(at("db", "downgrade", "base", **production), 1)

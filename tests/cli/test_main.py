@@ -36,7 +36,7 @@ def test_help_does_not_wait_for_the_app_to_be_imported() -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_is_where_it_is_said_to_be(cli: Cli, name: str) -> None:
+def test_every_command_can_be_loaded(cli: Cli, name: str) -> None:
     command: click.Command = resolve_name(COMMANDS[name].target)
 
     assert command.help

@@ -73,7 +73,7 @@ def test_several_people_have_written(at: Cli, own_url: DatabaseURL) -> None:
     assert {"computing", "history"} <= set(tags)
 
 
-def test_it_is_all_there_or_nothing(at: Cli) -> None:
+def test_seed_creates_everything_or_nothing(at: Cli) -> None:
     """An account with the address of a demo person stands in the way; none of the others stays."""
     taken = ["users", "create", "--email", "herman@example.com", "--password-stdin"]
     assert at(*taken, stdin="correct horse battery").exit_code == 0
@@ -82,7 +82,7 @@ def test_it_is_all_there_or_nothing(at: Cli) -> None:
     assert len(json.loads(at("users", "list", "--json").stdout)) == 1
 
 
-def test_public_passwords_never_get_into_production(cli: Cli) -> None:
+def test_seed_is_refused_in_production(cli: Cli) -> None:
     production = {"ENVIRONMENT": "production", "SECRET_KEY": "pT4vQ8xW2zR6nM0kB5jH9gF3dS7aL1cY"}
 
     assert "Nothing is seeded in production" in refusal(cli("seed", **production), 1)

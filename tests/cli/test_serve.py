@@ -162,7 +162,7 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
         ({"HOST": "192.0.2.1"}, 6, "is not an address of this machine"),
     ],
 )
-def test_what_stands_in_the_way_is_one_line(tmp_path: Path, environ: dict[str, str], code: int, line: str) -> None:
+def test_each_obstacle_to_a_start_is_one_line(tmp_path: Path, environ: dict[str, str], code: int, line: str) -> None:
     found = run(tmp_path, "serve", PORT=str(free_port()), **environ)
 
     assert found.returncode == code, found.stderr

@@ -86,7 +86,7 @@ def test_without_a_terminal_the_password_comes_from_stdin(cli: Cli) -> None:
     assert "use --password-stdin" in refusal(cli("users", "create", "--email", "ada@example.com"), 2)
 
 
-def test_the_rules_for_passwords_hold_here_too(at: Cli) -> None:
+def test_password_rules_hold_on_the_command_line(at: Cli) -> None:
     create(at, "lovelace@example.com")
     options = ["--email", "lovelace@example.com", "--password-stdin"]
     other = ["--email", "other@example.com", "--name", "Ada Lovelace", "--password-stdin"]

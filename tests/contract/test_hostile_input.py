@@ -301,7 +301,7 @@ async def test_odd_headers_are_no_server_errors(
             assert response.headers["content-type"] == "application/problem+json"
 
 
-async def test_the_database_is_none_the_worse(as_boss: httpx.AsyncClient) -> None:
+async def test_the_database_is_unharmed_afterwards(as_boss: httpx.AsyncClient) -> None:
     """Nothing above has left a lock, a broken connection or a row behind."""
     replies = await asyncio.gather(*[as_boss.get("/api/v1/users") for _ in range(20)])
 

@@ -150,7 +150,7 @@ async def test_a_request_that_waits_for_a_row_too_long_gets_503(on_postgresql: D
         assert (await service.write()).status_code == 200
 
 
-async def test_a_full_pool_gives_503_and_leaks_nothing(on_postgresql: DatabaseURL) -> None:
+async def test_a_full_pool_gives_503_and_leaks_no_connection(on_postgresql: DatabaseURL) -> None:
     async with service_on(on_postgresql, DATABASE_POOL_SIZE="1") as service:
         async with service.core.database.independent() as holder:
             await holder.session.execute(text("SELECT 1"))

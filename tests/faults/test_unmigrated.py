@@ -21,7 +21,7 @@ async def register(client: httpx.AsyncClient) -> httpx.Response:
     return await client.post("/api/v1/auth/register", json=ACCOUNT)
 
 
-async def test_without_a_schema_everything_but_life_is_unavailable(empty_url: DatabaseURL) -> None:
+async def test_without_a_schema_only_the_liveness_check_succeeds(empty_url: DatabaseURL) -> None:
     if empty_url.is_sqlite:
         empty_url.path.touch()
     async with running_app(empty_url) as app, client_of(app) as client:

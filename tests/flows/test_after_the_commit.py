@@ -51,9 +51,7 @@ async def events(app: Litestar) -> list[tuple[str, int]]:
     return [(each.kind, each.aggregate_version) for each in await rows(app, StoredEvent, StoredEvent.id)]
 
 
-async def test_who_registers_is_mailed_once_by_whichever_worker_is_first(
-    deployment: Deployment, mail: MailServer
-) -> None:
+async def test_a_registration_is_mailed_once_by_one_of_the_workers(deployment: Deployment, mail: MailServer) -> None:
     workers = [await deployment.start(**smtp(mail)) for _ in range(3)]
     addresses = [f"person{number}@example.com" for number in range(12)]
 
@@ -97,7 +95,7 @@ async def test_what_is_refused_leaves_neither_event_nor_job(deployment: Deployme
     assert await events(app) == [("user.registered", 1)]
 
 
-async def test_events_tell_of_every_change_with_its_version(app: Litestar, people: People) -> None:
+async def test_every_change_publishes_an_event_with_its_version(app: Litestar, people: People) -> None:
     boss = await people.create(is_superuser=True)
     await people.role("cook")
     async with people.client(boss) as calls:
@@ -180,7 +178,7 @@ async def test_a_receiver_that_fails_is_called_again_and_delays_no_other(
 
 
 @pytest.mark.parametrize("status", ["dead", "cancelled"])
-async def test_operators_run_again_what_did_not_happen(deployment: Deployment, mail: MailServer, status: str) -> None:
+async def test_operators_retry_failed_work(deployment: Deployment, mail: MailServer, status: str) -> None:
     """A dead or cancelled job of a mail is retried over HTTP, and the mail goes out then."""
     quiet = await deployment.start(**{**smtp(mail), "JOBS_WORKER": "off"})
     boss = await People(quiet).create(permissions=["jobs:manage"])

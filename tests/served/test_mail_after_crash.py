@@ -9,7 +9,7 @@ from tests.support.waiting import until
 PATIENCE = 120.0
 
 
-async def test_after_kill_9_and_an_outage_of_the_mail_server_everybody_has_one_mail(
+async def test_after_kill_9_and_a_mail_server_outage_each_user_has_one_mail(
     service: Service, mail: MailServer, registrations: Registrations
 ) -> None:
     await mail.stop()

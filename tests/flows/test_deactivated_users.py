@@ -34,7 +34,7 @@ async def bodies(app: Litestar, people: People) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("resource", ["posts", "webhooks", "orders"])
-async def test_it_is_the_token_that_is_good_for_nothing(app: Litestar, people: People, resource: str) -> None:
+async def test_the_token_of_a_deleted_account_is_refused(app: Litestar, people: People, resource: str) -> None:
     body, person = (await bodies(app, people))[resource], await people.create()
     async with people.client(person) as calls:
         assert (await calls.get(f"{API}/users/me")).status_code == 200
