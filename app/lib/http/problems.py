@@ -16,7 +16,7 @@ from msgspec import Meta
 from app.lib import errors
 from app.lib.db.faults import DATABASE_ERRORS, to_app_error
 from app.lib.db.idempotency import IdempotencyInProgress, IdempotencyKeyReused, IdempotentReplay
-from app.lib.errors import AppError, ErrorCode, FieldCode, FieldError, InternalError, MalformedJSON, ValidationFailed
+from app.lib.errors import AppError, FieldCode, FieldError, InternalError, MalformedJSON, ValidationFailed
 from app.lib.wire.decoding import BODY_REQUIRED
 from app.lib.wire.field_errors import MAX_ERRORS, Finding, explain_message, pointer_from_dotted
 
@@ -45,6 +45,14 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 _METHOD_NOT_ALLOWED, _NO_CONTENT = 405, 204
+_KINDS = (*vars(errors).values(), IdempotencyKeyReused, IdempotencyInProgress)
+_KIT_ERRORS = [kind for kind in _KINDS if isinstance(kind, type) and issubclass(kind, AppError)]
+
+KIT_ERROR_CODES = tuple(dict.fromkeys(kind.code for kind in _KIT_ERRORS))
+"""The codes of the kit's own errors, in the order of their declaration."""
+ERROR_OF_STATUS = {kind.status: kind for kind in reversed(_KIT_ERRORS)}
+"""The first of the kit's errors with each status."""
+_STATUSES_OF_LITESTAR = {400, 401, 403, 404, 405, 406, 413, 415, 503}
 
 
 def instance_of(path: str) -> str:
@@ -136,19 +144,6 @@ def _on_unreadable(request: Request[Any, Any, Any], exc: Exception) -> Response[
     return respond(request, MalformedJSON())
 
 
-_BY_STATUS: dict[int, Callable[[], AppError]] = {
-    400: errors.BadRequest,
-    401: errors.Unauthenticated,
-    403: errors.PermissionDenied,
-    404: errors.NotFound,
-    405: errors.MethodNotAllowed,
-    406: errors.NotAcceptable,
-    413: errors.PayloadTooLarge,
-    415: errors.UnsupportedMediaType,
-    503: errors.Unavailable,
-}
-
-
 def _on_http(request: Request[Any, Any, Any], exc: HTTPException) -> Response[bytes]:
     if exc.status_code == _METHOD_NOT_ALLOWED and request.method == "OPTIONS":  # of a path that has sockets alone
         return Response(b"", status_code=_NO_CONTENT, headers={"Allow": "OPTIONS"})
@@ -164,8 +159,8 @@ def error_of(exc: Exception) -> AppError:
 
     The texts of Litestar's own refusals may quote the request, so they are replaced by ours.
     """
-    if isinstance(exc, HTTPException) and (kind := _BY_STATUS.get(exc.status_code)):
-        refusal = kind()
+    if isinstance(exc, HTTPException) and exc.status_code in _STATUSES_OF_LITESTAR:
+        refusal = ERROR_OF_STATUS[exc.status_code]()
         refusal.headers.update(exc.headers or {})
         return refusal
     error = to_app_error(exc)
@@ -200,13 +195,3 @@ def exception_handlers() -> dict[type[Exception] | int, Any]:
         **dict.fromkeys(DATABASE_ERRORS, _on_any),
         Exception: _on_any,
     }
-
-
-KIT_ERROR_CODES: tuple[ErrorCode, ...] = tuple(
-    dict.fromkeys(
-        kind.code
-        for kind in (*vars(errors).values(), IdempotencyKeyReused, IdempotencyInProgress)
-        if isinstance(kind, type) and issubclass(kind, AppError)
-    )
-)
-"""The codes of the kit's own errors, in the order of their declaration."""

@@ -10,46 +10,10 @@ from app.lib import errors
 from app.lib.db.idempotency import MAX_KEY_LENGTH
 from app.lib.errors import AppError, ErrorCode
 from app.lib.http.conditional import MAX_IF_NONE_MATCH
-from app.lib.http.problems import MEDIA_TYPE, Problem
+from app.lib.http.problems import ERROR_OF_STATUS, MEDIA_TYPE, Problem
 
 JSONObject = dict[str, Any]
 
-_DESCRIPTIONS = {
-    400: "The request could not be read, or has an unknown query parameter.",
-    401: "Credentials are missing or not good.",
-    403: "Not allowed.",
-    404: "Absent, or not visible to you.",
-    406: "`Accept` excludes JSON.",
-    408: "The body did not arrive in time.",
-    409: "Conflict with the current state.",
-    412: "The version that `If-Match` names is not the current one.",
-    413: "The body is too large.",
-    415: "The media type is not supported.",
-    422: "Some fields are invalid.",
-    428: "`If-Match` is required.",
-    429: "Too many requests; wait for as long as `Retry-After` says.",
-    431: "The headers are too large.",
-    500: "Something went wrong on our side.",
-    503: "Temporarily unavailable; try again after `Retry-After` seconds.",
-}
-_EXAMPLES: dict[int, type[AppError]] = {
-    400: errors.MalformedJSON,
-    401: errors.InvalidToken,
-    403: errors.PermissionDenied,
-    404: errors.NotFound,
-    406: errors.NotAcceptable,
-    408: errors.RequestTimeout,
-    409: errors.Conflict,
-    412: errors.PreconditionFailed,
-    413: errors.PayloadTooLarge,
-    415: errors.UnsupportedMediaType,
-    422: errors.ValidationFailed,
-    428: errors.PreconditionRequired,
-    429: errors.RateLimited,
-    431: errors.HeadersTooLarge,
-    500: errors.InternalError,
-    503: errors.Unavailable,
-}
 _ERROR_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 _SECONDS = {"type": "integer", "minimum": 1, "maximum": 86_400}
 
@@ -93,7 +57,7 @@ def error_response(status: int, raised: Iterable[type[AppError]]) -> JSONObject:
     headers = {"X-Request-ID": header_reference("X-Request-ID")}
     if (name := _ERROR_HEADERS.get(status)) is not None:
         headers[name] = header_reference(name)
-    code = (_EXAMPLES.get(status) or next(each for each in raised if each.status == status)).code
+    code = (ERROR_OF_STATUS.get(status) or next(each for each in raised if each.status == status)).code
     example: JSONObject = {
         "type": code.type,
         "title": code.title,
@@ -106,8 +70,7 @@ def error_response(status: int, raised: Iterable[type[AppError]]) -> JSONObject:
     if status == errors.ValidationFailed.status:
         example["errors"] = [{"pointer": "/name", "code": "too_short", "detail": "Must have at least 2 characters."}]
     media_type = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {code.value: {"value": example}}}
-    description = _DESCRIPTIONS.get(status, f"{code.title}.")
-    return {"description": description, "headers": headers, "content": {MEDIA_TYPE: media_type}}
+    return {"description": f"{code.title}.", "headers": headers, "content": {MEDIA_TYPE: media_type}}
 
 
 def problem_schemas(codes: Iterable[ErrorCode]) -> JSONObject:

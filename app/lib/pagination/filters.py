@@ -1,5 +1,6 @@
 """Declarative filters: a repository lists them once, and the WHERE is made of those that a request names."""
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -72,28 +73,33 @@ def equals(name: str, column: SQLColumnExpression[Any]) -> Filter:
     return Filter(name, element.type, clause, repeatable=True)
 
 
-def after(name: str, column: SQLColumnExpression[datetime]) -> Filter:
-    """Strictly later than the instant; for ``*_after``."""
-    element = as_element(column)
-    return Filter(name, element.type, lambda binds: element > binds[0], _instant)
+def _bound(
+    compare: Callable[[Any, Any], Any], convert: Callable[[Any], Any] | None = None
+) -> Callable[[str, SQLColumnExpression[Any]], Filter]:
+    def make(name: str, column: SQLColumnExpression[Any]) -> Filter:
+        element = as_element(column)
+        return Filter(name, element.type, lambda binds: compare(element, binds[0]), convert)
+
+    return make
 
 
-def before(name: str, column: SQLColumnExpression[datetime]) -> Filter:
-    """Strictly earlier than the instant; for ``*_before``."""
-    element = as_element(column)
-    return Filter(name, element.type, lambda binds: element < binds[0], _instant)
+def _instant(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise UnusableValue("Must have a time zone: an offset or 'Z'.")
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise UnusableValue("Must be within the years 1 to 9999 in UTC.") from None
 
 
-def at_least(name: str, column: SQLColumnExpression[Any]) -> Filter:
-    """The value or more; for ``min_*``."""
-    element = as_element(column)
-    return Filter(name, element.type, lambda binds: element >= binds[0])
-
-
-def at_most(name: str, column: SQLColumnExpression[Any]) -> Filter:
-    """The value or less; for ``max_*``."""
-    element = as_element(column)
-    return Filter(name, element.type, lambda binds: element <= binds[0])
+after = _bound(operator.gt, _instant)
+"""Strictly later than the instant; for ``*_after``."""
+before = _bound(operator.lt, _instant)
+"""Strictly earlier than the instant; for ``*_before``."""
+at_least = _bound(operator.ge)
+"""The value or more; for ``min_*``."""
+at_most = _bound(operator.le)
+"""The value or less; for ``max_*``."""
 
 
 def contains(name: str, column: SQLColumnExpression[Any], *, fold: Callable[[str], str] = str.casefold) -> Filter:
@@ -120,15 +126,6 @@ def escape_like(text: str) -> str:
     for special in (_LIKE_ESCAPE, "%", "_"):
         text = text.replace(special, _LIKE_ESCAPE + special)
     return text
-
-
-def _instant(value: datetime) -> datetime:
-    if value.tzinfo is None:
-        raise UnusableValue("Must have a time zone: an offset or 'Z'.")
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        raise UnusableValue("Must be within the years 1 to 9999 in UTC.") from None
 
 
 class BoundFilters:

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import msgspec
-from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import QueryParameter
 
 from app.lib.errors import BadRequest, FieldCode, FieldError, UnknownParameter, ValidationFailed
@@ -45,39 +44,24 @@ class PageRequest(msgspec.Struct, frozen=True, kw_only=True):
         return self.include_total if self.include_total is not None else self.page is not None
 
 
+PageNumber = QueryParameter(
+    ge=1,
+    description="Number of the page, from 1. Not together with `cursor`.",
+    schema_extra={"maximum": MAX_COUNTED_ROWS},  # documentation: provide_list_parameters has better words for it
+)
+PageSize = QueryParameter(ge=1, le=MAX_PAGE_SIZE, description="How many items a page has.")
+CursorText = QueryParameter(
+    description="`next_cursor` of the page before, with the same filters and `sort`.",
+    schema_extra={"maxLength": MAX_CURSOR_LENGTH, "pattern": "^[A-Za-z0-9_-]+$"},
+)
+IncludeTotal = QueryParameter(description="Whether to count all that match. By default only by page, not by cursor.")
+
+
 async def provide_list_parameters(
-    # The upper bounds of page and cursor are documentation: this function and the codec have better words for them.
-    # "oneOf" is emptied because "or null" means nothing in a query string.
-    page: Annotated[
-        int | None,
-        QueryParameter(
-            ge=1,
-            description="Number of the page, from 1. Not together with `cursor`.",
-            schema_extra={"oneOf": None, "type": OpenAPIType.INTEGER, "maximum": MAX_COUNTED_ROWS},
-        ),
-    ] = None,
-    page_size: Annotated[
-        int, QueryParameter(ge=1, le=MAX_PAGE_SIZE, description="How many items a page has.")
-    ] = DEFAULT_PAGE_SIZE,
-    cursor: Annotated[
-        str | None,
-        QueryParameter(
-            description="`next_cursor` of the page before, with the same filters and `sort`.",
-            schema_extra={
-                "oneOf": None,
-                "type": OpenAPIType.STRING,
-                "maxLength": MAX_CURSOR_LENGTH,
-                "pattern": "^[A-Za-z0-9_-]+$",
-            },
-        ),
-    ] = None,
-    include_total: Annotated[
-        bool | None,
-        QueryParameter(
-            description="Whether to count all that match. By default only by page, not by cursor.",
-            schema_extra={"oneOf": None, "type": OpenAPIType.BOOLEAN},
-        ),
-    ] = None,
+    page: Annotated[int | None, PageNumber] = None,
+    page_size: Annotated[int, PageSize] = DEFAULT_PAGE_SIZE,
+    cursor: Annotated[str | None, CursorText] = None,
+    include_total: Annotated[bool | None, IncludeTotal] = None,
 ) -> PageRequest:
     """Litestar dependency: ``dependencies={"paging": Provide(provide_list_parameters)}``; the first page by default.
 
@@ -86,12 +70,8 @@ async def provide_list_parameters(
     """
     if page is not None and cursor is not None:
         raise PageAndCursor
-    request = PageRequest(
-        page=1 if page is None and cursor is None else page,
-        page_size=page_size,
-        cursor=cursor,
-        include_total=include_total,
-    )
+    number = 1 if page is None and cursor is None else page
+    request = PageRequest(page=number, page_size=page_size, cursor=cursor, include_total=include_total)
     if request.offset >= MAX_COUNTED_ROWS:
         detail = "Pages end at row 10000: read on with the 'cursor' from 'next_cursor'."
         raise ValidationFailed([FieldError(parameter="page", code=FieldCode.TOO_LARGE, detail=detail)])

@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import QueryParameter
 from sqlalchemy import ColumnClause, ColumnElement, SQLColumnExpression
 from sqlalchemy.orm import QueryableAttribute
@@ -100,8 +99,6 @@ def sort_parameter(keys: Iterable[str], default: str) -> QueryParameter:
             f"Keys: {', '.join(f'`{name}`' for name in names)}. Default: `{default}`."
         ),
         schema_extra={
-            "oneOf": None,
-            "type": OpenAPIType.STRING,
             "default": default,
             # The look-ahead refuses a key that is there twice.
             "pattern": rf"^(?!.*\b(\w+)\b.*\b\1\b){key}(?:,{key}){{0,{MAX_SORT_KEYS - 1}}}$",
