@@ -20,6 +20,7 @@ from app.lib.ratelimit.limiter import Limit
 from app.lib.security.secret_key import check_secret, keep_secret, stretched
 from app.lib.settings import ByteSize, ConfigurationError, Secret, is_origin, is_plain_address, is_url, load
 
+_PRODUCT = "lodestar"
 _REDIS_SCHEMES = {"redis", "rediss", "valkey", "valkeys", "unix"}
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -174,6 +175,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def database_options(self) -> DatabaseOptions:
         return DatabaseOptions(
             url=self.database,
+            name=_PRODUCT,
             pool_size=self.database_pool_size,
             echo=self.database_echo,
             pooler=self.database_pooler,
@@ -342,9 +344,9 @@ def _check_mail(settings: Settings) -> None:
 def _check_production(settings: Settings) -> None:
     if settings.secret_key is None:
         raise ConfigurationError("SECRET_KEY: required in production (openssl rand -base64 48)")
-    check_secret("SECRET_KEY", settings.secret_key)
+    check_secret("SECRET_KEY", settings.secret_key, _PRODUCT)
     for secret in settings.secret_key_fallbacks:
-        check_secret("SECRET_KEY_FALLBACKS", secret)
+        check_secret("SECRET_KEY_FALLBACKS", secret, _PRODUCT)
     if settings.debug:
         raise ConfigurationError("DEBUG: refused in production")
     if "*" in settings.cors_origins:

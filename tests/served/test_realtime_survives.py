@@ -59,7 +59,7 @@ async def test_a_restart_of_valkey_loses_nothing(harbour: Harbour, valkey: Valke
 
 
 @pytest.mark.parametrize("way", ["postgresql"], indirect=True)
-@pytest.mark.parametrize("whose", ["application_name = 'lodestar events'", "true"], ids=["listen", "all"])
+@pytest.mark.parametrize("whose", ["application_name = 'events'", "true"], ids=["listen", "all"])
 async def test_cut_connections_of_the_database_lose_nothing(harbour: Harbour, whose: str) -> None:
     async with AsyncExitStack() as stack:
         crowd = Crowd(harbour, harbour.address, stack)

@@ -30,7 +30,6 @@ _DEADLINE = "deadline"
 _FILE = "file"
 
 _SERVER_SETTINGS = {
-    "application_name": "lodestar",
     "statement_timeout": "5000",
     "lock_timeout": "2000",
     "idle_in_transaction_session_timeout": "10000",
@@ -39,9 +38,13 @@ _SERVER_SETTINGS = {
 
 
 class DatabaseOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """``pool_size`` is the number of PostgreSQL connections for reads, and for writes, of this process."""
+    """``pool_size`` is the number of PostgreSQL connections for reads, and for writes, of this process.
+
+    ``name`` is what the server shows for them.
+    """
 
     url: DatabaseURL
+    name: str = "app"
     pool_size: int = 10
     echo: bool = False
     pooler: bool = False
@@ -106,12 +109,16 @@ class Database:
 
 def _postgresql(options: DatabaseOptions) -> tuple[AsyncEngine, Driver]:
     # The server's own limit comes first and leaves a clean connection; ours is for a server that does not answer.
-    arguments: dict[str, Any] = {"timeout": 3, "command_timeout": 5.3, "server_settings": _SERVER_SETTINGS}
+    arguments: dict[str, Any] = {
+        "timeout": 3,
+        "command_timeout": 5.3,
+        "server_settings": {"application_name": options.name, **_SERVER_SETTINGS},
+    }
     engine_arguments = dict(arguments)
     if options.pooler:
         # PgBouncer refuses the other startup parameters. Named statements would stay on whichever server connection
         # they came to; unnamed ones are safe, because every statement is in a transaction and executed at once.
-        arguments["server_settings"] = engine_arguments["server_settings"] = {"application_name": "lodestar"}
+        arguments["server_settings"] = engine_arguments["server_settings"] = {"application_name": options.name}
         arguments["statement_cache_size"] = engine_arguments["statement_cache_size"] = 0
         engine_arguments["prepared_statement_cache_size"] = 0
         engine_arguments["prepared_statement_name_func"] = _unnamed

@@ -32,7 +32,7 @@ class DatabaseURL(msgspec.Struct, frozen=True):
             url = make_url(text)
         except (ArgumentError, ValueError):
             raise ValueError(
-                "expected a URL such as sqlite:///data/lodestar.db or postgresql://user:password@host/name,"
+                "expected a URL such as sqlite:///data/app.db or postgresql://user:password@host/name,"
                 " with special characters percent-encoded"
             ) from None
         if url.drivername in _POSTGRESQL:
@@ -40,9 +40,9 @@ class DatabaseURL(msgspec.Struct, frozen=True):
         if url.drivername not in _SQLITE:
             raise ValueError("expected sqlite or postgresql")
         if not url.database or ":memory:" in url.database or url.database.startswith("file:"):
-            raise ValueError("an in-memory database cannot be shared; name a file: sqlite:///data/lodestar.db")
+            raise ValueError("an in-memory database cannot be shared; name a file: sqlite:///data/app.db")
         if url.host or url.username or url.port:
-            raise ValueError("a file needs three slashes: sqlite:///data/lodestar.db, or four for an absolute path")
+            raise ValueError("a file needs three slashes: sqlite:///data/app.db, or four for an absolute path")
         if url.query:
             raise ValueError("an SQLite file takes no options")
         return cls(url.set(drivername="sqlite+aiosqlite"))

@@ -11,7 +11,7 @@ MINIMUM_SECRET_LENGTH = 32
 """Characters; 256 bits of HS256 need 32 bytes (RFC 7518 section 3.2)."""
 
 _DISTINCT_CHARACTERS = 8
-_WELL_KNOWN = ("change-me", "changeme", "change_me", "secret", "password", "insecure", "example", "lodestar")
+_WELL_KNOWN = ("change-me", "changeme", "change_me", "secret", "password", "insecure", "example")
 
 
 def stretched(secret: Secret) -> str:
@@ -44,10 +44,10 @@ def keep_secret(path: Path) -> str:
     return secret
 
 
-def check_secret(name: str, secret: Secret) -> None:
-    """Raises ``ConfigurationError`` for a secret that is too short for production, well known or guessable."""
+def check_secret(name: str, secret: Secret, product: str) -> None:
+    """Raises ``ConfigurationError`` for a secret that is short, well known or holds the product's name."""
     text = secret.reveal()
     if len(text) < MINIMUM_SECRET_LENGTH:
         raise ConfigurationError(f"{name}: needs at least {MINIMUM_SECRET_LENGTH} characters in production")
-    if len(set(text)) < _DISTINCT_CHARACTERS or any(word in text.lower() for word in _WELL_KNOWN):
+    if len(set(text)) < _DISTINCT_CHARACTERS or any(word in text.lower() for word in (*_WELL_KNOWN, product)):
         raise ConfigurationError(f"{name}: a well-known or guessable value is refused in production")

@@ -154,7 +154,7 @@ SETTINGS = {
     "statement_timeout": "5s",
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "10s",
-    "application_name": "lodestar",
+    "application_name": "app",
     "jit": "off",
 }
 

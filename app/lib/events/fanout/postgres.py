@@ -42,7 +42,7 @@ class PostgreSQLFanout(ConnectedFanout):
             **self._arguments,
             timeout=self._alive_seconds,
             command_timeout=self._alive_seconds,
-            server_settings={"application_name": "lodestar events"},
+            server_settings={"application_name": "events"},
             statement_cache_size=0,
         )
         lost = asyncio.Event()
