@@ -59,7 +59,7 @@ async def test_the_database_does_not_hold_the_secret(app: Litestar, calls: httpx
     assert core_of(app).sealer.open(row.secret, row.id.bytes) == key
 
 
-BOUNDS = [  # of URLs more in tests/lib/webhooks
+BOUNDS: list[tuple[str, object, str]] = [  # of URLs more in tests/lib/webhooks
     ("url", "http://hooks.example.com/in", "invalid_format"),
     ("url", "https://127.0.0.1/in", "invalid_format"),
     ("url", "https://hooks.example.com/\n", "invalid_format"),
