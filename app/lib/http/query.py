@@ -18,8 +18,6 @@ from litestar.handlers import HTTPRouteHandler
 from app.lib.errors import FieldCode, FieldError, UnknownParameter, ValidationFailed
 from app.lib.wire.field_errors import MAX_ERRORS, explain
 
-_OPAQUE = frozenset({"cursor"})
-"""Only the service knows how these are spelled, so it checks them itself."""
 _INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 _NOT_AN_INSTANT = "Must be an instant with its time zone, such as 2026-01-31T12:00:00Z."
 
@@ -34,7 +32,6 @@ _SPELLINGS: Mapping[Any, Spelling] = {
     datetime: (re.compile(_INSTANT), (FieldCode.INVALID_FORMAT, _NOT_AN_INSTANT)),
 }
 
-Pairs = list[tuple[str, str]]
 Check = Callable[[str], object]
 """Raises ``ValidationFailed`` for a value that the parameter's type allows and its meaning does not."""
 
@@ -46,13 +43,18 @@ class QueryParameterRule(msgspec.Struct, frozen=True):
     spelling: Spelling | None
     type: Any = str
     check: Check | None = None
+    opaque: bool = False
+    """Only the service knows how it is spelled, so it checks that itself."""
 
-    def misspelled(self, value: str) -> Fault | None:
-        """What is wrong with one value as it is written."""
-        if "\0" in value or "\ufffd" in value:
-            return FieldCode.INVALID_FORMAT, "Must be text in UTF-8 without NUL."
-        if self.spelling is not None and not self.spelling[0].fullmatch(value):
-            return self.spelling[1]
+    def misspelled(self, values: list[str]) -> Fault | None:
+        """What is wrong with values as they are written, which Litestar would overlook."""
+        if len(values) > 1 and not self.repeatable:
+            return FieldCode.INVALID_FORMAT, "Must be given once."
+        for value in () if self.opaque else values:
+            if "\0" in value or "\ufffd" in value:
+                return FieldCode.INVALID_FORMAT, "Must be text in UTF-8 without NUL."
+            if self.spelling is not None and not self.spelling[0].fullmatch(value):
+                return self.spelling[1]
         return None
 
     def refused(self, values: list[str]) -> Fault | None:
@@ -62,8 +64,7 @@ class QueryParameterRule(msgspec.Struct, frozen=True):
             if self.check is not None:
                 self.check(values[0])
         except msgspec.ValidationError as error:
-            code, detail, _ = explain(error)
-            return code, detail
+            return explain(error)[:2]
         except ValidationFailed as failed:
             return failed.errors[0].code, failed.errors[0].detail
         return None
@@ -79,45 +80,28 @@ class QueryRules(msgspec.Struct, frozen=True):
 
         Raises ``UnknownParameter`` (400) naming all unknown ones, or ``ValidationFailed`` (422) with all errors.
         """
-        pairs = _pairs(raw)
-        if unknown := list(dict.fromkeys(name for name, _ in pairs if name not in self.parameters)):
+        given = _values_by_name(raw)
+        if unknown := [name for name in given if name not in self.parameters]:
             raise UnknownParameter(unknown)
-        if self._misspelled(pairs):
+        if any(self.parameters[name].misspelled(values) for name, values in given.items()):
             raise ValidationFailed(self.errors(raw))
 
     def errors(self, raw: bytes) -> list[FieldError]:
         """Everything that is wrong with the known parameters of a query, one error for each, in their order."""
-        pairs = _pairs(raw)
-        found = self._misspelled(pairs)
-        given: dict[str, list[str]] = {}
-        for name, value in pairs:
-            if name in self.parameters:
-                given.setdefault(name, []).append(value)
-        for name, values in given.items():
-            if name not in found and (fault := self.parameters[name].refused(values)):
-                found[name] = fault
-        return [
-            FieldError(parameter=name, code=found[name][0], detail=found[name][1]) for name in given if name in found
-        ][:MAX_ERRORS]
-
-    def _misspelled(self, pairs: Pairs) -> dict[str, Fault]:
-        found: dict[str, Fault] = {}
-        seen: set[str] = set()
-        for name, value in pairs:
+        found: list[FieldError] = []
+        for name, values in _values_by_name(raw).items():
             rule = self.parameters.get(name)
-            if rule is None or name in found:
-                continue
-            if name in seen and not rule.repeatable:
-                found[name] = FieldCode.INVALID_FORMAT, "Must be given once."
-            elif name not in _OPAQUE and (fault := rule.misspelled(value)):
-                found[name] = fault
-            seen.add(name)
-        return found
+            if rule is not None and (fault := rule.misspelled(values) or rule.refused(values)):
+                found.append(FieldError(parameter=name, code=fault[0], detail=fault[1]))
+        return found[:MAX_ERRORS]
 
 
-def _pairs(raw: bytes) -> Pairs:
+def _values_by_name(raw: bytes) -> dict[str, list[str]]:
+    given: dict[str, list[str]] = {}
     # As Litestar reads it. A value with unescaped octets beyond ASCII is refused.
-    return parse_qsl(raw.decode("latin-1"), keep_blank_values=True)
+    for name, value in parse_qsl(raw.decode("latin-1"), keep_blank_values=True):
+        given.setdefault(name, []).append(value)
+    return given
 
 
 def query_rules(handler: HTTPRouteHandler, parameters: Iterable[Any]) -> QueryRules:
@@ -138,6 +122,7 @@ def query_rules(handler: HTTPRouteHandler, parameters: Iterable[Any]) -> QueryRu
                 _SPELLINGS.get(_single(types[each.field_name])),
                 types[each.field_name],
                 checks[each.field_name],
+                opaque=each.field_alias == "cursor",
             )
             for each in parameters
         }

@@ -31,79 +31,58 @@ _INVISIBLE: Final = (
     r"\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180B-\u180F\u200B-\u200F\u2060-\u2065\u206A-\u206F\u2800\u3164"
     r"\uFE00-\uFE0F\uFEFF\uFFA0\uFFF9-\uFFFB"
 )
-_ONE_VISIBLE_LINE: Final = rf"^[ {_INVISIBLE}]*[^\s{_INVISIBLE}{UNFIT}][^{UNFIT}]*{END}"
+_VISIBLE: Final = rf"^[ {_INVISIBLE}]*[^\s{_INVISIBLE}{UNFIT}][^{UNFIT}]*{END}"
 _NOT_IN_LINES: Final = r"\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F"
 _LINES: Final = rf"^[^{_NOT_IN_LINES}]*$"
 _VISIBLE_LINES: Final = rf"^[\s{_INVISIBLE}]*[^\s{_INVISIBLE}{_NOT_IN_LINES}][^{_NOT_IN_LINES}]*$"
 
-_ONE_LINE_HINT: Final = Hint("Must be a single line without control characters.")
+_LINE_HINT: Final = Hint("Must be a single line without control characters.")
+_NAME_HINT: Final = Hint("Must be a single line that is not blank, without control characters.")
+_LINES_HINT: Final = Hint("Must not have control characters other than line breaks and tabs.")
+_TEXT_HINT: Final = Hint("Must not be blank, nor have control characters other than line breaks and tabs.")
+_USERNAME_HINT: Final = Hint(
+    "Must be letters, digits, dots, hyphens and underscores, with a letter or digit at both ends."
+)
+_LOCALE_HINT: Final = Hint("Must be a language code such as 'en' or 'en-GB'.")
+_USERNAME: Final = rf"^[A-Za-z0-9][A-Za-z0-9._\-]*[A-Za-z0-9]{END}"
+_LOCALE: Final = rf"^[a-z]{{2,3}}(?:-[A-Z]{{2}})?{END}"
 
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
-ShortText = Annotated[str, Meta(max_length=100, pattern=_ONE_LINE, examples=["A few words"]), _ONE_LINE_HINT]
+ShortText = Annotated[str, Meta(max_length=100, pattern=_ONE_LINE, examples=["A few words"]), _LINE_HINT]
 """One line of up to 100 characters, perhaps empty."""
 
 SingleLine = Annotated[
-    str,
-    Meta(min_length=1, max_length=255, pattern=_ONE_VISIBLE_LINE, examples=["A line of text"]),
-    Hint("Must be a single line that is not blank, without control characters."),
+    str, Meta(min_length=1, max_length=255, pattern=_VISIBLE, examples=["A line of text"]), _NAME_HINT
 ]
 """One line of up to 255 characters that is not blank."""
 
-PersonalName = Annotated[
-    str,
-    Meta(min_length=1, max_length=100, pattern=_ONE_VISIBLE_LINE, examples=["Ada"]),
-    Hint("Must be a single line that is not blank, without control characters."),
-]
+PersonalName = Annotated[str, Meta(min_length=1, max_length=100, pattern=_VISIBLE, examples=["Ada"]), _NAME_HINT]
 """A first or last name."""
 
-Name = Annotated[
-    str,
-    Meta(min_length=2, max_length=100, pattern=_ONE_VISIBLE_LINE, examples=["Ada Lovelace"]),
-    Hint("Must be a single line that is not blank, without control characters."),
-]
+Name = Annotated[str, Meta(min_length=2, max_length=100, pattern=_VISIBLE, examples=["Ada Lovelace"]), _NAME_HINT]
 """What people or things are called."""
 
 Username = Annotated[
-    str,
-    Meta(
-        min_length=3,
-        max_length=30,
-        pattern=rf"^[A-Za-z0-9][A-Za-z0-9._\-]*[A-Za-z0-9]{END}",
-        examples=["ada.lovelace"],
-    ),
-    Hint("Must be letters, digits, dots, hyphens and underscores, with a letter or digit at both ends."),
+    str, Meta(min_length=3, max_length=30, pattern=_USERNAME, examples=["ada.lovelace"]), _USERNAME_HINT
 ]
 """A name to sign in with. It has no ``@``, so it is never taken for an e-mail address."""
 
-Locale = Annotated[
-    str,
-    Meta(min_length=2, max_length=6, pattern=rf"^[a-z]{{2,3}}(?:-[A-Z]{{2}})?{END}", examples=["en-GB"]),
-    Hint("Must be a language code such as 'en' or 'en-GB'."),
-]
+Locale = Annotated[str, Meta(min_length=2, max_length=6, pattern=_LOCALE, examples=["en-GB"]), _LOCALE_HINT]
 """Language and perhaps region, a subset of BCP 47."""
 
 Bio = Annotated[
     str,
     Meta(max_length=2000, pattern=_LINES, examples=["Writes programs for engines that do not exist yet."]),
-    Hint("Must not have control characters other than line breaks and tabs."),
+    _LINES_HINT,
 ]
 """Text of several lines."""
 
-
-TextLines = Annotated[
-    str,
-    Meta(pattern=_LINES),
-    Hint("Must not have control characters other than line breaks and tabs."),
-]
+TextLines = Annotated[str, Meta(pattern=_LINES), _LINES_HINT]
 """Text of several lines. The user of the type says how long it may be: ``Annotated[TextLines, Meta(max_length=…)]``."""
 
-VisibleTextLines = Annotated[
-    str,
-    Meta(min_length=1, pattern=_VISIBLE_LINES),
-    Hint("Must not be blank, nor have control characters other than line breaks and tabs."),
-]
+VisibleTextLines = Annotated[str, Meta(min_length=1, pattern=_VISIBLE_LINES), _TEXT_HINT]
 """The same, not blank."""
 
 
@@ -138,19 +117,14 @@ def check_public_https_url(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        host, is_plain = parts.hostname or "", parts.scheme == "https" and "@" not in parts.netloc and parts.port != 0
     except ValueError:
-        raise _not_public() from None
-    plain = parts.scheme == "https" and "@" not in parts.netloc and "\\" not in url and port != 0
-    if not plain or not _HOST.fullmatch(host) or f".{host}".endswith(tuple(f".{each}" for each in _PRIVATE_SUFFIXES)):
-        raise _not_public()
+        host, is_plain = "", False
+    is_private = f".{host}".endswith(tuple(f".{each}" for each in _PRIVATE_SUFFIXES))
+    if not is_plain or "\\" in url or not _HOST.fullmatch(host) or is_private:
+        detail = "Must be an https URL with a public domain name and without credentials."
+        raise FieldProblem(FieldCode.INVALID_FORMAT, detail)
     return url
-
-
-def _not_public() -> FieldProblem:
-    return FieldProblem(
-        FieldCode.INVALID_FORMAT, "Must be an https URL with a public domain name and without credentials."
-    )
 
 
 HttpsUrl = Annotated[
