@@ -53,12 +53,13 @@ pytest *options:
 coverage *options:
     {{ run }} pytest {{ processes }} --cov --cov-report=term "$@"
 
-# formatter, linter and import layers
+# formatter, linter, import layers, and words that are hard to read
 [group('check')]
 lint:
     {{ run }} ruff format --check
     {{ run }} ruff check
     {{ run }} lint-imports
+    {{ run }} python tools/words.py
 
 # strict types, by mypy and by pyright
 [group('check')]
