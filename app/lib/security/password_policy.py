@@ -4,11 +4,9 @@ There are no rules of composition, on purpose [6.2.5]: they lead to ``Password1!
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
-
-import msgspec
 
 from app.lib.errors import FieldCode, FieldError
 from app.lib.text import casefold_key
@@ -17,17 +15,6 @@ _SEPARATORS = re.compile(r"[\s._,'\u2019+-]+")
 _SHORTEST_WORD = 4
 
 TOO_COMMON = "Many people use this password. Choose another."
-
-
-class PasswordFlaw(msgspec.Struct, frozen=True):
-    """One reason to refuse a password; ``detail`` is a sentence for its owner that never repeats it."""
-
-    code: FieldCode
-    detail: str
-
-    def at(self, pointer: str) -> FieldError:
-        """Return the flaw as the error of a request's member, named by a JSON pointer (``/password``)."""
-        return FieldError(code=self.code, detail=self.detail, pointer=pointer)
 
 
 class PasswordPolicy:
@@ -44,36 +31,36 @@ class PasswordPolicy:
         self._common = common_passwords()
 
     def check(
-        self,
-        password: str,
-        *,
-        email: str | None = None,
-        name: str | None = None,
-        username: str | None = None,
-    ) -> list[PasswordFlaw]:
-        """Return everything that is wrong with ``password``; an empty list means that it may be used.
+        self, password: str, *, email: str = "", name: str | None = None, username: str | None = None, pointer: str = ""
+    ) -> list[FieldError]:
+        """All that is wrong with a new password, as errors of the member at ``pointer``; empty when it may be used.
 
         Refused are passwords on the common list, and those that contain, in any case, a word of 4 or more
-        characters out of the owner's name, username or local part of the address.
+        characters out of the owner's name, username or local part of the address. No error repeats the password.
         """
+
+        def error(code: FieldCode, detail: str) -> FieldError:
+            return FieldError(pointer=pointer, code=code, detail=detail)
+
         if len(password) > self.max_length:
-            return [PasswordFlaw(FieldCode.TOO_LONG, f"Must have at most {self.max_length} characters.")]
+            return [error(FieldCode.TOO_LONG, f"Must have at most {self.max_length} characters.")]
         try:
             password.encode()
         except UnicodeEncodeError:  # a lone surrogate
-            return [PasswordFlaw(FieldCode.INVALID_FORMAT, "Must be valid Unicode text.")]
-        flaws: list[PasswordFlaw] = []
+            return [error(FieldCode.INVALID_FORMAT, "Must be valid Unicode text.")]
+        errors: list[FieldError] = []
         if len(password) < self.min_length:
-            flaws.append(PasswordFlaw(FieldCode.TOO_SHORT, f"Must have at least {self.min_length} characters."))
+            errors.append(error(FieldCode.TOO_SHORT, f"Must have at least {self.min_length} characters."))
         if password.casefold() in self._common:
-            flaws.append(PasswordFlaw(FieldCode.WEAK_PASSWORD, TOO_COMMON))
-        folded = casefold_key(password)
-        if any(word in folded for word in _personal_words(email, name, username)):
-            detail = "Must not contain your name, username or e-mail address."
-            flaws.append(PasswordFlaw(FieldCode.WEAK_PASSWORD, detail))
+            errors.append(error(FieldCode.WEAK_PASSWORD, TOO_COMMON))
+        folded, local = casefold_key(password), casefold_key(email.rpartition("@")[0])
+        names = [part for part in _SEPARATORS.split(casefold_key(name or "")) if part]
+        personal = [local, local.partition("+")[0], casefold_key(username or ""), *names, "".join(names)]
+        if any(word in folded for word in personal if len(word) >= _SHORTEST_WORD):
+            errors.append(error(FieldCode.WEAK_PASSWORD, "Must not contain your name, username or e-mail address."))
         if any(word in folded for word in self._words):
-            flaws.append(PasswordFlaw(FieldCode.WEAK_PASSWORD, "Must not contain the name of this service."))
-        return flaws
+            errors.append(error(FieldCode.WEAK_PASSWORD, "Must not contain the name of this service."))
+        return errors
 
 
 @cache
@@ -81,11 +68,3 @@ def common_passwords() -> frozenset[str]:
     """Return the embedded list, casefolded; ``common_passwords.NOTICE`` says where it comes from."""
     file = resources.files("app.lib.security").joinpath("common_passwords.txt")
     return frozenset(file.read_text(encoding="utf-8").split())
-
-
-def _personal_words(email: str | None, name: str | None, username: str | None) -> Iterator[str]:
-    """Yield what a guesser who knows the person tries first, folded."""
-    local = casefold_key((email or "").rpartition("@")[0])
-    names = [part for part in _SEPARATORS.split(casefold_key(name or "")) if part]
-    candidates = [local, local.partition("+")[0], casefold_key(username or ""), *names, "".join(names)]
-    return (word for word in candidates if len(word) >= _SHORTEST_WORD)

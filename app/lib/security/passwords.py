@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore
 from typing import ParamSpec, TypeVar
 
@@ -60,7 +60,7 @@ class PasswordHasher:
 
         Raises ``Unavailable`` in the same situations, so that a full queue does not tell accounts apart.
         """
-        await self._in_thread(self._waste, _octets(password))
+        await self._in_thread(self._argon2.hash, _octets(password))  # a verification is one run, too
 
     def needs_rehash(self, encoded: str) -> bool:
         """Tell whether ``encoded`` was made with other parameters than this hasher's, or cannot be read."""
@@ -75,25 +75,18 @@ class PasswordHasher:
         except VerifyMismatchError:
             return False
         except (VerificationError, ValueError):  # not a hash that argon2 can read
-            self._waste(password)
+            self._argon2.hash(password)
             return False
-
-    def _waste(self, password: bytes) -> None:
-        """One run of argon2, which is all that a verification is, too."""
-        self._argon2.hash(password)
 
     async def _in_thread(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         if not self._room.acquire(blocking=False):
             raise Unavailable(retry_after=1)
         future = self._threads.submit(work, *args, **kwargs)
-        future.add_done_callback(self._leave)
+        future.add_done_callback(lambda _: self._room.release())
         try:
             return await asyncio.wrap_future(future)
         except HashingError as error:  # no memory for it right now
             raise Unavailable from error
-
-    def _leave(self, _: Future[R]) -> None:
-        self._room.release()
 
 
 def _octets(password: str) -> bytes:

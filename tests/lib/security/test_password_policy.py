@@ -4,12 +4,12 @@ from importlib import resources
 import pytest
 
 from app.lib.errors import FieldCode, FieldError
-from app.lib.security.password_policy import PasswordFlaw, PasswordPolicy, common_passwords
+from app.lib.security.password_policy import PasswordPolicy, common_passwords
 
 GOOD = "violet kettle over nine hills"
 
 
-def codes(flaws: list[PasswordFlaw]) -> list[FieldCode]:
+def codes(flaws: list[FieldError]) -> list[FieldCode]:
     return [flaw.code for flaw in flaws]
 
 
@@ -28,13 +28,13 @@ def test_lengths_from_8_to_1024_characters_are_taken__asvs_6_2_1_and_6_2_9(passw
 def test_length_counts_characters_and_not_bytes__asvs_6_2_1(password: str) -> None:
     flaws = PasswordPolicy().check(password)
 
-    assert flaws == [PasswordFlaw(FieldCode.TOO_SHORT, "Must have at least 8 characters.")]
+    assert flaws == [FieldError(pointer="", code=FieldCode.TOO_SHORT, detail="Must have at least 8 characters.")]
 
 
 def test_too_long_is_the_only_thing_said_of_a_password_that_is_too_long() -> None:
     flaws = PasswordPolicy().check("ada" * 1000, name="adaada")
 
-    assert flaws == [PasswordFlaw(FieldCode.TOO_LONG, "Must have at most 1024 characters.")]
+    assert flaws == [FieldError(pointer="", code=FieldCode.TOO_LONG, detail="Must have at most 1024 characters.")]
 
 
 def test_lengths_are_settings() -> None:
@@ -83,7 +83,11 @@ def test_short_and_common_are_reported_together() -> None:
 def test_words_of_the_person_are_refused__asvs_6_2_11(password: str, person: dict[str, str]) -> None:
     flaws = PasswordPolicy().check(password, **person)
 
-    assert flaws == [PasswordFlaw(FieldCode.WEAK_PASSWORD, "Must not contain your name, username or e-mail address.")]
+    assert flaws == [
+        FieldError(
+            pointer="", code=FieldCode.WEAK_PASSWORD, detail="Must not contain your name, username or e-mail address."
+        )
+    ]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +109,7 @@ def test_words_of_the_service_are_refused__asvs_6_2_11() -> None:
     policy = PasswordPolicy(words=["Lodestar", ""])
 
     assert policy.check("my lodeSTAR phrase") == [
-        PasswordFlaw(FieldCode.WEAK_PASSWORD, "Must not contain the name of this service.")
+        FieldError(pointer="", code=FieldCode.WEAK_PASSWORD, detail="Must not contain the name of this service.")
     ]
     assert policy.check(GOOD) == []
 
@@ -115,12 +119,10 @@ def test_text_that_no_utf8_can_carry_is_refused(password: str) -> None:
     assert codes(PasswordPolicy().check(password)) == [FieldCode.INVALID_FORMAT]
 
 
-def test_a_flaw_becomes_the_error_of_a_field() -> None:
-    flaw = PasswordFlaw(FieldCode.TOO_SHORT, "Must have at least 8 characters.")
+def test_a_flaw_names_the_member_of_the_request() -> None:
+    (flaw,) = PasswordPolicy().check("zq7#fkw", pointer="/new_password")
 
-    assert flaw.at("/new_password") == FieldError(
-        code=FieldCode.TOO_SHORT, detail="Must have at least 8 characters.", pointer="/new_password"
-    )
+    assert (flaw.pointer, flaw.code) == ("/new_password", FieldCode.TOO_SHORT)
 
 
 def test_the_list_holds_the_3000_most_common_that_the_default_length_allows__asvs_6_2_4() -> None:

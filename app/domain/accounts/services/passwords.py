@@ -1,6 +1,7 @@
 """Passwords of users: which are accepted, how they are stored, and how they change."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from uuid import UUID
 
 from app.domain.accounts.dtos import PasswordChange, Registration, UserRead
@@ -26,12 +27,12 @@ _SAME = FieldError(
 )
 
 
+@dataclass
 class Passwords:
     """The policy and the hasher together: no password is hashed that was not accepted."""
 
-    def __init__(self, hasher: PasswordHasher, policy: PasswordPolicy) -> None:
-        self.hasher = hasher
-        self.policy = policy
+    hasher: PasswordHasher
+    policy: PasswordPolicy
 
     async def accept(
         self,
@@ -46,24 +47,26 @@ class Passwords:
         ``others`` are errors of the same request that are known already, so that one refusal names them all.
         Call it before the transaction begins: hashing takes milliseconds, and SQLite has one writer.
         """
-        flaws = self.policy.check(password, email=owner.email, name=owner.name, username=owner.username)
-        if errors := [*others, *(flaw.at(pointer) for flaw in flaws)]:
+        flaws = self.policy.check(
+            password, email=owner.email, name=owner.name, username=owner.username, pointer=pointer
+        )
+        if errors := [*others, *flaws]:
             raise ValidationFailed(errors)
         return await self.hasher.hash(password)
 
 
+@dataclass
 class CredentialService:
     """Stores passwords of existing users."""
 
-    def __init__(
-        self, unit: UnitOfWork, reads: AccountReads, passwords: Passwords, events: Events, origin: Origin
-    ) -> None:
-        self.unit = unit
-        self.reads = reads
-        self.passwords = passwords
-        self.events = events
-        self.origin = origin
-        self._users = UserRepository(unit)
+    unit: UnitOfWork
+    reads: AccountReads
+    passwords: Passwords
+    events: Events
+    origin: Origin
+
+    def __post_init__(self) -> None:
+        self._users = UserRepository(self.unit)
 
     async def set_password(self, user_id: UUID, password: str) -> None:
         """Sets a password at the command line and ends the user's sessions.
@@ -109,24 +112,16 @@ class SignInThrottle(Throttle):
         )
 
 
+@dataclass
 class OwnPasswordService:
     """Users change their own password, for which they have to know the current one."""
 
-    def __init__(
-        self,
-        credentials: CredentialService,
-        reads: AccountReads,
-        passwords: Passwords,
-        throttle: SignInThrottle,
-        database: Database,
-        origin: Origin,
-    ) -> None:
-        self.credentials = credentials
-        self.reads = reads
-        self.passwords = passwords
-        self.throttle = throttle
-        self.database = database
-        self.origin = origin
+    credentials: CredentialService
+    reads: AccountReads
+    passwords: Passwords
+    throttle: SignInThrottle
+    database: Database
+    origin: Origin
 
     async def change(self, data: PasswordChange, actor: Principal) -> None:
         """Changes the password and ends the actor's other sessions.

@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from uuid import UUID
 
 from app.domain.accounts.dtos import ProfileRead, ProfileUpdate
@@ -9,13 +10,15 @@ from app.lib.db.versions import IfMatch
 from app.lib.events import Events
 
 
+@dataclass
 class ProfileService:
     """Updates profiles, which are created with their users."""
 
-    def __init__(self, unit: UnitOfWork, events: Events) -> None:
-        self.unit = unit
-        self.events = events
-        self._profiles = ProfileRepository(unit)
+    unit: UnitOfWork
+    events: Events
+
+    def __post_init__(self) -> None:
+        self._profiles = ProfileRepository(self.unit)
 
     async def update(self, user_id: UUID, data: ProfileUpdate, if_match: IfMatch) -> ProfileRead:
         """Raises ``ProfileNotFound`` or ``PreconditionFailed``."""

@@ -1,4 +1,5 @@
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from app.domain.accounts.dtos import RoleCreate, RoleRead, RoleUpdate, UserRead
@@ -19,16 +20,18 @@ from app.lib.security.principal import Principal
 from app.lib.wire.dto import project
 
 
+@dataclass
 class RoleService:
     """Creates, updates and deletes roles, and gives them to users. No actor grants what they lack."""
 
-    def __init__(self, unit: UnitOfWork, registry: Permissions, events: Events, origin: Origin) -> None:
-        self.unit = unit
-        self.registry = registry
-        self.events = events
-        self.origin = origin
-        self._roles = RoleRepository(unit)
-        self._users = UserRepository(unit)
+    unit: UnitOfWork
+    registry: Permissions
+    events: Events
+    origin: Origin
+
+    def __post_init__(self) -> None:
+        self._roles = RoleRepository(self.unit)
+        self._users = UserRepository(self.unit)
 
     async def create(self, data: RoleCreate, actor: Principal) -> RoleRead:
         """Raises ``ValidationFailed``, ``BeyondOwnRights`` or ``RoleNameTaken``."""

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -28,16 +29,18 @@ _FLAGS = frozenset({"is_verified", "is_superuser"})
 _SHOWN_IN_PROFILE = frozenset({"email", "username", "name"})
 
 
+@dataclass
 class UserService:
     """Creates, updates and deletes users."""
 
-    def __init__(self, unit: UnitOfWork, passwords: Passwords, events: Events, origin: Origin) -> None:
-        self.unit = unit
-        self.passwords = passwords
-        self.events = events
-        self.origin = origin
-        self._users = UserRepository(unit)
-        self._profiles = ProfileRepository(unit)
+    unit: UnitOfWork
+    passwords: Passwords
+    events: Events
+    origin: Origin
+
+    def __post_init__(self) -> None:
+        self._users = UserRepository(self.unit)
+        self._profiles = ProfileRepository(self.unit)
 
     async def register(self, data: Registration, locale: str) -> UserRead:
         """Creates a user for the caller, who gets mail in the language of ``locale``.

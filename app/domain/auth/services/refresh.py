@@ -1,4 +1,5 @@
 import hmac
+from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.auth.dtos import TokenPair
@@ -15,18 +16,18 @@ from app.lib.events import Events
 from app.lib.security.tokens import RefreshClaims, refresh_jti
 
 
+@dataclass
 class RefreshService:
     """Rotates refresh tokens."""
 
-    def __init__(
-        self, unit: UnitOfWork, database: Database, issuer: TokenIssuer, events: Events, origin: Origin
-    ) -> None:
-        self.unit = unit
-        self.database = database
-        self.issuer = issuer
-        self.events = events
-        self.origin = origin
-        self._sessions = SessionRepository(unit)
+    unit: UnitOfWork
+    database: Database
+    issuer: TokenIssuer
+    events: Events
+    origin: Origin
+
+    def __post_init__(self) -> None:
+        self._sessions = SessionRepository(self.unit)
 
     async def refresh(self, refresh_token: str) -> TokenPair:
         """The next pair of tokens.

@@ -1,5 +1,6 @@
 import contextlib
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 
 from app.domain.accounts.dtos import Registration, UserRead
 from app.domain.accounts.errors import EmailTaken, UsernameTaken
@@ -28,25 +29,16 @@ class RegistrationThrottle(Throttle):
         )
 
 
+@dataclass
 class RegistrationService:
     """Registers users: creates them for the caller."""
 
-    def __init__(
-        self,
-        *,
-        unit: UnitOfWork,
-        users: UserService,
-        reads: AccountReads,
-        throttle: RegistrationThrottle,
-        events: Events,
-        origin: Origin,
-    ) -> None:
-        self.unit = unit
-        self.users = users
-        self.reads = reads
-        self.throttle = throttle
-        self.events = events
-        self.origin = origin
+    unit: UnitOfWork
+    users: UserService
+    reads: AccountReads
+    throttle: RegistrationThrottle
+    events: Events
+    origin: Origin
 
     async def register(self, data: Registration, locale: str) -> UserRead:
         """Creates a user.

@@ -1,5 +1,6 @@
 import contextlib
 import secrets
+from dataclasses import dataclass
 from uuid import UUID
 
 from app.domain.accounts.repositories import AccountReads
@@ -23,34 +24,23 @@ from app.lib.security.emails import lookup_key
 _NO_USER = UUID(int=0)
 
 
+@dataclass
 class SignInService:
     """Gives tokens for a password."""
 
-    def __init__(
-        self,
-        *,
-        unit: UnitOfWork,
-        database: Database,
-        reads: AccountReads,
-        session_reads: SessionReads,
-        passwords: Passwords,
-        credentials: CredentialService,
-        throttle: SignInThrottle,
-        issuer: TokenIssuer,
-        origin: Origin,
-        settings: AuthSettings,
-    ) -> None:
-        self.unit = unit
-        self.database = database
-        self.reads = reads
-        self.session_reads = session_reads
-        self.passwords = passwords
-        self.credentials = credentials
-        self.throttle = throttle
-        self.issuer = issuer
-        self.origin = origin
-        self.require_verified = settings.require_verified_email
-        self._sessions = SessionRepository(unit)
+    unit: UnitOfWork
+    database: Database
+    reads: AccountReads
+    session_reads: SessionReads
+    passwords: Passwords
+    credentials: CredentialService
+    throttle: SignInThrottle
+    issuer: TokenIssuer
+    origin: Origin
+    settings: AuthSettings
+
+    def __post_init__(self) -> None:
+        self._sessions = SessionRepository(self.unit)
 
     async def sign_in(self, data: SignIn) -> TokenPair:
         """Opens a session.
@@ -97,7 +87,7 @@ class SignInService:
         if not found.is_active:
             await self._record_refusal(found, "sign_in.inactive")
             raise AccountInactive
-        if self.require_verified and not found.is_verified:
+        if self.settings.require_verified_email and not found.is_verified:
             await self._record_refusal(found, "sign_in.unverified")
             raise EmailUnverified
         password_hash = found.password_hash

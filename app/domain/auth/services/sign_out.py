@@ -1,3 +1,5 @@
+from dataclasses import dataclass
+
 from app.domain.auth.events import SessionsEnded
 from app.domain.auth.repositories import SessionRepository
 from app.lib import audit
@@ -8,14 +10,16 @@ from app.lib.events import Events
 from app.lib.security.principal import Principal
 
 
+@dataclass
 class SignOutService:
     """Ends sessions for their users. The access tokens end with them."""
 
-    def __init__(self, unit: UnitOfWork, events: Events, origin: Origin) -> None:
-        self.unit = unit
-        self.events = events
-        self.origin = origin
-        self._sessions = SessionRepository(unit)
+    unit: UnitOfWork
+    events: Events
+    origin: Origin
+
+    def __post_init__(self) -> None:
+        self._sessions = SessionRepository(self.unit)
 
     async def sign_out(self, principal: Principal) -> None:
         """Ends the current session."""

@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
@@ -18,12 +19,12 @@ class Lifetimes(msgspec.Struct, frozen=True):
     absolute: timedelta
 
 
+@dataclass
 class TokenIssuer:
     """Makes the pair of tokens of one generation of a session."""
 
-    def __init__(self, signer: TokenSigner, lifetimes: Lifetimes) -> None:
-        self.signer = signer
-        self.lifetimes = lifetimes
+    signer: TokenSigner
+    lifetimes: Lifetimes
 
     def issue(self, session: SessionRow, now: datetime) -> TokenPair:
         """The refresh token depends on the row alone, so the same generation gets it byte for byte again."""
