@@ -1,9 +1,7 @@
 """Posts: people write, everybody reads."""
 
 from app.domain.posts.channels import CHANNEL_KINDS
-from app.domain.posts.controllers.feed import get_feed
-from app.domain.posts.controllers.posts import PostController, list_user_posts
-from app.domain.posts.controllers.tags import list_tags
+from app.domain.posts.controllers import PostController, get_feed, list_tags, list_user_posts
 from app.domain.posts.jobs import JOBS
 from app.domain.posts.listeners import LISTENERS
 from app.domain.posts.permissions import PERMISSIONS

@@ -9,7 +9,6 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from app.domain.accounts.dtos import PublicProfile
-from app.domain.posts.limits import MAX_CONTENT, MAX_EXCERPT, MAX_SLUG, MAX_TAG, MAX_TAGS
 from app.lib.errors import FieldCode
 from app.lib.http.conditional import Version, Versioned
 from app.lib.pagination.envelope import Page
@@ -17,6 +16,11 @@ from app.lib.wire.decoding import Check, FieldProblem, Hint
 from app.lib.wire.dto import Input, Output
 from app.lib.wire.fields import SingleLine, TextLines, Timestamp, VisibleTextLines
 
+MAX_SLUG: Final = 100
+MAX_TAG: Final = 40
+MAX_TAGS: Final = 10
+MAX_CONTENT: Final = 100_000
+MAX_EXCERPT: Final = 500
 UUID_LIKE: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}")
 
 

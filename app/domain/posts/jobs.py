@@ -1,51 +1,31 @@
 """Announces scheduled posts. The public sees them at their time without a job."""
 
-from datetime import datetime
-from uuid import UUID
-
-import msgspec
-
-from app.domain.posts.services.announcements import announce_due
+from app.domain.posts.events import PostPublished
+from app.domain.posts.repositories import PostRepository
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
-from app.lib.jobs import Every, JobContext, NoPayload, enqueue, job
+from app.lib.jobs import Every, JobContext, NoPayload, job
 
-SECONDS = 10.0
-"""How late ``post.published`` may be where the job of the instant was lost or came too early."""
-
-_MARGIN = 0.01
-"""Seconds after the instant: databases compare milliseconds, and instants have more digits."""
-
-
-class Announcement(msgspec.Struct, frozen=True):
-    """Which post becomes public, and when."""
-
-    post_id: UUID
-    at: datetime
-
-
-# It says when to look and not what will be found: the post may have been put off, hidden or deleted since.
-@job("posts.announce_at", Announcement, key=lambda payload: f"{payload.post_id} {payload.at.isoformat()}")
-async def announce_at(_announcement: Announcement, context: JobContext) -> None:
-    await _announce(context)
+SECONDS = 5.0
+"""How late ``post.published`` may be."""
 
 
 @job("posts.announce", NoPayload, schedule=Every(SECONDS))
-async def announce_posts(_payload: NoPayload, context: JobContext) -> None:
-    await _announce(context)
-
-
-async def _announce(context: JobContext) -> None:
-    while True:
+async def announce_posts(_nothing: NoPayload, context: JobContext) -> None:
+    """Batch by batch, each in a transaction of its own."""
+    has_more = True
+    while has_more:
         async with context.unit() as unit:
-            count = await announce_due(unit, context.service(Events))
-        if not count:
-            return
+            has_more = await announce_due(unit, context.service(Events))
 
 
-async def announce_later(unit: UnitOfWork, post_id: UUID, at: datetime, now: datetime) -> None:
-    """Announces at the instant what has become public by then. ``now`` is the database's."""
-    await enqueue(unit, announce_at, Announcement(post_id, at), delay=(at - now).total_seconds() + _MARGIN)
+async def announce_due(unit: UnitOfWork, events: Events) -> bool:
+    """Publishes ``post.published`` for a batch of posts whose time has come; False when there were none."""
+    due = await PostRepository(unit).announce()
+    for row in due:
+        event = PostPublished(aggregate_id=row.id, aggregate_version=row.version, author_id=row.author_id)
+        await events.publish(unit, event)
+    return bool(due)
 
 
-JOBS = (announce_posts, announce_at)
+JOBS = (announce_posts,)

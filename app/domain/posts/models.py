@@ -4,7 +4,7 @@ from uuid import UUID
 from sqlalchemy import JSON, Boolean, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.posts.limits import MAX_EXCERPT, MAX_SLUG, MAX_TAG
+from app.domain.posts.dtos import MAX_EXCERPT, MAX_SLUG, MAX_TAG
 from app.lib.db.base import Base, Entity, sortable_text
 from app.lib.db.search import SearchTokens
 

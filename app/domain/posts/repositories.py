@@ -8,7 +8,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     Boolean,
-    ColumnElement,
     Uuid,
     and_,
     bindparam,
@@ -25,7 +24,7 @@ from app.domain.accounts.errors import AccountGone
 from app.domain.posts.dtos import PostPage, PostRead, PostSummary, TagPage
 from app.domain.posts.errors import PostNotFound
 from app.domain.posts.models import Post, PostSlug, PostTag
-from app.domain.posts.rows import FeedRow
+from app.domain.posts.rows import FeedRow, WrittenRow
 from app.domain.posts.slugs import digest_of
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now
@@ -66,12 +65,28 @@ _claim_slug = prepare(
 _slug_owner = prepare(select(PostSlug.post_id).where(PostSlug.digest == bindparam("digest")), UUID)
 _insert_tag = prepare(insert(_tags))
 _delete_tags = prepare(delete(_tags).where(_tags.c.post_id == bindparam("post")))
-_set_announced = prepare(
-    update(_posts).where(_posts.c.id == bindparam("post")).values(is_announced=True, updated_at=_posts.c.updated_at)
+_written = [getattr(_posts.c, name) for name in WrittenRow.__struct_fields__]
+_due = (
+    select(Post.id)
+    .where(Post.is_announced.is_(False), _is_public)
+    .limit(_BATCH)
+    .with_for_update(skip_locked=True)
+    .scalar_subquery()
+)
+# Not a change that anyone sees, so the version stays.
+_announce = prepare(
+    update(_posts)
+    .where(_posts.c.id.in_(_due))
+    .values(is_announced=True, updated_at=_posts.c.updated_at)
+    .returning(*_written),
+    WrittenRow,
+)
+_delete_by_author = prepare(
+    delete(_posts).where(_posts.c.author_id == bindparam("author")).returning(*_written), WrittenRow
 )
 
 _feed = prepare(
-    select(*columns_of(FeedRow, Post))
+    select(*columns_of(FeedRow, Post, is_published=_is_published))
     .where(_is_public)
     .order_by(Post.public_from.desc(), Post.id.desc())
     .limit(FEED_ENTRIES),
@@ -185,23 +200,10 @@ class PostRepository(EntityRepository[Post]):
     async def delete_tags(self, post: Post) -> None:
         await self.unit.execute(_delete_tags, post=post.id)
 
-    async def set_announced(self, post_id: UUID) -> None:
-        """Not a change that anyone sees, so the version stays."""
-        await self.unit.execute(_set_announced, post=post_id)
+    async def announce(self) -> Sequence[WrittenRow]:
+        """Marks a batch of posts that have become public as announced. What another worker marks is skipped."""
+        return await self.unit.all(_announce)
 
-    async def list_due(self) -> Sequence[Any]:
-        """A batch of posts that have become public without having been announced, locked."""
-        return await self._list_locked(Post.is_announced.is_(False), _is_public, skip_locked=True)
-
-    async def list_by_author(self, author_id: UUID) -> Sequence[Any]:
-        """A batch of an author's posts, locked."""
-        return await self._list_locked(Post.author_id == author_id, skip_locked=False)
-
-    async def delete_many(self, post_ids: Sequence[UUID]) -> None:
-        await self.unit.session.execute(delete(_posts).where(_posts.c.id.in_(post_ids)))
-
-    async def _list_locked(self, *conditions: ColumnElement[bool], skip_locked: bool) -> Sequence[Any]:
-        """Only what events are made of: contents may be long."""
-        columns = (Post.id, Post.author_id, Post.version, Post.is_announced)
-        statement = select(*columns).where(*conditions).order_by(Post.id).limit(_BATCH)
-        return (await self.unit.session.execute(statement.with_for_update(skip_locked=skip_locked))).all()
+    async def delete_by_author(self, author_id: UUID) -> Sequence[WrittenRow]:
+        """Deletes all posts of a user."""
+        return await self.unit.all(_delete_by_author, author=author_id)

@@ -5,17 +5,20 @@ from uuid import UUID
 
 import msgspec
 
+from app.domain.posts.dtos import PostSummary
 
-class FeedRow(msgspec.Struct, frozen=True):
+
+class FeedRow(PostSummary):
     """A public post for the feed. Long posts have no HTML."""
+
+    public_from: datetime
+    html: str | None
+
+
+class WrittenRow(msgspec.Struct, frozen=True):
+    """Of a post that was written without having been read: what its event is made of."""
 
     id: UUID
     author_id: UUID
-    title: str
-    slug: str
-    html: str | None
-    excerpt: str
-    tags: list[str]
-    published_at: datetime
-    updated_at: datetime
     version: int
+    is_announced: bool

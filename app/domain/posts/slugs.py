@@ -5,8 +5,7 @@ from hashlib import sha256
 
 from anyascii import anyascii
 
-from app.domain.posts.dtos import UUID_LIKE
-from app.domain.posts.limits import MAX_SLUG
+from app.domain.posts.dtos import MAX_SLUG, UUID_LIKE
 
 _ROOM_FOR_SUFFIX = 20
 _BETWEEN = re.compile(r"[^a-z0-9]+")

@@ -1,19 +1,14 @@
 """What happens without a request: scheduled posts become public, and deleted users lose their posts."""
 
 import asyncio
-from datetime import datetime, timedelta
-from uuid import UUID
 
 import httpx
 from litestar import Litestar
 
-from app.domain.posts.jobs import Announcement, announce_at, announce_posts
+from app.domain.posts.jobs import announce_due, announce_posts
 from app.domain.posts.models import Post, PostTag
-from app.domain.posts.services.announcements import announce_due
-from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.jobs import JobContext, NoPayload
-from app.lib.jobs.tables import QueuedJob
 from tests.domain.accounts.answers import rows
 from tests.domain.posts.writing import LATER, POSTS, draft, events, let_time_pass, scheduled, write
 from tests.support.apps import core_of
@@ -35,55 +30,6 @@ def context_of(app: Litestar) -> JobContext:
 
 async def announce(app: Litestar) -> None:
     await announce_posts.run(NoPayload(), context_of(app))
-
-
-async def planned(app: Litestar) -> list[tuple[Announcement, datetime]]:
-    """The announcements that wait for their time, and when that is."""
-    found = await rows(app, QueuedJob, QueuedJob.name == announce_at.name)
-    return [(announce_at.decode(each.payload), each.run_at) for each in sorted(found, key=lambda each: each.id)]
-
-
-async def test_a_job_waits_for_the_instant(calls: httpx.AsyncClient, app: Litestar) -> None:
-    posts = [await scheduled(calls), await draft(calls), await draft(calls)]
-    for _ in range(2):
-        await calls.patch(f"{POSTS}/{posts[1]['id']}", json={"published_at": LATER})
-        await calls.post(f"{POSTS}/{posts[2]['id']}/publish", json={"at": LATER})
-    at = datetime.fromisoformat(LATER)
-    waiting = await planned(app)
-
-    assert [announcement for announcement, _ in waiting] == [Announcement(UUID(post["id"]), at) for post in posts]
-    assert all(at < run_at < at + timedelta(minutes=1) for _, run_at in waiting)
-
-    await announce_at.run(waiting[0][0], context_of(app))
-    assert await events(app, "post.published") == []
-    await let_time_pass(app, posts[0]["id"])
-    for _ in range(2):
-        await announce_at.run(waiting[0][0], context_of(app))
-    assert [str(each.aggregate_id) for each in await events(app, "post.published")] == [posts[0]["id"]]
-
-
-async def test_another_instant_is_another_job_and_the_first_finds_nothing(
-    calls: httpx.AsyncClient, app: Litestar
-) -> None:
-    post = await scheduled(calls)
-    url = f"{POSTS}/{post['id']}"
-    much_later = (utc_now() + timedelta(days=300)).isoformat()
-    await calls.post(f"{url}/publish", json={"at": much_later})
-    await calls.patch(url, json={"title": "Changed"})
-    first, second = await planned(app)
-
-    assert (first[0].at, second[0].at) == (datetime.fromisoformat(LATER), datetime.fromisoformat(much_later))
-    for announcement, _ in (first, second):
-        await announce_at.run(announcement, context_of(app))
-    assert await events(app, "post.published") == []
-
-
-async def test_what_is_published_at_once_needs_no_job(calls: httpx.AsyncClient, app: Litestar) -> None:
-    post = await write(calls)
-    await calls.patch(f"{POSTS}/{post['id']}", json={"title": "Changed"})
-    await calls.post(f"{POSTS}/{post['id']}/unpublish")
-
-    assert await planned(app) == []
 
 
 async def test_a_scheduled_post_is_announced_when_its_time_has_come(calls: httpx.AsyncClient, app: Litestar) -> None:

@@ -65,7 +65,7 @@ class FeedService:
         _add(entry, "id", f"urn:uuid:{row.id}")
         _add(entry, "title", row.title)
         _add(entry, "link", rel="alternate", href=f"{self._base_url}{_POSTS}/{row.slug}", type="application/json")
-        _add(entry, "published", _instant(row.published_at))
+        _add(entry, "published", _instant(row.public_from))
         _add(entry, "updated", _instant(_updated(row)))
         _add(ET.SubElement(entry, "author"), "name", author)
         for tag in row.tags:
@@ -83,7 +83,7 @@ def _add(parent: ET.Element, name: str, text: str | None = None, **attributes: s
 
 def _updated(row: FeedRow) -> datetime:
     """A scheduled post was written before it was published."""
-    return max(row.updated_at, row.published_at)
+    return max(row.updated_at, row.public_from)
 
 
 def _instant(at: datetime) -> str:

@@ -9,13 +9,12 @@ from msgspec import UNSET
 from app.domain.posts.dtos import PostCreate, PostRead, PostUpdate
 from app.domain.posts.errors import NotYourPost, PostNotVisible, SlugTaken
 from app.domain.posts.events import PostDeleted, PostEvent, PostPublished, PostUpdated
-from app.domain.posts.jobs import announce_later
 from app.domain.posts.models import Post
 from app.domain.posts.permissions import POSTS_DELETE, POSTS_WRITE
 from app.domain.posts.repositories import PostRepository
 from app.domain.posts.services.publication import check_instant, decide, is_public, publish
 from app.domain.posts.services.queries import sees_everything
-from app.domain.posts.services.texts import texts_of
+from app.domain.posts.services.texts import columns_of_texts
 from app.domain.posts.slugs import numbered
 from app.lib import audit
 from app.lib.audit import Origin
@@ -49,30 +48,26 @@ class PostService:
     async def create(self, data: PostCreate, actor: Principal) -> PostRead:
         """Raises ``ValidationFailed``, ``SlugTaken`` or ``AccountGone``."""
         now = await self._posts.now()
-        texts = await texts_of(data.title, data.content, data.tags)
+        columns = await columns_of_texts(data.title, data.content, data.tags, data.excerpt)
+        wanted_slug = columns.pop("slug")
         post = Post(
             id=new_id(),
             author_id=actor.user_id,
             title=data.title,
-            title_key=texts.title_key,
-            title_search=texts.title_search,
-            excerpt=texts.excerpt if data.excerpt is None else data.excerpt,
-            has_own_excerpt=data.excerpt is not None,
-            tags=data.tags,
-            is_announced=False,
             content=data.content,
-            html=texts.html,
-            search=texts.search,
+            tags=data.tags,
+            has_own_excerpt=data.excerpt is not None,
+            is_announced=False,
+            **columns,
         )
         becomes_public = publish(post, decide(None, data.is_published, data.published_at, now), now)
         post.slug = await (
-            self._claim_free_slug(post, texts.slug) if data.slug is UNSET else self._claim_slug(post, data.slug)
+            self._claim_free_slug(post, wanted_slug) if data.slug is UNSET else self._claim_slug(post, data.slug)
         )
         await self._posts.create(post)
         await self._posts.create_tags(post)
         if becomes_public:
             await self._publish(PostPublished, post)
-        await self._schedule(post, now)
         return project(PostRead, post)
 
     async def update(self, post_id: UUID, data: PostUpdate, if_match: IfMatch, actor: Principal) -> PostRead:
@@ -85,17 +80,17 @@ class PostService:
         if values.keys() & {"is_published", "published_at"}:
             at = decide(post.published_at, data.is_published, data.published_at, locked.now)
             becomes_public = publish(post, at, locked.now)
-        before = (post.title, post.content, post.tags, post.has_own_excerpt)
+        before = (post.title, post.content, post.tags, post.has_own_excerpt, post.excerpt)
         for name in values.keys() & {"title", "content", "tags"}:
             setattr(post, name, values[name])
         if "excerpt" in values:
             post.has_own_excerpt = values["excerpt"] is not None
             post.excerpt = values["excerpt"] or post.excerpt
-        if (post.title, post.content, post.tags, post.has_own_excerpt) != before:
-            texts = await texts_of(post.title, post.content, post.tags)
-            post.title_key, post.title_search, post.search = texts.title_key, texts.title_search, texts.search
-            post.html = texts.html
-            post.excerpt = post.excerpt if post.has_own_excerpt else texts.excerpt
+        if (post.title, post.content, post.tags, post.has_own_excerpt, post.excerpt) != before:
+            own_excerpt = post.excerpt if post.has_own_excerpt else None
+            for name, value in (await columns_of_texts(post.title, post.content, post.tags, own_excerpt)).items():
+                if name != "slug":
+                    setattr(post, name, value)
         return await self._save(locked, actor, becomes_public=becomes_public)
 
     async def delete(self, post_id: UUID, if_match: IfMatch, actor: Principal) -> None:
@@ -150,7 +145,6 @@ class PostService:
             )
             await self._publish(kind, post)
             await self._audit("post.updated", post, actor)
-            await self._schedule(post, now)
         return project(PostRead, post)
 
     async def _claim_slug(self, post: Post, slug: str) -> str:
@@ -172,10 +166,6 @@ class PostService:
             if await self._posts.claim_slug(post.id, free):
                 return free
         return await self._claim_slug(post, f"{slug}-{post.id.hex[-12:]}")
-
-    async def _schedule(self, post: Post, now: datetime) -> None:
-        if post.published_at is not None and not post.is_announced:
-            await announce_later(self.unit, post.id, post.published_at, now)
 
     async def _publish(self, kind: Callable[..., PostEvent], post: Post) -> None:
         event = kind(aggregate_id=post.id, aggregate_version=post.version, author_id=post.author_id)

@@ -38,9 +38,8 @@ def check_instant(at: datetime, now: datetime, pointer: str) -> None:
 
 
 def publish(post: Post, at: datetime | None, now: datetime) -> bool:
-    """Makes the post public from an instant on, or a draft; tells whether it has become public by this.
-
-    What becomes public later is announced by a job when its time has come.
+    """Makes the post public from an instant on, or a draft. Returns whether it has become public by this; what becomes
+    public later is announced by a job.
     """
     post.published_at = at
     post.public_from = at or NEVER

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.posts.dtos import (
+    MAX_SLUG,
     UUID_LIKE,
     PostPage,
     PostRead,
@@ -14,7 +15,6 @@ from app.domain.posts.dtos import (
     TagPage,
 )
 from app.domain.posts.errors import PostNotFound
-from app.domain.posts.limits import MAX_SLUG
 from app.domain.posts.permissions import POSTS_DELETE, POSTS_WRITE
 from app.domain.posts.repositories import SORT_KEYS, TAG_SORT_KEYS, PostReads
 from app.lib.pagination.parameters import PageRequest

@@ -1,9 +1,7 @@
 """What is made of the texts of a post when it is written."""
 
 import asyncio
-from collections.abc import Iterable
-
-import msgspec
+from typing import Any
 
 from app.domain.posts.markdown import render
 from app.domain.posts.slugs import slug_of
@@ -15,31 +13,20 @@ _SHORT = 5_000
 """Characters. Longer contents are read in a thread; for these, handing them over would cost as much."""
 
 
-class Texts(msgspec.Struct, frozen=True):
-    """Named like the columns that they are for."""
-
-    slug: str
-    title_key: str
-    title_search: str
-    search: str
-    excerpt: str
-    html: str | None
-
-
-async def texts_of(title: str, content: str, tags: Iterable[str]) -> Texts:
-    """Everything that is derived from title, content and tags."""
+async def columns_of_texts(title: str, content: str, tags: list[str], own_excerpt: str | None) -> dict[str, Any]:
+    """The columns of a post that are derived from others; ``slug`` is the one that the title asks for."""
     if len(content) <= _SHORT and title.isascii():  # slugs of other scripts are looked up in files
-        return _texts_of(title, content, tags)
-    return await asyncio.to_thread(_texts_of, title, content, tags)
+        return _columns_of_texts(title, content, tags, own_excerpt)
+    return await asyncio.to_thread(_columns_of_texts, title, content, tags, own_excerpt)
 
 
-def _texts_of(title: str, content: str, tags: Iterable[str]) -> Texts:
+def _columns_of_texts(title: str, content: str, tags: list[str], own_excerpt: str | None) -> dict[str, Any]:
     excerpt, html = render(content)
-    return Texts(
-        slug=slug_of(title),
-        title_key=casefold_key(title)[:_TITLE_KEY],
-        title_search=search_document(title),
-        search=search_document(title, content, labels=tags),
-        excerpt=excerpt,
-        html=html,
-    )
+    return {
+        "slug": slug_of(title),
+        "title_key": casefold_key(title)[:_TITLE_KEY],
+        "title_search": search_document(title),
+        "search": search_document(title, content, labels=tags),
+        "excerpt": excerpt if own_excerpt is None else own_excerpt,
+        "html": html,
+    }

@@ -1,23 +1,17 @@
-from typing import Any
+from datetime import datetime
+from hashlib import sha256
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
+import msgspec
 from litestar import Controller, Request, Response, delete, get, patch, post
-from litestar.params import FromPath, JSONBody
+from litestar.openapi.spec.enums import OpenAPIType
+from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
+from msgspec import Meta
 
-from app.domain.posts.controllers.caching import shared, tagged
-from app.domain.posts.controllers.parameters import (
-    Author,
-    Expand,
-    Mine,
-    PostId,
-    PostReference,
-    PublishedAfter,
-    PublishedBefore,
-    Sort,
-    TagFilter,
-    Text,
-)
 from app.domain.posts.dtos import (
+    MAX_SLUG,
+    MAX_TAG,
     PostCreate,
     PostPage,
     PostRead,
@@ -25,21 +19,80 @@ from app.domain.posts.dtos import (
     PostWithAuthor,
     PostWithAuthorPage,
     Publication,
+    TagPage,
 )
 from app.domain.posts.errors import NotYourPost, PostNotFound, SlugTaken
+from app.domain.posts.services.feed import FeedService
 from app.domain.posts.services.posts import PostService
-from app.domain.posts.services.queries import PostQueries, read_id
+from app.domain.posts.services.queries import POST_SORT_KEYS, TAGS_SORT_KEYS, PostQueries, read_id
 from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed, Unauthenticated
-from app.lib.http.conditional import TAGGED
+from app.lib.http.conditional import TAGGED, has_current
 from app.lib.http.injection import Injected
 from app.lib.http.locations import MOVES, created, linked, moved
+from app.lib.http.rules import PRODUCES
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.parameters import PageRequest
-from app.lib.security.policies import authenticated, find_principal, optional, public
+from app.lib.pagination.sorting import sort_parameter
+from app.lib.security.policies import authenticated, find_principal, optional, policy_of, public
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import StructDTO
+
+T = TypeVar("T")
+
+ATOM = "application/atom+xml"
+
+# What fits neither is not there, so it is 404 and not 422: the bounds are documentation.
+_REFERENCE = {"type": OpenAPIType.STRING, "maxLength": MAX_SLUG, "pattern": "^[a-z0-9]+(?:-[a-z0-9]+)*$"}
+
+PostReference = Annotated[str, PathParameter(description="The post's id or its slug.", schema_extra=_REFERENCE)]
+PostId = Annotated[str, PathParameter(description="The post's id.", schema_extra=_REFERENCE)]
+
+Sort = Annotated[str | None, sort_parameter(POST_SORT_KEYS, "-published_at")]
+TagSort = Annotated[str | None, sort_parameter(TAGS_SORT_KEYS, "-posts")]
+Author = Annotated[
+    list[Annotated[UUID, QueryParameter(schema_extra={"maxLength": 36})]] | None,
+    QueryParameter(description="Written by this user; repeat for any of several.", max_items=20),
+]
+TagFilter = Annotated[
+    # msgspec reads the one and the document is written from the other.
+    list[Annotated[str, Meta(max_length=MAX_TAG), QueryParameter(max_length=MAX_TAG)]] | None,
+    QueryParameter(name="tag", description="Has this tag; repeat for any of several.", max_items=20),
+]
+Text = Annotated[
+    str | None,
+    QueryParameter(
+        max_length=200,
+        description=(
+            "Words that title and content have, all of them, without regard to case, accents and vowel points; in "
+            "scripts without spaces, parts of them. `sort=-relevance` puts posts with the words in their title first. "
+            "Without a word nothing is found."
+        ),
+    ),
+]
+PublishedAfter = Annotated[datetime | None, QueryParameter(description="An instant in UTC (RFC 3339).")]
+PublishedBefore = PublishedAfter
+Mine = Annotated[bool | None, QueryParameter(description="Your own posts instead, drafts and scheduled ones included.")]
+Expand = Annotated[Literal["author"] | None, QueryParameter(description="Shows the authors' public profiles, too.")]
+
+
+def shared(request: Request[Any, Any, Any], response: Response[T], *, seconds: int = 0) -> Response[T]:
+    """Caches may share what was asked for without credentials: it is public. By default they have to ask each time
+    whether it is current, so that a post that is no longer public is not shown.
+    """
+    if policy_of(request.route_handler).reads_credentials:
+        response.headers["Vary"] = "Authorization"
+    if find_principal(request) is None:
+        response.headers["Cache-Control"] = f"public, max-age={seconds}, must-revalidate"
+    return response
+
+
+def tagged(response: Response[T]) -> Response[T]:
+    """A list has no version, so its tag is made of its content."""
+    digest = sha256(msgspec.json.encode(response.content)).hexdigest()
+    response.headers["ETag"] = f'W/"{digest[:32]}"'
+    return response
 
 
 class PostController(Controller):
@@ -226,3 +279,41 @@ async def list_user_posts(
     filters = {"tag": tag, "q": q, "published_after": published_after, "published_before": published_before}
     page = await post_queries.list_by_user(user_id, paging, sort, filters)
     return shared(request, tagged(linked(request, page if expand is None else await post_queries.with_authors(page))))
+
+
+@get(
+    "/tags",
+    guards=[public],
+    return_dto=StructDTO[TagPage],
+    opt=TAGGED,
+    operation_id="listTags",
+    summary="List the tags of published posts",
+    description="With the number of published posts that have them. Caches may keep it for a minute.",
+    tags=["Posts"],
+)
+async def list_tags(
+    request: Request[Any, Any, Any],
+    post_queries: Injected[PostQueries],
+    paging: Injected[PageRequest],
+    sort: TagSort = None,
+) -> Response[TagPage]:
+    # Counting goes through all posts, so this one may be a minute old.
+    page = await post_queries.list_tags(paging, sort)
+    return shared(request, tagged(linked(request, page)), seconds=60)
+
+
+@get(
+    "/feed.atom",
+    guards=[public],
+    opt={PRODUCES: ATOM} | TAGGED,
+    media_type=ATOM,
+    operation_id="getFeed",
+    summary="Get the Atom feed",
+    description="The newest 20 published posts (RFC 4287) with safe HTML; long ones with their summary and link only.",
+    tags=["Posts"],
+    name="feed",
+)
+async def get_feed(request: Request[Any, Any, Any], post_feed: Injected[FeedService]) -> Response[bytes]:
+    newest = await post_feed.newest()
+    content = b"" if has_current(request, newest.etag) else post_feed.write(newest)
+    return shared(request, Response(content, media_type=ATOM, headers={"ETag": newest.etag}))

@@ -1,7 +1,0 @@
-"""How long things may be."""
-
-MAX_SLUG = 100
-MAX_TAG = 40
-MAX_TAGS = 10
-MAX_CONTENT = 100_000
-MAX_EXCERPT = 500
