@@ -71,6 +71,10 @@ class OrderedKey:
         """Level with a value or after it in this key alone."""
         return self.key.expression <= edge if self.descending else self.key.expression >= edge
 
+    def not_beyond(self, edge: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Level with a value or before it in this key alone."""
+        return self.key.expression >= edge if self.descending else self.key.expression <= edge
+
 
 def rows_after(keys: Sequence[OrderedKey]) -> ColumnElement[bool]:
     """The rows after the one whose key values are bound. The keys together must be unique."""
@@ -171,7 +175,7 @@ class ListQuery(Generic[P]):
         statement = self._filtered(shape.filters, self._edge_along(shape)).order_by(*[key.order_by for key in keys])
         if self._window is not None and self._along is None:
             edge = self._edge(self._window, shape.filters, keys, after_cursor=shape.after_cursor)
-            statement = statement.where(_not_beyond(keys[0], edge))
+            statement = statement.where(keys[0].not_beyond(edge))
         statement = statement.limit(bindparam("limit", type_=Integer()))
         return (
             statement.where(rows_after(keys))
@@ -189,7 +193,7 @@ class ListQuery(Generic[P]):
 
     def _filtered(self, filters: Widths, edge: ColumnElement[Any] | None) -> Select[Any]:
         rows = self._rows.where(*[self._filters[name].where(width) for name, width in filters])
-        return rows if self._along is None or edge is None else rows.where(_not_beyond(self._along[0], edge))
+        return rows if self._along is None or edge is None else rows.where(self._along[0].not_beyond(edge))
 
     def _edge_along(self, shape: Shape) -> ColumnElement[Any] | None:
         """Where the window along another order ends; a walk goes on with what it was when that began."""
@@ -223,10 +227,6 @@ class ListQuery(Generic[P]):
         if self._along is not None and (edge := self._edge_along(shape)) is not None:
             keys.append(SortKey("edge", edge, self._along[0].key.python_type))
         return ListStatement(self.build(shape), self._row_type, keys)
-
-
-def _not_beyond(key: OrderedKey, edge: ColumnElement[Any]) -> ColumnElement[bool]:
-    return key.key.expression >= edge if key.descending else key.key.expression <= edge
 
 
 class ListStatement:

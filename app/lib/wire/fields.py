@@ -25,7 +25,6 @@ END: Final = r"$(?!\n)"
 """The very end of a text, in Python and in JavaScript."""
 UNFIT: Final = r"\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069"
 """Control characters (C0, DEL, C1), line and paragraph separators, marks that reorder the text around them."""
-_ONE_LINE: Final = rf"^[^{UNFIT}]*{END}"
 # What is no space and shows nothing all the same: joiners, fillers, marks of direction, selectors of variants.
 _INVISIBLE: Final = (
     r"\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180B-\u180F\u200B-\u200F\u2060-\u2065\u206A-\u206F\u2800\u3164"
@@ -36,7 +35,6 @@ _NOT_IN_LINES: Final = r"\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F"
 _LINES: Final = rf"^[^{_NOT_IN_LINES}]*$"
 _VISIBLE_LINES: Final = rf"^[\s{_INVISIBLE}]*[^\s{_INVISIBLE}{_NOT_IN_LINES}][^{_NOT_IN_LINES}]*$"
 
-_LINE_HINT: Final = Hint("Must be a single line without control characters.")
 _NAME_HINT: Final = Hint("Must be a single line that is not blank, without control characters.")
 _LINES_HINT: Final = Hint("Must not have control characters other than line breaks and tabs.")
 _TEXT_HINT: Final = Hint("Must not be blank, nor have control characters other than line breaks and tabs.")
@@ -46,12 +44,6 @@ _USERNAME_HINT: Final = Hint(
 _LOCALE_HINT: Final = Hint("Must be a language code such as 'en' or 'en-GB'.")
 _USERNAME: Final = rf"^[A-Za-z0-9][A-Za-z0-9._\-]*[A-Za-z0-9]{END}"
 _LOCALE: Final = rf"^[a-z]{{2,3}}(?:-[A-Z]{{2}})?{END}"
-
-Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
-Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-
-ShortText = Annotated[str, Meta(max_length=100, pattern=_ONE_LINE, examples=["A few words"]), _LINE_HINT]
-"""One line of up to 100 characters, perhaps empty."""
 
 SingleLine = Annotated[
     str, Meta(min_length=1, max_length=255, pattern=_VISIBLE, examples=["A line of text"]), _NAME_HINT

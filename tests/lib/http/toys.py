@@ -17,13 +17,13 @@ from app.lib.http.rules import PRODUCES_ANYTHING, RulesMiddleware, declare_rules
 from app.lib.http.shell import Observer, Shell, ShellOptions
 from app.lib.observability.logging import configure_logging
 from app.lib.wire.dto import Input, StructDTO
-from app.lib.wire.fields import ShortText
+from app.lib.wire.fields import SingleLine
 
 SECRET_TEXT = "the-database-password-is-hunter2"
 
 
 class Note(Input):
-    text: ShortText
+    text: SingleLine
 
 
 @get("/plain", headers={"X-Toy": "yes"})

@@ -10,8 +10,10 @@ import pytest
 from msgspec import Meta, Struct
 
 from app.lib.wire.dto import unbounded
-from app.lib.wire.fields import Int32, Name, Timestamp
+from app.lib.wire.fields import Name, Timestamp
 from app.lib.wire.money import Money
+
+Number = Annotated[int, Meta(ge=0, le=9)]
 
 
 class Kind(StrEnum):
@@ -27,7 +29,7 @@ class Tight(Struct, forbid_unknown_fields=True):
     kind: Kind | None
     size: Literal["s", 1]
     tags: Annotated[list[Name], Meta(max_length=3)]
-    labels: Annotated[dict[Name, Int32], Meta(max_length=3)]
+    labels: Annotated[dict[Name, Number], Meta(max_length=3)]
     child: "Tight | None"
     flag: bool = False
 

@@ -13,11 +13,12 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.lib.security.fields import Email, Password
 from app.lib.wire.decoding import decode_json
-from app.lib.wire.fields import Bio, HttpsUrl, Int32, Locale, Name, SingleLine, Timestamp, Username
+from app.lib.wire.fields import Bio, HttpsUrl, Locale, Name, SingleLine, Timestamp, Username
 from app.lib.wire.money import Money
 from app.lib.wire.struct_schema import StructSchemaPlugin
 
 T = TypeVar("T")
+Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 
 
 class Colour(StrEnum):
