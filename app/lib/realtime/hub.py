@@ -18,7 +18,7 @@ from app.lib.realtime.background import Loops, wait_for_signal
 from app.lib.realtime.channels import ChannelAdvanced, ChannelKind, Member, PresenceChanged
 from app.lib.realtime.errors import as_realtime_error
 from app.lib.realtime.frames import REPLAY_LIMIT, Subscribed, encode_frame
-from app.lib.realtime.log import ChannelWriter, EventLog, StoredEvent
+from app.lib.realtime.log import PAGE, ChannelWriter, EventLog, StoredEvent
 from app.lib.realtime.registry import SocketRegistry
 from app.lib.realtime.subscriptions import LocalChannel, Subscriber, Subscription
 
@@ -29,6 +29,7 @@ CHANNELS_AT_A_TIME = 8
 
 _PATIENCE = 5.0
 _TICK = 0.01
+_CATCH_UP_PAUSE = 0.005
 
 Admit = Callable[[], Awaitable[Member | None]]
 """Checks whether a subscriber may listen, and raises when not; returns how the others see them, if they do."""
@@ -280,6 +281,8 @@ class Hub:
             if local.last_id == position:
                 await self._skip_gap(local)
             self._advance_to(local, local.target)
+        if len(rows) >= PAGE:  # after a delay there is much to deliver: let the sockets send it
+            await asyncio.sleep(_CATCH_UP_PAUSE)
 
     async def _skip_gap(self, local: LocalChannel) -> None:
         """The next event was not in the log: it has been dropped there, or a hint was wrong."""
