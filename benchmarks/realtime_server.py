@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
 from app.lib.events import Events
-from app.lib.events.fanout import Fanout, MemoryFanout, PostgreSQLFanout, RedisFanout, SilentFanout
+from app.lib.events.fanout import Fanout, PostgreSQLFanout, RedisFanout, SilentFanout
 from app.lib.observability.logging import configure_logging
 from app.lib.realtime.channels import ChannelAccess, ChannelKind, Member, Renewed
 from app.lib.realtime.connection import Connection
@@ -69,7 +69,7 @@ def _fanout(kind: str, url: DatabaseURL) -> Fanout:
         return PostgreSQLFanout(url)
     if kind == "valkey":
         return RedisFanout(os.environ["REDIS_URL"])
-    return MemoryFanout() if kind == "memory" else SilentFanout()
+    return Fanout() if kind == "memory" else SilentFanout()
 
 
 def create_app() -> Any:

@@ -82,7 +82,7 @@ def resend(mail_id: UUID) -> None:
 
     async def work(core: Core) -> None:
         async with core.database.independent() as unit:
-            await core.mailer.resend(unit, core.services.build(MailReads), mail_id)
+            await core.mailer.resend(unit, mail_id)
 
     run(work)
     click.echo("The mail is queued; a running server or worker sends it.")

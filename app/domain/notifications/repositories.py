@@ -3,7 +3,7 @@
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from app.domain.accounts.models import User
 from app.domain.notifications.models import NotificationPreference
@@ -16,9 +16,9 @@ from app.lib.db.statements import insert_or_update
 
 
 class PreferenceRow(msgspec.Struct, frozen=True):
-    """See :class:`NotificationPreference`."""
+    """See :class:`NotificationPreference`. ``muted`` is None for a user without a row."""
 
-    muted: list[str]
+    muted: list[str] | None
     version: int
 
 
@@ -30,19 +30,12 @@ class Recipient(msgspec.Struct, frozen=True):
     locale: str
 
 
-class _MaybePreference(msgspec.Struct, frozen=True):
-    """Most users have no row."""
-
-    muted: list[str] | None
-    version: int | None
-
-
 _preference = prepare(
-    select(*columns_of(_MaybePreference, NotificationPreference))
+    select(*columns_of(PreferenceRow, NotificationPreference, version=func.coalesce(NotificationPreference.version, 1)))
     .select_from(User)
     .outerjoin(NotificationPreference, NotificationPreference.user_id == User.id)
     .where(User.id == bindparam("user_id")),
-    _MaybePreference,
+    PreferenceRow,
 )
 _insert = prepare(insert_or_update(table_of(NotificationPreference)).on_conflict_do_nothing())
 _recipient = prepare(
@@ -58,9 +51,8 @@ class PreferenceReads:
         self._reader = reader
 
     async def find(self, user_id: UUID) -> PreferenceRow | None:
-        """None when there is no such user; one without a row has muted no topic."""
-        found = await self._reader.first(_preference, user_id=user_id)
-        return None if found is None else PreferenceRow(found.muted or [], found.version or 1)
+        """None when there is no such user."""
+        return await self._reader.first(_preference, user_id=user_id)
 
 
 class PreferenceRepository(EntityRepository[NotificationPreference]):

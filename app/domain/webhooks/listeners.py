@@ -1,17 +1,15 @@
 """From events to deliveries: one listener for each kind of webhook."""
 
-from typing import Any
-
 from app.domain.webhooks.services.fan_out import fan_out
-from app.lib.events import AfterCommit, Event, EventEnvelope, after_commit
+from app.lib.events import Event, EventEnvelope, Listener, after_commit
 from app.lib.jobs import JobContext
 from app.lib.webhooks.kinds import WebhookKind, WebhookKinds
 
 
-def webhook_listeners(kinds: WebhookKinds) -> tuple[AfterCommit[Any], ...]:
+def webhook_listeners(kinds: WebhookKinds) -> tuple[Listener, ...]:
     """Listeners that make a delivery for every webhook that is subscribed and whose owner may receive the event."""
 
-    def listener_for(kind: WebhookKind) -> AfterCommit[Any]:
+    def listener_for(kind: WebhookKind) -> Listener:
         @after_commit(f"webhooks:{kind.name}", kind.event)
         async def deliver(envelope: EventEnvelope[Event], context: JobContext) -> None:
             async with context.unit() as unit:

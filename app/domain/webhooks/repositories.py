@@ -38,7 +38,6 @@ from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
-from app.lib.webhooks.sender import Answer
 
 PENDING, SUCCEEDED, FAILED = "pending", "succeeded", "failed"
 
@@ -62,13 +61,6 @@ class DueDelivery(msgspec.Struct, frozen=True):
     former_secret: bytes | None
     former_secret_expires_at: datetime | None
     is_wanted: bool
-
-
-class AttemptResult(msgspec.Struct, frozen=True):
-    """How an attempt ended. ``failure`` is None when it was accepted."""
-
-    failure: str | None
-    answer: Answer
 
 
 _kinds = joined_strings(
@@ -129,23 +121,13 @@ _overdue = prepare(
     UUID,
 )
 _RECORDED = (
-    "status",
-    "attempts",
-    "next_attempt_at",
-    "last_attempt_at",
-    "updated_at",
-    "failure",
-    "response_status",
-    "response_body",
-    "duration_ms",
+    *("status", "attempts", "next_attempt_at", "last_attempt_at", "updated_at"),
+    *("failure", "response_status", "response_body", "duration_ms"),
 )
 _record = prepare(
     update(_delivery_table)
     .where(_d.id == bindparam("delivery_id"), _d.status == PENDING)
-    .values(
-        **{name: bindparam(f"new_{name}", type_=_delivery_table.c[name].type) for name in _RECORDED},
-        version=_d.version + 1,
-    )
+    .values(**{name: bindparam(f"new_{name}", type_=_d[name].type) for name in _RECORDED}, version=_d.version + 1)
 )
 _purge = prepare(delete(_delivery_table).where(_d.created_at < bindparam("before"), _d.status != PENDING))
 
@@ -288,30 +270,10 @@ class DeliveryRepository(EntityRepository[WebhookDelivery]):
         """The delivery and its endpoint, as committed now."""
         return await self.unit.first(_due, delivery_id=delivery_id)
 
-    async def record(
-        self,
-        delivery_id: UUID,
-        status: str,
-        attempts: int,
-        result: AttemptResult,
-        now: datetime,
-        next_at: datetime | None,
-    ) -> bool:
+    async def record(self, delivery_id: UUID, **values: Any) -> bool:
         """Writes how an attempt ended. False when the delivery has succeeded or failed since, or is deleted."""
-        count = await self.unit.execute(
-            _record,
-            delivery_id=delivery_id,
-            new_status=status,
-            new_attempts=attempts,
-            new_next_attempt_at=next_at,
-            new_last_attempt_at=now,
-            new_updated_at=now,
-            new_failure=result.failure,
-            new_response_status=result.answer.status,
-            new_response_body=result.answer.body,
-            new_duration_ms=result.answer.duration_ms,
-        )
-        return count == 1
+        new = {f"new_{name}": value for name, value in values.items()}
+        return await self.unit.execute(_record, delivery_id=delivery_id, **new) == 1
 
     async def purge(self, before: datetime) -> None:
         """Removes what was created before then and has succeeded or failed."""

@@ -7,7 +7,6 @@ with a job for each listener of :func:`after_commit`, and calls those of :func:`
 
 from app.lib.events.bus import Events
 from app.lib.events.declaration import (
-    AfterCommit,
     Event,
     EventEnvelope,
     Hint,
@@ -20,7 +19,6 @@ from app.lib.events.declaration import (
 from app.lib.events.hints import HintsLost
 
 __all__ = [
-    "AfterCommit",
     "Event",
     "EventEnvelope",
     "Events",

@@ -17,16 +17,14 @@ from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.uow import UnitOfWork
 from app.lib.events.declaration import (
-    AfterCommit,
     Event,
     EventEnvelope,
     Hint,
-    InEveryProcess,
-    InTransaction,
     Listener,
+    When,
     require_declared,
 )
-from app.lib.events.fanout import Fanout, MemoryFanout
+from app.lib.events.fanout import Fanout
 from app.lib.events.hints import Hints
 from app.lib.events.tables import EventDelivery, StoredEvent
 from app.lib.jobs import GiveUp, Job, JobContext, enqueue_many
@@ -69,11 +67,11 @@ class Events:
         self, listeners: Iterable[Listener] = (), services: Services | None = None, fanout: Fanout | None = None
     ) -> None:
         """Raises ``ValueError`` when two listeners have one name."""
-        self.hints = Hints(fanout or MemoryFanout())
+        self.hints = Hints(fanout or Fanout())
         self.jobs: dict[str, Job[ListenerJob]] = {}
         """One for each listener after the commit, by the listener's name."""
         self._services = services if services is not None else Services()
-        self._in_transaction: dict[type[Hint], list[InTransaction]] = defaultdict(list)
+        self._in_transaction: dict[type[Hint], list[Listener]] = defaultdict(list)
         self._after_commit: dict[type[Hint], list[str]] = defaultdict(list)
         self._kinds: dict[str, str] = {}
         self.listen(*listeners)
@@ -81,18 +79,17 @@ class Events:
     def listen(self, *listeners: Listener) -> None:
         """Adds listeners. Raises ``ValueError`` when two have one name."""
         for each in listeners:
-            if isinstance(each, AfterCommit):
-                if each.name in self.jobs:
-                    raise ValueError(f"listener {each.name} is declared twice")
-                self.jobs[each.name] = _job_of(each)
-                self._kinds[each.name] = each.event.kind
-                self._after_commit[each.event].append(each.name)
-                continue
+            if each.when is When.AFTER_COMMIT and each.name in self.jobs:
+                raise ValueError(f"listener {each.name} is declared twice")
             for kind in each.events:
-                if isinstance(each, InEveryProcess):
+                if each.when is When.IN_TRANSACTION:
+                    self._in_transaction[kind].append(each)
+                elif each.when is When.IN_EVERY_PROCESS:
                     self.hints.connect(kind, partial(self._call, each))
                 else:
-                    self._in_transaction[kind].append(each)
+                    self.jobs[each.name] = _job_of(each)
+                    self._kinds[each.name] = kind.kind
+                    self._after_commit[kind].append(each.name)
 
     async def publish(self, unit: UnitOfWork, event: Hint) -> UUID | None:
         """Says what happened, as a part of the unit's transaction. Returns the id of what was stored.
@@ -165,23 +162,22 @@ class Events:
             await unit.execute_many(_insert_delivery, rows)
             await enqueue_many(unit, [(self.jobs[name], ListenerJob(event_id)) for event_id, name in deliveries])
 
-    def _call(self, listener: InEveryProcess, event: Hint) -> None:
+    def _call(self, listener: Listener, event: Hint) -> None:
         listener.handle(event, *self._found(listener))
 
-    def _found(self, listener: InTransaction | InEveryProcess) -> list[Any]:
+    def _found(self, listener: Listener) -> list[Any]:
         return [self._services.get(kind) for kind in listener.services]
 
 
-def _job_of(listener: AfterCommit[Any]) -> Job[ListenerJob]:
+def _job_of(listener: Listener) -> Job[ListenerJob]:
     async def run(payload: ListenerJob, context: JobContext) -> None:
         row = await context.reader.first(_event, event_id=payload.event_id)
         if row is None:  # its retention is over; or it cannot be seen yet where reads come from
             raise EventMissing(str(payload.event_id))
         try:
-            event: Any = msgspec.json.decode(row.payload, type=listener.event)
+            event: Any = msgspec.json.decode(row.payload, type=listener.events[0])
         except msgspec.MsgspecError as exc:
             raise GiveUp(f"The event cannot be read any more: {exc}") from exc
         await listener.handle(EventEnvelope(row.id, event, row.created_at), context)
 
-    name = f"event:{listener.name}"
-    return Job(name, ListenerJob, run, retry=listener.retry, timeout=listener.timeout, schedule=None, key=None)
+    return Job(f"event:{listener.name}", ListenerJob, run, retry=listener.retry, timeout=listener.timeout)

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from enum import Enum
 from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -64,84 +65,80 @@ class EventEnvelope(msgspec.Struct, Generic[E], frozen=True):
     created_at: datetime
 
 
-class _Listener:
-    """``event`` and further parameters: long-lived objects of the process, found by their annotated type."""
+class When(Enum):
+    """When a listener runs."""
 
-    def __init__(self, events: tuple[type[Hint], ...], handle: Callable[..., Any], given: int) -> None:
-        for each in events:
+    IN_TRANSACTION = 1
+    AFTER_COMMIT = 2
+    IN_EVERY_PROCESS = 3
+
+
+class Listener(msgspec.Struct, frozen=True, kw_only=True):
+    """See :func:`in_transaction`, :func:`after_commit` and :func:`in_every_process`, which make it.
+
+    ``services`` are the types of further parameters: long-lived objects of the process.
+    """
+
+    when: When
+    events: tuple[type[Hint], ...]
+    handle: Callable[..., Any]
+    services: tuple[type[Any], ...] = ()
+    name: str = ""
+    retry: Retry = Retry()
+    timeout: float = 30.0
+
+    def __post_init__(self) -> None:
+        for each in self.events:
             require_declared(each)
-        self.events = events
-        self.handle = handle
-        parameters = list(inspect.signature(handle, eval_str=True).parameters.values())
-        self.services: tuple[type[Any], ...] = tuple(each.annotation for each in parameters[given:])
 
 
-class InTransaction(_Listener):
-    """See :func:`in_transaction`."""
+def _further_parameters(handle: Callable[..., Any], given: int) -> tuple[type[Any], ...]:
+    parameters = list(inspect.signature(handle, eval_str=True).parameters.values())
+    return tuple(each.annotation for each in parameters[given:])
 
 
-class InEveryProcess(_Listener):
-    """See :func:`in_every_process`."""
-
-
-class AfterCommit(Generic[E]):
-    """See :func:`after_commit`."""
-
-    def __init__(
-        self,
-        name: str,
-        event: type[E],
-        handle: Callable[[EventEnvelope[E], JobContext], Awaitable[None]],
-        *,
-        retry: Retry,
-        timeout: float,
-    ) -> None:
-        if not 1 <= len(name) <= MAX_LISTENER_LENGTH:
-            raise ValueError(f"the name of a listener has 1 to {MAX_LISTENER_LENGTH} characters")
-        require_declared(event)
-        self.name = name
-        self.event = event
-        self.handle = handle
-        self.retry = retry
-        self.timeout = timeout
-
-
-Listener = InTransaction | InEveryProcess | AfterCommit[Any]
-
-
-def in_transaction(
-    *events: type[H],
-) -> Callable[[Callable[Concatenate[H, UnitOfWork, P], Awaitable[None]]], InTransaction]:
+def in_transaction(*events: type[H]) -> Callable[[Callable[Concatenate[H, UnitOfWork, P], Awaitable[None]]], Listener]:
     """``async def handle(event, unit)`` runs in the transaction of the cause: both are committed, or neither."""
 
-    def decorate(handle: Callable[Concatenate[H, UnitOfWork, P], Awaitable[None]]) -> InTransaction:
-        return InTransaction(events, handle, 2)
+    def decorate(handle: Callable[Concatenate[H, UnitOfWork, P], Awaitable[None]]) -> Listener:
+        services = _further_parameters(handle, 2)
+        return Listener(when=When.IN_TRANSACTION, events=events, handle=handle, services=services)
 
     return decorate
 
 
-def in_every_process(*events: type[H]) -> Callable[[Callable[Concatenate[H, P], None]], InEveryProcess]:
+def in_every_process(*events: type[H]) -> Callable[[Callable[Concatenate[H, P], None]], Listener]:
     """``def handle(event)`` is called after the commit: here at once, and in the other processes by a message that
     may be lost, so it serves caches and sockets, which have other ways to find out. It is quick and does not fail.
     """
 
-    def decorate(handle: Callable[Concatenate[H, P], None]) -> InEveryProcess:
-        return InEveryProcess(events, handle, 1)
+    def decorate(handle: Callable[Concatenate[H, P], None]) -> Listener:
+        services = _further_parameters(handle, 1)
+        return Listener(when=When.IN_EVERY_PROCESS, events=events, handle=handle, services=services)
 
     return decorate
 
 
 def after_commit(
     name: str, event: type[E], *, retry: Retry | None = None, timeout: float = 30.0
-) -> Callable[[Callable[[EventEnvelope[E], JobContext], Awaitable[None]]], AfterCommit[E]]:
+) -> Callable[[Callable[[EventEnvelope[E], JobContext], Awaitable[None]]], Listener]:
     """``async def handle(envelope, context)`` runs in a job of its own, which is enqueued in the transaction.
 
     So each event reaches each listener at least once, in no particular order, and one that fails delays no other. It
     must be idempotent by ``envelope.id``. ``name`` is unique, and stored.
     """
+    if not 1 <= len(name) <= MAX_LISTENER_LENGTH:
+        raise ValueError(f"the name of a listener has 1 to {MAX_LISTENER_LENGTH} characters")
 
-    def decorate(handle: Callable[[EventEnvelope[E], JobContext], Awaitable[None]]) -> AfterCommit[E]:
-        return AfterCommit(name, event, handle, retry=retry or Retry(), timeout=timeout)
+    def decorate(handle: Callable[[EventEnvelope[E], JobContext], Awaitable[None]]) -> Listener:
+        return Listener(
+            when=When.AFTER_COMMIT,
+            events=(event,),
+            handle=handle,
+            name=name,
+            retry=retry or Retry(),
+            timeout=timeout,
+        )
 
     return decorate
 

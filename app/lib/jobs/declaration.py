@@ -108,35 +108,23 @@ ONCE = Retry(attempts=1)
 Run = Callable[[P, JobContext], Awaitable[None]]
 
 
-class Job(Generic[P]):
+class Job(msgspec.Struct, Generic[P], frozen=True, eq=False):
     """A declared job; see :func:`job`."""
 
-    __slots__ = ("at_most", "key", "name", "payload_type", "retry", "run", "schedule", "timeout")
+    name: str
+    payload_type: type[P]
+    run: Run[P]
+    retry: Retry = Retry()
+    timeout: float = 30.0
+    schedule: Schedule | None = None
+    key: Callable[[P], str] | None = None
+    at_most: int | None = None
 
-    def __init__(
-        self,
-        name: str,
-        payload_type: type[P],
-        run: Run[P],
-        *,
-        retry: Retry,
-        timeout: float,
-        schedule: Schedule | None,
-        key: Callable[[P], str] | None,
-        at_most: int | None = None,
-    ) -> None:
-        if not 1 <= len(name) <= MAX_NAME_LENGTH:
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.name) <= MAX_NAME_LENGTH:
             raise ValueError(f"the name of a job has 1 to {MAX_NAME_LENGTH} characters")
-        if schedule is not None and any(field.required for field in msgspec.structs.fields(payload_type)):
-            raise TypeError(f"{name} has a schedule, so its payload needs a default for each of its fields")
-        self.name = name
-        self.payload_type = payload_type
-        self.run = run
-        self.retry = retry
-        self.timeout = timeout
-        self.schedule = schedule
-        self.key = key
-        self.at_most = at_most
+        if self.schedule is not None and any(field.required for field in msgspec.structs.fields(self.payload_type)):
+            raise TypeError(f"{self.name} has a schedule, so its payload needs a default for each of its fields")
 
     def __repr__(self) -> str:
         return f"Job({self.name!r})"
@@ -168,16 +156,7 @@ def job(
     """
 
     def decorate(run: Run[P]) -> Job[P]:
-        return Job(
-            name,
-            payload_type,
-            run,
-            retry=retry or Retry(),
-            timeout=timeout,
-            schedule=schedule,
-            key=key,
-            at_most=at_most,
-        )
+        return Job(name, payload_type, run, retry or Retry(), timeout, schedule, key, at_most)
 
     return decorate
 

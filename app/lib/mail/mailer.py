@@ -14,7 +14,7 @@ from app.lib.jobs import enqueue
 from app.lib.mail.delivery import one_line
 from app.lib.mail.jobs import SendMail, send_mail
 from app.lib.mail.message import message_id
-from app.lib.mail.repository import MailReads, MailRepository
+from app.lib.mail.repository import MailRepository
 from app.lib.mail.rows import MailStatus
 from app.lib.mail.sealing import seal
 from app.lib.security.sealing import Sealer
@@ -92,12 +92,13 @@ class Mailer:
             await enqueue(unit, send_mail, SendMail(mail_id))
         return created
 
-    async def resend(self, unit: UnitOfWork, reads: MailReads, mail_id: UUID) -> None:
+    async def resend(self, unit: UnitOfWork, mail_id: UUID) -> None:
         """Sends a mail again that is no longer queued; with a Message-ID of its own, or receivers would drop it.
 
         Raises ``MailNotFound``, ``MailStillQueued`` or ``MailSecretsGone``.
         """
-        mail = await reads.mail(mail_id)
+        mails = MailRepository(unit)
+        mail = await mails.get(mail_id)
         if mail is None:
             raise MailNotFound
         if mail.status == MailStatus.QUEUED:
@@ -106,7 +107,7 @@ class Mailer:
             raise MailSecretsGone
         resends = mail.resends + 1
         new_message_id = message_id(mail.kind, f"{mail.business_id}\n{resends}", self._host)
-        if not await MailRepository(unit).requeue(mail, utc_now(), new_message_id):
+        if not await mails.requeue(mail, utc_now(), new_message_id):
             raise MailStillQueued
         await enqueue(unit, send_mail, SendMail(mail.id, resends))
 

@@ -33,7 +33,6 @@ _by_id = prepare(select(*columns_of(MailRow, Mail)).where(_this), MailRow)
 _newest = select(*columns_of(MailSummary, Mail)).order_by(_c.id.desc()).limit(bindparam("count"))
 _all = prepare(_newest, MailSummary)
 _of_status = prepare(_newest.where(_c.status == bindparam("status")), MailSummary)
-_summary = prepare(select(*columns_of(MailSummary, Mail)).where(_this), MailSummary)
 _id_of_message = prepare(select(_c.id).where(_c.message_id == bindparam("message_id")).limit(1), UUID)
 _queued = prepare(
     select(*columns_of(MailRow, Mail))
@@ -86,10 +85,6 @@ class MailReads:
     async def mail(self, mail_id: UUID) -> MailRow | None:
         """All of it."""
         return await self._reader.first(_by_id, mail_id=mail_id)
-
-    async def summary(self, mail_id: UUID) -> MailSummary | None:
-        """As a list shows it."""
-        return await self._reader.first(_summary, mail_id=mail_id)
 
     async def newest(self, count: int, status: MailStatus | None = None) -> list[MailSummary]:
         """The newest first."""

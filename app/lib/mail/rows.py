@@ -19,7 +19,7 @@ class MailStatus(StrEnum):
 
 
 class MailRow(msgspec.Struct, frozen=True):
-    """All that is needed to send a mail."""
+    """All that is needed to send a mail, and to show it."""
 
     id: UUID
     kind: str
@@ -36,6 +36,7 @@ class MailRow(msgspec.Struct, frozen=True):
     status: str
     attempts: int
     resends: int
+    last_error: str | None
     queued_at: datetime
 
 

@@ -165,7 +165,7 @@ async def test_a_job_of_a_former_sending_sends_nothing(post: PostOffice) -> None
     mail_id = await post.queue()
     await post.deliverer.deliver(mail_id)
     async with post.database.independent() as unit:
-        await post.mailer.resend(unit, post.reads, mail_id)
+        await post.mailer.resend(unit, mail_id)
 
     await post.deliverer.deliver(mail_id, 0)
 

@@ -64,7 +64,7 @@ async def test_a_mail_is_sent_again_with_another_message_id(post: PostOffice) ->
 
     for resends in (1, 2):
         async with post.database.independent() as unit:
-            await post.mailer.resend(unit, post.reads, mail_id)
+            await post.mailer.resend(unit, mail_id)
         await post.deliverer.deliver(mail_id, resends)
 
     assert len({mail.message_id for mail in post.tray.sent}) == 2
@@ -77,9 +77,9 @@ async def test_what_waits_or_is_not_there_is_not_sent_again(post: PostOffice) ->
     mail_id = await post.queue()
     async with post.database.independent() as unit:
         with pytest.raises(MailStillQueued):
-            await post.mailer.resend(unit, post.reads, mail_id)
+            await post.mailer.resend(unit, mail_id)
         with pytest.raises(MailNotFound):
-            await post.mailer.resend(unit, post.reads, new_id())
+            await post.mailer.resend(unit, new_id())
 
 
 async def test_a_mail_whose_secret_is_gone_is_not_sent_again(post: PostOffice) -> None:
@@ -88,24 +88,21 @@ async def test_a_mail_whose_secret_is_gone_is_not_sent_again(post: PostOffice) -
 
     async with post.database.independent() as unit:
         with pytest.raises(MailSecretsGone):
-            await post.mailer.resend(unit, post.reads, mail_id)
+            await post.mailer.resend(unit, mail_id)
 
 
-async def test_of_two_who_send_it_again_one_does(post: PostOffice) -> None:
+async def test_of_several_resends_at_once_one_is_done(post: PostOffice) -> None:
     mail_id = await post.queue()
     await post.deliverer.deliver(mail_id)
-    found = await post.reads.mail(mail_id)
-    assert found is not None
 
-    class Stale:
-        async def mail(self, _mail_id: object) -> object:
-            return found
+    async def resend() -> None:
+        async with post.database.independent() as unit:
+            await post.mailer.resend(unit, mail_id)
 
-    stale: Any = Stale()
-    async with post.database.independent() as unit:
-        await post.mailer.resend(unit, stale, mail_id)
-        with pytest.raises(MailStillQueued):
-            await post.mailer.resend(unit, stale, mail_id)
+    outcomes = await asyncio.gather(*(resend() for _ in range(4)), return_exceptions=True)
+
+    assert [type(each) for each in outcomes].count(MailStillQueued) == 3
+    assert (await post.row(mail_id)).resends == 1
 
 
 async def test_a_bounce_is_recorded_of_what_was_sent(post: PostOffice) -> None:

@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
-from app.lib.events.fanout import Fanout, MemoryFanout, PostgreSQLFanout, SilentFanout
+from app.lib.events.fanout import Fanout, PostgreSQLFanout, SilentFanout
 from tests.lib.realtime.bench import Bench, bench_on
 from tests.support.databases import empty, migrate, postgresql_database, sqlite_database
 
@@ -37,7 +37,7 @@ class Place:
     def fanout(self) -> Fanout:
         if self._kind == "postgresql":
             return PostgreSQLFanout(self.url)
-        return SilentFanout() if self._kind == "silent" else MemoryFanout()
+        return SilentFanout() if self._kind == "silent" else Fanout()
 
 
 @pytest.fixture(params=["memory", "postgresql"])
@@ -83,5 +83,5 @@ async def shared_bench(shared_place: Place) -> AsyncIterator[Bench]:
 async def memory_bench(realtime_sqlite: DatabaseURL) -> AsyncIterator[Bench]:
     """For what is the same on every fan-out."""
     await cleared(realtime_sqlite)
-    async with bench_on(realtime_sqlite, MemoryFanout) as bench:
+    async with bench_on(realtime_sqlite, Fanout) as bench:
         yield bench

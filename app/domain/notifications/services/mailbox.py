@@ -27,7 +27,7 @@ class Listed(msgspec.Struct, frozen=True):
 class Opened(msgspec.Struct, frozen=True):
     """``parts`` are the text in pieces: every second one is a link. ``html`` opens links in a new tab."""
 
-    mail: MailSummary
+    mail: MailRow
     message: OutgoingMail
     headers: list[tuple[str, str]]
     parts: list[str]
@@ -50,12 +50,12 @@ class DevelopmentMailbox:
 
     async def open(self, mail_id: UUID) -> Opened:
         """Raises ``MailNotFound``, also for a mail that cannot be composed."""
-        row, summary = await self._reads.mail(mail_id), await self._reads.summary(mail_id)
-        message = self._compose(row)
-        if summary is None or message is None:
+        mail = await self._reads.mail(mail_id)
+        message = self._compose(mail)
+        if mail is None or message is None:
             raise MailNotFound
         return Opened(
-            mail=summary,
+            mail=mail,
             message=message,
             headers=[(name, str(value)) for name, value in message.message().items()],
             parts=_URL.split(message.text),

@@ -50,7 +50,7 @@ class PreferenceQueries:
         row = await self._reads.find(user_id)
         if row is None:
             raise UserNotFound
-        return _to_read(row.muted, row.version)
+        return _to_read(row.muted or [], row.version)
 
 
 class UserSubscriptions:
@@ -62,7 +62,7 @@ class UserSubscriptions:
 
     async def wants(self, user_id: UUID, topic: str) -> bool:
         row = await self._reads.find(user_id)
-        return row is None or topic not in row.muted
+        return row is None or topic not in (row.muted or ())
 
     def unsubscribe_url(self, user_id: UUID, topic: str) -> str:
         return self._links.url(user_id, topic)

@@ -15,7 +15,6 @@ from app.domain.webhooks.repositories import (
     FAILED,
     PENDING,
     SUCCEEDED,
-    AttemptResult,
     DeliveryRepository,
     DueDelivery,
     WebhookRepository,
@@ -104,64 +103,75 @@ class Deliverer:
             raise Postpone(random.uniform(1, 5))  # noqa: S311 - spreads the load, no secret
         self._busy[due.owner_id] += 1
         try:
-            result, is_final = await self._attempt(due)
+            failure, answer, is_final = await self._attempt(due)
         finally:
             self._busy[due.owner_id] -= 1
             self._busy += Counter()  # drops those who have none any more
         wait = None
-        if result.failure is not None and not is_final and attempt < RETRY.attempts:
-            asked = result.answer.retry_after or timedelta()
+        if failure is not None and not is_final and attempt < RETRY.attempts:
+            asked = answer.retry_after or timedelta()
             wait = max(RETRY.wait_after(attempt), min(asked.total_seconds(), LONGEST_WAIT))
         async with self._database.independent() as unit:
-            recorded = await self._record(unit, due, result, attempt, wait)
+            recorded = await self._record(unit, due, attempt, failure, answer, wait)
         log.info(
             "webhook.attempted",
             delivery_id=str(due.id),
             webhook_id=str(due.endpoint_id),
             kind=due.kind,
             attempt=attempt,
-            failure=result.failure,
-            status=result.answer.status,
+            failure=failure,
+            status=answer.status,
             again_in=wait,
         )
         return wait if recorded else None
 
-    async def _attempt(self, due: DueDelivery) -> tuple[AttemptResult, bool]:
-        """The result, and whether a failure is the last one."""
+    async def _attempt(self, due: DueDelivery) -> tuple[str | None, Answer, bool]:
+        """The failure, None when it was accepted; the answer; and whether a failure is the last one."""
         if not due.is_wanted:
-            return AttemptResult("webhook_inactive", Answer()), True
+            return "webhook_inactive", Answer(), True
         now = utc_now()
         try:
             keys = signing_keys(due, self._sealer, now)
         except CannotUnseal:
             log.error("webhook.secret_unreadable", webhook_id=str(due.endpoint_id))  # noqa: TRY400 - nothing to trace
-            return AttemptResult("secret_unreadable", Answer()), False
+            return "secret_unreadable", Answer(), False
         body = due.body.encode()
         answer = await self._sender.send(due.url, signed_headers(keys, str(due.event_id), now, body), body)
-        return AttemptResult(answer.failure, answer), answer.status == _GONE or due.kind == TEST_KIND
+        return answer.failure, answer, answer.status == _GONE or due.kind == TEST_KIND
 
     async def _record(
-        self, unit: UnitOfWork, due: DueDelivery, result: AttemptResult, attempt: int, wait: float | None
+        self, unit: UnitOfWork, due: DueDelivery, attempt: int, failure: str | None, answer: Answer, wait: float | None
     ) -> bool:
         """Writes the outcome, and what it says about the webhook. False when there is nothing to write any more.
 
         The webhook is locked before the delivery, as a deletion does it.
         """
-        webhook = await WebhookRepository(unit).lock_for_result(due.endpoint_id)
+        webhooks = WebhookRepository(unit)
+        webhook = await webhooks.lock_for_result(due.endpoint_id)
         now = utc_now()
-        status = SUCCEEDED if result.failure is None else FAILED if wait is None else PENDING
-        next_at = None if wait is None else now + timedelta(seconds=wait)
-        if webhook is None or not await DeliveryRepository(unit).record(due.id, status, attempt, result, now, next_at):
+        status = SUCCEEDED if failure is None else FAILED if wait is None else PENDING
+        if webhook is None or not await DeliveryRepository(unit).record(
+            due.id,
+            status=status,
+            attempts=attempt,
+            next_attempt_at=None if wait is None else now + timedelta(seconds=wait),
+            last_attempt_at=now,
+            updated_at=now,
+            failure=failure,
+            response_status=answer.status,
+            response_body=answer.body,
+            duration_ms=answer.duration_ms,
+        ):
             return False
-        if result.answer.status == _GONE:
+        if answer.status == _GONE:
             await self._disable(unit, webhook, "gone")
-        elif result.failure is None:
+        elif failure is None:
             webhook.failing_since = None
-        elif result.answer.failure is not None and due.kind != TEST_KIND:
+        elif answer.failure is not None and due.kind != TEST_KIND:
             since = webhook.failing_since = webhook.failing_since or now
             if status == FAILED and since <= now - FAILING_FOR:
                 await self._disable(unit, webhook, "failing")
-        await WebhookRepository(unit).update(webhook)
+        await webhooks.update(webhook)
         return True
 
     async def _disable(self, unit: UnitOfWork, webhook: WebhookEndpoint, reason: Literal["gone", "failing"]) -> None:

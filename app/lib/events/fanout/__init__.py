@@ -1,15 +1,15 @@
 """How processes send each other hints, which may be lost, doubled or late."""
 
 from app.lib.db.url import DatabaseURL
-from app.lib.events.fanout.base import Fanout, MemoryFanout, SilentFanout
+from app.lib.events.fanout.base import Fanout, SilentFanout
 from app.lib.events.fanout.postgres import PostgreSQLFanout
 from app.lib.events.fanout.redis import RedisFanout
 
-__all__ = ["Fanout", "MemoryFanout", "PostgreSQLFanout", "RedisFanout", "SilentFanout", "choose_fanout"]
+__all__ = ["Fanout", "PostgreSQLFanout", "RedisFanout", "SilentFanout", "choose_fanout"]
 
 
 def choose_fanout(redis_url: str | None, listen_at: DatabaseURL | None, *, alone: bool) -> Fanout:
-    """Redis where there is one, else PostgreSQL's notifications, else memory for a process that is ``alone``.
+    """Redis where there is one, else PostgreSQL's notifications, or none.
 
     ``listen_at`` is a PostgreSQL database that can be listened to: LISTEN does not work through a pooler.
     """
@@ -17,4 +17,4 @@ def choose_fanout(redis_url: str | None, listen_at: DatabaseURL | None, *, alone
         return RedisFanout(redis_url)
     if listen_at is not None:
         return PostgreSQLFanout(listen_at)
-    return MemoryFanout() if alone else SilentFanout()
+    return Fanout() if alone else SilentFanout()

@@ -1,4 +1,4 @@
-"""A fan-out carries messages to all other processes; and those that have none to carry them to."""
+"""A fan-out carries messages to all other processes."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -13,59 +13,39 @@ ALIVE_SECONDS = 5.0
 """How often a connection is tried, and how long an answer may take."""
 
 
-class Fanout(ABC):
-    """Never raises into a sender, and reconnects by itself. A process may hear its own messages."""
+class Fanout:
+    """Carries messages to all other processes; by itself it is for the only process, and carries none.
 
-    max_message: int
-    """Bytes of the largest message; 0 where there is no way to the other processes."""
-    reaches_others: bool = True
+    It never raises into a sender, and reconnects. A process may hear its own messages.
+    """
+
+    max_message = 0
+    """Bytes of the largest message; 0 where there is no way to other processes."""
+    reaches_others = True
     """False where other processes may exist that do not hear of hints: they have to look at the database often."""
 
     @property
-    @abstractmethod
     def is_connected(self) -> bool:
         """Whether messages go through at the moment, as far as is known."""
+        return True
 
-    @abstractmethod
     async def start(self, receive: Callable[[bytes], None], lost: Callable[[], None]) -> None:
         """Starts to connect. ``lost`` is called when messages may have been lost: at each new connection."""
 
-    @abstractmethod
     async def send(self, messages: Sequence[bytes]) -> None:
         """Sends to every process that is connected."""
 
-    @abstractmethod
     async def close(self) -> None:
         """Closes the connections."""
 
 
-class MemoryFanout(Fanout):
-    """For one process: there is no other."""
-
-    max_message = 0
-
-    @property
-    def is_connected(self) -> bool:
-        """There is nothing to be cut off from."""
-        return True
-
-    async def start(self, receive: Callable[[bytes], None], lost: Callable[[], None]) -> None:
-        """Nothing will come."""
-
-    async def send(self, messages: Sequence[bytes]) -> None:
-        """There is no other process."""
-
-    async def close(self) -> None:
-        """Nothing to close."""
-
-
-class SilentFanout(MemoryFanout):
+class SilentFanout(Fanout):
     """For several processes without a way to each other, such as workers on one SQLite file."""
 
     reaches_others = False
 
 
-class ConnectedFanout(Fanout):
+class ConnectedFanout(Fanout, ABC):
     """One connection, on which a subclass stays until it breaks; then the next one, with growing pauses."""
 
     faults: tuple[type[Exception], ...]
