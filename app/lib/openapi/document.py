@@ -22,18 +22,17 @@ from app.lib.errors import AppError, ErrorCode
 from app.lib.http.conditional import TAGGED, Versioned
 from app.lib.http.locations import MOVES
 from app.lib.http.rules import JSON, RequestRules, rules_of
-from app.lib.openapi.parts import (
+from app.lib.openapi.components import (
     HEADERS,
     PERHAPS_ETAG,
     JSONObject,
-    error_response,
     header_reference,
     idempotency_parameter,
     if_none_match_parameter,
-    problem_schemas,
     security_schemes,
     tidy_parameter,
 )
+from app.lib.openapi.errors import error_response, problem_schemas
 from app.lib.pagination.envelope import Page
 from app.lib.security.policies import Authenticated, HasPermission, HasRole, IsSuperuser, Policy, policy_of
 

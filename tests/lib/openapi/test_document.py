@@ -17,8 +17,9 @@ from app.lib.http.conditional import Version, Versioned, provide_if_match
 from app.lib.http.locations import MOVES
 from app.lib.http.rules import CONSUMES, declare_rules
 from app.lib.http.transaction import IDEMPOTENT
+from app.lib.openapi.components import tidy_parameter
 from app.lib.openapi.document import DocumentInfo, build_document, for_holders_of, may_raise, sends_headers
-from app.lib.openapi.parts import error_response, tidy_parameter
+from app.lib.openapi.errors import error_response
 from app.lib.pagination.envelope import Page
 from app.lib.security.policies import (
     HasPermission,

@@ -9,7 +9,7 @@ from litestar import Litestar, Request, Response, get
 from litestar.di import NamedDependency, Provide
 
 from app.lib.errors import AppError
-from app.lib.openapi.parts import tidy_parameter
+from app.lib.openapi.components import tidy_parameter
 from app.lib.pagination.parameters import PageRequest, provide_list_parameters
 from app.lib.pagination.sorting import sort_parameter
 

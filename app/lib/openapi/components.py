@@ -1,20 +1,12 @@
-"""The parts of the OpenAPI document that are the same in every one: errors, headers, credentials."""
+"""The parts of the OpenAPI document that are the same in every one: headers, parameters, credentials."""
 
-import inspect
-from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
-from app.lib import errors
 from app.lib.db.idempotency import MAX_KEY_LENGTH
-from app.lib.errors import AppError, ErrorCode
 from app.lib.http.conditional import MAX_IF_NONE_MATCH
-from app.lib.http.problems import ERROR_OF_STATUS, MEDIA_TYPE, Problem
 
 JSONObject = dict[str, Any]
 
-_ERROR_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 _SECONDS = {"type": "integer", "minimum": 1, "maximum": 86_400}
 
 
@@ -48,51 +40,6 @@ PERHAPS_ETAG: JSONObject = {**HEADERS["ETag"], "required": False}
 def header_reference(name: str) -> JSONObject:
     """A reference to one of :data:`HEADERS`."""
     return {"$ref": f"#/components/headers/{name}"}
-
-
-def error_response(status: int, raised: Iterable[type[AppError]]) -> JSONObject:
-    """The response for all errors of a status. ``raised`` are those that handlers declare: one of them is the example
-    of a status that the kit itself never answers with.
-    """
-    headers = {"X-Request-ID": header_reference("X-Request-ID")}
-    if (name := _ERROR_HEADERS.get(status)) is not None:
-        headers[name] = header_reference(name)
-    code = (ERROR_OF_STATUS.get(status) or next(each for each in raised if each.status == status)).code
-    example: JSONObject = {
-        "type": code.type,
-        "title": code.title,
-        "status": status,
-        "code": code.value,
-        "detail": code.advice,
-        "instance": "/api/v1/users",
-        "request_id": "0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b",
-    }
-    if status == errors.ValidationFailed.status:
-        example["errors"] = [{"pointer": "/name", "code": "too_short", "detail": "Must have at least 2 characters."}]
-    media_type = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {code.value: {"value": example}}}
-    return {"description": f"{code.title}.", "headers": headers, "content": {MEDIA_TYPE: media_type}}
-
-
-def problem_schemas(codes: Iterable[ErrorCode]) -> JSONObject:
-    """The schemas of a problem and its parts. Members that may be absent are never null."""
-    schemas: JSONObject = msgspec.json.schema_components((Problem,), ref_template="#/components/schemas/{name}")[1]
-    schemas["ErrorCode"] = {
-        "enum": sorted(code.value for code in codes),
-        "description": "The closed list of problem codes. The code is the contract; the rest of a problem is prose.",
-    }
-    schemas["Problem"]["properties"]["code"] = {"$ref": "#/components/schemas/ErrorCode"}
-    for schema in schemas.values():
-        schema.pop("title", None)
-        schema["description"] = " ".join(inspect.cleandoc(schema["description"]).split("\n\n")[0].split())
-        schema["description"] = schema["description"].replace("``", "`")
-        if "enum" in schema:
-            schema["type"] = "string"
-        for member in schema.get("properties", {}).values():
-            for option in member.pop("anyOf", []):
-                if option != {"type": "null"}:
-                    member.update(option)
-            member.pop("default", None)
-    return schemas
 
 
 def tidy_parameter(parameter: JSONObject) -> JSONObject:
