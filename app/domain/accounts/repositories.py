@@ -249,6 +249,7 @@ class RoleRepository(EntityRepository[Role]):
         )
         return frozenset(found.scalars())
 
-    async def set_permissions(self, role_id: UUID, codes: Iterable[str]) -> None:
-        await self.unit.execute(_delete_role_permissions, role_id=role_id)
+    async def set_permissions(self, role_id: UUID, codes: Iterable[str], *, is_new: bool = False) -> None:
+        if not is_new:
+            await self.unit.execute(_delete_role_permissions, role_id=role_id)
         await self.unit.execute_many(_insert_role_permission, [{"role_id": role_id, "code": code} for code in codes])

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.clock import utc_now
 from app.lib.db.base import Base, new_id
+from app.lib.db.prepared import prepare
 from app.lib.db.uow import UnitOfWork
 from app.lib.security.policies import find_principal
 
@@ -36,6 +37,9 @@ class AuditEvent(Base):
     details: Mapped[dict[str, Any]] = mapped_column(JSON)
 
     __table_args__ = (Index(None, "subject_id", "id"), Index(None, "actor_id", "id"), Index(None, "created_at"))
+
+
+_insert = prepare(insert(AuditEvent))
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,13 +78,5 @@ async def record(
     unit: UnitOfWork, kind: str, origin: Origin, *, subject_id: UUID | None = None, **details: Any
 ) -> None:
     """Appends an event in the unit's transaction. ``details`` must hold no secret."""
-    await unit.session.execute(
-        insert(AuditEvent).values(
-            id=new_id(),
-            created_at=utc_now(),
-            kind=kind,
-            subject_id=subject_id,
-            details=details,
-            **msgspec.structs.asdict(origin),
-        )
-    )
+    values = {"id": new_id(), "created_at": utc_now(), "kind": kind, "subject_id": subject_id, "details": details}
+    await unit.execute(_insert, **values, **msgspec.structs.asdict(origin))

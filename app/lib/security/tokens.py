@@ -120,25 +120,12 @@ class TokenSigner:
         )
 
     def issue_refresh(
-        self,
-        user_id: UUID,
-        session_id: UUID,
-        *,
-        generation: int,
-        jti: str,
-        issued_at: datetime,
-        expires_at: datetime,
+        self, user_id: UUID, session_id: UUID, *, generation: int, jti: str, issued_at: datetime, expires_at: datetime
     ) -> str:
         """Return the refresh token of one generation: the same arguments give the same token, byte for byte."""
         return self._issue(
             REFRESH_TYP,
-            {
-                "type": "refresh",
-                "sub": str(user_id),
-                "sid": str(session_id),
-                "jti": jti,
-                "generation": generation,
-            },
+            {"type": "refresh", "sub": str(user_id), "sid": str(session_id), "jti": jti, "generation": generation},
             issued_at,
             expires_at,
         )

@@ -38,12 +38,7 @@ class MeController(Controller):
     tags = ("Users",)
     exception_handlers = {NotFound: account_gone}  # noqa: RUF012 - Litestar declares it as an instance's
 
-    @get(
-        guards=[authenticated],
-        return_dto=StructDTO[UserRead],
-        operation_id="getMe",
-        summary="Get the current user",
-    )
+    @get(guards=[authenticated], return_dto=StructDTO[UserRead], operation_id="getMe", summary="Get the current user")
     async def get_me(self, principal: Injected[Principal], accounts: Injected[AccountQueries]) -> UserRead:
         return await accounts.get_user(principal.user_id)
 

@@ -32,10 +32,7 @@ class RoleController(Controller):
     tags = ("Roles",)
 
     @get(
-        guards=[permission(ROLES_READ)],
-        return_dto=StructDTO[RolePage],
-        operation_id="listRoles",
-        summary="List roles",
+        guards=[permission(ROLES_READ)], return_dto=StructDTO[RolePage], operation_id="listRoles", summary="List roles"
     )
     async def list_roles(
         self,

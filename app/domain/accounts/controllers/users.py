@@ -15,12 +15,7 @@ from app.domain.accounts.dtos import (
     UserUpdate,
     UserWithProfile,
 )
-from app.domain.accounts.errors import (
-    BeyondOwnRights,
-    EmailTaken,
-    LastSuperuser,
-    UsernameTaken,
-)
+from app.domain.accounts.errors import BeyondOwnRights, EmailTaken, LastSuperuser, UsernameTaken
 from app.domain.accounts.permissions import ROLES_WRITE, USERS_DELETE, USERS_READ, USERS_WRITE
 from app.domain.accounts.services.queries import USER_SORT_KEYS, AccountQueries
 from app.domain.accounts.services.roles import RoleService
@@ -63,10 +58,7 @@ class UserController(Controller):
     tags = ("Users",)
 
     @get(
-        guards=[permission(USERS_READ)],
-        return_dto=StructDTO[UserPage],
-        operation_id="listUsers",
-        summary="List users",
+        guards=[permission(USERS_READ)], return_dto=StructDTO[UserPage], operation_id="listUsers", summary="List users"
     )
     async def list_users(
         self,

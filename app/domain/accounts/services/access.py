@@ -1,11 +1,11 @@
 """Whether an actor may change another user, their roles and flags."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from sqlalchemy.exc import IntegrityError
 
-from app.domain.accounts.errors import AccountGone, BeyondOwnRights, LastSuperuser, OwnAccess
+from app.domain.accounts.errors import AccountGone, BeyondOwnRights, LastSuperuser
 from app.domain.accounts.models import User
 from app.domain.accounts.repositories import UserRepository
 from app.lib.db.faults import refers_to_missing
@@ -34,14 +34,6 @@ def check_makes_superusers(actor: Principal) -> None:
     """Raises ``PermissionDenied``."""
     if not actor.is_superuser:
         raise PermissionDenied("Only superusers may change who is a superuser.")
-
-
-def check_flags(actor: Principal, target: User, flags: Mapping[str, bool]) -> None:
-    """Whether the actor may set these flags. Raises ``OwnAccess`` or ``PermissionDenied``."""
-    if flags and actor.user_id == target.id:
-        raise OwnAccess
-    if "is_superuser" in flags:
-        check_makes_superusers(actor)
 
 
 def check_recent(actor: Principal) -> None:

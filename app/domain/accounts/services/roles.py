@@ -38,7 +38,7 @@ class RoleService:
         codes = self._registered(data.permissions)
         check_granted(actor, codes)
         role = await self._roles.create(data)
-        await self._roles.set_permissions(role.id, codes)
+        await self._roles.set_permissions(role.id, codes, is_new=True)
         await self._audit("role.created", role, codes)
         return _to_read(role, codes)
 

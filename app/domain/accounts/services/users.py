@@ -8,13 +8,7 @@ from app.domain.accounts.errors import OwnAccess
 from app.domain.accounts.events import UserDeactivated, UserDeleted, UserRegistered, UserUpdated
 from app.domain.accounts.models import User
 from app.domain.accounts.repositories import ProfileRepository, UserRepository
-from app.domain.accounts.services.access import (
-    check_flags,
-    check_makes_superusers,
-    check_not_last,
-    check_reach,
-    check_recent,
-)
+from app.domain.accounts.services.access import check_makes_superusers, check_not_last, check_reach, check_recent
 from app.domain.accounts.services.identity import parse_email, with_keys
 from app.domain.accounts.services.passwords import Passwords
 from app.lib import audit
@@ -88,7 +82,10 @@ class UserService:
         is_same_address = email is None or email.key == user.email_key
         unchanged = {"is_verified": user.is_verified and is_same_address, "is_superuser": user.is_superuser}
         flags = {name: values[name] for name, value in unchanged.items() if values.get(name, value) != value}
-        check_flags(actor, user, flags)
+        if flags and actor.user_id == user.id:
+            raise OwnAccess
+        if "is_superuser" in flags:
+            check_makes_superusers(actor)
         if flags or (email and email.address != user.email):
             check_recent(actor)
         if flags.get("is_superuser") is False:
