@@ -69,7 +69,7 @@ def main() -> None:
         for subject in subjects:
             asyncio.run(_prepare(subject))
         for _ in range(arguments.rounds):
-            for name in subjects[0].requests():
+            for name in [each for each in subjects[0].requests() if arguments.only in each]:
                 for subject in subjects:
                     _measure(subject, name, arguments)
         print(json.dumps({str(each.path): _summary(each) for each in subjects}, indent=2))
@@ -146,6 +146,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="part of the name of the requests to measure")
     parser.add_argument("--jobs", choices=("inside", "off"), default="inside", help="whether jobs run, too")
     return parser.parse_args()
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.lib.db.faults import TRANSACTION_LOST, UNBINDABLE
+from app.lib.db.pool import FairPool
 from app.lib.db.prepared import JSON_CODECS
 from app.lib.db.reader import Driver, PostgreSQLDriver, Reader, SQLiteDriver
 from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline, identity_of
@@ -256,5 +257,6 @@ def _begin_immediate(connection: Connection) -> None:
 def _common() -> dict[str, Any]:
     return {
         **JSON_CODECS,
+        "poolclass": FairPool,
         "hide_parameters": True,  # password hashes and sessions' secrets are among them, and errors are logged
     }
