@@ -44,8 +44,10 @@ async def test_an_account_is_made_with_its_location_and_etag(calls: httpx.AsyncC
 
 
 @pytest.mark.caller("users:write")
-async def test_a_created_user_can_sign_in(calls: httpx.AsyncClient) -> None:
+async def test_a_user_needs_only_an_address_and_a_password_and_can_sign_in(calls: httpx.AsyncClient) -> None:
     user = (await calls.post(USERS, json=NEW)).json()
+    assert (user["name"], user["username"], user["locale"]) == (None, None, "en")
+    assert (user["is_active"], user["is_verified"], user["is_superuser"]) == (True, False, False)
 
     tokens = await calls.post("/api/v1/auth/login", json={"email": "ada@example.com", "password": PASSWORD})
     headers = {"Authorization": f"Bearer {tokens.json()['access_token']}"}
@@ -55,35 +57,23 @@ async def test_a_created_user_can_sign_in(calls: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.caller("users:write")
-async def test_the_least_that_makes_an_account(calls: httpx.AsyncClient) -> None:
-    body = (await calls.post(USERS, json=NEW)).json()
-
-    assert (body["name"], body["username"], body["locale"]) == (None, None, "en")
-    assert (body["is_active"], body["is_verified"], body["is_superuser"]) == (True, False, False)
-
-
-@pytest.mark.caller("users:write")
-@pytest.mark.parametrize(
-    ("taken", "pointer"),
-    [
+async def test_a_taken_address_or_username_is_a_duplicate(
+    app: Litestar, calls: httpx.AsyncClient, people: People
+) -> None:
+    await people.create(email="ada@example.com", username="countess")
+    before = len(await rows(app, User))
+    for taken, pointer in [
         ({"email": "ADA@example.com"}, "/email"),
         ({"email": "ada@EXAMPLE.COM"}, "/email"),
         ({"email": "\uff41da@example.com"}, "/email"),
         ({"email": "else@example.com", "username": "COUNTESS"}, "/username"),
-    ],
-)
-async def test_a_taken_address_or_username_is_a_duplicate(
-    app: Litestar, calls: httpx.AsyncClient, people: People, taken: JSONObject, pointer: str
-) -> None:
-    await people.create(email="ada@example.com", username="countess")
-    before = len(await rows(app, User))
+    ]:
+        response = await calls.post(USERS, json=NEW | taken)
 
-    response = await calls.post(USERS, json=NEW | taken)
-
-    assert is_refused(response, 409, "duplicate")
-    assert [(e["pointer"], e["code"]) for e in response.json()["errors"]] == [(pointer, "not_unique")]
-    assert len(await rows(app, User)) == before
-    assert await audited(app, "user.created") == []
+        assert is_refused(response, 409, "duplicate")
+        assert [(e["pointer"], e["code"]) for e in response.json()["errors"]] == [(pointer, "not_unique")]
+        assert len(await rows(app, User)) == before
+        assert await audited(app, "user.created") == []
 
 
 @pytest.mark.caller(*ADMIN)
@@ -110,13 +100,12 @@ async def test_an_expanded_account_has_its_profile_and_no_etag(calls: httpx.Asyn
 
 
 @pytest.mark.caller(*ADMIN)
-@pytest.mark.parametrize("expand", ["roles", "profile,roles", "", "Profile"])
-async def test_only_what_is_listed_can_be_expanded(calls: httpx.AsyncClient, people: People, expand: str) -> None:
+async def test_only_what_is_listed_can_be_expanded(calls: httpx.AsyncClient, people: People) -> None:
     person = await people.create()
+    for expand in ["roles", "profile,roles", "", "Profile"]:
+        response = await calls.get(f"{USERS}/{person.id}", params={"expand": expand})
 
-    response = await calls.get(f"{USERS}/{person.id}", params={"expand": expand})
-
-    assert field_errors(response) == {"expand": "invalid_choice"}
+        assert field_errors(response) == {"expand": "invalid_choice"}
 
 
 async def test_an_account_is_visible_to_its_owner_and_to_no_other_user(people: People) -> None:
@@ -148,15 +137,12 @@ async def test_an_account_is_changed_and_the_rest_kept(calls: httpx.AsyncClient,
 
 
 @pytest.mark.caller(*ADMIN)
-@pytest.mark.parametrize("email", ["Ada@Example.com", "ada@example.COM"])
-async def test_another_spelling_of_an_address_stays_verified(
-    calls: httpx.AsyncClient, people: People, email: str
-) -> None:
+async def test_another_spelling_of_an_address_stays_verified(calls: httpx.AsyncClient, people: People) -> None:
     person = await people.create(email="ada@example.com", is_verified=True)
+    for email in ["Ada@Example.com", "ada@example.COM"]:
+        body = (await calls.patch(f"{USERS}/{person.id}", json={"email": email})).json()
 
-    body = (await calls.patch(f"{USERS}/{person.id}", json={"email": email})).json()
-
-    assert (body["email"], body["is_verified"]) == (email, True)
+        assert (body["email"], body["is_verified"]) == (email, True)
 
 
 @pytest.mark.caller(*ADMIN)
@@ -181,25 +167,21 @@ async def test_the_new_address_is_the_one_to_sign_in_with(calls: httpx.AsyncClie
 
 
 @pytest.mark.caller(*ADMIN)
-@pytest.mark.parametrize(
-    "patch",
-    [
-        {},
-        {"name": "Ada", "username": "ada", "locale": "en", "email": "ada@example.com"},
-        {"is_verified": False, "is_superuser": False},
-    ],
-)
 async def test_a_patch_that_changes_nothing_leaves_no_trace(
-    app: Litestar, calls: httpx.AsyncClient, people: People, patch: JSONObject
+    app: Litestar, calls: httpx.AsyncClient, people: People
 ) -> None:
     person = await people.create(name="Ada", username="ada", email="ada@example.com")
     before = await calls.get(f"{USERS}/{person.id}")
+    for patch in [
+        {},
+        {"name": "Ada", "username": "ada", "locale": "en", "email": "ada@example.com"},
+        {"is_verified": False, "is_superuser": False},
+    ]:
+        response = await calls.patch(f"{USERS}/{person.id}", json=patch)
 
-    response = await calls.patch(f"{USERS}/{person.id}", json=patch)
-
-    assert response.status_code == 200
-    assert response.json() == before.json()
-    assert await audited(app, "user.updated") == []
+        assert response.status_code == 200
+        assert response.json() == before.json()
+        assert await audited(app, "user.updated") == []
 
 
 @pytest.mark.caller(*ADMIN)
@@ -309,16 +291,16 @@ async def test_deeds_of_administrators_are_audited(app: Litestar, people: People
 
 
 @pytest.mark.caller("users:write", "users:read")
-@pytest.mark.parametrize("action", ["activate", "deactivate"])
 async def test_an_action_without_a_body_refuses_one_that_says_something(
-    calls: httpx.AsyncClient, people: People, action: str
+    calls: httpx.AsyncClient, people: People
 ) -> None:
-    url = f"{USERS}/{(await people.create()).id}/{action}"
+    for action in ["activate", "deactivate"]:
+        url = f"{USERS}/{(await people.create()).id}/{action}"
 
-    assert field_errors(await calls.post(url, json={"reason": "spam", "x": 1})) == {
-        "/reason": "unknown_field",
-        "/x": "unknown_field",
-    }
-    assert is_refused(await calls.post(url, content=b"{}"), 415, "unsupported_media_type")
-    assert (await calls.post(url, json={})).status_code == 200
-    assert (await calls.post(url)).status_code == 200
+        assert field_errors(await calls.post(url, json={"reason": "spam", "x": 1})) == {
+            "/reason": "unknown_field",
+            "/x": "unknown_field",
+        }
+        assert is_refused(await calls.post(url, content=b"{}"), 415, "unsupported_media_type")
+        assert (await calls.post(url, json={})).status_code == 200
+        assert (await calls.post(url)).status_code == 200
