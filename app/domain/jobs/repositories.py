@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Float, bindparam, delete, select
+from sqlalchemy import Dialect, Float, Text, TypeDecorator, bindparam, delete, select, type_coerce
 
 from app.domain.jobs.dtos import EventRead, JobDetail, JobPage, JobRead, ScheduleRead
 from app.lib.db.base import table_of
@@ -15,7 +15,7 @@ from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.repositories import Repository
 from app.lib.events.tables import StoredEvent
-from app.lib.jobs.tables import JobSchedule, JobStatus, QueuedJob
+from app.lib.jobs.tables import JobSchedule, QueuedJob
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import after, before, equals
 from app.lib.pagination.paginate import paginate
@@ -26,33 +26,21 @@ from app.lib.pagination.sorting import SortKey
 _PURGE_BATCH = 1000
 
 
-class JobRow(msgspec.Struct, frozen=True):
-    """A job as it is stored, with the text of its payload."""
+class _ParsedJSON(TypeDecorator[Any]):
+    """JSON in a column of text."""
 
-    id: UUID
-    kind: str
-    status: str
-    attempts: int
-    run_at: datetime
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    error_kind: str | None
-    request_id: str | None
-    key: str | None
-    worker: str | None
-    losses: int
-    error: str | None
-    payload: str
+    impl = Text
+    cache_ok = True
 
-    def to_detail(self) -> JobDetail:
-        values = msgspec.structs.asdict(self)
-        values |= {"status": JobStatus(self.status), "payload": msgspec.json.decode(self.payload)}
-        return JobDetail(**values)
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return msgspec.json.decode(value)
 
 
 _job_by_id = prepare(
-    select(*columns_of(JobRow, QueuedJob, kind=QueuedJob.name)).where(QueuedJob.id == bindparam("job_id")), JobRow
+    select(
+        *columns_of(JobDetail, QueuedJob, kind=QueuedJob.name, payload=type_coerce(QueuedJob.payload, _ParsedJSON()))
+    ).where(QueuedJob.id == bindparam("job_id")),
+    JobDetail,
 )
 _all_schedules = prepare(select(*columns_of(ScheduleRead, JobSchedule)).order_by(JobSchedule.name), ScheduleRead)
 _latest_events = select(*columns_of(EventRead, StoredEvent)).order_by(StoredEvent.id.desc()).limit(bindparam("limit"))
@@ -96,8 +84,7 @@ class JobReads:
         return await paginate(self._reader, JOB_LIST, paging, self._cursors, sort=sort, filters=filters)
 
     async def find_job(self, job_id: UUID) -> JobDetail | None:
-        row = await self._reader.first(_job_by_id, job_id=job_id)
-        return None if row is None else row.to_detail()
+        return await self._reader.first(_job_by_id, job_id=job_id)
 
     async def list_schedules(self) -> list[ScheduleRead]:
         return await self._reader.all(_all_schedules)
@@ -112,8 +99,7 @@ class JobReads:
 class JobRepository(Repository):
     async def find(self, job_id: UUID) -> JobDetail | None:
         """As this transaction has it."""
-        row = await self.unit.first(_job_by_id, job_id=job_id)
-        return None if row is None else row.to_detail()
+        return await self.unit.first(_job_by_id, job_id=job_id)
 
     async def purge_events(self, older_than_seconds: float) -> int:
         """Removes some old events with their deliveries. Returns their number."""

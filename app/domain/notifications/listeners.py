@@ -2,33 +2,44 @@
 
 from app.domain.accounts.events import PasswordChanged, UserDeleted, UserRegistered
 from app.domain.auth.events import RegisteredAgain, TokenReuseDetected
-from app.domain.notifications.services.notices import Notices
+from app.domain.notifications.services.notices import notify
+from app.domain.notifications.topics import Topic
+from app.lib.clock import utc_now
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import in_transaction
 from app.lib.mail.mailer import Mailer
 from app.lib.mail.repository import MailRepository
 
 
+def _now() -> str:
+    return utc_now().isoformat(timespec="seconds")
+
+
 @in_transaction(UserRegistered)
 async def welcome(event: UserRegistered, unit: UnitOfWork, mailer: Mailer) -> None:
     """Not after an administrator has created the user, who may not know of it yet."""
     if not event.by_administrator:
-        await Notices(unit, mailer).welcome(event.aggregate_id)
+        user_id = event.aggregate_id
+        await notify(unit, mailer, user_id, "welcome", str(user_id), topic=Topic.GETTING_STARTED)
 
 
 @in_transaction(RegisteredAgain)
-async def notify_of_registration(event: RegisteredAgain, unit: UnitOfWork, mailer: Mailer) -> None:
-    await Notices(unit, mailer).registered_again(event.aggregate_id)
+async def registered_again(event: RegisteredAgain, unit: UnitOfWork, mailer: Mailer) -> None:
+    """At most once a day, because strangers cause it."""
+    user_id = event.aggregate_id
+    await notify(unit, mailer, user_id, "registered_again", f"{user_id}:{utc_now():%Y-%m-%d}")
 
 
 @in_transaction(PasswordChanged)
-async def notify_of_password(event: PasswordChanged, unit: UnitOfWork, mailer: Mailer) -> None:
-    await Notices(unit, mailer).password_changed(event.aggregate_id, event.aggregate_version)
+async def password_changed(event: PasswordChanged, unit: UnitOfWork, mailer: Mailer) -> None:
+    user_id = event.aggregate_id
+    await notify(unit, mailer, user_id, "password_changed", f"{user_id}:{event.aggregate_version}", at=_now())
 
 
 @in_transaction(TokenReuseDetected)
-async def notify_of_reuse(event: TokenReuseDetected, unit: UnitOfWork, mailer: Mailer) -> None:
-    await Notices(unit, mailer).session_reused(event.user_id, event.aggregate_id)
+async def session_reused(event: TokenReuseDetected, unit: UnitOfWork, mailer: Mailer) -> None:
+    """Once for each session, which ends by this."""
+    await notify(unit, mailer, event.user_id, "session_reused", str(event.aggregate_id), at=_now())
 
 
 @in_transaction(UserDeleted)
@@ -37,4 +48,4 @@ async def delete_mails(event: UserDeleted, unit: UnitOfWork) -> None:
     await MailRepository(unit).delete_of(event.aggregate_id)
 
 
-LISTENERS = (welcome, notify_of_registration, notify_of_password, notify_of_reuse, delete_mails)
+LISTENERS = (welcome, registered_again, password_changed, session_reused, delete_mails)

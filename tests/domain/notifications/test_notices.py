@@ -11,7 +11,7 @@ import pytest_asyncio
 import time_machine
 from litestar import Litestar
 
-from app.domain.notifications.services.notices import Notices
+from app.domain.notifications.services.notices import notify
 from app.lib.db.base import new_id
 from app.lib.db.url import DatabaseURL
 from app.lib.mail.delivery import Deliverer
@@ -184,14 +184,10 @@ async def test_with_an_account_go_its_mails(app: Litestar, client: httpx.AsyncCl
     assert [str(row.user_id) for row in await mails(app)] == [kept]
 
 
-async def test_who_is_gone_is_written_nothing(app: Litestar) -> None:
+async def test_a_deleted_user_gets_no_mail(app: Litestar) -> None:
     core = core_of(app)
     async with core.database.independent() as unit:
-        notices = Notices(unit, core.mailer)
-        await notices.welcome(new_id())
-        await notices.password_changed(new_id(), 2)
-        await notices.registered_again(new_id())
-        await notices.session_reused(new_id(), new_id())
+        await notify(unit, core.mailer, new_id(), "welcome", "1")
 
     assert await mails(app) == []
 
@@ -201,7 +197,7 @@ async def test_an_account_is_not_deleted_while_something_is_written_to_it(app: L
     person, core = await people.create(), core_of(app)
     async with people.client(person) as calls:
         async with core.database.independent() as unit:
-            await Notices(unit, core.mailer).welcome(person.id)
+            await notify(unit, core.mailer, person.id, "welcome", "1")
             deletion = asyncio.create_task(calls.delete("/api/v1/users/me"))
             await asyncio.sleep(0.05)  # the deletion waits for this transaction, or the test shows nothing
             assert not deletion.done()

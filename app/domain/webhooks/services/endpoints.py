@@ -10,7 +10,7 @@ from app.domain.webhooks.dtos import WebhookCreate, WebhookRead, WebhookUpdate, 
 from app.domain.webhooks.errors import TooManyWebhooks
 from app.domain.webhooks.models import WebhookEndpoint
 from app.domain.webhooks.repositories import WebhookRepository
-from app.domain.webhooks.services.secrets import rotate_secret, set_secret
+from app.domain.webhooks.services.secrets import FORMER_SECRET_LIFE, set_secret
 from app.domain.webhooks.settings import WebhookSettings
 from app.lib import audit
 from app.lib.audit import Origin
@@ -86,7 +86,8 @@ class WebhookService:
         Raises ``WebhookNotFound`` or ``PreconditionFailed``.
         """
         webhook = await self._webhooks.get_own_for_update(webhook_id, actor.user_id, if_match)
-        secret = rotate_secret(webhook, self.sealer, utc_now())
+        webhook.former_secret, webhook.former_secret_expires_at = webhook.secret, utc_now() + FORMER_SECRET_LIFE
+        secret = set_secret(webhook, self.sealer)
         await self._webhooks.update(webhook)
         await self._audit("webhook.secret_rotated", webhook)
         read = _to_read(webhook, await self._webhooks.kinds_of(webhook_id))

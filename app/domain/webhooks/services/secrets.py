@@ -26,13 +26,6 @@ def set_secret(webhook: WebhookEndpoint, sealer: Sealer) -> str:
     return show_secret(secret)
 
 
-def rotate_secret(webhook: WebhookEndpoint, sealer: Sealer, now: datetime) -> str:
-    """As :func:`set_secret`; the present secret signs for another day, an older one no more."""
-    webhook.former_secret = webhook.secret
-    webhook.former_secret_expires_at = now + FORMER_SECRET_LIFE
-    return set_secret(webhook, sealer)
-
-
 def signing_keys(due: DueDelivery, sealer: Sealer, now: datetime) -> list[bytes]:
     """The keys to sign an attempt with, the present one first. Raises ``CannotUnseal``."""
     sealed = [due.secret]
