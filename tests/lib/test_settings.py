@@ -10,17 +10,20 @@ from msgspec import Meta
 from app.lib.settings import ByteSize, ConfigurationError, Secret, load, variable_name
 
 
+READ = Meta(description="Fields with a description are read from the environment.")
+
+
 class Boat(msgspec.Struct, frozen=True, kw_only=True):
-    name: str = "Argo"
+    name: Annotated[str, READ] = "Argo"
     crew: Annotated[int, Meta(ge=1, le=50)] = 50
     length: Annotated[float, Meta(gt=0)] = 21.5
-    afloat: bool = True
-    insured: bool | None = None
-    ports: tuple[str, ...] = ()
-    draught: Annotated[int, Meta(ge=1)] | None = None
-    rig: Literal["sloop", "ketch"] = "sloop"
-    hold: ByteSize = ByteSize(1000)
-    password: Secret | None = None
+    afloat: Annotated[bool, READ] = True
+    insured: Annotated[bool | None, READ] = None
+    ports: Annotated[tuple[str, ...], READ] = ()
+    draught: Annotated[Annotated[int, Meta(ge=1)] | None, READ] = None
+    rig: Annotated[Literal["sloop", "ketch"], READ] = "sloop"
+    hold: Annotated[ByteSize, READ] = ByteSize(1000)
+    password: Annotated[Secret | None, READ] = None
 
     def __post_init__(self) -> None:
         if self.name == "Titanic":
@@ -204,7 +207,7 @@ def test_a_choice_is_taken_in_any_case() -> None:
 
 def test_a_type_that_the_loader_does_not_know_is_an_error() -> None:
     class Odd(msgspec.Struct):
-        value: complex = 0j
+        value: Annotated[complex, READ] = 0j
 
     with pytest.raises(ConfigurationError, match="VALUE"):
         load(Odd, {"VALUE": "1+2j"})
