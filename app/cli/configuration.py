@@ -53,11 +53,12 @@ def example() -> None:
 def example_file() -> str:
     """The text of ``.env.example``: the settings of the process, then those of each domain."""
     kinds: list[type[msgspec.Struct]] = [Settings, *(domain.settings for domain in DOMAINS if domain.settings)]
-    return "\n".join((_EXAMPLE_HEAD, *(_example(field) for kind in kinds for field in described_fields(kind))))
-
-
-def _example(field: msgspec.structs.FieldInfo) -> str:
-    return f"# {description(field)}\n#{variable_name(field.name)}={_text(_plain(field.default))}\n"
+    parts = [
+        f"# {description(field)}\n#{variable_name(field.name)}={_text(_plain(field.default))}\n"
+        for kind in kinds
+        for field in described_fields(kind)
+    ]
+    return "\n".join((_EXAMPLE_HEAD, *parts))
 
 
 def description(field: msgspec.structs.FieldInfo) -> str:

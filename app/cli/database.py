@@ -98,11 +98,7 @@ def _run(migrations: Migrations, work: Coroutine[Any, Any, T]) -> T:
         try:
             return asyncio.run(work)
         except CommandError as exc:
-            raise _alembic_error(exc) from exc
-
-
-def _alembic_error(exc: CommandError) -> CommandFailed:
-    text = str(exc).rstrip(".") + "."
-    if "locate revision" in text or "No such revision" in text:
-        return MissingOrTaken(text, "'app db current' shows where the database is.")
-    return CommandFailed(text, "Run 'app db upgrade' first." if "up to date" in text else "")
+            text = str(exc).rstrip(".") + "."
+            if "locate revision" in text or "No such revision" in text:
+                raise MissingOrTaken(text, "'app db current' shows where the database is.") from exc
+            raise CommandFailed(text, "Run 'app db upgrade' first." if "up to date" in text else "") from exc

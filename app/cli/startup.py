@@ -14,7 +14,6 @@ from app.domain.accounts.repositories import AccountReads
 from app.lib.cli.errors import CommandFailed
 from app.lib.cli.running import database_errors, schema_is_current
 from app.lib.db import sqlite
-from app.lib.db.migrations import Migrations
 from app.lib.observability.logging import configure_logging
 from app.lib.pagination.parameters import PageRequest
 from app.lib.serving.server import ServerOptions, run_server
@@ -43,7 +42,13 @@ async def _prepare(settings: Settings) -> list[str]:
         log.warning("sqlite.outdated", version=sqlite.VERSION, needed=sqlite.MINIMUM_VERSION)
     core = Core(settings, DOMAINS)
     if settings.migrates_at_start:
-        await _migrate(core.migrations)
+        logging.getLogger("alembic").setLevel(logging.WARNING)  # it says the same when there is nothing to do
+        with database_errors(core.migrations.url):
+            before = None if core.migrations.url.is_missing else await core.migrations.current()
+            await core.migrations.upgrade()
+            after = await core.migrations.current()
+        if before != after:
+            log.info("database.migrated", before=before, after=after)
     try:
         with database_errors(settings.database):
             return await _advise(core)
@@ -51,16 +56,6 @@ async def _prepare(settings: Settings) -> list[str]:
         # Readiness says so, too; the database may well come up later.
         log.warning("database.unavailable", error=str(exc))
         return []
-
-
-async def _migrate(migrations: Migrations) -> None:
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it says the same whether or not there is anything to do
-    with database_errors(migrations.url):
-        before = None if migrations.url.is_missing else await migrations.current()
-        await migrations.upgrade()
-        after = await migrations.current()
-    if before != after:
-        log.info("database.migrated", before=before, after=after)
 
 
 async def _advise(core: Core) -> list[str]:

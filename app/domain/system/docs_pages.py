@@ -7,7 +7,6 @@ connection and no third party learns who reads them. Their content security poli
 import gzip
 import hashlib
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -70,24 +69,6 @@ class Asset:
         return gzip.decompress(self.gzipped)
 
 
-@dataclass(frozen=True)
-class _PageTemplate:
-    title: str
-    security_scheme: str
-    openapi_path: str
-    assets: dict[str, Asset]
-
-    def render(self, *, scripts: tuple[str, ...], styles: tuple[str, ...] = ()) -> bytes:
-        return _PAGE.format(
-            title=escape(self.title),
-            security_scheme=escape(self.security_scheme),
-            openapi=escape(self.openapi_path),
-            icon=self.assets["icon.svg"].url,
-            styles="".join(f'<link rel="stylesheet" href="{self.assets[name].url}">\n' for name in styles),
-            scripts="".join(f'<script src="{self.assets[name].url}"></script>\n' for name in scripts),
-        ).encode()
-
-
 def docs_router(*, title: str, security_scheme: str, openapi_path: str = "/docs/openapi.json") -> Router:
     """The pages and their files.
 
@@ -96,43 +77,43 @@ def docs_router(*, title: str, security_scheme: str, openapi_path: str = "/docs/
     """
     assets = {name: Asset(name) for name in ASSETS}
     by_public_name = {asset.public_name: asset for asset in assets.values()}
-    page = _PageTemplate(title, security_scheme, openapi_path, assets)
-    scalar = page.render(scripts=("scalar.js.gz", "scalar-init.js"))
-    swagger = page.render(scripts=("swagger-ui.js.gz", "swagger-init.js"), styles=("swagger-ui.css.gz",))
+
+    def page(*, scripts: tuple[str, ...], styles: tuple[str, ...] = ()) -> Response[bytes]:
+        content = _PAGE.format(
+            title=escape(title),
+            security_scheme=escape(security_scheme),
+            openapi=escape(openapi_path),
+            icon=assets["icon.svg"].url,
+            styles="".join(f'<link rel="stylesheet" href="{assets[name].url}">\n' for name in styles),
+            scripts="".join(f'<script src="{assets[name].url}"></script>\n' for name in scripts),
+        ).encode()
+        headers = {
+            "Content-Security-Policy": PAGE_POLICY,
+            "Cache-Control": "no-cache",
+            "ETag": f'"{hashlib.sha256(content).hexdigest()[:16]}"',
+        }
+        return Response(content, media_type="text/html", headers=headers)
 
     @get("/", name="docs", guards=[public], include_in_schema=False, opt=_ANY_ACCEPT)
     async def scalar_page() -> Response[bytes]:
-        return _page_response(scalar)
+        return page(scripts=("scalar.js.gz", "scalar-init.js"))
 
     @get("/swagger", name="docs_swagger", guards=[public], include_in_schema=False, opt=_ANY_ACCEPT)
     async def swagger_page() -> Response[bytes]:
-        return _page_response(swagger)
+        return page(scripts=("swagger-ui.js.gz", "swagger-init.js"), styles=("swagger-ui.css.gz",))
 
     @get("/assets/{name:str}", name="docs_asset", guards=[public], include_in_schema=False, opt=_ANY_ACCEPT)
     async def asset(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
         found = by_public_name.get(name)
         if found is None:
             raise NotFound
-        return _asset_response(found, compressed=_accepts_gzip(request.headers.get("accept-encoding", "")))
+        headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
+        if _accepts_gzip(request.headers.get("accept-encoding", "")):
+            headers |= {"Content-Encoding": "gzip", "ETag": f'"{found.digest}-gzip"'}
+            return Response(found.gzipped, media_type=found.media_type, headers=headers)
+        return Response(found.plain, media_type=found.media_type, headers=headers | {"ETag": f'"{found.digest}"'})
 
     return Router("/docs", route_handlers=[scalar_page, swagger_page, asset])
-
-
-def _page_response(content: bytes) -> Response[bytes]:
-    headers = {
-        "Content-Security-Policy": PAGE_POLICY,
-        "Cache-Control": "no-cache",
-        "ETag": f'"{hashlib.sha256(content).hexdigest()[:16]}"',
-    }
-    return Response(content, media_type="text/html", headers=headers)
-
-
-def _asset_response(asset: Asset, *, compressed: bool) -> Response[bytes]:
-    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
-    if compressed:
-        headers |= {"Content-Encoding": "gzip", "ETag": f'"{asset.digest}-gzip"'}
-        return Response(asset.gzipped, media_type=asset.media_type, headers=headers)
-    return Response(asset.plain, media_type=asset.media_type, headers=headers | {"ETag": f'"{asset.digest}"'})
 
 
 def _accepts_gzip(accept_encoding: str) -> bool:

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Literal
 
+import msgspec
 import structlog
 from msgspec import Meta
 
-from app.domain.system.errors import NotReady
 from app.lib.db.faults import DATABASE_ERRORS
 from app.lib.db.migrations import VERSION_TABLE, applied_revision
 from app.lib.db.reader import Reader
@@ -34,6 +34,14 @@ class ReadinessReport(Output):
 
     status: Literal["ready"]
     checks: Annotated[list[Check], Meta(max_length=10)]
+
+
+class NotReady(Unavailable):
+    """The service should get no traffic; ``checks`` says what of it fails, and what to do."""
+
+    def __init__(self, checks: Sequence[Check]) -> None:
+        super().__init__(" ".join(check.hint for check in checks if check.hint is not None))
+        self.extensions = {"checks": msgspec.to_builtins(checks)}
 
 
 class Readiness:
@@ -71,7 +79,12 @@ class Readiness:
             revision = await asyncio.wait_for(applied_revision(self._reader), CHECK_SECONDS)
         except _FAILURES as exc:
             log.warning("readiness.database", error=type(exc).__name__)
-            return _failed("database", _hint(exc))
+            if VERSION_TABLE in str(exc):
+                return _failed("database", _NOT_MIGRATED)
+            if getattr(exc, "sqlite_errorname", None) == "SQLITE_CANTOPEN":
+                hint = "The database file cannot be opened: run 'app db upgrade' to make it, or check who may read it."
+                return _failed("database", hint)
+            return _failed("database", "The database cannot be reached.")
         if revision is None or revision in self._outdated:
             return _failed("database", _NOT_MIGRATED)
         return Check(name="database", status="ok", hint=None)
@@ -83,14 +96,6 @@ class Readiness:
             log.warning("readiness.redis", error=type(exc).__name__)
             ok = False
         return Check(name="redis", status="ok", hint=None) if ok else _failed("redis", "Redis cannot be reached.")
-
-
-def _hint(exc: Exception) -> str:
-    if VERSION_TABLE in str(exc):
-        return _NOT_MIGRATED
-    if getattr(exc, "sqlite_errorname", None) == "SQLITE_CANTOPEN":
-        return "The database file cannot be opened: run 'app db upgrade' to make it, or check who may read it."
-    return "The database cannot be reached."
 
 
 def _failed(name: str, hint: str) -> Check:

