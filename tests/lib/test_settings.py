@@ -9,7 +9,6 @@ from msgspec import Meta
 
 from app.lib.settings import ByteSize, ConfigurationError, Secret, load, variable_name
 
-
 READ = Meta(description="Fields with a description are read from the environment.")
 
 

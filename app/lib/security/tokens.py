@@ -112,23 +112,15 @@ class TokenSigner:
 
     def issue_access(self, user_id: UUID, session_id: UUID, now: datetime, lifetime: timedelta) -> str:
         """Return a new access token with an id of its own."""
-        return self._issue(
-            ACCESS_TYP,
-            {"type": "access", "sub": str(user_id), "sid": str(session_id), "jti": secrets.token_urlsafe(16)},
-            now,
-            now + lifetime,
-        )
+        who = {"type": "access", "sub": str(user_id), "sid": str(session_id), "jti": secrets.token_urlsafe(16)}
+        return self.encode({**who, "iat": _seconds(now), "exp": _seconds(now + lifetime)}, typ=ACCESS_TYP)
 
     def issue_refresh(
         self, user_id: UUID, session_id: UUID, *, generation: int, jti: str, issued_at: datetime, expires_at: datetime
     ) -> str:
         """Return the refresh token of one generation: the same arguments give the same token, byte for byte."""
-        return self._issue(
-            REFRESH_TYP,
-            {"type": "refresh", "sub": str(user_id), "sid": str(session_id), "jti": jti, "generation": generation},
-            issued_at,
-            expires_at,
-        )
+        who = {"type": "refresh", "sub": str(user_id), "sid": str(session_id), "jti": jti, "generation": generation}
+        return self.encode({**who, "iat": _seconds(issued_at), "exp": _seconds(expires_at)}, typ=REFRESH_TYP)
 
     def read_access(self, token: str) -> AccessClaims:
         """Return what a good access token says; raises :class:`~app.lib.errors.InvalidToken` for any other."""
@@ -157,8 +149,13 @@ class TokenSigner:
         ``claims_type`` names its ``type`` as a Struct tag. Clocks may be 5 seconds apart. Raises
         :class:`~app.lib.errors.InvalidToken` for any reason.
         """
-        key = self._key_of(token, typ)
+        if len(token) > _MAX_LENGTH or not _COMPACT.fullmatch(token):
+            raise InvalidToken
         try:
+            header = _header_decoder.decode(base64url.decode(token.partition(".")[0]))
+            key = self._keys.get(header.kid)
+            if key is None or header.alg != key.algorithm or header.typ != typ:
+                raise InvalidToken
             claims = jwt.decode(
                 token,
                 key.verifier,
@@ -169,24 +166,8 @@ class TokenSigner:
                 options={"require": _REQUIRED, "strict_aud": True},
             )
             return msgspec.convert(claims, claims_type)
-        except (jwt.PyJWTError, msgspec.ValidationError) as error:
+        except (ValueError, msgspec.DecodeError, jwt.PyJWTError) as error:
             raise InvalidToken from error
-
-    def _issue(self, typ: str, claims: dict[str, Any], issued_at: datetime, expires_at: datetime) -> str:
-        return self.encode({**claims, "iat": _seconds(issued_at), "exp": _seconds(expires_at)}, typ=typ)
-
-    def _key_of(self, token: str, typ: str) -> _Key:
-        """Return the key that the header names, if everything else in the header is as we would write it."""
-        if len(token) > _MAX_LENGTH or not _COMPACT.fullmatch(token):
-            raise InvalidToken
-        try:
-            header = _header_decoder.decode(base64url.decode(token.partition(".")[0]))
-        except (ValueError, msgspec.DecodeError) as error:
-            raise InvalidToken from error
-        key = self._keys.get(header.kid)
-        if key is None or header.alg != key.algorithm or header.typ != typ:
-            raise InvalidToken
-        return key
 
 
 def refresh_jti(session_secret: bytes, generation: int) -> str:
