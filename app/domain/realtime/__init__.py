@@ -21,12 +21,7 @@ realtime = Domain(
     build=build,
     controllers=(RoomController, MemberController, InvitationController, create_ticket, stream_events, open_socket),
     root_handlers=(open_lobby,),
-    services={
-        "room_queries": RoomQueries,
-        "rooms": RoomService,
-        "room_members": MemberService,
-        "realtime": Realtime,
-    },
+    services={"room_queries": RoomQueries, "rooms": RoomService, "room_members": MemberService, "realtime": Realtime},
     permissions=PERMISSIONS,
     listeners=LISTENERS,
     jobs=JOBS,

@@ -10,19 +10,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Raw
-from sqlalchemy import (
-    BigInteger,
-    Float,
-    Text,
-    and_,
-    bindparam,
-    cast,
-    delete,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import BigInteger, Float, Text, and_, bindparam, cast, delete, insert, or_, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -119,8 +107,7 @@ _after = prepare(
     select(*columns_of(StoredEvent, _events.c))
     .select_from(
         _pairs.join(
-            _events,
-            and_(_events.c.channel == _pairs.c.key, _events.c.id > _since, _events.c.id <= _since + PAGE),
+            _events, and_(_events.c.channel == _pairs.c.key, _events.c.id > _since, _events.c.id <= _since + PAGE)
         )
     )
     .where(_is_not_expired)
@@ -144,8 +131,7 @@ _take_back = prepare(
 _known = prepare(
     select(*columns_of(_Known, _events.c)).select_from(
         _pairs.join(
-            _events,
-            and_(_events.c.channel == _pairs.c.value, _events.c.key == cast(_pairs.c.key, _events.c.key.type)),
+            _events, and_(_events.c.channel == _pairs.c.value, _events.c.key == cast(_pairs.c.key, _events.c.key.type))
         )
     ),
     _Known,

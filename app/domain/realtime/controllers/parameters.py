@@ -21,8 +21,7 @@ Mine = Annotated[bool | None, QueryParameter(description="Only rooms that you ar
 Invited = Annotated[bool | None, QueryParameter(description="Only rooms that you are invited to.")]
 Closed = Annotated[bool | None, QueryParameter(description="Only closed rooms, or only open ones.")]
 VisibilityFilter = Annotated[
-    list[Visibility] | None,
-    QueryParameter(name="visibility", description="Repeat for any of several.", max_items=2),
+    list[Visibility] | None, QueryParameter(name="visibility", description="Repeat for any of several.", max_items=2)
 ]
 Text = Annotated[str | None, QueryParameter(min_length=1, max_length=100, description="Part of the name or title.")]
 MinId = Annotated[int | None, QueryParameter(ge=1, le=2**53 - 1, description="This event and later ones.")]

@@ -78,11 +78,7 @@ ROOM_LIST = ListQuery(
     sorts=ROOM_SORTS,
     default_sort="-created_at",
     filters=(
-        custom(
-            "seen_by",
-            Uuid(),
-            lambda ids: or_(Room.visibility == PUBLIC, _is_member(ids[0]), _is_invitee(ids[0])),
-        ),
+        custom("seen_by", Uuid(), lambda ids: or_(Room.visibility == PUBLIC, _is_member(ids[0]), _is_invitee(ids[0]))),
         custom("member_id", Uuid(), lambda ids: _is_member(ids[0])),
         custom("invited_id", Uuid(), lambda ids: _is_invitee(ids[0])),
         equals("visibility", Room.visibility),
