@@ -7,7 +7,8 @@ Every class of ``app.domain`` and ``app.lib`` is looked at:
 2. ``EntityRepository`` has exactly the verbs that are tested in ``tests/lib/db/test_repositories.py``.
 3. A public method of a service is written in the services of its own domain, never inherited from elsewhere: so each
    one that can be called was written with the rules of the domain in mind.
-4. A service keeps its repositories in private attributes, so that who holds the service cannot reach past it.
+4. A service keeps its repositories in private attributes, so that a caller of the service cannot reach past it.
+5. In the domains, only repositories write or read through the session of a unit of work.
 """
 
 import ast
@@ -57,7 +58,7 @@ def test_an_entity_repository_has_the_standard_verbs_and_no_others() -> None:
 def test_public_methods_of_a_service_are_written_in_its_own_domain() -> None:
     found = []
     services = [each for each in classes() if ".services" in each.__module__ and each.__name__.endswith("Service")]
-    assert services
+    assert len(services) > 10
     for service in services:
         domain = ".".join(service.__module__.split(".")[:3])
         foreign = [base for base in service.__mro__[1:-1] if not base.__module__.startswith(f"{domain}.services")]
@@ -77,4 +78,18 @@ def test_services_keep_their_repositories_to_themselves() -> None:
             if isinstance(made, ast.Name) and made.id.endswith("Repository"):
                 targets = [each for each in node.targets if isinstance(each, ast.Attribute)]
                 found += [at(path, node.lineno, f"{t.attr} = {made.id}") for t in targets if t.attr[0] != "_"]
+    assert not found, "\n".join(found)
+
+
+def test_only_repositories_use_the_session_of_a_unit() -> None:
+    found = []
+    used = {"add", "add_all", "delete", "execute", "flush", "get", "merge", "scalar", "scalars"}
+    for path in python_files("app/domain"):
+        if "repositories" in (path.stem, path.parent.name):
+            continue
+        for node in ast.walk(tree_of(path)):
+            if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Attribute):
+                continue
+            if node.attr in used and node.value.attr == "session":
+                found.append(at(path, node.lineno, f"session.{node.attr}"))
     assert not found, "\n".join(found)

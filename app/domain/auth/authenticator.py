@@ -59,8 +59,17 @@ class SessionAuthenticator:
         if row is None:
             raise SessionEnded
         principal = _principal(row)
-        if self._cache_seconds and epoch == self._epoch:
-            self._remember(principal, started + self._cache_seconds)
+        if not self._cache_seconds or epoch != self._epoch:
+            return principal
+        self._principals[session_id] = _Remembered(principal, started + self._cache_seconds)
+        self._principals.move_to_end(session_id)
+        self._sessions_of[principal.user_id].add(session_id)
+        if len(self._principals) > _MAX_PRINCIPALS:
+            oldest_id, oldest = self._principals.popitem(last=False)
+            sessions = self._sessions_of[oldest.principal.user_id]
+            sessions.discard(oldest_id)
+            if not sessions:
+                del self._sessions_of[oldest.principal.user_id]
         return principal
 
     async def of_sessions(self, session_ids: Iterable[UUID]) -> dict[UUID, Principal]:
@@ -92,17 +101,6 @@ class SessionAuthenticator:
         if len(self._tokens) > _MAX_TOKENS:
             self._tokens.popitem(last=False)
         return claims
-
-    def _remember(self, principal: Principal, good_until: float) -> None:
-        self._principals[principal.session_id] = _Remembered(principal, good_until)
-        self._principals.move_to_end(principal.session_id)
-        self._sessions_of[principal.user_id].add(principal.session_id)
-        if len(self._principals) > _MAX_PRINCIPALS:
-            session_id, oldest = self._principals.popitem(last=False)
-            sessions = self._sessions_of[oldest.principal.user_id]
-            sessions.discard(session_id)
-            if not sessions:
-                del self._sessions_of[oldest.principal.user_id]
 
 
 def _principal(row: PrincipalRow) -> Principal:

@@ -10,7 +10,7 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
 from app.lib.ratelimit.general import VERDICTS
-from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, Verdict, client_key
+from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, client_key
 
 ROUTE_LIMITS = "route_limits"
 """The key of the application's :class:`RouteLimits` in ``app.state``."""
@@ -23,18 +23,8 @@ class RouteLimits:
     """
 
     def __init__(self, limiter: RateLimiter, limits: Mapping[str, Limit]) -> None:
-        self._limiter = limiter
-        self._limits = {name: NamedLimit(name, limit) for name, limit in limits.items()}
-
-    @property
-    def names(self) -> frozenset[str]:
-        """What ``rate_limit`` may be given."""
-        return frozenset(self._limits)
-
-    async def hit(self, name: str, address: str | None) -> Verdict | None:
-        """Count a request of a client address; ``None`` when limits are off. Raises ``KeyError`` on an unknown name."""
-        limit = self._limits[name]
-        return await self._limiter.hit(limit, client_key(address)) if self._limiter.enabled else None
+        self.limiter = limiter
+        self.limits = {name: NamedLimit(name, limit) for name, limit in limits.items()}
 
 
 class RateLimitGuard:
@@ -48,10 +38,11 @@ class RateLimitGuard:
     async def __call__(
         self, connection: "ASGIConnection[BaseRouteHandler, object, object, State]", _: BaseRouteHandler
     ) -> None:
-        limits = cast("RouteLimits", connection.app.state[ROUTE_LIMITS])
-        verdict = await limits.hit(self.name, connection.client.host if connection.client else None)
-        if verdict is None:
+        shared = cast("RouteLimits", connection.app.state[ROUTE_LIMITS])
+        if not shared.limiter.enabled:
             return
+        address = connection.client.host if connection.client else None
+        verdict = await shared.limiter.hit(shared.limits[self.name], client_key(address))
         connection.scope["state"].setdefault(VERDICTS, []).append(verdict)
         if not verdict.allowed:
             raise verdict.refusal()
@@ -73,4 +64,4 @@ def undefined_limits(app: Litestar) -> frozenset[str]:
             guards = cast("list[object]", handler.resolve_guards())  # pyright: ignore[reportUnknownMemberType]  # generic
             used.update(guard.name for guard in guards if isinstance(guard, RateLimitGuard))
     limits = cast("RouteLimits | None", app.state.get(ROUTE_LIMITS))
-    return frozenset(used) - (limits.names if limits else frozenset())
+    return frozenset(used) - (limits.limits.keys() if limits else set())
