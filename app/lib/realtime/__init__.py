@@ -1,5 +1,5 @@
 """Channels over sockets: ordered, resumable, with presence, on any number of workers.
 
-The log in the database is the truth, and what workers tell each other are only hints that make it fast: see
-:mod:`.hub`. Nothing here knows what a channel is about; a domain gives a :class:`.gate.Gate` that says who may.
+The log in the database is the truth; hints between processes only save time: see :mod:`.hub`. Domains declare what
+their channels are about as a :class:`.channels.ChannelKind`.
 """

@@ -3,19 +3,35 @@
 import os
 from collections import Counter
 from collections.abc import Iterable
+from typing import Protocol
+from uuid import UUID
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from app.lib.realtime.service import Realtime
+from app.lib.events.fanout import Fanout
+from app.lib.realtime.frames import CloseCode
+from app.lib.realtime.hub import Hub
+from app.lib.realtime.log import ChannelWriter
+from app.lib.realtime.sockets import Socket
 
 _KINDS = ("socket", "stream", "lobby")
+
+
+class Measured(Protocol):
+    """The parts of :class:`.service.Realtime` that are measured."""
+
+    hub: Hub
+    writer: ChannelWriter
+    fanout: Fanout
+    sockets: dict[UUID, Socket]
+    closed: Counter[CloseCode]
 
 
 class RealtimeMetrics(Collector):
     """Collected at the time of the scrape; every sample is labelled with the process."""
 
-    def __init__(self, realtime: Realtime) -> None:
+    def __init__(self, realtime: Measured) -> None:
         self._realtime = realtime
 
     def collect(self) -> Iterable[Metric]:
