@@ -123,6 +123,7 @@ class Deliverer:
             return
         async with self._database.independent() as unit:
             await MailRepository(unit).record_failure(mail, one_line(reason))
+        log.warning("mail.postponed", mail_id=str(mail.id), kind=mail.kind)
         # The reason stays in the row, out of the logs: servers repeat addresses in their answers.
         raise RetryLater(reason="The mail's row has the reason.") from None
 
