@@ -113,7 +113,7 @@ async def test_cancelling_after_a_part_was_refunded_gives_back_the_rest(shop: Sh
     assert (answer.json()["status"], answer.json()["refunded"]) == ("cancelled", order["total"])
     assert await shop.stock(mug) == 9
     assert await shop.run_jobs(SEND) == ["done", "done"]
-    assert [row.amount_units for row in await shop.rows(BOOKS)] == [500, 1000]
+    assert sorted(row.amount_units for row in await shop.rows(BOOKS)) == [500, 1000]
 
 
 @pytest.mark.parametrize("items", [[], [{"product_id": "x", "quantity": 1}]])
