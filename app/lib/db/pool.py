@@ -1,6 +1,7 @@
 """A pool of connections that serves those who wait in the order in which they came."""
 
 import asyncio
+import logging
 from collections import deque
 from typing import Any
 
@@ -76,3 +77,7 @@ class FairPool(AsyncAdaptedQueuePool):
     """SQLAlchemy's pool with a :class:`FairQueue`."""
 
     _queue_class = FairQueue
+
+
+# SQLAlchemy logs to a logger that is named after the class. Under this name it would count as one of the app's.
+logging.getLogger(f"{__name__}.FairPool").setLevel(logging.WARNING)
