@@ -66,6 +66,8 @@ class DirectConnection(ABC):
     ) -> T:
         for listener in self._sync.dispatch.before_cursor_execute:
             listener(self._sync, None, sql, arguments, None, many)
+        if self._sync._echo:
+            self._sync._log_info(sql)
         try:
             return await call(sql, arguments)
         except BaseException as exc:

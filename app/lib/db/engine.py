@@ -59,6 +59,8 @@ class Database:
         self.url = options.url
         self.engine, self._driver = _sqlite(options) if self.url.is_sqlite else _postgresql(options)
         self.reader = Reader(self._driver)
+        if options.echo:
+            self.reader.observers.append(self.engine.sync_engine.logger.info)
         self.sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
 
     def with_own_pool(self, pool_size: int) -> "Database":
