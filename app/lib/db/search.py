@@ -42,15 +42,20 @@ def search_tokens(text: str, *, is_query: bool = False) -> Iterator[str]:
     Scripts that are written without spaces, and Hangul with its compounds, give every part of one to three letters;
     a query asks for the longest parts that it has, so it is found inside longer runs.
     """
-    if not unicodedata.is_normalized("NFC", text):
-        text = "".join(unicodedata.normalize("NFC", chunk) for chunk in _CHUNK.findall(text))
-    for word in dict.fromkeys(text.translate(_folded).split()):
+    # Composed again after folding, because half-width letters and their marks only meet then.
+    for word in dict.fromkeys(_composed(_composed(text).translate(_folded)).split()):
         for number, run in enumerate(_UNSPACED.split(word)):
             if number % 2 == 0:
                 yield from (run[i : i + _MAX_TOKEN] for i in range(0, len(run), _MAX_TOKEN))
                 continue
             for size in [min(len(run), _GRAMS[-1])] if is_query else _GRAMS:
                 yield from (run[i : i + size] for i in range(len(run) - size + 1))
+
+
+def _composed(text: str) -> str:
+    if unicodedata.is_normalized("NFC", text):
+        return text
+    return "".join(unicodedata.normalize("NFC", chunk) for chunk in _CHUNK.findall(text))
 
 
 def search_document(*texts: str, labels: Iterable[str] = ()) -> str:

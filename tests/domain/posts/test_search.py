@@ -17,6 +17,8 @@ TEXTS = {
     "Operators": "100% of under_scores, stars * and 'quotes' \"double\" (a|b) & !c. AND OR NOT NEAR",
     "Versions": "Release 1.2.3 (build 0x1F, 1e5, 15a, a1b2) costs 3,50 — don't panic! ﬁne ²",
     "日本語": "船は海を行く。東京タワーとﾎﾃﾙ。がぱ、カ\u3099ム。iPhoneを買う",
+    "半角": "ｶﾞﾗｽ ｺｯﾌﾟ ﾊﾟﾝ",
+    "全角": "ガラス工場でコップとパンを買う",
     "中文": "人工智能与机器学习是計算機科學的分支。",
     "ภาษาไทย": "น้ำตกอยู่ในป่าใหญ่ การเดินทางไกล",
     "한국어": "데이터베이스에서 학교까지, \u1100\u1161\u11a8의 책",
@@ -46,6 +48,12 @@ CASES: list[tuple[str, list[str]]] = [
     ("15", []),
     ("3", ["Versions", "Harbour"]),
     ("fine 2", ["Versions"]),
+    # Half-width letters and their separate voice marks are the full-width ones.
+    ("ｶﾞﾗｽ", ["全角", "半角"]),
+    ("ガラス", ["全角", "半角"]),
+    ("コップ", ["全角", "半角"]),
+    ("ﾊﾟﾝ", ["全角", "半角"]),
+    ("ﾊﾝ", []),
     # Case and diacritics.
     ("strasse", ["Umlauts"]),
     ("straße", ["Umlauts"]),
