@@ -66,8 +66,8 @@ Text = Annotated[
         max_length=200,
         description=(
             "Words that title and content have, all of them, without regard to case, accents and vowel points; in "
-            "scripts without spaces, parts of them. `sort=-relevance` puts posts with the words in their title first. "
-            "Without a word nothing is found."
+            "scripts without spaces, parts of them. `sort=-relevance` puts posts with the words in their title first; "
+            "of frequent words it ranks, and counts, the newest 2 000 posts only. Without a word nothing is found."
         ),
     ),
 ]
