@@ -73,11 +73,11 @@ def test_workers_are_replaced_after_a_kill_and_on_hangup_and_do_not_outlive_the_
     server.until(lambda: pids(server, "ended") == before)
     server.until(lambda: len(pids(server, "started")) == 5)
     server.until_it_answers("/")
+    server.until(lambda: len(server.workers()) == 2)
     workers = server.workers()
 
     server.end(signal.SIGKILL)
 
-    assert len(workers) == 2
     until_gone(workers)
 
 
