@@ -204,11 +204,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.environment == "development"
 
     @property
-    def shows_demo(self) -> bool:
-        """Whether `/demo/chat` is there."""
-        return self.environment == "development"
-
-    @property
     def mail_sender(self) -> Mailbox:
         """Who mails come from."""
         if self.mail_from:
