@@ -113,6 +113,7 @@ async def test_each_kind_of_refusal(
     assert set(response.headers) >= RATE_LIMITED if limited else not RATE_LIMITED & set(response.headers)
 
 
+@pytest.mark.usefixtures("clock")
 async def test_too_many_requests(database_url: DatabaseURL) -> None:
     async with (
         running_app(database_url, RATE_LIMIT_DEFAULT="2/minute", CORS_ORIGINS="https://app.example.com") as app,

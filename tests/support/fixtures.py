@@ -1,15 +1,24 @@
 """Fixtures that tests of several folders use, in addition to those of the app; a plugin of pytest."""
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
+import time_machine
 
 from app.lib.db.url import DatabaseURL
 from tests.lib.jobs.bench import Bench, bench_on
 from tests.support.databases import empty, empty_database, migrate
 from tests.support.mailserver import MailServer, mail_server
 from tests.support.service import Registrations, Service
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    """A clock that stands still until it is moved, so that no window of a limit ends by itself."""
+    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+        yield clock
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -115,6 +115,7 @@ async def test_both_members_are_required_and_no_other(calls: httpx.AsyncClient) 
     }
 
 
+@pytest.mark.usefixtures("clock")
 @pytest.mark.asvs("6.3.1")
 async def test_trying_passwords_with_a_stolen_session_is_cut_short(people: People) -> None:
     person = await people.create()
@@ -132,6 +133,7 @@ async def test_trying_passwords_with_a_stolen_session_is_cut_short(people: Peopl
     assert unaffected.status_code == 204
 
 
+@pytest.mark.usefixtures("clock")
 async def test_changes_are_limited_by_address(people: People) -> None:
     person = await people.create()
     async with people.client(person) as calls:

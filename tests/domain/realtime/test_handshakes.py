@@ -187,6 +187,7 @@ async def test_listed_origins_open_sockets(deployment: Deployment) -> None:
     assert (await refusal(app, token=person.access_token, origin="https://other.example.com")).status == 403
 
 
+@pytest.mark.usefixtures("clock")
 async def test_handshakes_count_against_the_general_limit(deployment: Deployment) -> None:
     app = await deployment.start(RATE_LIMIT_DEFAULT="2/minute")
     person = await People(app).create()

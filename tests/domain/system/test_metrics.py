@@ -70,6 +70,7 @@ async def test_a_scraper_has_a_token_of_its_own(database_url: DatabaseURL) -> No
         assert (await client.get("/api/v1/users/me", headers={"Authorization": f"Bearer {TOKEN}"})).status_code == 401
 
 
+@pytest.mark.usefixtures("clock")
 async def test_requests_are_counted_by_template_and_status(database_url: DatabaseURL) -> None:
     async with (
         running_app(database_url, METRICS_TOKEN=TOKEN, RATE_LIMIT_DEFAULT="12/minute") as app,

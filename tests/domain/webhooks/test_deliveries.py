@@ -212,6 +212,7 @@ async def test_old_deliveries_are_purged_and_pending_ones_stay(
     assert {row.id for row in await rows(app, WebhookDelivery)} == {pending, young}
 
 
+@pytest.mark.usefixtures("clock")
 async def test_sending_by_hand_is_limited(calls: httpx.AsyncClient) -> None:
     url = f"{WEBHOOKS}/{(await make_webhook(calls))['id']}/test"
 

@@ -108,7 +108,7 @@ class Bench:
             instants = [column for column in table.columns if isinstance(column.type, DateTimeUTC)]
             (key,) = table.primary_key.columns
             async with self.database.engine.begin() as connection:
-                for row in (await connection.execute(select(key, *instants))).mappings().all():
+                for row in (await connection.execute(select(key, *instants).with_for_update())).mappings().all():
                     moved = {c.name: row[c.name] - timedelta(hours=hours) for c in instants if row[c.name] is not None}
                     await connection.execute(update(table).where(key == row[key.name]).values(**moved))
 

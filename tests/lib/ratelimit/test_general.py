@@ -8,6 +8,8 @@ from app.lib.ratelimit.counters import MemoryCounters
 from app.lib.ratelimit.general import PROBES, VERDICTS, GeneralLimit
 from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, Verdict
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 TWO = NamedLimit("default", Limit(2, 3600))
 Sent = list[dict[str, Any]]
 

@@ -3,6 +3,8 @@ import pytest
 from app.lib.ratelimit.counters import MemoryCounters
 from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, Verdict, client_key, rate_limit_headers
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 ONE = NamedLimit("one", Limit(1, 60))
 
 

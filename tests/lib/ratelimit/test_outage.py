@@ -13,6 +13,8 @@ from app.lib.ratelimit.counters import RedisCounters, TableCounters, rate_limit_
 from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, WhenDown
 from tests.support.valkey import Valkey, running_valkey
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 GENERAL = NamedLimit("default", Limit(3, 3600), WhenDown.ALLOW)
 SIGN_IN = NamedLimit("login", Limit(3, 3600))
 

@@ -2,6 +2,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
+import pytest
 from litestar import Controller, Litestar, Request, Response, asgi, get, post
 from litestar.datastructures import State
 from litestar.response.base import ASGIResponse
@@ -12,6 +13,8 @@ from app.lib.ratelimit.counters import MemoryCounters
 from app.lib.ratelimit.general import GeneralLimit
 from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter
 from app.lib.ratelimit.routes import ROUTE_LIMITS, RouteLimits, rate_limit, undefined_limits
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @post("/login", guards=[rate_limit("auth")], status_code=200)

@@ -8,6 +8,8 @@ from app.lib.ratelimit.counters import Counters, MemoryCounters
 from app.lib.ratelimit.limiter import Limit, RateLimiter
 from app.lib.ratelimit.throttle import Throttle
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 MakeCounters = Callable[[], Counters]
 OWNER = "person@example.org"
 
