@@ -32,7 +32,7 @@ _FILE = "file"
 
 _SERVER_SETTINGS = {
     "statement_timeout": "5000",
-    "lock_timeout": "2000",
+    "lock_timeout": "2000",  # longer than it takes to notice a deadlock, which is one second
     "idle_in_transaction_session_timeout": "10000",
     "jit": "off",  # it only ever costs where statements take milliseconds
 }

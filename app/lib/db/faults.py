@@ -44,10 +44,10 @@ _UNIQUE = "23505"
 _REFERENCES = {"23001", "23503"}
 _BAD_VALUE = {"22000", "23502", "23514", "22001", "22003", "22021", "22P02", "22P05", "22007", "22008"}
 # Serialization, deadlock, lock and statement timeouts, a schema that is not migrated yet; then whole classes:
-# connection (08), refused sign-in (28), no such database (3D), resources (53), operator intervention (57),
-# system (58), disk and internal (XX).
-_PASSING = {"40001", "40P01", "55P03", "55006", "25P03", "25006", "42P01", "42703"}
-_PASSING_CLASSES = ("08", "28", "3D", "53", "57", "58", "XX")
+# connection (08), refused sign-in (28), no such database (3D), resources (53), not in the state for it (55: locks, a
+# database that takes no connections), operator intervention (57), system (58), disk and internal (XX).
+_PASSING = {"40001", "40P01", "25P03", "25006", "42P01", "42703"}
+_PASSING_CLASSES = ("08", "28", "3D", "53", "55", "57", "58", "XX")
 _RETRYABLE = {"40001", "40P01", "55P03"}
 _SCHEMA_CHANGED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
 _MISTYPED = re.compile(r"\(expected [^()]+, got [^()]+\)$")

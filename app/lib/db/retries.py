@@ -2,19 +2,23 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from sqlalchemy import text
 
 from app.lib.db.engine import Database
-from app.lib.db.faults import is_retryable
+from app.lib.db.faults import DATABASE_ERRORS, DatabaseUnavailable, is_retryable
 from app.lib.db.prepared import prepare
 from app.lib.db.uow import UnitOfWork
 
 T = TypeVar("T")
 
 ATTEMPTS = 5
+PATIENCE_SECONDS = 2.0
+"""Work that began longer ago is not tried again: what it waits for is held for long, and it holds a connection."""
+
 _FIRST_WAIT = 0.02
 _SAVEPOINT, _GO_BACK = prepare(text("SAVEPOINT attempt")), prepare(text("ROLLBACK TO SAVEPOINT attempt"))
 
@@ -24,9 +28,10 @@ async def in_savepoint(
 ) -> T:
     """Runs the work in a savepoint of the unit's transaction, up to five times with growing random waits.
 
-    Again after a deadlock, a serialization failure or a lock that could not be had, and after the errors in ``also``;
-    the last one is raised. Going back to the savepoint gives up its locks but keeps those taken before, so it must be
-    the locks of the work itself that others wait for. The work must be statements only: entities would not go back.
+    Again after a deadlock, a serialization failure or a lock that could not be had, and after the errors in ``also``,
+    for :data:`PATIENCE_SECONDS`; the last one is raised. Going back to the savepoint gives up its locks but keeps those
+    taken before, so it must be the locks of the work itself that others wait for. The work must be statements only:
+    entities would not go back. Raises ``DatabaseUnavailable`` when the connection is lost in the middle.
 
     A transaction that has not begun needs no savepoint, because there is nothing before the work to be kept.
     """
@@ -38,7 +43,10 @@ async def in_savepoint(
         try:
             return await work()
         except Exception:
-            await (unit.execute(_GO_BACK) if has_begun else unit.session.rollback())
+            try:
+                await (unit.execute(_GO_BACK) if has_begun else unit.session.rollback())
+            except DATABASE_ERRORS as lost:  # the connection went with the work
+                raise DatabaseUnavailable from lost
             raise
 
     return await _again(attempt, also)
@@ -55,11 +63,12 @@ async def in_transaction(database: Database, work: Callable[[UnitOfWork], Awaita
 
 
 async def _again(attempt: Callable[[], Awaitable[T]], also: tuple[type[Exception], ...]) -> T:
+    deadline = time.monotonic() + PATIENCE_SECONDS
     for number in range(1, ATTEMPTS):
         try:
             return await attempt()
         except Exception as exc:
-            if not (isinstance(exc, also) or is_retryable(exc)):
+            if not (isinstance(exc, also) or is_retryable(exc)) or time.monotonic() > deadline:
                 raise
         await asyncio.sleep(_FIRST_WAIT * 2**number * random.random())  # noqa: S311 - spreads the load, no secret
     return await attempt()

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.lib.db.base import new_id
 from app.lib.db.engine import Database
-from app.lib.db.faults import driver_error, is_retryable, sqlstate
+from app.lib.db.faults import DatabaseUnavailable, driver_error, is_retryable, sqlstate
 from app.lib.db.retries import ATTEMPTS, in_savepoint, in_transaction
 from app.lib.db.uow import UnitOfWork
 from tests.lib.db.conftest import OpenDatabase
@@ -191,6 +191,34 @@ async def test_it_gives_up_after_five_attempts_and_raises_the_last_fault(toys: D
 
     assert caught.value is lost
     assert (len(calls), len(waits)) == (ATTEMPTS, ATTEMPTS - 1)
+    assert await names(toys) == []
+
+
+async def test_it_gives_up_after_its_time(toys: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.lib.db.retries.PATIENCE_SECONDS", 0)
+    calls: list[int] = []
+
+    with pytest.raises(Lost):
+        await in_transaction(toys, failing(Lost(), calls))
+
+    assert len(calls) == 1
+
+
+@ON_POSTGRESQL
+async def test_a_connection_that_is_lost_in_a_savepoint_is_a_database_that_is_away(toys: Database) -> None:
+    async def work() -> None:
+        pid = (await unit.session.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+        async with toys.engine.connect() as other:
+            await other.execute(text("SELECT pg_terminate_backend(:pid, 1000)"), {"pid": pid})
+        await add(unit, "lost")
+
+    async with toys.sessions() as session:
+        unit = UnitOfWork(session)
+        await add(unit, "before")
+        with pytest.raises(DatabaseUnavailable):
+            await in_savepoint(unit, work)
+        await unit.rollback()
+
     assert await names(toys) == []
 
 
