@@ -3,10 +3,10 @@ from app.lib.clock import utc_now
 from app.lib.jobs import Cron, JobContext, NoPayload, job
 
 
-@job("sessions.purge", NoPayload, schedule=Cron("37 * * * *"))
+@job("sessions.purge", NoPayload, schedule=Cron("37 * * * *"), timeout=600)
 async def purge_sessions(_payload: NoPayload, context: JobContext) -> None:
-    async with context.unit() as unit:
-        await SessionRepository(unit).purge(utc_now())
+    now = utc_now()
+    await context.in_batches(lambda unit: SessionRepository(unit).purge(now))
 
 
 JOBS = (purge_sessions,)

@@ -6,14 +6,16 @@ from functools import lru_cache
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Uuid, bindparam, case, delete, insert, select, update
+from sqlalchemy import Uuid, bindparam, case, insert, select, update
 
 from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.accounts.repositories import role_names
 from app.domain.auth.models import Session
+from app.lib.db.base import table_of
 from app.lib.db.prepared import Prepared, columns_of, joined_strings, pad_to_power_of_two, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.repositories import Repository
+from app.lib.db.statements import delete_batch
 
 _AT_ONCE = 4096
 """Ids in one statement; databases take some thirty thousand."""
@@ -156,7 +158,7 @@ _hold_user = prepare(select(User.id).where(User.id == _USER_ID).with_for_update(
 _live = update(Session).where(Session.revoked_at.is_(None)).values(revoked_at=_NOW, revoked_reason=bindparam("reason"))
 _revoke = prepare(_live.where(Session.id == _SESSION_ID))
 _revoke_all = prepare(_live.where(Session.user_id == _USER_ID, Session.id != bindparam("kept_id", type_=Uuid())))
-_purge = prepare(delete(Session).where(Session.expires_at < _NOW))
+_purge = prepare(delete_batch(table_of(Session), Session.expires_at < _NOW))
 _NO_SESSION = UUID(int=0)
 
 
@@ -211,6 +213,6 @@ class SessionRepository(Repository):
             _revoke_all, user_id=user_id, now=now, reason=reason, kept_id=keep or _NO_SESSION
         )
 
-    async def purge(self, before: datetime) -> None:
-        """Deletes the sessions that had expired by then."""
-        await self.unit.execute(_purge, now=before)
+    async def purge(self, before: datetime) -> int:
+        """Deletes a batch of the sessions that had expired by then. Returns its size."""
+        return await self.unit.execute(_purge, now=before)

@@ -1,6 +1,5 @@
 """Removes old rows, in small transactions, so that no other transaction waits."""
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 
 from app.domain.jobs.repositories import JobRepository
@@ -20,7 +19,7 @@ async def purge_jobs(_payload: NoPayload, context: JobContext) -> None:
         ([JobStatus.DONE, JobStatus.CANCELLED], settings.jobs_retention_days),
         ([JobStatus.DEAD], settings.jobs_dead_retention_days),
     ):
-        await _in_batches(context, partial(_purge_jobs, statuses, days))
+        await context.in_batches(partial(_purge_jobs, statuses, days))
 
 
 async def _purge_jobs(statuses: list[JobStatus], days: int, unit: UnitOfWork) -> int:
@@ -30,20 +29,12 @@ async def _purge_jobs(statuses: list[JobStatus], days: int, unit: UnitOfWork) ->
 @job("events.purge", NoPayload, schedule=Cron("17 * * * *"), timeout=600)
 async def purge_events(_payload: NoPayload, context: JobContext) -> None:
     seconds = context.service(JobSettings).events_retention_days * DAY
-    await _in_batches(context, lambda unit: JobRepository(unit).purge_events(seconds))
+    await context.in_batches(lambda unit: JobRepository(unit).purge_events(seconds))
 
 
-@job("idempotency_keys.purge", NoPayload, schedule=Cron("27 * * * *"))
+@job("idempotency_keys.purge", NoPayload, schedule=Cron("27 * * * *"), timeout=600)
 async def purge_keys(_payload: NoPayload, context: JobContext) -> None:
-    async with context.unit() as unit:
-        await purge_idempotency_keys(unit)
+    await context.in_batches(purge_idempotency_keys)
 
 
 JOBS = (purge_jobs, purge_events, purge_keys)
-
-
-async def _in_batches(context: JobContext, purge: Callable[[UnitOfWork], Awaitable[int]]) -> None:
-    count = 1
-    while count:
-        async with context.unit() as unit:
-            count = await purge(unit)

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Dialect, Float, Text, TypeDecorator, bindparam, delete, select, type_coerce
+from sqlalchemy import Dialect, Float, Text, TypeDecorator, bindparam, select, type_coerce
 
 from app.domain.jobs.dtos import EventRead, JobDetail, JobPage, JobRead, ScheduleRead
 from app.lib.db.base import table_of
@@ -14,6 +14,7 @@ from app.lib.db.instants import database_now_plus
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.repositories import Repository
+from app.lib.db.statements import delete_batch
 from app.lib.events.tables import StoredEvent
 from app.lib.jobs.tables import JobSchedule, QueuedJob
 from app.lib.pagination.cursor import CursorCodec
@@ -22,8 +23,6 @@ from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
-
-_PURGE_BATCH = 1000
 
 
 class _ParsedJSON(TypeDecorator[Any]):
@@ -47,13 +46,8 @@ _latest_events = select(*columns_of(EventRead, StoredEvent)).order_by(StoredEven
 _events = prepare(_latest_events, EventRead)
 _events_of_kind = prepare(_latest_events.where(StoredEvent.kind == bindparam("kind")), EventRead)
 _event_table = table_of(StoredEvent)
-_old_events = (
-    select(_event_table.c.id)
-    .where(_event_table.c.created_at < database_now_plus(bindparam("age", type_=Float())))
-    .limit(_PURGE_BATCH)
-    .cte("old")
-)
-_purge_events = prepare(delete(_event_table).where(_event_table.c.id.in_(select(_old_events.c.id))))
+_is_old = _event_table.c.created_at < database_now_plus(bindparam("age", type_=Float()))
+_purge_events = prepare(delete_batch(_event_table, _is_old))
 
 JOB_SORTS = (SortKey("created_at", QueuedJob.created_at, datetime),)
 
@@ -102,5 +96,5 @@ class JobRepository(Repository):
         return await self.unit.first(_job_by_id, job_id=job_id)
 
     async def purge_events(self, older_than_seconds: float) -> int:
-        """Removes some old events with their deliveries. Returns their number."""
+        """Deletes a batch of old events with their deliveries. Returns their number."""
         return await self.unit.execute(_purge_events, age=-older_than_seconds)

@@ -16,10 +16,9 @@ async def trim_channels(_payload: NoPayload, context: JobContext) -> None:
             trimmed = await context.service(Realtime).trim(unit, _BATCH)
 
 
-@job("realtime.purge_tickets", NoPayload, schedule=Cron("*/10 * * * *"))
+@job("realtime.purge_tickets", NoPayload, schedule=Cron("*/10 * * * *"), timeout=600)
 async def purge_tickets(_payload: NoPayload, context: JobContext) -> None:
-    async with context.unit() as unit:
-        await TicketRepository(unit).purge()
+    await context.in_batches(lambda unit: TicketRepository(unit).purge())
 
 
 JOBS = (trim_channels, purge_tickets)

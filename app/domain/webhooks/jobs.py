@@ -17,10 +17,10 @@ _OVERDUE = timedelta(minutes=10)
 _BATCH = 200
 
 
-@job("webhooks.purge", NoPayload, schedule=Cron("57 * * * *"))
+@job("webhooks.purge", NoPayload, schedule=Cron("57 * * * *"), timeout=600)
 async def purge_deliveries(_payload: NoPayload, context: JobContext) -> None:
-    async with context.unit() as unit:
-        await DeliveryRepository(unit).purge(utc_now() - RETENTION)
+    before = utc_now() - RETENTION
+    await context.in_batches(lambda unit: DeliveryRepository(unit).purge(before))
 
 
 @job("webhooks.reseal", NoPayload, schedule=Cron("12 * * * *"), timeout=600)

@@ -30,7 +30,7 @@ from app.lib.db.base import new_id, table_of
 from app.lib.db.prepared import columns_of, joined_strings, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.repositories import ANY_VERSION, EntityRepository
-from app.lib.db.statements import insert_or_update
+from app.lib.db.statements import delete_batch, insert_or_update
 from app.lib.db.versions import IfMatch
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import after, before, custom, equals
@@ -129,7 +129,7 @@ _record = prepare(
     .where(_d.id == bindparam("delivery_id"), _d.status == PENDING)
     .values(**{name: bindparam(f"new_{name}", type_=_d[name].type) for name in _RECORDED}, version=_d.version + 1)
 )
-_purge = prepare(delete(_delivery_table).where(_d.created_at < bindparam("before"), _d.status != PENDING))
+_purge = prepare(delete_batch(_delivery_table, _d.created_at < bindparam("before"), _d.status != PENDING))
 
 WEBHOOK_SORTS = (SortKey("created_at", WebhookEndpoint.created_at, datetime),)
 
@@ -275,6 +275,6 @@ class DeliveryRepository(EntityRepository[WebhookDelivery]):
         new = {f"new_{name}": value for name, value in values.items()}
         return await self.unit.execute(_record, delivery_id=delivery_id, **new) == 1
 
-    async def purge(self, before: datetime) -> None:
-        """Removes what was created before then and has succeeded or failed."""
-        await self.unit.execute(_purge, before=before)
+    async def purge(self, before: datetime) -> int:
+        """Deletes a batch of what was created before then and has succeeded or failed. Returns its size."""
+        return await self.unit.execute(_purge, before=before)

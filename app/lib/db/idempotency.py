@@ -19,7 +19,7 @@ from app.lib.clock import utc_now
 from app.lib.db.base import Base, table_of
 from app.lib.db.faults import is_lock_timeout
 from app.lib.db.prepared import columns_of, prepare
-from app.lib.db.statements import insert_or_update
+from app.lib.db.statements import delete_batch, insert_or_update
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import AppError, Conflict, ErrorCode, FieldCode, FieldError, ValidationFailed
 
@@ -101,7 +101,7 @@ _keep = prepare(
     .where(_keys.c.digest == bindparam("key"))
     .values({each: bindparam(each) for each in ("status", "headers", "body")})
 )
-_purge = prepare(delete(_keys).where(_keys.c.created_at < bindparam("before")))
+_purge = prepare(delete_batch(_keys, _keys.c.created_at < bindparam("before")))
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,6 +154,6 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
         await unit.execute(_keep, key=self.digest, status=response.status, headers=headers, body=response.body)
 
 
-async def purge_idempotency_keys(unit: UnitOfWork) -> None:
-    """Removes keys that are older than 24 hours."""
-    await unit.execute(_purge, before=utc_now() - RETENTION)
+async def purge_idempotency_keys(unit: UnitOfWork) -> int:
+    """Deletes a batch of keys that are older than 24 hours. Returns their number."""
+    return await unit.execute(_purge, before=utc_now() - RETENTION)

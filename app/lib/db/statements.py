@@ -4,7 +4,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Boolean, ColumnElement, CursorResult, Result, Table, Text, bindparam
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    CursorResult,
+    Delete,
+    Result,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    select,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 from sqlalchemy.ext.compiler import compiles
@@ -18,6 +29,21 @@ def insert_or_update(into: type[Base] | Table) -> postgresql.Insert:
     SQLAlchemy's class for PostgreSQL compiles for SQLite, too.
     """
     return postgresql.insert(into)
+
+
+BATCH = 1_000
+"""Rows that a :func:`delete_batch` deletes at most: milliseconds, however much there is to delete."""
+
+
+def delete_batch(table: Table, *conditions: ColumnElement[bool]) -> Delete:
+    """Deletes up to :data:`BATCH` of the rows that meet the conditions, in any order; what others have locked is left
+    for the next time. Run it again, each time in a transaction of its own, until it finds none: one statement for a
+    million rows would be cut off by the statement timeout, every time.
+    """
+    (key,) = table.primary_key.columns
+    found = select(key).where(*conditions).limit(BATCH).with_for_update(skip_locked=True)
+    # As a subquery PostgreSQL may run it for every row, and then there is no limit.
+    return delete(table).where(key.in_(select(found.cte("found"))))
 
 
 def affected(result: Result[Any]) -> int:

@@ -36,6 +36,13 @@ class JobContext(msgspec.Struct, frozen=True, kw_only=True):
         """A transaction, committed at the end of the block or not at all. One at a time: SQLite has one writer."""
         return self.database.independent()
 
+    async def in_batches(self, work: Callable[[UnitOfWork], Awaitable[int]]) -> None:
+        """Does the work again, each time in a transaction of its own, until it returns 0 for nothing left to do."""
+        count = 1
+        while count:
+            async with self.unit() as unit:
+                count = await work(unit)
+
     @property
     def reader(self) -> Reader:
         """For reads, without a transaction."""

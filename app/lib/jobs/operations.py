@@ -4,16 +4,14 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now_plus
-from app.lib.db.statements import affected
+from app.lib.db.statements import affected, delete_batch
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.enqueue import wake_workers
 from app.lib.jobs.tables import JobStatus, QueuedJob, due_after, finished, in_status
-
-PURGE_BATCH = 1000
 
 RETRYABLE = (JobStatus.DEAD, JobStatus.CANCELLED)
 CANCELLABLE = (JobStatus.PENDING, JobStatus.RUNNING)
@@ -45,16 +43,9 @@ class JobOperations:
         return await self._change([_c.id == job_id, _one_of(CANCELLABLE)], **finished(JobStatus.CANCELLED)) == 1
 
     async def purge(self, statuses: Collection[JobStatus], older_than_seconds: float) -> int:
-        """Removes up to :data:`PURGE_BATCH` jobs that were finished longer ago than that. Returns their number."""
-        old = (
-            select(_c.id)
-            .where(_c.finished_at < database_now_plus(-older_than_seconds), _one_of(statuses))
-            .limit(PURGE_BATCH)
-            .with_for_update(skip_locked=True)
-            .cte("old")  # as a subquery PostgreSQL may run it for every row, and then there is no limit
-        )
-        result = await self.unit.session.execute(delete(_jobs).where(_c.id.in_(select(old.c.id))))
-        return affected(result)
+        """Deletes a batch of jobs that were finished longer ago than that. Returns their number."""
+        is_old = _c.finished_at < database_now_plus(-older_than_seconds)
+        return affected(await self.unit.session.execute(delete_batch(_jobs, is_old, _one_of(statuses))))
 
     async def _retry(self, *conditions: ColumnElement[bool]) -> int:
         other = _jobs.alias("other")

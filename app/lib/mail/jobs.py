@@ -61,11 +61,10 @@ async def sweep_mails(_payload: NoPayload, context: JobContext) -> None:
         after = mails[-1].id
 
 
-@job("mail.purge", NoPayload, schedule=Cron("47 * * * *"))
+@job("mail.purge", NoPayload, schedule=Cron("47 * * * *"), timeout=600)
 async def purge_mails(_payload: NoPayload, context: JobContext) -> None:
-    """Removes old rows."""
-    async with context.unit() as unit:
-        await MailRepository(unit).purge(utc_now() - RETENTION)
+    before = utc_now() - RETENTION
+    await context.in_batches(lambda unit: MailRepository(unit).purge(before))
 
 
 JOBS = (send_mail, sweep_mails, purge_mails)

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, select, update
 from app.lib.db.base import table_of
 from app.lib.db.prepared import Prepared, columns_of, prepare
 from app.lib.db.reader import Reader
-from app.lib.db.statements import insert_or_update
+from app.lib.db.statements import delete_batch, insert_or_update
 from app.lib.db.uow import UnitOfWork
 from app.lib.mail.models import Mail
 from app.lib.mail.rows import MailRow, MailStatus, MailSummary
@@ -64,7 +64,7 @@ _bounced = prepare(
     .values(status=_BOUNCED, last_error=_value("last_error"))
 )
 _delete_of = prepare(delete(_mails).where(_c.user_id == bindparam("user_id")))
-_purge = prepare(delete(_mails).where(_c.created_at < bindparam("before"), _c.status != _QUEUED))
+_purge = prepare(delete_batch(_mails, _c.created_at < bindparam("before"), _c.status != _QUEUED))
 
 
 def _with_secrets_forgotten(statement: Any, **values: Any) -> dict[bool, Prepared[None]]:
@@ -153,6 +153,6 @@ class MailRepository:
         """All mails to a user; one that is being sent at the moment may still arrive."""
         await self.unit.execute(_delete_of, user_id=user_id)
 
-    async def purge(self, before: datetime) -> None:
-        """Removes what was created before and is not waiting."""
-        await self.unit.execute(_purge, before=before)
+    async def purge(self, before: datetime) -> int:
+        """Deletes a batch of what was created before and is not waiting. Returns its size."""
+        return await self.unit.execute(_purge, before=before)

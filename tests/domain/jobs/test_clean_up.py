@@ -10,9 +10,10 @@ from sqlalchemy import insert, select, update
 from app.asgi import DOMAINS
 from app.domain.auth.models import Session
 from app.lib.clock import utc_now
-from app.lib.db.base import new_id
+from app.lib.db.base import new_id, table_of
 from app.lib.db.engine import Database
 from app.lib.db.idempotency import IdempotencyKey
+from app.lib.db.statements import BATCH
 from app.lib.db.url import DatabaseURL
 from app.lib.events.tables import EventDelivery, StoredEvent
 from app.lib.jobs import Job, NoPayload, enqueue
@@ -84,6 +85,28 @@ async def test_keys_and_sessions_that_are_over_are_removed(database_url: Databas
             await connection.execute(update(Session).where(Session.id == gone.session_id).values(expires_at=over))
             key = {"digest": b"d", "fingerprint": b"f", "created_at": over}
             await connection.execute(insert(IdempotencyKey).values(**key))
+        await run(database, "sessions.purge")
+        await run(database, "idempotency_keys.purge")
+
+        assert await ids(database, Session.id) == {person.session_id}
+        assert await ids(database, IdempotencyKey.digest) == set()
+
+
+async def test_more_than_a_batch_is_removed_in_one_run(database_url: DatabaseURL) -> None:
+    async with running_app(database_url, JOBS_WORKER="inside") as app:
+        database = core_of(app).database
+        await empty(database)
+        person = await People(app).create()
+        over = utc_now() - timedelta(days=2)
+        keys = [
+            {"digest": number.to_bytes(4, "big"), "fingerprint": b"f", "created_at": over}
+            for number in range(2 * BATCH + 1)
+        ]
+        async with database.engine.begin() as connection:
+            session = (await connection.execute(select(table_of(Session)))).mappings().one()
+            old = [{**session, "id": new_id(), "expires_at": over} for _ in range(2 * BATCH + 1)]
+            await connection.execute(insert(table_of(Session)), old)
+            await connection.execute(insert(IdempotencyKey), keys)
         await run(database, "sessions.purge")
         await run(database, "idempotency_keys.purge")
 

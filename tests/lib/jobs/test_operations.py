@@ -1,8 +1,9 @@
 import asyncio
 
 from app.lib.db.instants import database_now
+from app.lib.db.statements import BATCH
 from app.lib.jobs import JobContext, JobStatus, enqueue, enqueue_many, job
-from app.lib.jobs.operations import PURGE_BATCH, JobOperations
+from app.lib.jobs.operations import JobOperations
 from tests.lib.jobs.bench import Bench, Diary, Note
 from tests.support.waiting import until
 
@@ -53,11 +54,11 @@ async def test_a_job_that_is_run_again_is_run_at_once(bench: Bench) -> None:
 
 async def test_purging_takes_a_batch_at_a_time_and_only_what_is_old(bench: Bench) -> None:
     async with bench.database.independent() as unit:
-        await enqueue_many(unit, [(take_note, Note())] * (PURGE_BATCH + 1))
+        await enqueue_many(unit, [(take_note, Note())] * (BATCH + 1))
         await JobOperations(unit)._change([], status="done", finished_at=database_now())
     async with bench.database.independent() as unit:
         operations = JobOperations(unit)
         assert await operations.purge([JobStatus.DONE], 3600) == 0
         assert await operations.purge([JobStatus.DEAD], -3600) == 0
-        assert await operations.purge([JobStatus.DONE], -3600) == PURGE_BATCH
+        assert await operations.purge([JobStatus.DONE], -3600) == BATCH
         assert await operations.purge([JobStatus.DONE], -3600) == 1

@@ -9,6 +9,7 @@ from app.lib.db.base import table_of
 from app.lib.db.instants import database_now, database_now_plus
 from app.lib.db.prepared import prepare
 from app.lib.db.repositories import Repository
+from app.lib.db.statements import delete_batch
 
 TICKET_SECONDS: Final = 30.0
 
@@ -27,7 +28,7 @@ _take = prepare(
     .returning(_tickets.c.session_id),
     UUID,
 )
-_purge = prepare(delete(_tickets).where(_tickets.c.expires_at <= database_now()))
+_purge = prepare(delete_batch(_tickets, _tickets.c.expires_at <= database_now()))
 
 
 class TicketRepository(Repository):
@@ -43,6 +44,6 @@ class TicketRepository(Repository):
         """The session of a ticket, for exactly one of many who try."""
         return await self.unit.first(_take, digest=digest)
 
-    async def purge(self) -> None:
-        """Deletes those that were not used in time."""
-        await self.unit.execute(_purge)
+    async def purge(self) -> int:
+        """Deletes a batch of those that were not used in time. Returns its size."""
+        return await self.unit.execute(_purge)
