@@ -157,8 +157,10 @@ def job(
     HTTP request, so it opens its own by ``context.unit()``. What it raises counts as a failed attempt, :class:`GiveUp`
     as the last one. ``timeout`` is in seconds for one attempt.
 
-    ``key`` makes a job unique: while one with the same name and key waits or runs, no other one is enqueued. At most
-    ``at_most`` jobs of this name run in a process at a time, so that slow ones leave room for others.
+    ``key`` makes a job unique: while one with the same name and key waits or runs, no other one is enqueued. Give
+    ``at_most`` to a job that waits for something outside: that number of them run in a process at a time, and no more
+    than a quarter of what the worker runs, so that several such kinds may hang and leave room for others. Any other
+    kind leaves at least a quarter to the rest.
     Payloads are kept in the database and shown to operators: they hold ids, and never a secret.
     """
 

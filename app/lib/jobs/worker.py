@@ -6,8 +6,9 @@ import random
 import socket
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from uuid import UUID
 
 import msgspec
@@ -16,7 +17,7 @@ from sqlalchemy import select
 
 from app.lib.db.base import new_id
 from app.lib.db.engine import Database
-from app.lib.db.prepared import prepare
+from app.lib.db.prepared import Prepared, prepare
 from app.lib.jobs.enqueue import WAKE
 from app.lib.jobs.execution import Executor
 from app.lib.jobs.heartbeats import STALE_AFTER, Heartbeats
@@ -57,6 +58,18 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     beat_seconds: float = 2.0
     stale_seconds: float = STALE_AFTER
 
+    @property
+    def share(self) -> int:
+        """Places that one kind of job may take, so that one that hangs leaves some to the others."""
+        return max(1, self.concurrency - max(1, self.concurrency // 4))
+
+    @property
+    def slow_share(self) -> int:
+        """The same for a kind that has a limit of its own, because it waits for something outside: several of these
+        may hang at the same time.
+        """
+        return max(1, self.concurrency // 4)
+
 
 class Worker:
     """Runs the jobs of a registry until it is stopped.
@@ -71,9 +84,14 @@ class Worker:
         self._options = options or WorkerOptions()
         jobs = executor.registry.values()
         self._planner = Planner(jobs)
-        self._claims = [(each.name, each.at_most, claim_of([each.name])) for each in jobs if each.at_most is not None]
+        self._shares = [
+            (each.name, min(each.at_most, self._options.slow_share), claim_of([each.name]))
+            for each in jobs
+            if each.at_most is not None
+        ]
         """For each job that has a limit; those without one are claimed together, and last."""
-        self._claim_others = claim_of(sorted(each.name for each in jobs if each.at_most is None))
+        self._others = [each.name for each in jobs if each.at_most is None]
+        self._claim_others = cache(claim_of)
         self._anything_due = prepare(select(select(QueuedJob.id).where(*due_jobs(executor.registry)).exists()), bool)
         self.id = new_id()
         self.name = f"{socket.gethostname()[:80]}:{os.getpid()}"
@@ -175,15 +193,18 @@ class Worker:
         running = Counter(task.get_name() for task in self._running.values())
         alive: set[UUID] | None = None
         claimed: list[ClaimedJob] = []
+        unfinished: set[str] = set()
         async with self._database.independent() as unit:
             if outcomes:
                 await settle(unit, self.id, outcomes)
             if beats:
                 alive = await beat(unit, self.id)
-            for name, at_most, claim in (*self._claims, ("", self._options.concurrency, self._claim_others)):
-                limit = min(at_most - running[_task_name(name)], room - len(claimed))
-                if limit > 0:
-                    claimed += await unit.all(claim, limit=limit, worker_id=self.id, worker_name=self.name)
+            for kind, share, claim in self._open_shares(running):
+                if (limit := min(share, room - len(claimed))) > 0:
+                    taken = await unit.all(claim, limit=limit, worker_id=self.id, worker_name=self.name)
+                    claimed += taken
+                    if len(taken) == limit:
+                        unfinished.add(kind)
         del self._outcomes[: len(outcomes)]
         if alive is not None:
             self._next_beat = time.monotonic() + self._options.beat_seconds
@@ -191,13 +212,23 @@ class Worker:
                 log.warning("job.lost", job_id=str(job_id))
                 self._running.pop(job_id).cancel()
         if room > 0:
-            self._hungry = len(claimed) == room
+            running.update(_task_name(each.name) for each in claimed)
+            self._hungry = any(share > 0 and kind in unfinished for kind, share, _ in self._open_shares(running))
         for each in claimed:
             if not self._running:
                 self._next_beat = time.monotonic() + self._options.beat_seconds
             task = asyncio.create_task(self._executor.run(each), name=_task_name(each.name))
             self._running[each.id] = task
             task.add_done_callback(partial(self._ended, each.id))
+
+    def _open_shares(self, running: Counter[str]) -> Iterator[tuple[str, int, Prepared[ClaimedJob]]]:
+        """For each kind of job that has a limit, and for all others, how many more may run, and what claims them."""
+        for name, share, claim in self._shares:
+            yield name, share - running[_task_name(name)], claim
+        most = self._options.share
+        open_ = {name: running[_task_name(name)] for name in self._others if running[_task_name(name)] < most}
+        if open_:
+            yield "", most - max(open_.values()), self._claim_others(tuple(open_))
 
     def _ended(self, job_id: UUID, task: asyncio.Task[Outcome]) -> None:
         if self._running.get(job_id) is task:  # it may have been let go, and even be running here again

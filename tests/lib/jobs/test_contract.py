@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 import structlog
 
-from app.lib.jobs import ONCE, GiveUp, JobContext, Postpone, Retry, RetryLater, enqueue, enqueue_many, job, run_now
+from app.lib.jobs import ONCE, GiveUp, Job, JobContext, Postpone, Retry, RetryLater, enqueue, enqueue_many, job, run_now
 from tests.lib.jobs.bench import Bench, Diary, Note
 from tests.support.waiting import until
 
@@ -292,31 +292,61 @@ async def test_no_more_than_the_concurrency_run_at_a_time(bench: Bench) -> None:
         await asyncio.sleep(0.01)
         running -= 1
 
-    async with bench.worker(crowd, concurrency=3):
+    async with bench.worker(crowd, concurrency=4):
         async with bench.database.independent() as unit:
             await enqueue_many(unit, [(crowd, Note())] * 30)
         await bench.until_all("done")
 
-    assert peak == 3
+    assert peak == 3  # a kind leaves a quarter to the others
 
 
-async def test_slow_jobs_of_one_kind_leave_room_for_others(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    ("concurrency", "at_most", "peak"), [(20, 2, 2), (20, 12, 5), (5, 5, 1), (5, None, 4), (2, None, 1)]
+)
+async def test_jobs_of_one_kind_that_hang_leave_room_for_others(
+    bench: Bench, concurrency: int, at_most: int | None, peak: int
+) -> None:
     bench.diary.go_on.clear()
 
-    @job("test.slow", Note, at_most=2)
+    @job("test.slow", Note, at_most=at_most)
     async def slow(note: Note, context: JobContext) -> None:
         await take_note_once.run(note, context)
 
-    async with bench.worker(slow, take_note, concurrency=3):
+    async with bench.worker(slow, take_note, concurrency=concurrency):
         async with bench.database.independent() as unit:
-            await enqueue_many(unit, [(slow, Note("slow"))] * 20)
+            await enqueue_many(unit, [(slow, Note("slow"))] * 30)
+        while len(await bench.rows(status="running")) < peak:
+            await asyncio.sleep(0.01)
+        async with bench.database.independent() as unit:
             quick = await enqueue(unit, take_note, Note("quick"))
         await bench.until(quick, "done")
-        assert len(await bench.rows(status="running")) == 2
+        assert len(await bench.rows(status="running")) == peak
         bench.diary.go_on.set()
         await bench.until_all("done")
 
-    assert bench.diary.texts == ["quick", *["slow"] * 20]
+    assert bench.diary.texts == ["quick", *["slow"] * 30]
+
+
+async def test_four_kinds_that_hang_leave_room_for_others(bench: Bench) -> None:
+    """As when the mail server, the receivers of webhooks and the payment provider are silent at the same time."""
+    bench.diary.go_on.clear()
+
+    def hanging(name: str) -> Job[Note]:
+        @job(f"test.{name}", Note, at_most=5)
+        async def hangs(note: Note, context: JobContext) -> None:
+            await take_note_once.run(note, context)
+
+        return hangs
+
+    kinds = [hanging(name) for name in ("mail", "webhooks", "payments", "refunds")]
+    async with bench.worker(*kinds, take_note, concurrency=5):
+        async with bench.database.independent() as unit:
+            await enqueue_many(unit, [(kind, Note("slow")) for kind in kinds * 10])
+            quick = await enqueue(unit, take_note, Note("quick"))
+        await bench.until(quick, "done")
+        assert len(await bench.rows(status="running")) <= 4
+        bench.diary.go_on.set()
+        await bench.until_all("done")
 
 
 async def test_jobs_that_are_not_declared_here_are_left_to_others(bench: Bench) -> None:
