@@ -18,6 +18,7 @@ from sqlalchemy import select
 from app.lib.db.base import new_id
 from app.lib.db.engine import Database
 from app.lib.db.prepared import Prepared, prepare
+from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.enqueue import WAKE
 from app.lib.jobs.execution import Executor
 from app.lib.jobs.heartbeats import STALE_AFTER, Heartbeats
@@ -131,6 +132,7 @@ class Worker:
             except Exception as exc:
                 # Once with its traceback; the database is away, or will be back, and the worker stays.
                 log.warning("jobs.turn_failed", error=type(exc).__name__, exc_info=None if self.failures else exc)
+                self._hungry = True
                 await self._pause(_PAUSES[min(self.failures, len(_PAUSES) - 1)])
                 self.failures += 1
             else:
@@ -190,36 +192,41 @@ class Worker:
     async def _exchange(self, room: int, *, beats: bool) -> None:
         """Writes what has ended, gives a sign of life and takes new jobs, in one transaction."""
         outcomes = self._outcomes[:]
-        running = Counter(task.get_name() for task in self._running.values())
         alive: set[UUID] | None = None
         claimed: list[ClaimedJob] = []
-        unfinished: set[str] = set()
         async with self._database.independent() as unit:
             if outcomes:
                 await settle(unit, self.id, outcomes)
             if beats:
                 alive = await beat(unit, self.id)
-            for kind, share, claim in self._open_shares(running):
-                if (limit := min(share, room - len(claimed))) > 0:
-                    taken = await unit.all(claim, limit=limit, worker_id=self.id, worker_name=self.name)
-                    claimed += taken
-                    if len(taken) == limit:
-                        unfinished.add(kind)
+            if room > 0:
+                claimed, self._hungry = await self._claim(unit, room)
         del self._outcomes[: len(outcomes)]
         if alive is not None:
             self._next_beat = time.monotonic() + self._options.beat_seconds
             for job_id in self._running.keys() - alive:  # cancelled, or another worker took this one for dead
                 log.warning("job.lost", job_id=str(job_id))
                 self._running.pop(job_id).cancel()
-        if room > 0:
-            running.update(_task_name(each.name) for each in claimed)
-            self._hungry = any(share > 0 and kind in unfinished for kind, share, _ in self._open_shares(running))
         for each in claimed:
             if not self._running:
                 self._next_beat = time.monotonic() + self._options.beat_seconds
             task = asyncio.create_task(self._executor.run(each), name=_task_name(each.name))
             self._running[each.id] = task
             task.add_done_callback(partial(self._ended, each.id))
+
+    async def _claim(self, unit: UnitOfWork, room: int) -> tuple[list[ClaimedJob], bool]:
+        """Takes as many jobs as there is room for, and says whether there may be more for the places that are left."""
+        running = Counter(task.get_name() for task in self._running.values())
+        claimed: list[ClaimedJob] = []
+        unfinished: set[str] = set()
+        for kind, share, claim in self._open_shares(running):
+            if (limit := min(share, room - len(claimed))) > 0:
+                taken = await unit.all(claim, limit=limit, worker_id=self.id, worker_name=self.name)
+                claimed += taken
+                if len(taken) == limit:
+                    unfinished.add(kind)
+        running.update(_task_name(each.name) for each in claimed)
+        return claimed, any(share > 0 and kind in unfinished for kind, share, _ in self._open_shares(running))
 
     def _open_shares(self, running: Counter[str]) -> Iterator[tuple[str, int, Prepared[ClaimedJob]]]:
         """For each kind of job that has a limit, and for all others, how many more may run, and what claims them."""
