@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from app.lib.db.engine import DatabaseOptions
+from app.lib.db.engine import DatabaseOptions, PoolSizes
 from app.lib.db.url import DatabaseURL
 from app.lib.mail.message import Mailbox, UnsafeHeader
 from app.lib.mail.transports import SMTPSecurity
@@ -45,15 +45,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="`sqlite+aiosqlite:///file` or `postgresql+asyncpg://user:password@host/name`.")
     ] = "sqlite+aiosqlite:///data/lodestar.db"
     database_pool_size: Annotated[
-        int,
+        Annotated[int, Meta(ge=1, le=500)] | None,
         Meta(
-            ge=1,
-            le=500,
             description=(
-                "PostgreSQL connections per worker, for reads and again for writes; jobs have half as many again."
+                "PostgreSQL connections per worker, for reads and again for writes; jobs have half as many again. "
+                "Default: up to 10, so that all workers together open at most 80."
             ),
         ),
-    ] = 10
+    ] = None
     database_echo: Annotated[bool, Meta(description="Log every SQL statement.")] = False
     database_pooler: Annotated[
         bool, Meta(description="The database is reached through PgBouncer in transaction mode.")
@@ -176,10 +175,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return DatabaseOptions(
             url=self.database,
             name=_PRODUCT,
-            pool_size=self.database_pool_size,
+            pool_size=self.pool_sizes.requests,
             echo=self.database_echo,
             pooler=self.database_pooler,
         )
+
+    @property
+    def pool_sizes(self) -> PoolSizes:
+        return PoolSizes.of(self.workers, self.database_pool_size)
 
     @property
     def can_listen(self) -> bool:

@@ -71,7 +71,7 @@ class Core:
         self.metrics = Metrics()
         self.database = Database(settings.database_options)
         # A rush of requests and a rush of jobs do not wait for each other.
-        self.job_database = self.database.with_own_pool(max(2, settings.database_pool_size // 2))
+        self.job_database = self.database.with_own_pool(settings.pool_sizes.jobs)
         redis_url = settings.redis_url.reveal() if settings.redis_url else None
         self.redis = RedisCounters(redis_url) if redis_url else None
         self.general_limiter = self._limiter(shared=False)

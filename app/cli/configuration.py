@@ -42,12 +42,21 @@ def show(*, as_json: bool) -> None:
         write_json(shown)
     else:
         write_table(("NAME", "VALUE", "ORIGIN"), [(s["name"], _text(s["value"]), s["origin"]) for s in shown])
+        if not settings.database.is_sqlite:
+            click.echo(
+                f"\n{settings.workers} worker(s) open up to {most_connections(settings)} PostgreSQL connections."
+            )
 
 
 @configuration.command()
 def example() -> None:
     """Write an .env file with every setting, its meaning and its default."""
     click.echo(example_file(), nl=False)
+
+
+def most_connections(settings: Settings) -> int:
+    """PostgreSQL connections that all workers together open at most."""
+    return settings.workers * settings.pool_sizes.total
 
 
 def example_file() -> str:

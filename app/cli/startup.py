@@ -8,6 +8,7 @@ import click
 import structlog
 
 from app.asgi import DOMAINS, load_settings
+from app.cli.configuration import most_connections
 from app.config import Settings, with_secret_key
 from app.core import API, Core
 from app.domain.accounts.repositories import AccountReads
@@ -62,11 +63,19 @@ async def _advise(core: Core) -> list[str]:
     async with core.running():
         if not await schema_is_current(core.migrations, core.database.reader):
             return ["The database schema is not up to date: run 'app db upgrade'."]
+        hints = await _advise_on_connections(core)
         accounts = core.services.build(AccountReads)
         active = {"is_superuser": True, "is_active": True}
         if (await accounts.list_users(PageRequest(page_size=1, include_total=False), None, active)).items:
-            return []
-        return ["There is no superuser yet: uv run app users create-superuser --email you@example.com"]
+            return hints
+        return [*hints, "There is no superuser yet: uv run app users create-superuser --email you@example.com"]
+
+
+async def _advise_on_connections(core: Core) -> list[str]:
+    most, allowed = most_connections(core.settings), await core.database.max_connections()
+    if allowed is None or most < allowed:
+        return []
+    return [f"The workers may open {most} connections, and PostgreSQL allows {allowed}: set DATABASE_POOL_SIZE lower."]
 
 
 def _announce(settings: Settings, lines: list[str]) -> None:
@@ -77,10 +86,13 @@ def _announce(settings: Settings, lines: list[str]) -> None:
     if settings.shows_mailbox:
         urls["mail"] = f"{settings.base_url}/dev/mail"
     if settings.is_production:
-        log.info("serving", workers=settings.workers, **urls)
+        sums = {} if settings.database.is_sqlite else {"database_connections": most_connections(settings)}
+        log.info("serving", workers=settings.workers, **sums, **urls)
         for line in lines:
             log.warning(line)
         return
+    if not settings.database.is_sqlite:
+        lines = [f"{settings.workers} worker(s) open up to {most_connections(settings)} connections.", *lines]
     width = max(len(name) for name in urls)
     names = {"api": "API", "docs": "Docs", "health": "Health", "mail": "Mail"}
     for name in sorted(urls):

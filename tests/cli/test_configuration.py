@@ -52,6 +52,22 @@ def test_every_setting_is_shown_with_value_origin_and_meaning(cli: Cli, tmp_path
     assert values["REQUEST_MAX_BODY_SIZE"] == (2_000_000, "default")
 
 
+@pytest.mark.parametrize(
+    ("environ", "most"),
+    [
+        ({"WORKERS": "1"}, 33),
+        ({"WORKERS": "4"}, 68),
+        ({"WORKERS": "8"}, 72),
+        ({"WORKERS": "4", "DATABASE_POOL_SIZE": "10"}, 132),
+    ],
+)
+def test_the_connections_of_all_workers_are_shown_as_a_sum(cli: Cli, environ: dict[str, str], most: int) -> None:
+    on_postgresql = cli("config", "show", **environ, DATABASE_URL="postgresql://db.internal/lodestar").stdout
+
+    assert f"{environ['WORKERS']} worker(s) open up to {most} PostgreSQL connections." in on_postgresql
+    assert "connections." not in cli("config", "show", **environ).stdout.rpartition("\n\n")[2]
+
+
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_no_secret_is_shown(cli: Cli, form: list[str]) -> None:
     result = cli("config", "show", *form, **SECRETS)

@@ -5,17 +5,17 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
-from sqlalchemy import URL, Connection, ExceptionContext, event
+from sqlalchemy import URL, Connection, ExceptionContext, Integer, event, func, select
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.lib.db.faults import TRANSACTION_LOST, UNBINDABLE
 from app.lib.db.pool import FairPool
-from app.lib.db.prepared import JSON_CODECS
+from app.lib.db.prepared import JSON_CODECS, prepare
 from app.lib.db.reader import Driver, PostgreSQLDriver, Reader, SQLiteDriver
 from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline, identity_of
 from app.lib.db.uow import UnitOfWork
@@ -36,6 +36,33 @@ _SERVER_SETTINGS = {
     "idle_in_transaction_session_timeout": "10000",
     "jit": "off",  # it only ever costs where statements take milliseconds
 }
+
+
+CONNECTION_BUDGET = 80
+"""What all workers of a server open by default: PostgreSQL allows 100, and operators and job workers need some."""
+
+_max_connections = prepare(select(func.current_setting("max_connections").cast(Integer)), int)
+
+_UNPOOLED = 3
+"""A worker's connections outside its pools: two of its job queue, and one that listens for hints."""
+
+
+class PoolSizes(msgspec.Struct, frozen=True):
+    """PostgreSQL connections of one process: ``requests`` for reads and again for writes, and so for ``jobs``."""
+
+    requests: int
+    jobs: int
+
+    @classmethod
+    def of(cls, workers: int, requests: int | None) -> Self:
+        """The wanted number, or up to ten that fit into :data:`CONNECTION_BUDGET` for this number of workers."""
+        size = requests or min(10, max(1, (CONNECTION_BUDGET // workers - _UNPOOLED) // 3))
+        return cls(size, max(1, size // 2))
+
+    @property
+    def total(self) -> int:
+        """The most that a process opens."""
+        return 2 * (self.requests + self.jobs) + _UNPOOLED
 
 
 class DatabaseOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +109,10 @@ class Database:
             ("database_write_connections_busy", "Connections that write at the moment.", checked_out),
             ("database_read_connections_busy", "Connections that read at the moment.", self.busy_readers),
         )
+
+    async def max_connections(self) -> int | None:
+        """Connections that the server allows to all its clients; None for SQLite."""
+        return None if self.url.is_sqlite else await self.reader.first(_max_connections)
 
     async def start(self) -> None:
         """Readies the reader. Opens no connection, so a service may start before its database."""

@@ -9,7 +9,7 @@ import structlog
 
 from app.lib.jobs import ONCE, GiveUp, Job, JobContext, Postpone, Retry, RetryLater, enqueue, enqueue_many, job, run_now
 from tests.lib.jobs.bench import Bench, Diary, Note
-from tests.support.waiting import until
+from tests.support.waiting import until, until_it_holds
 
 AT_ONCE = Retry(attempts=3, first_delay=0, jitter=0)
 
@@ -300,6 +300,10 @@ async def test_no_more_than_the_concurrency_run_at_a_time(bench: Bench) -> None:
     assert peak == 3  # a kind leaves a quarter to the others
 
 
+async def runs(bench: Bench, count: int) -> bool:
+    return len(await bench.rows(status="running")) == count
+
+
 @pytest.mark.parametrize(
     ("concurrency", "at_most", "peak"), [(20, 2, 2), (20, 12, 5), (5, 5, 1), (5, None, 4), (2, None, 1)]
 )
@@ -315,8 +319,7 @@ async def test_jobs_of_one_kind_that_hang_leave_room_for_others(
     async with bench.worker(slow, take_note, concurrency=concurrency):
         async with bench.database.independent() as unit:
             await enqueue_many(unit, [(slow, Note("slow"))] * 30)
-        while len(await bench.rows(status="running")) < peak:
-            await asyncio.sleep(0.01)
+        await until_it_holds(lambda: runs(bench, peak))
         async with bench.database.independent() as unit:
             quick = await enqueue(unit, take_note, Note("quick"))
         await bench.until(quick, "done")
