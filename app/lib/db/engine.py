@@ -26,6 +26,7 @@ SQLITE_POOL_TIMEOUT = 30.0
 SQLITE_LOCK_TIMEOUT = 15.0
 SQLITE_READERS = 4
 
+_LOG_LIMIT = "journal_size_limit=4194304"
 _BEGIN = "BEGIN IMMEDIATE"
 _DEADLINE = "deadline"
 _FILE = "file"
@@ -257,9 +258,10 @@ def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # sqlite3 must not begin transactions of its own
     cursor = connection.cursor()
     # First the patience, because the switch to WAL may have to wait. FULL keeps acknowledged commits through a
-    # power cut; NORMAL could lose the last ones.
+    # power cut; NORMAL could lose the last ones. The log grows while a long reader needs its pages, and is cut back
+    # to the limit by the first commits after it has left.
     busy = f"busy_timeout={SQLITE_LOCK_TIMEOUT * 1000:.0f}"
-    for pragma in (busy, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in (busy, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", _LOG_LIMIT):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -1,6 +1,8 @@
 import asyncio
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,23 @@ async def test_a_unit_of_work_holds_the_write_lock_from_its_start(
     assert is_lock_timeout(caught.value)
     assert isinstance(to_app_error(caught.value), Unavailable)
     await write(impatient, run)
+
+
+@ON_SQLITE
+async def test_the_log_of_sqlite_shrinks_after_a_long_reader_has_left(toys: Database) -> None:
+    log = toys.url.path.with_name(f"{toys.url.path.name}-wal")
+    await add_some(toys)
+    with closing(sqlite3.connect(toys.url.path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM toys").fetchone()
+        async with toys.independent() as unit:
+            await unit.session.execute(update(Toy).values(picture=b"x" * 10_000_000))
+        grown = log.stat().st_size
+    for _ in range(2):
+        await add_some(toys)
+
+    assert grown > 8_000_000
+    assert log.stat().st_size <= 5_000_000
 
 
 def test_the_sqlite_in_use_is_free_of_the_wal_bug() -> None:
