@@ -41,6 +41,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="Port to listen on.")] = 8000
     workers: Annotated[int, Meta(ge=1, le=256, description="Worker processes of `app serve`.")] = 1
+    http2: Annotated[
+        bool, Meta(description="Take HTTP/2, too: behind a proxy only, because nothing ends silent connections then.")
+    ] = False
     database_url: Annotated[
         str, Meta(description="`sqlite+aiosqlite:///file` or `postgresql+asyncpg://user:password@host/name`.")
     ] = "sqlite+aiosqlite:///data/lodestar.db"

@@ -23,6 +23,7 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("HOST", "0.0.0.0", "0.0.0.0"),  # noqa: S104 - compared, not bound
     ("PORT", "9000", 9000),
     ("WORKERS", "4", 4),
+    ("HTTP2", "on", True),
     ("DATABASE_URL", POSTGRESQL, POSTGRESQL),
     ("DATABASE_POOL_SIZE", "25", 25),
     ("DATABASE_ECHO", "true", True),

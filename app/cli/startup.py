@@ -31,6 +31,7 @@ def start(address: str, *, reload: bool) -> None:
         address=address,
         port=settings.port,
         workers=settings.workers,
+        http2=settings.http2,
         drain_seconds=0.0 if reload else settings.shutdown_delay,
         reload_directory=Path(__file__).parent.parent if reload else None,
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from granian.constants import Interfaces, Loops, RuntimeModes
+from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
@@ -27,9 +27,9 @@ from app.lib.serving.processes import allow_files, die_with_parent, enter_worker
 
 KILL_TIMEOUT = 30
 """Seconds that a worker may take over its last requests."""
-HEADER_TIMEOUT = 75_000
-"""Milliseconds in which a client must have sent a request's head. It ends idle connections too, and must be longer than
-the 60 s for which proxies and clients keep theirs: who closes first may cut the other's next request."""
+HEADER_SECONDS = 75.0
+"""In which a client must have sent a request's head. It ends idle connections too, and must be longer than the 60 s for
+which proxies and clients keep theirs: who closes first may cut the other's next request."""
 CONNECTIONS = 10_000
 """Per worker, idle ones and WebSockets included; further ones wait."""
 FILES = 256
@@ -49,12 +49,17 @@ _logger = structlog.stdlib.get_logger(__name__)
 
 
 class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """``address`` is an IP address; ``drain_seconds`` pass between SIGTERM and the end of the listener."""
+    """``address`` is an IP address; ``drain_seconds`` pass between SIGTERM and the end of the listener.
+
+    With ``http2`` connections are taken in either version, and then nothing ends one whose client says nothing.
+    """
 
     address: str
     port: int
     workers: int = 1
     drain_seconds: float = 0.0
+    header_seconds: float = HEADER_SECONDS
+    http2: bool = False
     reload_directory: Path | None = None
     """Python files whose change restarts the workers; None does not watch anything."""
 
@@ -102,7 +107,8 @@ class _Server(MPServer):
             backpressure=allow_files(CONNECTIONS + FILES) - FILES,
             # With more threads granian 2.8 panics, and sometimes never ends, when it stops with WebSockets open.
             runtime_mode=RuntimeModes.st,
-            http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT),
+            http=HTTPModes.auto if options.http2 else HTTPModes.http1,
+            http1_settings=HTTP1Settings(header_read_timeout=round(options.header_seconds * 1000)),
             log_level=LogLevels.warning,
             log_dictconfig=_PLAIN_LOGGERS,
             respawn_failed_workers=True,

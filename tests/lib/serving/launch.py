@@ -1,5 +1,6 @@
 """Runs the toy: ``python launch.py PORT WORKERS DRAIN_SECONDS [RELOAD_DIRECTORY]``."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ if __name__ == "__main__":
             port=int(port),
             workers=int(workers),
             drain_seconds=float(drain),
+            header_seconds=float(os.environ.get("TOY_HEADER_SECONDS", "75")),
             reload_directory=Path(watched[0]) if watched else None,
         ),
     )

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -31,6 +32,27 @@ def test_sigterm_ends_it_cleanly(start_toy: StartToy) -> None:
     until_gone(workers)
     assert pids(server, "ended") == workers
     assert server.errors == ""
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET / HT",
+        b"GET / HTTP/1.1\r\nHost: a\r\n",
+        b"PRI * HTTP/2.0\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x16\x03\x01",
+    ],
+)
+def test_a_connection_without_a_request_is_ended(start_toy: StartToy, sent: bytes) -> None:
+    server = start_toy(TOY_HEADER_SECONDS="0.5")
+    server.until_it_answers("/")
+
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(sent)
+        while connection.recv(1000):
+            pass
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
