@@ -4,7 +4,6 @@ from app.domain.jobs.build import build
 from app.domain.jobs.controllers import JobController
 from app.domain.jobs.jobs import JOBS
 from app.domain.jobs.permissions import PERMISSIONS
-from app.domain.jobs.services import JobQueries, JobService
 from app.domain.jobs.settings import JobSettings
 from app.lib.domain import Domain
 
@@ -13,10 +12,6 @@ jobs = Domain(
     settings=JobSettings,
     build=build,
     controllers=(JobController,),
-    services={
-        "job_queries": JobQueries,
-        "job_service": JobService,
-    },
     permissions=PERMISSIONS,
     jobs=JOBS,
     tags=(("Jobs", "Work in the background, for operators."),),
