@@ -38,6 +38,7 @@ from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.http.shell import Shell, ShellOptions
 from app.lib.http.transaction import IdempotencyMiddleware, provide_unit_of_work
 from app.lib.observability.logging import configure_logging
+from app.lib.openapi.document import name_operations
 from app.lib.pagination.parameters import provide_list_parameters
 from app.lib.ratelimit.general import GeneralLimit
 from app.lib.ratelimit.limiter import Limit, NamedLimit, WhenDown
@@ -112,6 +113,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     app.state[ROUTE_LIMITS] = core.route_limits
     declare_policies(app)
     declare_rules(app)
+    name_operations(app)
     resolve_in_sequence(app)
     if missing := undefined_limits(app):
         raise ImproperlyConfiguredException(f"rate limits without a definition: {sorted(missing)}")

@@ -236,8 +236,16 @@ class Conflict(AppError):
 
 
 class Duplicate(Conflict):
+    """``member`` of a subclass is the member of the body that has to be unique."""
+
     code = ErrorCode("duplicate", "It exists already", "Choose another value for the unique field.")
     detail = "Something with the same unique value exists already."
+    member: ClassVar[str | None] = None
+
+    def __init__(self, *, errors: Sequence[FieldError] = ()) -> None:
+        if self.member is not None:
+            errors = [FieldError(pointer=f"/{self.member}", code=FieldCode.NOT_UNIQUE, detail="Is taken.")]
+        super().__init__(errors=errors)
 
 
 class InvalidState(Conflict):
