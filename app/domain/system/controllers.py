@@ -29,7 +29,6 @@ _OK = Health(status="ok")
     "/health",
     guards=[public],
     return_dto=StructDTO[Health],
-    operation_id="getHealth",
     summary="Check that the service answers",
     tags=["System"],
 )
@@ -41,7 +40,6 @@ async def get_health() -> Health:
     "/health/live",
     guards=[public],
     return_dto=StructDTO[Health],
-    operation_id="getLiveness",
     summary="Check that the process is alive",
     description="Checks nothing else; restart the process when it does not answer.",
     tags=["System"],
@@ -54,7 +52,6 @@ async def get_liveness() -> Health:
     "/health/ready",
     guards=[public],
     return_dto=StructDTO[ReadinessReport],
-    operation_id="getReadiness",
     summary="Check that the process may get traffic",
     description="503 while the database, its schema or Redis is not ready, and while shutting down.",
     tags=["System"],
