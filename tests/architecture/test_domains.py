@@ -26,7 +26,6 @@ ROOMS = {
 """Every domain uses these names, so that things are found without a search."""
 OWN_ROOMS = {
     "auth": {"authenticator"},
-    "notifications": {"samples", "topics"},
     "orders": {"machine"},
     "posts": {"limits", "markdown", "slugs"},
     "realtime": {"names"},

@@ -1,7 +1,7 @@
 """Sign-in, sessions and tokens."""
 
 from app.domain.auth.build import build
-from app.domain.auth.controllers import AuthController, jwks
+from app.domain.auth.controllers import AuthController, get_jwks
 from app.domain.auth.errors import MFA_REQUIRED, AccountInactive, EmailUnverified
 from app.domain.auth.jobs import JOBS
 from app.domain.auth.listeners import LISTENERS
@@ -14,7 +14,7 @@ auth = Domain(
     settings=AuthSettings,
     build=build,
     controllers=(AuthController,),
-    root_handlers=(jwks,),
+    root_handlers=(get_jwks,),
     listeners=LISTENERS,
     jobs=JOBS,
     webhook_kinds=WEBHOOK_KINDS,

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from app.domain.auth.errors import SessionEnded
-from app.domain.auth.repositories import PrincipalRow, SessionReads
+from app.domain.auth.repositories import SessionReads
 from app.lib.clock import utc_now
 from app.lib.errors import InvalidToken
 from app.lib.security.principal import Principal
@@ -55,10 +55,9 @@ class SessionAuthenticator:
         if remembered is not None and remembered.good_until > time.monotonic():
             return remembered.principal
         epoch, started = self._epoch, time.monotonic()
-        row = await self._reads.find_principal(session_id, utc_now())
-        if row is None:
+        principal = await self._reads.find_principal(session_id, utc_now())
+        if principal is None:
             raise SessionEnded
-        principal = _principal(row)
         if not self._cache_seconds or epoch != self._epoch:
             return principal
         self._principals[session_id] = _Remembered(principal, started + self._cache_seconds)
@@ -74,7 +73,7 @@ class SessionAuthenticator:
 
     async def of_sessions(self, session_ids: Iterable[UUID]) -> dict[UUID, Principal]:
         """By session, the principals of the sessions that are live now, without the cache."""
-        return {row.session_id: _principal(row) for row in await self._reads.list_principals(session_ids, utc_now())}
+        return {each.session_id: each for each in await self._reads.list_principals(session_ids, utc_now())}
 
     def expiry_of(self, token: str) -> datetime:
         """When an access token expires. Raises ``InvalidToken``."""
@@ -101,14 +100,3 @@ class SessionAuthenticator:
         if len(self._tokens) > _MAX_TOKENS:
             self._tokens.popitem(last=False)
         return claims
-
-
-def _principal(row: PrincipalRow) -> Principal:
-    return Principal(
-        user_id=row.user_id,
-        session_id=row.session_id,
-        authenticated_at=row.authenticated_at,
-        is_superuser=row.is_superuser,
-        roles=frozenset(row.roles),
-        permissions=frozenset(row.permissions),
-    )

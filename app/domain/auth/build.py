@@ -14,7 +14,7 @@ from app.lib.settings import ConfigurationError
 
 def build(core: Core) -> None:
     """The signer, the authenticator of access tokens, and the limits on sign-in and registration."""
-    settings = core.settings.section(AuthSettings)
+    settings = core.services.get(AuthSettings)
     lifetimes = Lifetimes(
         access=timedelta(minutes=settings.access_token_expire_minutes),
         idle=timedelta(days=settings.refresh_token_expire_days),
@@ -23,7 +23,6 @@ def build(core: Core) -> None:
     issuer = TokenIssuer(_signer(core.settings, settings), lifetimes)
     reads = SessionReads(core.database.reader)
     authenticator = SessionAuthenticator(issuer.signer, reads, settings.auth_cache_seconds)
-    core.services.add(settings)
     core.services.add(issuer)
     core.services.add(authenticator, Authenticator)
     # Refreshes come by themselves, from everyone behind an address: they must not use up its attempts to sign in.

@@ -48,7 +48,6 @@ class AuthController(Controller):
         dto=StructDTO[Registration],
         return_dto=None,
         responses={202: ResponseSpec(RegistrationAccepted, generate_examples=False)},
-        operation_id="register",
         summary="Register",
         description="`Accept-Language` sets the `locale` of the new user, which chooses the language of mail.",
         opt=may_raise(EmailTaken, UsernameTaken),
@@ -74,7 +73,6 @@ class AuthController(Controller):
         dto=FormDTO[SignIn],
         return_dto=StructDTO[TokenPair],
         status_code=200,
-        operation_id="login",
         summary="Sign in",
         description="Send the OAuth2 password form or JSON. For first-party clients.",
         opt=FORM_OR_JSON | may_raise(InvalidCredentials, AccountInactive, EmailUnverified),
@@ -88,7 +86,6 @@ class AuthController(Controller):
         dto=FormDTO[Refresh],
         return_dto=StructDTO[TokenPair],
         status_code=200,
-        operation_id="refresh",
         summary="Refresh a session",
         description="Each refresh token can be used once; a retry within 10 seconds gets the same refresh token again.",
         opt=FORM_OR_JSON | may_raise(RefreshTokenReused),
@@ -97,7 +94,7 @@ class AuthController(Controller):
     async def refresh(self, data: JSONBody[Refresh], refresh_service: Injected[RefreshService]) -> TokenPair:
         return await refresh_service.refresh(data.refresh_token)
 
-    @post("/logout", guards=[authenticated], status_code=204, operation_id="logout", summary="Sign out")
+    @post("/logout", guards=[authenticated], status_code=204, summary="Sign out")
     async def logout(self, principal: Injected[Principal], sign_out: Injected[SignOutService]) -> None:
         await sign_out.sign_out(principal)
 
@@ -105,7 +102,6 @@ class AuthController(Controller):
         "/logout-all",
         guards=[authenticated],
         status_code=204,
-        operation_id="logoutAll",
         summary="Sign out everywhere",
         description="Ends all your sessions, also the current one.",
     )
@@ -117,11 +113,10 @@ class AuthController(Controller):
     "/.well-known/jwks.json",
     guards=[public],
     return_dto=StructDTO[JsonWebKeys],
-    operation_id="getJwks",
     summary="List the keys that verify access tokens",
     description="Empty where tokens are signed with a shared secret. RFC 7517.",
     tags=["Auth"],
 )
-async def jwks(token_issuer: Injected[TokenIssuer]) -> Response[JsonWebKeys]:
+async def get_jwks(token_issuer: Injected[TokenIssuer]) -> Response[JsonWebKeys]:
     keys = msgspec.convert(token_issuer.signer.jwks(), JsonWebKeys)
     return Response(keys, headers={"Cache-Control": "public, max-age=300"})

@@ -1,6 +1,5 @@
 """Jobs and events as operators see them, and the clean-up of the service's own tables."""
 
-from app.domain.jobs.build import build
 from app.domain.jobs.controllers import JobController
 from app.domain.jobs.jobs import JOBS
 from app.domain.jobs.permissions import PERMISSIONS
@@ -10,7 +9,6 @@ from app.lib.domain import Domain
 jobs = Domain(
     name="jobs",
     settings=JobSettings,
-    build=build,
     controllers=(JobController,),
     permissions=PERMISSIONS,
     jobs=JOBS,

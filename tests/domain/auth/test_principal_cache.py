@@ -22,7 +22,7 @@ from app.domain.auth import authenticator as module
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.auth.events import SessionsEnded
 from app.domain.auth.listeners import LISTENERS
-from app.domain.auth.repositories import PrincipalRow, SessionReads
+from app.domain.auth.repositories import SessionReads
 from app.domain.auth.services.tokens import TokenIssuer
 from app.lib.clock import utc_now
 from app.lib.errors import InvalidToken
@@ -146,8 +146,8 @@ async def test_what_is_remembered_ages_from_when_it_was_asked(app: Litestar, peo
 class Crowd:
     """Stands in for the database where there are more sessions than a test could make."""
 
-    async def first(self, _: Any, *, session_id: UUID, now: datetime) -> PrincipalRow:
-        return PrincipalRow(session_id, session_id, now, is_superuser=False, roles=[], permissions=[])
+    async def first(self, _: Any, *, session_id: UUID, now: datetime) -> Principal:
+        return Principal(session_id, session_id, now, is_superuser=False, roles=frozenset(), permissions=frozenset())
 
 
 async def test_the_memory_is_bounded(app: Litestar, monkeypatch: pytest.MonkeyPatch) -> None:

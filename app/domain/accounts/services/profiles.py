@@ -16,9 +16,7 @@ class ProfileService:
 
     unit: UnitOfWork
     events: Events
-
-    def __post_init__(self) -> None:
-        self._profiles = ProfileRepository(self.unit)
+    _profiles: ProfileRepository
 
     async def update(self, user_id: UUID, data: ProfileUpdate, if_match: IfMatch) -> ProfileRead:
         """Raises ``ProfileNotFound`` or ``PreconditionFailed``."""

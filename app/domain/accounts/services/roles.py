@@ -28,10 +28,8 @@ class RoleService:
     registry: Permissions
     events: Events
     origin: Origin
-
-    def __post_init__(self) -> None:
-        self._roles = RoleRepository(self.unit)
-        self._users = UserRepository(self.unit)
+    _roles: RoleRepository
+    _users: UserRepository
 
     async def create(self, data: RoleCreate, actor: Principal) -> RoleRead:
         """Raises ``ValidationFailed``, ``BeyondOwnRights`` or ``RoleNameTaken``."""

@@ -31,10 +31,8 @@ class UserService:
     passwords: Passwords
     events: Events
     origin: Origin
-
-    def __post_init__(self) -> None:
-        self._users = UserRepository(self.unit)
-        self._profiles = ProfileRepository(self.unit)
+    _users: UserRepository
+    _profiles: ProfileRepository
 
     async def register(self, data: Registration, locale: str) -> UserRead:
         """Creates a user for the caller, who gets mail in the language of ``locale``.

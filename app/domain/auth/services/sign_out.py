@@ -17,9 +17,7 @@ class SignOutService:
     unit: UnitOfWork
     events: Events
     origin: Origin
-
-    def __post_init__(self) -> None:
-        self._sessions = SessionRepository(self.unit)
+    _sessions: SessionRepository
 
     async def sign_out(self, principal: Principal) -> None:
         """Ends the current session."""
