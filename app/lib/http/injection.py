@@ -10,12 +10,20 @@ from litestar.exceptions import ImproperlyConfiguredException
 from litestar.params import SkipValidation
 from litestar.routes import HTTPRoute
 
+from app.lib.db.versions import IfMatch
+from app.lib.pagination.parameters import PageRequest
+from app.lib.security.principal import Principal
 from app.lib.services import Services
 
 T = TypeVar("T")
 
 Injected: TypeAlias = NamedDependency[SkipValidation[T]]
 """A dependency by its parameter's name, taken as it is: our own objects need no validation."""
+
+# What every handler may inject, as ``principal``, ``if_match`` and ``paging``.
+Caller: TypeAlias = Injected[Principal]
+Precondition: TypeAlias = Injected[IfMatch]
+Paging: TypeAlias = Injected[PageRequest]
 
 
 def resolve_in_sequence(app: Litestar) -> None:
