@@ -1,15 +1,9 @@
 """Health, metrics, documentation and problem pages."""
 
 from app.domain.system.build import build
-from app.domain.system.controllers import (
-    get_health,
-    get_liveness,
-    get_metrics,
-    get_problem,
-    get_readiness,
-    list_problems,
-)
+from app.domain.system.controllers import get_health, get_liveness, get_metrics, get_readiness
 from app.domain.system.permissions import PERMISSIONS
+from app.domain.system.problem_pages import get_problem, list_problems
 from app.domain.system.settings import SystemSettings
 from app.lib.domain import Domain
 

@@ -4,11 +4,9 @@ from litestar.params import JSONBody
 from app.domain.accounts.controllers.me import account_gone
 from app.domain.notifications.dtos import NotificationsRead, NotificationsUpdate
 from app.domain.notifications.services.preferences import PreferenceQueries, PreferenceService
-from app.lib.db.versions import IfMatch
 from app.lib.errors import NotFound
-from app.lib.http.injection import Injected
+from app.lib.http.injection import Caller, Injected, Precondition
 from app.lib.security.policies import authenticated
-from app.lib.security.principal import Principal
 from app.lib.wire.dto import StructDTO
 
 
@@ -24,7 +22,7 @@ class NotificationController(Controller):
         description="Essential mails about the account and its security are always sent.",
     )
     async def get_my_notifications(
-        self, principal: Injected[Principal], preference_queries: Injected[PreferenceQueries]
+        self, principal: Caller, preference_queries: Injected[PreferenceQueries]
     ) -> NotificationsRead:
         return await preference_queries.get(principal.user_id)
 
@@ -36,8 +34,8 @@ class NotificationController(Controller):
     async def update_my_notifications(
         self,
         data: JSONBody[NotificationsUpdate],
-        principal: Injected[Principal],
+        principal: Caller,
         preference_service: Injected[PreferenceService],
-        if_match: Injected[IfMatch],
+        if_match: Precondition,
     ) -> NotificationsRead:
         return await preference_service.update(principal.user_id, data, if_match)
