@@ -9,11 +9,11 @@ from app.domain.jobs.dtos import JobDetail, JobPage
 from app.domain.jobs.errors import JobNotCancellable, JobNotRetryable
 from app.domain.jobs.permissions import JOBS_MANAGE
 from app.domain.jobs.services import JOB_SORT, JobQueries, JobService
-from app.lib.http.injection import Injected
+from app.lib.http.injection import Injected, Paging
 from app.lib.http.locations import linked
 from app.lib.jobs.tables import JobStatus
 from app.lib.openapi.document import may_raise
-from app.lib.pagination.parameters import Instant, PageRequest
+from app.lib.pagination.parameters import Instant
 from app.lib.security.policies import permission, sees
 from app.lib.wire.dto import StructDTO
 
@@ -45,7 +45,7 @@ class JobController(Controller):
         self,
         request: Request[Any, Any, Any],
         job_queries: Injected[JobQueries],
-        paging: Injected[PageRequest],
+        paging: Paging,
         kind: Kinds = None,
         status: Statuses = None,
         created_after: Instant = None,

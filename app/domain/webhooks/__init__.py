@@ -1,8 +1,7 @@
 """Webhooks: events for users' own servers (Standard Webhooks 1.0)."""
 
 from app.domain.webhooks.build import build
-from app.domain.webhooks.controllers.deliveries import DeliveryController
-from app.domain.webhooks.controllers.endpoints import WebhookController, list_webhook_kinds
+from app.domain.webhooks.controllers import DeliveryController, WebhookController, list_webhook_kinds
 from app.domain.webhooks.jobs import JOBS
 from app.domain.webhooks.settings import WebhookSettings
 from app.lib.domain import Domain

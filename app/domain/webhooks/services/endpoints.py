@@ -19,7 +19,7 @@ from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
-from app.lib.errors import FieldCode, FieldError, ValidationFailed
+from app.lib.errors import FieldCode, FieldError, ValidationFailed, unknown_items
 from app.lib.security.principal import Principal
 from app.lib.security.sealing import Sealer
 from app.lib.webhooks.kinds import WebhookKinds
@@ -105,11 +105,8 @@ class WebhookService:
                 check_receiver_url(url, allow_private=self.settings.webhooks_allow_private)
         except FieldProblem as problem:
             errors.append(FieldError(pointer="/url", code=problem.code, detail=problem.detail))
-        errors += [
-            FieldError(pointer=f"/kinds/{i}", code=FieldCode.INVALID_CHOICE, detail="There is no such kind of event.")
-            for i, kind in enumerate(kinds)
-            if kind not in self.kinds
-        ]
+        detail = "There is no such kind of event."
+        errors += unknown_items("/kinds", kinds, self.kinds, FieldCode.INVALID_CHOICE, detail)
         if errors:
             raise ValidationFailed(errors)
 
