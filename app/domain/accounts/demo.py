@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from app.domain.accounts.dtos import ProfileUpdate, RoleCreate, UserCreate, UserRead
 from app.domain.accounts.permissions import ROLES_READ, USERS_DELETE, USERS_READ, USERS_WRITE
-from app.domain.accounts.services.profiles import ProfileService
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.roles import RoleService
 from app.domain.accounts.services.users import UserService
@@ -114,14 +113,15 @@ async def _create(demo: Demo, person: Person) -> UserRead:
         is_verified=person.is_verified,
         is_superuser=person.email == SIGN_INS[0].email,
     )
-    user: UserRead = await demo.services.build(UserService, demo.unit, SYSTEM).create(data, None)
+    users = demo.services.build(UserService, demo.unit, SYSTEM)
+    user = await users.create(data, None)
     profile = ProfileUpdate(
         first_name=person.first_name,
         last_name=person.last_name,
         bio=f"{person.first_name} is here to show what a profile looks like.",
         avatar_url=f"https://images.example.com/{person.first_name.lower()}.png",
     )
-    await demo.services.build(ProfileService, demo.unit, SYSTEM).update(user.id, profile, IfMatch())
+    await users.update_profile(user.id, profile, IfMatch())
     return user
 
 

@@ -1,7 +1,6 @@
 """Every statement about users, profiles and roles: prepared selects for the Reader, and repositories that write."""
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import ClassVar
 from uuid import UUID
 
@@ -19,7 +18,7 @@ from app.domain.accounts.errors import (
 from app.domain.accounts.models import Profile, Role, RolePermission, User, UserRole
 from app.domain.accounts.rows import CredentialRow, PersonRow
 from app.lib.clock import utc_now
-from app.lib.db.prepared import Prepared, columns_of, joined_strings, prepare
+from app.lib.db.prepared import PreparedIn, columns_of, joined_strings, prepare
 from app.lib.db.repositories import EntityRepository
 from app.lib.pagination.filters import after, before, contains, custom, equals
 from app.lib.pagination.query import ListQuery
@@ -47,14 +46,7 @@ VISIBLE_PERSON = prepare(_people.where(Profile.user_id == _USER_ID, User.is_acti
 CREDENTIALS_BY_EMAIL = prepare(_credentials.where(User.email_key == bindparam("key")), CredentialRow)
 CREDENTIALS_BY_USERNAME = prepare(_credentials.where(User.username_key == bindparam("key")), CredentialRow)
 CREDENTIALS = prepare(_credentials.where(User.id == _USER_ID), CredentialRow)
-
-
-@lru_cache(16)
-def visible_people(width: int) -> Prepared[PersonRow]:
-    """The profiles of active users, by as many ids: ``user_0`` and so on."""
-    wanted = [bindparam(f"user_{i}", type_=Uuid()) for i in range(width)]
-    return prepare(_people.where(Profile.user_id.in_(wanted), User.is_active), PersonRow)
-
+VISIBLE_PEOPLE = PreparedIn(_people.where(User.is_active), Profile.user_id, PersonRow)
 
 USER_LIST = ListQuery(
     "users",
@@ -104,12 +96,12 @@ _permissions_of_user = prepare(
 )
 _delete_user_roles = prepare(delete(UserRole).where(UserRole.user_id == _USER_ID))
 _insert_user_role = prepare(insert(UserRole))
-# A new hash of the same password is no change of the user, so the version and updated_at stay.
-_rehash = prepare(
+REHASH = prepare(
     update(User)
     .where(User.id == _USER_ID, User.password_hash == bindparam("old_hash"))
     .values(password_hash=bindparam("new_hash"), updated_at=User.updated_at)
 )
+"""Stores a new hash of the same password, which is no change of the user: the version and updated_at stay."""
 _holders = (
     select(User.id)
     .join(UserRole, UserRole.user_id == User.id)
@@ -148,35 +140,22 @@ class UserRepository(EntityRepository[User]):
         await self.unit.execute(_delete_user_roles, user_id=user_id)
         await self.unit.execute_many(_insert_user_role, [{"user_id": user_id, "role_id": each} for each in role_ids])
 
-    async def rehash(self, user_id: UUID, old_hash: str, new_hash: str) -> None:
-        """Unless the password has been changed since the old hash was read."""
-        await self.unit.execute(_rehash, user_id=user_id, old_hash=old_hash, new_hash=new_hash)
-
     async def touch_holders(self, role_id: UUID) -> None:
         """Increments the version of all users who have the role, because their roles read differently now."""
         await self.unit.execute(_touch_holders, role_id=role_id, now=utc_now())
 
 
-_touch_profile = prepare(
+TOUCH_PROFILE = prepare(
     update(Profile)
     .where(Profile.user_id == _USER_ID)
     .values(version=Profile.version + 1, updated_at=bindparam("now", type_=Profile.updated_at.type))
 )
+"""Increments the version, because something of the user has changed that the profile shows."""
 
 
 class ProfileRepository(EntityRepository[Profile]):
     model = Profile
     not_found = ProfileNotFound
-
-    async def get_person(self, user_id: UUID) -> PersonRow:
-        """As this transaction sees it. Raises ``ProfileNotFound``."""
-        if (person := await self.unit.first(PERSON, user_id=user_id)) is None:
-            raise ProfileNotFound
-        return person
-
-    async def touch(self, user_id: UUID) -> None:
-        """Increments the version, because something of the user has changed that the profile shows."""
-        await self.unit.execute(_touch_profile, user_id=user_id, now=utc_now())
 
 
 _delete_role_permissions = prepare(delete(RolePermission).where(RolePermission.role_id == _ROLE_ID))

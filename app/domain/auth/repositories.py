@@ -1,8 +1,6 @@
 """Every statement about sessions."""
 
-from collections.abc import Iterable
 from datetime import datetime
-from functools import lru_cache
 from uuid import UUID
 
 import msgspec
@@ -12,13 +10,9 @@ from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.accounts.repositories import role_names
 from app.domain.auth.models import Session
 from app.lib.db.base import SplitSet
-from app.lib.db.prepared import Prepared, columns_of, joined_strings, pad_to_power_of_two, prepare
-from app.lib.db.reader import Reader
+from app.lib.db.prepared import PreparedIn, columns_of, joined_strings, prepare
 from app.lib.db.repositories import Repository
 from app.lib.security.principal import Principal
-
-_AT_ONCE = 4096
-"""Ids in one statement; databases take some thirty thousand."""
 
 _permissions = joined_strings(
     User, RolePermission.code, UserRole.role_id == RolePermission.role_id, UserRole.user_id == User.id
@@ -52,16 +46,10 @@ _principals = (
     .join(User, User.id == Session.user_id)
     .where(Session.revoked_at.is_(None), Session.expires_at > bindparam("now"), User.is_active)
 )
-_principal = prepare(_principals.where(Session.id == bindparam("session_id")), Principal)
-
-
-@lru_cache(16)
-def _many_principals(width: int) -> Prepared[Principal]:
-    wanted = [bindparam(f"session_{i}", type_=Uuid()) for i in range(width)]
-    return prepare(_principals.where(Session.id.in_(wanted)), Principal)
-
-
-_known_addresses = prepare(
+PRINCIPAL = prepare(_principals.where(Session.id == bindparam("session_id")), Principal)
+"""Of a live session of an active user."""
+PRINCIPALS = PreparedIn(_principals, Session.id, Principal)
+KNOWN_ADDRESSES = prepare(
     select(Session.address)
     .where(
         Session.user_id == bindparam("user_id"),
@@ -73,29 +61,7 @@ _known_addresses = prepare(
     .limit(100),
     str,
 )
-
-
-class SessionReads:
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    async def find_principal(self, session_id: UUID, now: datetime) -> Principal | None:
-        """Of a live session of an active user."""
-        return await self._reader.first(_principal, session_id=session_id, now=now)
-
-    async def list_principals(self, session_ids: Iterable[UUID], now: datetime) -> list[Principal]:
-        """Of the live sessions among these, of active users; a few thousand in one query."""
-        found: list[Principal] = []
-        wanted = list(dict.fromkeys(session_ids))
-        for start in range(0, len(wanted), _AT_ONCE):
-            some = wanted[start : start + _AT_ONCE]
-            values = {f"session_{i}": each for i, each in enumerate(pad_to_power_of_two(some))}
-            found += await self._reader.all(_many_principals(len(values)), now=now, **values)
-        return found
-
-    async def list_addresses(self, user_id: UUID, now: datetime) -> list[str]:
-        """The addresses of the user's live sessions, the latest hundred."""
-        return await self._reader.all(_known_addresses, user_id=user_id, now=now)
+"""The addresses of a user's live sessions, the latest hundred."""
 
 
 _columns = Session.__table__.c

@@ -12,22 +12,18 @@ from app.domain.accounts.errors import (
     WrongCurrentPassword,
 )
 from app.domain.accounts.services.passwords import PasswordService
-from app.domain.accounts.services.profiles import ProfileService
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
-from app.lib.db.versions import IfMatch
 from app.lib.errors import NotFound
-from app.lib.http.injection import Injected
+from app.lib.http.injection import Caller, Injected, Precondition
 from app.lib.http.problems import respond
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import authenticated, recently_authenticated
-from app.lib.security.principal import Principal
 from app.lib.wire.dto import StructDTO
 
 Users = Injected[UserService]
 Accounts = Injected[AccountQueries]
-Caller = Injected[Principal]
 
 
 def account_gone(request: Request[Any, Any, Any], _: NotFound) -> Response[bytes]:
@@ -54,7 +50,7 @@ class MeController(Controller):
         opt=may_raise(UsernameTaken),
     )
     async def update_me(
-        self, data: JSONBody[OwnUserUpdate], principal: Caller, users: Users, if_match: Injected[IfMatch]
+        self, data: JSONBody[OwnUserUpdate], principal: Caller, users: Users, if_match: Precondition
     ) -> UserRead:
         return await users.update_own(principal.user_id, data, if_match)
 
@@ -64,7 +60,7 @@ class MeController(Controller):
         description="Deletes your account and all that belongs to it. Needs a sign-in within 10 minutes.",
         opt=may_raise(LastSuperuser),
     )
-    async def delete_me(self, principal: Caller, users: Users, if_match: Injected[IfMatch]) -> None:
+    async def delete_me(self, principal: Caller, users: Users, if_match: Precondition) -> None:
         await users.delete(principal.user_id, if_match, principal)
 
     @post(
@@ -99,10 +95,6 @@ class MeController(Controller):
         summary="Update the current user's profile",
     )
     async def update_my_profile(
-        self,
-        data: JSONBody[ProfileUpdate],
-        principal: Caller,
-        profiles: Injected[ProfileService],
-        if_match: Injected[IfMatch],
+        self, data: JSONBody[ProfileUpdate], principal: Caller, users: Users, if_match: Precondition
     ) -> ProfileRead:
-        return await profiles.update(principal.user_id, data, if_match)
+        return await users.update_profile(principal.user_id, data, if_match)

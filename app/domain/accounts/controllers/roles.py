@@ -9,22 +9,18 @@ from app.domain.accounts.errors import BeyondOwnRights, RoleNameTaken
 from app.domain.accounts.permissions import ROLES_READ, ROLES_WRITE
 from app.domain.accounts.services.queries import ROLE_SORT, AccountQueries
 from app.domain.accounts.services.roles import RoleService
-from app.lib.db.versions import IfMatch
 from app.lib.domain import Permissions
-from app.lib.http.injection import Injected
+from app.lib.http.injection import Caller, Injected, Paging, Precondition
 from app.lib.http.locations import created, linked
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.paginate import page_of
-from app.lib.pagination.parameters import PageRequest
 from app.lib.security.policies import permission, sees
-from app.lib.security.principal import Principal
 from app.lib.wire.dto import StructDTO
 
 Roles = Injected[RoleService]
 Accounts = Injected[AccountQueries]
-Caller = Injected[Principal]
 RoleId = FromPath[UUID]
 
 SEES_ROLE = sees(ROLES_READ)
@@ -41,7 +37,7 @@ class RoleController(Controller):
         self,
         request: Request[Any, Any, Any],
         accounts: Accounts,
-        paging: Injected[PageRequest],
+        paging: Paging,
         sort: Annotated[str | None, ROLE_SORT] = None,
     ) -> Response[RolePage]:
         return linked(request, await accounts.list_roles(paging, sort))
@@ -68,7 +64,7 @@ class RoleController(Controller):
         opt=may_raise(RoleNameTaken, BeyondOwnRights),
     )
     async def update_role(
-        self, role_id: RoleId, data: JSONBody[RoleUpdate], roles: Roles, principal: Caller, if_match: Injected[IfMatch]
+        self, role_id: RoleId, data: JSONBody[RoleUpdate], roles: Roles, principal: Caller, if_match: Precondition
     ) -> RoleRead:
         return await roles.update(role_id, data, if_match, principal)
 
@@ -79,7 +75,7 @@ class RoleController(Controller):
         description="Also takes it from the users who have it.",
         opt=may_raise(BeyondOwnRights),
     )
-    async def delete_role(self, role_id: RoleId, roles: Roles, principal: Caller, if_match: Injected[IfMatch]) -> None:
+    async def delete_role(self, role_id: RoleId, roles: Roles, principal: Caller, if_match: Precondition) -> None:
         await roles.delete(role_id, if_match, principal)
 
 
@@ -94,7 +90,7 @@ class RoleController(Controller):
 async def list_permissions(
     request: Request[Any, Any, Any],
     permission_registry: Injected[Permissions],
-    paging: Injected[PageRequest],
+    paging: Paging,
     cursors: Injected[CursorCodec],
 ) -> Response[PermissionPage]:
     items = [

@@ -19,22 +19,19 @@ from app.domain.accounts.permissions import ROLES_WRITE, USERS_DELETE, USERS_REA
 from app.domain.accounts.services.queries import USER_SORT, AccountQueries
 from app.domain.accounts.services.roles import RoleService
 from app.domain.accounts.services.users import UserService
-from app.lib.db.versions import IfMatch
 from app.lib.errors import ReauthRequired
-from app.lib.http.injection import Injected
+from app.lib.http.injection import Caller, Injected, Paging, Precondition
 from app.lib.http.locations import created, linked
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
-from app.lib.pagination.parameters import Instant, PageRequest
+from app.lib.pagination.parameters import Instant
 from app.lib.security.policies import permission, public, sees
-from app.lib.security.principal import Principal
 from app.lib.wire.dto import StructDTO
 
 SEES_USER = sees(USERS_READ, or_self="user_id")
 
 Users = Injected[UserService]
 Accounts = Injected[AccountQueries]
-Caller = Injected[Principal]
 UserId = FromPath[UUID]
 RoleFilter = Annotated[
     # msgspec reads the one and the document is written from the other.
@@ -63,7 +60,7 @@ class UserController(Controller):
         self,
         request: Request[Any, Any, Any],
         accounts: Accounts,
-        paging: Injected[PageRequest],
+        paging: Paging,
         role: RoleFilter = None,
         is_active: ActiveFilter = None,
         is_superuser: SuperuserFilter = None,
@@ -116,7 +113,7 @@ class UserController(Controller):
         opt=may_raise(EmailTaken, UsernameTaken, LastSuperuser, BeyondOwnRights, ReauthRequired),
     )
     async def update_user(
-        self, user_id: UserId, data: JSONBody[UserUpdate], users: Users, principal: Caller, if_match: Injected[IfMatch]
+        self, user_id: UserId, data: JSONBody[UserUpdate], users: Users, principal: Caller, if_match: Precondition
     ) -> UserRead:
         return await users.update(user_id, data, if_match, principal)
 
@@ -127,7 +124,7 @@ class UserController(Controller):
         description="Deletes the user and all that belongs to them. Needs a sign-in within 10 minutes.",
         opt=may_raise(LastSuperuser, BeyondOwnRights),
     )
-    async def delete_user(self, user_id: UserId, users: Users, principal: Caller, if_match: Injected[IfMatch]) -> None:
+    async def delete_user(self, user_id: UserId, users: Users, principal: Caller, if_match: Precondition) -> None:
         await users.delete(user_id, if_match, principal)
 
     @post(
@@ -137,9 +134,7 @@ class UserController(Controller):
         summary="Activate a user",
         opt=may_raise(BeyondOwnRights),
     )
-    async def activate_user(
-        self, user_id: UserId, users: Users, principal: Caller, if_match: Injected[IfMatch]
-    ) -> UserRead:
+    async def activate_user(self, user_id: UserId, users: Users, principal: Caller, if_match: Precondition) -> UserRead:
         return await users.activate(user_id, if_match, principal)
 
     @post(
@@ -151,7 +146,7 @@ class UserController(Controller):
         opt=may_raise(BeyondOwnRights, LastSuperuser),
     )
     async def deactivate_user(
-        self, user_id: UserId, users: Users, principal: Caller, if_match: Injected[IfMatch]
+        self, user_id: UserId, users: Users, principal: Caller, if_match: Precondition
     ) -> UserRead:
         return await users.deactivate(user_id, if_match, principal)
 
@@ -169,7 +164,7 @@ class UserController(Controller):
         data: JSONBody[RoleAssignment],
         roles: Injected[RoleService],
         principal: Caller,
-        if_match: Injected[IfMatch],
+        if_match: Precondition,
     ) -> UserRead:
         return await roles.set_roles(user_id, data.roles, if_match, principal)
 

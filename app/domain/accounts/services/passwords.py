@@ -8,7 +8,7 @@ from app.domain.accounts.dtos import PasswordChange, Registration
 from app.domain.accounts.errors import PasswordAlreadyChanged, UserNotFound, WrongCurrentPassword
 from app.domain.accounts.events import PasswordChanged
 from app.domain.accounts.models import User
-from app.domain.accounts.repositories import UserRepository
+from app.domain.accounts.repositories import REHASH, UserRepository
 from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.queries import AccountQueries
 from app.lib import audit
@@ -110,7 +110,7 @@ class PasswordService:
     async def rehash(self, user_id: UUID, old_hash: str, password: str) -> str:
         """Hashes the same password with today's parameters and returns the new hash."""
         new_hash = await self.passwords.hasher.hash(password)
-        await self._users.rehash(user_id, old_hash, new_hash)
+        await self.unit.execute(REHASH, user_id=user_id, old_hash=old_hash, new_hash=new_hash)
         return new_hash
 
     async def _replace_hash(

@@ -14,11 +14,10 @@ from app.domain.accounts.repositories import (
     ROLE_LIST,
     USER,
     USER_LIST,
+    VISIBLE_PEOPLE,
     VISIBLE_PERSON,
-    visible_people,
 )
 from app.domain.accounts.rows import CredentialRow
-from app.lib.db.prepared import pad_to_power_of_two
 from app.lib.db.reader import Reader
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.paginate import paginate
@@ -60,12 +59,10 @@ class AccountQueries:
 
     async def list_public_profiles(self, user_ids: Iterable[UUID]) -> dict[UUID, PublicProfile]:
         """By user, of active users, in one query."""
-        wanted = list(dict.fromkeys(user_ids))
-        if not wanted:
+        if not (wanted := list(user_ids)):
             return {}
-        values = {f"user_{i}": each for i, each in enumerate(pad_to_power_of_two(wanted))}
-        people = await self.reader.all(visible_people(len(values)), **values)
-        return {person.user_id: person.to_public() for person in people}
+        prepared, values = VISIBLE_PEOPLE.of(wanted)
+        return {person.user_id: person.to_public() for person in await self.reader.all(prepared, **values)}
 
     async def get_role(self, role_id: UUID) -> RoleRead:
         """Raises ``RoleNotFound``."""

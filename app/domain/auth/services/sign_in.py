@@ -8,7 +8,7 @@ from app.domain.accounts.services.passwords import Passwords, PasswordService, S
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.dtos import SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, EmailUnverified, InvalidCredentials
-from app.domain.auth.repositories import SessionReads, SessionRepository, SessionRow
+from app.domain.auth.repositories import KNOWN_ADDRESSES, SessionRepository, SessionRow
 from app.domain.auth.services.tokens import TokenIssuer
 from app.domain.auth.settings import AuthSettings
 from app.lib import audit
@@ -16,6 +16,7 @@ from app.lib.audit import Origin
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.engine import Database
+from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import Unavailable
 from app.lib.ratelimit.limiter import client_key
@@ -31,7 +32,7 @@ class SignInService:
     unit: UnitOfWork
     database: Database
     accounts: AccountQueries
-    session_reads: SessionReads
+    reader: Reader
     passwords: Passwords
     password_service: PasswordService
     throttle: SignInThrottle
@@ -49,7 +50,8 @@ class SignInService:
         key, address = lookup_key(data.login), self.origin.address
         found = await self.accounts.find_credentials(key)
         # Asked for unknown users too, so that both cost the same. An IPv6 device changes within its network.
-        known = await self.session_reads.list_addresses(found.id if found else _NO_USER, utc_now())
+        user_id = found.id if found else _NO_USER
+        known = await self.reader.all(KNOWN_ADDRESSES, user_id=user_id, now=utc_now())
         trusted = address is not None and client_key(address) in map(client_key, known)
         await self.throttle.check(key, address, trusted=trusted)
         try:

@@ -13,18 +13,20 @@ from app.lib.clock import utc_now
 from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
+from app.lib.security.principal import Principal
 from app.lib.security.tokens import RefreshClaims, refresh_jti
 
 
 @dataclass
-class RefreshService:
-    """Rotates refresh tokens."""
+class SessionService:
+    """Continues sessions by rotating their refresh tokens, and ends them. The access tokens end with them."""
 
     unit: UnitOfWork
     database: Database
     issuer: TokenIssuer
     events: Events
     origin: Origin
+    _sessions: SessionRepository
 
     async def refresh(self, refresh_token: str) -> TokenPair:
         """The next pair of tokens.
@@ -45,6 +47,18 @@ class RefreshService:
             user_agent=self.origin.user_agent,
         )
         return self.issuer.issue(row or await self._already_rotated(claims, now), now)
+
+    async def sign_out(self, principal: Principal) -> None:
+        """Ends the current session."""
+        await self._sessions.revoke(principal.session_id, utc_now(), "signed_out")
+        await self.events.publish(self.unit, SessionsEnded(user_id=principal.user_id, session_id=principal.session_id))
+        await audit.record(self.unit, "sign_out", self.origin, subject_id=principal.user_id)
+
+    async def sign_out_everywhere(self, principal: Principal) -> None:
+        """Ends all sessions of the user, also the current one."""
+        ended = await self._sessions.revoke_all(principal.user_id, utc_now(), "signed_out_everywhere")
+        await self.events.publish(self.unit, SessionsEnded(user_id=principal.user_id))
+        await audit.record(self.unit, "sign_out.everywhere", self.origin, subject_id=principal.user_id, sessions=ended)
 
     async def _already_rotated(self, claims: RefreshClaims, now: datetime) -> SessionRow:
         row = await self.unit.first(SESSION, session_id=claims.session_id)
