@@ -1,9 +1,10 @@
 """The application: its domains, its middleware, and what wraps it."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from advanced_alchemy.extensions.litestar import SQLAlchemyAsyncConfig, SQLAlchemyInitPlugin
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
@@ -31,12 +32,13 @@ from app.lib.domain import Domain
 from app.lib.http.conditional import provide_if_match, tag_response
 from app.lib.http.cors import CORS, Origins
 from app.lib.http.handshake import remember_refusal
-from app.lib.http.injection import provide_service, resolve_in_sequence
+from app.lib.http.injection import provide_services, resolve_in_sequence
 from app.lib.http.problems import exception_handlers, send_problem
 from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.http.shell import Shell, ShellOptions
 from app.lib.http.transaction import IdempotencyMiddleware, provide_unit_of_work
 from app.lib.observability.logging import configure_logging
+from app.lib.openapi.document import name_operations
 from app.lib.pagination.parameters import provide_list_parameters
 from app.lib.ratelimit.general import GeneralLimit
 from app.lib.ratelimit.limiter import Limit, NamedLimit, WhenDown
@@ -50,6 +52,17 @@ from app.lib.wire.struct_schema import StructSchemaPlugin
 
 DOMAINS: tuple[Domain, ...] = (accounts, auth, posts, catalog, orders, realtime, notifications, webhooks, jobs, system)
 """Adding a domain is one more name here, after those that it stands on."""
+
+
+OF_THE_REQUEST: dict[str, Callable[..., Any]] = {
+    "unit": provide_unit_of_work,
+    "origin": provide_origin,
+    "principal": provide_principal,
+    "viewer": provide_viewer,
+    "if_match": provide_if_match,
+    "paging": provide_list_parameters,
+}
+"""What every handler may inject by these names, next to services by their types."""
 
 
 def load_settings(
@@ -71,14 +84,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     origins = Origins(CORS(settings.cors_origins), settings.base_url)
     app = Litestar(
         route_handlers=[*_routes(core), *core.handlers],
-        dependencies={
-            "unit": Provide(provide_unit_of_work),
-            "origin": Provide(provide_origin),
-            "principal": Provide(provide_principal),
-            "viewer": Provide(provide_viewer),
-            "if_match": Provide(provide_if_match),
-            "paging": Provide(provide_list_parameters),
-        },
+        dependencies={name: Provide(provider) for name, provider in OF_THE_REQUEST.items()},
         middleware=[
             BearerMiddleware(core.services.get(Authenticator), core.services.find(TicketTaker), origins.check),
             RulesMiddleware(),
@@ -107,6 +113,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     app.state[ROUTE_LIMITS] = core.route_limits
     declare_policies(app)
     declare_rules(app)
+    name_operations(app)
     resolve_in_sequence(app)
     if missing := undefined_limits(app):
         raise ImproperlyConfiguredException(f"rate limits without a definition: {sorted(missing)}")
@@ -116,16 +123,16 @@ def create_app(settings: Settings | None = None) -> Litestar:
 
 def _routes(core: Core) -> list[Router]:
     """A router for each domain and path, with the services that its handlers inject."""
-    per_request = {UnitOfWork: "unit", Origin: "origin"}
     routers: list[Router] = []
     for domain in core.domains:
-        services = {n: provide_service(core.services, kind, per_request) for n, kind in domain.services.items()}
         root = [*domain.root_handlers]
         if domain.development_handlers is not None and core.settings.environment == "development":
             root += domain.development_handlers()
-        for path, handlers in ((API, domain.controllers), ("/", root)):
-            if handlers:
-                routers.append(Router(path, route_handlers=handlers, dependencies=services))
+        routers += [
+            Router(path, route_handlers=each) for path, each in ((API, domain.controllers), ("/", root)) if each
+        ]
+    for router in routers:
+        provide_services(router, core.services, OF_THE_REQUEST, {UnitOfWork: "unit", Origin: "origin"})
     return routers
 
 

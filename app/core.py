@@ -91,6 +91,8 @@ class Core:
         self.services.add_all(self.metrics, self.limiter, self.draining, self.services)
         for domain in self.domains:
             self.events.listen(*domain.listeners)
+            if domain.settings is not None:
+                self.services.add(settings.section(domain.settings))
             if domain.build is not None:
                 domain.build(self)
         self._add_mail()

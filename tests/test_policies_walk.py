@@ -21,7 +21,7 @@ from litestar.routes import HTTPRoute, WebSocketRoute
 import app.asgi
 from app.asgi import create_app
 from app.domain.auth.services.tokens import TokenIssuer
-from app.domain.system.metrics_access import MetricsAccess
+from app.domain.system.controllers import MetricsAccess
 from app.domain.system.permissions import METRICS_READ
 from app.lib.clock import utc_now
 from app.lib.db.url import DatabaseURL

@@ -11,7 +11,7 @@ from app.asgi import DOMAINS, load_settings
 from app.cli.configuration import most_connections
 from app.config import Settings, with_secret_key
 from app.core import API, Core
-from app.domain.accounts.repositories import AccountReads
+from app.domain.accounts.services.queries import AccountQueries
 from app.lib.cli.errors import CommandFailed
 from app.lib.cli.running import database_errors, schema_is_current
 from app.lib.db import sqlite
@@ -65,7 +65,7 @@ async def _advise(core: Core) -> list[str]:
         if not await schema_is_current(core.migrations, core.database.reader):
             return ["The database schema is not up to date: run 'app db upgrade'."]
         hints = await _advise_on_connections(core)
-        accounts = core.services.build(AccountReads)
+        accounts = core.services.build(AccountQueries)
         active = {"is_superuser": True, "is_active": True}
         if (await accounts.list_users(PageRequest(page_size=1, include_total=False), None, active)).items:
             return hints

@@ -1,6 +1,6 @@
 """What a domain brings into the app: one value, which a line of ``app/asgi.py`` names."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -58,8 +58,6 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     """Route handlers outside ``/api/v1``."""
     development_handlers: Callable[[], Iterable[ControllerRouterHandler]] | None = None
     """Makes route handlers outside ``/api/v1`` that are there with ``ENVIRONMENT=development`` only."""
-    services: Mapping[str, type[Any]] = {}
-    """What the domain's handlers inject, by parameter name; built from the constructors' annotations."""
     permissions: tuple[Permission, ...] = ()
     error_codes: tuple[ErrorCode, ...] = ()
     listeners: tuple[Listener, ...] = ()

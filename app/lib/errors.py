@@ -8,7 +8,7 @@ A business error is a small subclass next to its service; it takes domain argume
 Nothing here knows HTTP beyond the status number: :mod:`app.lib.http.problems` turns errors into responses.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
@@ -62,6 +62,17 @@ class FieldError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pointer: Annotated[str, Meta(max_length=4096)] | None = None
     parameter: Annotated[str, Meta(max_length=64)] | None = None
     header: Annotated[str, Meta(max_length=64)] | None = None
+
+
+def unknown_items(
+    pointer: str, given: Iterable[str], known: Collection[str], code: FieldCode, detail: str
+) -> list[FieldError]:
+    """An error for each item of a list that is not known."""
+    return [
+        FieldError(pointer=f"{pointer}/{i}", code=code, detail=detail)
+        for i, item in enumerate(given)
+        if item not in known
+    ]
 
 
 class AppError(Exception):
@@ -236,8 +247,16 @@ class Conflict(AppError):
 
 
 class Duplicate(Conflict):
+    """``member`` of a subclass is the member of the body that has to be unique."""
+
     code = ErrorCode("duplicate", "It exists already", "Choose another value for the unique field.")
     detail = "Something with the same unique value exists already."
+    member: ClassVar[str | None] = None
+
+    def __init__(self, *, errors: Sequence[FieldError] = ()) -> None:
+        if self.member is not None:
+            errors = [FieldError(pointer=f"/{self.member}", code=FieldCode.NOT_UNIQUE, detail="Is taken.")]
+        super().__init__(errors=errors)
 
 
 class InvalidState(Conflict):

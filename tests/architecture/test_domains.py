@@ -26,11 +26,10 @@ ROOMS = {
 """Every domain uses these names, so that things are found without a search."""
 OWN_ROOMS = {
     "auth": {"authenticator"},
-    "notifications": {"samples", "topics"},
     "orders": {"machine"},
     "posts": {"limits", "markdown", "slugs"},
     "realtime": {"names"},
-    "system": {"docs_pages", "metrics_access", "problem_pages", "readiness"},
+    "system": {"docs_pages", "problem_pages", "readiness"},
 }
 """What only one domain has."""
 

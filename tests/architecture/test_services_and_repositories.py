@@ -72,6 +72,10 @@ def test_services_keep_their_repositories_to_themselves() -> None:
         if "services" not in (path.stem, path.parent.name):
             continue
         for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                kind = ast.unparse(node.annotation)
+                if kind.endswith("Repository") and node.target.id[0] != "_":
+                    found.append(at(path, node.lineno, f"{node.target.id}: {kind}"))
             if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
                 continue
             made = node.value.func

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from app.core import Core
-from app.domain.notifications.samples import SAMPLES
+from app.domain.notifications.commands import SAMPLES
 from app.lib.db.url import DatabaseURL
 from app.lib.mail.delivery import Deliverer
 from app.lib.mail.mailer import NewMail

@@ -6,31 +6,15 @@ from app.domain.accounts.controllers.roles import RoleController, list_permissio
 from app.domain.accounts.controllers.users import UserController, get_profile
 from app.domain.accounts.errors import INVALID_CREDENTIALS
 from app.domain.accounts.permissions import PERMISSIONS
-from app.domain.accounts.services.passwords import CredentialService, OwnPasswordService
-from app.domain.accounts.services.profiles import ProfileService
-from app.domain.accounts.services.queries import AccountQueries
-from app.domain.accounts.services.roles import RoleService
-from app.domain.accounts.services.users import UserService
 from app.domain.accounts.settings import AccountSettings
 from app.domain.accounts.webhooks import WEBHOOK_KINDS
-from app.lib.domain import Domain, Permissions
-from app.lib.pagination.cursor import CursorCodec
+from app.lib.domain import Domain
 
 accounts = Domain(
     name="accounts",
     settings=AccountSettings,
     build=build,
     controllers=(MeController, UserController, get_profile, RoleController, list_permissions),
-    services={
-        "accounts": AccountQueries,
-        "users": UserService,
-        "credentials": CredentialService,
-        "own_password": OwnPasswordService,
-        "profiles": ProfileService,
-        "roles": RoleService,
-        "permission_registry": Permissions,
-        "cursors": CursorCodec,
-    },
     permissions=PERMISSIONS,
     webhook_kinds=WEBHOOK_KINDS,
     error_codes=(INVALID_CREDENTIALS,),

@@ -7,6 +7,6 @@ from app.lib.security.passwords import PasswordHasher
 
 def build(core: Core) -> None:
     """The rules for passwords, and the hasher with its threads."""
-    settings = core.settings.section(AccountSettings)
+    settings = core.services.get(AccountSettings)
     policy = PasswordPolicy(settings.password_min_length, words=[PRODUCT.lower()])
     core.services.add(Passwords(PasswordHasher(), policy))

@@ -7,9 +7,9 @@ import click
 
 from app.core import Core
 from app.domain.accounts.dtos import UserCreate, UserRead
-from app.domain.accounts.repositories import AccountReads
 from app.domain.accounts.services.identity import parse_email
-from app.domain.accounts.services.passwords import CredentialService
+from app.domain.accounts.services.passwords import PasswordService
+from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
 from app.lib.audit import SYSTEM
 from app.lib.cli.errors import MissingOrTaken
@@ -20,6 +20,15 @@ from app.lib.wire.decoding import convert
 
 _password_option = click.option("--password-stdin", is_flag=True, help="Read it from one line of standard input.")
 _email_option = click.option("--email", required=True, help="The user's email address.")
+_COLUMNS = {
+    "EMAIL": "email",
+    "USERNAME": "username",
+    "NAME": "name",
+    "ROLES": "roles",
+    "ACTIVE": "is_active",
+    "VERIFIED": "is_verified",
+    "SUPERUSER": "is_superuser",
+}
 
 
 @click.group()
@@ -65,7 +74,7 @@ def set_password(email: str, *, password_stdin: bool) -> None:
     async def work(core: Core) -> None:
         async with core.database.independent() as unit:
             user_id = await _find(core, email, "'app users list' shows all.")
-            await core.services.build(CredentialService, unit, SYSTEM).set_password(user_id, password)
+            await core.services.build(PasswordService, unit, SYSTEM).set_password(user_id, password)
 
     run(work)
     click.echo(f"The password of {email} is set, and their sessions are ended.")
@@ -75,9 +84,7 @@ def set_password(email: str, *, password_stdin: bool) -> None:
 @json_option
 def list_users(*, as_json: bool) -> None:
     """List all users, oldest first."""
-    found = run(_all_users)
-    header = ("EMAIL", "USERNAME", "NAME", "ROLES", "ACTIVE", "VERIFIED", "SUPERUSER")
-    write_list(found, header, _row, as_json=as_json)
+    write_list(run(_all_users), _COLUMNS, as_json=as_json)
 
 
 def _create(**values: Any) -> None:
@@ -101,29 +108,18 @@ def _promote(email: str) -> None:
 
 async def _find(core: Core, email: str, hint: str) -> UUID:
     """The id of the user with this address. Raises ``MissingOrTaken`` with the hint."""
-    found = await core.services.build(AccountReads).find_credentials(parse_email(email).key)
+    found = await core.services.build(AccountQueries).find_credentials(parse_email(email).key)
     if found is None:
         raise MissingOrTaken(f"There is no user {email}.", hint)
     return found.id
 
 
 async def _all_users(core: Core) -> list[UserRead]:
-    reads = core.services.build(AccountReads)
-    page = await reads.list_users(PageRequest(page_size=100, include_total=False), "created_at", {})
-    found = list(page.items)
-    while page.next_cursor:
-        request = PageRequest(page=None, page_size=100, cursor=page.next_cursor)
-        page = await reads.list_users(request, "created_at", {})
+    accounts = core.services.build(AccountQueries)
+    found: list[UserRead] = []
+    cursor = None
+    while True:
+        page = await accounts.list_users(PageRequest(page=None, page_size=100, cursor=cursor), "created_at", {})
         found += page.items
-    return found
-
-
-def _row(user: UserRead) -> tuple[str, ...]:
-    flags = (user.is_active, user.is_verified, user.is_superuser)
-    return (
-        user.email,
-        user.username or "",
-        user.name or "",
-        ",".join(user.roles),
-        *("yes" if flag else "no" for flag in flags),
-    )
+        if (cursor := page.next_cursor) is None:
+            return found

@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 from app.domain.accounts.dtos import ProfileUpdate, RoleCreate, UserCreate, UserRead
 from app.domain.accounts.permissions import ROLES_READ, USERS_DELETE, USERS_READ, USERS_WRITE
-from app.domain.accounts.repositories import AccountReads
-from app.domain.accounts.services.profiles import ProfileService
+from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.roles import RoleService
 from app.domain.accounts.services.users import UserService
 from app.lib.audit import SYSTEM
@@ -88,7 +87,7 @@ PEOPLE = (
 async def seed(demo: Demo) -> None:
     """Creates the roles and the people, the first of them as superuser, unless they exist already."""
     build = demo.services.build
-    if await build(AccountReads).find_credentials(SIGN_INS[0].email):
+    if await build(AccountQueries).find_credentials(SIGN_INS[0].email):
         return
     users = {person.email: await _create(demo, person) for person in PEOPLE}
     demo.people.update({email: _principal(user) for email, user in users.items()})
@@ -114,14 +113,15 @@ async def _create(demo: Demo, person: Person) -> UserRead:
         is_verified=person.is_verified,
         is_superuser=person.email == SIGN_INS[0].email,
     )
-    user: UserRead = await demo.services.build(UserService, demo.unit, SYSTEM).create(data, None)
+    users = demo.services.build(UserService, demo.unit, SYSTEM)
+    user = await users.create(data, None)
     profile = ProfileUpdate(
         first_name=person.first_name,
         last_name=person.last_name,
         bio=f"{person.first_name} is here to show what a profile looks like.",
         avatar_url=f"https://images.example.com/{person.first_name.lower()}.png",
     )
-    await demo.services.build(ProfileService, demo.unit, SYSTEM).update(user.id, profile, IfMatch())
+    await users.update_profile(user.id, profile, IfMatch())
     return user
 
 

@@ -38,23 +38,17 @@ class ProfileNotFound(NotFound):
 
 class EmailTaken(Duplicate):
     detail = "Another account uses this e-mail address."
-
-    def __init__(self) -> None:
-        super().__init__(errors=[FieldError(pointer="/email", code=FieldCode.NOT_UNIQUE, detail="Is taken.")])
+    member = "email"
 
 
 class UsernameTaken(Duplicate):
     detail = "Another account uses this username."
-
-    def __init__(self) -> None:
-        super().__init__(errors=[FieldError(pointer="/username", code=FieldCode.NOT_UNIQUE, detail="Is taken.")])
+    member = "username"
 
 
 class RoleNameTaken(Duplicate):
     detail = "Another role has this name."
-
-    def __init__(self) -> None:
-        super().__init__(errors=[FieldError(pointer="/name", code=FieldCode.NOT_UNIQUE, detail="Is taken.")])
+    member = "name"
 
 
 class LastSuperuser(InvalidState):

@@ -1,8 +1,7 @@
-"""Every statement about users, profiles and roles."""
+"""Every statement about users, profiles and roles: prepared selects for the Reader, and repositories that write."""
 
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from typing import ClassVar
 from uuid import UUID
 
 from sqlalchemy import String, Uuid, and_, bindparam, delete, exists, insert, or_, select, update
@@ -19,13 +18,9 @@ from app.domain.accounts.errors import (
 from app.domain.accounts.models import Profile, Role, RolePermission, User, UserRole
 from app.domain.accounts.rows import CredentialRow, PersonRow
 from app.lib.clock import utc_now
-from app.lib.db.prepared import Prepared, columns_of, joined_strings, pad_to_power_of_two, prepare
-from app.lib.db.reader import Reader
+from app.lib.db.prepared import PreparedIn, columns_of, joined_strings, prepare
 from app.lib.db.repositories import EntityRepository
-from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import after, before, contains, custom, equals
-from app.lib.pagination.paginate import paginate
-from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 from app.lib.text import casefold_key
@@ -44,33 +39,25 @@ _people = select(*columns_of(PersonRow, Profile, email=User.email, username=User
 )
 _credentials = select(*columns_of(CredentialRow, User))
 
-_user = prepare(_users.where(User.id == _USER_ID), UserRead)
-_role = prepare(_roles.where(Role.id == _ROLE_ID), RoleRead)
-_person = prepare(_people.where(Profile.user_id == _USER_ID), PersonRow)
-_visible_person = prepare(_people.where(Profile.user_id == _USER_ID, User.is_active), PersonRow)
-_by_email = prepare(_credentials.where(User.email_key == bindparam("key")), CredentialRow)
-_by_username = prepare(_credentials.where(User.username_key == bindparam("key")), CredentialRow)
-_by_id = prepare(_credentials.where(User.id == _USER_ID), CredentialRow)
-
-
-@lru_cache(16)
-def _visible_people(width: int) -> Prepared[PersonRow]:
-    wanted = [bindparam(f"user_{i}", type_=Uuid()) for i in range(width)]
-    return prepare(_people.where(Profile.user_id.in_(wanted), User.is_active), PersonRow)
-
-
-USER_SORTS = (
-    SortKey("created_at", User.created_at, User.created_at.type.python_type),
-    SortKey("email", User.email_key, str),
-    SortKey("name", User.name_key, str),
-)
+USER = prepare(_users.where(User.id == _USER_ID), UserRead)
+ROLE = prepare(_roles.where(Role.id == _ROLE_ID), RoleRead)
+PERSON = prepare(_people.where(Profile.user_id == _USER_ID), PersonRow)
+VISIBLE_PERSON = prepare(_people.where(Profile.user_id == _USER_ID, User.is_active), PersonRow)
+CREDENTIALS_BY_EMAIL = prepare(_credentials.where(User.email_key == bindparam("key")), CredentialRow)
+CREDENTIALS_BY_USERNAME = prepare(_credentials.where(User.username_key == bindparam("key")), CredentialRow)
+CREDENTIALS = prepare(_credentials.where(User.id == _USER_ID), CredentialRow)
+VISIBLE_PEOPLE = PreparedIn(_people.where(User.is_active), Profile.user_id, PersonRow)
 
 USER_LIST = ListQuery(
     "users",
     UserPage,
     _users,
     identity=User.id,
-    sorts=USER_SORTS,
+    sorts=(
+        SortKey("created_at", User.created_at, User.created_at.type.python_type),
+        SortKey("email", User.email_key, str),
+        SortKey("name", User.name_key, str),
+    ),
     default_sort="-created_at",
     filters=(
         custom(
@@ -89,51 +76,9 @@ USER_LIST = ListQuery(
     ),
 )
 
-ROLE_SORTS = (SortKey("name", Role.name, str),)
-
-ROLE_LIST = ListQuery("roles", RolePage, _roles, identity=Role.id, sorts=ROLE_SORTS, default_sort="name")
-
-
-class AccountReads:
-    """Users, profiles and roles, read without a transaction."""
-
-    def __init__(self, reader: Reader, cursors: CursorCodec) -> None:
-        self._reader = reader
-        self._cursors = cursors
-
-    async def find_user(self, user_id: UUID) -> UserRead | None:
-        return await self._reader.first(_user, user_id=user_id)
-
-    async def list_users(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> UserPage:
-        return await paginate(self._reader, USER_LIST, paging, self._cursors, sort=sort, filters=filters)
-
-    async def find_person(self, user_id: UUID) -> PersonRow | None:
-        return await self._reader.first(_person, user_id=user_id)
-
-    async def find_visible_person(self, user_id: UUID) -> PersonRow | None:
-        """Of an active user only."""
-        return await self._reader.first(_visible_person, user_id=user_id)
-
-    async def list_visible_people(self, user_ids: Iterable[UUID]) -> list[PersonRow]:
-        """Of active users, in one query."""
-        wanted = list(dict.fromkeys(user_ids))
-        if not wanted:
-            return []
-        values = {f"user_{i}": each for i, each in enumerate(pad_to_power_of_two(wanted))}
-        return await self._reader.all(_visible_people(len(values)), **values)
-
-    async def find_role(self, role_id: UUID) -> RoleRead | None:
-        return await self._reader.first(_role, role_id=role_id)
-
-    async def list_roles(self, paging: PageRequest, sort: str | None) -> RolePage:
-        return await paginate(self._reader, ROLE_LIST, paging, self._cursors, sort=sort)
-
-    async def find_credentials(self, key: str) -> CredentialRow | None:
-        """By the canonical form of an e-mail address or a username."""
-        return await self._reader.first(_by_email if "@" in key else _by_username, key=key)
-
-    async def find_credentials_of(self, user_id: UUID) -> CredentialRow | None:
-        return await self._reader.first(_by_id, user_id=user_id)
+ROLE_LIST = ListQuery(
+    "roles", RolePage, _roles, identity=Role.id, sorts=(SortKey("name", Role.name, str),), default_sort="name"
+)
 
 
 _is_active_superuser = and_(User.is_superuser, User.is_active)
@@ -151,12 +96,12 @@ _permissions_of_user = prepare(
 )
 _delete_user_roles = prepare(delete(UserRole).where(UserRole.user_id == _USER_ID))
 _insert_user_role = prepare(insert(UserRole))
-# A new hash of the same password is no change of the user, so the version and updated_at stay.
-_rehash = prepare(
+REHASH = prepare(
     update(User)
     .where(User.id == _USER_ID, User.password_hash == bindparam("old_hash"))
     .values(password_hash=bindparam("new_hash"), updated_at=User.updated_at)
 )
+"""Stores a new hash of the same password, which is no change of the user: the version and updated_at stay."""
 _holders = (
     select(User.id)
     .join(UserRole, UserRole.user_id == User.id)
@@ -195,35 +140,22 @@ class UserRepository(EntityRepository[User]):
         await self.unit.execute(_delete_user_roles, user_id=user_id)
         await self.unit.execute_many(_insert_user_role, [{"user_id": user_id, "role_id": each} for each in role_ids])
 
-    async def rehash(self, user_id: UUID, old_hash: str, new_hash: str) -> None:
-        """Unless the password has been changed since the old hash was read."""
-        await self.unit.execute(_rehash, user_id=user_id, old_hash=old_hash, new_hash=new_hash)
-
     async def touch_holders(self, role_id: UUID) -> None:
         """Increments the version of all users who have the role, because their roles read differently now."""
         await self.unit.execute(_touch_holders, role_id=role_id, now=utc_now())
 
 
-_touch_profile = prepare(
+TOUCH_PROFILE = prepare(
     update(Profile)
     .where(Profile.user_id == _USER_ID)
     .values(version=Profile.version + 1, updated_at=bindparam("now", type_=Profile.updated_at.type))
 )
+"""Increments the version, because something of the user has changed that the profile shows."""
 
 
 class ProfileRepository(EntityRepository[Profile]):
     model = Profile
     not_found = ProfileNotFound
-
-    async def get_person(self, user_id: UUID) -> PersonRow:
-        """As this transaction sees it. Raises ``ProfileNotFound``."""
-        if (person := await self.unit.first(_person, user_id=user_id)) is None:
-            raise ProfileNotFound
-        return person
-
-    async def touch(self, user_id: UUID) -> None:
-        """Increments the version, because something of the user has changed that the profile shows."""
-        await self.unit.execute(_touch_profile, user_id=user_id, now=utc_now())
 
 
 _delete_role_permissions = prepare(delete(RolePermission).where(RolePermission.role_id == _ROLE_ID))

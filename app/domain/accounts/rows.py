@@ -10,9 +10,12 @@ from app.lib.wire.dto import project
 
 
 class CredentialRow(msgspec.Struct, frozen=True):
-    """What a sign-in reads of a user."""
+    """What a sign-in reads of a user, and a change of the password."""
 
     id: UUID
+    email: str
+    username: str | None
+    name: str | None
     password_hash: str
     is_active: bool
     is_verified: bool

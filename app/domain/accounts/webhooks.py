@@ -6,12 +6,13 @@ from app.lib.events import Event
 from app.lib.webhooks.kinds import WebhookKind, WebhookPayload
 
 
-def _payload_of(event: Event) -> WebhookPayload:
+def user_payload(event: Event) -> WebhookPayload:
+    """Of an event whose aggregate is a user."""
     return WebhookPayload(data={"user_id": str(event.aggregate_id)}, concerns=(event.aggregate_id,))
 
 
 WEBHOOK_KINDS = tuple(
-    WebhookKind(description=description, permission=USERS_READ, event=event, payload_of=_payload_of)
+    WebhookKind(description=description, permission=USERS_READ, event=event, payload_of=user_payload)
     for event, description in (
         (UserRegistered, "A user was created."),
         (UserUpdated, "A user was changed: names, address, flags or roles."),

@@ -1,15 +1,10 @@
 """Sign-in, sessions and tokens."""
 
 from app.domain.auth.build import build
-from app.domain.auth.controllers import AuthController, jwks
+from app.domain.auth.controllers import AuthController, get_jwks
 from app.domain.auth.errors import MFA_REQUIRED, AccountInactive, EmailUnverified
 from app.domain.auth.jobs import JOBS
 from app.domain.auth.listeners import LISTENERS
-from app.domain.auth.services.refresh import RefreshService
-from app.domain.auth.services.registration import RegistrationService
-from app.domain.auth.services.sign_in import SignInService
-from app.domain.auth.services.sign_out import SignOutService
-from app.domain.auth.services.tokens import TokenIssuer
 from app.domain.auth.settings import AuthSettings
 from app.domain.auth.webhooks import WEBHOOK_KINDS
 from app.lib.domain import Domain
@@ -19,15 +14,7 @@ auth = Domain(
     settings=AuthSettings,
     build=build,
     controllers=(AuthController,),
-    root_handlers=(jwks,),
-    services={
-        "registration": RegistrationService,
-        "sign_in": SignInService,
-        "refresh_service": RefreshService,
-        "sign_out": SignOutService,
-        "token_issuer": TokenIssuer,
-        "settings": AuthSettings,
-    },
+    root_handlers=(get_jwks,),
     listeners=LISTENERS,
     jobs=JOBS,
     webhook_kinds=WEBHOOK_KINDS,

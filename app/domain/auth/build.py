@@ -3,7 +3,6 @@ from datetime import timedelta
 from app.config import Settings
 from app.core import PRODUCT, Core
 from app.domain.auth.authenticator import SessionAuthenticator
-from app.domain.auth.repositories import SessionReads
 from app.domain.auth.services.tokens import Lifetimes, TokenIssuer
 from app.domain.auth.settings import AuthSettings
 from app.lib.ratelimit.limiter import Limit
@@ -14,16 +13,14 @@ from app.lib.settings import ConfigurationError
 
 def build(core: Core) -> None:
     """The signer, the authenticator of access tokens, and the limits on sign-in and registration."""
-    settings = core.settings.section(AuthSettings)
+    settings = core.services.get(AuthSettings)
     lifetimes = Lifetimes(
         access=timedelta(minutes=settings.access_token_expire_minutes),
         idle=timedelta(days=settings.refresh_token_expire_days),
         absolute=timedelta(days=settings.session_expire_days),
     )
     issuer = TokenIssuer(_signer(core.settings, settings), lifetimes)
-    reads = SessionReads(core.database.reader)
-    authenticator = SessionAuthenticator(issuer.signer, reads, settings.auth_cache_seconds)
-    core.services.add(settings)
+    authenticator = SessionAuthenticator(issuer.signer, core.database.reader, settings.auth_cache_seconds)
     core.services.add(issuer)
     core.services.add(authenticator, Authenticator)
     # Refreshes come by themselves, from everyone behind an address: they must not use up its attempts to sign in.

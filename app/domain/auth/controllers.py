@@ -9,14 +9,13 @@ from app.domain.accounts.dtos import DEFAULT_LOCALE, Registration, UserRead
 from app.domain.accounts.errors import EmailTaken, UsernameTaken
 from app.domain.auth.dtos import JsonWebKeys, Refresh, RegistrationAccepted, SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, EmailUnverified, InvalidCredentials, RefreshTokenReused
-from app.domain.auth.services.refresh import RefreshService
 from app.domain.auth.services.registration import RegistrationService
+from app.domain.auth.services.sessions import SessionService
 from app.domain.auth.services.sign_in import SignInService
-from app.domain.auth.services.sign_out import SignOutService
 from app.domain.auth.services.tokens import TokenIssuer
 from app.domain.auth.settings import AuthSettings
 from app.lib.errors import InvalidToken
-from app.lib.http.injection import Injected
+from app.lib.http.injection import Caller, Injected
 from app.lib.http.language import preferred_locale
 from app.lib.http.locations import created
 from app.lib.http.problems import respond
@@ -24,7 +23,6 @@ from app.lib.http.rules import FORM_OR_JSON
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import authenticated, public
-from app.lib.security.principal import Principal
 from app.lib.wire.dto import FormDTO, StructDTO
 
 _ACCEPTED = RegistrationAccepted(
@@ -48,7 +46,6 @@ class AuthController(Controller):
         dto=StructDTO[Registration],
         return_dto=None,
         responses={202: ResponseSpec(RegistrationAccepted, generate_examples=False)},
-        operation_id="register",
         summary="Register",
         description="`Accept-Language` sets the `locale` of the new user, which chooses the language of mail.",
         opt=may_raise(EmailTaken, UsernameTaken),
@@ -74,7 +71,6 @@ class AuthController(Controller):
         dto=FormDTO[SignIn],
         return_dto=StructDTO[TokenPair],
         status_code=200,
-        operation_id="login",
         summary="Sign in",
         description="Send the OAuth2 password form or JSON. For first-party clients.",
         opt=FORM_OR_JSON | may_raise(InvalidCredentials, AccountInactive, EmailUnverified),
@@ -88,40 +84,37 @@ class AuthController(Controller):
         dto=FormDTO[Refresh],
         return_dto=StructDTO[TokenPair],
         status_code=200,
-        operation_id="refresh",
         summary="Refresh a session",
         description="Each refresh token can be used once; a retry within 10 seconds gets the same refresh token again.",
         opt=FORM_OR_JSON | may_raise(RefreshTokenReused),
         exception_handlers={InvalidToken: _invalid_grant},
     )
-    async def refresh(self, data: JSONBody[Refresh], refresh_service: Injected[RefreshService]) -> TokenPair:
-        return await refresh_service.refresh(data.refresh_token)
+    async def refresh(self, data: JSONBody[Refresh], sessions: Injected[SessionService]) -> TokenPair:
+        return await sessions.refresh(data.refresh_token)
 
-    @post("/logout", guards=[authenticated], status_code=204, operation_id="logout", summary="Sign out")
-    async def logout(self, principal: Injected[Principal], sign_out: Injected[SignOutService]) -> None:
-        await sign_out.sign_out(principal)
+    @post("/logout", guards=[authenticated], status_code=204, summary="Sign out")
+    async def logout(self, principal: Caller, sessions: Injected[SessionService]) -> None:
+        await sessions.sign_out(principal)
 
     @post(
         "/logout-all",
         guards=[authenticated],
         status_code=204,
-        operation_id="logoutAll",
         summary="Sign out everywhere",
         description="Ends all your sessions, also the current one.",
     )
-    async def logout_all(self, principal: Injected[Principal], sign_out: Injected[SignOutService]) -> None:
-        await sign_out.sign_out_everywhere(principal)
+    async def logout_all(self, principal: Caller, sessions: Injected[SessionService]) -> None:
+        await sessions.sign_out_everywhere(principal)
 
 
 @get(
     "/.well-known/jwks.json",
     guards=[public],
     return_dto=StructDTO[JsonWebKeys],
-    operation_id="getJwks",
     summary="List the keys that verify access tokens",
     description="Empty where tokens are signed with a shared secret. RFC 7517.",
     tags=["Auth"],
 )
-async def jwks(token_issuer: Injected[TokenIssuer]) -> Response[JsonWebKeys]:
+async def get_jwks(token_issuer: Injected[TokenIssuer]) -> Response[JsonWebKeys]:
     keys = msgspec.convert(token_issuer.signer.jwks(), JsonWebKeys)
     return Response(keys, headers={"Cache-Control": "public, max-age=300"})

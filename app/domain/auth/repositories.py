@@ -1,39 +1,23 @@
 """Every statement about sessions."""
 
-from collections.abc import Iterable
 from datetime import datetime
-from functools import lru_cache
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Uuid, bindparam, case, insert, select, update
+from sqlalchemy import Uuid, bindparam, case, insert, select, type_coerce, update
 
 from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.accounts.repositories import role_names
 from app.domain.auth.models import Session
-from app.lib.db.base import table_of
-from app.lib.db.prepared import Prepared, columns_of, joined_strings, pad_to_power_of_two, prepare
-from app.lib.db.reader import Reader
+from app.lib.db.base import SplitSet, table_of
+from app.lib.db.prepared import PreparedIn, columns_of, joined_strings, prepare
 from app.lib.db.repositories import Repository
 from app.lib.db.statements import delete_batch
-
-_AT_ONCE = 4096
-"""Ids in one statement; databases take some thirty thousand."""
+from app.lib.security.principal import Principal
 
 _permissions = joined_strings(
     User, RolePermission.code, UserRole.role_id == RolePermission.role_id, UserRole.user_id == User.id
 )
-
-
-class PrincipalRow(msgspec.Struct, frozen=True):
-    """All that decides what a session may do."""
-
-    user_id: UUID
-    session_id: UUID
-    authenticated_at: datetime
-    is_superuser: bool
-    roles: list[str]
-    permissions: list[str]
 
 
 class SessionRow(msgspec.Struct, frozen=True):
@@ -52,27 +36,21 @@ class SessionRow(msgspec.Struct, frozen=True):
 _principals = (
     select(
         *columns_of(
-            PrincipalRow,
+            Principal,
             Session,
             session_id=Session.id,
             is_superuser=User.is_superuser,
-            roles=role_names,
-            permissions=_permissions,
+            roles=type_coerce(role_names, SplitSet()),
+            permissions=type_coerce(_permissions, SplitSet()),
         )
     )
     .join(User, User.id == Session.user_id)
     .where(Session.revoked_at.is_(None), Session.expires_at > bindparam("now"), User.is_active)
 )
-_principal = prepare(_principals.where(Session.id == bindparam("session_id")), PrincipalRow)
-
-
-@lru_cache(16)
-def _many_principals(width: int) -> Prepared[PrincipalRow]:
-    wanted = [bindparam(f"session_{i}", type_=Uuid()) for i in range(width)]
-    return prepare(_principals.where(Session.id.in_(wanted)), PrincipalRow)
-
-
-_known_addresses = prepare(
+PRINCIPAL = prepare(_principals.where(Session.id == bindparam("session_id")), Principal)
+"""Of a live session of an active user."""
+PRINCIPALS = PreparedIn(_principals, Session.id, Principal)
+KNOWN_ADDRESSES = prepare(
     select(Session.address)
     .where(
         Session.user_id == bindparam("user_id"),
@@ -84,29 +62,7 @@ _known_addresses = prepare(
     .limit(100),
     str,
 )
-
-
-class SessionReads:
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    async def find_principal(self, session_id: UUID, now: datetime) -> PrincipalRow | None:
-        """Of a live session of an active user."""
-        return await self._reader.first(_principal, session_id=session_id, now=now)
-
-    async def list_principals(self, session_ids: Iterable[UUID], now: datetime) -> list[PrincipalRow]:
-        """Of the live sessions among these, of active users; a few thousand in one query."""
-        found: list[PrincipalRow] = []
-        wanted = list(dict.fromkeys(session_ids))
-        for start in range(0, len(wanted), _AT_ONCE):
-            some = wanted[start : start + _AT_ONCE]
-            values = {f"session_{i}": each for i, each in enumerate(pad_to_power_of_two(some))}
-            found += await self._reader.all(_many_principals(len(values)), now=now, **values)
-        return found
-
-    async def list_addresses(self, user_id: UUID, now: datetime) -> list[str]:
-        """The addresses of the user's live sessions, the latest hundred."""
-        return await self._reader.all(_known_addresses, user_id=user_id, now=now)
+"""The addresses of a user's live sessions, the latest hundred."""
 
 
 _columns = Session.__table__.c
@@ -127,13 +83,14 @@ _SESSION_ID = bindparam("session_id", type_=Uuid())
 _USER_ID = bindparam("user_id", type_=Uuid())
 _NOW = bindparam("now", type_=_columns.rotated_at.type)
 _IDLE_UNTIL = bindparam("idle_until", type_=_columns.rotated_at.type)
-_session = prepare(
+SESSION = prepare(
     select(*columns_of(SessionRow, Session))
     .join(User, User.id == Session.user_id)
     .where(Session.id == _SESSION_ID, User.is_active),
     SessionRow,
 )
-_rotate = prepare(
+"""A session of an active user."""
+ROTATE = prepare(
     update(Session)
     .where(
         Session.id == _SESSION_ID,
@@ -154,11 +111,13 @@ _rotate = prepare(
     .returning(*columns_of(SessionRow, Session)),
     SessionRow,
 )
-_hold_user = prepare(select(User.id).where(User.id == _USER_ID).with_for_update(read=True, key_share=True), UUID)
+"""One step from ``generation`` to the next; no row when another request made it, or the session is over."""
+HOLD_USER = prepare(select(User.id).where(User.id == _USER_ID).with_for_update(read=True, key_share=True), UUID)
+"""Keeps the user from being deleted. Run it first: users are locked before sessions everywhere."""
 _live = update(Session).where(Session.revoked_at.is_(None)).values(revoked_at=_NOW, revoked_reason=bindparam("reason"))
 _revoke = prepare(_live.where(Session.id == _SESSION_ID))
 _revoke_all = prepare(_live.where(Session.user_id == _USER_ID, Session.id != bindparam("kept_id", type_=Uuid())))
-_purge = prepare(delete_batch(table_of(Session), Session.expires_at < _NOW))
+PURGE = prepare(delete_batch(table_of(Session), Session.expires_at < _NOW))
 _NO_SESSION = UUID(int=0)
 
 
@@ -174,35 +133,6 @@ class SessionRepository(Repository):
         origin = {"address": address, "user_agent": user_agent}
         return await self.unit.execute(_create, **values, **times, **origin, password_hash=password_hash) == 1
 
-    async def find(self, session_id: UUID) -> SessionRow | None:
-        """As this transaction sees it now. None too when the user is not active."""
-        return await self.unit.first(_session, session_id=session_id)
-
-    async def rotate(
-        self,
-        session_id: UUID,
-        generation: int,
-        *,
-        now: datetime,
-        idle_until: datetime,
-        address: str | None,
-        user_agent: str | None,
-    ) -> SessionRow | None:
-        """One step from ``generation`` to the next. None when another request made it, or the session is over."""
-        return await self.unit.first(
-            _rotate,
-            session_id=session_id,
-            generation=generation,
-            now=now,
-            idle_until=idle_until,
-            address=address,
-            user_agent=user_agent,
-        )
-
-    async def hold_user(self, user_id: UUID) -> None:
-        """Keeps the user from being deleted. Call it first: users are locked before sessions everywhere."""
-        await self.unit.first(_hold_user, user_id=user_id)
-
     async def revoke(self, session_id: UUID, now: datetime, reason: str) -> bool:
         """Ends one session; False when it was over already."""
         return await self.unit.execute(_revoke, session_id=session_id, now=now, reason=reason) == 1
@@ -212,7 +142,3 @@ class SessionRepository(Repository):
         return await self.unit.execute(
             _revoke_all, user_id=user_id, now=now, reason=reason, kept_id=keep or _NO_SESSION
         )
-
-    async def purge(self, before: datetime) -> int:
-        """Deletes a batch of the sessions that had expired by then. Returns its size."""
-        return await self.unit.execute(_purge, now=before)

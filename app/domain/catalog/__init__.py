@@ -3,15 +3,11 @@
 from app.domain.catalog.controllers import ProductController
 from app.domain.catalog.errors import InsufficientStock
 from app.domain.catalog.permissions import PERMISSIONS
-from app.domain.catalog.services.products import ProductService
-from app.domain.catalog.services.queries import ProductQueries
-from app.domain.catalog.services.stock import StockService
 from app.lib.domain import Domain
 
 catalog = Domain(
     name="catalog",
     controllers=(ProductController,),
-    services={"product_queries": ProductQueries, "products": ProductService, "stock": StockService},
     permissions=PERMISSIONS,
     error_codes=(InsufficientStock.code,),
     demo="app.domain.catalog.demo:seed",

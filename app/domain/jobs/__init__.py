@@ -1,22 +1,15 @@
 """Jobs and events as operators see them, and the clean-up of the service's own tables."""
 
-from app.domain.jobs.build import build
 from app.domain.jobs.controllers import JobController
 from app.domain.jobs.jobs import JOBS
 from app.domain.jobs.permissions import PERMISSIONS
-from app.domain.jobs.services import JobQueries, JobService
 from app.domain.jobs.settings import JobSettings
 from app.lib.domain import Domain
 
 jobs = Domain(
     name="jobs",
     settings=JobSettings,
-    build=build,
     controllers=(JobController,),
-    services={
-        "job_queries": JobQueries,
-        "job_service": JobService,
-    },
     permissions=PERMISSIONS,
     jobs=JOBS,
     tags=(("Jobs", "Work in the background, for operators."),),

@@ -6,18 +6,33 @@ from uuid import UUID
 import click
 
 from app.core import Core
-from app.domain.jobs.dtos import EventRead, JobDetail, JobRead, ScheduleRead
+from app.domain.jobs.dtos import JobDetail, JobRead
 from app.domain.jobs.jobs import DAY
-from app.domain.jobs.repositories import JobReads
 from app.domain.jobs.services import JobQueries, JobService
 from app.lib.audit import SYSTEM
 from app.lib.cli.errors import MissingOrTaken
-from app.lib.cli.options import json_option, show_instant, write_json, write_list
+from app.lib.cli.options import json_option, shown, write_json, write_list
 from app.lib.cli.running import run
 from app.lib.jobs.operations import FINISHED, JobOperations
 from app.lib.jobs.tables import JobStatus
 from app.lib.pagination.parameters import PageRequest
 
+_JOB_COLUMNS = {
+    "ID": "id",
+    "KIND": "kind",
+    "STATUS": "status",
+    "ATTEMPTS": "attempts",
+    "CREATED": "created_at",
+    "RUN AT": "run_at",
+    "ERROR": "error_kind",
+}
+_EVENT_COLUMNS = {
+    "ID": "id",
+    "KIND": "kind",
+    "AGGREGATE": "aggregate_id",
+    "VERSION": "aggregate_version",
+    "CREATED": "created_at",
+}
 _STATUSES = click.Choice([status.value for status in JobStatus])
 _kind_option = click.option("--kind", help="Only jobs of this kind.")
 _event_kind_option = click.option("--kind", help="Only events of this kind.")
@@ -39,11 +54,9 @@ def list_jobs(status: str | None, kind: str | None, limit: int, *, as_json: bool
     async def work(core: Core) -> list[JobRead]:
         filters = {"status": [JobStatus(status)] if status else None, "kind": [kind] if kind else None}
         request = PageRequest(page_size=limit, include_total=False)
-        return list((await core.services.build(JobReads).list_jobs(request, None, filters)).items)
+        return list((await core.services.build(JobQueries).list_jobs(request, None, filters)).items)
 
-    found = run(work)
-    header = ("ID", "KIND", "STATUS", "ATTEMPTS", "CREATED", "RUN AT", "ERROR")
-    write_list(found, header, _row, as_json=as_json)
+    write_list(run(work), _JOB_COLUMNS, as_json=as_json)
 
 
 @jobs.command()
@@ -60,10 +73,7 @@ def show(job_id: UUID, *, as_json: bool) -> None:
         write_json(found)
         return
     for name in found.__struct_fields__:
-        value = getattr(found, name)
-        click.echo(
-            f"{name:<12} {show_instant(value) if isinstance(value, datetime) else '' if value is None else value}"
-        )
+        click.echo(f"{name:<12} {shown(getattr(found, name))}")
 
 
 @jobs.command()
@@ -79,7 +89,7 @@ def retry(job_id: UUID | None, kind: str | None, *, all_dead: bool) -> None:
         async with core.database.independent() as unit:
             if job_id is None:
                 return await JobOperations(unit).retry_dead(kind)
-            await JobService(unit, SYSTEM).retry(job_id)
+            await core.services.build(JobService, unit, SYSTEM).retry(job_id)
             return 1
 
     click.echo(f"{_jobs(run(work))} will run again.")
@@ -92,7 +102,7 @@ def cancel(job_id: UUID) -> None:
 
     async def work(core: Core) -> None:
         async with core.database.independent() as unit:
-            await JobService(unit, SYSTEM).cancel(job_id)
+            await core.services.build(JobService, unit, SYSTEM).cancel(job_id)
 
     run(work)
     click.echo(f"Job {job_id} is cancelled.")
@@ -127,18 +137,9 @@ def purge(older_than: float, status: tuple[str, ...]) -> None:
 @json_option
 def schedules(*, as_json: bool) -> None:
     """List schedules, and when each runs next."""
-    found = run(lambda core: core.services.build(JobReads).list_schedules())
-    write_list(found, ("JOB", "SCHEDULE (UTC)", "NEXT", "LAST"), _schedule_row, as_json=as_json)
-
-
-def _row(job: JobRead) -> tuple[str, ...]:
-    created, run_at = show_instant(job.created_at), show_instant(job.run_at)
-    return (str(job.id), job.kind, job.status, str(job.attempts), created, run_at, job.error_kind or "")
-
-
-def _schedule_row(schedule: ScheduleRead) -> tuple[str, ...]:
-    last = show_instant(schedule.last_at) if schedule.last_at else "never"
-    return (schedule.name, schedule.spec, show_instant(schedule.next_at), last)
+    found = run(lambda core: core.services.build(JobQueries).list_schedules())
+    columns = {"JOB": "name", "SCHEDULE (UTC)": "spec", "NEXT": "next_at", "LAST": "last_at"}
+    write_list(found, columns, as_json=as_json, empty="never")
 
 
 def _jobs(count: int) -> str:
@@ -156,8 +157,8 @@ def events() -> None:
 @json_option
 def list_events(kind: str | None, limit: int, *, as_json: bool) -> None:
     """List events, newest first, without their contents."""
-    found = run(lambda core: core.services.build(JobReads).list_events(kind, limit))
-    write_list(found, ("ID", "KIND", "AGGREGATE", "VERSION", "CREATED"), _event_row, as_json=as_json)
+    found = run(lambda core: core.services.build(JobQueries).list_events(kind, limit))
+    write_list(found, _EVENT_COLUMNS, as_json=as_json)
 
 
 @events.command()
@@ -177,8 +178,3 @@ def replay(listener: str, since: datetime | None, kind: str | None) -> None:
 
     count = run(work)
     click.echo(f"{count} event{'' if count == 1 else 's'} will be given to {listener}.")
-
-
-def _event_row(event: EventRead) -> tuple[str, ...]:
-    created = show_instant(event.created_at)
-    return (str(event.id), event.kind, str(event.aggregate_id), str(event.aggregate_version), created)

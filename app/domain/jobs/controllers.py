@@ -1,4 +1,3 @@
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,13 +8,12 @@ from msgspec import Meta
 from app.domain.jobs.dtos import JobDetail, JobPage
 from app.domain.jobs.errors import JobNotCancellable, JobNotRetryable
 from app.domain.jobs.permissions import JOBS_MANAGE
-from app.domain.jobs.services import JOB_SORT_KEYS, JobQueries, JobService
-from app.lib.http.injection import Injected
+from app.domain.jobs.services import JOB_SORT, JobQueries, JobService
+from app.lib.http.injection import Injected, Paging
 from app.lib.http.locations import linked
 from app.lib.jobs.tables import JobStatus
 from app.lib.openapi.document import may_raise
-from app.lib.pagination.parameters import PageRequest
-from app.lib.pagination.sorting import sort_parameter
+from app.lib.pagination.parameters import Instant
 from app.lib.security.policies import permission, sees
 from app.lib.wire.dto import StructDTO
 
@@ -27,20 +25,19 @@ Statuses = Annotated[
     list[JobStatus] | None,
     QueryParameter(name="status", description="In this state; repeat for any of several.", max_items=5),
 ]
-Instant = Annotated[datetime | None, QueryParameter(description="An instant in UTC (RFC 3339).")]
-
 
 SEES_JOB = sees(JOBS_MANAGE)
+MANAGES_JOB = permission(JOBS_MANAGE, sight=SEES_JOB)
 
 
 class JobController(Controller):
     path = "/jobs"
     tags = ("Jobs",)
+    return_dto = StructDTO[JobDetail]
 
     @get(
         guards=[permission(JOBS_MANAGE)],
         return_dto=StructDTO[JobPage],
-        operation_id="listJobs",
         summary="List background jobs",
         description="Without their payloads, which may hold personal data.",
     )
@@ -48,54 +45,43 @@ class JobController(Controller):
         self,
         request: Request[Any, Any, Any],
         job_queries: Injected[JobQueries],
-        paging: Injected[PageRequest],
+        paging: Paging,
         kind: Kinds = None,
         status: Statuses = None,
         created_after: Instant = None,
         created_before: Instant = None,
-        sort: Annotated[str | None, sort_parameter(JOB_SORT_KEYS, "-created_at")] = None,
+        sort: Annotated[str | None, JOB_SORT] = None,
     ) -> Response[JobPage]:
-        filters = {
-            "kind": kind,
-            "status": status,
-            "created_after": created_after,
-            "created_before": created_before,
-        }
+        filters = {"kind": kind, "status": status, "created_after": created_after, "created_before": created_before}
         return linked(request, await job_queries.list_jobs(paging, sort, filters))
 
     @get(
         "/{job_id:uuid}",
         guards=[SEES_JOB],
-        return_dto=StructDTO[JobDetail],
-        operation_id="getJob",
         summary="Get a background job",
         description="With its payload, which may hold personal data.",
     )
-    async def get(self, job_id: FromPath[UUID], job_queries: Injected[JobQueries]) -> JobDetail:
+    async def get_job(self, job_id: FromPath[UUID], job_queries: Injected[JobQueries]) -> JobDetail:
         return await job_queries.get_job(job_id)
 
     @post(
         "/{job_id:uuid}/retry",
-        guards=[permission(JOBS_MANAGE, sight=SEES_JOB)],
-        return_dto=StructDTO[JobDetail],
+        guards=[MANAGES_JOB],
         status_code=200,
-        operation_id="retryJob",
         summary="Retry a background job",
         description="Runs a dead or cancelled job again, with all its attempts.",
         opt=may_raise(JobNotRetryable),
     )
-    async def retry(self, job_id: FromPath[UUID], job_service: Injected[JobService]) -> JobDetail:
+    async def retry_job(self, job_id: FromPath[UUID], job_service: Injected[JobService]) -> JobDetail:
         return await job_service.retry(job_id)
 
     @post(
         "/{job_id:uuid}/cancel",
-        guards=[permission(JOBS_MANAGE, sight=SEES_JOB)],
-        return_dto=StructDTO[JobDetail],
+        guards=[MANAGES_JOB],
         status_code=200,
-        operation_id="cancelJob",
         summary="Cancel a background job",
         description="A running job is interrupted within seconds; what it has committed stays.",
         opt=may_raise(JobNotCancellable),
     )
-    async def cancel(self, job_id: FromPath[UUID], job_service: Injected[JobService]) -> JobDetail:
+    async def cancel_job(self, job_id: FromPath[UUID], job_service: Injected[JobService]) -> JobDetail:
         return await job_service.cancel(job_id)

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from app.domain.jobs.repositories import JobRepository
+from app.domain.jobs.repositories import PURGE_EVENTS
 from app.domain.jobs.settings import JobSettings
 from app.lib.db.idempotency import purge_idempotency_keys
 from app.lib.db.uow import UnitOfWork
@@ -29,7 +29,7 @@ async def _purge_jobs(statuses: list[JobStatus], days: int, unit: UnitOfWork) ->
 @job("events.purge", NoPayload, schedule=Cron("17 * * * *"), timeout=600)
 async def purge_events(_payload: NoPayload, context: JobContext) -> None:
     seconds = context.service(JobSettings).events_retention_days * DAY
-    await context.in_batches(lambda unit: JobRepository(unit).purge_events(seconds))
+    await context.in_batches(lambda unit: unit.execute(PURGE_EVENTS, age=-seconds))
 
 
 @job("idempotency_keys.purge", NoPayload, schedule=Cron("27 * * * *"), timeout=600)

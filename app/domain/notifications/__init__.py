@@ -7,23 +7,12 @@ from app.domain.notifications.controllers.mailbox import mailbox_router
 from app.domain.notifications.controllers.preferences import NotificationController
 from app.domain.notifications.controllers.unsubscribe import show_unsubscribe_page, unsubscribe
 from app.domain.notifications.listeners import LISTENERS
-from app.domain.notifications.services.links import UnsubscribeLinks
-from app.domain.notifications.services.mailbox import DevelopmentMailbox
-from app.domain.notifications.services.preferences import PreferenceQueries, PreferenceService
 from app.lib.domain import Domain
-from app.lib.mail.templates import MailTemplates
 
 notifications = Domain(
     name="notifications",
     build=build,
     controllers=(NotificationController, show_unsubscribe_page, unsubscribe),
-    services={
-        "preference_service": PreferenceService,
-        "preference_queries": PreferenceQueries,
-        "mailbox": DevelopmentMailbox,
-        "mail_templates": MailTemplates,
-        "unsubscribe_links": UnsubscribeLinks,
-    },
     listeners=LISTENERS,
     mail_templates=(Path(__file__).parent / "templates",),
     development_handlers=lambda: (mailbox_router,),

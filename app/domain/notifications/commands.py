@@ -2,14 +2,15 @@
 
 import asyncio
 import sys
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 import click
 
 from app.core import Core
-from app.domain.notifications.samples import SAMPLES
 from app.lib.cli.errors import CommandFailed, MissingOrTaken
-from app.lib.cli.options import json_option, show_instant, write_list
+from app.lib.cli.options import json_option, write_list
 from app.lib.cli.running import make_core, run
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
@@ -21,7 +22,26 @@ from app.lib.mail.rows import MailStatus, MailSummary
 from app.lib.mail.templates import MailTemplates
 from app.lib.mail.transports import NotSent
 
+_AT = "2026-01-31T12:00:00+00:00"
+
+SAMPLES: Mapping[str, Mapping[str, Any]] = {
+    "password_changed": {"at": _AT},
+    "registered_again": {},
+    "session_reused": {"at": _AT},
+    "test": {},
+    "welcome": {},
+}
+"""By template: what its context has in addition to what every template has."""
 _MAX_LISTED = 10_000
+_COLUMNS = {
+    "ID": "id",
+    "CREATED": "created_at",
+    "KIND": "kind",
+    "TO": "to_address",
+    "STATUS": "status",
+    "ATTEMPTS": "attempts",
+    "ERROR": "last_error",
+}
 
 
 @click.group()
@@ -70,9 +90,7 @@ def list_mails(status: str | None, limit: int, *, as_json: bool) -> None:
     async def work(core: Core) -> list[MailSummary]:
         return await core.services.build(MailReads).newest(limit, MailStatus(status) if status else None)
 
-    found = run(work)
-    header = ("ID", "CREATED", "KIND", "TO", "STATUS", "ATTEMPTS", "ERROR")
-    write_list(found, header, _row, as_json=as_json)
+    write_list(run(work), _COLUMNS, as_json=as_json)
 
 
 @mail.command()
@@ -140,10 +158,3 @@ def _as_id(reference: str) -> UUID | None:
         return UUID(reference)
     except ValueError:
         return None
-
-
-def _row(mail: MailSummary) -> tuple[str, ...]:
-    created = show_instant(mail.created_at)
-    return (
-        str(mail.id), created, mail.kind, mail.to_address, mail.status, str(mail.attempts), mail.last_error or "",
-    )  # fmt: skip

@@ -10,8 +10,7 @@ from app.domain.notifications.models import NotificationPreference
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
 from app.lib.db.prepared import columns_of, prepare
-from app.lib.db.reader import Reader
-from app.lib.db.repositories import EntityRepository, Repository
+from app.lib.db.repositories import EntityRepository
 from app.lib.db.statements import insert_or_update
 
 
@@ -30,29 +29,22 @@ class Recipient(msgspec.Struct, frozen=True):
     locale: str
 
 
-_preference = prepare(
+PREFERENCE = prepare(
     select(*columns_of(PreferenceRow, NotificationPreference, version=func.coalesce(NotificationPreference.version, 1)))
     .select_from(User)
     .outerjoin(NotificationPreference, NotificationPreference.user_id == User.id)
     .where(User.id == bindparam("user_id")),
     PreferenceRow,
 )
+"""No row when there is no such user."""
 _insert = prepare(insert_or_update(table_of(NotificationPreference)).on_conflict_do_nothing())
-_recipient = prepare(
+RECIPIENT = prepare(
     select(*columns_of(Recipient, User))
     .where(User.id == bindparam("user_id"))
     .with_for_update(read=True, key_share=True),
     Recipient,
 )
-
-
-class PreferenceReads:
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    async def find(self, user_id: UUID) -> PreferenceRow | None:
-        """None when there is no such user."""
-        return await self._reader.first(_preference, user_id=user_id)
+"""Locked until the transaction ends, so that the user is not deleted while a mail to them is written."""
 
 
 class PreferenceRepository(EntityRepository[NotificationPreference]):
@@ -65,9 +57,3 @@ class PreferenceRepository(EntityRepository[NotificationPreference]):
             _insert, id=new_id(), user_id=user_id, muted=[], created_at=now, updated_at=now, version=1
         )
         return await self.get_for_update(user_id, by=NotificationPreference.user_id)
-
-
-class RecipientRepository(Repository):
-    async def find(self, user_id: UUID) -> Recipient | None:
-        """Locked until the transaction ends, so that the user is not deleted while a mail to them is written."""
-        return await self.unit.first(_recipient, user_id=user_id)

@@ -7,12 +7,6 @@ from app.domain.orders.errors import PaymentDeclined
 from app.domain.orders.jobs import JOBS
 from app.domain.orders.listeners import LISTENERS
 from app.domain.orders.permissions import PERMISSIONS
-from app.domain.orders.services.cancel import CancelService
-from app.domain.orders.services.orders import OrderService
-from app.domain.orders.services.pay import PaymentService
-from app.domain.orders.services.place import PlaceService
-from app.domain.orders.services.queries import OrderQueries
-from app.domain.orders.services.refund import RefundService
 from app.domain.orders.settings import OrderSettings
 from app.domain.orders.webhooks import WEBHOOK_KINDS
 from app.lib.domain import Domain
@@ -22,14 +16,6 @@ orders = Domain(
     settings=OrderSettings,
     build=build,
     controllers=(OrderController,),
-    services={
-        "order_queries": OrderQueries,
-        "order_service": OrderService,
-        "place_service": PlaceService,
-        "cancel_service": CancelService,
-        "refund_service": RefundService,
-        "payment_service": PaymentService,
-    },
     permissions=PERMISSIONS,
     listeners=LISTENERS,
     jobs=JOBS,

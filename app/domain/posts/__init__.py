@@ -5,20 +5,12 @@ from app.domain.posts.controllers import PostController, get_feed, list_tags, li
 from app.domain.posts.jobs import JOBS
 from app.domain.posts.listeners import LISTENERS
 from app.domain.posts.permissions import PERMISSIONS
-from app.domain.posts.services.feed import FeedService
-from app.domain.posts.services.posts import PostService
-from app.domain.posts.services.queries import PostQueries
 from app.domain.posts.webhooks import WEBHOOK_KINDS
 from app.lib.domain import Domain
 
 posts = Domain(
     name="posts",
     controllers=(PostController, list_user_posts, list_tags, get_feed),
-    services={
-        "post_queries": PostQueries,
-        "posts": PostService,
-        "post_feed": FeedService,
-    },
     permissions=PERMISSIONS,
     listeners=LISTENERS,
     jobs=JOBS,

@@ -10,18 +10,13 @@ from app.domain.realtime.controllers.sockets import create_ticket, open_lobby, o
 from app.domain.realtime.jobs import JOBS
 from app.domain.realtime.listeners import LISTENERS
 from app.domain.realtime.permissions import PERMISSIONS
-from app.domain.realtime.services.members import MemberService
-from app.domain.realtime.services.queries import RoomQueries
-from app.domain.realtime.services.rooms import RoomService
 from app.lib.domain import Domain
-from app.lib.realtime.service import Realtime
 
 realtime = Domain(
     name="realtime",
     build=build,
     controllers=(RoomController, MemberController, InvitationController, create_ticket, stream_events, open_socket),
     root_handlers=(open_lobby,),
-    services={"room_queries": RoomQueries, "rooms": RoomService, "room_members": MemberService, "realtime": Realtime},
     permissions=PERMISSIONS,
     listeners=LISTENERS,
     jobs=JOBS,

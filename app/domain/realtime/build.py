@@ -2,7 +2,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from app.core import VERSION, Core
-from app.domain.accounts.repositories import AccountReads
+from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.realtime.controllers.document import document_handler
 from app.domain.realtime.services.people import SignedInPeople
@@ -21,7 +21,7 @@ def build(core: Core) -> None:
     kinds = [kind for domain in core.domains for kind in domain.channel_kinds]
     access = ChannelAccess(
         kinds,
-        SignedInPeople(AccountReads(database.reader, core.cursors), authenticator),
+        SignedInPeople(AccountQueries(database.reader, core.cursors), authenticator),
         Services(database.reader, core.cursors).build,
     )
     realtime = Realtime(database, core.events, access, draining=core.draining.wait)

@@ -2,13 +2,11 @@ from app.core import PRODUCT, Core
 from app.domain.system.controllers import get_openapi
 from app.domain.system.docs_pages import docs_router
 from app.domain.system.readiness import Readiness
-from app.domain.system.settings import SystemSettings
 from app.lib.openapi.document import OAUTH2
 
 
 def build(core: Core) -> None:
     """The probe of readiness and, unless ``DOCS=off``, the documentation pages."""
-    core.services.add(core.settings.section(SystemSettings))
     redis = core.redis.check if core.redis is not None else None
     core.services.add(Readiness(core.database.reader, core.migrations.history, core.draining.is_set, redis))
     if core.settings.docs == "public":

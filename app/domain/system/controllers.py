@@ -1,18 +1,22 @@
+import hmac
 from typing import Any, Literal
 
 import msgspec
 from litestar import Request, Response, get
-from litestar.params import FromPath
+from litestar.handlers import BaseRouteHandler
 
-from app.domain.system.metrics_access import metrics_access
-from app.domain.system.problem_pages import page_response, problem_index, problem_page
+from app.domain.system.permissions import METRICS_READ
 from app.domain.system.readiness import Readiness, ReadinessReport
-from app.lib.errors import NotFound
+from app.domain.system.settings import SystemSettings
+from app.lib.errors import PermissionDenied, Unauthenticated
 from app.lib.http.injection import Injected
 from app.lib.http.rules import PRODUCES_ANYTHING
 from app.lib.observability.metrics import CONTENT_TYPE, Metrics
 from app.lib.openapi.document import build_document, tagged_document
-from app.lib.security.policies import public
+from app.lib.security.bearer import bearer_token
+from app.lib.security.policies import Connection, Policy, public
+from app.lib.security.principal import Authenticator
+from app.lib.services import Services
 from app.lib.wire.dto import Output, StructDTO
 
 
@@ -29,7 +33,6 @@ _OK = Health(status="ok")
     "/health",
     guards=[public],
     return_dto=StructDTO[Health],
-    operation_id="getHealth",
     summary="Check that the service answers",
     tags=["System"],
 )
@@ -41,7 +44,6 @@ async def get_health() -> Health:
     "/health/live",
     guards=[public],
     return_dto=StructDTO[Health],
-    operation_id="getLiveness",
     summary="Check that the process is alive",
     description="Checks nothing else; restart the process when it does not answer.",
     tags=["System"],
@@ -54,13 +56,34 @@ async def get_liveness() -> Health:
     "/health/ready",
     guards=[public],
     return_dto=StructDTO[ReadinessReport],
-    operation_id="getReadiness",
     summary="Check that the process may get traffic",
     description="503 while the database, its schema or Redis is not ready, and while shutting down.",
     tags=["System"],
 )
 async def get_readiness(readiness: Injected[Readiness]) -> ReadinessReport:
     return await readiness.report()
+
+
+class MetricsAccess(Policy):
+    """Reads the bearer token itself, because ``METRICS_TOKEN`` is no access token."""
+
+    requires_credentials = True
+
+    async def __call__(self, connection: Connection, handler: BaseRouteHandler) -> None:
+        """Raises ``Unauthenticated``, ``InvalidToken`` or ``PermissionDenied``."""
+        token = bearer_token(connection.scope)
+        if token is None:
+            raise Unauthenticated
+        services: Services = connection.app.state.core.services
+        expected = services.get(SystemSettings).metrics_token
+        if expected is not None and hmac.compare_digest(expected.reveal().encode(), token.encode()):
+            return
+        principal = await services.get(Authenticator).authenticate(token)
+        if not principal.may(METRICS_READ):
+            raise PermissionDenied(f"This needs the permission {METRICS_READ}.")
+
+
+metrics_access = MetricsAccess(f"{METRICS_READ} or METRICS_TOKEN")
 
 
 @get(
@@ -85,22 +108,3 @@ async def get_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
         document = msgspec.json.encode(build_document(request.app, state.core.document))
         state.openapi_document = document
     return tagged_document(document)
-
-
-@get(
-    "/problems/{slug:str}",
-    guards=[public],
-    opt={PRODUCES_ANYTHING: True},
-    media_type="text/html",
-    include_in_schema=False,
-    name="problem",
-)
-async def get_problem(request: Request[Any, Any, Any], slug: FromPath[str]) -> Response[bytes]:
-    if (page := problem_page(slug, request.app.state.core.document.error_codes)) is None:
-        raise NotFound
-    return page_response(page)
-
-
-@get("/problems", guards=[public], opt={PRODUCES_ANYTHING: True}, media_type="text/html", include_in_schema=False)
-async def list_problems(request: Request[Any, Any, Any]) -> Response[bytes]:
-    return page_response(problem_index(request.app.state.core.document.error_codes))

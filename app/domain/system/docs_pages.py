@@ -16,7 +16,7 @@ from litestar import Request, Response, Router, get
 from litestar.params import FromPath
 
 from app.lib.errors import NotFound
-from app.lib.http.rules import PRODUCES_ANYTHING
+from app.lib.http.rules import HTML_PAGE, PRODUCES_ANYTHING
 from app.lib.security.policies import public
 
 STATIC = Path(__file__).parent / "static"
@@ -47,7 +47,6 @@ _PAGE = """<!doctype html>
 </html>
 """
 
-_ANY_ACCEPT = {PRODUCES_ANYTHING: True}
 _NO_GZIP = re.compile(r"q=0(\.0{0,3})?")
 
 
@@ -69,11 +68,10 @@ class Asset:
         return gzip.decompress(self.gzipped)
 
 
-def docs_router(*, title: str, security_scheme: str, openapi_path: str = "/docs/openapi.json") -> Router:
+def docs_router(*, title: str, security_scheme: str) -> Router:
     """The pages and their files.
 
-    ``security_scheme`` is the document's scheme with the password flow, which the pages offer first;
-    ``openapi_path`` is where the document is served, on this origin.
+    ``security_scheme`` is the document's scheme with the password flow, which the pages offer first.
     """
     assets = {name: Asset(name) for name in ASSETS}
     by_public_name = {asset.public_name: asset for asset in assets.values()}
@@ -82,7 +80,7 @@ def docs_router(*, title: str, security_scheme: str, openapi_path: str = "/docs/
         content = _PAGE.format(
             title=escape(title),
             security_scheme=escape(security_scheme),
-            openapi=escape(openapi_path),
+            openapi="/docs/openapi.json",
             icon=assets["icon.svg"].url,
             styles="".join(f'<link rel="stylesheet" href="{assets[name].url}">\n' for name in styles),
             scripts="".join(f'<script src="{assets[name].url}"></script>\n' for name in scripts),
@@ -92,17 +90,19 @@ def docs_router(*, title: str, security_scheme: str, openapi_path: str = "/docs/
             "Cache-Control": "no-cache",
             "ETag": f'"{hashlib.sha256(content).hexdigest()[:16]}"',
         }
-        return Response(content, media_type="text/html", headers=headers)
+        return Response(content, headers=headers)
 
-    @get("/", name="docs", guards=[public], include_in_schema=False, opt=_ANY_ACCEPT)
+    @get("/", name="docs", **HTML_PAGE)
     async def scalar_page() -> Response[bytes]:
         return page(scripts=("scalar.js.gz", "scalar-init.js"))
 
-    @get("/swagger", name="docs_swagger", guards=[public], include_in_schema=False, opt=_ANY_ACCEPT)
+    @get("/swagger", name="docs_swagger", **HTML_PAGE)
     async def swagger_page() -> Response[bytes]:
         return page(scripts=("swagger-ui.js.gz", "swagger-init.js"), styles=("swagger-ui.css.gz",))
 
-    @get("/assets/{name:str}", name="docs_asset", guards=[public], include_in_schema=False, opt=_ANY_ACCEPT)
+    @get(
+        "/assets/{name:str}", name="docs_asset", guards=[public], include_in_schema=False, opt={PRODUCES_ANYTHING: True}
+    )
     async def asset(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
         found = by_public_name.get(name)
         if found is None:

@@ -1,11 +1,13 @@
 """A page for every problem code: what ``type`` in a problem resolves to."""
 
-from collections.abc import Iterable
 from html import escape
+from typing import Any
 
-from litestar import Response
+from litestar import Request, Response, get
+from litestar.params import FromPath
 
-from app.lib.errors import ErrorCode
+from app.lib.errors import NotFound
+from app.lib.http.rules import HTML_PAGE
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _PAGE = """<!doctype html>
@@ -27,27 +29,30 @@ code {{ background: #8882; padding: 0.1em 0.3em; border-radius: 0.2em; }}
 """
 
 
-def problem_page(slug: str, codes: Iterable[ErrorCode]) -> bytes | None:
-    """The page of a code, written with hyphens; None for an unknown one."""
+@get("/problems/{slug:str}", name="problem", **HTML_PAGE)
+async def get_problem(request: Request[Any, Any, Any], slug: FromPath[str]) -> Response[bytes]:
+    """The page of a code, written with hyphens."""
+    codes = request.app.state.core.document.error_codes
     code = next((each for each in codes if each.type == f"/problems/{slug}"), None)
     if code is None:
-        return None
+        raise NotFound
     body = (
         f"<h1>{escape(code.title)}</h1>\n<p>Code: <code>{code.value}</code></p>\n<p>{escape(code.advice)}</p>\n"
         '<p><a href="/problems">All problems</a></p>'
     )
-    return _PAGE.format(title=escape(code.title), body=body).encode()
+    return _page(code.title, body)
 
 
-def problem_index(codes: Iterable[ErrorCode]) -> bytes:
-    """The list of all codes."""
+@get("/problems", **HTML_PAGE)
+async def list_problems(request: Request[Any, Any, Any]) -> Response[bytes]:
     rows = "\n".join(
-        f'<li><a href="{code.type}"><code>{code.value}</code></a>: {escape(code.title)}</li>' for code in codes
+        f'<li><a href="{code.type}"><code>{code.value}</code></a>: {escape(code.title)}</li>'
+        for code in request.app.state.core.document.error_codes
     )
-    return _PAGE.format(title="Problems", body=f"<h1>Problems</h1>\n<ul>\n{rows}\n</ul>").encode()
+    return _page("Problems", f"<h1>Problems</h1>\n<ul>\n{rows}\n</ul>")
 
 
-def page_response(content: bytes) -> Response[bytes]:
-    """An HTML page with its own security policy, for caches to keep an hour."""
+def _page(title: str, body: str) -> Response[bytes]:
     headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "public, max-age=3600"}
-    return Response(content, media_type="text/html", headers=headers)
+    content = _PAGE.format(title=escape(title), body=body).encode()
+    return Response(content, headers=headers)

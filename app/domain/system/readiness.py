@@ -65,38 +65,32 @@ class Readiness:
 
     async def report(self) -> ReadinessReport:
         """Raises ``NotReady``, with all that fails."""
-        checks = [await self._check_database()]
+        hints = {"database": await self._database_fault()}
         if self._redis is not None:
-            checks.append(await self._check_redis(self._redis))
+            hints["redis"] = await self._redis_fault(self._redis)
         if self._is_draining():
-            checks.append(_failed("draining", "The server is shutting down."))
-        if any(check.status == "failed" for check in checks):
+            hints["draining"] = "The server is shutting down."
+        checks = [Check(name=name, status="failed" if hint else "ok", hint=hint) for name, hint in hints.items()]
+        if any(hints.values()):
             raise NotReady(checks)
         return ReadinessReport(status="ready", checks=checks)
 
-    async def _check_database(self) -> Check:
+    async def _database_fault(self) -> str | None:
         try:
             revision = await asyncio.wait_for(applied_revision(self._reader), CHECK_SECONDS)
         except _FAILURES as exc:
             log.warning("readiness.database", error=type(exc).__name__)
             if VERSION_TABLE in str(exc):
-                return _failed("database", _NOT_MIGRATED)
+                return _NOT_MIGRATED
             if getattr(exc, "sqlite_errorname", None) == "SQLITE_CANTOPEN":
-                hint = "The database file cannot be opened: run 'app db upgrade' to make it, or check who may read it."
-                return _failed("database", hint)
-            return _failed("database", "The database cannot be reached.")
-        if revision is None or revision in self._outdated:
-            return _failed("database", _NOT_MIGRATED)
-        return Check(name="database", status="ok", hint=None)
+                return "The database file cannot be opened: run 'app db upgrade' to make it, or check who may read it."
+            return "The database cannot be reached."
+        return _NOT_MIGRATED if revision is None or revision in self._outdated else None
 
-    async def _check_redis(self, ping: Callable[[], Awaitable[bool]]) -> Check:
+    async def _redis_fault(self, ping: Callable[[], Awaitable[bool]]) -> str | None:
         try:
-            ok = await asyncio.wait_for(ping(), CHECK_SECONDS)
+            is_there = await asyncio.wait_for(ping(), CHECK_SECONDS)
         except Exception as exc:  # noqa: BLE001 - after any error of a client library, it is not ready
             log.warning("readiness.redis", error=type(exc).__name__)
-            ok = False
-        return Check(name="redis", status="ok", hint=None) if ok else _failed("redis", "Redis cannot be reached.")
-
-
-def _failed(name: str, hint: str) -> Check:
-    return Check(name=name, status="failed", hint=hint)
+            is_there = False
+        return None if is_there else "Redis cannot be reached."

@@ -1,5 +1,5 @@
 from app.core import PRODUCT, Core
-from app.domain.webhooks.listeners import webhook_listeners
+from app.domain.webhooks.listeners import listener_for
 from app.domain.webhooks.services.deliver import Deliverer
 from app.domain.webhooks.settings import WebhookSettings
 from app.lib.ratelimit.limiter import Limit
@@ -9,10 +9,10 @@ from app.lib.webhooks.sender import WebhookSender
 
 def build(core: Core) -> None:
     """The kinds that all domains declare, a listener for each, and the client that sends."""
-    settings = core.settings.section(WebhookSettings)
+    settings = core.services.get(WebhookSettings)
     kinds = kinds_by_name(kind for domain in core.domains for kind in domain.webhook_kinds)
     sender = WebhookSender(user_agent=f"{PRODUCT}-Webhooks", allow_private=settings.webhooks_allow_private)
     core.closing.append(sender.close)
-    core.services.add_all(settings, kinds, sender, Deliverer(core.job_database, sender, core.sealer, core.events))
-    core.events.listen(*webhook_listeners(kinds))
+    core.services.add_all(kinds, sender, Deliverer(core.job_database, sender, core.sealer, core.events))
+    core.events.listen(*map(listener_for, kinds.values()))
     core.limits["webhooks"] = Limit.parse("30 per minute")

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from app.domain.webhooks.repositories import DeliveryRepository
+from app.domain.webhooks.repositories import OVERDUE, PURGE
 from app.domain.webhooks.services.deliver import DeliverWebhook, deliver_webhook
 from app.domain.webhooks.services.secrets import reseal_secrets
 from app.lib.clock import utc_now
@@ -13,14 +13,14 @@ from app.lib.security.sealing import Sealer
 RETENTION = timedelta(days=30)
 """How long deliveries are kept that have succeeded or failed."""
 
-_OVERDUE = timedelta(minutes=10)
+_OVERDUE_AFTER = timedelta(minutes=10)
 _BATCH = 200
 
 
 @job("webhooks.purge", NoPayload, schedule=Cron("57 * * * *"), timeout=600)
 async def purge_deliveries(_payload: NoPayload, context: JobContext) -> None:
     before = utc_now() - RETENTION
-    await context.in_batches(lambda unit: DeliveryRepository(unit).purge(before))
+    await context.in_batches(lambda unit: unit.execute(PURGE, before=before))
 
 
 @job("webhooks.reseal", NoPayload, schedule=Cron("12 * * * *"), timeout=600)
@@ -39,7 +39,7 @@ async def reseal_webhooks(_payload: NoPayload, context: JobContext) -> None:
 async def sweep_deliveries(_payload: NoPayload, context: JobContext) -> None:
     """Gives a job to each delivery that is overdue and has none, because its job was cancelled or is dead."""
     async with context.unit() as unit:
-        overdue = await DeliveryRepository(unit).list_overdue(utc_now() - _OVERDUE, _BATCH)
+        overdue = await unit.all(OVERDUE, before=utc_now() - _OVERDUE_AFTER, count=_BATCH)
         await enqueue_many(unit, [(deliver_webhook, DeliverWebhook(delivery_id)) for delivery_id in overdue])
 
 

@@ -1,6 +1,6 @@
-"""Every statement about webhooks. ``…Reads`` read without a transaction, ``…Repository`` write in one."""
+"""Every statement about webhooks: prepared ones, and repositories that write."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -28,14 +28,10 @@ from app.domain.webhooks.models import WebhookDelivery, WebhookEndpoint, Webhook
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
 from app.lib.db.prepared import columns_of, joined_strings, prepare
-from app.lib.db.reader import Reader
 from app.lib.db.repositories import ANY_VERSION, EntityRepository
 from app.lib.db.statements import delete_batch, insert_or_update
 from app.lib.db.versions import IfMatch
-from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import after, before, custom, equals
-from app.lib.pagination.paginate import paginate
-from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 
@@ -70,11 +66,11 @@ _kinds = joined_strings(
 _webhooks = select(*columns_of(WebhookRead, WebhookEndpoint, kinds=_kinds))
 _deliveries = select(*columns_of(DeliveryRead, WebhookDelivery, webhook_id=WebhookDelivery.endpoint_id))
 
-_own_webhook = prepare(
+OWN_WEBHOOK = prepare(
     _webhooks.where(WebhookEndpoint.id == bindparam("webhook_id"), WebhookEndpoint.owner_id == bindparam("owner_id")),
     WebhookRead,
 )
-_own_delivery = prepare(
+OWN_DELIVERY = prepare(
     _deliveries.join(WebhookEndpoint, WebhookEndpoint.id == WebhookDelivery.endpoint_id).where(
         WebhookDelivery.id == bindparam("delivery_id"),
         WebhookEndpoint.id == bindparam("webhook_id"),
@@ -82,7 +78,7 @@ _own_delivery = prepare(
     ),
     DeliveryRead,
 )
-_due = prepare(
+DUE = prepare(
     select(
         *columns_of(
             DueDelivery,
@@ -100,6 +96,7 @@ _due = prepare(
     .where(WebhookDelivery.id == bindparam("delivery_id")),
     DueDelivery,
 )
+"""A delivery and its endpoint."""
 _lock_owner = prepare(select(User.id).where(User.id == bindparam("owner_id")).with_for_update(key_share=True), UUID)
 _count_of = prepare(
     select(func.count().label("count"))
@@ -113,13 +110,14 @@ _kinds_of = prepare(
 _delete_kinds = prepare(delete(_subscriptions).where(_subscriptions.c.endpoint_id == bindparam("webhook_id")))
 _insert_kind = prepare(insert(_subscriptions))
 _insert_delivery = prepare(insert_or_update(_delivery_table).on_conflict_do_nothing().returning(_d.id), UUID)
-_overdue = prepare(
+OVERDUE = prepare(
     select(_d.id)
     .where(_d.status == literal_column(f"'{PENDING}'"), _d.next_attempt_at < bindparam("before"))
     .order_by(_d.next_attempt_at)
     .limit(bindparam("count")),
     UUID,
 )
+"""What should have been attempted by then, the longest waiting first."""
 _RECORDED = (
     *("status", "attempts", "next_attempt_at", "last_attempt_at", "updated_at"),
     *("failure", "response_status", "response_body", "duration_ms"),
@@ -129,28 +127,25 @@ _record = prepare(
     .where(_d.id == bindparam("delivery_id"), _d.status == PENDING)
     .values(**{name: bindparam(f"new_{name}", type_=_d[name].type) for name in _RECORDED}, version=_d.version + 1)
 )
-_purge = prepare(delete_batch(_delivery_table, _d.created_at < bindparam("before"), _d.status != PENDING))
-
-WEBHOOK_SORTS = (SortKey("created_at", WebhookEndpoint.created_at, datetime),)
+PURGE = prepare(delete_batch(_delivery_table, _d.created_at < bindparam("before"), _d.status != PENDING))
+"""Removes what was created before then and has succeeded or failed."""
 
 WEBHOOK_LIST = ListQuery(
     "webhooks",
     WebhookPage,
     _webhooks,
     identity=WebhookEndpoint.id,
-    sorts=WEBHOOK_SORTS,
+    sorts=(SortKey("created_at", WebhookEndpoint.created_at, datetime),),
     default_sort="-created_at",
     filters=(equals("owner_id", WebhookEndpoint.owner_id), equals("is_active", WebhookEndpoint.is_active)),
 )
-
-DELIVERY_SORTS = (SortKey("created_at", WebhookDelivery.created_at, datetime),)
 
 DELIVERY_LIST = ListQuery(
     "webhook_deliveries",
     DeliveryPage,
     _deliveries,
     identity=WebhookDelivery.id,
-    sorts=DELIVERY_SORTS,
+    sorts=(SortKey("created_at", WebhookDelivery.created_at, datetime),),
     default_sort="-created_at",
     filters=(
         equals("webhook_id", WebhookDelivery.endpoint_id),
@@ -167,28 +162,6 @@ DELIVERY_LIST = ListQuery(
         before("created_before", WebhookDelivery.created_at),
     ),
 )
-
-
-class WebhookReads:
-    """Webhooks and their deliveries as their owner is shown them."""
-
-    def __init__(self, reader: Reader, cursors: CursorCodec) -> None:
-        self._reader = reader
-        self._cursors = cursors
-
-    async def find_webhook(self, webhook_id: UUID, owner_id: UUID) -> WebhookRead | None:
-        return await self._reader.first(_own_webhook, webhook_id=webhook_id, owner_id=owner_id)
-
-    async def list_webhooks(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> WebhookPage:
-        return await paginate(self._reader, WEBHOOK_LIST, paging, self._cursors, sort=sort, filters=filters)
-
-    async def find_delivery(self, delivery_id: UUID, webhook_id: UUID, owner_id: UUID) -> DeliveryRead | None:
-        return await self._reader.first(
-            _own_delivery, delivery_id=delivery_id, webhook_id=webhook_id, owner_id=owner_id
-        )
-
-    async def list_deliveries(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> DeliveryPage:
-        return await paginate(self._reader, DELIVERY_LIST, paging, self._cursors, sort=sort, filters=filters)
 
 
 class WebhookRepository(EntityRepository[WebhookEndpoint]):
@@ -262,19 +235,7 @@ class DeliveryRepository(EntityRepository[WebhookDelivery]):
         rows = [{"id": new_id(), "endpoint_id": each, **empty, **common, **times} for each in webhook_ids]
         return await self.unit.all_many(_insert_delivery, rows)
 
-    async def list_overdue(self, before: datetime, count: int) -> list[UUID]:
-        """What should have been attempted by then, the longest waiting first."""
-        return await self.unit.all(_overdue, before=before, count=count)
-
-    async def find_due(self, delivery_id: UUID) -> DueDelivery | None:
-        """The delivery and its endpoint, as committed now."""
-        return await self.unit.first(_due, delivery_id=delivery_id)
-
     async def record(self, delivery_id: UUID, **values: Any) -> bool:
         """Writes how an attempt ended. False when the delivery has succeeded or failed since, or is deleted."""
         new = {f"new_{name}": value for name, value in values.items()}
         return await self.unit.execute(_record, delivery_id=delivery_id, **new) == 1
-
-    async def purge(self, before: datetime) -> int:
-        """Deletes a batch of what was created before then and has succeeded or failed. Returns its size."""
-        return await self.unit.execute(_purge, before=before)

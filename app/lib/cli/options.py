@@ -1,7 +1,7 @@
 """What several commands share and what costs little to import."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +11,6 @@ import msgspec
 
 from app.lib.cli.errors import CommandFailed
 
-T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
@@ -61,17 +60,29 @@ def write_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def write_list(found: Sequence[T], header: Sequence[str], row: Callable[[T], Sequence[str]], *, as_json: bool) -> None:
-    """What a command has found: as it is in JSON, or a row each."""
+def write_list(found: Sequence[object], columns: Mapping[str, str], *, as_json: bool, empty: str = "") -> None:
+    """What a command has found: as it is in JSON, or a row each. ``columns`` are the attributes by their headings,
+    and ``empty`` is written for None.
+    """
     if as_json:
         write_json(found)
     else:
-        write_table(header, [row(each) for each in found])
+        write_table([*columns], [[shown(getattr(each, name), empty) for name in columns.values()] for each in found])
 
 
-def show_instant(value: datetime) -> str:
-    """To the second, in UTC."""
-    return value.strftime("%Y-%m-%d %H:%M:%SZ")
+def shown(value: Any, empty: str = "") -> str:
+    """A value in a table: instants to the second in UTC, flags as yes and no, ``empty`` for None."""
+    match value:
+        case None:
+            return empty
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return value.strftime("%Y-%m-%d %H:%M:%SZ")
+        case list():
+            return ",".join(map(shown, value))
+        case _:
+            return str(value)
 
 
 def read_password(*, from_stdin: bool) -> str:

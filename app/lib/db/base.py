@@ -49,6 +49,17 @@ class SplitText(TypeDecorator[list[str]]):
         return sorted(set(value.split(","))) if value else []
 
 
+class SplitSet(TypeDecorator[frozenset[str]]):
+    """The result of ``aggregate_strings(…, ',')`` as a set of words; empty for NULL."""
+
+    impl = String
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> frozenset[str]:
+        """Splits what the database joined."""
+        return frozenset(value.split(",")) if value else frozenset()
+
+
 class Base(CommonTableAttributes, DeclarativeBase, AsyncAttrs):
     """Tables without the common columns: link tables and logs."""
 

@@ -1,6 +1,7 @@
 """Statements that are compiled once per dialect and run many times with other values."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from operator import itemgetter
 from typing import Any, Generic, TypeVar, overload
 
@@ -15,10 +16,12 @@ from sqlalchemy import (
     SQLColumnExpression,
     TextClause,
     UpdateBase,
+    bindparam,
     func,
     select,
     type_coerce,
 )
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import ExpandedState
 from sqlalchemy.types import TypeEngine
@@ -100,6 +103,25 @@ def _columns_for(statement: Statement, row_type: type[Any]) -> list[ColumnElemen
 
 def _is_open_list(bind: BindParameter[Any]) -> bool:
     return bind.expanding and bind.required
+
+
+class PreparedIn(Generic[T]):
+    """A select of the rows in which a column has any of several values.
+
+    The length of a list is part of the SQL, so a statement is prepared for each power of two.
+    """
+
+    def __init__(self, statement: Select[Any], column: InstrumentedAttribute[Any], row_type: type[T]) -> None:
+        def prepare_width(width: int) -> Prepared[T]:
+            binds = [bindparam(f"value_{i}", type_=column.type) for i in range(width)]
+            return prepare(statement.where(column.in_(binds)), row_type)
+
+        self._of_width = cache(prepare_width)
+
+    def of(self, values: Iterable[Any]) -> tuple[Prepared[T], dict[str, Any]]:
+        """The statement for these values, and its arguments. There has to be a value."""
+        padded = pad_to_power_of_two(list(dict.fromkeys(values)))
+        return self._of_width(len(padded)), {f"value_{i}": value for i, value in enumerate(padded)}
 
 
 def columns_of(row_type: type[msgspec.Struct], model: Any, **others: SQLColumnExpression[Any]) -> list[Any]:

@@ -22,6 +22,7 @@ from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 from app.lib.db.faults import UNBINDABLE, DatabaseUnavailable
 from app.lib.db.prepared import JSON_CODECS, Prepared
 from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline, identity_of
+from app.lib.errors import AppError
 
 T = TypeVar("T")
 
@@ -63,6 +64,12 @@ class Reader:
         """The first row, or None. The statement itself should say ``LIMIT 1`` where there may be more."""
         rows = await self.all(prepared, **values)
         return rows[0] if rows else None
+
+    async def one(self, prepared: Prepared[T], missing: type[AppError], /, **values: Any) -> T:
+        """The first row. Raises ``missing`` when there is none."""
+        if (found := await self.first(prepared, **values)) is None:
+            raise missing
+        return found
 
     async def scalar(self, prepared: Prepared[T], /, **values: Any) -> T | None:
         """The first column of the first row, or None; for statements prepared with a plain type."""

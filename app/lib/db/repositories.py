@@ -1,7 +1,8 @@
 """The bases of all repositories, which are the only place for statements (docs/decisions/0020).
 
-A ``…Reads`` class runs prepared selects on the Reader, without a transaction. A :class:`Repository` writes in a unit of
-work. An :class:`EntityRepository` also has the standard verbs, which advanced-alchemy carries out.
+Prepared statements stand in their modules: selects for the Reader, without a transaction, and those that a service runs
+in its unit of work as they are. A :class:`Repository` has those that need more than their values. An
+:class:`EntityRepository` also has the standard verbs, which advanced-alchemy carries out.
 """
 
 from collections.abc import Generator, Mapping

@@ -1,20 +1,29 @@
 """Injected dependencies: how they are spelled, and how they are resolved."""
 
-from collections.abc import Mapping
-from inspect import Parameter, Signature
+from collections.abc import Collection, Iterator, Mapping
+from inspect import Parameter, Signature, get_annotations
 from typing import Any, TypeAlias, TypeVar
 
-from litestar import Litestar
-from litestar.di import NamedDependency, Provide
+from litestar import Litestar, Router
+from litestar.di import Dependency, NamedDependency, Provide
+from litestar.exceptions import ImproperlyConfiguredException
 from litestar.params import SkipValidation
 from litestar.routes import HTTPRoute
 
+from app.lib.db.versions import IfMatch
+from app.lib.pagination.parameters import PageRequest
+from app.lib.security.principal import Principal
 from app.lib.services import Services
 
 T = TypeVar("T")
 
 Injected: TypeAlias = NamedDependency[SkipValidation[T]]
 """A dependency by its parameter's name, taken as it is: our own objects need no validation."""
+
+# What every handler may inject, as ``principal``, ``if_match`` and ``paging``.
+Caller: TypeAlias = Injected[Principal]
+Precondition: TypeAlias = Injected[IfMatch]
+Paging: TypeAlias = Injected[PageRequest]
 
 
 def resolve_in_sequence(app: Litestar) -> None:
@@ -35,12 +44,33 @@ def resolve_in_sequence(app: Litestar) -> None:
             ]
 
 
-def provide_service(services: Services, kind: type[Any], per_request: Mapping[type[Any], str]) -> Provide:
-    """A provider of a service, built from its constructor's annotations by :class:`~app.lib.services.Services`.
+def provide_services(
+    router: Router, services: Services, provided: Collection[str], per_request: Mapping[type[Any], str]
+) -> None:
+    """Gives a router a provider for each service that its handlers inject and that is not ``provided``.
 
-    ``per_request`` are the types that each request has its own of, and the names of their dependencies. A service that
-    needs none of them is made once.
+    The annotations of handlers and constructors are all there is to declare, see :class:`~app.lib.services.Services`.
+    ``per_request`` are the types that each request has its own of, and the names of their dependencies; a service that
+    needs none of them is made once. Raises ``ImproperlyConfiguredException`` for one name with two types.
     """
+    wanted: dict[str, type[Any]] = {}
+    for name, kind in _injected(router):
+        if name not in provided and wanted.setdefault(name, kind) is not kind:
+            raise ImproperlyConfiguredException(f"{name} is {kind.__name__} and {wanted[name].__name__}")
+    router.dependencies = {name: _provide(services, kind, per_request) for name, kind in wanted.items()}
+
+
+def _injected(router: Router) -> Iterator[tuple[str, Any]]:
+    for route in router.routes:
+        handlers: Any = getattr(route, "route_handlers", None) or [getattr(route, "route_handler", None)]
+        for handler in handlers:
+            for name, hint in get_annotations(handler.fn).items():
+                is_injected = any(isinstance(each, Dependency) for each in getattr(hint, "__metadata__", ()))
+                if is_injected and name not in handler.dependency_name_set:
+                    yield name, hint.__origin__
+
+
+def _provide(services: Services, kind: type[Any], per_request: Mapping[type[Any], str]) -> Provide:
     needed, build = services.builder(kind, frozenset(per_request))
 
     def provide(**given: Any) -> Any:

@@ -16,6 +16,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from app.lib.errors import NotAcceptable, NotFound, UnsupportedMediaType
 from app.lib.http.problems import QUERY_ERRORS
 from app.lib.http.query import QueryRules, query_rules
+from app.lib.security.policies import public
 from app.lib.wire.decoding import decode_json
 
 JSON = "application/json"
@@ -28,6 +29,13 @@ FORM_OR_JSON = {CONSUMES: (FORM, JSON)}
 """Spread into a handler's ``opt`` whose DTO is a ``FormDTO``."""
 PRODUCES_ANYTHING = "produces_anything"
 """Key in a handler's ``opt``: it answers pages or files, so ``Accept`` is not held against JSON."""
+HTML_PAGE: dict[str, Any] = {
+    "guards": [public],
+    "opt": {PRODUCES_ANYTHING: True},
+    "media_type": "text/html",
+    "include_in_schema": False,
+}
+"""The arguments of the decorator of a handler that answers a page to anyone."""
 PRODUCES = "produces"
 """Key in a handler's ``opt``: the media type of its answers, where that is not JSON; ``Accept`` has to admit it."""
 

@@ -53,6 +53,15 @@ _SUCCESSES = {
 }
 
 
+def name_operations(app: Litestar) -> None:
+    """Names the operations that have no name after their handlers: ``list_users`` is ``listUsers``."""
+    for route in app.routes:
+        for handler, _ in route.route_handler_map.values() if isinstance(route, HTTPRoute) else ():
+            if handler.operation_id is None and handler.resolve_include_in_schema():
+                first, *others = handler.handler_name.split("_")
+                handler.operation_id = "".join([first, *map(str.capitalize, others)])
+
+
 def may_raise(*errors: type[AppError]) -> JSONObject:
     """For a handler's ``opt``: the business errors that it can answer with, beyond what its declarations imply."""
     return {MAY_RAISE: errors}

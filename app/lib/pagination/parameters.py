@@ -1,5 +1,6 @@
 """The query parameters that every list takes."""
 
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -55,6 +56,8 @@ CursorText = QueryParameter(
     schema_extra={"maxLength": MAX_CURSOR_LENGTH, "pattern": "^[A-Za-z0-9_-]+$"},
 )
 IncludeTotal = QueryParameter(description="Whether to count all that match. By default only by page, not by cursor.")
+Instant = Annotated[datetime | None, QueryParameter(description="An instant in UTC (RFC 3339).")]
+"""For ``*_after`` and ``*_before``."""
 
 
 async def provide_list_parameters(

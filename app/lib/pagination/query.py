@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from litestar.params import QueryParameter
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
@@ -25,7 +26,7 @@ from sqlalchemy import (
 from app.lib.db.prepared import Prepared, prepare
 from app.lib.pagination.envelope import MAX_COUNTED_ROWS, Page, item_type
 from app.lib.pagination.filters import BoundFilters, Filter
-from app.lib.pagination.sorting import Sort, SortKey, parse_sort
+from app.lib.pagination.sorting import Sort, SortKey, parse_sort, sort_parameter
 
 P = TypeVar("P", bound=Page[Any])
 Widths = tuple[tuple[str, int], ...]
@@ -156,6 +157,10 @@ class ListQuery(Generic[P]):
         if any(each.key == _ID for each in order):
             return order
         return (*order, Sort(_ID, order[-1].descending))
+
+    def sort_parameter(self) -> QueryParameter:
+        """The ``sort`` parameter of the list's route: ``sort: Annotated[str | None, LIST.sort_parameter()] = None``."""
+        return sort_parameter(self._sorts, self._default_sort)
 
     def bind(self, wanted: Mapping[str, Any]) -> BoundFilters:
         """The filters that are there. Raises ``ValidationFailed``; ``KeyError`` for one that is not declared."""

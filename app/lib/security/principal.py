@@ -12,7 +12,7 @@ RECENT = timedelta(minutes=10)
 """How long a sign-in counts as recent for sensitive acts."""
 
 
-class Principal(msgspec.Struct, frozen=True, kw_only=True):
+class Principal(msgspec.Struct, frozen=True):
     """An authenticated caller: a user, through one session."""
 
     user_id: UUID

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from litestar import Litestar
 
-from app.domain.auth.repositories import SessionRepository
+from app.domain.auth.repositories import PURGE, SessionRepository
 from app.domain.auth.settings import AuthSettings
 from app.lib.clock import utc_now
 from tests.domain.auth.steps import ME, audited, bearer, refresh, session_row, sessions_of, sign_in, whoami
@@ -164,13 +164,12 @@ async def test_only_sessions_that_are_over_are_purged(people: People, app: Lites
     signed_out = await people.sign_in(person.id, person.email)
     later = (await session_row(app, person.session_id)).expires_at
     async with core_of(app).database.independent() as unit:
-        sessions = SessionRepository(unit)
-        assert await sessions.revoke(signed_out.session_id, utc_now(), "signed_out")
-        await sessions.purge(utc_now())
+        assert await SessionRepository(unit).revoke(signed_out.session_id, utc_now(), "signed_out")
+        await unit.execute(PURGE, now=utc_now())
     assert len(await sessions_of(app, person.id)) == 2  # an old token of it may still come back, and be recognised
 
     async with core_of(app).database.independent() as unit:
-        await SessionRepository(unit).purge(later + timedelta(days=1))
+        await unit.execute(PURGE, now=later + timedelta(days=1))
     assert await sessions_of(app, person.id) == []
 
 

@@ -22,7 +22,6 @@ from app.domain.auth import authenticator as module
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.auth.events import SessionsEnded
 from app.domain.auth.listeners import LISTENERS
-from app.domain.auth.repositories import PrincipalRow, SessionReads
 from app.domain.auth.services.tokens import TokenIssuer
 from app.lib.clock import utc_now
 from app.lib.errors import InvalidToken
@@ -55,8 +54,7 @@ class SlowReader:
 def authenticator_of(app: Litestar, reader: Any = None, *, seconds: float = 1.0) -> SessionAuthenticator:
     """One with a memory of its own."""
     core = core_of(app)
-    reads = SessionReads(reader or core.database.reader)
-    return SessionAuthenticator(core.services.get(TokenIssuer).signer, reads, seconds)
+    return SessionAuthenticator(core.services.get(TokenIssuer).signer, reader or core.database.reader, seconds)
 
 
 @pytest.mark.parametrize(
@@ -146,8 +144,8 @@ async def test_what_is_remembered_ages_from_when_it_was_asked(app: Litestar, peo
 class Crowd:
     """Stands in for the database where there are more sessions than a test could make."""
 
-    async def first(self, _: Any, *, session_id: UUID, now: datetime) -> PrincipalRow:
-        return PrincipalRow(session_id, session_id, now, is_superuser=False, roles=[], permissions=[])
+    async def first(self, _: Any, *, session_id: UUID, now: datetime) -> Principal:
+        return Principal(session_id, session_id, now, is_superuser=False, roles=frozenset(), permissions=frozenset())
 
 
 async def test_the_memory_is_bounded(app: Litestar, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +159,7 @@ async def test_the_memory_is_bounded(app: Litestar, monkeypatch: pytest.MonkeyPa
     found: Sequence[Principal] = [await authenticator.authenticate(token) for token in [*tokens, *tokens[:5]]]
 
     assert [principal.user_id for principal in found] == [*ids, *ids[:5]]
-    assert len(authenticator._tokens) == 20
+    assert authenticator._verified.cache_info().currsize == 20
     assert len(authenticator._principals) == 10
     assert len(authenticator._sessions_of) == 10
     for user_id in ids:

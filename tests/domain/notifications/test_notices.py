@@ -11,7 +11,7 @@ import pytest_asyncio
 import time_machine
 from litestar import Litestar
 
-from app.domain.notifications.services.notices import notify
+from app.domain.notifications.listeners import notify
 from app.lib.db.base import new_id
 from app.lib.db.url import DatabaseURL
 from app.lib.mail.delivery import Deliverer

@@ -11,7 +11,7 @@ from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
 from app.domain.notifications import notifications
-from app.domain.notifications.samples import SAMPLES
+from app.domain.notifications.commands import SAMPLES
 from app.lib.mail.templates import BASE, SOURCE_LOCALE, MailTemplates
 
 FOLDERS = [BASE, *notifications.mail_templates]

@@ -9,9 +9,9 @@ from litestar import Litestar
 
 import app.asgi
 from app.domain.webhooks.events import WebhookDisabled
+from app.domain.webhooks.listeners import fan_out
 from app.domain.webhooks.models import WebhookDelivery
 from app.domain.webhooks.services.deliver import Deliverer
-from app.domain.webhooks.services.fan_out import fan_out
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.uow import UnitOfWork

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from app.domain.webhooks.jobs import sweep_deliveries
 from app.domain.webhooks.models import WebhookDelivery
-from app.domain.webhooks.repositories import DeliveryRepository
+from app.domain.webhooks.repositories import PURGE
 from app.lib.clock import utc_now
 from app.lib.db.url import DatabaseURL
 from app.lib.jobs import NoPayload
@@ -207,7 +207,7 @@ async def test_old_deliveries_are_purged_and_pending_ones_stay(
             )
 
     async with core_of(app).database.independent() as unit:
-        await DeliveryRepository(unit).purge(utc_now() - timedelta(days=30))
+        await unit.execute(PURGE, before=utc_now() - timedelta(days=30))
 
     assert {row.id for row in await rows(app, WebhookDelivery)} == {pending, young}
 

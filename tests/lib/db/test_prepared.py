@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import Select, String, bindparam, func, insert, literal, null, or_, select, type_coerce
 from sqlalchemy.engine import make_url
 
-from app.lib.db.base import SplitText, new_id
+from app.lib.db.base import SplitSet, SplitText, new_id
 from app.lib.db.engine import Database
-from app.lib.db.prepared import columns_of, joined_strings, one_row, prepare
+from app.lib.db.prepared import PreparedIn, columns_of, joined_strings, one_row, prepare
+from app.lib.errors import NotFound
 from tests.lib.db.toys import Box, Toy
 
 
@@ -204,6 +205,26 @@ async def test_strings_of_another_table_are_joined_to_a_row(toys: Database) -> N
     assert [tuple(row) for row in found] == [("empty", []), ("full", ["a", "b"])]
 
 
+async def test_rows_with_any_of_several_values(toys: Database) -> None:
+    ids = await add(toys, *[{**FULL, "name": name} for name in "abc"])
+    some = PreparedIn(select(Toy.name).order_by(Toy.name), Toy.id, str)
+
+    for wanted, names, width in ((ids[:1], ["a"], 1), ([*ids, ids[0]], ["a", "b", "c"], 4)):
+        prepared, values = some.of(wanted)
+        assert await toys.reader.all(prepared, **values) == names
+        assert len(values) == width
+    assert some.of(ids)[0] is some.of(reversed(ids))[0]
+
+
+async def test_a_row_that_has_to_be_there_is_an_error_where_it_is_not(toys: Database) -> None:
+    (item_id,) = await add(toys, FULL)
+    by_id = prepare(select(Toy.id).where(Toy.id == bindparam("item_id")), UUID)
+
+    assert await toys.reader.one(by_id, NotFound, item_id=item_id) == item_id
+    with pytest.raises(NotFound):
+        await toys.reader.one(by_id, NotFound, item_id=uuid4())
+
+
 async def test_one_row_or_none(toys: Database) -> None:
     (item_id,) = await add(toys, {**FULL, "name": "only"})
     async with toys.independent() as unit:
@@ -221,3 +242,5 @@ async def test_words_joined_by_the_database_are_split(toys: Database) -> None:
 
     assert await toys.reader.first(names) == ["a", "b"]
     assert await toys.reader.first(none) == []
+    words = prepare(select(type_coerce(func.aggregate_strings(Toy.name, ","), SplitSet())), frozenset)
+    assert await toys.reader.first(words) == frozenset({"a", "b"})

@@ -11,19 +11,19 @@ from app.domain.accounts.errors import (
     UsernameTaken,
     WrongCurrentPassword,
 )
-from app.domain.accounts.services.passwords import OwnPasswordService
-from app.domain.accounts.services.profiles import ProfileService
+from app.domain.accounts.services.passwords import PasswordService
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
-from app.lib.db.versions import IfMatch
-from app.lib.errors import NotFound, PreconditionFailed, ReauthRequired
-from app.lib.http.injection import Injected
+from app.lib.errors import NotFound
+from app.lib.http.injection import Caller, Injected, Precondition
 from app.lib.http.problems import respond
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import authenticated, recently_authenticated
-from app.lib.security.principal import Principal
 from app.lib.wire.dto import StructDTO
+
+Users = Injected[UserService]
+Accounts = Injected[AccountQueries]
 
 
 def account_gone(request: Request[Any, Any, Any], _: NotFound) -> Response[bytes]:
@@ -36,39 +36,31 @@ def account_gone(request: Request[Any, Any, Any], _: NotFound) -> Response[bytes
 class MeController(Controller):
     path = "/users/me"
     tags = ("Users",)
+    return_dto = StructDTO[UserRead]
     exception_handlers = {NotFound: account_gone}  # noqa: RUF012 - Litestar declares it as an instance's
 
-    @get(guards=[authenticated], return_dto=StructDTO[UserRead], operation_id="getMe", summary="Get the current user")
-    async def get_me(self, principal: Injected[Principal], accounts: Injected[AccountQueries]) -> UserRead:
+    @get(guards=[authenticated], summary="Get the current user")
+    async def get_me(self, principal: Caller, accounts: Accounts) -> UserRead:
         return await accounts.get_user(principal.user_id)
 
     @patch(
         guards=[authenticated],
         dto=StructDTO[OwnUserUpdate],
-        return_dto=StructDTO[UserRead],
-        operation_id="updateMe",
         summary="Update the current user",
-        opt=may_raise(UsernameTaken, PreconditionFailed),
+        opt=may_raise(UsernameTaken),
     )
     async def update_me(
-        self,
-        data: JSONBody[OwnUserUpdate],
-        principal: Injected[Principal],
-        users: Injected[UserService],
-        if_match: Injected[IfMatch],
+        self, data: JSONBody[OwnUserUpdate], principal: Caller, users: Users, if_match: Precondition
     ) -> UserRead:
         return await users.update_own(principal.user_id, data, if_match)
 
     @delete(
         guards=[recently_authenticated],
-        operation_id="deleteMe",
         summary="Delete the current user",
         description="Deletes your account and all that belongs to it. Needs a sign-in within 10 minutes.",
-        opt=may_raise(LastSuperuser, PreconditionFailed, ReauthRequired),
+        opt=may_raise(LastSuperuser),
     )
-    async def delete_me(
-        self, principal: Injected[Principal], users: Injected[UserService], if_match: Injected[IfMatch]
-    ) -> None:
+    async def delete_me(self, principal: Caller, users: Users, if_match: Precondition) -> None:
         await users.delete(principal.user_id, if_match, principal)
 
     @post(
@@ -77,24 +69,22 @@ class MeController(Controller):
         dto=StructDTO[PasswordChange],
         return_dto=None,
         status_code=204,
-        operation_id="changePassword",
         summary="Change the current user's password",
         description="Ends all your sessions except the current one.",
         opt=may_raise(WrongCurrentPassword, PasswordAlreadyChanged),
     )
     async def change_password(
-        self, data: JSONBody[PasswordChange], principal: Injected[Principal], own_password: Injected[OwnPasswordService]
+        self, data: JSONBody[PasswordChange], principal: Caller, passwords: Injected[PasswordService]
     ) -> None:
-        await own_password.change(data, principal)
+        await passwords.change_own(data, principal)
 
     @get(
         "/profile",
         guards=[authenticated],
         return_dto=StructDTO[ProfileRead],
-        operation_id="getMyProfile",
         summary="Get the current user's profile",
     )
-    async def get_profile(self, principal: Injected[Principal], accounts: Injected[AccountQueries]) -> ProfileRead:
+    async def get_my_profile(self, principal: Caller, accounts: Accounts) -> ProfileRead:
         return await accounts.get_own_profile(principal.user_id)
 
     @put(
@@ -102,15 +92,9 @@ class MeController(Controller):
         guards=[authenticated],
         dto=StructDTO[ProfileUpdate],
         return_dto=StructDTO[ProfileRead],
-        operation_id="updateMyProfile",
         summary="Update the current user's profile",
-        opt=may_raise(PreconditionFailed),
     )
-    async def update_profile(
-        self,
-        data: JSONBody[ProfileUpdate],
-        principal: Injected[Principal],
-        profiles: Injected[ProfileService],
-        if_match: Injected[IfMatch],
+    async def update_my_profile(
+        self, data: JSONBody[ProfileUpdate], principal: Caller, users: Users, if_match: Precondition
     ) -> ProfileRead:
-        return await profiles.update(principal.user_id, data, if_match)
+        return await users.update_profile(principal.user_id, data, if_match)

@@ -1,4 +1,3 @@
-from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -17,24 +16,23 @@ from app.domain.accounts.dtos import (
 )
 from app.domain.accounts.errors import BeyondOwnRights, EmailTaken, LastSuperuser, UsernameTaken
 from app.domain.accounts.permissions import ROLES_WRITE, USERS_DELETE, USERS_READ, USERS_WRITE
-from app.domain.accounts.services.queries import USER_SORT_KEYS, AccountQueries
+from app.domain.accounts.services.queries import USER_SORT, AccountQueries
 from app.domain.accounts.services.roles import RoleService
 from app.domain.accounts.services.users import UserService
-from app.lib.db.versions import IfMatch
-from app.lib.errors import PreconditionFailed, ReauthRequired
-from app.lib.http.injection import Injected
+from app.lib.errors import ReauthRequired
+from app.lib.http.injection import Caller, Injected, Paging, Precondition
 from app.lib.http.locations import created, linked
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
-from app.lib.pagination.parameters import PageRequest
-from app.lib.pagination.sorting import sort_parameter
+from app.lib.pagination.parameters import Instant
 from app.lib.security.policies import permission, public, sees
-from app.lib.security.principal import Principal
 from app.lib.wire.dto import StructDTO
 
 SEES_USER = sees(USERS_READ, or_self="user_id")
 
-Sort = Annotated[str | None, sort_parameter(USER_SORT_KEYS, "-created_at")]
+Users = Injected[UserService]
+Accounts = Injected[AccountQueries]
+UserId = FromPath[UUID]
 RoleFilter = Annotated[
     # msgspec reads the one and the document is written from the other.
     list[Annotated[str, Meta(max_length=50), QueryParameter(max_length=50)]] | None,
@@ -46,7 +44,6 @@ ActiveFilter = Annotated[
 SuperuserFilter = Annotated[
     list[bool] | None, QueryParameter(description="Only superusers, or only other users.", max_items=2)
 ]
-Instant = Annotated[datetime | None, QueryParameter(description="An instant in UTC (RFC 3339).")]
 Text = Annotated[
     str | None, QueryParameter(min_length=1, max_length=100, description="Part of the address, username or name.")
 ]
@@ -56,22 +53,21 @@ Expand = Annotated[Literal["profile"] | None, QueryParameter(description="Adds t
 class UserController(Controller):
     path = "/users"
     tags = ("Users",)
+    return_dto = StructDTO[UserRead]
 
-    @get(
-        guards=[permission(USERS_READ)], return_dto=StructDTO[UserPage], operation_id="listUsers", summary="List users"
-    )
+    @get(guards=[permission(USERS_READ)], return_dto=StructDTO[UserPage], summary="List users")
     async def list_users(
         self,
         request: Request[Any, Any, Any],
-        accounts: Injected[AccountQueries],
-        paging: Injected[PageRequest],
+        accounts: Accounts,
+        paging: Paging,
         role: RoleFilter = None,
         is_active: ActiveFilter = None,
         is_superuser: SuperuserFilter = None,
         q: Text = None,
         created_after: Instant = None,
         created_before: Instant = None,
-        sort: Sort = None,
+        sort: Annotated[str | None, USER_SORT] = None,
     ) -> Response[UserPage]:
         filters = {
             "role": role,
@@ -86,31 +82,23 @@ class UserController(Controller):
     @post(
         guards=[permission(USERS_WRITE)],
         dto=StructDTO[UserCreate],
-        return_dto=StructDTO[UserRead],
-        operation_id="createUser",
         summary="Create a user",
         description="Only superusers may set `is_superuser`, and need a sign-in within 10 minutes for it.",
         opt=IDEMPOTENT | may_raise(EmailTaken, UsernameTaken, ReauthRequired),
     )
-    async def create_user(
-        self, data: JSONBody[UserCreate], users: Injected[UserService], principal: Injected[Principal]
-    ) -> Response[UserRead]:
+    async def create_user(self, data: JSONBody[UserCreate], users: Users, principal: Caller) -> Response[UserRead]:
         user = await users.create(data, principal)
         return created(user, f"/api/v1/users/{user.id}")
 
     @get(
         "/{user_id:uuid}",
         guards=[SEES_USER],
-        operation_id="getUser",
+        return_dto=None,
         summary="Get a user",
         description="Yourself, or with `users:read` any user. With `expand=profile` there is no ETag.",
     )
     async def get_user(
-        self,
-        user_id: FromPath[UUID],
-        accounts: Injected[AccountQueries],
-        principal: Injected[Principal],
-        expand: Expand = None,
+        self, user_id: UserId, accounts: Accounts, principal: Caller, expand: Expand = None
     ) -> UserRead | UserWithProfile:
         if expand is None:
             return await accounts.get_user(user_id)
@@ -120,73 +108,45 @@ class UserController(Controller):
         "/{user_id:uuid}",
         guards=[permission(USERS_WRITE, sight=SEES_USER)],
         dto=StructDTO[UserUpdate],
-        return_dto=StructDTO[UserRead],
-        operation_id="updateUser",
         summary="Update a user",
         description="Only superusers may change `is_superuser`. Address and flags need a sign-in within 10 minutes.",
-        opt=may_raise(EmailTaken, UsernameTaken, LastSuperuser, BeyondOwnRights, ReauthRequired, PreconditionFailed),
+        opt=may_raise(EmailTaken, UsernameTaken, LastSuperuser, BeyondOwnRights, ReauthRequired),
     )
     async def update_user(
-        self,
-        user_id: FromPath[UUID],
-        data: JSONBody[UserUpdate],
-        users: Injected[UserService],
-        principal: Injected[Principal],
-        if_match: Injected[IfMatch],
+        self, user_id: UserId, data: JSONBody[UserUpdate], users: Users, principal: Caller, if_match: Precondition
     ) -> UserRead:
         return await users.update(user_id, data, if_match, principal)
 
     @delete(
         "/{user_id:uuid}",
         guards=[permission(USERS_DELETE, sight=SEES_USER, fresh=True)],
-        operation_id="deleteUser",
         summary="Delete a user",
         description="Deletes the user and all that belongs to them. Needs a sign-in within 10 minutes.",
-        opt=may_raise(LastSuperuser, BeyondOwnRights, ReauthRequired, PreconditionFailed),
+        opt=may_raise(LastSuperuser, BeyondOwnRights),
     )
-    async def delete_user(
-        self,
-        user_id: FromPath[UUID],
-        users: Injected[UserService],
-        principal: Injected[Principal],
-        if_match: Injected[IfMatch],
-    ) -> None:
+    async def delete_user(self, user_id: UserId, users: Users, principal: Caller, if_match: Precondition) -> None:
         await users.delete(user_id, if_match, principal)
 
     @post(
         "/{user_id:uuid}/activate",
         guards=[permission(USERS_WRITE, sight=SEES_USER)],
-        return_dto=StructDTO[UserRead],
         status_code=200,
-        operation_id="activateUser",
         summary="Activate a user",
-        opt=may_raise(BeyondOwnRights, PreconditionFailed),
+        opt=may_raise(BeyondOwnRights),
     )
-    async def activate_user(
-        self,
-        user_id: FromPath[UUID],
-        users: Injected[UserService],
-        principal: Injected[Principal],
-        if_match: Injected[IfMatch],
-    ) -> UserRead:
+    async def activate_user(self, user_id: UserId, users: Users, principal: Caller, if_match: Precondition) -> UserRead:
         return await users.activate(user_id, if_match, principal)
 
     @post(
         "/{user_id:uuid}/deactivate",
         guards=[permission(USERS_WRITE, sight=SEES_USER)],
-        return_dto=StructDTO[UserRead],
         status_code=200,
-        operation_id="deactivateUser",
         summary="Deactivate a user",
         description="Ends their sessions at once.",
-        opt=may_raise(BeyondOwnRights, LastSuperuser, PreconditionFailed),
+        opt=may_raise(BeyondOwnRights, LastSuperuser),
     )
     async def deactivate_user(
-        self,
-        user_id: FromPath[UUID],
-        users: Injected[UserService],
-        principal: Injected[Principal],
-        if_match: Injected[IfMatch],
+        self, user_id: UserId, users: Users, principal: Caller, if_match: Precondition
     ) -> UserRead:
         return await users.deactivate(user_id, if_match, principal)
 
@@ -194,19 +154,17 @@ class UserController(Controller):
         "/{user_id:uuid}/roles",
         guards=[permission(ROLES_WRITE, sight=SEES_USER, fresh=True)],
         dto=StructDTO[RoleAssignment],
-        return_dto=StructDTO[UserRead],
-        operation_id="setUserRoles",
         summary="Set a user's roles",
         description="You cannot give permissions that you lack, nor change your own roles. Needs a recent sign-in.",
-        opt=may_raise(BeyondOwnRights, ReauthRequired, PreconditionFailed),
+        opt=may_raise(BeyondOwnRights),
     )
     async def set_user_roles(
         self,
-        user_id: FromPath[UUID],
+        user_id: UserId,
         data: JSONBody[RoleAssignment],
         roles: Injected[RoleService],
-        principal: Injected[Principal],
-        if_match: Injected[IfMatch],
+        principal: Caller,
+        if_match: Precondition,
     ) -> UserRead:
         return await roles.set_roles(user_id, data.roles, if_match, principal)
 
@@ -215,9 +173,8 @@ class UserController(Controller):
     "/profiles/{user_id:uuid}",
     guards=[public],
     return_dto=StructDTO[PublicProfile],
-    operation_id="getProfile",
     summary="Get a public profile",
     tags=["Profiles"],
 )
-async def get_profile(user_id: FromPath[UUID], accounts: Injected[AccountQueries]) -> PublicProfile:
+async def get_profile(user_id: UserId, accounts: Accounts) -> PublicProfile:
     return await accounts.get_public_profile(user_id)

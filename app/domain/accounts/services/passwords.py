@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.domain.accounts.dtos import PasswordChange, Registration, UserRead
+from app.domain.accounts.dtos import PasswordChange, Registration
 from app.domain.accounts.errors import PasswordAlreadyChanged, UserNotFound, WrongCurrentPassword
 from app.domain.accounts.events import PasswordChanged
 from app.domain.accounts.models import User
-from app.domain.accounts.repositories import AccountReads, UserRepository
+from app.domain.accounts.repositories import REHASH, UserRepository
 from app.domain.accounts.rows import CredentialRow
+from app.domain.accounts.services.queries import AccountQueries
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.engine import Database
@@ -37,7 +38,7 @@ class Passwords:
     async def accept(
         self,
         password: str,
-        owner: User | UserRead | Registration,
+        owner: User | CredentialRow | Registration,
         *,
         pointer: str = "/password",
         others: Iterable[FieldError] = (),
@@ -55,51 +56,6 @@ class Passwords:
         return await self.hasher.hash(password)
 
 
-@dataclass
-class CredentialService:
-    """Stores passwords of existing users."""
-
-    unit: UnitOfWork
-    reads: AccountReads
-    passwords: Passwords
-    events: Events
-    origin: Origin
-
-    def __post_init__(self) -> None:
-        self._users = UserRepository(self.unit)
-
-    async def set_password(self, user_id: UUID, password: str) -> None:
-        """Sets a password at the command line and ends the user's sessions.
-
-        Raises ``UserNotFound``, ``ValidationFailed`` or ``PasswordAlreadyChanged``.
-        """
-        user = await self._users.get(user_id)
-        await self.replace_hash(user_id, user.password_hash, await self.passwords.accept(password, user))
-
-    async def replace_hash(
-        self, user_id: UUID, old_hash: str, new_hash: str, *, kept_session_id: UUID | None = None
-    ) -> None:
-        """Stores another password and ends the user's sessions, except the one that is kept.
-
-        Raises ``UserNotFound``, or ``PasswordAlreadyChanged`` when the stored hash is not the old one.
-        """
-        user = await self._users.get_for_update(user_id)
-        if user.password_hash != old_hash:
-            raise PasswordAlreadyChanged
-        await self._users.update(user, {"password_hash": new_hash})
-        await self.events.publish(
-            self.unit,
-            PasswordChanged(aggregate_id=user_id, aggregate_version=user.version, kept_session_id=kept_session_id),
-        )
-        await audit.record(self.unit, "password.changed", self.origin, subject_id=user_id)
-
-    async def rehash(self, user_id: UUID, old_hash: str, password: str) -> str:
-        """Hashes the same password with today's parameters and returns the new hash."""
-        new_hash = await self.passwords.hasher.hash(password)
-        await self._users.rehash(user_id, old_hash, new_hash)
-        return new_hash
-
-
 class SignInThrottle(Throttle):
     """Limits wrong passwords, at sign-in and wherever the current one is asked for."""
 
@@ -113,36 +69,62 @@ class SignInThrottle(Throttle):
 
 
 @dataclass
-class OwnPasswordService:
-    """Users change their own password, for which they have to know the current one."""
+class PasswordService:
+    """Changes passwords of existing users."""
 
-    credentials: CredentialService
-    reads: AccountReads
+    unit: UnitOfWork
+    database: Database
+    accounts: AccountQueries
     passwords: Passwords
     throttle: SignInThrottle
-    database: Database
+    events: Events
     origin: Origin
+    _users: UserRepository
 
-    async def change(self, data: PasswordChange, actor: Principal) -> None:
-        """Changes the password and ends the actor's other sessions.
+    async def change_own(self, data: PasswordChange, actor: Principal) -> None:
+        """Changes the password of a user who knows the current one, and ends their other sessions.
 
         Raises ``WrongCurrentPassword``, ``RateLimited`` after too many of these, ``ValidationFailed`` for a new
         password that is weak or the same, or ``PasswordAlreadyChanged``.
         """
-        current = await self.reads.find_credentials_of(actor.user_id)
-        user = await self.reads.find_user(actor.user_id)
-        if current is None or user is None:
+        current = await self.accounts.find_credentials_of(actor.user_id)
+        if current is None:
             raise UserNotFound
         await self._verify(current, data.current_password)
         new_hash = await self.passwords.accept(
             data.new_password,
-            user,
+            current,
             pointer="/new_password",
             others=[_SAME] if data.new_password == data.current_password else (),
         )
-        await self.credentials.replace_hash(
-            actor.user_id, current.password_hash, new_hash, kept_session_id=actor.session_id
+        await self._replace_hash(current.id, current.password_hash, new_hash, kept_session_id=actor.session_id)
+
+    async def set_password(self, user_id: UUID, password: str) -> None:
+        """Sets a password at the command line and ends the user's sessions.
+
+        Raises ``UserNotFound``, ``ValidationFailed`` or ``PasswordAlreadyChanged``.
+        """
+        user = await self._users.get(user_id)
+        await self._replace_hash(user_id, user.password_hash, await self.passwords.accept(password, user))
+
+    async def rehash(self, user_id: UUID, old_hash: str, password: str) -> str:
+        """Hashes the same password with today's parameters and returns the new hash."""
+        new_hash = await self.passwords.hasher.hash(password)
+        await self.unit.execute(REHASH, user_id=user_id, old_hash=old_hash, new_hash=new_hash)
+        return new_hash
+
+    async def _replace_hash(
+        self, user_id: UUID, old_hash: str, new_hash: str, *, kept_session_id: UUID | None = None
+    ) -> None:
+        user = await self._users.get_for_update(user_id)
+        if user.password_hash != old_hash:
+            raise PasswordAlreadyChanged
+        await self._users.update(user, {"password_hash": new_hash})
+        await self.events.publish(
+            self.unit,
+            PasswordChanged(aggregate_id=user_id, aggregate_version=user.version, kept_session_id=kept_session_id),
         )
+        await audit.record(self.unit, "password.changed", self.origin, subject_id=user_id)
 
     async def _verify(self, current: CredentialRow, password: str) -> None:
         """Attempts are limited: a stolen session must not be enough to find out the password by trying."""

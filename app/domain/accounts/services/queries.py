@@ -1,61 +1,79 @@
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from app.domain.accounts.dtos import ProfileRead, PublicProfile, RolePage, RoleRead, UserPage, UserRead, UserWithProfile
 from app.domain.accounts.errors import ProfileNotFound, RoleNotFound, UserNotFound
-from app.domain.accounts.repositories import ROLE_SORTS, USER_SORTS, AccountReads
+from app.domain.accounts.repositories import (
+    CREDENTIALS,
+    CREDENTIALS_BY_EMAIL,
+    CREDENTIALS_BY_USERNAME,
+    PERSON,
+    ROLE,
+    ROLE_LIST,
+    USER,
+    USER_LIST,
+    VISIBLE_PEOPLE,
+    VISIBLE_PERSON,
+)
+from app.domain.accounts.rows import CredentialRow
+from app.lib.db.reader import Reader
+from app.lib.pagination.cursor import CursorCodec
+from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import project
 
-USER_SORT_KEYS = tuple(key.name for key in USER_SORTS)
-ROLE_SORT_KEYS = tuple(key.name for key in ROLE_SORTS)
+USER_SORT = USER_LIST.sort_parameter()
+ROLE_SORT = ROLE_LIST.sort_parameter()
 
 
+@dataclass
 class AccountQueries:
     """Reads users, profiles and roles, without a transaction."""
 
-    def __init__(self, reads: AccountReads) -> None:
-        self._reads = reads
+    reader: Reader
+    cursors: CursorCodec
 
     async def get_user(self, user_id: UUID) -> UserRead:
         """Raises ``UserNotFound``."""
-        if (user := await self._reads.find_user(user_id)) is None:
-            raise UserNotFound
-        return user
+        return await self.reader.one(USER, UserNotFound, user_id=user_id)
 
     async def get_user_with_profile(self, user_id: UUID, viewer: Principal) -> UserWithProfile:
         """Raises ``UserNotFound``."""
-        user, person = await self.get_user(user_id), await self._reads.find_person(user_id)
-        if person is None:
-            raise UserNotFound
+        user = await self.get_user(user_id)
+        person = await self.reader.one(PERSON, UserNotFound, user_id=user_id)
         return project(UserWithProfile, user, profile=person.to_read(own=viewer.user_id == user_id))
 
     async def list_users(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> UserPage:
-        return await self._reads.list_users(paging, sort, filters)
+        return await paginate(self.reader, USER_LIST, paging, self.cursors, sort=sort, filters=filters)
 
     async def get_own_profile(self, user_id: UUID) -> ProfileRead:
         """Raises ``ProfileNotFound``."""
-        if (person := await self._reads.find_person(user_id)) is None:
-            raise ProfileNotFound
-        return person.to_read(own=True)
+        return (await self.reader.one(PERSON, ProfileNotFound, user_id=user_id)).to_read(own=True)
 
     async def get_public_profile(self, user_id: UUID) -> PublicProfile:
         """Of an active user. Raises ``ProfileNotFound``."""
-        if (person := await self._reads.find_visible_person(user_id)) is None:
-            raise ProfileNotFound
-        return person.to_public()
+        return (await self.reader.one(VISIBLE_PERSON, ProfileNotFound, user_id=user_id)).to_public()
 
     async def list_public_profiles(self, user_ids: Iterable[UUID]) -> dict[UUID, PublicProfile]:
         """By user, of active users, in one query."""
-        return {person.user_id: person.to_public() for person in await self._reads.list_visible_people(user_ids)}
+        if not (wanted := list(user_ids)):
+            return {}
+        prepared, values = VISIBLE_PEOPLE.of(wanted)
+        return {person.user_id: person.to_public() for person in await self.reader.all(prepared, **values)}
 
     async def get_role(self, role_id: UUID) -> RoleRead:
         """Raises ``RoleNotFound``."""
-        if (role := await self._reads.find_role(role_id)) is None:
-            raise RoleNotFound
-        return role
+        return await self.reader.one(ROLE, RoleNotFound, role_id=role_id)
 
     async def list_roles(self, paging: PageRequest, sort: str | None) -> RolePage:
-        return await self._reads.list_roles(paging, sort)
+        return await paginate(self.reader, ROLE_LIST, paging, self.cursors, sort=sort)
+
+    async def find_credentials(self, key: str) -> CredentialRow | None:
+        """By the canonical form of an e-mail address or a username."""
+        return await self.reader.first(CREDENTIALS_BY_EMAIL if "@" in key else CREDENTIALS_BY_USERNAME, key=key)
+
+    async def find_credentials_of(self, user_id: UUID) -> CredentialRow | None:
+        return await self.reader.first(CREDENTIALS, user_id=user_id)

@@ -14,7 +14,7 @@ from app.lib.audit import Origin
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.domain import Permissions
-from app.lib.errors import FieldCode, FieldError, ValidationFailed
+from app.lib.errors import FieldCode, ValidationFailed, unknown_items
 from app.lib.events import Events
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import project
@@ -28,10 +28,8 @@ class RoleService:
     registry: Permissions
     events: Events
     origin: Origin
-
-    def __post_init__(self) -> None:
-        self._roles = RoleRepository(self.unit)
-        self._users = UserRepository(self.unit)
+    _roles: RoleRepository
+    _users: UserRepository
 
     async def create(self, data: RoleCreate, actor: Principal) -> RoleRead:
         """Raises ``ValidationFailed``, ``BeyondOwnRights`` or ``RoleNameTaken``."""
@@ -83,7 +81,8 @@ class RoleService:
         if user.id == actor.user_id:
             raise OwnAccess
         await check_reach(actor, user, self._users)
-        _refuse_unknown("/roles", names, roles, FieldCode.NOT_FOUND, "There is no such role.")
+        if unknown := unknown_items("/roles", names, roles, FieldCode.NOT_FOUND, "There is no such role."):
+            raise ValidationFailed(unknown)
         check_granted(actor, await self._roles.permissions_of(*roles.values()))
         wanted = sorted(roles)
         if wanted != await self._users.role_names_of(user_id):
@@ -95,22 +94,13 @@ class RoleService:
 
     def _registered(self, codes: Collection[str]) -> frozenset[str]:
         detail = "There is no such permission."
-        _refuse_unknown("/permissions", codes, self.registry, FieldCode.INVALID_CHOICE, detail)
+        if unknown := unknown_items("/permissions", codes, self.registry, FieldCode.INVALID_CHOICE, detail):
+            raise ValidationFailed(unknown)
         return frozenset(codes)
 
     async def _audit(self, kind: str, role: Role, codes: frozenset[str]) -> None:
         details = {"name": role.name, "permissions": sorted(codes)}
         await audit.record(self.unit, kind, self.origin, subject_id=role.id, **details)
-
-
-def _refuse_unknown(pointer: str, given: Collection[str], known: Collection[str], code: FieldCode, detail: str) -> None:
-    errors = [
-        FieldError(pointer=f"{pointer}/{i}", code=code, detail=detail)
-        for i, name in enumerate(given)
-        if name not in known
-    ]
-    if errors:
-        raise ValidationFailed(errors)
 
 
 def _to_read(role: Role, codes: frozenset[str]) -> RoleRead:

@@ -3,16 +3,25 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from app.domain.accounts.dtos import OwnUserUpdate, Registration, UserCreate, UserRead, UserUpdate
-from app.domain.accounts.errors import OwnAccess
-from app.domain.accounts.events import UserDeactivated, UserDeleted, UserRegistered, UserUpdated
-from app.domain.accounts.models import User
-from app.domain.accounts.repositories import ProfileRepository, UserRepository
+from app.domain.accounts.dtos import (
+    OwnUserUpdate,
+    ProfileRead,
+    ProfileUpdate,
+    Registration,
+    UserCreate,
+    UserRead,
+    UserUpdate,
+)
+from app.domain.accounts.errors import OwnAccess, ProfileNotFound
+from app.domain.accounts.events import ProfileUpdated, UserDeactivated, UserDeleted, UserRegistered, UserUpdated
+from app.domain.accounts.models import Profile, User
+from app.domain.accounts.repositories import PERSON, TOUCH_PROFILE, ProfileRepository, UserRepository
 from app.domain.accounts.services.access import check_makes_superusers, check_not_last, check_reach, check_recent
 from app.domain.accounts.services.identity import parse_email, with_keys
 from app.domain.accounts.services.passwords import Passwords
 from app.lib import audit
 from app.lib.audit import Origin
+from app.lib.clock import utc_now
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.events import Events
@@ -25,16 +34,14 @@ _SHOWN_IN_PROFILE = frozenset({"email", "username", "name"})
 
 @dataclass
 class UserService:
-    """Creates, updates and deletes users."""
+    """Creates, updates and deletes users with their profiles."""
 
     unit: UnitOfWork
     passwords: Passwords
     events: Events
     origin: Origin
-
-    def __post_init__(self) -> None:
-        self._users = UserRepository(self.unit)
-        self._profiles = ProfileRepository(self.unit)
+    _users: UserRepository
+    _profiles: ProfileRepository
 
     async def register(self, data: Registration, locale: str) -> UserRead:
         """Creates a user for the caller, who gets mail in the language of ``locale``.
@@ -68,6 +75,15 @@ class UserService:
         await self._update(user, provided(data))
         return await self._read(user)
 
+    async def update_profile(self, user_id: UUID, data: ProfileUpdate, if_match: IfMatch) -> ProfileRead:
+        """Raises ``ProfileNotFound`` or ``PreconditionFailed``."""
+        profile = await self._profiles.get_for_update(user_id, if_match, by=Profile.user_id)
+        await self._profiles.update(profile, data)
+        await self.events.publish(self.unit, ProfileUpdated(user_id=user_id))
+        if (person := await self.unit.first(PERSON, user_id=user_id)) is None:
+            raise ProfileNotFound
+        return person.to_read(own=True)
+
     async def update(self, user_id: UUID, data: UserUpdate, if_match: IfMatch, actor: Principal) -> UserRead:
         """Updates another user. It is an address that is verified, so a new one is not, unless the request says so.
 
@@ -97,16 +113,14 @@ class UserService:
         """Makes a user a superuser, at the command line. Raises ``UserNotFound``."""
         user = await self._users.get_for_update(user_id)
         if await self._users.update(user, {"is_superuser": True}):
-            await self.events.publish(self.unit, UserUpdated(aggregate_id=user.id, aggregate_version=user.version))
-            await self._audit("user.updated", user, fields=["is_superuser"], is_superuser=True)
+            await self._publish_update(user, "user.updated", fields=["is_superuser"], is_superuser=True)
         return await self._read(user)
 
     async def activate(self, user_id: UUID, if_match: IfMatch, actor: Principal) -> UserRead:
         """Raises ``OwnAccess``, ``BeyondOwnRights`` or ``PreconditionFailed``."""
         user = await self._get_other_for_update(user_id, if_match, actor)
         if await self._users.update(user, {"is_active": True}):
-            await self.events.publish(self.unit, UserUpdated(aggregate_id=user.id, aggregate_version=user.version))
-            await self._audit("user.activated", user)
+            await self._publish_update(user, "user.activated")
         return await self._read(user)
 
     async def deactivate(self, user_id: UUID, if_match: IfMatch, actor: Principal) -> UserRead:
@@ -119,8 +133,7 @@ class UserService:
         check_not_last(user, has_others=has_others)
         if await self._users.update(user, {"is_active": False}):
             await self.events.publish(self.unit, UserDeactivated(aggregate_id=user.id, aggregate_version=user.version))
-            await self.events.publish(self.unit, UserUpdated(aggregate_id=user.id, aggregate_version=user.version))
-            await self._audit("user.deactivated", user)
+            await self._publish_update(user, "user.deactivated")
         return await self._read(user)
 
     async def delete(self, user_id: UUID, if_match: IfMatch, actor: Principal) -> None:
@@ -157,10 +170,13 @@ class UserService:
             return
         changed = {name for name, value in before.items() if getattr(user, name) != value}
         if changed & _SHOWN_IN_PROFILE:
-            await self._profiles.touch(user.id)
-        await self.events.publish(self.unit, UserUpdated(aggregate_id=user.id, aggregate_version=user.version))
+            await self.unit.execute(TOUCH_PROFILE, user_id=user.id, now=utc_now())
         flags = {name: getattr(user, name) for name in sorted(changed & _FLAGS)}
-        await self._audit("user.updated", user, fields=sorted(changed), **flags)
+        await self._publish_update(user, "user.updated", fields=sorted(changed), **flags)
+
+    async def _publish_update(self, user: User, kind: str, **details: Any) -> None:
+        await self.events.publish(self.unit, UserUpdated(aggregate_id=user.id, aggregate_version=user.version))
+        await self._audit(kind, user, **details)
 
     async def _read(self, user: User) -> UserRead:
         return to_read(user, await self._users.role_names_of(user.id))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from app.domain.accounts.dtos import Registration, UserRead
 from app.domain.accounts.errors import EmailTaken, UsernameTaken
-from app.domain.accounts.repositories import AccountReads
+from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
 from app.domain.auth.events import RegisteredAgain
 from app.lib import audit
@@ -35,7 +35,7 @@ class RegistrationService:
 
     unit: UnitOfWork
     users: UserService
-    reads: AccountReads
+    accounts: AccountQueries
     throttle: RegistrationThrottle
     events: Events
     origin: Origin
@@ -56,13 +56,13 @@ class RegistrationService:
         would show whether the address is. Raises ``UsernameTaken``, ``ValidationFailed`` or ``RateLimited``.
         """
         async with self._counted(data.email):
-            if data.username and await self.reads.find_credentials(casefold_key(data.username)):
+            if data.username and await self.accounts.find_credentials(casefold_key(data.username)):
                 raise UsernameTaken
             try:
                 async with self.unit.session.begin_nested():  # a taken address leaves the transaction usable
                     await self.users.register(data, locale)
             except EmailTaken:
-                owner = await self.reads.find_credentials(lookup_key(data.email))
+                owner = await self.accounts.find_credentials(lookup_key(data.email))
                 if owner is not None:
                     await self.events.publish(self.unit, RegisteredAgain(aggregate_id=owner.id, aggregate_version=0))
                 await audit.record(

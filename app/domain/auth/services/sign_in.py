@@ -3,12 +3,12 @@ import secrets
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.domain.accounts.repositories import AccountReads
 from app.domain.accounts.rows import CredentialRow
-from app.domain.accounts.services.passwords import CredentialService, Passwords, SignInThrottle
+from app.domain.accounts.services.passwords import Passwords, PasswordService, SignInThrottle
+from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.dtos import SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, EmailUnverified, InvalidCredentials
-from app.domain.auth.repositories import SessionReads, SessionRepository, SessionRow
+from app.domain.auth.repositories import KNOWN_ADDRESSES, SessionRepository, SessionRow
 from app.domain.auth.services.tokens import TokenIssuer
 from app.domain.auth.settings import AuthSettings
 from app.lib import audit
@@ -16,6 +16,7 @@ from app.lib.audit import Origin
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.engine import Database
+from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import Unavailable
 from app.lib.ratelimit.limiter import client_key
@@ -30,17 +31,15 @@ class SignInService:
 
     unit: UnitOfWork
     database: Database
-    reads: AccountReads
-    session_reads: SessionReads
+    accounts: AccountQueries
+    reader: Reader
     passwords: Passwords
-    credentials: CredentialService
+    password_service: PasswordService
     throttle: SignInThrottle
     issuer: TokenIssuer
     origin: Origin
     settings: AuthSettings
-
-    def __post_init__(self) -> None:
-        self._sessions = SessionRepository(self.unit)
+    _sessions: SessionRepository
 
     async def sign_in(self, data: SignIn) -> TokenPair:
         """Opens a session.
@@ -49,9 +48,10 @@ class SignInService:
         ``AccountInactive`` and ``EmailUnverified`` only after the right password; ``RateLimited``.
         """
         key, address = lookup_key(data.login), self.origin.address
-        found = await self.reads.find_credentials(key)
+        found = await self.accounts.find_credentials(key)
         # Asked for unknown users too, so that both cost the same. An IPv6 device changes within its network.
-        known = await self.session_reads.list_addresses(found.id if found else _NO_USER, utc_now())
+        user_id = found.id if found else _NO_USER
+        known = await self.reader.all(KNOWN_ADDRESSES, user_id=user_id, now=utc_now())
         trusted = address is not None and client_key(address) in map(client_key, known)
         await self.throttle.check(key, address, trusted=trusted)
         try:
@@ -69,7 +69,7 @@ class SignInService:
         # The user was changed while the password was verified. It may still be right: another sign-in may have renewed
         # its hash, an administrator may have changed a flag.
         await self.unit.rollback()  # no lock may be held while a password is verified
-        found = await self.reads.find_credentials_of(found.id)
+        found = await self.accounts.find_credentials_of(found.id)
         if found is not None and await self._verify(found, data.password):
             pair = await self._open_session(found, data.password)
         if pair is None:
@@ -93,7 +93,7 @@ class SignInService:
         password_hash = found.password_hash
         if self.passwords.hasher.needs_rehash(password_hash):
             with contextlib.suppress(Unavailable):  # too busy now; a later sign-in will do it
-                password_hash = await self.credentials.rehash(found.id, password_hash, password)
+                password_hash = await self.password_service.rehash(found.id, password_hash, password)
         now, lifetimes = utc_now(), self.issuer.lifetimes
         row = SessionRow(
             id=new_id(),

@@ -1,5 +1,4 @@
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from app.domain.catalog.models import Product, StockMovement
 from app.domain.catalog.rows import ProductTerms
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
-from app.lib.db.prepared import Prepared, columns_of, pad_to_power_of_two, prepare
+from app.lib.db.prepared import Prepared, PreparedIn, columns_of, prepare
 from app.lib.db.repositories import Repository
 
 _products, _movements = table_of(Product), table_of(StockMovement)
@@ -48,6 +47,7 @@ _adjust = prepare(
     Balance,
 )
 _record = prepare(insert(_movements))
+_terms = PreparedIn(select(*columns_of(ProductTerms, Product)), Product.id, ProductTerms)
 
 
 class StockRepository(Repository):
@@ -58,9 +58,8 @@ class StockRepository(Repository):
 
     async def terms(self, product_ids: Iterable[UUID]) -> dict[UUID, ProductTerms]:
         """The products that exist, also inactive ones."""
-        wanted = pad_to_power_of_two(sorted(product_ids))
-        values = {f"id_{number}": product_id for number, product_id in enumerate(wanted)}
-        return {row.id: row for row in await self.unit.all(_terms_of(len(wanted)), **values)}
+        prepared, values = _terms.of(product_ids)
+        return {row.id: row for row in await self.unit.all(prepared, **values)}
 
     async def sell(self, lines: Sequence[tuple[ProductTerms, int]], order_id: UUID) -> bool:
         """Takes the quantity of each product on exactly these terms. False when a product has not enough left, or
@@ -108,9 +107,3 @@ class StockRepository(Repository):
     async def _change(self, statement: Prepared[Balance], changes: Sequence[dict[str, Any]]) -> list[Balance]:
         now = utc_now()
         return await self.unit.all_many(statement, [{**each, "now": now} for each in changes])
-
-
-@cache
-def _terms_of(width: int) -> Prepared[ProductTerms]:
-    ids = [bindparam(f"id_{number}", type_=_products.c.id.type) for number in range(width)]
-    return prepare(select(*columns_of(ProductTerms, Product)).where(_products.c.id.in_(ids)), ProductTerms)

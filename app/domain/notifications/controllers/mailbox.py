@@ -12,12 +12,11 @@ from app.config import Settings
 from app.domain.notifications.services.mailbox import DevelopmentMailbox
 from app.lib.errors import NotFound
 from app.lib.http.injection import Injected
-from app.lib.http.rules import PRODUCES_ANYTHING
+from app.lib.http.rules import HTML_PAGE
 from app.lib.mail.templates import MailTemplates
-from app.lib.security.policies import Connection, public
+from app.lib.security.policies import Connection
 
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
-_ANY_ACCEPT = {PRODUCES_ANYTHING: True}
 # What a mail brings along is shown in a sandboxed frame, which has this policy, too: nothing runs, nothing is loaded.
 _HEADERS = {
     "Content-Security-Policy": (
@@ -28,12 +27,12 @@ _HEADERS = {
 }
 
 
-@get("/", name="mailbox", guards=[public], include_in_schema=False, opt=_ANY_ACCEPT)
+@get("/", name="mailbox", **HTML_PAGE)
 async def list_mails(mailbox: Injected[DevelopmentMailbox], mail_templates: Injected[MailTemplates]) -> Response[str]:
     return _page(mail_templates, "mailbox_page", mails=await mailbox.newest())
 
 
-@get("/{mail_id:uuid}", name="mailbox_mail", guards=[public], include_in_schema=False, opt=_ANY_ACCEPT)
+@get("/{mail_id:uuid}", name="mailbox_mail", **HTML_PAGE)
 async def get_mail(
     mail_id: FromPath[UUID], mailbox: Injected[DevelopmentMailbox], mail_templates: Injected[MailTemplates]
 ) -> Response[str]:
@@ -41,7 +40,7 @@ async def get_mail(
 
 
 def _page(templates: MailTemplates, name: str, **variables: Any) -> Response[str]:
-    return Response(templates.page(name, "en", variables), media_type="text/html", headers=_HEADERS)
+    return Response(templates.page(name, "en", variables), headers=_HEADERS)
 
 
 async def _refuse_other_hosts(connection: Connection, _handler: BaseRouteHandler) -> None:

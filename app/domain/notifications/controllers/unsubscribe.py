@@ -14,7 +14,7 @@ from app.domain.notifications.services.links import PATH, UnsubscribeLinks
 from app.domain.notifications.services.preferences import PreferenceService
 from app.lib.http.injection import Injected
 from app.lib.http.language import accepted_languages
-from app.lib.http.rules import CONSUMES, FORM, PRODUCES_ANYTHING
+from app.lib.http.rules import CONSUMES, FORM, HTML_PAGE, PRODUCES_ANYTHING
 from app.lib.mail.templates import MailTemplates
 from app.lib.security.policies import public
 from app.lib.wire.dto import parse_form
@@ -31,14 +31,7 @@ _HEADERS = {
 _Token = Annotated[str | None, QueryParameter(max_length=200, description="From the link in a mail.")]
 
 
-@get(
-    PATH,
-    guards=[public],
-    opt={PRODUCES_ANYTHING: True},
-    media_type="text/html",
-    include_in_schema=False,
-    name="unsubscribe_page",
-)
+@get(PATH, name="unsubscribe_page", **HTML_PAGE)
 async def show_unsubscribe_page(
     request: Request[Any, Any, Any],
     unsubscribe_links: Injected[UnsubscribeLinks],
@@ -56,7 +49,6 @@ async def show_unsubscribe_page(
     guards=[public],
     opt={PRODUCES_ANYTHING: True, CONSUMES: (FORM, _MULTIPART)},
     status_code=200,
-    media_type="text/html",
     include_in_schema=False,
     name="unsubscribe",
 )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from uuid import UUID
 
-from app.domain.notifications.topics import Topic
+from app.domain.notifications.dtos import Topic
 from app.lib.wire import base64url
 
 PATH = "/notifications/unsubscribe"

@@ -1,32 +1,32 @@
+from dataclasses import dataclass
 from uuid import UUID
 
 from app.domain.accounts.errors import UserNotFound
-from app.domain.notifications.dtos import NotificationsRead, NotificationsUpdate
-from app.domain.notifications.repositories import PreferenceReads, PreferenceRepository, RecipientRepository
+from app.domain.notifications.dtos import NotificationsRead, NotificationsUpdate, Topic
+from app.domain.notifications.repositories import PREFERENCE, RECIPIENT, PreferenceRepository
 from app.domain.notifications.services.links import UnsubscribeLinks
-from app.domain.notifications.topics import Topic
+from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.wire.dto import provided
 
 
+@dataclass
 class PreferenceService:
     """Users choose which mails they receive."""
 
-    def __init__(self, unit: UnitOfWork) -> None:
-        self.unit = unit
-        self._preferences = PreferenceRepository(unit)
-        self._recipients = RecipientRepository(unit)
+    unit: UnitOfWork
+    _preferences: PreferenceRepository
 
     async def update(self, user_id: UUID, data: NotificationsUpdate, if_match: IfMatch) -> NotificationsRead:
         """Raises ``UserNotFound`` or ``PreconditionFailed``."""
-        if await self._recipients.find(user_id) is None:
+        if await self.unit.first(RECIPIENT, user_id=user_id) is None:
             raise UserNotFound
         return await self._set(user_id, provided(data), if_match)
 
     async def unsubscribe(self, user_id: UUID, topic: Topic) -> None:
         """Does nothing when the user is unsubscribed already, or deleted."""
-        if await self._recipients.find(user_id) is not None:
+        if await self.unit.first(RECIPIENT, user_id=user_id) is not None:
             await self._set(user_id, {topic.value: False}, IfMatch())
 
     async def _set(self, user_id: UUID, wanted: dict[str, bool], if_match: IfMatch) -> NotificationsRead:
@@ -39,33 +39,31 @@ class PreferenceService:
         return _to_read(row.muted, row.version)
 
 
+@dataclass
 class PreferenceQueries:
     """What users are shown of their preferences; reads only."""
 
-    def __init__(self, reads: PreferenceReads) -> None:
-        self._reads = reads
+    reader: Reader
 
     async def get(self, user_id: UUID) -> NotificationsRead:
         """Raises ``UserNotFound``."""
-        row = await self._reads.find(user_id)
-        if row is None:
-            raise UserNotFound
+        row = await self.reader.one(PREFERENCE, UserNotFound, user_id=user_id)
         return _to_read(row.muted or [], row.version)
 
 
+@dataclass
 class UserSubscriptions:
     """What the kit's mail asks about users."""
 
-    def __init__(self, reads: PreferenceReads, links: UnsubscribeLinks) -> None:
-        self._reads = reads
-        self._links = links
+    reader: Reader
+    links: UnsubscribeLinks
 
     async def wants(self, user_id: UUID, topic: str) -> bool:
-        row = await self._reads.find(user_id)
+        row = await self.reader.first(PREFERENCE, user_id=user_id)
         return row is None or topic not in (row.muted or ())
 
     def unsubscribe_url(self, user_id: UUID, topic: str) -> str:
-        return self._links.url(user_id, topic)
+        return self.links.url(user_id, topic)
 
 
 def _to_read(muted: list[str], version: int) -> NotificationsRead:

@@ -1,7 +1,6 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +8,7 @@ from sqlalchemy import bindparam, select
 
 from app.domain.orders.models import Order, OrderEvent, OrderItem, OrderPayment
 from app.domain.orders.rows import AttemptRow, AttemptRowPage, EventRow, EventRowPage, ItemRow, OrderRow, OrderRowPage
-from app.lib.db.prepared import Prepared, columns_of, pad_to_power_of_two, prepare
+from app.lib.db.prepared import PreparedIn, columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import after, at_least, at_most, before, equals
@@ -62,6 +61,11 @@ PAYMENT_LIST = ListQuery(
     default_sort="created_at",
     filters=(equals("order_id", OrderPayment.order_id),),
 )
+_items = PreparedIn(
+    select(*columns_of(ItemRow, OrderItem)).order_by(OrderItem.order_id, OrderItem.position),
+    OrderItem.order_id,
+    ItemRow,
+)
 
 
 class OrderReads:
@@ -82,8 +86,8 @@ class OrderReads:
         found: dict[UUID, list[ItemRow]] = defaultdict(list)
         if not order_ids:
             return found
-        values = {f"id_{number}": order_id for number, order_id in enumerate(pad_to_power_of_two(order_ids))}
-        for row in await self._reader.all(_items_of(len(values)), **values):
+        prepared, values = _items.of(order_ids)
+        for row in await self._reader.all(prepared, **values):
             found[row.order_id].append(row)
         return found
 
@@ -92,10 +96,3 @@ class OrderReads:
 
     async def list_payments(self, order_id: UUID, paging: PageRequest) -> AttemptRowPage:
         return await paginate(self._reader, PAYMENT_LIST, paging, self._cursors, filters={"order_id": order_id})
-
-
-@cache
-def _items_of(width: int) -> Prepared[ItemRow]:
-    ids = [bindparam(f"id_{number}", type_=OrderItem.order_id.type) for number in range(width)]
-    statement = select(*columns_of(ItemRow, OrderItem)).where(OrderItem.order_id.in_(ids))
-    return prepare(statement.order_by(OrderItem.order_id, OrderItem.position), ItemRow)

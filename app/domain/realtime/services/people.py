@@ -1,7 +1,7 @@
 from collections.abc import Collection, Mapping
 from uuid import UUID
 
-from app.domain.accounts.repositories import AccountReads
+from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.lib.errors import InvalidToken
 from app.lib.realtime.channels import Member, Renewed
@@ -12,7 +12,7 @@ from app.lib.security.principal import Principal
 class SignedInPeople:
     """People of the service, as channels need them (:class:`app.lib.realtime.channels.People`)."""
 
-    def __init__(self, accounts: AccountReads, authenticator: SessionAuthenticator) -> None:
+    def __init__(self, accounts: AccountQueries, authenticator: SessionAuthenticator) -> None:
         self._accounts = accounts
         self._authenticator = authenticator
 
@@ -33,5 +33,5 @@ class SignedInPeople:
 
     async def member(self, principal: Principal) -> Member:
         """The person by their name, else their username, never their address."""
-        person = await self._accounts.find_visible_person(principal.user_id)
-        return Member(principal.user_id, ((person.public_name or person.username) if person else None) or "")
+        found = (await self._accounts.list_public_profiles([principal.user_id])).get(principal.user_id)
+        return Member(principal.user_id, ((found.full_name or found.username) if found else None) or "")

@@ -12,6 +12,7 @@ import structlog
 from app.domain.webhooks.events import WebhookDisabled
 from app.domain.webhooks.models import WebhookEndpoint
 from app.domain.webhooks.repositories import (
+    DUE,
     FAILED,
     PENDING,
     SUCCEEDED,
@@ -96,7 +97,7 @@ class Deliverer:
         for this owner are running.
         """
         async with self._database.independent() as unit:
-            due = await DeliveryRepository(unit).find_due(delivery_id)
+            due = await unit.first(DUE, delivery_id=delivery_id)
         if due is None or due.status != PENDING:
             return None
         if self._busy[due.owner_id] >= AT_ONCE_PER_OWNER:

@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from uuid import UUID
 
 from app.domain.webhooks.dtos import DeliveryRead
@@ -14,13 +15,13 @@ from app.lib.webhooks.kinds import message_body
 from app.lib.wire.dto import project
 
 
+@dataclass
 class DeliveryService:
     """Deliveries that owners ask for by hand."""
 
-    def __init__(self, unit: UnitOfWork) -> None:
-        self.unit = unit
-        self._webhooks = WebhookRepository(unit)
-        self._deliveries = DeliveryRepository(unit)
+    unit: UnitOfWork
+    _webhooks: WebhookRepository
+    _deliveries: DeliveryRepository
 
     async def test(self, webhook_id: UUID, actor: Principal) -> DeliveryRead:
         """Sends a test event. Raises ``WebhookNotFound`` or ``WebhookInactive``."""

@@ -1,4 +1,5 @@
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -18,7 +19,7 @@ from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
-from app.lib.errors import FieldCode, FieldError, ValidationFailed
+from app.lib.errors import FieldCode, FieldError, ValidationFailed, unknown_items
 from app.lib.security.principal import Principal
 from app.lib.security.sealing import Sealer
 from app.lib.webhooks.kinds import WebhookKinds
@@ -30,18 +31,16 @@ MAX_WEBHOOKS = 20
 """For each owner."""
 
 
+@dataclass
 class WebhookService:
     """Creates, updates and deletes webhooks. Users have their own, and see no others."""
 
-    def __init__(
-        self, unit: UnitOfWork, kinds: WebhookKinds, sealer: Sealer, origin: Origin, settings: WebhookSettings
-    ) -> None:
-        self.unit = unit
-        self.kinds = kinds
-        self.sealer = sealer
-        self.origin = origin
-        self.allow_private = settings.webhooks_allow_private
-        self._webhooks = WebhookRepository(unit)
+    unit: UnitOfWork
+    kinds: WebhookKinds
+    sealer: Sealer
+    origin: Origin
+    settings: WebhookSettings
+    _webhooks: WebhookRepository
 
     async def create(self, data: WebhookCreate, actor: Principal) -> WebhookWithSecret:
         """Raises ``ValidationFailed``, ``TooManyWebhooks`` or ``AccountGone``."""
@@ -103,14 +102,11 @@ class WebhookService:
         errors: list[FieldError] = []
         try:
             if url is not None:
-                check_receiver_url(url, allow_private=self.allow_private)
+                check_receiver_url(url, allow_private=self.settings.webhooks_allow_private)
         except FieldProblem as problem:
             errors.append(FieldError(pointer="/url", code=problem.code, detail=problem.detail))
-        errors += [
-            FieldError(pointer=f"/kinds/{i}", code=FieldCode.INVALID_CHOICE, detail="There is no such kind of event.")
-            for i, kind in enumerate(kinds)
-            if kind not in self.kinds
-        ]
+        detail = "There is no such kind of event."
+        errors += unknown_items("/kinds", kinds, self.kinds, FieldCode.INVALID_CHOICE, detail)
         if errors:
             raise ValidationFailed(errors)
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from app.domain.auth.dtos import TokenPair
 from app.domain.auth.errors import RefreshTokenReused, SessionEnded
 from app.domain.auth.events import SessionsEnded, TokenReuseDetected
-from app.domain.auth.repositories import SessionRepository, SessionRow
+from app.domain.auth.repositories import HOLD_USER, ROTATE, SESSION, SessionRepository, SessionRow
 from app.domain.auth.services.tokens import GRACE, TokenIssuer
 from app.lib import audit
 from app.lib.audit import Origin
@@ -13,21 +13,20 @@ from app.lib.clock import utc_now
 from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
+from app.lib.security.principal import Principal
 from app.lib.security.tokens import RefreshClaims, refresh_jti
 
 
 @dataclass
-class RefreshService:
-    """Rotates refresh tokens."""
+class SessionService:
+    """Continues sessions by rotating their refresh tokens, and ends them. The access tokens end with them."""
 
     unit: UnitOfWork
     database: Database
     issuer: TokenIssuer
     events: Events
     origin: Origin
-
-    def __post_init__(self) -> None:
-        self._sessions = SessionRepository(self.unit)
+    _sessions: SessionRepository
 
     async def refresh(self, refresh_token: str) -> TokenPair:
         """The next pair of tokens.
@@ -38,9 +37,10 @@ class RefreshService:
         """
         claims = self.issuer.signer.read_refresh(refresh_token)
         now = utc_now()
-        row = await self._sessions.rotate(
-            claims.session_id,
-            claims.generation,
+        row = await self.unit.first(
+            ROTATE,
+            session_id=claims.session_id,
+            generation=claims.generation,
             now=now,
             idle_until=now + self.issuer.lifetimes.idle,
             address=self.origin.address,
@@ -48,8 +48,20 @@ class RefreshService:
         )
         return self.issuer.issue(row or await self._already_rotated(claims, now), now)
 
+    async def sign_out(self, principal: Principal) -> None:
+        """Ends the current session."""
+        await self._sessions.revoke(principal.session_id, utc_now(), "signed_out")
+        await self.events.publish(self.unit, SessionsEnded(user_id=principal.user_id, session_id=principal.session_id))
+        await audit.record(self.unit, "sign_out", self.origin, subject_id=principal.user_id)
+
+    async def sign_out_everywhere(self, principal: Principal) -> None:
+        """Ends all sessions of the user, also the current one."""
+        ended = await self._sessions.revoke_all(principal.user_id, utc_now(), "signed_out_everywhere")
+        await self.events.publish(self.unit, SessionsEnded(user_id=principal.user_id))
+        await audit.record(self.unit, "sign_out.everywhere", self.origin, subject_id=principal.user_id, sessions=ended)
+
     async def _already_rotated(self, claims: RefreshClaims, now: datetime) -> SessionRow:
-        row = await self._sessions.find(claims.session_id)
+        row = await self.unit.first(SESSION, session_id=claims.session_id)
         if row is None or row.revoked_at is not None or min(row.idle_expires_at, row.expires_at) <= now:
             raise SessionEnded
         if not hmac.compare_digest(claims.jti, refresh_jti(row.secret, claims.generation)):
@@ -65,9 +77,8 @@ class RefreshService:
         """In its own transaction, which stays although the request is refused."""
         await self.unit.rollback()
         async with self.database.independent() as unit:
-            sessions = SessionRepository(unit)
-            await sessions.hold_user(row.user_id)
-            has_ended = await sessions.revoke(row.id, now, "token_reused")
+            await unit.first(HOLD_USER, user_id=row.user_id)
+            has_ended = await SessionRepository(unit).revoke(row.id, now, "token_reused")
             await self.events.publish(unit, SessionsEnded(user_id=row.user_id, session_id=row.id))
             await audit.record(unit, "token.reused", self.origin, subject_id=row.user_id, session_id=str(row.id))
             if has_ended:  # of many replays at the same time, only the first notifies the user
