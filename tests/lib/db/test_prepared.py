@@ -9,7 +9,7 @@ from sqlalchemy.engine import make_url
 
 from app.lib.db.base import SplitText, new_id
 from app.lib.db.engine import Database
-from app.lib.db.prepared import columns_of, joined_strings, one_row, prepare
+from app.lib.db.prepared import columns_of, joined_strings, prepare
 from tests.lib.db.toys import Box, Toy
 
 
@@ -202,14 +202,6 @@ async def test_strings_of_another_table_are_joined_to_a_row(toys: Database) -> N
         found = await unit.session.execute(select(Box.label, names).order_by(Box.label))
 
     assert [tuple(row) for row in found] == [("empty", []), ("full", ["a", "b"])]
-
-
-async def test_one_row_or_none(toys: Database) -> None:
-    (item_id,) = await add(toys, {**FULL, "name": "only"})
-    async with toys.independent() as unit:
-        for name, expected in (("only", NamedRow(item_id, "only")), ("another", None)):
-            found = await unit.session.execute(select(*columns_of(NamedRow, Toy)).where(Toy.name == name))
-            assert one_row(found, NamedRow) == expected
 
 
 async def test_words_joined_by_the_database_are_split(toys: Database) -> None:
