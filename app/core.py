@@ -24,8 +24,9 @@ from app.lib.jobs.worker import Worker, WorkerOptions
 from app.lib.mail.delivery import Composer, Deliverer, Subscriptions
 from app.lib.mail.jobs import JOBS as MAIL_JOBS
 from app.lib.mail.mailer import Mailer
+from app.lib.mail.smtp import SMTPTransport
 from app.lib.mail.templates import MailTemplates
-from app.lib.mail.transports.choice import choose_transport
+from app.lib.mail.transports import ConsoleTransport, FileTransport, Transport
 from app.lib.observability.metrics import Gauges, Metrics
 from app.lib.openapi.document import DocumentInfo
 from app.lib.pagination.cursor import CursorCodec
@@ -82,8 +83,11 @@ class Core:
         self.cursors = CursorCodec(*self.keys.derive_all("cursors"))
         self.sealer = Sealer(*self.keys.derive_all("sealing"))
         self.mailer = Mailer(self.sealer, settings.mail_sender.domain)
-        folder = Path(settings.mail_directory) if settings.mail_backend == "file" else None
-        self.mail_transport = choose_transport(settings.smtp, folder, shows_text=not settings.is_production)
+        self.mail_transport: Transport = ConsoleTransport(shows_text=not settings.is_production)
+        if settings.mail_backend == "file":
+            self.mail_transport = FileTransport(Path(settings.mail_directory))
+        elif settings.smtp is not None:
+            self.mail_transport = SMTPTransport(settings.smtp)
         self.services.add(collect_permissions(self.domains))
         self.services.add_all(
             self.database, self.database.reader, self.events, self.cursors, self.sealer, self.mailer, self.settings
@@ -130,7 +134,6 @@ class Core:
                 await database.start()
             if self.redis is not None:
                 stack.push_async_callback(self.redis.close)
-            stack.push_async_callback(self.mail_transport.close)
             for close in self.closing:
                 stack.callback(close)
             stack.push_async_callback(self.events.close)
