@@ -13,6 +13,7 @@ from sqlalchemy.types import TypeEngine
 from app.lib.db.prepared import pad_to_power_of_two
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.pagination.sorting import as_element
+from app.lib.text import casefold_key
 
 MAX_FILTER_VALUES = 20
 _LIKE_ESCAPE = "/"
@@ -102,17 +103,17 @@ at_most = _bound(operator.le)
 """The value or less; for ``max_*``."""
 
 
-def contains(name: str, column: SQLColumnExpression[Any], *, fold: Callable[[str], str] = str.casefold) -> Filter:
+def contains(name: str, column: SQLColumnExpression[Any]) -> Filter:
     """The text occurs in the column; for ``q``. Wildcards are literal.
 
-    The column holds text that went through the same ``fold``, as databases differ in what they call a case.
+    The column holds what :func:`casefold_key` made, as databases differ in what they call a case.
     """
     element = as_element(column)
     return Filter(
         name,
         element.type,
         lambda binds: element.like(binds[0], escape=_LIKE_ESCAPE),
-        lambda text: f"%{escape_like(fold(text))}%",
+        lambda text: f"%{escape_like(casefold_key(text))}%",
     )
 
 
