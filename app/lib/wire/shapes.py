@@ -64,6 +64,11 @@ class Shape:
         """Whether msgspec alone would let JSON numbers pass as decimals."""
         return any(isinstance(part, DecimalShape) for part in self.reachable())
 
+    @cached_property
+    def decode(self) -> Callable[[bytes], Any]:
+        """From a JSON text."""
+        return msgspec.json.Decoder(self.wire_type).decode
+
     def reachable(self) -> "Iterator[Shape]":
         """The shape and everything in it, each once, recursive types included."""
         seen: set[int] = set()
@@ -75,8 +80,16 @@ class Shape:
                 yield current
                 waiting.extend(current.parts)
 
+    def checked(self, value: Any) -> Any:
+        """Runs the checks on a converted value and returns the value to keep. Raises ``ValidationFailed``."""
+        if self.has_checks:
+            findings = Findings()
+            value = self.refine(value, None, findings)
+            findings.refuse()
+        return value
+
     def refine(self, value: Any, path: Path, findings: Findings) -> Any:
-        """Runs the checks on a converted value and returns the value to keep."""
+        """As :meth:`checked`, for a part of a value: notes what is wrong."""
         if value is None or value is msgspec.UNSET:
             return value
         value = self.refine_parts(value, path, findings)
