@@ -24,11 +24,11 @@ from app.lib.http.locations import MOVES
 from app.lib.http.rules import JSON, RequestRules, rules_of
 from app.lib.openapi.components import (
     HEADERS,
+    IDEMPOTENCY_KEY,
+    IF_NONE_MATCH,
     PERHAPS_ETAG,
     JSONObject,
     header_reference,
-    idempotency_parameter,
-    if_none_match_parameter,
     security_schemes,
     tidy_parameter,
 )
@@ -133,9 +133,9 @@ def _complete(operation: JSONObject, handler: HTTPRouteHandler) -> set[int]:
     tagged = [is_tagged or issubclass(each, Versioned) for each in answers] or [is_tagged]
     parameters = [tidy_parameter(each) for each in operation.get("parameters", [])]
     if "idempotent" in handler.opt:
-        parameters.append(idempotency_parameter())
+        parameters.append(IDEMPOTENCY_KEY)
     if "GET" in handler.http_methods and any(tagged):
-        parameters.append(if_none_match_parameter())
+        parameters.append(IF_NONE_MATCH)
         operation["responses"][_NOT_MODIFIED] = {}
     if MOVES.keys() <= handler.opt.keys():
         operation["responses"][_MOVED] = {}
