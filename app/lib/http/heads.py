@@ -46,7 +46,6 @@ class TimedReceive:
         self._released = False
 
     def release(self) -> None:
-        """Ends the watch."""
         self._released = True
 
     @property

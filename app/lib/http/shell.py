@@ -78,7 +78,6 @@ class Shell:
             self.fixed_headers.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one connection."""
         if scope["type"] == ScopeType.WEBSOCKET:
             await Handshake(self, scope, receive, send).run()
         else:
@@ -101,7 +100,6 @@ class Conversation:
         structlog.contextvars.bind_contextvars(request_id=self.request_id)
 
     def write_access_line(self, event: str, scope: Scope, **members: object) -> None:
-        """Writes who asked for what and got which status."""
         client = scope.get("client")
         log.info(
             event,

@@ -31,13 +31,9 @@ log = structlog.stdlib.get_logger(__name__)
 class Subscriptions(Protocol):
     """Which topics users are subscribed to."""
 
-    async def wants(self, user_id: UUID, topic: str) -> bool:
-        """Whether a user is subscribed to the topic."""
-        ...
+    async def wants(self, user_id: UUID, topic: str) -> bool: ...
 
-    def unsubscribe_url(self, user_id: UUID, topic: str) -> str:
-        """Where one click unsubscribes from the topic."""
-        ...
+    def unsubscribe_url(self, user_id: UUID, topic: str) -> str: ...
 
 
 class Composer:

@@ -79,11 +79,9 @@ class MailReads:
         self._reader = reader
 
     async def mail(self, mail_id: UUID) -> MailRow | None:
-        """All of it."""
         return await self._reader.first(_by_id, mail_id=mail_id)
 
     async def newest(self, count: int, status: MailStatus | None = None) -> list[MailSummary]:
-        """The newest first."""
         if status is None:
             return await self._reader.all(_all, count=count)
         return await self._reader.all(_of_status, count=count, status=status.value)
@@ -107,7 +105,6 @@ class MailRepository:
         return await self.unit.execute(_insert, **row) == 1
 
     async def get(self, mail_id: UUID) -> MailRow | None:
-        """The mail as it is committed now."""
         return await self.unit.first(_by_id, mail_id=mail_id)
 
     async def list_queued(self, before: datetime, after: UUID, count: int) -> list[MailRow]:

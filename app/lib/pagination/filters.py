@@ -43,7 +43,6 @@ class Filter:
         return self.clause([bindparam(name, type_=self.type_) for name in self.bind_names(width)])
 
     def bind_names(self, width: int) -> list[str]:
-        """The names of the bind parameters in ``where(width)``."""
         return [f"filter_{self.name}_{i}" for i in range(width)]
 
     def values(self, given: Any) -> list[Any]:

@@ -75,7 +75,6 @@ class MemoryCounters:
         self._sweep_at = min(_FIRST_SWEEP, max_keys)
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """See :class:`Counters`."""
         window = self._live(key)
         if window is None:
             if len(self._windows) >= self._sweep_at:
@@ -85,12 +84,10 @@ class MemoryCounters:
         return int(window[0])
 
     async def get(self, key: str) -> int:
-        """See :class:`Counters`."""
         window = self._live(key)
         return int(window[0]) if window else 0
 
     async def clear(self, key: str) -> None:
-        """See :class:`Counters`."""
         self._windows.pop(key, None)
 
     def __len__(self) -> int:
@@ -135,7 +132,6 @@ class RedisCounters(RedisStorage):
         super().__init__("async+redis://", implementation="redispy", key_prefix=key_prefix, **options)
 
     async def close(self) -> None:
-        """Close all connections."""
         await self._pool.disconnect()
 
 
@@ -173,7 +169,6 @@ class TableCounters:
         self._given_up: set[asyncio.Task[CursorResult[Any]]] = set()
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """See :class:`Counters`."""
         now = time.time()
         ends = int((now + expiry) * 1000)
         values = {"counter": key, "initial": max(0, amount), "amount": amount, "ends": ends, "now": int(now * 1000)}
@@ -184,13 +179,11 @@ class TableCounters:
         return hits
 
     async def get(self, key: str) -> int:
-        """See :class:`Counters`."""
         columns = self._table.c
         live = (columns.key == key) & (columns.expires_at > int(time.time() * 1000))
         return (await self._run(select(columns.hits).where(live))).scalar_one_or_none() or 0
 
     async def clear(self, key: str) -> None:
-        """See :class:`Counters`."""
         await self._run(delete(self._table).where(self._table.c.key == key))
 
     async def purge(self) -> int:

@@ -95,7 +95,6 @@ class HasPermission(Authenticated):
         self.sight = self if hides else sight
 
     def admits(self, principal: Principal, connection: Connection) -> bool:
-        """Whether the caller is let in."""
         if principal.may(self.code):
             return True
         return self.or_self is not None and connection.path_params.get(self.or_self) == principal.user_id

@@ -179,7 +179,6 @@ class StructDTO(AbstractDTO[T], Generic[T]):
 
     @classmethod
     def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
-        """No field is examined one by one."""
         return False
 
 
