@@ -32,8 +32,8 @@ _TOO_DEEP = "The request body is nested too deeply."
 def decode_json(raw: bytes, type_: type[T]) -> T:
     """Decodes a JSON text strictly: no value is bent to fit its type.
 
-    A string with U+0000 is refused wherever it is, because databases do not keep it, and so is a JSON number
-    where a ``Decimal`` is expected. Of members with the same name in one object the last one counts.
+    A string with U+0000 is refused wherever it is, because databases do not keep it. Of members with the same name in
+    one object the last one counts.
 
     Raises ``MalformedJSON`` (400) for what is no JSON in UTF-8 and ``ValidationFailed`` (422), with all field
     errors, for what does not fit the type.
@@ -41,7 +41,7 @@ def decode_json(raw: bytes, type_: type[T]) -> T:
     shape = shape_of(cast("Any", type_))
     first: Exception | None = None
     try:
-        if not shape.has_decimals and not _has_nul(raw):
+        if not _has_nul(raw):
             try:
                 value = shape.decode(raw)
             except (msgspec.DecodeError, UnicodeDecodeError, ValidationFailed) as raised:
@@ -95,7 +95,7 @@ def convert(value: Any, type_: type[T], *, strict: bool) -> T:
             converted = msgspec.convert(value, shape.wire_type, strict=strict, str_keys=True)
         except (msgspec.ValidationError, ValidationFailed) as raised:
             first = raised
-        if first or shape.has_decimals:
+        if first:
             shape.examine(value, None, findings, strict=strict)
         _add_nuls(value, findings, sys.maxsize)
         findings.refuse()

@@ -245,6 +245,8 @@ def _unbounded(node: types.Type, place: str, seen: set[Any]) -> Iterator[str]:
             yield f"{place} takes unknown members"
     elif isinstance(node, types.AnyType | types.RawType | types.CustomType):
         yield f"{place} takes anything"
+    elif isinstance(node, types.DecimalType):
+        yield f"{place} is a Decimal, which takes JSON numbers that were floats elsewhere: use an Amount"
     elif isinstance(node, types.IntType | types.FloatType):
         if (node.ge is None and node.gt is None) or (node.le is None and node.lt is None):
             yield f"{place} is a number without a minimum and a maximum"
