@@ -34,7 +34,7 @@ from app.lib.openapi.components import (
 )
 from app.lib.openapi.errors import error_response, problem_schemas
 from app.lib.pagination.envelope import Page
-from app.lib.security.policies import Authenticated, HasPermission, HasRole, IsSuperuser, Policy, policy_of
+from app.lib.security.policies import Authenticated, HasPermission, HasRole, Policy, policy_of
 
 MAY_RAISE, FOR_WHOM, SENDS_HEADERS = "may_raise", "for_whom", "sends_headers"
 OAUTH2, BEARER, TICKET = "OAuth2Password", "Bearer", "Ticket"
@@ -154,7 +154,7 @@ def _statuses(handler: HTTPRouteHandler, policy: Policy, rules: RequestRules, pa
     found = set(_ALWAYS)
     if policy.reads_credentials:
         found.add(401)
-    if isinstance(policy, HasRole | IsSuperuser) or (isinstance(policy, HasPermission) and policy.sight is not policy):
+    if isinstance(policy, HasRole) or (isinstance(policy, HasPermission) and policy.sight is not policy):
         found.add(403)
     if isinstance(policy, Authenticated) and policy.fresh:
         found.add(403)
@@ -179,9 +179,8 @@ def _description(given: str | None, handler: HTTPRouteHandler, policy: Policy) -
     elif isinstance(policy, HasPermission):
         sentences.append(f"For holders of `{policy.code}`{', or about yourself' if policy.or_self else ''}.")
     elif isinstance(policy, HasRole):
-        sentences.append(f"For the roles {', '.join(f'`{name}`' for name in sorted(policy.names))}.")
-    elif isinstance(policy, IsSuperuser):
-        sentences.append("For superusers.")
+        roles = ", ".join(f"`{name}`" for name in sorted(policy.names))
+        sentences.append(f"For the roles {roles}." if roles else "For superusers.")
     elif policy.takes_ticket:
         sentences.append("For everybody who is signed in, or brings a ticket.")
     elif policy.requires_credentials:
