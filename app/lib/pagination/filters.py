@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, cast
 
 import msgspec
@@ -14,6 +14,8 @@ from app.lib.db.prepared import pad_to_power_of_two
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.pagination.sorting import as_element
 from app.lib.text import casefold_key
+from app.lib.wire.field_errors import FieldProblem
+from app.lib.wire.fields import to_utc
 
 MAX_FILTER_VALUES = 20
 _LIKE_ESCAPE = "/"
@@ -21,15 +23,11 @@ _LIKE_ESCAPE = "/"
 Clause = Callable[[Sequence[BindParameter[Any]]], ColumnElement[bool]]
 
 
-class UnusableValue(Exception):
-    """A value that cannot be compared with anything stored. Its words are for the caller."""
-
-
 @dataclass(frozen=True, slots=True)
 class Filter:
     """A named filter: its clause over bind parameters, and how a given value becomes a bound one.
 
-    ``convert`` may raise ``UnusableValue``. A ``repeatable`` filter takes several values and matches any of them.
+    ``convert`` may raise ``FieldProblem``. A ``repeatable`` filter takes several values and matches any of them.
     """
 
     name: str
@@ -53,13 +51,13 @@ class Filter:
             values = list(dict.fromkeys(map(self._convert, [given] if many is None else many)))
             if len(values) <= MAX_FILTER_VALUES:
                 return values
-        except UnusableValue as error:
-            code, detail = FieldCode.INVALID_FORMAT, str(error)
+        except FieldProblem as problem:
+            code, detail = problem.code, problem.detail
         raise ValidationFailed([FieldError(parameter=self.name, code=code, detail=detail)])
 
     def _convert(self, value: Any) -> Any:
         if isinstance(value, str) and "\0" in value:  # PostgreSQL has no text with a NUL and refuses the statement
-            raise UnusableValue("Must not contain the NUL character.")
+            raise FieldProblem(FieldCode.INVALID_FORMAT, "Must not contain the NUL character.")
         return value if self.convert is None else self.convert(value)
 
 
@@ -85,11 +83,8 @@ def _bound(
 
 def _instant(value: datetime) -> datetime:
     if value.tzinfo is None:
-        raise UnusableValue("Must have a time zone: an offset or 'Z'.")
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        raise UnusableValue("Must be within the years 1 to 9999 in UTC.") from None
+        raise FieldProblem(FieldCode.INVALID_FORMAT, "Must have a time zone: an offset or 'Z'.")
+    return to_utc(value)
 
 
 after = _bound(operator.gt, _instant)
