@@ -68,14 +68,8 @@ class Mailer:
         secrets = self._sealer.seal(msgspec.json.encode(mail.secrets), mail_id.bytes) if mail.secrets else None
         created = await MailRepository(unit).create(
             {
+                **msgspec.structs.asdict(mail),
                 "id": mail_id,
-                "kind": mail.kind,
-                "business_id": mail.business_id,
-                "user_id": mail.user_id,
-                "topic": mail.topic,
-                "to_address": mail.to_address,
-                "locale": mail.locale,
-                "template": mail.template,
                 "context": dict(mail.context),
                 "secrets": secrets,
                 "has_secrets": bool(mail.secrets),
