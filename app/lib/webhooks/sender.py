@@ -5,13 +5,12 @@ import ssl
 import time
 from collections.abc import Mapping
 from datetime import timedelta
-from enum import StrEnum
 
 import certifi
 import httpcore
 import msgspec
 
-from app.lib.webhooks.network import AddressRefused, GuardedNetwork, HandshakeFailed, Lookups, NameNotFound, Resolve
+from app.lib.webhooks.network import Failure, GuardedNetwork, Lookups, Resolve, Unreachable
 
 TOTAL_SECONDS = 15.0
 """For looking up the name, connecting, the handshake, sending, and the answer with its body, all together."""
@@ -20,19 +19,6 @@ _READ_BYTES = 4096
 _KEPT_CHARACTERS = 1000
 _OK, _MULTIPLE_CHOICES = 200, 300
 _RETRY_AFTER_DIGITS = 9
-
-
-class Failure(StrEnum):
-    """What went wrong with an attempt."""
-
-    NAME_NOT_FOUND = "name_not_found"
-    ADDRESS_REFUSED = "address_refused"
-    CONNECTION_FAILED = "connection_failed"
-    TLS_FAILED = "tls_failed"
-    TIMEOUT = "timeout"
-    INVALID_ANSWER = "invalid_answer"
-    REFUSED = "refused"
-    """An answer, but not 2xx; the status says more. Redirects are among these, because they are not followed."""
 
 
 class Answer(msgspec.Struct, kw_only=True):
@@ -81,10 +67,14 @@ class WebhookSender:
         try:
             async with asyncio.timeout(self._total_seconds):
                 await self._exchange(url, [*ours.items(), *headers.items()], body, answer, received)
-        except TimeoutError:
+        except (TimeoutError, httpcore.TimeoutException):
             answer.failure = Failure.TIMEOUT
-        except Exception as exc:  # noqa: BLE001 - a stranger's server must not be able to stop the sender
-            answer.failure = _failure_of(exc)
+        except Unreachable as exc:
+            answer.failure = exc.failure
+        except (httpcore.NetworkError, OSError):
+            answer.failure = Failure.CONNECTION_FAILED
+        except Exception:  # noqa: BLE001 - a stranger's server must not be able to stop the sender
+            answer.failure = Failure.INVALID_ANSWER
         if answer.status is not None:  # it decides as soon as it is there: a late or broken body changes nothing
             answer.failure = None if _OK <= answer.status < _MULTIPLE_CHOICES else Failure.REFUSED
             # Without U+0000, which PostgreSQL cannot store.
@@ -118,22 +108,6 @@ class WebhookSender:
                 received += chunk
                 if len(received) >= _READ_BYTES:
                     return
-
-
-def _failure_of(exc: Exception) -> Failure:
-    match exc:
-        case NameNotFound():
-            return Failure.NAME_NOT_FOUND
-        case AddressRefused():
-            return Failure.ADDRESS_REFUSED
-        case httpcore.TimeoutException():
-            return Failure.TIMEOUT
-        case HandshakeFailed():
-            return Failure.TLS_FAILED
-        case httpcore.NetworkError() | OSError():
-            return Failure.CONNECTION_FAILED
-        case _:
-            return Failure.INVALID_ANSWER
 
 
 def _public_authorities() -> ssl.SSLContext:
