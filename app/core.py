@@ -30,7 +30,7 @@ from app.lib.mail.transports import ConsoleTransport, FileTransport, Transport
 from app.lib.observability.metrics import Gauges, Metrics
 from app.lib.openapi.document import DocumentInfo
 from app.lib.pagination.cursor import CursorCodec
-from app.lib.ratelimit.counters import MemoryCounters, RedisCounters, TableCounters, rate_limit_table
+from app.lib.ratelimit.counters import Counters, MemoryCounters, RedisCounters, TableCounters, rate_limit_table
 from app.lib.ratelimit.limiter import Limit, RateLimiter
 from app.lib.ratelimit.routes import RouteLimits
 from app.lib.security.keys import Keys
@@ -167,7 +167,7 @@ class Core:
 
     def _limiter(self, *, shared: bool) -> RateLimiter:
         """Redis where there is one; else memory, or a table for what several workers must count together."""
-        storage: MemoryCounters | RedisCounters | TableCounters = MemoryCounters()
+        storage: Counters = MemoryCounters()
         if self.redis is not None:
             storage = self.redis
         elif shared and (not self.settings.database.is_sqlite or self.settings.workers > 1):

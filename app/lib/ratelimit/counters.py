@@ -1,11 +1,16 @@
-"""Where hits are counted: in this process, in Redis or Valkey, or in a table of the service's own database."""
+"""Where hits are counted: in this process, in Redis or Valkey, or in a table of the service's own database.
+
+All are fixed-window counters with the methods of a storage of the ``limits`` package: ``incr`` counts ``amount``
+(negative gives back, never below 0) for ``expiry`` seconds and returns the sum, ``get`` is the sum, 0 for a key without
+a live window, and ``clear`` forgets a key. ``base_exceptions`` are the errors of an outage.
+"""
 
 import asyncio
 import re
 import time
 from collections.abc import Mapping
 from heapq import nsmallest
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from limits.aio.storage import RedisStorage
 from redis.asyncio import BlockingConnectionPool
@@ -32,27 +37,6 @@ _FIRST_SWEEP = 1024
 _PURGE_SECONDS = 60
 _PURGE_ROWS = 1000
 _PARTS = 4
-
-
-class Counters(Protocol):
-    """Fixed-window counters. A storage of the ``limits`` package is one, too."""
-
-    @property
-    def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:
-        """The errors of an outage."""
-        ...
-
-    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Counts ``amount`` (negative gives back, never below 0) and returns the sum; ``expiry`` is in seconds."""
-        ...
-
-    async def get(self, key: str) -> int:
-        """The hits counted so far, 0 for a key without a live window."""
-        ...
-
-    async def clear(self, key: str) -> None:
-        """Forgets one key."""
-        ...
 
 
 class MemoryCounters:
@@ -239,3 +223,6 @@ class TableCounters:
             )
             .returning(hits)
         )
+
+
+Counters: TypeAlias = MemoryCounters | RedisCounters | TableCounters
