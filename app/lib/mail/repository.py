@@ -10,8 +10,8 @@ from sqlalchemy import Boolean, bindparam, case, delete, select, update
 from app.lib.db.base import table_of
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
+from app.lib.db.repositories import Repository
 from app.lib.db.statements import insert_or_update
-from app.lib.db.uow import UnitOfWork
 from app.lib.mail.models import Mail
 from app.lib.mail.rows import MailRow, MailStatus, MailSummary
 
@@ -91,14 +91,11 @@ class MailReads:
         return await self._reader.first(_id_of_message, message_id=message_id)
 
 
-class MailRepository:
+class MailRepository(Repository):
     """Mails in the unit's transaction.
 
     The outcome of an attempt is not written when the mail was resent since, or is deleted.
     """
-
-    def __init__(self, unit: UnitOfWork) -> None:
-        self.unit = unit
 
     async def create(self, row: Mapping[str, Any]) -> bool:
         """False when this mail exists already."""
