@@ -30,12 +30,11 @@ from app.lib.audit.denials import DenialLog
 from app.lib.db.uow import UnitOfWork
 from app.lib.domain import Domain
 from app.lib.http.conditional import provide_if_match, tag_response
-from app.lib.http.cors import CORS, Origins
-from app.lib.http.handshake import remember_refusal
+from app.lib.http.cors import CORS
 from app.lib.http.injection import provide_services, resolve_in_sequence
 from app.lib.http.problems import exception_handlers, send_problem
 from app.lib.http.rules import RulesMiddleware, declare_rules
-from app.lib.http.shell import Shell, ShellOptions
+from app.lib.http.shell import Shell, remember_refusal
 from app.lib.http.transaction import IdempotencyMiddleware, provide_unit_of_work
 from app.lib.observability.logging import configure_logging
 from app.lib.openapi.document import name_operations
@@ -81,12 +80,12 @@ def create_app(settings: Settings | None = None) -> Litestar:
     settings = with_secret_key(settings or load_settings()[0])
     configure_logging(settings.effective_log_level, settings.log_format)
     core = Core(settings, DOMAINS)
-    origins = Origins(CORS(settings.cors_origins), settings.base_url)
+    cors = CORS(settings.cors_origins, settings.base_url)
     app = Litestar(
         route_handlers=[*_routes(core), *core.handlers],
         dependencies={name: Provide(provider) for name, provider in OF_THE_REQUEST.items()},
         middleware=[
-            BearerMiddleware(core.services.get(Authenticator), core.services.find(TicketTaker), origins.check),
+            BearerMiddleware(core.services.get(Authenticator), core.services.find(TicketTaker), cors.check_opener),
             RulesMiddleware(),
             IdempotencyMiddleware(core.keys.derive("idempotency")),
         ],
@@ -117,7 +116,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     resolve_in_sequence(app)
     if missing := undefined_limits(app):
         raise ImproperlyConfiguredException(f"rate limits without a definition: {sorted(missing)}")
-    app.asgi_handler = _wrap(app.asgi_handler, core)
+    app.asgi_handler = _wrap(app.asgi_handler, core, cors)
     return app
 
 
@@ -136,24 +135,19 @@ def _routes(core: Core) -> list[Router]:
     return routers
 
 
-def _wrap(app: ASGIApp, core: Core) -> ASGIApp:
+def _wrap(app: ASGIApp, core: Core, cors: CORS) -> ASGIApp:
     """From the inside out: the general limit, the shell, and what trusted proxies say about the client."""
     settings = core.settings
     limit = NamedLimit("default", Limit.parse(settings.rate_limit_default), WhenDown.ALLOW)
-
-    options = ShellOptions(
-        hsts=settings.is_production,
-        no_store=(f"{API}/auth/",),
-        own_origin=settings.base_url,
-        body_idle_seconds=settings.request_body_timeout,
-        body_total_seconds=settings.request_body_timeout * 8,
-    )
     shell = Shell(
         GeneralLimit(app, core.general_limiter, limit, on_refused=send_problem),
-        options,
-        CORS(settings.cors_origins),
-        core.metrics.observe,
+        cors,
+        observe=core.metrics.observe,
         on_denial=DenialLog(core.database),
+        hsts=settings.is_production,
+        no_store=(f"{API}/auth/",),
+        body_idle_seconds=settings.request_body_timeout,
+        body_total_seconds=settings.request_body_timeout * 8,
     )
     if not settings.trusted_proxies:
         return shell

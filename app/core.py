@@ -24,12 +24,13 @@ from app.lib.jobs.worker import Worker, WorkerOptions
 from app.lib.mail.delivery import Composer, Deliverer, Subscriptions
 from app.lib.mail.jobs import JOBS as MAIL_JOBS
 from app.lib.mail.mailer import Mailer
+from app.lib.mail.smtp import SMTPTransport
 from app.lib.mail.templates import MailTemplates
-from app.lib.mail.transports.choice import choose_transport
+from app.lib.mail.transports import ConsoleTransport, FileTransport, Transport
 from app.lib.observability.metrics import Gauges, Metrics
 from app.lib.openapi.document import DocumentInfo
 from app.lib.pagination.cursor import CursorCodec
-from app.lib.ratelimit.counters import MemoryCounters, RedisCounters, TableCounters, rate_limit_table
+from app.lib.ratelimit.counters import Counters, MemoryCounters, RedisCounters, TableCounters, rate_limit_table
 from app.lib.ratelimit.limiter import Limit, RateLimiter
 from app.lib.ratelimit.routes import RouteLimits
 from app.lib.security.keys import Keys
@@ -82,8 +83,11 @@ class Core:
         self.cursors = CursorCodec(*self.keys.derive_all("cursors"))
         self.sealer = Sealer(*self.keys.derive_all("sealing"))
         self.mailer = Mailer(self.sealer, settings.mail_sender.domain)
-        folder = Path(settings.mail_directory) if settings.mail_backend == "file" else None
-        self.mail_transport = choose_transport(settings.smtp, folder, shows_text=not settings.is_production)
+        self.mail_transport: Transport = ConsoleTransport(shows_text=not settings.is_production)
+        if settings.mail_backend == "file":
+            self.mail_transport = FileTransport(Path(settings.mail_directory))
+        elif settings.smtp is not None:
+            self.mail_transport = SMTPTransport(settings.smtp)
         self.services.add(collect_permissions(self.domains))
         self.services.add_all(
             self.database, self.database.reader, self.events, self.cursors, self.sealer, self.mailer, self.settings
@@ -132,7 +136,6 @@ class Core:
                 await database.start()
             if self.redis is not None:
                 stack.push_async_callback(self.redis.close)
-            stack.push_async_callback(self.mail_transport.close)
             for close in self.closing:
                 stack.callback(close)
             stack.push_async_callback(self.events.close)
@@ -166,7 +169,7 @@ class Core:
 
     def _limiter(self, *, shared: bool) -> RateLimiter:
         """Redis where there is one; else memory, or a table for what several workers must count together."""
-        storage: MemoryCounters | RedisCounters | TableCounters = MemoryCounters()
+        storage: Counters = MemoryCounters()
         if self.redis is not None:
             storage = self.redis
         elif shared and (not self.settings.database.is_sqlite or self.settings.workers > 1):

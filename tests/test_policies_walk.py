@@ -31,10 +31,7 @@ from app.lib.security.policies import (
     Authenticated,
     HasPermission,
     HasRole,
-    IsSuperuser,
-    Optional,
     Policy,
-    Ticketed,
     authenticated,
     permission,
     policy_of,
@@ -111,12 +108,12 @@ def needed_permission(policy: Policy) -> str | None:
 
 def expected(policy: Policy, caller: Caller) -> Answer:
     """What the policy has to answer when the route is about another user."""
-    if type(policy) is Policy:
+    if not (policy.reads_credentials or policy.requires_credentials):
         return Answer.ALLOWED
     if not caller.known:
         return Answer.BAD_TOKEN
     if not caller.headers:
-        return Answer.ALLOWED if type(policy) is Optional else Answer.SIGN_IN
+        return Answer.SIGN_IN if policy.requires_credentials else Answer.ALLOWED
     refusal = _refusal(policy, caller)
     if refusal is None and isinstance(policy, Authenticated) and policy.fresh and not caller.is_fresh:
         return Answer.STALE
@@ -124,16 +121,14 @@ def expected(policy: Policy, caller: Caller) -> Answer:
 
 
 def _refusal(policy: Policy, caller: Caller) -> Answer | None:
-    if caller.is_superuser or type(policy) in {Authenticated, Ticketed, Optional}:
+    if caller.is_superuser or type(policy) is Policy or type(policy) is Authenticated:
         return None
     if (code := needed_permission(policy)) is not None:
         sight = policy.sight if isinstance(policy, HasPermission) else None
         hidden = sight is not None and sight.code not in caller.permissions
         return None if code in caller.permissions else Answer.HIDDEN if hidden else Answer.FORBIDDEN
-    if isinstance(policy, HasRole):
-        return None if policy.names & caller.roles else Answer.FORBIDDEN
-    assert isinstance(policy, IsSuperuser), f"the walk does not know what {policy} means"
-    return Answer.FORBIDDEN
+    assert isinstance(policy, HasRole), f"the walk does not know what {policy} means"
+    return None if policy.names & caller.roles else Answer.FORBIDDEN
 
 
 def given(response: httpx.Response) -> Answer:

@@ -9,7 +9,7 @@ from app.asgi import DOMAINS, load_settings
 from app.config import Settings
 from app.lib.cli.options import json_option, write_json, write_table
 from app.lib.db.url import DatabaseURL
-from app.lib.settings import ByteSize, Secret, described_fields, variable_name
+from app.lib.settings import ByteSize, described_fields, variable_name
 
 _EXAMPLE_HEAD = """\
 # Settings of the service, with their defaults. Copy this file to .env and uncomment what you change.
@@ -85,13 +85,7 @@ def masked(name: str, value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Secret):
-        return str(value)
-    if isinstance(value, ByteSize):
-        return int(value)
-    if isinstance(value, tuple):
-        return [_plain(each) for each in value]
-    return value
+    return msgspec.to_builtins(value, enc_hook=lambda other: int(other) if isinstance(other, ByteSize) else str(other))
 
 
 def _text(value: Any) -> str:
@@ -100,6 +94,6 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, list):
+    if isinstance(value, tuple):
         return ",".join(_text(each) for each in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

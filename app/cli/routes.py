@@ -10,7 +10,7 @@ from litestar.routes import HTTPRoute, WebSocketRoute
 from app.asgi import create_app, load_settings
 from app.cli.process import with_throwaway_secret
 from app.lib.cli.options import json_option, write_json, write_table
-from app.lib.ratelimit.routes import RateLimitGuard
+from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import policy_of
 
 
@@ -52,5 +52,5 @@ def _describe(method: str, path: str, handler: BaseRouteHandler) -> dict[str, An
         "path": path,
         "operation": operation if isinstance(operation, str) else None,
         "policy": policy_of(handler).name,
-        "limits": [guard.name for guard in handler.resolve_guards() if isinstance(guard, RateLimitGuard)],
+        "limits": [guard.name for guard in handler.resolve_guards() if isinstance(guard, rate_limit)],
     }

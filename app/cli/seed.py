@@ -4,10 +4,11 @@ from pkgutil import resolve_name
 
 import click
 
+from app.asgi import load_settings
 from app.core import Core
 from app.domain.accounts.demo import SIGN_INS
 from app.lib.cli.errors import CommandFailed
-from app.lib.cli.running import make_core, run
+from app.lib.cli.running import run
 from app.lib.domain import Demo
 
 
@@ -16,7 +17,7 @@ def seed() -> None:
     """Fill the database with demo people, roles, posts, products and orders, and print three sign-ins. Does nothing the
     second time.
     """
-    if make_core().settings.is_production:
+    if load_settings()[0].is_production:
         raise CommandFailed("Demo accounts have public passwords.", "Nothing is seeded in production.")
     created = run(_seed)
     click.echo(f"{created} people and their data are created." if created else "The demo data exists already.")

@@ -13,6 +13,7 @@ from app.lib.errors import ErrorCode
 from app.lib.events import Listener
 from app.lib.http.problems import KIT_ERROR_CODES
 from app.lib.jobs import Job
+from app.lib.realtime.channels import ChannelKind
 from app.lib.security.principal import Principal
 from app.lib.services import Services
 from app.lib.webhooks.kinds import WebhookKind
@@ -63,7 +64,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     listeners: tuple[Listener, ...] = ()
     jobs: tuple[Job[Any], ...] = ()
     webhook_kinds: tuple[WebhookKind, ...] = ()
-    channel_kinds: tuple[Any, ...] = ()
+    channel_kinds: tuple[ChannelKind, ...] = ()
     mail_templates: tuple[Path, ...] = ()
     """Folders of mail templates and their translations."""
     tags: tuple[tuple[str, str], ...] = ()

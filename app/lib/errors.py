@@ -90,6 +90,8 @@ class AppError(Exception):
     detail: str = "Something went wrong on our side."
     is_denial: ClassVar[bool] = False
     """Whether a caller tried what they have no right to, which the audit log keeps."""
+    own_headers: ClassVar[Mapping[str, str]] = {}
+    """Response headers that every error of the kind has."""
 
     def __init__(
         self,
@@ -101,7 +103,7 @@ class AppError(Exception):
     ) -> None:
         if detail is not None:
             self.detail = detail
-        self.headers: dict[str, str] = dict(headers or {})
+        self.headers: dict[str, str] = {**self.own_headers, **(headers or {})}
         self.errors = tuple(errors)
         self.extensions: dict[str, Any] = dict(extensions or {})
         super().__init__(self.detail)
@@ -155,9 +157,7 @@ class Unauthenticated(AppError):
         "unauthenticated", "Sign-in required", "Send an access token in the 'Authorization' header: 'Bearer …'."
     )
     detail = "Sign in first: send an access token as 'Authorization: Bearer …'."
-
-    def __init__(self, detail: str | None = None, *, extensions: Mapping[str, Any] | None = None) -> None:
-        super().__init__(detail, headers={"WWW-Authenticate": "Bearer"}, extensions=extensions)
+    own_headers: ClassVar = {"WWW-Authenticate": "Bearer"}
 
 
 class InvalidToken(AppError):
@@ -170,21 +170,17 @@ class InvalidToken(AppError):
         "Refresh the access token, or sign in again when the refresh token is refused too.",
     )
     detail = "The token is not valid: it is malformed, expired, revoked or meant for something else."
-
-    def __init__(self, detail: str | None = None) -> None:
-        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+    own_headers: ClassVar = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 
 
 class PermissionDenied(AppError):
-    """Visible but not allowed. ``permission`` is what the caller would need, where that can be said."""
+    """Visible but not allowed."""
 
     status = 403
     code = ErrorCode("permission_denied", "Not allowed", "Ask for a role that includes the permission.")
     detail = "You are not allowed to do this."
+    own_headers: ClassVar = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
     is_denial = True
-
-    def __init__(self, detail: str | None = None) -> None:
-        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
 
 
 class ForeignOrigin(AppError):
@@ -235,9 +231,7 @@ class RequestTimeout(AppError):
         "Send the whole body at once; check the network in between.",
     )
     detail = "The request body did not arrive in time."
-
-    def __init__(self, detail: str | None = None) -> None:
-        super().__init__(detail, headers={"Connection": "close"})
+    own_headers: ClassVar = {"Connection": "close"}
 
 
 class Conflict(AppError):

@@ -38,7 +38,6 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The secret itself."""
         return self._value
 
     def __repr__(self) -> str:

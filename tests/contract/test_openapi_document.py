@@ -14,7 +14,6 @@ from app.asgi import DOMAINS, create_app
 from app.cli.openapi import COMMITTED, render
 from app.lib.db.url import DatabaseURL
 from app.lib.http.conditional import Versioned
-from app.lib.security.policies import Optional, Ticketed
 from app.lib.wire.decoding import decode_json
 from tests.contract.routes import APP, DOCUMENT, Operation, operations
 from tests.support.apps import described, settings_for
@@ -150,9 +149,9 @@ def test_security_is_what_the_policy_says(name: str) -> None:
     schemes: list[Any] = [{"OAuth2Password": []}, {"Bearer": []}]
 
     if policy.requires_credentials:
-        expected: list[Any] = [*schemes, {"Ticket": []}] if isinstance(policy, Ticketed) else schemes
+        expected: list[Any] = [*schemes, {"Ticket": []}] if policy.takes_ticket else schemes
     else:
-        expected = [{}, *schemes] if isinstance(policy, Optional) else []
+        expected = [{}, *schemes] if policy.reads_credentials else []
     assert OPERATIONS[name]["security"] == expected
     assert ("401" in OPERATIONS[name]["responses"]) >= policy.requires_credentials
 

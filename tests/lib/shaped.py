@@ -2,7 +2,6 @@
 
 import json
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -62,10 +61,6 @@ class Order(Closed):
     def __post_init__(self) -> None:
         if self.kind is Kind.GIFT and self.payment is not None:
             raise FieldProblem(FieldCode.INVALID_CHOICE, "Gifts are not paid for.", "/payment")
-
-
-class Priced(Closed):
-    prices: list[Decimal]
 
 
 def refused(raw: bytes | dict[str, Any], type_: Any = Order) -> Found:

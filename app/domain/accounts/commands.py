@@ -7,7 +7,7 @@ import click
 
 from app.core import Core
 from app.domain.accounts.dtos import UserCreate, UserRead
-from app.domain.accounts.services.identity import parse_email
+from app.domain.accounts.services.identity import checked_email_key
 from app.domain.accounts.services.passwords import PasswordService
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
@@ -108,7 +108,7 @@ def _promote(email: str) -> None:
 
 async def _find(core: Core, email: str, hint: str) -> UUID:
     """The id of the user with this address. Raises ``MissingOrTaken`` with the hint."""
-    found = await core.services.build(AccountQueries).find_credentials(parse_email(email).key)
+    found = await core.services.build(AccountQueries).find_credentials(checked_email_key(email))
     if found is None:
         raise MissingOrTaken(f"There is no user {email}.", hint)
     return found.id

@@ -23,7 +23,6 @@ from app.lib.db.repositories import EntityRepository
 from app.lib.pagination.filters import after, before, contains, custom, equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
-from app.lib.text import casefold_key
 
 role_names = joined_strings(User, Role.name, UserRole.role_id == Role.id, UserRole.user_id == User.id)
 """The names of a user's roles, as a column next to the user's own."""
@@ -70,7 +69,7 @@ USER_LIST = ListQuery(
         ),
         equals("is_active", User.is_active),
         equals("is_superuser", User.is_superuser),
-        contains("q", User.search_text, fold=casefold_key),
+        contains("q", User.search_text),
         after("created_after", User.created_at),
         before("created_before", User.created_at),
     ),

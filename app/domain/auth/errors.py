@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 from app.domain.accounts.errors import INVALID_CREDENTIALS
 from app.lib.errors import AppError, ErrorCode, InvalidToken, PermissionDenied
 
@@ -10,9 +12,10 @@ class InvalidCredentials(AppError):
     status = 401
     code = INVALID_CREDENTIALS
     detail = "The user name or the password is not right."
+    own_headers: ClassVar = {"WWW-Authenticate": "Bearer"}
 
     def __init__(self) -> None:
-        super().__init__(headers={"WWW-Authenticate": "Bearer"}, extensions={"error": "invalid_grant"})
+        super().__init__(extensions={"error": "invalid_grant"})
 
 
 class AccountInactive(PermissionDenied):

@@ -56,15 +56,8 @@ def test(to: str, locale: str) -> None:
     """Send a test mail now, by MAIL_BACKEND, and report the result. Nothing is queued, and no database is needed."""
     core = make_core()
     message = _composed(core, "test", locale, to)
-
-    async def send() -> None:
-        try:
-            await core.mail_transport.send(message)
-        finally:
-            await core.mail_transport.close()
-
     try:
-        asyncio.run(send())
+        asyncio.run(core.mail_transport.send(message))
     except NotSent as exc:
         raise CommandFailed(f"The mail is not sent: {exc.reason}.", "'app config show' has the settings.") from exc
     click.echo(f"A mail to {to} was handed to the {core.mail_transport.name} backend.")

@@ -30,7 +30,6 @@ class DenialLog:
         self._recent: OrderedDict[tuple[object, ...], float] = OrderedDict()
 
     async def __call__(self, scope: Scope, denial: AppError) -> None:
-        """Records one denial."""
         origin = await provide_origin(Request(scope))
         method, route = str(scope.get("method")), str(scope.get("path_template"))
         what, now = (origin.actor_id, method, route), time.monotonic()

@@ -28,14 +28,11 @@ def find_commands(package: Path, name: str) -> dict[str, LazyCommand]:
     found: dict[str, LazyCommand] = {}
     for path in sorted(package.glob("*/commands.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef) and any(_is_top_level(each) for each in node.decorator_list):
+            decorators = [ast.unparse(each).split("(")[0] for each in getattr(node, "decorator_list", ())]
+            if isinstance(node, ast.FunctionDef) and {"click.group", "click.command"} & set(decorators):
                 summary = (ast.get_docstring(node) or "").split(". ")[0].splitlines()[0].rstrip(".") + "."
                 found[node.name] = LazyCommand(f"{name}.{path.parent.name}.commands:{node.name}", summary)
     return found
-
-
-def _is_top_level(decorator: ast.expr) -> bool:
-    return ast.unparse(decorator).split("(")[0] in {"click.group", "click.command"}
 
 
 class LazyGroup(click.Group):
@@ -75,7 +72,8 @@ class LazyGroup(click.Group):
             exc.show()
             code = exc.exit_code
         except click.UsageError as exc:
-            _complain(f"{exc.format_message()} See '{_path(exc.ctx)} --help'.")
+            path = exc.ctx.command_path if exc.ctx else "app"
+            _complain(f"{exc.format_message()} See '{path} --help'.")
             code = exc.exit_code
         except click.ClickException as exc:
             _complain(exc.format_message())
@@ -91,7 +89,3 @@ class LazyGroup(click.Group):
 
 def _complain(text: str) -> None:
     click.echo("Error: " + " ".join(text.split()), err=True)
-
-
-def _path(ctx: click.Context | None) -> str:
-    return ctx.command_path if ctx else "app"

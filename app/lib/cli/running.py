@@ -12,7 +12,7 @@ from app.lib.db.faults import DATABASE_ERRORS, driver_error, sqlstate, to_app_er
 from app.lib.db.migrations import Migrations, applied_revision
 from app.lib.db.reader import Reader
 from app.lib.db.url import DatabaseURL
-from app.lib.errors import AppError, FieldError, Unavailable
+from app.lib.errors import AppError, Unavailable
 
 T = TypeVar("T")
 
@@ -68,9 +68,6 @@ def database_errors(url: DatabaseURL) -> Generator[None]:
         if error is None:
             raise
         kind = MissingOrTaken if error.status in _MISSING_OR_TAKEN else CommandFailed
-        raise kind(" ".join(_field(field) for field in error.errors) or error.detail) from exc
-
-
-def _field(field: FieldError) -> str:
-    name = (field.pointer or "").rpartition("/")[2] or field.parameter or "value"
-    return f"{name}: {field.detail}"
+        names = [(field.pointer or "").rpartition("/")[2] or field.parameter or "value" for field in error.errors]
+        fields = [f"{name}: {field.detail}" for name, field in zip(names, error.errors, strict=True)]
+        raise kind(" ".join(fields) or error.detail) from exc

@@ -59,9 +59,7 @@ class IdempotencyInProgress(Conflict):
         "Repeat the request after 'Retry-After' seconds.",
     )
     detail = "The first request with this idempotency key is still running."
-
-    def __init__(self) -> None:
-        super().__init__(headers={"Retry-After": "1"})
+    own_headers: ClassVar = {"Retry-After": "1"}
 
 
 class StoredResponse(msgspec.Struct, frozen=True):

@@ -11,7 +11,6 @@ from sqlalchemy import (
     ColumnElement,
     Dialect,
     Float,
-    Result,
     Select,
     SQLColumnExpression,
     TextClause,
@@ -138,12 +137,6 @@ def joined_strings(
     """
     strings = select(func.aggregate_strings(column, ",")).where(*conditions).correlate(model)
     return type_coerce(strings.scalar_subquery(), SplitText())
-
-
-def one_row(result: Result[Any], row_type: type[T]) -> T | None:
-    """The one row of a statement that a session executed, or None. Its columns are those of :func:`columns_of`."""
-    row = result.one_or_none()
-    return None if row is None else row_type(*row)
 
 
 class Compiled(Generic[T_co]):

@@ -1,6 +1,6 @@
 """Statements that SQLAlchemy spells differently for the two databases."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -17,7 +17,6 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -52,16 +51,6 @@ def affected(result: Result[Any]) -> int:
     Only for one without RETURNING, executed for one set of parameters: the drivers do not count others.
     """
     return result.rowcount if isinstance(result, CursorResult) else 0
-
-
-async def insert_or_ignore(
-    session: AsyncSession | async_scoped_session[AsyncSession], model: type[Base], row: Mapping[str, Any]
-) -> bool:
-    """Inserts one row. False when a unique constraint is violated.
-
-    Waits for a concurrent transaction that inserts the same key, and does not abort the caller's transaction.
-    """
-    return affected(await session.execute(insert_or_update(model).values(**row).on_conflict_do_nothing())) == 1
 
 
 class is_one_of(FunctionElement[bool]):  # noqa: N801 - reads like the SQL operator that it is

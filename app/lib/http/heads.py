@@ -1,51 +1,14 @@
-"""The head of a request or handshake: its header fields, its size, its id, its line in the access log."""
+"""The head of a request or handshake: its header fields and its size; and a limit on how long the body may take."""
 
-import re
+import asyncio
 import time
 from typing import Any
 
-import structlog
-from litestar.types import Scope
+from litestar.types import Receive, Scope
 
-from app.lib.db.base import new_id
-from app.lib.errors import HeadersTooLarge
+from app.lib.errors import HeadersTooLarge, RequestTimeout
 
 Headers = list[tuple[bytes, bytes]]
-
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
-
-log = structlog.get_logger("app.access")
-
-
-class Conversation:
-    """What a request and a handshake have in common. ``request_id`` is the client's own where it may be logged."""
-
-    def __init__(self, scope: Scope) -> None:
-        self.started_at = time.perf_counter()
-        self.headers = headers_by_name(scope["headers"])
-        given = self.headers.get(b"x-request-id", b"")
-        self.request_id = given.decode() if _REQUEST_ID.fullmatch(given) else str(new_id())
-        self.status = 0
-        scope["state"]["request_id"] = self.request_id
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=self.request_id)
-
-    def write_access_line(self, event: str, scope: Scope, **members: object) -> None:
-        """Writes who asked for what and got which status."""
-        client = scope.get("client")
-        log.info(
-            event,
-            path=scope["path"],
-            route=route_of(scope),
-            status=self.status,
-            client=client[0] if client else None,
-            **members,
-        )
-
-
-def route_of(scope: Scope) -> str:
-    """The template of the path, once it is routed."""
-    return str(scope.get("path_template") or "unmatched")
 
 
 def check_header_bytes(scope: Scope, most: int) -> None:
@@ -64,3 +27,42 @@ def headers_by_name(headers: Any) -> dict[bytes, bytes]:
         else:
             found.setdefault(name, value)
     return found
+
+
+class TimedReceive:
+    """Limits how long a request body may take, which no server below does.
+
+    Wraps ``receive`` until the body is complete or the response has begun, which :meth:`release` says. Until then
+    silence of ``idle`` seconds, ``total`` seconds altogether, or a client that goes away raise ``RequestTimeout``.
+    Waiting for a disconnect afterwards may take as long as it takes.
+    """
+
+    __slots__ = ("_deadline", "_idle", "_receive", "_released")
+
+    def __init__(self, receive: Receive, *, idle: float, total: float) -> None:
+        self._receive = receive
+        self._idle = idle
+        self._deadline = time.monotonic() + total
+        self._released = False
+
+    def release(self) -> None:
+        self._released = True
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the whole body has been read. Only of interest before the response has begun."""
+        return self._released
+
+    async def __call__(self) -> Any:
+        """The next message. Raises ``RequestTimeout`` (408)."""
+        if self._released:
+            return await self._receive()
+        patience = min(self._idle, self._deadline - time.monotonic())
+        try:
+            message = await asyncio.wait_for(self._receive(), max(patience, 0.001))
+        except TimeoutError:
+            raise RequestTimeout from None
+        if message["type"] != "http.request":
+            raise RequestTimeout
+        self._released = not message.get("more_body")
+        return message

@@ -93,19 +93,16 @@ def respond(request: Request[Any, Any, Any], error: AppError) -> Response[bytes]
     return Response(body, status_code=error.status, headers=error.headers, media_type=MEDIA_TYPE)
 
 
-def _on_validation_failed(request: Request[Any, Any, Any], exc: ValidationFailed) -> Response[bytes]:
+def _on_validation(request: Request[Any, Any, Any], exc: ValidationFailed | ValidationException) -> Response[bytes]:
     """Parameters are checked in several places, one after another, and clients want to know everything at once."""
+    failed = exc if isinstance(exc, ValidationFailed) else ValidationFailed(litestar_errors(exc))
     query_errors: Callable[[], list[FieldError]] | None = request.scope["state"].get(QUERY_ERRORS)
     if query_errors is None:
-        return respond(request, exc)
+        return respond(request, failed)
     in_query = query_errors()
     named = {each.parameter for each in in_query}
-    others = [each for each in exc.errors if each.parameter is None or each.parameter not in named]
+    others = [each for each in failed.errors if each.parameter is None or each.parameter not in named]
     return respond(request, ValidationFailed([*in_query, *others]))
-
-
-def _on_validation(request: Request[Any, Any, Any], exc: ValidationException) -> Response[bytes]:
-    return _on_validation_failed(request, ValidationFailed(litestar_errors(exc)))
 
 
 _MISSING_PARAMETER = re.compile(r"Missing required (\w+) parameter '([^']*)'")
@@ -144,13 +141,10 @@ def _on_unreadable(request: Request[Any, Any, Any], exc: Exception) -> Response[
     return respond(request, MalformedJSON())
 
 
-def _on_http(request: Request[Any, Any, Any], exc: HTTPException) -> Response[bytes]:
-    if exc.status_code == _METHOD_NOT_ALLOWED and request.method == "OPTIONS":  # of a path that has sockets alone
-        return Response(b"", status_code=_NO_CONTENT, headers={"Allow": "OPTIONS"})
-    return respond(request, error_of(exc))
-
-
 def _on_any(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
+    is_method_not_allowed = isinstance(exc, HTTPException) and exc.status_code == _METHOD_NOT_ALLOWED
+    if is_method_not_allowed and request.method == "OPTIONS":  # of a path that has sockets alone
+        return Response(b"", status_code=_NO_CONTENT, headers={"Allow": "OPTIONS"})
     return respond(request, error_of(exc))
 
 
@@ -185,12 +179,12 @@ def exception_handlers() -> dict[type[Exception] | int, Any]:
     """The one map from exceptions to problems; no integer keys, which would shadow the database's handler."""
     return {
         AppError: respond,
-        ValidationFailed: _on_validation_failed,
+        ValidationFailed: _on_validation,
         ValidationException: _on_validation,
         SerializationException: _on_unreadable,
         UnicodeDecodeError: _on_unreadable,
         RecursionError: _on_unreadable,
-        HTTPException: _on_http,
+        HTTPException: _on_any,
         IdempotentReplay: _on_replay,
         **dict.fromkeys(DATABASE_ERRORS, _on_any),
         Exception: _on_any,

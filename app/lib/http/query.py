@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs
 
 import msgspec
 from litestar.di import Provide
@@ -97,11 +97,8 @@ class QueryRules(msgspec.Struct, frozen=True):
 
 
 def _values_by_name(raw: bytes) -> dict[str, list[str]]:
-    given: dict[str, list[str]] = {}
     # As Litestar reads it. A value with unescaped octets beyond ASCII is refused.
-    for name, value in parse_qsl(raw.decode("latin-1"), keep_blank_values=True):
-        given.setdefault(name, []).append(value)
-    return given
+    return parse_qs(raw.decode("latin-1"), keep_blank_values=True)
 
 
 def query_rules(handler: HTTPRouteHandler, parameters: Iterable[Any]) -> QueryRules:

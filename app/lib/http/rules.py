@@ -136,26 +136,22 @@ def with_head(allow: bytes) -> bytes:
 
 
 async def _check_headers(scope: Any, receive: Receive, rules: RequestRules) -> Receive:
-    content_types: list[bytes] = []
-    accept: list[bytes] = []
-    encoded = has_length = has_body = False
-    for name, value in scope["headers"]:
-        if name == b"content-type":
-            content_types.append(value)
-        elif name == b"accept":
-            accept.append(value)
-        elif name == b"content-encoding":
-            encoded = encoded or value.strip().lower() != b"identity"
-        elif name in {b"transfer-encoding", b"content-length"}:
-            has_length, has_body = True, has_body or value != b"0"
+    accept = _values(scope, b"accept")
     if rules.produces and accept and not accepts(b",".join(accept).decode("latin-1"), rules.produces):
         raise NotAcceptable
     if rules.consumes is not None:
-        if not has_length:
+        lengths = _values(scope, b"transfer-encoding", b"content-length")
+        has_body = any(value != b"0" for value in lengths)
+        if not lengths:
             has_body, receive = await _peek(receive)
-        if has_body and (encoded or not names_media_type(content_types, rules.consumes)):
+        encoded = any(value.strip().lower() != b"identity" for value in _values(scope, b"content-encoding"))
+        if has_body and (encoded or not names_media_type(_values(scope, b"content-type"), rules.consumes)):
             raise _unsupported(scope["method"], rules.consumes, encoded=encoded)
     return receive
+
+
+def _values(scope: Any, *names: bytes) -> list[bytes]:
+    return [value for name, value in scope["headers"] if name in names]
 
 
 async def _refuse_members(scope: Any, receive: Receive) -> None:
@@ -163,7 +159,7 @@ async def _refuse_members(scope: Any, receive: Receive) -> None:
     body = await Request[Any, Any, Any](scope, receive).body()
     if not body:
         return
-    if not names_media_type([value for name, value in scope["headers"] if name == b"content-type"], (JSON,)):
+    if not names_media_type(_values(scope, b"content-type"), (JSON,)):
         raise _unsupported(scope["method"], (JSON,), encoded=False)
     decode_json(body, NoMembers)
 

@@ -4,45 +4,40 @@ It wraps ``app.asgi_handler``, because Litestar's middleware does not run for un
 In the order of a request: request id, log context, header limit, preflight, HEAD as GET, body timeout; and of a
 response: 304 for what the client has, ``Allow`` completed, security, cache and CORS headers, timing, access log and
 metrics.
+
+An ASGI application refuses a handshake by closing the socket, which servers answer with a bare 403. Here the answer is
+the problem that was meant, by the extension of ASGI for it ("websocket.http.response").
 """
 
-import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-import msgspec
+import structlog
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send, WebSocketScope
 
-from app.lib.errors import AppError, InternalError, RequestTimeout
+from app.lib.db.base import new_id
+from app.lib.errors import AppError, InternalError, PermissionDenied, Unavailable
 from app.lib.http.conditional import check_if_none_match, if_none_match
-from app.lib.http.cors import CORS, Origins
-from app.lib.http.handshake import Handshake, HandshakeOptions
-from app.lib.http.heads import Conversation, Headers, check_header_bytes, log, route_of
-from app.lib.http.problems import DENIAL, send_problem
+from app.lib.http.cors import CORS
+from app.lib.http.heads import Headers, TimedReceive, check_header_bytes, headers_by_name
+from app.lib.http.problems import DENIAL, error_of, head_and_body, send_problem
 from app.lib.http.rules import with_head
 
+REFUSAL = "refusal"
+"""Where ``scope["state"]`` holds what a socket's handler raised."""
+
 _OK, _NO_CONTENT, _NOT_MODIFIED, _METHOD_NOT_ALLOWED = 200, 204, 304, 405
+_SWITCHING = 101
+_BROKEN, _POLICY = 1011, 1008
+_PASSING = {1011, 1012, 1013}
 _READ_AHEAD = 4_096
 """Bytes of a body that a server has read before we look at it, with any buffers; what is more may get lost."""
 _BODY_HEADERS = {b"content-length", b"content-type", b"content-encoding"}
-
-
-class ShellOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Limits in bytes and seconds. ``hsts`` is for services that are reached over TLS.
-
-    Responses below the ``no_store`` path prefixes are not to be kept, unless a route says otherwise. ``own_origin`` is
-    the service's own, as browsers spell it.
-    """
-
-    hsts: bool = False
-    no_store: tuple[str, ...] = ()
-    own_origin: str = ""
-    max_header_bytes: int = 32_768
-    body_idle_seconds: float = 15.0
-    body_total_seconds: float = 120.0
-
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
 Observer = Callable[[str, str, int, float], None]
 """Called after each exchange with method, route template, status and seconds."""
@@ -50,55 +45,84 @@ Observer = Callable[[str, str, int, float], None]
 OnDenial = Callable[[Scope, AppError], Awaitable[None]]
 """Called with each denial before its response starts; it has to deal with its own faults."""
 
+log = structlog.get_logger("app.access")
 
+
+@dataclass
 class Shell:
-    """An ASGI application around another one."""
+    """An ASGI application around another one. Limits are in bytes and seconds.
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        options: ShellOptions,
-        cors: CORS,
-        observe: Observer | None = None,
-        on_denial: OnDenial | None = None,
-    ) -> None:
-        self.app = app
-        self.options = options
-        self.cors = cors
-        self.observe = observe
-        self.on_denial = on_denial
+    ``hsts`` is for services that are reached over TLS. Responses below the ``no_store`` path prefixes are not to be
+    kept, unless a route says otherwise.
+    """
+
+    app: ASGIApp
+    cors: CORS
+    _: KW_ONLY
+    observe: Observer | None = None
+    on_denial: OnDenial | None = None
+    hsts: bool = False
+    no_store: tuple[str, ...] = ()
+    max_header_bytes: int = 32_768
+    body_idle_seconds: float = 15.0
+    body_total_seconds: float = 120.0
+
+    def __post_init__(self) -> None:
         self.fixed_headers: Headers = [
             (b"x-content-type-options", b"nosniff"),
             (b"referrer-policy", b"no-referrer"),
             (b"server", b""),
             (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
         ]
-        if options.hsts:
+        if self.hsts:
             self.fixed_headers.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
-        self._handshake = HandshakeOptions(
-            Origins(cors, options.own_origin),
-            options.max_header_bytes,
-            [*self.fixed_headers, (b"cache-control", b"no-store")],
-        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one connection."""
         if scope["type"] == ScopeType.WEBSOCKET:
-            await Handshake(self.app, self._handshake, self.on_denial, scope, receive, send).run()
+            await Handshake(self, scope, receive, send).run()
         else:
             await Exchange(self, scope, receive, send).run()
+
+
+class Conversation:
+    """What a request and a handshake have in common. ``request_id`` is the client's own where it may be logged."""
+
+    def __init__(self, shell: Shell, scope: Scope, send: Send) -> None:
+        self.started_at = time.perf_counter()
+        self.shell = shell
+        self.send = send
+        self.status = 0
+        self.headers = headers_by_name(scope["headers"])
+        given = self.headers.get(b"x-request-id", b"")
+        self.request_id = given.decode() if _REQUEST_ID.fullmatch(given) else str(new_id())
+        scope["state"]["request_id"] = self.request_id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=self.request_id)
+
+    def write_access_line(self, event: str, scope: Scope, **members: object) -> None:
+        client = scope.get("client")
+        log.info(
+            event,
+            path=scope["path"],
+            route=route_of(scope),
+            status=self.status,
+            client=client[0] if client else None,
+            **members,
+        )
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the path, once it is routed."""
+    return str(scope.get("path_template") or "unmatched")
 
 
 class Exchange(Conversation):
     """One request and its response."""
 
     def __init__(self, shell: Shell, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        super().__init__(scope)
-        options = shell.options
-        self.shell = shell
+        super().__init__(shell, scope, send)
         self.scope = scope
-        self.receive = TimedReceive(receive, idle=options.body_idle_seconds, total=options.body_total_seconds)
-        self.send = send
+        self.receive = TimedReceive(receive, idle=shell.body_idle_seconds, total=shell.body_total_seconds)
         self.method = scope["method"]
         self.bodyless = self.method == "HEAD"
         self.stopped = False
@@ -122,7 +146,7 @@ class Exchange(Conversation):
             self.write_access_line("request", self.scope, method=self.method, ms=round(seconds * 1000, 2))
 
     async def _run(self) -> None:
-        check_header_bytes(self.scope, self.shell.options.max_header_bytes)
+        check_header_bytes(self.scope, self.shell.max_header_bytes)
         check_if_none_match(self.headers.get(b"if-none-match", b""))
         if self.method == "HEAD":
             self.scope["method"] = "GET"
@@ -161,7 +185,7 @@ class Exchange(Conversation):
         present = {name for name, _ in headers}
         headers += [header for header in self.shell.fixed_headers if header[0] not in present]
         if b"cache-control" not in present:
-            secret = self.scope["path"].startswith(self.shell.options.no_store)
+            secret = self.scope["path"].startswith(self.shell.no_store)
             headers.append((b"cache-control", b"no-store" if secret else b"private, no-cache"))
         self._allow_origin(headers)
         headers.append((b"x-request-id", self.request_id.encode()))
@@ -203,41 +227,64 @@ class ResponseComplete(Exception):
     """Ends an application that would go on streaming after its response is over."""
 
 
-class TimedReceive:
-    """Limits how long a request body may take, which no server below does.
+class Handshake(Conversation):
+    """One WebSocket, from the request for it to its end. A refusal is a problem with a status of its own.
 
-    Wraps ``receive`` until the body is complete or the response has begun, which :meth:`release` says. Until then
-    silence of ``idle`` seconds, ``total`` seconds altogether, or a client that goes away raise ``RequestTimeout``.
-    Waiting for a disconnect afterwards may take as long as it takes.
+    What happens once it is open is between the two sides of the socket.
     """
 
-    __slots__ = ("_deadline", "_idle", "_receive", "_released")
+    def __init__(self, shell: Shell, scope: WebSocketScope, receive: Receive, send: Send) -> None:
+        super().__init__(shell, scope, send)
+        self.scope = scope
+        self.receive = receive
+        self.is_open = False
 
-    def __init__(self, receive: Receive, *, idle: float, total: float) -> None:
-        self._receive = receive
-        self._idle = idle
-        self._deadline = time.monotonic() + total
-        self._released = False
-
-    def release(self) -> None:
-        """Ends the watch."""
-        self._released = True
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the whole body has been read. Only of interest before the response has begun."""
-        return self._released
-
-    async def __call__(self) -> Any:
-        """The next message. Raises ``RequestTimeout`` (408)."""
-        if self._released:
-            return await self._receive()
-        patience = min(self._idle, self._deadline - time.monotonic())
+    async def run(self) -> None:
+        """Runs the application and never lets an exception out."""
         try:
-            message = await asyncio.wait_for(self._receive(), max(patience, 0.001))
-        except TimeoutError:
-            raise RequestTimeout from None
-        if message["type"] != "http.request":
-            raise RequestTimeout
-        self._released = not message.get("more_body")
-        return message
+            check_header_bytes(self.scope, self.shell.max_header_bytes)
+            self.shell.cors.check_opener(self.scope)
+            await self.shell.app(self.scope, self.receive, self._send)
+        except Exception as exc:  # noqa: BLE001 - each one has its answer
+            self.scope["state"][REFUSAL] = exc
+            await self._send({"type": "websocket.close", "code": _BROKEN, "reason": ""})
+        finally:
+            self.write_access_line("socket", self.scope, seconds=round(time.perf_counter() - self.started_at, 2))
+
+    async def _send(self, message: Message) -> None:
+        failure: Exception | None = self.scope["state"].pop(REFUSAL, None)
+        if message["type"] == "websocket.accept":
+            self.is_open, self.status = True, _SWITCHING
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.request_id.encode())]
+        elif message["type"] == "websocket.close" and not self.is_open:
+            # An application that closes the socket instead of opening it.
+            closed = Unavailable() if message["code"] in _PASSING else PermissionDenied()
+            await self._refuse(closed if failure is None else error_of(failure))
+            return
+        elif failure is not None:
+            log.error("socket.failed", path=self.scope["path"], exc_info=failure)
+            message = {"type": "websocket.close", "code": _BROKEN, "reason": ""}
+        await self.send(message)
+
+    async def _refuse(self, error: AppError) -> None:
+        if self.status:
+            return
+        self.status = error.status
+        if error.is_denial and self.shell.on_denial is not None:
+            await self.shell.on_denial(self.scope, error)
+        if "websocket.http.response" not in (self.scope.get("extensions") or {}):
+            await self.send({"type": "websocket.close", "code": _POLICY, "reason": ""})  # which servers answer with 403
+            return
+        headers, body = head_and_body(self.scope, error)
+        headers += [*self.shell.fixed_headers, (b"cache-control", b"no-store")]
+        headers.append((b"x-request-id", self.request_id.encode()))
+        start: Any = {"type": "websocket.http.response.start", "status": error.status, "headers": headers}
+        rest: Any = {"type": "websocket.http.response.body", "body": body, "more_body": False}
+        await self.send(start)
+        await self.send(rest)
+
+
+async def remember_refusal(exc: Exception, scope: Scope) -> None:
+    """For ``Litestar(after_exception=[...])``, which closes a socket without a word about what it was."""
+    if scope["type"] == ScopeType.WEBSOCKET:
+        scope["state"][REFUSAL] = exc

@@ -35,7 +35,7 @@ class Attempt:
         self._secret = secret
         self._keys = keys
         self._claim: Claim | None = None
-        self._unit: UnitOfWork | None = None
+        self.unit: UnitOfWork | None = None
         self.held: list[Message] = []
 
     async def begin(self, request: Request[Any, Any, Any], unit: UnitOfWork) -> None:
@@ -53,11 +53,7 @@ class Attempt:
             body=await request.body(),
         )
         await claim.take(unit)
-        self._claim, self._unit = claim, unit
-
-    def abandon(self) -> None:
-        """Leaves the rollback to the provider of the unit of work."""
-        self._unit = None
+        self._claim, self.unit = claim, unit
 
     async def hold(self, message: Message) -> None:
         """A ``send`` that keeps the messages."""
@@ -66,19 +62,14 @@ class Attempt:
     async def settle(self) -> None:
         """Commits work, key and response together when the response is a success; else none of them."""
         start: Any = self.held[0] if self.held else {"status": 0}
-        if self._unit is None or self._claim is None or not _OK <= start["status"] < _MULTIPLE_CHOICES:
+        if self.unit is None or self._claim is None or not _OK <= start["status"] < _MULTIPLE_CHOICES:
             return
         headers = [(n.lower(), v) for n, v in start["headers"] if n.lower() in _KEPT_HEADERS]
         parts: list[Any] = self.held[1:]
         body = b"".join(each["body"] for each in parts if each["type"] == "http.response.body")
-        await self._claim.keep(self._unit, StoredResponse(start["status"], headers, body))
-        await self._unit.commit()
-        self._unit = None
-
-    async def undo(self) -> None:
-        """Rolls back what was neither committed nor abandoned."""
-        if self._unit is not None:
-            await self._unit.rollback()
+        await self._claim.keep(self.unit, StoredResponse(start["status"], headers, body))
+        await self.unit.commit()
+        self.unit = None
 
 
 async def provide_unit_of_work(
@@ -100,7 +91,7 @@ async def provide_unit_of_work(
             await unit.commit()
     except BaseException:
         if attempt is not None:
-            attempt.abandon()
+            attempt.unit = None
         await unit.rollback()
         raise
 
@@ -129,6 +120,7 @@ class IdempotencyMiddleware(ASGIMiddleware):
                 attempt.held.clear()
                 await send_problem(scope, attempt.hold, error_of(exc))
         finally:
-            await attempt.undo()
+            if attempt.unit is not None:  # neither committed nor rolled back by its provider
+                await attempt.unit.rollback()
         for message in attempt.held:
             await send(message)

@@ -5,9 +5,10 @@ one way to a second copy; it has the same Message-ID, so that receivers can drop
 """
 
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
+import msgspec
 import structlog
 from jinja2 import TemplateError
 
@@ -17,7 +18,6 @@ from app.lib.jobs import RetryLater
 from app.lib.mail.message import Mailbox, OutgoingMail, UnsafeHeader
 from app.lib.mail.repository import MailRepository
 from app.lib.mail.rows import MailRow, MailStatus
-from app.lib.mail.sealing import unseal
 from app.lib.mail.templates import MailTemplates
 from app.lib.mail.transports import PermanentFailure, TemporaryFailure, Transport
 from app.lib.security.sealing import CannotUnseal, Sealer
@@ -31,13 +31,9 @@ log = structlog.stdlib.get_logger(__name__)
 class Subscriptions(Protocol):
     """Which topics users are subscribed to."""
 
-    async def wants(self, user_id: UUID, topic: str) -> bool:
-        """Whether a user is subscribed to the topic."""
-        ...
+    async def wants(self, user_id: UUID, topic: str) -> bool: ...
 
-    def unsubscribe_url(self, user_id: UUID, topic: str) -> str:
-        """Where one click unsubscribes from the topic."""
-        ...
+    def unsubscribe_url(self, user_id: UUID, topic: str) -> str: ...
 
 
 class Composer:
@@ -60,7 +56,10 @@ class Composer:
         url = None
         if self._subscriptions is not None and mail.topic is not None and mail.user_id is not None:
             url = self._subscriptions.unsubscribe_url(mail.user_id, mail.topic)
-        variables = {**mail.context, **unseal(self._sealer, mail.secrets, mail.id), "unsubscribe_url": url}
+        secrets: dict[str, Any] = {}
+        if mail.secrets is not None:
+            secrets = msgspec.json.decode(self._sealer.open(mail.secrets, mail.id.bytes))
+        variables = {**mail.context, **secrets, "unsubscribe_url": url}
         words = self._templates.render(mail.template, mail.locale, variables)
         return OutgoingMail(
             sender=self._sender,

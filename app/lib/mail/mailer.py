@@ -16,7 +16,6 @@ from app.lib.mail.jobs import SendMail, send_mail
 from app.lib.mail.message import message_id
 from app.lib.mail.repository import MailRepository
 from app.lib.mail.rows import MailStatus
-from app.lib.mail.sealing import seal
 from app.lib.security.sealing import Sealer
 
 
@@ -65,18 +64,14 @@ class Mailer:
     async def queue(self, unit: UnitOfWork, mail: NewMail) -> bool:
         """Sends a mail after the unit's commit. False when it was queued before."""
         mail_id, now = new_id(), utc_now()
+        # Sealed for this mail, so that the database alone shows no link with a token.
+        secrets = self._sealer.seal(msgspec.json.encode(mail.secrets), mail_id.bytes) if mail.secrets else None
         created = await MailRepository(unit).create(
             {
+                **msgspec.structs.asdict(mail),
                 "id": mail_id,
-                "kind": mail.kind,
-                "business_id": mail.business_id,
-                "user_id": mail.user_id,
-                "topic": mail.topic,
-                "to_address": mail.to_address,
-                "locale": mail.locale,
-                "template": mail.template,
                 "context": dict(mail.context),
-                "secrets": seal(self._sealer, mail.secrets, mail_id),
+                "secrets": secrets,
                 "has_secrets": bool(mail.secrets),
                 "message_id": message_id(mail.kind, mail.business_id, self._host),
                 "status": MailStatus.QUEUED.value,

@@ -69,7 +69,6 @@ class Mailbox(msgspec.Struct, frozen=True):
         return self.wire().rpartition("@")[2]
 
     def header(self) -> Address:
-        """As the email package wants it."""
         local, _, domain = self.wire().rpartition("@")
         return Address(self.name, local, domain)
 

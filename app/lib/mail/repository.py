@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import Boolean, bindparam, case, delete, select, update
 
 from app.lib.db.base import table_of
-from app.lib.db.prepared import Prepared, columns_of, prepare
+from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
+from app.lib.db.repositories import Repository
 from app.lib.db.statements import delete_batch, insert_or_update
-from app.lib.db.uow import UnitOfWork
 from app.lib.mail.models import Mail
 from app.lib.mail.rows import MailRow, MailStatus, MailSummary
 
@@ -42,9 +42,14 @@ _queued = prepare(
     MailRow,
 )
 _insert = prepare(insert_or_update(_mails).on_conflict_do_nothing())
-_sent = update(_mails).where(*_this_sending, _c.status.in_([_QUEUED, _FAILED]))
-_ended = update(_mails).where(*_this_sending, _c.status == _QUEUED)
 _attempted = {"attempts": _c.attempts + 1, "last_error": _value("last_error")}
+_over = {**_attempted, "secrets": case((bindparam("keeps_secrets", type_=Boolean()), _c.secrets), else_=None)}
+_sent = prepare(
+    update(_mails)
+    .where(*_this_sending, _c.status.in_([_QUEUED, _FAILED]))
+    .values(**_over, status=_SENT, sent_at=_value("sent_at"))
+)
+_ended = prepare(update(_mails).where(*_this_sending, _c.status == _QUEUED).values(**_over, status=_value("status")))
 _failed = prepare(update(_mails).where(*_this_sending, _c.status == _QUEUED).values(**_attempted))
 _requeue = prepare(
     update(_mails)
@@ -67,15 +72,6 @@ _delete_of = prepare(delete(_mails).where(_c.user_id == bindparam("user_id")))
 _purge = prepare(delete_batch(_mails, _c.created_at < bindparam("before"), _c.status != _QUEUED))
 
 
-def _with_secrets_forgotten(statement: Any, **values: Any) -> dict[bool, Prepared[None]]:
-    """By whether secrets are kept."""
-    return {True: prepare(statement.values(**values)), False: prepare(statement.values(**values, secrets=None))}
-
-
-_record_sent = _with_secrets_forgotten(_sent, **_attempted, status=_SENT, sent_at=_value("sent_at"))
-_record_end = _with_secrets_forgotten(_ended, **_attempted, status=_value("status"))
-
-
 class MailReads:
     """What is shown of mails."""
 
@@ -83,11 +79,9 @@ class MailReads:
         self._reader = reader
 
     async def mail(self, mail_id: UUID) -> MailRow | None:
-        """All of it."""
         return await self._reader.first(_by_id, mail_id=mail_id)
 
     async def newest(self, count: int, status: MailStatus | None = None) -> list[MailSummary]:
-        """The newest first."""
         if status is None:
             return await self._reader.all(_all, count=count)
         return await self._reader.all(_of_status, count=count, status=status.value)
@@ -97,21 +91,17 @@ class MailReads:
         return await self._reader.first(_id_of_message, message_id=message_id)
 
 
-class MailRepository:
+class MailRepository(Repository):
     """Mails in the unit's transaction.
 
     The outcome of an attempt is not written when the mail was resent since, or is deleted.
     """
-
-    def __init__(self, unit: UnitOfWork) -> None:
-        self.unit = unit
 
     async def create(self, row: Mapping[str, Any]) -> bool:
         """False when this mail exists already."""
         return await self.unit.execute(_insert, **row) == 1
 
     async def get(self, mail_id: UUID) -> MailRow | None:
-        """The mail as it is committed now."""
         return await self.unit.first(_by_id, mail_id=mail_id)
 
     async def list_queued(self, before: datetime, after: UUID, count: int) -> list[MailRow]:
@@ -120,14 +110,13 @@ class MailRepository:
 
     async def record_sent(self, mail: MailRow, now: datetime, *, keep_secrets: bool) -> None:
         """It is out, even if another attempt at the same time was refused."""
-        await self.unit.execute(
-            _record_sent[keep_secrets], mail_id=mail.id, seen_resends=mail.resends, new_last_error=None, new_sent_at=now
-        )
+        values = {"mail_id": mail.id, "seen_resends": mail.resends, "new_last_error": None, "new_sent_at": now}
+        await self.unit.execute(_sent, **values, keeps_secrets=keep_secrets)
 
     async def record_end(self, mail: MailRow, status: MailStatus, reason: str, *, keep_secrets: bool) -> None:
         """There will be no other attempt."""
         values = {"mail_id": mail.id, "seen_resends": mail.resends, "new_last_error": reason}
-        await self.unit.execute(_record_end[keep_secrets], **values, new_status=status.value)
+        await self.unit.execute(_ended, **values, new_status=status.value, keeps_secrets=keep_secrets)
 
     async def record_failure(self, mail: MailRow, reason: str) -> None:
         """There will be another attempt."""

@@ -12,15 +12,14 @@ import gettext
 import io
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from jinja2 import DictLoader, Environment, StrictUndefined, Template
+from jinja2 import DictLoader, Environment, StrictUndefined, Template, select_autoescape
 
 BASE = Path(__file__).parent / "base"
 SOURCE_LOCALE = "en"
@@ -44,38 +43,26 @@ class MailTemplates:
     """
 
     def __init__(self, folders: Iterable[Path], shared: Mapping[str, Any]) -> None:
-        self.folders = (BASE, *folders)
-        self.sources = _read_sources(self.folders)
-        self._translations = _translations(self.folders)
-        self._shared = dict(shared)
-        self._environments: dict[str, Environment] = {}
-
-    @cached_property
-    def names(self) -> list[str]:
-        """The mails that there are."""
-        return sorted(
-            name.removesuffix(".txt")
-            for name in self.sources
-            if name.endswith(".txt") and f"{name.removesuffix('.txt')}.html" in self.sources and name != "base.txt"
-        )
-
-    @property
-    def locales(self) -> list[str]:
-        """The languages that there are, the one of the sources among them."""
-        return sorted(self._translations)
+        found = (BASE, *folders)
+        sources = _read_sources(found)
+        self.environments = {
+            locale: _make_environment(sources, translations, shared)
+            for locale, translations in _translations(found).items()
+        }
+        """Jinja's environment of each language that there is, the one of the sources among them."""
 
     def best_locale(self, *wanted: str) -> str:
         """The first that there is: each as it is, then its language alone; else English."""
         for locale in wanted:
             for candidate in (locale.replace("_", "-"), locale.replace("_", "-").partition("-")[0]):
-                if candidate in self.locales:
+                if candidate in self.environments:
                     return candidate
         return SOURCE_LOCALE
 
     def render(self, name: str, locale: str, context: Mapping[str, Any]) -> Rendered:
         """A mail's words in the nearest language. Raises ``jinja2.TemplateError``."""
         language = self.best_locale(locale)
-        environment = self.environment(language)
+        environment = self.environments[language]
         text = environment.get_template(f"{name}.txt")
         variables = {**context, "locale": language}
         subject, preheader = _line(text, "subject", variables), _line(text, "preheader", variables)
@@ -86,40 +73,33 @@ class MailTemplates:
     def page(self, name: str, locale: str, context: Mapping[str, Any]) -> str:
         """A page of HTML in the nearest language. Raises ``jinja2.TemplateError``."""
         language = self.best_locale(locale)
-        return self.environment(language).get_template(f"{name}.html").render({**context, "locale": language})
+        return self.environments[language].get_template(f"{name}.html").render({**context, "locale": language})
 
-    def environment(self, locale: str) -> Environment:
-        """The Jinja environment of a language that there is; made at the first call."""
-        found = self._environments.get(locale)
-        if found is None:
-            found = self._environments[locale] = self._make_environment(locale)
-        return found
 
-    def _make_environment(self, locale: str) -> Environment:
-        environment = Environment(
-            loader=DictLoader(self.sources),
-            extensions=["jinja2.ext.i18n"],
-            undefined=StrictUndefined,
-            autoescape=_is_html,  # noqa: S701 - HTML is escaped, known by its name, and text must not be
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        environment.policies["ext.i18n.trimmed"] = True
-        environment.globals.update(self._shared)
-        environment.filters["instant"] = _instant
-        install: Any = environment.__getattribute__("install_gettext_translations")  # the extension adds it
-        install(self._translations[locale], newstyle=True)
-        return environment
+def _make_environment(
+    sources: Mapping[str, str], translations: gettext.NullTranslations, shared: Mapping[str, Any]
+) -> Environment:
+    environment = Environment(
+        loader=DictLoader(sources),
+        extensions=["jinja2.ext.i18n"],
+        undefined=StrictUndefined,
+        # HTML is escaped, known by its name, and text must not be.
+        autoescape=select_autoescape(("html",), default_for_string=True),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.globals.update(shared)
+    environment.filters["instant"] = _instant
+    install: Any = environment.__getattribute__("install_gettext_translations")  # the extension adds it
+    install(translations, newstyle=True)
+    return environment
 
 
 def _instant(text: str) -> str:
     """An instant (ISO 8601) as every language reads it; in UTC, because no user's time zone is known."""
     return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _is_html(name: str | None) -> bool:
-    return name is None or name.endswith(".html")
 
 
 def _line(template: Template, block: str, variables: Mapping[str, Any]) -> str:
@@ -148,27 +128,17 @@ def _read_sources(folders: tuple[Path, ...]) -> dict[str, str]:
 
 
 @cache
-def _read_catalogs(folders: tuple[Path, ...]) -> dict[str, list[Catalog]]:
-    found: dict[str, list[Catalog]] = {}
-    for folder in folders:
-        for path in sorted(folder.glob("locales/*.po")):
-            with path.open("rb") as file:
-                catalog = read_po(file, locale=path.stem.replace("-", "_"), abort_invalid=True)
-            found.setdefault(path.stem, []).append(catalog)
-    return found
-
-
-@cache
 def _translations(folders: tuple[Path, ...]) -> Mapping[str, gettext.NullTranslations]:
     """Of each language all catalogs, one after the other; what is in none stays English."""
     found: dict[str, gettext.NullTranslations] = {SOURCE_LOCALE: gettext.NullTranslations()}
-    for locale, catalogs in _read_catalogs(folders).items():
-        for catalog in catalogs:
+    for folder in folders:
+        for path in sorted(folder.glob("locales/*.po")):
             compiled = io.BytesIO()
-            write_mo(compiled, catalog)
+            with path.open("rb") as file:
+                write_mo(compiled, read_po(file, locale=path.stem.replace("-", "_"), abort_invalid=True))
             compiled.seek(0)
             translations = gettext.GNUTranslations(compiled)
-            if locale in found:
-                translations.add_fallback(found[locale])
-            found[locale] = translations
+            if path.stem in found:
+                translations.add_fallback(found[path.stem])
+            found[path.stem] = translations
     return found

@@ -75,7 +75,6 @@ class ConsoleLine:
         self._render = structlog.dev.ConsoleRenderer(colors=colors)
 
     def __call__(self, event: EventDict) -> bytes:
-        """The line, and below it the traceback."""
         for key, value in event.items():
             if key == "exception":
                 event[key] = "    " + _UNSAFE_TRACEBACK.sub(_visible, value).replace("\n", "\n    ")

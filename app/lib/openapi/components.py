@@ -75,26 +75,20 @@ _FORMATS: dict[str, JSONObject] = {"uuid": {"maxLength": 36}, "date-time": {"max
 _PRINTABLE = "^[\\x21-\\x7e](?:[\\x20-\\x7e]*[\\x21-\\x7e])?$"
 
 
-def idempotency_parameter() -> JSONObject:
-    """The header that makes a creation safe to repeat."""
-    return {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "required": False,
-        "description": "Makes a retry safe: the same key and body within 24 hours get the first answer again.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": _PRINTABLE},
-    }
-
-
-def if_none_match_parameter() -> JSONObject:
-    """The header that saves the transfer of what the client has."""
-    return {
-        "name": "If-None-Match",
-        "in": "header",
-        "required": False,
-        "description": "The ETags of the versions that you have.",
-        "schema": {"type": "string", "maxLength": MAX_IF_NONE_MATCH},
-    }
+IDEMPOTENCY_KEY: JSONObject = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Makes a retry safe: the same key and body within 24 hours get the first answer again.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": _PRINTABLE},
+}
+IF_NONE_MATCH: JSONObject = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETags of the versions that you have.",
+    "schema": {"type": "string", "maxLength": MAX_IF_NONE_MATCH},
+}
 
 
 def security_schemes(oauth2: str, bearer: str, ticket: str, token_url: str) -> JSONObject:

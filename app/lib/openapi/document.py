@@ -24,17 +24,17 @@ from app.lib.http.locations import MOVES
 from app.lib.http.rules import JSON, RequestRules, rules_of
 from app.lib.openapi.components import (
     HEADERS,
+    IDEMPOTENCY_KEY,
+    IF_NONE_MATCH,
     PERHAPS_ETAG,
     JSONObject,
     header_reference,
-    idempotency_parameter,
-    if_none_match_parameter,
     security_schemes,
     tidy_parameter,
 )
 from app.lib.openapi.errors import error_response, problem_schemas
 from app.lib.pagination.envelope import Page
-from app.lib.security.policies import Authenticated, HasPermission, HasRole, IsSuperuser, Policy, policy_of
+from app.lib.security.policies import Authenticated, HasPermission, HasRole, Policy, policy_of
 
 MAY_RAISE, FOR_WHOM, SENDS_HEADERS = "may_raise", "for_whom", "sends_headers"
 OAUTH2, BEARER, TICKET = "OAuth2Password", "Bearer", "Ticket"
@@ -142,9 +142,9 @@ def _complete(operation: JSONObject, handler: HTTPRouteHandler) -> set[int]:
     tagged = [is_tagged or issubclass(each, Versioned) for each in answers] or [is_tagged]
     parameters = [tidy_parameter(each) for each in operation.get("parameters", [])]
     if "idempotent" in handler.opt:
-        parameters.append(idempotency_parameter())
+        parameters.append(IDEMPOTENCY_KEY)
     if "GET" in handler.http_methods and any(tagged):
-        parameters.append(if_none_match_parameter())
+        parameters.append(IF_NONE_MATCH)
         operation["responses"][_NOT_MODIFIED] = {}
     if MOVES.keys() <= handler.opt.keys():
         operation["responses"][_MOVED] = {}
@@ -163,7 +163,7 @@ def _statuses(handler: HTTPRouteHandler, policy: Policy, rules: RequestRules, pa
     found = set(_ALWAYS)
     if policy.reads_credentials:
         found.add(401)
-    if isinstance(policy, HasRole | IsSuperuser) or (isinstance(policy, HasPermission) and policy.sight is not policy):
+    if isinstance(policy, HasRole) or (isinstance(policy, HasPermission) and policy.sight is not policy):
         found.add(403)
     if isinstance(policy, Authenticated) and policy.fresh:
         found.add(403)
@@ -188,9 +188,8 @@ def _description(given: str | None, handler: HTTPRouteHandler, policy: Policy) -
     elif isinstance(policy, HasPermission):
         sentences.append(f"For holders of `{policy.code}`{', or about yourself' if policy.or_self else ''}.")
     elif isinstance(policy, HasRole):
-        sentences.append(f"For the roles {', '.join(f'`{name}`' for name in sorted(policy.names))}.")
-    elif isinstance(policy, IsSuperuser):
-        sentences.append("For superusers.")
+        roles = ", ".join(f"`{name}`" for name in sorted(policy.names))
+        sentences.append(f"For the roles {roles}." if roles else "For superusers.")
     elif policy.takes_ticket:
         sentences.append("For everybody who is signed in, or brings a ticket.")
     elif policy.requires_credentials:

@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, cast
 
 import msgspec
@@ -13,6 +13,9 @@ from sqlalchemy.types import TypeEngine
 from app.lib.db.prepared import pad_to_power_of_two
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.pagination.sorting import as_element
+from app.lib.text import casefold_key
+from app.lib.wire.field_errors import FieldProblem
+from app.lib.wire.fields import to_utc
 
 MAX_FILTER_VALUES = 20
 _LIKE_ESCAPE = "/"
@@ -20,15 +23,11 @@ _LIKE_ESCAPE = "/"
 Clause = Callable[[Sequence[BindParameter[Any]]], ColumnElement[bool]]
 
 
-class UnusableValue(Exception):
-    """A value that cannot be compared with anything stored. Its words are for the caller."""
-
-
 @dataclass(frozen=True, slots=True)
 class Filter:
     """A named filter: its clause over bind parameters, and how a given value becomes a bound one.
 
-    ``convert`` may raise ``UnusableValue``. A ``repeatable`` filter takes several values and matches any of them.
+    ``convert`` may raise ``FieldProblem``. A ``repeatable`` filter takes several values and matches any of them.
     """
 
     name: str
@@ -42,7 +41,6 @@ class Filter:
         return self.clause([bindparam(name, type_=self.type_) for name in self.bind_names(width)])
 
     def bind_names(self, width: int) -> list[str]:
-        """The names of the bind parameters in ``where(width)``."""
         return [f"filter_{self.name}_{i}" for i in range(width)]
 
     def values(self, given: Any) -> list[Any]:
@@ -53,13 +51,13 @@ class Filter:
             values = list(dict.fromkeys(map(self._convert, [given] if many is None else many)))
             if len(values) <= MAX_FILTER_VALUES:
                 return values
-        except UnusableValue as error:
-            code, detail = FieldCode.INVALID_FORMAT, str(error)
+        except FieldProblem as problem:
+            code, detail = problem.code, problem.detail
         raise ValidationFailed([FieldError(parameter=self.name, code=code, detail=detail)])
 
     def _convert(self, value: Any) -> Any:
         if isinstance(value, str) and "\0" in value:  # PostgreSQL has no text with a NUL and refuses the statement
-            raise UnusableValue("Must not contain the NUL character.")
+            raise FieldProblem(FieldCode.INVALID_FORMAT, "Must not contain the NUL character.")
         return value if self.convert is None else self.convert(value)
 
 
@@ -85,11 +83,8 @@ def _bound(
 
 def _instant(value: datetime) -> datetime:
     if value.tzinfo is None:
-        raise UnusableValue("Must have a time zone: an offset or 'Z'.")
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        raise UnusableValue("Must be within the years 1 to 9999 in UTC.") from None
+        raise FieldProblem(FieldCode.INVALID_FORMAT, "Must have a time zone: an offset or 'Z'.")
+    return to_utc(value)
 
 
 after = _bound(operator.gt, _instant)
@@ -102,17 +97,17 @@ at_most = _bound(operator.le)
 """The value or less; for ``max_*``."""
 
 
-def contains(name: str, column: SQLColumnExpression[Any], *, fold: Callable[[str], str] = str.casefold) -> Filter:
+def contains(name: str, column: SQLColumnExpression[Any]) -> Filter:
     """The text occurs in the column; for ``q``. Wildcards are literal.
 
-    The column holds text that went through the same ``fold``, as databases differ in what they call a case.
+    The column holds what :func:`casefold_key` made, as databases differ in what they call a case.
     """
     element = as_element(column)
     return Filter(
         name,
         element.type,
         lambda binds: element.like(binds[0], escape=_LIKE_ESCAPE),
-        lambda text: f"%{escape_like(fold(text))}%",
+        lambda text: f"%{escape_like(casefold_key(text))}%",
     )
 
 

@@ -1,9 +1,9 @@
 """From a request's parameters to a page, in one query or two."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from app.lib.db.prepared import Prepared
+from app.lib.db.reader import Reader
 from app.lib.errors import FieldError, ValidationFailed
 from app.lib.pagination.cursor import CursorCodec, cursor_context
 from app.lib.pagination.envelope import MAX_COUNTED_ROWS, Page
@@ -12,19 +12,11 @@ from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.query import ListQuery, Shape
 from app.lib.pagination.sorting import Sort
 
-T = TypeVar("T")
 P = TypeVar("P", bound=Page[Any])
 
 
-class ListReader(Protocol):
-    """The part of the ``Reader`` that lists need."""
-
-    async def all(self, prepared: Prepared[T], /, **values: Any) -> list[T]: ...
-    async def scalar(self, prepared: Prepared[T], /, **values: Any) -> T | None: ...
-
-
 async def paginate(
-    reader: ListReader,
+    reader: Reader,
     query: ListQuery[P],
     request: PageRequest,
     codec: CursorCodec,

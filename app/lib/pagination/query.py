@@ -55,12 +55,10 @@ class OrderedKey:
 
     @property
     def order_by(self) -> ColumnElement[Any]:
-        """The key's part of ORDER BY."""
         return self.key.expression.desc() if self.descending else self.key.expression.asc()
 
     @property
     def last(self) -> BindParameter[Any]:
-        """The last row's value."""
         return bindparam(self.bind_name, type_=self.key.expression.type)
 
     @property
@@ -167,7 +165,6 @@ class ListQuery(Generic[P]):
         return BoundFilters(self._filters, wanted)
 
     def key_types(self, order: Sequence[Sort]) -> tuple[Any, ...]:
-        """The Python types of the key values in a cursor."""
         types = tuple(self._key(each).python_type for each in order)
         return types if self._along is None else (*types, self._along[0].key.python_type)
 
@@ -257,7 +254,6 @@ class ListStatement:
         self.prepared: Prepared[Any] = prepare(statement, row_type)
 
     def items(self, fetched: Sequence[Any]) -> list[Any]:
-        """The rows without hidden keys."""
         if not self._hides_keys:
             return list(fetched)
         width = len(self._row_type.__struct_fields__)

@@ -11,12 +11,13 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import BindParameter, ColumnElement, Select, SQLColumnExpression, bindparam, case, func, or_
 
+from app.lib.db.reader import Reader
 from app.lib.db.search import SearchQuery, label_query, matches, search_query
 from app.lib.errors import InvalidCursor
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.envelope import Page
 from app.lib.pagination.filters import Filter
-from app.lib.pagination.paginate import ListReader, paginate
+from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.query import ListQuery, Window
 from app.lib.pagination.sorting import SortKey
@@ -87,7 +88,7 @@ class SearchList(Generic[P]):
 
     async def page(
         self,
-        reader: ListReader,
+        reader: Reader,
         request: PageRequest,
         codec: CursorCodec,
         *,

@@ -79,7 +79,6 @@ class SortParameter(QueryParameter):
     keys: tuple[str, ...] = ()
 
     def check(self, value: str) -> None:
-        """Raises what :func:`parse_sort` raises."""
         parse_sort(value, self.keys, value)
 
 

@@ -1,11 +1,16 @@
-"""Where hits are counted: in this process, in Redis or Valkey, or in a table of the service's own database."""
+"""Where hits are counted: in this process, in Redis or Valkey, or in a table of the service's own database.
+
+All are fixed-window counters with the methods of a storage of the ``limits`` package: ``incr`` counts ``amount``
+(negative gives back, never below 0) for ``expiry`` seconds and returns the sum, ``get`` is the sum, 0 for a key without
+a live window, and ``clear`` forgets a key. ``base_exceptions`` are the errors of an outage.
+"""
 
 import asyncio
 import re
 import time
 from collections.abc import Mapping
 from heapq import nsmallest
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from limits.aio.storage import RedisStorage
 from redis.asyncio import BlockingConnectionPool
@@ -34,27 +39,6 @@ _PURGE_ROWS = 1000
 _PARTS = 4
 
 
-class Counters(Protocol):
-    """Fixed-window counters. A storage of the ``limits`` package is one, too."""
-
-    @property
-    def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:
-        """The errors of an outage."""
-        ...
-
-    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Counts ``amount`` (negative gives back, never below 0) and returns the sum; ``expiry`` is in seconds."""
-        ...
-
-    async def get(self, key: str) -> int:
-        """The hits counted so far, 0 for a key without a live window."""
-        ...
-
-    async def clear(self, key: str) -> None:
-        """Forgets one key."""
-        ...
-
-
 class MemoryCounters:
     """Counters of one process and one event loop.
 
@@ -75,7 +59,6 @@ class MemoryCounters:
         self._sweep_at = min(_FIRST_SWEEP, max_keys)
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """See :class:`Counters`."""
         window = self._live(key)
         if window is None:
             if len(self._windows) >= self._sweep_at:
@@ -85,12 +68,10 @@ class MemoryCounters:
         return int(window[0])
 
     async def get(self, key: str) -> int:
-        """See :class:`Counters`."""
         window = self._live(key)
         return int(window[0]) if window else 0
 
     async def clear(self, key: str) -> None:
-        """See :class:`Counters`."""
         self._windows.pop(key, None)
 
     def __len__(self) -> int:
@@ -135,7 +116,6 @@ class RedisCounters(RedisStorage):
         super().__init__("async+redis://", implementation="redispy", key_prefix=key_prefix, **options)
 
     async def close(self) -> None:
-        """Close all connections."""
         await self._pool.disconnect()
 
 
@@ -173,7 +153,6 @@ class TableCounters:
         self._given_up: set[asyncio.Task[CursorResult[Any]]] = set()
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """See :class:`Counters`."""
         now = time.time()
         ends = int((now + expiry) * 1000)
         values = {"counter": key, "initial": max(0, amount), "amount": amount, "ends": ends, "now": int(now * 1000)}
@@ -184,13 +163,11 @@ class TableCounters:
         return hits
 
     async def get(self, key: str) -> int:
-        """See :class:`Counters`."""
         columns = self._table.c
         live = (columns.key == key) & (columns.expires_at > int(time.time() * 1000))
         return (await self._run(select(columns.hits).where(live))).scalar_one_or_none() or 0
 
     async def clear(self, key: str) -> None:
-        """See :class:`Counters`."""
         await self._run(delete(self._table).where(self._table.c.key == key))
 
     async def purge(self) -> int:
@@ -246,3 +223,6 @@ class TableCounters:
             )
             .returning(hits)
         )
+
+
+Counters: TypeAlias = MemoryCounters | RedisCounters | TableCounters

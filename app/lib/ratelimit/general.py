@@ -33,17 +33,15 @@ class GeneralLimit:
         limit: NamedLimit,
         *,
         on_refused: Callable[[Scope, Send, RateLimited], Awaitable[None]],
-        exempt: frozenset[str] = PROBES,
     ) -> None:
         self._app = app
         self._limiter = limiter
         self._limit = limit
         self._on_refused = on_refused
-        self._exempt = exempt
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_counted = scope["type"] == ScopeType.HTTP or scope["type"] == ScopeType.WEBSOCKET
-        if not is_counted or not self._limiter.enabled or scope["path"] in self._exempt:
+        if not is_counted or not self._limiter.enabled or scope["path"] in PROBES:
             await self._app(scope, receive, send)
             return
         fields = cast("dict[str, Any]", scope)  # the types promise a client and a state that servers may leave out

@@ -150,7 +150,9 @@ class RateLimiter:
         self.counters = counters
         self.enabled = enabled
         self._fallback = MemoryCounters()
-        self._outage = _Outage(retry_seconds)
+        self._retry_seconds = retry_seconds
+        self._is_down = False
+        self._retry_at = 0.0
         declared = counters.base_exceptions
         kinds = declared if isinstance(declared, tuple) else (declared,)
         self._outage_errors: tuple[type[Exception], ...] = (*kinds, OSError, TimeoutError)
@@ -189,46 +191,22 @@ class RateLimiter:
         await self._count(limit, clear)
 
     async def _count(self, limit: NamedLimit, call: Callable[[Counters], Awaitable[int]]) -> int:
-        if self._outage.may_try():
+        now = time.monotonic()
+        if not self._is_down or now >= self._retry_at:
+            self._retry_at = now + self._retry_seconds  # for the others: this caller's answer settles it
             try:
                 hits = await call(self.counters)
             except self._outage_errors as error:
-                self._outage.began(error)
+                self._retry_at = time.monotonic() + self._retry_seconds
+                if not self._is_down:
+                    self._is_down = True
+                    _LOG.error("rate limit counters are out of reach: %s: %s", type(error).__name__, error)
             else:
-                self._outage.ended()
+                if self._is_down:
+                    self._is_down = False
+                    _LOG.info("rate limit counters are back")
                 return hits
         return 0 if limit.when_down is WhenDown.ALLOW else await call(self._fallback)
-
-
-class _Outage:
-    """Remembers that the counters are down and lets one caller at a time find out whether they still are."""
-
-    __slots__ = ("_is_on", "_retry_at", "_retry_seconds")
-
-    def __init__(self, retry_seconds: float) -> None:
-        self._is_on = False
-        self._retry_at = 0.0
-        self._retry_seconds = retry_seconds
-
-    def may_try(self) -> bool:
-        if not self._is_on:
-            return True
-        now = time.monotonic()
-        if now < self._retry_at:
-            return False
-        self._retry_at = now + self._retry_seconds  # for the others: this caller's answer settles it
-        return True
-
-    def began(self, error: Exception) -> None:
-        self._retry_at = time.monotonic() + self._retry_seconds
-        if not self._is_on:
-            self._is_on = True
-            _LOG.error("rate limit counters are out of reach: %s: %s", type(error).__name__, error)
-
-    def ended(self) -> None:
-        if self._is_on:
-            self._is_on = False
-            _LOG.info("rate limit counters are back")
 
 
 def _window(limit: NamedLimit, key: str) -> tuple[str, int]:

@@ -27,8 +27,11 @@ class RouteLimits:
         self.limits = {name: NamedLimit(name, limit) for name, limit in limits.items()}
 
 
-class RateLimitGuard:
-    """The guard that :func:`rate_limit` makes."""
+class rate_limit:  # noqa: N801 - reads like the other guards
+    """A guard that counts by client address against the limit of that name and raises ``RateLimited`` beyond it.
+
+    It costs nothing but a count, so name it before guards that ask the database.
+    """
 
     __slots__ = ("name",)
 
@@ -48,20 +51,12 @@ class RateLimitGuard:
             raise verdict.refusal()
 
 
-def rate_limit(name: str) -> RateLimitGuard:
-    """A guard that counts by client address against the limit of that name and raises ``RateLimited`` beyond it.
-
-    It costs nothing but a count, so name it before guards that ask the database.
-    """
-    return RateLimitGuard(name)
-
-
 def undefined_limits(app: Litestar) -> frozenset[str]:
     """The names that routes give to ``rate_limit`` and that the application's :class:`RouteLimits` lacks."""
     used: set[str] = set()
     for route in app.routes:
         for handler in route.route_handlers if isinstance(route, HTTPRoute) else [route.route_handler]:
             guards = cast("list[object]", handler.resolve_guards())  # pyright: ignore[reportUnknownMemberType]  # generic
-            used.update(guard.name for guard in guards if isinstance(guard, RateLimitGuard))
+            used.update(guard.name for guard in guards if isinstance(guard, rate_limit))
     limits = cast("RouteLimits | None", app.state.get(ROUTE_LIMITS))
     return frozenset(used) - (limits.limits.keys() if limits else set())

@@ -1,7 +1,6 @@
 """E-mail identity: when two spellings are the same address, and which strings are addresses at all."""
 
 import hashlib
-from typing import NamedTuple
 
 import email_validator
 
@@ -22,15 +21,8 @@ class InvalidEmail(ValueError):
         super().__init__("This is not a valid e-mail address.")
 
 
-class EmailAddress(NamedTuple):
-    """``address`` is as typed, for showing and for sending; ``key`` is what is unique and looked up."""
-
-    address: str
-    key: str
-
-
-def normalise_email(value: str) -> EmailAddress:
-    """Split an address from its key: the local part folded, the domain in lower-case ASCII (IDNA, UTS 46).
+def email_key(value: str) -> str:
+    """What is unique and looked up of an address: the local part folded, the domain in lower-case ASCII (IDNA, UTS 46).
 
     Accepts what RFC 5321 and RFC 6531 call a dot-string at a domain of at least two labels, up to 254 octets
     (64 characters before the ``@``); quoted local parts, address literals, display names, white space and
@@ -41,13 +33,13 @@ def normalise_email(value: str) -> EmailAddress:
     key = f"{casefold_key(local)}@{domain}"
     if key != value:
         _parse(key)  # compatibility forms of "@" or a space become the real ones only now
-    return EmailAddress(address=value, key=key)
+    return key
 
 
 def to_wire(value: str) -> str:
     """Return an address as mail servers take it: the local part as typed, the domain in ASCII (IDNA).
 
-    Raises :class:`InvalidEmail` for what :func:`normalise_email` refuses.
+    Raises :class:`InvalidEmail` for what :func:`email_key` refuses.
     """
     local, domain = _parse(value)
     return f"{local}@{domain}"
@@ -56,7 +48,7 @@ def to_wire(value: str) -> str:
 def lookup_key(value: str) -> str:
     """Return the key under which an account is looked up and its sign-ins are counted. Never raises.
 
-    Takes any text that was typed as the name at sign-in: an address gives its :func:`normalise_email` key, anything
+    Takes any text that was typed as the name at sign-in: an address gives its :func:`email_key`, anything
     else (a username, nonsense) is folded, and what no account could have gives a digest. White space around it
     is dropped. The result has at most 254 printable characters, and is its own key.
     """
@@ -66,7 +58,7 @@ def lookup_key(value: str) -> str:
     folded = casefold_key(typed).strip()
     for candidate in (typed, folded):
         try:
-            return normalise_email(candidate).key
+            return email_key(candidate)
         except InvalidEmail:
             continue
     # Not printable: control characters and lone surrogates, which no database or log would take.

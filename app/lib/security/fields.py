@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from app.lib.errors import FieldCode
-from app.lib.security.emails import InvalidEmail, normalise_email
+from app.lib.security.emails import InvalidEmail, email_key
 from app.lib.security.password_policy import TOO_COMMON, common_passwords
 from app.lib.wire.decoding import Check, FieldProblem, Hint
 from app.lib.wire.fields import END, UNFIT
@@ -15,7 +15,7 @@ _NOT_AN_ADDRESS: Final = "Must be an e-mail address."
 
 def _check_email(value: str) -> str:
     try:
-        normalise_email(value)
+        email_key(value)
     except InvalidEmail:
         raise FieldProblem(FieldCode.INVALID_FORMAT, _NOT_AN_ADDRESS) from None
     return value
@@ -39,7 +39,7 @@ Email = Annotated[
     Hint(_NOT_AN_ADDRESS),
     Check(_check_email),
 ]
-"""An e-mail address as :func:`~app.lib.security.emails.normalise_email` takes it; at most 254 octets (RFC 5321)."""
+"""An e-mail address as :func:`~app.lib.security.emails.email_key` takes it; at most 254 octets (RFC 5321)."""
 
 Password = Annotated[
     str,

@@ -10,17 +10,13 @@ class Keys:
 
     def __init__(self, secret: str, fallbacks: Sequence[str] = ()) -> None:
         """``fallbacks`` are former secrets, which still verify."""
-        self._secret = secret
-        self._fallbacks = fallbacks
+        self._secrets = (secret, *fallbacks)
 
     def derive(self, purpose: str) -> bytes:
         """The current key."""
-        return _derive(self._secret, purpose)
+        return self.derive_all(purpose)[0]
 
     def derive_all(self, purpose: str) -> tuple[bytes, list[bytes]]:
         """The current key, and those of the fallbacks."""
-        return self.derive(purpose), [_derive(each, purpose) for each in self._fallbacks]
-
-
-def _derive(secret: str, purpose: str) -> bytes:
-    return hmac.digest(secret.encode(), purpose.encode(), sha256)
+        current, *former = (hmac.digest(each.encode(), purpose.encode(), sha256) for each in self._secrets)
+        return current, former

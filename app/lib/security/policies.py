@@ -24,14 +24,14 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 class Policy:
-    """The base: any caller, and credentials are not read."""
+    """The base: any caller. ``reads_credentials``: those that are sent are read, and bad ones are refused."""
 
-    reads_credentials: ClassVar[bool] = False
     requires_credentials: ClassVar[bool] = False
-    takes_ticket: ClassVar[bool] = False
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, reads_credentials: bool = False, takes_ticket: bool = False) -> None:
         self.name = name
+        self.reads_credentials = reads_credentials
+        self.takes_ticket = takes_ticket
 
     def __repr__(self) -> str:
         return self.name
@@ -40,20 +40,17 @@ class Policy:
         """Raises when the caller may not."""
 
 
-class Optional(Policy):
-    """Any caller. Credentials that are sent are read, and bad ones are refused."""
-
-    reads_credentials = True
-
-
 class Authenticated(Policy):
-    """Callers who are signed in; ``fresh`` needs a sign-in within the last ten minutes."""
+    """Callers who are signed in; ``fresh`` needs a sign-in within the last ten minutes.
 
-    reads_credentials = True
+    With ``takes_ticket`` they may send a ticket (``?ticket=…``) instead, which they got while they were signed in.
+    """
+
     requires_credentials = True
 
-    def __init__(self, name: str, *, fresh: bool = False) -> None:
-        super().__init__(f"{name} (recent sign-in)" if fresh else name)
+    def __init__(self, name: str, *, fresh: bool = False, takes_ticket: bool = False) -> None:
+        name = f"{name} (recent sign-in)" if fresh else name
+        super().__init__(name, reads_credentials=True, takes_ticket=takes_ticket)
         self.fresh = fresh
 
     async def __call__(self, connection: Connection, handler: BaseRouteHandler) -> None:
@@ -65,12 +62,6 @@ class Authenticated(Policy):
 
     def check(self, principal: Principal, connection: Connection) -> None:
         """What this policy asks beyond being signed in."""
-
-
-class Ticketed(Authenticated):
-    """Callers who are signed in, or send a ticket (``?ticket=…``) that they got while they were."""
-
-    takes_ticket = True
 
 
 class HasPermission(Authenticated):
@@ -95,7 +86,6 @@ class HasPermission(Authenticated):
         self.sight = self if hides else sight
 
     def admits(self, principal: Principal, connection: Connection) -> bool:
-        """Whether the caller is let in."""
         if principal.may(self.code):
             return True
         return self.or_self is not None and connection.path_params.get(self.or_self) == principal.user_id
@@ -110,10 +100,10 @@ class HasPermission(Authenticated):
 
 
 class HasRole(Authenticated):
-    """Holders of one of the roles, and superusers."""
+    """Holders of one of the roles, and superusers; without a role, superusers only."""
 
     def __init__(self, *names: str, fresh: bool = False) -> None:
-        super().__init__(f"role {' or '.join(names)}", fresh=fresh)
+        super().__init__(f"role {' or '.join(names)}" if names else "superuser", fresh=fresh)
         self.names = frozenset(names)
 
     def check(self, principal: Principal, connection: Connection) -> None:
@@ -122,21 +112,13 @@ class HasRole(Authenticated):
             raise PermissionDenied
 
 
-class IsSuperuser(Authenticated):
-    """Superusers only."""
-
-    def check(self, principal: Principal, connection: Connection) -> None:
-        """Raises ``PermissionDenied``."""
-        if not principal.is_superuser:
-            raise PermissionDenied
-
-
 public = Policy("public")
-optional = Optional("optional")
+optional = Policy("optional", reads_credentials=True)
 authenticated = Authenticated("authenticated")
-ticketed = Ticketed("authenticated or ticket")
+ticketed = Authenticated("authenticated or ticket", takes_ticket=True)
 recently_authenticated = Authenticated("authenticated", fresh=True)
-superuser = IsSuperuser("superuser")
+superuser = HasRole()
+role = HasRole
 
 
 def permission(code: str, *, sight: HasPermission | None = None, fresh: bool = False) -> HasPermission:
@@ -149,11 +131,6 @@ def sees(code: str, *, or_self: str | None = None) -> HasPermission:
     whose id that path parameter is. For all others it does not exist.
     """
     return HasPermission(code, or_self=or_self, hides=True)
-
-
-def role(*names: str, fresh: bool = False) -> HasRole:
-    """Callers who hold one of the roles."""
-    return HasRole(*names, fresh=fresh)
 
 
 def find_principal(connection: Connection) -> Principal | None:

@@ -27,12 +27,10 @@ class Principal(msgspec.Struct, frozen=True):
         return self.is_superuser or permission in self.permissions
 
     def may_all(self, permissions: frozenset[str]) -> bool:
-        """Whether every one of the permissions is granted."""
         return self.is_superuser or permissions <= self.permissions
 
     @property
     def signed_in_recently(self) -> bool:
-        """Whether the sign-in is recent enough for a sensitive act."""
         return utc_now() - self.authenticated_at <= RECENT
 
 

@@ -36,7 +36,6 @@ class Draining:
         self._ending: asyncio.Task[None] | None = None
 
     def is_set(self) -> bool:
-        """Whether the end was announced."""
         return self._event.is_set()
 
     def set(self) -> None:

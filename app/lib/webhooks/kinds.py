@@ -34,7 +34,6 @@ class WebhookKind(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """The kind of the event."""
         return self.event.kind
 
 

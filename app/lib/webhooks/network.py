@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 from typing import Any, cast
@@ -77,16 +78,25 @@ def is_public(address: str) -> bool:
     return not any(parsed in network for network in _REFUSED_IPV6)
 
 
-class AddressRefused(Exception):
-    """The name leads to an address that is not public."""
+class Failure(StrEnum):
+    """What went wrong with an attempt."""
+
+    NAME_NOT_FOUND = "name_not_found"
+    ADDRESS_REFUSED = "address_refused"
+    CONNECTION_FAILED = "connection_failed"
+    TLS_FAILED = "tls_failed"
+    TIMEOUT = "timeout"
+    INVALID_ANSWER = "invalid_answer"
+    REFUSED = "refused"
+    """An answer, but not 2xx; the status says more. Redirects are among these, because they are not followed."""
 
 
-class NameNotFound(Exception):
-    """The name leads nowhere."""
+class Unreachable(Exception):
+    """There is no connection: the name leads nowhere, or to an address that is not public, or TLS failed."""
 
-
-class HandshakeFailed(Exception):
-    """The peer does not speak TLS, or its certificate is not good for the name."""
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.failure = failure
 
 
 class Lookups:
@@ -131,15 +141,15 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Raises ``NameNotFound``, ``AddressRefused``, ``ConnectError`` or ``ConnectTimeout``."""
+        """Raises ``Unreachable``, ``ConnectError`` or ``ConnectTimeout``."""
         try:
             found = await self._resolve(host, port)
         except (OSError, UnicodeError) as exc:
-            raise NameNotFound from exc
+            raise Unreachable(Failure.NAME_NOT_FOUND) from exc
         if not found:
-            raise NameNotFound
+            raise Unreachable(Failure.NAME_NOT_FOUND)
         if not self._allow_private and not all(is_public(address) for address in found):
-            raise AddressRefused
+            raise Unreachable(Failure.ADDRESS_REFUSED)
         *first, last = found[:_MAX_ADDRESSES]
         for address in first:
             try:
@@ -178,7 +188,7 @@ class _MeteredStream(httpcore.AsyncNetworkStream):
         try:
             return _MeteredStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
         except httpcore.ConnectError as exc:
-            raise HandshakeFailed from exc
+            raise Unreachable(Failure.TLS_FAILED) from exc
         except asyncio.CancelledError:  # the time is up, and httpcore has not taken the stream over yet
             await self._stream.aclose()
             raise

@@ -5,13 +5,12 @@ import ssl
 import time
 from collections.abc import Mapping
 from datetime import timedelta
-from enum import StrEnum
 
 import certifi
 import httpcore
 import msgspec
 
-from app.lib.webhooks.network import AddressRefused, GuardedNetwork, HandshakeFailed, Lookups, NameNotFound, Resolve
+from app.lib.webhooks.network import Failure, GuardedNetwork, Lookups, Resolve, Unreachable
 
 TOTAL_SECONDS = 15.0
 """For looking up the name, connecting, the handshake, sending, and the answer with its body, all together."""
@@ -22,20 +21,7 @@ _OK, _MULTIPLE_CHOICES = 200, 300
 _RETRY_AFTER_DIGITS = 9
 
 
-class Failure(StrEnum):
-    """What went wrong with an attempt."""
-
-    NAME_NOT_FOUND = "name_not_found"
-    ADDRESS_REFUSED = "address_refused"
-    CONNECTION_FAILED = "connection_failed"
-    TLS_FAILED = "tls_failed"
-    TIMEOUT = "timeout"
-    INVALID_ANSWER = "invalid_answer"
-    REFUSED = "refused"
-    """An answer, but not 2xx; the status says more. Redirects are among these, because they are not followed."""
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Answer(msgspec.Struct, kw_only=True):
     """What came of an attempt. ``failure`` is None when it was accepted (2xx)."""
 
     status: int | None = None
@@ -70,8 +56,7 @@ class WebhookSender:
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Posts the body as JSON. Does not raise, but for being cancelled."""
-        reply = _Reply()
-        started = time.monotonic()
+        answer, received, started = Answer(), bytearray(), time.monotonic()
         ours = {
             "Content-Type": "application/json",
             "User-Agent": self._user_agent,
@@ -81,75 +66,48 @@ class WebhookSender:
         }
         try:
             async with asyncio.timeout(self._total_seconds):
-                await self._exchange(url, [*ours.items(), *headers.items()], body, reply)
-        except TimeoutError:
-            failure: Failure | None = Failure.TIMEOUT
-        except Exception as exc:  # noqa: BLE001 - a stranger's server must not be able to stop the sender
-            failure = _failure_of(exc)
-        else:
-            failure = None
-        return reply.answer(failure, int((time.monotonic() - started) * 1000))
+                await self._exchange(url, [*ours.items(), *headers.items()], body, answer, received)
+        except (TimeoutError, httpcore.TimeoutException):
+            answer.failure = Failure.TIMEOUT
+        except Unreachable as exc:
+            answer.failure = exc.failure
+        except (httpcore.NetworkError, OSError):
+            answer.failure = Failure.CONNECTION_FAILED
+        except Exception:  # noqa: BLE001 - a stranger's server must not be able to stop the sender
+            answer.failure = Failure.INVALID_ANSWER
+        if answer.status is not None:  # it decides as soon as it is there: a late or broken body changes nothing
+            answer.failure = None if _OK <= answer.status < _MULTIPLE_CHOICES else Failure.REFUSED
+            # Without U+0000, which PostgreSQL cannot store.
+            text = received[:_READ_BYTES].decode("utf-8", "replace")
+            answer.body = text.replace("\0", "")[:_KEPT_CHARACTERS]
+        answer.duration_ms = int((time.monotonic() - started) * 1000)
+        return answer
 
     def close(self) -> None:
         """Ends the threads that look up names."""
         self._lookups.close()
 
-    async def _exchange(self, url: str, headers: list[tuple[str, str]], body: bytes, reply: "_Reply") -> None:
-        """Reads no more of the answer than is worth showing; the rest is cut off with the connection."""
+    async def _exchange(
+        self, url: str, headers: list[tuple[str, str]], body: bytes, answer: Answer, received: bytearray
+    ) -> None:
+        """Reads no more of the answer than is worth showing; the rest is cut off with the connection.
+
+        What has arrived is kept outside, because the time may be up in the middle of it.
+        """
         if self._trust is None:  # in a thread, because it takes as long as many attempts
             self._trust = await asyncio.to_thread(_public_authorities)
         async with (
             httpcore.AsyncConnectionPool(ssl_context=self._trust, network_backend=self._network) as connections,
             connections.stream("POST", url, headers=headers, content=body) as response,
         ):
-            reply.status = response.status
+            answer.status = response.status
             for name, value in response.headers:  # a date is not read: it would need the stranger's clock
                 if name.lower() == b"retry-after" and value.isdigit() and len(value) <= _RETRY_AFTER_DIGITS:
-                    reply.retry_after = timedelta(seconds=int(value))
+                    answer.retry_after = timedelta(seconds=int(value))
             async for chunk in response.aiter_stream():
-                reply.body += chunk
-                if len(reply.body) >= _READ_BYTES:
+                received += chunk
+                if len(received) >= _READ_BYTES:
                     return
-
-
-class _Reply:
-    """The part of an answer that has arrived; kept outside, because the time may be up in the middle of it."""
-
-    def __init__(self) -> None:
-        self.status: int | None = None
-        self.body = b""
-        self.retry_after: timedelta | None = None
-
-    def answer(self, failure: Failure | None, duration_ms: int) -> Answer:
-        """The status decides as soon as it is there: a body that is late or broken changes nothing about it."""
-        text = None
-        if self.status is not None:
-            failure = None if _OK <= self.status < _MULTIPLE_CHOICES else Failure.REFUSED
-            # Without U+0000, which PostgreSQL cannot store.
-            text = self.body[:_READ_BYTES].decode("utf-8", "replace").replace("\0", "")[:_KEPT_CHARACTERS]
-        return Answer(
-            status=self.status,
-            body=text,
-            failure=failure,
-            retry_after=self.retry_after,
-            duration_ms=duration_ms,
-        )
-
-
-def _failure_of(exc: Exception) -> Failure:
-    match exc:
-        case NameNotFound():
-            return Failure.NAME_NOT_FOUND
-        case AddressRefused():
-            return Failure.ADDRESS_REFUSED
-        case httpcore.TimeoutException():
-            return Failure.TIMEOUT
-        case HandshakeFailed():
-            return Failure.TLS_FAILED
-        case httpcore.NetworkError() | OSError():
-            return Failure.CONNECTION_FAILED
-        case _:
-            return Failure.INVALID_ANSWER
 
 
 def _public_authorities() -> ssl.SSLContext:

@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from app.lib.errors import FieldCode
+from app.lib.settings import WEB_SCHEMES, is_url
 from app.lib.wire.decoding import FieldProblem
 from app.lib.wire.fields import check_public_https_url
 
@@ -22,19 +23,10 @@ def check_receiver_url(url: str, *, allow_private: bool) -> None:
     if "#" in url:
         raise FieldProblem(FieldCode.INVALID_FORMAT, "Must not have a fragment.")
     if allow_private:
-        _check_any_http_url(url)
+        if not is_url(url, WEB_SCHEMES) or "@" in urlsplit(url).netloc:
+            raise FieldProblem(FieldCode.INVALID_FORMAT, "Must be an http or https URL without credentials.")
         return
     check_public_https_url(url)
     port = urlsplit(url).port
     if port not in {None, _HTTPS} and (port or 0) < _FIRST_UNPRIVILEGED:
         raise FieldProblem(FieldCode.INVALID_FORMAT, "The port must be 443, or 1024 and above.")
-
-
-def _check_any_http_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0 and "@" not in parts.netloc
-    except ValueError:
-        usable = False
-    if not usable:
-        raise FieldProblem(FieldCode.INVALID_FORMAT, "Must be an http or https URL without credentials.")

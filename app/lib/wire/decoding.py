@@ -9,14 +9,13 @@ endless nesting and numbers that fit nowhere included.
 
 import re
 import sys
-from functools import cache
 from typing import Any, TypeVar, cast
 
 import msgspec
 
 from app.lib.errors import FieldCode, FieldError, MalformedJSON, ValidationFailed
 from app.lib.wire.field_errors import FieldProblem, Findings, Path
-from app.lib.wire.shapes import Check, Hint, shape_of
+from app.lib.wire.shapes import Check, Hint, Shape, shape_of
 
 __all__ = ["BODY_REQUIRED", "Check", "FieldProblem", "Hint", "convert", "decode_json"]
 
@@ -30,58 +29,34 @@ _MAX_SEARCHED = 10_000
 _TOO_DEEP = "The request body is nested too deeply."
 
 
-class _Plan:
-    """What is known about a type before the first body arrives."""
-
-    __slots__ = ("decode", "shape", "type")
-
-    def __init__(self, type_: Any) -> None:
-        self.type = type_
-        self.decode = msgspec.json.Decoder(type_).decode
-        self.shape = shape_of(type_)
-
-    def finish(self, value: Any) -> Any:
-        """Runs the checks that the type cannot say."""
-        if self.shape.has_checks:
-            findings = Findings()
-            value = self.shape.refine(value, None, findings)
-            findings.refuse()
-        return value
-
-
-@cache
-def _plan(type_: Any) -> _Plan:
-    return _Plan(type_)
-
-
 def decode_json(raw: bytes, type_: type[T]) -> T:
     """Decodes a JSON text strictly: no value is bent to fit its type.
 
-    A string with U+0000 is refused wherever it is, because databases do not keep it, and so is a JSON number
-    where a ``Decimal`` is expected. Of members with the same name in one object the last one counts.
+    A string with U+0000 is refused wherever it is, because databases do not keep it. Of members with the same name in
+    one object the last one counts.
 
     Raises ``MalformedJSON`` (400) for what is no JSON in UTF-8 and ``ValidationFailed`` (422), with all field
     errors, for what does not fit the type.
     """
-    plan = _plan(cast("Any", type_))
+    shape = shape_of(cast("Any", type_))
     first: Exception | None = None
     try:
-        if not plan.shape.has_decimals and not _has_nul(raw):
+        if not _has_nul(raw):
             try:
-                value = plan.decode(raw)
+                value = shape.decode(raw)
             except (msgspec.DecodeError, UnicodeDecodeError, ValidationFailed) as raised:
                 first = raised
             else:
-                finished: T = plan.finish(value)
+                finished: T = shape.checked(value)
                 return finished
-        _examine_json(raw, plan, first)
-        checked: T = plan.finish(plan.decode(raw))
+        _examine_json(raw, shape, first)
+        checked: T = shape.checked(shape.decode(raw))
     except RecursionError:
         raise MalformedJSON(_TOO_DEEP) from None
     return checked
 
 
-def _examine_json(raw: bytes, plan: _Plan, first: Exception | None) -> None:
+def _examine_json(raw: bytes, shape: Shape, first: Exception | None) -> None:
     """Raises ``MalformedJSON``, or ``ValidationFailed`` with everything that is wrong; ``first`` is the first of it."""
     findings = Findings()
     try:
@@ -94,7 +69,7 @@ def _examine_json(raw: bytes, plan: _Plan, first: Exception | None) -> None:
         place = re.search(r"\(byte \d+\)", str(broken))
         raise MalformedJSON(f"The request body is not valid JSON in UTF-8 {place[0]}." if place else None) from None
     else:
-        plan.shape.examine(value, None, findings, strict=True)
+        shape.examine(value, None, findings, strict=True)
         if _has_nul(raw):
             _add_nuls(value, findings, _MAX_SEARCHED)
         if first and not findings:  # the fault was in a member that occurs again, and the last one counts here
@@ -111,20 +86,20 @@ def convert(value: Any, type_: type[T], *, strict: bool) -> T:
 
     ``strict=False`` reads numbers, booleans and null from strings, as a form needs it.
     """
-    plan = _plan(cast("Any", type_))
+    shape = shape_of(cast("Any", type_))
     converted: Any = None
     first: Exception | None = None
     findings = Findings()
     try:
         try:
-            converted = msgspec.convert(value, plan.type, strict=strict, str_keys=True)
+            converted = msgspec.convert(value, shape.wire_type, strict=strict, str_keys=True)
         except (msgspec.ValidationError, ValidationFailed) as raised:
             first = raised
-        if first or plan.shape.has_decimals:
-            plan.shape.examine(value, None, findings, strict=strict)
+        if first:
+            shape.examine(value, None, findings, strict=strict)
         _add_nuls(value, findings, sys.maxsize)
         findings.refuse()
-        result: T = plan.finish(converted)
+        result: T = shape.checked(converted)
     except RecursionError:
         raise MalformedJSON(_TOO_DEEP) from None
     return result

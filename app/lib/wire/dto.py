@@ -26,7 +26,7 @@ import operator
 from collections.abc import Collection, Generator, Iterator, Sequence
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Generic, TypeVar, Union, cast, get_args, get_origin
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs
 
 import msgspec
 from litestar.dto import AbstractDTO, DTOFieldDefinition
@@ -179,7 +179,6 @@ class StructDTO(AbstractDTO[T], Generic[T]):
 
     @classmethod
     def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
-        """No field is examined one by one."""
         return False
 
 
@@ -207,17 +206,10 @@ def parse_form(raw: bytes) -> dict[str, str | list[str]]:
         detail = f"Must have at most {MAX_FORM_FIELDS} members."
         raise ValidationFailed([FieldError(pointer="", code=FieldCode.TOO_LONG, detail=detail)])
     try:
-        pairs = parse_qsl(raw.decode("utf-8"), keep_blank_values=True, encoding="utf-8", errors="strict")
+        form = parse_qs(raw.decode("utf-8"), keep_blank_values=True, encoding="utf-8", errors="strict")
     except UnicodeDecodeError:
         raise BadRequest("The request body is not a form in UTF-8.") from None
-    form: dict[str, str | list[str]] = {}
-    for name, value in pairs:
-        earlier = form.get(name)
-        if earlier is None:
-            form[name] = value
-        else:
-            form[name] = [*earlier, value] if isinstance(earlier, list) else [earlier, value]
-    return form
+    return {name: values if len(values) > 1 else values[0] for name, values in form.items()}
 
 
 def _input_type(field: FieldDefinition) -> Any:
@@ -246,6 +238,8 @@ def _unbounded(node: types.Type, place: str, seen: set[Any]) -> Iterator[str]:
             yield f"{place} takes unknown members"
     elif isinstance(node, types.AnyType | types.RawType | types.CustomType):
         yield f"{place} takes anything"
+    elif isinstance(node, types.DecimalType):
+        yield f"{place} is a Decimal, which takes JSON numbers that were floats elsewhere: use an Amount"
     elif isinstance(node, types.IntType | types.FloatType):
         if (node.ge is None and node.gt is None) or (node.le is None and node.lt is None):
             yield f"{place} is a number without a minimum and a maximum"

@@ -52,7 +52,6 @@ class Money(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def value(self) -> Decimal:
-        """The amount as a number."""
         return Decimal(self.amount)
 
     @property

@@ -9,11 +9,9 @@ Both are metadata that msgspec and OpenAPI do not see: the value stays a plain `
 """
 
 import enum
-import re
 from collections import abc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import cache, cached_property
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
@@ -60,9 +58,9 @@ class Shape:
         return any(part.checks for part in self.reachable())
 
     @cached_property
-    def has_decimals(self) -> bool:
-        """Whether msgspec alone would let JSON numbers pass as decimals."""
-        return any(isinstance(part, DecimalShape) for part in self.reachable())
+    def decode(self) -> Callable[[bytes], Any]:
+        """From a JSON text."""
+        return msgspec.json.Decoder(self.wire_type).decode
 
     def reachable(self) -> "Iterator[Shape]":
         """The shape and everything in it, each once, recursive types included."""
@@ -75,8 +73,16 @@ class Shape:
                 yield current
                 waiting.extend(current.parts)
 
+    def checked(self, value: Any) -> Any:
+        """Runs the checks on a converted value and returns the value to keep. Raises ``ValidationFailed``."""
+        if self.has_checks:
+            findings = Findings()
+            value = self.refine(value, None, findings)
+            findings.refuse()
+        return value
+
     def refine(self, value: Any, path: Path, findings: Findings) -> Any:
-        """Runs the checks on a converted value and returns the value to keep."""
+        """As :meth:`checked`, for a part of a value: notes what is wrong."""
         if value is None or value is msgspec.UNSET:
             return value
         value = self.refine_parts(value, path, findings)
@@ -97,8 +103,6 @@ class Shape:
             if len(findings) == before:
                 self._complain(path, findings, raised)
         else:
-            if self.has_decimals:
-                self.examine_parts(value, path, findings, strict=strict)
             self.refine(converted, path, findings)
 
     def refine_parts(self, value: Any, path: Path, findings: Findings) -> Any:
@@ -124,21 +128,6 @@ class Shape:
         elif code is FieldCode.INVALID_CHOICE and 0 < len(self.choices) <= _MAX_LISTED_CHOICES:
             detail = f"Must be one of: {', '.join(map(str, self.choices))}."
         findings.add(path, code, detail, pointer)
-
-
-_DECIMAL = re.compile(r"-?[0-9]{1,32}(?:\.[0-9]{1,32})?")
-
-
-class DecimalShape(Shape):
-    """A decimal string. msgspec also takes JSON numbers, which have been through a float elsewhere."""
-
-    def examine(self, value: Any, path: Path, findings: Findings, *, strict: bool) -> None:
-        if isinstance(value, int | float):
-            findings.add(path, FieldCode.INVALID_TYPE, "Must be a decimal string.")
-        elif isinstance(value, str) and not _DECIMAL.fullmatch(value):
-            findings.add(path, FieldCode.INVALID_FORMAT, "Must be a decimal number such as 12.50.")
-        else:
-            Shape.examine(self, value, path, findings, strict=strict)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -267,9 +256,12 @@ def _bare(base: Any, type_: Any, metadata: tuple[Any, ...], records: dict[Any, R
     if origin in _MAPPINGS or origin in _LISTS or (origin is tuple and get_args(base)[1:] == (...,)):
         return _container(base, origin, type_, metadata, records)
     if msgspec.inspect.is_struct_type(origin) and not origin.__struct_config__.array_like:
-        return _record(base, origin, records)
-    if origin is Decimal:
-        return DecimalShape(wire_type=type_, runtime=Decimal)
+        if base not in records:
+            record = records[base] = Record(wire_type=base, runtime=origin)
+            for info in msgspec.structs.fields(base):
+                record.members[info.encode_name] = info, _shape(info.type, records)
+            record.parts = tuple(shape for _, shape in record.members.values())
+        return records[base]
     choices: tuple[Any, ...] = get_args(base) if origin is Literal else ()
     if isinstance(origin, enum.EnumMeta):
         choices = tuple(each.value for each in cast("type[enum.Enum]", origin))
@@ -278,24 +270,12 @@ def _bare(base: Any, type_: Any, metadata: tuple[Any, ...], records: dict[Any, R
 
 
 def _container(base: Any, origin: Any, type_: Any, metadata: tuple[Any, ...], records: dict[Any, Record]) -> Shape:
-    is_mapping = origin in _MAPPINGS
-    frame: Any = dict if is_mapping else list
+    frame: Any = dict if origin in _MAPPINGS else list
     for meta in metadata:
         if isinstance(meta, msgspec.Meta):
             frame = Annotated[frame, meta]
-    parts = [_shape(arg, records) for arg in (get_args(base) or (Any, Any)) if arg is not ...]
-    if is_mapping:
-        key, item = parts
-        return Container(wire_type=type_, runtime=dict, key=key, item=item, frame=frame, parts=(key, item))
+    *keys, item = (_shape(arg, records) for arg in (get_args(base) or (Any, Any)) if arg is not ...)
+    if origin in _MAPPINGS:
+        return Container(wire_type=type_, runtime=dict, key=keys[0], item=item, frame=frame, parts=(*keys, item))
     runtime = origin if origin in {list, set, frozenset, tuple} else (list, set)
-    return Container(wire_type=type_, runtime=runtime, item=parts[0], frame=frame, parts=(parts[0],))
-
-
-def _record(base: Any, origin: Any, records: dict[Any, Record]) -> Record:
-    if base in records:
-        return records[base]
-    record = records[base] = Record(wire_type=base, runtime=origin)
-    for info in msgspec.structs.fields(base):
-        record.members[info.encode_name] = info, _shape(info.type, records)
-    record.parts = tuple(shape for _, shape in record.members.values())
-    return record
+    return Container(wire_type=type_, runtime=runtime, item=item, frame=frame, parts=(item,))

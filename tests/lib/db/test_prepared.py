@@ -9,7 +9,7 @@ from sqlalchemy.engine import make_url
 
 from app.lib.db.base import SplitSet, SplitText, new_id
 from app.lib.db.engine import Database
-from app.lib.db.prepared import PreparedIn, columns_of, joined_strings, one_row, prepare
+from app.lib.db.prepared import PreparedIn, columns_of, joined_strings, prepare
 from app.lib.errors import NotFound
 from tests.lib.db.toys import Box, Toy
 
@@ -223,14 +223,6 @@ async def test_a_row_that_has_to_be_there_is_an_error_where_it_is_not(toys: Data
     assert await toys.reader.one(by_id, NotFound, item_id=item_id) == item_id
     with pytest.raises(NotFound):
         await toys.reader.one(by_id, NotFound, item_id=uuid4())
-
-
-async def test_one_row_or_none(toys: Database) -> None:
-    (item_id,) = await add(toys, {**FULL, "name": "only"})
-    async with toys.independent() as unit:
-        for name, expected in (("only", NamedRow(item_id, "only")), ("another", None)):
-            found = await unit.session.execute(select(*columns_of(NamedRow, Toy)).where(Toy.name == name))
-            assert one_row(found, NamedRow) == expected
 
 
 async def test_words_joined_by_the_database_are_split(toys: Database) -> None:

@@ -9,8 +9,7 @@ from litestar.types import ASGIApp
 
 from app.lib.errors import Conflict
 from app.lib.http.cors import CORS
-from app.lib.http.handshake import remember_refusal
-from app.lib.http.shell import Shell, ShellOptions
+from app.lib.http.shell import Shell, remember_refusal
 from tests.support.sockets import Closed, Refused, connected
 
 
@@ -50,7 +49,7 @@ def shelled(own_origin: str = "", **options: Any) -> Litestar:
         logging_config=None,
     )
     inner: ASGIApp = app.asgi_handler
-    app.asgi_handler = Shell(inner, ShellOptions(own_origin=own_origin, **options), CORS(["https://app.example.com"]))
+    app.asgi_handler = Shell(inner, CORS(["https://app.example.com"], own_origin), **options)
     return app
 
 

@@ -44,8 +44,6 @@ class Tray:
             raise self.failures.pop(0)
         self.sent.append(mail)
 
-    async def close(self) -> None: ...
-
 
 class Wishes:
     """Who has unsubscribed from what."""

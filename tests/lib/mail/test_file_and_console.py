@@ -9,9 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.lib.mail.message import Mailbox
-from app.lib.mail.transports import TemporaryFailure
-from app.lib.mail.transports.console import ConsoleTransport
-from app.lib.mail.transports.file import FileTransport
+from app.lib.mail.transports import ConsoleTransport, FileTransport, TemporaryFailure
 from tests.lib.mail.test_message import outgoing
 
 

@@ -16,7 +16,7 @@ from litestar.types import Receive, Scope, Send
 
 from app.lib.db.url import DatabaseURL
 from app.lib.http.cors import CORS
-from app.lib.http.shell import Shell, ShellOptions
+from app.lib.http.shell import Shell
 from app.lib.observability.logging import _Line, configure_logging
 from tests.support.apps import ADDRESS, BASE_URL, client_of, core_of, running_app
 from tests.support.databases import empty
@@ -201,7 +201,7 @@ async def chatty(scope: Scope, _receive: Receive, _send: Send) -> None:
 
 async def test_every_line_of_a_request_has_its_id(capsysbinary: Output) -> None:
     configure_logging("info", "json")
-    shell = Shell(chatty, ShellOptions(), CORS(()))
+    shell = Shell(chatty, CORS(()))
 
     async def served(scope: Any, receive: Any, send: Any) -> None:
         scope["state"] = {}  # as servers make it

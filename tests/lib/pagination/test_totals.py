@@ -3,6 +3,7 @@
 from typing import Any, TypeVar
 
 from app.lib.db.prepared import Prepared
+from app.lib.db.reader import Reader
 from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
 from tests.lib.pagination.toys import CODEC, ToyPage, ToyStore, in_order, make_rows
@@ -105,19 +106,17 @@ async def test_a_total_counts_to_ten_thousand(store: ToyStore) -> None:
         await store.delete([row["id"] for row in crowd])
 
 
-class DeletingReader:
+class DeletingReader(Reader):
     """Reads like the store's own reader, while rows are deleted between two queries."""
 
     def __init__(self, store: ToyStore, doomed: list[dict[str, Any]]) -> None:
+        super().__init__(store.reader._driver)
         self._store = store
         self._doomed = doomed
 
-    async def all(self, prepared: Prepared[T], /, **values: Any) -> list[T]:
-        return await self._store.reader.all(prepared, **values)
-
     async def scalar(self, prepared: Prepared[T], /, **values: Any) -> T | None:
         await self._store.delete([row["id"] for row in self._doomed])
-        return await self._store.reader.scalar(prepared, **values)
+        return await super().scalar(prepared, **values)
 
 
 async def test_a_total_is_never_less_than_what_the_page_shows(store: ToyStore) -> None:

@@ -3,8 +3,7 @@
 import httpcore
 import pytest
 
-from app.lib.webhooks.network import AddressRefused, GuardedNetwork, NameNotFound, is_public
-from app.lib.webhooks.sender import Failure
+from app.lib.webhooks.network import Failure, GuardedNetwork, Unreachable, is_public
 from tests.support.receivers import HOST, PUBLIC, Names, Wire, receiver, sender_to
 
 URL = f"https://{HOST}/in"
@@ -61,7 +60,7 @@ async def test_one_private_address_among_several_spoils_all(private: str, *, pub
     wire = Wire({PUBLIC: 1, private: 1})
     network = GuardedNetwork(Names([PUBLIC, private] if public_first else [private, PUBLIC]), wire=wire)
 
-    with pytest.raises(AddressRefused):
+    with pytest.raises(Unreachable, match="address_refused"):
         await network.connect_tcp(HOST, 443)
 
     assert wire.connected == []
@@ -100,7 +99,7 @@ async def test_more_addresses_do_not_hide_a_private_one() -> None:
     wire = Wire({})
     network = GuardedNetwork(Names([*(f"1.1.1.{i}" for i in range(1, 9)), "10.0.0.1"]), wire=wire)
 
-    with pytest.raises(AddressRefused):
+    with pytest.raises(Unreachable, match="address_refused"):
         await network.connect_tcp(HOST, 443)
 
 
@@ -109,7 +108,7 @@ async def test_a_name_without_addresses_leads_nowhere() -> None:
         raise OSError
 
     for resolve in (Names([]), fails):
-        with pytest.raises(NameNotFound):
+        with pytest.raises(Unreachable, match="name_not_found"):
             await GuardedNetwork(resolve, wire=Wire({})).connect_tcp(HOST, 443)
 
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.lib.webhooks.sender import Answer, Failure, WebhookSender
+from app.lib.webhooks.network import Failure
+from app.lib.webhooks.sender import Answer, WebhookSender
 from tests.support.receivers import (
     HOST,
     PUBLIC,

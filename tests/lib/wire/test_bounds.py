@@ -25,7 +25,6 @@ class Tight(Struct, forbid_unknown_fields=True):
     at: Timestamp
     id: UUID
     price: Money
-    share: Decimal
     kind: Kind | None
     size: Literal["s", 1]
     tags: Annotated[list[Name], Meta(max_length=3)]
@@ -58,6 +57,7 @@ def test_a_type_with_limits_everywhere_passes() -> None:
         (Annotated[dict[str, int], Meta(max_length=1)], ["a key of body has no", "body[] is a number"]),
         (Any, ["body takes anything"]),
         (msgspec.Raw, ["body takes anything"]),
+        (Decimal, ["body is a Decimal"]),
         (Wide, ["Child takes unknown members", "Child.x has no maximum length"]),
     ],
 )

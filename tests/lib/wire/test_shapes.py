@@ -2,7 +2,6 @@
 
 import json
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any, Literal, NewType, TypedDict
 
 import msgspec
@@ -10,7 +9,7 @@ import pytest
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
-from app.lib.wire.decoding import Check, FieldProblem, convert, decode_json
+from app.lib.wire.decoding import Check, FieldProblem, decode_json
 from tests.lib.shaped import Closed, Order, Transfer, order, refused
 
 
@@ -241,24 +240,3 @@ def test_a_check_of_a_whole_struct_points_into_it() -> None:
 def test_containers_that_are_not_taken_apart_still_have_their_errors(members: Any, pointer: str, code: str) -> None:
     found = refused(members, Rare)
     assert {place: each[0] for place, each in found.items()} == {pointer: code}
-
-
-class Prices(Closed):
-    one: Decimal | None = None
-    many: dict[str, Decimal] | UnsetType = UNSET
-    nested: "Prices | None" = None
-
-
-def test_decimals_are_found_wherever_they_are() -> None:
-    good = {"one": "1.5", "many": {"a": "2"}, "nested": {"one": None, "nested": {"one": "-3.25"}}}
-    decoded = decode_json(msgspec.json.encode(good), Prices)
-    assert decoded.nested is not None
-    assert decoded.nested.nested == Prices(one=Decimal("-3.25"))
-    assert convert(good, Prices, strict=False) == decoded
-    found = refused({"one": 1, "many": {"a": 2.5}, "nested": {"nested": {"one": "1e5", "x": 1}}}, Prices)
-    assert {place: each[0] for place, each in found.items()} == {
-        "/one": "invalid_type",
-        "/many/a": "invalid_type",
-        "/nested/nested/one": "invalid_format",
-        "/nested/nested/x": "unknown_field",
-    }

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
-from app.lib.security.emails import EmailAddress, InvalidEmail, normalise_email
+from app.lib.security.emails import InvalidEmail, email_key
 from app.lib.text import casefold_key
 
 
-def parse_email(value: str) -> EmailAddress:
-    """Raises ``ValidationFailed``."""
+def checked_email_key(value: str) -> str:
+    """The key of an address. Raises ``ValidationFailed``."""
     try:
-        return normalise_email(value)
+        return email_key(value)
     except InvalidEmail as exc:
         error = FieldError(pointer="/email", code=FieldCode.INVALID_FORMAT, detail="Must be an e-mail address.")
         raise ValidationFailed([error]) from exc
@@ -21,7 +21,7 @@ def with_keys(values: Mapping[str, Any]) -> dict[str, Any]:
     """Columns of a user with the keys of their e-mail address, username and name. Raises ``ValidationFailed``."""
     username, name = values["username"], values["name"]
     keys = {
-        "email_key": parse_email(values["email"]).key,
+        "email_key": checked_email_key(values["email"]),
         "username_key": casefold_key(username) if username else None,
         "name_key": casefold_key(name or "")[:400],
     }

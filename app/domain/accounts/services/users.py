@@ -17,7 +17,7 @@ from app.domain.accounts.events import ProfileUpdated, UserDeactivated, UserDele
 from app.domain.accounts.models import Profile, User
 from app.domain.accounts.repositories import PERSON, TOUCH_PROFILE, ProfileRepository, UserRepository
 from app.domain.accounts.services.access import check_makes_superusers, check_not_last, check_reach, check_recent
-from app.domain.accounts.services.identity import parse_email, with_keys
+from app.domain.accounts.services.identity import checked_email_key, with_keys
 from app.domain.accounts.services.passwords import Passwords
 from app.lib import audit
 from app.lib.audit import Origin
@@ -91,18 +91,18 @@ class UserService:
         ``UsernameTaken`` or ``PreconditionFailed``.
         """
         values = provided(data)
-        email = parse_email(values["email"]) if "email" in values else None
+        key = checked_email_key(values["email"]) if "email" in values else None
         has_others = data.is_superuser is not False or await self._users.lock_superusers(user_id)
         user = await self._users.get_for_update(user_id, if_match)
         await check_reach(actor, user, self._users)
-        is_same_address = email is None or email.key == user.email_key
+        is_same_address = key is None or key == user.email_key
         unchanged = {"is_verified": user.is_verified and is_same_address, "is_superuser": user.is_superuser}
         flags = {name: values[name] for name, value in unchanged.items() if values.get(name, value) != value}
         if flags and actor.user_id == user.id:
             raise OwnAccess
         if "is_superuser" in flags:
             check_makes_superusers(actor)
-        if flags or (email and email.address != user.email):
+        if flags or values.get("email", user.email) != user.email:
             check_recent(actor)
         if flags.get("is_superuser") is False:
             check_not_last(user, has_others=has_others)

@@ -29,7 +29,6 @@ from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
-from app.lib.text import casefold_key
 
 _tag_table = table_of(ProductTag)
 _tags = joined_strings(Product, ProductTag.tag, ProductTag.product_id == Product.id)
@@ -67,7 +66,7 @@ PRODUCT_LIST = ListQuery(
             lambda tags: exists().where(ProductTag.product_id == Product.id, ProductTag.tag.in_(tags)),
             repeatable=True,
         ),
-        contains("q", Product.search_text, fold=casefold_key),
+        contains("q", Product.search_text),
     ),
 )
 

@@ -27,7 +27,6 @@ from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 from app.lib.realtime.tables import RealtimeEvent
-from app.lib.text import casefold_key
 
 _owner_id = (
     select(RoomMember.user_id)
@@ -83,7 +82,7 @@ ROOM_LIST = ListQuery(
         custom("invited_id", Uuid(), lambda ids: _is_invitee(ids[0])),
         equals("visibility", Room.visibility),
         custom("closed", Boolean(), lambda wanted: case((Room.closed_at.is_not(None), True), else_=False) == wanted[0]),
-        contains("q", Room.search_text, fold=casefold_key),
+        contains("q", Room.search_text),
     ),
 )
 
