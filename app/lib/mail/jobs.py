@@ -63,6 +63,7 @@ async def sweep_mails(_payload: NoPayload, context: JobContext) -> None:
 
 @job("mail.purge", NoPayload, schedule=Cron("47 * * * *"), timeout=600)
 async def purge_mails(_payload: NoPayload, context: JobContext) -> None:
+    """Deletes old mails that are not waiting."""
     before = utc_now() - RETENTION
     await context.in_batches(lambda unit: MailRepository(unit).purge(before))
 
