@@ -28,9 +28,13 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def logs_as_before() -> Iterator[None]:
-    """An app that a command makes sends the logs to the command's output, which ends with the command."""
+    """An app that a command makes sends the logs to the command's output, which ends with the command. What apps of
+    other tests have set must not count either: the shell starts a process in which nothing is configured.
+    """
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
+    root.setLevel(logging.WARNING)
+    structlog.reset_defaults()
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
