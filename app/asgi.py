@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
-from advanced_alchemy.extensions.litestar import SQLAlchemyAsyncConfig, SQLAlchemyInitPlugin
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
 from litestar import Litestar, Router
 from litestar.di import Provide
@@ -35,7 +34,7 @@ from app.lib.http.injection import provide_service, resolve_in_sequence
 from app.lib.http.problems import exception_handlers, send_problem
 from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.http.shell import Shell, ShellOptions
-from app.lib.http.transaction import IdempotencyMiddleware, provide_unit_of_work
+from app.lib.http.transaction import IdempotencyMiddleware, unit_provider
 from app.lib.observability.logging import configure_logging
 from app.lib.pagination.parameters import provide_list_parameters
 from app.lib.ratelimit.general import GeneralLimit
@@ -72,7 +71,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     app = Litestar(
         route_handlers=[*_routes(core), *core.handlers],
         dependencies={
-            "unit": Provide(provide_unit_of_work),
+            "unit": Provide(unit_provider(core.database)),
             "origin": Provide(provide_origin),
             "principal": Provide(provide_principal),
             "viewer": Provide(provide_viewer),
@@ -85,13 +84,6 @@ def create_app(settings: Settings | None = None) -> Litestar:
             IdempotencyMiddleware(core.keys.derive("idempotency")),
         ],
         plugins=[
-            SQLAlchemyInitPlugin(
-                SQLAlchemyAsyncConfig(
-                    engine_instance=core.database.engine,
-                    session_maker=core.database.sessions,
-                    set_default_exception_handler=False,
-                )
-            ),
             StructSchemaPlugin(),
             InnerLifespan(partial(_running, core)),
         ],

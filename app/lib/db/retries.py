@@ -30,7 +30,7 @@ async def in_savepoint(
 
     A transaction that has not begun needs no savepoint, because there is nothing before the work to be kept.
     """
-    has_begun = unit.session.in_transaction()
+    has_begun = unit.has_begun
 
     async def attempt() -> T:
         if has_begun:  # the savepoint is never released: the commit does that, and others may wait for it
@@ -38,7 +38,7 @@ async def in_savepoint(
         try:
             return await work()
         except Exception:
-            await (unit.execute(_GO_BACK) if has_begun else unit.session.rollback())
+            await (unit.execute(_GO_BACK) if has_begun else unit.rollback())
             raise
 
     return await _again(attempt, also)

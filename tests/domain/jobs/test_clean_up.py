@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.asgi import DOMAINS
 from app.domain.auth.models import Session
@@ -29,7 +30,7 @@ SCHEDULED = {each.name: each for each in DECLARED if each.schedule is not None}
 
 
 async def ids(database: Database, column: object) -> set[object]:
-    async with database.sessions() as session:
+    async with AsyncSession(database.engine, expire_on_commit=False) as session:
         return set((await session.execute(select(column))).scalars())  # type: ignore[call-overload]  # any column
 
 

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 import structlog
 from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.lib.audit import SYSTEM, AuditEvent, record
 from app.lib.db.base import Base
@@ -84,7 +85,7 @@ def published(title: str, *, post: UUID | None = None, version: int = 1) -> Post
 
 
 async def count(bench: Bench, model: type[Base]) -> int:
-    async with bench.database.sessions() as session:
+    async with AsyncSession(bench.database.engine, expire_on_commit=False) as session:
         found: int = (await session.execute(select(func.count()).select_from(model))).scalar_one()
         return found
 
@@ -124,7 +125,7 @@ async def test_an_event_is_stored_as_it_was(bench: Bench) -> None:
     with structlog.contextvars.bound_contextvars(request_id="request-0001"):
         (event_id,) = await publish(bench, Events(), published("one", post=post, version=7))
 
-    async with bench.database.sessions() as session:
+    async with AsyncSession(bench.database.engine, expire_on_commit=False) as session:
         row = await session.get_one(StoredEvent, event_id)
     assert (row.kind, row.aggregate_type, row.aggregate_id, row.aggregate_version) == (
         "post.published",
