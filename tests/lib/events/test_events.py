@@ -14,7 +14,7 @@ from app.lib.db.base import Base
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Event, EventEnvelope, Events, Hint, after_commit, event, in_every_process, in_transaction
 from app.lib.events.bus import REPLAY_BATCH
-from app.lib.events.tables import EventDelivery, StoredEvent
+from app.lib.events.tables import StoredEvent
 from app.lib.jobs import ONCE, JobContext, Retry
 from app.lib.services import Services
 from tests.lib.jobs.bench import Bench, Diary, Note
@@ -148,7 +148,7 @@ async def test_a_rollback_leaves_no_event_no_job_and_no_hint(bench: Bench) -> No
     with pytest.raises(ZeroDivisionError):
         await refused()
 
-    assert (await count(bench, StoredEvent), await count(bench, EventDelivery), await bench.rows()) == (0, 0, [])
+    assert (await count(bench, StoredEvent), await bench.rows()) == (0, [])
     assert notebook.heard == []
 
 
