@@ -81,7 +81,7 @@ async def test_instants_of_any_zone_are_read_in_utc(toys: Database) -> None:
     (found,) = await toys.reader.all(_rows)
 
     assert found.made_at == there
-    assert found.made_at.utcoffset() == timedelta(0)
+    assert found.made_at.tzinfo is UTC
 
 
 @pytest.mark.parametrize(
