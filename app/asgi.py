@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from advanced_alchemy.extensions.litestar import SQLAlchemyAsyncConfig, SQLAlchemyInitPlugin
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
 from litestar import Litestar, Router
 from litestar.di import Provide
@@ -35,7 +34,7 @@ from app.lib.http.injection import provide_services, resolve_in_sequence
 from app.lib.http.problems import exception_handlers, send_problem
 from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.http.shell import Shell, remember_refusal
-from app.lib.http.transaction import IdempotencyMiddleware, provide_unit_of_work
+from app.lib.http.transaction import IdempotencyMiddleware, unit_provider
 from app.lib.observability.logging import configure_logging
 from app.lib.openapi.document import name_operations
 from app.lib.pagination.parameters import provide_list_parameters
@@ -53,15 +52,16 @@ DOMAINS: tuple[Domain, ...] = (accounts, auth, posts, catalog, orders, realtime,
 """Adding a domain is one more name here, after those that it stands on."""
 
 
-OF_THE_REQUEST: dict[str, Callable[..., Any]] = {
-    "unit": provide_unit_of_work,
-    "origin": provide_origin,
-    "principal": provide_principal,
-    "viewer": provide_viewer,
-    "if_match": provide_if_match,
-    "paging": provide_list_parameters,
-}
-"""What every handler may inject by these names, next to services by their types."""
+def _of_the_request(core: Core) -> dict[str, Callable[..., Any]]:
+    """What every handler may inject by these names, next to services by their types."""
+    return {
+        "unit": unit_provider(core.database),
+        "origin": provide_origin,
+        "principal": provide_principal,
+        "viewer": provide_viewer,
+        "if_match": provide_if_match,
+        "paging": provide_list_parameters,
+    }
 
 
 def load_settings(
@@ -83,20 +83,13 @@ def create_app(settings: Settings | None = None) -> Litestar:
     cors = CORS(settings.cors_origins, settings.base_url)
     app = Litestar(
         route_handlers=[*_routes(core), *core.handlers],
-        dependencies={name: Provide(provider) for name, provider in OF_THE_REQUEST.items()},
+        dependencies={name: Provide(provider) for name, provider in _of_the_request(core).items()},
         middleware=[
             BearerMiddleware(core.services.get(Authenticator), core.services.find(TicketTaker), cors.check_opener),
             RulesMiddleware(),
             IdempotencyMiddleware(core.keys.derive("idempotency")),
         ],
         plugins=[
-            SQLAlchemyInitPlugin(
-                SQLAlchemyAsyncConfig(
-                    engine_instance=core.database.engine,
-                    session_maker=core.database.sessions,
-                    set_default_exception_handler=False,
-                )
-            ),
             StructSchemaPlugin(),
             InnerLifespan(partial(_running, core)),
         ],
@@ -131,7 +124,7 @@ def _routes(core: Core) -> list[Router]:
             Router(path, route_handlers=each) for path, each in ((API, domain.controllers), ("/", root)) if each
         ]
     for router in routers:
-        provide_services(router, core.services, OF_THE_REQUEST, {UnitOfWork: "unit", Origin: "origin"})
+        provide_services(router, core.services, _of_the_request(core), {UnitOfWork: "unit", Origin: "origin"})
     return routers
 
 

@@ -54,6 +54,7 @@ def upgrade() -> None:
         sa.Column("aggregate_id", sa.Uuid(), nullable=False),
         sa.Column("aggregate_version", sa.BigInteger(), nullable=False),
         sa.Column("payload", sa.Text(), nullable=False),
+        sa.Column("listeners", sa.Text(), nullable=False),
         sa.Column("request_id", sa.String(length=64), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
@@ -61,15 +62,6 @@ def upgrade() -> None:
     op.create_index(op.f("ix_events_aggregate_id_id"), "events", ["aggregate_id", "id"])
     op.create_index(op.f("ix_events_created_at_id"), "events", ["created_at", "id"])
     op.create_index(op.f("ix_events_kind_id"), "events", ["kind", "id"])
-    op.create_table(
-        "event_deliveries",
-        sa.Column("event_id", sa.Uuid(), nullable=False),
-        sa.Column("listener", sa.String(length=80), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["event_id"], ["events.id"], name=op.f("fk_event_deliveries_event_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("event_id", "listener", name=op.f("pk_event_deliveries")),
-    )
     op.create_table(
         "jobs",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -175,7 +167,6 @@ def downgrade() -> None:
         "mails",
         "job_schedules",
         "jobs",
-        "event_deliveries",
         "events",
         "rate_limits",
         "idempotency_keys",

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import MIGRATIONS
 from app.domain.accounts.models import Profile, User
@@ -34,7 +35,7 @@ def file() -> Iterator[DatabaseURL]:
 
 
 async def counts(database: Database) -> dict[str, int]:
-    async with database.sessions() as session:
+    async with AsyncSession(database.engine, expire_on_commit=False) as session:
         tables: list[Any] = [User, Profile, Session, AuditEvent]
         return {
             table.__tablename__: (await session.execute(select(func.count()).select_from(table))).scalar_one()

@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.lib.db.engine import Database
 from app.lib.jobs import RetryLater
@@ -13,7 +14,7 @@ from app.lib.mail.rows import MailStatus
 
 async def send_queued(deliverer: Deliverer, database: Database) -> int:
     """One attempt for each mail that waits. Returns their number."""
-    async with database.sessions() as session:
+    async with AsyncSession(database.engine, expire_on_commit=False) as session:
         queued = select(Mail.id, Mail.resends).where(Mail.status == MailStatus.QUEUED.value).order_by(Mail.id)
         rows = (await session.execute(queued)).all()
     for mail_id, resends in rows:

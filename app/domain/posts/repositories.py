@@ -31,6 +31,7 @@ from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.repositories import EntityRepository
+from app.lib.db.statements import is_one_of, json_list
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import Filter, after, before, equals
 from app.lib.pagination.paginate import paginate
@@ -42,7 +43,7 @@ from app.lib.pagination.sorting import SortKey
 FEED_ENTRIES = 20
 _BATCH = 200
 
-_posts, _tags = table_of(Post), table_of(PostTag)
+_posts, _tags, _slugs = table_of(Post), table_of(PostTag), table_of(PostSlug)
 _is_public = Post.public_from <= database_now()
 _is_published = Post.published_at.is_not(None)
 
@@ -63,6 +64,7 @@ _claim_slug = prepare(
     )
 )
 _slug_owner = prepare(select(PostSlug.post_id).where(PostSlug.digest == bindparam("digest")), UUID)
+_taken = prepare(select(_slugs.c.digest).where(is_one_of(_slugs.c.digest, "digests")), str)
 _insert_tag = prepare(insert(_tags))
 _delete_tags = prepare(delete(_tags).where(_tags.c.post_id == bindparam("post")))
 _written = [getattr(_posts.c, name) for name in WrittenRow.__struct_fields__]
@@ -189,8 +191,7 @@ class PostRepository(EntityRepository[Post]):
     async def list_taken_slugs(self, slugs: Sequence[str]) -> set[str]:
         """Those that posts have, or had."""
         digests = {digest_of(slug): slug for slug in slugs}
-        taken = await self.unit.session.execute(select(PostSlug.digest).where(PostSlug.digest.in_(digests)))
-        return {digests[digest] for digest in taken.scalars()}
+        return {digests[digest] for digest in await self.unit.all(_taken, digests=json_list(digests))}
 
     async def create_tags(self, post: Post) -> None:
         """Writes the tags, and from when the post is public, into the table that counts them."""

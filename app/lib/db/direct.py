@@ -1,4 +1,4 @@
-"""The driver's own connection under a session, for prepared statements inside the session's transaction.
+"""The driver's own connection under SQLAlchemy's, for prepared statements inside the same transaction.
 
 SQLAlchemy still begins and ends the transaction, tells its listeners of each statement and translates the driver's
 errors, so pools, lost connections and :mod:`app.lib.db.faults` see the same as with any other statement. What is
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 # ruff: noqa: SLF001 - SQLAlchemy has no public way to do this; tests/lib/db hold it to what a session does
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.util import greenlet_spawn
 
 T = TypeVar("T")
 
@@ -23,18 +23,20 @@ Arguments = Sequence[Any]
 class DirectConnection(ABC):
     """One connection of one transaction. Its methods raise what a session would raise."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-        sync: Any = connection.sync_connection
-        self._sync, pooled = sync, sync.connection
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.dialect = connection.dialect
+        pooled: Any = connection.connection
         self._adapter: Any = pooled.dbapi_connection
         self._driver: Any = pooled.driver_connection
-        self.dialect = connection.dialect
+        internals: Any = connection
+        self._listeners = internals.dispatch.before_cursor_execute
+        self._log = internals._log_info if internals._echo else None
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether SQLAlchemy has given the connection up."""
-        return bool(self._sync.invalidated)
+    def check(self) -> None:
+        """Raises ``PendingRollbackError`` when SQLAlchemy has given the connection up."""
+        if self.connection.invalidated:
+            _ = self.connection.connection  # raises it
 
     async def fetch(self, sql: str, arguments: Arguments) -> Sequence[Any]:
         """The rows."""
@@ -64,14 +66,14 @@ class DirectConnection(ABC):
     async def _run(
         self, call: Callable[[str, Any], Awaitable[T]], sql: str, arguments: Any, *, many: bool = False
     ) -> T:
-        for listener in self._sync.dispatch.before_cursor_execute:
-            listener(self._sync, None, sql, arguments, None, many)
-        if self._sync._echo:
-            self._sync._log_info(sql)
+        for listener in self._listeners:
+            listener(self.connection, None, sql, arguments, None, many)
+        if self._log is not None:
+            self._log(sql)
         try:
             return await call(sql, arguments)
         except BaseException as exc:
-            await self._connection.run_sync(_raise_translated, sql, exc)
+            await greenlet_spawn(_raise_translated, self.connection, sql, exc)
             raise
 
 
@@ -152,7 +154,7 @@ def _execute_many(connection: sqlite3.Connection, sql: str, rows: Sequence[Argum
     connection.executemany(sql, rows)
 
 
-def direct(connection: AsyncConnection) -> DirectConnection:
+def direct(connection: Connection) -> DirectConnection:
     """The driver's connection of a SQLAlchemy connection."""
     kind = PostgreSQLConnection if connection.dialect.name == "postgresql" else SQLiteConnection
     return kind(connection)

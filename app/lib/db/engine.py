@@ -10,7 +10,7 @@ from typing import Any, Self
 import msgspec
 from sqlalchemy import URL, Connection, ExceptionContext, Integer, event, func, select
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.lib.db.faults import TRANSACTION_LOST, UNBINDABLE
@@ -80,7 +80,7 @@ class DatabaseOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Database:
-    """Engine, session maker and reader of one database, for the life of a process."""
+    """Engine and reader of one database, for the life of a process."""
 
     def __init__(self, options: DatabaseOptions) -> None:
         self.options = options
@@ -89,7 +89,6 @@ class Database:
         self.reader = Reader(self._driver)
         if options.echo:
             self.reader.observers.append(self.engine.sync_engine.logger.info)
-        self.sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
 
     def with_own_pool(self, pool_size: int) -> "Database":
         """The same database with connections of its own, for a caller that must not wait for others; the caller starts
@@ -131,15 +130,13 @@ class Database:
         For failed sign-ins, reuse detection and audits of denials. Never open one while the request's own unit of
         work has written: SQLite has one writer, and the two would wait for each other.
         """
-        async with self.sessions() as session:
-            unit = UnitOfWork(session)
-            try:
-                yield unit
-            except BaseException:
-                await unit.rollback()
-                raise
-            else:
-                await unit.commit()
+        unit = UnitOfWork(self.engine)
+        try:
+            yield unit
+            await unit.commit()
+        except BaseException:
+            await unit.rollback()
+            raise
 
 
 def _postgresql(options: DatabaseOptions) -> tuple[AsyncEngine, Driver]:

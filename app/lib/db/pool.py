@@ -57,9 +57,12 @@ class FairQueue(AsyncAdaptedQueue[Any]):
         """Waits for an item for ``timeout`` seconds. Raises ``Empty``."""
         if self._items or not block:
             return self.get_nowait()
-        return await_only(self._wait(timeout))
+        return await_only(self.wait(timeout))
 
-    async def _wait(self, timeout: float | None) -> Any:  # noqa: ASYNC109 - SQLAlchemy passes it
+    async def wait(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - SQLAlchemy passes it
+        """Like :meth:`get`, outside SQLAlchemy's greenlets."""
+        if self._items:
+            return self.get_nowait()
         waiter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         try:

@@ -6,6 +6,7 @@ from operator import itemgetter
 from typing import Any, Generic, TypeVar, overload
 
 import msgspec
+from advanced_alchemy.types import DateTimeUTC
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
@@ -188,6 +189,8 @@ def _with_python_defaults(compiled: Any) -> list[Any]:
 def _result_processor(kind: TypeEngine[Any], dialect: Dialect) -> _Processor | None:
     if isinstance(kind, Float) and not kind.asdecimal:
         return None  # a float already; SQLAlchemy's processor for asyncpg wants to see the server's type
+    if isinstance(kind, DateTimeUTC) and dialect.name == "postgresql":
+        return None  # in UTC already
     return kind.dialect_impl(dialect).result_processor(dialect, None)
 
 
@@ -200,5 +203,12 @@ def _row_maker(row_type: type[Any] | None, types: Sequence[TypeEngine[Any]], dia
         return itemgetter(0) if first is None else lambda row: first(row[0])
     if not any(processors):
         return lambda row: row_type(*row)
-    pairs = list(enumerate(processors))
-    return lambda row: row_type(*[row[i] if p is None else p(row[i]) for i, p in pairs])
+    needed = [(number, process) for number, process in enumerate(processors) if process is not None]
+
+    def to_row(row: Any) -> Any:
+        values = list(row)
+        for number, process in needed:
+            values[number] = process(values[number])
+        return row_type(*values)
+
+    return to_row

@@ -5,21 +5,23 @@ processor time of what is left. See ``docs/decisions/0003-reads-skip-the-orm.md`
 """
 
 import asyncio
+import math
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy import JSON, Dialect
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 
 from app.lib.db.faults import UNBINDABLE, DatabaseUnavailable
+from app.lib.db.pool import FairQueue
 from app.lib.db.prepared import JSON_CODECS, Prepared
 from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline, identity_of
 from app.lib.errors import AppError
@@ -29,7 +31,9 @@ T = TypeVar("T")
 Observer = Callable[[str], None]
 
 _CLOSE_SECONDS = 5.0
-_CANCEL_SECONDS = 0.5
+_SETTLE_SECONDS = 0.5
+_MAX_IDLE_SECONDS = 300.0
+_MAX_AGE_SECONDS = 1800.0
 
 
 class Driver(Protocol):
@@ -77,9 +81,9 @@ class Reader:
 
 
 class PostgreSQLDriver:
-    """An asyncpg pool of its own, whose connections are handed back without the pool's reset query.
+    """A pool of plain connections. Nothing but single selects run on them, so there is nothing to reset between two.
 
-    Safe because nothing but single selects run here: there is no state to reset.
+    asyncpg's own pool takes twice the time of a query by key.
     """
 
     def __init__(
@@ -87,85 +91,126 @@ class PostgreSQLDriver:
     ) -> None:
         self.dialect: Dialect = _ReaderDialect(**JSON_CODECS)  # type: ignore[no-untyped-call]  # SQLAlchemy's own
         self._pooled = pooled
-        self._connect_arguments = connect_arguments
-        self._size = size
         self._acquire_timeout = acquire_timeout
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._slots = [_Slot(connect_arguments) for _ in range(size)]
+        self._free = FairQueue(use_lifo=True)
+        self._is_open = False
 
     @property
     def busy(self) -> int:
         """Connections in use at the moment."""
-        return self._pool.get_size() - self._pool.get_idle_size() if self._pool is not None else 0
+        return len(self._slots) - self._free.qsize() if self._is_open else 0
 
     async def start(self) -> None:
-        """Makes the pool; its first connection is opened by the first read, so a start needs no database."""
-        self._pool = await asyncpg.create_pool(
-            min_size=0,
-            max_size=self._size,
-            max_inactive_connection_lifetime=300,
-            reset=_leave_as_is,
-            **self._connect_arguments,
-        )
+        """Connections are opened by the first reads, so a start needs no database."""
+        self._is_open = True
+        for slot in self._slots:
+            self._free.put_nowait(slot)
 
     async def close(self) -> None:
-        """Closes the connections, by force after 5 seconds."""
-        pool, self._pool = self._pool, None
-        if pool is None:
+        """Waits for the reads that are under way, and closes the connections; by force after 5 seconds."""
+        if not self._is_open:
             return
-        try:
+        self._is_open = False
+        with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_SECONDS):
-                await pool.close()
-        except TimeoutError:
-            pool.terminate()
+                for _ in self._slots:
+                    await (await self._free.wait()).close()
+        for slot in self._slots:
+            slot.terminate()
 
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
         """Rows as asyncpg records. A pool that stays full raises ``DatabaseUnavailable`` after the acquire timeout,
         and so does a server that cannot be reached or does not answer in time.
         """
-        pool = self._pool
-        if pool is None:
+        if not self._is_open:
             raise DatabaseUnavailable("The database is not connected.")
-        connection = await self._acquire(pool)
+        slot = await self._acquire()
         try:
-            return await self._fetch(connection, sql, arguments)
-        except OSError as exc:
-            raise DatabaseUnavailable from exc
+            return await self._fetch(slot.connection, sql, arguments)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError):
+            raise
+        except BaseException as exc:
+            await slot.settle()
+            if isinstance(exc, OSError):
+                raise DatabaseUnavailable from exc
+            raise
         finally:
-            if _is_lost(connection):  # and the others probably, too
-                await pool.expire_connections()
-            # Waits a moment for the server to confirm a cancelled query; a connection that does not is closed.
-            with suppress(OSError):
-                await pool.release(connection, timeout=_CANCEL_SECONDS)
+            slot.used_at = time.monotonic()
+            self._free.put_nowait(slot)
 
-    async def _fetch(
-        self, connection: "PoolConnectionProxy[asyncpg.Record]", sql: str, arguments: Sequence[Any]
-    ) -> Sequence[Any]:
-        if not self._pooled:
-            return await connection.fetch(sql, *arguments)
+    async def _fetch(self, connection: Any, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
         # PgBouncer may change the server connection between parse and execute, but not in a transaction.
-        async with connection.transaction(readonly=True):
-            return await connection.fetch(sql, *arguments)
+        async with connection.transaction(readonly=True) if self._pooled else nullcontext():
+            rows: Sequence[Any] = await connection.fetch(sql, *arguments)
+        return rows
 
-    async def _acquire(self, pool: "asyncpg.Pool[asyncpg.Record]") -> "PoolConnectionProxy[asyncpg.Record]":
+    async def _acquire(self) -> "_Slot":
+        if not self._free.empty():
+            slot: _Slot = self._free.get_nowait()
+            if slot.is_ready:
+                return slot
+            self._free.put_nowait(slot)
+        taken: list[_Slot] = []
         limit = asyncio.timeout(self._acquire_timeout)
         try:
             async with limit:
-                return await pool.acquire()
-        except OSError as exc:  # a timeout is one, too
+                taken.append(await self._free.wait())
+                await taken[0].open()
+                return taken[0]
+        except BaseException as exc:
+            for slot in taken:
+                self._free.put_nowait(slot)
             if limit.expired():
                 raise DatabaseUnavailable("All database connections are busy.") from None
-            raise DatabaseUnavailable from exc
+            if isinstance(exc, OSError):
+                raise DatabaseUnavailable from exc
+            raise
 
 
-def _is_lost(connection: "PoolConnectionProxy[asyncpg.Record]") -> bool:
-    try:
-        return connection.is_closed()
-    except asyncpg.InterfaceError:
-        return True  # the pool has taken it back already
+class _Slot:
+    """Room for one connection, which is opened by its first read, and again when it was lost or is old."""
 
+    def __init__(self, connect_arguments: dict[str, Any]) -> None:
+        self._connect_arguments = connect_arguments
+        self.connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._opened_at = self.used_at = -math.inf
 
-async def _leave_as_is(connection: object) -> None:
-    """Stands in for asyncpg's reset query, a round trip that single selects do not need."""
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can be read from at once. What has been idle for long may be lost, and no one has noticed."""
+        if self.connection is None or self.connection.is_closed():
+            return False
+        now = time.monotonic()
+        return now - self.used_at < _MAX_IDLE_SECONDS and now - self._opened_at < _MAX_AGE_SECONDS
+
+    async def open(self) -> None:
+        """Raises ``OSError`` and what the server says."""
+        if not self.is_ready:
+            await self.close()
+            self.connection = await asyncpg.connect(**self._connect_arguments)
+            self._opened_at = self.used_at = time.monotonic()
+
+    async def settle(self) -> None:
+        """Waits a moment for the server to confirm that a query is cancelled; a connection that does not is closed."""
+        if self.connection is not None:
+            try:
+                await self.connection.reset(timeout=_SETTLE_SECONDS)
+            except Exception:  # noqa: BLE001 - another connection is better than one in doubt
+                self.connection.terminate()
+
+    async def close(self) -> None:
+        """By force when the server does not answer at once. Does not fail."""
+        if self.connection is not None:
+            with suppress(Exception):
+                await self.connection.close(timeout=_SETTLE_SECONDS)
+            self.connection = None
+
+    def terminate(self) -> None:
+        """Closes the connection by force."""
+        if self.connection is not None:
+            self.connection.terminate()
+            self.connection = None
 
 
 class _ReaderDialect(PGDialect_asyncpg):

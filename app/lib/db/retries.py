@@ -35,7 +35,7 @@ async def in_savepoint(
 
     A transaction that has not begun needs no savepoint, because there is nothing before the work to be kept.
     """
-    has_begun = unit.session.in_transaction()
+    has_begun = unit.has_begun
 
     async def attempt() -> T:
         if has_begun:  # the savepoint is never released: the commit does that, and others may wait for it
@@ -44,7 +44,7 @@ async def in_savepoint(
             return await work()
         except Exception:
             try:
-                await (unit.execute(_GO_BACK) if has_begun else unit.session.rollback())
+                await (unit.execute(_GO_BACK) if has_begun else unit.rollback())
             except DATABASE_ERRORS as lost:  # the connection went with the work
                 raise DatabaseUnavailable from lost
             raise

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import SessionTransaction
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import Session
+from sqlalchemy.util import greenlet_spawn
 
 from app.lib.db.direct import DirectConnection, direct
 from app.lib.db.prepared import Prepared
@@ -15,18 +17,32 @@ T = TypeVar("T")
 
 
 class UnitOfWork:
-    """The transaction of one request (or job): its session, prepared statements, and callbacks for after the commit.
+    """The transaction of one request (or job): prepared statements, a session, and callbacks for after the commit.
 
-    Prepared statements run on the driver's connection inside the session's transaction, after pending changes of
-    entities have been flushed. They raise what the session would raise. They do not refresh entities: read these
-    before, or not at all.
+    The first statement takes a connection and begins. Commit and rollback give it back; then the next statement begins
+    again. Prepared statements run on the driver's connection, after pending changes of entities have been flushed. They
+    raise what the session would raise. They do not refresh entities: read these before, or not at all.
     """
 
-    def __init__(self, session: AsyncSession) -> None:
-        self.session = session
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
         self._after_commit: dict[Callable[[], None], None] = {}
         self._direct: DirectConnection | None = None
-        self._begun: SessionTransaction | None = None
+        self._session: AsyncSession | None = None
+
+    @property
+    def session(self) -> AsyncSession:
+        """For entities, and for statements that differ from call to call. Made when it is first asked for, because many
+        units need none. It joins the unit's transaction and never ends it.
+        """
+        if self._session is None:
+            self._session = AsyncSession(self._engine, sync_session_class=_UnitSession, begin=self._begin)
+        return self._session
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a transaction."""
+        return self._direct is not None
 
     async def execute(self, prepared: Prepared[Any], /, **values: Any) -> int:
         """Runs an insert, update or delete. Returns the number of rows that it affected."""
@@ -68,8 +84,9 @@ class UnitOfWork:
         self._after_commit[callback] = None
 
     async def commit(self) -> None:
-        """Commits and makes the calls. A failed commit raises, and makes none."""
-        await self.session.commit()
+        """Commits and makes the calls. A failed commit raises and makes none; roll back then."""
+        if self._session is not None or self._direct is not None:
+            await greenlet_spawn(self._commit)
         callbacks, self._after_commit = self._after_commit, {}
         for callback in callbacks:
             callback()
@@ -78,16 +95,60 @@ class UnitOfWork:
         """Undoes the work and forgets the calls. Does not fail: a connection that is lost has nothing to undo."""
         self._after_commit.clear()
         with suppress(SQLAlchemyError):
-            await self.session.rollback()
+            await greenlet_spawn(self._rollback)
 
     async def _connection(self) -> DirectConnection:
-        """The session begins transactions and savepoints with their first statement, and refuses after a failed one."""
-        session: Any = self.session.sync_session
-        if not session._is_clean():  # noqa: SLF001 - new, dirty and deleted cost four times as much
-            await self.session.flush()
-        begun = session.get_nested_transaction() or session.get_transaction()
+        if self._session is not None:
+            session: Any = self._session.sync_session
+            if not session._is_clean():  # noqa: SLF001 - new, dirty and deleted cost four times as much
+                await self._session.flush()
+            if session.in_nested_transaction() or not session.is_active:
+                await greenlet_spawn(session.connection)  # sets the savepoint; refuses after a failed flush
         found = self._direct
-        if found is None or begun is None or begun is not self._begun or found.is_lost or not session.is_active:
-            found = self._direct = direct(await self.session.connection())
-            self._begun = session.get_nested_transaction() or session.get_transaction()
+        if found is None:
+            return await greenlet_spawn(self._begin)
+        found.check()
         return found
+
+    def _begin(self) -> DirectConnection:
+        if self._direct is None:
+            connection = self._engine.sync_engine.connect()
+            try:
+                connection.begin()
+                self._direct = direct(connection)
+            except BaseException:
+                connection.close()
+                raise
+        return self._direct
+
+    def _commit(self) -> None:
+        if self._session is not None:
+            self._session.sync_session.commit()  # flushes
+        if self._direct is not None:
+            self._direct.connection.commit()
+        self._release()
+
+    def _rollback(self) -> None:
+        try:
+            if self._session is not None:
+                self._session.sync_session.rollback()
+            if self._direct is not None:
+                self._direct.connection.rollback()
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        released, self._direct = self._direct, None
+        if released is not None:
+            released.connection.close()
+
+
+class _UnitSession(Session):
+    """Asks its unit for the connection, and joins the transaction on it."""
+
+    def __init__(self, begin: Callable[[], DirectConnection], **options: Any) -> None:
+        super().__init__(expire_on_commit=False, join_transaction_mode="rollback_only", **options)
+        self._begin = begin
+
+    def get_bind(self, *_arguments: Any, **_options: Any) -> Connection:
+        return self._begin().connection

@@ -1,14 +1,14 @@
 """Publishing: in the transaction, after the commit, in every process; and feeding a new listener from the past."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, insert, select, update
 from structlog.contextvars import get_contextvars
 
 from app.lib.db.base import new_id, table_of
@@ -26,14 +26,13 @@ from app.lib.events.declaration import (
 )
 from app.lib.events.fanout import Fanout
 from app.lib.events.hints import Hints
-from app.lib.events.tables import EventDelivery, StoredEvent
+from app.lib.events.tables import StoredEvent
 from app.lib.jobs import GiveUp, Job, JobContext, enqueue_many
 from app.lib.services import Services
 
 REPLAY_BATCH = 200
 
 _events = table_of(StoredEvent)
-_deliveries = table_of(EventDelivery)
 
 
 class EventMissing(LookupError):
@@ -56,7 +55,11 @@ class EventRow(msgspec.Struct, frozen=True):
 
 _columns = {name: bindparam(name, type_=_events.c[name].type) for name in _events.c.keys() if name != "created_at"}  # noqa: SIM118 - a collection of columns is no dict
 _insert_event = prepare(insert(_events).values(**_columns, created_at=database_now()))
-_insert_delivery = prepare(insert(_deliveries))
+_add_listener = prepare(
+    update(_events)
+    .where(_events.c.id == bindparam("event_id"))
+    .values(listeners=_events.c.listeners + bindparam("more", type_=_events.c.listeners.type))
+)
 _event = prepare(select(*columns_of(EventRow, StoredEvent)).where(StoredEvent.id == bindparam("event_id")), EventRow)
 
 
@@ -114,10 +117,12 @@ class Events:
         """
         if listener not in self._kinds or kind not in {None, self._kinds[listener]}:
             raise LookupError(listener)
-        delivered = select(1).where(_deliveries.c.event_id == _events.c.id, _deliveries.c.listener == listener)
         missing = (
             select(_events.c.id)
-            .where(_events.c.kind == self._kinds[listener], ~delivered.exists())
+            .where(
+                _events.c.kind == self._kinds[listener],
+                ~_events.c.listeners.contains(f",{listener},", autoescape=True),
+            )
             .order_by(_events.c.id)
             .limit(REPLAY_BATCH)
             .with_for_update(skip_locked=True)  # two replays at once share the work
@@ -128,7 +133,8 @@ class Events:
         while True:
             async with database.independent() as unit:
                 ids = (await unit.session.execute(missing)).scalars().all()
-                await self._deliver(unit, [(event_id, listener) for event_id in ids])
+                await unit.execute_many(_add_listener, [{"event_id": each, "more": f"{listener},"} for each in ids])
+                await enqueue_many(unit, [(self.jobs[listener], ListenerJob(each)) for each in ids])
             count += len(ids)
             if len(ids) < REPLAY_BATCH:
                 return count
@@ -143,6 +149,7 @@ class Events:
 
     async def _store(self, unit: UnitOfWork, event: Event) -> UUID:
         event_id = new_id()
+        listeners = self._after_commit.get(type(event), ())
         await unit.execute(
             _insert_event,
             id=event_id,
@@ -151,16 +158,12 @@ class Events:
             aggregate_id=event.aggregate_id,
             aggregate_version=event.aggregate_version,
             payload=msgspec.json.encode(event).decode(),
+            listeners=",".join(["", *listeners, ""]),
             request_id=get_contextvars().get("request_id"),
         )
-        await self._deliver(unit, [(event_id, listener) for listener in self._after_commit.get(type(event), ())])
+        if listeners:
+            await enqueue_many(unit, [(self.jobs[name], ListenerJob(event_id)) for name in listeners])
         return event_id
-
-    async def _deliver(self, unit: UnitOfWork, deliveries: Sequence[tuple[UUID, str]]) -> None:
-        if deliveries:
-            rows = [{"event_id": event_id, "listener": listener} for event_id, listener in deliveries]
-            await unit.execute_many(_insert_delivery, rows)
-            await enqueue_many(unit, [(self.jobs[name], ListenerJob(event_id)) for event_id, name in deliveries])
 
     def _call(self, listener: Listener, event: Hint) -> None:
         listener.handle(event, *self._found(listener))

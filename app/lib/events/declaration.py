@@ -127,8 +127,8 @@ def after_commit(
     So each event reaches each listener at least once, in no particular order, and one that fails delays no other. It
     must be idempotent by ``envelope.id``. ``name`` is unique, and stored.
     """
-    if not 1 <= len(name) <= MAX_LISTENER_LENGTH:
-        raise ValueError(f"the name of a listener has 1 to {MAX_LISTENER_LENGTH} characters")
+    if not 1 <= len(name) <= MAX_LISTENER_LENGTH or "," in name:
+        raise ValueError(f"the name of a listener has 1 to {MAX_LISTENER_LENGTH} characters and no comma")
 
     def decorate(handle: Callable[[EventEnvelope[E], JobContext], Awaitable[None]]) -> Listener:
         return Listener(

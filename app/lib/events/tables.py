@@ -1,17 +1,20 @@
-"""Stored events, and which listener has been given a job for which."""
+"""Stored events."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
+from sqlalchemy import BigInteger, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base
-from app.lib.events.declaration import MAX_KIND_LENGTH, MAX_LISTENER_LENGTH
+from app.lib.events.declaration import MAX_KIND_LENGTH
 
 
 class StoredEvent(Base):
-    """Append only. Refers to its aggregate without a foreign key, because it outlives it."""
+    """Refers to its aggregate without a foreign key, because it outlives it.
+
+    ``listeners`` are those that have been given a job for it, so that a replay gives them no second one: ``,a,b,``.
+    """
 
     __tablename__ = "events"
 
@@ -21,16 +24,8 @@ class StoredEvent(Base):
     aggregate_id: Mapped[UUID]
     aggregate_version: Mapped[int] = mapped_column(BigInteger)
     payload: Mapped[str] = mapped_column(Text)
+    listeners: Mapped[str] = mapped_column(Text)
     request_id: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime]
 
     __table_args__ = (Index(None, "kind", "id"), Index(None, "aggregate_id", "id"), Index(None, "created_at", "id"))
-
-
-class EventDelivery(Base):
-    """That a listener has been given a job for an event, so that a replay gives it no second one."""
-
-    __tablename__ = "event_deliveries"
-
-    event_id: Mapped[UUID] = mapped_column(ForeignKey("events.id", ondelete="CASCADE"), primary_key=True)
-    listener: Mapped[str] = mapped_column(String(MAX_LISTENER_LENGTH), primary_key=True)

@@ -1,16 +1,14 @@
 """One request, one transaction; and for idempotent creations, the response in it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from litestar import Request
-from litestar.di import NamedDependency
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
-from litestar.params import SkipValidation
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.lib.db.engine import Database
 from app.lib.db.idempotency import Claim, StoredResponse
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
@@ -72,28 +70,28 @@ class Attempt:
         self.unit = None
 
 
-async def provide_unit_of_work(
-    request: Request[Any, Any, Any],
-    db_session: NamedDependency[SkipValidation[AsyncSession]],
-) -> AsyncGenerator[UnitOfWork, None]:
-    """The request's transaction, committed before the response starts, so that a failed commit is an error.
+def unit_provider(database: Database) -> Callable[[Request[Any, Any, Any]], AsyncGenerator[UnitOfWork, None]]:
+    """The provider of the request's transaction, the only generator dependency there is."""
 
-    The only generator dependency there is. With an idempotency key the middleware below commits instead, because
-    the response belongs into the same transaction.
-    """
-    unit = UnitOfWork(db_session)
-    attempt: Attempt | None = request.scope["state"].get(_ATTEMPT)
-    try:
-        if attempt is not None:
-            await attempt.begin(request, unit)
-        yield unit
-        if attempt is None:
-            await unit.commit()
-    except BaseException:
-        if attempt is not None:
-            attempt.unit = None
-        await unit.rollback()
-        raise
+    async def provide_unit(request: Request[Any, Any, Any]) -> AsyncGenerator[UnitOfWork, None]:
+        """Commits before the response starts, so that a failed commit is an error. With an idempotency key the
+        middleware below commits instead, because the response belongs into the same transaction.
+        """
+        unit = UnitOfWork(database.engine)
+        attempt: Attempt | None = request.scope["state"].get(_ATTEMPT)
+        try:
+            if attempt is not None:
+                await attempt.begin(request, unit)
+            yield unit
+            if attempt is None:
+                await unit.commit()
+        except BaseException:
+            if attempt is not None:
+                attempt.unit = None
+            await unit.rollback()
+            raise
+
+    return provide_unit
 
 
 class IdempotencyMiddleware(ASGIMiddleware):

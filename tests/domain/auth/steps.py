@@ -119,11 +119,12 @@ async def warm(*apps: Litestar) -> None:
     """Opens the connections that a rush of requests will use, one by one: all at once may take too long elsewhere."""
     for app in apps:
         database = core_of(app).database
+        driver = database._driver
         async with AsyncExitStack() as held:
             for _ in range(1 if database.url.is_sqlite else database.options.pool_size):
                 _ = await held.enter_async_context(database.engine.connect())
-                if isinstance(database._driver, PostgreSQLDriver) and database._driver._pool is not None:
-                    await held.enter_async_context(database._driver._pool.acquire())
+                if isinstance(driver, PostgreSQLDriver):
+                    held.callback(driver._free.put_nowait, await driver._acquire())
 
 
 def without_purges(statements: list[str]) -> list[str]:

@@ -1,5 +1,7 @@
 """A mail server that takes connections and then says nothing."""
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from app.domain.jobs.jobs import purge_jobs
 from app.lib.db.url import DatabaseURL
 from app.lib.jobs import NoPayload, enqueue
@@ -27,7 +29,7 @@ async def test_other_jobs_do_not_wait_for_a_silent_mail_server(database_url: Dat
                 job_id = await enqueue(unit, purge_jobs, NoPayload())
 
             async def is_done() -> bool:
-                async with database.sessions() as session:
+                async with AsyncSession(database.engine, expire_on_commit=False) as session:
                     row = await session.get(QueuedJob, job_id)
                 return row is not None and row.status == JobStatus.DONE.value
 

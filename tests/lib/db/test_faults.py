@@ -10,6 +10,7 @@ from advanced_alchemy.exceptions import RepositoryError
 from sqlalchemy import delete, insert, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.exc import StaleDataError
 
 from app.lib.db.base import new_id, table_of
@@ -170,7 +171,7 @@ async def test_a_concurrent_change_is_a_conflict(toys: Database, transact: Trans
     await transact(toy(id=item_id))
 
     async def overtaken() -> None:
-        async with toys.sessions() as session:
+        async with AsyncSession(toys.engine, expire_on_commit=False) as session:
             found = await session.get_one(Toy, item_id)
             await session.commit()
             await transact(set_toys(version=Toy.version + 1))

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import Select, bindparam, column, func, insert, literal, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.lib.db.base import new_id
 from app.lib.db.engine import Database, DatabaseOptions
@@ -88,7 +89,7 @@ async def test_behind_a_pooler_a_read_is_one_transaction_of_unnamed_statements(
 
 
 async def test_a_read_sees_what_was_committed_and_nothing_else(toys: Database) -> None:
-    async with toys.sessions() as session:
+    async with AsyncSession(toys.engine, expire_on_commit=False) as session:
         await session.execute(insert(Toy).values(id=new_id(), name="x"))
         unseen = await toys.reader.first(_count)
         await session.commit()
@@ -221,7 +222,7 @@ async def test_sqlite_readers_refuse_to_write(toys: Database) -> None:
 
 @ON_SQLITE
 async def test_sqlite_readers_do_not_wait_for_the_writer(toys: Database) -> None:
-    async with toys.sessions() as session:
+    async with AsyncSession(toys.engine, expire_on_commit=False) as session:
         await session.execute(insert(Toy).values(id=new_id(), name="x"))
 
         read = await toys.reader.first(_one)

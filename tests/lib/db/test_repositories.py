@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from sqlalchemy import event, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.lib.db.base import new_id
 from app.lib.db.engine import Database
 from app.lib.db.faults import to_app_error
-from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.errors import Conflict, PreconditionFailed
 from tests.lib.db.toys import (
@@ -50,7 +50,7 @@ def statements(database: Database) -> Iterator[list[str]]:
 
 
 async def stored(database: Database, item_id: UUID) -> Toy | None:
-    async with database.sessions() as session:
+    async with AsyncSession(database.engine, expire_on_commit=False) as session:
         return await session.get(Toy, item_id)
 
 
@@ -87,10 +87,10 @@ async def test_get_returns_the_entity_or_raises_the_business_error(toys: Databas
 
 async def test_get_for_update_reads_what_is_committed_now(toys: Database) -> None:
     item_id = await make(toys, "old")
-    async with toys.sessions() as session:
-        repository = ToyRepository(UnitOfWork(session))
+    async with toys.independent() as unit:
+        repository = ToyRepository(unit)
         toy = await repository.get(item_id)
-        await session.commit()
+        await unit.commit()
         async with toys.independent() as other:
             await other.session.execute(update(Toy).values(name="new", version=2))
         assert toy.name == "old"
@@ -226,10 +226,10 @@ async def test_an_entity_that_was_read_without_a_lock_is_not_overwritten(toys: D
     item_id = await make(toys)
 
     async def overtaken() -> None:
-        async with toys.sessions() as session:
-            repository = ToyRepository(UnitOfWork(session))
+        async with toys.independent() as unit:
+            repository = ToyRepository(unit)
             toy = await repository.get(item_id)
-            await session.commit()
+            await unit.commit()
             async with toys.independent() as other:
                 others = ToyRepository(other)
                 same = await others.get_for_update(item_id)
@@ -254,6 +254,6 @@ async def test_core_inserts_take_the_models_defaults(toys: Database) -> None:
     async with toys.independent() as unit:
         await unit.session.execute(insert(Toy).values(name="core"))
 
-    async with toys.sessions() as session:
+    async with AsyncSession(toys.engine, expire_on_commit=False) as session:
         toy = (await session.scalars(select(Toy))).one()
     assert (toy.version, toy.colour, toy.created_at == toy.updated_at) == (1, "red", True)

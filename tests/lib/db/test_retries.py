@@ -212,12 +212,11 @@ async def test_a_connection_that_is_lost_in_a_savepoint_is_a_database_that_is_aw
             await other.execute(text("SELECT pg_terminate_backend(:pid, 1000)"), {"pid": pid})
         await add(unit, "lost")
 
-    async with toys.sessions() as session:
-        unit = UnitOfWork(session)
-        await add(unit, "before")
-        with pytest.raises(DatabaseUnavailable):
-            await in_savepoint(unit, work)
-        await unit.rollback()
+    unit = UnitOfWork(toys.engine)
+    await add(unit, "before")
+    with pytest.raises(DatabaseUnavailable):
+        await in_savepoint(unit, work)
+    await unit.rollback()
 
     assert await names(toys) == []
 

@@ -77,14 +77,12 @@ async def test_a_failed_commit_calls_nothing_and_keeps_nothing(toys: Database) -
 
 async def test_each_commit_has_its_own_callbacks(toys: Database) -> None:
     called: list[str] = []
-    async with toys.sessions() as session:
-        unit = UnitOfWork(session)
+    async with toys.independent() as unit:
         await add(unit, "a", called)
         await unit.commit()
         await unit.commit()
         await add(unit, "b", called)
         await unit.rollback()
-        await unit.commit()
 
     assert called == ["a"]
 

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import httpx
-from advanced_alchemy.extensions.litestar import SQLAlchemyAsyncConfig, SQLAlchemyInitPlugin
 from litestar import Litestar, Response, get, post
 from litestar.di import Provide
 from litestar.params import JSONBody
@@ -25,7 +24,7 @@ from app.lib.http.injection import Injected
 from app.lib.http.locations import created
 from app.lib.http.problems import exception_handlers
 from app.lib.http.rules import RulesMiddleware, declare_rules
-from app.lib.http.transaction import IDEMPOTENT, IdempotencyMiddleware, provide_unit_of_work
+from app.lib.http.transaction import IDEMPOTENT, IdempotencyMiddleware, unit_provider
 from app.lib.observability.logging import configure_logging
 from app.lib.security.bearer import BearerMiddleware
 from app.lib.security.policies import authenticated, declare_policies
@@ -177,17 +176,8 @@ class Ledger:
         configure_logging("info", "json")
         app = Litestar(
             route_handlers=list(HANDLERS),
-            dependencies={"unit": Provide(provide_unit_of_work), "gates": Provide(self._provide_gates)},
+            dependencies={"unit": Provide(unit_provider(self.database)), "gates": Provide(self._provide_gates)},
             middleware=[BearerMiddleware(Names()), RulesMiddleware(), IdempotencyMiddleware(SECRET)],
-            plugins=[
-                SQLAlchemyInitPlugin(
-                    SQLAlchemyAsyncConfig(
-                        engine_instance=self.database.engine,
-                        session_maker=self.database.sessions,
-                        set_default_exception_handler=False,
-                    )
-                )
-            ],
             exception_handlers=exception_handlers(),
             openapi_config=None,
             logging_config=None,

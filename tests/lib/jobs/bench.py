@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from advanced_alchemy.types import DateTimeUTC
 from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.lib.db.base import table_of
 from app.lib.db.engine import Database, DatabaseOptions
@@ -74,7 +75,7 @@ class Bench:
 
     async def rows(self, **where: Any) -> list[QueuedJob]:
         """The queue as it is, oldest first."""
-        async with self.database.sessions() as session:
+        async with AsyncSession(self.database.engine, expire_on_commit=False) as session:
             statement = select(QueuedJob).filter_by(**where).order_by(QueuedJob.created_at, QueuedJob.id)
             return list((await session.execute(statement)).scalars())
 

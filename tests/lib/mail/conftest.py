@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
@@ -81,7 +82,7 @@ class PostOffice:
 
     async def jobs(self) -> list[SendMail]:
         """What the jobs that send have been given, in their order."""
-        async with self.database.sessions() as session:
+        async with AsyncSession(self.database.engine, expire_on_commit=False) as session:
             payloads = await session.execute(select(QueuedJob.payload).order_by(QueuedJob.id))
         return [send_mail.decode(each) for each in payloads.scalars()]
 

@@ -5,7 +5,6 @@ import asyncio
 import msgspec
 import pytest
 
-from app.lib.db.uow import UnitOfWork
 from app.lib.realtime.channels import NewEvent
 from app.lib.realtime.errors import RealtimeUnavailable
 from tests.lib.realtime.bench import Bench, Worker, a_user
@@ -110,8 +109,7 @@ async def test_an_event_that_was_rolled_back_reaches_no_subscriber(bench: Bench)
     await peer.subscribe("posts")
     event = NewEvent(channel="posts", event="message", data=b"1")
 
-    async with worker.database.sessions() as session:
-        unit = UnitOfWork(session)
+    async with worker.database.independent() as unit:
         assert await worker.realtime.writer.publish_in(unit, event) == [1]
         await unit.rollback()
     async with worker.database.independent() as unit:

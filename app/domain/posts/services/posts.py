@@ -156,8 +156,6 @@ class PostService:
         """The slug, or with the first number that is free; with a random end where those are used up, or many posts
         want the same at the same time.
         """
-        if await self._posts.claim_slug(post.id, slug):
-            return slug
         for _ in range(_ATTEMPTS):
             taken = await self._posts.list_taken_slugs(numbered(slug))
             free = next((each for each in numbered(slug) if each not in taken), None)
