@@ -329,19 +329,24 @@ class Hub:
         if await wait_for_signal(self._must_look, self._presence_seconds):
             await asyncio.sleep(self._presence_pause)  # where one comes there come more
         else:
-            self._stale_presence |= {name for name, local in self.channels.items() if local.has_members}
-        names = {name for name in self._stale_presence if name in self.channels}
+            self._stale_presence |= {name for name, local in self.channels.items() if local.members}
+        names = self._stale_presence & self.channels.keys()
+        self._stale_presence.clear()
         if not names:
-            self._stale_presence.clear()
             return
-        present = await self._registry.present_elsewhere(names)
-        self._stale_presence -= names
+        # Those who leave while the others are read may be elsewhere by then. They are looked at once more anyway.
+        before = {name: self.channels[name].members for name in names}
+        try:
+            present = await self._registry.present_elsewhere(names)
+        except Exception:
+            self._stale_presence |= names
+            raise
         # What members said before they left comes before that.
-        await self._sweep([name for name in names if name in self.channels])
+        await self._sweep(names & self.channels.keys())
         for name, members in present.items():
             if (local := self.channels.get(name)) is not None and local.is_open:
                 await self._catch_up(local, local.target)
-                local.show_presence(members)
+                local.show_presence({**before[name], **members})
 
 
 def _greeting(local: LocalChannel, since: int | None, missed: Sequence[StoredEvent]) -> Subscribed:

@@ -77,9 +77,9 @@ class LocalChannel:
         return self.is_open and self.last_id < self.target
 
     @property
-    def has_members(self) -> bool:
-        """Whether its subscribers see each other."""
-        return any(each.member is not None for each in self.subscriptions.values())
+    def members(self) -> dict[UUID, Member]:
+        """Who is present by subscribers here."""
+        return {each.member.id: each.member for each in self.subscriptions.values() if each.member is not None}
 
     def deliver(self, event: Event) -> int:
         """Delivers the next event. Returns to how many subscribers."""
@@ -99,10 +99,9 @@ class LocalChannel:
 
     def show_presence(self, elsewhere: Mapping[UUID, Member]) -> None:
         """Shows all subscribers who has come and gone since the last time. Members who moved to another process did
-        neither, so ``elsewhere`` must have been read after they left this one.
+        neither, so those who have left this one since ``elsewhere`` was read must be in it.
         """
-        here = {each.member.id: each.member for each in self.subscriptions.values() if each.member is not None}
-        now = {**elsewhere, **here}
+        now = {**elsewhere, **self.members}
         joined = [member for key, member in now.items() if key not in self.shown]
         left = [member for key, member in self.shown.items() if key not in now]
         self.shown = now
