@@ -23,7 +23,7 @@ from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
 from app.lib.realtime.background import Loops
 from app.lib.realtime.channels import Member, PresenceChanged
-from app.lib.realtime.errors import TooManySockets
+from app.lib.realtime.errors import TooManyConnections
 from app.lib.realtime.tables import RealtimePresence, RealtimeProcess, RealtimeSocket
 
 log = structlog.stdlib.get_logger(__name__)
@@ -151,7 +151,7 @@ class SocketRegistry:
             log.warning("realtime.lease_not_ended", error=type(exc).__name__)
 
     async def open(self, socket_id: UUID, user_id: UUID) -> None:
-        """Counts a socket. Raises ``TooManySockets``, or what the database raises."""
+        """Counts a socket. Raises ``TooManyConnections``, or what the database raises."""
         self.sockets[socket_id] = user_id
         self._has_lease = True
 
@@ -170,7 +170,7 @@ class SocketRegistry:
             raise
         if not is_open:
             del self.sockets[socket_id]
-            raise TooManySockets
+            raise TooManyConnections
 
     def remove(self, socket_id: UUID) -> None:
         """The socket has ended. Does not wait."""

@@ -4,8 +4,8 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,6 @@ from app.lib.events import EventEnvelope, Events, Listener, after_commit
 from app.lib.jobs import JobContext
 from app.lib.realtime.background import Loops
 from app.lib.realtime.channels import ChannelAccess, ChannelKind, NewEvent, Publication
-from app.lib.realtime.errors import as_realtime_error
 from app.lib.realtime.frames import CloseCode
 from app.lib.realtime.hub import Hub, apply_hint
 from app.lib.realtime.log import ChannelWriter, EventLog
@@ -138,32 +137,22 @@ class Realtime:
         while self.sockets:  # noqa: ASYNC110 - once in a life
             await asyncio.sleep(0.02)
 
-    @asynccontextmanager
-    async def registered(self, socket: Socket) -> AsyncGenerator[None]:
-        """Counts a socket for as long as the context lasts, before it is accepted and run.
+    async def serve(self, socket: Socket, transport: Transport) -> None:
+        """Runs a socket; returns when the transport is closed.
 
-        Raises ``TooManySockets`` or ``RealtimeUnavailable``.
+        Raises ``TooManyConnections``, or what the database raises, before the transport is accepted.
         """
-        try:
-            await self._registry.open(socket.id, socket.user_id)
-        except Exception as exc:
-            raise as_realtime_error(exc) or exc from exc
-        try:
-            yield
-        finally:
-            self._registry.remove(socket.id)
-
-    async def run(self, socket: Socket, transport: Transport) -> None:
-        """Runs a registered socket; returns when the transport is closed."""
+        await self._registry.open(socket.id, socket.user_id)
         seconds = self._ping_seconds(socket)
         socket.next_ping = time.monotonic() + random.uniform(0.5, 1) * seconds  # noqa: S311 - spreads the load
         self.sockets[socket.id] = socket
         if self._is_draining:
             socket.close(CloseCode.RESTARTING)
         try:
-            await socket.run(transport, self)
+            await socket.run(transport)
         finally:
-            self.sockets.pop(socket.id, None)
+            del self.sockets[socket.id]
+            self._registry.remove(socket.id)
 
     async def trim(self, unit: UnitOfWork, most: int = 1000) -> int:
         """Deletes events whose time is over, and what killed processes have left. Returns the number of events; when

@@ -102,10 +102,14 @@ class Wire:
 
     def __init__(self) -> None:
         self._incoming: asyncio.Queue[str | bytes | None] = asyncio.Queue()
+        self.accepted = False
         self.sent: list[str] = []
         self.closed: tuple[int, str] | None = None
         self.reads = asyncio.Event()
         self.reads.set()
+
+    async def accept(self) -> None:
+        self.accepted = True
 
     async def receive(self) -> str | bytes | None:
         return await self._incoming.get()
@@ -146,18 +150,13 @@ class Wire:
         return self.of_type(kind, **where)
 
 
-async def serve(realtime: Realtime, socket: Socket, wire: Wire) -> None:
-    async with realtime.registered(socket):
-        await realtime.run(socket, wire)
-
-
 class Peer:
     """A client on a wire, which runs in a task."""
 
     def __init__(self, worker: "Worker", socket: Socket) -> None:
         self.socket = socket
         self.wire = Wire()
-        self.task = asyncio.create_task(serve(worker.realtime, socket, self.wire))
+        self.task = asyncio.create_task(worker.realtime.serve(socket, self.wire))
         self._refs = itertools.count(1)
 
     async def ask(self, answer: str, **frame: object) -> Any:
@@ -200,7 +199,7 @@ class Worker:
     def connect(self, principal: Principal | None = None, socket: Socket | None = None) -> Peer:
         """A peer, which is on its way."""
         principal = self.gate.admit(principal or a_user())
-        peer = Peer(self, socket or Connection(principal))
+        peer = Peer(self, socket or Connection(principal, self.realtime))
         self.peers.append(peer)
         return peer
 

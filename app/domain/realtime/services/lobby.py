@@ -1,15 +1,13 @@
 """The simplest protocol: all people in the lobby get every line of text that one of them sends."""
 
-from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 import msgspec
 
 from app.lib.realtime.channels import Member, NewEvent
-from app.lib.realtime.connection import TextSocket
 from app.lib.realtime.errors import refusal_of
 from app.lib.realtime.frames import CloseCode, Event, Presence, Subscribed
-from app.lib.realtime.sockets import SocketKind
+from app.lib.realtime.sockets import Socket, SocketContext, SocketKind, Transport
 from app.lib.security.principal import Principal
 
 LOBBY = "lobby"
@@ -28,24 +26,21 @@ class _Line(msgspec.Struct, frozen=True):
     text: str
 
 
-class LobbySocket(TextSocket):
-    """``client_id`` is what others see, and nothing more: the principal is the person.
-
-    ``accept`` opens the WebSocket. It is called when the socket has subscribed, so that a client that is connected
-    misses nothing.
-    """
+class LobbySocket(Socket):
+    """``client_id`` is what others see, and nothing more: the principal is the person."""
 
     kind: ClassVar[SocketKind] = "lobby"
     ping_text: ClassVar[str | None] = None
 
-    def __init__(self, principal: Principal, client_id: str, accept: Callable[[], Awaitable[None]]) -> None:
-        super().__init__(principal)
+    def __init__(self, principal: Principal, context: SocketContext, client_id: str) -> None:
+        super().__init__(principal, context)
         self._client_id = client_id
-        self._accept = accept
         self._early: list[str] | None = []
 
-    async def prepared(self) -> None:
-        """Subscribes, present under the client id. Nothing is sent on joining, and nothing of what was said before."""
+    async def accept(self, transport: Transport) -> None:
+        """Subscribes first, so that a client that is connected misses nothing; it is present under the client id.
+        Nothing is sent on joining, and nothing of what was said before.
+        """
 
         async def admit() -> Member:
             return Member(self.id, self._client_id)
@@ -54,7 +49,7 @@ class LobbySocket(TextSocket):
             """The lobby does not greet."""
 
         await self.context.attach(self, LOBBY, greet, admit=admit)
-        await self._accept()
+        await super().accept(transport)
         early, self._early = self._early or [], None
         for text in early:
             self.put(text)

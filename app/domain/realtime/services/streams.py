@@ -37,7 +37,7 @@ async def open_stream(realtime: Realtime, principal: Principal, channels: str, p
     except Exception as exc:
         refusal = refusal_of(exc)
         raise _ERRORS[refusal.code](refusal.detail) if refusal.code in _ERRORS else AppError() from exc
-    return EventStream(principal, {name: known.get(name) for name in names})
+    return EventStream(principal, realtime, {name: known.get(name) for name in names})
 
 
 def _invalid(parameter: str, detail: str, code: FieldCode = FieldCode.INVALID_FORMAT) -> ValidationFailed:
