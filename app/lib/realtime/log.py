@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
@@ -26,9 +26,10 @@ from app.lib.db.retries import in_transaction
 from app.lib.db.statements import insert_or_update, is_one_of, json_list
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
-from app.lib.realtime.channels import ChannelAdvanced, NewEvent
+from app.lib.realtime.channels import ChannelAdvanced, ChannelKind, NewEvent
 from app.lib.realtime.errors import as_realtime_error
 from app.lib.realtime.frames import REPLAY_LIMIT, Event
+from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.tables import RealtimeChannel, RealtimeEvent
 
 log = structlog.stdlib.get_logger(__name__)
@@ -166,15 +167,15 @@ def _json(value: object) -> str:
 
 
 class EventLog:
-    """Events of channels of a kind in ``kept_kinds`` stay; of the others, those of the last ``keep_seconds``, and not
-    many more than the last 200 unless they came within half a minute.
+    """Events of a kind that is kept stay; of the others, those of the last ``keep_seconds``, and not many more than the
+    last 200 unless they came within half a minute.
     """
 
-    def __init__(self, reader: Reader, kept_kinds: Collection[str], keep_seconds: float) -> None:
+    def __init__(self, reader: Reader, kinds: Mapping[str, ChannelKind], options: RealtimeOptions) -> None:
         self._reader = reader
-        self._kept_kinds = frozenset(kept_kinds)
-        self._keep = timedelta(seconds=keep_seconds)
-        self.safe_seconds = min(_SAFE_SECONDS, keep_seconds)
+        self._kinds = kinds
+        self._keep = timedelta(seconds=options.keep_seconds)
+        self.safe_seconds = min(_SAFE_SECONDS, options.keep_seconds)
 
     async def last_ids(self, names: Iterable[str]) -> dict[str, int]:
         """Those of the channels that have ever had an event."""
@@ -213,9 +214,8 @@ class EventLog:
             ids[key], next_ids[event.channel] = next_ids[event.channel], next_ids[event.channel] + 1
             data = event.data.decode()
             stored.append(StoredEvent(event.channel, ids[key], event.event, data, event.sender, key, now))
-        expiries = {name: None if name.partition(":")[0] in self._kept_kinds else now + self._keep for name in counts}
         await unit.execute_many(
-            _insert, [msgspec.structs.asdict(row) | {"expires_at": expiries[row.channel]} for row in stored]
+            _insert, [msgspec.structs.asdict(row) | {"expires_at": self._expiry(row.channel, now)} for row in stored]
         )
         for name, count in sorted(counts.items()):  # a busy channel must not grow until its events expire
             last_id = last_ids[name]
@@ -223,6 +223,10 @@ class EventLog:
                 seconds = self._keep.total_seconds() - self.safe_seconds
                 await unit.execute(_prune, channel_name=name, last=last_id - REPLAY_LIMIT, seconds=seconds)
         return stored, ids
+
+    def _expiry(self, channel: str, now: datetime) -> datetime | None:
+        kind = self._kinds.get(channel.partition(":")[0])
+        return None if kind is not None and kind.is_kept else now + self._keep
 
     async def trim(self, unit: UnitOfWork, most: int) -> int:
         """Deletes events whose time is over, and returns how many."""

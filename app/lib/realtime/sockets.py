@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import ClassVar, Literal, Protocol
 from uuid import UUID
@@ -23,6 +23,7 @@ from app.lib.realtime.frames import (
     Unsubscribed,
     encode_frame,
 )
+from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.queues import Incoming, Outgoing
 from app.lib.security.principal import Principal
 
@@ -51,27 +52,17 @@ class Transport(Protocol):
 
 
 class SocketContext(Protocol):
-    """What a socket needs of its process: see :class:`.service.Realtime`. ``close_seconds``: how long the closing
-    handshake may take.
-    """
+    """What a socket needs of its process: see :class:`.service.Realtime`."""
 
     @property
     def access(self) -> ChannelAccess: ...
     @property
-    def max_channels(self) -> int: ...
-    @property
-    def close_seconds(self) -> float: ...
+    def options(self) -> RealtimeOptions: ...
     @property
     def closed(self) -> Counter[CloseCode]: ...
 
     async def attach(
-        self,
-        subscriber: "Socket",
-        channel: str,
-        greet: Callable[[Subscribed], None],
-        *,
-        admit: Callable[[], Awaitable[Member | None]],
-        since: int | None = None,
+        self, subscriber: "Socket", channel: str, *, since: int | None = None, ref: str | None = None
     ) -> None: ...
     def detach(self, subscriber: "Socket", channel: str) -> bool: ...
     async def publish(self, event: NewEvent, acknowledge: Callable[[int], None] | None = None) -> int: ...
@@ -138,21 +129,12 @@ class Socket:
 
     async def subscribe(self, channel: str, since: int | None, ref: str | None = None) -> None:
         """Subscribes to a channel, as far as the person may. Raises a ``RealtimeError``."""
-        name = parse_channel(channel)
+        parse_channel(channel)
         if self.is_gone:
             return
-        if channel not in self.channels and len(self.channels) >= self.context.max_channels:
+        if channel not in self.channels and len(self.channels) >= self.context.options.max_channels:
             raise TooManyChannels
-
-        async def admit() -> Member | None:
-            return await self.context.access.check_subscribe(self.principal, name)
-
-        def greet(frame: Subscribed) -> None:
-            self.channels.add(channel)
-            frame.ref = ref
-            self.subscribed(frame, since)
-
-        await self.context.attach(self, channel, greet, admit=admit, since=since)
+        await self.context.attach(self, channel, since=since, ref=ref)
 
     def leave_channels(self) -> None:
         """Ends all subscriptions. Called when the peer has gone, and at the end."""
@@ -172,11 +154,16 @@ class Socket:
     async def on_text(self, text: str) -> None:
         """A message within the limits. The next one has to wait until this returns."""
 
-    def subscribed(self, frame: Subscribed, since: int | None) -> None:
-        """A subscription has begun."""
-        self.put(encode_frame(frame))
-
     # Called by the hub
+
+    async def admit(self, channel: str) -> Member | None:
+        """Checks whether the person may listen. Raises a ``RealtimeError``."""
+        return await self.context.access.check_subscribe(self.principal, parse_channel(channel))
+
+    def subscribed(self, frame: Subscribed, since: int | None) -> None:
+        """A subscription has begun. Queues the frame."""
+        self.channels.add(frame.channel)
+        self.put(encode_frame(frame))
 
     def deliver(self, event: Event, text: str) -> None:
         """Queues the frame."""
@@ -227,7 +214,7 @@ class Socket:
             if not self.is_gone:
                 # A peer that does not read may not even get this; then the connection is dropped.
                 with suppress(TimeoutError, OSError, RuntimeError):
-                    async with asyncio.timeout(self.context.close_seconds):
+                    async with asyncio.timeout(self.context.options.close_seconds):
                         await transport.close(self.close_code or CloseCode.RESTARTING, self.close_reason)
 
     async def _converse(self) -> None:

@@ -52,6 +52,7 @@ class EventStream(Socket):
 
     def subscribed(self, frame: Subscribed, since: int | None) -> None:
         """Sends the frame."""
+        self.channels.add(frame.channel)
         replays = frame.recovered and frame.missed
         self._positions[frame.channel] = since if replays and since is not None else frame.last_id
         self._send("subscribed", encode_frame(frame))

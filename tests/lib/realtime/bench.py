@@ -17,7 +17,8 @@ from app.lib.events.fanout import Fanout
 from app.lib.realtime.channels import ChannelAccess, ChannelKind, Member, NewEvent, Renewed
 from app.lib.realtime.connection import Connection
 from app.lib.realtime.errors import ChannelClosed, ChannelForbidden, TokenRefused
-from app.lib.realtime.service import Realtime, RealtimeOptions, channel_listeners
+from app.lib.realtime.options import RealtimeOptions
+from app.lib.realtime.service import Realtime, channel_listeners
 from app.lib.realtime.sockets import Socket
 from app.lib.security.principal import Principal
 from app.lib.services import Services
@@ -27,6 +28,7 @@ QUICK = RealtimeOptions(
     sweep_seconds=0.3,
     renew_seconds=0.2,
     expire_seconds=8.0,
+    presence_seconds=0.2,
     rights_seconds=0.1,
     presence_pause=0.02,
     close_seconds=1.0,
@@ -211,8 +213,7 @@ class Worker:
         """As by kill -9: nothing is written any more, and no hint is sent."""
         registry: Any = self.realtime._registry
         registry.leave = registry.remove = _nothing
-        for loops in (self.realtime._loops, registry._loops, self.realtime._rights._loops, self.realtime.hub._loops):
-            await loops.close()
+        await self.realtime._loops.close()
         registry.close = _nothing
         await self.events.close()
         await self.database.close()

@@ -38,21 +38,19 @@ class LobbySocket(Socket):
         self._early: list[str] | None = []
 
     async def accept(self, transport: Transport) -> None:
-        """Subscribes first, so that a client that is connected misses nothing; it is present under the client id.
-        Nothing is sent on joining, and nothing of what was said before.
-        """
-
-        async def admit() -> Member:
-            return Member(self.id, self._client_id)
-
-        def greet(_frame: Subscribed) -> None:
-            """The lobby does not greet."""
-
-        await self.context.attach(self, LOBBY, greet, admit=admit)
+        """Subscribes first, so that a client that is connected misses nothing."""
+        await self.context.attach(self, LOBBY)
         await super().accept(transport)
         early, self._early = self._early or [], None
         for text in early:
             self.put(text)
+
+    async def admit(self, channel: str) -> Member:
+        """All are present, under their client id."""
+        return Member(self.id, self._client_id)
+
+    def subscribed(self, frame: Subscribed, since: int | None) -> None:
+        """Sends nothing: the lobby does not greet."""
 
     async def on_text(self, text: str) -> None:
         """Sends the line to all, on all workers, and to the sender, too. The protocol has no word for a failure."""
