@@ -26,8 +26,7 @@ from app.lib.realtime.rights import Rights
 from app.lib.realtime.sockets import Socket, Transport
 
 _TICK = 0.5
-_QUICK_SWEEP = 0.1
-_QUICK_LOOK = 1.0
+_WITHOUT_HINTS_SECONDS = 0.1
 _CHECKS_AT_A_TIME = 4
 
 
@@ -51,7 +50,8 @@ class Realtime:
         options = options or RealtimeOptions()
         self.fanout = events.hints.fanout
         if not self.fanout.reaches_others:  # processes that cannot send each other hints have to look more often
-            sweep, look = min(_QUICK_SWEEP, options.sweep_seconds), min(_QUICK_LOOK, options.presence_seconds)
+            sweep = min(_WITHOUT_HINTS_SECONDS, options.sweep_seconds)
+            look = min(_WITHOUT_HINTS_SECONDS, options.presence_seconds)
             options = msgspec.structs.replace(options, sweep_seconds=sweep, presence_seconds=look)
         self.options = options
         self.access = access
