@@ -97,6 +97,7 @@ class Socket:
         self.next_ping = 0.0
         self.unanswered = 0
         self.is_gone = False
+        self._is_accepted = False
         self._tokens = float(BURST)
         self._outgoing = Outgoing()
         self._transport: Transport
@@ -122,10 +123,10 @@ class Socket:
         """Queues a message for the peer; nothing after the end."""
         if self.close_code is not None or self.is_gone:
             return
-        if not self._outgoing.put(text):
+        if self._outgoing.put(text):
+            self._start_writing()
+        else:
             self.close(CloseCode.TOO_SLOW, "too slow")
-        elif self._writer is None:
-            self._writer = asyncio.create_task(self._write())
 
     async def subscribe(self, channel: str, since: int | None, ref: str | None = None) -> None:
         """Subscribes to a channel, as far as the person may. Raises a ``RealtimeError``."""
@@ -198,6 +199,8 @@ class Socket:
         try:
             async with asyncio.timeout(None) as self._scope:
                 await self.accept(transport)
+                self._is_accepted = True
+                self._start_writing()
                 if self.close_code is None:
                     await self._converse()
         except TimeoutError:
@@ -252,6 +255,10 @@ class Socket:
             self.close(CloseCode.INTERNAL_ERROR)
         finally:
             incoming.end()
+
+    def _start_writing(self) -> None:
+        if self._writer is None and self._is_accepted:
+            self._writer = asyncio.create_task(self._write())
 
     async def _write(self) -> None:
         try:

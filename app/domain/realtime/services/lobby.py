@@ -35,15 +35,11 @@ class LobbySocket(Socket):
     def __init__(self, principal: Principal, context: SocketContext, client_id: str) -> None:
         super().__init__(principal, context)
         self._client_id = client_id
-        self._early: list[str] | None = []
 
     async def accept(self, transport: Transport) -> None:
         """Subscribes first, so that a client that is connected misses nothing."""
         await self.context.attach(self, LOBBY)
         await super().accept(transport)
-        early, self._early = self._early or [], None
-        for text in early:
-            self.put(text)
 
     async def admit(self, channel: str) -> Member:
         """All are present, under their client id."""
@@ -64,12 +60,12 @@ class LobbySocket(Socket):
     def deliver(self, event: Event, text: str) -> None:
         """Sends the line."""
         line = msgspec.json.decode(event.data, type=_Line)
-        self._say(f"Client {line.client_id}: {line.text}")
+        self.put(f"Client {line.client_id}: {line.text}")
 
     def show_presence(self, frame: Presence, text: str) -> None:
         """Says who has left."""
         for member in frame.leave:
-            self._say(f"Client {member.name} left")
+            self.put(f"Client {member.name} left")
 
     def ended(self, channel: str, reason: str) -> None:
         """Closes the socket. Clients come back, and hear what is said from then on."""
@@ -80,9 +76,3 @@ class LobbySocket(Socket):
         is_conversing = self._scope is not None
         if not (self.is_gone and is_conversing):
             self.context.detach(self, LOBBY)
-
-    def _say(self, text: str) -> None:
-        if self._early is not None:
-            self._early.append(text)
-        else:
-            self.put(text)
