@@ -125,19 +125,20 @@ class Hub:
         revocations = local.revocations
         subscription = Subscription(subscriber, await subscriber.admit(local.name))
         missed: list[StoredEvent] = []
+        ahead = 0
         try:
             if subscription.member is not None:
                 await self._registry.join(subscription.id, subscriber.id, local.name, subscription.member)
-            if since is not None and since > local.last_id:  # the subscriber comes from a process that is ahead
+            if since is not None and since > local.last_id:  # the subscriber may come from a process that is ahead
                 self._advance_to(local, (await self._log.last_ids([local.name])).get(local.name, 0))
-                await self._catch_up(local, min(since, local.target))
+                ahead = since if since <= local.target else 0
             if since is not None and 0 < local.last_id - since <= REPLAY_LIMIT:
                 missed = await self._log.after({local.name: since})
         except BaseException:
             self._leave(local, subscription)
             raise
         # No await from here to the greeting: nothing can come in between.
-        subscription.position = last_id = local.last_id
+        subscription.position = last_id = max(local.last_id, ahead)
         frame = Subscribed(channel=local.name, ref=ref, last_id=last_id, recovered=True, missed=0, presence=[])
         if since is not None and since != last_id:
             frame.missed = last_id - since if since < last_id else None
@@ -279,13 +280,6 @@ class Hub:
             else:
                 self._advance_to(local, last_ids.get(name, 0))
 
-    async def _catch_up(self, local: LocalChannel, position: int) -> None:
-        """Waits until everything up to this id was delivered here. Raises ``TimeoutError``."""
-        async with asyncio.timeout(_PATIENCE):
-            # Rare and short; an event would cost each delivery.
-            while local.last_id < position and self.channels.get(local.name) is local:  # noqa: ASYNC110 - as above
-                await asyncio.sleep(_TICK)
-
     async def update_presence(self) -> None:
         """Reads who is present elsewhere: where it has changed, and of all channels now and then, because the leases of
         processes expire without a hint.
@@ -309,7 +303,11 @@ class Hub:
         await self._find_new(names & self.channels.keys())
         for name, members in present.items():
             if (local := self.channels.get(name)) is not None and local.is_open:
-                await self._catch_up(local, local.target)
+                said = local.target
+                async with asyncio.timeout(_PATIENCE):
+                    # Rare and short; an event would cost each delivery.
+                    while local.last_id < said and self.channels.get(name) is local:  # noqa: ASYNC110 - as above
+                        await asyncio.sleep(_TICK)
                 local.show_presence({**before[name], **members})
 
 

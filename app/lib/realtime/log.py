@@ -7,15 +7,26 @@ from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from itertools import islice
-from typing import Any
 from uuid import UUID
 
 import msgspec
 import structlog
 from msgspec import Raw
-from sqlalchemy import BigInteger, Float, Text, and_, bindparam, cast, delete, insert, or_, select, update
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy import (
+    BigInteger,
+    Float,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from app.lib.db.base import new_id, table_of
 from app.lib.db.engine import Database
@@ -23,7 +34,7 @@ from app.lib.db.instants import database_now, database_now_plus
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.retries import in_transaction
-from app.lib.db.statements import insert_or_update, is_one_of, json_list
+from app.lib.db.statements import insert_or_update, is_one_of, json_list, json_pairs
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
 from app.lib.realtime.channels import ChannelAdvanced, ChannelKind, NewEvent
@@ -48,22 +59,6 @@ _channels = table_of(RealtimeChannel)
 _events = table_of(RealtimeEvent)
 
 Acknowledge = Callable[[int], None]
-
-
-class json_pairs(FunctionElement[Any]):  # noqa: N801 - reads like the SQL function that it is
-    """The members of a JSON object as rows of ``key`` and ``value``."""
-
-    inherit_cache = True
-
-
-@compiles(json_pairs, "postgresql")
-def _pairs_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
-    return f"json_each_text(CAST({compiler.process(element.clauses, **options)} AS JSON))"
-
-
-@compiles(json_pairs, "sqlite")
-def _pairs_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **options)})"
 
 
 class StoredEvent(msgspec.Struct, frozen=True):
@@ -152,6 +147,17 @@ _prune = prepare(
         _events.c.expires_at <= database_now_plus(bindparam("seconds", type_=Float())),
     )
 )
+_expired = (
+    select(_events.c.channel, _events.c.id)
+    .where(_events.c.expires_at <= database_now())
+    .order_by(_events.c.expires_at)
+    .limit(bindparam("most", type_=Integer()))
+    .with_for_update(skip_locked=True)
+    .cte("expired")  # as a subquery PostgreSQL may run it for every row, and then there is no limit
+)
+_trim = prepare(
+    delete(_events).where(tuple_(_events.c.channel, _events.c.id).in_(select(_expired.c.channel, _expired.c.id)))
+)
 
 
 def key_of(event: NewEvent) -> UUID:
@@ -230,19 +236,7 @@ class EventLog:
 
     async def trim(self, unit: UnitOfWork, most: int) -> int:
         """Deletes events whose time is over, and returns how many."""
-        expired = (
-            select(_events.c.channel, _events.c.id)
-            .where(_events.c.expires_at <= database_now())
-            .order_by(_events.c.expires_at)
-            .limit(most)
-            .with_for_update(skip_locked=True)
-        )
-        ids: dict[str, list[int]] = {}
-        for channel, event_id in (await unit.session.execute(expired)).all():
-            ids.setdefault(channel, []).append(event_id)
-        for channel, some in ids.items():
-            await unit.session.execute(delete(_events).where(_events.c.channel == channel, _events.c.id.in_(some)))
-        return sum(map(len, ids.values()))
+        return await unit.execute(_trim, most=most)
 
 
 class ChannelWriter:
