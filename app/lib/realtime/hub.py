@@ -77,16 +77,14 @@ class Hub:
 
         ``subscriber.subscribed`` is called once, at the moment from which on nothing will be missing; then what was
         missed after ``since`` is replayed, as fast as the subscriber has room; returns when it is up to date. Attaching
-        again starts again at ``since``. Raises what ``admit`` raises, and ``RealtimeUnavailable`` when the database is
-        away; after the greeting there is only ``ended``.
+        again starts again at ``since``. Raises what ``admit`` and the database raise; after the greeting there is only
+        ``ended``.
         """
         local = self.channels.setdefault(channel, LocalChannel(channel, self._kinds.get(channel.partition(":")[0])))
         local.attaching += 1
         try:
             await self._open(local)
             subscription, missed = await self._begin(local, subscriber, since, ref)
-        except Exception as exc:
-            raise as_realtime_error(exc) or exc from exc
         finally:
             local.attaching -= 1
             self._close_if_idle(local)
