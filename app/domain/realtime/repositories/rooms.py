@@ -9,7 +9,7 @@ from app.domain.accounts.rows import public_name
 from app.domain.realtime.dtos import OWNER, MemberRole
 from app.domain.realtime.errors import RoomNameTaken, RoomNotFound
 from app.domain.realtime.models import Room, RoomInvitation, RoomMember
-from app.domain.realtime.repositories.reads import rooms_with_standing
+from app.domain.realtime.repositories.reads import room_by_id
 from app.domain.realtime.rows import RoomRow, Standing
 from app.lib.clock import utc_now
 from app.lib.db.base import table_of
@@ -23,7 +23,6 @@ _room_id, _user_id = bindparam("in_room", type_=Uuid()), bindparam("of_user", ty
 _is_member = (_members.c.room_id == _room_id, _members.c.user_id == _user_id)
 _is_invited = (_invitations.c.room_id == _room_id, _invitations.c.user_id == _user_id)
 
-_room = prepare(rooms_with_standing.where(Room.id == bindparam("room_id")), RoomRow)
 _standing = prepare(
     select(
         select(_members.c.role).where(*_is_member).scalar_subquery().label("role"),
@@ -67,7 +66,7 @@ class RoomRepository(EntityRepository[Room]):
 
     async def read(self, room_id: UUID, viewer_id: UUID) -> RoomRow:
         """As this transaction has it."""
-        room = await self.unit.first(_room, room_id=room_id, viewer_id=viewer_id)
+        room = await self.unit.first(room_by_id, room_id=room_id, viewer_id=viewer_id)
         assert room is not None, "the room is locked"  # noqa: S101 - tells type checkers what the lock says
         return room
 
