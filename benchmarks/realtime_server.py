@@ -87,12 +87,9 @@ def create_app() -> Any:
         if scope["type"] == "lifespan":
             await live(receive, send)
         elif scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.accept"})
             (user,) = parse_qs(scope["query_string"].decode())["user"]
-            connection = Connection(people.sign_in(UUID(user)))
-            async with realtime.registered(connection):
-                await realtime.run(connection, WebSocketTransport(receive, send))
+            connection = Connection(people.sign_in(UUID(user)), realtime)
+            await realtime.serve(connection, WebSocketTransport(receive, send))
 
     async def live(receive: Any, send: Any) -> None:
         await receive()

@@ -5,7 +5,7 @@ from uuid import UUID
 from app.core import Core
 from app.domain.realtime.dtos import MEMBER, OWNER
 from app.domain.realtime.models import Room
-from app.domain.realtime.repositories.rooms import InvitationRepository, MemberRepository, RoomRepository
+from app.domain.realtime.repositories.rooms import RoomRepository
 from app.lib.db.base import new_id
 
 
@@ -14,11 +14,9 @@ async def room_of(owner_id: UUID, core: Core, *, with_: UUID) -> UUID:
     room_id = new_id()
     name = f"room-{room_id.hex}"
     async with core.database.independent() as unit:
-        await RoomRepository(unit).create(
-            Room(id=room_id, name=name, title=None, search_text=name, visibility="public")
-        )
-        members = MemberRepository(unit)
-        await members.create(room_id, owner_id, OWNER)
-        await members.create(room_id, with_, MEMBER)
-        await InvitationRepository(unit).create(room_id, with_, owner_id)
+        rooms = RoomRepository(unit)
+        await rooms.create(Room(id=room_id, name=name, title=None, search_text=name, visibility="public"))
+        await rooms.create_member(room_id, owner_id, OWNER)
+        await rooms.create_member(room_id, with_, MEMBER)
+        await rooms.create_invitation(room_id, with_, owner_id)
     return room_id

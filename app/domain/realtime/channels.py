@@ -4,32 +4,30 @@ from uuid import UUID
 
 import msgspec
 
-from app.domain.realtime.names import parse_reference
-from app.domain.realtime.repositories.reads import RoomReads
+from app.domain.realtime.names import looks_like_id
 from app.domain.realtime.rows import RoomRow
-from app.domain.realtime.services.access import can_see
 from app.domain.realtime.services.announcements import ROOM_LEFT
 from app.domain.realtime.services.lobby import LOBBY
+from app.domain.realtime.services.queries import RoomQueries
 from app.lib.realtime.channels import ChannelKind, parse_id
 from app.lib.realtime.errors import ChannelClosed, ChannelForbidden, ChannelNotFound
 from app.lib.security.principal import Principal
 
 
-async def _require_member(principal: Principal, name: str, rooms: RoomReads) -> RoomRow:
-    reference = parse_reference(name)
-    room = await rooms.get(reference, principal.user_id) if isinstance(reference, str) else None
-    if room is None or not can_see(room.visibility, room.standing, principal):
+async def _require_member(principal: Principal, name: str, rooms: RoomQueries) -> RoomRow:
+    if looks_like_id(name):
         raise ChannelNotFound
+    room = await rooms.require_visible(name, principal)
     if room.role is None:
         raise ChannelForbidden("Only members of the room may do this.")
     return room
 
 
-async def may_listen_in_room(principal: Principal, name: str, rooms: RoomReads) -> None:
+async def may_listen_in_room(principal: Principal, name: str, rooms: RoomQueries) -> None:
     await _require_member(principal, name, rooms)
 
 
-async def may_speak_in_room(principal: Principal, name: str, rooms: RoomReads) -> None:
+async def may_speak_in_room(principal: Principal, name: str, rooms: RoomQueries) -> None:
     room = await _require_member(principal, name, rooms)
     if room.closed_at is not None:
         raise ChannelClosed

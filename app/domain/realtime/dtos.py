@@ -16,7 +16,6 @@ from app.lib.wire.dto import Input, Output
 from app.lib.wire.fields import SingleLine
 
 PUBLIC: Final = "public"
-PRIVATE: Final = "private"
 OWNER: Final = "owner"
 MEMBER: Final = "member"
 

@@ -8,11 +8,9 @@ from app.lib.errors import (
     NotFound,
     NotVisible,
     PermissionDenied,
-    RateLimited,
     ValidationFailed,
 )
 
-_RETRY_AFTER = 10
 _NOT_HERE = "There is no such room, or you may not see it."
 
 
@@ -91,12 +89,3 @@ class InviteeNotFound(ValidationFailed):
 
     def __init__(self) -> None:
         super().__init__([FieldError(pointer="/user_id", code=FieldCode.NOT_FOUND, detail="There is no such user.")])
-
-
-class TooManyConnections(RateLimited):
-    """Sockets and streams of one person, on all workers together."""
-
-    detail = "You have the maximum number of open sockets and streams. Close one first."
-
-    def __init__(self) -> None:
-        super().__init__(_RETRY_AFTER)

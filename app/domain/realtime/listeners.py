@@ -2,7 +2,7 @@
 
 from app.domain.accounts.events import UserDeleted
 from app.domain.auth.events import ROLE_ACCESS_EVENTS, USER_ACCESS_EVENTS, SessionsEnded
-from app.domain.realtime.repositories.rooms import MemberRepository
+from app.domain.realtime.repositories.rooms import RoomRepository
 from app.domain.realtime.services.members import remove_from_all_rooms
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import EventEnvelope, Hint, after_commit, in_every_process, in_transaction
@@ -24,7 +24,7 @@ async def forget_sender(envelope: EventEnvelope[UserDeleted], context: JobContex
     count = _BATCH
     while count == _BATCH:
         async with context.unit() as unit:
-            count = await MemberRepository(unit).forget_sender(envelope.event.aggregate_id, _BATCH)
+            count = await RoomRepository(unit).forget_sender(envelope.event.aggregate_id, _BATCH)
 
 
 @in_every_process(SessionsEnded, *USER_ACCESS_EVENTS, *ROLE_ACCESS_EVENTS)

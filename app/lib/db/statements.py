@@ -81,3 +81,19 @@ def _one_of_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
 def _one_of_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
     column, names = (compiler.process(each, **options) for each in element.clauses)
     return f"{column} IN (SELECT value FROM json_each({names}))"  # noqa: S608 - both parts come from the compiler
+
+
+class json_pairs(FunctionElement[Any]):  # noqa: N801 - reads like the SQL function that it is
+    """The members of a JSON object as rows of ``key`` and ``value``."""
+
+    inherit_cache = True
+
+
+@compiles(json_pairs, "postgresql")
+def _pairs_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    return f"json_each_text(CAST({compiler.process(element.clauses, **options)} AS JSON))"
+
+
+@compiles(json_pairs, "sqlite")
+def _pairs_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **options)})"

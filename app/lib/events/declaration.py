@@ -92,7 +92,8 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
             require_declared(each)
 
 
-def _further_parameters(handle: Callable[..., Any], given: int) -> tuple[type[Any], ...]:
+def further_parameters(handle: Callable[..., Any], given: int) -> tuple[type[Any], ...]:
+    """The types of the parameters after those that are ``given``."""
     parameters = list(inspect.signature(handle, eval_str=True).parameters.values())
     return tuple(each.annotation for each in parameters[given:])
 
@@ -101,7 +102,7 @@ def in_transaction(*events: type[H]) -> Callable[[Callable[Concatenate[H, UnitOf
     """``async def handle(event, unit)`` runs in the transaction of the cause: both are committed, or neither."""
 
     def decorate(handle: Callable[Concatenate[H, UnitOfWork, P], Awaitable[None]]) -> Listener:
-        services = _further_parameters(handle, 2)
+        services = further_parameters(handle, 2)
         return Listener(when=When.IN_TRANSACTION, events=events, handle=handle, services=services)
 
     return decorate
@@ -113,7 +114,7 @@ def in_every_process(*events: type[H]) -> Callable[[Callable[Concatenate[H, P], 
     """
 
     def decorate(handle: Callable[Concatenate[H, P], None]) -> Listener:
-        services = _further_parameters(handle, 1)
+        services = further_parameters(handle, 1)
         return Listener(when=When.IN_EVERY_PROCESS, events=events, handle=handle, services=services)
 
     return decorate

@@ -1,10 +1,8 @@
 """Channels as domains declare them: their names, who may subscribe and publish, and what is published on them."""
 
-import inspect
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import datetime
-from functools import cache
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -12,6 +10,7 @@ import msgspec
 
 from app.lib.db.reader import Reader
 from app.lib.events import Event, EventEnvelope, Hint, event
+from app.lib.events.declaration import further_parameters
 from app.lib.realtime.errors import ChannelForbidden, ChannelNotFound, InvalidChannel
 from app.lib.security.principal import Principal
 
@@ -156,8 +155,8 @@ class ChannelAccess:
             if kind.name in self.kinds:
                 raise ValueError(f"channel kind {kind.name} is declared twice")
             self.kinds[kind.name] = kind
-        self._find = find
-        self._found: dict[type[Any], Any] = {}
+        rules = {rule for kind in self.kinds.values() for rule in (kind.may_subscribe, kind.may_publish) if rule}
+        self._services = {rule: [find(each) for each in further_parameters(rule, 2)] for rule in rules}
         self._reserved = frozenset(each for kind in self.kinds.values() for each in kind.reserved_events)
 
     async def check_subscribe(self, principal: Principal, channel: ChannelName) -> Member | None:
@@ -186,14 +185,4 @@ class ChannelAccess:
         return kind
 
     async def _apply(self, rule: Rule, principal: Principal, channel: ChannelName) -> None:
-        services = _services_of(rule)
-        for each in services:
-            if each not in self._found:
-                self._found[each] = self._find(each)
-        await rule(principal, channel.name, *(self._found[each] for each in services))
-
-
-@cache
-def _services_of(rule: Rule) -> tuple[type[Any], ...]:
-    parameters = list(inspect.signature(rule, eval_str=True).parameters.values())
-    return tuple(each.annotation for each in parameters[2:])
+        await rule(principal, channel.name, *self._services[rule])

@@ -1,12 +1,8 @@
-"""The protocol of frames on one socket, and the limits of what a peer may send."""
-
-import time
-from abc import ABC, abstractmethod
+"""The protocol of frames on one socket."""
 
 from app.lib.realtime.channels import NewEvent, parse_channel
 from app.lib.realtime.errors import InvalidData, NotSubscribed, RealtimeError, refusal_of
 from app.lib.realtime.frames import (
-    MAX_FRAME_BYTES,
     NOT_UNICODE,
     Ack,
     BadFrame,
@@ -28,46 +24,9 @@ from app.lib.realtime.frames import (
     encode_frame,
 )
 from app.lib.realtime.sockets import Socket
-from app.lib.security.principal import Principal
-
-MESSAGES_PER_SECOND = 20.0
-BURST = 20
-"""At once, after a second without a message. Clients that come back with many channels pace themselves."""
 
 
-class TextSocket(Socket, ABC):
-    """A socket that takes texts, within the limits of size and rate."""
-
-    def __init__(self, principal: Principal) -> None:
-        super().__init__(principal)
-        self._tokens = float(BURST)
-        self._counted_at = time.monotonic()
-
-    async def received(self, message: str | bytes) -> None:
-        """Closes the socket when the peer oversteps a limit."""
-        if isinstance(message, bytes):
-            self.close(CloseCode.BAD_FRAME, "binary")
-        elif len(message) * 4 > MAX_FRAME_BYTES and len(message.encode(errors="replace")) > MAX_FRAME_BYTES:
-            self.close(CloseCode.TOO_LARGE, "too large")
-        else:
-            await self.on_text(message)
-
-    @abstractmethod
-    async def on_text(self, text: str) -> None:
-        """A message within the limits. The next one has to wait until this returns."""
-
-    def may_send(self) -> bool:
-        """A token bucket, by the times at which messages come, not at which they are handled."""
-        now = time.monotonic()
-        self._tokens = min(BURST, self._tokens + (now - self._counted_at) * MESSAGES_PER_SECOND)
-        self._counted_at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
-
-
-class Connection(TextSocket):
+class Connection(Socket):
     """The JSON protocol of :mod:`.frames`. Frames are handled in the order in which they come."""
 
     async def on_text(self, text: str) -> None:

@@ -6,11 +6,12 @@ from typing import ClassVar
 import structlog
 
 from app.lib.db.faults import to_app_error
-from app.lib.errors import AppError
+from app.lib.errors import AppError, RateLimited
 
 log = structlog.stdlib.get_logger(__name__)
 
 _NOT_FOUND, _SERVER_ERRORS = 404, 500
+_RETRY_AFTER = 10
 
 
 class FrameCode(StrEnum):
@@ -97,8 +98,13 @@ class RealtimeUnavailable(RealtimeError):
     retryable = True
 
 
-class TooManySockets(Exception):
-    """The person has the maximum number of sockets, on all workers together."""
+class TooManyConnections(RateLimited):
+    """Sockets and streams of one person, on all workers together. Refuses the handshake."""
+
+    detail = "You have the maximum number of open sockets and streams. Close one first."
+
+    def __init__(self) -> None:
+        super().__init__(_RETRY_AFTER)
 
 
 def as_realtime_error(exc: Exception) -> RealtimeError | None:

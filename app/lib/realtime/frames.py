@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from datetime import datetime
 from enum import IntEnum
 from typing import Annotated, Any
@@ -202,7 +203,9 @@ class NotUnicode(ValueError):
 
 _decoder: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame, strict=True)
 _encoder = msgspec.json.Encoder()
-_OPENING, _CLOSING, _QUOTE, _BACKSLASH = frozenset(b"[{"), frozenset(b"]}"), ord('"'), ord("\\")
+# Possessive, and without an end that a string must have: any text is read once.
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_OPENING, _CLOSING = frozenset(b"[{"), frozenset(b"]}")
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _LONGEST = len(str(_LEAST))
 
@@ -220,7 +223,7 @@ def decode_frame(text: str) -> ClientFrame:
         raw = text.encode()
     except UnicodeEncodeError:
         raise BadFrame("not UTF-8") from None
-    if depth_of(raw, MAX_DEPTH) > MAX_DEPTH:
+    if depth_of(raw) > MAX_DEPTH:
         raise BadFrame("too deep")
     try:
         return _decoder.decode(raw)
@@ -243,7 +246,7 @@ def check_data(raw: bytes) -> None:
     """Accepts the JSON that every reader reads in the same way (I-JSON, RFC 7493). Raises ``InvalidData``: a reader
     that fails at an event would get it again from the history, and fail again.
     """
-    if depth_of(raw, MAX_DATA_DEPTH) > MAX_DATA_DEPTH:
+    if depth_of(raw) > MAX_DATA_DEPTH:
         raise InvalidData(f"Data may be nested {MAX_DATA_DEPTH} levels deep at most.")
     json.loads(raw, parse_int=_check_integer, parse_float=_check_number, object_pairs_hook=_check_members)
     try:
@@ -252,20 +255,11 @@ def check_data(raw: bytes) -> None:
         raise InvalidData(NOT_UNICODE) from None
 
 
-def depth_of(raw: bytes, most: int) -> int:
-    """How deep JSON is nested; an upper bound where that is at most ``most``."""
-    brackets = raw.count(b"[") + raw.count(b"{")
-    if brackets <= most:
-        return brackets
-    depth, deepest, in_string, escaped = 0, 0, False, False
-    for byte in raw:
-        if escaped:
-            escaped = False
-        elif in_string:
-            escaped, in_string = byte == _BACKSLASH, byte != _QUOTE
-        elif byte == _QUOTE:
-            in_string = True
-        elif byte in _OPENING:
+def depth_of(raw: bytes) -> int:
+    """How deep JSON is nested."""
+    depth = deepest = 0
+    for byte in _STRINGS.sub(b"", raw):
+        if byte in _OPENING:
             depth += 1
             deepest = max(deepest, depth)
         elif byte in _CLOSING:

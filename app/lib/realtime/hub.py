@@ -7,18 +7,18 @@ hints were lost. So no event is lost, doubled or out of order, however hints tra
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
 import structlog
 
-from app.lib.db.base import new_id
 from app.lib.events import Hint, HintsLost, in_every_process
-from app.lib.realtime.background import Loops, wait_for_signal
-from app.lib.realtime.channels import ChannelAdvanced, ChannelKind, Member, PresenceChanged
+from app.lib.realtime.background import wait_for_signal
+from app.lib.realtime.channels import ChannelAdvanced, ChannelKind, PresenceChanged
 from app.lib.realtime.errors import as_realtime_error
 from app.lib.realtime.frames import REPLAY_LIMIT, Subscribed, encode_frame
 from app.lib.realtime.log import PAGE, ChannelWriter, EventLog, StoredEvent
+from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.registry import SocketRegistry
 from app.lib.realtime.subscriptions import LocalChannel, Subscriber, Subscription
 
@@ -31,14 +31,9 @@ _PATIENCE = 5.0
 _TICK = 0.01
 _CATCH_UP_PAUSE = 0.005
 
-Admit = Callable[[], Awaitable[Member | None]]
-"""Checks whether a subscriber may listen, and raises when not; returns how the others see them, if they do."""
-
 
 class Hub:
-    """One per process. Times are in seconds: how often the log is looked at for what no hint announced, how often the
-    members of channels are read, and for how long changes of members are collected.
-    """
+    """One per process. ``read``, ``sweep`` and ``update_presence`` are the steps of loops in the background."""
 
     def __init__(
         self,
@@ -46,10 +41,7 @@ class Hub:
         writer: ChannelWriter,
         registry: SocketRegistry,
         kinds: Mapping[str, ChannelKind],
-        *,
-        sweep_seconds: float,
-        presence_seconds: float,
-        presence_pause: float,
+        options: RealtimeOptions,
     ) -> None:
         self.delivered = self.replayed = self.read_from_log = 0
         """Events, counted since the start."""
@@ -58,35 +50,19 @@ class Hub:
         self._writer = writer
         self._registry = registry
         self._kinds = kinds
-        self._sweep_seconds = sweep_seconds
-        self._presence_seconds = presence_seconds
-        self._presence_pause = presence_pause
+        self._options = options
         self._behind: dict[str, None] = {}
         """Names of channels with something to read, those that waited longest first."""
         self._stale_presence: set[str] = set()
         self._must_read, self._must_sweep, self._must_look = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._loops = Loops()
         writer.on_committed = self._deliver
-
-    async def start(self) -> None:
-        """Starts to follow the log."""
-        self._loops.repeat(self._read, "realtime.read_failed")
-
-        async def sweep() -> None:
-            await wait_for_signal(self._must_sweep, self._sweep_seconds)
-            await self._sweep(self.channels)
-
-        self._loops.repeat(sweep, "realtime.sweep_failed")
-        self._loops.repeat(self._update_presence, "realtime.presence_failed")
-
-    async def close(self) -> None:
-        """Ends what :meth:`start` began."""
-        await self._loops.close()
 
     def apply(self, hint: Hint) -> None:
         """Takes note of a hint."""
         if isinstance(hint, HintsLost):
             self._must_sweep.set()
+            for each in self.channels.values():
+                self._look_at(each)
         elif isinstance(hint, ChannelAdvanced | PresenceChanged) and (local := self.channels.get(hint.channel)):
             if isinstance(hint, ChannelAdvanced):
                 self._advance_to(local, hint.id)
@@ -94,28 +70,21 @@ class Hub:
                 self._look_at(local)
 
     async def attach(
-        self,
-        subscriber: Subscriber,
-        channel: str,
-        greet: Callable[[Subscribed], None],
-        *,
-        admit: Admit,
-        since: int | None = None,
+        self, subscriber: Subscriber, channel: str, *, since: int | None = None, ref: str | None = None
     ) -> None:
-        """Subscribes, if ``admit`` does not raise. The member that it returns is present until :meth:`detach`.
+        """Subscribes, if ``subscriber.admit`` does not raise. The member that it returns is present until
+        :meth:`detach`.
 
-        ``greet`` is called once, at the moment from which on nothing will be missing; then what was missed after
-        ``since`` is replayed, as fast as the subscriber has room; returns when it is up to date. Attaching again
-        starts again at ``since``. Raises what ``admit`` raises, and ``RealtimeUnavailable`` when the database is away;
-        after the greeting there is only ``ended``.
+        ``subscriber.subscribed`` is called once, at the moment from which on nothing will be missing; then what was
+        missed after ``since`` is replayed, as fast as the subscriber has room; returns when it is up to date. Attaching
+        again starts again at ``since``. Raises what ``admit`` and the database raise; after the greeting there is only
+        ``ended``.
         """
-        local = self.channels.setdefault(channel, LocalChannel(channel))
+        local = self.channels.setdefault(channel, LocalChannel(channel, self._kinds.get(channel.partition(":")[0])))
         local.attaching += 1
         try:
             await self._open(local)
-            subscription, missed = await self._begin(local, subscriber, since, admit, greet)
-        except Exception as exc:
-            raise as_realtime_error(exc) or exc from exc
+            subscription, missed = await self._begin(local, subscriber, since, ref)
         finally:
             local.attaching -= 1
             self._close_if_idle(local)
@@ -141,48 +110,46 @@ class Hub:
             if local.is_open:
                 return
             last_ids = await self._log.last_ids([local.name])
-            kind = self._kinds.get(local.kind)
-            if kind is not None and kind.has_presence:
+            if local.kind is not None and local.kind.has_presence:
                 present = await self._registry.present_elsewhere([local.name])
                 local.shown = dict(present[local.name])
             local.last_id, local.is_open = last_ids.get(local.name, 0), True
             self._advance_to(local, local.last_id)
 
     async def _begin(
-        self,
-        local: LocalChannel,
-        subscriber: Subscriber,
-        since: int | None,
-        admit: Admit,
-        greet: Callable[[Subscribed], None],
+        self, local: LocalChannel, subscriber: Subscriber, since: int | None, ref: str | None
     ) -> tuple[Subscription, list[StoredEvent]]:
         """The subscription, greeted and not yet live, and the first of what it has missed."""
         revocations = local.revocations
-        member = await admit()
-        presence_id = None if member is None else new_id()
+        subscription = Subscription(subscriber, await subscriber.admit(local.name))
         missed: list[StoredEvent] = []
+        ahead = 0
         try:
-            if member is not None and presence_id is not None:
-                await self._registry.join(presence_id, subscriber.id, local.name, member)
-            if since is not None and since > local.last_id:  # the subscriber comes from a process that is ahead
+            if subscription.member is not None:
+                await self._registry.join(subscription.id, subscriber.id, local.name, subscription.member)
+            if since is not None and since > local.last_id:  # the subscriber may come from a process that is ahead
                 self._advance_to(local, (await self._log.last_ids([local.name])).get(local.name, 0))
-                await self._catch_up(local, min(since, local.target))
+                ahead = since if since <= local.target else 0
             if since is not None and 0 < local.last_id - since <= REPLAY_LIMIT:
                 missed = await self._log.after({local.name: since})
         except BaseException:
-            if presence_id is not None:
-                self._registry.leave(presence_id, local.name)
+            self._leave(local, subscription)
             raise
         # No await from here to the greeting: nothing can come in between.
-        frame = _greeting(local, since, missed)
-        position = since if frame.missed and frame.recovered and since is not None else local.last_id
+        subscription.position = last_id = max(local.last_id, ahead)
+        frame = Subscribed(channel=local.name, ref=ref, last_id=last_id, recovered=True, missed=0, presence=[])
+        if since is not None and since != last_id:
+            frame.missed = last_id - since if since < last_id else None
+            frame.recovered = bool(missed) and missed[0].id == since + 1
+            if frame.recovered:
+                subscription.position = since
         if (before := local.subscriptions.get(subscriber.id)) is not None:
             self._leave(local, before)
-        subscription = Subscription(subscriber, position, member, presence_id)
         local.subscriptions[subscriber.id] = subscription
-        local.show_join(subscription)
-        frame.presence = list(local.shown.values()) if member is not None else []
-        greet(frame)
+        if subscription.member is not None:
+            local.show_join(subscription)
+            frame.presence = list(local.shown.values())
+        subscriber.subscribed(frame, since)
         if revocations != local.revocations:
             subscriber.access_changed(local.name)
         return subscription, missed
@@ -207,8 +174,8 @@ class Hub:
 
     def _leave(self, local: LocalChannel, subscription: Subscription) -> None:
         subscription.is_over = True
-        if subscription.presence_id is not None:
-            self._registry.leave(subscription.presence_id, local.name)
+        if subscription.member is not None:
+            self._registry.leave(subscription.id, local.name)
 
     def _end(self, local: LocalChannel, subscription: Subscription, reason: str | None = None) -> None:
         if subscription.is_over:
@@ -247,17 +214,9 @@ class Hub:
                 continue
             self._writer.acknowledge(row.key, row.id)
             self.delivered += local.deliver(row.frame)
-            kind = self._kinds.get(local.kind)
-            if kind is not None and kind.revoked_user is not None:
-                user_id = kind.revoked_user(row.event, row.data.encode())
-                if user_id is not None:
-                    local.revocations += 1
-                    for each in tuple(local.subscriptions.values()):
-                        if each.subscriber.user_id == user_id:
-                            each.subscriber.access_changed(local.name)
 
-    async def _read(self) -> None:
-        """Reads on in the channels that have waited longest."""
+    async def read(self) -> None:
+        """Reads on in the channels that have waited longest. Waits until there is one."""
         if not self._behind:
             await self._must_read.wait()
         self._must_read.clear()
@@ -301,8 +260,12 @@ class Hub:
         for each in tuple(local.subscriptions.values()):
             self._end(local, each, reason)
 
-    async def _sweep(self, names: Iterable[str]) -> None:
-        """Finds what no hint has announced."""
+    async def sweep(self) -> None:
+        """Finds what no hint has announced. Waits until it is time for that."""
+        await wait_for_signal(self._must_sweep, self._options.sweep_seconds)
+        await self._find_new(self.channels)
+
+    async def _find_new(self, names: Iterable[str]) -> None:
         known = {name: self.channels[name].last_id for name in names if self.channels[name].is_open}
         if not known:
             return
@@ -315,43 +278,35 @@ class Hub:
             else:
                 self._advance_to(local, last_ids.get(name, 0))
 
-    async def _catch_up(self, local: LocalChannel, position: int) -> None:
-        """Waits until everything up to this id was delivered here. Raises ``TimeoutError``."""
-        async with asyncio.timeout(_PATIENCE):
-            # Rare and short; an event would cost each delivery.
-            while local.last_id < position and self.channels.get(local.name) is local:  # noqa: ASYNC110 - as above
-                await asyncio.sleep(_TICK)
-
-    async def _update_presence(self) -> None:
+    async def update_presence(self) -> None:
         """Reads who is present elsewhere: where it has changed, and of all channels now and then, because the leases of
         processes expire without a hint.
         """
-        if await wait_for_signal(self._must_look, self._presence_seconds):
-            await asyncio.sleep(self._presence_pause)  # where one comes there come more
+        if await wait_for_signal(self._must_look, self._options.presence_seconds):
+            await asyncio.sleep(self._options.presence_pause)  # where one comes there come more
         else:
-            self._stale_presence |= {name for name, local in self.channels.items() if local.has_members}
-        names = {name for name in self._stale_presence if name in self.channels}
+            self._stale_presence |= {name for name, local in self.channels.items() if local.members}
+        names = self._stale_presence & self.channels.keys()
+        self._stale_presence.clear()
         if not names:
-            self._stale_presence.clear()
             return
-        present = await self._registry.present_elsewhere(names)
-        self._stale_presence -= names
+        # Those who leave while the others are read may be elsewhere by then. They are looked at once more anyway.
+        before = {name: self.channels[name].members for name in names}
+        try:
+            present = await self._registry.present_elsewhere(names)
+        except Exception:
+            self._stale_presence |= names
+            raise
         # What members said before they left comes before that.
-        await self._sweep([name for name in names if name in self.channels])
+        await self._find_new(names & self.channels.keys())
         for name, members in present.items():
             if (local := self.channels.get(name)) is not None and local.is_open:
-                await self._catch_up(local, local.target)
-                local.show_presence(members)
-
-
-def _greeting(local: LocalChannel, since: int | None, missed: Sequence[StoredEvent]) -> Subscribed:
-    last_id = local.last_id
-    frame = Subscribed(channel=local.name, ref=None, last_id=last_id, recovered=True, missed=0, presence=[])
-    if since is None or since == last_id:
-        return frame
-    frame.missed = last_id - since if since < last_id else None
-    frame.recovered = bool(missed) and missed[0].id == since + 1
-    return frame
+                said = local.target
+                async with asyncio.timeout(_PATIENCE):
+                    # Rare and short; an event would cost each delivery.
+                    while local.last_id < said and self.channels.get(name) is local:  # noqa: ASYNC110 - as above
+                        await asyncio.sleep(_TICK)
+                local.show_presence({**before[name], **members})
 
 
 @in_every_process(ChannelAdvanced, PresenceChanged, HintsLost)

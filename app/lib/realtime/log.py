@@ -1,18 +1,32 @@
 """The log: append only, ids contiguous in each channel. What a process publishes at one time shares a transaction."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
-from typing import Any
+from itertools import islice
 from uuid import UUID
 
 import msgspec
+import structlog
 from msgspec import Raw
-from sqlalchemy import BigInteger, Float, Text, and_, bindparam, cast, delete, insert, or_, select, update
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy import (
+    BigInteger,
+    Float,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from app.lib.db.base import new_id, table_of
 from app.lib.db.engine import Database
@@ -20,14 +34,19 @@ from app.lib.db.instants import database_now, database_now_plus
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.retries import in_transaction
-from app.lib.db.statements import insert_or_update, is_one_of, json_list
+from app.lib.db.statements import insert_or_update, is_one_of, json_list, json_pairs
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
-from app.lib.realtime.background import GroupCommit
-from app.lib.realtime.channels import ChannelAdvanced, NewEvent
-from app.lib.realtime.errors import RealtimeUnavailable
+from app.lib.realtime.channels import ChannelAdvanced, ChannelKind, NewEvent
+from app.lib.realtime.errors import as_realtime_error
 from app.lib.realtime.frames import REPLAY_LIMIT, Event
+from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.tables import RealtimeChannel, RealtimeEvent
+
+log = structlog.stdlib.get_logger(__name__)
+
+MAX_BATCH = 256
+"""Events that share a transaction."""
 
 PAGE = 25
 """Events of one channel that are read at a time: at their largest, 1.6 megabytes."""
@@ -40,22 +59,6 @@ _channels = table_of(RealtimeChannel)
 _events = table_of(RealtimeEvent)
 
 Acknowledge = Callable[[int], None]
-
-
-class json_pairs(FunctionElement[Any]):  # noqa: N801 - reads like the SQL function that it is
-    """The members of a JSON object as rows of ``key`` and ``value``."""
-
-    inherit_cache = True
-
-
-@compiles(json_pairs, "postgresql")
-def _pairs_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
-    return f"json_each_text(CAST({compiler.process(element.clauses, **options)} AS JSON))"
-
-
-@compiles(json_pairs, "sqlite")
-def _pairs_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **options)})"
 
 
 class StoredEvent(msgspec.Struct, frozen=True):
@@ -144,6 +147,17 @@ _prune = prepare(
         _events.c.expires_at <= database_now_plus(bindparam("seconds", type_=Float())),
     )
 )
+_expired = (
+    select(_events.c.channel, _events.c.id)
+    .where(_events.c.expires_at <= database_now())
+    .order_by(_events.c.expires_at)
+    .limit(bindparam("most", type_=Integer()))
+    .with_for_update(skip_locked=True)
+    .cte("expired")  # as a subquery PostgreSQL may run it for every row, and then there is no limit
+)
+_trim = prepare(
+    delete(_events).where(tuple_(_events.c.channel, _events.c.id).in_(select(_expired.c.channel, _expired.c.id)))
+)
 
 
 def key_of(event: NewEvent) -> UUID:
@@ -159,15 +173,15 @@ def _json(value: object) -> str:
 
 
 class EventLog:
-    """Events of channels of a kind in ``kept_kinds`` stay; of the others, those of the last ``keep_seconds``, and not
-    many more than the last 200 unless they came within half a minute.
+    """Events of a kind that is kept stay; of the others, those of the last ``keep_seconds``, and not many more than the
+    last 200 unless they came within half a minute.
     """
 
-    def __init__(self, reader: Reader, kept_kinds: Collection[str], keep_seconds: float) -> None:
+    def __init__(self, reader: Reader, kinds: Mapping[str, ChannelKind], options: RealtimeOptions) -> None:
         self._reader = reader
-        self._kept_kinds = frozenset(kept_kinds)
-        self._keep = timedelta(seconds=keep_seconds)
-        self.safe_seconds = min(_SAFE_SECONDS, keep_seconds)
+        self._kinds = kinds
+        self._keep = timedelta(seconds=options.keep_seconds)
+        self.safe_seconds = min(_SAFE_SECONDS, options.keep_seconds)
 
     async def last_ids(self, names: Iterable[str]) -> dict[str, int]:
         """Those of the channels that have ever had an event."""
@@ -179,8 +193,11 @@ class EventLog:
         """
         return await self._reader.all(_after, pairs=_json(positions))
 
-    async def append(self, unit: UnitOfWork, events: Mapping[UUID, NewEvent]) -> tuple[list[StoredEvent], list[_Known]]:
-        """Stores events by their keys. Returns what was stored, and those that had been published before.
+    async def append(
+        self, unit: UnitOfWork, events: Mapping[UUID, NewEvent]
+    ) -> tuple[list[StoredEvent], dict[UUID, int]]:
+        """Stores events by their keys, except those that were published before. Returns what was stored, and the ids of
+        all of them by their keys.
 
         Locks the channels in the order of their names until the transaction ends.
         """
@@ -189,51 +206,44 @@ class EventLog:
         last_ids, now = {row.name: row.last_id for row in rows}, rows[0].now
         # After the locks: transactions that store the same keys have ended, or wait for this one.
         asked = {key.hex: event.channel for key, event in events.items() if event.key is not None}
-        known = await unit.all(_known, pairs=_json(asked)) if asked else []
-        if known:
-            surplus = Counter(events[row.key].channel for row in known)
+        ids = {row.key: row.id for row in await unit.all(_known, pairs=_json(asked))} if asked else {}
+        if ids:
+            surplus = Counter(events[key].channel for key in ids)
             await unit.execute_many(_take_back, [{"channel": name, "count": surplus[name]} for name in sorted(surplus)])
             last_ids = {name: last_id - surplus[name] for name, last_id in last_ids.items()}
             counts -= surplus
         next_ids = {name: last_ids[name] - count + 1 for name, count in counts.items()}
-        known_keys = {row.key for row in known}
         stored: list[StoredEvent] = []
         for key, event in events.items():
-            if key in known_keys:
+            if key in ids:
                 continue
-            row_id, next_ids[event.channel] = next_ids[event.channel], next_ids[event.channel] + 1
+            ids[key], next_ids[event.channel] = next_ids[event.channel], next_ids[event.channel] + 1
             data = event.data.decode()
-            stored.append(StoredEvent(event.channel, row_id, event.event, data, event.sender, key, now))
-        expiries = {name: None if name.partition(":")[0] in self._kept_kinds else now + self._keep for name in counts}
+            stored.append(StoredEvent(event.channel, ids[key], event.event, data, event.sender, key, now))
         await unit.execute_many(
-            _insert, [msgspec.structs.asdict(row) | {"expires_at": expiries[row.channel]} for row in stored]
+            _insert, [msgspec.structs.asdict(row) | {"expires_at": self._expiry(row.channel, now)} for row in stored]
         )
         for name, count in sorted(counts.items()):  # a busy channel must not grow until its events expire
             last_id = last_ids[name]
             if (last_id - count) // _PRUNE_EVERY != last_id // _PRUNE_EVERY:
                 seconds = self._keep.total_seconds() - self.safe_seconds
                 await unit.execute(_prune, channel_name=name, last=last_id - REPLAY_LIMIT, seconds=seconds)
-        return stored, known
+        return stored, ids
+
+    def _expiry(self, channel: str, now: datetime) -> datetime | None:
+        kind = self._kinds.get(channel.partition(":")[0])
+        return None if kind is not None and kind.is_kept else now + self._keep
 
     async def trim(self, unit: UnitOfWork, most: int) -> int:
         """Deletes events whose time is over, and returns how many."""
-        expired = (
-            select(_events.c.channel, _events.c.id)
-            .where(_events.c.expires_at <= database_now())
-            .order_by(_events.c.expires_at)
-            .limit(most)
-            .with_for_update(skip_locked=True)
-        )
-        ids: dict[str, list[int]] = {}
-        for channel, event_id in (await unit.session.execute(expired)).all():
-            ids.setdefault(channel, []).append(event_id)
-        for channel, some in ids.items():
-            await unit.session.execute(delete(_events).where(_events.c.channel == channel, _events.c.id.in_(some)))
-        return sum(map(len, ids.values()))
+        return await unit.execute(_trim, most=most)
 
 
 class ChannelWriter:
-    """Publishes events: to the log, and after the commit to the subscribers in all processes."""
+    """Publishes events: to the log, and after the commit to the subscribers in all processes.
+
+    What is published while a transaction runs shares the next one.
+    """
 
     def __init__(self, database: Database, event_log: EventLog, events: Events) -> None:
         self.published = 0
@@ -243,75 +253,80 @@ class ChannelWriter:
         self._database = database
         self._log = event_log
         self._events = events
-        self._unacknowledged: dict[UUID, list[Acknowledge]] = {}
-        self._commits: GroupCommit[tuple[UUID, NewEvent], int] = GroupCommit(self._commit)
+        self._queue: dict[UUID, NewEvent] = {}
+        self._publishers: dict[UUID, list[tuple[asyncio.Future[int], Acknowledge | None]]] = {}
+        self._task: asyncio.Task[None] | None = None
 
     async def publish(self, event: NewEvent, acknowledge: Acknowledge | None = None) -> int:
-        """Stores an event and returns its id; all subscribers get it. Those of the same moment share a transaction.
+        """Stores an event and returns its id; all subscribers get it.
 
         ``acknowledge`` is called with the id, once, before any subscriber of this process gets the event. Raises
         ``RealtimeUnavailable`` when the database is away; whether it was stored may then be unknown, so repeat it
-        with its key. Not for use inside of a transaction: see :meth:`publish_in`.
+        with its key. Cancelling the caller changes nothing. Not for use inside of a transaction: see
+        :meth:`publish_in`.
         """
-        key, ids = key_of(event), list[int]()
-
-        def tell(event_id: int) -> None:
-            ids.append(event_id)
-            if acknowledge is not None:
-                acknowledge(event_id)
-
-        self._unacknowledged.setdefault(key, []).append(tell)
-        try:
-            event_id = await self._commits.submit((key, event))
-        except RealtimeUnavailable:
-            if ids:  # the answer to the commit was lost, and the event itself was found in the log
-                return ids[0]
-            raise
-        else:
-            self.acknowledge(key, event_id)
-        finally:
-            waiting = self._unacknowledged.get(key, [])
-            if tell in waiting:
-                waiting.remove(tell)
-            if not waiting:
-                self._unacknowledged.pop(key, None)
-        return event_id
+        key = key_of(event)
+        published: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._publishers.setdefault(key, []).append((published, acknowledge))
+        self._queue.setdefault(key, event)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._commit_all())
+        return await published
 
     async def publish_in(self, unit: UnitOfWork, *events: NewEvent) -> list[int]:
         """The same in the caller's transaction: subscribers get the events after the commit. Returns their ids.
 
         Locks the channels until then, so do it last, and once.
         """
-        return await self._append(unit, [(key_of(event), event) for event in events])
+        by_key = {key_of(event): event for event in events}
+        ids = await self._append(unit, by_key) if by_key else {}
+        return [ids[key] for key in by_key]
 
     def acknowledge(self, key: UUID, event_id: int) -> None:
-        """Tells the publisher of an event its id. Called before the event is delivered, however it was found."""
-        for tell in self._unacknowledged.pop(key, ()):
-            tell(event_id)
+        """Gives the publisher of an event its id. Called before the event is delivered, however it was found: the
+        answer to the commit may come later, or be lost.
+        """
+        for published, acknowledge in self._publishers.pop(key, ()):
+            if not published.done():
+                published.set_result(event_id)
+                if acknowledge is not None:
+                    acknowledge(event_id)
 
     async def drain(self, seconds: float) -> None:
         """Waits until everything is written, but no longer than that."""
-        await self._commits.drain(seconds)
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=seconds)
 
-    async def _commit(self, batch: Sequence[tuple[UUID, NewEvent]]) -> list[int]:
-        async def work(unit: UnitOfWork) -> list[int]:
-            return await self._append(unit, batch)
+    async def _commit_all(self) -> None:
+        while self._queue:
+            batch = dict(islice(self._queue.items(), MAX_BATCH))
+            for key in batch:
+                del self._queue[key]
+            await self._commit(batch)
 
-        ids = await in_transaction(self._database, work)
-        self.published += len(ids)
+    async def _commit(self, batch: Mapping[UUID, NewEvent]) -> None:
+        try:
+            ids = await in_transaction(self._database, lambda unit: self._append(unit, batch))
+        except Exception as exc:
+            error = as_realtime_error(exc)
+            if error is None and len(batch) > 1:  # a bad event must not affect the others
+                for key, event in batch.items():
+                    await self._commit({key: event})
+                return
+            log.warning("realtime.commit_failed", error=type(exc).__name__, exc_info=None if error else exc)
+            for key in batch:
+                for published, _ in self._publishers.pop(key, ()):
+                    if not published.done():
+                        published.set_exception(error or exc)
+        else:
+            self.published += len(ids)
+            for key, event_id in ids.items():
+                self.acknowledge(key, event_id)
+
+    async def _append(self, unit: UnitOfWork, events: Mapping[UUID, NewEvent]) -> dict[UUID, int]:
+        stored, ids = await self._log.append(unit, events)
+        if stored and self.on_committed is not None:
+            unit.after_commit(partial(self.on_committed, stored))
+        for channel, last_id in {row.channel: row.id for row in stored}.items():
+            await self._events.publish(unit, ChannelAdvanced(channel=channel, id=last_id))
         return ids
-
-    async def _append(self, unit: UnitOfWork, batch: Sequence[tuple[UUID, NewEvent]]) -> list[int]:
-        events: dict[UUID, NewEvent] = {}
-        for key, event in batch:
-            events.setdefault(key, event)
-        if not events:
-            return []
-        stored, known = await self._log.append(unit, events)
-        if stored:
-            if self.on_committed is not None:
-                unit.after_commit(partial(self.on_committed, stored))
-            for channel, last_id in {row.channel: row.id for row in stored}.items():
-                await self._events.publish(unit, ChannelAdvanced(channel=channel, id=last_id))
-        ids = {row.key: row.id for row in stored} | {row.key: row.id for row in known}
-        return [ids[key] for key, _ in batch]

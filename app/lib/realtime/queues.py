@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 
 MAX_WAITING = 256
 MAX_WAITING_SIZE = 4 << 20
@@ -41,54 +40,44 @@ class Incoming:
 
 
 class Outgoing:
-    """Texts to be sent. ``on_text`` is called when one comes into an empty queue, ``on_full`` when one is too much."""
+    """Texts that wait to be sent."""
 
-    __slots__ = ("_characters", "_on_full", "_on_text", "_room", "_texts")
+    __slots__ = ("_characters", "_room", "_texts")
 
-    def __init__(self, on_text: Callable[[], None], on_full: Callable[[], None]) -> None:
-        self._on_text = on_text
-        self._on_full = on_full
+    def __init__(self) -> None:
         self._texts: deque[str] = deque()
         self._characters = 0
-        self._room: asyncio.Event | None = None
+        self._room = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._texts)
 
-    def put(self, text: str) -> None:
-        """Never waits."""
+    def put(self, text: str) -> bool:
+        """Never waits. False when it is one too many, and was not taken."""
         characters = self._characters + len(text)
         if len(self._texts) >= MAX_QUEUED or characters > MAX_QUEUED_CHARACTERS:
-            self._on_full()
-            return
+            return False
         self._characters = characters
         self._texts.append(text)
-        if len(self._texts) == 1:
-            self._on_text()
+        return True
 
-    def first(self) -> str | None:
-        """The next text; it stays until :meth:`sent`. None when there is nothing."""
-        return self._texts[0] if self._texts else None
-
-    def sent(self) -> None:
-        """The first text was sent."""
-        self._characters -= len(self._texts.popleft())
-        if self._room is not None and self._has_room():
-            self._room.set()
+    def next(self) -> str | None:
+        """Takes the first text; None when there is nothing."""
+        if not self._texts:
+            return None
+        text = self._texts.popleft()
+        self._characters -= len(text)
+        self._room.set()
+        return text
 
     def clear(self) -> None:
         """Drops everything."""
         self._texts.clear()
         self._characters = 0
-        if self._room is not None:
-            self._room.set()
+        self._room.set()
 
     async def room(self) -> None:
         """Returns once the queue is at most half full."""
-        while not self._has_room():
-            self._room = asyncio.Event()
+        while len(self._texts) > MAX_QUEUED // 2 or self._characters > MAX_QUEUED_CHARACTERS // 2:
+            self._room.clear()
             await self._room.wait()
-        self._room = None
-
-    def _has_room(self) -> bool:
-        return len(self._texts) <= MAX_QUEUED // 2 and self._characters <= MAX_QUEUED_CHARACTERS // 2

@@ -21,9 +21,9 @@ from app.lib.db.retries import in_transaction
 from app.lib.db.statements import insert_or_update, is_one_of, json_list
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
-from app.lib.realtime.background import Loops
 from app.lib.realtime.channels import Member, PresenceChanged
-from app.lib.realtime.errors import TooManySockets
+from app.lib.realtime.errors import TooManyConnections
+from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.tables import RealtimePresence, RealtimeProcess, RealtimeSocket
 
 log = structlog.stdlib.get_logger(__name__)
@@ -104,38 +104,22 @@ class SocketRegistry:
     """``on_expired`` is called when the lease was lost: others no longer know of the sockets of this process."""
 
     def __init__(
-        self,
-        database: Database,
-        events: Events,
-        on_expired: Callable[[], None],
-        *,
-        max_sockets: int,
-        renew_seconds: float,
-        expire_seconds: float,
+        self, database: Database, events: Events, on_expired: Callable[[], None], options: RealtimeOptions
     ) -> None:
         self.sockets: dict[UUID, UUID] = {}
         """The users of the sockets of this process."""
         self._database = database
         self._events = events
         self._on_expired = on_expired
-        self._max_sockets = max_sockets
-        self._renew_seconds = renew_seconds
-        self._expire_seconds = expire_seconds
+        self._options = options
         self._process_id = new_id()
         self._has_lease = False
         self._closed: dict[UUID, UUID] = {}
         self._left: dict[UUID, str] = {}
         self._has_removals = asyncio.Event()
-        self._loops = Loops()
 
-    async def start(self) -> None:
-        """Starts to renew the lease."""
-        self._loops.repeat(self._renew_lease, "realtime.lease_not_renewed")
-        self._loops.repeat(self._remove, "realtime.sockets_not_removed")
-
-    async def close(self, seconds: float) -> None:
+    async def close(self) -> None:
         """Removes everything of this process, unless that fails or takes too long; then its lease expires."""
-        await self._loops.close()
 
         async def work(unit: UnitOfWork) -> None:
             await unit.execute(_end_lease, process_id=self._process_id)
@@ -145,20 +129,15 @@ class SocketRegistry:
         if not self._has_lease:
             return
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(self._options.close_seconds):
                 await in_transaction(self._database, work)
         except _FAILURES as exc:
             log.warning("realtime.lease_not_ended", error=type(exc).__name__)
 
     async def open(self, socket_id: UUID, user_id: UUID) -> None:
-        """Counts a socket. Raises ``TooManySockets``, or what the database raises."""
+        """Counts a socket. Raises ``TooManyConnections``, or what the database raises."""
         self.sockets[socket_id] = user_id
         self._has_lease = True
-
-        def undo(opened: "asyncio.Future[bool]") -> None:
-            self.remove(socket_id)
-            if not opened.cancelled():
-                opened.exception()  # the caller has gone
 
         opening = asyncio.ensure_future(
             in_transaction(self._database, lambda unit: self._open(unit, socket_id, user_id))
@@ -166,11 +145,11 @@ class SocketRegistry:
         try:
             is_open = await asyncio.shield(opening)
         except BaseException:
-            opening.add_done_callback(undo)
+            opening.add_done_callback(lambda _: self.remove(socket_id))
             raise
         if not is_open:
             del self.sockets[socket_id]
-            raise TooManySockets
+            raise TooManyConnections
 
     def remove(self, socket_id: UUID) -> None:
         """The socket has ended. Does not wait."""
@@ -217,26 +196,27 @@ class SocketRegistry:
         # First: a client that comes back at once is not counted twice.
         closed = [{"socket_id": each} for each, owner in self._closed.items() if owner == user_id]
         await unit.execute_many(_close, closed)
-        await unit.execute(_lease, process_id=self._process_id, seconds=self._expire_seconds)
+        await unit.execute(_lease, process_id=self._process_id, seconds=self._options.expire_seconds)
         count = await unit.execute(
-            _open, socket_id=socket_id, process_id=self._process_id, user_id=user_id, most=self._max_sockets
+            _open, socket_id=socket_id, process_id=self._process_id, user_id=user_id, most=self._options.max_sockets
         )
         return count == 1
 
-    async def _renew_lease(self) -> None:
-        await asyncio.sleep(self._renew_seconds)
+    async def renew_lease(self) -> None:
+        """Renews the lease, after a while, if there are sockets."""
+        await asyncio.sleep(self._options.renew_seconds)
         if not self.sockets:
             return  # a service at rest does not write
 
         async def work(unit: UnitOfWork) -> int:
-            return await unit.execute(_renew, process_id=self._process_id, seconds=self._expire_seconds)
+            return await unit.execute(_renew, process_id=self._process_id, seconds=self._options.expire_seconds)
 
         if not await in_transaction(self._database, work) and self.sockets:
             self._process_id = new_id()
             self._on_expired()
 
-    async def _remove(self) -> None:
-        """Removes what has ended, all of the same moment together."""
+    async def remove_ended(self) -> None:
+        """Removes what has ended, all of the same moment together. Waits until there is something."""
         if not self._closed and not self._left:
             await self._has_removals.wait()
         self._has_removals.clear()

@@ -2,17 +2,17 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from uuid import UUID
 
-from app.lib.realtime.background import Loops, wait_for_signal
+from app.lib.realtime.background import wait_for_signal
 from app.lib.realtime.channels import ChannelAccess, parse_channel
 from app.lib.realtime.errors import refusal_of
 from app.lib.realtime.frames import CloseCode
+from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.sockets import Socket
 from app.lib.security.principal import Principal
 
-_WORKERS = 4
 _RETRY_SECONDS = 0.5
 
 
@@ -22,28 +22,17 @@ class Rights:
     def __init__(
         self,
         access: ChannelAccess,
-        sockets: Callable[[], Collection[Socket]],
+        sockets: Mapping[UUID, Socket],
         detach: Callable[[Socket, str], bool],
-        seconds: float,
+        options: RealtimeOptions,
     ) -> None:
         self._access = access
         self._sockets = sockets
         self._detach = detach
-        self._seconds = seconds
+        self._options = options
         self._must_check = asyncio.Event()
         self._questions: asyncio.Queue[tuple[Socket, str]] = asyncio.Queue()
         self._asked: set[tuple[UUID, str]] = set()
-        self._loops = Loops()
-
-    async def start(self) -> None:
-        """Starts to check."""
-        self._loops.repeat(self._check_sessions, "realtime.rights_failed")
-        for _ in range(_WORKERS):
-            self._loops.repeat(self._check_channel, "realtime.rights_failed")
-
-    async def close(self) -> None:
-        """Ends."""
-        await self._loops.close()
 
     def check_sessions_now(self) -> None:
         """Sessions may have ended, or rights changed. Does not wait."""
@@ -55,10 +44,11 @@ class Rights:
             self._asked.add((socket.id, channel))
             self._questions.put_nowait((socket, channel))
 
-    async def _check_sessions(self) -> None:
-        await wait_for_signal(self._must_check, self._seconds)
+    async def check_sessions(self) -> None:
+        """Closes the sockets of sessions that have ended. Waits until it is time for that."""
+        await wait_for_signal(self._must_check, self._options.rights_seconds)
         by_session: dict[UUID, list[Socket]] = defaultdict(list)
-        for socket in self._sockets():
+        for socket in self._sockets.values():
             by_session[socket.principal.session_id].append(socket)
         if not by_session:
             return
@@ -75,7 +65,8 @@ class Rights:
                     for channel in socket.channels:
                         self.check_again(socket, channel)
 
-    async def _check_channel(self) -> None:
+    async def check_channel(self) -> None:
+        """Answers the next question of :meth:`check_again`."""
         socket, channel = await self._questions.get()
         self._asked.discard((socket.id, channel))
         if socket.close_code is not None or channel not in socket.channels:

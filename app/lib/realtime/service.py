@@ -4,8 +4,8 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -17,39 +17,17 @@ from app.lib.events import EventEnvelope, Events, Listener, after_commit
 from app.lib.jobs import JobContext
 from app.lib.realtime.background import Loops
 from app.lib.realtime.channels import ChannelAccess, ChannelKind, NewEvent, Publication
-from app.lib.realtime.errors import as_realtime_error
 from app.lib.realtime.frames import CloseCode
 from app.lib.realtime.hub import Hub, apply_hint
 from app.lib.realtime.log import ChannelWriter, EventLog
+from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.registry import SocketRegistry
 from app.lib.realtime.rights import Rights
 from app.lib.realtime.sockets import Socket, Transport
 
 _TICK = 0.5
-_QUICK_SWEEP = 0.1
-"""How often processes look into the log that cannot send each other hints."""
-
-
-class RealtimeOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Times are in seconds.
-
-    ``keep_seconds``: how long events stay, except those of kinds that are kept for good. ``sweep_seconds``: how late an
-    event may come when its hint was lost. ``renew_seconds``: how often the process renews its lease and looks who is
-    present elsewhere; the people of a process that was killed are shown for ``expire_seconds``. ``presence_pause``: for
-    how long changes of presence are collected. A socket that sends nothing during two pings is closed.
-    """
-
-    keep_seconds: float = 600.0
-    sweep_seconds: float = 1.0
-    renew_seconds: float = 3.0
-    expire_seconds: float = 10.0
-    ping_seconds: float = 25.0
-    stream_ping_seconds: float = 15.0
-    rights_seconds: float = 0.5
-    presence_pause: float = 0.05
-    close_seconds: float = 5.0
-    max_sockets: int = 10
-    max_channels: int = 100
+_WITHOUT_HINTS_SECONDS = 0.1
+_CHECKS_AT_A_TIME = 4
 
 
 class Realtime:
@@ -70,47 +48,40 @@ class Realtime:
         options: RealtimeOptions | None = None,
     ) -> None:
         options = options or RealtimeOptions()
-        self.access = access
         self.fanout = events.hints.fanout
+        if not self.fanout.reaches_others:  # processes that cannot send each other hints have to look more often
+            sweep = min(_WITHOUT_HINTS_SECONDS, options.sweep_seconds)
+            look = min(_WITHOUT_HINTS_SECONDS, options.presence_seconds)
+            options = msgspec.structs.replace(options, sweep_seconds=sweep, presence_seconds=look)
+        self.options = options
+        self.access = access
         self.sockets: dict[UUID, Socket] = {}
         """Those of this process."""
         self.closed: Counter[CloseCode] = Counter()
         """The number of sockets that the service has closed, by code."""
-        self.max_channels, self.close_seconds = options.max_channels, options.close_seconds
-        self._options = options
         self._draining = draining
         self._is_draining = False
-        kept_kinds = {kind.name for kind in access.kinds.values() if kind.is_kept}
-        self._log = EventLog(database.reader, kept_kinds, options.keep_seconds)
-        self.writer = ChannelWriter(database, self._log, events)
-        self._registry = SocketRegistry(
-            database,
-            events,
-            self._close_all,
-            max_sockets=options.max_sockets,
-            renew_seconds=options.renew_seconds,
-            expire_seconds=options.expire_seconds,
-        )
-        has_hints = self.fanout.reaches_others
-        self.hub = Hub(
-            self._log,
-            self.writer,
-            self._registry,
-            access.kinds,
-            sweep_seconds=options.sweep_seconds if has_hints else min(_QUICK_SWEEP, options.sweep_seconds),
-            presence_seconds=options.renew_seconds if has_hints else min(1.0, options.renew_seconds),
-            presence_pause=options.presence_pause,
-        )
-        self.attach, self.detach, self.publish = self.hub.attach, self.hub.detach, self.writer.publish
-        self._rights = Rights(access, self.sockets.values, self.detach, options.rights_seconds)
-        self.check_again, self.check_sessions_now = self._rights.check_again, self._rights.check_sessions_now
         self._loops = Loops()
+        self._log = EventLog(database.reader, access.kinds, options)
+        self.writer = ChannelWriter(database, self._log, events)
+        self._registry = SocketRegistry(database, events, self._close_all, options)
+        self.hub = Hub(self._log, self.writer, self._registry, access.kinds, options)
+        self.attach, self.detach, self.publish = self.hub.attach, self.hub.detach, self.writer.publish
+        self._rights = Rights(access, self.sockets, self.detach, options)
+        self.check_again, self.check_sessions_now = self._rights.check_again, self._rights.check_sessions_now
 
     async def start(self) -> None:
         """Starts everything. Needs neither the database nor the fan-out yet."""
-        for part in (self.hub, self._registry, self._rights):
-            await part.start()
-        self._loops.repeat(self._ping_sockets, "realtime.ping_failed")
+        repeat = self._loops.repeat
+        repeat(self.hub.read, "realtime.read_failed")
+        repeat(self.hub.sweep, "realtime.sweep_failed")
+        repeat(self.hub.update_presence, "realtime.presence_failed")
+        repeat(self._registry.renew_lease, "realtime.lease_not_renewed")
+        repeat(self._registry.remove_ended, "realtime.sockets_not_removed")
+        repeat(self._rights.check_sessions, "realtime.rights_failed")
+        for _ in range(_CHECKS_AT_A_TIME):
+            repeat(self._rights.check_channel, "realtime.rights_failed")
+        repeat(self._ping_sockets, "realtime.ping_failed")
 
         async def drain() -> None:
             await self._draining()
@@ -123,13 +94,11 @@ class Realtime:
         Call it before the database is closed.
         """
         with suppress(TimeoutError):
-            async with asyncio.timeout(self.close_seconds + 1):
+            async with asyncio.timeout(self.options.close_seconds + 1):
                 await self.say_goodbye()
+        await self.writer.drain(self.options.close_seconds)
         await self._loops.close()
-        await self._rights.close()
-        await self.writer.drain(self.close_seconds)
-        await self._registry.close(self.close_seconds)
-        await self.hub.close()
+        await self._registry.close()
 
     async def say_goodbye(self) -> None:
         """Closes all sockets with 1012, and those that open from now on. Returns when all have got it."""
@@ -138,32 +107,22 @@ class Realtime:
         while self.sockets:  # noqa: ASYNC110 - once in a life
             await asyncio.sleep(0.02)
 
-    @asynccontextmanager
-    async def registered(self, socket: Socket) -> AsyncGenerator[None]:
-        """Counts a socket for as long as the context lasts, before it is accepted and run.
+    async def serve(self, socket: Socket, transport: Transport) -> None:
+        """Runs a socket; returns when the transport is closed.
 
-        Raises ``TooManySockets`` or ``RealtimeUnavailable``.
+        Raises ``TooManyConnections``, or what the database raises, before the transport is accepted.
         """
-        try:
-            await self._registry.open(socket.id, socket.user_id)
-        except Exception as exc:
-            raise as_realtime_error(exc) or exc from exc
-        try:
-            yield
-        finally:
-            self._registry.remove(socket.id)
-
-    async def run(self, socket: Socket, transport: Transport) -> None:
-        """Runs a registered socket; returns when the transport is closed."""
+        await self._registry.open(socket.id, socket.user_id)
         seconds = self._ping_seconds(socket)
         socket.next_ping = time.monotonic() + random.uniform(0.5, 1) * seconds  # noqa: S311 - spreads the load
         self.sockets[socket.id] = socket
         if self._is_draining:
             socket.close(CloseCode.RESTARTING)
         try:
-            await socket.run(transport, self)
+            await socket.run(transport)
         finally:
-            self.sockets.pop(socket.id, None)
+            del self.sockets[socket.id]
+            self._registry.remove(socket.id)
 
     async def trim(self, unit: UnitOfWork, most: int = 1000) -> int:
         """Deletes events whose time is over, and what killed processes have left. Returns the number of events; when
@@ -177,11 +136,11 @@ class Realtime:
             socket.close(CloseCode.RESTARTING, "restarting")
 
     def _ping_seconds(self, socket: Socket) -> float:
-        return self._options.ping_seconds if socket.answers_pings else self._options.stream_ping_seconds
+        return self.options.ping_seconds if socket.answers_pings else self.options.stream_ping_seconds
 
     async def _ping_sockets(self) -> None:
         """Pings the sockets whose time it is, and closes those that were silent during two pings."""
-        await asyncio.sleep(min(_TICK, self._options.ping_seconds / 4))
+        await asyncio.sleep(min(_TICK, self.options.ping_seconds / 4))
         now = time.monotonic()
         for socket in tuple(self.sockets.values()):
             if now < socket.next_ping or socket.ping_text is None:

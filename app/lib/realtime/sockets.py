@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import ClassVar, Literal, Protocol
 from uuid import UUID
@@ -13,7 +13,17 @@ import structlog
 from app.lib.db.base import new_id
 from app.lib.realtime.channels import ChannelAccess, Member, NewEvent, parse_channel
 from app.lib.realtime.errors import TooManyChannels
-from app.lib.realtime.frames import CloseCode, Event, Presence, ServerPing, Subscribed, Unsubscribed, encode_frame
+from app.lib.realtime.frames import (
+    MAX_FRAME_BYTES,
+    CloseCode,
+    Event,
+    Presence,
+    ServerPing,
+    Subscribed,
+    Unsubscribed,
+    encode_frame,
+)
+from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.queues import Incoming, Outgoing
 from app.lib.security.principal import Principal
 
@@ -21,43 +31,38 @@ log = structlog.stdlib.get_logger(__name__)
 
 SocketKind = Literal["socket", "stream", "lobby"]
 
+MESSAGES_PER_SECOND = 20.0
+BURST = 20
+"""At once, after a second without a message. Clients that come back with many channels pace themselves."""
+
 _ROOM_SECONDS = 10.0
 _LAST_SEND_SECONDS = 1.0
 
 
 class Transport(Protocol):
-    """An accepted WebSocket, or the like. All methods may wait for ever; they are cancelled when it is too long.
+    """A WebSocket, or the like. All methods may wait for ever; they are cancelled when it is too long.
 
     ``receive`` returns None when the peer is gone.
     """
 
+    async def accept(self) -> None: ...
     async def receive(self) -> str | bytes | None: ...
     async def send(self, text: str) -> None: ...
     async def close(self, code: int, reason: str) -> None: ...
 
 
 class SocketContext(Protocol):
-    """What a socket needs of its process: see :class:`.service.Realtime`, :class:`.hub.Hub` and
-    :class:`.log.ChannelWriter`. ``close_seconds``: how long the closing handshake may take.
-    """
+    """What a socket needs of its process: see :class:`.service.Realtime`."""
 
     @property
     def access(self) -> ChannelAccess: ...
     @property
-    def max_channels(self) -> int: ...
-    @property
-    def close_seconds(self) -> float: ...
+    def options(self) -> RealtimeOptions: ...
     @property
     def closed(self) -> Counter[CloseCode]: ...
 
     async def attach(
-        self,
-        subscriber: "Socket",
-        channel: str,
-        greet: Callable[[Subscribed], None],
-        *,
-        admit: Callable[[], Awaitable[Member | None]],
-        since: int | None = None,
+        self, subscriber: "Socket", channel: str, *, since: int | None = None, ref: str | None = None
     ) -> None: ...
     def detach(self, subscriber: "Socket", channel: str) -> bool: ...
     async def publish(self, event: NewEvent, acknowledge: Callable[[int], None] | None = None) -> int: ...
@@ -68,9 +73,9 @@ class Socket:
     """A subscriber with a bounded queue, which a task sends while there is something to send.
 
     Another task reads all the time, so that the end of a peer is noticed in every situation: a server keeps what is
-    sent to a peer that has gone, and its memory grows.
+    sent to a peer that has gone, and its memory grows. A peer that oversteps a limit of size or rate is closed.
 
-    Subclasses say what comes in (:meth:`opened`, :meth:`received`) and how frames look (:meth:`deliver`,
+    Subclasses say what comes in (:meth:`opened`, :meth:`on_text`) and how frames look (:meth:`deliver`,
     :meth:`show_presence` and :meth:`subscribed`).
     """
 
@@ -80,9 +85,10 @@ class Socket:
     answers_pings: ClassVar[bool] = True
     """Whether silence means that the peer is gone."""
 
-    def __init__(self, principal: Principal) -> None:
+    def __init__(self, principal: Principal, context: SocketContext) -> None:
         self.id: UUID = new_id()
         self.principal = principal
+        self.context = context
         self.channels: set[str] = set()
         self.close_code: CloseCode | None = None
         self.close_reason = ""
@@ -91,9 +97,10 @@ class Socket:
         self.next_ping = 0.0
         self.unanswered = 0
         self.is_gone = False
-        self._outgoing = Outgoing(self._start_writing, self._too_slow)
-        self._context: SocketContext | None = None
-        self._transport: Transport | None = None
+        self._is_accepted = False
+        self._tokens = float(BURST)
+        self._outgoing = Outgoing()
+        self._transport: Transport
         self._writer: asyncio.Task[None] | None = None
         self._scope: asyncio.Timeout | None = None
 
@@ -102,46 +109,33 @@ class Socket:
         """Of its person."""
         return self.principal.user_id
 
-    @property
-    def context(self) -> SocketContext:
-        """Where it runs."""
-        if self._context is None:
-            raise RuntimeError("the socket is not running")
-        return self._context
-
     def close(self, code: CloseCode, reason: str = "") -> None:
         """Ends the socket and drops what was not sent; the first call counts. The reason has at most 120 bytes."""
         if self.close_code is not None:
             return
         self.close_code, self.close_reason = code, reason[:120]
-        if self._context is not None:
-            self._context.closed[code] += 1
+        self.context.closed[code] += 1
         self._outgoing.clear()
         if self._scope is not None and not self._scope.expired():
             self._scope.reschedule(asyncio.get_running_loop().time())
 
     def put(self, text: str) -> None:
         """Queues a message for the peer; nothing after the end."""
-        if self.close_code is None and not self.is_gone:
-            self._outgoing.put(text)
+        if self.close_code is not None or self.is_gone:
+            return
+        if self._outgoing.put(text):
+            self._start_writing()
+        else:
+            self.close(CloseCode.TOO_SLOW, "too slow")
 
     async def subscribe(self, channel: str, since: int | None, ref: str | None = None) -> None:
         """Subscribes to a channel, as far as the person may. Raises a ``RealtimeError``."""
-        name, context = parse_channel(channel), self.context
+        parse_channel(channel)
         if self.is_gone:
             return
-        if channel not in self.channels and len(self.channels) >= context.max_channels:
+        if channel not in self.channels and len(self.channels) >= self.context.options.max_channels:
             raise TooManyChannels
-
-        async def admit() -> Member | None:
-            return await context.access.check_subscribe(self.principal, name)
-
-        def greet(frame: Subscribed) -> None:
-            self.channels.add(channel)
-            frame.ref = ref
-            self.subscribed(frame, since)
-
-        await context.attach(self, channel, greet, admit=admit, since=since)
+        await self.context.attach(self, channel, since=since, ref=ref)
 
     def leave_channels(self) -> None:
         """Ends all subscriptions. Called when the peer has gone, and at the end."""
@@ -151,24 +145,26 @@ class Socket:
 
     # For subclasses
 
-    async def prepared(self) -> None:
+    async def accept(self, transport: Transport) -> None:
         """Called once, before anything is read."""
+        await transport.accept()
 
     async def opened(self) -> None:
-        """Called once, before the first :meth:`received`."""
+        """Called once, before the first :meth:`on_text`."""
 
-    def may_send(self) -> bool:
-        """Called for each message when it comes. False closes the socket: it came too fast."""
-        return True
-
-    async def received(self, message: str | bytes) -> None:
-        """The next message; the one after it has to wait until this returns."""
-
-    def subscribed(self, frame: Subscribed, since: int | None) -> None:
-        """A subscription has begun."""
-        self.put(encode_frame(frame))
+    async def on_text(self, text: str) -> None:
+        """A message within the limits. The next one has to wait until this returns."""
 
     # Called by the hub
+
+    async def admit(self, channel: str) -> Member | None:
+        """Checks whether the person may listen. Raises a ``RealtimeError``."""
+        return await self.context.access.check_subscribe(self.principal, parse_channel(channel))
+
+    def subscribed(self, frame: Subscribed, since: int | None) -> None:
+        """A subscription has begun. Queues the frame."""
+        self.channels.add(frame.channel)
+        self.put(encode_frame(frame))
 
     def deliver(self, event: Event, text: str) -> None:
         """Queues the frame."""
@@ -180,11 +176,11 @@ class Socket:
 
     async def has_room(self) -> None:
         """Waits for a peer that is slow, but not for ever."""
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(_ROOM_SECONDS):
                 await self._outgoing.room()
-            return
-        self._too_slow()
+        except TimeoutError:
+            self.close(CloseCode.TOO_SLOW, "too slow")
 
     def access_changed(self, channel: str) -> None:
         """Has the rights checked again."""
@@ -197,15 +193,16 @@ class Socket:
 
     # Running
 
-    async def run(self, transport: Transport, context: SocketContext) -> None:
+    async def run(self, transport: Transport) -> None:
         """Runs to its end: until the peer goes, or the service closes it."""
-        self._transport, self._context = transport, context
-        if self.close_code is not None:
-            context.closed[self.close_code] += 1
+        self._transport = transport
         try:
             async with asyncio.timeout(None) as self._scope:
+                await self.accept(transport)
+                self._is_accepted = True
+                self._start_writing()
                 if self.close_code is None:
-                    await self._converse(transport)
+                    await self._converse()
         except TimeoutError:
             if self.close_code is None:
                 raise
@@ -220,27 +217,34 @@ class Socket:
             if not self.is_gone:
                 # A peer that does not read may not even get this; then the connection is dropped.
                 with suppress(TimeoutError, OSError, RuntimeError):
-                    async with asyncio.timeout(context.close_seconds):
+                    async with asyncio.timeout(self.context.options.close_seconds):
                         await transport.close(self.close_code or CloseCode.RESTARTING, self.close_reason)
 
-    async def _converse(self, transport: Transport) -> None:
+    async def _converse(self) -> None:
         """Until the peer has gone, and all that it sent before was handled."""
-        await self.prepared()
         incoming = Incoming()
-        reader = asyncio.create_task(self._read(transport, incoming))
+        reader = asyncio.create_task(self._read(incoming))
         try:
             await self.opened()
             while self.close_code is None and (message := await incoming.next()) is not None:
-                await self.received(message)
+                if isinstance(message, bytes):
+                    self.close(CloseCode.BAD_FRAME, "binary")
+                elif len(message) * 4 > MAX_FRAME_BYTES and len(message.encode(errors="replace")) > MAX_FRAME_BYTES:
+                    self.close(CloseCode.TOO_LARGE, "too large")
+                else:
+                    await self.on_text(message)
         finally:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
 
-    async def _read(self, transport: Transport, incoming: Incoming) -> None:
+    async def _read(self, incoming: Incoming) -> None:
         try:
-            while (message := await transport.receive()) is not None:
-                self.heard_at = time.monotonic()
-                if not self.may_send() or not incoming.put(message):
+            while (message := await self._transport.receive()) is not None:
+                # A token bucket, by the times at which messages come, not at which they are handled.
+                now = time.monotonic()
+                self._tokens = min(BURST, self._tokens + (now - self.heard_at) * MESSAGES_PER_SECOND) - 1
+                self.heard_at = now
+                if self._tokens < 0 or not incoming.put(message):
                     self.close(CloseCode.TOO_FAST, "too fast")
                     return
             self.is_gone = True
@@ -252,20 +256,14 @@ class Socket:
         finally:
             incoming.end()
 
-    def _too_slow(self) -> None:
-        self.close(CloseCode.TOO_SLOW, "too slow")
-
     def _start_writing(self) -> None:
-        if self._writer is None and self._transport is not None:
-            self._writer = asyncio.create_task(self._write(self._transport))
+        if self._writer is None and self._is_accepted:
+            self._writer = asyncio.create_task(self._write())
 
-    async def _write(self, transport: Transport) -> None:
+    async def _write(self) -> None:
         try:
-            while (text := self._outgoing.first()) is not None:
-                await transport.send(text)
-                if self.close_code is not None or self._scope is None:
-                    return  # it is over, and the queue is empty
-                self._outgoing.sent()
+            while (text := self._outgoing.next()) is not None:
+                await self._transport.send(text)
         except Exception as exc:
             # The peer went while we were writing; the reader notices, too, but perhaps much later.
             log.debug("realtime.send_failed", error=type(exc).__name__, exc_info=exc)

@@ -6,10 +6,8 @@ from typing import ClassVar
 from app.lib.realtime.channels import parse_channel
 from app.lib.realtime.errors import refusal_of
 from app.lib.realtime.frames import MAX_ID, CloseCode, Event, Presence, Subscribed, Unsubscribed, encode_frame
-from app.lib.realtime.sockets import Socket, SocketKind
+from app.lib.realtime.sockets import Socket, SocketContext, SocketKind
 from app.lib.security.principal import Principal
-
-HEADERS = ((b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
 
 
 def parse_positions(text: str) -> dict[str, int]:
@@ -38,8 +36,8 @@ class EventStream(Socket):
     ping_text: ClassVar[str | None] = ": ping\n\n"
     answers_pings: ClassVar[bool] = False
 
-    def __init__(self, principal: Principal, channels: Mapping[str, int | None]) -> None:
-        super().__init__(principal)
+    def __init__(self, principal: Principal, context: SocketContext, channels: Mapping[str, int | None]) -> None:
+        super().__init__(principal, context)
         self._wanted = dict(channels)
         self._positions = {channel: since for channel, since in channels.items() if since is not None}
 
@@ -54,6 +52,7 @@ class EventStream(Socket):
 
     def subscribed(self, frame: Subscribed, since: int | None) -> None:
         """Sends the frame."""
+        self.channels.add(frame.channel)
         replays = frame.recovered and frame.missed
         self._positions[frame.channel] = since if replays and since is not None else frame.last_id
         self._send("subscribed", encode_frame(frame))

@@ -5,14 +5,17 @@ from collections.abc import Mapping
 from typing import Protocol
 from uuid import UUID
 
-from app.lib.realtime.channels import Member
-from app.lib.realtime.frames import Event, Presence, encode_frame
+from app.lib.db.base import new_id
+from app.lib.realtime.channels import ChannelKind, Member
+from app.lib.realtime.frames import Event, Presence, Subscribed, encode_frame
 
 
 class Subscriber(Protocol):
-    """A socket, as the hub sees it. Its methods are called in the event loop; only ``has_room`` waits, until more can
-    be delivered. ``text`` is the frame encoded. ``access_changed``: rights may have changed, so check them again;
-    ``ended``: the service has ended the subscription.
+    """A socket, as the hub sees it. Its methods are called in the event loop.
+
+    ``admit`` checks whether it may listen, and raises when not; returns how the others see it, if they do.
+    ``has_room`` waits until more can be delivered. The ``text`` is the frame, encoded. ``access_changed``: rights may
+    have changed, so check them again; ``ended``: the service has ended the subscription.
     """
 
     @property
@@ -20,6 +23,8 @@ class Subscriber(Protocol):
     @property
     def user_id(self) -> UUID: ...
 
+    async def admit(self, channel: str) -> Member | None: ...
+    def subscribed(self, frame: Subscribed, since: int | None) -> None: ...
     def deliver(self, event: Event, text: str) -> None: ...
     def show_presence(self, frame: Presence, text: str) -> None: ...
     async def has_room(self) -> None: ...
@@ -28,20 +33,19 @@ class Subscriber(Protocol):
 
 
 class Subscription:
-    """One subscriber of one channel: everything up to ``position`` has been delivered.
+    """One subscriber of one channel: everything up to ``position`` has been delivered. With a ``member`` it is a
+    presence, too.
 
     Until it is ``live`` it reads the log at its own pace; from then on the hub delivers to it.
     """
 
-    __slots__ = ("is_live", "is_over", "member", "position", "presence_id", "subscriber")
+    __slots__ = ("id", "is_live", "is_over", "member", "position", "subscriber")
 
-    def __init__(
-        self, subscriber: Subscriber, position: int, member: Member | None = None, presence_id: UUID | None = None
-    ) -> None:
+    def __init__(self, subscriber: Subscriber, member: Member | None) -> None:
+        self.id = new_id()
         self.subscriber = subscriber
-        self.position = position
         self.member = member
-        self.presence_id = presence_id
+        self.position = 0
         self.is_live = False
         self.is_over = False
 
@@ -54,8 +58,9 @@ class Subscription:
 class LocalChannel:
     """Everything up to ``last_id`` has been delivered here; events up to ``target`` are known to exist."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, kind: ChannelKind | None) -> None:
         self.name = name
+        self.kind = kind
         self.last_id = self.target = 0
         self.is_open = False
         self.opening = asyncio.Lock()
@@ -67,19 +72,14 @@ class LocalChannel:
         """Members who are present, as subscribers were shown."""
 
     @property
-    def kind(self) -> str:
-        """The kind of channel."""
-        return self.name.partition(":")[0]
-
-    @property
     def is_behind(self) -> bool:
         """Whether there is something that was not delivered."""
         return self.is_open and self.last_id < self.target
 
     @property
-    def has_members(self) -> bool:
-        """Whether its subscribers see each other."""
-        return any(each.member is not None for each in self.subscriptions.values())
+    def members(self) -> dict[UUID, Member]:
+        """Who is present by subscribers here."""
+        return {each.member.id: each.member for each in self.subscriptions.values() if each.member is not None}
 
     def deliver(self, event: Event) -> int:
         """Delivers the next event. Returns to how many subscribers."""
@@ -88,6 +88,13 @@ class LocalChannel:
         live = [each for each in self.subscriptions.values() if each.is_live and each.position < event.id]
         for each in live:
             each.deliver(event, text)
+        if self.kind is not None and self.kind.revoked_user is not None:
+            user_id = self.kind.revoked_user(event.event, bytes(event.data))
+            if user_id is not None:
+                self.revocations += 1
+                for each in tuple(self.subscriptions.values()):
+                    if each.subscriber.user_id == user_id:
+                        each.subscriber.access_changed(self.name)
         return len(live)
 
     def show_join(self, subscription: Subscription) -> None:
@@ -99,10 +106,9 @@ class LocalChannel:
 
     def show_presence(self, elsewhere: Mapping[UUID, Member]) -> None:
         """Shows all subscribers who has come and gone since the last time. Members who moved to another process did
-        neither, so ``elsewhere`` must have been read after they left this one.
+        neither, so those who have left this one since ``elsewhere`` was read must be in it.
         """
-        here = {each.member.id: each.member for each in self.subscriptions.values() if each.member is not None}
-        now = {**elsewhere, **here}
+        now = {**elsewhere, **self.members}
         joined = [member for key, member in now.items() if key not in self.shown]
         left = [member for key, member in self.shown.items() if key not in now]
         self.shown = now

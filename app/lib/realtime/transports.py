@@ -7,14 +7,20 @@ from typing import Any
 from litestar.types import Receive, Send
 
 _ANSWER_SECONDS = 2.0
+_HEADERS = ((b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
 
 
 class WebSocketTransport:
-    """A WebSocket that has been accepted (ASGI, section WebSocket)."""
+    """A WebSocket that is being opened (ASGI, section WebSocket)."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
+
+    async def accept(self) -> None:
+        """Answers the handshake, which is the first message."""
+        await self._receive()
+        await self._send({"type": "websocket.accept", "subprotocol": None, "headers": []})
 
     async def receive(self) -> str | bytes | None:
         """The next message; None when the peer is gone."""
@@ -42,11 +48,15 @@ class WebSocketTransport:
 
 
 class EventStreamTransport:
-    """The body of a response that has begun (WHATWG HTML, section 9.2)."""
+    """A response that has not begun (WHATWG HTML, section 9.2)."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
+
+    async def accept(self) -> None:
+        """Begins the response."""
+        await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
 
     async def receive(self) -> str | bytes | None:
         """Waits for the peer to go; everything else is ignored."""

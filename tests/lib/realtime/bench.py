@@ -17,7 +17,8 @@ from app.lib.events.fanout import Fanout
 from app.lib.realtime.channels import ChannelAccess, ChannelKind, Member, NewEvent, Renewed
 from app.lib.realtime.connection import Connection
 from app.lib.realtime.errors import ChannelClosed, ChannelForbidden, TokenRefused
-from app.lib.realtime.service import Realtime, RealtimeOptions, channel_listeners
+from app.lib.realtime.options import RealtimeOptions
+from app.lib.realtime.service import Realtime, channel_listeners
 from app.lib.realtime.sockets import Socket
 from app.lib.security.principal import Principal
 from app.lib.services import Services
@@ -27,6 +28,7 @@ QUICK = RealtimeOptions(
     sweep_seconds=0.3,
     renew_seconds=0.2,
     expire_seconds=8.0,
+    presence_seconds=0.2,
     rights_seconds=0.1,
     presence_pause=0.02,
     close_seconds=1.0,
@@ -102,10 +104,14 @@ class Wire:
 
     def __init__(self) -> None:
         self._incoming: asyncio.Queue[str | bytes | None] = asyncio.Queue()
+        self.accepted = False
         self.sent: list[str] = []
         self.closed: tuple[int, str] | None = None
         self.reads = asyncio.Event()
         self.reads.set()
+
+    async def accept(self) -> None:
+        self.accepted = True
 
     async def receive(self) -> str | bytes | None:
         return await self._incoming.get()
@@ -146,18 +152,13 @@ class Wire:
         return self.of_type(kind, **where)
 
 
-async def serve(realtime: Realtime, socket: Socket, wire: Wire) -> None:
-    async with realtime.registered(socket):
-        await realtime.run(socket, wire)
-
-
 class Peer:
     """A client on a wire, which runs in a task."""
 
     def __init__(self, worker: "Worker", socket: Socket) -> None:
         self.socket = socket
         self.wire = Wire()
-        self.task = asyncio.create_task(serve(worker.realtime, socket, self.wire))
+        self.task = asyncio.create_task(worker.realtime.serve(socket, self.wire))
         self._refs = itertools.count(1)
 
     async def ask(self, answer: str, **frame: object) -> Any:
@@ -200,7 +201,7 @@ class Worker:
     def connect(self, principal: Principal | None = None, socket: Socket | None = None) -> Peer:
         """A peer, which is on its way."""
         principal = self.gate.admit(principal or a_user())
-        peer = Peer(self, socket or Connection(principal))
+        peer = Peer(self, socket or Connection(principal, self.realtime))
         self.peers.append(peer)
         return peer
 
@@ -212,8 +213,7 @@ class Worker:
         """As by kill -9: nothing is written any more, and no hint is sent."""
         registry: Any = self.realtime._registry
         registry.leave = registry.remove = _nothing
-        for loops in (self.realtime._loops, registry._loops, self.realtime._rights._loops, self.realtime.hub._loops):
-            await loops.close()
+        await self.realtime._loops.close()
         registry.close = _nothing
         await self.events.close()
         await self.database.close()

@@ -6,10 +6,11 @@ import time
 import msgspec
 import pytest
 
-from app.lib.realtime.connection import BURST, Connection
-from app.lib.realtime.errors import TooManySockets
+from app.lib.realtime.connection import Connection
+from app.lib.realtime.errors import TooManyConnections
 from app.lib.realtime.queues import MAX_WAITING
-from tests.lib.realtime.bench import Bench, Wire, a_user, serve
+from app.lib.realtime.sockets import BURST
+from tests.lib.realtime.bench import Bench, Wire, a_user
 from tests.support.waiting import until
 
 
@@ -22,8 +23,8 @@ async def test_a_person_has_ten_sockets_on_all_workers_together(shared_bench: Be
     await asyncio.sleep(0.2)
 
     refused = [peer for peer in peers if peer.task.done()]
-    assert [type(peer.task.exception()) for peer in refused] == [TooManySockets] * 4
-    assert all(peer.wire.closed is None for peer in refused), "it is for the caller to answer"
+    assert [type(peer.task.exception()) for peer in refused] == [TooManyConnections] * 4
+    assert not any(peer.wire.accepted for peer in refused), "it is for the caller to answer"
     await workers[0].connect(a_user()).subscribe("posts")
     next(peer for peer in peers if not peer.task.done()).wire.go()
     await asyncio.sleep(0.3)
@@ -124,8 +125,8 @@ async def test_a_socket_that_was_refused_leaves_nothing_behind(bench: Bench) -> 
     first = worker.connect(person)
     await first.subscribe("room:x")
 
-    with pytest.raises(TooManySockets):
-        await serve(worker.realtime, Connection(person), Wire())
+    with pytest.raises(TooManyConnections):
+        await worker.realtime.serve(Connection(person, worker.realtime), Wire())
 
     assert len(worker.realtime.sockets) == 1
     assert worker.realtime._registry.sockets.keys() == {first.socket.id}
@@ -135,7 +136,7 @@ async def test_a_peer_that_goes_while_it_is_registered_leaves_nothing_behind(ben
     worker = await bench.worker(max_sockets=1)
     person = bench.gate.admit(a_user())
     for _ in range(5):
-        attempt = asyncio.create_task(serve(worker.realtime, Connection(person), Wire()))
+        attempt = asyncio.create_task(worker.realtime.serve(Connection(person, worker.realtime), Wire()))
         await asyncio.sleep(0)
         attempt.cancel()
         await asyncio.gather(attempt, return_exceptions=True)
@@ -200,8 +201,8 @@ async def test_what_was_said_before_going_is_heard(memory_bench: Bench) -> None:
 
 
 async def test_more_than_can_wait_is_too_fast(memory_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.lib.realtime.connection.BURST", 10_000)
-    monkeypatch.setattr("app.lib.realtime.connection.MESSAGES_PER_SECOND", 1e9)
+    monkeypatch.setattr("app.lib.realtime.sockets.BURST", 10_000)
+    monkeypatch.setattr("app.lib.realtime.sockets.MESSAGES_PER_SECOND", 1e9)
     worker = await memory_bench.worker()
     peer = worker.connect()
     for number in range(MAX_WAITING + 10):

@@ -1,6 +1,7 @@
 """Presence: a person once, on every worker, also when a worker is killed."""
 
 import asyncio
+from typing import Any
 
 from sqlalchemy import text
 
@@ -42,6 +43,36 @@ async def test_a_person_comes_once_and_goes_once(shared_bench: Bench) -> None:
 
     assert seen(here) == (["bob"], ["bob"])
     assert seen(first) == ([], []), "people do not see themselves come"
+
+
+async def test_a_person_who_moves_while_the_others_are_read_does_not_go(shared_bench: Bench) -> None:
+    """One worker is slow: by the time it has read that Bob is not on the other worker, he has moved there."""
+    one, two = await shared_bench.worker(), await shared_bench.worker()
+    bob = a_user("bob")
+    here, first = one.connect(a_user("ada")), one.connect(bob)
+    await here.subscribe("room:x")
+    await first.subscribe("room:x")
+    registry: Any = one.realtime._registry
+    present_elsewhere, has_read, may_go_on = registry.present_elsewhere, asyncio.Event(), asyncio.Event()
+
+    async def slowly(channels: set[str]) -> object:
+        found = await present_elsewhere(channels)
+        has_read.set()
+        await may_go_on.wait()
+        return found
+
+    registry.present_elsewhere = slowly
+    await has_read.wait()
+    second = two.connect(bob)
+    await second.subscribe("room:x")
+    first.wire.go()
+    await first.gone()
+    may_go_on.set()
+    await two.connect(a_user("eve")).subscribe("room:x")
+    await until(lambda: "eve" in seen(here)[0])
+    assert seen(here) == (["bob", "eve"], [])
+    await second.ask("unsubscribed", type="unsubscribe", channel="room:x")
+    await until(lambda: seen(here)[1] == ["bob"])
 
 
 async def test_it_is_shown_everywhere_within_a_moment(shared_bench: Bench) -> None:

@@ -14,7 +14,7 @@ from tests.support.waiting import until
 def listen(worker: Worker, **channels: int | None) -> Peer:
     named = {name.replace("_", ":"): since for name, since in channels.items()}
     principal = worker.gate.admit(a_user("ada"))
-    return worker.connect(principal, EventStream(principal, named))
+    return worker.connect(principal, EventStream(principal, worker.realtime, named))
 
 
 def blocks(peer: Peer) -> list[dict[str, str]]:
@@ -123,32 +123,39 @@ async def test_a_stream_on_asgi() -> None:
     server = Server({"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"})
     transport = EventStreamTransport(server.receive, server.send)
 
+    await transport.accept()
     await transport.send(": ü\n\n")
     await transport.close(1012, "restarting")
 
     assert await transport.receive() is None
-    assert [each["body"] for each in server.sent] == [
+    start, *body = server.sent
+    assert (start["type"], start["status"]) == ("http.response.start", 200)
+    assert (b"content-type", b"text/event-stream") in start["headers"]
+    assert [each["body"] for each in body] == [
         ": ü\n\n".encode(),
         b'event: close\ndata: {"code":1012}\n\n',
         b"",
     ]
-    assert [each["more_body"] for each in server.sent] == [True, True, False]
+    assert [each["more_body"] for each in body] == [True, True, False]
 
 
 async def test_a_websocket_on_asgi() -> None:
     server = Server(
+        {"type": "websocket.connect"},
         {"type": "websocket.receive", "text": "hello", "bytes": None},
         {"type": "websocket.receive", "bytes": b"\x00"},
         {"type": "websocket.disconnect", "code": 1000},
     )
     transport = WebSocketTransport(server.receive, server.send)
 
+    await transport.accept()
     received = [await transport.receive() for _ in range(3)]
     await transport.send("hi")
     await transport.close(4401, "again")
 
     assert received == ["hello", b"\x00", None]
     assert server.sent == [
+        {"type": "websocket.accept", "subprotocol": None, "headers": []},
         {"type": "websocket.send", "text": "hi", "bytes": None},
         {"type": "websocket.close", "code": 4401, "reason": "again"},
     ]

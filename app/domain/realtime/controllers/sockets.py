@@ -1,7 +1,5 @@
 """WebSockets, the stream of Server-Sent Events, and tickets for both."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from litestar import Litestar, Request, Response, WebSocket, get, post, websocket
@@ -9,20 +7,19 @@ from litestar.params import FromPath, HeaderParameter, QueryParameter
 from litestar.types import Receive, Scope, Send
 
 from app.domain.realtime.dtos import TicketRead
-from app.domain.realtime.errors import TooManyConnections
 from app.domain.realtime.services import tickets
 from app.domain.realtime.services.lobby import MAX_CLIENT_ID, LobbySocket
 from app.domain.realtime.services.streams import open_stream
 from app.lib.db.uow import UnitOfWork
-from app.lib.errors import NotFound, PermissionDenied, Unavailable, UnknownParameter
+from app.lib.errors import NotFound, PermissionDenied, UnknownParameter
 from app.lib.http.injection import Injected
 from app.lib.http.rules import PRODUCES_ANYTHING
 from app.lib.openapi.document import may_raise
 from app.lib.realtime.connection import Connection
-from app.lib.realtime.errors import RealtimeUnavailable, TooManySockets
+from app.lib.realtime.errors import TooManyConnections
 from app.lib.realtime.service import Realtime
 from app.lib.realtime.sockets import Socket
-from app.lib.realtime.stream import HEADERS, EventStream
+from app.lib.realtime.stream import EventStream
 from app.lib.realtime.transports import EventStreamTransport, WebSocketTransport
 from app.lib.security.policies import authenticated, current_principal, ticketed
 from app.lib.security.principal import Principal
@@ -67,7 +64,7 @@ Ticket = Annotated[
 @websocket("/realtime", guards=[ticketed], name="realtime")
 async def open_socket(socket: WebSocket[Any, Any, Any], realtime: Injected[Realtime]) -> None:
     """Frames of JSON; see the AsyncAPI document."""
-    await _serve(socket, Connection(current_principal(socket)), realtime, accept=socket.accept)
+    await _serve(socket, Connection(current_principal(socket), realtime), realtime)
 
 
 @websocket("/ws/{client_id:str}", guards=[ticketed], name="lobby")
@@ -75,34 +72,14 @@ async def open_lobby(socket: WebSocket[Any, Any, Any], client_id: FromPath[str],
     """Plain text that all get."""
     if not client_id.isprintable() or len(client_id) > MAX_CLIENT_ID:
         raise NotFound
-    await _serve(socket, LobbySocket(current_principal(socket), client_id, socket.accept), realtime)
+    await _serve(socket, LobbySocket(current_principal(socket), realtime, client_id), realtime)
 
 
-async def _serve(
-    socket: WebSocket[Any, Any, Any],
-    ours: Socket,
-    realtime: Realtime,
-    *,
-    accept: Callable[[], Awaitable[None]] | None = None,
-) -> None:
-    """Raises ``UnknownParameter``, ``TooManyConnections`` or ``Unavailable`` instead of accepting it."""
+async def _serve(socket: WebSocket[Any, Any, Any], ours: Socket, realtime: Realtime) -> None:
+    """Raises ``UnknownParameter`` or ``TooManyConnections`` instead of accepting it."""
     if unknown := sorted(set(socket.query_params) - {"ticket"}):
         raise UnknownParameter(unknown)
-    async with _registered(realtime, ours):
-        if accept is not None:
-            await accept()
-        await realtime.run(ours, WebSocketTransport(socket.receive, socket.send))
-
-
-@asynccontextmanager
-async def _registered(realtime: Realtime, socket: Socket) -> AsyncGenerator[None]:
-    try:
-        async with realtime.registered(socket):
-            yield
-    except TooManySockets:
-        raise TooManyConnections from None
-    except RealtimeUnavailable as exc:
-        raise Unavailable from exc
+    await realtime.serve(ours, WebSocketTransport(socket.receive, socket.send))
 
 
 class EventStreamResponse(Response[None]):
@@ -118,11 +95,8 @@ class EventStreamResponse(Response[None]):
         return self._run
 
     async def _run(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        """Raises ``TooManyConnections`` or ``Unavailable`` before it starts."""
-        async with _registered(self._realtime, self._stream):
-            start: Any = {"type": "http.response.start", "status": 200, "headers": HEADERS}
-            await send(start)
-            await self._realtime.run(self._stream, EventStreamTransport(receive, send))
+        """Raises ``TooManyConnections`` before it starts."""
+        await self._realtime.serve(self._stream, EventStreamTransport(receive, send))
 
 
 @get(

@@ -41,16 +41,6 @@ _role = (
     .correlate(Room)
     .scalar_subquery()
 )
-_is_invited = exists().where(RoomInvitation.room_id == Room.id, RoomInvitation.user_id == _viewer_id)
-
-rooms_with_standing = select(*columns_of(RoomRow, Room, owner_id=_owner_id, role=_role, is_invited=_is_invited))
-"""Rooms, and what the user ``viewer_id`` is to them."""
-
-_room_by_id = prepare(rooms_with_standing.where(Room.id == bindparam("room_id")), RoomRow)
-_room_by_name = prepare(rooms_with_standing.where(Room.name == bindparam("name")), RoomRow)
-
-ROOM_SORTS = (SortKey("created_at", Room.created_at, datetime), SortKey("name", Room.name, str))
-MESSAGE_SORTS = (SortKey("id", RealtimeEvent.id, int),)
 
 
 def _is_member(user_id: Any) -> Any:
@@ -59,6 +49,15 @@ def _is_member(user_id: Any) -> Any:
 
 def _is_invitee(user_id: Any) -> Any:
     return exists().where(RoomInvitation.room_id == Room.id, RoomInvitation.user_id == user_id)
+
+
+# With what the user viewer_id is to them.
+_rooms = select(*columns_of(RoomRow, Room, owner_id=_owner_id, role=_role, is_invited=_is_invitee(_viewer_id)))
+room_by_id = prepare(_rooms.where(Room.id == bindparam("room_id")), RoomRow)
+_room_by_name = prepare(_rooms.where(Room.name == bindparam("name")), RoomRow)
+
+ROOM_SORTS = (SortKey("created_at", Room.created_at, datetime), SortKey("name", Room.name, str))
+MESSAGE_SORTS = (SortKey("id", RealtimeEvent.id, int),)
 
 
 def _with_person(row_type: Any, model: Any, key: Any) -> Select[Any]:
@@ -130,7 +129,7 @@ class RoomReads:
     async def get(self, room: UUID | str, viewer_id: UUID) -> RoomRow | None:
         """By id or name, whether or not the viewer may see it."""
         if isinstance(room, UUID):
-            return await self._reader.first(_room_by_id, room_id=room, viewer_id=viewer_id)
+            return await self._reader.first(room_by_id, room_id=room, viewer_id=viewer_id)
         return await self._reader.first(_room_by_name, name=room, viewer_id=viewer_id)
 
     async def list(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> RoomPage:

@@ -1,15 +1,13 @@
 """The simplest protocol: all people in the lobby get every line of text that one of them sends."""
 
-from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 import msgspec
 
 from app.lib.realtime.channels import Member, NewEvent
-from app.lib.realtime.connection import TextSocket
 from app.lib.realtime.errors import refusal_of
 from app.lib.realtime.frames import CloseCode, Event, Presence, Subscribed
-from app.lib.realtime.sockets import SocketKind
+from app.lib.realtime.sockets import Socket, SocketContext, SocketKind, Transport
 from app.lib.security.principal import Principal
 
 LOBBY = "lobby"
@@ -28,36 +26,27 @@ class _Line(msgspec.Struct, frozen=True):
     text: str
 
 
-class LobbySocket(TextSocket):
-    """``client_id`` is what others see, and nothing more: the principal is the person.
-
-    ``accept`` opens the WebSocket. It is called when the socket has subscribed, so that a client that is connected
-    misses nothing.
-    """
+class LobbySocket(Socket):
+    """``client_id`` is what others see, and nothing more: the principal is the person."""
 
     kind: ClassVar[SocketKind] = "lobby"
     ping_text: ClassVar[str | None] = None
 
-    def __init__(self, principal: Principal, client_id: str, accept: Callable[[], Awaitable[None]]) -> None:
-        super().__init__(principal)
+    def __init__(self, principal: Principal, context: SocketContext, client_id: str) -> None:
+        super().__init__(principal, context)
         self._client_id = client_id
-        self._accept = accept
-        self._early: list[str] | None = []
 
-    async def prepared(self) -> None:
-        """Subscribes, present under the client id. Nothing is sent on joining, and nothing of what was said before."""
+    async def accept(self, transport: Transport) -> None:
+        """Subscribes first, so that a client that is connected misses nothing."""
+        await self.context.attach(self, LOBBY)
+        await super().accept(transport)
 
-        async def admit() -> Member:
-            return Member(self.id, self._client_id)
+    async def admit(self, channel: str) -> Member:
+        """All are present, under their client id."""
+        return Member(self.id, self._client_id)
 
-        def greet(_frame: Subscribed) -> None:
-            """The lobby does not greet."""
-
-        await self.context.attach(self, LOBBY, greet, admit=admit)
-        await self._accept()
-        early, self._early = self._early or [], None
-        for text in early:
-            self.put(text)
+    def subscribed(self, frame: Subscribed, since: int | None) -> None:
+        """Sends nothing: the lobby does not greet."""
 
     async def on_text(self, text: str) -> None:
         """Sends the line to all, on all workers, and to the sender, too. The protocol has no word for a failure."""
@@ -71,12 +60,12 @@ class LobbySocket(TextSocket):
     def deliver(self, event: Event, text: str) -> None:
         """Sends the line."""
         line = msgspec.json.decode(event.data, type=_Line)
-        self._say(f"Client {line.client_id}: {line.text}")
+        self.put(f"Client {line.client_id}: {line.text}")
 
     def show_presence(self, frame: Presence, text: str) -> None:
         """Says who has left."""
         for member in frame.leave:
-            self._say(f"Client {member.name} left")
+            self.put(f"Client {member.name} left")
 
     def ended(self, channel: str, reason: str) -> None:
         """Closes the socket. Clients come back, and hear what is said from then on."""
@@ -87,9 +76,3 @@ class LobbySocket(TextSocket):
         is_conversing = self._scope is not None
         if not (self.is_gone and is_conversing):
             self.context.detach(self, LOBBY)
-
-    def _say(self, text: str) -> None:
-        if self._early is not None:
-            self._early.append(text)
-        else:
-            self.put(text)

@@ -16,7 +16,8 @@ from app.domain.realtime.errors import (
 )
 from app.domain.realtime.models import Room
 from app.domain.realtime.names import MAX_INVITATIONS, MAX_MEMBERS
-from app.domain.realtime.repositories.rooms import InvitationRepository, MemberRepository, RoomRepository
+from app.domain.realtime.repositories.rooms import RoomRepository
+from app.domain.realtime.rows import Standing
 from app.domain.realtime.services.access import require_can_manage
 from app.domain.realtime.services.announcements import (
     ROOM_JOINED,
@@ -42,8 +43,6 @@ class MemberService:
         self._writer = writer
         self._origin = origin
         self._rooms = RoomRepository(unit)
-        self._members = MemberRepository(unit)
-        self._invitations = InvitationRepository(unit)
 
     async def join(self, reference: str, actor: Principal) -> RoomRead:
         """Nothing happens when the actor is a member already.
@@ -51,41 +50,39 @@ class MemberService:
         Raises ``RoomNotFound``, ``RoomClosed``, ``NotInvited`` or ``RoomFull``.
         """
         await self._rooms.lock_person(actor.user_id)
-        room, standing = await lock_visible(self.unit, reference, actor)
+        room, standing = await lock_visible(self._rooms, reference, actor)
         if standing.role is None:
             if room.closed_at is not None:
                 raise RoomClosed
             if room.visibility != PUBLIC and not standing.is_invited:
                 raise NotInvited
-            if await self._members.count(room.id) >= MAX_MEMBERS:
+            if await self._rooms.count_members(room.id) >= MAX_MEMBERS:
                 raise RoomFull
-            await self._members.create(room.id, actor.user_id, MEMBER)
-            await self._invitations.delete(room.id, actor.user_id)
+            await self._rooms.create_member(room.id, actor.user_id, MEMBER)
+            await self._rooms.delete_invitation(room.id, actor.user_id)
             await self._writer.publish_in(self.unit, room_event(room, ROOM_JOINED, actor.user_id))
         return (await self._rooms.read(room.id, actor.user_id)).to_read()
 
     async def leave(self, reference: str, actor: Principal) -> None:
         """Nothing happens when the actor is not a member. Raises ``RoomNotFound``."""
-        room, standing = await lock_visible(self.unit, reference, actor)
+        room, standing = await lock_visible(self._rooms, reference, actor)
         if standing.role is not None:
-            await self._writer.publish_in(
-                self.unit, *await remove_member(room, actor.user_id, standing.role, self.unit)
-            )
+            await self._writer.publish_in(self.unit, *await remove_member(room, actor.user_id, standing, self._rooms))
 
     async def delete(self, reference: str, user_id: UUID, actor: Principal) -> None:
         """Removes the actor, or by the owner any member. Raises ``RoomNotFound``, ``NotYourRoom`` or
         ``MemberNotFound``.
         """
-        room, standing = await lock_visible(self.unit, reference, actor)
+        room, standing = await lock_visible(self._rooms, reference, actor)
         if user_id != actor.user_id:
             require_can_manage(standing, actor)
-        member = await self._members.standing(room.id, user_id)
+        member = await self._rooms.standing(room.id, user_id)
         if member.role is None:
             raise MemberNotFound
         if standing.role is None:  # what staff does
             details = {"room_id": str(room.id)}
             await audit.record(self.unit, "room.member_removed", self._origin, subject_id=user_id, **details)
-        await self._writer.publish_in(self.unit, *await remove_member(room, user_id, member.role, self.unit))
+        await self._writer.publish_in(self.unit, *await remove_member(room, user_id, member, self._rooms))
 
     async def create_invitation(
         self, reference: str, data: InvitationCreate, actor: Principal
@@ -96,21 +93,21 @@ class MemberService:
         ``AlreadyInvited`` or ``TooManyInvitations``.
         """
         exists = await self._rooms.lock_person(data.user_id)
-        room, standing = await lock_visible(self.unit, reference, actor)
+        room, standing = await lock_visible(self._rooms, reference, actor)
         require_can_manage(standing, actor)
         if room.closed_at is not None:
             raise RoomClosed
         if not exists:
             raise InviteeNotFound
-        invitee = await self._members.standing(room.id, data.user_id)
+        invitee = await self._rooms.standing(room.id, data.user_id)
         if invitee.role is not None:
             raise AlreadyMember
         if invitee.is_invited:
             raise AlreadyInvited
-        if await self._invitations.count(room.id) >= MAX_INVITATIONS:
+        if await self._rooms.count_invitations(room.id) >= MAX_INVITATIONS:
             raise TooManyInvitations
-        created_at = await self._invitations.create(room.id, data.user_id, actor.user_id)
-        person = PersonRead(id=data.user_id, name=await self._members.name_of(data.user_id))
+        created_at = await self._rooms.create_invitation(room.id, data.user_id, actor.user_id)
+        person = PersonRead(id=data.user_id, name=await self._rooms.name_of(data.user_id))
         await self._writer.publish_in(self.unit, invitation_event(room, data.user_id, actor.user_id))
         return room.id, InvitationRead(user=person, invited_by=actor.user_id, created_at=created_at)
 
@@ -119,29 +116,26 @@ class MemberService:
 
         Raises ``RoomNotFound``, ``NotYourRoom`` or ``InvitationNotFound``.
         """
-        room, standing = await lock_visible(self.unit, reference, actor)
+        room, standing = await lock_visible(self._rooms, reference, actor)
         if user_id != actor.user_id:
             require_can_manage(standing, actor)
-        if not await self._invitations.delete(room.id, user_id):
+        if not await self._rooms.delete_invitation(room.id, user_id):
             raise InvitationNotFound
 
 
-async def remove_member(room: Room, user_id: UUID, role: str, unit: UnitOfWork) -> list[NewEvent]:
+async def remove_member(room: Room, user_id: UUID, standing: Standing, rooms: RoomRepository) -> list[NewEvent]:
     """Ends a membership of a locked room. A room without an owner goes to its oldest member, or is closed.
 
     Returns the events that must be published.
     """
-    members = MemberRepository(unit)
-    await members.delete(room.id, user_id)
+    await rooms.delete_member(room.id, user_id)
     events = [room_event(room, ROOM_LEFT, user_id)]
-    if role == OWNER:
-        heir = await members.oldest(room.id)
-        if heir is not None:
-            await members.make_owner(room.id, heir)
-            await RoomRepository(unit).update(room, touch=True)
+    if standing.role == OWNER:
+        if await rooms.hand_over(room.id):
+            await rooms.update(room, touch=True)
             events.append(room_event(room, ROOM_UPDATED))
         elif room.closed_at is None:
-            events.append(await close_room(room, unit))
+            events.append(await close_room(room, rooms))
     return events
 
 
@@ -151,8 +145,9 @@ async def remove_from_all_rooms(user_id: UUID, unit: UnitOfWork) -> list[NewEven
     Returns the events that must be published.
     """
     events: list[NewEvent] = []
-    for room in await RoomRepository(unit).lock_all_of(user_id):
-        standing = await MemberRepository(unit).standing(room.id, user_id)
+    rooms = RoomRepository(unit)
+    for room in await rooms.lock_all_of(user_id):
+        standing = await rooms.standing(room.id, user_id)
         if standing.role is not None:
-            events += await remove_member(room, user_id, standing.role, unit)
+            events += await remove_member(room, user_id, standing, rooms)
     return events

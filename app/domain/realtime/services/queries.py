@@ -20,9 +20,17 @@ class RoomQueries:
     def __init__(self, reads: RoomReads) -> None:
         self._reads = reads
 
+    async def require_visible(self, reference: str, viewer: Principal) -> RoomRow:
+        """By id or name. Raises ``RoomNotFound``."""
+        key = parse_reference(reference)
+        room = await self._reads.get(key, viewer.user_id) if key is not None else None
+        if room is None or not can_see(room.visibility, room.standing, viewer):
+            raise RoomNotFound
+        return room
+
     async def get(self, reference: str, viewer: Principal) -> RoomRead:
         """By id or name. Raises ``RoomNotFound``."""
-        return (await self._require_visible(reference, viewer)).to_read()
+        return (await self.require_visible(reference, viewer)).to_read()
 
     async def list(
         self,
@@ -50,7 +58,7 @@ class RoomQueries:
 
     async def list_invitations(self, reference: str, paging: PageRequest, viewer: Principal) -> InvitationPage:
         """Raises ``RoomNotFound`` or ``NotYourRoom``."""
-        room = await self._require_visible(reference, viewer)
+        room = await self.require_visible(reference, viewer)
         if not can_see_all(viewer):
             require_can_manage(room.standing, viewer)
         page = await self._reads.list_invitations(room.id, paging)
@@ -65,15 +73,8 @@ class RoomQueries:
         page = await self._reads.list_messages(room.name, paging, sort, filters)
         return page.with_items(MessagePage, [row.to_read() for row in page.items])
 
-    async def _require_visible(self, reference: str, viewer: Principal) -> RoomRow:
-        key = parse_reference(reference)
-        room = await self._reads.get(key, viewer.user_id) if key is not None else None
-        if room is None or not can_see(room.visibility, room.standing, viewer):
-            raise RoomNotFound
-        return room
-
     async def _require_readable(self, reference: str, viewer: Principal) -> RoomRow:
-        room = await self._require_visible(reference, viewer)
+        room = await self.require_visible(reference, viewer)
         if not can_read_messages(room.standing, viewer):
             raise NotAMember
         return room

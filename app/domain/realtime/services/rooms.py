@@ -4,7 +4,7 @@ from app.domain.realtime.dtos import OWNER, RoomCreate, RoomRead, RoomUpdate
 from app.domain.realtime.errors import RoomClosed, RoomNotFound, RoomNotVisible, TooManyRooms
 from app.domain.realtime.models import Room
 from app.domain.realtime.names import MAX_OWNED, parse_reference
-from app.domain.realtime.repositories.rooms import MemberRepository, RoomRepository
+from app.domain.realtime.repositories.rooms import RoomRepository
 from app.domain.realtime.rows import Standing
 from app.domain.realtime.services.access import can_see, require_can_manage
 from app.domain.realtime.services.announcements import ROOM_CLOSED, ROOM_UPDATED, room_event
@@ -29,7 +29,6 @@ class RoomService:
         self._writer = writer
         self._origin = origin
         self._rooms = RoomRepository(unit)
-        self._members = MemberRepository(unit)
 
     async def create(self, data: RoomCreate, actor: Principal) -> RoomRead:
         """A room of the actor. Raises ``RoomNameTaken`` or ``TooManyRooms``."""
@@ -45,7 +44,7 @@ class RoomService:
                 visibility=data.visibility,
             )
         )
-        await self._members.create(room.id, actor.user_id, OWNER)
+        await self._rooms.create_member(room.id, actor.user_id, OWNER)
         return await self._read(room, actor)
 
     async def update(self, reference: str, data: RoomUpdate, if_match: IfMatch, actor: Principal) -> RoomRead:
@@ -68,11 +67,11 @@ class RoomService:
         room, standing = await self._lock_managed(reference, if_match, actor)
         if room.closed_at is None:
             await self._audit("room.closed", room, standing)
-            await self._writer.publish_in(self.unit, await close_room(room, self.unit))
+            await self._writer.publish_in(self.unit, await close_room(room, self._rooms))
         return await self._read(room, actor)
 
     async def _lock_managed(self, reference: str, if_match: IfMatch, actor: Principal) -> tuple[Room, Standing]:
-        room, standing = await lock_visible(self.unit, reference, actor)
+        room, standing = await lock_visible(self._rooms, reference, actor)
         require_can_manage(standing, actor)
         if_match.check(room.version)
         return room, standing
@@ -86,7 +85,7 @@ class RoomService:
         return (await self._rooms.read(room.id, actor.user_id)).to_read()
 
 
-async def lock_visible(unit: UnitOfWork, reference: str, actor: Principal) -> tuple[Room, Standing]:
+async def lock_visible(rooms: RoomRepository, reference: str, actor: Principal) -> tuple[Room, Standing]:
     """A room by id or name, locked, and what the actor is to it.
 
     Raises ``RoomNotFound`` for one that is not there, and ``RoomNotVisible`` for one that the actor must not know of.
@@ -94,16 +93,16 @@ async def lock_visible(unit: UnitOfWork, reference: str, actor: Principal) -> tu
     key = parse_reference(reference)
     if key is None:
         raise RoomNotFound
-    room = await RoomRepository(unit).get_for_update(key, by=Room.name if isinstance(key, str) else None)
-    standing = await MemberRepository(unit).standing(room.id, actor.user_id)
+    room = await rooms.get_for_update(key, by=Room.name if isinstance(key, str) else None)
+    standing = await rooms.standing(room.id, actor.user_id)
     if not can_see(room.visibility, standing, actor):
         raise RoomNotVisible
     return room, standing
 
 
-async def close_room(room: Room, unit: UnitOfWork) -> NewEvent:
+async def close_room(room: Room, rooms: RoomRepository) -> NewEvent:
     """Closes a room that is locked and open. Returns the event that must be published."""
-    await RoomRepository(unit).update(room, {"closed_at": utc_now()})
+    await rooms.update(room, {"closed_at": utc_now()})
     return room_event(room, ROOM_CLOSED)
 
 

@@ -25,8 +25,8 @@ async def open_stream(realtime: Realtime, principal: Principal, channels: str, p
     except (ValueError, InvalidChannel):
         raise _invalid("last_event_id", "Must be the id of an event of this stream.") from None
     names = list(dict.fromkeys(channels.split(",")))
-    if len(names) > realtime.max_channels:
-        raise _invalid("channels", f"At most {realtime.max_channels} channels.", FieldCode.TOO_LONG)
+    if len(names) > realtime.options.max_channels:
+        raise _invalid("channels", f"At most {realtime.options.max_channels} channels.", FieldCode.TOO_LONG)
     try:
         parsed = [parse_channel(name) for name in names]
     except InvalidChannel:
@@ -37,7 +37,7 @@ async def open_stream(realtime: Realtime, principal: Principal, channels: str, p
     except Exception as exc:
         refusal = refusal_of(exc)
         raise _ERRORS[refusal.code](refusal.detail) if refusal.code in _ERRORS else AppError() from exc
-    return EventStream(principal, {name: known.get(name) for name in names})
+    return EventStream(principal, realtime, {name: known.get(name) for name in names})
 
 
 def _invalid(parameter: str, detail: str, code: FieldCode = FieldCode.INVALID_FORMAT) -> ValidationFailed:

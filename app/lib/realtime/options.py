@@ -1,0 +1,25 @@
+import msgspec
+
+
+class RealtimeOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Times are in seconds.
+
+    ``keep_seconds``: how long events stay, except those of kinds that are kept for good. ``sweep_seconds``: how late an
+    event may come when its hint was lost. ``renew_seconds``: how often the process renews its lease; the people of a
+    process that was killed are shown for ``expire_seconds``, and until the next look at who is present elsewhere, every
+    ``presence_seconds``. ``presence_pause``: for how long changes of presence are collected. A socket that sends
+    nothing during two pings is closed. ``close_seconds``: how long the closing handshake may take.
+    """
+
+    keep_seconds: float = 600.0
+    sweep_seconds: float = 1.0
+    renew_seconds: float = 3.0
+    expire_seconds: float = 10.0
+    presence_seconds: float = 3.0
+    presence_pause: float = 0.05
+    ping_seconds: float = 25.0
+    stream_ping_seconds: float = 15.0
+    rights_seconds: float = 0.5
+    close_seconds: float = 5.0
+    max_sockets: int = 10
+    max_channels: int = 100
