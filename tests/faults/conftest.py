@@ -11,7 +11,7 @@ from sqlalchemy import URL
 
 from app.core import Core
 from app.lib.db.url import DatabaseURL
-from tests.support.apps import client_of, core_of, running_app
+from tests.support.apps import client_of, core_of, forget, running_app
 from tests.support.databases import migrate, postgresql_database
 from tests.support.people import PASSWORD, People, Person
 from tests.support.proxy import Proxy
@@ -48,7 +48,8 @@ class Service:
         return await self.client.post("/api/v1/auth/refresh", json={"refresh_token": self.person.refresh_token})
 
     async def readiness(self) -> tuple[int, list[str]]:
-        """Status, and the names of the checks that failed."""
+        """Status, and the names of the checks that failed, at this moment."""
+        await forget(self.app)
         response = await self.client.get("/health/ready")
         checks: list[dict[str, Any]] = response.json()["checks"]
         return response.status_code, [check["name"] for check in checks if check["status"] == "failed"]

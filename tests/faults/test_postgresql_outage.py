@@ -12,7 +12,7 @@ from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
 from tests.faults.answers import assert_unavailable
 from tests.faults.conftest import Service, service_on
-from tests.support.apps import client_of, core_of, running_app
+from tests.support.apps import client_of, core_of, forget, running_app
 from tests.support.proxy import Proxy
 from tests.support.waiting import until
 
@@ -113,6 +113,7 @@ async def test_a_database_that_comes_later_is_waited_for(proxy: Proxy) -> None:
         assert_unavailable(await client.post("/api/v1/auth/register", json=account))
 
         await proxy.restore()
+        await forget(app)
 
         assert (await client.get("/health/ready")).status_code == 200
         assert (await client.post("/api/v1/auth/register", json=account)).status_code == 201

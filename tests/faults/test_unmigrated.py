@@ -11,7 +11,7 @@ from app.lib.db.migrations import Migrations
 from app.lib.db.url import DatabaseURL
 from tests.faults.answers import assert_unavailable
 from tests.faults.conftest import service_on
-from tests.support.apps import client_of, core_of, running_app
+from tests.support.apps import client_of, core_of, forget, running_app
 from tests.support.people import PASSWORD
 
 ACCOUNT = {"email": "early@example.com", "password": PASSWORD}
@@ -33,6 +33,7 @@ async def test_without_a_schema_only_the_liveness_check_succeeds(empty_url: Data
         assert_unavailable(await client.post("/api/v1/auth/login", data={"username": "a@b.example", "password": "x"}))
 
         await Migrations(empty_url, MIGRATIONS).upgrade()
+        await forget(app)
 
         assert (await client.get("/health/ready")).status_code == 200
         assert (await register(client)).status_code == 201

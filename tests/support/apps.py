@@ -13,6 +13,7 @@ from app.asgi import DOMAINS, create_app, load_settings
 from app.config import Settings
 from app.core import Core
 from app.domain.auth.authenticator import SessionAuthenticator
+from app.domain.system.readiness import Readiness
 from app.lib.db.url import DatabaseURL
 from app.lib.openapi.document import build_document
 from app.lib.ratelimit.counters import MemoryCounters
@@ -96,6 +97,7 @@ async def forget(app: Litestar) -> None:
     """Drops what a process remembers between requests."""
     core = core_of(app)
     core.services.get(SessionAuthenticator).forget(None)
+    core.services.get(Readiness)._ask_again_at = 0.0
     for limiter in (core.general_limiter, core.limiter):
         if isinstance(limiter.counters, MemoryCounters):  # those in the database went with its rows
             limiter.counters._windows.clear()

@@ -57,7 +57,7 @@ async def get_liveness() -> Health:
     guards=[public],
     return_dto=StructDTO[ReadinessReport],
     summary="Check that the process may get traffic",
-    description="503 while the database, its schema or Redis is not ready, and while shutting down.",
+    description="503 while the database or its schema is not ready, and while shutting down. `degraded` without Redis.",
     tags=["System"],
 )
 async def get_readiness(readiness: Injected[Readiness]) -> ReadinessReport:

@@ -1,6 +1,7 @@
 """Whether this worker should get traffic."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Literal
 
@@ -17,6 +18,7 @@ from app.lib.wire.dto import Output
 log = structlog.get_logger(__name__)
 
 CHECK_SECONDS = 3.0
+KEPT_SECONDS = 1.0
 _NOT_MIGRATED = "The schema is not up to date: run 'app db upgrade'."
 _FAILURES: tuple[type[Exception], ...] = (*DATABASE_ERRORS, OSError, Unavailable)
 
@@ -30,9 +32,9 @@ class Check(Output):
 
 
 class ReadinessReport(Output):
-    """The service may get traffic."""
+    """The service may get traffic. ``degraded`` when something fails that requests can do without."""
 
-    status: Literal["ready"]
+    status: Literal["ready", "degraded"]
     checks: Annotated[list[Check], Meta(max_length=10)]
 
 
@@ -49,6 +51,7 @@ class Readiness:
 
     ``history`` is every revision that the code knows, the newest first. A revision that it does not know is one of a
     newer release: the schema is migrated before the last old process is gone, and those have to go on serving.
+    Answers are kept for a second, because anyone may ask, and each costs a query.
     """
 
     def __init__(
@@ -62,18 +65,26 @@ class Readiness:
         self._outdated = frozenset(history[1:])
         self._is_draining = is_draining
         self._redis = redis
+        self._hints: dict[str, str | None] = {}
+        self._ask_again_at = 0.0
+        self._asking = asyncio.Lock()
 
     async def report(self) -> ReadinessReport:
-        """Raises ``NotReady``, with all that fails."""
-        hints = {"database": await self._database_fault()}
-        if self._redis is not None:
-            hints["redis"] = await self._redis_fault(self._redis)
-        if self._is_draining():
-            hints["draining"] = "The server is shutting down."
+        """Raises ``NotReady``, with all that fails. Without Redis only hints to other processes are lost, and limits
+        are counted per process.
+        """
+        async with self._asking:
+            if time.monotonic() >= self._ask_again_at:
+                self._hints = {"database": await self._database_fault()}
+                if self._redis is not None:
+                    self._hints["redis"] = await self._redis_fault(self._redis)
+                self._ask_again_at = time.monotonic() + KEPT_SECONDS
+        hints = self._hints | ({"draining": "The server is shutting down."} if self._is_draining() else {})
         checks = [Check(name=name, status="failed" if hint else "ok", hint=hint) for name, hint in hints.items()]
-        if any(hints.values()):
+        failed = {name for name, hint in hints.items() if hint is not None}
+        if failed - {"redis"}:
             raise NotReady(checks)
-        return ReadinessReport(status="ready", checks=checks)
+        return ReadinessReport(status="degraded" if failed else "ready", checks=checks)
 
     async def _database_fault(self) -> str | None:
         try:

