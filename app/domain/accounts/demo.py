@@ -90,7 +90,9 @@ async def seed(demo: Demo) -> None:
     if await build(AccountQueries).find_credentials(SIGN_INS[0].email):
         return
     users = {person.email: await _create(demo, person) for person in PEOPLE}
-    demo.people.update({email: _principal(user) for email, user in users.items()})
+    # As if they had signed in: a grantor must have what they grant, and a writer is the author.
+    for email, user in users.items():
+        demo.people[email] = Principal(user.id, new_id(), utc_now(), user.is_superuser, frozenset(), frozenset())
     actor = next(iter(demo.people.values()))
     roles, accounts = build(RoleService, demo.unit, SYSTEM), build(UserService, demo.unit, SYSTEM)
     for role in ROLES:
@@ -123,15 +125,3 @@ async def _create(demo: Demo, person: Person) -> UserRead:
     )
     await users.update_profile(user.id, profile, IfMatch())
     return user
-
-
-def _principal(user: UserRead) -> Principal:
-    """The new user, as if signed in: a grantor must have what they grant, and a writer is the author."""
-    return Principal(
-        user_id=user.id,
-        session_id=new_id(),
-        authenticated_at=utc_now(),
-        is_superuser=user.is_superuser,
-        roles=frozenset(),
-        permissions=frozenset(),
-    )

@@ -6,7 +6,6 @@ from uuid import UUID
 import click
 
 from app.core import Core
-from app.domain.jobs.dtos import JobDetail, JobRead
 from app.domain.jobs.jobs import DAY
 from app.domain.jobs.services import JobQueries, JobService
 from app.lib.audit import SYSTEM
@@ -50,13 +49,10 @@ def jobs() -> None:
 @json_option
 def list_jobs(status: str | None, kind: str | None, limit: int, *, as_json: bool) -> None:
     """List jobs, newest first, without their payloads."""
-
-    async def work(core: Core) -> list[JobRead]:
-        filters = {"status": [JobStatus(status)] if status else None, "kind": [kind] if kind else None}
-        request = PageRequest(page_size=limit, include_total=False)
-        return list((await core.services.build(JobQueries).list_jobs(request, None, filters)).items)
-
-    write_list(run(work), _JOB_COLUMNS, as_json=as_json)
+    filters = {"status": [JobStatus(status)] if status else None, "kind": [kind] if kind else None}
+    request = PageRequest(page_size=limit, include_total=False)
+    page = run(lambda core: core.services.build(JobQueries).list_jobs(request, None, filters))
+    write_list(page.items, _JOB_COLUMNS, as_json=as_json)
 
 
 @jobs.command()
@@ -64,11 +60,7 @@ def list_jobs(status: str | None, kind: str | None, limit: int, *, as_json: bool
 @json_option
 def show(job_id: UUID, *, as_json: bool) -> None:
     """Show a job and its payload, which may hold personal data."""
-
-    async def work(core: Core) -> JobDetail:
-        return await core.services.build(JobQueries).get_job(job_id)
-
-    found = run(work)
+    found = run(lambda core: core.services.build(JobQueries).get_job(job_id))
     if as_json:
         write_json(found)
         return

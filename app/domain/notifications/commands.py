@@ -18,7 +18,7 @@ from app.lib.mail.bounces import read_bounce
 from app.lib.mail.mailer import MailNotFound
 from app.lib.mail.message import Mailbox, OutgoingMail, UnsafeHeader, message_id
 from app.lib.mail.repository import MailReads
-from app.lib.mail.rows import MailStatus, MailSummary
+from app.lib.mail.rows import MailStatus
 from app.lib.mail.templates import MailTemplates
 from app.lib.mail.transports import NotSent
 
@@ -79,11 +79,8 @@ def preview(template: str, locale: str, *, html: bool) -> None:
 @json_option
 def list_mails(status: str | None, limit: int, *, as_json: bool) -> None:
     """List mails, the newest first."""
-
-    async def work(core: Core) -> list[MailSummary]:
-        return await core.services.build(MailReads).newest(limit, MailStatus(status) if status else None)
-
-    write_list(run(work), _COLUMNS, as_json=as_json)
+    wanted = MailStatus(status) if status else None
+    write_list(run(lambda core: core.services.build(MailReads).newest(limit, wanted)), _COLUMNS, as_json=as_json)
 
 
 @mail.command()
@@ -117,7 +114,10 @@ def bounce(reference: str | None, reason: str) -> None:
 
     async def work(core: Core) -> None:
         reads = core.services.build(MailReads)
-        mail_id = _as_id(reference) or await reads.id_of(reference)
+        try:
+            mail_id: UUID | None = UUID(reference)
+        except ValueError:
+            mail_id = await reads.id_of(reference)
         if mail_id is None or await reads.mail(mail_id) is None:
             raise MailNotFound
         async with core.database.independent() as unit:
@@ -144,10 +144,3 @@ def _composed(core: Core, template: str, locale: str, to: str) -> OutgoingMail:
         message_id=message_id(template, str(new_id()), sender.domain),
         date=utc_now(),
     )
-
-
-def _as_id(reference: str) -> UUID | None:
-    try:
-        return UUID(reference)
-    except ValueError:
-        return None

@@ -1,6 +1,7 @@
 """The mails of a development server, for developers to look at."""
 
 import re
+from dataclasses import dataclass
 from uuid import UUID
 
 import msgspec
@@ -34,23 +35,23 @@ class Opened(msgspec.Struct, frozen=True):
     html: str
 
 
+@dataclass
 class DevelopmentMailbox:
     """The mails to all users: for development only."""
 
-    def __init__(self, reads: MailReads, composer: Composer) -> None:
-        self._reads = reads
-        self._composer = composer
+    reads: MailReads
+    composer: Composer
 
     async def newest(self) -> list[Listed]:
         listed: list[Listed] = []
-        for mail in await self._reads.newest(_SHOWN):
-            message = self._compose(await self._reads.mail(mail.id))
+        for mail in await self.reads.newest(_SHOWN):
+            message = self._compose(await self.reads.mail(mail.id))
             listed.append(Listed(mail, None if message is None else message.subject))
         return listed
 
     async def open(self, mail_id: UUID) -> Opened:
         """Raises ``MailNotFound``, also for a mail that cannot be composed."""
-        mail = await self._reads.mail(mail_id)
+        mail = await self.reads.mail(mail_id)
         message = self._compose(mail)
         if mail is None or message is None:
             raise MailNotFound
@@ -64,6 +65,6 @@ class DevelopmentMailbox:
 
     def _compose(self, row: MailRow | None) -> OutgoingMail | None:
         try:
-            return None if row is None else self._composer.compose(row)
+            return None if row is None else self.composer.compose(row)
         except (TemplateError, CannotUnseal, UnsafeHeader):
             return None
