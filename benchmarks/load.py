@@ -35,7 +35,7 @@ async def run(port: int, path: str, headers: dict[str, str], *, connections: int
 
 
 async def run_each(port: int, make: Callable[[int], bytes], *, connections: int, seconds: float) -> Result:
-    """Sends what ``make`` makes for the so-maniest connection, time and again until the time is over."""
+    """Sends what ``make`` makes for the nth connection, again and again until the time is over."""
     result = Result(seconds)
     end = time.perf_counter() + seconds
     await asyncio.gather(*[_connection(port, partial(make, number), end, result) for number in range(connections)])

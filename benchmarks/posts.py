@@ -14,7 +14,8 @@ from sqlalchemy import select
 
 from app.core import Core
 from app.domain.accounts.models import User
-from app.domain.posts.repositories import PostReads
+from app.domain.posts.repositories import FEED
+from app.domain.posts.services.queries import PostQueries
 from app.lib.db.engine import Database
 from app.lib.pagination.parameters import PageRequest
 from benchmarks.many_posts import seed_posts
@@ -50,8 +51,8 @@ async def _bench(core: Core, count: int) -> dict[str, object]:
 
 async def measure(core: Core) -> dict[str, object]:
     """Every case, on a database that has its posts."""
-    reads = PostReads(core.database.reader, core.cursors)
-    cases = await _cases(reads, await _authors(core.database))
+    posts = core.services.build(PostQueries)
+    cases = await _cases(posts, await _authors(core.database))
     return {name: await _measure(core.database, call) for name, call in cases.items()}
 
 
@@ -60,15 +61,15 @@ async def _authors(database: Database) -> list[UUID]:
         return list((await connection.execute(select(User.id).order_by(User.id))).scalars())
 
 
-async def _cases(reads: PostReads, authors: list[UUID]) -> dict[str, Call]:
+async def _cases(posts: PostQueries, authors: list[UUID]) -> dict[str, Call]:
     def listing(sort: str | None = None, *, paging: PageRequest | None = None, **filters: Any) -> Call:
         request = paging or PageRequest(page_size=PAGE, include_total=False)
-        return lambda: reads.list(request, sort, {**filters, "public": True})
+        return lambda: posts.list(request, sort, filters)
 
     return {
         "first page": listing(),
         "first page, counted": listing(paging=PageRequest(page_size=PAGE)),
-        f"page {DEEP} by cursor": listing(paging=await _deep(reads)),
+        f"page {DEEP} by cursor": listing(paging=await _deep(posts)),
         "by frequent tag": listing(tag=["frequent"]),
         "by tag of one in a hundred": listing(tag=["tag7"]),
         "by rare tag": listing(tag=["few7"]),
@@ -79,7 +80,7 @@ async def _cases(reads: PostReads, authors: list[UUID]) -> dict[str, Call]:
         "by search, a word of fifty posts": listing(q="rare7"),
         "by search, a word of none": listing(q="nowhere"),
         f"by search, a word of every post, page {DEEP} by cursor": listing(
-            q="common", paging=await _deep(reads, q="common")
+            q="common", paging=await _deep(posts, q="common")
         ),
         "by search, by title, a word of every post": listing("title", q="common"),
         "by search, by title, a word of fifty posts": listing("title", q="rare7"),
@@ -88,17 +89,17 @@ async def _cases(reads: PostReads, authors: list[UUID]) -> dict[str, Call]:
         "by search, ranked, a word of fifty posts": listing("-relevance", q="rare7"),
         "by search, counted, a word of every post": listing(q="common", paging=PageRequest(page_size=PAGE)),
         "by search, counted, a word of one post in a hundred": listing(q="word7", paging=PageRequest(page_size=PAGE)),
-        "by slug": lambda: reads.get("post-77", None, sees_all=False),
-        "feed": reads.feed,
-        "tags with counts": lambda: reads.list_tags(PageRequest(page_size=PAGE, include_total=False), None),
+        "by slug": lambda: posts.get("post-77", None),
+        "feed": lambda: posts.reader.all(FEED),
+        "tags with counts": lambda: posts.list_tags(PageRequest(page_size=PAGE, include_total=False), None),
     }
 
 
-async def _deep(reads: PostReads, **filters: Any) -> PageRequest:
+async def _deep(posts: PostQueries, **filters: Any) -> PageRequest:
     """Page 5 000, where the largest steps lead to."""
     request = PageRequest(page_size=100, include_total=False)
     for _ in range((DEEP - 1) * PAGE // 100):
-        page = await reads.list(request, None, {**filters, "public": True})
+        page = await posts.list(request, None, filters)
         if page.next_cursor is None:
             break
         request = PageRequest(page=None, cursor=page.next_cursor, page_size=100)

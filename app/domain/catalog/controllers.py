@@ -19,7 +19,7 @@ from app.domain.catalog.dtos import (
 from app.domain.catalog.errors import InsufficientStock, ProductWasOrdered, SkuTaken
 from app.domain.catalog.permissions import PRODUCTS_WRITE
 from app.domain.catalog.services.products import ProductService
-from app.domain.catalog.services.queries import PRODUCT_SORT_KEYS, ProductQueries
+from app.domain.catalog.services.queries import PRODUCT_SORT, ProductQueries
 from app.domain.catalog.services.stock import StockService
 from app.lib.audit import Origin
 from app.lib.db.versions import IfMatch
@@ -29,7 +29,6 @@ from app.lib.http.locations import created, linked
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.parameters import PageRequest
-from app.lib.pagination.sorting import sort_parameter
 from app.lib.security.policies import optional, permission
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import StructDTO
@@ -55,7 +54,7 @@ ActiveFilter = Annotated[
     list[bool] | None,
     QueryParameter(description="Inactive products are for holders of `products:write`.", max_items=2),
 ]
-Sort = Annotated[str | None, sort_parameter(PRODUCT_SORT_KEYS, "-created_at")]
+Sort = Annotated[str | None, PRODUCT_SORT]
 
 
 class ProductController(Controller):
@@ -65,7 +64,6 @@ class ProductController(Controller):
     @get(
         guards=[optional],
         return_dto=StructDTO[ProductPage],
-        operation_id="listProducts",
         summary="List products",
         description="Active products. `min_price` and `max_price` need `currency`.",
     )
@@ -92,7 +90,6 @@ class ProductController(Controller):
         guards=[permission(PRODUCTS_WRITE)],
         dto=StructDTO[ProductCreate],
         return_dto=StructDTO[ProductRead],
-        operation_id="createProduct",
         summary="Create a product",
         opt=IDEMPOTENT | may_raise(SkuTaken),
     )
@@ -107,7 +104,6 @@ class ProductController(Controller):
         guards=[permission(PRODUCTS_WRITE)],
         dto=StructDTO[ProductBatch],
         return_dto=StructDTO[ProductBatchRead],
-        operation_id="createProducts",
         summary="Create up to 100 products",
         description="All of them, or none.",
         opt=IDEMPOTENT | may_raise(SkuTaken),
@@ -121,7 +117,6 @@ class ProductController(Controller):
         "/{product_id:uuid}",
         guards=[optional],
         return_dto=StructDTO[ProductRead],
-        operation_id="getProduct",
         summary="Get a product",
     )
     async def get_product(
@@ -137,7 +132,6 @@ class ProductController(Controller):
         guards=[permission(PRODUCTS_WRITE)],
         dto=StructDTO[ProductUpdate],
         return_dto=StructDTO[ProductRead],
-        operation_id="updateProduct",
         summary="Update a product",
         description=(
             "Needs `If-Match`; `*` matches any version, because every sale makes a new one. A new price is for future "
@@ -157,7 +151,6 @@ class ProductController(Controller):
     @delete(
         "/{product_id:uuid}",
         guards=[permission(PRODUCTS_WRITE)],
-        operation_id="deleteProduct",
         summary="Delete a product",
         description=(
             "Needs `If-Match`; `*` matches any version. A product that was ever ordered cannot be deleted: "
@@ -176,7 +169,6 @@ class ProductController(Controller):
         dto=StructDTO[StockChange],
         return_dto=StructDTO[ProductRead],
         status_code=200,
-        operation_id="changeStock",
         summary="Adjust the stock of a product",
         opt=IDEMPOTENT | may_raise(InsufficientStock, PreconditionFailed),
     )
@@ -194,11 +186,10 @@ class ProductController(Controller):
         "/{product_id:uuid}/stock-movements",
         guards=[permission(PRODUCTS_WRITE)],
         return_dto=StructDTO[StockMovementPage],
-        operation_id="listStockMovements",
         summary="List the stock movements of a product",
         description="Newest first. `order_id` is null for callers without `orders:read`.",
     )
-    async def list_movements(
+    async def list_stock_movements(
         self,
         product_id: FromPath[UUID],
         request: Request[Any, Any, Any],
@@ -212,11 +203,10 @@ class ProductController(Controller):
         "/{product_id:uuid}/prices",
         guards=[permission(PRODUCTS_WRITE)],
         return_dto=StructDTO[ProductPricePage],
-        operation_id="listProductPrices",
         summary="List the prices of a product",
         description="Newest first.",
     )
-    async def list_prices(
+    async def list_product_prices(
         self,
         product_id: FromPath[UUID],
         request: Request[Any, Any, Any],

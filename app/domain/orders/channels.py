@@ -11,15 +11,14 @@ from app.domain.orders.events import (
     OrderRefunded,
     OrderShipped,
 )
-from app.domain.orders.repositories.reads import OrderReads
-from app.domain.orders.services.access import require_readable
+from app.domain.orders.services.queries import OrderQueries
 from app.lib.realtime.channels import ChannelKind, Publication, parse_id
 from app.lib.security.principal import Principal
 
 
-async def may_listen(principal: Principal, name: str, orders: OrderReads) -> None:
+async def may_listen(principal: Principal, name: str, orders: OrderQueries) -> None:
     """Whether the person sees the order."""
-    require_readable(await orders.get_order(parse_id(name)), principal)
+    await orders.require_readable(parse_id(name), principal)
 
 
 def _channel_of(event: OrderChanged) -> str:

@@ -1,5 +1,4 @@
 from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -30,7 +29,7 @@ from app.domain.orders.services.cancel import CancelService
 from app.domain.orders.services.orders import OrderService
 from app.domain.orders.services.pay import PaymentService
 from app.domain.orders.services.place import PlaceService
-from app.domain.orders.services.queries import ORDER_SORT_KEYS, OrderQueries
+from app.domain.orders.services.queries import ORDER_SORT, OrderQueries
 from app.domain.orders.services.refund import RefundService
 from app.lib.db.versions import IfMatch
 from app.lib.errors import PermissionDenied, PreconditionFailed
@@ -39,8 +38,7 @@ from app.lib.http.locations import created, linked
 from app.lib.http.rules import PRODUCES_ANYTHING
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import for_holders_of, may_raise, sends_headers
-from app.lib.pagination.parameters import PageRequest
-from app.lib.pagination.sorting import sort_parameter
+from app.lib.pagination.parameters import Instant, PageRequest
 from app.lib.security.policies import authenticated, permission
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import StructDTO
@@ -54,8 +52,7 @@ CustomerFilter = Annotated[
     list[Annotated[UUID, QueryParameter(schema_extra={"maxLength": 36})]] | None,
     QueryParameter(name="customer_id", description="Of this customer; repeat for any of several.", max_items=20),
 ]
-Instant = Annotated[datetime | None, QueryParameter(description="An instant in UTC (RFC 3339).")]
-Sort = Annotated[str | None, sort_parameter(ORDER_SORT_KEYS, "-created_at")]
+Sort = Annotated[str | None, ORDER_SORT]
 
 
 async def provide_order_filters(
@@ -90,7 +87,6 @@ class OrderController(Controller):
     @get(
         guards=[authenticated],
         return_dto=StructDTO[OrderPage],
-        operation_id="listOrders",
         summary="List orders",
         description="Your own, or with `orders:read` all. `min_total` and `max_total` need `currency`.",
     )
@@ -109,7 +105,6 @@ class OrderController(Controller):
         guards=[authenticated],
         dto=StructDTO[OrderCreate],
         return_dto=StructDTO[OrderRead],
-        operation_id="placeOrder",
         summary="Place an order",
         description="All lines or none. The stock is reserved until the order expires.",
         opt=IDEMPOTENT | may_raise(InsufficientStock),
@@ -124,7 +119,6 @@ class OrderController(Controller):
         "/{order_id:uuid}",
         guards=[authenticated],
         return_dto=StructDTO[OrderRead],
-        operation_id="getOrder",
         summary="Get an order",
         description="Your own, or with `orders:read` any.",
     )
@@ -138,7 +132,6 @@ class OrderController(Controller):
         guards=[authenticated],
         dto=StructDTO[OrderUpdate],
         return_dto=StructDTO[OrderRead],
-        operation_id="updateOrder",
         summary="Update the notes of an order",
         description="While it is pending.",
         opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed),
@@ -157,11 +150,10 @@ class OrderController(Controller):
         "/{order_id:uuid}/events",
         guards=[authenticated],
         return_dto=StructDTO[OrderEventPage],
-        operation_id="listOrderEvents",
         summary="List the events of an order",
         description="Oldest first.",
     )
-    async def list_events(
+    async def list_order_events(
         self,
         order_id: FromPath[UUID],
         request: Request[Any, Any, Any],
@@ -175,11 +167,10 @@ class OrderController(Controller):
         "/{order_id:uuid}/payments",
         guards=[authenticated],
         return_dto=StructDTO[PaymentPage],
-        operation_id="listOrderPayments",
         summary="List the payments of an order",
         description="Oldest first.",
     )
-    async def list_payments(
+    async def list_order_payments(
         self,
         order_id: FromPath[UUID],
         request: Request[Any, Any, Any],
@@ -196,7 +187,6 @@ class OrderController(Controller):
         return_dto=StructDTO[OrderRead],
         status_code=200,
         responses={202: ResponseSpec(OrderRead, generate_examples=False)},
-        operation_id="payOrder",
         summary="Pay an order",
         description="Your own. 202 when the outcome is not known yet: read the order again later.",
         opt=may_raise(InvalidTransition, PaymentDeclined, PermissionDenied, PreconditionFailed)
@@ -220,7 +210,6 @@ class OrderController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[OrderRead],
         status_code=200,
-        operation_id="cancelOrder",
         summary="Cancel an order",
         description="Your own until it is paid, or with `orders:write` any until it is shipped. Refunds a paid order.",
         opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed),
@@ -239,7 +228,6 @@ class OrderController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[OrderRead],
         status_code=200,
-        operation_id="shipOrder",
         summary="Ship an order",
         opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed) | for_holders_of(ORDERS_WRITE),
     )
@@ -257,7 +245,6 @@ class OrderController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[OrderRead],
         status_code=200,
-        operation_id="deliverOrder",
         summary="Deliver an order",
         opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed) | for_holders_of(ORDERS_WRITE),
     )
@@ -276,7 +263,6 @@ class OrderController(Controller):
         dto=StructDTO[RefundCreate],
         return_dto=StructDTO[OrderRead],
         status_code=200,
-        operation_id="refundOrder",
         summary="Refund an order",
         description="Some of its lines or, without a body, all that is left, which returns to the stock.",
         opt=IDEMPOTENT
@@ -298,7 +284,6 @@ class OrderController(Controller):
         guards=[permission(ORDERS_READ)],
         opt={PRODUCES_ANYTHING: True},
         media_type="text/csv",
-        operation_id="exportOrders",
         summary="Export orders as CSV",
         description="Oldest first, with the filters of the list.",
     )

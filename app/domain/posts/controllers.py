@@ -24,7 +24,7 @@ from app.domain.posts.dtos import (
 from app.domain.posts.errors import NotYourPost, PostNotFound, SlugTaken
 from app.domain.posts.services.feed import FeedService
 from app.domain.posts.services.posts import PostService
-from app.domain.posts.services.queries import POST_SORT_KEYS, TAGS_SORT_KEYS, PostQueries, read_id
+from app.domain.posts.services.queries import POST_SORT, TAG_SORT, PostQueries, read_id
 from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed, Unauthenticated
 from app.lib.http.conditional import TAGGED, has_current
@@ -34,7 +34,6 @@ from app.lib.http.rules import PRODUCES
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.parameters import PageRequest
-from app.lib.pagination.sorting import sort_parameter
 from app.lib.security.policies import authenticated, find_principal, optional, policy_of, public
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import StructDTO
@@ -49,8 +48,8 @@ _REFERENCE = {"type": OpenAPIType.STRING, "maxLength": MAX_SLUG, "pattern": "^[a
 PostReference = Annotated[str, PathParameter(description="The post's id or its slug.", schema_extra=_REFERENCE)]
 PostId = Annotated[str, PathParameter(description="The post's id.", schema_extra=_REFERENCE)]
 
-Sort = Annotated[str | None, sort_parameter(POST_SORT_KEYS, "-published_at")]
-TagSort = Annotated[str | None, sort_parameter(TAGS_SORT_KEYS, "-posts")]
+Sort = Annotated[str | None, POST_SORT]
+TagSort = Annotated[str | None, TAG_SORT]
 Author = Annotated[
     list[Annotated[UUID, QueryParameter(schema_extra={"maxLength": 36})]] | None,
     QueryParameter(description="Written by this user; repeat for any of several.", max_items=20),
@@ -101,7 +100,6 @@ class PostController(Controller):
 
     @get(
         guards=[optional],
-        operation_id="listPosts",
         summary="List posts",
         description="Published posts; with `mine=true` your own, drafts included, which needs a sign-in.",
         opt=may_raise(Unauthenticated) | TAGGED,
@@ -140,7 +138,6 @@ class PostController(Controller):
         guards=[authenticated],
         dto=StructDTO[PostCreate],
         return_dto=StructDTO[PostRead],
-        operation_id="createPost",
         summary="Create a post",
         description="A draft, unless `is_published` or `published_at` says otherwise.",
         opt=IDEMPOTENT | may_raise(SlugTaken),
@@ -154,7 +151,6 @@ class PostController(Controller):
     @get(
         "/{post_ref:str}",
         guards=[optional],
-        operation_id="getPost",
         summary="Get a post",
         description=(
             "By id or slug. Drafts and scheduled posts only for their authors. A former slug redirects to the present "
@@ -182,7 +178,6 @@ class PostController(Controller):
         guards=[authenticated],
         dto=StructDTO[PostUpdate],
         return_dto=StructDTO[PostRead],
-        operation_id="updatePost",
         summary="Update a post",
         description="By id. Your own, or with `posts:write` any. The slug stays unless it is given.",
         opt=may_raise(NotYourPost, PostNotFound, SlugTaken, PreconditionFailed),
@@ -200,7 +195,6 @@ class PostController(Controller):
     @delete(
         "/{post_ref:str}",
         guards=[authenticated],
-        operation_id="deletePost",
         summary="Delete a post",
         description="By id. Your own, or with `posts:delete` any.",
         opt=may_raise(NotYourPost, PostNotFound, PreconditionFailed),
@@ -220,7 +214,6 @@ class PostController(Controller):
         dto=StructDTO[Publication],
         return_dto=StructDTO[PostRead],
         status_code=200,
-        operation_id="publishPost",
         summary="Publish a post",
         description="By id, now or `at` an instant, up to ten years ahead.",
         opt=may_raise(NotYourPost, PostNotFound, PreconditionFailed),
@@ -241,7 +234,6 @@ class PostController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[PostRead],
         status_code=200,
-        operation_id="unpublishPost",
         summary="Unpublish a post",
         description="By id. It is a draft again.",
         opt=may_raise(NotYourPost, PostNotFound, PreconditionFailed),
@@ -260,7 +252,6 @@ class PostController(Controller):
     "/users/{user_id:uuid}/posts",
     guards=[public],
     opt=TAGGED,
-    operation_id="listUserPosts",
     summary="List the posts of a user",
     tags=["Posts"],
 )
@@ -286,7 +277,6 @@ async def list_user_posts(
     guards=[public],
     return_dto=StructDTO[TagPage],
     opt=TAGGED,
-    operation_id="listTags",
     summary="List the tags of published posts",
     description="With the number of published posts that have them. Caches may keep it for a minute.",
     tags=["Posts"],
@@ -307,7 +297,6 @@ async def list_tags(
     guards=[public],
     opt={PRODUCES: ATOM} | TAGGED,
     media_type=ATOM,
-    operation_id="getFeed",
     summary="Get the Atom feed",
     description="The newest 20 published posts (RFC 4287) with safe HTML; long ones with their summary and link only.",
     tags=["Posts"],

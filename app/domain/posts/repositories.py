@@ -1,9 +1,9 @@
-"""Every statement about posts. ``PostReads`` reads without a transaction, ``PostRepository`` writes in one."""
+"""Every statement about posts. Prepared selects are for the Reader, ``PostRepository`` writes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -29,13 +29,9 @@ from app.domain.posts.slugs import digest_of
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
-from app.lib.db.reader import Reader
 from app.lib.db.repositories import EntityRepository
 from app.lib.db.statements import is_one_of, json_list
-from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import Filter, after, before, equals
-from app.lib.pagination.paginate import paginate
-from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.search import SearchList
 from app.lib.pagination.sorting import SortKey
@@ -52,8 +48,8 @@ _may_see = or_(
     _is_public, Post.author_id == bindparam("viewer_id", type_=Uuid()), bindparam("sees_all", type_=Boolean())
 )
 _read = select(*columns_of(PostRead, Post, is_published=_is_published)).where(_may_see)
-_by_id = prepare(_read.where(Post.id == bindparam("post_id")), PostRead)
-_by_slug = prepare(
+POST_BY_ID = prepare(_read.where(Post.id == bindparam("post_id")), PostRead)
+POST_BY_SLUG = prepare(
     _read.join(PostSlug, PostSlug.post_id == Post.id).where(PostSlug.digest == bindparam("digest")), PostRead
 )
 
@@ -87,7 +83,7 @@ _delete_by_author = prepare(
     delete(_posts).where(_posts.c.author_id == bindparam("author")).returning(*_written), WrittenRow
 )
 
-_feed = prepare(
+FEED = prepare(
     select(*columns_of(FeedRow, Post, is_published=_is_published))
     .where(_is_public)
     .order_by(Post.public_from.desc(), Post.id.desc())
@@ -107,7 +103,7 @@ def _published(instants: Filter) -> Filter:
     return replace(instants, clause=lambda binds: and_(instants.clause(binds), _is_published))
 
 
-LIST = SearchList(
+POST_LIST = SearchList(
     "posts",
     PostPage,
     select(*columns_of(PostSummary, Post, is_published=_is_published)),
@@ -126,15 +122,13 @@ LIST = SearchList(
 )
 """Every list of posts is this one with filters and an order."""
 
-SORT_KEYS = LIST.sort_keys
-
 _tag_counts = (
     select(PostTag.tag.label("name"), func.count().label("posts"))
     .where(PostTag.public_from <= select(database_now()).scalar_subquery())  # asks for the time once, not for each row
     .group_by(PostTag.tag)
     .subquery()
 )
-TAGS = ListQuery(
+TAG_LIST = ListQuery(
     "tags",
     TagPage,
     select(_tag_counts.c.name, _tag_counts.c.posts),
@@ -142,32 +136,6 @@ TAGS = ListQuery(
     sorts=(SortKey("posts", _tag_counts.c.posts, int), SortKey("name", _tag_counts.c.name, str)),
     default_sort="-posts",
 )
-TAG_SORT_KEYS = ("posts", "name")
-
-
-class PostReads:
-    """Posts as they are shown."""
-
-    def __init__(self, reader: Reader, cursors: CursorCodec) -> None:
-        self._reader = reader
-        self._cursors = cursors
-
-    async def get(self, key: UUID | str, viewer_id: UUID | None, *, sees_all: bool) -> PostRead | None:
-        """By id, or by a slug that it has or had; None where the viewer may not see it."""
-        if isinstance(key, UUID):
-            return await self._reader.first(_by_id, post_id=key, viewer_id=viewer_id, sees_all=sees_all)
-        return await self._reader.first(_by_slug, digest=digest_of(key), viewer_id=viewer_id, sees_all=sees_all)
-
-    async def list(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> PostPage:
-        """Name ``public`` or ``author`` in the filters, or everybody's drafts are in the list."""
-        return await LIST.page(self._reader, paging, self._cursors, sort=sort, filters=filters)
-
-    async def list_tags(self, paging: PageRequest, sort: str | None) -> TagPage:
-        return await paginate(self._reader, TAGS, paging, self._cursors, sort=sort)
-
-    async def feed(self) -> Sequence[FeedRow]:
-        """The newest public posts."""
-        return await self._reader.all(_feed)
 
 
 class PostRepository(EntityRepository[Post]):

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
+from litestar.params import QueryParameter
 from sqlalchemy import BindParameter, ColumnElement, Select, SQLColumnExpression, bindparam, case, func, or_
 
 from app.lib.db.reader import Reader
@@ -78,13 +79,16 @@ class SearchList(Generic[P]):
         # As expressions, so that no index can be walked for the order.
         unindexed = [SortKey(k.name, func.coalesce(k.expression, k.expression), k.python_type) for k in sorts]
         narrowing = frozenset(each.name for each in filters)
-        self.sort_keys = (*(key.name for key in sorts), RELEVANCE)
         self._label = label
         self._plain = query(resource, sorts, scans=True)
         self._all = query(resource, [*unindexed, relevance], scans=False)
         self._newest = query(resource, sorts, scans=True, window=Window(_WINDOW, narrowing), counted_by=self._all)
         window = Window(_WINDOW, narrowing, along=default_sort)
         self._ranked = query(f"{resource}.newest", [*sorts, relevance], scans=True, window=window)
+
+    def sort_parameter(self) -> QueryParameter:
+        """The ``sort`` parameter of the list's route, see :meth:`ListQuery.sort_parameter`."""
+        return self._all.sort_parameter()
 
     async def page(
         self,

@@ -8,7 +8,6 @@ from typing import Any, cast
 import pytest
 from litestar import Litestar
 
-from app.domain.orders.repositories.reads import OrderReads
 from app.domain.orders.services import export
 from tests.support.apps import core_of
 from tests.support.counting import counted_statements
@@ -116,7 +115,7 @@ async def test_an_export_holds_one_batch_and_no_connection_while_the_client_is_s
 ) -> None:
     monkeypatch.setattr(export, "BATCH", 1)
     core = core_of(shop.app)
-    lines = export.export_orders(OrderReads(core.database.reader, core.cursors), {})
+    lines = export.export_orders(core.database.reader, core.cursors, {})
 
     seen = [(part.count(b"\r\n"), core.database.busy_readers()) async for part in lines]
 
@@ -128,7 +127,7 @@ async def test_who_goes_away_during_an_export_leaves_nothing_behind(
 ) -> None:
     monkeypatch.setattr(export, "BATCH", 1)
     core = core_of(shop.app)
-    lines = export.export_orders(OrderReads(core.database.reader, core.cursors), {})
+    lines = export.export_orders(core.database.reader, core.cursors, {})
     parts = [await anext(lines), await anext(lines)]
 
     with counted_statements(shop.app) as after:

@@ -1,1 +1,1 @@
-"""Every statement about products and their stock. ``…Reads`` read without a transaction, ``…Repository`` in one."""
+"""Every statement about products and their stock. Prepared selects are for the Reader, ``…Repository`` writes."""

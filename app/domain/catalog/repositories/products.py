@@ -1,6 +1,5 @@
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -21,25 +20,21 @@ from app.domain.catalog.rows import PriceRow, PriceRowPage, ProductRow, ProductR
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
 from app.lib.db.prepared import columns_of, joined_strings, prepare
-from app.lib.db.reader import Reader
 from app.lib.db.repositories import EntityRepository
-from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.filters import at_least, at_most, contains, custom, equals
-from app.lib.pagination.paginate import paginate
-from app.lib.pagination.parameters import PageRequest
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 
 _tag_table = table_of(ProductTag)
 _tags = joined_strings(Product, ProductTag.tag, ProductTag.product_id == Product.id)
 _products = select(*columns_of(ProductRow, Product, tags=_tags))
-_product = prepare(_products.where(Product.id == bindparam("product_id")), ProductRow)
+PRODUCT = prepare(_products.where(Product.id == bindparam("product_id")), ProductRow)
 _tags_of = prepare(select(ProductTag.tag).where(ProductTag.product_id == bindparam("product_id")), str)
 _delete_tags = prepare(delete(_tag_table).where(_tag_table.c.product_id == bindparam("product_id")))
 _insert_tag = prepare(insert(_tag_table))
 _insert_price = prepare(insert(table_of(ProductPrice)))
 
-PRODUCT_SORTS = (
+_SORTS = (
     SortKey("created_at", Product.created_at, datetime),
     SortKey("name", Product.name_key, str),
     SortKey("sku", Product.sku, str),
@@ -51,7 +46,7 @@ PRODUCT_LIST = ListQuery(
     ProductRowPage,
     _products,
     identity=Product.id,
-    sorts=PRODUCT_SORTS,
+    sorts=_SORTS,
     default_sort="-created_at",
     filters=(
         equals("is_active", Product.is_active),
@@ -91,27 +86,6 @@ PRICE_LIST = ListQuery(
 )
 
 
-class ProductReads:
-    """Products as they are shown."""
-
-    def __init__(self, reader: Reader, cursors: CursorCodec) -> None:
-        self._reader = reader
-        self._cursors = cursors
-
-    async def get_product(self, product_id: UUID) -> ProductRow | None:
-        return await self._reader.first(_product, product_id=product_id)
-
-    async def list_products(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> ProductRowPage:
-        return await paginate(self._reader, PRODUCT_LIST, paging, self._cursors, sort=sort, filters=filters)
-
-    async def list_movements(self, product_id: UUID, paging: PageRequest) -> StockMovementPage:
-        only = {"product_id": product_id}
-        return await paginate(self._reader, MOVEMENT_LIST, paging, self._cursors, filters=only)
-
-    async def list_prices(self, product_id: UUID, paging: PageRequest) -> PriceRowPage:
-        return await paginate(self._reader, PRICE_LIST, paging, self._cursors, filters={"product_id": product_id})
-
-
 class ProductRepository(EntityRepository[Product]):
     model = Product
     not_found = ProductNotFound
@@ -119,7 +93,7 @@ class ProductRepository(EntityRepository[Product]):
 
     async def read(self, product_id: UUID) -> ProductRow:
         """As this transaction has it."""
-        found = await self.unit.first(_product, product_id=product_id)
+        found = await self.unit.first(PRODUCT, product_id=product_id)
         if found is None:
             raise ProductNotFound
         return found

@@ -5,8 +5,11 @@ import io
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
-from app.domain.orders.repositories.reads import OrderReads
+from app.domain.orders.repositories.reads import ORDER_LIST
 from app.domain.orders.rows import OrderRow
+from app.lib.db.reader import Reader
+from app.lib.pagination.cursor import CursorCodec
+from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
 from app.lib.wire.money import Money
 
@@ -18,14 +21,14 @@ _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\u
 """What spreadsheets take for the start of a formula; the last ones are the wide forms of the first (OWASP)."""
 
 
-async def export_orders(reads: OrderReads, filters: Mapping[str, Any]) -> AsyncIterator[bytes]:
+async def export_orders(reader: Reader, cursors: CursorCodec, filters: Mapping[str, Any]) -> AsyncIterator[bytes]:
     """The header and one line per order, oldest first. Each batch is a read of its own, so a slow client holds no
     connection; an order is as it was when its batch was read.
     """
     yield csv_lines([COLUMNS])
     request = PageRequest(page=None, page_size=BATCH, include_total=False)
     while True:
-        page = await reads.list_orders(request, "created_at", filters)
+        page = await paginate(reader, ORDER_LIST, request, cursors, sort="created_at", filters=filters)
         if page.items:
             yield csv_lines(_cells(row) for row in page.items)
         if page.next_cursor is None:

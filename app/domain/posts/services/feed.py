@@ -11,8 +11,9 @@ import msgspec
 
 from app.config import Settings
 from app.domain.accounts.services.queries import AccountQueries
-from app.domain.posts.repositories import PostReads
+from app.domain.posts.repositories import FEED
 from app.domain.posts.rows import FeedRow
+from app.lib.db.reader import Reader
 
 PATH = "/api/v1/feed.atom"
 _POSTS = "/api/v1/posts"
@@ -33,15 +34,15 @@ class Newest(msgspec.Struct, frozen=True):
 class FeedService:
     """The HTML of posts is made when they are written, so a feed costs no more than reading them."""
 
-    def __init__(self, reads: PostReads, accounts: AccountQueries, settings: Settings) -> None:
-        self._reads = reads
+    def __init__(self, reader: Reader, accounts: AccountQueries, settings: Settings) -> None:
+        self._reader = reader
         self._accounts = accounts
         self._base_url = settings.base_url.rstrip("/")
         self._title = settings.product_name
 
     async def newest(self) -> Newest:
         """What is in the feed at the moment."""
-        rows = await self._reads.feed()
+        rows = await self._reader.all(FEED)
         people = await self._accounts.list_public_profiles(row.author_id for row in rows)
         authors = {user_id: person.full_name or person.username or _UNNAMED for user_id, person in people.items()}
         seen = [(row.id.bytes, row.version, authors.get(row.author_id)) for row in rows]

@@ -1,5 +1,6 @@
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -16,41 +17,47 @@ from app.domain.posts.dtos import (
 )
 from app.domain.posts.errors import PostNotFound
 from app.domain.posts.permissions import POSTS_DELETE, POSTS_WRITE
-from app.domain.posts.repositories import SORT_KEYS, TAG_SORT_KEYS, PostReads
+from app.domain.posts.repositories import POST_BY_ID, POST_BY_SLUG, POST_LIST, TAG_LIST
+from app.domain.posts.slugs import digest_of
+from app.lib.db.reader import Reader
+from app.lib.pagination.cursor import CursorCodec
+from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import project
 
-POST_SORT_KEYS, TAGS_SORT_KEYS = SORT_KEYS, TAG_SORT_KEYS
+POST_SORT = POST_LIST.sort_parameter()
+TAG_SORT = TAG_LIST.sort_parameter()
 
 _REFERENCE = re.compile(rf"[a-z0-9-]{{1,{MAX_SLUG}}}")
 
 
+@dataclass
 class PostQueries:
     """What is shown of posts, and to whom; reads only, without a transaction."""
 
-    def __init__(self, reads: PostReads, accounts: AccountQueries) -> None:
-        self._reads = reads
-        self._accounts = accounts
+    reader: Reader
+    cursors: CursorCodec
+    accounts: AccountQueries
 
     async def get(self, reference: str, viewer: Principal | None) -> PostRead:
         """By id, or by a slug that it has or had. Raises ``PostNotFound``, also for what the viewer may not see."""
-        viewer_id = viewer.user_id if viewer else None
+        key = read_reference(reference)
         sees_all = viewer is not None and sees_everything(viewer)
-        found = await self._reads.get(read_reference(reference), viewer_id, sees_all=sees_all)
-        if found is None:
-            raise PostNotFound
-        return found
+        may_see = {"viewer_id": viewer.user_id if viewer else None, "sees_all": sees_all}
+        if isinstance(key, UUID):
+            return await self.reader.one(POST_BY_ID, PostNotFound, post_id=key, **may_see)
+        return await self.reader.one(POST_BY_SLUG, PostNotFound, digest=digest_of(key), **may_see)
 
     async def list(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> PostPage:
         """What the public sees."""
-        return await self._reads.list(paging, sort, {**filters, "public": True})
+        return await self._list(paging, sort, {**filters, "public": True})
 
     async def list_own(
         self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any], owner: Principal
     ) -> PostPage:
         """Drafts, scheduled and published ones."""
-        return await self._reads.list(paging, sort, {**filters, "author": [owner.user_id]})
+        return await self._list(paging, sort, {**filters, "author": [owner.user_id]})
 
     async def list_by_user(
         self, user_id: UUID, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]
@@ -58,22 +65,26 @@ class PostQueries:
         """What the public sees of a user. Raises ``ProfileNotFound`` when there is no such user."""
         page = await self.list(paging, sort, {**filters, "author": [user_id]})
         if not page.items:
-            await self._accounts.get_public_profile(user_id)
+            await self.accounts.get_public_profile(user_id)
         return page
 
     async def list_tags(self, paging: PageRequest, sort: str | None) -> TagPage:
         """With the number of public posts that have them."""
-        return await self._reads.list_tags(paging, sort)
+        return await paginate(self.reader, TAG_LIST, paging, self.cursors, sort=sort)
 
     async def with_author(self, post: PostRead) -> PostWithAuthor:
-        authors = await self._accounts.list_public_profiles([post.author_id])
+        authors = await self.accounts.list_public_profiles([post.author_id])
         return project(PostWithAuthor, post, author=authors.get(post.author_id))
 
     async def with_authors(self, page: PostPage) -> PostWithAuthorPage:
         """In one query for all of them."""
-        authors = await self._accounts.list_public_profiles(post.author_id for post in page.items)
+        authors = await self.accounts.list_public_profiles(post.author_id for post in page.items)
         items = [project(PostSummaryWithAuthor, post, author=authors.get(post.author_id)) for post in page.items]
         return page.with_items(PostWithAuthorPage, items)
+
+    async def _list(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> PostPage:
+        """Name ``public`` or ``author`` in the filters, or everybody's drafts are in the list."""
+        return await POST_LIST.page(self.reader, paging, self.cursors, sort=sort, filters=filters)
 
 
 def read_reference(reference: str) -> UUID | str:
