@@ -200,6 +200,22 @@ async def test_what_was_said_before_going_is_heard(memory_bench: Bench) -> None:
     assert [each["data"] for each in await listener.wire.until("event", 10)] == list(range(10))
 
 
+async def test_one_who_goes_while_something_is_sent_is_heard(memory_bench: Bench) -> None:
+    worker = await memory_bench.worker()
+    listener, peer = worker.connect(), worker.connect()
+    await listener.subscribe("posts")
+    await peer.subscribe("posts")
+    peer.wire.reads.clear()
+    await worker.publish("posts", "the peer does not read this")
+    for number in range(10):
+        peer.wire.say({"type": "publish", "channel": "posts", "data": number})
+    peer.wire.go()
+    await until(lambda: peer.socket.is_gone)
+    peer.wire.reads.set()
+
+    assert [each["data"] for each in await listener.wire.until("event", 11)][1:] == list(range(10))
+
+
 async def test_more_than_can_wait_is_too_fast(memory_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.lib.realtime.sockets.BURST", 10_000)
     monkeypatch.setattr("app.lib.realtime.sockets.MESSAGES_PER_SECOND", 1e9)
