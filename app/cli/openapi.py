@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import click
+import msgspec
 
 from app.asgi import create_app
 from app.cli.process import with_throwaway_secret
 from app.config import Settings
-from app.lib.cli.options import check_option, output_option, render_json, write_document
+from app.lib.cli.errors import CommandFailed
 from app.lib.openapi.document import build_document
 
 COMMITTED = Path("docs/openapi.json")
@@ -19,14 +20,25 @@ def openapi() -> None:
 
 
 @openapi.command()
-@output_option
-@check_option(COMMITTED)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; default: print it.")
+@click.option("--check", is_flag=True, help=f"Write nothing; fail when the file (default {COMMITTED}) is stale.")
 def export(output: Path | None, *, check: bool) -> None:
     """Write the document of the default settings: sorted, so that it changes only with the API."""
-    write_document("openapi", render(), output, committed=COMMITTED if check else None)
+    document = render()
+    if check:
+        path = output or COMMITTED
+        if not path.is_file() or path.read_text(encoding="utf-8") != document:
+            raise CommandFailed(f"{path} is stale.", f"Run 'app openapi export --output {path}'.")
+        click.echo(f"{path} is up to date.")
+    elif output is None:
+        click.echo(document, nl=False)
+    else:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(document, encoding="utf-8")
 
 
 def render() -> str:
     """The document as a file holds it."""
     app = create_app(with_throwaway_secret(Settings(environment="test")))
-    return render_json(build_document(app, app.state.core.document))
+    document = msgspec.json.encode(build_document(app, app.state.core.document), order="sorted")
+    return msgspec.json.format(document, indent=2).decode() + "\n"

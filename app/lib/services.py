@@ -60,12 +60,10 @@ class Services:
             return frozenset(), lambda _given: value
         makers: dict[str, Build] = {}
         needs: frozenset[type[Any]] = frozenset()
-        for name, (parameter, is_optional) in _parameters(cast("Any", kind)).items():
+        for name, parameter in _parameters(cast("Any", kind)).items():
             try:
                 more, makers[name] = self.builder(parameter, scoped)
             except LookupError as exc:
-                if is_optional:
-                    continue
                 raise LookupError(f"{kind.__qualname__}({name}): {exc}") from None
             needs |= more
         if needs:
@@ -75,16 +73,14 @@ class Services:
 
 
 @cache
-def _parameters(kind: Any) -> dict[str, tuple[type[Any], bool]]:
-    """The constructor's parameters: their types, and whether they have a default. Raises ``LookupError`` for what is no
-    class with a constructor of its own.
-    """
+def _parameters(kind: Any) -> dict[str, type[Any]]:
+    """The types of a constructor's parameters. Raises ``LookupError`` for what is no class with one of its own."""
     if getattr(kind, "_is_protocol", False) or not isfunction(getattr(kind, "__init__", None)):
         raise LookupError(f"{kind!r} is neither a long-lived object nor a class to build")
     constructor: Any = kind.__init__
     hints = get_type_hints(constructor)
     return {
-        name: (hints[name], parameter.default is not Parameter.empty)
+        name: hints[name]
         for name, parameter in signature(constructor).parameters.items()
         if name != "self" and parameter.kind not in {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
     }

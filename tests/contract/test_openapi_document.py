@@ -127,7 +127,7 @@ OTHER_MEDIA_TYPES = {
 UNVERSIONED = {"createProducts", "createRealtimeTicket", "createRoomInvitation"}
 """Creations of what has no one version: several resources, or something that never changes."""
 
-REPEATABLE_ACTIONS = {"changeStock", "refundOrder"}
+REPEATABLE_ACTIONS = {"adjustStock", "refundOrder"}
 """Actions that would do the same once more when they are repeated, and so take a key like creations."""
 
 

@@ -1,6 +1,5 @@
 """A small application with every kind of body and answer."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -111,11 +110,11 @@ class UserController(Controller):
     async def create(self, data: JSONBody[UserCreate]) -> UserEntity:
         return UserEntity(email=data.email)
 
-    @post("/bulk")
+    @post("/bulk", return_dto=StructDTO[UserPage])
     async def create_many(
         self, data: JSONBody[Annotated[list[UserCreate], Meta(min_length=1, max_length=2)]]
-    ) -> list[UserEntity]:
-        return [UserEntity(email=user.email) for user in data]
+    ) -> UserPage:
+        return UserPage(items=[a_read() for _ in data], total=len(data))
 
     @post("/maybe", return_dto=None)
     async def create_perhaps(self, data: JSONBody[UserCreate | None] = None) -> bool:
@@ -138,25 +137,13 @@ class AnswerController(Controller):
     async def row(self) -> UserRead:
         return a_read(UserRow, password_hash="secret")
 
-    @get("/rows")
-    async def rows(self) -> Sequence[UserRead]:
-        return [a_read(), a_read(UserRow, password_hash="secret")]
-
-    @get("/nothing")
-    async def nothing(self) -> UserEntity | None:
-        return None
-
-    @get("/empty")
-    async def empty(self) -> list[Annotated[UserEntity, "a note"]]:
-        return []
-
-    @get("/page")
+    @get("/page", return_dto=StructDTO[UserPage])
     async def page(self) -> UserPage:
         return UserPage(items=[a_read()], total=1)
 
-    @get("/generic")
-    async def generic(self) -> Envelope[UserEntity]:
-        return Envelope(items=[UserEntity()], total=1)
+    @get("/generic", return_dto=StructDTO[Envelope[UserRead]])
+    async def generic(self) -> Envelope[UserRead]:
+        return Envelope(items=[a_read()], total=1)
 
     @get("/response")
     async def response(self) -> Response[UserEntity]:

@@ -1,51 +1,15 @@
 """What several commands share and what costs little to import."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 import msgspec
 
-from app.lib.cli.errors import CommandFailed
-
-F = TypeVar("F", bound=Callable[..., Any])
-
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 """For a command that reads."""
-
-
-output_option = click.option(
-    "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; default: print it."
-)
-
-
-def check_option(committed: Path) -> Callable[[F], F]:
-    """``--check`` for a command that writes a committed document."""
-    return click.option(
-        "--check", is_flag=True, help=f"Write nothing; fail when the file (default {committed}) is stale."
-    )
-
-
-def render_json(document: Any) -> str:
-    """A document as a file holds it: sorted and indented."""
-    return msgspec.json.format(msgspec.json.encode(document, order="sorted"), indent=2).decode() + "\n"
-
-
-def write_document(command: str, document: str, output: Path | None, *, committed: Path | None) -> None:
-    """Writes or prints a document; with ``committed`` it only compares. Raises ``CommandFailed`` for a stale file."""
-    if committed is not None:
-        path = output or committed
-        if not path.is_file() or path.read_text(encoding="utf-8") != document:
-            raise CommandFailed(f"{path} is stale.", f"Run 'app {command} export --output {path}'.")
-        click.echo(f"{path} is up to date.")
-    elif output is None:
-        click.echo(document, nl=False)
-    else:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(document, encoding="utf-8")
 
 
 def write_json(value: Any) -> None:

@@ -17,7 +17,6 @@ class InnerLifespan(InitPlugin):
         self._lifespan = lifespan
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
-
         def enter(_app: Litestar) -> AbstractAsyncContextManager[None]:
             return self._lifespan()
 

@@ -16,16 +16,16 @@
 - **In**: the body is decoded strictly into what the handler declares (the Struct, a list of it, or
   ``JSONBody[Struct | None] = None`` where the body is optional), and all field errors are reported together. The
   application does not start when the type takes unknown members or has a member without bounds.
-- **Out**: the handler returns the Struct, an entity with attributes of the same names, a list of either, an envelope
-  whose ``items`` are either, or a ``Response`` around one of these. Only what the Struct names ever leaves. What is
-  that very Struct already is passed on as it is.
+- **Out**: the handler returns the Struct, an entity with attributes of the same names, or a ``Response`` around either.
+  Only what the Struct names ever leaves. What is that very Struct already is passed on as it is. A list is a Struct,
+  too: a page.
 """
 
 import functools
 import operator
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from types import NoneType, UnionType
-from typing import Annotated, Any, ClassVar, Generic, TypeVar, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 from urllib.parse import parse_qs
 
 import msgspec
@@ -77,12 +77,6 @@ def project(read_type: type[StructT], source: object, **others: Any) -> StructT:
 class StructDTO(AbstractDTO[T], Generic[T]):
     """Declares a Struct as the wire format of a controller or handler; see the module."""
 
-    _envelopes: ClassVar[set[type[Any]]]
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        cls._envelopes = set()
-        super().__init_subclass__(**kwargs)
-
     def decode_bytes(self, value: bytes) -> Any:
         """Decodes a body that is not empty. Raises ``MalformedJSON`` and ``ValidationFailed``."""
         return decode_json(value, self._body_type())
@@ -97,18 +91,12 @@ class StructDTO(AbstractDTO[T], Generic[T]):
 
     def data_to_encodable_type(self, data: Any) -> Any:
         """Makes what a handler returned into what may leave."""
-        if data is None or type(data) is self.model_type:
-            return data
         if isinstance(data, Response):
             response: Response[Any] = data
             response.content = self.data_to_encodable_type(response.content)
             return response
-        if isinstance(data, list | tuple):
-            items = cast("Collection[Any]", data)
-            return items if set(map(type, items)) <= {self.model_type} else [*map(self.data_to_encodable_type, items)]
-        if type(data) in self._envelopes:
-            items = self.data_to_encodable_type(data.items)
-            return data if items is data.items else msgspec.structs.replace(data, items=items)
+        if data is None or type(data) is self.model_type:
+            return data
         try:
             return msgspec.convert(data, self.model_type, from_attributes=True)
         except msgspec.ValidationError as mismatch:  # our mistake, not the client's
@@ -120,57 +108,40 @@ class StructDTO(AbstractDTO[T], Generic[T]):
     ) -> None:
         """Called by Litestar for each handler at start. Raises ``ImproperlyConfiguredException``."""
         if field_definition.name != "data":
-            cls._output_type(field_definition.annotation)
+            cls._is_answer(field_definition.annotation)
         elif faults := unbounded(_input_type(field_definition)):
             raise ImproperlyConfiguredException(f"{handler_id.partition('::')[0]}: {'; '.join(faults)}")
 
     @classmethod
     def is_supported_model_type_field(cls, field_definition: FieldDefinition) -> bool:
         """Whether what a handler returns is for this DTO; nothing, text and files are not."""
-        return cls._output_type(field_definition.annotation) is not None
+        return cls._is_answer(field_definition.annotation)
 
     @classmethod
     def create_openapi_schema(
         cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any
     ) -> Reference | Schema:
-        """The schema of the body, or of the answer."""
-        if field_definition.name == "data":
-            return schema_of(_input_type(field_definition), schema_creator)
-        return schema_of(cls._output_type(field_definition.annotation), schema_creator)
+        is_body = field_definition.name == "data"
+        return schema_of(_input_type(field_definition) if is_body else cls.model_type, schema_creator)
 
     @classmethod
-    def _output_type(cls, annotation: Any) -> Any:
-        """What leaves when a handler is annotated so: the Struct stands for entities. None: not for this DTO."""
+    def _is_answer(cls, annotation: Any) -> bool:
+        """Whether a handler that is annotated so returns the Struct, or an entity that it stands for."""
         origin: Any = get_origin(annotation) or annotation
-        args = get_args(annotation)
-        if origin is Annotated:
-            return cls._output_type(args[0])
-        if origin is Union or origin is UnionType:
-            options = [arg if arg is NoneType else cls._output_type(arg) for arg in args]
-            return functools.reduce(operator.or_, options)
-        if not isinstance(origin, type) or origin in {NoneType, str, bytes, bool, int, float}:
-            return None
-        if issubclass(origin, Response):
-            return cls._output_type(args[0]) if args else None
-        if issubclass(origin, Sequence):
-            return list[cls._output_type(args[0])] if args else None  # type: ignore[misc]  # a type made at run time
-        return cls._output_struct(annotation, origin, args)
-
-    @classmethod
-    def _output_struct(cls, annotation: Any, origin: Any, args: tuple[Any, ...]) -> Any:
-        if annotation is cls.model_type or not issubclass(origin, Struct):
-            return cls.model_type
-        envelope = cast("Any", origin)[tuple(map(cls._output_type, args))] if args else annotation
-        struct = types.type_info(envelope)
-        items = next((each.type for each in getattr(struct, "fields", ()) if each.name == "items"), None)
-        items = items.type if isinstance(items, types.Metadata) else items
-        if getattr(getattr(items, "item_type", None), "cls", None) is not cls.model_type:
+        if isinstance(origin, type) and issubclass(origin, Response):
+            arguments = get_args(annotation)
+            return bool(arguments) and cls._is_answer(arguments[0])
+        if annotation is cls.model_type:
+            return True
+        if origin in {NoneType, str, bytes, bool, int, float}:
+            return False
+        if not isinstance(origin, type) or issubclass(origin, UnionType | Struct | Sequence):
+            name = getattr(origin, "__name__", origin)
             raise ImproperlyConfiguredException(
-                f"A handler that returns {origin.__name__} needs return_dto=StructDTO[{origin.__name__}] or None, "
+                f"A handler that returns {name} needs return_dto=StructDTO[{name}] or None, "
                 f"not {cls.model_type.__name__}."
             )
-        cls._envelopes.add(origin)
-        return envelope
+        return True
 
     @classmethod
     def generate_field_definitions(cls, model_type: type[Any]) -> Generator[DTOFieldDefinition, None, None]:

@@ -9,13 +9,12 @@ from litestar import Litestar, Response, post
 from litestar.exceptions import ImproperlyConfiguredException
 from litestar.openapi.spec import OpenAPI
 from litestar.params import JSONBody
-from litestar.typing import FieldDefinition
 from msgspec import Struct
 
 from app.lib.errors import BadRequest
-from app.lib.wire.dto import Input, Output, StructDTO, parse_form, project, provided
+from app.lib.wire.dto import Input, Output, StructDTO, parse_form, project
 from app.lib.wire.fields import Name
-from tests.lib.people import GOOD, ID, READ, Login, UserPage, UserRead, UserUpdate, a_read, make_app
+from tests.lib.people import GOOD, ID, READ, Login, UserRead, UserUpdate, a_read, make_app
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +82,7 @@ async def test_an_optional_body_may_be_missing_but_not_wrong(client: httpx.Async
 
 
 async def test_lists_are_bodies_too(client: httpx.AsyncClient) -> None:
-    assert (await client.post("/users/bulk", json=[GOOD])).json() == [READ]
+    assert (await client.post("/users/bulk", json=[GOOD])).json() == {"items": [READ], "total": 1}
     assert errors(await client.post("/users/bulk", json=[])) == {"": "too_short"}
     assert errors(await client.post("/users/bulk", json=[GOOD] * 3)) == {"": "too_long"}
     assert errors(await client.post("/users/bulk", json=[GOOD, {"email": "x@y.example"}])) == {
@@ -147,9 +146,6 @@ def test_a_name_that_occurs_again_has_a_list() -> None:
     ("path", "expected"),
     [
         ("row", READ),
-        ("rows", [READ, READ]),
-        ("nothing", None),
-        ("empty", []),
         ("page", {"items": [READ], "total": 1}),
         ("generic", {"items": [READ], "total": 1}),
         ("response", READ),
@@ -175,13 +171,11 @@ async def test_an_entity_that_does_not_fit_is_a_fault_of_ours(client: httpx.Asyn
 
 
 def test_what_is_the_struct_already_is_passed_on_untouched() -> None:
-    page = UserPage(items=[a_read()], total=1)
-    one, many, response = a_read(), [a_read(), a_read()], Response(a_read())
+    one, response = a_read(), Response(a_read())
     content = response.content
-    dto = StructDTO[UserRead]
-    assert dto.is_supported_model_type_field(FieldDefinition.from_annotation(UserPage))
-    encode = dto(cast("Any", None)).data_to_encodable_type  # answers need no connection
-    assert [encode(each) is each for each in (page, one, many, response)] == [True] * 4
+    encode = StructDTO[UserRead](cast("Any", None)).data_to_encodable_type  # answers need no connection
+    assert encode(one) is one
+    assert encode(response) is response
     assert response.content is content
 
 
@@ -231,12 +225,13 @@ def test_the_application_does_not_start_with_a_loose_body(struct: Any, words: st
         Litestar([handler])
 
 
-def test_the_application_does_not_start_when_the_answer_has_no_dto_of_its_own() -> None:
+@pytest.mark.parametrize("answer", [UserRead, Response[UserRead], list[UserUpdate], UserUpdate | None])
+def test_the_application_does_not_start_when_the_answer_has_no_dto_of_its_own(answer: Any) -> None:
     @post("/", dto=StructDTO[UserUpdate])
-    async def handler(data: JSONBody[UserUpdate]) -> UserRead:
-        return a_read(**provided(data))
+    async def handler(data: JSONBody[UserUpdate]) -> answer:
+        raise AssertionError(data)
 
-    with pytest.raises(ImproperlyConfiguredException, match=r"UserRead needs return_dto=StructDTO\[UserRead\]"):
+    with pytest.raises(ImproperlyConfiguredException, match=r"A handler that returns \w+ needs return_dto=StructDTO"):
         Litestar([handler])
 
 
@@ -259,8 +254,6 @@ def test_openapi_names_the_structs(app: Litestar) -> None:
     }
     assert schema["paths"]["/users/maybe"]["post"]["requestBody"]["content"]["application/json"]["schema"] == body
     assert answer("/answers/row") == answer("/answers/response") == answer("/answers/dict") == read
-    assert answer("/answers/nothing") == {"oneOf": [read, {"type": "null"}]}
-    assert answer("/answers/rows") == answer("/answers/empty") == {"type": "array", "items": read}
     assert answer("/answers/page") == {"$ref": "#/components/schemas/UserPage"}
     assert answer("/answers/generic") == {"$ref": "#/components/schemas/UserReadEnvelope"}
     assert msgspec.json.encode(schema)
