@@ -1,5 +1,6 @@
 """The head of a request or handshake: its header fields, its size, its id, its line in the access log."""
 
+import logging
 import re
 import time
 from typing import Any
@@ -9,12 +10,14 @@ from litestar.types import Scope
 
 from app.lib.db.base import new_id
 from app.lib.errors import HeadersTooLarge
+from app.lib.observability.logging import write_event
 
 Headers = list[tuple[bytes, bytes]]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
-log = structlog.get_logger("app.access")
+_access = logging.getLogger("app.access")
+log = structlog.get_logger(_access.name)
 
 
 class Conversation:
@@ -32,15 +35,18 @@ class Conversation:
 
     def write_access_line(self, event: str, scope: Scope, **members: object) -> None:
         """Writes who asked for what and got which status."""
+        if not _access.isEnabledFor(logging.INFO):
+            return
         client = scope.get("client")
-        log.info(
-            event,
-            path=scope["path"],
-            route=route_of(scope),
-            status=self.status,
-            client=client[0] if client else None,
+        line = {
+            "event": event,
+            "path": scope["path"],
+            "route": route_of(scope),
+            "status": self.status,
+            "client": client[0] if client else None,
             **members,
-        )
+        }
+        write_event(_access.name, "info", line)
 
 
 def route_of(scope: Scope) -> str:
