@@ -30,7 +30,7 @@ class DirectConnection(ABC):
         self._adapter: Any = pooled.dbapi_connection
         self._driver: Any = pooled.driver_connection
         internals: Any = connection
-        self._listeners = internals.dispatch.before_cursor_execute
+        self._listeners = internals.engine.dispatch.before_cursor_execute
         self._log = internals._log_info if internals._echo else None
 
     def check(self) -> None:

@@ -7,14 +7,14 @@ in its unit of work as they are. A :class:`Repository` has those that need more 
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 from advanced_alchemy.exceptions import NotFoundError
 from advanced_alchemy.repository import SQLAlchemyAsyncRepository
 from advanced_alchemy.service import SQLAlchemyAsyncRepositoryService
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm.util import identity_key
@@ -112,7 +112,12 @@ class EntityRepository(Repository, Generic[EntityT]):
     @cached_property
     def _alchemy(self) -> "_AlchemyService":
         return _AlchemyService(
-            session=self.unit.session, model=self.model, auto_commit=False, auto_refresh=False, wrap_exceptions=False
+            session=self.unit.session,
+            model=self.model,
+            statement=_select(self.model),
+            auto_commit=False,
+            auto_refresh=False,
+            wrap_exceptions=False,
         )
 
     @contextmanager
@@ -128,6 +133,12 @@ class EntityRepository(Repository, Generic[EntityT]):
             if errors:
                 raise errors[0] from exc
             raise
+
+
+@cache
+def _select(model: type[EntityT]) -> Select[tuple[EntityT]]:
+    """The statement that advanced-alchemy starts from, and would build for each repository."""
+    return select(model)
 
 
 class _AlchemyRepository(SQLAlchemyAsyncRepository[EntityT]):
@@ -151,4 +162,4 @@ class _AlchemyRepository(SQLAlchemyAsyncRepository[EntityT]):
 
 
 class _AlchemyService(SQLAlchemyAsyncRepositoryService[Any, _AlchemyRepository[Any]]):
-    repository_type = _AlchemyRepository[Any]
+    repository_type = _AlchemyRepository

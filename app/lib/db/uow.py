@@ -54,7 +54,10 @@ class UnitOfWork:
         """Runs an insert, update or delete once for each of the rows, in their order and one round trip."""
         connection = await self._connection()
         compiled = prepared.compiled(connection.dialect)
-        if arguments := [compiled.arguments(row) for row in rows]:
+        arguments = [compiled.arguments(row) for row in rows]
+        if len(arguments) == 1:
+            await connection.execute(compiled.sql, arguments[0])
+        elif arguments:
             await connection.execute_many(compiled.sql, arguments)
 
     async def all(self, prepared: Prepared[T], /, **values: Any) -> list[T]:
@@ -70,6 +73,8 @@ class UnitOfWork:
         connection = await self._connection()
         compiled = prepared.compiled(connection.dialect)
         arguments = [compiled.arguments(row) for row in rows]
+        if len(arguments) == 1:
+            return compiled.rows(await connection.fetch(compiled.sql, arguments[0]))
         return compiled.rows(await connection.fetch_many(compiled.sql, arguments)) if arguments else []
 
     async def first(self, prepared: Prepared[T], /, **values: Any) -> T | None:

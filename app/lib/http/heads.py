@@ -59,7 +59,8 @@ class TimedReceive:
             return await self._receive()
         patience = min(self._idle, self._deadline - time.monotonic())
         try:
-            message = await asyncio.wait_for(self._receive(), max(patience, 0.001))
+            async with asyncio.timeout(max(patience, 0.001)):
+                message = await self._receive()
         except TimeoutError:
             raise RequestTimeout from None
         if message["type"] != "http.request":

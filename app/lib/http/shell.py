@@ -9,6 +9,7 @@ An ASGI application refuses a handshake by closing the socket, which servers ans
 the problem that was meant, by the extension of ASGI for it ("websocket.http.response").
 """
 
+import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -26,6 +27,7 @@ from app.lib.http.cors import CORS
 from app.lib.http.heads import Headers, TimedReceive, check_header_bytes, headers_by_name
 from app.lib.http.problems import DENIAL, error_of, head_and_body, send_problem
 from app.lib.http.rules import with_head
+from app.lib.observability.logging import write_event
 
 REFUSAL = "refusal"
 """Where ``scope["state"]`` holds what a socket's handler raised."""
@@ -45,7 +47,8 @@ Observer = Callable[[str, str, int, float], None]
 OnDenial = Callable[[Scope, AppError], Awaitable[None]]
 """Called with each denial before its response starts; it has to deal with its own faults."""
 
-log = structlog.get_logger("app.access")
+_access = logging.getLogger("app.access")
+log = structlog.get_logger(_access.name)
 
 
 @dataclass
@@ -100,15 +103,18 @@ class Conversation:
         structlog.contextvars.bind_contextvars(request_id=self.request_id)
 
     def write_access_line(self, event: str, scope: Scope, **members: object) -> None:
+        if not _access.isEnabledFor(logging.INFO):
+            return
         client = scope.get("client")
-        log.info(
-            event,
-            path=scope["path"],
-            route=route_of(scope),
-            status=self.status,
-            client=client[0] if client else None,
+        line = {
+            "event": event,
+            "path": scope["path"],
+            "route": route_of(scope),
+            "status": self.status,
+            "client": client[0] if client else None,
             **members,
-        )
+        }
+        write_event(_access.name, "info", line)
 
 
 def route_of(scope: Scope) -> str:
