@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from app.domain.webhooks.repositories import OVERDUE, PURGE
-from app.domain.webhooks.services.deliver import DeliverWebhook, deliver_webhook
+from app.domain.webhooks.services.deliver import deliver_webhook
 from app.domain.webhooks.services.secrets import reseal_secrets
 from app.lib.clock import utc_now
 from app.lib.jobs import Cron, JobContext, NoPayload, enqueue_many, job
@@ -40,7 +40,7 @@ async def sweep_deliveries(_payload: NoPayload, context: JobContext) -> None:
     """Gives a job to each delivery that is overdue and has none, because its job was cancelled or is dead."""
     async with context.unit() as unit:
         overdue = await unit.all(OVERDUE, before=utc_now() - _OVERDUE_AFTER, count=_BATCH)
-        await enqueue_many(unit, [(deliver_webhook, DeliverWebhook(delivery_id)) for delivery_id in overdue])
+        await enqueue_many(unit, [(deliver_webhook, each) for each in overdue])
 
 
 JOBS = (deliver_webhook, sweep_deliveries, purge_deliveries, reseal_webhooks)

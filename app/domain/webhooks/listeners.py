@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.webhooks.repositories import DeliveryRepository, WebhookRepository
-from app.domain.webhooks.services.deliver import DeliverWebhook, deliver_webhook
+from app.domain.webhooks.services.deliver import deliver_webhook
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Event, EventEnvelope, Listener, after_commit
 from app.lib.jobs import JobContext, enqueue_many
@@ -31,5 +31,5 @@ async def fan_out(unit: UnitOfWork, kind: WebhookKind, envelope: EventEnvelope[A
     recipients = await WebhookRepository(unit).recipients(kind.name, kind.permission, payload.concerns)
     body = message_body(kind.name, envelope.created_at, payload.data)
     created = await DeliveryRepository(unit).create_many(recipients, envelope.id, kind.name, body)
-    await enqueue_many(unit, [(deliver_webhook, DeliverWebhook(delivery_id)) for delivery_id in created])
-    return created
+    await enqueue_many(unit, [(deliver_webhook, each) for each in created])
+    return [each.delivery_id for each in created]

@@ -1,6 +1,6 @@
 """Every statement about webhooks: prepared ones, and repositories that write."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -40,6 +40,13 @@ PENDING, SUCCEEDED, FAILED = "pending", "succeeded", "failed"
 _subscriptions = table_of(WebhookSubscription)
 _delivery_table = table_of(WebhookDelivery)
 _d = _delivery_table.c
+
+
+class DeliverWebhook(msgspec.Struct, frozen=True):
+    """What the job of a delivery is about. Each owner has a share of the places."""
+
+    delivery_id: UUID
+    owner_id: UUID
 
 
 class DueDelivery(msgspec.Struct, frozen=True):
@@ -111,11 +118,12 @@ _delete_kinds = prepare(delete(_subscriptions).where(_subscriptions.c.endpoint_i
 _insert_kind = prepare(insert(_subscriptions))
 _insert_delivery = prepare(insert_or_update(_delivery_table).on_conflict_do_nothing().returning(_d.id), UUID)
 OVERDUE = prepare(
-    select(_d.id)
+    select(_d.id.label("delivery_id"), WebhookEndpoint.owner_id)
+    .join(WebhookEndpoint, WebhookEndpoint.id == _d.endpoint_id)
     .where(_d.status == literal_column(f"'{PENDING}'"), _d.next_attempt_at < bindparam("before"))
     .order_by(_d.next_attempt_at)
     .limit(bindparam("count")),
-    UUID,
+    DeliverWebhook,
 )
 """What should have been attempted by then, the longest waiting first."""
 _RECORDED = (
@@ -196,8 +204,10 @@ class WebhookRepository(EntityRepository[WebhookEndpoint]):
             _insert_kind, [{"endpoint_id": webhook_id, "kind": kind} for kind in sorted(kinds)]
         )
 
-    async def recipients(self, kind: str, permission: str | None, concerns: Collection[UUID]) -> Sequence[UUID]:
-        """The active webhooks with this subscription whose owner, being active, may receive the event now."""
+    async def recipients(self, kind: str, permission: str | None, concerns: Collection[UUID]) -> dict[UUID, UUID]:
+        """The active webhooks with this subscription whose owner, being active, may receive the event now; and that
+        owner.
+        """
         may_receive: list[ColumnElement[bool]] = [User.is_superuser.is_(True), User.id.in_(concerns)]
         if permission is not None:
             may_receive.append(
@@ -206,13 +216,13 @@ class WebhookRepository(EntityRepository[WebhookEndpoint]):
                 .where(UserRole.role_id == RolePermission.role_id, RolePermission.code == permission)
             )
         found = await self.unit.session.execute(
-            select(WebhookEndpoint.id)
+            select(WebhookEndpoint.id, WebhookEndpoint.owner_id)
             .join(WebhookSubscription, WebhookSubscription.endpoint_id == WebhookEndpoint.id)
             .join(User, User.id == WebhookEndpoint.owner_id)
             .where(WebhookSubscription.kind == kind, WebhookEndpoint.is_active, User.is_active, or_(*may_receive))
             .order_by(WebhookEndpoint.id)
         )
-        return found.scalars().all()
+        return dict(found.tuples().all())
 
     async def lock_after(self, webhook_id: UUID | None, limit: int) -> Sequence[WebhookEndpoint]:
         """Webhooks in the order of their ids, locked; after that one, or from the first."""
@@ -226,14 +236,25 @@ class DeliveryRepository(EntityRepository[WebhookDelivery]):
     model = WebhookDelivery
     not_found = DeliveryNotFound
 
-    async def create_many(self, webhook_ids: Sequence[UUID], event_id: UUID, kind: str, body: str) -> list[UUID]:
-        """One pending delivery for each webhook that does not have this event yet; the ids of the new ones."""
+    async def create_many(
+        self, owners: Mapping[UUID, UUID], event_id: UUID, kind: str, body: str
+    ) -> list[DeliverWebhook]:
+        """One pending delivery for each webhook that does not have this event yet; the new ones. ``owners`` are those
+        of the webhooks.
+        """
         now = utc_now()
-        empty = dict.fromkeys(("last_attempt_at", "failure", "response_status", "response_body", "duration_ms"))
+        empty: dict[str, Any] = dict.fromkeys(
+            ("last_attempt_at", "failure", "response_status", "response_body", "duration_ms")
+        )
         common = {"event_id": event_id, "kind": kind, "body": body, "status": PENDING, "attempts": 0, "version": 1}
         times = {"next_attempt_at": now, "created_at": now, "updated_at": now}
-        rows = [{"id": new_id(), "endpoint_id": each, **empty, **common, **times} for each in webhook_ids]
-        return await self.unit.all_many(_insert_delivery, rows)
+        common |= empty | times
+        webhooks = {new_id(): webhook_id for webhook_id in owners}
+        rows = (
+            {"id": delivery_id, "endpoint_id": webhook_id, **common} for delivery_id, webhook_id in webhooks.items()
+        )
+        new = await self.unit.all_many(_insert_delivery, rows)
+        return [DeliverWebhook(delivery_id, owners[webhooks[delivery_id]]) for delivery_id in new]
 
     async def record(self, delivery_id: UUID, **values: Any) -> bool:
         """Writes how an attempt ended. False when the delivery has succeeded or failed since, or is deleted."""

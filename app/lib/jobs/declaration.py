@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 MAX_NAME_LENGTH = 100
 MAX_KEY_LENGTH = 200
+MAX_OWNER_LENGTH = 64
 
 
 class JobContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +127,7 @@ class Job(msgspec.Struct, Generic[P], frozen=True, eq=False):
     schedule: Schedule | None = None
     key: Callable[[P], str] | None = None
     at_most: int | None = None
+    owner: Callable[[P], str | None] | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.name) <= MAX_NAME_LENGTH:
@@ -150,6 +152,7 @@ def job(
     schedule: Schedule | None = None,
     key: Callable[[P], str] | None = None,
     at_most: int | None = None,
+    owner: Callable[[P], str | None] | None = None,
 ) -> Callable[[Run[P]], Job[P]]:
     """Makes a :class:`Job` of the decorated ``async def run(payload, context)``.
 
@@ -160,12 +163,13 @@ def job(
     ``key`` makes a job unique: while one with the same name and key waits or runs, no other one is enqueued. Give
     ``at_most`` to a job that waits for something outside: that number of them run in a process at a time, and no more
     than a quarter of what the worker runs, so that several such kinds may hang and leave room for others. Any other
-    kind leaves at least a quarter to the rest.
+    kind leaves at least a quarter to the rest. With an ``owner`` of the payload, no owner takes more than a third of
+    the places of such a kind, so that one with many slow jobs does not delay those of others.
     Payloads are kept in the database and shown to operators: they hold ids, and never a secret.
     """
 
     def decorate(run: Run[P]) -> Job[P]:
-        return Job(name, payload_type, run, retry or Retry(), timeout, schedule, key, at_most)
+        return Job(name, payload_type, run, retry or Retry(), timeout, schedule, key, at_most, owner)
 
     return decorate
 

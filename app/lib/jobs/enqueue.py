@@ -23,11 +23,12 @@ WAKE: set[Callable[[], None]] = set()
 
 _BATCH = 500
 
+_GIVEN = ("id", "name", "key", "owner", "payload", "request_id")
 _jobs = table_of(QueuedJob)
 _insert = prepare(
     insert_or_update(_jobs)
     .values(
-        **{name: bindparam(name, type_=_jobs.c[name].type) for name in ("id", "name", "key", "payload", "request_id")},
+        **{name: bindparam(name, type_=_jobs.c[name].type) for name in _GIVEN},
         **due_after(bindparam("delay", type_=Float())),
         attempts=0,
         losses=0,
@@ -94,6 +95,7 @@ def _row(declared: Job[Any], payload: msgspec.Struct, delay: float, key: str | N
         "id": job_id,
         "name": declared.name,
         "key": key,
+        "owner": declared.owner(payload) if declared.owner is not None else None,
         "payload": msgspec.json.encode(payload).decode(),
         "request_id": request_id[:MAX_REQUEST_ID_LENGTH],
         "delay": delay,

@@ -6,11 +6,12 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Float, bindparam, select, update
+from sqlalchemy import ColumnElement, Float, bindparam, not_, or_, select, update
 
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now
 from app.lib.db.prepared import Prepared, prepare
+from app.lib.db.statements import is_one_of
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.tables import MAX_ERROR_LENGTH, JobStatus, QueuedJob, due_after, finished, in_status
 
@@ -29,6 +30,7 @@ class ClaimedJob(msgspec.Struct, frozen=True):
     payload: str
     attempts: int
     request_id: str | None
+    owner: str | None
 
 
 class Ending(StrEnum):
@@ -63,15 +65,17 @@ def due_jobs(names: Collection[str]) -> tuple[ColumnElement[bool], ...]:
     return in_status(JobStatus.PENDING), _c.run_at <= database_now(), _c.name.in_(list(names))
 
 
-def claim_of(names: Collection[str]) -> Prepared[ClaimedJob]:
-    """Takes up to ``limit`` jobs of these names, those first that have been due for longest.
+def claim_of(names: Collection[str], *, by_owner: bool = False) -> Prepared[ClaimedJob]:
+    """Takes up to ``limit`` jobs of these names, those first that have been due for longest. With
+    ``by_owner`` none of those whose owner is in the :func:`json_list` ``busy``.
 
     Two workers never get the same one: on PostgreSQL each skips what the other has locked, on SQLite one writes at a
     time.
     """
+    wanted = [or_(_c.owner.is_(None), not_(is_one_of(_c.owner, "busy")))] if by_owner else []
     due = (
         select(_c.id)
-        .where(*due_jobs(names))
+        .where(*due_jobs(names), *wanted)
         .order_by(_c.run_at, _c.id)
         .limit(bindparam("limit"))
         .with_for_update(skip_locked=True)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base
 from app.lib.db.instants import database_now, database_now_plus
-from app.lib.jobs.declaration import MAX_KEY_LENGTH, MAX_NAME_LENGTH
+from app.lib.jobs.declaration import MAX_KEY_LENGTH, MAX_NAME_LENGTH, MAX_OWNER_LENGTH
 
 MAX_ERROR_LENGTH = 1000
 MAX_REQUEST_ID_LENGTH = 64
@@ -48,8 +48,9 @@ def _where(condition: str) -> dict[str, Any]:
 class QueuedJob(Base):
     """One job, from its enqueueing until its retention is over.
 
-    ``claim`` is the id of the worker that runs it, and ``beats`` counts that worker's signs of life since: no
-    heartbeat is compared with a clock. ``losses`` counts workers that were lost with it.
+    ``owner`` is whose share of the places it takes. ``claim`` is the id of the worker that runs it, and ``beats``
+    counts that worker's signs of life since: no heartbeat is compared with a clock. ``losses`` counts workers that were
+    lost with it.
     """
 
     __tablename__ = "jobs"
@@ -57,6 +58,7 @@ class QueuedJob(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(MAX_NAME_LENGTH))
     key: Mapped[str | None] = mapped_column(String(MAX_KEY_LENGTH))
+    owner: Mapped[str | None] = mapped_column(String(MAX_OWNER_LENGTH))
     payload: Mapped[str] = mapped_column(Text)
     status: Mapped[str] = mapped_column(String(16))
     attempts: Mapped[int] = mapped_column(Integer)

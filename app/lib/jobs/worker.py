@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache, partial
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -18,7 +19,9 @@ from sqlalchemy import select
 from app.lib.db.base import new_id
 from app.lib.db.engine import Database
 from app.lib.db.prepared import Prepared, prepare
+from app.lib.db.statements import json_list
 from app.lib.db.uow import UnitOfWork
+from app.lib.jobs.declaration import Job
 from app.lib.jobs.enqueue import WAKE
 from app.lib.jobs.execution import Executor
 from app.lib.jobs.heartbeats import STALE_AFTER, Heartbeats
@@ -72,6 +75,24 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
         return max(1, self.concurrency // 4)
 
 
+class _Kind(msgspec.Struct, frozen=True):
+    """Jobs that are claimed by one statement: of one kind that has a limit, or all others. ``owner_share`` is what one
+    owner may take of the ``share``; None where owners do not count.
+    """
+
+    names: tuple[str, ...]
+    share: int
+    owner_share: int | None
+    claim: Prepared[ClaimedJob]
+
+
+class _Run(msgspec.Struct, frozen=True):
+    """A job that runs here."""
+
+    job: ClaimedJob
+    task: asyncio.Task[Outcome]
+
+
 class Worker:
     """Runs the jobs of a registry until it is stopped.
 
@@ -85,18 +106,13 @@ class Worker:
         self._options = options or WorkerOptions()
         jobs = executor.registry.values()
         self._planner = Planner(jobs)
-        self._shares = [
-            (each.name, min(each.at_most, self._options.slow_share), claim_of([each.name]))
-            for each in jobs
-            if each.at_most is not None
-        ]
-        """For each job that has a limit; those without one are claimed together, and last."""
+        self._limited = [self._kind_of(each, each.at_most) for each in jobs if each.at_most is not None]
         self._others = [each.name for each in jobs if each.at_most is None]
         self._claim_others = cache(claim_of)
         self._anything_due = prepare(select(select(QueuedJob.id).where(*due_jobs(executor.registry)).exists()), bool)
         self.id = new_id()
         self.name = f"{socket.gethostname()[:80]}:{os.getpid()}"
-        self._running: dict[UUID, asyncio.Task[Outcome]] = {}
+        self._running: dict[UUID, _Run] = {}
         self._outcomes: list[Outcome] = []
         self._heartbeats: Heartbeats[tuple[UUID, UUID]] = Heartbeats(self._options.stale_seconds)
         self._awake = asyncio.Event()
@@ -149,8 +165,8 @@ class Worker:
         late = time.monotonic() - self._stop_at
         if late > 0 and not self._cancelled:
             self._cancelled = True  # once: a second time would interrupt how they clean up
-            for task in self._running.values():
-                task.cancel()
+            for run in self._running.values():
+                run.task.cancel()
         # What cannot be written in time is taken back by others once they miss its signs of life.
         return late > _LAST_WORDS_SECONDS or not (self._running or self._outcomes)
 
@@ -206,39 +222,56 @@ class Worker:
             self._next_beat = time.monotonic() + self._options.beat_seconds
             for job_id in self._running.keys() - alive:  # cancelled, or another worker took this one for dead
                 log.warning("job.lost", job_id=str(job_id))
-                self._running.pop(job_id).cancel()
+                self._running.pop(job_id).task.cancel()
         for each in claimed:
             if not self._running:
                 self._next_beat = time.monotonic() + self._options.beat_seconds
-            task = asyncio.create_task(self._executor.run(each), name=_task_name(each.name))
-            self._running[each.id] = task
+            task = asyncio.create_task(self._executor.run(each), name=f"job {each.name}")
+            self._running[each.id] = _Run(each, task)
             task.add_done_callback(partial(self._ended, each.id))
+
+    def _kind_of(self, job: Job[Any], at_most: int) -> _Kind:
+        share = min(at_most, self._options.slow_share)
+        by_owner = job.owner is not None
+        owner_share = max(1, share // 3) if by_owner else None
+        return _Kind((job.name,), share, owner_share, claim_of([job.name], by_owner=by_owner))
+
+    def _kinds(self, running: Counter[str]) -> Iterator[_Kind]:
+        """Those with a limit first. The others are claimed together, but for those that have their share."""
+        yield from self._limited
+        if names := tuple(name for name in self._others if running[name] < self._options.share):
+            yield _Kind(names, self._options.share, None, self._claim_others(names))
 
     async def _claim(self, unit: UnitOfWork, room: int) -> tuple[list[ClaimedJob], bool]:
         """Takes as many jobs as there is room for, and says whether there may be more for the places that are left."""
-        running = Counter(task.get_name() for task in self._running.values())
         claimed: list[ClaimedJob] = []
-        unfinished: set[str] = set()
-        for kind, share, claim in self._open_shares(running):
-            if (limit := min(share, room - len(claimed))) > 0:
-                taken = await unit.all(claim, limit=limit, worker_id=self.id, worker_name=self.name)
+        running = Counter(run.job.name for run in self._running.values())
+        may_have_more = False
+        for kind in self._kinds(running):
+            while (limit := min(kind.share - max(running[name] for name in kind.names), room - len(claimed))) > 0:
+                taken = await self._claim_some(unit, kind, limit, claimed)
                 claimed += taken
-                if len(taken) == limit:
-                    unfinished.add(kind)
-        running.update(_task_name(each.name) for each in claimed)
-        return claimed, any(share > 0 and kind in unfinished for kind, share, _ in self._open_shares(running))
+                running.update(each.name for each in taken)
+                if kind.owner_share is None or not taken:
+                    may_have_more |= len(kind.names) > 1 and len(taken) == limit and len(claimed) < room
+                    break
+        return claimed, may_have_more
 
-    def _open_shares(self, running: Counter[str]) -> Iterator[tuple[str, int, Prepared[ClaimedJob]]]:
-        """For each kind of job that has a limit, and for all others, how many more may run, and what claims them."""
-        for name, share, claim in self._shares:
-            yield name, share - running[_task_name(name)], claim
-        most = self._options.share
-        open_ = {name: running[_task_name(name)] for name in self._others if running[_task_name(name)] < most}
-        if open_:
-            yield "", most - max(open_.values()), self._claim_others(tuple(open_))
+    async def _claim_some(
+        self, unit: UnitOfWork, kind: _Kind, limit: int, claimed: list[ClaimedJob]
+    ) -> list[ClaimedJob]:
+        """Where owners count one at a time, and none of those who have their share."""
+        values = {"worker_id": self.id, "worker_name": self.name}
+        if kind.owner_share is None:
+            return await unit.all(kind.claim, limit=limit, **values)
+        ours = [*(run.job for run in self._running.values()), *claimed]
+        owners = Counter(each.owner for each in ours if each.name in kind.names and each.owner is not None)
+        busy = json_list(owner for owner, count in owners.items() if count >= kind.owner_share)
+        return await unit.all(kind.claim, limit=1, busy=busy, **values)
 
     def _ended(self, job_id: UUID, task: asyncio.Task[Outcome]) -> None:
-        if self._running.get(job_id) is task:  # it may have been let go, and even be running here again
+        run = self._running.get(job_id)
+        if run is not None and run.task is task:  # it may have been let go, and even be running here again
             del self._running[job_id]
             handed_back = Outcome(job_id=job_id, ending=Ending.POSTPONED)
             self._outcomes.append(handed_back if task.cancelled() else task.result())
@@ -253,7 +286,3 @@ class Worker:
             async with asyncio.timeout(seconds):
                 await self._awake.wait()
         self._awake.clear()
-
-
-def _task_name(job_name: str) -> str:
-    return f"job {job_name}"

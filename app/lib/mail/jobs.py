@@ -21,10 +21,13 @@ _BATCH = 500
 
 
 class SendMail(msgspec.Struct, frozen=True):
-    """``resends`` is the mail's at the time, so that a mail that is resent has another job."""
+    """``resends`` is the mail's at the time, so that a mail that is resent has another job. ``user_id`` is who it goes
+    to, so that many mails to one user do not delay those to others.
+    """
 
     mail_id: UUID
     resends: int = 0
+    user_id: UUID | None = None
 
 
 RETRY = Retry(attempts=200, delays=(10.0,) * 60, factor=1.2, max_delay=3600, jitter=0.2)
@@ -40,6 +43,7 @@ up to an hour. These are attempts for days: the mail's age ends them.
     retry=RETRY,
     timeout=180,
     at_most=_AT_MOST,
+    owner=lambda payload: str(payload.user_id) if payload.user_id else None,
 )
 async def send_mail(payload: SendMail, context: JobContext) -> None:
     """Raises ``RetryLater`` while the mail cannot be sent."""
@@ -55,7 +59,7 @@ async def sweep_mails(_payload: NoPayload, context: JobContext) -> None:
     while True:
         async with context.unit() as unit:
             mails = await MailRepository(unit).list_queued(before, after, _BATCH)
-            await enqueue_many(unit, [(send_mail, SendMail(mail.id, mail.resends)) for mail in mails])
+            await enqueue_many(unit, [(send_mail, SendMail(mail.id, mail.resends, mail.user_id)) for mail in mails])
         if len(mails) < _BATCH:
             return
         after = mails[-1].id

@@ -84,7 +84,7 @@ class Mailer:
             }
         )
         if created:
-            await enqueue(unit, send_mail, SendMail(mail_id))
+            await enqueue(unit, send_mail, SendMail(mail_id, user_id=mail.user_id))
         return created
 
     async def resend(self, unit: UnitOfWork, mail_id: UUID) -> None:
@@ -104,7 +104,7 @@ class Mailer:
         new_message_id = message_id(mail.kind, f"{mail.business_id}\n{resends}", self._host)
         if not await mails.requeue(mail, utc_now(), new_message_id):
             raise MailStillQueued
-        await enqueue(unit, send_mail, SendMail(mail.id, resends))
+        await enqueue(unit, send_mail, SendMail(mail.id, resends, mail.user_id))
 
     async def record_bounce(self, unit: UnitOfWork, mail_id: UUID, reason: str) -> None:
         """Records that a mail came back. Raises ``MailNotSent``."""

@@ -1,6 +1,5 @@
 """Attempts against a real server: what is recorded, when the next one is, and when it is enough."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -16,16 +15,14 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from app.domain.webhooks.events import WebhookDisabled
 from app.domain.webhooks.models import WebhookDelivery, WebhookEndpoint
 from app.domain.webhooks.services import secrets
-from app.domain.webhooks.services.deliver import AT_ONCE_PER_OWNER, FAILING_FOR, LONGEST_WAIT, RETRY
+from app.domain.webhooks.services.deliver import FAILING_FOR, LONGEST_WAIT, RETRY
 from app.lib.clock import utc_now
-from app.lib.jobs import Postpone
 from app.lib.security.sealing import Sealer
 from tests.domain.accounts.answers import USERS, audited, rows
 from tests.domain.webhooks.attempts import WEBHOOKS, Attempts, make_webhook
 from tests.support.apps import core_of
 from tests.support.people import People, Person
-from tests.support.receivers import answering, forever, receiver, saying, sender_to
-from tests.support.waiting import until
+from tests.support.receivers import answering, receiver, sender_to
 
 
 async def change(app: Litestar, model: Any, **values: Any) -> None:
@@ -345,29 +342,3 @@ async def test_nothing_of_the_exchange_is_logged(
     assert made["id"] in said
     for secret in (made["secret"], "hunter2", "stolen words"):
         assert secret not in said
-
-
-async def test_slow_receivers_of_one_owner_do_not_delay_those_of_others(
-    calls: httpx.AsyncClient, attempts: Attempts, caller: Person, people: People
-) -> None:
-    other = await people.create()
-    for _ in range(5):
-        await make_webhook(calls)
-    await make_webhook(calls, other)
-    slow, quick = await attempts.publish(about=caller), await attempts.publish(about=other)
-    async with receiver(saying(then=forever)) as silent, receiver() as one:
-        deliverer = attempts.deliverer(sender_to(silent.port))
-        tasks = [asyncio.create_task(deliverer.deliver(each, 1)) for each in slow]
-        await until(lambda: silent.connections == AT_ONCE_PER_OWNER)
-        await until(lambda: sum(task.done() for task in tasks) == len(slow) - AT_ONCE_PER_OWNER)
-        postponed = [task.exception() for task in tasks if task.done()]
-        deliverer._sender = sender_to(one.port)
-        assert await deliverer.deliver(quick[0], 1) is None
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        assert await deliverer.deliver(slow[0], 1) is None
-
-    assert len(slow) == 5
-    assert all(isinstance(each, Postpone) and each.seconds <= 5 for each in postponed)
-    assert len(one.received) == 2

@@ -352,6 +352,28 @@ async def test_four_kinds_that_hang_leave_room_for_others(bench: Bench) -> None:
         await bench.until_all("done")
 
 
+async def test_one_owner_with_many_slow_jobs_does_not_delay_the_others(bench: Bench) -> None:
+    bench.diary.go_on.clear()
+
+    @job("test.owned", Note, at_most=12, owner=lambda note: note.text)
+    async def owned(note: Note, context: JobContext) -> None:
+        if note.text != "quick":
+            await take_note_once.run(note, context)
+
+    async with bench.worker(owned, concurrency=20):
+        async with bench.database.independent() as unit:
+            await enqueue_many(unit, [(owned, Note(text)) for text in ["slow"] * 30 + ["slower"] * 30])
+        await until_it_holds(lambda: runs(bench, 2))
+        async with bench.database.independent() as unit:
+            quick = [await enqueue(unit, owned, Note("quick")) for _ in range(3)]
+        for each in quick:
+            await bench.until(each, "done")
+        assert len(await bench.rows(status="running")) == 2
+        assert {row.attempts for row in await bench.rows(status="pending")} == {0}
+        bench.diary.go_on.set()
+        await bench.until_all("done")
+
+
 async def test_jobs_that_are_not_declared_here_are_left_to_others(bench: Bench) -> None:
     async with bench.database.independent() as unit:
         foreign = await enqueue(unit, fail_twice, Note("x"))

@@ -70,7 +70,7 @@ async def test_a_mail_is_sent_again_with_another_message_id(post: PostOffice) ->
     assert len({mail.message_id for mail in post.tray.sent}) == 2
     row = await post.row(mail_id)
     assert (row.status, row.resends, row.last_error) == ("sent", 2, None)
-    assert await post.jobs() == [SendMail(mail_id, resends) for resends in range(3)]
+    assert await post.jobs() == [SendMail(mail_id, resends, row.user_id) for resends in range(3)]
 
 
 async def test_what_waits_or_is_not_there_is_not_sent_again(post: PostOffice) -> None:

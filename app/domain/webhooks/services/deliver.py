@@ -1,12 +1,9 @@
 """One attempt to deliver, as a job."""
 
-import random
-from collections import Counter
 from datetime import timedelta
 from typing import Literal
 from uuid import UUID
 
-import msgspec
 import structlog
 
 from app.domain.webhooks.events import WebhookDisabled
@@ -16,6 +13,7 @@ from app.domain.webhooks.repositories import (
     FAILED,
     PENDING,
     SUCCEEDED,
+    DeliverWebhook,
     DeliveryRepository,
     DueDelivery,
     WebhookRepository,
@@ -27,7 +25,7 @@ from app.lib.clock import utc_now
 from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
-from app.lib.jobs import JobContext, Postpone, Retry, RetryLater, enqueue, job, run_now
+from app.lib.jobs import JobContext, Retry, RetryLater, enqueue, job, run_now
 from app.lib.security.sealing import CannotUnseal, Sealer
 from app.lib.webhooks.sender import Answer, WebhookSender
 from app.lib.webhooks.signing import signed_headers
@@ -44,19 +42,12 @@ LONGEST_WAIT = 86_400.0
 FAILING_FOR = timedelta(days=5)
 """A webhook is disabled when a delivery has failed for good and nothing has got through for this time."""
 
-AT_ONCE_PER_OWNER = 2
-"""Attempts that a process makes at a time for one owner, so that slow receivers of one do not delay all others."""
-
 _AT_ONCE = 12
 """Receivers may take 15 seconds each; other jobs must not wait for them."""
 
 _GONE = 410
 
 log = structlog.get_logger(__name__)
-
-
-class DeliverWebhook(msgspec.Struct, frozen=True):
-    delivery_id: UUID
 
 
 @job(
@@ -66,6 +57,7 @@ class DeliverWebhook(msgspec.Struct, frozen=True):
     timeout=40,
     at_most=_AT_ONCE,
     key=lambda payload: str(payload.delivery_id),
+    owner=lambda payload: str(payload.owner_id),
 )
 async def deliver_webhook(payload: DeliverWebhook, context: JobContext) -> None:
     wait = await context.service(Deliverer).deliver(payload.delivery_id, context.attempt)
@@ -73,11 +65,11 @@ async def deliver_webhook(payload: DeliverWebhook, context: JobContext) -> None:
         raise RetryLater(wait, "The delivery has the reason.")
 
 
-async def enqueue_delivery(unit: UnitOfWork, delivery_id: UUID) -> bool:
+async def enqueue_delivery(unit: UnitOfWork, delivery: DeliverWebhook) -> bool:
     """An attempt at once: by the job that waits for its time, or a new one. False when an attempt is running."""
-    if await run_now(unit, deliver_webhook, str(delivery_id)):
+    if await run_now(unit, deliver_webhook, str(delivery.delivery_id)):
         return True
-    return await enqueue(unit, deliver_webhook, DeliverWebhook(delivery_id)) is not None
+    return await enqueue(unit, deliver_webhook, delivery) is not None
 
 
 class Deliverer:
@@ -88,26 +80,17 @@ class Deliverer:
         self._sender = sender
         self._sealer = sealer
         self._events = events
-        self._busy: Counter[UUID] = Counter()
 
     async def deliver(self, delivery_id: UUID, attempt: int) -> float | None:
         """Makes the nth attempt, in at most 15 seconds and without a transaction around them.
 
-        Returns the seconds to wait for the next one; None when there is none. Raises ``Postpone`` while other attempts
-        for this owner are running.
+        Returns the seconds to wait for the next one; None when there is none.
         """
         async with self._database.independent() as unit:
             due = await unit.first(DUE, delivery_id=delivery_id)
         if due is None or due.status != PENDING:
             return None
-        if self._busy[due.owner_id] >= AT_ONCE_PER_OWNER:
-            raise Postpone(random.uniform(1, 5))  # noqa: S311 - spreads the load, no secret
-        self._busy[due.owner_id] += 1
-        try:
-            failure, answer, is_final = await self._attempt(due)
-        finally:
-            self._busy[due.owner_id] -= 1
-            self._busy += Counter()  # drops those who have none any more
+        failure, answer, is_final = await self._attempt(due)
         wait = None
         if failure is not None and not is_final and attempt < RETRY.attempts:
             asked = answer.retry_after or timedelta()

@@ -4,7 +4,7 @@ from uuid import UUID
 from app.domain.webhooks.dtos import DeliveryRead
 from app.domain.webhooks.errors import DeliveryNotFound, DeliveryPending, WebhookInactive, WebhookNotFound
 from app.domain.webhooks.models import WebhookDelivery
-from app.domain.webhooks.repositories import PENDING, DeliveryRepository, WebhookRepository
+from app.domain.webhooks.repositories import PENDING, DeliverWebhook, DeliveryRepository, WebhookRepository
 from app.domain.webhooks.services.deliver import TEST_KIND, enqueue_delivery
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
@@ -38,7 +38,7 @@ class DeliveryService:
                 next_attempt_at=now,
             )
         )
-        await enqueue_delivery(self.unit, delivery.id)
+        await enqueue_delivery(self.unit, DeliverWebhook(delivery.id, actor.user_id))
         return _to_read(delivery)
 
     async def replay(self, webhook_id: UUID, delivery_id: UUID, actor: Principal) -> DeliveryRead:
@@ -54,7 +54,7 @@ class DeliveryService:
         delivery = await self._deliveries.get_for_update(
             delivery_id, ANY_VERSION, WebhookDelivery.endpoint_id == webhook_id
         )
-        if not await enqueue_delivery(self.unit, delivery_id):
+        if not await enqueue_delivery(self.unit, DeliverWebhook(delivery_id, actor.user_id)):
             raise DeliveryPending
         if delivery.status != PENDING:
             delivery.status, delivery.attempts = PENDING, 0
