@@ -38,7 +38,8 @@ def export(output: Path | None, *, check: bool) -> None:
 
 
 def render() -> str:
-    """The document as a file holds it."""
+    """The document as a file holds it: characters that cannot be seen, which some patterns name, are escaped."""
     app = create_app(with_throwaway_secret(Settings(environment="test")))
     document = msgspec.json.encode(build_document(app, app.state.core.document), order="sorted")
-    return msgspec.json.format(document, indent=2).decode() + "\n"
+    text = msgspec.json.format(document, indent=2).decode() + "\n"
+    return "".join(each if each.isprintable() or each == "\n" else f"\\u{ord(each):04x}" for each in text)

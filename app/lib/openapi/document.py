@@ -33,6 +33,7 @@ from app.lib.openapi.components import (
     tidy_parameter,
 )
 from app.lib.openapi.errors import error_response, problem_schemas
+from app.lib.openapi.patterns import make_portable
 from app.lib.pagination.envelope import Page
 from app.lib.security.policies import Authenticated, HasPermission, HasRole, Policy, policy_of
 
@@ -123,6 +124,7 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
     components["headers"] = HEADERS
     components["securitySchemes"] = security_schemes(OAUTH2, BEARER, TICKET, info.token_url)
     document["paths"] = dict(sorted(document["paths"].items()))
+    make_portable(document)
     return document
 
 

@@ -27,13 +27,13 @@ from app.lib.wire.dto import StructDTO
 
 _CHANNEL = r"[a-z]{1,32}(?::[A-Za-z0-9_.-]{1,64})?"
 _POSITION = rf"{_CHANNEL}=[0-9]{{1,16}}"
-_POSITIONS = rf"^(?:{_POSITION}(?:,{_POSITION}){{0,99}})?$"
+_POSITIONS = rf"^(?:{_POSITION}(?:,{_POSITION})*)?$"
 
 Channels = Annotated[
     str,
     QueryParameter(
         max_length=9_800,
-        pattern=rf"^{_CHANNEL}(?:,{_CHANNEL}){{0,99}}$",
+        pattern=rf"^{_CHANNEL}(?:,{_CHANNEL})*$",
         description="Up to 100 channels with commas between them, such as `posts,room:harbour`.",
     ),
 ]

@@ -1,0 +1,31 @@
+"""Patterns as generators of clients compile them: in ECMA-262, in Go (RE2) and in Rust."""
+
+import re
+from typing import Any
+
+_END = re.compile(r"\$\(\?!\\n\)$")
+_ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")
+_LATIN_1 = 0x100
+
+
+def make_portable(node: Any) -> None:
+    """Rewrites the patterns of a document in place, by :func:`portable`."""
+    values = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for value in values:
+        make_portable(value)
+    if isinstance(node, dict) and isinstance(node.get("pattern"), str):
+        node["pattern"] = portable(node["pattern"])
+
+
+def portable(pattern: str) -> str:
+    r"""The same pattern without what only Python needs or only some engines know.
+
+    ``$`` is the very end elsewhere, so the ``(?!\n)`` after it goes. Go has no ``\u2028``: a character stands for
+    itself there, and ``\x7f`` for one of those below 256, of which most cannot be seen.
+    """
+    return _ESCAPE.sub(_character, _END.sub("$", pattern))
+
+
+def _character(escape: re.Match[str]) -> str:
+    code = int(escape[1], 16)
+    return f"\\x{code:02x}" if code < _LATIN_1 else chr(code)
