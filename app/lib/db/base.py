@@ -6,10 +6,11 @@ from uuid import UUID
 
 from advanced_alchemy.base import CommonTableAttributes
 from advanced_alchemy.types import DateTimeUTC
+from asyncpg.pgproto.pgproto import UUID as DriverUUID  # noqa: N811 - one of two classes of this name
 from sqlalchemy import Dialect, Integer, MetaData, String, Table, TypeDecorator, Uuid
 from sqlalchemy.ext.asyncio import AsyncAttrs
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, registry
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 from app.lib.clock import utc_now
 
@@ -26,8 +27,10 @@ metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
 
 def new_id() -> UUID:
-    """A UUIDv7 (RFC 9562 section 5.7): sorts by the time it was made."""
-    return uuid7()
+    """A UUIDv7 (RFC 9562 section 5.7): sorts by the time it was made. Of asyncpg's class, like those that it reads,
+    because that is made and sent in a third of the time.
+    """
+    return DriverUUID(uuid7().bytes)
 
 
 def sortable_text(length: int) -> String:

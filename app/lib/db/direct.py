@@ -33,11 +33,6 @@ class DirectConnection(ABC):
         self._listeners = internals.engine.dispatch.before_cursor_execute
         self._log = internals._log_info if internals._echo else None
 
-    def check(self) -> None:
-        """Raises ``PendingRollbackError`` when SQLAlchemy has given the connection up."""
-        if self.connection.invalidated:
-            _ = self.connection.connection  # raises it
-
     async def fetch(self, sql: str, arguments: Arguments) -> Sequence[Any]:
         """The rows."""
         return await self._run(self._fetch, sql, arguments)
@@ -78,7 +73,9 @@ class DirectConnection(ABC):
 
 
 def _raise_translated(connection: Connection, sql: str, error: BaseException) -> None:
-    """Raises the error as SQLAlchemy does for a statement of its own, which also gives up a connection that is lost."""
+    """Raises the error as SQLAlchemy does for a statement of its own, which also gives up a connection that is lost.
+    On one that was lost before, it is ``PendingRollbackError``.
+    """
     adapter: Any = connection.connection.dbapi_connection
     internals: Any = connection
     try:

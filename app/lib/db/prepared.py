@@ -1,6 +1,7 @@
 """Statements that are compiled once per dialect and run many times with other values."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from operator import itemgetter
 from typing import Any, Generic, TypeVar, overload
@@ -160,7 +161,7 @@ class Compiled(Generic[T_co]):
                 self._binds.append((name, state.processors.get(name)))
                 self._defaults[name] = state.parameters[name]
                 continue
-            self._binds.append((bind.key, bind.type.dialect_impl(dialect).bind_processor(dialect)))
+            self._binds.append((bind.key, _bind_processor(bind.type, dialect)))
             if not bind.required:
                 self._defaults[bind.key] = state.parameters[name]
         self._names = frozenset(name for name, _ in self._binds)
@@ -184,6 +185,18 @@ def _with_python_defaults(compiled: Any) -> list[Any]:
     if not isinstance(compiled.statement, UpdateBase):
         return []
     return [*(compiled.insert_prefetch or ()), *(compiled.update_prefetch or ())]
+
+
+def _bind_processor(kind: TypeEngine[Any], dialect: Dialect) -> _Processor | None:
+    if isinstance(kind, DateTimeUTC) and dialect.name == "postgresql":
+        return _require_zone  # asyncpg converts an instant of any zone
+    return kind.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _require_zone(value: datetime | None) -> datetime | None:
+    if value is not None and value.tzinfo is None:
+        raise TypeError("an instant needs a time zone")
+    return value
 
 
 def _result_processor(kind: TypeEngine[Any], dialect: Dialect) -> _Processor | None:

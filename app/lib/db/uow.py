@@ -110,10 +110,7 @@ class UnitOfWork:
             if session.in_nested_transaction() or not session.is_active:
                 await greenlet_spawn(session.connection)  # sets the savepoint; refuses after a failed flush
         found = self._direct
-        if found is None:
-            return await greenlet_spawn(self._begin)
-        found.check()
-        return found
+        return found if found is not None else await greenlet_spawn(self._begin)
 
     def _begin(self) -> DirectConnection:
         if self._direct is None:

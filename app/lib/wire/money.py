@@ -62,8 +62,7 @@ class Money(Struct, frozen=True, forbid_unknown_fields=True):
     @classmethod
     def from_minor_units(cls, units: int, currency: str) -> "Money":
         """The inverse of :attr:`minor_units`. Raises ``KeyError`` for a currency that is not known."""
-        digits = CURRENCY_DIGITS[currency]
-        return cls(f"{Decimal(units).scaleb(-digits):.{digits}f}", currency)
+        return cls(str(Decimal(units).scaleb(-CURRENCY_DIGITS[currency])), currency)
 
 
 def filter_bounds(currency: str | None, **amounts: str | None) -> dict[str, int | None]:

@@ -95,6 +95,17 @@ async def test_values_are_converted_on_their_way_in(toys: Database, column: str,
     assert await toys.reader.all(by_column, value=value) == [item_id]
 
 
+async def test_an_instant_goes_in_from_any_zone_but_not_without_one(toys: Database) -> None:
+    (item_id,) = await add(toys, FULL)
+    by_instant = prepare(select(Toy.id).where(Toy.made_at == bindparam("instant")), UUID)
+    there = FULL["made_at"].astimezone(timezone(timedelta(hours=-9, minutes=-30)))
+
+    assert await toys.reader.all(by_instant, instant=there) == [item_id]
+    assert await toys.reader.all(by_instant, instant=None) == []
+    with pytest.raises(TypeError):
+        await toys.reader.all(by_instant, instant=there.replace(tzinfo=None))
+
+
 async def test_a_scalar_is_converted_too(toys: Database) -> None:
     (item_id,) = await add(toys, FULL)
 

@@ -144,6 +144,18 @@ async def test_after_a_failed_flush_they_are_refused_until_the_rollback(toys: Da
     assert await toys.reader.all(_names) == ["kept"]
 
 
+async def test_on_a_lost_connection_they_are_refused_until_the_rollback(toys: Database) -> None:
+    async with toys.independent() as unit:
+        await unit.execute(_insert_toy, **toy("undone"))
+        await (await unit.session.connection()).invalidate()
+        with pytest.raises(PendingRollbackError):
+            await unit.execute(_insert_toy, **toy("never"))
+        await unit.rollback()
+        await unit.execute(_insert_toy, **toy("kept"))
+
+    assert await toys.reader.all(_names) == ["kept"]
+
+
 async def test_listeners_of_the_engine_see_them(toys: Database) -> None:
     seen: list[tuple[str, bool]] = []
 
