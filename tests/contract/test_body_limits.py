@@ -20,7 +20,7 @@ _OTHER = 40  # an id, a number, an instant, a choice
 
 
 def limit_of(operation: Operation) -> int:
-    limit = operation.handler.resolve_request_max_body_size()
+    limit: int | None = operation.handler.resolve_request_max_body_size()
     assert limit is not None
     return limit
 
@@ -62,12 +62,13 @@ async def test_a_body_over_the_limit_of_its_route_is_413(
     unlimited_app: Litestar, as_boss: httpx.AsyncClient, boss: Person, chunked: bool
 ) -> None:
     for each in operations(unlimited_app):
-        if JSON not in (each.rules.consumes or ()):
+        consumes = each.rules.consumes or ()
+        if JSON not in consumes:
             continue
         blank = b" " * limit_of(each)
         for content, refused in ((blank, False), (blank + b" ", True)):
             body: Any = _in_two(content) if chunked else content
-            headers = {"Content-Type": each.rules.consumes[0]}
+            headers = {"Content-Type": consumes[0]}
             response = await as_boss.request(each.method, each.url(user_id=str(boss.id)), content=body, headers=headers)
             assert (response.status_code == 413) is refused, (each, response.text)
 

@@ -2,12 +2,11 @@
 
 import sys
 import tracemalloc
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from app.lib.errors import ValidationFailed
+from app.lib.errors import FieldError, ValidationFailed
 from app.lib.wire.decoding import MAX_EXPLAINED, decode_json
 from tests.lib.shaped import Order
 
@@ -24,7 +23,7 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
 }
 
 
-def refused(raw: bytes) -> list[Any]:
+def refused(raw: bytes) -> Sequence[FieldError]:
     with pytest.raises(ValidationFailed) as caught:
         decode_json(raw, Order)
     return caught.value.errors
