@@ -200,7 +200,7 @@ async def test_what_strangers_cause_leaves_the_audit_log_after_a_while(
     client: httpx.AsyncClient, app: Litestar
 ) -> None:
     core = core_of(app)
-    await sign_in(client, "nobody@example.com")
+    await sign_in(client, "stranger@example.com")
     ages = (("sign_in.failed", 91), ("sign_in.failed", 89), ("password.changed", 91))
     async with core.database.independent() as unit:
         for kind, days in ages:
