@@ -129,9 +129,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: Annotated[
         Literal["auto", "json", "console"], Meta(description="auto is console in a terminal, else json.")
     ] = "auto"
-    request_max_body_size: Annotated[ByteSize, Meta(description="Largest request body, e.g. 2MB.")] = ByteSize(
-        2_000_000
-    )
+    request_max_body_size: Annotated[
+        ByteSize, Meta(description="Largest request body of any route, e.g. 2MB; most take 16kB.")
+    ] = ByteSize(2_000_000)
     request_body_timeout: Annotated[
         float, Meta(gt=0, le=600, description="Seconds a client may be silent while it sends a body.")
     ] = 15.0

@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_events")),
     )
     op.create_index(op.f("ix_audit_events_actor_id_id"), "audit_events", ["actor_id", "id"])
-    op.create_index(op.f("ix_audit_events_created_at"), "audit_events", ["created_at"])
+    op.create_index(op.f("ix_audit_events_kind_created_at"), "audit_events", ["kind", "created_at"])
     op.create_index(op.f("ix_audit_events_subject_id_id"), "audit_events", ["subject_id", "id"])
     op.create_table(
         "idempotency_keys",

@@ -78,6 +78,13 @@ FORMS = {
 }
 
 
+def refused_as(hostile: Hostile, operation: Operation) -> tuple[int, str]:
+    """The answer of a route, which may take less than this body has."""
+    if len(hostile.content) > operation.handler.resolve_request_max_body_size():
+        return 413, "payload_too_large"
+    return hostile.status, hostile.code
+
+
 def reading(app: Litestar, media_type: str) -> list[Operation]:
     found = [each for each in operations(app) if media_type in (each.rules.consumes or ())]
     assert found
@@ -114,7 +121,7 @@ async def test_every_route_refuses_this_json(
         response = await as_boss.request(
             each.method, each.url(user_id=str(boss.id)), content=hostile.content, headers={"Content-Type": media_type}
         )
-        check(response, hostile.status, hostile.code)
+        check(response, *refused_as(hostile, each))
 
 
 @pytest.mark.parametrize("what", FORMS)
@@ -126,7 +133,7 @@ async def test_every_route_that_reads_forms_refuses_this_one(
         response = await anonymous.request(
             each.method, each.url(), content=hostile.content, headers={"Content-Type": FORM}
         )
-        check(response, hostile.status, hostile.code)
+        check(response, *refused_as(hostile, each))
 
 
 @pytest.mark.asvs("16.5.1")
@@ -136,7 +143,7 @@ async def test_rejected_values_are_not_repeated(
     names = ("email", "username", "name", "password", "current_password", "new_password", "roles", "permissions")
     body = {name: ["hunter2"] for name in (*names, "locale", "bio", "refresh_token", "unknown")}
     for each in reading(unlimited_app, JSON):
-        for content in (body, dict.fromkeys(body, "hunter2" * 1000), ["hunter2"], "hunter2"):
+        for content in (body, dict.fromkeys(body, "hunter2" * 150), ["hunter2"], "hunter2"):
             response = await as_boss.request(each.method, each.url(user_id=str(boss.id)), json=content)
             check(response, 422, "validation_failed")
             assert "hunter2" not in response.text

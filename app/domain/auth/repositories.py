@@ -15,6 +15,9 @@ from app.lib.db.repositories import Repository
 from app.lib.db.statements import delete_batch
 from app.lib.security.principal import Principal
 
+MAX_SESSIONS = 50
+"""Of a person, at a time."""
+
 _permissions = joined_strings(
     User, RolePermission.code, UserRole.role_id == RolePermission.role_id, UserRole.user_id == User.id
 )
@@ -115,6 +118,13 @@ ROTATE = prepare(
 HOLD_USER = prepare(select(User.id).where(User.id == _USER_ID).with_for_update(read=True, key_share=True), UUID)
 """Keeps the user from being deleted. Run it first: users are locked before sessions everywhere."""
 _live = update(Session).where(Session.revoked_at.is_(None)).values(revoked_at=_NOW, revoked_reason=bindparam("reason"))
+_overdue = (
+    select(Session.id)
+    .where(Session.user_id == _USER_ID, Session.revoked_at.is_(None))
+    .order_by(Session.id.desc())
+    .offset(MAX_SESSIONS)
+)
+_end_oldest = prepare(_live.where(Session.id.in_(_overdue)).returning(Session.id), UUID)
 _revoke = prepare(_live.where(Session.id == _SESSION_ID))
 _revoke_all = prepare(_live.where(Session.user_id == _USER_ID, Session.id != bindparam("kept_id", type_=Uuid())))
 PURGE = prepare(delete_batch(table_of(Session), Session.expires_at < _NOW))
@@ -132,6 +142,10 @@ class SessionRepository(Repository):
         times = dict.fromkeys(("authenticated_at", "created_at", "last_seen_at"), row.rotated_at)
         origin = {"address": address, "user_agent": user_agent}
         return await self.unit.execute(_create, **values, **times, **origin, password_hash=password_hash) == 1
+
+    async def end_oldest(self, user_id: UUID, now: datetime) -> list[UUID]:
+        """Ends the user's sessions beyond the newest :data:`MAX_SESSIONS`, and returns their ids."""
+        return await self.unit.all(_end_oldest, user_id=user_id, now=now, reason="too_many")
 
     async def revoke(self, session_id: UUID, now: datetime, reason: str) -> bool:
         """Ends one session; False when it was over already."""

@@ -26,6 +26,7 @@ from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed, PreconditionRequired
 from app.lib.http.injection import Injected
 from app.lib.http.locations import created, linked
+from app.lib.http.rules import MAX_BODY, TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.parameters import PageRequest
@@ -91,7 +92,7 @@ class ProductController(Controller):
         dto=StructDTO[ProductCreate],
         return_dto=StructDTO[ProductRead],
         summary="Create a product",
-        opt=IDEMPOTENT | may_raise(SkuTaken),
+        opt=IDEMPOTENT | TEXT_BODY | may_raise(SkuTaken),
     )
     async def create_product(
         self, data: JSONBody[ProductCreate], products: Injected[ProductService]
@@ -106,7 +107,7 @@ class ProductController(Controller):
         return_dto=StructDTO[ProductBatchRead],
         summary="Create up to 100 products",
         description="All of them, or none.",
-        opt=IDEMPOTENT | may_raise(SkuTaken),
+        opt=IDEMPOTENT | {MAX_BODY: 4_100_000} | may_raise(SkuTaken),
     )
     async def create_products(
         self, data: JSONBody[ProductBatch], products: Injected[ProductService]
@@ -137,7 +138,7 @@ class ProductController(Controller):
             "Needs `If-Match`; `*` matches any version, because every sale makes a new one. A new price is for future "
             "orders; placed orders keep theirs."
         ),
-        opt=may_raise(SkuTaken, PreconditionFailed, PreconditionRequired),
+        opt=TEXT_BODY | may_raise(SkuTaken, PreconditionFailed, PreconditionRequired),
     )
     async def update_product(
         self,

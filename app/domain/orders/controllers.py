@@ -35,7 +35,7 @@ from app.lib.db.versions import IfMatch
 from app.lib.errors import PermissionDenied, PreconditionFailed
 from app.lib.http.injection import Injected
 from app.lib.http.locations import created, linked
-from app.lib.http.rules import PRODUCES_ANYTHING
+from app.lib.http.rules import PRODUCES_ANYTHING, TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import for_holders_of, may_raise, sends_headers
 from app.lib.pagination.parameters import Instant, PageRequest
@@ -107,7 +107,7 @@ class OrderController(Controller):
         return_dto=StructDTO[OrderRead],
         summary="Place an order",
         description="All lines or none. The stock is reserved until the order expires.",
-        opt=IDEMPOTENT | may_raise(InsufficientStock),
+        opt=IDEMPOTENT | TEXT_BODY | may_raise(InsufficientStock),
     )
     async def place_order(
         self, data: JSONBody[OrderCreate], place_service: Injected[PlaceService], principal: Injected[Principal]
@@ -266,6 +266,7 @@ class OrderController(Controller):
         summary="Refund an order",
         description="Some of its lines or, without a body, all that is left, which returns to the stock.",
         opt=IDEMPOTENT
+        | TEXT_BODY
         | may_raise(InvalidTransition, RefundTooLarge, PermissionDenied, PreconditionFailed)
         | for_holders_of(ORDERS_WRITE),
     )

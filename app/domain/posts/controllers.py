@@ -30,7 +30,7 @@ from app.lib.errors import PreconditionFailed, Unauthenticated
 from app.lib.http.conditional import TAGGED, has_current
 from app.lib.http.injection import Injected
 from app.lib.http.locations import MOVES, created, linked, moved
-from app.lib.http.rules import PRODUCES
+from app.lib.http.rules import MAX_BODY, PRODUCES
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.parameters import PageRequest
@@ -41,6 +41,9 @@ from app.lib.wire.dto import StructDTO
 T = TypeVar("T")
 
 ATOM = "application/atom+xml"
+
+# A character may be written as two escapes of six bytes.
+_LONG_BODY = {MAX_BODY: 1_300_000}
 
 # What fits neither is not there, so it is 404 and not 422: the bounds are documentation.
 _REFERENCE = {"type": OpenAPIType.STRING, "maxLength": MAX_SLUG, "pattern": "^[a-z0-9]+(?:-[a-z0-9]+)*$"}
@@ -140,7 +143,7 @@ class PostController(Controller):
         return_dto=StructDTO[PostRead],
         summary="Create a post",
         description="A draft, unless `is_published` or `published_at` says otherwise.",
-        opt=IDEMPOTENT | may_raise(SlugTaken),
+        opt=IDEMPOTENT | _LONG_BODY | may_raise(SlugTaken),
     )
     async def create_post(
         self, data: JSONBody[PostCreate], posts: Injected[PostService], principal: Injected[Principal]
@@ -180,7 +183,7 @@ class PostController(Controller):
         return_dto=StructDTO[PostRead],
         summary="Update a post",
         description="By id. Your own, or with `posts:write` any. The slug stays unless it is given.",
-        opt=may_raise(NotYourPost, PostNotFound, SlugTaken, PreconditionFailed),
+        opt=_LONG_BODY | may_raise(NotYourPost, PostNotFound, SlugTaken, PreconditionFailed),
     )
     async def update_post(
         self,

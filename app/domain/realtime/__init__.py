@@ -10,10 +10,12 @@ from app.domain.realtime.controllers.sockets import create_ticket, open_lobby, o
 from app.domain.realtime.jobs import JOBS
 from app.domain.realtime.listeners import LISTENERS
 from app.domain.realtime.permissions import PERMISSIONS
+from app.domain.realtime.settings import RealtimeSettings
 from app.lib.domain import Domain
 
 realtime = Domain(
     name="realtime",
+    settings=RealtimeSettings,
     build=build,
     controllers=(RoomController, MemberController, InvitationController, create_ticket, stream_events, open_socket),
     root_handlers=(open_lobby,),

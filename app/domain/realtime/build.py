@@ -7,8 +7,10 @@ from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.realtime.controllers.document import document_handler
 from app.domain.realtime.services.people import SignedInPeople
 from app.domain.realtime.services.tickets import TicketDesk
+from app.domain.realtime.settings import RealtimeSettings
 from app.lib.realtime.channels import ChannelAccess
 from app.lib.realtime.metrics import RealtimeMetrics
+from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.service import Realtime, channel_listeners
 from app.lib.security.principal import TicketTaker
 from app.lib.services import Services
@@ -16,15 +18,19 @@ from app.lib.services import Services
 
 def build(core: Core) -> None:
     """The channels of the process, on connections of their own on PostgreSQL, so that they wait for no request."""
+    settings = core.services.get(RealtimeSettings)
     database = core.database.with_own_pool(2)
     authenticator = core.services.get(SessionAuthenticator)
     kinds = [kind for domain in core.domains for kind in domain.channel_kinds]
     access = ChannelAccess(
         kinds,
         SignedInPeople(AccountQueries(database.reader, core.cursors), authenticator),
-        Services(database.reader, core.cursors).build,
+        Services(database.reader, core.cursors, settings).build,
     )
-    realtime = Realtime(database, core.events, access, draining=core.draining.wait)
+    options = RealtimeOptions(
+        max_message_bytes=settings.realtime_max_message_bytes, keep_days=settings.realtime_keep_days
+    )
+    realtime = Realtime(database, core.events, access, draining=core.draining.wait, options=options)
 
     @asynccontextmanager
     async def running() -> AsyncGenerator[None]:

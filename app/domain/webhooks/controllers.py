@@ -24,6 +24,7 @@ from app.domain.webhooks.services.queries import DELIVERY_SORT, WEBHOOK_SORT, We
 from app.lib.errors import ReauthRequired
 from app.lib.http.injection import Caller, Injected, Paging, Precondition
 from app.lib.http.locations import created, linked
+from app.lib.http.rules import TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.cursor import CursorCodec
@@ -79,7 +80,7 @@ class WebhookController(Controller):
         return_dto=StructDTO[WebhookWithSecret],
         summary="Create a webhook",
         description="Only this answer has the secret. Needs a sign-in within 10 minutes.",
-        opt=may_raise(TooManyWebhooks),
+        opt=TEXT_BODY | may_raise(TooManyWebhooks),
     )
     async def create_webhook(
         self, data: JSONBody[WebhookCreate], webhooks: Webhooks, principal: Caller
@@ -99,7 +100,7 @@ class WebhookController(Controller):
         dto=StructDTO[WebhookUpdate],
         summary="Update a webhook",
         description="Another `url` needs a sign-in within 10 minutes.",
-        opt=may_raise(ReauthRequired),
+        opt=TEXT_BODY | may_raise(ReauthRequired),
     )
     async def update_webhook(
         self,

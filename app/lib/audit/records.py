@@ -1,5 +1,6 @@
 """The audit log: append only; who did what to whom, from where, in which session, when."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from ipaddress import ip_address
 from typing import Any
@@ -7,12 +8,13 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request
-from sqlalchemy import JSON, Index, String, insert
+from sqlalchemy import JSON, Index, String, bindparam, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.clock import utc_now
-from app.lib.db.base import Base, new_id
+from app.lib.db.base import Base, new_id, table_of
 from app.lib.db.prepared import prepare
+from app.lib.db.statements import delete_batch, is_one_of, json_list
 from app.lib.db.uow import UnitOfWork
 from app.lib.security.policies import find_principal
 
@@ -36,10 +38,12 @@ class AuditEvent(Base):
     request_id: Mapped[str | None] = mapped_column(String(64))
     details: Mapped[dict[str, Any]] = mapped_column(JSON)
 
-    __table_args__ = (Index(None, "subject_id", "id"), Index(None, "actor_id", "id"), Index(None, "created_at"))
+    __table_args__ = (Index(None, "subject_id", "id"), Index(None, "actor_id", "id"), Index(None, "kind", "created_at"))
 
 
 _insert = prepare(insert(AuditEvent))
+_events = table_of(AuditEvent)
+_purge = prepare(delete_batch(_events, is_one_of(_events.c.kind, "kinds"), _events.c.created_at < bindparam("before")))
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,3 +84,8 @@ async def record(
     """Appends an event in the unit's transaction. ``details`` must hold no secret."""
     values = {"id": new_id(), "created_at": utc_now(), "kind": kind, "subject_id": subject_id, "details": details}
     await unit.execute(_insert, **values, **msgspec.structs.asdict(origin))
+
+
+async def purge(unit: UnitOfWork, kinds: Iterable[str], before: datetime) -> int:
+    """Deletes events of these kinds that are older, a batch of them, and returns how many. All others stay for good."""
+    return await unit.execute(_purge, kinds=json_list(kinds), before=before)

@@ -1,10 +1,10 @@
-"""The head of a request or handshake: its header fields and its size; and a limit on how long the body may take."""
+"""The head of a request or handshake: its header fields and its size; and limits on how long bodies may take."""
 
 import asyncio
 import time
 from typing import Any
 
-from litestar.types import Receive, Scope
+from litestar.types import Message, Receive, Scope, Send
 
 from app.lib.errors import HeadersTooLarge, RequestTimeout
 
@@ -67,3 +67,29 @@ class TimedReceive:
             raise RequestTimeout
         self._released = not message.get("more_body")
         return message
+
+
+CHUNK = 32_768
+"""Bytes of an answer that are handed to the server at a time."""
+
+
+async def send_body(send: Send, message: Any, *, idle: float) -> None:
+    """Sends a message of a response's body, in pieces where it is long: of one message the server keeps a copy until
+    the client has read it, of a stream it keeps a few pieces and makes us wait.
+
+    Raises ``TimeoutError`` when it has taken nothing for ``idle`` seconds, because the client does not read.
+    """
+    body: bytes = message.get("body", b"")
+    more = bool(message.get("more_body"))
+    if len(body) <= CHUNK and not more:
+        await send(message)
+        return
+    for start in range(0, max(len(body), 1), CHUNK):
+        has_more = more or start + CHUNK < len(body)
+        piece: Message = {
+            "type": "http.response.body",
+            "body": body[start : start + CHUNK],
+            "more_body": has_more,
+        }
+        async with asyncio.timeout(idle):
+            await send(piece)

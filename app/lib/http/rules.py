@@ -1,6 +1,7 @@
 """What a request may bring to a route: media types, query parameters, ids, an acceptable answer."""
 
 import re
+import sys
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
@@ -36,6 +37,11 @@ HTML_PAGE: dict[str, Any] = {
     "include_in_schema": False,
 }
 """The arguments of the decorator of a handler that answers a page to anyone."""
+MAX_BODY = "max_body"
+"""Key in a handler's ``opt``: the most bytes of its body, where that is more than :data:`SMALL_BODY`."""
+SMALL_BODY = 16_000
+TEXT_BODY = {MAX_BODY: 64_000}
+"""Spread into a handler's ``opt`` whose body has longer texts or lists."""
 PRODUCES = "produces"
 """Key in a handler's ``opt``: the media type of its answers, where that is not JSON; ``Accept`` has to admit it."""
 
@@ -96,7 +102,11 @@ class RulesMiddleware(ASGIMiddleware):
 
 
 def declare_rules(app: Litestar) -> None:
-    """Works out every handler's rules, once the routes are known."""
+    """Works out every handler's rules, once the routes are known.
+
+    What the application says about the size of bodies holds for all routes, however much one of them takes.
+    """
+    most = app.request_max_body_size if isinstance(app.request_max_body_size, int) else sys.maxsize
     for route in app.routes:
         if not isinstance(route, HTTPRoute):
             continue
@@ -108,6 +118,7 @@ def declare_rules(app: Litestar) -> None:
             reads_body = (
                 model.expected_form_data or model.expected_msgpack_data or handler.parsed_data_field is not None
             )
+            handler.request_max_body_size = min(most, handler.opt.get(MAX_BODY, SMALL_BODY))
             usual = (MERGE_PATCH, JSON) if method == "PATCH" else (JSON,)
             consumes: Any = handler.opt.get(CONSUMES, usual if reads_body else None)
             handler.opt[_RULES] = RequestRules(

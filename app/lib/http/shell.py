@@ -24,7 +24,7 @@ from app.lib.db.base import new_id
 from app.lib.errors import AppError, InternalError, PermissionDenied, Unavailable
 from app.lib.http.conditional import check_if_none_match, if_none_match
 from app.lib.http.cors import CORS
-from app.lib.http.heads import Headers, TimedReceive, check_header_bytes, headers_by_name
+from app.lib.http.heads import Headers, TimedReceive, check_header_bytes, headers_by_name, send_body
 from app.lib.http.problems import DENIAL, error_of, head_and_body, send_problem
 from app.lib.http.rules import with_head
 from app.lib.observability.logging import write_event
@@ -69,6 +69,7 @@ class Shell:
     max_header_bytes: int = 32_768
     body_idle_seconds: float = 15.0
     body_total_seconds: float = 120.0
+    response_idle_seconds: float = 60.0
 
     def __post_init__(self) -> None:
         self.fixed_headers: Headers = [
@@ -132,6 +133,7 @@ class Exchange(Conversation):
         self.method = scope["method"]
         self.bodyless = self.method == "HEAD"
         self.stopped = False
+        self.has_length = False
 
     async def run(self) -> None:
         """Runs the application and never lets an exception out before the response has started."""
@@ -177,7 +179,12 @@ class Exchange(Conversation):
                 self.stopped = True
                 raise ResponseComplete
         else:
-            await self.send(message)
+            try:
+                await send_body(self.send, message, idle=self.shell.response_idle_seconds)
+            except TimeoutError:
+                log.info("response.unread", path=self.scope["path"], route=route_of(self.scope))
+                self.stopped = self.has_length  # the server notices that something is missing
+                raise
 
     def _start(self, message: Any) -> None:
         headers: Headers = [(name.lower(), value) for name, value in message["headers"]]
@@ -189,6 +196,7 @@ class Exchange(Conversation):
         if self.status == _METHOD_NOT_ALLOWED:
             headers = [(name, with_head(value) if name == b"allow" else value) for name, value in headers]
         present = {name for name, _ in headers}
+        self.has_length = b"content-length" in present
         headers += [header for header in self.shell.fixed_headers if header[0] not in present]
         if b"cache-control" not in present:
             secret = self.scope["path"].startswith(self.shell.no_store)

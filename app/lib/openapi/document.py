@@ -138,6 +138,7 @@ def _complete(operation: JSONObject, handler: HTTPRouteHandler) -> set[int]:
     body, data = operation.get("requestBody"), handler.parsed_data_field
     if body is not None and rules.consumes is not None:
         body["required"] = data is None or not data.is_optional
+        body["description"] = f"At most {handler.resolve_request_max_body_size():,} bytes."
         body["content"] = dict.fromkeys(rules.consumes, next(iter(body["content"].values())))
     answers = _answers(handler.parsed_return_field.annotation)
     is_tagged = TAGGED.keys() <= handler.opt.keys()

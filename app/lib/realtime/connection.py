@@ -1,7 +1,7 @@
 """The protocol of frames on one socket."""
 
 from app.lib.realtime.channels import NewEvent, parse_channel
-from app.lib.realtime.errors import InvalidData, NotSubscribed, RealtimeError, refusal_of
+from app.lib.realtime.errors import InvalidData, MessageTooLarge, NotSubscribed, RealtimeError, refusal_of
 from app.lib.realtime.frames import (
     NOT_UNICODE,
     Ack,
@@ -48,6 +48,8 @@ class Connection(Socket):
         if isinstance(frame, Publish):
             await self.context.access.check_publish(self.principal, parse_channel(frame.channel), frame.event)
             data = bytes(frame.data)
+            if len(data) > (most := self.context.options.max_message_bytes):
+                raise MessageTooLarge(most)
             check_data(data)
             event = NewEvent(channel=frame.channel, event=frame.event, data=data, sender=self.user_id, key=frame.key)
             await self.context.publish(event, lambda event_id: self._answer(Ack(id=event_id, ref=frame.ref)))

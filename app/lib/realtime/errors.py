@@ -21,6 +21,7 @@ class FrameCode(StrEnum):
     NOT_FOUND = "not_found"
     INVALID_CHANNEL = "invalid_channel"
     INVALID_DATA = "invalid_data"
+    TOO_LARGE = "too_large"
     NOT_SUBSCRIBED = "not_subscribed"
     TOO_MANY_CHANNELS = "too_many_channels"
     CLOSED = "closed"
@@ -66,6 +67,15 @@ class InvalidData(RealtimeError):
     """
 
     code = FrameCode.INVALID_DATA
+
+
+class MessageTooLarge(RealtimeError):
+    """It would be kept, read and sent again for as long as the channel keeps its events."""
+
+    code = FrameCode.TOO_LARGE
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"Data may have {most} bytes at most.")
 
 
 class NotSubscribed(RealtimeError):

@@ -173,14 +173,15 @@ def _json(value: object) -> str:
 
 
 class EventLog:
-    """Events of a kind that is kept stay; of the others, those of the last ``keep_seconds``, and not many more than the
-    last 200 unless they came within half a minute.
+    """Events of a kind that is kept stay, for good or for ``keep_days``; of the others, those of the last
+    ``keep_seconds``, and not many more than the last 200 unless they came within half a minute.
     """
 
     def __init__(self, reader: Reader, kinds: Mapping[str, ChannelKind], options: RealtimeOptions) -> None:
         self._reader = reader
         self._kinds = kinds
         self._keep = timedelta(seconds=options.keep_seconds)
+        self._keep_kept = None if options.keep_days is None else timedelta(days=options.keep_days)
         self.safe_seconds = min(_SAFE_SECONDS, options.keep_seconds)
 
     async def last_ids(self, names: Iterable[str]) -> dict[str, int]:
@@ -232,7 +233,8 @@ class EventLog:
 
     def _expiry(self, channel: str, now: datetime) -> datetime | None:
         kind = self._kinds.get(channel.partition(":")[0])
-        return None if kind is not None and kind.is_kept else now + self._keep
+        keep = self._keep_kept if kind is not None and kind.is_kept else self._keep
+        return None if keep is None else now + keep
 
     async def trim(self, unit: UnitOfWork, most: int) -> int:
         """Deletes events whose time is over, and returns how many."""

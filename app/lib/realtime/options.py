@@ -9,6 +9,8 @@ class RealtimeOptions(msgspec.Struct, frozen=True, kw_only=True):
     process that was killed are shown for ``expire_seconds``, and until the next look at who is present elsewhere, every
     ``presence_seconds``. ``presence_pause``: for how long changes of presence are collected. A socket that sends
     nothing during two pings is closed. ``close_seconds``: how long the closing handshake may take.
+    ``max_message_bytes``: of the data of an event that a client publishes. ``keep_days``: how long events of kinds that
+    are kept stay; None is for good.
     """
 
     keep_seconds: float = 600.0
@@ -23,3 +25,5 @@ class RealtimeOptions(msgspec.Struct, frozen=True, kw_only=True):
     close_seconds: float = 5.0
     max_sockets: int = 10
     max_channels: int = 100
+    max_message_bytes: int = 4_096
+    keep_days: int | None = None

@@ -48,6 +48,10 @@ _PLAIN_LOGGERS: dict[str, Any] = {
 _logger = structlog.stdlib.get_logger(__name__)
 
 
+_MAX_BUFFER = 131_072
+"""Bytes of a connection: the largest head of a request, and what waits for a client that does not read."""
+
+
 class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """``address`` is an IP address; ``drain_seconds`` pass between SIGTERM and the end of the listener.
 
@@ -108,7 +112,9 @@ class _Server(MPServer):
             # With more threads granian 2.8 panics, and sometimes never ends, when it stops with WebSockets open.
             runtime_mode=RuntimeModes.st,
             http=HTTPModes.auto if options.http2 else HTTPModes.http1,
-            http1_settings=HTTP1Settings(header_read_timeout=round(options.header_seconds * 1000)),
+            http1_settings=HTTP1Settings(
+                header_read_timeout=round(options.header_seconds * 1000), max_buffer_size=_MAX_BUFFER
+            ),
             log_level=LogLevels.warning,
             log_dictconfig=_PLAIN_LOGGERS,
             respawn_failed_workers=True,

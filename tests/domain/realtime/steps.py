@@ -2,16 +2,14 @@
 
 from contextlib import AsyncExitStack
 from typing import Any
-from uuid import UUID
 
 import httpx
 from litestar import Litestar
 
-from app.lib.db.base import new_id
-from app.lib.jobs import JobContext
 from app.lib.jobs.tables import QueuedJob
 from tests.domain.accounts.answers import JSONObject, rows
 from tests.support.apps import core_of
+from tests.support.jobs import run_job
 from tests.support.people import People, Person
 
 ROOMS = "/api/v1/rooms"
@@ -60,22 +58,6 @@ class Crew:
     async def add(self, **values: Any) -> tuple[Person, httpx.AsyncClient]:
         person = await self._people.create(**values)
         return person, await self._stack.enter_async_context(self._people.client(person))
-
-
-async def run_job(app: Litestar, name: str, payload: Any = None, job_id: UUID | None = None) -> None:
-    """One attempt of a job."""
-    core = core_of(app)
-    declared = core.jobs[name]
-    context = JobContext(
-        job_id=job_id or new_id(),
-        name=name,
-        attempt=1,
-        is_last_attempt=False,
-        request_id=None,
-        database=core_of(app).database,
-        services=core.services,
-    )
-    await declared.run(declared.payload_type() if payload is None else payload, context)
 
 
 async def run_queued(app: Litestar, times: int = 1) -> None:

@@ -108,7 +108,7 @@ def test_nul_is_reported_together_with_other_errors() -> None:
 
 
 def test_a_nul_among_very_many_values_is_an_error_of_the_body() -> None:
-    found = refused(b'{"items":[],"x":["\\u0000"' + b",0" * 200_000 + b"]}")
+    found = refused(b'{"items":[],"x":["\\u0000"' + b",0" * 20_000 + b"]}")
     assert {pointer: code for pointer, (code, _) in found.items()} == {
         "/items": "too_short",
         "/x": "unknown_field",

@@ -87,7 +87,7 @@ def test_no_reply_repeats_a_value_or_a_type() -> None:
 
 def test_at_most_fifty_errors_are_reported() -> None:
     assert len(refused({"items": [{"quantity": 0}] * 60})) == 50
-    assert len(refused({f"x{number}": 1 for number in range(100_000)})) == 50
+    assert len(refused({f"x{number}": 1 for number in range(5_000)})) == 50
 
 
 def test_names_from_the_client_are_cut_and_lose_control_characters() -> None:

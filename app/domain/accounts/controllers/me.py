@@ -17,6 +17,7 @@ from app.domain.accounts.services.users import UserService
 from app.lib.errors import NotFound
 from app.lib.http.injection import Caller, Injected, Precondition
 from app.lib.http.problems import respond
+from app.lib.http.rules import TEXT_BODY
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import authenticated, recently_authenticated
@@ -93,6 +94,7 @@ class MeController(Controller):
         dto=StructDTO[ProfileUpdate],
         return_dto=StructDTO[ProfileRead],
         summary="Update the current user's profile",
+        opt=TEXT_BODY,
     )
     async def update_my_profile(
         self, data: JSONBody[ProfileUpdate], principal: Caller, users: Users, if_match: Precondition

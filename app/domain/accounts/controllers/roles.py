@@ -12,6 +12,7 @@ from app.domain.accounts.services.roles import RoleService
 from app.lib.domain import Permissions
 from app.lib.http.injection import Caller, Injected, Paging, Precondition
 from app.lib.http.locations import created, linked
+from app.lib.http.rules import TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.cursor import CursorCodec
@@ -46,7 +47,7 @@ class RoleController(Controller):
         guards=[permission(ROLES_WRITE, fresh=True)],
         dto=StructDTO[RoleCreate],
         summary="Create a role",
-        opt=IDEMPOTENT | may_raise(RoleNameTaken, BeyondOwnRights),
+        opt=IDEMPOTENT | TEXT_BODY | may_raise(RoleNameTaken, BeyondOwnRights),
     )
     async def create_role(self, data: JSONBody[RoleCreate], roles: Roles, principal: Caller) -> Response[RoleRead]:
         role = await roles.create(data, principal)
@@ -61,7 +62,7 @@ class RoleController(Controller):
         guards=[WRITES_ROLE],
         dto=StructDTO[RoleUpdate],
         summary="Update a role",
-        opt=may_raise(RoleNameTaken, BeyondOwnRights),
+        opt=TEXT_BODY | may_raise(RoleNameTaken, BeyondOwnRights),
     )
     async def update_role(
         self, role_id: RoleId, data: JSONBody[RoleUpdate], roles: Roles, principal: Caller, if_match: Precondition

@@ -8,6 +8,7 @@ from app.domain.accounts.services.passwords import Passwords, PasswordService, S
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.dtos import SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, EmailUnverified, InvalidCredentials
+from app.domain.auth.events import SessionsEnded
 from app.domain.auth.repositories import KNOWN_ADDRESSES, SessionRepository, SessionRow
 from app.domain.auth.services.tokens import TokenIssuer
 from app.domain.auth.settings import AuthSettings
@@ -19,6 +20,7 @@ from app.lib.db.engine import Database
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import Unavailable
+from app.lib.events import Events
 from app.lib.ratelimit.limiter import client_key
 from app.lib.security.emails import lookup_key
 
@@ -37,6 +39,7 @@ class SignInService:
     password_service: PasswordService
     throttle: SignInThrottle
     issuer: TokenIssuer
+    events: Events
     origin: Origin
     settings: AuthSettings
     _sessions: SessionRepository
@@ -108,6 +111,8 @@ class SignInService:
         origin = self.origin
         if not await self._sessions.create(row, password_hash, address=origin.address, user_agent=origin.user_agent):
             return None
+        for ended in await self._sessions.end_oldest(found.id, now):
+            await self.events.publish(self.unit, SessionsEnded(user_id=found.id, session_id=ended))
         await audit.record(self.unit, "sign_in.ok", origin, subject_id=found.id, session_id=str(row.id))
         return self.issuer.issue(row, now)
 

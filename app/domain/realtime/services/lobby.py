@@ -49,8 +49,13 @@ class LobbySocket(Socket):
         """Sends nothing: the lobby does not greet."""
 
     async def on_text(self, text: str) -> None:
-        """Sends the line to all, on all workers, and to the sender, too. The protocol has no word for a failure."""
+        """Sends the line to all, on all workers, and to the sender, too. The protocol has no word for a failure, so a
+        line that is too long ends the connection.
+        """
         data = msgspec.json.encode(_Line(self._client_id, text.translate(_BREAKS)))
+        if len(data) > self.context.options.max_message_bytes:
+            self.close(CloseCode.TOO_LARGE, "too large")
+            return
         try:
             await self.context.publish(NewEvent(channel=LOBBY, event="message", data=data, sender=self.user_id))
         except Exception as exc:

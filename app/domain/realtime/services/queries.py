@@ -1,24 +1,31 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from app.domain.realtime.dtos import InvitationPage, MemberPage, MessagePage, RoomPage, RoomRead
 from app.domain.realtime.errors import NotAMember, RoomNotFound
 from app.domain.realtime.names import parse_reference
 from app.domain.realtime.repositories.reads import MESSAGE_LIST, MESSAGE_SORTS, ROOM_SORTS, RoomReads
 from app.domain.realtime.rows import RoomRow
 from app.domain.realtime.services.access import can_read_messages, can_see, can_see_all, require_can_manage
+from app.domain.realtime.settings import RealtimeSettings
 from app.lib.pagination.parameters import PageRequest
 from app.lib.security.principal import Principal
 
 ROOM_SORT_KEYS = tuple(key.name for key in ROOM_SORTS)
 MESSAGE_SORT_KEYS = tuple(key.name for key in MESSAGE_SORTS)
 
+MAX_LIST_BYTES = 409_600
+"""Of the messages in one answer: a hundred of the usual maximum."""
+
 
 class RoomQueries:
     """Rooms as their viewers see them; reads only, without a transaction."""
 
-    def __init__(self, reads: RoomReads) -> None:
+    def __init__(self, reads: RoomReads, settings: RealtimeSettings) -> None:
         self._reads = reads
+        self._most_messages = max(1, MAX_LIST_BYTES // settings.realtime_max_message_bytes)
 
     async def require_visible(self, reference: str, viewer: Principal) -> RoomRow:
         """By id or name. Raises ``RoomNotFound``."""
@@ -67,8 +74,12 @@ class RoomQueries:
     async def list_messages(
         self, reference: str, paging: PageRequest, sort: str | None, filters: Mapping[str, Any], viewer: Principal
     ) -> MessagePage:
-        """Raises ``ValidationFailed``, ``RoomNotFound`` or ``NotAMember``."""
+        """As many as are asked for, unless they may have more than 400 kB.
+
+        Raises ``ValidationFailed``, ``RoomNotFound`` or ``NotAMember``.
+        """
         MESSAGE_LIST.order(sort)
+        paging = msgspec.structs.replace(paging, page_size=min(paging.page_size, self._most_messages))
         room = await self._require_readable(reference, viewer)
         page = await self._reads.list_messages(room.name, paging, sort, filters)
         return page.with_items(MessagePage, [row.to_read() for row in page.items])
