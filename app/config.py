@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from app.lib.addresses import parse_network
 from app.lib.db.engine import DatabaseOptions, PoolSizes
 from app.lib.db.url import DatabaseURL
 from app.lib.mail.message import Mailbox, UnsafeHeader
@@ -82,7 +82,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...], Meta(description="Origins that browsers may call from, e.g. `https://app.example.com`.")
     ] = ()
     trusted_proxies: Annotated[
-        tuple[str, ...], Meta(description="Addresses or networks whose X-Forwarded-* headers count.")
+        tuple[str, ...], Meta(description="Addresses or networks of proxies, whose X-Forwarded-For counts.")
     ] = ()
     redis_url: Annotated[
         Secret | None,
@@ -320,7 +320,7 @@ def _check_addresses(settings: Settings) -> None:
         raise ConfigurationError("PUBLIC_URL: expected an http or https URL such as https://api.example.com")
     for network in settings.trusted_proxies:
         try:
-            ip_network(network, strict=False)
+            parse_network(network)
         except ValueError as exc:
             raise ConfigurationError("TRUSTED_PROXIES: expected addresses or networks such as 10.0.0.0/8") from exc
 

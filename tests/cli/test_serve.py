@@ -91,6 +91,16 @@ def test_the_second_start_knows_what_the_first_made_and_announces_its_end(
     assert server.process.wait(PATIENCE) == 0
 
 
+def test_a_listener_for_both_families_knows_clients_of_ipv4_by_their_address(serve: Serve) -> None:
+    server = serve("--host", "::", ENVIRONMENT="test", TRUSTED_PROXIES="127.0.0.2", LOG_FORMAT="json")
+    server.until_it_answers("/health/ready")
+
+    server.get("/health/live", **{"X-Forwarded-For": "203.0.113.9"})
+
+    assert '"client":"127.0.0.1"' in server.errors + server.output
+    assert "::ffff:" not in server.errors + server.output
+
+
 @pytest.mark.parametrize("empty_url", ["sqlite", "postgresql"], indirect=True)
 def test_several_workers_are_counted_together_and_none_outlives_the_service(
     serve: Serve, tmp_path: Path, empty_url: DatabaseURL
