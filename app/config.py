@@ -5,19 +5,18 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
-from app.lib.addresses import parse_network
+from app.lib.addresses import parse_address, parse_network
 from app.lib.db.engine import DatabaseOptions, PoolSizes
 from app.lib.db.url import DatabaseURL
 from app.lib.mail.message import Mailbox, UnsafeHeader
 from app.lib.mail.smtp import SMTPOptions, SMTPSecurity
 from app.lib.ratelimit.limiter import Limit
 from app.lib.security.secret_key import check_secret, keep_secret, stretched
-from app.lib.settings import ByteSize, ConfigurationError, Secret, is_origin, is_plain_address, is_url, load
+from app.lib.settings import AllowedOrigin, ByteSize, ConfigurationError, Secret, WebOrigin, is_url, load
 
 _PRODUCT = "lodestar"
 _REDIS_SCHEMES = {"redis", "rediss", "valkey", "valkeys", "unix"}
@@ -76,10 +75,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "development"
     debug: Annotated[bool, Meta(description="Log everything; refused in production.")] = False
     public_url: Annotated[
-        str | None, Meta(description="Where people reach the service; links in mail are made from it.")
+        WebOrigin | None,
+        Meta(description="Where people reach the service, without a path; links in mail are made from it."),
     ] = None
     cors_origins: Annotated[
-        tuple[str, ...], Meta(description="Origins that browsers may call from, e.g. `https://app.example.com`.")
+        tuple[AllowedOrigin, ...],
+        Meta(description="Origins that browsers may call from, e.g. `https://app.example.com`."),
     ] = ()
     trusted_proxies: Annotated[
         tuple[str, ...], Meta(description="Addresses or networks of proxies, whose X-Forwarded-For counts.")
@@ -197,11 +198,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def base_url(self) -> str:
-        """The public URL without a trailing slash."""
-        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
-        if ":" in host:
-            host = f"[{host}]"
-        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+        """The origin as text; paths are added to it."""
+        return str(self.origin)
+
+    @property
+    def origin(self) -> WebOrigin:
+        """The public URL, or else the address that the service listens on."""
+        if self.public_url is not None:
+            return self.public_url
+        address = parse_address(self.host)
+        host = "127.0.0.1" if address and address.is_unspecified else str(address or self.host)
+        return WebOrigin.parse(f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}")
 
     @property
     def shows_mailbox(self) -> bool:
@@ -214,8 +221,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if self.mail_from:
             sender = Mailbox.parse(self.mail_from)
             return Mailbox(sender.address, sender.name or self.product_name)
-        host = urlsplit(self.base_url).hostname or ""
-        domain = "localhost" if ":" in host or host.replace(".", "").isdigit() else host
+        host = self.origin.host
+        domain = "localhost" if parse_address(host) else host
         return Mailbox(f"noreply@{domain}", self.product_name)
 
     @property
@@ -313,11 +320,10 @@ def parse_limit(name: str, text: str) -> Limit:
 def _check_addresses(settings: Settings) -> None:
     if settings.redis_url and not is_url(settings.redis_url.reveal(), _REDIS_SCHEMES):
         raise ConfigurationError("REDIS_URL: expected a URL such as redis://host:6379/0")
-    for origin in settings.cors_origins:
-        if origin != "*" and not is_origin(origin):
-            raise ConfigurationError("CORS_ORIGINS: expected origins such as https://app.example.com, in lower case")
-    if settings.public_url and not is_plain_address(settings.public_url):
-        raise ConfigurationError("PUBLIC_URL: expected an http or https URL such as https://api.example.com")
+    try:
+        _ = settings.origin
+    except ValueError as exc:
+        raise ConfigurationError("HOST: expected an address or a host name") from exc
     for network in settings.trusted_proxies:
         try:
             parse_network(network)

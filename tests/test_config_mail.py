@@ -13,8 +13,8 @@ PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": "u6Yp3ZrQw9Lk2Vx8Nt4Bs7
     [
         ({}, Mailbox("noreply@localhost", "Lodestar")),
         ({"HOST": "::1"}, Mailbox("noreply@localhost", "Lodestar")),
-        ({"PUBLIC_URL": "https://api.example.com:8443/x"}, Mailbox("noreply@api.example.com", "Lodestar")),
-        ({"PUBLIC_URL": "https://ex\u00e4mple.com"}, Mailbox("noreply@ex\u00e4mple.com", "Lodestar")),
+        ({"PUBLIC_URL": "https://api.example.com:8443"}, Mailbox("noreply@api.example.com", "Lodestar")),
+        ({"PUBLIC_URL": "https://ex\u00e4mple.com"}, Mailbox("noreply@xn--exmple-cua.com", "Lodestar")),
         ({"PRODUCT_NAME": "Polaris"}, Mailbox("noreply@localhost", "Polaris")),
         ({"MAIL_FROM": "post@example.com", "PRODUCT_NAME": "Polaris"}, Mailbox("post@example.com", "Polaris")),
         ({"MAIL_FROM": "Post Office <post@example.com>"}, Mailbox("post@example.com", "Post Office")),

@@ -5,10 +5,12 @@ Nothing here runs at import, and nothing but :func:`load` looks at the environme
 
 import re
 from collections.abc import Collection, Mapping
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar, cast, get_origin
 from urllib.parse import urlsplit
 
+import idna
 import msgspec
 from dotenv import dotenv_values
 from msgspec import inspect
@@ -16,6 +18,10 @@ from msgspec import inspect
 T = TypeVar("T", bound=msgspec.Struct)
 
 WEB_SCHEMES = frozenset({"http", "https"})
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_PLAIN_ORIGIN = re.compile(r"https?://[^\s/?#@%\\]+/?", re.IGNORECASE)
+_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*")
 
 _TRUE_WORDS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _SIZE_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
@@ -63,6 +69,49 @@ class ByteSize(int):
         if size < 1:
             raise ValueError("Expected a size such as 2000000 or 2MB")
         return size
+
+
+class WebOrigin(str):
+    """Scheme, host and port of a web address as browsers write them (RFC 6454): lower case, the host in ASCII (IDNA),
+    without the default port.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Takes every spelling of an origin. Raises ``ValueError`` for what is none, or has a path or credentials."""
+        if not _PLAIN_ORIGIN.fullmatch(text):
+            raise ValueError("Expected scheme, host and port such as https://app.example.com, without a path")
+        try:
+            parts = urlsplit(text)
+            host, port = parts.hostname or "", parts.port
+            if "[" in parts.netloc:
+                host = f"[{IPv6Address(host)}]"
+            elif not host.isascii():
+                host = idna.encode(host, uts46=True).decode()
+        except ValueError:  # those of idna are such, too
+            host, port = "", 0
+        if port == 0 or not (host.startswith("[") or _HOST.fullmatch(host)):
+            raise ValueError("Expected a host name or address, and a port from 1 to 65535 if any")
+        is_default = port in {None, _DEFAULT_PORTS[parts.scheme]}
+        return cls(f"{parts.scheme}://{host}" if is_default else f"{parts.scheme}://{host}:{port}")
+
+    @property
+    def host(self) -> str:
+        """The name or address, without brackets."""
+        return urlsplit(self).hostname or ""
+
+
+class AllowedOrigin(WebOrigin):
+    """An origin, or ``*`` for all."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ``ValueError``."""
+        return cls("*") if text == "*" else super().parse(text)
 
 
 def described_fields(settings_type: type[msgspec.Struct]) -> list[msgspec.structs.FieldInfo]:
@@ -166,8 +215,8 @@ def _reason(text: str, members: tuple[inspect.Type, ...]) -> str:
 def _decode(kind: type, value: Any) -> Any:
     if kind is Secret:
         return Secret(cast("str", value))
-    if kind is ByteSize:
-        return ByteSize.parse(str(value))
+    if issubclass(kind, ByteSize | WebOrigin):
+        return kind.parse(str(value))
     raise ValueError(f"Unsupported type {kind.__name__}")
 
 
@@ -179,16 +228,3 @@ def is_url(text: str, schemes: Collection[str]) -> bool:
     except ValueError:
         return False
     return parts.scheme in schemes and (parts.scheme == "unix" or bool(parts.hostname)) and port != 0
-
-
-def is_origin(text: str) -> bool:
-    """Whether it is scheme, host and port of a web address in lower case, as browsers send it (RFC 6454)."""
-    if not is_url(text, WEB_SCHEMES):
-        return False
-    parts = urlsplit(text)
-    return text == f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
-
-
-def is_plain_address(url: str) -> bool:
-    """Whether it is a web address without credentials, query and fragment."""
-    return is_url(url, WEB_SCHEMES) and not set("?#@") & set(url) and url.isprintable() and " " not in url

@@ -47,7 +47,7 @@ async def _refuse_other_hosts(connection: Connection, _handler: BaseRouteHandler
     """A page elsewhere could have its own name lead here and read the mails (DNS rebinding)."""
     settings: Settings = connection.app.state.core.settings
     host = urlsplit(f"//{connection.headers.get('host', '')}").hostname
-    if host not in {*_LOCAL, urlsplit(settings.base_url).hostname}:
+    if host not in {*_LOCAL, settings.origin.host}:
         raise NotFound
 
 

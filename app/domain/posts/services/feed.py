@@ -36,7 +36,7 @@ class FeedService:
     def __init__(self, reads: PostReads, accounts: AccountQueries, settings: Settings) -> None:
         self._reads = reads
         self._accounts = accounts
-        self._base_url = settings.base_url.rstrip("/")
+        self._base_url = settings.base_url
         self._title = settings.product_name
 
     async def newest(self) -> Newest:
