@@ -16,10 +16,20 @@ from app.lib.mail.message import Mailbox, UnsafeHeader
 from app.lib.mail.smtp import SMTPOptions, SMTPSecurity
 from app.lib.ratelimit.limiter import Limit
 from app.lib.security.secret_key import check_secret, keep_secret, stretched
-from app.lib.settings import AllowedOrigin, ByteSize, ConfigurationError, Secret, WebOrigin, is_url, load
+from app.lib.settings import (
+    AllowedOrigin,
+    ByteSize,
+    ConfigurationError,
+    Secret,
+    WebOrigin,
+    check_credentials,
+    is_url,
+    load,
+)
 
 _PRODUCT = "lodestar"
 _REDIS_SCHEMES = {"redis", "rediss", "valkey", "valkeys", "unix"}
+_HOST = re.compile(r"[^\s:/?#@\[\]]+|[0-9a-fA-F:.]+")
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -318,8 +328,13 @@ def parse_limit(name: str, text: str) -> Limit:
 
 
 def _check_addresses(settings: Settings) -> None:
-    if settings.redis_url and not is_url(settings.redis_url.reveal(), _REDIS_SCHEMES):
-        raise ConfigurationError("REDIS_URL: expected a URL such as redis://host:6379/0")
+    if settings.redis_url:
+        try:
+            check_credentials(settings.redis_url.reveal())
+        except ValueError as exc:
+            raise ConfigurationError(f"REDIS_URL: {exc}") from exc
+        if not is_url(settings.redis_url.reveal(), _REDIS_SCHEMES):
+            raise ConfigurationError("REDIS_URL: expected a URL such as redis://host:6379/0")
     try:
         _ = settings.origin
     except ValueError as exc:
@@ -343,6 +358,8 @@ def _check_mail(settings: Settings) -> None:
         raise ConfigurationError("MAIL_COLOR: expected a colour such as #2952cc")
     if settings.mail_backend == "smtp" and not settings.smtp_host:
         raise ConfigurationError("SMTP_HOST: required with MAIL_BACKEND=smtp")
+    if settings.smtp_host and not _HOST.fullmatch(settings.smtp_host):
+        raise ConfigurationError("SMTP_HOST: expected a host name or address alone; see SMTP_PORT and SMTP_USER")
     if settings.smtp_password and not settings.smtp_user:
         raise ConfigurationError("SMTP_USER: required with SMTP_PASSWORD")
 

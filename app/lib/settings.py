@@ -23,6 +23,8 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PLAIN_ORIGIN = re.compile(r"https?://[^\s/?#@%\\]+/?", re.IGNORECASE)
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*")
 
+_CREDENTIALS = re.compile(r"(?:[\w.~!$&'()*+,;=: -]|%[0-9a-f]{2})*", re.ASCII | re.IGNORECASE)
+
 _TRUE_WORDS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _SIZE_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*([KMG]?I?B|)")
@@ -218,6 +220,17 @@ def _decode(kind: type, value: Any) -> Any:
     if issubclass(kind, ByteSize | WebOrigin):
         return kind.parse(str(value))
     raise ValueError(f"Unsupported type {kind.__name__}")
+
+
+def check_credentials(url: str) -> None:
+    """Raises ``ValueError`` for a user name or a password with characters that have to be percent-encoded (RFC 3986).
+
+    Else their rest is taken for the host or the path, which is shown in messages and logs.
+    """
+    authority = url.partition("://")[2]
+    credentials, at, _ = authority.rpartition("@")
+    if at and not authority.startswith("/") and not _CREDENTIALS.fullmatch(credentials):
+        raise ValueError("special characters in user name and password must be percent-encoded, such as @ as %40")
 
 
 def is_url(text: str, schemes: Collection[str]) -> bool:

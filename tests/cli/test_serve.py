@@ -168,6 +168,7 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
         ({"WORKERS": "many"}, 3, "WORKERS: "),
         ({"ENVIRONMENT": "production"}, 3, "SECRET_KEY: required in production"),
         ({"DATABASE_URL": "postgresql://lodestar:hidden@127.0.0.1:1/lodestar"}, 4, "cannot be used"),
+        ({"DATABASE_URL": "postgresql://app:x@hidden!@db/x"}, 3, "percent-encoded"),
         ({"JWT_PRIVATE_KEY": "nonsense"}, 3, "JWT_PRIVATE_KEY: "),
         ({"HOST": "192.0.2.1"}, 6, "is not an address of this machine"),
     ],

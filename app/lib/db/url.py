@@ -8,6 +8,8 @@ from sqlalchemy import URL
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.lib.settings import check_credentials
+
 _POSTGRESQL = {"postgresql", "postgres", "postgresql+asyncpg"}
 _SQLITE = {"sqlite", "sqlite+aiosqlite"}
 # What asyncpg takes and cannot do harm; anything else would fail at every connection instead of at the start.
@@ -28,6 +30,7 @@ class DatabaseURL(msgspec.Struct, frozen=True):
         and for an in-memory SQLite database, which readers and writer could not share. Its text never repeats
         any part of the URL, which may hold a password.
         """
+        check_credentials(text)
         try:
             url = make_url(text)
         except (ArgumentError, ValueError):

@@ -84,11 +84,16 @@ def test_what_cannot_work_is_refused_at_once(text: str, words: str) -> None:
         "postgresql://ann:x@hunter2:hunter2@h/d",
         "postgresql://ann:hunter2@h/d?x=hunter2",
         "mysql://ann:hunter2@h/d",
+        "postgresql://ann:x@hunter2!y@h/d",
+        "postgresql://ann:hunter2/x@h/d",
+        "postgresql://ann:x?hunter2=1&y#@h/d",
+        "postgresql://ann:hunter2%zz@h/d",
+        "postgresql://h/d?passfile=x@hunter2",
         "//ann:hunter2@h",
     ],
 )
 def test_no_refusal_repeats_a_password(text: str) -> None:
-    with pytest.raises(ValueError, match=r"expected|unknown|fit") as caught:
+    with pytest.raises(ValueError, match=r"expected|unknown|fit|percent-encoded") as caught:
         DatabaseURL.parse(text)
 
     assert "hunter2" not in str(caught.value)
@@ -107,7 +112,15 @@ def test_passwords_are_masked(text: str) -> None:
     assert url.connect_arguments["password"] == "hunter2"
 
 
-@pytest.mark.parametrize("text", ["sqlite:///data/x.db", "postgresql://ann:p%40%2Fss@h:5432/d?sslmode=require"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sqlite:///data/x.db",
+        "sqlite:////home/a@b/x.db",
+        "postgresql://a n:p+%20!@h/d",
+        "postgresql://ann:p%40%2Fss@h:5432/d?sslmode=require",
+    ],
+)
 def test_a_url_survives_being_written_down(text: str) -> None:
     url = DatabaseURL.parse(text)
 
