@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from app.lib.addresses import parse_address, parse_network
+from app.lib.addresses import is_loopback, parse_address, parse_network
 from app.lib.db.engine import DatabaseOptions, PoolSizes
 from app.lib.db.url import DatabaseURL
 from app.lib.mail.message import Mailbox, UnsafeHeader
@@ -83,6 +83,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     environment: Annotated[
         Literal["development", "test", "production"], Meta(description="development, test or production.")
     ] = "development"
+    allow_development_on_network: Annotated[
+        bool, Meta(description="Let `ENVIRONMENT=development` listen on an address that others may reach.")
+    ] = False
     debug: Annotated[bool, Meta(description="Log everything; refused in production.")] = False
     public_url: Annotated[
         WebOrigin | None,
@@ -159,6 +162,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _check_mail(self)
         if self.is_production:
             _check_production(self)
+        if self.environment == "development" and not self.allow_development_on_network and not is_loopback(self.host):
+            raise ConfigurationError(
+                "ENVIRONMENT: development is refused on an address that others may reach;"
+                " set it to production, HOST to 127.0.0.1, or ALLOW_DEVELOPMENT_ON_NETWORK to true"
+            )
 
     def section(self, kind: type[S]) -> S:
         """The settings of a domain; its defaults where they were not read."""
@@ -370,6 +378,8 @@ def _check_production(settings: Settings) -> None:
     check_secret("SECRET_KEY", settings.secret_key, _PRODUCT)
     for secret in settings.secret_key_fallbacks:
         check_secret("SECRET_KEY_FALLBACKS", secret, _PRODUCT)
+    if settings.public_url is None or not settings.public_url.startswith("https:"):
+        raise ConfigurationError("PUBLIC_URL: required in production, with https")
     if settings.debug:
         raise ConfigurationError("DEBUG: refused in production")
     if "*" in settings.cors_origins:

@@ -20,7 +20,7 @@ GOOD_SECRET = "u6Yp3ZrQw9Lk2Vx8Nt4Bs7Hd1Fg5Jc0Ma"
 POSTGRESQL = "postgresql+asyncpg://ann@db.internal/app"
 
 TAKEN: list[tuple[str, str, Any]] = [
-    ("HOST", "0.0.0.0", "0.0.0.0"),  # noqa: S104 - compared, not bound
+    ("HOST", "127.0.0.2", "127.0.0.2"),
     ("PORT", "9000", 9000),
     ("WORKERS", "4", 4),
     ("HTTP2", "on", True),
@@ -32,6 +32,7 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("SECRET_KEY", GOOD_SECRET, Secret(GOOD_SECRET)),
     ("SECRET_KEY_FALLBACKS", "one, two", (Secret("one"), Secret("two"))),
     ("ENVIRONMENT", "test", "test"),
+    ("ALLOW_DEVELOPMENT_ON_NETWORK", "on", True),
     ("DEBUG", "yes", True),
     ("PUBLIC_URL", "https://API.example.com:443/", "https://api.example.com"),
     ("CORS_ORIGINS", "https://a.example,http://localhost:3000", ("https://a.example", "http://localhost:3000")),
@@ -156,7 +157,8 @@ REFUSED = [
 
 
 def production(**environ: str) -> dict[str, str]:
-    return {"ENVIRONMENT": "production", "SECRET_KEY": GOOD_SECRET, **environ}
+    required = {"SECRET_KEY": GOOD_SECRET, "PUBLIC_URL": "https://api.example.com"}
+    return {"ENVIRONMENT": "production", **required, **environ}
 
 
 def value_of(settings: Settings, name: str) -> Any:
@@ -248,6 +250,10 @@ def test_settings_can_be_printed_without_their_secrets() -> None:
         pytest.param({"SECRET_KEY": "Your-SECRET-here-0123456789-0123456789"}, "SECRET_KEY", id="a placeholder"),
         pytest.param({"SECRET_KEY": "a" * 64}, "SECRET_KEY", id="one character"),
         pytest.param({"SECRET_KEY_FALLBACKS": f"{GOOD_SECRET},short"}, "SECRET_KEY_FALLBACKS", id="short fallback"),
+        pytest.param({"PUBLIC_URL": ""}, "PUBLIC_URL", id="no public URL"),
+        pytest.param({"PUBLIC_URL": "http://api.example.com"}, "PUBLIC_URL", id="a public URL without TLS"),
+        pytest.param({"METRICS_TOKEN": "scrape-me"}, "METRICS_TOKEN", id="short token"),
+        pytest.param({"METRICS_TOKEN": "secret" * 6}, "METRICS_TOKEN", id="well-known token"),
         pytest.param({"DEBUG": "true"}, "DEBUG", id="debug"),
         pytest.param({"CORS_ORIGINS": "https://a.example,*"}, "CORS_ORIGINS", id="any origin"),
         pytest.param({"RATE_LIMIT_ENABLED": "false"}, "RATE_LIMIT_ENABLED", id="no limits"),
@@ -262,6 +268,18 @@ def test_production_refuses_what_is_only_good_for_development(environ: dict[str,
     assert line.startswith(f"{variable}: ")
     assert all(not value or value not in line for name, value in environ.items() if "SECRET" in name)
     assert settings_from(**environ).environment == "development"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "api.internal", "localhost.example"])  # noqa: S104 - refused
+def test_development_is_refused_where_others_may_reach_it(host: str) -> None:
+    assert refusal(HOST=host).startswith("ENVIRONMENT: development is refused")
+    assert settings_from(HOST=host, ALLOW_DEVELOPMENT_ON_NETWORK="true").host == host
+    assert settings_from(**production(HOST=host)).host == host
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "localhost", "App.localhost"])
+def test_development_is_for_this_machine(host: str) -> None:
+    assert settings_from(HOST=host).environment == "development"
 
 
 def test_production_runs_with_a_good_secret() -> None:
@@ -303,7 +321,7 @@ def test_production_migrates_at_start_only_when_set(environ: dict[str, str], mig
     ],
 )
 def test_the_base_url_is_where_people_reach_the_service(environ: dict[str, str], url: str) -> None:
-    assert settings_from(**environ).base_url == url
+    assert settings_from(ENVIRONMENT="test", **environ).base_url == url
 
 
 def test_debug_logs_everything() -> None:

@@ -5,7 +5,11 @@ import pytest
 from app.lib.mail.message import Mailbox
 from tests.support.environment import refusal, settings_from
 
-PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": "u6Yp3ZrQw9Lk2Vx8Nt4Bs7Hd1Fg5Jc0Ma"}
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": "u6Yp3ZrQw9Lk2Vx8Nt4Bs7Hd1Fg5Jc0Ma",
+    "PUBLIC_URL": "https://192.0.2.1",
+}
 
 
 @pytest.mark.parametrize(
@@ -50,7 +54,7 @@ def test_production_does_not_send_in_the_name_of_localhost() -> None:
     smtp = {**PRODUCTION, "MAIL_BACKEND": "smtp", "SMTP_HOST": "smtp.internal"}
 
     assert refusal(**smtp).startswith("MAIL_FROM: ")
-    assert settings_from(**smtp, PUBLIC_URL="https://api.example.com").mail_sender.domain == "api.example.com"
+    assert settings_from(**{**smtp, "PUBLIC_URL": "https://api.example.com"}).mail_sender.domain == "api.example.com"
 
 
 @pytest.mark.parametrize(("environment", "shown"), [("development", True), ("test", False), ("production", False)])

@@ -40,6 +40,12 @@ def _parse(text: str) -> Address | None:
     return parsed
 
 
+def is_loopback(host: str) -> bool:
+    """Whether it is an address or a name (RFC 6761) that leads nowhere but to this machine."""
+    address = parse_address(host)
+    return address.is_loopback if address else f".{host.lower()}".endswith(".localhost")
+
+
 def parse_network(text: str) -> Network:
     """``10.0.0.0/8``, also with host bits (``10.0.0.5/8``) or as IPv6 (``::ffff:10.0.0.0/104``), or a single address.
 

@@ -16,7 +16,11 @@ from tests.support.processes import PATIENCE, Server, app_command, command_path,
 
 Serve = Callable[..., Server]
 
-PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": "pT4vQ8xW2zR6nM0kB5jH9gF3dS7aL1cY"}
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": "pT4vQ8xW2zR6nM0kB5jH9gF3dS7aL1cY",
+    "PUBLIC_URL": "https://api.example.com",
+}
 
 
 @pytest.fixture
@@ -169,8 +173,9 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
         ({"ENVIRONMENT": "production"}, 3, "SECRET_KEY: required in production"),
         ({"DATABASE_URL": "postgresql://lodestar:hidden@127.0.0.1:1/lodestar"}, 4, "cannot be used"),
         ({"DATABASE_URL": "postgresql://app:x@hidden!@db/x"}, 3, "percent-encoded"),
+        ({"HOST": "0.0.0.0"}, 3, "ENVIRONMENT: development is refused"),  # noqa: S104 - refused
         ({"JWT_PRIVATE_KEY": "nonsense"}, 3, "JWT_PRIVATE_KEY: "),
-        ({"HOST": "192.0.2.1"}, 6, "is not an address of this machine"),
+        ({"HOST": "192.0.2.1", "ENVIRONMENT": "test"}, 6, "is not an address of this machine"),
     ],
 )
 def test_each_obstacle_to_a_start_is_one_line(tmp_path: Path, environ: dict[str, str], code: int, line: str) -> None:
