@@ -12,7 +12,7 @@ from msgspec import Meta
 from app.lib.addresses import is_loopback, parse_address, parse_network
 from app.lib.db.engine import DatabaseOptions, PoolSizes
 from app.lib.db.url import DatabaseURL
-from app.lib.mail.message import Mailbox, UnsafeHeader
+from app.lib.mail.message import MAIL_DOMAIN, Mailbox, UnsafeHeader
 from app.lib.mail.smtp import SMTPOptions, SMTPSecurity
 from app.lib.ratelimit.limiter import Limit
 from app.lib.security.secret_key import check_secret, keep_secret, stretched
@@ -22,6 +22,7 @@ from app.lib.settings import (
     ConfigurationError,
     Secret,
     WebOrigin,
+    blaming,
     check_credentials,
     is_url,
     load,
@@ -192,6 +193,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return DatabaseURL.parse(self.database_direct_url or self.database_url)
 
     @property
+    def migration_setting(self) -> str:
+        """The name of the setting that :attr:`migration_database` comes from."""
+        return "DATABASE_DIRECT_URL" if self.database_direct_url else "DATABASE_URL"
+
+    @property
     def database_options(self) -> DatabaseOptions:
         return DatabaseOptions(
             url=self.database,
@@ -240,7 +246,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             sender = Mailbox.parse(self.mail_from)
             return Mailbox(sender.address, sender.name or self.product_name)
         host = self.origin.host
-        domain = "localhost" if parse_address(host) else host
+        domain = host if MAIL_DOMAIN.fullmatch(host) and not parse_address(host) else "localhost"
         return Mailbox(f"noreply@{domain}", self.product_name)
 
     @property
@@ -319,10 +325,8 @@ def with_secret_key(settings: Settings) -> Settings:
 def _check_databases(settings: Settings) -> None:
     for name in ("database_url", "database_direct_url"):
         if url := getattr(settings, name):
-            try:
+            with blaming(name.upper()):
                 DatabaseURL.parse(url)
-            except ValueError as exc:
-                raise ConfigurationError(f"{name.upper()}: {exc}") from exc
     if settings.database_direct_url and (settings.database.is_sqlite or settings.migration_database.is_sqlite):
         raise ConfigurationError("DATABASE_DIRECT_URL: only for PostgreSQL")
 
@@ -337,10 +341,8 @@ def parse_limit(name: str, text: str) -> Limit:
 
 def _check_addresses(settings: Settings) -> None:
     if settings.redis_url:
-        try:
+        with blaming("REDIS_URL"):
             check_credentials(settings.redis_url.reveal())
-        except ValueError as exc:
-            raise ConfigurationError(f"REDIS_URL: {exc}") from exc
         if not is_url(settings.redis_url.reveal(), _REDIS_SCHEMES):
             raise ConfigurationError("REDIS_URL: expected a URL such as redis://host:6379/0")
     try:
@@ -356,12 +358,15 @@ def _check_addresses(settings: Settings) -> None:
 
 def _check_mail(settings: Settings) -> None:
     try:
+        Mailbox("noreply@localhost", settings.product_name)
+    except UnsafeHeader as exc:
+        raise ConfigurationError("PRODUCT_NAME: expected one line without control characters") from exc
+    try:
         sender = settings.mail_sender
     except UnsafeHeader as exc:
-        name = "MAIL_FROM" if settings.mail_from else "MAIL_FROM: not set, and PUBLIC_URL has no host for one"
-        raise ConfigurationError(f"{name}: expected an address such as Lodestar <noreply@example.com>") from exc
+        raise ConfigurationError("MAIL_FROM: expected an address such as Lodestar <noreply@example.com>") from exc
     if settings.is_production and settings.mail_backend == "smtp" and sender.domain == "localhost":
-        raise ConfigurationError("MAIL_FROM: required in production, unless PUBLIC_URL names a host")
+        raise ConfigurationError("MAIL_FROM: required in production, unless PUBLIC_URL has a domain name for one")
     if not _COLOR.fullmatch(settings.mail_color):
         raise ConfigurationError("MAIL_COLOR: expected a colour such as #2952cc")
     if settings.mail_backend == "smtp" and not settings.smtp_host:

@@ -137,6 +137,8 @@ REFUSED = [
     ("JOBS_CONCURRENCY", "0"),
     ("JOBS_RETENTION_DAYS", "0"),
     ("PRODUCT_NAME", "x" * 61),
+    ("PRODUCT_NAME", "A\tB"),
+    ("PRODUCT_NAME", "A\u2028B"),
     ("MAIL_BACKEND", "pigeon"),
     ("MAIL_FROM", "no-address"),
     ("MAIL_FROM", "A <a@example.com\r\nBcc: b@example.com>"),
@@ -193,6 +195,30 @@ def test_a_variable_is_taken_from_a_file(tmp_path: Path, name: str, text: str, v
     (tmp_path / "value").write_text(f"{text}\n")
 
     assert value_of(settings_from(**{f"{name}_FILE": str(tmp_path / "value")}), name) == value
+
+
+@pytest.mark.parametrize("wrapped", ['"{}"', "'{}'", "\ufeff{}", '\ufeff"{}"\r\n', "{}\r"])
+@pytest.mark.parametrize(("name", "text", "value"), TAKEN)
+def test_what_editors_and_docker_put_around_a_value_is_taken_off(
+    tmp_path: Path, name: str, text: str, value: Any, wrapped: str
+) -> None:
+    (tmp_path / "value").write_bytes(wrapped.format(text).encode())
+
+    assert value_of(settings_from(**{name: wrapped.format(text)}), name) == value
+    assert value_of(settings_from(**{f"{name}_FILE": wrapped.format(tmp_path / "value")}), name) == value
+
+
+def test_a_file_of_settings_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("\ufeffPORT=9000\nWORKERS=2\n", encoding="utf-8")
+
+    settings = load_settings({}, tmp_path / ".env")[0]
+
+    assert (settings.port, settings.workers) == (9000, 2)
+
+
+@pytest.mark.parametrize("value", ['"', "'a'b'", '"Ada" <ada@example.com>', 'a"', "it's"])
+def test_quotes_that_belong_to_a_value_stay(value: str) -> None:
+    assert settings_from(SMTP_USER=value).smtp_user == value
 
 
 def test_every_setting_is_in_the_list_above() -> None:

@@ -19,6 +19,7 @@ PRODUCTION = {
         ({"HOST": "::1"}, Mailbox("noreply@localhost", "Lodestar")),
         ({"PUBLIC_URL": "https://api.example.com:8443"}, Mailbox("noreply@api.example.com", "Lodestar")),
         ({"PUBLIC_URL": "https://ex\u00e4mple.com"}, Mailbox("noreply@xn--exmple-cua.com", "Lodestar")),
+        ({"PUBLIC_URL": "http://my_service:8080"}, Mailbox("noreply@localhost", "Lodestar")),
         ({"PRODUCT_NAME": "Polaris"}, Mailbox("noreply@localhost", "Polaris")),
         ({"MAIL_FROM": "post@example.com", "PRODUCT_NAME": "Polaris"}, Mailbox("post@example.com", "Polaris")),
         ({"MAIL_FROM": "Post Office <post@example.com>"}, Mailbox("post@example.com", "Post Office")),

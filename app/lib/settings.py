@@ -4,7 +4,8 @@ Nothing here runs at import, and nothing but :func:`load` looks at the environme
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Generator, Mapping
+from contextlib import contextmanager
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar, cast, get_origin
@@ -35,6 +36,15 @@ _KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false",
 
 class ConfigurationError(Exception):
     """A setting that cannot be used. Its text is one line that names the variable and says what it takes."""
+
+
+@contextmanager
+def blaming(name: str) -> Generator[None]:
+    """Turns a ``ValueError``, whose text says what is expected, into the refusal of the setting of this name."""
+    try:
+        yield
+    except ValueError as exc:
+        raise ConfigurationError(f"{name}: {exc}") from exc
 
 
 class Secret:
@@ -84,7 +94,7 @@ class WebOrigin(str):
     def parse(cls, text: str) -> Self:
         """Takes every spelling of an origin. Raises ``ValueError`` for what is none, or has a path or credentials."""
         if not _PLAIN_ORIGIN.fullmatch(text):
-            raise ValueError("Expected scheme, host and port such as https://app.example.com, without a path")
+            raise ValueError("expected scheme, host and port such as https://app.example.com, without a path")
         try:
             parts = urlsplit(text)
             host, port = parts.hostname or "", parts.port
@@ -95,7 +105,7 @@ class WebOrigin(str):
         except ValueError:  # those of idna are such, too
             host, port = "", 0
         if port == 0 or not (host.startswith("[") or _HOST.fullmatch(host)):
-            raise ValueError("Expected a host name or address, and a port from 1 to 65535 if any")
+            raise ValueError("expected a host name or address, and a port from 1 to 65535 if any")
         is_default = port in {None, _DEFAULT_PORTS[parts.scheme]}
         return cls(f"{parts.scheme}://{host}" if is_default else f"{parts.scheme}://{host}:{port}")
 
@@ -130,7 +140,8 @@ def load(settings_type: type[T], environ: Mapping[str, str], env_file: Path | No
     """The settings and, per variable, where its value came from.
 
     The environment wins over ``.env``, and ``NAME`` over ``NAME_FILE``, which (for every variable) names a file whose
-    text, less one line end, is the value. An empty value counts as absent. Raises :class:`ConfigurationError`.
+    text is the value. What editors and Docker leave around a value is taken off: a byte order mark, one line end, a
+    pair of quotes. An empty value counts as absent. Raises :class:`ConfigurationError`.
     """
     from_file = _read_env_file(env_file)
     values: dict[str, Any] = {}
@@ -154,18 +165,18 @@ def _read_env_file(path: Path | None) -> dict[str, str]:
     if path is None or not path.is_file():
         return {}
     try:
-        found = dotenv_values(path, interpolate=False)
+        found = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigurationError(f"{path}: cannot be read as UTF-8 text") from exc
     return {key: value for key, value in found.items() if value is not None}
 
 
 def _find(name: str, source: Mapping[str, str], origin: str) -> tuple[str, str] | None:
-    if value := source.get(name):
+    if value := _bare(source.get(name, "")):
         return value, origin
-    if path := source.get(f"{name}_FILE"):
+    if path := _bare(source.get(f"{name}_FILE", "")):
         try:
-            text = Path(path).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+            text = _bare(Path(path).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, ValueError) as exc:
             # It may be the secret itself, put there by mistake.
             raise ConfigurationError(f"{name}_FILE: expected the path of a readable text file") from exc
@@ -173,6 +184,13 @@ def _find(name: str, source: Mapping[str, str], origin: str) -> tuple[str, str] 
             raise ConfigurationError(f"{name}_FILE: {path} is empty")
         return text, f"file {path}"
     return None
+
+
+def _bare(text: str) -> str:
+    """The text without what surrounds it by accident."""
+    text = text.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")
+    is_quoted = len(text) > 1 and text[0] in {'"', "'"} and text.find(text[0], 1) == len(text) - 1
+    return text[1:-1] if is_quoted else text
 
 
 def _convert(name: str, text: str, kind: Any) -> Any:

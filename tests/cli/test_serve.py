@@ -174,6 +174,14 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
         ({"DATABASE_URL": "postgresql://lodestar:hidden@127.0.0.1:1/lodestar"}, 4, "cannot be used"),
         ({"DATABASE_URL": "postgresql://app:x@hidden!@db/x"}, 3, "percent-encoded"),
         ({"HOST": "0.0.0.0"}, 3, "ENVIRONMENT: development is refused"),  # noqa: S104 - refused
+        ({"MAIL_BACKEND": "smtp", "SMTP_HOST": "mail", "SMTP_CA_FILE": "/nowhere"}, 3, "SMTP_CA_FILE: "),
+        ({"MAIL_BACKEND": "smtp", "SMTP_HOST": "mail", "SMTP_CA_FILE": __file__}, 3, "SMTP_CA_FILE: "),
+        ({"HOST": "my host"}, 3, "HOST: expected an address"),
+        (
+            {"DATABASE_URL": "postgresql://h/x", "DATABASE_DIRECT_URL": "postgresql://127.0.0.1:1/x"},
+            4,
+            "Check DATABASE_DIRECT_URL",
+        ),
         ({"JWT_PRIVATE_KEY": "nonsense"}, 3, "JWT_PRIVATE_KEY: "),
         ({"HOST": "192.0.2.1", "ENVIRONMENT": "test"}, 6, "is not an address of this machine"),
     ],

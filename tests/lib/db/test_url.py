@@ -44,6 +44,12 @@ def test_the_word_of_libpq_for_encryption(word: str, mode: str) -> None:
     assert DatabaseURL.parse(f"postgresql://h/d?{word}={mode}").connect_arguments["ssl"] == mode
 
 
+def test_options_of_other_programs_that_change_nothing_are_taken() -> None:
+    url = "postgresql://ann@h/d?sslmode=require&channel_binding=prefer&pgbouncer=false"
+
+    assert DatabaseURL.parse(url) == DatabaseURL.parse("postgresql://ann@h/d?ssl=require")
+
+
 def test_sockets_and_several_hosts() -> None:
     assert DatabaseURL.parse("postgresql://ann@/d?host=/run/pg").connect_arguments["host"] == "/run/pg"
     several = DatabaseURL.parse("postgresql://ann@/d?host=a:5432&host=b:5433&target_session_attrs=read-write")
@@ -67,8 +73,10 @@ def test_sockets_and_several_hosts() -> None:
         ("sqlite:///x.db?timeout=1", "no options"),
         ("postgresql://h/d?sslmode=yes", "sslmode is one of"),
         ("postgresql://h/d?sslrootcert=/ca.pem", "PGSSLROOTCERT"),
-        ("postgresql://h/d?channel_binding=require", "unknown option channel_binding"),
-        ("postgresql://h/d?statement_cache_size=1", "unknown option"),
+        ("postgresql://h/d?channel_binding=require", "leave out the option channel_binding, which"),
+        ("postgresql://h/d?pgbouncer=true", "leave out the option pgbouncer and set DATABASE_POOLER=true"),
+        ("postgresql://h/d?options=endpoint%3Dx", "leave out the option options;"),
+        ("postgresql://h/d?statement_cache_size=1", "leave out the option statement_cache_size;"),
         ("postgresql://h/d?host=a,b&port=1,2,3", "do not fit together"),
     ],
 )
@@ -93,7 +101,7 @@ def test_what_cannot_work_is_refused_at_once(text: str, words: str) -> None:
     ],
 )
 def test_no_refusal_repeats_a_password(text: str) -> None:
-    with pytest.raises(ValueError, match=r"expected|unknown|fit|percent-encoded") as caught:
+    with pytest.raises(ValueError, match=r"expected|leave out|fit|percent-encoded") as caught:
         DatabaseURL.parse(text)
 
     assert "hunter2" not in str(caught.value)
