@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from granian.utils.proxies import wrap_asgi_with_proxy_headers
 from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.exceptions import ImproperlyConfiguredException
@@ -32,6 +31,7 @@ from app.lib.http.conditional import provide_if_match, tag_response
 from app.lib.http.cors import CORS
 from app.lib.http.injection import provide_services, resolve_in_sequence
 from app.lib.http.problems import exception_handlers, send_problem
+from app.lib.http.proxies import TrustedProxies
 from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.http.shell import Shell, remember_refusal
 from app.lib.http.transaction import IdempotencyMiddleware, unit_provider
@@ -129,7 +129,7 @@ def _routes(core: Core) -> list[Router]:
 
 
 def _wrap(app: ASGIApp, core: Core, cors: CORS) -> ASGIApp:
-    """From the inside out: the general limit, the shell, and what trusted proxies say about the client."""
+    """From the inside out: the general limit, the shell, and who the client is."""
     settings = core.settings
     limit = NamedLimit("default", Limit.parse(settings.rate_limit_default), WhenDown.ALLOW)
     shell = Shell(
@@ -142,10 +142,7 @@ def _wrap(app: ASGIApp, core: Core, cors: CORS) -> ASGIApp:
         body_idle_seconds=settings.request_body_timeout,
         body_total_seconds=settings.request_body_timeout * 8,
     )
-    if not settings.trusted_proxies:
-        return shell
-    proxied: ASGIApp = wrap_asgi_with_proxy_headers(shell, trusted_hosts=list(settings.trusted_proxies))
-    return proxied
+    return TrustedProxies(shell, settings.trusted_proxies)
 
 
 @asynccontextmanager

@@ -3,24 +3,34 @@
 import os
 import re
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
+from app.lib.addresses import is_loopback, parse_address, parse_network
 from app.lib.db.engine import DatabaseOptions, PoolSizes
 from app.lib.db.url import DatabaseURL
-from app.lib.mail.message import Mailbox, UnsafeHeader
+from app.lib.mail.message import MAIL_DOMAIN, Mailbox, UnsafeHeader
 from app.lib.mail.smtp import SMTPOptions, SMTPSecurity
 from app.lib.ratelimit.limiter import Limit
 from app.lib.security.secret_key import check_secret, keep_secret, stretched
-from app.lib.settings import ByteSize, ConfigurationError, Secret, is_origin, is_plain_address, is_url, load
+from app.lib.settings import (
+    AllowedOrigin,
+    ByteSize,
+    ConfigurationError,
+    Secret,
+    WebOrigin,
+    blaming,
+    check_credentials,
+    is_url,
+    load,
+)
 
 _PRODUCT = "lodestar"
 _REDIS_SCHEMES = {"redis", "rediss", "valkey", "valkeys", "unix"}
+_HOST = re.compile(r"[^\s:/?#@\[\]]+|[0-9a-fA-F:.]+")
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -74,15 +84,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     environment: Annotated[
         Literal["development", "test", "production"], Meta(description="development, test or production.")
     ] = "development"
+    allow_development_on_network: Annotated[
+        bool, Meta(description="Let `ENVIRONMENT=development` listen on an address that others may reach.")
+    ] = False
     debug: Annotated[bool, Meta(description="Log everything; refused in production.")] = False
     public_url: Annotated[
-        str | None, Meta(description="Where people reach the service; links in mail are made from it.")
+        WebOrigin | None,
+        Meta(description="Where people reach the service, without a path; links in mail are made from it."),
     ] = None
     cors_origins: Annotated[
-        tuple[str, ...], Meta(description="Origins that browsers may call from, e.g. `https://app.example.com`.")
+        tuple[AllowedOrigin, ...],
+        Meta(description="Origins that browsers may call from, e.g. `https://app.example.com`."),
     ] = ()
     trusted_proxies: Annotated[
-        tuple[str, ...], Meta(description="Addresses or networks whose X-Forwarded-* headers count.")
+        tuple[str, ...], Meta(description="Addresses or networks of proxies, whose X-Forwarded-For counts.")
     ] = ()
     redis_url: Annotated[
         Secret | None,
@@ -148,6 +163,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _check_mail(self)
         if self.is_production:
             _check_production(self)
+        if self.environment == "development" and not self.allow_development_on_network and not is_loopback(self.host):
+            raise ConfigurationError(
+                "ENVIRONMENT: development is refused on an address that others may reach;"
+                " set it to production, HOST to 127.0.0.1, or ALLOW_DEVELOPMENT_ON_NETWORK to true"
+            )
 
     def section(self, kind: type[S]) -> S:
         """The settings of a domain; its defaults where they were not read."""
@@ -171,6 +191,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def migration_database(self) -> DatabaseURL:
         return DatabaseURL.parse(self.database_direct_url or self.database_url)
+
+    @property
+    def migration_setting(self) -> str:
+        """The name of the setting that :attr:`migration_database` comes from."""
+        return "DATABASE_DIRECT_URL" if self.database_direct_url else "DATABASE_URL"
 
     @property
     def database_options(self) -> DatabaseOptions:
@@ -197,11 +222,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def base_url(self) -> str:
-        """The public URL without a trailing slash."""
-        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
-        if ":" in host:
-            host = f"[{host}]"
-        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+        """The origin as text; paths are added to it."""
+        return str(self.origin)
+
+    @property
+    def origin(self) -> WebOrigin:
+        """The public URL, or else the address that the service listens on."""
+        if self.public_url is not None:
+            return self.public_url
+        address = parse_address(self.host)
+        host = "127.0.0.1" if address and address.is_unspecified else str(address or self.host)
+        return WebOrigin.parse(f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}")
 
     @property
     def shows_mailbox(self) -> bool:
@@ -214,8 +245,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if self.mail_from:
             sender = Mailbox.parse(self.mail_from)
             return Mailbox(sender.address, sender.name or self.product_name)
-        host = urlsplit(self.base_url).hostname or ""
-        domain = "localhost" if ":" in host or host.replace(".", "").isdigit() else host
+        host = self.origin.host
+        domain = host if MAIL_DOMAIN.fullmatch(host) and not parse_address(host) else "localhost"
         return Mailbox(f"noreply@{domain}", self.product_name)
 
     @property
@@ -294,10 +325,8 @@ def with_secret_key(settings: Settings) -> Settings:
 def _check_databases(settings: Settings) -> None:
     for name in ("database_url", "database_direct_url"):
         if url := getattr(settings, name):
-            try:
+            with blaming(name.upper()):
                 DatabaseURL.parse(url)
-            except ValueError as exc:
-                raise ConfigurationError(f"{name.upper()}: {exc}") from exc
     if settings.database_direct_url and (settings.database.is_sqlite or settings.migration_database.is_sqlite):
         raise ConfigurationError("DATABASE_DIRECT_URL: only for PostgreSQL")
 
@@ -311,32 +340,39 @@ def parse_limit(name: str, text: str) -> Limit:
 
 
 def _check_addresses(settings: Settings) -> None:
-    if settings.redis_url and not is_url(settings.redis_url.reveal(), _REDIS_SCHEMES):
-        raise ConfigurationError("REDIS_URL: expected a URL such as redis://host:6379/0")
-    for origin in settings.cors_origins:
-        if origin != "*" and not is_origin(origin):
-            raise ConfigurationError("CORS_ORIGINS: expected origins such as https://app.example.com, in lower case")
-    if settings.public_url and not is_plain_address(settings.public_url):
-        raise ConfigurationError("PUBLIC_URL: expected an http or https URL such as https://api.example.com")
+    if settings.redis_url:
+        with blaming("REDIS_URL"):
+            check_credentials(settings.redis_url.reveal())
+        if not is_url(settings.redis_url.reveal(), _REDIS_SCHEMES):
+            raise ConfigurationError("REDIS_URL: expected a URL such as redis://host:6379/0")
+    try:
+        _ = settings.origin
+    except ValueError as exc:
+        raise ConfigurationError("HOST: expected an address or a host name") from exc
     for network in settings.trusted_proxies:
         try:
-            ip_network(network, strict=False)
+            parse_network(network)
         except ValueError as exc:
             raise ConfigurationError("TRUSTED_PROXIES: expected addresses or networks such as 10.0.0.0/8") from exc
 
 
 def _check_mail(settings: Settings) -> None:
     try:
+        Mailbox("noreply@localhost", settings.product_name)
+    except UnsafeHeader as exc:
+        raise ConfigurationError("PRODUCT_NAME: expected one line without control characters") from exc
+    try:
         sender = settings.mail_sender
     except UnsafeHeader as exc:
-        name = "MAIL_FROM" if settings.mail_from else "MAIL_FROM: not set, and PUBLIC_URL has no host for one"
-        raise ConfigurationError(f"{name}: expected an address such as Lodestar <noreply@example.com>") from exc
+        raise ConfigurationError("MAIL_FROM: expected an address such as Lodestar <noreply@example.com>") from exc
     if settings.is_production and settings.mail_backend == "smtp" and sender.domain == "localhost":
-        raise ConfigurationError("MAIL_FROM: required in production, unless PUBLIC_URL names a host")
+        raise ConfigurationError("MAIL_FROM: required in production, unless PUBLIC_URL has a domain name for one")
     if not _COLOR.fullmatch(settings.mail_color):
         raise ConfigurationError("MAIL_COLOR: expected a colour such as #2952cc")
     if settings.mail_backend == "smtp" and not settings.smtp_host:
         raise ConfigurationError("SMTP_HOST: required with MAIL_BACKEND=smtp")
+    if settings.smtp_host and not _HOST.fullmatch(settings.smtp_host):
+        raise ConfigurationError("SMTP_HOST: expected a host name or address alone; see SMTP_PORT and SMTP_USER")
     if settings.smtp_password and not settings.smtp_user:
         raise ConfigurationError("SMTP_USER: required with SMTP_PASSWORD")
 
@@ -347,6 +383,8 @@ def _check_production(settings: Settings) -> None:
     check_secret("SECRET_KEY", settings.secret_key, _PRODUCT)
     for secret in settings.secret_key_fallbacks:
         check_secret("SECRET_KEY_FALLBACKS", secret, _PRODUCT)
+    if settings.public_url is None or not settings.public_url.startswith("https:"):
+        raise ConfigurationError("PUBLIC_URL: required in production, with https")
     if settings.debug:
         raise ConfigurationError("DEBUG: refused in production")
     if "*" in settings.cors_origins:

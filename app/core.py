@@ -37,6 +37,7 @@ from app.lib.security.keys import Keys
 from app.lib.security.sealing import Sealer
 from app.lib.services import Services
 from app.lib.serving.draining import Draining
+from app.lib.settings import ConfigurationError
 
 API = "/api/v1"
 PRODUCT = "Lodestar"
@@ -87,7 +88,10 @@ class Core:
         if settings.mail_backend == "file":
             self.mail_transport = FileTransport(Path(settings.mail_directory))
         elif settings.smtp is not None:
-            self.mail_transport = SMTPTransport(settings.smtp)
+            try:
+                self.mail_transport = SMTPTransport(settings.smtp)
+            except OSError as exc:
+                raise ConfigurationError("SMTP_CA_FILE: expected the path of a file with certificates (PEM)") from exc
         self.services.add(collect_permissions(self.domains))
         self.services.add_all(
             self.database, self.database.reader, self.events, self.cursors, self.sealer, self.mailer, self.settings

@@ -20,7 +20,7 @@ GOOD_SECRET = "u6Yp3ZrQw9Lk2Vx8Nt4Bs7Hd1Fg5Jc0Ma"
 POSTGRESQL = "postgresql+asyncpg://ann@db.internal/app"
 
 TAKEN: list[tuple[str, str, Any]] = [
-    ("HOST", "0.0.0.0", "0.0.0.0"),  # noqa: S104 - compared, not bound
+    ("HOST", "127.0.0.2", "127.0.0.2"),
     ("PORT", "9000", 9000),
     ("WORKERS", "4", 4),
     ("HTTP2", "on", True),
@@ -32,8 +32,9 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("SECRET_KEY", GOOD_SECRET, Secret(GOOD_SECRET)),
     ("SECRET_KEY_FALLBACKS", "one, two", (Secret("one"), Secret("two"))),
     ("ENVIRONMENT", "test", "test"),
+    ("ALLOW_DEVELOPMENT_ON_NETWORK", "on", True),
     ("DEBUG", "yes", True),
-    ("PUBLIC_URL", "https://api.example.com/", "https://api.example.com/"),
+    ("PUBLIC_URL", "https://API.example.com:443/", "https://api.example.com"),
     ("CORS_ORIGINS", "https://a.example,http://localhost:3000", ("https://a.example", "http://localhost:3000")),
     ("TRUSTED_PROXIES", "10.0.0.0/8, ::1", ("10.0.0.0/8", "::1")),
     ("REDIS_URL", "redis://:pw@redis.internal:6379/0", Secret("redis://:pw@redis.internal:6379/0")),
@@ -86,6 +87,7 @@ REFUSED = [
     ("DATABASE_URL", f"mysql://root:{HIDDEN}@db/app"),
     ("DATABASE_URL", f"postgresql://ann:{HIDDEN}@db:port/app"),
     ("DATABASE_URL", f"postgresql://ann:{HIDDEN}@db/app?sslmode=perhaps"),
+    ("DATABASE_URL", f"postgresql://ann:x@{HIDDEN}!y@db/app"),
     ("DATABASE_URL", HIDDEN),
     ("DATABASE_URL", "sqlite://"),
     ("DATABASE_URL", "sqlite+aiosqlite:///:memory:"),
@@ -97,13 +99,30 @@ REFUSED = [
     ("AUTO_MIGRATE", "later"),
     ("ENVIRONMENT", "staging"),
     ("DEBUG", "maybe"),
+    ("HOST", "two words"),
     ("PUBLIC_URL", "ftp://api.example.com"),
+    ("PUBLIC_URL", "https://example.com/api"),
+    ("PUBLIC_URL", "https://example.com?x=1"),
+    ("PUBLIC_URL", "https://example.com\\@evil.example"),
+    ("PUBLIC_URL", "https://-b\u00fccher-.example"),
+    ("PUBLIC_URL", "https://example.com:0"),
+    ("PUBLIC_URL", "https://example.com:99999"),
+    ("PUBLIC_URL", "https://example..com"),
+    ("PUBLIC_URL", "https://[::1"),
+    ("PUBLIC_URL", "//example.com"),
     ("PUBLIC_URL", f"https://ann:{HIDDEN}@api.example.com"),
     ("CORS_ORIGINS", "https://a.example,https://b.example/path"),
     ("CORS_ORIGINS", "a.example"),
+    ("CORS_ORIGINS", "https://*.example.com"),
+    ("CORS_ORIGINS", "null"),
     ("TRUSTED_PROXIES", "10.0.0.0/8,proxy"),
     ("REDIS_URL", f"http://:{HIDDEN}@redis"),
     ("REDIS_URL", f"redis://:{HIDDEN}@redis:99999"),
+    ("REDIS_URL", f"redis://:x@{HIDDEN}@redis/0"),
+    ("REDIS_URL", f"redis://:{HIDDEN}/x@redis/0"),
+    ("SMTP_HOST", f"ann:{HIDDEN}@smtp.internal"),
+    ("SMTP_HOST", f"smtp://ann:{HIDDEN}@smtp.internal"),
+    ("SMTP_HOST", "smtp.internal:587"),
     ("ACCESS_TOKEN_EXPIRE_MINUTES", "0"),
     ("REFRESH_TOKEN_EXPIRE_DAYS", "forever"),
     ("SESSION_EXPIRE_DAYS", "-1"),
@@ -118,6 +137,8 @@ REFUSED = [
     ("JOBS_CONCURRENCY", "0"),
     ("JOBS_RETENTION_DAYS", "0"),
     ("PRODUCT_NAME", "x" * 61),
+    ("PRODUCT_NAME", "A\tB"),
+    ("PRODUCT_NAME", "A\u2028B"),
     ("MAIL_BACKEND", "pigeon"),
     ("MAIL_FROM", "no-address"),
     ("MAIL_FROM", "A <a@example.com\r\nBcc: b@example.com>"),
@@ -138,7 +159,8 @@ REFUSED = [
 
 
 def production(**environ: str) -> dict[str, str]:
-    return {"ENVIRONMENT": "production", "SECRET_KEY": GOOD_SECRET, **environ}
+    required = {"SECRET_KEY": GOOD_SECRET, "PUBLIC_URL": "https://api.example.com"}
+    return {"ENVIRONMENT": "production", **required, **environ}
 
 
 def value_of(settings: Settings, name: str) -> Any:
@@ -173,6 +195,30 @@ def test_a_variable_is_taken_from_a_file(tmp_path: Path, name: str, text: str, v
     (tmp_path / "value").write_text(f"{text}\n")
 
     assert value_of(settings_from(**{f"{name}_FILE": str(tmp_path / "value")}), name) == value
+
+
+@pytest.mark.parametrize("wrapped", ['"{}"', "'{}'", "\ufeff{}", '\ufeff"{}"\r\n', "{}\r"])
+@pytest.mark.parametrize(("name", "text", "value"), TAKEN)
+def test_what_editors_and_docker_put_around_a_value_is_taken_off(
+    tmp_path: Path, name: str, text: str, value: Any, wrapped: str
+) -> None:
+    (tmp_path / "value").write_bytes(wrapped.format(text).encode())
+
+    assert value_of(settings_from(**{name: wrapped.format(text)}), name) == value
+    assert value_of(settings_from(**{f"{name}_FILE": wrapped.format(tmp_path / "value")}), name) == value
+
+
+def test_a_file_of_settings_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("\ufeffPORT=9000\nWORKERS=2\n", encoding="utf-8")
+
+    settings = load_settings({}, tmp_path / ".env")[0]
+
+    assert (settings.port, settings.workers) == (9000, 2)
+
+
+@pytest.mark.parametrize("value", ['"', "'a'b'", '"Ada" <ada@example.com>', 'a"', "it's"])
+def test_quotes_that_belong_to_a_value_stay(value: str) -> None:
+    assert settings_from(SMTP_USER=value).smtp_user == value
 
 
 def test_every_setting_is_in_the_list_above() -> None:
@@ -230,6 +276,10 @@ def test_settings_can_be_printed_without_their_secrets() -> None:
         pytest.param({"SECRET_KEY": "Your-SECRET-here-0123456789-0123456789"}, "SECRET_KEY", id="a placeholder"),
         pytest.param({"SECRET_KEY": "a" * 64}, "SECRET_KEY", id="one character"),
         pytest.param({"SECRET_KEY_FALLBACKS": f"{GOOD_SECRET},short"}, "SECRET_KEY_FALLBACKS", id="short fallback"),
+        pytest.param({"PUBLIC_URL": ""}, "PUBLIC_URL", id="no public URL"),
+        pytest.param({"PUBLIC_URL": "http://api.example.com"}, "PUBLIC_URL", id="a public URL without TLS"),
+        pytest.param({"METRICS_TOKEN": "scrape-me"}, "METRICS_TOKEN", id="short token"),
+        pytest.param({"METRICS_TOKEN": "secret" * 6}, "METRICS_TOKEN", id="well-known token"),
         pytest.param({"DEBUG": "true"}, "DEBUG", id="debug"),
         pytest.param({"CORS_ORIGINS": "https://a.example,*"}, "CORS_ORIGINS", id="any origin"),
         pytest.param({"RATE_LIMIT_ENABLED": "false"}, "RATE_LIMIT_ENABLED", id="no limits"),
@@ -244,6 +294,18 @@ def test_production_refuses_what_is_only_good_for_development(environ: dict[str,
     assert line.startswith(f"{variable}: ")
     assert all(not value or value not in line for name, value in environ.items() if "SECRET" in name)
     assert settings_from(**environ).environment == "development"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "api.internal", "localhost.example"])  # noqa: S104 - refused
+def test_development_is_refused_where_others_may_reach_it(host: str) -> None:
+    assert refusal(HOST=host).startswith("ENVIRONMENT: development is refused")
+    assert settings_from(HOST=host, ALLOW_DEVELOPMENT_ON_NETWORK="true").host == host
+    assert settings_from(**production(HOST=host)).host == host
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "localhost", "App.localhost"])
+def test_development_is_for_this_machine(host: str) -> None:
+    assert settings_from(HOST=host).environment == "development"
 
 
 def test_production_runs_with_a_good_secret() -> None:
@@ -272,16 +334,20 @@ def test_production_migrates_at_start_only_when_set(environ: dict[str, str], mig
     ("environ", "url"),
     [
         ({}, "http://127.0.0.1:8000"),
-        ({"HOST": "0.0.0.0", "PORT": "80"}, "http://127.0.0.1:80"),  # noqa: S104 - compared, not bound
+        ({"HOST": "0.0.0.0", "PORT": "80"}, "http://127.0.0.1"),  # noqa: S104 - compared, not bound
         ({"HOST": "::"}, "http://127.0.0.1:8000"),
         ({"HOST": "::1"}, "http://[::1]:8000"),
         ({"HOST": "api.internal"}, "http://api.internal:8000"),
         ({"PUBLIC_URL": "https://api.example.com/"}, "https://api.example.com"),
-        ({"PUBLIC_URL": "https://example.com/api", "HOST": "::1"}, "https://example.com/api"),
+        ({"PUBLIC_URL": "https://example.com", "HOST": "::1"}, "https://example.com"),
+        ({"HOST": "fe80::1%eth0"}, "http://[fe80::1]:8000"),
+        ({"PUBLIC_URL": "HTTPS://B\u00dcCHER.example:443/"}, "https://xn--bcher-kva.example"),
+        ({"PUBLIC_URL": "https://stra\u00dfe.example:8443"}, "https://xn--strae-oqa.example:8443"),
+        ({"PUBLIC_URL": "http://[2001:DB8:0::1]:80"}, "http://[2001:db8::1]"),
     ],
 )
 def test_the_base_url_is_where_people_reach_the_service(environ: dict[str, str], url: str) -> None:
-    assert settings_from(**environ).base_url == url
+    assert settings_from(ENVIRONMENT="test", **environ).base_url == url
 
 
 def test_debug_logs_everything() -> None:

@@ -5,7 +5,11 @@ import pytest
 from app.lib.mail.message import Mailbox
 from tests.support.environment import refusal, settings_from
 
-PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": "u6Yp3ZrQw9Lk2Vx8Nt4Bs7Hd1Fg5Jc0Ma"}
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": "u6Yp3ZrQw9Lk2Vx8Nt4Bs7Hd1Fg5Jc0Ma",
+    "PUBLIC_URL": "https://192.0.2.1",
+}
 
 
 @pytest.mark.parametrize(
@@ -13,8 +17,9 @@ PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": "u6Yp3ZrQw9Lk2Vx8Nt4Bs7
     [
         ({}, Mailbox("noreply@localhost", "Lodestar")),
         ({"HOST": "::1"}, Mailbox("noreply@localhost", "Lodestar")),
-        ({"PUBLIC_URL": "https://api.example.com:8443/x"}, Mailbox("noreply@api.example.com", "Lodestar")),
-        ({"PUBLIC_URL": "https://ex\u00e4mple.com"}, Mailbox("noreply@ex\u00e4mple.com", "Lodestar")),
+        ({"PUBLIC_URL": "https://api.example.com:8443"}, Mailbox("noreply@api.example.com", "Lodestar")),
+        ({"PUBLIC_URL": "https://ex\u00e4mple.com"}, Mailbox("noreply@xn--exmple-cua.com", "Lodestar")),
+        ({"PUBLIC_URL": "http://my_service:8080"}, Mailbox("noreply@localhost", "Lodestar")),
         ({"PRODUCT_NAME": "Polaris"}, Mailbox("noreply@localhost", "Polaris")),
         ({"MAIL_FROM": "post@example.com", "PRODUCT_NAME": "Polaris"}, Mailbox("post@example.com", "Polaris")),
         ({"MAIL_FROM": "Post Office <post@example.com>"}, Mailbox("post@example.com", "Post Office")),
@@ -50,7 +55,7 @@ def test_production_does_not_send_in_the_name_of_localhost() -> None:
     smtp = {**PRODUCTION, "MAIL_BACKEND": "smtp", "SMTP_HOST": "smtp.internal"}
 
     assert refusal(**smtp).startswith("MAIL_FROM: ")
-    assert settings_from(**smtp, PUBLIC_URL="https://api.example.com").mail_sender.domain == "api.example.com"
+    assert settings_from(**{**smtp, "PUBLIC_URL": "https://api.example.com"}).mail_sender.domain == "api.example.com"
 
 
 @pytest.mark.parametrize(("environment", "shown"), [("development", True), ("test", False), ("production", False)])

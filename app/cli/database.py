@@ -94,7 +94,7 @@ def _applied(migrations: Migrations) -> str | None:
 
 
 def _run(migrations: Migrations, work: Coroutine[Any, Any, T]) -> T:
-    with database_errors(migrations.url):
+    with database_errors(migrations.url, load_settings()[0].migration_setting):
         try:
             return asyncio.run(work)
         except CommandError as exc:

@@ -45,7 +45,7 @@ async def _prepare(settings: Settings) -> list[str]:
     core = Core(settings, DOMAINS)
     if settings.migrates_at_start:
         logging.getLogger("alembic").setLevel(logging.WARNING)  # it says the same when there is nothing to do
-        with database_errors(core.migrations.url):
+        with database_errors(core.migrations.url, settings.migration_setting):
             before = None if core.migrations.url.is_missing else await core.migrations.current()
             await core.migrations.upgrade()
             after = await core.migrations.current()

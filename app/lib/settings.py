@@ -4,11 +4,14 @@ Nothing here runs at import, and nothing but :func:`load` looks at the environme
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Generator, Mapping
+from contextlib import contextmanager
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar, cast, get_origin
 from urllib.parse import urlsplit
 
+import idna
 import msgspec
 from dotenv import dotenv_values
 from msgspec import inspect
@@ -16,6 +19,12 @@ from msgspec import inspect
 T = TypeVar("T", bound=msgspec.Struct)
 
 WEB_SCHEMES = frozenset({"http", "https"})
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_PLAIN_ORIGIN = re.compile(r"https?://[^\s/?#@%\\]+/?", re.IGNORECASE)
+_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*")
+
+_CREDENTIALS = re.compile(r"(?:[\w.~!$&'()*+,;=: -]|%[0-9a-f]{2})*", re.ASCII | re.IGNORECASE)
 
 _TRUE_WORDS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _SIZE_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
@@ -27,6 +36,15 @@ _KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false",
 
 class ConfigurationError(Exception):
     """A setting that cannot be used. Its text is one line that names the variable and says what it takes."""
+
+
+@contextmanager
+def blaming(name: str) -> Generator[None]:
+    """Turns a ``ValueError``, whose text says what is expected, into the refusal of the setting of this name."""
+    try:
+        yield
+    except ValueError as exc:
+        raise ConfigurationError(f"{name}: {exc}") from exc
 
 
 class Secret:
@@ -65,6 +83,49 @@ class ByteSize(int):
         return size
 
 
+class WebOrigin(str):
+    """Scheme, host and port of a web address as browsers write them (RFC 6454): lower case, the host in ASCII (IDNA),
+    without the default port.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Takes every spelling of an origin. Raises ``ValueError`` for what is none, or has a path or credentials."""
+        if not _PLAIN_ORIGIN.fullmatch(text):
+            raise ValueError("expected scheme, host and port such as https://app.example.com, without a path")
+        try:
+            parts = urlsplit(text)
+            host, port = parts.hostname or "", parts.port
+            if "[" in parts.netloc:
+                host = f"[{IPv6Address(host)}]"
+            elif not host.isascii():
+                host = idna.encode(host, uts46=True).decode()
+        except ValueError:  # those of idna are such, too
+            host, port = "", 0
+        if port == 0 or not (host.startswith("[") or _HOST.fullmatch(host)):
+            raise ValueError("expected a host name or address, and a port from 1 to 65535 if any")
+        is_default = port in {None, _DEFAULT_PORTS[parts.scheme]}
+        return cls(f"{parts.scheme}://{host}" if is_default else f"{parts.scheme}://{host}:{port}")
+
+    @property
+    def host(self) -> str:
+        """The name or address, without brackets."""
+        return urlsplit(self).hostname or ""
+
+
+class AllowedOrigin(WebOrigin):
+    """An origin, or ``*`` for all."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ``ValueError``."""
+        return cls("*") if text == "*" else super().parse(text)
+
+
 def described_fields(settings_type: type[msgspec.Struct]) -> list[msgspec.structs.FieldInfo]:
     """The fields that are read from the environment: those that have a description."""
     return [field for field in msgspec.structs.fields(settings_type) if get_origin(field.type) is Annotated]
@@ -79,7 +140,8 @@ def load(settings_type: type[T], environ: Mapping[str, str], env_file: Path | No
     """The settings and, per variable, where its value came from.
 
     The environment wins over ``.env``, and ``NAME`` over ``NAME_FILE``, which (for every variable) names a file whose
-    text, less one line end, is the value. An empty value counts as absent. Raises :class:`ConfigurationError`.
+    text is the value. What editors and Docker leave around a value is taken off: a byte order mark, one line end, a
+    pair of quotes. An empty value counts as absent. Raises :class:`ConfigurationError`.
     """
     from_file = _read_env_file(env_file)
     values: dict[str, Any] = {}
@@ -103,18 +165,18 @@ def _read_env_file(path: Path | None) -> dict[str, str]:
     if path is None or not path.is_file():
         return {}
     try:
-        found = dotenv_values(path, interpolate=False)
+        found = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigurationError(f"{path}: cannot be read as UTF-8 text") from exc
     return {key: value for key, value in found.items() if value is not None}
 
 
 def _find(name: str, source: Mapping[str, str], origin: str) -> tuple[str, str] | None:
-    if value := source.get(name):
+    if value := _bare(source.get(name, "")):
         return value, origin
-    if path := source.get(f"{name}_FILE"):
+    if path := _bare(source.get(f"{name}_FILE", "")):
         try:
-            text = Path(path).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+            text = _bare(Path(path).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, ValueError) as exc:
             # It may be the secret itself, put there by mistake.
             raise ConfigurationError(f"{name}_FILE: expected the path of a readable text file") from exc
@@ -122,6 +184,13 @@ def _find(name: str, source: Mapping[str, str], origin: str) -> tuple[str, str] 
             raise ConfigurationError(f"{name}_FILE: {path} is empty")
         return text, f"file {path}"
     return None
+
+
+def _bare(text: str) -> str:
+    """The text without what surrounds it by accident."""
+    text = text.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")
+    is_quoted = len(text) > 1 and text[0] in {'"', "'"} and text.find(text[0], 1) == len(text) - 1
+    return text[1:-1] if is_quoted else text
 
 
 def _convert(name: str, text: str, kind: Any) -> Any:
@@ -166,9 +235,20 @@ def _reason(text: str, members: tuple[inspect.Type, ...]) -> str:
 def _decode(kind: type, value: Any) -> Any:
     if kind is Secret:
         return Secret(cast("str", value))
-    if kind is ByteSize:
-        return ByteSize.parse(str(value))
+    if issubclass(kind, ByteSize | WebOrigin):
+        return kind.parse(str(value))
     raise ValueError(f"Unsupported type {kind.__name__}")
+
+
+def check_credentials(url: str) -> None:
+    """Raises ``ValueError`` for a user name or a password with characters that have to be percent-encoded (RFC 3986).
+
+    Else their rest is taken for the host or the path, which is shown in messages and logs.
+    """
+    authority = url.partition("://")[2]
+    credentials, at, _ = authority.rpartition("@")
+    if at and not authority.startswith("/") and not _CREDENTIALS.fullmatch(credentials):
+        raise ValueError("special characters in user name and password must be percent-encoded, such as @ as %40")
 
 
 def is_url(text: str, schemes: Collection[str]) -> bool:
@@ -179,16 +259,3 @@ def is_url(text: str, schemes: Collection[str]) -> bool:
     except ValueError:
         return False
     return parts.scheme in schemes and (parts.scheme == "unix" or bool(parts.hostname)) and port != 0
-
-
-def is_origin(text: str) -> bool:
-    """Whether it is scheme, host and port of a web address in lower case, as browsers send it (RFC 6454)."""
-    if not is_url(text, WEB_SCHEMES):
-        return False
-    parts = urlsplit(text)
-    return text == f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
-
-
-def is_plain_address(url: str) -> bool:
-    """Whether it is a web address without credentials, query and fragment."""
-    return is_url(url, WEB_SCHEMES) and not set("?#@") & set(url) and url.isprintable() and " " not in url

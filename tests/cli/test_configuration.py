@@ -78,6 +78,17 @@ def test_no_secret_is_shown(cli: Cli, form: list[str]) -> None:
         assert secret not in result.output
 
 
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_DIRECT_URL", "REDIS_URL"])
+@pytest.mark.parametrize("command", [["config", "show"], ["config", "show", "--json"], ["db", "upgrade"], ["routes"]])
+def test_a_password_that_splits_its_url_is_refused_and_not_shown(cli: Cli, name: str, command: list[str]) -> None:
+    scheme = "redis" if name == "REDIS_URL" else "postgresql"
+    result = cli(*command, **{"DATABASE_URL": "postgresql://db/x", name: f"{scheme}://app:s3cr@t!pw@db/0"})
+
+    assert result.exit_code == 3
+    assert result.output.startswith(f"Error: {name}: special characters in user name and password")
+    assert not any(part in result.output for part in ("s3cr", "t!pw"))
+
+
 def test_the_table_has_a_line_for_each_setting(cli: Cli) -> None:
     lines = cli("config", "show", TRUSTED_PROXIES="10.0.0.1, 10.0.0.2").stdout.splitlines()
 

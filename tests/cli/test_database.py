@@ -95,7 +95,11 @@ def test_a_revision_is_written_from_the_difference(
 
 
 def test_a_downgrade_in_production_needs_confirmation(at: Cli) -> None:
-    production = {"ENVIRONMENT": "production", "SECRET_KEY": "pT4vQ8xW2zR6nM0kB5jH9gF3dS7aL1cY"}
+    production = {
+        "ENVIRONMENT": "production",
+        "SECRET_KEY": "pT4vQ8xW2zR6nM0kB5jH9gF3dS7aL1cY",
+        "PUBLIC_URL": "https://api.example.com",
+    }
 
     assert "--yes" in refusal(at("db", "downgrade", "base", **production), 1)
     assert at("db", "current").stdout.endswith("(head)\n")

@@ -78,6 +78,10 @@ def test_seed_creates_everything_or_nothing(at: Cli) -> None:
 
 
 def test_seed_is_refused_in_production(cli: Cli) -> None:
-    production = {"ENVIRONMENT": "production", "SECRET_KEY": "pT4vQ8xW2zR6nM0kB5jH9gF3dS7aL1cY"}
+    production = {
+        "ENVIRONMENT": "production",
+        "SECRET_KEY": "pT4vQ8xW2zR6nM0kB5jH9gF3dS7aL1cY",
+        "PUBLIC_URL": "https://api.example.com",
+    }
 
     assert "Nothing is seeded in production" in refusal(cli("seed", **production), 1)

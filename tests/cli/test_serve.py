@@ -16,7 +16,11 @@ from tests.support.processes import PATIENCE, Server, app_command, command_path,
 
 Serve = Callable[..., Server]
 
-PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": "pT4vQ8xW2zR6nM0kB5jH9gF3dS7aL1cY"}
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": "pT4vQ8xW2zR6nM0kB5jH9gF3dS7aL1cY",
+    "PUBLIC_URL": "https://api.example.com",
+}
 
 
 @pytest.fixture
@@ -91,6 +95,16 @@ def test_the_second_start_knows_what_the_first_made_and_announces_its_end(
     assert server.process.wait(PATIENCE) == 0
 
 
+def test_a_listener_for_both_families_knows_clients_of_ipv4_by_their_address(serve: Serve) -> None:
+    server = serve("--host", "::", ENVIRONMENT="test", TRUSTED_PROXIES="127.0.0.2", LOG_FORMAT="json")
+    server.until_it_answers("/health/ready")
+
+    server.get("/health/live", **{"X-Forwarded-For": "203.0.113.9"})
+
+    assert '"client":"127.0.0.1"' in server.errors + server.output
+    assert "::ffff:" not in server.errors + server.output
+
+
 @pytest.mark.parametrize("empty_url", ["sqlite", "postgresql"], indirect=True)
 def test_several_workers_are_counted_together_and_none_outlives_the_service(
     serve: Serve, tmp_path: Path, empty_url: DatabaseURL
@@ -158,8 +172,18 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
         ({"WORKERS": "many"}, 3, "WORKERS: "),
         ({"ENVIRONMENT": "production"}, 3, "SECRET_KEY: required in production"),
         ({"DATABASE_URL": "postgresql://lodestar:hidden@127.0.0.1:1/lodestar"}, 4, "cannot be used"),
+        ({"DATABASE_URL": "postgresql://app:x@hidden!@db/x"}, 3, "percent-encoded"),
+        ({"HOST": "0.0.0.0"}, 3, "ENVIRONMENT: development is refused"),  # noqa: S104 - refused
+        ({"MAIL_BACKEND": "smtp", "SMTP_HOST": "mail", "SMTP_CA_FILE": "/nowhere"}, 3, "SMTP_CA_FILE: "),
+        ({"MAIL_BACKEND": "smtp", "SMTP_HOST": "mail", "SMTP_CA_FILE": __file__}, 3, "SMTP_CA_FILE: "),
+        ({"HOST": "my host"}, 3, "HOST: expected an address"),
+        (
+            {"DATABASE_URL": "postgresql://h/x", "DATABASE_DIRECT_URL": "postgresql://127.0.0.1:1/x"},
+            4,
+            "Check DATABASE_DIRECT_URL",
+        ),
         ({"JWT_PRIVATE_KEY": "nonsense"}, 3, "JWT_PRIVATE_KEY: "),
-        ({"HOST": "192.0.2.1"}, 6, "is not an address of this machine"),
+        ({"HOST": "192.0.2.1", "ENVIRONMENT": "test"}, 6, "is not an address of this machine"),
     ],
 )
 def test_each_obstacle_to_a_start_is_one_line(tmp_path: Path, environ: dict[str, str], code: int, line: str) -> None:

@@ -135,7 +135,12 @@ async def test_too_many_requests(database_url: DatabaseURL) -> None:
 @pytest.mark.asvs("3.4.1")
 async def test_production_is_reached_over_tls(database_url: DatabaseURL) -> None:
     async with (
-        running_app(database_url, ENVIRONMENT="production", SECRET_KEY="0w3f9ae1c55d4b7a8c2e6d1f0b9a7e53") as app,
+        running_app(
+            database_url,
+            ENVIRONMENT="production",
+            SECRET_KEY="0w3f9ae1c55d4b7a8c2e6d1f0b9a7e53",
+            PUBLIC_URL="https://api.example.com",
+        ) as app,
         client_of(app) as client,
     ):
         for path in ("/health", "/nowhere"):

@@ -2,7 +2,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from app.config import Section
+from app.config import Section, Settings
+from app.lib.security.secret_key import check_secret
 from app.lib.settings import Secret
 
 
@@ -10,5 +11,11 @@ class SystemSettings(Section, frozen=True, kw_only=True):
     """Who may read the metrics."""
 
     metrics_token: Annotated[
-        Secret | None, Meta(description="Bearer token for `/metrics`; without it, permission `metrics:read`.")
+        Secret | None,
+        Meta(description="Bearer token for `/metrics`, at least 32 characters; without it, permission `metrics:read`."),
     ] = None
+
+    def check(self, settings: Settings) -> None:
+        """Refuses a token that could be guessed in production."""
+        if settings.is_production and self.metrics_token is not None:
+            check_secret("METRICS_TOKEN", self.metrics_token)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from litestar import Request
 from sqlalchemy import JSON, Index, String, bindparam, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.lib.addresses import MAX_LENGTH, parse_address
 from app.lib.clock import utc_now
 from app.lib.db.base import Base, new_id, table_of
 from app.lib.db.prepared import prepare
@@ -19,7 +19,6 @@ from app.lib.db.uow import UnitOfWork
 from app.lib.security.policies import find_principal
 
 MAX_USER_AGENT = 255
-_MAX_ADDRESS = 64
 
 
 class AuditEvent(Base):
@@ -33,7 +32,7 @@ class AuditEvent(Base):
     actor_id: Mapped[UUID | None]
     subject_id: Mapped[UUID | None]
     session_id: Mapped[UUID | None]
-    address: Mapped[str | None] = mapped_column(String(_MAX_ADDRESS))
+    address: Mapped[str | None] = mapped_column(String(MAX_LENGTH))
     user_agent: Mapped[str | None] = mapped_column(String(MAX_USER_AGENT))
     request_id: Mapped[str | None] = mapped_column(String(64))
     details: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -64,15 +63,11 @@ async def provide_origin(request: Request[Any, Any, Any]) -> Origin:
     """The origin of a request. What is not an IP address (a Unix socket, nonsense from a proxy) is no address."""
     principal = find_principal(request)
     agent = request.headers.get("user-agent", "")
-    host = request.client.host if request.client else ""
-    try:
-        address = str(ip_address(host)) if len(host) <= _MAX_ADDRESS else None
-    except ValueError:
-        address = None
+    address = parse_address(request.client.host if request.client else None)
     return Origin(
         actor_id=principal.user_id if principal else None,
         session_id=principal.session_id if principal else None,
-        address=address,
+        address=str(address) if address else None,
         user_agent="".join(c for c in agent if c.isprintable())[:MAX_USER_AGENT] or None,
         request_id=request.scope["state"].get("request_id"),
     )

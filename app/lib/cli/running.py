@@ -52,8 +52,8 @@ async def schema_is_current(migrations: Migrations, reader: Reader) -> bool:
 
 
 @contextmanager
-def database_errors(url: DatabaseURL) -> Generator[None]:
-    """Turns what the database, or a service, raises into ``CommandFailed``."""
+def database_errors(url: DatabaseURL, setting: str = "DATABASE_URL") -> Generator[None]:
+    """Turns what the database of this setting, or a service, raises into ``CommandFailed``."""
     try:
         yield
     except _ERRORS as exc:
@@ -64,7 +64,7 @@ def database_errors(url: DatabaseURL) -> Generator[None]:
         if isinstance(error, Unavailable) or isinstance(cause, OSError) or turned_away:
             reason = str(cause).partition("\n")[0]
             message = f"The database {url.masked} cannot be used: {reason}."
-            raise DatabaseUnusable(message, "Check DATABASE_URL and that the database runs.") from exc
+            raise DatabaseUnusable(message, f"Check {setting} and that the database runs.") from exc
         if error is None:
             raise
         kind = MissingOrTaken if error.status in _MISSING_OR_TAKEN else CommandFailed

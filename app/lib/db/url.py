@@ -8,10 +8,20 @@ from sqlalchemy import URL
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.lib.settings import check_credentials
+
 _POSTGRESQL = {"postgresql", "postgres", "postgresql+asyncpg"}
 _SQLITE = {"sqlite", "sqlite+aiosqlite"}
 # What asyncpg takes and cannot do harm; anything else would fail at every connection instead of at the start.
 _OPTIONS = {"host", "port", "ssl", "passfile", "service", "servicefile", "target_session_attrs"}
+_CERTIFICATES = {"sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY", "sslcrl": "PGSSLCRL"}
+_INSTEAD = {name: f" and set {variable}" for name, variable in _CERTIFICATES.items()} | {
+    "pgbouncer": " and set DATABASE_POOLER=true",
+    "connection_limit": " and set DATABASE_POOL_SIZE",
+    "channel_binding": ", which the driver cannot do",
+}
+"""What does the same as an option of other programs, by its name."""
+_WITHOUT_EFFECT = {("channel_binding", "prefer"), ("channel_binding", "disable"), ("pgbouncer", "false")}
 _TLS_MODES = {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
 
 
@@ -28,6 +38,7 @@ class DatabaseURL(msgspec.Struct, frozen=True):
         and for an in-memory SQLite database, which readers and writer could not share. Its text never repeats
         any part of the URL, which may hold a password.
         """
+        check_credentials(text)
         try:
             url = make_url(text)
         except (ArgumentError, ValueError):
@@ -82,15 +93,15 @@ class DatabaseURL(msgspec.Struct, frozen=True):
 
 
 def _check_postgresql(url: URL) -> URL:
-    query = dict(url.query)
+    query = {name: value for name, value in url.query.items() if (name, value) not in _WITHOUT_EFFECT}
     if mode := query.pop("sslmode", None):
         query["ssl"] = mode
     if isinstance(password := query.pop("password", None), str):
         url = url.set(password=password)  # where everybody hides it
     if unknown := sorted(query.keys() - _OPTIONS):
         raise ValueError(
-            f"unknown option {unknown[0]}; known are sslmode, {', '.join(sorted(_OPTIONS - {'ssl'}))}"
-            " (certificates come from PGSSLROOTCERT, PGSSLCERT and PGSSLKEY)"
+            f"leave out the option {unknown[0]}{_INSTEAD.get(unknown[0], '')}; known are sslmode,"
+            f" {', '.join(sorted(_OPTIONS - {'ssl'}))}"
         )
     if "ssl" in query and query["ssl"] not in _TLS_MODES:
         raise ValueError("sslmode is one of disable, allow, prefer, require, verify-ca and verify-full")

@@ -16,15 +16,16 @@ _EXPOSED = (
 
 
 class CORS:
-    """Which headers a response needs, and whose pages may open sockets. ``own_origin`` is the service's own.
+    """Which headers a response needs, and whose pages may open sockets. Origins are as browsers write them, or ``*``;
+    ``own_origin`` is the service's own.
 
     Credentials are bearer tokens, so cookies are never allowed.
     """
 
     def __init__(self, origins: Sequence[str], own_origin: str = "") -> None:
-        self._origins = {origin.encode("ascii").lower() for origin in origins}
+        self._origins = {origin.encode() for origin in origins}
         self._any = b"*" in self._origins
-        self._own_origin = own_origin.lower().encode()
+        self._own_origin = own_origin.encode()
 
     def headers(self, origin: bytes | None) -> Headers:
         """What every response carries: ``Vary`` always, the rest for a listed origin only."""

@@ -21,7 +21,9 @@ from app.lib.security.emails import InvalidEmail, to_wire
 _MAX_SUBJECT = 255
 _FORBIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"  # formatting characters that names and emoji are made with
-_DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*")
+MAIL_DOMAIN = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*"
+)
 _LOCAL = re.compile(r"(?=.{1,64}\Z)[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.IGNORECASE)
 _URL = re.compile(r"https?://[!#-;=?-~]{1,900}")
 
@@ -56,7 +58,7 @@ class Mailbox(msgspec.Struct, frozen=True):
     def wire(self) -> str:
         """The address as it goes over the wire: the domain in ASCII (IDNA)."""
         local, _, domain = self.address.rpartition("@")
-        if _LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain.lower()):
+        if _LOCAL.fullmatch(local) and MAIL_DOMAIN.fullmatch(domain.lower()):
             return f"{local}@{domain.lower()}"
         try:
             return to_wire(self.address)

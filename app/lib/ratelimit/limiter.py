@@ -6,15 +6,15 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
-from functools import lru_cache
 from hashlib import sha256
-from ipaddress import IPv4Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Network
 from typing import Self
 from zlib import crc32
 
 import limits
 import msgspec
 
+from app.lib.addresses import parse_address
 from app.lib.errors import RateLimited
 from app.lib.ratelimit.counters import Counters, MemoryCounters
 
@@ -24,7 +24,6 @@ _MAX_AMOUNT = 1_000_000_000  # fits a 32-bit column and a structured-field integ
 _MAX_SECONDS = 366 * 24 * 60 * 60
 _NAME = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
 _MAX_KEY_LENGTH = 100
-_MAX_ADDRESS_LENGTH = 64  # an address with a zone is shorter; keeps the cache small for any input
 _UNKNOWN = "unknown"
 
 
@@ -112,26 +111,14 @@ def rate_limit_headers(verdicts: Sequence[Verdict]) -> list[tuple[bytes, bytes]]
 def client_key(address: str | None) -> str:
     """The part of an address that one client is assumed to hold.
 
-    IPv4 as it is; IPv6 its /64, because a subscriber has at least that many addresses to choose from; IPv4-mapped
-    IPv6 as the IPv4 address. What is no address is ``unknown``, so all such clients share one counter. The
-    address must be trusted: that of the peer, or one that a trusted proxy names.
+    IPv4 as it is; IPv6 its /64, because a subscriber has at least that many addresses to choose from. What is no
+    address is ``unknown``, so all such clients share one counter. The address must be trusted: that of the peer, or
+    one that a trusted proxy names.
     """
-    if not address or len(address) > _MAX_ADDRESS_LENGTH:
+    parsed = parse_address(address)
+    if parsed is None:
         return _UNKNOWN
-    return _key_of(address)
-
-
-@lru_cache(maxsize=8192)
-def _key_of(address: str) -> str:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return _UNKNOWN
-    if isinstance(parsed, IPv4Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(IPv6Network((int(parsed), 64), strict=False))
+    return str(parsed if isinstance(parsed, IPv4Address) else IPv6Network((int(parsed), 64), strict=False))
 
 
 class RateLimiter:

@@ -44,10 +44,10 @@ def keep_secret(path: Path) -> str:
     return secret
 
 
-def check_secret(name: str, secret: Secret, product: str) -> None:
-    """Raises ``ConfigurationError`` for a secret that is short, well known or holds the product's name."""
+def check_secret(name: str, secret: Secret, *guesses: str) -> None:
+    """Raises ``ConfigurationError`` for a secret that is short, well known or holds one of the guesses."""
     text = secret.reveal()
     if len(text) < MINIMUM_SECRET_LENGTH:
         raise ConfigurationError(f"{name}: needs at least {MINIMUM_SECRET_LENGTH} characters in production")
-    if len(set(text)) < _DISTINCT_CHARACTERS or any(word in text.lower() for word in (*_WELL_KNOWN, product)):
+    if len(set(text)) < _DISTINCT_CHARACTERS or any(word in text.lower() for word in (*_WELL_KNOWN, *guesses)):
         raise ConfigurationError(f"{name}: a well-known or guessable value is refused in production")

@@ -12,10 +12,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from functools import partial
-from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Any, cast
 
 import httpcore
+
+from app.lib.addresses import parse_address
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """From a host name and a port to its addresses, in the order in which to try them. Raises ``OSError``."""
@@ -66,16 +68,16 @@ _REFUSED_IPV6 = tuple(
 
 
 def is_public(address: str) -> bool:
-    """Whether it is the address of a host on the public internet. False for what is no address, or has a zone."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
+    """Whether it is the address of a host on the public internet.
+
+    False for what is no address, and for every other form of one: with a zone, or inside another address.
+    """
+    parsed = parse_address(address)
+    if parsed is None or str(parsed) != address:
         return False
     if isinstance(parsed, IPv4Address):
         return not any(parsed in network for network in _REFUSED_IPV4)
-    if parsed.scope_id is not None or parsed not in _GLOBAL_IPV6:
-        return False
-    return not any(parsed in network for network in _REFUSED_IPV6)
+    return parsed in _GLOBAL_IPV6 and not any(parsed in network for network in _REFUSED_IPV6)
 
 
 class Failure(StrEnum):

@@ -132,19 +132,41 @@ HOPS: list[tuple[list[str], str | None]] = [
     (["192.0.2.1, unknown"], None),
     (["192.0.2.1, " + "x" * 5_000], None),
     (["192.0.2.1, fe80::1%" + "x" * 5_000], None),
-    (["192.0.2.1:4711"], None),
+    (["192.0.2.2:4711"], "192.0.2.2"),
+    (["192.0.2.2:4711, 10.0.0.9:80, [::ffff:10.0.0.8]:80"], "192.0.2.2"),
+    (["[2001:db8::1]:443"], "2001:db8::1"),
+    (["[2001:db8::1], ::ffff:10.0.0.9"], "2001:db8::1"),
+    (["::ffff:192.0.2.2, 2001:db8:5::77"], "192.0.2.2"),
+    (["64:ff9b::192.0.2.2"], "192.0.2.2"),
+    (["fe80::1%eth0"], "fe80::1"),
+    ([",192.0.2.2,, "], "192.0.2.2"),
+    (["6.6.6.6, 192.0.2.2:port"], None),
+    (["[10.0.0.9]:80"], "10.0.0.9"),
 ]
 
 
 @ON_SQLITE
 async def test_a_trusted_proxy_is_asked_for_the_right_most_hop_that_is_not_one(deployment: Deployment) -> None:
-    app = await deployment.start(TRUSTED_PROXIES="10.0.0.0/8,127.0.0.1")
+    app = await deployment.start(TRUSTED_PROXIES="10.0.0.5/8,127.0.0.1,2001:db8:5::1/64")
 
     for forwarded, client in HOPS:
         response = await attempt_through(app, PROXY, *forwarded)
 
         assert response.status_code == 401
         assert (forwarded, (await counted_addresses(app))[-1]) == (forwarded, client)
+
+
+@pytest.mark.parametrize("spelling", ["{0}:40001", "::ffff:{0}", "[::ffff:{0}]:40001", "64:ff9b::{0}", "{0}, [::1]:1"])
+async def test_clients_behind_a_proxy_are_counted_one_by_one(deployment: Deployment, spelling: str) -> None:
+    app = await deployment.start(TRUSTED_PROXIES=f"{PROXY},::1")
+
+    one = [await attempt_through(app, PROXY, spelling.format("192.0.2.1")) for _ in range(11)]
+    plain = await attempt_through(app, f"::ffff:{PROXY}", "192.0.2.1")
+    direct = await attempt_through(app, "::ffff:192.0.2.1")
+    other = await attempt_through(app, PROXY, spelling.format("192.0.2.2"))
+
+    assert [response.status_code for response in one] == [401] * 10 + [429]
+    assert [response.status_code for response in (plain, direct, other)] == [429, 429, 401]
 
 
 @ON_SQLITE

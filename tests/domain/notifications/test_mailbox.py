@@ -13,15 +13,19 @@ from app.lib.db.url import DatabaseURL
 from app.lib.mail.delivery import Deliverer
 from app.lib.mail.mailer import NewMail
 from tests.domain.notifications.steps import mails, register
-from tests.support.apps import client_of, core_of, running_app
+from tests.support.apps import Deployment, client_of, core_of, running_app
 
 MAILBOX = "/dev/mail"
-PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": "u6Yp3ZrQw9Lk2Vx8Nt4Bs7Hd1Fg5Jc0Ma"}
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": "u6Yp3ZrQw9Lk2Vx8Nt4Bs7Hd1Fg5Jc0Ma",
+    "PUBLIC_URL": "https://api.example.com",
+}
 
 
 @pytest_asyncio.fixture
 async def developer(development: Litestar) -> httpx.AsyncClient:
-    return client_of(development)
+    return client_of(development, address="127.0.0.1")
 
 
 async def test_a_new_mailbox_is_empty(developer: httpx.AsyncClient) -> None:
@@ -99,7 +103,34 @@ async def test_what_is_not_there_is_404(developer: httpx.AsyncClient) -> None:
     assert (await developer.get(f"{MAILBOX}/nonsense")).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("peer", "host", "forwarded", "status"),
+    [
+        ("127.0.0.1", "localhost:8000", None, 200),
+        ("::1", "[::1]:8000", None, 200),
+        ("::ffff:127.0.0.1", "127.0.0.1", None, 200),
+        ("203.0.113.7", "localhost", None, 404),
+        ("203.0.113.7", "localhost", "127.0.0.1", 404),
+        ("10.0.0.5", "localhost", "127.0.0.1:5000", 200),
+        ("10.0.0.5", "localhost", "203.0.113.7", 404),
+        ("10.0.0.5", "localhost", "unknown", 404),
+        ("127.0.0.1", "rebound.example", None, 404),
+        ("127.0.0.1", "localhost.example", None, 404),
+        ("127.0.0.1", "", None, 404),
+    ],
+)
+async def test_it_is_for_clients_on_this_machine(
+    deployment: Deployment, peer: str, host: str, forwarded: str | None, status: int
+) -> None:
+    app = await deployment.start(
+        ENVIRONMENT="development", HOST="::", ALLOW_DEVELOPMENT_ON_NETWORK="true", TRUSTED_PROXIES="10.0.0.5"
+    )
+    headers = {"Host": host} | ({"X-Forwarded-For": forwarded} if forwarded else {})
+    async with client_of(app, address=peer) as client:
+        assert (await client.get(MAILBOX, headers=headers)).status_code == status
+
+
 @pytest.mark.parametrize("environ", [{}, PRODUCTION], ids=["test", "production"])
 async def test_it_is_there_in_development_only(database_url: DatabaseURL, environ: dict[str, str]) -> None:
-    async with running_app(database_url, **environ) as app, client_of(app) as client:
+    async with running_app(database_url, **environ) as app, client_of(app, address="127.0.0.1") as client:
         assert (await client.get(MAILBOX)).status_code == 404

@@ -14,7 +14,12 @@ from tests.support.people import People
 from tests.support.shop import API, SEND, SETTLE, Shop, open_shop, order_body, run_jobs
 
 SECRET = "u6Yp3ZrQw9Lk2Vx8Nt4Bs7Hd1Fg5Jc0Ma"
-PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": SECRET, "RATE_LIMIT_ENABLED": "true"}
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": SECRET,
+    "PUBLIC_URL": "https://api.example.com",
+    "RATE_LIMIT_ENABLED": "true",
+}
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ from litestar.params import FromPath
 
 from app.config import Settings
 from app.domain.notifications.services.mailbox import DevelopmentMailbox
+from app.lib.addresses import is_loopback
 from app.lib.errors import NotFound
 from app.lib.http.injection import Injected
 from app.lib.http.rules import HTML_PAGE
 from app.lib.mail.templates import MailTemplates
 from app.lib.security.policies import Connection
 
-_LOCAL = {"localhost", "127.0.0.1", "::1"}
 # What a mail brings along is shown in a sandboxed frame, which has this policy, too: nothing runs, nothing is loaded.
 _HEADERS = {
     "Content-Security-Policy": (
@@ -43,12 +43,15 @@ def _page(templates: MailTemplates, name: str, **variables: Any) -> Response[str
     return Response(templates.page(name, "en", variables), headers=_HEADERS)
 
 
-async def _refuse_other_hosts(connection: Connection, _handler: BaseRouteHandler) -> None:
-    """A page elsewhere could have its own name lead here and read the mails (DNS rebinding)."""
+async def _only_from_here(connection: Connection, _handler: BaseRouteHandler) -> None:
+    """Only clients on this machine read the mails. ``Host`` opens nothing; it is looked at all the same, because a page
+    elsewhere could have its own name lead a browser here (DNS rebinding), or a tunnel strangers.
+    """
     settings: Settings = connection.app.state.core.settings
-    host = urlsplit(f"//{connection.headers.get('host', '')}").hostname
-    if host not in {*_LOCAL, urlsplit(settings.base_url).hostname}:
+    host = urlsplit(f"//{connection.headers.get('host', '')}").hostname or ""
+    is_ours = is_loopback(host) or host == settings.origin.host
+    if not is_ours or connection.client is None or not is_loopback(connection.client.host):
         raise NotFound
 
 
-mailbox_router = Router("/dev/mail", route_handlers=[list_mails, get_mail], guards=[_refuse_other_hosts])
+mailbox_router = Router("/dev/mail", route_handlers=[list_mails, get_mail], guards=[_only_from_here])

@@ -37,7 +37,7 @@ class FeedService:
     def __init__(self, reader: Reader, accounts: AccountQueries, settings: Settings) -> None:
         self._reader = reader
         self._accounts = accounts
-        self._base_url = settings.base_url.rstrip("/")
+        self._base_url = settings.base_url
         self._title = settings.product_name
 
     async def newest(self) -> Newest:

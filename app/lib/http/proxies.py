@@ -1,0 +1,48 @@
+"""Who the client is: the peer, or the one for whom a trusted proxy speaks."""
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from app.lib.addresses import Address, parse_address, parse_network
+
+
+class TrustedProxies:
+    """ASGI wrapper that puts the client's address into ``scope["client"]``, in its one canonical form.
+
+    ``X-Forwarded-For`` counts when the peer is trusted; the client is its right-most hop that is not trusted, because
+    everything to the left of it may be made up. When that hop is no address, the client is None. Raises
+    ``ValueError`` for what is no address or network.
+    """
+
+    def __init__(self, app: ASGIApp, trusted: Iterable[str]) -> None:
+        self._app = app
+        self._networks = [parse_network(each) for each in trusted]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        peer = cast("tuple[str, Any] | None", scope.get("client"))  # lifespan has none, and servers may leave it out
+        address = parse_address(peer[0]) if peer else None
+        if peer and address:
+            hops = self._hops(scope) if self._trusts(address) else []
+            if hops:
+                client = self._client_of(hops)
+                scope["client"] = (str(client), 0) if client else None
+            else:
+                scope["client"] = (str(address), peer[1])
+        await self._app(scope, receive, send)
+
+    def _trusts(self, address: Address) -> bool:
+        return any(address in network for network in self._networks)
+
+    @staticmethod
+    def _hops(scope: Scope) -> list[str]:
+        lines = (value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for")
+        return [hop for line in lines for part in line.split(",") if (hop := part.strip())]
+
+    def _client_of(self, hops: list[str]) -> Address | None:
+        for hop in reversed(hops):
+            address = parse_address(hop)
+            if address is None or not self._trusts(address):
+                return address
+        return parse_address(hops[0])

@@ -1,0 +1,33 @@
+"""Names beyond ASCII in PUBLIC_URL and CORS_ORIGINS, over HTTP."""
+
+from tests.domain.notifications.steps import ONE_CLICK, composed, register
+from tests.support.apps import BASE_URL, Deployment, client_of
+
+ASCII = "https://xn--bcher-kva.example"
+WRITTEN = "HTTPS://B\u00fccher.example:443/"
+
+
+async def test_mails_lead_to_a_public_name_beyond_ascii(deployment: Deployment) -> None:
+    app = await deployment.start(PUBLIC_URL=WRITTEN)
+    async with client_of(app) as client:
+        await register(client)
+        (mail,) = await composed(app)
+        assert mail.unsubscribe_url is not None
+        assert mail.unsubscribe_url.startswith(f"{ASCII}/api/v1/")
+        assert f"{ASCII}/" in mail.text
+
+        answer = await client.post(mail.unsubscribe_url.replace(ASCII, BASE_URL), data=ONE_CLICK)
+        feed = await client.get("/api/v1/feed.atom")
+
+    assert answer.status_code == 200
+    assert f'href="{ASCII}/api/v1/feed.atom' in feed.text
+
+
+async def test_browsers_find_their_origin_however_it_was_set(deployment: Deployment) -> None:
+    app = await deployment.start(CORS_ORIGINS=f"{WRITTEN}, http://LOCALHOST:3000/, http://[::1]:80")
+    async with client_of(app) as client:
+        for origin in (ASCII, "http://localhost:3000", "http://[::1]"):
+            answer = await client.get("/health", headers={"Origin": origin})
+            assert answer.headers["access-control-allow-origin"] == origin
+        other = await client.get("/health", headers={"Origin": "https://bucher.example"})
+    assert "access-control-allow-origin" not in other.headers
