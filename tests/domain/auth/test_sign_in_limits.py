@@ -206,6 +206,15 @@ async def test_all_spellings_of_a_name_share_one_counter(app: Litestar, people: 
     assert looked_at == [True] * 10 + [False] * 2
 
 
+async def test_the_address_and_the_username_of_an_account_share_one_counter(app: Litestar, people: People) -> None:
+    person = await people.create(username="countess")
+    names = [person.email, "Countess"]
+
+    assert [await guess(app, STRANGER, names[number % 2]) for number in range(12)] == [True] * 10 + [False] * 2
+    for _ in range(2):  # nor does one of them give the other one back
+        assert refused(await sign_in_from(app, STRANGER, names.pop()))
+
+
 async def test_addresses_of_one_ipv6_network_share_one_counter(app: Litestar) -> None:
     guesses = [await guess(app, f"2001:db8::{number:x}", "unknown") for number in range(11)]
     assert guesses == [True] * 10 + [False]
