@@ -89,7 +89,7 @@ async def test_an_inactive_account_says_so_only_to_who_knows_the_password(
     assert (event.subject_id, event.address) == (person.id, ADDRESS)
 
 
-async def test_an_unverified_account_is_not_told_apart(deployment: Deployment) -> None:
+async def test_an_unverified_account_looks_like_an_unknown_one(deployment: Deployment) -> None:
     app = await deployment.start(REQUIRE_VERIFIED_EMAIL="true")
     person = await People(app).create()
 
