@@ -27,7 +27,7 @@ from app.lib.audit import Origin, provide_origin
 from app.lib.audit.denials import DenialLog
 from app.lib.db.uow import UnitOfWork
 from app.lib.domain import Domain
-from app.lib.http.conditional import provide_if_match, tag_response
+from app.lib.http.conditional import declare_personal, provide_if_match, tag_response
 from app.lib.http.cors import CORS
 from app.lib.http.injection import provide_services, resolve_in_sequence
 from app.lib.http.problems import exception_handlers, send_problem
@@ -104,6 +104,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     app.state.core = core
     app.state[ROUTE_LIMITS] = core.route_limits
     declare_policies(app)
+    declare_personal(app, f"{API}/users/me")
     declare_rules(app)
     name_operations(app)
     resolve_in_sequence(app)

@@ -47,6 +47,18 @@ def upgrade() -> None:
     op.create_index(op.f("ix_users_created_at_id"), "users", ["created_at", "id"])
     op.create_index(op.f("ix_users_name_key_id"), "users", ["name_key", "id"])
     op.create_table(
+        "username_holds",
+        sa.Column(
+            "username_key",
+            sa.String(length=30).with_variant(sa.String(length=30, collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_username_holds_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("username_key", name=op.f("pk_username_holds")),
+    )
+    op.create_index(op.f("ix_username_holds_user_id"), "username_holds", ["user_id"])
+    op.create_table(
         "profiles",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=False),
@@ -95,5 +107,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("user_roles", "role_permissions", "roles", "profiles", "users"):
+    for table in ("user_roles", "role_permissions", "roles", "profiles", "username_holds", "users"):
         op.drop_table(table)

@@ -92,7 +92,7 @@ def test_password_rules_hold_on_the_command_line(at: Cli) -> None:
     other = ["--email", "other@example.com", "--name", "Ada Lovelace", "--password-stdin"]
     refused = {
         "short": "password: Must have at least 8 characters.",
-        "password123": "password: Many people use this password. Choose another.",
+        "password123": "password: Many people use this password, perhaps with another sign. Choose another.",
         "my lodestar secret": "password: Must not contain the name of this service.",
         "Lovelace for ever": "password: Must not contain your name, username or e-mail address.",
     }

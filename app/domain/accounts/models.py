@@ -27,6 +27,17 @@ class User(Entity):
     __table_args__ = (Index(None, "created_at", "id"), Index(None, "name_key", "id"))
 
 
+class UsernameHold(Base):
+    """Keeps a username for a user: the one that they have, or one that a registration with their address asked for when
+    the answer did not say that the address is taken. So the name is gone in both cases.
+    """
+
+    __tablename__ = "username_holds"
+
+    username_key: Mapped[str] = mapped_column(sortable_text(30), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+
+
 class Profile(Entity):
     __tablename__ = "profiles"
 

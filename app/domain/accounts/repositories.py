@@ -15,11 +15,13 @@ from app.domain.accounts.errors import (
     UsernameTaken,
     UserNotFound,
 )
-from app.domain.accounts.models import Profile, Role, RolePermission, User, UserRole
+from app.domain.accounts.models import Profile, Role, RolePermission, User, UsernameHold, UserRole
+from app.domain.accounts.reserved import RESERVED_USERNAMES
 from app.domain.accounts.rows import CredentialRow, PersonRow
 from app.lib.clock import utc_now
 from app.lib.db.prepared import PreparedIn, columns_of, joined_strings, prepare
 from app.lib.db.repositories import EntityRepository
+from app.lib.db.statements import insert_or_update
 from app.lib.pagination.filters import after, before, contains, custom, equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
@@ -44,6 +46,15 @@ PERSON = prepare(_people.where(Profile.user_id == _USER_ID), PersonRow)
 VISIBLE_PERSON = prepare(_people.where(Profile.user_id == _USER_ID, User.is_active), PersonRow)
 CREDENTIALS_BY_EMAIL = prepare(_credentials.where(User.email_key == bindparam("key")), CredentialRow)
 CREDENTIALS_BY_USERNAME = prepare(_credentials.where(User.username_key == bindparam("key")), CredentialRow)
+_KEY = bindparam("key", type_=User.username_key.type)
+_keepers = (
+    select(UsernameHold.user_id)
+    .where(UsernameHold.username_key == _KEY)
+    .union(select(User.id).where(User.username_key == _KEY))
+    .subquery()
+)
+USERNAME_KEEPER = prepare(select(_keepers.c.user_id), UUID)
+"""Who has a username, or for whom it is kept."""
 CREDENTIALS = prepare(_credentials.where(User.id == _USER_ID), CredentialRow)
 VISIBLE_PEOPLE = PreparedIn(_people.where(User.is_active), Profile.user_id, PersonRow)
 
@@ -114,6 +125,21 @@ _touch_holders = prepare(
     .where(User.id.in_(select(_holders.c.id)))
     .values(version=User.version + 1, updated_at=bindparam("now", type_=User.updated_at.type))
 )
+_new_hold = insert_or_update(UsernameHold).from_select(
+    ["username_key", "user_id"],
+    # Locked, so that the user is not deleted at the same time.
+    select(_KEY, User.id).where(User.id == _USER_ID).with_for_update(read=True, key_share=True),
+)
+_hold_username = prepare(
+    _new_hold.on_conflict_do_update(
+        index_elements=[UsernameHold.username_key],
+        set_={"user_id": _new_hold.excluded.user_id},
+        where=UsernameHold.user_id == _new_hold.excluded.user_id,
+    )
+)
+_release_username = prepare(
+    delete(UsernameHold).where(UsernameHold.username_key == _KEY, UsernameHold.user_id == _USER_ID)
+)
 
 
 class UserRepository(EntityRepository[User]):
@@ -128,6 +154,16 @@ class UserRepository(EntityRepository[User]):
         there is no deadlock.
         """
         return bool(set(await self.unit.all(_superusers_and_user, user_id=user_id)) - {user_id})
+
+    async def hold_username(self, key: str, user_id: UUID) -> None:
+        """Keeps a username for a user. Waits for others who do the same. Raises ``UsernameTaken``, also for a reserved
+        one.
+        """
+        if key in RESERVED_USERNAMES or await self.unit.execute(_hold_username, key=key, user_id=user_id) != 1:
+            raise UsernameTaken
+
+    async def release_username(self, key: str, user_id: UUID) -> None:
+        await self.unit.execute(_release_username, key=key, user_id=user_id)
 
     async def role_names_of(self, user_id: UUID) -> list[str]:
         return sorted(await self.unit.all(_role_names_of_user, user_id=user_id))

@@ -2,7 +2,7 @@
 
 from app.domain.auth.build import build
 from app.domain.auth.controllers import AuthController, get_jwks
-from app.domain.auth.errors import MFA_REQUIRED, AccountInactive, EmailUnverified
+from app.domain.auth.errors import MFA_REQUIRED, AccountInactive
 from app.domain.auth.jobs import JOBS
 from app.domain.auth.listeners import LISTENERS
 from app.domain.auth.settings import AuthSettings
@@ -18,6 +18,6 @@ auth = Domain(
     listeners=LISTENERS,
     jobs=JOBS,
     webhook_kinds=WEBHOOK_KINDS,
-    error_codes=(AccountInactive.code, EmailUnverified.code, MFA_REQUIRED),
+    error_codes=(AccountInactive.code, MFA_REQUIRED),
     tags=(("Auth", "Registration, sign-in and tokens."),),
 )

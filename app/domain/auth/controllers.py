@@ -8,7 +8,7 @@ from litestar.params import JSONBody
 from app.domain.accounts.dtos import DEFAULT_LOCALE, Registration, UserRead
 from app.domain.accounts.errors import EmailTaken, UsernameTaken
 from app.domain.auth.dtos import JsonWebKeys, Refresh, RegistrationAccepted, SignIn, TokenPair
-from app.domain.auth.errors import AccountInactive, EmailUnverified, InvalidCredentials, RefreshTokenReused
+from app.domain.auth.errors import AccountInactive, InvalidCredentials, RefreshTokenReused
 from app.domain.auth.services.registration import RegistrationService
 from app.domain.auth.services.sessions import SessionService
 from app.domain.auth.services.sign_in import SignInService
@@ -73,7 +73,7 @@ class AuthController(Controller):
         status_code=200,
         summary="Sign in",
         description="Send the OAuth2 password form or JSON. For first-party clients.",
-        opt=FORM_OR_JSON | may_raise(InvalidCredentials, AccountInactive, EmailUnverified),
+        opt=FORM_OR_JSON | may_raise(InvalidCredentials, AccountInactive),
     )
     async def login(self, data: JSONBody[SignIn], sign_in: Injected[SignInService]) -> TokenPair:
         return await sign_in.sign_in(data)

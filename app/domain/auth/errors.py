@@ -7,15 +7,18 @@ MFA_REQUIRED = ErrorCode("mfa_required", "A second factor is required", "Repeat 
 
 
 class InvalidCredentials(AppError):
-    """The same for a wrong password and an unknown account. OAuth2 clients look for ``error`` (RFC 6749, 5.2)."""
+    """The same for a wrong password, an unknown account and, where addresses have to be confirmed, one whose address is
+    not. OAuth2 clients look for ``error`` (RFC 6749, 5.2).
+    """
 
     status = 401
     code = INVALID_CREDENTIALS
     detail = "The user name or the password is not right."
     own_headers: ClassVar = {"WWW-Authenticate": "Bearer"}
 
-    def __init__(self) -> None:
-        super().__init__(extensions={"error": "invalid_grant"})
+    def __init__(self, *, or_unverified: bool = False) -> None:
+        detail = f"{self.detail[:-1]}, or the e-mail address is not confirmed yet." if or_unverified else None
+        super().__init__(detail, extensions={"error": "invalid_grant"})
 
 
 class AccountInactive(PermissionDenied):
@@ -24,16 +27,6 @@ class AccountInactive(PermissionDenied):
     )
     is_denial = False  # the sign-in is in the audit log already
     detail = "This account is deactivated."
-
-
-class EmailUnverified(PermissionDenied):
-    code = ErrorCode(
-        "email_unverified",
-        "The e-mail address is not verified",
-        "Follow the link that was mailed, or ask for another one.",
-    )
-    is_denial = False
-    detail = "Verify the e-mail address first."
 
 
 class SessionEnded(InvalidToken):

@@ -27,7 +27,7 @@ from app.domain.posts.services.posts import PostService
 from app.domain.posts.services.queries import POST_SORT, TAG_SORT, PostQueries, read_id
 from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed, Unauthenticated
-from app.lib.http.conditional import TAGGED, has_current
+from app.lib.http.conditional import TAGGED, has_current, make_personal
 from app.lib.http.injection import Injected
 from app.lib.http.locations import MOVES, created, linked, moved
 from app.lib.http.rules import MAX_BODY, PRODUCES
@@ -134,6 +134,7 @@ class PostController(Controller):
             return shared(request, tagged(linked(request, found)))
         if (owner := find_principal(request)) is None:
             raise Unauthenticated
+        make_personal(request)
         page = await post_queries.list_own(paging, sort, filters, owner)
         return tagged(linked(request, page if expand is None else await post_queries.with_authors(page)))
 

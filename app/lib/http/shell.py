@@ -22,12 +22,13 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send, We
 
 from app.lib.db.base import new_id
 from app.lib.errors import AppError, InternalError, PermissionDenied, Unavailable
-from app.lib.http.conditional import check_if_none_match, if_none_match
+from app.lib.http.conditional import check_if_none_match, if_none_match, is_personal, with_owner
 from app.lib.http.cors import CORS
 from app.lib.http.heads import Headers, TimedReceive, check_header_bytes, headers_by_name, send_body
 from app.lib.http.problems import DENIAL, error_of, head_and_body, send_problem
 from app.lib.http.rules import with_head
 from app.lib.observability.logging import write_event
+from app.lib.security.policies import principal_in
 
 REFUSAL = "refusal"
 """Where ``scope["state"]`` holds what a socket's handler raised."""
@@ -55,8 +56,8 @@ log = structlog.get_logger(_access.name)
 class Shell:
     """An ASGI application around another one. Limits are in bytes and seconds.
 
-    ``hsts`` is for services that are reached over TLS. Responses below the ``no_store`` path prefixes are not to be
-    kept, unless a route says otherwise.
+    ``hsts`` is for services that are reached over TLS. Responses below the ``no_store`` path prefixes, and those of
+    personal URLs, are not to be kept, unless a route says otherwise.
     """
 
     app: ASGIApp
@@ -188,6 +189,11 @@ class Exchange(Conversation):
 
     def _start(self, message: Any) -> None:
         headers: Headers = [(name.lower(), value) for name, value in message["headers"]]
+        personal = is_personal(self.scope)
+        if personal and (owner := principal_in(self.scope)) is not None:
+            headers = [
+                (name, with_owner(value, owner.user_id) if name == b"etag" else value) for name, value in headers
+            ]
         self._condition(message, headers)
         if self._leaves_body():
             headers.append((b"connection", b"close"))
@@ -199,8 +205,8 @@ class Exchange(Conversation):
         self.has_length = b"content-length" in present
         headers += [header for header in self.shell.fixed_headers if header[0] not in present]
         if b"cache-control" not in present:
-            secret = self.scope["path"].startswith(self.shell.no_store)
-            headers.append((b"cache-control", b"no-store" if secret else b"private, no-cache"))
+            secret = str(self.scope.get("path_template") or self.scope["path"]).startswith(self.shell.no_store)
+            headers.append((b"cache-control", b"no-store" if secret or personal else b"private, no-cache"))
         self._allow_origin(headers)
         headers.append((b"x-request-id", self.request_id.encode()))
         headers.append((b"x-process-time", f"{time.perf_counter() - self.started_at:.6f}".encode()))

@@ -121,6 +121,15 @@ def client_key(address: str | None) -> str:
     return str(parsed if isinstance(parsed, IPv4Address) else IPv6Network((int(parsed), 64), strict=False))
 
 
+def network_key(address: str | None) -> str | None:
+    """The /48 of an IPv6 address, None for other addresses. One site may hold all its 65 536 networks (RFC 6177).
+
+    For limits that one client must not get around by changing its /64, with room for a provider's many customers.
+    """
+    network = client_key(address)
+    return str(IPv6Network(network).supernet(new_prefix=48)) if "/" in network else None
+
+
 class RateLimiter:
     """Counts hits in fixed windows.
 

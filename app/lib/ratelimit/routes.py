@@ -10,21 +10,38 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
 from app.lib.ratelimit.general import VERDICTS
-from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, client_key
+from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, Verdict, client_key, network_key
 
 ROUTE_LIMITS = "route_limits"
 """The key of the application's :class:`RouteLimits` in ``app.state``."""
+
+WIDER = 10
+"""How many times as high the limit of a /48 is."""
 
 
 class RouteLimits:
     """The limits that routes may name; the application holds one in ``app.state`` under :data:`ROUTE_LIMITS`.
 
-    All routes with the same limit share one counter for each client, so that trying them in turn gains nothing.
+    All routes with the same limit share one counter for each client, so that trying them in turn gains nothing. The /48
+    that an IPv6 client is in has a wider limit, :data:`WIDER` times as high, so that changing the /64 gains little.
     """
 
     def __init__(self, limiter: RateLimiter, limits: Mapping[str, Limit]) -> None:
         self.limiter = limiter
         self.limits = {name: NamedLimit(name, limit) for name, limit in limits.items()}
+        self.wider = {
+            name: NamedLimit(f"{name}.network", Limit(limit.amount * WIDER, limit.seconds))
+            for name, limit in limits.items()
+        }
+
+    async def hit(self, name: str, address: str | None) -> list[Verdict]:
+        """Counts against the limit and the wider one. What the limit refuses does not count for the wider one, so one
+        client alone cannot use it up for the others.
+        """
+        verdicts = [await self.limiter.hit(self.limits[name], client_key(address))]
+        if verdicts[0].allowed and (network := network_key(address)) is not None:
+            verdicts.append(await self.limiter.hit(self.wider[name], network))
+        return verdicts
 
 
 class rate_limit:  # noqa: N801 - reads like the other guards
@@ -45,10 +62,10 @@ class rate_limit:  # noqa: N801 - reads like the other guards
         if not shared.limiter.enabled:
             return
         address = connection.client.host if connection.client else None
-        verdict = await shared.limiter.hit(shared.limits[self.name], client_key(address))
-        connection.scope["state"].setdefault(VERDICTS, []).append(verdict)
-        if not verdict.allowed:
-            raise verdict.refusal()
+        verdicts = await shared.hit(self.name, address)
+        connection.scope["state"].setdefault(VERDICTS, []).extend(verdicts)
+        if not verdicts[-1].allowed:
+            raise verdicts[-1].refusal()
 
 
 def undefined_limits(app: Litestar) -> frozenset[str]:

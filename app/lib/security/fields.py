@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from app.lib.errors import FieldCode
 from app.lib.security.emails import InvalidEmail, email_key
-from app.lib.security.password_policy import TOO_COMMON, common_passwords
+from app.lib.security.password_policy import guessable
 from app.lib.wire.decoding import Check, FieldProblem, Hint
 from app.lib.wire.fields import END, UNFIT
 
@@ -22,8 +22,8 @@ def _check_email(value: str) -> str:
 
 
 def _check_password(value: str) -> str:
-    if value.casefold() in common_passwords():
-        raise FieldProblem(FieldCode.WEAK_PASSWORD, TOO_COMMON)
+    if (reason := guessable(value)) is not None:
+        raise FieldProblem(FieldCode.WEAK_PASSWORD, reason)
     return value
 
 

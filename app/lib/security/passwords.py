@@ -1,6 +1,7 @@
 """Password hashing: argon2id with OWASP's parameters, off the event loop, in a bounded queue."""
 
 import asyncio
+import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore
@@ -16,7 +17,8 @@ R = TypeVar("R")
 
 
 class PasswordHasher:
-    """Hashes and verifies passwords exactly as given: nothing is trimmed, normalised or cut off.
+    """Hashes and verifies passwords as given: nothing is trimmed or cut off. Composed and decomposed spellings, which
+    depend on the keyboard, are the same password (NIST SP 800-63B-4 section 3.1.1.2).
 
     ``memory_cost`` is in KiB; the defaults are OWASP's. At most ``max_concurrency`` hashes are computed at a
     time, each in a thread that holds that much memory; ``max_queue`` more may wait, and a call beyond that
@@ -46,21 +48,22 @@ class PasswordHasher:
         Raises ``ValueError`` for a string that no UTF-8 can carry (a lone surrogate), and ``Unavailable``
         when the queue is full.
         """
-        return await self._in_thread(self._argon2.hash, password.encode())
+        return await self._in_thread(self._argon2.hash, composed(password).encode())
 
     async def verify(self, encoded: str, password: str) -> bool:
         """Tell whether ``password`` is the one behind ``encoded``. Raises ``Unavailable`` when the queue is full.
 
-        A hash that cannot be read matches nothing, and finding that out takes as long as a mismatch.
+        A hash that cannot be read matches nothing, and finding that out takes as long as a mismatch. Where the composed
+        spelling differs from what was typed, both are tried, for hashes that were made of a decomposed one.
         """
-        return await self._in_thread(self._matches, encoded, _octets(password))
+        return await self._in_thread(self._matches_any, encoded, _spellings(password))
 
     async def verify_dummy(self, password: str) -> None:
         """Take the time of a :meth:`verify`, for an account that does not exist or has no password.
 
         Raises ``Unavailable`` in the same situations, so that a full queue does not tell accounts apart.
         """
-        await self._in_thread(self._argon2.hash, _octets(password))  # a verification is one run, too
+        await self._in_thread(self._hash_all, _spellings(password))  # a verification is one run for each, too
 
     def needs_rehash(self, encoded: str) -> bool:
         """Tell whether ``encoded`` was made with other parameters than this hasher's, or cannot be read."""
@@ -68,6 +71,14 @@ class PasswordHasher:
             return self._argon2.check_needs_rehash(encoded)
         except InvalidHashError:
             return True
+
+    def _matches_any(self, encoded: str, spellings: list[bytes]) -> bool:
+        """Tries all of them in any case, so that the time does not tell which one it was."""
+        return any([self._matches(encoded, each) for each in spellings])  # noqa: C419 - all, not until the first
+
+    def _hash_all(self, spellings: list[bytes]) -> None:
+        for each in spellings:
+            self._argon2.hash(each)
 
     def _matches(self, encoded: str, password: bytes) -> bool:
         try:
@@ -89,6 +100,11 @@ class PasswordHasher:
             raise Unavailable from error
 
 
-def _octets(password: str) -> bytes:
+def composed(password: str) -> str:
+    """The spelling of a password that is hashed: NFC."""
+    return unicodedata.normalize("NFC", password)
+
+
+def _spellings(password: str) -> list[bytes]:
     """Lone surrogates become octets that are no UTF-8, so no hash that we made matches them."""
-    return password.encode("utf-8", "surrogatepass")
+    return [each.encode("utf-8", "surrogatepass") for each in dict.fromkeys([composed(password), password])]

@@ -13,6 +13,7 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import ImproperlyConfiguredException
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute, WebSocketRoute
+from litestar.types import Scope
 
 from app.lib.errors import NotVisible, PermissionDenied, ReauthRequired, Unauthenticated
 from app.lib.security.principal import Principal
@@ -133,10 +134,15 @@ def sees(code: str, *, or_self: str | None = None) -> HasPermission:
     return HasPermission(code, or_self=or_self, hides=True)
 
 
+def principal_in(scope: Scope) -> Principal | None:
+    """The caller, or None for an anonymous one."""
+    principal = scope.get("user")
+    return principal if isinstance(principal, Principal) else None
+
+
 def find_principal(connection: Connection) -> Principal | None:
     """The caller, or None for an anonymous one."""
-    principal = connection.scope.get("user")
-    return principal if isinstance(principal, Principal) else None
+    return principal_in(connection.scope)
 
 
 def current_principal(connection: Connection) -> Principal:

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from app.lib.audit import AuditEvent
 from tests.support.apps import core_of
+from tests.support.people import Person
 
 USERS = "/api/v1/users"
 ME = "/api/v1/users/me"
@@ -15,6 +16,11 @@ MY_PROFILE = "/api/v1/users/me/profile"
 ROLES = "/api/v1/roles"
 
 JSONObject = dict[str, Any]
+
+
+def own_tag(version: int, person: Person) -> str:
+    """The ETag of a version of what is this person's, at a URL that means "mine"."""
+    return f'"{version}.{person.id.hex}"'
 
 
 def is_refused(response: httpx.Response, status: int, code: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
-from tests.domain.accounts.answers import ME, MY_PROFILE, ROLES, USERS, is_refused
+from tests.domain.accounts.answers import ME, MY_PROFILE, ROLES, USERS, is_refused, own_tag
 from tests.support.people import People, Person
 
 Locate = Callable[[People, Person], Awaitable[str]]
@@ -39,12 +39,13 @@ PATCHABLE = (_me, _user, _role)
 async def test_what_the_client_has_is_not_sent_again(people: People, locate: Locate) -> None:
     person = await people.create(is_superuser=True)
     url = await locate(people, person)
+    first, second = (own_tag(version, person) if url.startswith(ME) else f'"{version}"' for version in (1, 2))
     async with people.client(person) as calls:
-        fresh = [await calls.request(method, url, headers={"If-None-Match": '"1"'}) for method in ("GET", "HEAD")]
-        stale = [await calls.request(method, url, headers={"If-None-Match": '"2"'}) for method in ("GET", "HEAD")]
+        fresh = [await calls.request(method, url, headers={"If-None-Match": first}) for method in ("GET", "HEAD")]
+        stale = [await calls.request(method, url, headers={"If-None-Match": second}) for method in ("GET", "HEAD")]
 
-    assert [(each.status_code, each.content, each.headers["etag"]) for each in fresh] == [(304, b"", '"1"')] * 2
-    assert [(each.status_code, each.headers["etag"]) for each in stale] == [(200, '"1"')] * 2
+    assert [(each.status_code, each.content, each.headers["etag"]) for each in fresh] == [(304, b"", first)] * 2
+    assert [(each.status_code, each.headers["etag"]) for each in stale] == [(200, first)] * 2
     assert (stale[0].json()["version"], stale[1].content) == (1, b"")
 
 
@@ -67,7 +68,8 @@ async def test_a_change_is_made_to_the_version_that_it_is_meant_for(people: Peop
     for answer in refused:
         assert is_refused(answer, 412, "precondition_failed")
     assert after.json() == before.json()
-    assert [(each.status_code, each.headers["etag"]) for each in (changed, anyway)] == [(200, '"2"'), (200, '"3"')]
+    tags = [own_tag(version, person) if url == ME else f'"{version}"' for version in (2, 3)]
+    assert [(each.status_code, each.headers["etag"]) for each in (changed, anyway)] == [(200, tag) for tag in tags]
 
 
 @pytest.mark.caller("superuser")
@@ -94,3 +96,48 @@ async def test_if_match_any_on_what_is_not_there_is_not_found(calls: httpx.Async
     await calls.delete(url)
 
     assert is_refused(await calls.patch(url, json={}, headers={"If-Match": "*"}), 404, "not_found")
+
+
+@pytest.mark.caller("superuser")
+async def test_a_tag_with_an_owner_is_good_for_what_is_theirs(
+    calls: httpx.AsyncClient, people: People, caller: Person
+) -> None:
+    """Two URLs of one user: each takes the tags of the other. The tag of one user is no tag of another one."""
+    other = await people.create()
+    by_id = f"{USERS}/{other.id}"
+
+    foreign = [
+        await calls.patch(url, json={"name": "Ada"}, headers={"If-Match": own_tag(1, person)})
+        for url, person in ((ME, other), (by_id, caller))
+    ]
+    async with people.client(other) as others_calls:
+        theirs = (await others_calls.get(ME)).headers["etag"]
+        changed = await calls.patch(by_id, json={"name": "Ada"}, headers={"If-Match": theirs})
+        back = await others_calls.patch(ME, json={"name": "Eve"}, headers={"If-Match": changed.headers["etag"]})
+
+    for answer in foreign:
+        assert is_refused(answer, 412, "precondition_failed")
+    assert (changed.status_code, changed.headers["etag"]) == (200, '"2"')
+    assert (back.status_code, back.headers["etag"]) == (200, own_tag(3, other))
+
+
+PROXIED = ("{}-gzip", "{};gzip", "{}--gzip", "{}-br", "{}-zstd")
+
+
+@pytest.mark.parametrize("locate", [_me, _user])
+async def test_tags_that_a_compressing_proxy_rewrote_are_good(people: People, locate: Locate) -> None:
+    """Apache's mod_deflate sends ``"1-gzip"`` to clients and passes it on when it comes back."""
+    person = await people.create(is_superuser=True)
+    url = await locate(people, person)
+    async with people.client(person) as calls:
+        for number, suffixed in enumerate(PROXIED):
+            tag = (await calls.get(url)).headers["etag"]
+            rewritten = f'"{suffixed.format(tag[1:-1])}"'
+            for sent in (rewritten, f"W/{rewritten}", f'"abc", W/{rewritten}'):
+                assert (await calls.get(url, headers={"If-None-Match": sent})).status_code == 304, sent
+            stale = await calls.patch(url, json={"name": "Ada"}, headers={"If-Match": f'"9{rewritten[1:]}'})
+            headers = {"If-Match": f'W/"abc", W/{rewritten}'}
+            changed = await calls.patch(url, json={"name": f"Ada {number}"}, headers=headers)
+
+            assert stale.status_code == 412
+            assert (changed.status_code, changed.json()["version"]) == (200, number + 2), rewritten

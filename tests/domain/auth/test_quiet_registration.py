@@ -9,6 +9,7 @@ import pytest_asyncio
 from litestar import Litestar
 
 from tests.domain.auth.steps import (
+    ME,
     REGISTER,
     argon2_runs,
     audited,
@@ -44,9 +45,14 @@ async def register(app: Litestar, email: str, **members: Any) -> httpx.Response:
 
 async def test_a_free_and_a_taken_address_are_answered_alike(strict: Litestar) -> None:
     """Both unique constraints at once must not answer by the one that the database checks first."""
-    for number, members in enumerate([{}, {"name": "Grace Hopper"}, {"username": "amazing"}]):
-        taken = await register(strict, TAKEN, **members)
-        free = await register(strict, f"{number}{FREE}", **members)
+    members: list[tuple[dict[str, str], dict[str, str]]] = [
+        ({}, {}),
+        ({"name": "Grace Hopper"}, {"name": "Grace Hopper"}),
+        ({"username": "amazing"}, {"username": "amazed"}),
+    ]
+    for number, (of_taken, of_free) in enumerate(members):
+        taken = await register(strict, TAKEN, **of_taken)
+        free = await register(strict, f"{number}{FREE}", **of_free)
 
         assert taken.status_code == 202
         assert shown(taken) == shown(free)
@@ -59,16 +65,104 @@ async def test_a_free_and_a_taken_address_are_answered_alike(strict: Litestar) -
     assert len(await emails(strict)) == 4
 
 
-@pytest.mark.parametrize("members", [{}, {"username": "amazing"}], ids=str)
-async def test_a_free_and_a_taken_address_cost_the_same_work(strict: Litestar, members: dict[str, str]) -> None:
+@pytest.mark.parametrize("named", [False, True])
+async def test_a_free_and_a_taken_address_cost_the_same_work(strict: Litestar, named: bool) -> None:
     work: list[tuple[int, list[str]]] = []
-    for email in (TAKEN, FREE):
+    for email, username in ((TAKEN, "pinta"), (FREE, "argo")):
         with counted_statements(strict) as statements, argon2_runs() as runs:
-            await register(strict, email, **members)
+            await register(strict, email, **({"username": username} if named else {}))
         work.append((len(without_purges(statements)), runs))
 
     assert work[0] == work[1]
     assert work[0][1] == ["hash"]
+
+
+async def test_what_a_registration_left_behind_does_not_say_whether_the_address_was_taken(strict: Litestar) -> None:
+    """Every later request that could read it: sign-in by both names, the names again, and again elsewhere."""
+    seen: list[list[Any]] = []
+    for email, names in ((TAKEN, ["pinta", "nina", "maria"]), (FREE, ["argo", "vasa", "rosa"])):
+        asked = [await register(strict, email, username=names[0]), await register(strict, email, username=names[1])]
+        asked += [await register(strict, email, username=names[0]), await register(strict, email, username=names[1])]
+        asked += [await register(strict, f"other-{email}", username=name.upper()) for name in names]
+        async with client_of(strict) as client:
+            asked += [
+                await sign_in(client, name, password) for name in (email, *names) for password in ("no", PASSWORD)
+            ]
+        seen.append([shown(each) for each in asked])
+
+    assert seen[0] == seen[1]
+    assert [each[0] for each in seen[0]] == [202, 202, 409, 409, 409, 409, 202, *[401] * 8]
+
+
+async def test_a_name_that_was_kept_is_taken_for_all_but_the_owner_of_the_address(strict: Litestar) -> None:
+    people = People(strict)
+    owner, other = await people.create(email="grace@example.com"), await people.create(is_superuser=True)
+    assert (await register(strict, "grace@example.com", username="Kept")).status_code == 202
+
+    async with people.client(other) as calls:
+        taken = [
+            await calls.patch(ME, json={"username": "kept"}),
+            await calls.patch(f"/api/v1/users/{other.id}", json={"username": "KEPT"}),
+            await calls.post("/api/v1/users", json={"email": FREE, "password": PASSWORD, "username": "kept"}),
+        ]
+    async with people.client(owner) as calls:
+        own = await calls.patch(ME, json={"username": "kept"})
+        moved = await calls.patch(ME, json={"username": "former"})
+    async with people.client(other) as calls:
+        freed = await calls.patch(ME, json={"username": "kept"})
+
+    for answer in taken:
+        assert (answer.status_code, fields(answer)) == (409, {"/username": "not_unique"})
+    assert [each.status_code for each in (own, moved, freed)] == [200, 200, 200]
+
+
+async def test_one_name_at_two_addresses_at_once_is_given_once(strict: Litestar) -> None:
+    """Whether one of them is taken or not."""
+    await warm(strict)
+    for number, first in enumerate([TAKEN, FREE, TAKEN]):
+        calls = [register(strict, each, username=f"at-once-{number}") for each in (first, f"{number}@example.net")]
+        answers = await asyncio.gather(*calls)
+
+        assert sorted(each.status_code for each in answers) == [202, 409]
+
+
+@pytest.mark.usefixtures("clock")
+async def test_attempts_count_alike_for_a_name_that_was_kept(strict: Litestar) -> None:
+    """If guesses at the username counted for the address where it was free only, that would tell."""
+    seen: list[list[int]] = []
+    for email, name in ((TAKEN, "pinta"), (FREE, "argo")):
+        await register(strict, email, username=name)
+        async with client_of(strict, address=f"198.51.100.{len(seen) + 1}") as client:
+            answers = [await sign_in(client, name, "a wrong one") for _ in range(6)]
+            answers += [await sign_in(client, email, "a wrong one") for _ in range(5)]
+        seen.append([each.status_code for each in answers])
+
+    assert seen == [[401] * 10 + [429]] * 2
+
+
+@pytest.mark.parametrize("way", ["right", "wrong"])
+async def test_an_unconfirmed_account_costs_the_work_of_an_unknown_one(strict: Litestar, way: str) -> None:
+    await register(strict, FREE)
+    work: list[tuple[int, list[str]]] = []
+    async with client_of(strict) as client:
+        for name in (FREE, "unknown@example.com") * 2:
+            with counted_statements(strict) as statements, argon2_runs() as runs:
+                assert (await sign_in(client, name, PASSWORD if way == "right" else "wrong")).status_code == 401
+            work.append((len(without_purges(statements)), [run.replace("verify", "hash") for run in runs]))
+
+    assert work == [work[0]] * 4
+
+
+@pytest.mark.usefixtures("clock")
+async def test_the_right_password_of_an_unconfirmed_account_is_a_failed_attempt(strict: Litestar) -> None:
+    await register(strict, FREE)
+    seen: list[list[int]] = []
+    for number, name in enumerate([FREE, TAKEN]):
+        async with client_of(strict, address=f"198.51.100.{number + 1}") as client:
+            answers = [await sign_in(client, name, PASSWORD if name == FREE else "not it") for _ in range(12)]
+        seen.append([each.status_code for each in answers])
+
+    assert seen == [[401] * 10 + [429] * 2] * 2
 
 
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -112,9 +206,9 @@ async def test_sign_in_has_to_wait_for_the_verification(strict: Litestar) -> Non
 
     async with client_of(strict) as client:
         refused = await sign_in(client, FREE)
-        assert refused.status_code == 403
-        assert refused.json()["code"] == "email_unverified"
-        assert (await sign_in(client, FREE, "not the password")).json()["code"] == "invalid_credentials"
+        wrong = await sign_in(client, FREE, "not the password")
+        assert shown(refused) == shown(wrong)
+        assert (refused.status_code, refused.json()["code"]) == (401, "invalid_credentials")
         (registered,) = await audited(strict, "user.registered")
         await change_user(strict, registered.subject_id, is_verified=True)
         assert (await sign_in(client, FREE)).status_code == 200

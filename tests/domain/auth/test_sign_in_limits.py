@@ -206,6 +206,15 @@ async def test_all_spellings_of_a_name_share_one_counter(app: Litestar, people: 
     assert looked_at == [True] * 10 + [False] * 2
 
 
+async def test_the_address_and_the_username_of_an_account_share_one_counter(app: Litestar, people: People) -> None:
+    person = await people.create(username="countess")
+    names = [person.email, "Countess"]
+
+    assert [await guess(app, STRANGER, names[number % 2]) for number in range(12)] == [True] * 10 + [False] * 2
+    for _ in range(2):  # nor does one of them give the other one back
+        assert refused(await sign_in_from(app, STRANGER, names.pop()))
+
+
 async def test_addresses_of_one_ipv6_network_share_one_counter(app: Litestar) -> None:
     guesses = [await guess(app, f"2001:db8::{number:x}", "unknown") for number in range(11)]
     assert guesses == [True] * 10 + [False]
@@ -213,6 +222,31 @@ async def test_addresses_of_one_ipv6_network_share_one_counter(app: Litestar) ->
     attempts = [await guess(app, f"2001:db8:0:0:{number:x}::1", f"unknown{number}") for number in range(20)]
     assert attempts == [True] * 19 + [False]  # the eleven above were attempts of this network, too
     assert await guess(app, "2001:db8:0:1::1", "unknown")
+
+
+@pytest.mark.parametrize("path", [LOGIN, "/api/v1/auth/register"])
+async def test_networks_of_one_site_share_a_wider_limit(app: Litestar, path: str) -> None:
+    """A /48 holds 65 536 networks of 30 attempts each."""
+
+    async def attempt(address: str) -> int:
+        async with client_of(app, address=address) as client:
+            return (await client.post(path, json={})).status_code
+
+    async def attempts(first: int, last: int) -> list[int]:
+        return await a_few_at_a_time(attempt(f"2001:db8:7:{number:x}::1") for number in range(first, last))
+
+    assert set(await attempts(0, 300)) == {422}
+    assert set(await attempts(300, 305)) == {429}
+    assert await attempt("2001:db8:8::1") == 422
+    assert await attempt("192.0.2.1") == 422
+
+
+async def test_one_network_does_not_use_up_the_limit_of_its_site(app: Litestar) -> None:
+    for _ in range(400):
+        async with client_of(app, address="2001:db8:7::1") as client:
+            await client.post(LOGIN, json={})
+
+    assert await guess(app, "2001:db8:7:1::1", "unknown")
 
 
 async def test_an_ipv4_address_is_the_same_client_in_its_ipv6_form(app: Litestar) -> None:

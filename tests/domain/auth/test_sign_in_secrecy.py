@@ -89,7 +89,7 @@ async def test_an_inactive_account_says_so_only_to_who_knows_the_password(
     assert (event.subject_id, event.address) == (person.id, ADDRESS)
 
 
-async def test_an_unverified_account_says_so_only_to_who_knows_the_password(deployment: Deployment) -> None:
+async def test_an_unverified_account_looks_like_an_unknown_one(deployment: Deployment) -> None:
     app = await deployment.start(REQUIRE_VERIFIED_EMAIL="true")
     person = await People(app).create()
 
@@ -100,8 +100,10 @@ async def test_an_unverified_account_says_so_only_to_who_knows_the_password(depl
         await change_user(app, person.id, is_verified=True)
         verified = await sign_in(client, person.email)
 
-    assert shown(wrong) == shown(unknown)
-    assert (right.status_code, right.json()["code"]) == (403, "email_unverified")
+    assert shown(wrong) == shown(unknown) == shown(right)
+    assert (right.status_code, right.json()["code"]) == (401, "invalid_credentials")
+    causes = "The user name or the password is not right, or the e-mail address is not confirmed yet."
+    assert right.json()["detail"] == causes
     assert len(await audited(app, "sign_in.unverified")) == 1
     assert verified.status_code == 200
 

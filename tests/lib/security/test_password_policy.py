@@ -4,7 +4,7 @@ from importlib import resources
 import pytest
 
 from app.lib.errors import FieldCode, FieldError
-from app.lib.security.password_policy import PasswordPolicy, common_passwords
+from app.lib.security.password_policy import TOO_COMMON, TOO_SIMPLE, PasswordPolicy, common_passwords
 
 GOOD = "violet kettle over nine hills"
 
@@ -19,7 +19,7 @@ def test_a_good_password_has_no_flaws() -> None:
     assert flaws == []
 
 
-@pytest.mark.parametrize("password", ["zq7#fkw1", "z" * 3 + "q" * 1021, "пароль-для-сайта", "🦆🪶🌧️☂️🥾🗻🛤️🧭"])
+@pytest.mark.parametrize("password", ["zq7#fkw1", "violet kettle! " * 68 + "nine", "пароль-для-сайта", "🦆🪶🌧️☂️🥾🗻🛤️🧭"])
 def test_lengths_from_8_to_1024_characters_are_taken__asvs_6_2_1_and_6_2_9(password: str) -> None:
     assert PasswordPolicy().check(password) == []
 
@@ -45,9 +45,48 @@ def test_lengths_are_settings() -> None:
     assert codes(policy.check("zq7#fkw1zq7#fkw1zq7#f")) == [FieldCode.TOO_LONG]
 
 
-@pytest.mark.parametrize("password", ["aaaaaaaaaaaaaq", "        x", "zqfkwvbnj", "97315086424"])
+@pytest.mark.parametrize("password", ["aaaazqxaaaabfw", " x q z k j w v b p", "zqfkwvbnj", "97315086424"])
 def test_there_are_no_rules_of_composition__asvs_6_2_5(password: str) -> None:
     assert PasswordPolicy().check(password) == []
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "password1", "Dragon12", "monkey!!", "1password", "!!Letmein2024!", "P a s s w o r d", "sunshine?",
+        "\uff50assword9",        "passwordpassword", "dragon dragon", "football123!",
+    ],
+)  # fmt: skip
+def test_common_words_with_a_digit_a_sign_or_a_capital_are_refused__asvs_6_2_4(password: str) -> None:
+    assert PasswordPolicy().check(password) == [FieldError(pointer="", code=FieldCode.WEAK_PASSWORD, detail=TOO_COMMON)]
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "aaaaaaaa", "        ", "\u2003" * 8, "\u200b" * 8, "a a a a a", "aaaaaaaaaaaaaq", "abababab",
+        "xyqxyqxyq", "kqzwkqzwk",
+        "abcdefgh", "hgfedcba", "ABCDefgh", "defghijk", "34567890", "98765432", "qwertzui", "asdfghjk", "lkjhgfds",
+        "abcd1234",        "1122334455", "wxyz7890", "!@#$%^&*", "x" * 1024, "z" * 3 + "q" * 1021,
+    ],
+)  # fmt: skip
+def test_repeated_characters_and_sequences_are_refused__asvs_6_2_4(password: str) -> None:
+    (flaw,) = PasswordPolicy().check(password)
+
+    assert flaw.code == FieldCode.WEAK_PASSWORD
+    assert flaw.detail in {TOO_SIMPLE, TOO_COMMON}
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["correct horse battery staple", "dragon kettle", "passwords are hard", "my monkey 1", "k7#dQz!m", "kqzwvhtb" * 2],
+)
+def test_what_only_looks_a_little_like_them_is_taken(password: str) -> None:
+    assert PasswordPolicy().check(password) == []
+
+
+def test_composed_and_decomposed_spellings_have_the_same_length() -> None:
+    assert codes(PasswordPolicy(min_length=15).check("scho\u0308ne gru\u0308ne T")) == [FieldCode.TOO_SHORT]
 
 
 @pytest.mark.parametrize("password", ["password", "PASSWORD", "Password1", "qwertyuiop", "1234567890", "baseball"])

@@ -20,7 +20,7 @@ from app.lib.events import Events
 from app.lib.ratelimit.limiter import Limit, RateLimiter
 from app.lib.ratelimit.throttle import Throttle
 from app.lib.security.password_policy import PasswordPolicy
-from app.lib.security.passwords import PasswordHasher
+from app.lib.security.passwords import PasswordHasher, composed
 from app.lib.security.principal import Principal
 
 _SAME = FieldError(
@@ -95,7 +95,7 @@ class PasswordService:
             data.new_password,
             current,
             pointer="/new_password",
-            others=[_SAME] if data.new_password == data.current_password else (),
+            others=[_SAME] if composed(data.new_password) == composed(data.current_password) else (),
         )
         await self._replace_hash(current.id, current.password_hash, new_hash, kept_session_id=actor.session_id)
 

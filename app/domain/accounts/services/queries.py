@@ -14,6 +14,7 @@ from app.domain.accounts.repositories import (
     ROLE_LIST,
     USER,
     USER_LIST,
+    USERNAME_KEEPER,
     VISIBLE_PEOPLE,
     VISIBLE_PERSON,
 )
@@ -74,6 +75,10 @@ class AccountQueries:
     async def find_credentials(self, key: str) -> CredentialRow | None:
         """By the canonical form of an e-mail address or a username."""
         return await self.reader.first(CREDENTIALS_BY_EMAIL if "@" in key else CREDENTIALS_BY_USERNAME, key=key)
+
+    async def find_keeper(self, username_key: str) -> UUID | None:
+        """The user who has a username, or for whom it is kept."""
+        return await self.reader.first(USERNAME_KEEPER, key=username_key)
 
     async def find_credentials_of(self, user_id: UUID) -> CredentialRow | None:
         return await self.reader.first(CREDENTIALS, user_id=user_id)

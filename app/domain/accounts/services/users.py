@@ -26,6 +26,7 @@ from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.events import Events
 from app.lib.security.principal import Principal
+from app.lib.text import casefold_key
 from app.lib.wire.dto import project, provided
 
 _FLAGS = frozenset({"is_verified", "is_superuser"})
@@ -52,6 +53,10 @@ class UserService:
         await self.events.publish(self.unit, UserRegistered(aggregate_id=user.id, aggregate_version=user.version))
         await self._audit("user.registered", user)
         return to_read(user, [])
+
+    async def keep_username(self, username: str, user_id: UUID) -> None:
+        """No one else can have the username any more. Raises ``UsernameTaken``."""
+        await self._users.hold_username(casefold_key(username), user_id)
 
     async def create(self, data: UserCreate, actor: Principal | None) -> UserRead:
         """Creates a user for another person. ``actor`` is None at the command line.
@@ -160,19 +165,30 @@ class UserService:
         password_hash = await self.passwords.accept(data.password, data)
         names = {"email": data.email, "username": data.username, "name": data.name}
         user = await self._users.create(with_keys({**names, **values, "password_hash": password_hash}))
+        if user.username_key:
+            await self._users.hold_username(user.username_key, user.id)
         await self._profiles.create({"user_id": user.id})
         return user
 
     async def _update(self, user: User, values: Mapping[str, Any]) -> None:
         names = {"email": user.email, "username": user.username, "name": user.name}
         before = {name: getattr(user, name) for name in values}
+        former_key = user.username_key
         if not await self._users.update(user, with_keys({**names, **values})):
             return
+        if user.username_key != former_key:
+            await self._move_hold(user, former_key)
         changed = {name for name, value in before.items() if getattr(user, name) != value}
         if changed & _SHOWN_IN_PROFILE:
             await self.unit.execute(TOUCH_PROFILE, user_id=user.id, now=utc_now())
         flags = {name: getattr(user, name) for name in sorted(changed & _FLAGS)}
         await self._publish_update(user, "user.updated", fields=sorted(changed), **flags)
+
+    async def _move_hold(self, user: User, former_key: str | None) -> None:
+        if user.username_key:
+            await self._users.hold_username(user.username_key, user.id)
+        if former_key:
+            await self._users.release_username(former_key, user.id)
 
     async def _publish_update(self, user: User, kind: str, **details: Any) -> None:
         await self.events.publish(self.unit, UserUpdated(aggregate_id=user.id, aggregate_version=user.version))

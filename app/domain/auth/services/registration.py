@@ -53,10 +53,12 @@ class RegistrationService:
         owner of a taken address is notified by mail.
 
         The username is looked at first: if a taken address hid that the username is taken as well, the two together
-        would show whether the address is. Raises ``UsernameTaken``, ``ValidationFailed`` or ``RateLimited``.
+        would show whether the address is. It is kept for the owner of a taken address, as a new user has theirs, so
+        that a later registration with the name does not see the difference.
+        Raises ``UsernameTaken``, ``ValidationFailed`` or ``RateLimited``.
         """
         async with self._counted(data.email):
-            if data.username and await self.accounts.find_credentials(casefold_key(data.username)):
+            if data.username and await self.accounts.find_keeper(casefold_key(data.username)):
                 raise UsernameTaken
             try:
                 async with self.unit.session.begin_nested():  # a taken address leaves the transaction usable
@@ -64,6 +66,8 @@ class RegistrationService:
             except EmailTaken:
                 owner = await self.accounts.find_credentials(lookup_key(data.email))
                 if owner is not None:
+                    if data.username:
+                        await self.users.keep_username(data.username, owner.id)
                     await self.events.publish(self.unit, RegisteredAgain(aggregate_id=owner.id, aggregate_version=0))
                 await audit.record(
                     self.unit, "user.registered_again", self.origin, subject_id=owner.id if owner else None

@@ -7,7 +7,7 @@ from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.passwords import Passwords, PasswordService, SignInThrottle
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.dtos import SignIn, TokenPair
-from app.domain.auth.errors import AccountInactive, EmailUnverified, InvalidCredentials
+from app.domain.auth.errors import AccountInactive, InvalidCredentials
 from app.domain.auth.events import SessionsEnded
 from app.domain.auth.repositories import KNOWN_ADDRESSES, SessionRepository, SessionRow
 from app.domain.auth.services.tokens import TokenIssuer
@@ -47,11 +47,12 @@ class SignInService:
     async def sign_in(self, data: SignIn) -> TokenPair:
         """Opens a session.
 
-        Raises ``InvalidCredentials``, with the same status, text and work for a wrong password and an unknown user;
-        ``AccountInactive`` and ``EmailUnverified`` only after the right password; ``RateLimited``.
+        Raises ``InvalidCredentials``, with the same status, text and work for a wrong password, an unknown user and an
+        address that is not confirmed; ``AccountInactive`` only after the right password; ``RateLimited``.
         """
-        key, address = lookup_key(data.login), self.origin.address
-        found = await self.accounts.find_credentials(key)
+        name, address = lookup_key(data.login), self.origin.address
+        found = await self.accounts.find_credentials(name)
+        key = await self._counted_as(name, found)
         # Asked for unknown users too, so that both cost the same. An IPv6 device changes within its network.
         user_id = found.id if found else _NO_USER
         known = await self.reader.all(KNOWN_ADDRESSES, user_id=user_id, now=utc_now())
@@ -62,10 +63,11 @@ class SignInService:
         except BaseException:
             await self.throttle.abandoned(key, address)
             raise
-        if found is None or not verified:
+        if found is None or not verified or self._is_unconfirmed(found):
             locked = await self.throttle.failed(key, address, trusted=trusted)
-            await self._record_refusal(found, "sign_in.locked_out" if locked else "sign_in.failed")
-            raise InvalidCredentials
+            refused = "sign_in.unverified" if verified else "sign_in.failed"
+            await self._record_refusal(found, "sign_in.locked_out" if locked else refused)
+            raise self._refusal()
         await self.throttle.succeeded(key, address)
         if (pair := await self._open_session(found, data.password)) is not None:
             return pair
@@ -73,11 +75,24 @@ class SignInService:
         # its hash, an administrator may have changed a flag.
         await self.unit.rollback()  # no lock may be held while a password is verified
         found = await self.accounts.find_credentials_of(found.id)
-        if found is not None and await self._verify(found, data.password):
+        if found is not None and await self._verify(found, data.password) and not self._is_unconfirmed(found):
             pair = await self._open_session(found, data.password)
         if pair is None:
-            raise InvalidCredentials
+            raise self._refusal()
         return pair
+
+    async def _counted_as(self, name: str, found: CredentialRow | None) -> str:
+        """The name under which attempts count: the same for all names of an account, and for those kept for it."""
+        account_id = found.id if found else None
+        if "@" not in name:
+            account_id = await self.accounts.find_keeper(name)
+        return f"account\n{account_id}" if account_id else name  # no name at sign-in has a line break
+
+    def _is_unconfirmed(self, found: CredentialRow) -> bool:
+        return self.settings.require_verified_email and not found.is_verified
+
+    def _refusal(self) -> InvalidCredentials:
+        return InvalidCredentials(or_unverified=self.settings.require_verified_email)
 
     async def _verify(self, found: CredentialRow | None, password: str) -> bool:
         if found is None:
@@ -86,13 +101,10 @@ class SignInService:
         return await self.passwords.hasher.verify(found.password_hash, password)
 
     async def _open_session(self, found: CredentialRow, password: str) -> TokenPair | None:
-        """None when the user was changed since they were found. Raises ``AccountInactive`` or ``EmailUnverified``."""
+        """None when the user was changed since they were found. Raises ``AccountInactive``."""
         if not found.is_active:
             await self._record_refusal(found, "sign_in.inactive")
             raise AccountInactive
-        if self.settings.require_verified_email and not found.is_verified:
-            await self._record_refusal(found, "sign_in.unverified")
-            raise EmailUnverified
         password_hash = found.password_hash
         if self.passwords.hasher.needs_rehash(password_hash):
             with contextlib.suppress(Unavailable):  # too busy now; a later sign-in will do it
