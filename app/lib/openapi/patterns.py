@@ -21,7 +21,7 @@ def portable(pattern: str) -> str:
     r"""The same pattern without what only Python needs or only some engines know.
 
     ``$`` is the very end elsewhere, so the ``(?!\n)`` after it goes. Go has no ``\u2028``: a character stands for
-    itself there, and ``\x7f`` for one of those below 256, of which most cannot be seen.
+    itself there, and ``\x7f`` stands for one below 256, because most of these cannot be seen.
     """
     return _ESCAPE.sub(_character, _END.sub("$", pattern))
 
