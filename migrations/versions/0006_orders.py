@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orders")),
     )
     op.create_index(op.f("ix_orders_created_at_id"), "orders", ["created_at", "id"])
-    is_unpaid = sa.literal_column("status = 'pending'")
+    is_unpaid: sa.ColumnElement[bool] = sa.literal_column("status = 'pending'")
     op.create_index(
         op.f("ix_orders_customer_id"), "orders", ["customer_id"], postgresql_where=is_unpaid, sqlite_where=is_unpaid
     )

@@ -11,8 +11,8 @@ from sqlalchemy import update
 from app.domain.realtime.models import RealtimeTicket
 from app.lib.clock import utc_now
 from tests.domain.accounts.answers import is_refused, rows
-from tests.domain.realtime.steps import run_job
 from tests.support.apps import Deployment, core_of
+from tests.support.jobs import run_job
 from tests.support.people import People, Person
 from tests.support.sockets import REALTIME, Refused, connected
 
