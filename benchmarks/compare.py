@@ -22,6 +22,7 @@ from sqlalchemy.engine import URL
 
 from benchmarks import load
 from benchmarks.server import Server, serving
+from tests.support.apps import MANY_ORDERS
 from tests.support.databases import postgresql_database, postgresql_server
 
 API = "/api/v1"
@@ -78,6 +79,7 @@ def main() -> None:
 def _start(path: Path, server: URL, stack: ExitStack, arguments: argparse.Namespace) -> Subject:
     url = stack.enter_context(postgresql_database(server))
     environ = {
+        **MANY_ORDERS,
         "DATABASE_URL": url.url.render_as_string(hide_password=False),
         "SECRET_KEY": "benchmark " * 5,
         "RATE_LIMIT_DEFAULT": "1000000000/minute",

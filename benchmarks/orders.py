@@ -18,7 +18,7 @@ from app.lib.clock import utc_now
 from app.lib.db.url import DatabaseURL
 from benchmarks import load, pgbench
 from benchmarks.server import Server, serving
-from tests.support.apps import client_of, core_of, running_app, settings_for
+from tests.support.apps import MANY_ORDERS, client_of, core_of, running_app, settings_for
 from tests.support.counting import written_statements
 from tests.support.databases import migrate, postgresql_database, postgresql_server
 from tests.support.people import People, Person
@@ -36,6 +36,7 @@ def main() -> None:
         migrate(url)
         customers, statements = asyncio.run(_prepare(url, arguments.connections))
         environ = {
+            **MANY_ORDERS,
             "PUBLIC_URL": PUBLIC_URL,
             "DATABASE_URL": url.url.render_as_string(hide_password=False),
             "SECRET_KEY": settings_for(url).signing_secret,

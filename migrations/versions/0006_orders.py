@@ -29,6 +29,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orders")),
     )
     op.create_index(op.f("ix_orders_created_at_id"), "orders", ["created_at", "id"])
+    is_unpaid: sa.ColumnElement[bool] = sa.literal_column("status = 'pending'")
+    op.create_index(
+        op.f("ix_orders_customer_id"), "orders", ["customer_id"], postgresql_where=is_unpaid, sqlite_where=is_unpaid
+    )
     op.create_index(op.f("ix_orders_customer_id_created_at_id"), "orders", ["customer_id", "created_at", "id"])
     op.create_index(op.f("ix_orders_expires_at"), "orders", ["expires_at"])
     op.create_index(op.f("ix_orders_status_created_at_id"), "orders", ["status", "created_at", "id"])

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from app.core import Core
 from app.lib.db.url import DatabaseURL
-from tests.support.apps import make_core
+from tests.support.apps import MANY_ORDERS, make_core
 from tests.support.killing import INVARIANTS
 from tests.support.people import People, Person
 from tests.support.processes import PATIENCE, Server, app_command, free_port
@@ -34,6 +34,7 @@ async def core(own_url: DatabaseURL) -> AsyncIterator[Core]:
 @pytest_asyncio.fixture
 async def server(core: Core, own_url: DatabaseURL, tmp_path: Path) -> AsyncIterator[Server]:
     environ = {
+        **MANY_ORDERS,
         "DATABASE_URL": own_url.url.render_as_string(hide_password=False),
         "SECRET_KEY": core.settings.signing_secret,
         "RATE_LIMIT_ENABLED": "false",

@@ -22,6 +22,9 @@ from tests.support.databases import empty
 BASE_URL = "http://testserver"
 ADDRESS = "203.0.113.7"
 
+MANY_ORDERS = {"ORDER_MAX_OPEN": "10000", "ORDER_MAX_OPEN_PIECES": "1000000000"}
+"""Lets a user place more than they pay for."""
+
 NewApp = Callable[..., Any]
 
 
@@ -35,6 +38,7 @@ def settings_for(url: DatabaseURL, **overrides: str) -> Settings:
         "LOG_LEVEL": "warning",
         "DATABASE_POOL_SIZE": "5",
         "JOBS_WORKER": "off",
+        **MANY_ORDERS,
         **overrides,
     }
     return load_settings(environ, None)[0]

@@ -15,7 +15,7 @@ from sqlalchemy import select, text
 from app.core import Core
 from app.domain.orders.models import Order
 from app.lib.db.url import DatabaseURL
-from tests.support.apps import make_core
+from tests.support.apps import MANY_ORDERS, make_core
 from tests.support.people import People, Person
 from tests.support.processes import NO_TLS, Server, app_command, free_port, until_gone
 from tests.support.shop import API, SETTLE, order_body, product_body, run_jobs
@@ -94,6 +94,7 @@ class Load:
             "RATE_LIMIT_ENABLED": "false",
             "JOBS_WORKER": "off",
             "LOG_LEVEL": "error",
+            **MANY_ORDERS,
         }
         command = app_command("serve", "--port", str(self.port), "--workers", str(WORKERS))
         return Server(command, self.folder, self.port, environ)

@@ -3,7 +3,7 @@
 from app.domain.orders.build import build
 from app.domain.orders.channels import CHANNEL_KINDS
 from app.domain.orders.controllers import OrderController
-from app.domain.orders.errors import PaymentDeclined
+from app.domain.orders.errors import PaymentDeclined, TooManyOpenOrders
 from app.domain.orders.jobs import JOBS
 from app.domain.orders.listeners import LISTENERS
 from app.domain.orders.permissions import PERMISSIONS
@@ -21,7 +21,7 @@ orders = Domain(
     jobs=JOBS,
     webhook_kinds=WEBHOOK_KINDS,
     channel_kinds=CHANNEL_KINDS,
-    error_codes=(PaymentDeclined.code,),
+    error_codes=(PaymentDeclined.code, TooManyOpenOrders.code),
     demo="app.domain.orders.demo:seed",
     tags=(("Orders", "What was ordered, whether it is paid, and where it is."),),
 )

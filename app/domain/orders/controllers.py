@@ -23,7 +23,7 @@ from app.domain.orders.dtos import (
     PaymentPage,
     RefundCreate,
 )
-from app.domain.orders.errors import InvalidTransition, PaymentDeclined, RefundTooLarge
+from app.domain.orders.errors import InvalidTransition, PaymentDeclined, RefundTooLarge, TooManyOpenOrders
 from app.domain.orders.permissions import ORDERS_READ, ORDERS_WRITE
 from app.domain.orders.services.cancel import CancelService
 from app.domain.orders.services.orders import OrderService
@@ -107,7 +107,7 @@ class OrderController(Controller):
         return_dto=StructDTO[OrderRead],
         summary="Place an order",
         description="All lines or none. The stock is reserved until the order expires.",
-        opt=IDEMPOTENT | TEXT_BODY | may_raise(InsufficientStock),
+        opt=IDEMPOTENT | TEXT_BODY | may_raise(InsufficientStock, TooManyOpenOrders),
     )
     async def place_order(
         self, data: JSONBody[OrderCreate], place_service: Injected[PlaceService], principal: Injected[Principal]

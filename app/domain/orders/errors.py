@@ -7,6 +7,17 @@ class OrderNotFound(NotFound):
     detail = "There is no such order, or it is not yours."
 
 
+class TooManyOpenOrders(Conflict):
+    """What is ordered is reserved, so no user may have much of it without paying."""
+
+    code = ErrorCode("too_many_open_orders", "Too much is ordered and not paid", "Pay for an order or cancel one.")
+
+    def __init__(self, most_orders: int, most_pieces: int) -> None:
+        super().__init__(
+            f"You may have {most_orders} unpaid orders with {most_pieces} pieces in all. Pay or cancel one first."
+        )
+
+
 class InvalidTransition(InvalidState):
     """Names the transitions that are possible instead."""
 

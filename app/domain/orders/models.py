@@ -16,6 +16,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base, Entity, new_id
 
+IS_UNPAID: ColumnElement[bool] = literal_column("status = 'pending'")
+"""Of an order, as the partial index has it."""
 _LIVE_PAYMENT: ColumnElement[bool] = literal_column("status IN ('processing', 'succeeded')")
 
 
@@ -39,6 +41,7 @@ class Order(Entity):
         Index(None, "created_at", "id"),
         Index(None, "status", "created_at", "id"),
         Index(None, "expires_at"),
+        Index(None, "customer_id", postgresql_where=IS_UNPAID, sqlite_where=IS_UNPAID),
     )
 
 

@@ -37,6 +37,13 @@ class ItemRow(msgspec.Struct, frozen=True):
         )
 
 
+class OpenOrders(msgspec.Struct, frozen=True):
+    """What a customer has ordered and not paid."""
+
+    orders: int
+    pieces: int
+
+
 class OrderRow(msgspec.Struct, frozen=True):
     id: UUID
     status: str

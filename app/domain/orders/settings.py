@@ -12,6 +12,13 @@ class OrderSettings(Section, frozen=True, kw_only=True):
     order_expire_minutes: Annotated[
         int, Meta(ge=1, le=10_080, description="How long an order may stay unpaid before it is cancelled.")
     ] = 30
+    order_expire_minutes_unverified: Annotated[
+        int, Meta(ge=1, le=10_080, description="The same for users without a verified address, if that is shorter.")
+    ] = 10
+    order_max_open: Annotated[int, Meta(ge=1, le=10_000, description="Unpaid orders that a user may have.")] = 5
+    order_max_open_pieces: Annotated[
+        int, Meta(ge=1, le=1_000_000_000, description="Pieces that a user may have in unpaid orders.")
+    ] = 100
     payment_provider: Annotated[
         Literal["auto", "none", "test"],
         Meta(description="Who takes money: none, test (which moves none), or auto: test, and in production none."),

@@ -17,6 +17,7 @@ from app.lib import errors
 from app.lib.db.faults import DATABASE_ERRORS, to_app_error
 from app.lib.db.idempotency import IdempotencyInProgress, IdempotencyKeyReused, IdempotentReplay
 from app.lib.errors import AppError, FieldCode, FieldError, InternalError, MalformedJSON, ValidationFailed
+from app.lib.observability.repeats import log_once
 from app.lib.wire.decoding import BODY_REQUIRED
 from app.lib.wire.field_errors import MAX_ERRORS, Finding, explain_message, pointer_from_dotted
 
@@ -163,7 +164,7 @@ def error_of(exc: Exception) -> AppError:
         return InternalError()
     if error.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
         reason = (str(exc).splitlines() or [""])[0][:200]
-        log.warning("database.unavailable", error=type(exc).__name__, reason=reason)
+        log_once(log.warning, "database.unavailable", error=type(exc).__name__, reason=reason)
     return error
 
 

@@ -12,6 +12,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from app.lib.db.engine import Database
 from app.lib.jobs.declaration import GiveUp, Job, JobContext, Postpone, Registry, RetryLater
 from app.lib.jobs.queue import ClaimedJob, Ending, Outcome
+from app.lib.observability.repeats import log_once
 from app.lib.services import Services
 
 log = structlog.stdlib.get_logger(__name__)
@@ -85,11 +86,12 @@ def _failed(
     kind = "TimedOut" if timed_out else type(exc).__name__
     text = f"Not done after {declared.timeout:g} seconds." if timed_out else _text_of(exc)
     if final or context.is_last_attempt or isinstance(exc, GiveUp):
-        log.error("job.dead", attempt=context.attempt, error=kind, exc_info=exc)
+        log_once(log.error, "job.dead", error=kind, of=declared.name, attempt=context.attempt, exc_info=exc)
         return Outcome(job_id=context.job_id, ending=Ending.DEAD, error_kind=kind[:100], error=text)
     asked = exc.seconds if isinstance(exc, RetryLater) else None
     seconds = declared.retry.wait_after(context.attempt) if asked is None else _bounded(asked)
-    log.warning("job.failed", attempt=context.attempt, error=kind, again_in=round(seconds, 3), exc_info=exc)
+    members = {"attempt": context.attempt, "again_in": round(seconds, 3), "exc_info": exc}
+    log_once(log.warning, "job.failed", error=kind, of=declared.name, **members)
     return Outcome(job_id=context.job_id, ending=Ending.RETRY, wait_seconds=seconds, error_kind=kind[:100], error=text)
 
 

@@ -32,7 +32,7 @@ class Connection(Socket):
     async def on_text(self, text: str) -> None:
         """A frame."""
         try:
-            frame = decode_frame(text)
+            frame = decode_frame(text, self.context.options.max_message_bytes)
         except BadFrame as exc:
             self.close(CloseCode.BAD_FRAME, str(exc))
             return

@@ -206,6 +206,9 @@ _encoder = msgspec.json.Encoder()
 # Possessive, and without an end that a string must have: any text is read once.
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _OPENING, _CLOSING = frozenset(b"[{"), frozenset(b"]}")
+_ALL_BUT_BRACKETS = bytes(set(range(256)) - _OPENING - _CLOSING)
+_REST = 1_024
+"""Bytes of a frame that publishes, besides its data."""
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _LONGEST = len(str(_LEAST))
 
@@ -215,30 +218,36 @@ def encode_frame(frame: ServerFrame) -> str:
     return _encoder.encode(frame).decode()
 
 
-def decode_frame(text: str) -> ClientFrame:
+def decode_frame(text: str, most: int = MAX_FRAME_BYTES) -> ClientFrame:
     """Raises ``BadFrame`` for what is not JSON, too deep, of an unknown type or with unknown or bad fields, and
-    ``NotUnicode``.
+    ``NotUnicode``. Data of more than ``most`` bytes is not looked into: it is too large anyway.
     """
     try:
         raw = text.encode()
     except UnicodeEncodeError:
         raise BadFrame("not UTF-8") from None
-    if depth_of(raw) > MAX_DEPTH:
-        raise BadFrame("too deep")
     try:
-        return _decoder.decode(raw)
+        frame = _decoder.decode(raw)
     except msgspec.ValidationError as exc:
         # Close reasons have 123 bytes, and repeat no names that came.
         message = str(exc)
         is_about_names = "unknown field" in message or "Invalid value" in message
         raise BadFrame("unknown type or field" if is_about_names else message) from None
-    except (msgspec.DecodeError, RecursionError):
+    except RecursionError:
+        raise BadFrame("too deep") from None
+    except msgspec.DecodeError:
         pass
+    else:
+        _check_depth(frame, most)
+        return frame
+    if len(raw) > most + _REST:
+        raise BadFrame("not JSON")
     try:
         replaced = json.dumps(json.loads(text), ensure_ascii=False).encode(errors="replace")
         frame = _decoder.decode(replaced)
     except (ValueError, RecursionError):
         raise BadFrame("not JSON") from None
+    _check_depth(frame, most)
     raise NotUnicode(frame)
 
 
@@ -258,13 +267,19 @@ def check_data(raw: bytes) -> None:
 def depth_of(raw: bytes) -> int:
     """How deep JSON is nested."""
     depth = deepest = 0
-    for byte in _STRINGS.sub(b"", raw):
+    for byte in _STRINGS.sub(b"", raw).translate(None, _ALL_BUT_BRACKETS):
         if byte in _OPENING:
             depth += 1
             deepest = max(deepest, depth)
-        elif byte in _CLOSING:
+        else:
             depth -= 1
     return deepest
+
+
+def _check_depth(frame: ClientFrame, most: int) -> None:
+    """Only data can be nested."""
+    if isinstance(frame, Publish) and len(bytes(frame.data)) <= most and depth_of(bytes(frame.data)) >= MAX_DEPTH:
+        raise BadFrame("too deep")
 
 
 def _check_integer(text: str) -> int:

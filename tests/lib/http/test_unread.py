@@ -26,7 +26,7 @@ async def answer_in_parts(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class Server:
-    """Takes N messages, and then waits for ever, as for a client that does not read."""
+    """Takes a number of messages, and then waits for ever, as for a client that does not read."""
 
     def __init__(self, takes: int = 10_000) -> None:
         self.sent: list[Any] = []

@@ -4,10 +4,13 @@ import asyncio
 from contextlib import suppress
 from datetime import timedelta
 
+import msgspec
 import pytest
 import structlog
 
 from app.lib.jobs import ONCE, GiveUp, Job, JobContext, Postpone, Retry, RetryLater, enqueue, enqueue_many, job, run_now
+from app.lib.observability.logging import configure_logging
+from app.lib.observability.repeats import WINDOW_SECONDS
 from tests.lib.jobs.bench import Bench, Diary, Note
 from tests.support.waiting import until, until_it_holds
 
@@ -129,6 +132,25 @@ async def test_what_fails_to_the_end_is_kept_as_dead(bench: Bench) -> None:
 
     assert (row.attempts, row.error_kind, row.error) == (3, "ValueError", "never")
     assert len(bench.diary.texts) == 3
+
+
+async def test_jobs_that_fail_together_write_one_traceback_and_a_count(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @job("test.outage", Note, retry=Retry(attempts=1))
+    async def fail_as_all_do(note: Note, context: JobContext) -> None:
+        raise ConnectionError("the other side is away")
+
+    configure_logging("warning", "json")
+    async with bench.worker(fail_as_all_do):
+        async with bench.database.independent() as unit:
+            await enqueue_many(unit, [(fail_as_all_do, Note(str(number))) for number in range(40)])
+        await bench.until_all("dead")
+        await asyncio.sleep(WINDOW_SECONDS + 0.2)
+
+    lines = [msgspec.json.decode(line) for line in capsys.readouterr().out.splitlines() if '"job.dead"' in line]
+    assert sum("exception" in line for line in lines) <= 2, "it may take more than a second"
+    assert sum(line.get("repeated", 1) for line in lines) == 40
 
 
 async def test_who_gives_up_is_not_asked_again(bench: Bench) -> None:

@@ -1,6 +1,8 @@
 """The protocol: what clients may say, what they are answered, and what ends the socket."""
 
 import asyncio
+import sys
+from contextlib import suppress
 
 import msgspec
 import pytest
@@ -281,3 +283,21 @@ async def test_draining_tells_everybody_to_come_back(memory_bench: Bench) -> Non
     late = worker.connect()
     assert (await late.gone(2) or (0, ""))[0] == 1012
     assert worker.realtime.closed[1012] == 6  # type: ignore[index]  # a code is a number
+
+
+@pytest.mark.parametrize("data", ["[" + "[]," * 20_000 + "[]]", '["\\ud800"' + ",[]" * 20_000 + "]", "[" * 60_000])
+def test_data_that_is_too_large_is_not_searched(data: str) -> None:
+    text = f'{{"type":"publish","channel":"posts","data":{data}}}'
+    calls = 0
+
+    def on_event(_frame: object, event: str, _arg: object) -> None:
+        nonlocal calls
+        calls += event in {"call", "c_call"}
+
+    sys.setprofile(on_event)
+    try:
+        with suppress(BadFrame):
+            decode_frame(text, 4_096)
+    finally:
+        sys.setprofile(None)
+    assert calls < 50

@@ -147,7 +147,7 @@ async def test_a_peer_that_goes_while_it_is_registered_leaves_nothing_behind(ben
 
 
 async def test_data_that_some_cannot_read_is_not_published(memory_bench: Bench) -> None:
-    worker = await memory_bench.worker()
+    worker = await memory_bench.worker(max_message_bytes=10_000)
     peer = worker.connect()
     await peer.subscribe("room:x")
 

@@ -6,9 +6,11 @@ from uuid import UUID
 from msgspec.structs import asdict, replace
 from sqlalchemy import bindparam, func, insert, select, update
 
+from app.domain.accounts.errors import AccountGone
+from app.domain.accounts.models import User
 from app.domain.orders.machine import Role, Status
-from app.domain.orders.models import Order, OrderEvent, OrderItem
-from app.domain.orders.rows import ItemRow, OrderRow
+from app.domain.orders.models import IS_UNPAID, Order, OrderEvent, OrderItem
+from app.domain.orders.rows import ItemRow, OpenOrders, OrderRow
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
 from app.lib.db.instants import database_now
@@ -18,6 +20,18 @@ from app.lib.db.repositories import Repository
 _orders, _items = table_of(Order), table_of(OrderItem)
 _MUTABLE = ("status", "refunded_units", "notes", "payment_processing", "expires_at", "updated_at", "version")
 
+_lock_customer = prepare(
+    select(User.is_verified).where(User.id == bindparam("user_id")).with_for_update(key_share=True), bool
+)
+_unpaid = (
+    select(
+        func.count(_items.c.order_id.distinct()).label("orders"),
+        func.coalesce(func.sum(_items.c.quantity), 0).label("pieces"),
+    )
+    .join_from(_orders, _items, _items.c.order_id == _orders.c.id)
+    .where(_orders.c.customer_id == bindparam("user_id"), IS_UNPAID)
+)
+_count_open = prepare(_unpaid, OpenOrders)
 _insert = prepare(insert(_orders))
 _insert_item = prepare(insert(_items))
 _insert_event = prepare(insert(table_of(OrderEvent)))
@@ -59,6 +73,21 @@ _forget_customer = prepare(
 
 class OrderRepository(Repository):
     """Lock an order before you change it, and change the stock of its products only after that."""
+
+    async def lock_customer(self, user_id: UUID) -> bool:
+        """Lets one transaction at a time place an order for the user. Returns whether their address is verified.
+
+        Raises ``AccountGone``.
+        """
+        is_verified = await self.unit.first(_lock_customer, user_id=user_id)
+        if is_verified is None:
+            raise AccountGone
+        return is_verified
+
+    async def count_open(self, user_id: UUID) -> OpenOrders:
+        """The unpaid orders of a user, with those of transactions that held the lock before."""
+        [found] = await self.unit.all(_count_open, user_id=user_id)
+        return found
 
     async def create(self, order: OrderRow) -> None:
         await self.unit.execute(_insert, **asdict(order))

@@ -2,11 +2,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from app.domain.accounts.services.access import account_must_exist
 from app.domain.catalog.errors import ProductsChanged
 from app.domain.catalog.rows import ProductTerms
 from app.domain.catalog.services.stock import CartLine, StockService, refuse_shortages
 from app.domain.orders.dtos import OrderCreate, OrderRead
+from app.domain.orders.errors import TooManyOpenOrders
 from app.domain.orders.machine import Role, Status
 from app.domain.orders.repositories.orders import OrderRepository
 from app.domain.orders.rows import ItemRow, OrderRow
@@ -29,10 +29,11 @@ class PlaceService:
         self._stock = StockService(unit)
         self._orders = OrderRepository(unit)
         self._timeline = Timeline(unit, events)
-        self._expire_after = timedelta(minutes=settings.order_expire_minutes)
+        self._settings = settings
 
     async def place(self, data: OrderCreate, customer: Principal) -> OrderRead:
-        """Raises ``AccountGone``, ``ValidationFailed``, ``InsufficientStock`` or, in the end, ``ProductsChanged``.
+        """Raises ``AccountGone``, ``ValidationFailed``, ``InsufficientStock``, ``TooManyOpenOrders`` or, in the end,
+        ``ProductsChanged``.
 
         Deadlocks and products that change at the same moment are tried again, which the customer does not notice.
         """
@@ -46,6 +47,7 @@ class PlaceService:
         terms = await self._stock.terms(cart)
         currency = _one_currency(cart, terms)
         refuse_shortages(cart, terms)
+        minutes = await self._minutes_to_pay(customer.user_id, sum(line.quantity for line in cart))
         order_id, now = new_id(), utc_now()
         items = [_item(order_id, number, line, terms[line.product_id]) for number, line in enumerate(cart)]
         order = OrderRow(
@@ -57,18 +59,28 @@ class PlaceService:
             refunded_units=0,
             notes=data.notes,
             payment_processing=False,
-            expires_at=now + self._expire_after,
+            expires_at=now + timedelta(minutes=minutes),
             created_at=now,
             updated_at=now,
             version=1,
         )
-        with account_must_exist():
-            await self._orders.create(order)
+        await self._orders.create(order)
         await self._timeline.record(order, "placed", Role.CUSTOMER)
         # Last, because every buyer of the same product waits from here to the commit.
         await self._stock.sell(cart, terms, order_id)
         await self._orders.create_items(items)
         return order.to_read(items)
+
+    async def _minutes_to_pay(self, customer_id: UUID, pieces: int) -> int:
+        """Until the commit no other order of the customer is placed, so that the count stays true."""
+        settings = self._settings
+        is_verified = await self._orders.lock_customer(customer_id)
+        unpaid = await self._orders.count_open(customer_id)
+        if unpaid.orders >= settings.order_max_open or unpaid.pieces + pieces > settings.order_max_open_pieces:
+            raise TooManyOpenOrders(settings.order_max_open, settings.order_max_open_pieces)
+        if is_verified:
+            return settings.order_expire_minutes
+        return min(settings.order_expire_minutes, settings.order_expire_minutes_unverified)
 
 
 def _one_currency(cart: Sequence[CartLine], terms: Mapping[UUID, ProductTerms]) -> str:
