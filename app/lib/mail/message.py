@@ -8,14 +8,15 @@ import hashlib
 import re
 import unicodedata
 from datetime import datetime
-from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import EmailPolicy
 from email.utils import format_datetime, parseaddr
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 
+from app.lib.mail.headers import header_factory
 from app.lib.security.emails import InvalidEmail, to_wire
 
 _MAX_SUBJECT = 255
@@ -133,22 +134,8 @@ def message_id(kind: str, business_id: str, host: str) -> str:
     return f"<{digest}@{host}>"
 
 
-class _WholeLine(UnstructuredHeader, BaseHeader):
-    """Not folded: a URL that has been folded is a broken one in many a mail program. 998 octets may be in a line."""
-
-    def fold(self, *, policy: Any) -> str:
-        return f"{self.name}: {self}{policy.linesep}"
-
-
-def _headers() -> HeaderRegistry:
-    registry = HeaderRegistry()
-    registry.map_to_type("list-unsubscribe", _WholeLine)
-    registry.map_to_type("list-unsubscribe-post", _WholeLine)
-    return registry
-
-
-_ASCII = EmailPolicy(linesep="\r\n", cte_type="7bit", header_factory=_headers())
-_UTF8 = EmailPolicy(linesep="\r\n", cte_type="7bit", utf8=True, header_factory=_headers())
+_ASCII = EmailPolicy(linesep="\r\n", cte_type="7bit", header_factory=header_factory())
+_UTF8 = EmailPolicy(linesep="\r\n", cte_type="7bit", utf8=True, header_factory=header_factory())
 
 
 def _check_line(header: str, text: str) -> None:
