@@ -69,9 +69,9 @@ def upgrade() -> None:
         sa.Column("search", tokens, nullable=False),
         sa.ForeignKeyConstraint(["author_id"], ["users.id"], name=op.f("fk_posts_author_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_posts")),
-        sa.UniqueConstraint("slug", name=op.f("uq_posts_slug")),
     )
     for columns in (
+        ["slug", "author_id"],
         ["public_from", "id"],
         ["author_id", "public_from", "id"],
         ["title_key", "id"],

@@ -25,6 +25,7 @@ from app.domain.posts.errors import NotYourPost, PostNotFound, SlugTaken
 from app.domain.posts.services.feed import FeedService
 from app.domain.posts.services.posts import PostService
 from app.domain.posts.services.queries import POST_SORT, TAG_SORT, PostQueries, read_id
+from app.lib.clock import utc_now
 from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed, Unauthenticated
 from app.lib.http.conditional import TAGGED, has_current, make_personal
@@ -170,6 +171,8 @@ class PostController(Controller):
         expand: Expand = None,
     ) -> Response[PostRead | PostWithAuthor]:
         found = await post_queries.get(post_ref, find_principal(request))
+        if post_ref == found.slug and (found.published_at is None or found.published_at > utc_now()):
+            make_personal(request)  # others may have a post of this name, and it may become public first
         response: Response[PostRead | PostWithAuthor]
         if post_ref in {str(found.id), found.slug}:
             response = Response(found if expand is None else await post_queries.with_author(found))

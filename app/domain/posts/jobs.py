@@ -2,6 +2,7 @@
 
 from app.domain.posts.events import PostPublished
 from app.domain.posts.repositories import PostRepository
+from app.domain.posts.services.slugs import SlugClaims
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
 from app.lib.jobs import Every, JobContext, NoPayload, job
@@ -20,10 +21,19 @@ async def announce_posts(_nothing: NoPayload, context: JobContext) -> None:
 
 
 async def announce_due(unit: UnitOfWork, events: Events) -> bool:
-    """Publishes ``post.published`` for a batch of posts whose time has come; False when there were none."""
-    due = await PostRepository(unit).announce()
-    for row in due:
-        event = PostPublished(aggregate_id=row.id, aggregate_version=row.version, author_id=row.author_id)
+    """Publishes ``post.published`` for a batch of posts whose time has come; False when there were none.
+
+    Now they have their slugs among all posts; one that another public post has gets a number.
+    """
+    posts = PostRepository(unit)
+    slugs = SlugClaims(posts)
+    due = await posts.announce()
+    for row in sorted(due, key=lambda each: each.id):
+        slug, version = await slugs.claim_at_publication(row.id, row.author_id, row.slug), row.version
+        if slug != row.slug:
+            await posts.rename(row.id, slug)
+            version += 1
+        event = PostPublished(aggregate_id=row.id, aggregate_version=version, author_id=row.author_id)
         await events.publish(unit, event)
     return bool(due)
 

@@ -25,7 +25,7 @@ class Post(Entity):
     author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     title: Mapped[str] = mapped_column(String(255))
     title_key: Mapped[str] = mapped_column(sortable_text(255))
-    slug: Mapped[str] = mapped_column(sortable_text(MAX_SLUG), unique=True)
+    slug: Mapped[str] = mapped_column(sortable_text(MAX_SLUG))
     excerpt: Mapped[str] = mapped_column(String(MAX_EXCERPT))
     has_own_excerpt: Mapped[bool] = mapped_column(Boolean, default=False)
     tags: Mapped[list[str]] = mapped_column(JSON)
@@ -39,6 +39,7 @@ class Post(Entity):
     search: Mapped[str] = mapped_column(SearchTokens, deferred=True, sort_order=203)
 
     __table_args__ = (
+        Index(None, "slug", "author_id"),
         Index(None, "public_from", "id"),
         Index(None, "author_id", "public_from", "id"),
         Index(None, "title_key", "id"),
@@ -66,8 +67,11 @@ class PostTag(Base):
 
 
 class PostSlug(Base):
-    """Every slug that a post has or had: no other post ever gets it, because links, and the ETags in caches, would then
-    mean another post. Only digests, so that the words of deleted posts are deleted, too.
+    """Every slug that a public post has or had: no other one ever gets it, because links, and the ETags in caches,
+    would then mean another post. Only digests, so that the words of deleted posts are deleted, too.
+
+    What is not public must not show by the slugs that others get. So a slug is the post's among those of its author
+    first, and among all when the post becomes public.
 
     A slug is claimed before its post is inserted, so the foreign key is checked at the commit.
     """

@@ -49,8 +49,11 @@ _may_see = or_(
 )
 _read = select(*columns_of(PostRead, Post, is_published=_is_published)).where(_may_see)
 POST_BY_ID = prepare(_read.where(Post.id == bindparam("post_id")), PostRead)
-POST_BY_SLUG = prepare(
+POST_BY_CLAIM = prepare(
     _read.join(PostSlug, PostSlug.post_id == Post.id).where(PostSlug.digest == bindparam("digest")), PostRead
+)
+POST_BY_SLUG = prepare(
+    _read.where(Post.slug == bindparam("slug")).order_by(Post.public_from, Post.id).limit(1), PostRead
 )
 
 _now = prepare(select(database_now().label("now")), datetime)
@@ -78,6 +81,11 @@ _announce = prepare(
     .values(is_announced=True, updated_at=_posts.c.updated_at)
     .returning(*_written),
     WrittenRow,
+)
+_rename = prepare(
+    update(_posts)
+    .where(_posts.c.id == bindparam("post"))
+    .values(slug=bindparam("slug"), version=_posts.c.version + 1, updated_at=_posts.c.updated_at)
 )
 _delete_by_author = prepare(
     delete(_posts).where(_posts.c.author_id == bindparam("author")).returning(*_written), WrittenRow
@@ -149,17 +157,28 @@ class PostRepository(EntityRepository[Post]):
         assert now is not None, "a select without a table has a row"  # noqa: S101 - for the type checkers
         return now
 
-    async def claim_slug(self, post_id: UUID, slug: str) -> bool:
-        """Makes the slug the post's for good; False where another post has it, or had it."""
-        digest = digest_of(slug)
+    async def claim_slug(self, post_id: UUID, slug: str, author_id: UUID | None = None) -> bool:
+        """Makes the slug the post's for good, among those of an author or of all public posts; False where another
+        one of them has it, or had it.
+        """
+        digest = digest_of(slug, author_id)
         if await self.unit.execute(_claim_slug, digest=digest, post_id=post_id):
             return True
         return await self.unit.first(_slug_owner, digest=digest) == post_id
 
-    async def list_taken_slugs(self, slugs: Sequence[str]) -> set[str]:
-        """Those that posts have, or had."""
-        digests = {digest_of(slug): slug for slug in slugs}
+    async def is_slug_of_another(self, post_id: UUID, slug: str) -> bool:
+        """Whether another public post has the slug, or had it."""
+        digest = digest_of(slug)
+        taken = await self.unit.all(_taken, digests=json_list([digest]))
+        return bool(taken) and await self.unit.first(_slug_owner, digest=digest) != post_id
+
+    async def list_taken_slugs(self, slugs: Sequence[str], author_id: UUID) -> set[str]:
+        """Those that public posts, or others of the author, have or had."""
+        digests = {digest_of(slug, owner): slug for slug in slugs for owner in (None, author_id)}
         return {digests[digest] for digest in await self.unit.all(_taken, digests=json_list(digests))}
+
+    async def rename(self, post_id: UUID, slug: str) -> None:
+        await self.unit.execute(_rename, post=post_id, slug=slug)
 
     async def create_tags(self, post: Post) -> None:
         """Writes the tags, and from when the post is public, into the table that counts them."""

@@ -22,3 +22,4 @@ class WrittenRow(msgspec.Struct, frozen=True):
     author_id: UUID
     version: int
     is_announced: bool
+    slug: str

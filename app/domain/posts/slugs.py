@@ -2,6 +2,7 @@
 
 import re
 from hashlib import sha256
+from uuid import UUID
 
 from anyascii import anyascii
 
@@ -22,9 +23,9 @@ def slug_of(title: str) -> str:
     return slug
 
 
-def digest_of(slug: str) -> str:
-    """What is kept of a slug for good."""
-    return sha256(slug.encode()).hexdigest()
+def digest_of(slug: str, author_id: UUID | None = None) -> str:
+    """What is kept of a slug for good: of a public post, or, with an author, among the posts of that author."""
+    return sha256(f"{author_id}/{slug}".encode() if author_id else slug.encode()).hexdigest()
 
 
 def numbered(slug: str) -> list[str]:

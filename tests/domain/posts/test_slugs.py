@@ -7,7 +7,8 @@ from litestar import Litestar
 
 from app.domain.posts.models import PostSlug
 from tests.domain.accounts.answers import is_refused, rows
-from tests.domain.posts.writing import POSTS, draft, write
+from tests.domain.posts.test_announcements import announce
+from tests.domain.posts.writing import POSTS, draft, let_time_pass, scheduled, write
 from tests.support.people import People
 
 MANY = 12
@@ -95,8 +96,8 @@ async def test_deleted_users_leave_no_slug_that_can_be_read(
     async with people.client(await people.create(is_superuser=True)) as boss:
         assert (await boss.delete(f"/api/v1/users/{writer.id}")).status_code == 204
 
-    [kept] = await rows(app, PostSlug)
-    assert (len(kept.digest), kept.post_id) == (64, None)
+    kept = await rows(app, PostSlug)
+    assert [(len(each.digest), each.post_id) for each in kept] == [(64, None)] * 2
     assert (await write(calls, "Telling words"))["slug"] == "telling-words-2"
 
 
@@ -111,10 +112,12 @@ async def test_a_slug_that_is_given_up_stays_taken_at_the_same_moment(calls: htt
 
 
 async def test_an_asked_slug_that_is_taken_is_a_conflict(calls: httpx.AsyncClient) -> None:
-    await draft(calls, "Taken")
+    await draft(calls, "Own draft")
+    await write(calls, "Taken")
     post = await draft(calls, "Other")
 
     for answer in (
+        await calls.post(POSTS, json={"title": "x", "content": "", "slug": "own-draft"}),
         await calls.post(POSTS, json={"title": "x", "content": "", "slug": "taken"}),
         await calls.patch(f"{POSTS}/{post['id']}", json={"slug": "taken"}),
     ):
@@ -141,3 +144,85 @@ async def test_posts_are_changed_by_id_only(calls: httpx.AsyncClient) -> None:
     assert (await calls.patch(f"{POSTS}/{post['slug']}", json={})).status_code == 404
     assert (await calls.delete(f"{POSTS}/{post['slug']}")).status_code == 404
     assert (await calls.get(f"{POSTS}/{post['id'].upper()}")).status_code == 404
+
+
+async def test_what_is_not_public_does_not_show_by_the_slugs_of_others(
+    people: People, client: httpx.AsyncClient
+) -> None:
+    """Neither by a number, nor by a refusal, nor by what becomes of the own post."""
+    ada, eve = await people.create(), await people.create()
+    async with people.client(ada) as adas, people.client(eve) as eves:
+        hidden = [
+            await draft(adas, "Merger"),
+            await scheduled(adas, "Launch"),
+            await draft(adas, "x", slug="asked-for"),
+        ]
+        seen = [
+            await draft(eves, "Merger"),
+            await write(eves, "Launch"),
+            await scheduled(eves, "x", slug="asked-for"),
+        ]
+        renamed = await eves.patch(f"{POSTS}/{seen[0]['id']}", json={"slug": "launched"})
+        back = await eves.patch(f"{POSTS}/{seen[0]['id']}", json={"slug": "merger"})
+        unchanged = [(await adas.get(f"{POSTS}/{each['id']}")).json() for each in hidden]
+        own = [(await each.get(f"{POSTS}/merger")).json()["id"] for each in (adas, eves)]
+
+    assert [each["slug"] for each in seen] == ["merger", "launch", "asked-for"]
+    assert (renamed.status_code, back.json()["slug"]) == (200, "merger")
+    assert unchanged == hidden
+    assert own == [hidden[0]["id"], seen[0]["id"]]
+    assert (await client.get(f"{POSTS}/merger")).status_code == 404
+    assert (await client.get(f"{POSTS}/launch")).json()["id"] == seen[1]["id"]
+
+
+async def test_a_slug_that_went_to_another_post_gets_a_number_at_publication(
+    app: Litestar, people: People, client: httpx.AsyncClient
+) -> None:
+    ada, eve = await people.create(), await people.create()
+    async with people.client(ada) as adas, people.client(eve) as eves:
+        hidden, soon = await draft(adas, "Merger"), await scheduled(adas, "Launch")
+        first = [await write(eves, title) for title in ("Merger", "Launch")]
+        published = await adas.post(f"{POSTS}/{hidden['id']}/publish")
+        await let_time_pass(app, soon["id"])
+        before = (await client.get(f"{POSTS}/{soon['id']}")).json()
+        await announce(app)
+        after = (await client.get(f"{POSTS}/launch-2")).json()
+
+    assert published.json()["slug"] == "merger-2"
+    assert (before["slug"], after["id"], after["version"]) == ("launch", soon["id"], before["version"] + 1)
+    for post in first:
+        assert (await client.get(f"{POSTS}/{post['slug']}")).json()["id"] == post["id"]
+
+
+async def test_a_scheduled_post_has_its_slug_at_its_time(
+    app: Litestar, people: People, client: httpx.AsyncClient
+) -> None:
+    """Also before a job has announced it; and then for good."""
+    ada, eve = await people.create(), await people.create()
+    async with people.client(ada) as adas, people.client(eve) as eves:
+        soon = await scheduled(adas, "Launch")
+        await let_time_pass(app, soon["id"])
+        at_once = await client.get(f"{POSTS}/launch")
+        await announce(app)
+        other = await write(eves, "Launch")
+
+    assert at_once.json()["id"] == soon["id"]
+    assert other["slug"] == "launch-2"
+    assert (await client.get(f"{POSTS}/launch")).json()["version"] == soon["version"]
+
+
+async def test_a_name_that_two_drafts_have_is_no_answer_for_another_person(people: People) -> None:
+    ada, eve = await people.create(), await people.create()
+    async with people.client(ada) as adas, people.client(eve) as eves:
+        await draft(adas, "Merger")
+        await draft(eves, "Merger")
+        mine = await adas.get(f"{POSTS}/merger")
+        theirs = await eves.get(f"{POSTS}/merger", headers={"If-None-Match": mine.headers["etag"]})
+
+    assert (mine.headers["cache-control"], theirs.status_code) == ("no-store", 200)
+
+
+async def test_many_drafts_of_one_title_at_once_have_slugs_of_their_own(calls: httpx.AsyncClient) -> None:
+    drafts = await asyncio.gather(*[draft(calls, "The same") for _ in range(MANY)])
+
+    assert len({each["slug"] for each in drafts}) == MANY

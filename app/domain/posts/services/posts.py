@@ -4,18 +4,18 @@ from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from app.domain.posts.dtos import PostCreate, PostRead, PostUpdate
-from app.domain.posts.errors import NotYourPost, PostNotVisible, SlugTaken
+from app.domain.posts.errors import NotYourPost, PostNotVisible
 from app.domain.posts.events import PostDeleted, PostEvent, PostPublished, PostUpdated
 from app.domain.posts.models import Post
 from app.domain.posts.permissions import POSTS_DELETE, POSTS_WRITE
 from app.domain.posts.repositories import PostRepository
 from app.domain.posts.services.publication import check_instant, decide, is_public, publish
 from app.domain.posts.services.queries import sees_everything
+from app.domain.posts.services.slugs import SlugClaims
 from app.domain.posts.services.texts import columns_of_texts
-from app.domain.posts.slugs import numbered
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.base import new_id
@@ -24,8 +24,6 @@ from app.lib.db.versions import IfMatch
 from app.lib.events import Events
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import project, provided
-
-_ATTEMPTS = 4
 
 
 class _Locked(NamedTuple):
@@ -42,6 +40,7 @@ class PostService:
     def __init__(self, unit: UnitOfWork, events: Events, origin: Origin) -> None:
         self.unit = unit
         self._posts = PostRepository(unit)
+        self._slugs = SlugClaims(self._posts)
         self._events = events
         self._origin = origin
 
@@ -61,8 +60,11 @@ class PostService:
             **columns,
         )
         becomes_public = publish(post, decide(None, data.is_published, data.published_at, now), now)
+        is_visible = is_public(post, now)
         post.slug = await (
-            self._claim_free_slug(post, wanted_slug) if data.slug is UNSET else self._claim_slug(post, data.slug)
+            self._slugs.claim_free(post.id, post.author_id, wanted_slug, is_public=is_visible)
+            if data.slug is UNSET
+            else self._slugs.claim(post.id, post.author_id, data.slug, is_public=is_visible)
         )
         await self._posts.create(post)
         await self._posts.create_tags(post)
@@ -74,11 +76,11 @@ class PostService:
         """Raises ``NotYourPost``, ``PostNotVisible``, ``ValidationFailed``, ``SlugTaken`` or ``PreconditionFailed``."""
         locked = await self._lock(post_id, if_match, actor, POSTS_WRITE)
         post, values = locked.post, provided(data)
-        if data.slug is not UNSET and data.slug != post.slug:
-            post.slug = await self._claim_slug(post, data.slug)
-        becomes_public = False
-        if values.keys() & {"is_published", "published_at"}:
-            at = decide(post.published_at, data.is_published, data.published_at, locked.now)
+        becomes_public, at = False, post.published_at
+        if decides := values.keys() & {"is_published", "published_at"}:
+            at = decide(at, data.is_published, data.published_at, locked.now)
+        post.slug = await self._claim_slug(locked, data.slug, at)
+        if decides:
             becomes_public = publish(post, at, locked.now)
         before = (post.title, post.content, post.tags, post.has_own_excerpt, post.excerpt)
         for name in values.keys() & {"title", "content", "tags"}:
@@ -116,7 +118,9 @@ class PostService:
             check_instant(at, locked.now, "/at")
         elif locked.was_public:
             at = locked.post.published_at
-        becomes_public = publish(locked.post, at or locked.now, locked.now)
+        at = at or locked.now
+        locked.post.slug = await self._claim_slug(locked, UNSET, at)
+        becomes_public = publish(locked.post, at, locked.now)
         return await self._save(locked, actor, becomes_public=becomes_public)
 
     async def unpublish(self, post_id: UUID, if_match: IfMatch, actor: Principal) -> PostRead:
@@ -147,23 +151,16 @@ class PostService:
             await self._audit("post.updated", post, actor)
         return project(PostRead, post)
 
-    async def _claim_slug(self, post: Post, slug: str) -> str:
-        if not await self._posts.claim_slug(post.id, slug):
-            raise SlugTaken
-        return slug
-
-    async def _claim_free_slug(self, post: Post, slug: str) -> str:
-        """The slug, or with the first number that is free; with a random end where those are used up, or many posts
-        want the same at the same time.
+    async def _claim_slug(self, locked: _Locked, wanted: str | UnsetType, at: datetime | None) -> str:
+        """The slug of a post that will be public from that instant. Call it before anything of the post is changed,
+        because a statement writes the changes. Raises ``SlugTaken``.
         """
-        for _ in range(_ATTEMPTS):
-            taken = await self._posts.list_taken_slugs(numbered(slug))
-            free = next((each for each in numbered(slug) if each not in taken), None)
-            if free is None:
-                break
-            if await self._posts.claim_slug(post.id, free):
-                return free
-        return await self._claim_slug(post, f"{slug}-{post.id.hex[-12:]}")
+        post, is_visible = locked.post, at is not None and at <= locked.now
+        if wanted is not UNSET and wanted != post.slug:
+            return await self._slugs.claim(post.id, post.author_id, wanted, is_public=is_visible)
+        if is_visible and not post.is_announced:
+            return await self._slugs.claim_at_publication(post.id, post.author_id, post.slug)
+        return post.slug
 
     async def _publish(self, kind: Callable[..., PostEvent], post: Post) -> None:
         event = kind(aggregate_id=post.id, aggregate_version=post.version, author_id=post.author_id)

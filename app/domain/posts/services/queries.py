@@ -17,7 +17,7 @@ from app.domain.posts.dtos import (
 )
 from app.domain.posts.errors import PostNotFound
 from app.domain.posts.permissions import POSTS_DELETE, POSTS_WRITE
-from app.domain.posts.repositories import POST_BY_ID, POST_BY_SLUG, POST_LIST, TAG_LIST
+from app.domain.posts.repositories import POST_BY_CLAIM, POST_BY_ID, POST_BY_SLUG, POST_LIST, TAG_LIST
 from app.domain.posts.slugs import digest_of
 from app.lib.db.reader import Reader
 from app.lib.pagination.cursor import CursorCodec
@@ -47,7 +47,10 @@ class PostQueries:
         may_see = {"viewer_id": viewer.user_id if viewer else None, "sees_all": sees_all}
         if isinstance(key, UUID):
             return await self.reader.one(POST_BY_ID, PostNotFound, post_id=key, **may_see)
-        return await self.reader.one(POST_BY_SLUG, PostNotFound, digest=digest_of(key), **may_see)
+        if (claimed := await self.reader.first(POST_BY_CLAIM, digest=digest_of(key), **may_see)) is not None:
+            return claimed
+        # What is not public, or has been for seconds, has claimed its slug among those of its author only.
+        return await self.reader.one(POST_BY_SLUG, PostNotFound, slug=key, **may_see)
 
     async def list(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> PostPage:
         """What the public sees."""
