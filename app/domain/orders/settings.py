@@ -15,7 +15,9 @@ class OrderSettings(Section, frozen=True, kw_only=True):
     order_expire_minutes_unverified: Annotated[
         int, Meta(ge=1, le=10_080, description="The same for users without a verified address, if that is shorter.")
     ] = 10
-    order_max_open: Annotated[int, Meta(ge=1, le=10_000, description="Unpaid orders that a user may have.")] = 5
+    order_max_open: Annotated[
+        int, Meta(ge=0, le=10_000, description="Unpaid orders that a user may have; 0 for any number, of any size.")
+    ] = 5
     order_max_open_pieces: Annotated[
         int, Meta(ge=1, le=1_000_000_000, description="Pieces that a user may have in unpaid orders.")
     ] = 100

@@ -45,6 +45,17 @@ async def test_five_unpaid_orders_are_the_most(deployment: Deployment) -> None:
         assert not is_refused(await place(shop.buys, product["id"]))
 
 
+async def test_zero_is_no_limit_and_asks_less(deployment: Deployment) -> None:
+    app = await deployment.start(ORDER_MAX_OPEN="0", ORDER_MAX_OPEN_PIECES="1")
+    async with open_shop(app, People(app)) as shop:
+        product = await shop.product(stock=100)
+        with counted_statements(app) as statements:
+            placed = [await place(shop.buys, product["id"], 2) for _ in range(7)]
+
+    assert [each.status_code for each in placed] == [201] * 7
+    assert not any("count(" in each for each in statements)
+
+
 async def test_a_hundred_pieces_are_the_most(deployment: Deployment) -> None:
     app = await deployment.start(**DEFAULTS)
     async with open_shop(app, People(app)) as shop:

@@ -75,9 +75,10 @@ class PlaceService:
         """Until the commit no other order of the customer is placed, so that the count stays true."""
         settings = self._settings
         is_verified = await self._orders.lock_customer(customer_id)
-        unpaid = await self._orders.count_open(customer_id)
-        if unpaid.orders >= settings.order_max_open or unpaid.pieces + pieces > settings.order_max_open_pieces:
-            raise TooManyOpenOrders(settings.order_max_open, settings.order_max_open_pieces)
+        if settings.order_max_open:
+            unpaid = await self._orders.count_open(customer_id)
+            if unpaid.orders >= settings.order_max_open or unpaid.pieces + pieces > settings.order_max_open_pieces:
+                raise TooManyOpenOrders(settings.order_max_open, settings.order_max_open_pieces)
         if is_verified:
             return settings.order_expire_minutes
         return min(settings.order_expire_minutes, settings.order_expire_minutes_unverified)
