@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 import httpx
 import pytest
-from litestar import Litestar
 
 from tests.support.apps import Deployment, client_of
 from tests.support.counting import counted_statements
@@ -95,9 +94,11 @@ async def test_who_has_no_verified_address_has_less_time_to_pay(
     assert expires - placed == timedelta(minutes=minutes)
 
 
-async def test_it_costs_two_statements(shop: Shop, app: Litestar) -> None:
-    product = await shop.product()
-    with counted_statements(app) as seen:
-        assert not is_refused(await place(shop.buys, product["id"]))
+async def test_it_costs_two_statements(deployment: Deployment) -> None:
+    app = await deployment.start(**DEFAULTS)
+    async with open_shop(app, People(app)) as shop:
+        product = await shop.product()
+        with counted_statements(app) as seen:
+            assert not is_refused(await place(shop.buys, product["id"]))
     counting = [each for each in seen if "is_verified" in each or "count(" in each]
     assert len(counting) == 2
