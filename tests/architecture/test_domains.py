@@ -25,6 +25,7 @@ ROOMS = {
 }  # fmt: skip
 """Every domain uses these names, so that things are found without a search."""
 OWN_ROOMS = {
+    "accounts": {"reserved_usernames"},
     "auth": {"authenticator"},
     "orders": {"machine"},
     "posts": {"limits", "markdown", "slugs"},

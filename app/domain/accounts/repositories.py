@@ -16,7 +16,7 @@ from app.domain.accounts.errors import (
     UserNotFound,
 )
 from app.domain.accounts.models import Profile, Role, RolePermission, User, UsernameHold, UserRole
-from app.domain.accounts.reserved import RESERVED_USERNAMES
+from app.domain.accounts.reserved_usernames import RESERVED_USERNAMES
 from app.domain.accounts.rows import CredentialRow, PersonRow
 from app.lib.clock import utc_now
 from app.lib.db.prepared import PreparedIn, columns_of, joined_strings, prepare

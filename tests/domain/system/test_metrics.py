@@ -62,7 +62,7 @@ async def test_a_scraper_has_a_token_of_its_own(database_url: DatabaseURL) -> No
         assert right.status_code == 200
         assert right.headers["content-type"].startswith("text/plain; version=")
         assert right.headers["content-type"].count("charset=utf-8") == 1
-        assert right.headers["cache-control"] == "private, no-cache"
+        assert right.headers["cache-control"] == "no-store"
         for wrong in (TOKEN[:-1], f"{TOKEN}x", TOKEN.upper(), "x", "ü"):
             headers = [(b"Authorization", f"Bearer {wrong}".encode())]
             assert (await client.get("/metrics", headers=headers)).status_code == 401
