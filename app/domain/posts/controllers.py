@@ -30,6 +30,7 @@ from app.lib.errors import PreconditionFailed, Unauthenticated
 from app.lib.http.conditional import TAGGED, has_current
 from app.lib.http.injection import Injected
 from app.lib.http.locations import MOVES, created, linked, moved
+from app.lib.http.query import PASSED_ON
 from app.lib.http.rules import PRODUCES
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
@@ -305,7 +306,7 @@ async def list_tags(
 @get(
     "/feed.atom",
     guards=[public],
-    opt={PRODUCES: ATOM} | TAGGED,
+    opt={PRODUCES: ATOM, **TAGGED, **PASSED_ON},
     media_type=ATOM,
     operation_id="getFeed",
     summary="Get the Atom feed",
