@@ -80,7 +80,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     settings = with_secret_key(settings or load_settings()[0])
     configure_logging(settings.effective_log_level, settings.log_format)
     core = Core(settings, DOMAINS)
-    cors = CORS(settings.cors_origins, settings.base_url)
+    cors = CORS(settings.cors_origins, settings.base_url, settings.cors_headers)
     app = Litestar(
         route_handlers=[*_routes(core), *core.handlers],
         dependencies={name: Provide(provider) for name, provider in _of_the_request(core).items()},

@@ -31,6 +31,7 @@ from app.lib.settings import (
 _PRODUCT = "lodestar"
 _REDIS_SCHEMES = {"redis", "rediss", "valkey", "valkeys", "unix"}
 _HOST = re.compile(r"[^\s:/?#@\[\]]+|[0-9a-fA-F:.]+")
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -95,6 +96,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cors_origins: Annotated[
         tuple[AllowedOrigin, ...],
         Meta(description="Origins that browsers may call from, e.g. `https://app.example.com`."),
+    ] = ()
+    cors_headers: Annotated[
+        tuple[str, ...],
+        Meta(description="More request headers that pages of these origins may send."),
     ] = ()
     trusted_proxies: Annotated[
         tuple[str, ...], Meta(description="Addresses or networks of proxies, whose X-Forwarded-For counts.")
@@ -349,6 +354,8 @@ def _check_addresses(settings: Settings) -> None:
         _ = settings.origin
     except ValueError as exc:
         raise ConfigurationError("HOST: expected an address or a host name") from exc
+    if not all(_TOKEN.fullmatch(name) for name in settings.cors_headers):
+        raise ConfigurationError("CORS_HEADERS: expected names of headers such as X-Client-Version")
     for network in settings.trusted_proxies:
         try:
             parse_network(network)

@@ -24,6 +24,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PLAIN_ORIGIN = re.compile(r"https?://[^\s/?#@%\\]+/?", re.IGNORECASE)
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*")
 
+_NO_HOST = "expected a host name or address, and a port from 1 to 65535 if any"
 _CREDENTIALS = re.compile(r"(?:[\w.~!$&'()*+,;=: -]|%[0-9a-f]{2})*", re.ASCII | re.IGNORECASE)
 
 _TRUE_WORDS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
@@ -102,10 +103,10 @@ class WebOrigin(str):
                 host = f"[{IPv6Address(host)}]"
             elif not host.isascii():
                 host = idna.encode(host, uts46=True).decode()
-        except ValueError:  # those of idna are such, too
-            host, port = "", 0
+        except ValueError as exc:  # those of idna are such, too
+            raise ValueError(_NO_HOST) from exc
         if port == 0 or not (host.startswith("[") or _HOST.fullmatch(host)):
-            raise ValueError("expected a host name or address, and a port from 1 to 65535 if any")
+            raise ValueError(_NO_HOST)
         is_default = port in {None, _DEFAULT_PORTS[parts.scheme]}
         return cls(f"{parts.scheme}://{host}" if is_default else f"{parts.scheme}://{host}:{port}")
 

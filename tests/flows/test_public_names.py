@@ -31,3 +31,13 @@ async def test_browsers_find_their_origin_however_it_was_set(deployment: Deploym
             assert answer.headers["access-control-allow-origin"] == origin
         other = await client.get("/health", headers={"Origin": "https://bucher.example"})
     assert "access-control-allow-origin" not in other.headers
+
+
+async def test_pages_may_send_headers_of_tracing_and_those_of_the_setting(deployment: Deployment) -> None:
+    app = await deployment.start(CORS_ORIGINS="https://app.example", CORS_HEADERS="X-Client-Version")
+    async with client_of(app) as client:
+        headers = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
+        allowed = (await client.options("/api/v1/posts", headers=headers)).headers["access-control-allow-headers"]
+
+    wanted = {"traceparent", "tracestate", "sentry-trace", "baggage", "authorization", "x-client-version"}
+    assert wanted <= set(allowed.lower().split(", "))

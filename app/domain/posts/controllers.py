@@ -31,6 +31,7 @@ from app.lib.errors import PreconditionFailed, Unauthenticated
 from app.lib.http.conditional import TAGGED, has_current, make_personal
 from app.lib.http.injection import Injected
 from app.lib.http.locations import MOVES, created, linked, moved
+from app.lib.http.query import PASSED_ON
 from app.lib.http.rules import MAX_BODY, PRODUCES
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
@@ -302,7 +303,7 @@ async def list_tags(
 @get(
     "/feed.atom",
     guards=[public],
-    opt={PRODUCES: ATOM} | TAGGED,
+    opt={PRODUCES: ATOM, **TAGGED, **PASSED_ON},
     media_type=ATOM,
     summary="Get the Atom feed",
     description="The newest 20 published posts (RFC 4287) with safe HTML; long ones with their summary and link only.",

@@ -10,6 +10,7 @@ from app.domain.system.readiness import Readiness, ReadinessReport
 from app.domain.system.settings import SystemSettings
 from app.lib.errors import PermissionDenied, Unauthenticated
 from app.lib.http.injection import Injected
+from app.lib.http.query import PASSED_ON
 from app.lib.http.rules import PRODUCES_ANYTHING
 from app.lib.observability.metrics import CONTENT_TYPE, Metrics
 from app.lib.openapi.document import build_document, tagged_document
@@ -32,6 +33,7 @@ _OK = Health(status="ok")
 @get(
     "/health",
     guards=[public],
+    opt=dict(PASSED_ON),
     return_dto=StructDTO[Health],
     summary="Check that the service answers",
     tags=["System"],
@@ -43,6 +45,7 @@ async def get_health() -> Health:
 @get(
     "/health/live",
     guards=[public],
+    opt=dict(PASSED_ON),
     return_dto=StructDTO[Health],
     summary="Check that the process is alive",
     description="Checks nothing else; restart the process when it does not answer.",
@@ -55,6 +58,7 @@ async def get_liveness() -> Health:
 @get(
     "/health/ready",
     guards=[public],
+    opt=dict(PASSED_ON),
     return_dto=StructDTO[ReadinessReport],
     summary="Check that the process may get traffic",
     description="503 while the database or its schema is not ready, and while shutting down. `degraded` without Redis.",
@@ -99,7 +103,7 @@ async def get_metrics(metrics: Injected[Metrics]) -> bytes:
     return metrics.render()
 
 
-@get("/docs/openapi.json", guards=[public], include_in_schema=False, name="openapi")
+@get("/docs/openapi.json", guards=[public], opt=dict(PASSED_ON), include_in_schema=False, name="openapi")
 async def get_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Built at the first request, so that no worker waits for it at start."""
     state: Any = request.app.state

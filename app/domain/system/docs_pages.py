@@ -16,6 +16,7 @@ from litestar import Request, Response, Router, get
 from litestar.params import FromPath
 
 from app.lib.errors import NotFound
+from app.lib.http.query import PASSED_ON
 from app.lib.http.rules import HTML_PAGE, PRODUCES_ANYTHING
 from app.lib.security.policies import public
 
@@ -101,7 +102,11 @@ def docs_router(*, title: str, security_scheme: str) -> Router:
         return page(scripts=("swagger-ui.js.gz", "swagger-init.js"), styles=("swagger-ui.css.gz",))
 
     @get(
-        "/assets/{name:str}", name="docs_asset", guards=[public], include_in_schema=False, opt={PRODUCES_ANYTHING: True}
+        "/assets/{name:str}",
+        name="docs_asset",
+        guards=[public],
+        include_in_schema=False,
+        opt={PRODUCES_ANYTHING: True, **PASSED_ON},
     )
     async def asset(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
         found = by_public_name.get(name)

@@ -8,7 +8,10 @@ from app.lib.errors import ForeignOrigin
 from app.lib.http.heads import Headers, headers_by_name
 
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-_REQUEST_HEADERS = b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Request-ID"
+_REQUEST_HEADERS = (
+    "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID", "X-Request-ID",
+    "traceparent", "tracestate", "baggage", "sentry-trace",  # what tracing in browsers adds to every request
+)  # fmt: skip
 _EXPOSED = (
     b"ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, "
     b"X-Process-Time, X-Request-ID"
@@ -17,15 +20,16 @@ _EXPOSED = (
 
 class CORS:
     """Which headers a response needs, and whose pages may open sockets. Origins are as browsers write them, or ``*``;
-    ``own_origin`` is the service's own.
+    ``own_origin`` is the service's own. Pages may send ``request_headers`` next to those that the service reads.
 
     Credentials are bearer tokens, so cookies are never allowed.
     """
 
-    def __init__(self, origins: Sequence[str], own_origin: str = "") -> None:
+    def __init__(self, origins: Sequence[str], own_origin: str = "", request_headers: Sequence[str] = ()) -> None:
         self._origins = {origin.encode() for origin in origins}
         self._any = b"*" in self._origins
         self._own_origin = own_origin.encode()
+        self._request_headers = ", ".join((*_REQUEST_HEADERS, *request_headers)).encode()
 
     def headers(self, origin: bytes | None) -> Headers:
         """What every response carries: ``Vary`` always, the rest for a listed origin only."""
@@ -43,7 +47,7 @@ class CORS:
             return None
         return [
             (b"access-control-allow-methods", _METHODS),
-            (b"access-control-allow-headers", _REQUEST_HEADERS),
+            (b"access-control-allow-headers", self._request_headers),
             (b"access-control-max-age", b"600"),
         ]
 

@@ -21,6 +21,12 @@ from app.lib.wire.field_errors import MAX_ERRORS, explain
 _INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 _NOT_AN_INSTANT = "Must be an instant with its time zone, such as 2026-01-31T12:00:00Z."
 
+_IGNORES_UNKNOWN = "ignores_unknown_parameters"
+PASSED_ON: Mapping[str, Any] = {_IGNORES_UNKNOWN: True}
+"""Spread into a handler's ``opt`` whose link people pass on, because others add parameters of their own to it, such as
+``utm_source``.
+"""
+
 Fault = tuple[FieldCode, str]
 Spelling = tuple[re.Pattern[str], Fault]
 """How a value of a type is written, and what to say of one that is not."""
@@ -74,6 +80,7 @@ class QueryRules(msgspec.Struct, frozen=True):
     """The parameters that a handler and its dependencies take, by name."""
 
     parameters: Mapping[str, QueryParameterRule]
+    ignores_unknown: bool = False
 
     def check(self, raw: bytes) -> None:
         """What Litestar would overlook. Bounds and types are its business.
@@ -81,9 +88,10 @@ class QueryRules(msgspec.Struct, frozen=True):
         Raises ``UnknownParameter`` (400) naming all unknown ones, or ``ValidationFailed`` (422) with all errors.
         """
         given = _values_by_name(raw)
-        if unknown := [name for name in given if name not in self.parameters]:
+        unknown = [name for name in given if name not in self.parameters]
+        if unknown and not self.ignores_unknown:
             raise UnknownParameter(unknown)
-        if any(self.parameters[name].misspelled(values) for name, values in given.items()):
+        if any(rule.misspelled(given[name]) for name, rule in self.parameters.items() if name in given):
             raise ValidationFailed(self.errors(raw))
 
     def errors(self, raw: bytes) -> list[FieldError]:
@@ -122,7 +130,8 @@ def query_rules(handler: HTTPRouteHandler, parameters: Iterable[Any]) -> QueryRu
                 opaque=each.field_alias == "cursor",
             )
             for each in parameters
-        }
+        },
+        ignores_unknown=handler.opt.get(_IGNORES_UNKNOWN, False),
     )
 
 

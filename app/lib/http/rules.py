@@ -16,7 +16,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app.lib.errors import NotAcceptable, NotFound, UnsupportedMediaType
 from app.lib.http.problems import QUERY_ERRORS
-from app.lib.http.query import QueryRules, query_rules
+from app.lib.http.query import PASSED_ON, QueryRules, query_rules
 from app.lib.security.policies import public
 from app.lib.wire.decoding import decode_json
 
@@ -32,7 +32,7 @@ PRODUCES_ANYTHING = "produces_anything"
 """Key in a handler's ``opt``: it answers pages or files, so ``Accept`` is not held against JSON."""
 HTML_PAGE: dict[str, Any] = {
     "guards": [public],
-    "opt": {PRODUCES_ANYTHING: True},
+    "opt": {PRODUCES_ANYTHING: True, **PASSED_ON},
     "media_type": "text/html",
     "include_in_schema": False,
 }

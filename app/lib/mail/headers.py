@@ -6,7 +6,7 @@ them, depending on the version. Its predecessor, ``email.header.Header``, does n
 
 import re
 from email.header import Header
-from email.headerregistry import BaseHeader, HeaderRegistry, UniqueAddressHeader, UniqueUnstructuredHeader
+from email.headerregistry import AddressHeader, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.utils import quote
 from typing import Any
 
@@ -16,7 +16,7 @@ _LONGEST_WORD = 60
 _ATOMS = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?: [\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
 
 
-class _Text(UniqueUnstructuredHeader, BaseHeader):
+class _Text(UnstructuredHeader, BaseHeader):
     """Free text, also where it looks like encoded words."""
 
     @classmethod
@@ -32,8 +32,10 @@ class _Text(UniqueUnstructuredHeader, BaseHeader):
         return f"{self.name}: {_words(self.name, text, charset, policy.linesep)}{policy.linesep}"
 
 
-class _Mailbox(UniqueAddressHeader, BaseHeader):
+class _Mailbox(AddressHeader):
     """One address with its display name."""
+
+    name: str
 
     def fold(self, *, policy: Any) -> str:
         (address,) = self.addresses
@@ -50,7 +52,7 @@ class _Mailbox(UniqueAddressHeader, BaseHeader):
         return f"{line}{'' if is_short else policy.linesep} {target}{policy.linesep}"
 
 
-class _WholeLine(UniqueUnstructuredHeader, BaseHeader):
+class _WholeLine(UnstructuredHeader, BaseHeader):
     """Not folded: a URL that has been folded is a broken one in many a mail program. 998 octets may be in a line."""
 
     def fold(self, *, policy: Any) -> str:
@@ -61,8 +63,9 @@ def header_factory() -> HeaderRegistry:
     """Makes the header fields of an ``EmailPolicy``."""
     registry = HeaderRegistry()
     registry.map_to_type("subject", _Text)
+    mailbox: Any = _Mailbox  # becomes a BaseHeader when one is made
     for name in ("from", "to"):
-        registry.map_to_type(name, _Mailbox)
+        registry.map_to_type(name, mailbox)
     for name in ("list-unsubscribe", "list-unsubscribe-post"):
         registry.map_to_type(name, _WholeLine)
     return registry

@@ -4,12 +4,14 @@ import asyncio
 import ssl
 import time
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import certifi
 import httpcore
 import msgspec
 
+from app.lib.clock import utc_now
 from app.lib.webhooks.network import Failure, GuardedNetwork, Lookups, Resolve, Unreachable
 
 TOTAL_SECONDS = 15.0
@@ -101,13 +103,31 @@ class WebhookSender:
             connections.stream("POST", url, headers=headers, content=body) as response,
         ):
             answer.status = response.status
-            for name, value in response.headers:  # a date is not read: it would need the stranger's clock
-                if name.lower() == b"retry-after" and value.isdigit() and len(value) <= _RETRY_AFTER_DIGITS:
-                    answer.retry_after = timedelta(seconds=int(value))
+            answer.retry_after = _retry_after({name.lower(): value for name, value in response.headers})
             async for chunk in response.aiter_stream():
                 received += chunk
                 if len(received) >= _READ_BYTES:
                     return
+
+
+def _retry_after(headers: Mapping[bytes, bytes]) -> timedelta | None:
+    """How long the receiver asks to wait, in seconds or until a date. Its own clock counts, where it shows that."""
+    asked = headers.get(b"retry-after", b"")
+    if asked.isdigit():
+        return timedelta(seconds=int(asked)) if len(asked) <= _RETRY_AFTER_DIGITS else None
+    until = _http_date(asked)
+    if until is None:
+        return None
+    return max(timedelta(), until - (_http_date(headers.get(b"date", b"")) or utc_now()))
+
+
+def _http_date(value: bytes) -> datetime | None:
+    """An instant in one of the three forms of RFC 9110 section 5.6.7, which are in UTC."""
+    try:
+        parsed = parsedate_to_datetime(value.decode("latin-1"))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed
 
 
 def _public_authorities() -> ssl.SSLContext:

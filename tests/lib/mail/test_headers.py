@@ -4,7 +4,7 @@ import base64
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.lib.mail.message import Mailbox, UnsafeHeader
@@ -68,6 +68,7 @@ def phrase(text: str) -> str:
 TEXT = st.text(max_size=120) | st.text(st.sampled_from('aZ \u00e9\u4e2d\U0001f389=?_."\\'), max_size=120)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(text=TEXT)
 @pytest.mark.parametrize("name", ["From", "To", "Subject"])
 def test_what_was_written_is_what_is_read(name: str, text: str) -> None:

@@ -4,9 +4,11 @@ import asyncio
 import json
 import socket
 from datetime import timedelta
+from email.utils import format_datetime
 
 import pytest
 
+from app.lib.clock import utc_now
 from app.lib.webhooks.network import Failure
 from app.lib.webhooks.sender import Answer, WebhookSender
 from tests.support.receivers import (
@@ -82,10 +84,36 @@ async def test_everything_else_is_a_failure_with_its_status(status: int) -> None
 
 @pytest.mark.parametrize(
     ("value", "wait"),
-    [("120", timedelta(minutes=2)), ("Fri, 31 Dec 1999 23:59:59 GMT", None), ("-1", None), ("9" * 30, None)],
+    [
+        ("120", timedelta(minutes=2)),
+        ("-1", None),
+        ("9" * 30, None),
+        ("soon", None),
+        ("Fri, 99 Dec 1999 23:59:59 GMT", None),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", timedelta()),
+        ("Sun, 06 Nov 9999999 08:49:37 GMT", None),
+    ],
 )
 async def test_the_receiver_says_when_to_come_back(value: str, wait: timedelta | None) -> None:
     assert (await attempt(answering(503, retry_after=value))).retry_after == wait
+
+
+@pytest.mark.parametrize(
+    "until", ["Fri, 31 Dec 1999 23:59:59 GMT", "Friday, 31-Dec-99 23:59:59 GMT", "Fri Dec 31 23:59:59 1999"]
+)
+async def test_the_receiver_names_a_date_by_its_own_clock(until: str) -> None:
+    behaviour = answering(503, date="Fri, 31 Dec 1999 23:57:59 GMT", retry_after=until)
+
+    assert (await attempt(behaviour)).retry_after == timedelta(minutes=2)
+
+
+async def test_a_date_without_the_clock_of_the_receiver_is_compared_with_ours() -> None:
+    until = format_datetime(utc_now() + timedelta(hours=1), usegmt=True)
+
+    asked = (await attempt(answering(503, retry_after=until))).retry_after
+
+    assert asked is not None
+    assert timedelta(minutes=59) < asked <= timedelta(hours=1)
 
 
 @pytest.mark.parametrize(

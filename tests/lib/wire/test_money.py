@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from babel.core import get_global
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +50,20 @@ def test_other_amounts_are_refused(raw: bytes, pointer: str, code: str) -> None:
     with pytest.raises(ValidationFailed) as caught:
         decode_json(raw, Money)
     assert [(error.pointer, error.code.value) for error in caught.value.errors] == [(pointer, code)]
+
+
+def test_the_currencies_are_those_that_are_in_use() -> None:
+    """Babel's list is older than the euro in Bulgaria, and does not count units that are no everyday money as such."""
+    in_use = {
+        code
+        for periods in get_global("territory_currencies").values()
+        for code, _begin, end, is_tender in periods
+        if end is None and is_tender
+    }
+
+    assert {"XCG", "ZWG"} <= CURRENCY_DIGITS.keys()
+    assert in_use - CURRENCY_DIGITS.keys() == {"BGN"}
+    assert CURRENCY_DIGITS.keys() - in_use == {"SVC", "UYI", "VED"}
 
 
 @given(units=st.integers(-(10**13), 10**13), currency=st.sampled_from(sorted(CURRENCY_DIGITS)))

@@ -14,6 +14,7 @@ from app.domain.notifications.services.links import PATH, UnsubscribeLinks
 from app.domain.notifications.services.preferences import PreferenceService
 from app.lib.http.injection import Injected
 from app.lib.http.language import accepted_languages
+from app.lib.http.query import PASSED_ON
 from app.lib.http.rules import CONSUMES, FORM, HTML_PAGE, PRODUCES_ANYTHING
 from app.lib.mail.templates import MailTemplates
 from app.lib.security.policies import public
@@ -47,7 +48,7 @@ async def show_unsubscribe_page(
 @post(
     PATH,
     guards=[public],
-    opt={PRODUCES_ANYTHING: True, CONSUMES: (FORM, _MULTIPART)},
+    opt={PRODUCES_ANYTHING: True, CONSUMES: (FORM, _MULTIPART), **PASSED_ON},
     status_code=200,
     include_in_schema=False,
     name="unsubscribe",

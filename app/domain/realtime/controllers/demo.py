@@ -7,6 +7,7 @@ from litestar import Response, Router, get
 from litestar.params import FromPath
 
 from app.lib.errors import NotFound
+from app.lib.http.query import PASSED_ON
 from app.lib.http.rules import PRODUCES_ANYTHING
 from app.lib.security.policies import public
 
@@ -29,7 +30,9 @@ def demo_router() -> Router:
     }
     files = {name: (path.read_bytes(), _MEDIA_TYPES[path.suffix]) for name, path in paths.items()}
 
-    @get("/{name:str}", name="demo", guards=[public], include_in_schema=False, opt={PRODUCES_ANYTHING: True})
+    @get(
+        "/{name:str}", name="demo", guards=[public], include_in_schema=False, opt={PRODUCES_ANYTHING: True, **PASSED_ON}
+    )
     async def demo_file(name: FromPath[str]) -> Response[bytes]:
         if name not in files:
             raise NotFound

@@ -7,6 +7,7 @@ import msgspec
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from app.lib.http.query import PASSED_ON
 from app.lib.openapi.document import tagged_document
 from app.lib.security.policies import public
 
@@ -28,7 +29,7 @@ def document_handler(base_url: str, version: str) -> HTTPRouteHandler:
     """Serves the document, which is read once."""
     content = msgspec.json.encode(realtime_document(base_url, version))
 
-    @get(ASYNCAPI_PATH, guards=[public], include_in_schema=False, name="asyncapi")
+    @get(ASYNCAPI_PATH, guards=[public], opt=dict(PASSED_ON), include_in_schema=False, name="asyncapi")
     async def get_asyncapi() -> Response[bytes]:
         return tagged_document(content)
 
