@@ -11,7 +11,7 @@ from litestar.di import Provide
 from litestar.exceptions import ImproperlyConfiguredException
 from litestar.types import ASGIApp
 
-from app.config import Settings, read_settings, with_secret_key
+from app.config import Settings
 from app.core import API, Core
 from app.domain.accounts import accounts
 from app.domain.auth import auth
@@ -23,6 +23,7 @@ from app.domain.posts import posts
 from app.domain.realtime import realtime
 from app.domain.system import system
 from app.domain.webhooks import webhooks
+from app.environment import read_settings, with_secret_key
 from app.lib.audit import Origin, provide_origin
 from app.lib.audit.denials import DenialLog
 from app.lib.db.uow import UnitOfWork

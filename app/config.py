@@ -1,8 +1,7 @@
 """Every setting of the service, its default and its meaning."""
 
-import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -15,7 +14,7 @@ from app.lib.db.url import DatabaseURL
 from app.lib.mail.message import MAIL_DOMAIN, Mailbox, UnsafeHeader
 from app.lib.mail.smtp import SMTPOptions, SMTPSecurity
 from app.lib.ratelimit.limiter import Limit
-from app.lib.security.secret_key import check_secret, keep_secret, stretched
+from app.lib.security.secret_key import check_secret, stretched
 from app.lib.settings import (
     AllowedOrigin,
     ByteSize,
@@ -25,7 +24,6 @@ from app.lib.settings import (
     blaming,
     check_credentials,
     is_url,
-    load,
 )
 
 _PRODUCT = "lodestar"
@@ -163,16 +161,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _check_databases(self)
-        parse_limit("RATE_LIMIT_DEFAULT", self.rate_limit_default)
+        with blaming("RATE_LIMIT_DEFAULT"):
+            Limit.parse(self.rate_limit_default)
         _check_addresses(self)
         _check_mail(self)
         if self.is_production:
             _check_production(self)
         if self.environment == "development" and not self.allow_development_on_network and not is_loopback(self.host):
-            raise ConfigurationError(
-                "ENVIRONMENT: development is refused on an address that others may reach;"
-                " set it to production, HOST to 127.0.0.1, or ALLOW_DEVELOPMENT_ON_NETWORK to true"
-            )
+            hint = "set it to production, or ALLOW_DEVELOPMENT_ON_NETWORK to true"
+            raise ConfigurationError(f"ENVIRONMENT: development is refused where others may reach it; {hint}")
 
     def section(self, kind: type[S]) -> S:
         """The settings of a domain; its defaults where they were not read."""
@@ -291,42 +288,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(stretched(secret) for secret in self.secret_key_fallbacks)
 
 
-def read_settings(
-    sections: Iterable[type[Section]],
-    environ: Mapping[str, str] | None = None,
-    env_file: Path | None = Path(".env"),
-) -> tuple[Settings, dict[str, str]]:
-    """Settings and the origin of each. Raises :class:`ConfigurationError` with one clear line."""
-    environ = os.environ if environ is None else environ
-    settings, origins = load(Settings, environ, env_file)
-    found: dict[type[Section], Section] = {}
-    for kind in sections:
-        found[kind], more = load(kind, environ, env_file)
-        if taken := origins.keys() & more.keys():
-            raise ValueError(f"settings are declared twice: {sorted(taken)}")
-        origins |= more
-    for section in found.values():
-        section.check(settings)
-    return msgspec.structs.replace(settings, sections=found), origins
-
-
-def with_secret_key(settings: Settings) -> Settings:
-    """Settings that have a secret key.
-
-    Outside production a missing one is made once and kept, readable by its owner only, next to the SQLite
-    database (in ``data/`` for PostgreSQL), so that sign-ins survive a restart. Workers that start together
-    agree on one key, because the file appears whole or not at all.
-    """
-    if settings.secret_key is not None:
-        return settings
-    path = settings.database.directory / "secret_key"
-    try:
-        secret = keep_secret(path)
-    except OSError as exc:
-        raise ConfigurationError(f"SECRET_KEY: not set, and {path} cannot be written: {exc.strerror}") from exc
-    return msgspec.structs.replace(settings, secret_key=Secret(secret))
-
-
 def _check_databases(settings: Settings) -> None:
     for name in ("database_url", "database_direct_url"):
         if url := getattr(settings, name):
@@ -334,14 +295,6 @@ def _check_databases(settings: Settings) -> None:
                 DatabaseURL.parse(url)
     if settings.database_direct_url and (settings.database.is_sqlite or settings.migration_database.is_sqlite):
         raise ConfigurationError("DATABASE_DIRECT_URL: only for PostgreSQL")
-
-
-def parse_limit(name: str, text: str) -> Limit:
-    """A rate limit such as ``600/minute``. Raises ``ConfigurationError`` for anything else."""
-    try:
-        return Limit.parse(text)
-    except ValueError as exc:
-        raise ConfigurationError(f"{name}: expected a limit such as 600/minute") from exc
 
 
 def _check_addresses(settings: Settings) -> None:
@@ -356,11 +309,9 @@ def _check_addresses(settings: Settings) -> None:
         raise ConfigurationError("HOST: expected an address or a host name") from exc
     if not all(_TOKEN.fullmatch(name) for name in settings.cors_headers):
         raise ConfigurationError("CORS_HEADERS: expected names of headers such as X-Client-Version")
-    for network in settings.trusted_proxies:
-        try:
+    with blaming("TRUSTED_PROXIES"):
+        for network in settings.trusted_proxies:
             parse_network(network)
-        except ValueError as exc:
-            raise ConfigurationError("TRUSTED_PROXIES: expected addresses or networks such as 10.0.0.0/8") from exc
 
 
 def _check_mail(settings: Settings) -> None:

@@ -5,8 +5,9 @@ import secrets
 import msgspec
 
 from app.asgi import DOMAINS, load_settings
-from app.config import Settings, with_secret_key
+from app.config import Settings
 from app.core import Core
+from app.environment import with_secret_key
 from app.lib.settings import Secret
 
 

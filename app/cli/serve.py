@@ -9,7 +9,7 @@ from types import FrameType
 
 import click
 
-from app.config import read_settings
+from app.environment import read_settings
 from app.lib.cli.errors import AddressUnusable
 from app.lib.serving.addresses import AddressUnavailable, claim
 

@@ -9,9 +9,10 @@ import structlog
 
 from app.asgi import DOMAINS, load_settings
 from app.cli.configuration import most_connections
-from app.config import Settings, with_secret_key
+from app.config import Settings
 from app.core import API, Core
 from app.domain.accounts.services.queries import AccountQueries
+from app.environment import with_secret_key
 from app.lib.cli.errors import CommandFailed
 from app.lib.cli.running import database_errors, schema_is_current
 from app.lib.db import sqlite

@@ -2,8 +2,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from app.config import Section, parse_limit
-from app.lib.settings import Secret
+from app.config import Section
+from app.lib.ratelimit.limiter import Limit
+from app.lib.settings import Secret, blaming
 
 
 class AuthSettings(Section, frozen=True, kw_only=True):
@@ -32,4 +33,5 @@ class AuthSettings(Section, frozen=True, kw_only=True):
     ] = "30/minute"
 
     def __post_init__(self) -> None:
-        parse_limit("RATE_LIMIT_AUTH", self.rate_limit_auth)
+        with blaming("RATE_LIMIT_AUTH"):
+            Limit.parse(self.rate_limit_auth)

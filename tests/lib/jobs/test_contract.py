@@ -8,11 +8,11 @@ import msgspec
 import pytest
 import structlog
 
-from app.lib.jobs import ONCE, GiveUp, Job, JobContext, Postpone, Retry, RetryLater, enqueue, enqueue_many, job, run_now
+from app.lib.jobs import ONCE, GiveUp, JobContext, Postpone, Retry, RetryLater, enqueue, enqueue_many, job, run_now
 from app.lib.observability.logging import configure_logging
 from app.lib.observability.repeats import WINDOW_SECONDS
 from tests.lib.jobs.bench import Bench, Diary, Note
-from tests.support.waiting import until, until_it_holds
+from tests.support.waiting import until
 
 AT_ONCE = Retry(attempts=3, first_delay=0, jitter=0)
 
@@ -320,80 +320,6 @@ async def test_no_more_than_the_concurrency_run_at_a_time(bench: Bench) -> None:
         await bench.until_all("done")
 
     assert peak == 3  # a kind leaves a quarter to the others
-
-
-async def runs(bench: Bench, count: int) -> bool:
-    return len(await bench.rows(status="running")) == count
-
-
-@pytest.mark.parametrize(
-    ("concurrency", "at_most", "peak"), [(20, 2, 2), (20, 12, 5), (5, 5, 1), (5, None, 4), (2, None, 1)]
-)
-async def test_jobs_of_one_kind_that_hang_leave_room_for_others(
-    bench: Bench, concurrency: int, at_most: int | None, peak: int
-) -> None:
-    bench.diary.go_on.clear()
-
-    @job("test.slow", Note, at_most=at_most)
-    async def slow(note: Note, context: JobContext) -> None:
-        await take_note_once.run(note, context)
-
-    async with bench.worker(slow, take_note, concurrency=concurrency):
-        async with bench.database.independent() as unit:
-            await enqueue_many(unit, [(slow, Note("slow"))] * 30)
-        await until_it_holds(lambda: runs(bench, peak))
-        async with bench.database.independent() as unit:
-            quick = await enqueue(unit, take_note, Note("quick"))
-        await bench.until(quick, "done")
-        assert len(await bench.rows(status="running")) == peak
-        bench.diary.go_on.set()
-        await bench.until_all("done")
-
-    assert bench.diary.texts == ["quick", *["slow"] * 30]
-
-
-async def test_four_kinds_that_hang_leave_room_for_others(bench: Bench) -> None:
-    """As when the mail server, the receivers of webhooks and the payment provider are silent at the same time."""
-    bench.diary.go_on.clear()
-
-    def hanging(name: str) -> Job[Note]:
-        @job(f"test.{name}", Note, at_most=5)
-        async def hangs(note: Note, context: JobContext) -> None:
-            await take_note_once.run(note, context)
-
-        return hangs
-
-    kinds = [hanging(name) for name in ("mail", "webhooks", "payments", "refunds")]
-    async with bench.worker(*kinds, take_note, concurrency=5):
-        async with bench.database.independent() as unit:
-            await enqueue_many(unit, [(kind, Note("slow")) for kind in kinds * 10])
-            quick = await enqueue(unit, take_note, Note("quick"))
-        await bench.until(quick, "done")
-        assert len(await bench.rows(status="running")) <= 4
-        bench.diary.go_on.set()
-        await bench.until_all("done")
-
-
-async def test_one_owner_with_many_slow_jobs_does_not_delay_the_others(bench: Bench) -> None:
-    bench.diary.go_on.clear()
-
-    @job("test.owned", Note, at_most=12, owner=lambda note: note.text)
-    async def owned(note: Note, context: JobContext) -> None:
-        if note.text != "quick":
-            await take_note_once.run(note, context)
-
-    async with bench.worker(owned, concurrency=20):
-        async with bench.database.independent() as unit:
-            await enqueue_many(unit, [(owned, Note(text)) for text in ["slow"] * 30 + ["slower"] * 30])
-        await until_it_holds(lambda: runs(bench, 2))
-        async with bench.database.independent() as unit:
-            quick = [await enqueue(unit, owned, Note("quick")) for _ in range(3)]
-        for each in quick:
-            await bench.until(each, "done")
-        assert len(await bench.rows(status="running")) == 2
-        assert {row.attempts for row in await bench.rows(status="pending")} == {0}
-        bench.diary.go_on.set()
-        await bench.until_all("done")
 
 
 async def test_jobs_that_are_not_declared_here_are_left_to_others(bench: Bench) -> None:

@@ -9,7 +9,7 @@ from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.dtos import SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, InvalidCredentials
 from app.domain.auth.events import SessionsEnded
-from app.domain.auth.repositories import KNOWN_ADDRESSES, SessionRepository, SessionRow
+from app.domain.auth.repositories import KNOWN_ADDRESSES, MAX_SESSIONS, SessionRepository, SessionRow
 from app.domain.auth.services.tokens import TokenIssuer
 from app.domain.auth.settings import AuthSettings
 from app.lib import audit
@@ -56,6 +56,8 @@ class SignInService:
         # Asked for unknown users too, so that both cost the same. An IPv6 device changes within its network.
         user_id = found.id if found else _NO_USER
         known = await self.reader.all(KNOWN_ADDRESSES, user_id=user_id, now=utc_now())
+        # Those without an address are not among them, and are counted at each sign-in without one.
+        is_crowded = len(known) >= MAX_SESSIONS or address is None
         trusted = address is not None and client_key(address) in map(client_key, known)
         await self.throttle.check(key, address, trusted=trusted)
         try:
@@ -69,14 +71,14 @@ class SignInService:
             await self._record_refusal(found, "sign_in.locked_out" if locked else refused)
             raise self._refusal()
         await self.throttle.succeeded(key, address)
-        if (pair := await self._open_session(found, data.password)) is not None:
+        if (pair := await self._open_session(found, data.password, is_crowded=is_crowded)) is not None:
             return pair
         # The user was changed while the password was verified. It may still be right: another sign-in may have renewed
         # its hash, an administrator may have changed a flag.
         await self.unit.rollback()  # no lock may be held while a password is verified
         found = await self.accounts.find_credentials_of(found.id)
         if found is not None and await self._verify(found, data.password) and not self._is_unconfirmed(found):
-            pair = await self._open_session(found, data.password)
+            pair = await self._open_session(found, data.password, is_crowded=is_crowded)
         if pair is None:
             raise self._refusal()
         return pair
@@ -100,7 +102,7 @@ class SignInService:
             return False
         return await self.passwords.hasher.verify(found.password_hash, password)
 
-    async def _open_session(self, found: CredentialRow, password: str) -> TokenPair | None:
+    async def _open_session(self, found: CredentialRow, password: str, *, is_crowded: bool) -> TokenPair | None:
         """None when the user was changed since they were found. Raises ``AccountInactive``."""
         if not found.is_active:
             await self._record_refusal(found, "sign_in.inactive")
@@ -123,7 +125,7 @@ class SignInService:
         origin = self.origin
         if not await self._sessions.create(row, password_hash, address=origin.address, user_agent=origin.user_agent):
             return None
-        for ended in await self._sessions.end_oldest(found.id, now):
+        for ended in await self._sessions.end_oldest(found.id, now) if is_crowded else ():
             await self.events.publish(self.unit, SessionsEnded(user_id=found.id, session_id=ended))
         await audit.record(self.unit, "sign_in.ok", origin, subject_id=found.id, session_id=str(row.id))
         return self.issuer.issue(row, now)
