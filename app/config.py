@@ -356,11 +356,9 @@ def _check_addresses(settings: Settings) -> None:
         raise ConfigurationError("HOST: expected an address or a host name") from exc
     if not all(_TOKEN.fullmatch(name) for name in settings.cors_headers):
         raise ConfigurationError("CORS_HEADERS: expected names of headers such as X-Client-Version")
-    for network in settings.trusted_proxies:
-        try:
+    with blaming("TRUSTED_PROXIES"):
+        for network in settings.trusted_proxies:
             parse_network(network)
-        except ValueError as exc:
-            raise ConfigurationError("TRUSTED_PROXIES: expected addresses or networks such as 10.0.0.0/8") from exc
 
 
 def _check_mail(settings: Settings) -> None:
