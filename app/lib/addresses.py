@@ -54,7 +54,7 @@ def parse_network(text: str) -> Network:
     if "/" not in text:
         address = parse_address(text)
         if address is None:
-            raise ValueError("expected an address or a network")
+            raise ValueError("expected addresses or networks such as 10.0.0.0/8")
         return ip_network(address)
     network = ip_network(text, strict=False)
     for outer in (_MAPPED, _TRANSLATED):
