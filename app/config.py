@@ -168,8 +168,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if self.is_production:
             _check_production(self)
         if self.environment == "development" and not self.allow_development_on_network and not is_loopback(self.host):
-            hint = "set it to production, or ALLOW_DEVELOPMENT_ON_NETWORK to true"
-            raise ConfigurationError(f"ENVIRONMENT: development is refused where others may reach it; {hint}")
+            raise ConfigurationError(
+                "ENVIRONMENT: development is refused on a network; see ALLOW_DEVELOPMENT_ON_NETWORK"
+            )
 
     def section(self, kind: type[S]) -> S:
         """The settings of a domain; its defaults where they were not read."""

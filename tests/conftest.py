@@ -9,6 +9,7 @@ from itertools import count
 import httpx
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 from litestar import Litestar
 
 from app.lib.db.url import DatabaseURL
@@ -17,6 +18,10 @@ from tests.support.databases import empty, own_database, postgresql_server
 from tests.support.people import People, Person
 
 pytest_plugins = ["tests.support.fixtures"]
+
+# What takes how long is for benchmarks to say: the machine may have other work.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 _FREEZE_EVERY = 300
 _finished = count(1)

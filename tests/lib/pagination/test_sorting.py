@@ -52,8 +52,8 @@ def test_the_documented_pattern_says_what_is_accepted(words: list[str]) -> None:
     matches = bool(re.search(documented["pattern"], raw))
     try:
         parse_sort(raw, KEYS, "title")
-    except ValidationFailed:
-        assert not matches
+    except ValidationFailed:  # the pattern cannot say that a key is there once: not all engines have back-references
+        assert not matches or len({word.removeprefix("-") for word in words}) < len(words)
     else:
         assert matches
         assert len(raw) <= documented["maxLength"]

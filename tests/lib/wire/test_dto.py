@@ -111,7 +111,7 @@ async def test_forms_are_read(client: httpx.AsyncClient, path: str) -> None:
     assert errors(await client.post(path, data={"username": ["a", "b"], "password": "a long one"})) == {
         "/username": "invalid_type"
     }
-    assert errors(await client.post(path, data={"username": "a\0", "password": "\0" * 8})) == {
+    assert errors(await client.post(path, data={"username": "a\0", "password": "\0correct hor"})) == {
         "/username": "invalid_format",
         "/password": "invalid_format",
     }
