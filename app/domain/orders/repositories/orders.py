@@ -20,8 +20,10 @@ from app.lib.db.repositories import Repository
 _orders, _items = table_of(Order), table_of(OrderItem)
 _MUTABLE = ("status", "refunded_units", "notes", "payment_processing", "expires_at", "updated_at", "version")
 
-_lock_customer = prepare(
-    select(User.is_verified).where(User.id == bindparam("user_id")).with_for_update(key_share=True), bool
+_is_verified = select(User.is_verified).where(User.id == bindparam("user_id"))
+_find_customer, _lock_customer = (
+    prepare(_is_verified, bool),
+    prepare(_is_verified.with_for_update(key_share=True), bool),
 )
 _unpaid = (
     select(
@@ -74,12 +76,11 @@ _forget_customer = prepare(
 class OrderRepository(Repository):
     """Lock an order before you change it, and change the stock of its products only after that."""
 
-    async def lock_customer(self, user_id: UUID) -> bool:
-        """Lets one transaction at a time place an order for the user. Returns whether their address is verified.
-
-        Raises ``AccountGone``.
+    async def is_verified(self, user_id: UUID, *, lock: bool) -> bool:
+        """Whether the address of the customer is verified. With a lock, one transaction at a time places an order for
+        them. Raises ``AccountGone``.
         """
-        is_verified = await self.unit.first(_lock_customer, user_id=user_id)
+        is_verified = await self.unit.first(_lock_customer if lock else _find_customer, user_id=user_id)
         if is_verified is None:
             raise AccountGone
         return is_verified

@@ -74,7 +74,7 @@ class PlaceService:
     async def _minutes_to_pay(self, customer_id: UUID, pieces: int) -> int:
         """Until the commit no other order of the customer is placed, so that the count stays true."""
         settings = self._settings
-        is_verified = await self._orders.lock_customer(customer_id)
+        is_verified = await self._orders.is_verified(customer_id, lock=settings.order_max_open > 0)
         if settings.order_max_open:
             unpaid = await self._orders.count_open(customer_id)
             if unpaid.orders >= settings.order_max_open or unpaid.pieces + pieces > settings.order_max_open_pieces:
