@@ -168,9 +168,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if self.is_production:
             _check_production(self)
         if self.environment == "development" and not self.allow_development_on_network and not is_loopback(self.host):
-            raise ConfigurationError(
-                "ENVIRONMENT: development is refused on a network; see ALLOW_DEVELOPMENT_ON_NETWORK"
-            )
+            raise ConfigurationError("ENVIRONMENT: development is refused on a network: ALLOW_DEVELOPMENT_ON_NETWORK")
 
     def section(self, kind: type[S]) -> S:
         """The settings of a domain; its defaults where they were not read."""
