@@ -14,14 +14,12 @@ SECONDS = 5.0
 @job("posts.announce", NoPayload, schedule=Every(SECONDS))
 async def announce_posts(_nothing: NoPayload, context: JobContext) -> None:
     """Batch by batch, each in a transaction of its own."""
-    has_more = True
-    while has_more:
-        async with context.unit() as unit:
-            has_more = await announce_due(unit, context.service(Events))
+    events = context.service(Events)
+    await context.in_batches(lambda unit: announce_due(unit, events))
 
 
-async def announce_due(unit: UnitOfWork, events: Events) -> bool:
-    """Publishes ``post.published`` for a batch of posts whose time has come; False when there were none.
+async def announce_due(unit: UnitOfWork, events: Events) -> int:
+    """Publishes ``post.published`` for a batch of posts whose time has come, and returns their number.
 
     Now they have their slugs among all posts; one that another public post has gets a number.
     """
@@ -35,7 +33,7 @@ async def announce_due(unit: UnitOfWork, events: Events) -> bool:
             version += 1
         event = PostPublished(aggregate_id=row.id, aggregate_version=version, author_id=row.author_id)
         await events.publish(unit, event)
-    return bool(due)
+    return len(due)
 
 
 JOBS = (announce_posts,)

@@ -7,7 +7,6 @@ from app.lib.settings import WEB_SCHEMES, is_url
 from app.lib.wire.decoding import FieldProblem
 from app.lib.wire.fields import check_public_https_url
 
-MAX_URL_LENGTH = 2048
 _HTTPS = 443
 _FIRST_UNPRIVILEGED = 1024
 
