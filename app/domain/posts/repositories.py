@@ -168,9 +168,7 @@ class PostRepository(EntityRepository[Post]):
 
     async def is_slug_of_another(self, post_id: UUID, slug: str) -> bool:
         """Whether another public post has the slug, or had it."""
-        digest = digest_of(slug)
-        taken = await self.unit.all(_taken, digests=json_list([digest]))
-        return bool(taken) and await self.unit.first(_slug_owner, digest=digest) != post_id
+        return any(owner != post_id for owner in await self.unit.all(_slug_owner, digest=digest_of(slug)))
 
     async def list_taken_slugs(self, slugs: Sequence[str], author_id: UUID) -> set[str]:
         """Those that public posts, or others of the author, have or had."""
