@@ -28,11 +28,12 @@ from app.lib.audit import Origin, provide_origin
 from app.lib.audit.denials import DenialLog
 from app.lib.db.uow import UnitOfWork
 from app.lib.domain import Domain
-from app.lib.http.conditional import declare_personal, provide_if_match, tag_response
+from app.lib.http.conditional import declare_personal, provide_if_match
 from app.lib.http.cors import CORS
 from app.lib.http.injection import provide_services, resolve_in_sequence
-from app.lib.http.problems import exception_handlers, send_problem
+from app.lib.http.problems import exception_handlers
 from app.lib.http.proxies import TrustedProxies
+from app.lib.http.responses import encode_response
 from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.http.shell import Shell, remember_refusal
 from app.lib.http.transaction import IdempotencyMiddleware, unit_provider
@@ -95,7 +96,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             InnerLifespan(partial(_running, core)),
         ],
         exception_handlers=exception_handlers(),
-        after_request=tag_response,
+        after_request=encode_response,
         after_exception=[remember_refusal],
         lifespan=[core.draining.lifespan],
         request_max_body_size=settings.request_max_body_size,
@@ -111,7 +112,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     resolve_in_sequence(app)
     if missing := undefined_limits(app):
         raise ImproperlyConfiguredException(f"rate limits without a definition: {sorted(missing)}")
-    app.asgi_handler = _wrap(app.asgi_handler, core, cors)
+    app.asgi_handler = _shell(app.asgi_router, core, cors)
     return app
 
 
@@ -130,13 +131,14 @@ def _routes(core: Core) -> list[Router]:
     return routers
 
 
-def _wrap(app: ASGIApp, core: Core, cors: CORS) -> ASGIApp:
-    """From the inside out: the general limit, the shell, and who the client is."""
+def _shell(app: ASGIApp, core: Core, cors: CORS) -> Shell:
     settings = core.settings
     limit = NamedLimit("default", Limit.parse(settings.rate_limit_default), WhenDown.ALLOW)
-    shell = Shell(
-        GeneralLimit(app, core.general_limiter, limit, on_refused=send_problem),
+    return Shell(
+        app,
         cors,
+        proxies=TrustedProxies(settings.trusted_proxies),
+        limit=GeneralLimit(core.general_limiter, limit),
         observe=core.metrics.observe,
         on_denial=DenialLog(core.database),
         hsts=settings.is_production,
@@ -144,7 +146,6 @@ def _wrap(app: ASGIApp, core: Core, cors: CORS) -> ASGIApp:
         body_idle_seconds=settings.request_body_timeout,
         body_total_seconds=settings.request_body_timeout * 8,
     )
-    return TrustedProxies(shell, settings.trusted_proxies)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ import re
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Litestar, Request, Response
+from litestar import Litestar, Request
 from litestar.params import HeaderParameter
 from litestar.routes import HTTPRoute
 from litestar.types import Scope
@@ -46,14 +46,6 @@ class Versioned(Output):
 def etag(version: int) -> str:
     """The entity tag of a version."""
     return f'"{version}"'
-
-
-async def tag_response(response: Response[Any]) -> Response[Any]:
-    """An ``after_request`` hook that puts the ``ETag`` on every response whose content is :class:`Versioned`."""
-    content = response.content
-    if isinstance(content, Versioned):
-        response.headers.setdefault("ETag", etag(getattr(content, "version")))  # noqa: B009 - declared by subclasses
-    return response
 
 
 def declare_personal(app: Litestar, prefix: str) -> None:

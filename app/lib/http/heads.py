@@ -13,8 +13,10 @@ Headers = list[tuple[bytes, bytes]]
 
 def check_header_bytes(scope: Scope, most: int) -> None:
     """Raises ``HeadersTooLarge``."""
-    target = len(scope["path"]) + len(scope["query_string"])
-    if target + sum(len(name) + len(value) for name, value in scope["headers"]) > most:
+    size = len(scope["path"]) + len(scope["query_string"])
+    for name, value in scope["headers"]:
+        size += len(name) + len(value)
+    if size > most:
         raise HeadersTooLarge
 
 

@@ -38,18 +38,18 @@ def link_header(path: str, query: Iterable[tuple[str, str]], page: Page[Any]) ->
     ``path`` and the pairs of ``query`` are decoded, as Litestar has them. The targets are absolute paths with the
     same parameters but for the place in the list. Past row 10 000 ``next`` goes on by cursor.
     """
-    places: list[tuple[str, list[tuple[str, str]]]] = [("first", [])]
+    places = [("first", "")]
     if page.page is not None and page.page > 1:
         last_before = page.page - 1 if not page.pages else min(page.page - 1, page.pages)
-        places.append(("prev", [("page", str(last_before))]))
+        places.append(("prev", f"page={last_before}"))
     if page.next_cursor is not None:
         by_page = page.page is not None and page.page * page.page_size < MAX_COUNTED_ROWS
-        places.append(("next", [("page", str((page.page or 0) + 1)) if by_page else ("cursor", page.next_cursor)]))
+        places.append(("next", f"page={(page.page or 0) + 1}" if by_page else f"cursor={quote(page.next_cursor)}"))
     # Percent-encoding leaves nothing that could end the <…> or the header line.
     target = quote(path, safe="/:@!$&'()*+,;=~")
-    kept = [(name, value) for name, value in query if name not in {"page", "cursor"}]
+    kept = urlencode([(name, value) for name, value in query if name not in {"page", "cursor"}])
     links: list[str] = []
     for relation, place in places:
-        pairs = urlencode([*kept, *place])
+        pairs = "&".join(part for part in (kept, place) if part)
         links.append(f'<{target}{"?" if pairs else ""}{pairs}>; rel="{relation}"')
     return ", ".join(links)

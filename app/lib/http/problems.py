@@ -14,7 +14,7 @@ from litestar.types import Scope, Send
 from msgspec import Meta
 
 from app.lib import errors
-from app.lib.db.faults import DATABASE_ERRORS, to_app_error
+from app.lib.db.faults import to_app_error
 from app.lib.db.idempotency import IdempotencyInProgress, IdempotencyKeyReused, IdempotentReplay
 from app.lib.errors import AppError, FieldCode, FieldError, InternalError, MalformedJSON, ValidationFailed
 from app.lib.observability.repeats import log_once
@@ -45,7 +45,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     errors: Annotated[list[FieldError], Meta(max_length=MAX_ERRORS)] = []
 
 
-_METHOD_NOT_ALLOWED, _NO_CONTENT = 405, 204
+_UNREADABLE = (SerializationException, UnicodeDecodeError, RecursionError)
 _KINDS = (*vars(errors).values(), IdempotencyKeyReused, IdempotencyInProgress)
 _KIT_ERRORS = [kind for kind in _KINDS if isinstance(kind, type) and issubclass(kind, AppError)]
 
@@ -80,7 +80,11 @@ def head_and_body(scope: Scope, error: AppError) -> tuple[list[tuple[bytes, byte
 
 
 async def send_problem(scope: Scope, send: Send, error: AppError) -> None:
-    """Answers with an error outside Litestar, where there is no handler to raise it to."""
+    """Answers with an error outside Litestar, where there is no handler to raise it to. Leaves a denial where the
+    shell finds it for the audit log.
+    """
+    if error.is_denial:
+        scope["state"][DENIAL] = error
     headers, body = head_and_body(scope, error)
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
@@ -94,16 +98,15 @@ def respond(request: Request[Any, Any, Any], error: AppError) -> Response[bytes]
     return Response(body, status_code=error.status, headers=error.headers, media_type=MEDIA_TYPE)
 
 
-def _on_validation(request: Request[Any, Any, Any], exc: ValidationFailed | ValidationException) -> Response[bytes]:
+def _with_query_errors(scope: Scope, failed: ValidationFailed) -> ValidationFailed:
     """Parameters are checked in several places, one after another, and clients want to know everything at once."""
-    failed = exc if isinstance(exc, ValidationFailed) else ValidationFailed(litestar_errors(exc))
-    query_errors: Callable[[], list[FieldError]] | None = request.scope["state"].get(QUERY_ERRORS)
+    query_errors: Callable[[], list[FieldError]] | None = scope["state"].get(QUERY_ERRORS)
     if query_errors is None:
-        return respond(request, failed)
+        return failed
     in_query = query_errors()
     named = {each.parameter for each in in_query}
     others = [each for each in failed.errors if each.parameter is None or each.parameter not in named]
-    return respond(request, ValidationFailed([*in_query, *others]))
+    return ValidationFailed([*in_query, *others])
 
 
 _MISSING_PARAMETER = re.compile(r"Missing required (\w+) parameter '([^']*)'")
@@ -136,36 +139,34 @@ def _in_parameter(name: str, source: str, finding: Finding) -> FieldError:
     return FieldError(parameter=name, code=finding.code, detail=finding.detail)
 
 
-def _on_unreadable(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
-    """What reads bodies answers these itself, so here they are a gap in that or a bug, and the log has to show it."""
-    log.warning("request.unreadable", exc_info=exc)
-    return respond(request, MalformedJSON())
-
-
-def _on_any(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
-    is_method_not_allowed = isinstance(exc, HTTPException) and exc.status_code == _METHOD_NOT_ALLOWED
-    if is_method_not_allowed and request.method == "OPTIONS":  # of a path that has sockets alone
-        return Response(b"", status_code=_NO_CONTENT, headers={"Allow": "OPTIONS"})
-    return respond(request, error_of(exc))
-
-
-def error_of(exc: Exception) -> AppError:
+def error_of(exc: Exception, scope: Scope) -> AppError:
     """The error to answer any exception with. What is a fault or a bug is logged, as the answer does not show it.
 
     The texts of Litestar's own refusals may quote the request, so they are replaced by ours.
     """
+    if isinstance(exc, ValidationFailed | ValidationException):
+        failed = exc if isinstance(exc, ValidationFailed) else ValidationFailed(litestar_errors(exc))
+        return _with_query_errors(scope, failed)
+    if isinstance(exc, _UNREADABLE):
+        # What reads bodies answers these itself, so here they are a gap in that or a bug, and the log has to show it.
+        log.warning("request.unreadable", exc_info=exc)
+        return MalformedJSON()
     if isinstance(exc, HTTPException) and exc.status_code in _STATUSES_OF_LITESTAR:
         refusal = ERROR_OF_STATUS[exc.status_code]()
         refusal.headers.update(exc.headers or {})
         return refusal
     error = to_app_error(exc)
     if error is None:
-        log.error("request.failed", exc_info=exc)
+        log.error("request.failed", method=scope.get("method"), path=scope["path"], exc_info=exc)
         return InternalError()
     if error.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
         reason = (str(exc).splitlines() or [""])[0][:200]
         log_once(log.warning, "database.unavailable", error=type(exc).__name__, reason=reason)
     return error
+
+
+def _on_any(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
+    return respond(request, error_of(exc, request.scope))
 
 
 def _on_replay(request: Request[Any, Any, Any], exc: IdempotentReplay) -> Response[bytes]:
@@ -177,16 +178,5 @@ def _on_replay(request: Request[Any, Any, Any], exc: IdempotentReplay) -> Respon
 
 
 def exception_handlers() -> dict[type[Exception] | int, Any]:
-    """The one map from exceptions to problems; no integer keys, which would shadow the database's handler."""
-    return {
-        AppError: respond,
-        ValidationFailed: _on_validation,
-        ValidationException: _on_validation,
-        SerializationException: _on_unreadable,
-        UnicodeDecodeError: _on_unreadable,
-        RecursionError: _on_unreadable,
-        HTTPException: _on_any,
-        IdempotentReplay: _on_replay,
-        **dict.fromkeys(DATABASE_ERRORS, _on_any),
-        Exception: _on_any,
-    }
+    """The one map from exceptions to problems; no integer keys, which would shadow the others."""
+    return {IdempotentReplay: _on_replay, Exception: _on_any}

@@ -3,25 +3,25 @@
 from collections.abc import Iterable
 from typing import Any, cast
 
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import Scope
 
 from app.lib.addresses import Address, parse_address, parse_network
 
 
 class TrustedProxies:
-    """ASGI wrapper that puts the client's address into ``scope["client"]``, in its one canonical form.
+    """Puts the client's address into ``scope["client"]``, in its one canonical form.
 
     ``X-Forwarded-For`` counts when the peer is trusted; the client is its right-most hop that is not trusted, because
     everything to the left of it may be made up. When that hop is no address, the client is None. Raises
     ``ValueError`` for what is no address or network.
     """
 
-    def __init__(self, app: ASGIApp, trusted: Iterable[str]) -> None:
-        self._app = app
+    def __init__(self, trusted: Iterable[str] = ()) -> None:
         self._networks = [parse_network(each) for each in trusted]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        peer = cast("tuple[str, Any] | None", scope.get("client"))  # lifespan has none, and servers may leave it out
+    def find_client(self, scope: Scope) -> None:
+        """Of a request or handshake."""
+        peer = cast("tuple[str, Any] | None", scope.setdefault("client", None))  # servers may leave it out
         address = parse_address(peer[0]) if peer else None
         if peer and address:
             hops = self._hops(scope) if self._trusts(address) else []
@@ -30,7 +30,6 @@ class TrustedProxies:
                 scope["client"] = (str(client), 0) if client else None
             else:
                 scope["client"] = (str(address), peer[1])
-        await self._app(scope, receive, send)
 
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self._networks)

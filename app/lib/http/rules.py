@@ -9,8 +9,6 @@ from uuid import UUID
 
 import msgspec
 from litestar import Litestar, Request
-from litestar.enums import ScopeType
-from litestar.middleware import ASGIMiddleware
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -72,12 +70,13 @@ class NoMembers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What may be sent to an action without a body: nothing, or ``{}``, as some clients do."""
 
 
-class RulesMiddleware(ASGIMiddleware):
+class RulesMiddleware:
     """Refuses with 400, 404, 406, 415 or 422 what a handler would silently ignore or misread; answers OPTIONS."""
 
-    scopes = (ScopeType.HTTP,)
+    def __call__(self, app: ASGIApp) -> ASGIApp:
+        return partial(self._handle, app)
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+    async def _handle(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises the refusal; the exception handlers turn it into a problem."""
         opt = scope["route_handler"].opt
         rules: RequestRules | None = opt.get(_RULES)
@@ -98,7 +97,7 @@ class RulesMiddleware(ASGIMiddleware):
             await send({"type": "http.response.start", "status": _NO_CONTENT, "headers": headers})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
-        await next_app(scope, receive, send)
+        await app(scope, receive, send)
 
 
 def declare_rules(app: Litestar) -> None:
@@ -207,7 +206,7 @@ def names_media_type(content_types: Sequence[bytes], expected: Collection[str]) 
 
 def accepts(accept: str, media_type: str) -> bool:
     """Whether an ``Accept`` header admits the media type; the most specific range that matches decides."""
-    if not accept.strip():
+    if accept in {media_type, "*/*"} or not accept.strip():
         return True
     ranges = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
     qualities: dict[str, float] = {}

@@ -1,9 +1,9 @@
 """The outer shell: what every HTTP exchange, and every handshake of a WebSocket, gets in any case.
 
-It wraps ``app.asgi_handler``, because Litestar's middleware does not run for unrouted requests (404 and 405).
-In the order of a request: request id, log context, header limit, preflight, HEAD as GET, body timeout; and of a
-response: 304 for what the client has, ``Allow`` completed, security, cache and CORS headers, timing, access log and
-metrics.
+It wraps Litestar's router, because Litestar's middleware does not run for unrouted requests (404 and 405), and answers
+what the router and the middleware raise. In the order of a request: who the client is, request id, log context, header
+limit, preflight, HEAD as GET, body timeout, the limit on everything; and of a response: 304 for what the client has,
+``Allow`` completed, security, cache, limit and CORS headers, timing, access log and metrics.
 
 An ASGI application refuses a handshake by closing the socket, which servers answer with a bare 403. Here the answer is
 the problem that was meant, by the extension of ASGI for it ("websocket.http.response").
@@ -13,19 +13,21 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, Protocol
 
 import structlog
 from litestar.enums import ScopeType
+from litestar.exceptions import MethodNotAllowedException
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send, WebSocketScope
 
 from app.lib.db.base import new_id
-from app.lib.errors import AppError, InternalError, PermissionDenied, Unavailable
+from app.lib.errors import AppError, PermissionDenied, Unavailable
 from app.lib.http.conditional import check_if_none_match, if_none_match, is_personal, with_owner
 from app.lib.http.cors import CORS
 from app.lib.http.heads import Headers, TimedReceive, check_header_bytes, headers_by_name, send_body
 from app.lib.http.problems import DENIAL, error_of, head_and_body, send_problem
+from app.lib.http.proxies import TrustedProxies
 from app.lib.http.rules import with_head
 from app.lib.observability.logging import write_event
 from app.lib.security.policies import principal_in
@@ -48,6 +50,14 @@ Observer = Callable[[str, str, int, float], None]
 OnDenial = Callable[[Scope, AppError], Awaitable[None]]
 """Called with each denial before its response starts; it has to deal with its own faults."""
 
+
+class Limit(Protocol):
+    """The limit on everything, see :class:`~app.lib.ratelimit.general.GeneralLimit`."""
+
+    async def count(self, scope: Scope) -> None: ...
+    def headers(self, scope: Scope) -> Headers: ...
+
+
 _access = logging.getLogger("app.access")
 log = structlog.get_logger(_access.name)
 
@@ -63,6 +73,8 @@ class Shell:
     app: ASGIApp
     cors: CORS
     _: KW_ONLY
+    proxies: TrustedProxies = field(default_factory=TrustedProxies)
+    limit: Limit | None = None
     observe: Observer | None = None
     on_denial: OnDenial | None = None
     hsts: bool = False
@@ -83,6 +95,7 @@ class Shell:
             self.fixed_headers.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.proxies.find_client(scope)
         if scope["type"] == ScopeType.WEBSOCKET:
             await Handshake(self, scope, receive, send).run()
         else:
@@ -143,11 +156,13 @@ class Exchange(Conversation):
         except Exception as exc:
             if self.stopped:  # from making a body that is not wanted
                 return
-            if not isinstance(exc, AppError):
-                log.exception("request.failed", method=self.method, path=self.scope["path"])
+            error = error_of(exc, self.scope)
             if self.status:  # half an answer is out; raising makes the server cut the connection, so that it shows
                 raise
-            await send_problem(self.scope, self._send, exc if isinstance(exc, AppError) else InternalError())
+            if self.method == "OPTIONS" and isinstance(exc, MethodNotAllowedException):  # a path with sockets alone
+                await self._send_no_content([(b"allow", b"OPTIONS")])
+            else:
+                await send_problem(self.scope, self._send, error)
         finally:
             seconds = time.perf_counter() - self.started_at
             if self.shell.observe is not None:
@@ -163,10 +178,15 @@ class Exchange(Conversation):
             asked = self.headers.get(b"access-control-request-method")
             extra = self.shell.cors.preflight(self.headers.get(b"origin"), asked)
             if extra is not None:
-                await self._send({"type": "http.response.start", "status": _NO_CONTENT, "headers": extra})
-                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+                await self._send_no_content(extra)
                 return
+        if self.shell.limit is not None:
+            await self.shell.limit.count(self.scope)
         await self.shell.app(self.scope, self.receive, self._send)
+
+    async def _send_no_content(self, headers: Headers) -> None:
+        await self._send({"type": "http.response.start", "status": _NO_CONTENT, "headers": headers})
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -207,6 +227,8 @@ class Exchange(Conversation):
         if b"cache-control" not in present:
             secret = str(self.scope.get("path_template") or self.scope["path"]).startswith(self.shell.no_store)
             headers.append((b"cache-control", b"no-store" if secret or personal else b"private, no-cache"))
+        if self.shell.limit is not None:
+            headers += self.shell.limit.headers(self.scope)
         self._allow_origin(headers)
         headers.append((b"x-request-id", self.request_id.encode()))
         headers.append((b"x-process-time", f"{time.perf_counter() - self.started_at:.6f}".encode()))
@@ -264,6 +286,8 @@ class Handshake(Conversation):
         try:
             check_header_bytes(self.scope, self.shell.max_header_bytes)
             self.shell.cors.check_opener(self.scope)
+            if self.shell.limit is not None:
+                await self.shell.limit.count(self.scope)
             await self.shell.app(self.scope, self.receive, self._send)
         except Exception as exc:  # noqa: BLE001 - each one has its answer
             self.scope["state"][REFUSAL] = exc
@@ -279,7 +303,7 @@ class Handshake(Conversation):
         elif message["type"] == "websocket.close" and not self.is_open:
             # An application that closes the socket instead of opening it.
             closed = Unavailable() if message["code"] in _PASSING else PermissionDenied()
-            await self._refuse(closed if failure is None else error_of(failure))
+            await self._refuse(closed if failure is None else error_of(failure, self.scope))
             return
         elif failure is not None:
             log.error("socket.failed", path=self.scope["path"], exc_info=failure)

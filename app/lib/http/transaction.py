@@ -1,11 +1,10 @@
 """One request, one transaction; and for idempotent creations, the response in it."""
 
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Any
 
 from litestar import Request
-from litestar.enums import ScopeType
-from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.lib.db.engine import Database
@@ -94,29 +93,31 @@ def unit_provider(database: Database) -> Callable[[Request[Any, Any, Any]], Asyn
     return provide_unit
 
 
-class IdempotencyMiddleware(ASGIMiddleware):
+class IdempotencyMiddleware:
     """Holds the response of a keyed creation back until it is committed together with the work itself."""
-
-    scopes = (ScopeType.HTTP,)
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+    def __call__(self, app: ASGIApp) -> ASGIApp:
+        return partial(self._handle, app)
+
+    async def _handle(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Only 2xx is kept; what was refused leaves no trace and runs again."""
-        keys = [value for name, value in scope["headers"] if name == b"idempotency-key"]
-        if not keys or "idempotent" not in scope["route_handler"].opt:
-            await next_app(scope, receive, send)
+        is_idempotent = "idempotent" in scope["route_handler"].opt
+        keys = [value for name, value in scope["headers"] if name == b"idempotency-key"] if is_idempotent else []
+        if not keys:
+            await app(scope, receive, send)
             return
         scope["state"][_ATTEMPT] = attempt = Attempt(self._secret, keys)
         try:
-            await next_app(scope, receive, attempt.hold)
+            await app(scope, receive, attempt.hold)
             try:
                 await attempt.settle()
             except Exception as exc:  # noqa: BLE001 - each one has its answer
                 # Answered here, because for Litestar the response has started and exceptions come too late.
                 attempt.held.clear()
-                await send_problem(scope, attempt.hold, error_of(exc))
+                await send_problem(scope, attempt.hold, error_of(exc, scope))
         finally:
             if attempt.unit is not None:  # neither committed nor rolled back by its provider
                 await attempt.unit.rollback()

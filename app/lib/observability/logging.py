@@ -65,7 +65,9 @@ def json_line(event: EventDict) -> bytes:
         line = msgspec.json.encode(event, enc_hook=str)
     except Exception:  # noqa: BLE001 - lone surrogates, large integers, keys of any type, objects that fail in str()
         line = json.dumps({key: _shown(value) for key, value in event.items()}).encode()
-    return _UNSAFE_JSON.sub(_json_escape, line) + b"\n"
+    if not line.isascii() or b"\x7f" in line:
+        line = _UNSAFE_JSON.sub(_json_escape, line)
+    return line + b"\n"
 
 
 class ConsoleLine:

@@ -1,13 +1,8 @@
-"""The limit on everything, around the whole application."""
+"""The limit on everything, for the outer shell."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from litestar.types import Scope
 
-from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
-
-from app.lib.errors import RateLimited
-from app.lib.ratelimit.limiter import NamedLimit, RateLimiter, client_key, rate_limit_headers
+from app.lib.ratelimit.limiter import NamedLimit, RateLimiter, Verdict, client_key, rate_limit_headers
 
 VERDICTS = "rate_limits"
 """Where ``scope["state"]`` holds the list of the request's verdicts, the general one first."""
@@ -17,51 +12,28 @@ PROBES = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
 
 
 class GeneralLimit:
-    """ASGI wrapper that counts every HTTP request by client address, answered or not: 404 and 405 count too. A
-    handshake of a WebSocket counts as one.
+    """Counts every HTTP request by client address, answered or not: 404 and 405 count too. A handshake of a WebSocket
+    counts as one.
 
-    It stands outside Litestar, because routing happens before Litestar's own middleware, and inside the layer that puts
-    the true client into ``scope["client"]``. A request over the limit goes to ``on_refused``, which answers it with
-    the problem for the given error; for a handshake it is raised. Every response, the refusal included, gets the
-    RateLimit headers of all verdicts in ``scope["state"]`` at the time it starts, so inner limits only append theirs.
+    It is asked outside Litestar, because routing happens before Litestar's own middleware, and once the true client is
+    in ``scope["client"]``. Inner limits append their verdicts to the list in ``scope["state"]``.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        limiter: RateLimiter,
-        limit: NamedLimit,
-        *,
-        on_refused: Callable[[Scope, Send, RateLimited], Awaitable[None]],
-    ) -> None:
-        self._app = app
+    def __init__(self, limiter: RateLimiter, limit: NamedLimit) -> None:
         self._limiter = limiter
         self._limit = limit
-        self._on_refused = on_refused
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_counted = scope["type"] == ScopeType.HTTP or scope["type"] == ScopeType.WEBSOCKET
-        if not is_counted or not self._limiter.enabled or scope["path"] in PROBES:
-            await self._app(scope, receive, send)
+    async def count(self, scope: Scope) -> None:
+        """Counts a request. Raises ``RateLimited`` beyond the limit."""
+        if not self._limiter.enabled or scope["path"] in PROBES:
             return
-        fields = cast("dict[str, Any]", scope)  # the types promise a client and a state that servers may leave out
-        client = fields.get("client")
+        client = scope["client"]
         verdict = await self._limiter.hit(self._limit, client_key(client[0] if client else None))
-        verdicts = [verdict]
-        fields.setdefault("state", {})[VERDICTS] = verdicts
-        if scope["type"] == ScopeType.WEBSOCKET:
-            if not verdict.allowed:
-                raise verdict.refusal()
-            await self._app(scope, receive, send)
-            return
+        scope["state"][VERDICTS] = [verdict]
+        if not verdict.allowed:
+            raise verdict.refusal()
 
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = [*message.get("headers", ()), *rate_limit_headers(verdicts)]
-                message = cast("HTTPResponseStartEvent", {**message, "headers": headers})
-            await send(message)
-
-        if verdict.allowed:
-            await self._app(scope, receive, send_with_headers)
-        else:
-            await self._on_refused(scope, send_with_headers, verdict.refusal())
+    def headers(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        """The RateLimit headers of all verdicts until now, for every response, the refusal included."""
+        verdicts: list[Verdict] | None = scope["state"].get(VERDICTS)
+        return rate_limit_headers(verdicts) if verdicts else []

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
+from functools import lru_cache
 from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Network
 from typing import Self
@@ -108,6 +109,7 @@ def rate_limit_headers(verdicts: Sequence[Verdict]) -> list[tuple[bytes, bytes]]
     ]
 
 
+@lru_cache(maxsize=8192)
 def client_key(address: str | None) -> str:
     """The part of an address that one client is assumed to hold.
 

@@ -5,11 +5,10 @@ headers to: there a ticket in the query replaces them, which is good once, and o
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from litestar.connection import ASGIConnection
-from litestar.enums import ScopeType
-from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app.lib.errors import InvalidToken
@@ -17,15 +16,13 @@ from app.lib.security.policies import POLICY, Policy
 from app.lib.security.principal import Authenticator, TicketTaker
 
 
-class BearerMiddleware(ASGIMiddleware):
+class BearerMiddleware:
     """Puts the principal into ``scope["user"]`` on routes whose policy reads credentials, and asks the policy.
 
     It runs before the rest of a request is looked at, so a caller without rights learns nothing else. A token that is
     sent but not valid is refused, on optional routes too: a client that thinks it is signed in must not be answered as
     an anonymous one.
     """
-
-    scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET)
 
     def __init__(
         self,
@@ -38,7 +35,10 @@ class BearerMiddleware(ASGIMiddleware):
         self._tickets = tickets
         self._check_origin = check_origin
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+    def __call__(self, app: ASGIApp) -> ASGIApp:
+        return partial(self._handle, app)
+
+    async def _handle(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises ``InvalidToken`` for credentials that are not good, and what the policy raises."""
         scope["user"] = None
         scope["auth"] = None
@@ -50,7 +50,7 @@ class BearerMiddleware(ASGIMiddleware):
             if policy.takes_ticket:
                 await self._take_ticket(scope)
             await policy(ASGIConnection(scope), handler)
-        await next_app(scope, receive, send)
+        await app(scope, receive, send)
 
     async def _take_ticket(self, scope: Scope) -> None:
         """A ticket that is sent has to be good, also next to a token, and of the same user."""

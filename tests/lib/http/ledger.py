@@ -184,7 +184,7 @@ class Ledger:
         )
         declare_policies(app)
         declare_rules(app)
-        app.asgi_handler = in_shell(app.asgi_handler)
+        app.asgi_handler = in_shell(app.asgi_router)
         return app
 
     async def _provide_gates(self) -> Gates:

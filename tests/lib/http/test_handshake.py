@@ -48,7 +48,7 @@ def shelled(own_origin: str = "", **options: Any) -> Litestar:
         openapi_config=None,
         logging_config=None,
     )
-    inner: ASGIApp = app.asgi_handler
+    inner: ASGIApp = app.asgi_router
     app.asgi_handler = Shell(inner, CORS(["https://app.example.com"], own_origin), **options)
     return app
 

@@ -48,7 +48,7 @@ async def raising(error: Exception, path: str = "/x") -> Any:
         raise error
 
     app = make_app([handler])
-    app.asgi_handler = in_shell(app.asgi_handler)
+    app.asgi_handler = in_shell(app.asgi_router)
     async with call(app, headers={"X-Request-ID": "request-0001"}) as client:
         return await client.get(path)
 

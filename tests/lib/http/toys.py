@@ -145,7 +145,7 @@ def in_shell(app: ASGIApp, *, origins: Sequence[str] = (), observe: Observer | N
 def toy(*, origins: Sequence[str] = (), observe: Observer | None = None, **options: Any) -> Litestar:
     """The whole toy."""
     app = make_app()
-    app.asgi_handler = in_shell(app.asgi_handler, origins=origins, observe=observe, **options)
+    app.asgi_handler = in_shell(app.asgi_router, origins=origins, observe=observe, **options)
     return app
 
 

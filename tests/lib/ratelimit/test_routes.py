@@ -9,6 +9,8 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
 from app.lib.errors import RateLimited
+from app.lib.http.cors import CORS
+from app.lib.http.shell import Shell
 from app.lib.ratelimit.counters import MemoryCounters
 from app.lib.ratelimit.general import GeneralLimit
 from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter
@@ -57,18 +59,12 @@ def make_app(*, enabled: bool = True) -> Litestar:
     )
 
 
-async def on_refused(scope: Scope, send: Send, error: RateLimited) -> None:
-    raise AssertionError("the general limit is out of reach here")
-
-
 @asynccontextmanager
 async def client_of(
     app: Litestar, *, enabled: bool = True, address: str = "203.0.113.9"
 ) -> AsyncIterator[httpx.AsyncClient]:
-    limiter = RateLimiter(MemoryCounters(), enabled=enabled)
-    app.asgi_handler = GeneralLimit(
-        app.asgi_handler, limiter, NamedLimit("default", Limit(600, 60)), on_refused=on_refused
-    )
+    limit = GeneralLimit(RateLimiter(MemoryCounters(), enabled=enabled), NamedLimit("default", Limit(600, 60)))
+    app.asgi_handler = Shell(app.asgi_handler, CORS(()), limit=limit)
     transport = httpx.ASGITransport(app, client=(address, 1))  # type: ignore[arg-type]  # httpx has looser ASGI types
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client

@@ -116,7 +116,7 @@ def make(handlers: Sequence[Any], names: Names | None = None) -> Litestar:
     )
     declare_policies(app)
     declare_rules(app)
-    app.asgi_handler = in_shell(app.asgi_handler)
+    app.asgi_handler = in_shell(app.asgi_router)
     return app
 
 

@@ -1,0 +1,56 @@
+"""Responses as bytes: content is encoded once and sent, without a second walk through response classes."""
+
+from functools import partial
+from typing import Any
+
+import msgspec
+from litestar import Response
+from litestar.enums import MediaType
+from litestar.serialization import default_serializer
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.lib.http.conditional import Versioned, etag
+
+_encode = msgspec.json.Encoder(enc_hook=default_serializer).encode
+
+
+async def encode_response(response: Response[Any]) -> Any:
+    """An ``after_request`` hook. Puts the ``ETag`` on a response whose content is :class:`Versioned`; sends JSON itself
+    and leaves pages, files, streams and what has cookies or a background task to Litestar.
+    """
+    content = response.content
+    if isinstance(content, Versioned):
+        response.headers.setdefault("ETag", etag(getattr(content, "version")))  # noqa: B009 - declared by subclasses
+    is_json = isinstance(content, msgspec.Struct | dict | list)
+    return _Encoded(response) if is_json and not response.cookies and response.background is None else response
+
+
+class _Encoded:
+    """Stands in for Litestar's ``Response`` where that would be turned into an ASGI application."""
+
+    __slots__ = ("response",)
+
+    def __init__(self, response: Response[Any]) -> None:
+        self.response = response
+
+    def to_asgi_response(
+        self, *, status_code: int | None = None, media_type: str | None = None, headers: Any = None, **_unused: Any
+    ) -> ASGIApp:
+        """Called by Litestar, with what the handler declares and the response leaves open."""
+        response = self.response
+        body = _encode(response.content)
+        named = {**headers, **response.headers} if headers else response.headers
+        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
+        raw.append((b"content-type", (response.media_type or media_type or MediaType.JSON).encode()))
+        raw.append((b"content-length", b"%d" % len(body)))
+        status = response.status_code or status_code or 200
+        return partial(
+            _send,
+            {"type": "http.response.start", "status": status, "headers": raw},
+            {"type": "http.response.body", "body": body, "more_body": False},
+        )
+
+
+async def _send(start: Message, body: Message, _scope: Scope, _receive: Receive, send: Send) -> None:
+    await send(start)
+    await send(body)
