@@ -30,7 +30,8 @@ class DirectConnection(ABC):
         self._adapter: Any = pooled.dbapi_connection
         self._driver: Any = pooled.driver_connection
         internals: Any = connection
-        self._listeners = internals.engine.dispatch.before_cursor_execute
+        self._engine = internals.engine
+        self._has_begun = False
         self._log = internals._log_info if internals._echo else None
 
     async def fetch(self, sql: str, arguments: Arguments) -> Sequence[Any]:
@@ -49,6 +50,9 @@ class DirectConnection(ABC):
         """The rows that the statement returned for each of ``rows``, one after another."""
         return await self._run(self._fetch_many, sql, rows, many=True)
 
+    async def _begin(self) -> None:
+        """Before the first statement, where the database needs it."""
+
     @abstractmethod
     async def _fetch(self, sql: str, arguments: Arguments) -> Sequence[Any]: ...
     @abstractmethod
@@ -61,11 +65,15 @@ class DirectConnection(ABC):
     async def _run(
         self, call: Callable[[str, Any], Awaitable[T]], sql: str, arguments: Any, *, many: bool = False
     ) -> T:
-        for listener in self._listeners:
-            listener(self.connection, None, sql, arguments, None, many)
+        if self._engine._has_events:
+            for listener in self._engine.dispatch.before_cursor_execute:
+                listener(self.connection, None, sql, arguments, None, many)
         if self._log is not None:
             self._log(sql)
         try:
+            if not self._has_begun:
+                await self._begin()
+                self._has_begun = True
             return await call(sql, arguments)
         except BaseException as exc:
             await greenlet_spawn(_raise_translated, self.connection, sql, exc)
@@ -89,23 +97,19 @@ class PostgreSQLConnection(DirectConnection):
     """asyncpg keeps each statement prepared on its connection, or uses unnamed ones where a pooler is in between."""
 
     async def _fetch(self, sql: str, arguments: Arguments) -> Sequence[Any]:
-        await self._begin()
         rows: Sequence[Any] = await self._driver.fetch(sql, *arguments)
         return rows
 
     async def _fetch_many(self, sql: str, rows: Sequence[Arguments]) -> Sequence[Any]:
-        await self._begin()
         returned: Sequence[Any] = await self._driver.fetchmany(sql, rows)
         return returned
 
     async def _execute(self, sql: str, arguments: Arguments) -> int:
-        await self._begin()
         status: str = await self._driver.execute(sql, *arguments)
         count = status.rpartition(" ")[2]  # of "INSERT 0 1" or "UPDATE 3"; others, such as "SAVEPOINT", count nothing
         return int(count) if count.isdecimal() else 0
 
     async def _execute_many(self, sql: str, rows: Sequence[Arguments]) -> None:
-        await self._begin()
         await self._driver.executemany(sql, rows)
 
     async def _begin(self) -> None:
