@@ -28,6 +28,7 @@ from app.lib.audit import Origin, provide_origin
 from app.lib.audit.denials import DenialLog
 from app.lib.db.uow import UnitOfWork
 from app.lib.domain import Domain
+from app.lib.http.answers import PublicAnswers
 from app.lib.http.conditional import declare_personal, provide_if_match
 from app.lib.http.cors import CORS
 from app.lib.http.injection import provide_services, resolve_in_sequence
@@ -41,7 +42,7 @@ from app.lib.observability.logging import configure_logging
 from app.lib.openapi.document import name_operations
 from app.lib.pagination.parameters import provide_list_parameters
 from app.lib.ratelimit.general import GeneralLimit
-from app.lib.ratelimit.limiter import Limit, NamedLimit, WhenDown
+from app.lib.ratelimit.limiter import Limit
 from app.lib.ratelimit.routes import ROUTE_LIMITS, undefined_limits
 from app.lib.security.bearer import BearerMiddleware
 from app.lib.security.policies import declare_policies, provide_principal, provide_viewer
@@ -91,10 +92,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             RulesMiddleware(),
             IdempotencyMiddleware(core.keys.derive("idempotency")),
         ],
-        plugins=[
-            StructSchemaPlugin(),
-            InnerLifespan(partial(_running, core)),
-        ],
+        plugins=[StructSchemaPlugin(), InnerLifespan(partial(_running, core))],
         exception_handlers=exception_handlers(),
         after_request=encode_response,
         after_exception=[remember_refusal],
@@ -112,7 +110,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     resolve_in_sequence(app)
     if missing := undefined_limits(app):
         raise ImproperlyConfiguredException(f"rate limits without a definition: {sorted(missing)}")
-    app.asgi_handler = _shell(app.asgi_router, core, cors)
+    app.asgi_handler = _shell(PublicAnswers(app.asgi_router, core.database.writes), core, cors)
     return app
 
 
@@ -133,12 +131,11 @@ def _routes(core: Core) -> list[Router]:
 
 def _shell(app: ASGIApp, core: Core, cors: CORS) -> Shell:
     settings = core.settings
-    limit = NamedLimit("default", Limit.parse(settings.rate_limit_default), WhenDown.ALLOW)
     return Shell(
         app,
         cors,
         proxies=TrustedProxies(settings.trusted_proxies),
-        limit=GeneralLimit(core.general_limiter, limit),
+        limit=GeneralLimit(core.general_limiter, Limit.parse(settings.rate_limit_default)),
         observe=core.metrics.observe,
         on_denial=DenialLog(core.database),
         hsts=settings.is_production,

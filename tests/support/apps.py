@@ -14,6 +14,7 @@ from app.config import Settings
 from app.core import Core
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.system.readiness import Readiness
+from app.lib.db.base import metadata
 from app.lib.db.url import DatabaseURL
 from app.lib.openapi.document import build_document
 from app.lib.ratelimit.counters import MemoryCounters
@@ -102,6 +103,7 @@ async def forget(app: Litestar) -> None:
     core = core_of(app)
     core.services.get(SessionAuthenticator).forget(None)
     core.services.get(Readiness)._ask_again_at = 0.0
+    core.database.writes.record(metadata.tables)
     for limiter in (core.general_limiter, core.limiter):
         if isinstance(limiter.counters, MemoryCounters):  # those in the database went with its rows
             limiter.counters._windows.clear()

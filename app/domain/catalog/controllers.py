@@ -24,6 +24,7 @@ from app.domain.catalog.services.stock import StockService
 from app.lib.audit import Origin
 from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed, PreconditionRequired
+from app.lib.http.answers import public_answer
 from app.lib.http.injection import Injected
 from app.lib.http.locations import created, linked
 from app.lib.http.rules import MAX_BODY, TEXT_BODY
@@ -56,6 +57,7 @@ ActiveFilter = Annotated[
     QueryParameter(description="Inactive products are for holders of `products:write`.", max_items=2),
 ]
 Sort = Annotated[str | None, PRODUCT_SORT]
+_PUBLIC = public_answer("products", "product_tags")
 
 
 class ProductController(Controller):
@@ -67,6 +69,7 @@ class ProductController(Controller):
         return_dto=StructDTO[ProductPage],
         summary="List products",
         description="Active products. `min_price` and `max_price` need `currency`.",
+        opt=_PUBLIC,
     )
     async def list_products(
         self,
@@ -119,6 +122,7 @@ class ProductController(Controller):
         guards=[optional],
         return_dto=StructDTO[ProductRead],
         summary="Get a product",
+        opt=_PUBLIC,
     )
     async def get_product(
         self,

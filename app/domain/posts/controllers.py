@@ -28,6 +28,7 @@ from app.domain.posts.services.queries import POST_SORT, TAG_SORT, PostQueries, 
 from app.lib.clock import utc_now
 from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed, Unauthenticated
+from app.lib.http.answers import public_answer
 from app.lib.http.conditional import TAGGED, has_current, make_personal
 from app.lib.http.injection import Injected
 from app.lib.http.locations import MOVES, created, linked, moved
@@ -78,6 +79,7 @@ Text = Annotated[
 PublishedAfter = Annotated[datetime | None, QueryParameter(description="An instant in UTC (RFC 3339).")]
 PublishedBefore = PublishedAfter
 Mine = Annotated[bool | None, QueryParameter(description="Your own posts instead, drafts and scheduled ones included.")]
+_PUBLIC = public_answer("posts", "post_tags", "post_slugs", "users", "profiles")
 Expand = Annotated[Literal["author"] | None, QueryParameter(description="Shows the authors' public profiles, too.")]
 
 
@@ -107,7 +109,7 @@ class PostController(Controller):
         guards=[optional],
         summary="List posts",
         description="Published posts; with `mine=true` your own, drafts included, which needs a sign-in.",
-        opt=may_raise(Unauthenticated) | TAGGED,
+        opt=may_raise(Unauthenticated) | TAGGED | _PUBLIC,
     )
     async def list_posts(
         self,
@@ -162,7 +164,7 @@ class PostController(Controller):
             "By id or slug. Drafts and scheduled posts only for their authors. A former slug redirects to the present "
             "one. With `expand=author` there is no ETag."
         ),
-        opt=may_raise(PostNotFound) | MOVES,
+        opt=may_raise(PostNotFound) | MOVES | _PUBLIC,
     )
     async def get_post(
         self,
@@ -259,7 +261,7 @@ class PostController(Controller):
 @get(
     "/users/{user_id:uuid}/posts",
     guards=[public],
-    opt=TAGGED,
+    opt=TAGGED | _PUBLIC,
     summary="List the posts of a user",
     tags=["Posts"],
 )
@@ -284,7 +286,7 @@ async def list_user_posts(
     "/tags",
     guards=[public],
     return_dto=StructDTO[TagPage],
-    opt=TAGGED,
+    opt=TAGGED | _PUBLIC,
     summary="List the tags of published posts",
     description="With the number of published posts that have them. Caches may keep it for a minute.",
     tags=["Posts"],
@@ -303,7 +305,7 @@ async def list_tags(
 @get(
     "/feed.atom",
     guards=[public],
-    opt={PRODUCES: ATOM, **TAGGED, **PASSED_ON},
+    opt={PRODUCES: ATOM, **TAGGED, **PASSED_ON, **_PUBLIC},
     media_type=ATOM,
     summary="Get the Atom feed",
     description="The newest 20 published posts (RFC 4287) with safe HTML; long ones with their summary and link only.",

@@ -50,9 +50,8 @@ class DirectConnection(ABC):
         """The rows that the statement returned for each of ``rows``, one after another."""
         return await self._run(self._fetch_many, sql, rows, many=True)
 
-    async def _begin(self) -> None:
-        """Before the first statement, where the database needs it."""
-
+    @abstractmethod
+    async def _begin(self) -> None: ...
     @abstractmethod
     async def _fetch(self, sql: str, arguments: Arguments) -> Sequence[Any]: ...
     @abstractmethod
@@ -120,6 +119,9 @@ class PostgreSQLConnection(DirectConnection):
 
 class SQLiteConnection(DirectConnection):
     """One hop to the connection's thread and back for each call, where a cursor needs three."""
+
+    async def _begin(self) -> None:
+        """Has begun: an event of the engine does it."""
 
     async def _fetch(self, sql: str, arguments: Arguments) -> Sequence[Any]:
         return await self._in_thread(_fetch, sql, arguments)

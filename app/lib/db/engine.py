@@ -20,6 +20,7 @@ from app.lib.db.reader import Driver, PostgreSQLDriver, Reader, SQLiteDriver
 from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline, identity_of
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.url import DatabaseURL
+from app.lib.db.writes import Writes
 
 POSTGRESQL_POOL_TIMEOUT = 5.0
 SQLITE_POOL_TIMEOUT = 30.0
@@ -87,6 +88,7 @@ class Database:
         self.url = options.url
         self.engine, self._driver = _sqlite(options) if self.url.is_sqlite else _postgresql(options)
         self.reader = Reader(self._driver)
+        self.writes = Writes()
         if options.echo:
             self.reader.observers.append(self.engine.sync_engine.logger.info)
 
@@ -96,7 +98,9 @@ class Database:
         """
         if self.url.is_sqlite:
             return self
-        return Database(msgspec.structs.replace(self.options, pool_size=pool_size))
+        other = Database(msgspec.structs.replace(self.options, pool_size=pool_size))
+        other.writes = self.writes
+        return other
 
     def busy_readers(self) -> int:
         """Connections that read at the moment."""
@@ -130,7 +134,7 @@ class Database:
         For failed sign-ins, reuse detection and audits of denials. Never open one while the request's own unit of
         work has written: SQLite has one writer, and the two would wait for each other.
         """
-        unit = UnitOfWork(self.engine)
+        unit = UnitOfWork(self.engine, self.writes)
         try:
             yield unit
             await unit.commit()

@@ -10,6 +10,7 @@ import msgspec
 from advanced_alchemy.types import DateTimeUTC
 from sqlalchemy import (
     BindParameter,
+    ClauseElement,
     ColumnElement,
     Dialect,
     Float,
@@ -51,6 +52,12 @@ def pad_to_power_of_two(values: Sequence[T]) -> list[T]:
     return [*values, *[values[-1]] * (width - len(values))]
 
 
+def tables_written_by(statement: ClauseElement) -> frozenset[str]:
+    """The names of the tables that it inserts into, updates or deletes from."""
+    tables: list[Any] = [each.table for each in visitors.iterate(statement) if isinstance(each, UpdateBase)]
+    return frozenset(each.name for each in tables)
+
+
 class Prepared(Generic[T_co]):
     """A Core statement and the Struct (or scalar type) that each of its rows becomes; ``None`` for one without rows.
 
@@ -62,7 +69,7 @@ class Prepared(Generic[T_co]):
     Build it once, at module level or in a cached function: compiling costs what many queries cost.
     """
 
-    __slots__ = ("_compiled", "columns", "row_type", "statement")
+    __slots__ = ("_compiled", "columns", "row_type", "statement", "writes")
 
     def __init__(self, statement: Statement, row_type: type[T_co] | None) -> None:
         self.columns: list[ColumnElement[Any]] = []
@@ -72,6 +79,7 @@ class Prepared(Generic[T_co]):
             raise TypeError(f"the length of {lists} must be known: write the list itself into the statement")
         self.statement = statement
         self.row_type = row_type
+        self.writes = tables_written_by(statement)
         self._compiled: dict[type[Dialect], Compiled[T_co]] = {}
 
     def compiled(self, dialect: Dialect) -> "Compiled[T_co]":

@@ -4,14 +4,15 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import ORMExecuteState, Session
 from sqlalchemy.util import greenlet_spawn
 
 from app.lib.db.direct import DirectConnection, direct
-from app.lib.db.prepared import Prepared
+from app.lib.db.prepared import Prepared, tables_written_by
+from app.lib.db.writes import Writes
 
 T = TypeVar("T")
 
@@ -24,8 +25,10 @@ class UnitOfWork:
     raise what the session would raise. They do not refresh entities: read these before, or not at all.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, writes: Writes) -> None:
         self._engine = engine
+        self._writes = writes
+        self._written: set[str] = set()
         self._after_commit: dict[Callable[[], None], None] = {}
         self._direct: DirectConnection | None = None
         self._session: AsyncSession | None = None
@@ -36,7 +39,9 @@ class UnitOfWork:
         units need none. It joins the unit's transaction and never ends it.
         """
         if self._session is None:
-            self._session = AsyncSession(self._engine, sync_session_class=_UnitSession, begin=self._begin)
+            self._session = AsyncSession(
+                self._engine, sync_session_class=_UnitSession, begin=self._begin, written=self._written
+            )
         return self._session
 
     @property
@@ -47,12 +52,14 @@ class UnitOfWork:
     async def execute(self, prepared: Prepared[Any], /, **values: Any) -> int:
         """Runs an insert, update or delete. Returns the number of rows that it affected."""
         connection = await self._connection()
+        self._written |= prepared.writes
         compiled = prepared.compiled(connection.dialect)
         return await connection.execute(compiled.sql, compiled.arguments(values))
 
     async def execute_many(self, prepared: Prepared[Any], rows: Iterable[Mapping[str, Any]]) -> None:
         """Runs an insert, update or delete once for each of the rows, in their order and one round trip."""
         connection = await self._connection()
+        self._written |= prepared.writes
         compiled = prepared.compiled(connection.dialect)
         arguments = [compiled.arguments(row) for row in rows]
         if len(arguments) == 1:
@@ -63,6 +70,7 @@ class UnitOfWork:
     async def all(self, prepared: Prepared[T], /, **values: Any) -> list[T]:
         """Every row of a select, or of what a statement with ``RETURNING`` wrote."""
         connection = await self._connection()
+        self._written |= prepared.writes
         compiled = prepared.compiled(connection.dialect)
         return compiled.rows(await connection.fetch(compiled.sql, compiled.arguments(values)))
 
@@ -71,6 +79,7 @@ class UnitOfWork:
         that they wrote, in the same order.
         """
         connection = await self._connection()
+        self._written |= prepared.writes
         compiled = prepared.compiled(connection.dialect)
         arguments = [compiled.arguments(row) for row in rows]
         if len(arguments) == 1:
@@ -91,7 +100,11 @@ class UnitOfWork:
     async def commit(self) -> None:
         """Commits and makes the calls. A failed commit raises and makes none; roll back then."""
         if self._session is not None or self._direct is not None:
-            await greenlet_spawn(self._commit)
+            try:
+                await greenlet_spawn(self._commit)
+            finally:  # one that fails may have succeeded
+                self._writes.record(self._written)
+                self._written.clear()
         callbacks, self._after_commit = self._after_commit, {}
         for callback in callbacks:
             callback()
@@ -99,6 +112,7 @@ class UnitOfWork:
     async def rollback(self) -> None:
         """Undoes the work and forgets the calls. Does not fail: a connection that is lost has nothing to undo."""
         self._after_commit.clear()
+        self._written.clear()
         with suppress(SQLAlchemyError):
             await greenlet_spawn(self._rollback)
 
@@ -148,9 +162,23 @@ class UnitOfWork:
 class _UnitSession(Session):
     """Asks its unit for the connection, and joins the transaction on it."""
 
-    def __init__(self, begin: Callable[[], DirectConnection], **options: Any) -> None:
+    def __init__(self, begin: Callable[[], DirectConnection], written: set[str], **options: Any) -> None:
         super().__init__(expire_on_commit=False, join_transaction_mode="rollback_only", **options)
         self._begin = begin
+        self.written = written
 
     def get_bind(self, *_arguments: Any, **_options: Any) -> Connection:
         return self._begin().connection
+
+
+@event.listens_for(_UnitSession, "after_flush")
+def _note_entities(session: _UnitSession, _context: object) -> None:
+    for entity in (*session.new, *session.dirty, *session.deleted):
+        session.written.add(entity.__tablename__)
+
+
+@event.listens_for(_UnitSession, "do_orm_execute")
+def _note_statement(state: ORMExecuteState) -> None:
+    session: Any = state.session
+    statement: Any = state.statement
+    session.written |= tables_written_by(statement)

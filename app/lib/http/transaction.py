@@ -76,7 +76,7 @@ def unit_provider(database: Database) -> Callable[[Request[Any, Any, Any]], Asyn
         """Commits before the response starts, so that a failed commit is an error. With an idempotency key the
         middleware below commits instead, because the response belongs into the same transaction.
         """
-        unit = UnitOfWork(database.engine)
+        unit = UnitOfWork(database.engine, database.writes)
         attempt: Attempt | None = request.scope["state"].get(_ATTEMPT)
         try:
             if attempt is not None:

@@ -2,7 +2,7 @@
 
 from litestar.types import Scope
 
-from app.lib.ratelimit.limiter import NamedLimit, RateLimiter, Verdict, client_key, rate_limit_headers
+from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, Verdict, WhenDown, client_key, rate_limit_headers
 
 VERDICTS = "rate_limits"
 """Where ``scope["state"]`` holds the list of the request's verdicts, the general one first."""
@@ -19,9 +19,9 @@ class GeneralLimit:
     in ``scope["client"]``. Inner limits append their verdicts to the list in ``scope["state"]``.
     """
 
-    def __init__(self, limiter: RateLimiter, limit: NamedLimit) -> None:
+    def __init__(self, limiter: RateLimiter, limit: Limit) -> None:
         self._limiter = limiter
-        self._limit = limit
+        self._limit = NamedLimit("default", limit, WhenDown.ALLOW)
 
     async def count(self, scope: Scope) -> None:
         """Counts a request. Raises ``RateLimited`` beyond the limit."""

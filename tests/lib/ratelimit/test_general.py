@@ -10,7 +10,7 @@ from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, Verdict
 
 pytestmark = pytest.mark.usefixtures("clock")
 
-TWO = NamedLimit("default", Limit(2, 3600))
+TWO = Limit(2, 3600)
 
 
 def limited(*, enabled: bool = True) -> GeneralLimit:

@@ -13,7 +13,7 @@ from app.lib.http.cors import CORS
 from app.lib.http.shell import Shell
 from app.lib.ratelimit.counters import MemoryCounters
 from app.lib.ratelimit.general import GeneralLimit
-from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter
+from app.lib.ratelimit.limiter import Limit, RateLimiter
 from app.lib.ratelimit.routes import ROUTE_LIMITS, RouteLimits, rate_limit, undefined_limits
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -63,7 +63,7 @@ def make_app(*, enabled: bool = True) -> Litestar:
 async def client_of(
     app: Litestar, *, enabled: bool = True, address: str = "203.0.113.9"
 ) -> AsyncIterator[httpx.AsyncClient]:
-    limit = GeneralLimit(RateLimiter(MemoryCounters(), enabled=enabled), NamedLimit("default", Limit(600, 60)))
+    limit = GeneralLimit(RateLimiter(MemoryCounters(), enabled=enabled), Limit(600, 60))
     app.asgi_handler = Shell(app.asgi_handler, CORS(()), limit=limit)
     transport = httpx.ASGITransport(app, client=(address, 1))  # type: ignore[arg-type]  # httpx has looser ASGI types
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:

@@ -20,6 +20,7 @@ from app.domain.accounts.services.queries import USER_SORT, AccountQueries
 from app.domain.accounts.services.roles import RoleService
 from app.domain.accounts.services.users import UserService
 from app.lib.errors import ReauthRequired
+from app.lib.http.answers import public_answer
 from app.lib.http.injection import Caller, Injected, Paging, Precondition
 from app.lib.http.locations import created, linked
 from app.lib.http.transaction import IDEMPOTENT
@@ -174,6 +175,7 @@ class UserController(Controller):
     guards=[public],
     return_dto=StructDTO[PublicProfile],
     summary="Get a public profile",
+    opt=public_answer("users", "profiles"),
     tags=["Profiles"],
 )
 async def get_profile(user_id: UserId, accounts: Accounts) -> PublicProfile:
