@@ -184,10 +184,12 @@ def test_errors_are_problems(name: str) -> None:
 def test_a_body_has_an_example_that_is_accepted(name: str) -> None:
     operation, route = OPERATIONS[name], ROUTES[name]
 
-    assert set(operation["requestBody"]["content"]) == set(route.rules.consumes or ())
-    for media_type in operation["requestBody"]["content"].values():
-        [example] = resolve(media_type["schema"])["examples"]
-        decode_json(msgspec.json.encode(example), route.handler.parsed_data_field.annotation)
+    first, *others = route.rules.consumes or ()
+    [(media_type, described)] = operation["requestBody"]["content"].items()
+    assert media_type == first
+    assert all(f"`{other}`" in operation["requestBody"]["description"] for other in others)
+    [example] = resolve(described["schema"])["examples"]
+    decode_json(msgspec.json.encode(example), route.handler.parsed_data_field.annotation)
     assert {"408", "413", "415", "422"} <= set(operation["responses"])
 
 
@@ -258,6 +260,15 @@ def test_every_integer_has_bounds() -> None:
 def test_every_list_has_a_maximum() -> None:
     for where, schema in of_type("array"):
         assert "maxItems" in schema, f"{where}: {schema}"
+
+
+@pytest.mark.parametrize("name", ["login", "refresh"])
+def test_sign_in_is_described_as_the_form_of_oauth2(name: str) -> None:
+    [(media_type, described)] = OPERATIONS[name]["requestBody"]["content"].items()
+
+    assert media_type == "application/x-www-form-urlencoded"
+    members = resolve(described["schema"])["properties"]
+    assert {str(schema["type"]) for schema in members.values()} == {"string"}  # a form has no null
 
 
 def test_no_body_has_members_that_are_not_read() -> None:

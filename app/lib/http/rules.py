@@ -25,7 +25,9 @@ MERGE_PATCH = "application/merge-patch+json"
 FORM = "application/x-www-form-urlencoded"
 
 CONSUMES = "consumes"
-"""Key in a handler's ``opt``: the media types of its body, where they are not the usual ones of its method."""
+"""Key in a handler's ``opt``: the media types of its body, where they are not the usual ones of its method. The OpenAPI
+document describes the first, because generators of clients fail at several, and names the others.
+"""
 FORM_OR_JSON = {CONSUMES: (FORM, JSON)}
 """Spread into a handler's ``opt`` whose DTO is a ``FormDTO``."""
 PRODUCES_ANYTHING = "produces_anything"
@@ -119,7 +121,7 @@ def declare_rules(app: Litestar) -> None:
                 model.expected_form_data or model.expected_msgpack_data or handler.parsed_data_field is not None
             )
             handler.request_max_body_size = min(most, handler.opt.get(MAX_BODY, SMALL_BODY))
-            usual = (MERGE_PATCH, JSON) if method == "PATCH" else (JSON,)
+            usual = (JSON, MERGE_PATCH) if method == "PATCH" else (JSON,)
             consumes: Any = handler.opt.get(CONSUMES, usual if reads_body else None)
             handler.opt[_RULES] = RequestRules(
                 query=query_rules(handler, model.expected_query_params),
