@@ -28,7 +28,6 @@ def documented(app: Litestar) -> dict[str, Operation]:
 
 
 ROUTES = documented(APP)
-MEDIA_TYPES = {"exportOrders": "text/csv", "streamEvents": "text/event-stream"}
 
 
 def resolve(part: dict[str, Any]) -> dict[str, Any]:
@@ -103,6 +102,7 @@ def test_operation_ids_are_verbs_in_camel_case() -> None:
 
 
 def test_every_route_is_documented_or_says_that_it_is_not() -> None:
+    """Documentation is not: this document is a part of it."""
     hidden = {each.path for each in operations(APP)} - {each.path for each in ROUTES.values()}
 
     assert hidden == {
@@ -111,10 +111,6 @@ def test_every_route_is_documented_or_says_that_it_is_not() -> None:
         "/docs/assets/{name:str}",
         "/docs/openapi.json",
         "/docs/asyncapi.json",
-        "/metrics",
-        "/problems",
-        "/problems/{slug:str}",
-        "/api/v1/notifications/unsubscribe",  # for people and mail programs
     }
     assert set(ROUTES) == set(OPERATIONS)
 
@@ -122,6 +118,8 @@ def test_every_route_is_documented_or_says_that_it_is_not() -> None:
 OTHER_MEDIA_TYPES = {
     "exportOrders": "text/csv",
     "getFeed": "application/atom+xml",
+    "getMetrics": "text/plain",
+    **dict.fromkeys(["getProblem", "listProblems", "showUnsubscribePage", "unsubscribe"], "text/html"),
     "streamEvents": "text/event-stream",
 }
 UNVERSIONED = {"createProducts", "createRealtimeTicket", "createRoomInvitation"}
@@ -171,7 +169,7 @@ def test_errors_are_problems(name: str) -> None:
 
     assert {"400", "406", "429", "431", "500", "503"} <= set(responses)
     for status, response in responses.items():
-        if status.startswith(("4", "5")):
+        if status.startswith(("4", "5")) and (name, status) != ("showUnsubscribePage", "404"):  # a page, too
             error = resolve(response)
             assert set(error["content"]) == {"application/problem+json"}
             assert error["description"].endswith(".")
@@ -189,7 +187,8 @@ def test_a_body_has_an_example_that_is_accepted(name: str) -> None:
     assert media_type == first
     assert all(f"`{other}`" in operation["requestBody"]["description"] for other in others)
     [example] = resolve(described["schema"])["examples"]
-    decode_json(msgspec.json.encode(example), route.handler.parsed_data_field.annotation)
+    if name != "unsubscribe":  # it reads the form by itself
+        decode_json(msgspec.json.encode(example), route.handler.parsed_data_field.annotation)
     assert {"408", "413", "415", "422"} <= set(operation["responses"])
 
 

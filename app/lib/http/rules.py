@@ -36,7 +36,6 @@ HTML_PAGE: dict[str, Any] = {
     "guards": [public],
     "opt": {PRODUCES_ANYTHING: True, **PASSED_ON},
     "media_type": "text/html",
-    "include_in_schema": False,
 }
 """The arguments of the decorator of a handler that answers a page to anyone."""
 MAX_BODY = "max_body"

@@ -137,7 +137,8 @@ def _form_schemas(document: JSONObject) -> Iterator[str]:
     """The names of the components that describe forms."""
     for item in document["paths"].values():
         for operation in item.values():
-            if (form := operation.get("requestBody", {}).get("content", {}).get(FORM)) is not None:
+            form = operation.get("requestBody", {}).get("content", {}).get(FORM)
+            if form is not None and "$ref" in form["schema"]:
                 yield form["schema"]["$ref"].rpartition("/")[2]
 
 
@@ -167,11 +168,12 @@ def _complete(operation: JSONObject, handler: HTTPRouteHandler) -> set[int]:
     if parameters:
         operation["parameters"] = parameters
     statuses = _statuses(handler, policy, rules, parameters)
-    successes = {status: each for status, each in sorted(operation["responses"].items()) if status in _SUCCESSES}
+    own = _SUCCESSES.keys() | map(str, handler.responses or ())
+    successes = {status: each for status, each in sorted(operation["responses"].items()) if status in own}
     for status, response in successes.items():
         _complete_success(status, response, handler, answers, tagged)
     errors = {str(status): {"$ref": f"#/components/responses/Error{status}"} for status in sorted(statuses)}
-    operation["responses"] = successes | errors
+    operation["responses"] = errors | successes
     return statuses
 
 
@@ -228,9 +230,9 @@ def _description(given: str | None, handler: HTTPRouteHandler, policy: Policy) -
 def _complete_success(
     status: str, response: JSONObject, handler: HTTPRouteHandler, answers: list[type], tagged: list[bool]
 ) -> None:
-    response["description"] = _SUCCESSES[status]
+    response["description"] = _SUCCESSES.get(status) or response["description"]
     if "content" in response:
-        response["content"] = {media_type or JSON: each for media_type, each in response["content"].items()}
+        response["content"] = {(name or JSON).partition(";")[0]: each for name, each in response["content"].items()}
         for name, media_type in response["content"].items():
             if name != JSON:  # a document of another kind, which JSON Schema has no say in
                 media_type["schema"] = {}
