@@ -8,7 +8,7 @@ import pytest
 from litestar import Litestar
 
 from app.lib.http.rules import FORM, JSON, MERGE_PATCH
-from tests.contract.routes import Operation, operations
+from tests.contract.routes import DOCUMENT, Operation, operations
 from tests.support.people import Person
 
 DEEP = 100_000
@@ -189,6 +189,34 @@ async def test_methods_that_a_route_lacks_are_405(unlimited_app: Litestar, as_bo
             assert response.headers["allow"] == ", ".join(allow)
         options = await as_boss.options(url)
         assert (options.status_code, options.headers["allow"]) == (204, ", ".join(allow))
+
+
+def typed_parameters(operation: Operation) -> list[str]:
+    """Those in the query whose values are more than text."""
+    path = operation.path.replace(":str}", "}").replace(":uuid}", "}")
+    found: list[str] = []
+    for parameter in DOCUMENT["paths"].get(path, {}).get(operation.method.lower(), {}).get("parameters", []):
+        schema = parameter["schema"].get("items", parameter["schema"])
+        is_text = schema.get("type") == "string" and not schema.keys() & {"enum", "const", "format", "pattern"}
+        if parameter["in"] == "query" and not is_text:
+            found.append(parameter["name"])
+    return found
+
+
+@pytest.mark.parametrize("word", ["null", "NULL", "None", "NaN", "-Infinity", "1e3", "+1", " 1", "\uff11", "yes", ""])
+async def test_no_word_stands_for_another_value(
+    unlimited_app: Litestar, as_boss: httpx.AsyncClient, boss: Person, word: str
+) -> None:
+    asked = 0
+    for each in operations(unlimited_app):
+        for name in typed_parameters(each) if each.method == "GET" else ():
+            if name in {"cursor", "channels", "ticket", "last_event_id"}:  # they have answers of their own
+                continue
+            response = await as_boss.get(each.url(user_id=str(boss.id)), params={name: word})
+            check(response, 422, "validation_failed")
+            assert [error["parameter"] for error in response.json()["errors"]] == [name]
+            asked += 1
+    assert asked > 50
 
 
 UNKNOWN = (400, "unknown_parameter")

@@ -165,7 +165,16 @@ class FormDTO(StructDTO[T], Generic[T]):
         content_type = self.asgi_connection.headers.get("content-type", "")
         if content_type.partition(";")[0].strip().lower() != RequestEncodingType.URL_ENCODED.value:
             return super().decode_bytes(value)
-        return self.decode_builtins(parse_form(value))
+        form = parse_form(value)
+        decoded = self.decode_builtins(form)
+        members = zip(decoded.__struct_encode_fields__, decoded.__struct_fields__, strict=True)
+        nulls = [name for name, member in members if name in form and getattr(decoded, member) is None]
+        if nulls:
+            detail = "A form has no null."
+            raise ValidationFailed(
+                [FieldError(pointer=f"/{name}", code=FieldCode.INVALID_CHOICE, detail=detail) for name in nulls]
+            )
+        return decoded
 
 
 def parse_form(raw: bytes) -> dict[str, str | list[str]]:

@@ -122,6 +122,7 @@ async def test_an_authorization_header_means_nothing_here(
         ({"username": "ada", "email": "ada", "password": "x"}, {"/email": "invalid_choice"}),
         ({"username": "ada", "password": "x", "remember": "1"}, {"/remember": "unknown_field"}),
         ({"username": "ada", "password": "x", "grant_type": "client_credentials"}, {"/grant_type": "invalid_choice"}),
+        ({"username": "ada", "password": "x", "grant_type": "null"}, {"/grant_type": "invalid_choice"}),
         ({"username": "a" * 321, "password": "x"}, {"/username": "too_long"}),
         ({"username": "ada", "password": "x" * 10_000}, {"/password": "too_long"}),
         ({"username": "a\0da", "password": "x"}, {"/username": "invalid_format"}),
