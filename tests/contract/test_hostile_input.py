@@ -134,7 +134,9 @@ async def test_every_route_that_reads_forms_refuses_this_one(
         response = await anonymous.request(
             each.method, each.url(), content=hostile.content, headers={"Content-Type": FORM}
         )
-        check(response, *refused_as(hostile, each))
+        status, code = refused_as(hostile, each)
+        is_oauth2 = each.path.startswith("/api/v1/auth/")
+        check(response, 400 if is_oauth2 and status == 422 else status, code)
 
 
 @pytest.mark.asvs("16.5.1")
