@@ -96,7 +96,7 @@ def endpoints(app: Litestar) -> Iterator[Endpoint]:
         for method, (handler, _) in route.route_handler_map.items():
             if method != "OPTIONS":
                 yield Endpoint(method, route.path, policy_of(handler))
-            if method == "GET":
+            if method == "GET" and not policy_of(handler).takes_ticket:
                 yield Endpoint("HEAD", route.path, policy_of(handler))
 
 

@@ -211,6 +211,8 @@ async def _made(
         found["webhook_id"], found["delivery_id"] = await webhook_of(boss.id, people.core)
     if "room_ref" in names:
         found["room_ref"] = await room_of(boss.id, people.core, with_=found["user_id"])
+    if "slug" in names:
+        found["slug"] = "not-found"
     if "post_ref" in names:
         found["post_ref"] = await post_of(boss.id, people.core)
     if names & {"product_id", "order_id"}:

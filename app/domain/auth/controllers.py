@@ -9,16 +9,15 @@ from app.domain.accounts.dtos import DEFAULT_LOCALE, Registration, UserRead
 from app.domain.accounts.errors import EmailTaken, UsernameTaken
 from app.domain.auth.dtos import JsonWebKeys, Refresh, RegistrationAccepted, SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, InvalidCredentials, RefreshTokenReused
+from app.domain.auth.oauth2 import FORM_ERRORS, TOKEN_ERRORS
 from app.domain.auth.services.registration import RegistrationService
 from app.domain.auth.services.sessions import SessionService
 from app.domain.auth.services.sign_in import SignInService
 from app.domain.auth.services.tokens import TokenIssuer
 from app.domain.auth.settings import AuthSettings
-from app.lib.errors import InvalidToken
 from app.lib.http.injection import Caller, Injected
 from app.lib.http.language import preferred_locale
 from app.lib.http.locations import created
-from app.lib.http.problems import respond
 from app.lib.http.rules import FORM_OR_JSON
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
@@ -28,12 +27,6 @@ from app.lib.wire.dto import FormDTO, StructDTO
 _ACCEPTED = RegistrationAccepted(
     status="verification_required", detail="If the address can be used, a mail with the next step is on its way."
 )
-
-
-def _invalid_grant(request: Request[Any, Any, Any], error: InvalidToken) -> Response[bytes]:
-    """OAuth2 clients look for ``error`` (RFC 6749 section 5.2), and there is no bearer token to be challenged."""
-    error.extensions["error"] = "invalid_grant"
-    return respond(request, error)
 
 
 class AuthController(Controller):
@@ -72,8 +65,9 @@ class AuthController(Controller):
         return_dto=StructDTO[TokenPair],
         status_code=200,
         summary="Sign in",
-        description="Send the OAuth2 password form or JSON. For first-party clients.",
+        description=f"Send the OAuth2 password form or JSON. {FORM_ERRORS} For first-party clients.",
         opt=FORM_OR_JSON | may_raise(InvalidCredentials, AccountInactive),
+        exception_handlers=TOKEN_ERRORS,
     )
     async def login(self, data: JSONBody[SignIn], sign_in: Injected[SignInService]) -> TokenPair:
         return await sign_in.sign_in(data)
@@ -85,9 +79,12 @@ class AuthController(Controller):
         return_dto=StructDTO[TokenPair],
         status_code=200,
         summary="Refresh a session",
-        description="Each refresh token can be used once; a retry within 10 seconds gets the same refresh token again.",
+        description=(
+            "Each refresh token can be used once; a retry within 10 seconds gets the same refresh token again. "
+            f"{FORM_ERRORS}"
+        ),
         opt=FORM_OR_JSON | may_raise(RefreshTokenReused),
-        exception_handlers={InvalidToken: _invalid_grant},
+        exception_handlers=TOKEN_ERRORS,
     )
     async def refresh(self, data: JSONBody[Refresh], sessions: Injected[SessionService]) -> TokenPair:
         return await sessions.refresh(data.refresh_token)

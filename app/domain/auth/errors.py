@@ -1,14 +1,14 @@
 from typing import ClassVar
 
 from app.domain.accounts.errors import INVALID_CREDENTIALS
-from app.lib.errors import AppError, ErrorCode, InvalidToken, PermissionDenied
+from app.lib.errors import AppError, ErrorCode, InvalidToken, PermissionDenied, ValidationFailed
 
 MFA_REQUIRED = ErrorCode("mfa_required", "A second factor is required", "Repeat the request with the second factor.")
 
 
 class InvalidCredentials(AppError):
     """The same for a wrong password, an unknown account and, where addresses have to be confirmed, one whose address is
-    not. OAuth2 clients look for ``error`` (RFC 6749, 5.2).
+    not.
     """
 
     status = 401
@@ -18,7 +18,13 @@ class InvalidCredentials(AppError):
 
     def __init__(self, *, or_unverified: bool = False) -> None:
         detail = f"{self.detail[:-1]}, or the e-mail address is not confirmed yet." if or_unverified else None
-        super().__init__(detail, extensions={"error": "invalid_grant"})
+        super().__init__(detail)
+
+
+class InvalidForm(ValidationFailed):
+    """A form of OAuth2 with fields that are missing or invalid, which is 400 there (RFC 6749 section 5.2)."""
+
+    status = 400
 
 
 class AccountInactive(PermissionDenied):

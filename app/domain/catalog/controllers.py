@@ -45,7 +45,7 @@ CurrencyFilter = Annotated[
 ]
 TagFilter = Annotated[
     # msgspec reads the one and the document is written from the other.
-    list[Annotated[str, Meta(max_length=50), QueryParameter(max_length=50)]] | None,
+    list[Annotated[str, Meta(min_length=1, max_length=50), QueryParameter(min_length=1, max_length=50)]] | None,
     QueryParameter(name="tag", description="With this tag; repeat for any of several.", max_items=20),
 ]
 Text = Annotated[

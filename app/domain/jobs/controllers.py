@@ -18,7 +18,7 @@ from app.lib.security.policies import permission, sees
 from app.lib.wire.dto import StructDTO
 
 Kinds = Annotated[
-    list[Annotated[str, Meta(max_length=100), QueryParameter(max_length=100)]] | None,
+    list[Annotated[str, Meta(min_length=1, max_length=100), QueryParameter(min_length=1, max_length=100)]] | None,
     QueryParameter(name="kind", description="Of this kind; repeat for any of several.", max_items=20),
 ]
 Statuses = Annotated[

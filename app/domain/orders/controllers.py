@@ -291,6 +291,6 @@ class OrderController(Controller):
     async def export_orders(
         self, order_queries: Injected[OrderQueries], order_filters: Injected[dict[str, Any]]
     ) -> Stream:
-        lines: AsyncIterator[bytes] = order_queries.export(order_filters)
+        lines: AsyncIterator[bytes] = await order_queries.export(order_filters)
         headers = {"Content-Disposition": 'attachment; filename="orders.csv"', "Cache-Control": "no-store"}
         return Stream(lines, media_type="text/csv; charset=utf-8", headers=headers)

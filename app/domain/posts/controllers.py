@@ -62,7 +62,8 @@ Author = Annotated[
 ]
 TagFilter = Annotated[
     # msgspec reads the one and the document is written from the other.
-    list[Annotated[str, Meta(max_length=MAX_TAG), QueryParameter(max_length=MAX_TAG)]] | None,
+    list[Annotated[str, Meta(min_length=1, max_length=MAX_TAG), QueryParameter(min_length=1, max_length=MAX_TAG)]]
+    | None,
     QueryParameter(name="tag", description="Has this tag; repeat for any of several.", max_items=20),
 ]
 Text = Annotated[

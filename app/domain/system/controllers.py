@@ -8,12 +8,12 @@ from litestar.handlers import BaseRouteHandler
 from app.domain.system.permissions import METRICS_READ
 from app.domain.system.readiness import Readiness, ReadinessReport
 from app.domain.system.settings import SystemSettings
-from app.lib.errors import PermissionDenied, Unauthenticated
+from app.lib.errors import InvalidToken, PermissionDenied, Unauthenticated
 from app.lib.http.injection import Injected
 from app.lib.http.query import PASSED_ON
 from app.lib.http.rules import PRODUCES_ANYTHING
 from app.lib.observability.metrics import CONTENT_TYPE, Metrics
-from app.lib.openapi.document import build_document, tagged_document
+from app.lib.openapi.document import build_document, for_holders_of, may_raise, tagged_document
 from app.lib.security.bearer import bearer_token
 from app.lib.security.policies import Connection, Policy, public
 from app.lib.security.principal import Authenticator
@@ -93,9 +93,13 @@ metrics_access = MetricsAccess(f"{METRICS_READ} or METRICS_TOKEN")
 @get(
     "/metrics",
     guards=[metrics_access],
-    opt={PRODUCES_ANYTHING: True},
+    opt={PRODUCES_ANYTHING: True}
+    | for_holders_of(METRICS_READ)
+    | may_raise(Unauthenticated, InvalidToken, PermissionDenied),
     media_type=CONTENT_TYPE,
-    include_in_schema=False,
+    summary="Read the metrics",
+    description="In Prometheus' text format. `METRICS_TOKEN` of the service is good as a bearer token, too.",
+    tags=["System"],
     name="metrics",
 )
 async def get_metrics(metrics: Injected[Metrics]) -> bytes:

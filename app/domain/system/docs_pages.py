@@ -105,7 +105,6 @@ def docs_router(*, title: str, security_scheme: str) -> Router:
         "/assets/{name:str}",
         name="docs_asset",
         guards=[public],
-        include_in_schema=False,
         opt={PRODUCES_ANYTHING: True, **PASSED_ON},
     )
     async def asset(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
@@ -118,7 +117,7 @@ def docs_router(*, title: str, security_scheme: str) -> Router:
             return Response(found.gzipped, media_type=found.media_type, headers=headers)
         return Response(found.plain, media_type=found.media_type, headers=headers | {"ETag": f'"{found.digest}"'})
 
-    return Router("/docs", route_handlers=[scalar_page, swagger_page, asset])
+    return Router("/docs", route_handlers=[scalar_page, swagger_page, asset], include_in_schema=False)
 
 
 def _accepts_gzip(accept_encoding: str) -> bool:

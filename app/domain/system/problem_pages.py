@@ -1,10 +1,10 @@
 """A page for every problem code: what ``type`` in a problem resolves to."""
 
 from html import escape
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, Response, get
-from litestar.params import FromPath
+from litestar.params import PathParameter
 
 from app.lib.errors import NotFound
 from app.lib.http.rules import HTML_PAGE
@@ -29,9 +29,23 @@ code {{ background: #8882; padding: 0.1em 0.3em; border-radius: 0.2em; }}
 """
 
 
-@get("/problems/{slug:str}", name="problem", **HTML_PAGE)
-async def get_problem(request: Request[Any, Any, Any], slug: FromPath[str]) -> Response[bytes]:
-    """The page of a code, written with hyphens."""
+_Slug = Annotated[
+    str,
+    PathParameter(
+        description="A code, with hyphens.", schema_extra={"maxLength": 64, "pattern": "^[a-z]+(?:-[a-z]+)*$"}
+    ),
+]
+
+
+@get(
+    "/problems/{slug:str}",
+    name="problem",
+    summary="Read about a problem",
+    description="A page for people: what `type` in a problem refers to.",
+    tags=["System"],
+    **HTML_PAGE,
+)
+async def get_problem(request: Request[Any, Any, Any], slug: _Slug) -> Response[bytes]:
     codes = request.app.state.core.document.error_codes
     code = next((each for each in codes if each.type == f"/problems/{slug}"), None)
     if code is None:
@@ -43,7 +57,7 @@ async def get_problem(request: Request[Any, Any, Any], slug: FromPath[str]) -> R
     return _page(code.title, body)
 
 
-@get("/problems", **HTML_PAGE)
+@get("/problems", summary="List all problems", description="A page for people.", tags=["System"], **HTML_PAGE)
 async def list_problems(request: Request[Any, Any, Any]) -> Response[bytes]:
     rows = "\n".join(
         f'<li><a href="{code.type}"><code>{code.value}</code></a>: {escape(code.title)}</li>'

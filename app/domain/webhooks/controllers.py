@@ -51,7 +51,7 @@ StatusFilter = Annotated[
     QueryParameter(name="status", description="In this state; repeat for any of several.", max_items=3),
 ]
 KindFilter = Annotated[
-    list[Annotated[str, Meta(max_length=64), QueryParameter(max_length=64)]] | None,
+    list[Annotated[str, Meta(min_length=1, max_length=64), QueryParameter(min_length=1, max_length=64)]] | None,
     QueryParameter(name="kind", description="The kind of event; repeat for any of several.", max_items=20),
 ]
 

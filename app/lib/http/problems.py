@@ -26,6 +26,7 @@ DENIAL = "denial"
 """Where ``scope["state"]`` holds an error that the audit log has to know of."""
 QUERY_ERRORS = "query_errors"
 """Where ``scope["state"]`` may hold a function that finds every error in the request's query."""
+MAX_DESCRIPTION = 500
 MAX_INSTANCE = 512
 """Characters of the path that are repeated; escaped, each may take up to twelve."""
 
@@ -43,6 +44,9 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     instance: Annotated[str, Meta(max_length=12 * MAX_INSTANCE)]
     request_id: Annotated[str, Meta(max_length=64)]
     errors: Annotated[list[FieldError], Meta(max_length=MAX_ERRORS)] = []
+    # Like other members of certain errors these are in AppError.extensions; here they are documented.
+    error: Annotated[str, Meta(max_length=40, description="As in RFC 6749, section 5.2, where tokens are given.")] = ""
+    error_description: Annotated[str, Meta(max_length=MAX_DESCRIPTION, description="Comes with `error`.")] = ""
 
 
 _UNREADABLE = (SerializationException, UnicodeDecodeError, RecursionError)

@@ -1,9 +1,11 @@
 """Query parameters: only known ones, single ones once, each spelled as its type says.
 
-Litestar takes the last of several values and reads ``1.0`` as an integer and ``1`` as an instant. A client that
-sends such things means something else, so they are refused.
+Litestar takes the last of several values, and reads ``1.0`` as an integer, ``1`` as an instant and ``null`` as
+absent. A client that sends such things means something else, so they are refused.
 """
 
+import functools
+import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -32,7 +34,6 @@ Spelling = tuple[re.Pattern[str], Fault]
 """How a value of a type is written, and what to say of one that is not."""
 
 _SPELLINGS: Mapping[Any, Spelling] = {
-    # msgspec reads "null" as absent
     bool: (re.compile(r"true|false|1|0", re.IGNORECASE), (FieldCode.INVALID_TYPE, "Must be true or false.")),
     int: (re.compile(r"-?(?:0|[1-9][0-9]*)"), (FieldCode.INVALID_TYPE, "Must be an integer.")),
     datetime: (re.compile(_INSTANT), (FieldCode.INVALID_FORMAT, _NOT_AN_INSTANT)),
@@ -43,7 +44,7 @@ Check = Callable[[str], object]
 
 
 class QueryParameterRule(msgspec.Struct, frozen=True):
-    """What one parameter takes. ``type`` is as msgspec converts it, with its bounds."""
+    """What one parameter takes. ``type`` is as msgspec converts it, with its bounds, and never None."""
 
     repeatable: bool
     spelling: Spelling | None
@@ -61,7 +62,7 @@ class QueryParameterRule(msgspec.Struct, frozen=True):
                 return FieldCode.INVALID_FORMAT, "Must be text in UTF-8 without NUL."
             if self.spelling is not None and not self.spelling[0].fullmatch(value):
                 return self.spelling[1]
-        return None
+        return self.refused(values) if values[0].lower() == "null" else None
 
     def refused(self, values: list[str]) -> Fault | None:
         """What is wrong with well-spelled values: bounds, choices, and what ``check`` says."""
@@ -118,7 +119,7 @@ def query_rules(handler: HTTPRouteHandler, parameters: Iterable[Any]) -> QueryRu
     owners: list[HTTPRouteHandler | Provide] = [handler, *handler.resolve_dependencies().values()] if wanted else []
     for owner in owners:
         for name in wanted & owner.parsed_fn_signature.parameters.keys():
-            types[name] = owner.signature_model.__annotations__[name]
+            types[name] = _without_none(owner.signature_model.__annotations__[name])
             checks[name] = getattr(owner.parsed_fn_signature.parameters[name].kwarg_definition, "check", None)
     return QueryRules(
         {
@@ -135,11 +136,14 @@ def query_rules(handler: HTTPRouteHandler, parameters: Iterable[Any]) -> QueryRu
     )
 
 
+def _without_none(annotation: Any) -> Any:
+    if get_origin(annotation) not in {Union, UnionType}:
+        return annotation
+    return functools.reduce(operator.or_, [each for each in get_args(annotation) if each is not NoneType])
+
+
 def _single(annotation: Any) -> Any:
     origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin in {Union, UnionType}:
-        kept = [each for each in arguments if each is not NoneType]
-        return _single(kept[0]) if len(kept) == 1 else None
     if origin in {Annotated, list, tuple, set, frozenset} and arguments:
         return _single(arguments[0])
     return annotation

@@ -11,11 +11,12 @@ import msgspec
 from litestar import Litestar, Request
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.utils.path import normalize_path
 
 from app.lib.errors import NotAcceptable, NotFound, UnsupportedMediaType
 from app.lib.http.problems import QUERY_ERRORS
 from app.lib.http.query import PASSED_ON, QueryRules, query_rules
-from app.lib.security.policies import public
+from app.lib.security.policies import POLICY, public
 from app.lib.wire.decoding import decode_json
 
 JSON = "application/json"
@@ -23,7 +24,9 @@ MERGE_PATCH = "application/merge-patch+json"
 FORM = "application/x-www-form-urlencoded"
 
 CONSUMES = "consumes"
-"""Key in a handler's ``opt``: the media types of its body, where they are not the usual ones of its method."""
+"""Key in a handler's ``opt``: the media types of its body, where they are not the usual ones of its method. The OpenAPI
+document describes the first, because generators of clients fail at several, and names the others.
+"""
 FORM_OR_JSON = {CONSUMES: (FORM, JSON)}
 """Spread into a handler's ``opt`` whose DTO is a ``FormDTO``."""
 PRODUCES_ANYTHING = "produces_anything"
@@ -32,7 +35,6 @@ HTML_PAGE: dict[str, Any] = {
     "guards": [public],
     "opt": {PRODUCES_ANYTHING: True, **PASSED_ON},
     "media_type": "text/html",
-    "include_in_schema": False,
 }
 """The arguments of the decorator of a handler that answers a page to anyone."""
 MAX_BODY = "max_body"
@@ -47,6 +49,8 @@ _CHARSET = re.compile(r'\s*charset\s*=\s*"?utf-?8"?\s*', re.IGNORECASE)
 _ANY_CHARSET = re.compile(r"\s*charset\b", re.IGNORECASE)
 _QUALITY = re.compile(r"\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*", re.IGNORECASE)
 
+_HEADLESS = "headless_paths"
+"""Where ``app.state`` holds the paths whose GET takes a ticket: HEAD would use it up and show nothing."""
 _RULES = "request_rules"
 _ALLOW = "allow"
 _NO_CONTENT = 204
@@ -105,6 +109,13 @@ def declare_rules(app: Litestar) -> None:
 
     What the application says about the size of bodies holds for all routes, however much one of them takes.
     """
+    app.state[_HEADLESS] = frozenset(
+        route.path
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        if getattr(handler.opt.get(POLICY), "takes_ticket", False)
+    )
     most = app.request_max_body_size if isinstance(app.request_max_body_size, int) else sys.maxsize
     for route in app.routes:
         if not isinstance(route, HTTPRoute):
@@ -112,13 +123,14 @@ def declare_rules(app: Litestar) -> None:
         for method, (handler, model) in route.route_handler_map.items():
             if method == "OPTIONS":
                 # Litestar's own answer misses methods where several handlers share a path.
-                handler.opt[_ALLOW] = with_head(", ".join(sorted(route.methods)).encode())
+                head = route.path not in app.state[_HEADLESS]
+                handler.opt[_ALLOW] = complete_allow(", ".join(route.methods).encode(), has_head=head)
                 continue
             reads_body = (
                 model.expected_form_data or model.expected_msgpack_data or handler.parsed_data_field is not None
             )
             handler.request_max_body_size = min(most, handler.opt.get(MAX_BODY, SMALL_BODY))
-            usual = (MERGE_PATCH, JSON) if method == "PATCH" else (JSON,)
+            usual = (JSON, MERGE_PATCH) if method == "PATCH" else (JSON,)
             consumes: Any = handler.opt.get(CONSUMES, usual if reads_body else None)
             handler.opt[_RULES] = RequestRules(
                 query=query_rules(handler, model.expected_query_params),
@@ -134,13 +146,19 @@ def rules_of(handler: Any) -> RequestRules:
     return rules
 
 
-def with_head(allow: bytes) -> bytes:
-    """An ``Allow`` header with what every route answers besides what it declares: OPTIONS, and HEAD where it has GET.
+def has_head(scope: Any) -> bool:
+    """Whether a path with GET answers HEAD, too. For use before anything is routed."""
+    app: Litestar | None = scope.get("litestar_app")
+    return app is None or normalize_path(scope["path"]) not in app.state.get(_HEADLESS, ())
+
+
+def complete_allow(allow: bytes, *, has_head: bool) -> bytes:
+    """An ``Allow`` header with what a route answers besides what it declares: OPTIONS, and HEAD where it has GET.
 
     Litestar lists routes of sockets as if they were a method.
     """
     methods = {part.strip() for part in allow.split(b",")} - {b"websocket"} | {b"OPTIONS"}
-    if b"GET" in methods:
+    if b"GET" in methods and has_head:
         methods.add(b"HEAD")
     return b", ".join(sorted(methods))
 

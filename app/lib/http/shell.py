@@ -28,7 +28,7 @@ from app.lib.http.cors import CORS
 from app.lib.http.heads import Headers, TimedReceive, check_header_bytes, headers_by_name, send_body
 from app.lib.http.problems import DENIAL, error_of, head_and_body, send_problem
 from app.lib.http.proxies import TrustedProxies
-from app.lib.http.rules import with_head
+from app.lib.http.rules import complete_allow, has_head
 from app.lib.observability.logging import write_event
 from app.lib.security.policies import principal_in
 
@@ -172,7 +172,7 @@ class Exchange(Conversation):
     async def _run(self) -> None:
         check_header_bytes(self.scope, self.shell.max_header_bytes)
         check_if_none_match(self.headers.get(b"if-none-match", b""))
-        if self.method == "HEAD":
+        if self.method == "HEAD" and has_head(self.scope):
             self.scope["method"] = "GET"
         elif self.method == "OPTIONS":
             asked = self.headers.get(b"access-control-request-method")
@@ -220,7 +220,8 @@ class Exchange(Conversation):
         self.receive.release()
         self.status = message["status"]
         if self.status == _METHOD_NOT_ALLOWED:
-            headers = [(name, with_head(value) if name == b"allow" else value) for name, value in headers]
+            head = has_head(self.scope)
+            headers = [(n, complete_allow(value, has_head=head) if n == b"allow" else value) for n, value in headers]
         present = {name for name, _ in headers}
         self.has_length = b"content-length" in present
         headers += [header for header in self.shell.fixed_headers if header[0] not in present]

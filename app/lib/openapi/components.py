@@ -43,28 +43,33 @@ def header_reference(name: str) -> JSONObject:
 
 
 def tidy_parameter(parameter: JSONObject) -> JSONObject:
-    """Litestar's description of a parameter without what says nothing or cannot be.
-
-    "Or null" means nothing in a query, so the constraints next to that choice belong to the one that is left.
-    """
+    """Litestar's description of a parameter without what says nothing or cannot be."""
     kept = {name: value for name, value in parameter.items() if value is not False or name == "required"}
-    schema: JSONObject = dict(parameter["schema"])
+    kept["schema"] = schema = without_null(parameter["schema"])
+    schema.pop("description", None)
+    for bound in ("minimum", "maximum"):
+        if isinstance(schema.get(bound), float):
+            schema[bound] = int(schema[bound])
+    schema.update(_FORMATS.get(schema.get("format", ""), {}))
+    return kept
+
+
+def without_null(schema: JSONObject) -> JSONObject:
+    """The schema of a value in a query or a form.
+
+    "Or null" means nothing there, so the constraints next to that choice belong to the one that is left.
+    """
+    schema = dict(schema)
     options = [each for each in schema.pop("oneOf", []) if each != {"type": "null"}]
     if len(options) == 1:
         schema = {**options[0], **schema}
     elif options:
         schema["oneOf"] = options
-    schema.pop("description", None)
     if "enum" in schema:
         schema["enum"] = [each for each in schema["enum"] if each is not None]
     if isinstance(schema.get("type"), list):
         schema["type"] = next(each for each in schema["type"] if each != "null")
-    for bound in ("minimum", "maximum"):
-        if isinstance(schema.get(bound), float):
-            schema[bound] = int(schema[bound])
-    schema.update(_FORMATS.get(schema.get("format", ""), {}))
-    kept["schema"] = schema
-    return kept
+    return schema
 
 
 # The same bounds as in the schemas of bodies.

@@ -6,6 +6,7 @@ they are written here, in one place.
 """
 
 import hashlib
+from collections.abc import Iterator
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -21,7 +22,7 @@ from litestar.routes import HTTPRoute
 from app.lib.errors import AppError, ErrorCode
 from app.lib.http.conditional import TAGGED, Versioned
 from app.lib.http.locations import MOVES
-from app.lib.http.rules import JSON, RequestRules, rules_of
+from app.lib.http.rules import FORM, JSON, MERGE_PATCH, RequestRules, rules_of
 from app.lib.openapi.components import (
     HEADERS,
     IDEMPOTENCY_KEY,
@@ -31,6 +32,7 @@ from app.lib.openapi.components import (
     header_reference,
     security_schemes,
     tidy_parameter,
+    without_null,
 )
 from app.lib.openapi.errors import error_response, problem_schemas
 from app.lib.openapi.patterns import make_portable
@@ -119,6 +121,9 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
                 raised += handler.opt.get(MAY_RAISE, ())
     components = document.setdefault("components", {})
     schemas = components.get("schemas", {}) | problem_schemas(info.error_codes)
+    for name in _form_schemas(document):
+        members: JSONObject = schemas[name]["properties"]
+        schemas[name]["properties"] = {member: without_null(schema) for member, schema in members.items()}
     components["schemas"] = dict(sorted(schemas.items()))
     components["responses"] = {f"Error{status}": error_response(status, raised) for status in sorted(used)}
     components["headers"] = HEADERS
@@ -126,6 +131,15 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
     document["paths"] = dict(sorted(document["paths"].items()))
     make_portable(document)
     return document
+
+
+def _form_schemas(document: JSONObject) -> Iterator[str]:
+    """The names of the components that describe forms."""
+    for item in document["paths"].values():
+        for operation in item.values():
+            form = operation.get("requestBody", {}).get("content", {}).get(FORM)
+            if form is not None and "$ref" in form["schema"]:
+                yield form["schema"]["$ref"].rpartition("/")[2]
 
 
 def _complete(operation: JSONObject, handler: HTTPRouteHandler) -> set[int]:
@@ -138,8 +152,8 @@ def _complete(operation: JSONObject, handler: HTTPRouteHandler) -> set[int]:
     body, data = operation.get("requestBody"), handler.parsed_data_field
     if body is not None and rules.consumes is not None:
         body["required"] = data is None or not data.is_optional
-        body["description"] = f"At most {handler.resolve_request_max_body_size():,} bytes."
-        body["content"] = dict.fromkeys(rules.consumes, next(iter(body["content"].values())))
+        body["description"] = _about_body(rules.consumes, handler.resolve_request_max_body_size())
+        body["content"] = {rules.consumes[0]: next(iter(body["content"].values()))}
     answers = _answers(handler.parsed_return_field.annotation)
     is_tagged = TAGGED.keys() <= handler.opt.keys()
     tagged = [is_tagged or issubclass(each, Versioned) for each in answers] or [is_tagged]
@@ -154,12 +168,19 @@ def _complete(operation: JSONObject, handler: HTTPRouteHandler) -> set[int]:
     if parameters:
         operation["parameters"] = parameters
     statuses = _statuses(handler, policy, rules, parameters)
-    successes = {status: each for status, each in sorted(operation["responses"].items()) if status in _SUCCESSES}
+    own = _SUCCESSES.keys() | map(str, handler.responses or ())
+    successes = {status: each for status, each in sorted(operation["responses"].items()) if status in own}
     for status, response in successes.items():
         _complete_success(status, response, handler, answers, tagged)
     errors = {str(status): {"$ref": f"#/components/responses/Error{status}"} for status in sorted(statuses)}
-    operation["responses"] = successes | errors
+    operation["responses"] = errors | successes
     return statuses
+
+
+def _about_body(consumes: tuple[str, ...], most: Any) -> str:
+    patch = "A JSON merge patch (RFC 7396). " if MERGE_PATCH in consumes else ""
+    others = "".join(f" `{other}` is read as well." for other in consumes[1:])
+    return f"{patch}At most {most:,} bytes.{others}"
 
 
 def _statuses(handler: HTTPRouteHandler, policy: Policy, rules: RequestRules, parameters: list[JSONObject]) -> set[int]:
@@ -209,9 +230,9 @@ def _description(given: str | None, handler: HTTPRouteHandler, policy: Policy) -
 def _complete_success(
     status: str, response: JSONObject, handler: HTTPRouteHandler, answers: list[type], tagged: list[bool]
 ) -> None:
-    response["description"] = _SUCCESSES[status]
+    response["description"] = _SUCCESSES.get(status) or response["description"]
     if "content" in response:
-        response["content"] = {media_type or JSON: each for media_type, each in response["content"].items()}
+        response["content"] = {(name or JSON).partition(";")[0]: each for name, each in response["content"].items()}
         for name, media_type in response["content"].items():
             if name != JSON:  # a document of another kind, which JSON Schema has no say in
                 media_type["schema"] = {}

@@ -29,6 +29,7 @@ from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 from urllib.parse import parse_qs
 
 import msgspec
+from litestar.connection import ASGIConnection
 from litestar.dto import AbstractDTO, DTOFieldDefinition
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import ImproperlyConfiguredException
@@ -162,10 +163,24 @@ class FormDTO(StructDTO[T], Generic[T]):
 
     def decode_bytes(self, value: bytes) -> Any:
         """Decodes by the request's media type. Raises ``BadRequest``, ``MalformedJSON`` and ``ValidationFailed``."""
-        content_type = self.asgi_connection.headers.get("content-type", "")
-        if content_type.partition(";")[0].strip().lower() != RequestEncodingType.URL_ENCODED.value:
+        if not has_form(self.asgi_connection):
             return super().decode_bytes(value)
-        return self.decode_builtins(parse_form(value))
+        form = parse_form(value)
+        decoded = self.decode_builtins(form)
+        members = zip(decoded.__struct_encode_fields__, decoded.__struct_fields__, strict=True)
+        nulls = [name for name, member in members if name in form and getattr(decoded, member) is None]
+        if nulls:
+            detail = "A form has no null."
+            raise ValidationFailed(
+                [FieldError(pointer=f"/{name}", code=FieldCode.INVALID_CHOICE, detail=detail) for name in nulls]
+            )
+        return decoded
+
+
+def has_form(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    """Whether the request says that its body is a form."""
+    content_type = connection.headers.get("content-type", "")
+    return content_type.partition(";")[0].strip().lower() == RequestEncodingType.URL_ENCODED.value
 
 
 def parse_form(raw: bytes) -> dict[str, str | list[str]]:

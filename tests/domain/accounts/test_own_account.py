@@ -97,7 +97,7 @@ async def test_other_media_types_are_refused_with_the_ones_that_are_read(
     response = await calls.patch(ME, content=b'{"name": "Ada"}', headers={"Content-Type": media_type})
 
     assert is_refused(response, 415, "unsupported_media_type")
-    assert response.headers["accept-patch"] == "application/merge-patch+json, application/json"
+    assert response.headers["accept-patch"] == "application/json, application/merge-patch+json"
 
 
 @pytest.mark.asvs("8.2.3", "15.3.3")

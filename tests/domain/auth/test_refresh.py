@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import httpx
 import jwt
@@ -12,6 +13,7 @@ from sqlalchemy import delete, update
 
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.auth.models import Session
+from app.lib.http.rules import FORM as FORM_TYPE
 from tests.domain.auth.steps import (
     REFRESH,
     audited,
@@ -26,6 +28,8 @@ from tests.domain.auth.steps import (
 )
 from tests.support.apps import Deployment, client_of, core_of
 from tests.support.people import People, Person
+
+FORM = {"Content-Type": FORM_TYPE}
 
 
 def expires_at(token: str) -> int:
@@ -237,11 +241,19 @@ async def test_a_mistake_is_named(client: httpx.AsyncClient) -> None:
         ({"refresh_token": "x" * 4097}, {"/refresh_token": "too_long"}),
         ({"refresh_token": "x", "grant_type": "password"}, {"/grant_type": "invalid_choice"}),
         ({"refresh_token": "x", "access_token": "y"}, {"/access_token": "unknown_field"}),
-        ({"refresh_token": ["x"]}, {"/refresh_token": "invalid_type"}),
+        ({"refresh_token": ["x", "y"]}, {"/refresh_token": "invalid_type"}),
     ):
         response = await client.post(REFRESH, json=body)
         assert response.status_code == 422
         assert fields(response) == errors
+        form = await client.post(REFRESH, content=urlencode(body, doseq=True), headers=FORM)
+        assert (form.status_code, form.json()["error"]) == (
+            400,
+            "unsupported_grant_type" if "/grant_type" in errors else "invalid_request",
+        )
+    refused = await client.post(REFRESH, content="refresh_token=x", headers=FORM)
+    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_grant")
+    assert refused.json()["error_description"] == refused.json()["detail"]
 
 
 async def test_nonsense_is_an_invalid_token(client: httpx.AsyncClient) -> None:

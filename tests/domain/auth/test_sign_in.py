@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 import httpx
@@ -122,6 +123,7 @@ async def test_an_authorization_header_means_nothing_here(
         ({"username": "ada", "email": "ada", "password": "x"}, {"/email": "invalid_choice"}),
         ({"username": "ada", "password": "x", "remember": "1"}, {"/remember": "unknown_field"}),
         ({"username": "ada", "password": "x", "grant_type": "client_credentials"}, {"/grant_type": "invalid_choice"}),
+        ({"username": "ada", "password": "x", "grant_type": "null"}, {"/grant_type": "invalid_choice"}),
         ({"username": "a" * 321, "password": "x"}, {"/username": "too_long"}),
         ({"username": "ada", "password": "x" * 10_000}, {"/password": "too_long"}),
         ({"username": "a\0da", "password": "x"}, {"/username": "invalid_format"}),
@@ -136,8 +138,10 @@ async def test_a_mistake_is_said_alike_for_both_media_types(
 
     assert as_json.status_code == 422
     assert fields(as_json) == errors
-    assert as_form.status_code == 422
+    assert as_form.status_code == 400
     assert fields(as_form) == errors
+    assert "error" not in as_json.json()
+    assert set(as_form.json()) == set(as_json.json()) | {"error", "error_description"}
 
 
 @pytest.mark.parametrize(
@@ -155,10 +159,11 @@ async def test_a_mistake_is_said_alike_for_both_media_types(
         ("application/json", b"", 422),
         ("application/x-www-form-urlencoded", b"username=ada&password=%ff%fe", 400),
         ("application/x-www-form-urlencoded", b"username=ada&password=%ED%A0%80", 400),
-        ("application/x-www-form-urlencoded", b"username=ada&username=eve&password=x", 422),
-        ("application/x-www-form-urlencoded", b"a=1&" * 3_000, 422),
+        ("application/x-www-form-urlencoded", b"username=ada&username=eve&password=x", 400),
+        ("application/x-www-form-urlencoded", b"a=1&" * 3_000, 400),
         ("application/x-www-form-urlencoded", b"a=1&" * 100_000, 413),
-        ("application/x-www-form-urlencoded", b"%%%&&&===", 422),
+        ("application/x-www-form-urlencoded", b"%%%&&&===", 400),
+        ("application/x-www-form-urlencoded", b"", 400),
         ("text/plain", b'{"username":"ada","password":"x"}', 415),
         ("multipart/form-data; boundary=x", b"--x--", 415),
         ("", b"username=ada&password=x", 415),
@@ -169,6 +174,43 @@ async def test_no_body_makes_it_fail(client: httpx.AsyncClient, content_type: st
 
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("form", "error", "description"),
+    [
+        ({}, "invalid_request", "1 error in the request. A request body is required."),
+        ({"username": "ada"}, "invalid_request", "1 error in the request. password: Is required."),
+        (
+            {"grant_type": "client_credentials", "scope": "x"},
+            "unsupported_grant_type",
+            "2 errors in the request. ",
+        ),
+        (
+            {"username": "ada", "password": "x", "scope": "x" * 1_001},
+            "invalid_scope",
+            "1 error in the request. scope: Must have at most 1000 characters.",
+        ),
+        ({"username": "ada", "password": "x", 'r\u00e4"\\': "1"}, "invalid_request", "1 error in the request. r???: "),
+        ({"username": "ada", "password": "x", "grant_type": ["password"] * 2}, "invalid_request", "1 error in the "),
+        ({"username": "ada", "password": "\udc80"}, "invalid_request", "The request body is not a form in UTF-8."),
+        ({"username": "ada", "password": "x"}, "invalid_grant", "The user name or the password is not right."),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+async def test_oauth2_clients_read_what_is_wrong_with_a_form(
+    client: httpx.AsyncClient, form: dict[str, str], error: str, description: str
+) -> None:
+    """RFC 6749 section 5.2; wrong credentials are 401 by the contract of all routes."""
+    body = urlencode(form, doseq=True, errors="surrogateescape")
+    response = await client.post(LOGIN, content=body, headers=FORM)
+
+    assert response.status_code == (401 if error == "invalid_grant" else 400)
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["error"] == error
+    assert problem["error_description"].startswith(description)
+    assert {"type", "title", "status", "code", "detail", "instance", "request_id"} <= set(problem)
 
 
 @pytest.mark.asvs("6.2.8")

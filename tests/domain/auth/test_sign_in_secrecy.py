@@ -55,6 +55,7 @@ async def test_the_refusal_is_a_problem_that_oauth2_clients_understand(client: h
         "detail": "The user name or the password is not right.",
         "instance": LOGIN,
         "error": "invalid_grant",
+        "error_description": "The user name or the password is not right.",
     }
 
 
@@ -129,7 +130,7 @@ async def test_a_mistake_in_the_request_is_answered_before_anybody_is_looked_up(
         assert runs == []
 
     assert answers[0] == answers[1]
-    assert answers[0][0] == 422
+    assert answers[0][0] == 400
 
 
 @pytest.mark.usefixtures("clock")

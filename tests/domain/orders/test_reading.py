@@ -115,7 +115,7 @@ async def test_an_export_holds_one_batch_and_no_connection_while_the_client_is_s
 ) -> None:
     monkeypatch.setattr(export, "BATCH", 1)
     core = core_of(shop.app)
-    lines = export.export_orders(core.database.reader, core.cursors, {})
+    lines = await export.export_orders(core.database.reader, core.cursors, {})
 
     seen = [(part.count(b"\r\n"), core.database.busy_readers()) async for part in lines]
 
@@ -127,7 +127,7 @@ async def test_who_goes_away_during_an_export_leaves_nothing_behind(
 ) -> None:
     monkeypatch.setattr(export, "BATCH", 1)
     core = core_of(shop.app)
-    lines = export.export_orders(core.database.reader, core.cursors, {})
+    lines = await export.export_orders(core.database.reader, core.cursors, {})
     parts = [await anext(lines), await anext(lines)]
 
     with counted_statements(shop.app) as after:
@@ -141,6 +141,13 @@ async def test_the_export_takes_the_filters_of_the_list(shop: Shop, orders: list
     answer = await shop.boss.get(f"{ORDERS}/export", params={"status": "paid"})
 
     assert [row["id"] for row in csv.DictReader(io.StringIO(answer.text))] == [orders[1]["id"]]
+
+
+async def test_an_export_that_cannot_be_is_refused_before_it_starts(shop: Shop) -> None:
+    answer = await shop.boss.get(f"{ORDERS}/export", params={"created_after": "0001-01-01T00:00:00+23:59"})
+
+    assert answer.status_code == 422
+    assert [error["parameter"] for error in answer.json()["errors"]] == ["created_after"]
 
 
 async def test_the_export_is_for_staff(shop: Shop, app: Litestar) -> None:

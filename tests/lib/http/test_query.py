@@ -1,7 +1,7 @@
 """Query parameters: only known ones, single ones once, each spelled as its type says."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import httpx
 import pytest
@@ -25,8 +25,9 @@ async def search(
     number: FromQuery[list[int] | None] = None,
     exact: FromQuery[bool] = False,
     text: Annotated[str | None, QueryParameter(name="q", max_length=5)] = None,
+    expand: FromQuery[Literal["author"] | None] = None,
 ) -> dict[str, Any]:
-    return {"paging": paging, "tag": tag, "number": number, "exact": exact, "q": text}
+    return {"paging": paging, "tag": tag, "number": number, "exact": exact, "q": text, "expand": expand}
 
 
 async def ask(query: str) -> httpx.Response:
@@ -44,6 +45,7 @@ async def test_what_is_known_and_well_spelled_is_read() -> None:
         "number": [1, -2],
         "exact": True,
         "q": "é",
+        "expand": None,
     }
 
 
@@ -134,6 +136,22 @@ async def test_values_are_utf_8_without_nul(value: str) -> None:
     assert response.json()["errors"] == [
         {"code": "invalid_format", "detail": "Must be text in UTF-8 without NUL.", "parameter": "q"}
     ]
+
+
+@pytest.mark.parametrize("value", ["null", "Null", "NULL"])
+async def test_null_is_a_text_or_nothing_that_is_known(value: str) -> None:
+    assert (await ask(f"q={value}&tag={value}")).json()["q"] == value
+    faults = {
+        "page": ("invalid_type", "Must be an integer."),
+        "since": ("invalid_format", "Must be an instant with its time zone, such as 2026-01-31T12:00:00Z."),
+        "number": ("invalid_type", "Must be an integer."),
+        "exact": ("invalid_type", "Must be true or false."),
+        "expand": ("invalid_choice", "Is not one of the allowed values."),
+    }
+    response = await ask("&".join(f"{name}={value}" for name in faults))
+
+    assert response.status_code == 422
+    assert {error["parameter"]: (error["code"], error["detail"]) for error in response.json()["errors"]} == faults
 
 
 async def test_faults_of_several_parameters_are_reported_together() -> None:

@@ -73,7 +73,7 @@ async def test_a_patch_says_what_it_reads() -> None:
         json = await client.patch("/notes", content=NOTE, headers={"Content-Type": "application/json"})
 
     assert refused.status_code == 415
-    assert refused.headers["accept-patch"] == "application/merge-patch+json, application/json"
+    assert refused.headers["accept-patch"] == "application/json, application/merge-patch+json"
     assert "accept-post" not in refused.headers
     assert merge.status_code == json.status_code == 200
 

@@ -126,19 +126,25 @@ def test_declared_errors_are_listed() -> None:
         error_response(418, [Declined])
 
 
-def test_a_body_brings_its_media_types_and_errors() -> None:
+def test_a_body_brings_its_first_media_type_and_errors_and_names_the_others() -> None:
     @patch("/toys", guards=[public], dto=StructDTO[ToyCreate], return_dto=StructDTO[ToyRead])
     async def change(data: JSONBody[ToyCreate]) -> ToyRead:
         raise NotImplementedError
 
-    @post("/toys", guards=[public], dto=StructDTO[ToyCreate], return_dto=None, opt={CONSUMES: ("text/csv",)})
+    text = {CONSUMES: ("text/csv", "text/plain", "text/html")}
+
+    @post("/toys", guards=[public], dto=StructDTO[ToyCreate], return_dto=None, opt=text)
     async def load(data: JSONBody[ToyCreate]) -> None:
         raise NotImplementedError
 
     patched, loaded = described(change), described(load)
 
-    assert set(patched["requestBody"]["content"]) == {"application/merge-patch+json", "application/json"}
+    assert set(patched["requestBody"]["content"]) == {"application/json"}
+    assert patched["requestBody"]["description"] == (
+        "A JSON merge patch (RFC 7396). At most 16,000 bytes. `application/merge-patch+json` is read as well."
+    )
     assert set(loaded["requestBody"]["content"]) == {"text/csv"}
+    assert loaded["requestBody"]["description"].endswith("`text/plain` is read as well. `text/html` is read as well.")
     assert {"408", "413", "415", "422"} <= set(patched["responses"])
 
 

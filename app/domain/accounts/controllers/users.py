@@ -36,7 +36,7 @@ Accounts = Injected[AccountQueries]
 UserId = FromPath[UUID]
 RoleFilter = Annotated[
     # msgspec reads the one and the document is written from the other.
-    list[Annotated[str, Meta(max_length=50), QueryParameter(max_length=50)]] | None,
+    list[Annotated[str, Meta(min_length=1, max_length=50), QueryParameter(min_length=1, max_length=50)]] | None,
     QueryParameter(name="role", description="Has this role; repeat for any of several.", max_items=20),
 ]
 ActiveFilter = Annotated[

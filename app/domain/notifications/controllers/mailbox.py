@@ -54,4 +54,6 @@ async def _only_from_here(connection: Connection, _handler: BaseRouteHandler) ->
         raise NotFound
 
 
-mailbox_router = Router("/dev/mail", route_handlers=[list_mails, get_mail], guards=[_only_from_here])
+mailbox_router = Router(
+    "/dev/mail", route_handlers=[list_mails, get_mail], guards=[_only_from_here], include_in_schema=False
+)

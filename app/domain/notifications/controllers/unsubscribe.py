@@ -3,10 +3,14 @@
 Neither says whether the user exists. The token comes in the query, which the access log does not have.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
 from litestar.enums import RequestEncodingType
+from litestar.openapi import ResponseSpec
+from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import QueryParameter
 
 from app.domain.notifications.errors import NoSuchLink, NotOneClick
@@ -17,6 +21,7 @@ from app.lib.http.language import accepted_languages
 from app.lib.http.query import PASSED_ON
 from app.lib.http.rules import CONSUMES, FORM, HTML_PAGE, PRODUCES_ANYTHING
 from app.lib.mail.templates import MailTemplates
+from app.lib.openapi.document import may_raise
 from app.lib.security.policies import public
 from app.lib.wire.dto import parse_form
 
@@ -32,7 +37,32 @@ _HEADERS = {
 _Token = Annotated[str | None, QueryParameter(max_length=200, description="From the link in a mail.")]
 
 
-@get(PATH, name="unsubscribe_page", **HTML_PAGE)
+_ONE_CLICK = Schema(
+    type=OpenAPIType.OBJECT,
+    properties={"List-Unsubscribe": Schema(type=OpenAPIType.STRING, const="One-Click")},
+    required=["List-Unsubscribe"],
+    additional_properties=False,
+    examples=[{"List-Unsubscribe": "One-Click"}],
+)
+
+
+@dataclass
+class _OneClickOperation(Operation):
+    """The handler reads the form by itself, because mail programs may also send it as multipart (RFC 8058)."""
+
+    def __post_init__(self) -> None:
+        self.request_body = RequestBody(content={FORM: OpenAPIMediaType(schema=_ONE_CLICK)})
+
+
+@get(
+    PATH,
+    name="unsubscribe_page",
+    responses={404: ResponseSpec(str, generate_examples=False, media_type="text/html", description="No such link.")},
+    summary="Ask whether to unsubscribe",
+    description="A page for people, which the links in mails lead to. Changes nothing.",
+    tags=["Notifications"],
+    **HTML_PAGE,
+)
 async def show_unsubscribe_page(
     request: Request[Any, Any, Any],
     unsubscribe_links: Injected[UnsubscribeLinks],
@@ -48,9 +78,13 @@ async def show_unsubscribe_page(
 @post(
     PATH,
     guards=[public],
-    opt={PRODUCES_ANYTHING: True, CONSUMES: (FORM, _MULTIPART), **PASSED_ON},
+    opt={PRODUCES_ANYTHING: True, CONSUMES: (FORM, _MULTIPART), **PASSED_ON} | may_raise(NoSuchLink, NotOneClick),
+    operation_class=_OneClickOperation,
+    media_type="text/html",
     status_code=200,
-    include_in_schema=False,
+    summary="Unsubscribe",
+    description="For mail programs (RFC 8058) and for the page of the same address. Needs no sign-in.",
+    tags=["Notifications"],
     name="unsubscribe",
 )
 async def unsubscribe(

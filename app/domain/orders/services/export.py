@@ -9,6 +9,7 @@ from app.domain.orders.repositories.reads import ORDER_LIST
 from app.domain.orders.rows import OrderRow
 from app.lib.db.reader import Reader
 from app.lib.pagination.cursor import CursorCodec
+from app.lib.pagination.envelope import Page
 from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
 from app.lib.wire.money import Money
@@ -24,16 +25,24 @@ _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\u
 async def export_orders(reader: Reader, cursors: CursorCodec, filters: Mapping[str, Any]) -> AsyncIterator[bytes]:
     """The header and one line per order, oldest first. Each batch is a read of its own, so a slow client holds no
     connection; an order is as it was when its batch was read.
+
+    The first batch is read before there is a line, so that what is wrong with the request is an error and not half a
+    file. Raises ``ValidationFailed``.
     """
-    yield csv_lines([COLUMNS])
-    request = PageRequest(page=None, page_size=BATCH, include_total=False)
-    while True:
-        page = await paginate(reader, ORDER_LIST, request, cursors, sort="created_at", filters=filters)
-        if page.items:
+
+    async def batch(cursor: str | None) -> Page[OrderRow]:
+        request = PageRequest(page=None, page_size=BATCH, cursor=cursor, include_total=False)
+        return await paginate(reader, ORDER_LIST, request, cursors, sort="created_at", filters=filters)
+
+    async def lines(page: Page[OrderRow]) -> AsyncIterator[bytes]:
+        yield csv_lines([COLUMNS])
+        while page.items:
             yield csv_lines(_cells(row) for row in page.items)
-        if page.next_cursor is None:
-            return
-        request = PageRequest(page=None, page_size=BATCH, cursor=page.next_cursor, include_total=False)
+            if page.next_cursor is None:
+                return
+            page = await batch(page.next_cursor)
+
+    return lines(await batch(None))
 
 
 def _cells(row: OrderRow) -> tuple[object, ...]:

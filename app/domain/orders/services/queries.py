@@ -56,9 +56,9 @@ class OrderQueries:
         page = await paginate(self.reader, PAYMENT_LIST, paging, self.cursors, filters={"order_id": order_id})
         return page.with_items(PaymentPage, [row.to_read() for row in page.items])
 
-    def export(self, filters: Mapping[str, Any]) -> AsyncIterator[bytes]:
-        """All orders as CSV, in chunks."""
-        return export_orders(self.reader, self.cursors, filters)
+    async def export(self, filters: Mapping[str, Any]) -> AsyncIterator[bytes]:
+        """All orders as CSV, in chunks. Raises ``ValidationFailed``."""
+        return await export_orders(self.reader, self.cursors, filters)
 
     async def _items(self, order_ids: Sequence[UUID]) -> Mapping[UUID, list[ItemRow]]:
         """The lines of many orders in one query, by order and sorted by position."""

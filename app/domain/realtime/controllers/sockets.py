@@ -109,7 +109,7 @@ class EventStreamResponse(Response[None]):
     summary="Listen to channels as Server-Sent Events",
     description=(
         "Each event's data is a frame as on the WebSocket, and its id is the position in all channels. "
-        "It ends when the session does, or the server restarts."
+        "It ends when the session does, or the server restarts. HEAD is 405: it would use a ticket up."
     ),
 )
 async def stream_events(
