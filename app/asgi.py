@@ -28,6 +28,7 @@ from app.lib.audit import Origin, provide_origin
 from app.lib.audit.denials import DenialLog
 from app.lib.db.uow import UnitOfWork
 from app.lib.domain import Domain
+from app.lib.http.base_path import below
 from app.lib.http.conditional import declare_personal, provide_if_match, tag_response
 from app.lib.http.cors import CORS
 from app.lib.http.injection import provide_services, resolve_in_sequence
@@ -81,7 +82,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     settings = with_secret_key(settings or load_settings()[0])
     configure_logging(settings.effective_log_level, settings.log_format)
     core = Core(settings, DOMAINS)
-    cors = CORS(settings.cors_origins, settings.base_url, settings.cors_headers)
+    cors = CORS(settings.cors_origins, settings.address.origin, settings.cors_headers)
     app = Litestar(
         route_handlers=[*_routes(core), *core.handlers],
         dependencies={name: Provide(provider) for name, provider in _of_the_request(core).items()},
@@ -90,10 +91,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             RulesMiddleware(),
             IdempotencyMiddleware(core.keys.derive("idempotency")),
         ],
-        plugins=[
-            StructSchemaPlugin(),
-            InnerLifespan(partial(_running, core)),
-        ],
+        plugins=[StructSchemaPlugin(), InnerLifespan(partial(_running, core))],
         exception_handlers=exception_handlers(),
         after_request=tag_response,
         after_exception=[remember_refusal],
@@ -111,7 +109,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     resolve_in_sequence(app)
     if missing := undefined_limits(app):
         raise ImproperlyConfiguredException(f"rate limits without a definition: {sorted(missing)}")
-    app.asgi_handler = _wrap(app.asgi_handler, core, cors)
+    app.asgi_handler = below(settings.address.path, _wrap(app.asgi_handler, core, cors), app.routes)
     return app
 
 
