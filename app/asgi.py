@@ -29,6 +29,7 @@ from app.lib.audit.denials import DenialLog
 from app.lib.db.uow import UnitOfWork
 from app.lib.domain import Domain
 from app.lib.http.answers import PublicAnswers
+from app.lib.http.base_path import below
 from app.lib.http.conditional import declare_personal, provide_if_match
 from app.lib.http.cors import CORS
 from app.lib.http.injection import provide_services, resolve_in_sequence
@@ -83,7 +84,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     settings = with_secret_key(settings or load_settings()[0])
     configure_logging(settings.effective_log_level, settings.log_format)
     core = Core(settings, DOMAINS)
-    cors = CORS(settings.cors_origins, settings.base_url, settings.cors_headers)
+    cors = CORS(settings.cors_origins, settings.address.origin, settings.cors_headers)
     app = Litestar(
         route_handlers=[*_routes(core), *core.handlers],
         dependencies={name: Provide(provider) for name, provider in _of_the_request(core).items()},
@@ -110,7 +111,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     resolve_in_sequence(app)
     if missing := undefined_limits(app):
         raise ImproperlyConfiguredException(f"rate limits without a definition: {sorted(missing)}")
-    app.asgi_handler = _shell(PublicAnswers(app.asgi_router, core.database.writes), core, cors)
+    app.asgi_handler = below(settings.address.path, _shell(app.asgi_router, core, cors), app.routes)
     return app
 
 
@@ -132,7 +133,7 @@ def _routes(core: Core) -> list[Router]:
 def _shell(app: ASGIApp, core: Core, cors: CORS) -> Shell:
     settings = core.settings
     return Shell(
-        app,
+        PublicAnswers(app, core.database.writes),
         cors,
         proxies=TrustedProxies(settings.trusted_proxies),
         limit=GeneralLimit(core.general_limiter, Limit.parse(settings.rate_limit_default)),

@@ -20,7 +20,7 @@ from app.lib.settings import (
     ByteSize,
     ConfigurationError,
     Secret,
-    WebOrigin,
+    WebAddress,
     blaming,
     check_credentials,
     is_url,
@@ -88,8 +88,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = False
     debug: Annotated[bool, Meta(description="Log everything; refused in production.")] = False
     public_url: Annotated[
-        WebOrigin | None,
-        Meta(description="Where people reach the service, without a path; links in mail are made from it."),
+        WebAddress | None,
+        Meta(description="Where people reach the service, with the path if it is below one; all links begin with it."),
     ] = None
     cors_origins: Annotated[
         tuple[AllowedOrigin, ...],
@@ -223,17 +223,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def base_url(self) -> str:
-        """The origin as text; paths are added to it."""
-        return str(self.origin)
+        """The address as text; paths are added to it."""
+        return str(self.address)
 
     @property
-    def origin(self) -> WebOrigin:
+    def address(self) -> WebAddress:
         """The public URL, or else the address that the service listens on."""
         if self.public_url is not None:
             return self.public_url
         address = parse_address(self.host)
         host = "127.0.0.1" if address and address.is_unspecified else str(address or self.host)
-        return WebOrigin.parse(f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}")
+        return WebAddress.parse(f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}")
 
     @property
     def shows_mailbox(self) -> bool:
@@ -246,7 +246,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if self.mail_from:
             sender = Mailbox.parse(self.mail_from)
             return Mailbox(sender.address, sender.name or self.product_name)
-        host = self.origin.host
+        host = self.address.host
         domain = host if MAIL_DOMAIN.fullmatch(host) and not parse_address(host) else "localhost"
         return Mailbox(f"noreply@{domain}", self.product_name)
 
@@ -303,7 +303,7 @@ def _check_addresses(settings: Settings) -> None:
         if not is_url(settings.redis_url.reveal(), _REDIS_SCHEMES):
             raise ConfigurationError("REDIS_URL: expected a URL such as redis://host:6379/0")
     try:
-        _ = settings.origin
+        _ = settings.address
     except ValueError as exc:
         raise ConfigurationError("HOST: expected an address or a host name") from exc
     if not all(_TOKEN.fullmatch(name) for name in settings.cors_headers):

@@ -119,6 +119,7 @@ class Core:
             version=VERSION,
             description=" ".join(["Errors are problem details (RFC 9457).", *self._declared("notes")]),
             token_url=f"{API}/auth/login",
+            base_path=self.settings.address.path,
             tags=tuple(self._declared("tags")),
             error_codes=collect_error_codes(self.domains),
         )

@@ -22,6 +22,8 @@ WEB_SCHEMES = frozenset({"http", "https"})
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PLAIN_ORIGIN = re.compile(r"https?://[^\s/?#@%\\]+/?", re.IGNORECASE)
+_ADDRESS = re.compile(r"([^/]*//[^/]*)((?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9._~-]+)*)/?")
+_MAX_PATH = 100
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*")
 
 _NO_HOST = "expected a host name or address, and a port from 1 to 65535 if any"
@@ -90,12 +92,13 @@ class WebOrigin(str):
     """
 
     __slots__ = ()
+    _EXPECTED = "expected scheme, host and port such as https://app.example.com, without a path"
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Takes every spelling of an origin. Raises ``ValueError`` for what is none, or has a path or credentials."""
         if not _PLAIN_ORIGIN.fullmatch(text):
-            raise ValueError("expected scheme, host and port such as https://app.example.com, without a path")
+            raise ValueError(cls._EXPECTED)
         try:
             parts = urlsplit(text)
             host, port = parts.hostname or "", parts.port
@@ -114,6 +117,33 @@ class WebOrigin(str):
     def host(self) -> str:
         """The name or address, without brackets."""
         return urlsplit(self).hostname or ""
+
+
+class WebAddress(WebOrigin):
+    """An origin, and perhaps a path below it, which is kept as it is written; it does not end with a slash."""
+
+    __slots__ = ()
+    _EXPECTED = (
+        "expected scheme, host and port such as https://example.com, and perhaps a path of letters, digits and -._~"
+    )
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ``ValueError``, also for a path that would have to be escaped somewhere."""
+        match = _ADDRESS.fullmatch(text)
+        if match is None or len(match[2]) > _MAX_PATH:
+            raise ValueError(cls._EXPECTED)
+        return cls(super().parse(match[1]) + match[2])
+
+    @property
+    def path(self) -> str:
+        """Such as ``/lodestar``, or empty."""
+        return urlsplit(self).path
+
+    @property
+    def origin(self) -> str:
+        """The address without its path."""
+        return self.removesuffix(self.path)
 
 
 class AllowedOrigin(WebOrigin):

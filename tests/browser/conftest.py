@@ -30,14 +30,15 @@ CHROMIUM_OPTIONS = [
 class Service:
     """A service of its own, on a development server, and a person who has an account there."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, path: str = "") -> None:
         port = free_port()
-        self.base_url = f"http://127.0.0.1:{port}"
+        self.base_url = f"http://127.0.0.1:{port}{path}"
         self.email = "ada@example.com"
         self.password = secrets.token_urlsafe(18)
         self._settings = {
             "DATABASE_URL": f"sqlite+aiosqlite:///{folder}/lodestar.db",
             "PORT": str(port),
+            "PUBLIC_URL": self.base_url,
             "LOG_FORMAT": "json",
         }
         self._log = folder / "log"
@@ -92,9 +93,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    running = Service(tmp_path_factory.mktemp("service"))
+@pytest.fixture(scope="session", params=["", "/team/lodestar"], ids=["at the root", "below a path"])
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    running = Service(tmp_path_factory.mktemp("service"), request.param)
     try:
         running.start()
         running.register()

@@ -14,8 +14,8 @@ BOB = "bob@example.com"
 
 @pytest.fixture(scope="module")
 def harbour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """Like the others' service, but one that may be restarted."""
-    service = Service(tmp_path_factory.mktemp("harbour"))
+    """A service below a path that may be restarted."""
+    service = Service(tmp_path_factory.mktemp("harbour"), "/team/lodestar")
     try:
         service.start()
         service.register()

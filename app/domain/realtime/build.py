@@ -49,4 +49,4 @@ def build(core: Core) -> None:
     core.services.add(TicketDesk(core.database, authenticator), TicketTaker)
     core.events.listen(*channel_listeners(kinds))
     if core.settings.docs == "public":
-        core.handlers.append(document_handler(core.settings.base_url, VERSION))
+        core.handlers.append(document_handler(core.settings.address, VERSION))

@@ -14,8 +14,10 @@ from typing import Any
 
 from litestar import Request, Response, Router, get
 from litestar.params import FromPath
+from litestar.types import Scope
 
 from app.lib.errors import NotFound
+from app.lib.http.base_path import base_path_of
 from app.lib.http.query import PASSED_ON
 from app.lib.http.rules import HTML_PAGE, PRODUCES_ANYTHING
 from app.lib.security.policies import public
@@ -77,14 +79,15 @@ def docs_router(*, title: str, security_scheme: str) -> Router:
     assets = {name: Asset(name) for name in ASSETS}
     by_public_name = {asset.public_name: asset for asset in assets.values()}
 
-    def page(*, scripts: tuple[str, ...], styles: tuple[str, ...] = ()) -> Response[bytes]:
+    def page(scope: Scope, *, scripts: tuple[str, ...], styles: tuple[str, ...] = ()) -> Response[bytes]:
+        base_path = base_path_of(scope)
         content = _PAGE.format(
             title=escape(title),
             security_scheme=escape(security_scheme),
-            openapi="/docs/openapi.json",
-            icon=assets["icon.svg"].url,
-            styles="".join(f'<link rel="stylesheet" href="{assets[name].url}">\n' for name in styles),
-            scripts="".join(f'<script src="{assets[name].url}"></script>\n' for name in scripts),
+            openapi=f"{base_path}/docs/openapi.json",
+            icon=base_path + assets["icon.svg"].url,
+            styles="".join(f'<link rel="stylesheet" href="{base_path}{assets[name].url}">\n' for name in styles),
+            scripts="".join(f'<script src="{base_path}{assets[name].url}"></script>\n' for name in scripts),
         ).encode()
         headers = {
             "Content-Security-Policy": PAGE_POLICY,
@@ -94,12 +97,13 @@ def docs_router(*, title: str, security_scheme: str) -> Router:
         return Response(content, headers=headers)
 
     @get("/", name="docs", **HTML_PAGE)
-    async def scalar_page() -> Response[bytes]:
-        return page(scripts=("scalar.js.gz", "scalar-init.js"))
+    async def scalar_page(request: Request[Any, Any, Any]) -> Response[bytes]:
+        return page(request.scope, scripts=("scalar.js.gz", "scalar-init.js"))
 
     @get("/swagger", name="docs_swagger", **HTML_PAGE)
-    async def swagger_page() -> Response[bytes]:
-        return page(scripts=("swagger-ui.js.gz", "swagger-init.js"), styles=("swagger-ui.css.gz",))
+    async def swagger_page(request: Request[Any, Any, Any]) -> Response[bytes]:
+        scripts = ("swagger-ui.js.gz", "swagger-init.js")
+        return page(request.scope, scripts=scripts, styles=("swagger-ui.css.gz",))
 
     @get(
         "/assets/{name:str}",

@@ -7,6 +7,7 @@ from litestar import Request, Response, get
 from litestar.params import PathParameter
 
 from app.lib.errors import NotFound
+from app.lib.http.base_path import base_path_of
 from app.lib.http.rules import HTML_PAGE
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -52,15 +53,16 @@ async def get_problem(request: Request[Any, Any, Any], slug: _Slug) -> Response[
         raise NotFound
     body = (
         f"<h1>{escape(code.title)}</h1>\n<p>Code: <code>{code.value}</code></p>\n<p>{escape(code.advice)}</p>\n"
-        '<p><a href="/problems">All problems</a></p>'
+        f'<p><a href="{base_path_of(request.scope)}/problems">All problems</a></p>'
     )
     return _page(code.title, body)
 
 
 @get("/problems", summary="List all problems", description="A page for people.", tags=["System"], **HTML_PAGE)
 async def list_problems(request: Request[Any, Any, Any]) -> Response[bytes]:
+    base_path = base_path_of(request.scope)
     rows = "\n".join(
-        f'<li><a href="{code.type}"><code>{code.value}</code></a>: {escape(code.title)}</li>'
+        f'<li><a href="{base_path}{code.type}"><code>{code.value}</code></a>: {escape(code.title)}</li>'
         for code in request.app.state.core.document.error_codes
     )
     return _page("Problems", f"<h1>Problems</h1>\n<ul>\n{rows}\n</ul>")

@@ -17,6 +17,7 @@ from app.lib import errors
 from app.lib.db.faults import to_app_error
 from app.lib.db.idempotency import IdempotencyInProgress, IdempotencyKeyReused, IdempotentReplay
 from app.lib.errors import AppError, FieldCode, FieldError, InternalError, MalformedJSON, ValidationFailed
+from app.lib.http.base_path import base_path_of
 from app.lib.observability.repeats import log_once
 from app.lib.wire.decoding import BODY_REQUIRED
 from app.lib.wire.field_errors import MAX_ERRORS, Finding, explain_message, pointer_from_dotted
@@ -36,7 +37,7 @@ log = structlog.get_logger(__name__)
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The body of every refusal. ``code`` is the contract; ``type`` resolves to a page about it."""
 
-    type: Annotated[str, Meta(max_length=64)]
+    type: Annotated[str, Meta(max_length=200)]
     title: Annotated[str, Meta(max_length=100)]
     status: Annotated[int, Meta(ge=400, le=599)]
     code: Annotated[str, Meta(max_length=64)]
@@ -67,13 +68,14 @@ def instance_of(path: str) -> str:
 
 def head_and_body(scope: Scope, error: AppError) -> tuple[list[tuple[bytes, bytes]], bytes]:
     """The headers and the JSON of the problem to answer with."""
+    base_path = base_path_of(scope)
     problem = Problem(
-        type=error.code.type,
+        type=base_path + error.code.type,
         title=error.code.title,
         status=error.status,
         code=error.code.value,
         detail=error.detail,
-        instance=instance_of(scope["path"]),
+        instance=instance_of(base_path + scope["path"]),
         request_id=scope["state"].get("request_id", ""),
         errors=list(error.errors),
     )

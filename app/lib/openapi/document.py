@@ -93,6 +93,8 @@ class DocumentInfo(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     description: str
     token_url: str
+    """A path, like those in links of the description: ``base_path`` comes before it."""
+    base_path: str = ""
     tags: tuple[tuple[str, str], ...] = ()
     error_codes: tuple[ErrorCode, ...] = ()
 
@@ -102,10 +104,10 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
     config = OpenAPIConfig(
         title=info.title,
         version=info.version,
-        description=info.description,
+        description=info.description.replace("](/", f"]({info.base_path}/"),
         contact=Contact(name=info.title),
         license=License(name="MIT", identifier="MIT"),
-        servers=[Server(url="/", description="This service")],
+        servers=[Server(url=info.base_path or "/", description="This service")],
         tags=[Tag(name=name, description=text) for name, text in info.tags],
         render_plugins=[],
     )
@@ -125,9 +127,11 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
         members: JSONObject = schemas[name]["properties"]
         schemas[name]["properties"] = {member: without_null(schema) for member, schema in members.items()}
     components["schemas"] = dict(sorted(schemas.items()))
-    components["responses"] = {f"Error{status}": error_response(status, raised) for status in sorted(used)}
+    components["responses"] = {
+        f"Error{status}": error_response(status, raised, info.base_path) for status in sorted(used)
+    }
     components["headers"] = HEADERS
-    components["securitySchemes"] = security_schemes(OAUTH2, BEARER, TICKET, info.token_url)
+    components["securitySchemes"] = security_schemes(OAUTH2, BEARER, TICKET, info.base_path + info.token_url)
     document["paths"] = dict(sorted(document["paths"].items()))
     make_portable(document)
     return document

@@ -12,7 +12,7 @@ from app.lib.openapi.components import JSONObject, header_reference
 _ERROR_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 
 
-def error_response(status: int, raised: Iterable[type[AppError]]) -> JSONObject:
+def error_response(status: int, raised: Iterable[type[AppError]], base_path: str) -> JSONObject:
     """The response for all errors of a status. ``raised`` are those that handlers declare: one of them is the example
     of a status that the kit itself never answers with.
     """
@@ -21,12 +21,12 @@ def error_response(status: int, raised: Iterable[type[AppError]]) -> JSONObject:
         headers[name] = header_reference(name)
     code = (ERROR_OF_STATUS.get(status) or next(each for each in raised if each.status == status)).code
     example: JSONObject = {
-        "type": code.type,
+        "type": base_path + code.type,
         "title": code.title,
         "status": status,
         "code": code.value,
         "detail": code.advice,
-        "instance": "/api/v1/users",
+        "instance": f"{base_path}/api/v1/users",
         "request_id": "0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b",
     }
     if status == ValidationFailed.status:

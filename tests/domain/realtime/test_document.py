@@ -14,12 +14,13 @@ from app.domain.realtime.controllers.document import realtime_document
 from app.lib.openapi.patterns import make_portable
 from app.lib.realtime.errors import FrameCode
 from app.lib.realtime.frames import ClientFrame, CloseCode, ServerFrame, decode_frame
+from app.lib.settings import WebAddress
 from tests.domain.realtime.steps import make_room
 from tests.support.apps import Deployment, client_of
 from tests.support.people import Person
 from tests.support.sockets import SocketClient, connected
 
-DOCUMENT = realtime_document("http://127.0.0.1:8000", "1.0")
+DOCUMENT = realtime_document(WebAddress("http://127.0.0.1:8000"), "1.0")
 MESSAGES: dict[str, Any] = DOCUMENT["components"]["messages"]
 FROM_CLIENT = {frame.__name__: frame for frame in get_args(ClientFrame)}
 FROM_SERVER = {frame.__name__: frame for frame in get_args(ServerFrame)}

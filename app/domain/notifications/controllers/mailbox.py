@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from litestar import Response, Router, get
+from litestar import Request, Response, Router, get
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
 
@@ -12,6 +12,7 @@ from app.config import Settings
 from app.domain.notifications.services.mailbox import DevelopmentMailbox
 from app.lib.addresses import is_loopback
 from app.lib.errors import NotFound
+from app.lib.http.base_path import base_path_of
 from app.lib.http.injection import Injected
 from app.lib.http.rules import HTML_PAGE
 from app.lib.mail.templates import MailTemplates
@@ -28,18 +29,26 @@ _HEADERS = {
 
 
 @get("/", name="mailbox", **HTML_PAGE)
-async def list_mails(mailbox: Injected[DevelopmentMailbox], mail_templates: Injected[MailTemplates]) -> Response[str]:
-    return _page(mail_templates, "mailbox_page", mails=await mailbox.newest())
+async def list_mails(
+    request: Request[Any, Any, Any],
+    mailbox: Injected[DevelopmentMailbox],
+    mail_templates: Injected[MailTemplates],
+) -> Response[str]:
+    return _page(request, mail_templates, "mailbox_page", mails=await mailbox.newest())
 
 
 @get("/{mail_id:uuid}", name="mailbox_mail", **HTML_PAGE)
 async def get_mail(
-    mail_id: FromPath[UUID], mailbox: Injected[DevelopmentMailbox], mail_templates: Injected[MailTemplates]
+    request: Request[Any, Any, Any],
+    mail_id: FromPath[UUID],
+    mailbox: Injected[DevelopmentMailbox],
+    mail_templates: Injected[MailTemplates],
 ) -> Response[str]:
-    return _page(mail_templates, "mailbox_mail_page", opened=await mailbox.open(mail_id))
+    return _page(request, mail_templates, "mailbox_mail_page", opened=await mailbox.open(mail_id))
 
 
-def _page(templates: MailTemplates, name: str, **variables: Any) -> Response[str]:
+def _page(request: Request[Any, Any, Any], templates: MailTemplates, name: str, **variables: Any) -> Response[str]:
+    variables["base_path"] = base_path_of(request.scope)
     return Response(templates.page(name, "en", variables), headers=_HEADERS)
 
 
@@ -49,7 +58,7 @@ async def _only_from_here(connection: Connection, _handler: BaseRouteHandler) ->
     """
     settings: Settings = connection.app.state.core.settings
     host = urlsplit(f"//{connection.headers.get('host', '')}").hostname or ""
-    is_ours = is_loopback(host) or host == settings.origin.host
+    is_ours = is_loopback(host) or host == settings.address.host
     if not is_ours or connection.client is None or not is_loopback(connection.client.host):
         raise NotFound
 

@@ -2,11 +2,13 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
-from litestar import Response, Router, get
+from litestar import Request, Response, Router, get
 from litestar.params import FromPath
 
 from app.lib.errors import NotFound
+from app.lib.http.base_path import base_path_of
 from app.lib.http.query import PASSED_ON
 from app.lib.http.rules import PRODUCES_ANYTHING
 from app.lib.security.policies import public
@@ -33,10 +35,11 @@ def demo_router() -> Router:
     @get(
         "/{name:str}", name="demo", guards=[public], include_in_schema=False, opt={PRODUCES_ANYTHING: True, **PASSED_ON}
     )
-    async def demo_file(name: FromPath[str]) -> Response[bytes]:
+    async def demo_file(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
         if name not in files:
             raise NotFound
         content, media_type = files[name]
+        content = content.replace(b"{{base_path}}", base_path_of(request.scope).encode())
         tag = hashlib.sha256(content).hexdigest()[:16]
         headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache", "ETag": f'"{tag}"'}
         return Response(content, media_type=media_type, headers=headers)

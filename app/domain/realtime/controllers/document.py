@@ -10,24 +10,26 @@ from litestar.handlers import HTTPRouteHandler
 from app.lib.http.query import PASSED_ON
 from app.lib.openapi.document import tagged_document
 from app.lib.security.policies import public
+from app.lib.settings import WebAddress
 
 ASYNCAPI_PATH = "/docs/asyncapi.json"
 _FILE = Path(__file__).parents[1] / "static" / "asyncapi.json"
 
 
-def realtime_document(base_url: str, version: str) -> dict[str, Any]:
+def realtime_document(address: WebAddress, version: str) -> dict[str, Any]:
     """The document of a service at this address."""
     document: dict[str, Any] = msgspec.json.decode(_FILE.read_bytes())
-    scheme, _, host = base_url.partition("://")
+    scheme, _, host = address.origin.partition("://")
+    server = {"host": host} | ({"pathname": address.path} if address.path else {})
     document["info"]["version"] = version
-    document["servers"]["sockets"] |= {"host": host, "protocol": scheme.replace("http", "ws")}
-    document["servers"]["streams"] |= {"host": host, "protocol": scheme}
+    document["servers"]["sockets"] |= {**server, "protocol": scheme.replace("http", "ws")}
+    document["servers"]["streams"] |= {**server, "protocol": scheme}
     return document
 
 
-def document_handler(base_url: str, version: str) -> HTTPRouteHandler:
+def document_handler(address: WebAddress, version: str) -> HTTPRouteHandler:
     """Serves the document, which is read once."""
-    content = msgspec.json.encode(realtime_document(base_url, version))
+    content = msgspec.json.encode(realtime_document(address, version))
 
     @get(ASYNCAPI_PATH, guards=[public], opt=dict(PASSED_ON), include_in_schema=False, name="asyncapi")
     async def get_asyncapi() -> Response[bytes]:

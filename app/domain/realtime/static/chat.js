@@ -2,7 +2,8 @@
 
 import { Realtime, RealtimeError } from "./lodestar-realtime.js";
 
-const API = "/api/v1";
+const BASE_URL = new URL("..", import.meta.url).href.slice(0, -1); // this file is below it in /demo
+const API = `${BASE_URL}/api/v1`;
 const HISTORY = 100;
 const at = (id) => document.getElementById(id);
 
@@ -54,7 +55,7 @@ async function signIn(form, isNew) {
   form.reset();
   form.hidden = true;
   at("rooms").hidden = false;
-  realtime = new Realtime({ getToken, onState: showState, onError: complain }).connect();
+  realtime = new Realtime({ baseUrl: BASE_URL, getToken, onState: showState, onError: complain }).connect();
   await listRooms();
 }
 
