@@ -12,21 +12,19 @@ from litestar.exceptions import HTTPException, ValidationException
 
 from app.domain.auth.errors import AccountInactive, InvalidCredentials, InvalidForm
 from app.lib.errors import AppError, FieldCode, InvalidToken, ValidationFailed
-from app.lib.http.problems import MAX_DESCRIPTION, error_of, litestar_errors, respond
+from app.lib.http.problems import MAX_DESCRIPTION, error_of, respond
 from app.lib.wire.dto import has_form
 
 FORM_ERRORS = "What is wrong with a form is 400, with the `error` of RFC 6749, section 5.2."
 """For the descriptions of routes in the OpenAPI document."""
 
-_FAULTS_OF_REQUESTS = {400, 406, 408, 413}
+_FAULTS_OF_REQUESTS = {400, 408, 413}
 _NOT_DESCRIBING = re.compile(r"[^ !#-\[\]-~]")
 """What an ``error_description`` may not have."""
 
 
 def _refuse(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
-    error = exc if isinstance(exc, AppError) else error_of(exc)
-    if isinstance(exc, ValidationException):  # there is no body
-        error = ValidationFailed(litestar_errors(exc))
+    error = error_of(exc, request.scope)
     if has_form(request) and isinstance(error, ValidationFailed):
         error = InvalidForm(error.errors)
     if (name := _oauth2_error(error, in_form=has_form(request))) is not None:
