@@ -9,6 +9,7 @@ branch_labels = None
 depends_on = None
 
 IS_OWNER = sa.text("role = 'owner'")
+IS_LISTED = sa.text("visibility = 'public' AND closed_at IS NULL")
 
 
 def _name() -> sa.String:
@@ -29,8 +30,8 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rooms")),
-        sa.UniqueConstraint("name", name=op.f("uq_rooms_name")),
     )
+    op.create_index("ix_rooms_name", "rooms", ["name"], unique=True, postgresql_where=IS_LISTED, sqlite_where=IS_LISTED)
     op.create_index(op.f("ix_rooms_created_at_id"), "rooms", ["created_at", "id"], unique=False)
 
     op.create_table(

@@ -4,7 +4,6 @@ from uuid import UUID
 
 import msgspec
 
-from app.domain.realtime.names import looks_like_id
 from app.domain.realtime.rows import RoomRow
 from app.domain.realtime.services.announcements import ROOM_LEFT
 from app.domain.realtime.services.lobby import LOBBY
@@ -15,9 +14,7 @@ from app.lib.security.principal import Principal
 
 
 async def _require_member(principal: Principal, name: str, rooms: RoomQueries) -> RoomRow:
-    if looks_like_id(name):
-        raise ChannelNotFound
-    room = await rooms.require_visible(name, principal)
+    room = await rooms.require_visible(parse_id(name), principal)
     if room.role is None:
         raise ChannelForbidden("Only members of the room may do this.")
     return room

@@ -11,14 +11,11 @@ from app.lib.db.base import Base, table_of
 from app.lib.db.instants import database_now
 from app.lib.realtime.service import Realtime
 from app.lib.realtime.tables import RealtimeEvent
-from tests.domain.realtime.steps import make_room
+from tests.domain.realtime.steps import channel_of, make_room, messages_of
 from tests.support.apps import Deployment, client_of, core_of
 from tests.support.people import People, Person
 from tests.support.sockets import Closed, connected
 from tests.support.waiting import until
-
-HARBOUR = "room:harbour"
-MESSAGES = "/api/v1/rooms/harbour/messages"
 
 
 def data_of(size: int) -> str:
@@ -26,18 +23,18 @@ def data_of(size: int) -> str:
 
 
 async def test_a_message_has_a_size(app: Litestar, calls: httpx.AsyncClient, caller: Person) -> None:
-    await make_room(calls)
+    room = await make_room(calls)
     async with connected(app, token=caller.access_token) as socket:
-        await socket.send(type="publish", channel=HARBOUR, data=data_of(4_096), ref="1")
+        await socket.send(type="publish", channel=channel_of(room), data=data_of(4_096), ref="1")
         assert (await socket.receive())["type"] == "ack"
-        await socket.send(type="publish", channel=HARBOUR, data=data_of(4_097), ref="2")
+        await socket.send(type="publish", channel=channel_of(room), data=data_of(4_097), ref="2")
         refused = await socket.receive()
         assert (refused["type"], refused["code"], refused["ref"]) == ("error", "too_large", "2")
         assert not refused["retryable"]
-        await socket.send(type="publish", channel=HARBOUR, data="\u00fc" * 2_048, ref="3")
+        await socket.send(type="publish", channel=channel_of(room), data="\u00fc" * 2_048, ref="3")
         assert (await socket.receive())["code"] == "too_large", "in bytes, not in characters"
 
-    said = (await calls.get(MESSAGES)).json()["items"]
+    said = (await calls.get(messages_of(room))).json()["items"]
     assert [item["event"] for item in said].count("message") == 1
 
 
@@ -53,15 +50,15 @@ async def test_a_list_stays_small_where_messages_may_be_large(deployment: Deploy
     app = await deployment.start(REALTIME_MAX_MESSAGE_BYTES="60000")
     person = await People(app).create()
     async with client_of(app, headers=person.headers) as calls:
-        await make_room(calls)
+        room = await make_room(calls)
         async with connected(app, token=person.access_token) as socket:
             for number in range(8):
-                await socket.send(type="publish", channel=HARBOUR, data=f"{number}{data_of(59_000)}")
+                await socket.send(type="publish", channel=channel_of(room), data=f"{number}{data_of(59_000)}")
                 assert (await socket.receive())["type"] == "ack"
         seen: list[str] = []
         query: dict[str, Any] = {"page_size": 100, "page": 1}
         while query["page"] * 6 < 8 + 6:
-            answer = await calls.get(MESSAGES, params=query)
+            answer = await calls.get(messages_of(room), params=query)
             assert len(answer.content) < 420_000
             assert answer.json()["page_size"] == 6
             seen += [item["data"][0] for item in answer.json()["items"] if item["event"] == "message"]
@@ -73,16 +70,16 @@ async def test_messages_are_kept_as_long_as_the_setting_says(deployment: Deploym
     app = await deployment.start(REALTIME_KEEP_DAYS="30")
     person, core = await People(app).create(), core_of(app)
     async with client_of(app, headers=person.headers) as calls:
-        await make_room(calls)
+        room = await make_room(calls)
         async with connected(app, token=person.access_token) as socket:
-            await socket.send(type="publish", channel=HARBOUR, data="Ahoy")
+            await socket.send(type="publish", channel=channel_of(room), data="Ahoy")
             assert (await socket.receive())["type"] == "ack"
-        assert (await calls.get(MESSAGES)).json()["items"]
+        assert (await calls.get(messages_of(room))).json()["items"]
         async with core.database.independent() as unit:
             await unit.session.execute(update(RealtimeEvent).values(expires_at=database_now()))
         async with core.database.independent() as unit:
             assert await core.services.get(Realtime).trim(unit)
-        assert (await calls.get(MESSAGES)).json()["items"] == []
+        assert (await calls.get(messages_of(room))).json()["items"] == []
 
 
 async def test_made_up_channels_of_presence_leave_no_rows(app: Litestar, caller: Person) -> None:

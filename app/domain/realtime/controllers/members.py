@@ -4,7 +4,6 @@ from uuid import UUID
 from litestar import Controller, Request, Response, delete, get, post
 from litestar.params import FromPath, JSONBody
 
-from app.domain.realtime.controllers.parameters import RoomReference
 from app.domain.realtime.dtos import InvitationCreate, InvitationPage, InvitationRead, MemberPage
 from app.domain.realtime.errors import (
     AlreadyInvited,
@@ -30,7 +29,7 @@ from app.lib.wire.dto import StructDTO
 
 
 class MemberController(Controller):
-    path = "/rooms/{room_ref:str}/members"
+    path = "/rooms/{room_id:uuid}/members"
     tags = ("Rooms",)
 
     @get(
@@ -43,13 +42,13 @@ class MemberController(Controller):
     )
     async def list_members(
         self,
-        room_ref: RoomReference,
+        room_id: FromPath[UUID],
         request: Request[Any, Any, Any],
         room_queries: Injected[RoomQueries],
         principal: Injected[Principal],
         paging: Injected[PageRequest],
     ) -> Response[MemberPage]:
-        return linked(request, await room_queries.list_members(room_ref, paging, principal))
+        return linked(request, await room_queries.list_members(room_id, paging, principal))
 
     @delete(
         "/{user_id:uuid}",
@@ -61,16 +60,16 @@ class MemberController(Controller):
     )
     async def delete_member(
         self,
-        room_ref: RoomReference,
+        room_id: FromPath[UUID],
         user_id: FromPath[UUID],
         room_members: Injected[MemberService],
         principal: Injected[Principal],
     ) -> None:
-        await room_members.delete(room_ref, user_id, principal)
+        await room_members.delete(room_id, user_id, principal)
 
 
 class InvitationController(Controller):
-    path = "/rooms/{room_ref:str}/invitations"
+    path = "/rooms/{room_id:uuid}/invitations"
     tags = ("Rooms",)
 
     @get(
@@ -83,13 +82,13 @@ class InvitationController(Controller):
     )
     async def list_invitations(
         self,
-        room_ref: RoomReference,
+        room_id: FromPath[UUID],
         request: Request[Any, Any, Any],
         room_queries: Injected[RoomQueries],
         principal: Injected[Principal],
         paging: Injected[PageRequest],
     ) -> Response[InvitationPage]:
-        return linked(request, await room_queries.list_invitations(room_ref, paging, principal))
+        return linked(request, await room_queries.list_invitations(room_id, paging, principal))
 
     @post(
         guards=[authenticated],
@@ -103,12 +102,12 @@ class InvitationController(Controller):
     )
     async def create_invitation(
         self,
-        room_ref: RoomReference,
+        room_id: FromPath[UUID],
         data: JSONBody[InvitationCreate],
         room_members: Injected[MemberService],
         principal: Injected[Principal],
     ) -> Response[InvitationRead]:
-        room_id, invitation = await room_members.create_invitation(room_ref, data, principal)
+        invitation = await room_members.create_invitation(room_id, data, principal)
         return created(invitation, f"/api/v1/rooms/{room_id}/invitations")
 
     @delete(
@@ -121,9 +120,9 @@ class InvitationController(Controller):
     )
     async def delete_invitation(
         self,
-        room_ref: RoomReference,
+        room_id: FromPath[UUID],
         user_id: FromPath[UUID],
         room_members: Injected[MemberService],
         principal: Injected[Principal],
     ) -> None:
-        await room_members.delete_invitation(room_ref, user_id, principal)
+        await room_members.delete_invitation(room_id, user_id, principal)

@@ -1,7 +1,8 @@
 from typing import Any
+from uuid import UUID
 
 from litestar import Controller, Request, Response, get, patch, post
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 
 from app.domain.realtime.controllers.parameters import (
     Closed,
@@ -10,7 +11,7 @@ from app.domain.realtime.controllers.parameters import (
     MessageSort,
     Mine,
     MinId,
-    RoomReference,
+    Name,
     RoomSort,
     Text,
     VisibilityFilter,
@@ -60,12 +61,13 @@ class RoomController(Controller):
         paging: Injected[PageRequest],
         mine: Mine = None,
         invited: Invited = None,
+        name: Name = None,
         q: Text = None,
         visibility: VisibilityFilter = None,
         closed: Closed = None,
         sort: RoomSort = None,
     ) -> Response[RoomPage]:
-        filters = {"q": q, "visibility": visibility, "closed": closed}
+        filters = {"name": name, "q": q, "visibility": visibility, "closed": closed}
         page = await room_queries.list(paging, sort, filters, principal, mine=mine, invited=invited)
         return linked(request, page)
 
@@ -85,41 +87,41 @@ class RoomController(Controller):
         return created(room, f"/api/v1/rooms/{room.id}")
 
     @get(
-        "/{room_ref:str}",
+        "/{room_id:uuid}",
         guards=[authenticated],
         return_dto=StructDTO[RoomRead],
         operation_id="getRoom",
         summary="Get a room",
-        description="By id or name. Private rooms for their members and invited users, and with `rooms:read`.",
+        description="Private rooms for their members and invited users, and with `rooms:read`.",
         opt=may_raise(RoomNotFound),
     )
     async def get_room(
-        self, room_ref: RoomReference, room_queries: Injected[RoomQueries], principal: Injected[Principal]
+        self, room_id: FromPath[UUID], room_queries: Injected[RoomQueries], principal: Injected[Principal]
     ) -> RoomRead:
-        return await room_queries.get(room_ref, principal)
+        return await room_queries.get(room_id, principal)
 
     @patch(
-        "/{room_ref:str}",
+        "/{room_id:uuid}",
         guards=[authenticated],
         dto=StructDTO[RoomUpdate],
         return_dto=StructDTO[RoomRead],
         operation_id="updateRoom",
         summary="Update a room",
-        description="Its title or visibility. Your own, or with `rooms:write` any. Members stay members.",
-        opt=may_raise(RoomNotFound, NotYourRoom, RoomClosed, PreconditionFailed),
+        description="Its name, title or visibility. Your own, or with `rooms:write` any. Members stay members.",
+        opt=may_raise(RoomNotFound, NotYourRoom, RoomClosed, RoomNameTaken, PreconditionFailed),
     )
     async def update(
         self,
-        room_ref: RoomReference,
+        room_id: FromPath[UUID],
         data: JSONBody[RoomUpdate],
         rooms: Injected[RoomService],
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
     ) -> RoomRead:
-        return await rooms.update(room_ref, data, if_match, principal)
+        return await rooms.update(room_id, data, if_match, principal)
 
     @post(
-        "/{room_ref:str}/close",
+        "/{room_id:uuid}/close",
         guards=[authenticated],
         return_dto=StructDTO[RoomRead],
         status_code=200,
@@ -130,15 +132,15 @@ class RoomController(Controller):
     )
     async def close(
         self,
-        room_ref: RoomReference,
+        room_id: FromPath[UUID],
         rooms: Injected[RoomService],
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
     ) -> RoomRead:
-        return await rooms.close(room_ref, if_match, principal)
+        return await rooms.close(room_id, if_match, principal)
 
     @post(
-        "/{room_ref:str}/join",
+        "/{room_id:uuid}/join",
         guards=[authenticated],
         return_dto=StructDTO[RoomRead],
         status_code=200,
@@ -148,12 +150,12 @@ class RoomController(Controller):
         opt=may_raise(RoomNotFound, NotInvited, RoomClosed, RoomFull),
     )
     async def join(
-        self, room_ref: RoomReference, room_members: Injected[MemberService], principal: Injected[Principal]
+        self, room_id: FromPath[UUID], room_members: Injected[MemberService], principal: Injected[Principal]
     ) -> RoomRead:
-        return await room_members.join(room_ref, principal)
+        return await room_members.join(room_id, principal)
 
     @post(
-        "/{room_ref:str}/leave",
+        "/{room_id:uuid}/leave",
         guards=[authenticated],
         status_code=204,
         operation_id="leaveRoom",
@@ -162,12 +164,12 @@ class RoomController(Controller):
         opt=may_raise(RoomNotFound),
     )
     async def leave(
-        self, room_ref: RoomReference, room_members: Injected[MemberService], principal: Injected[Principal]
+        self, room_id: FromPath[UUID], room_members: Injected[MemberService], principal: Injected[Principal]
     ) -> None:
-        await room_members.leave(room_ref, principal)
+        await room_members.leave(room_id, principal)
 
     @get(
-        "/{room_ref:str}/messages",
+        "/{room_id:uuid}/messages",
         guards=[authenticated],
         return_dto=StructDTO[MessagePage],
         operation_id="listRoomMessages",
@@ -177,7 +179,7 @@ class RoomController(Controller):
     )
     async def list_messages(
         self,
-        room_ref: RoomReference,
+        room_id: FromPath[UUID],
         request: Request[Any, Any, Any],
         room_queries: Injected[RoomQueries],
         principal: Injected[Principal],
@@ -187,4 +189,4 @@ class RoomController(Controller):
         sort: MessageSort = None,
     ) -> Response[MessagePage]:
         filters = {"min_id": min_id, "max_id": max_id}
-        return linked(request, await room_queries.list_messages(room_ref, paging, sort, filters, principal))
+        return linked(request, await room_queries.list_messages(room_id, paging, sort, filters, principal))

@@ -54,7 +54,6 @@ def _is_invitee(user_id: Any) -> Any:
 # With what the user viewer_id is to them.
 _rooms = select(*columns_of(RoomRow, Room, owner_id=_owner_id, role=_role, is_invited=_is_invitee(_viewer_id)))
 room_by_id = prepare(_rooms.where(Room.id == bindparam("room_id")), RoomRow)
-_room_by_name = prepare(_rooms.where(Room.name == bindparam("name")), RoomRow)
 
 ROOM_SORTS = (SortKey("created_at", Room.created_at, datetime), SortKey("name", Room.name, str))
 MESSAGE_SORTS = (SortKey("id", RealtimeEvent.id, int),)
@@ -79,6 +78,7 @@ ROOM_LIST = ListQuery(
         custom("seen_by", Uuid(), lambda ids: or_(Room.visibility == PUBLIC, _is_member(ids[0]), _is_invitee(ids[0]))),
         custom("member_id", Uuid(), lambda ids: _is_member(ids[0])),
         custom("invited_id", Uuid(), lambda ids: _is_invitee(ids[0])),
+        equals("name", Room.name),
         equals("visibility", Room.visibility),
         custom("closed", Boolean(), lambda wanted: case((Room.closed_at.is_not(None), True), else_=False) == wanted[0]),
         contains("q", Room.search_text),
@@ -126,11 +126,9 @@ class RoomReads:
         self._reader = reader
         self._cursors = cursors
 
-    async def get(self, room: UUID | str, viewer_id: UUID) -> RoomRow | None:
-        """By id or name, whether or not the viewer may see it."""
-        if isinstance(room, UUID):
-            return await self._reader.first(room_by_id, room_id=room, viewer_id=viewer_id)
-        return await self._reader.first(_room_by_name, name=room, viewer_id=viewer_id)
+    async def get(self, room_id: UUID, viewer_id: UUID) -> RoomRow | None:
+        """Whether or not the viewer may see it."""
+        return await self._reader.first(room_by_id, room_id=room_id, viewer_id=viewer_id)
 
     async def list(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> RoomPage:
         return await paginate(self._reader, ROOM_LIST, paging, self._cursors, sort=sort, filters=filters)
@@ -142,8 +140,8 @@ class RoomReads:
         return await paginate(self._reader, INVITATION_LIST, paging, self._cursors, filters={"room_id": room_id})
 
     async def list_messages(
-        self, name: str, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]
+        self, room_id: UUID, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]
     ) -> MessageRowPage:
         """What was published on the channel of a room."""
-        only = {**filters, "channel": [room_channel(name)]}
+        only = {**filters, "channel": [room_channel(room_id)]}
         return await paginate(self._reader, MESSAGE_LIST, paging, self._cursors, sort=sort, filters=only)

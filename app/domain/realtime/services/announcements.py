@@ -18,7 +18,7 @@ ROOM_INVITED = "room.invited"
 
 def room_event(room: Room, event: str, user_id: UUID | None = None) -> NewEvent:
     """An event of the room's channel, about one of its members if named."""
-    return NewEvent(channel=room_channel(room.name), event=event, data=_encode(room, user_id=user_id))
+    return NewEvent(channel=room_channel(room.id), event=event, data=_encode(room, user_id=user_id))
 
 
 def invitation_event(room: Room, user_id: UUID, invited_by: UUID) -> NewEvent:

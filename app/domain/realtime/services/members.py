@@ -44,13 +44,13 @@ class MemberService:
         self._origin = origin
         self._rooms = RoomRepository(unit)
 
-    async def join(self, reference: str, actor: Principal) -> RoomRead:
+    async def join(self, room_id: UUID, actor: Principal) -> RoomRead:
         """Nothing happens when the actor is a member already.
 
         Raises ``RoomNotFound``, ``RoomClosed``, ``NotInvited`` or ``RoomFull``.
         """
         await self._rooms.lock_person(actor.user_id)
-        room, standing = await lock_visible(self._rooms, reference, actor)
+        room, standing = await lock_visible(self._rooms, room_id, actor)
         if standing.role is None:
             if room.closed_at is not None:
                 raise RoomClosed
@@ -63,17 +63,17 @@ class MemberService:
             await self._writer.publish_in(self.unit, room_event(room, ROOM_JOINED, actor.user_id))
         return (await self._rooms.read(room.id, actor.user_id)).to_read()
 
-    async def leave(self, reference: str, actor: Principal) -> None:
+    async def leave(self, room_id: UUID, actor: Principal) -> None:
         """Nothing happens when the actor is not a member. Raises ``RoomNotFound``."""
-        room, standing = await lock_visible(self._rooms, reference, actor)
+        room, standing = await lock_visible(self._rooms, room_id, actor)
         if standing.role is not None:
             await self._writer.publish_in(self.unit, *await remove_member(room, actor.user_id, standing, self._rooms))
 
-    async def delete(self, reference: str, user_id: UUID, actor: Principal) -> None:
+    async def delete(self, room_id: UUID, user_id: UUID, actor: Principal) -> None:
         """Removes the actor, or by the owner any member. Raises ``RoomNotFound``, ``NotYourRoom`` or
         ``MemberNotFound``.
         """
-        room, standing = await lock_visible(self._rooms, reference, actor)
+        room, standing = await lock_visible(self._rooms, room_id, actor)
         if user_id != actor.user_id:
             require_can_manage(standing, actor)
         member = await self._rooms.standing(room.id, user_id)
@@ -84,16 +84,12 @@ class MemberService:
             await audit.record(self.unit, "room.member_removed", self._origin, subject_id=user_id, **details)
         await self._writer.publish_in(self.unit, *await remove_member(room, user_id, member, self._rooms))
 
-    async def create_invitation(
-        self, reference: str, data: InvitationCreate, actor: Principal
-    ) -> tuple[UUID, InvitationRead]:
-        """Returns the room's id and the invitation.
-
-        Raises ``RoomNotFound``, ``NotYourRoom``, ``RoomClosed``, ``InviteeNotFound``, ``AlreadyMember``,
+    async def create_invitation(self, room_id: UUID, data: InvitationCreate, actor: Principal) -> InvitationRead:
+        """Raises ``RoomNotFound``, ``NotYourRoom``, ``RoomClosed``, ``InviteeNotFound``, ``AlreadyMember``,
         ``AlreadyInvited`` or ``TooManyInvitations``.
         """
         exists = await self._rooms.lock_person(data.user_id)
-        room, standing = await lock_visible(self._rooms, reference, actor)
+        room, standing = await lock_visible(self._rooms, room_id, actor)
         require_can_manage(standing, actor)
         if room.closed_at is not None:
             raise RoomClosed
@@ -109,14 +105,14 @@ class MemberService:
         created_at = await self._rooms.create_invitation(room.id, data.user_id, actor.user_id)
         person = PersonRead(id=data.user_id, name=await self._rooms.name_of(data.user_id))
         await self._writer.publish_in(self.unit, invitation_event(room, data.user_id, actor.user_id))
-        return room.id, InvitationRead(user=person, invited_by=actor.user_id, created_at=created_at)
+        return InvitationRead(user=person, invited_by=actor.user_id, created_at=created_at)
 
-    async def delete_invitation(self, reference: str, user_id: UUID, actor: Principal) -> None:
+    async def delete_invitation(self, room_id: UUID, user_id: UUID, actor: Principal) -> None:
         """Withdrawn by the owner, or declined by the invited person.
 
         Raises ``RoomNotFound``, ``NotYourRoom`` or ``InvitationNotFound``.
         """
-        room, standing = await lock_visible(self._rooms, reference, actor)
+        room, standing = await lock_visible(self._rooms, room_id, actor)
         if user_id != actor.user_id:
             require_can_manage(standing, actor)
         if not await self._rooms.delete_invitation(room.id, user_id):

@@ -1,9 +1,11 @@
 """Create, update and close rooms."""
 
+from uuid import UUID
+
 from app.domain.realtime.dtos import OWNER, RoomCreate, RoomRead, RoomUpdate
-from app.domain.realtime.errors import RoomClosed, RoomNotFound, RoomNotVisible, TooManyRooms
+from app.domain.realtime.errors import RoomClosed, RoomNotVisible, TooManyRooms
 from app.domain.realtime.models import Room
-from app.domain.realtime.names import MAX_OWNED, parse_reference
+from app.domain.realtime.names import MAX_OWNED
 from app.domain.realtime.repositories.rooms import RoomRepository
 from app.domain.realtime.rows import Standing
 from app.domain.realtime.services.access import can_see, require_can_manage
@@ -47,31 +49,31 @@ class RoomService:
         await self._rooms.create_member(room.id, actor.user_id, OWNER)
         return await self._read(room, actor)
 
-    async def update(self, reference: str, data: RoomUpdate, if_match: IfMatch, actor: Principal) -> RoomRead:
-        """Raises ``RoomNotFound``, ``NotYourRoom``, ``PreconditionFailed`` or ``RoomClosed``."""
-        room, standing = await self._lock_managed(reference, if_match, actor)
+    async def update(self, room_id: UUID, data: RoomUpdate, if_match: IfMatch, actor: Principal) -> RoomRead:
+        """Raises ``RoomNotFound``, ``NotYourRoom``, ``PreconditionFailed``, ``RoomClosed`` or ``RoomNameTaken``."""
+        room, standing = await self._lock_managed(room_id, if_match, actor)
         if room.closed_at is not None:
             raise RoomClosed
         values = provided(data)
-        values["search_text"] = _search_text(room.name, values.get("title", room.title))
+        values["search_text"] = _search_text(values.get("name", room.name), values.get("title", room.title))
         if await self._rooms.update(room, values):
             await self._audit("room.updated", room, standing, fields=sorted(provided(data)))
             await self._writer.publish_in(self.unit, room_event(room, ROOM_UPDATED))
         return await self._read(room, actor)
 
-    async def close(self, reference: str, if_match: IfMatch, actor: Principal) -> RoomRead:
+    async def close(self, room_id: UUID, if_match: IfMatch, actor: Principal) -> RoomRead:
         """For good: no one joins or publishes any more. Nothing happens when it is closed already.
 
         Raises ``RoomNotFound``, ``NotYourRoom`` or ``PreconditionFailed``.
         """
-        room, standing = await self._lock_managed(reference, if_match, actor)
+        room, standing = await self._lock_managed(room_id, if_match, actor)
         if room.closed_at is None:
             await self._audit("room.closed", room, standing)
             await self._writer.publish_in(self.unit, await close_room(room, self._rooms))
         return await self._read(room, actor)
 
-    async def _lock_managed(self, reference: str, if_match: IfMatch, actor: Principal) -> tuple[Room, Standing]:
-        room, standing = await lock_visible(self._rooms, reference, actor)
+    async def _lock_managed(self, room_id: UUID, if_match: IfMatch, actor: Principal) -> tuple[Room, Standing]:
+        room, standing = await lock_visible(self._rooms, room_id, actor)
         require_can_manage(standing, actor)
         if_match.check(room.version)
         return room, standing
@@ -85,15 +87,12 @@ class RoomService:
         return (await self._rooms.read(room.id, actor.user_id)).to_read()
 
 
-async def lock_visible(rooms: RoomRepository, reference: str, actor: Principal) -> tuple[Room, Standing]:
-    """A room by id or name, locked, and what the actor is to it.
+async def lock_visible(rooms: RoomRepository, room_id: UUID, actor: Principal) -> tuple[Room, Standing]:
+    """A room, locked, and what the actor is to it.
 
     Raises ``RoomNotFound`` for one that is not there, and ``RoomNotVisible`` for one that the actor must not know of.
     """
-    key = parse_reference(reference)
-    if key is None:
-        raise RoomNotFound
-    room = await rooms.get_for_update(key, by=Room.name if isinstance(key, str) else None)
+    room = await rooms.get_for_update(room_id)
     standing = await rooms.standing(room.id, actor.user_id)
     if not can_see(room.visibility, standing, actor):
         raise RoomNotVisible
