@@ -123,7 +123,7 @@ def upgrade() -> None:
     op.create_table(
         "realtime_processes",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("renewed_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_realtime_processes")),
     )
     op.create_table(

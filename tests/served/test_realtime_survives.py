@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 
 import pytest
 from sqlalchemy import text
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from tests.clients.driven import CLIENTS
 from tests.served.crowd import PATIENCE, RECONNECTS, Crowd, come_and_go
@@ -114,6 +115,29 @@ async def test_presence_is_right_after_a_worker_was_killed(harbour: Harbour) -> 
         assert gone
         await until(lambda: {member.id for member in subscription.members} == everybody - gone, PATIENCE)
         await until_it_holds(lambda: harbour_is_ready(harbour), PATIENCE)
+
+
+@pytest.mark.parametrize("way", ["sqlite", "postgresql"], indirect=True)
+async def test_the_sockets_of_a_killed_worker_free_their_places(harbour: Harbour) -> None:
+    async with AsyncExitStack() as stack:
+        person = await harbour.member("Ada")
+        boats = [Boat(harbour, person.access_token) for _ in range(10)]
+        for boat in boats:
+            await boat.board(stack)
+        for pid in harbour.server.workers():
+            await harbour.kill_worker(pid)
+        await until(lambda: all(boat.has_sunk for boat in boats), PATIENCE)
+        await until_it_holds(lambda: harbour_is_ready(harbour), PATIENCE)
+
+        async def is_aboard() -> bool:
+            with suppress(InvalidStatus):
+                await Boat(harbour, person.access_token).board(stack)
+                return True
+            return False
+
+        for _ in boats:
+            await until_it_holds(is_aboard, PATIENCE)
+        assert not await is_aboard()
 
 
 async def harbour_is_ready(harbour: Harbour) -> bool:

@@ -11,7 +11,7 @@ from app.lib.errors import AppError, RateLimited
 log = structlog.stdlib.get_logger(__name__)
 
 _NOT_FOUND, _SERVER_ERRORS = 404, 500
-_RETRY_AFTER = 10
+_RETRY_AFTER = 2
 
 
 class FrameCode(StrEnum):

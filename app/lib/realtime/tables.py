@@ -49,12 +49,12 @@ class RealtimeEvent(Base):
 
 
 class RealtimeProcess(Base):
-    """The lease of a process that has sockets. It renews the lease; without that its sockets count as gone."""
+    """The lease of a process that has sockets, which it renews."""
 
     __tablename__ = "realtime_processes"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    expires_at: Mapped[datetime]
+    renewed_at: Mapped[datetime]
 
 
 class RealtimeSocket(Base):
