@@ -17,7 +17,7 @@ class RealtimeOptions(msgspec.Struct, frozen=True, kw_only=True):
     keep_seconds: float = 600.0
     sweep_seconds: float = 1.0
     renew_seconds: float = 0.5
-    alive_seconds: float = 2.0
+    alive_seconds: float = 1.5
     expire_seconds: float = 10.0
     presence_seconds: float = 3.0
     presence_pause: float = 0.05
