@@ -112,11 +112,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("channel", "id", name=op.f("pk_realtime_events")),
         sa.UniqueConstraint("channel", "key", name=op.f("uq_realtime_events_channel_key")),
     )
-    for column in ("sender_id", "expires_at"):
+    for column, *more in (("sender_id", "created_at"), ("expires_at",)):
         op.create_index(
             f"ix_realtime_events_{column}",
             "realtime_events",
-            [column],
+            [column, *more],
             postgresql_where=sa.text(f"{column} IS NOT NULL"),
             sqlite_where=sa.text(f"{column} IS NOT NULL"),
         )

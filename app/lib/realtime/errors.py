@@ -78,6 +78,15 @@ class MessageTooLarge(RealtimeError):
         super().__init__(f"Data may have {most} bytes at most.")
 
 
+class QuotaReached(RealtimeError):
+    """The same event may be published when older ones are more than a day old."""
+
+    code = FrameCode.RATE_LIMITED
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"You have published {most} events within a day, the maximum. Try again later.")
+
+
 class NotSubscribed(RealtimeError):
     code = FrameCode.NOT_SUBSCRIBED
     detail = "This socket is not subscribed to the channel."

@@ -10,8 +10,8 @@ class RealtimeOptions(msgspec.Struct, frozen=True, kw_only=True):
     ``expire_seconds`` its people are not shown any more, from the next look at who is present elsewhere on, every
     ``presence_seconds``. ``presence_pause``: for how long changes of presence are collected. A socket that sends
     nothing during two pings is closed. ``close_seconds``: how long the closing handshake may take.
-    ``max_message_bytes``: of the data of an event that a client publishes. ``keep_days``: how long events of kinds that
-    are kept stay; None is for good.
+    ``max_message_bytes``: of the data of an event that a client publishes. ``max_events_per_day``: of a person.
+    ``keep_days``: how long events of kinds that are kept stay; None is for good.
     """
 
     keep_seconds: float = 600.0
@@ -28,4 +28,5 @@ class RealtimeOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_sockets: int = 10
     max_channels: int = 100
     max_message_bytes: int = 4_096
+    max_events_per_day: int = 10_000
     keep_days: int | None = None

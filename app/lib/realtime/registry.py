@@ -19,7 +19,7 @@ from app.lib.db.faults import DATABASE_ERRORS
 from app.lib.db.instants import database_now, database_now_plus
 from app.lib.db.prepared import prepare
 from app.lib.db.retries import in_transaction
-from app.lib.db.statements import insert_or_update, is_one_of, json_list
+from app.lib.db.statements import delete_batch, insert_or_update, is_one_of, json_list
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
 from app.lib.realtime.channels import Member, PresenceChanged
@@ -55,7 +55,17 @@ _lease = prepare(
 )
 _renew = prepare(update(_processes).where(_processes.c.id == _process_id).values(renewed_at=database_now()))
 _end_lease = prepare(delete(_processes).where(_processes.c.id == _process_id))
-_purge = prepare(delete(_processes).where(_processes.c.renewed_at <= database_now_plus(-_PURGE_AFTER)))
+_killed = select(_processes.c.id).where(_processes.c.renewed_at <= database_now_plus(-_PURGE_AFTER))
+_orphans = select(_sockets.c.id).where(_sockets.c.process_id.in_(_killed))
+_purges = tuple(
+    # In this order, because one row that others hang on may take very many along.
+    prepare(delete_batch(table, column.in_(rows)))
+    for table, column, rows in (
+        (_presence, _presence.c.socket_id, _orphans),
+        (_sockets, _sockets.c.process_id, _killed),
+        (_processes, _processes.c.id, _killed),
+    )
+)
 _lock_user = prepare(select(func.pg_advisory_xact_lock(bindparam("number")).cast(Text)), str)
 _open_sockets = (
     select(func.count())
@@ -191,9 +201,12 @@ class SocketRegistry:
             found[row.channel][row.member_id] = Member(row.member_id, row.name)
         return found
 
-    async def purge(self, unit: UnitOfWork) -> None:
-        """Deletes what processes that were killed have left."""
-        await unit.execute(_purge)
+    async def purge(self, unit: UnitOfWork) -> int:
+        """Deletes a batch of what processes that were killed have left. Returns its size."""
+        for statement in _purges:
+            if count := await unit.execute(statement):
+                return count
+        return 0
 
     async def _open(self, unit: UnitOfWork, socket_id: UUID, user_id: UUID) -> bool:
         if not self._database.url.is_sqlite:  # which has one writer

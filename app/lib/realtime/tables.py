@@ -43,7 +43,13 @@ class RealtimeEvent(Base):
 
     __table_args__ = (
         UniqueConstraint("channel", "key"),
-        Index("ix_realtime_events_sender_id", "sender_id", postgresql_where=_HAS_SENDER, sqlite_where=_HAS_SENDER),
+        Index(
+            "ix_realtime_events_sender_id",
+            "sender_id",
+            "created_at",
+            postgresql_where=_HAS_SENDER,
+            sqlite_where=_HAS_SENDER,
+        ),
         Index("ix_realtime_events_expires_at", "expires_at", postgresql_where=_EXPIRES, sqlite_where=_EXPIRES),
     )
 

@@ -8,10 +8,10 @@ from litestar import Litestar
 from sqlalchemy import func, select, update
 
 from app.lib.db.base import Base, table_of
-from app.lib.db.instants import database_now
+from app.lib.db.instants import database_now, database_now_plus
 from app.lib.realtime.service import Realtime
 from app.lib.realtime.tables import RealtimeEvent
-from tests.domain.realtime.steps import channel_of, make_room, messages_of
+from tests.domain.realtime.steps import channel_of, join, make_room, messages_of
 from tests.support.apps import Deployment, client_of, core_of
 from tests.support.people import People, Person
 from tests.support.sockets import Closed, connected
@@ -64,6 +64,49 @@ async def test_a_list_stays_small_where_messages_may_be_large(deployment: Deploy
             seen += [item["data"][0] for item in answer.json()["items"] if item["event"] == "message"]
             query["page"] += 1
     assert seen == list("76543210")
+
+
+async def test_a_person_publishes_so_many_messages_in_a_day(deployment: Deployment) -> None:
+    app = await deployment.start(REALTIME_MAX_MESSAGES_PER_DAY="5")
+    people = People(app)
+    person, other = await people.create(), await people.create()
+    async with client_of(app, headers=person.headers) as calls, client_of(app, headers=other.headers) as others:
+        room = await make_room(calls)
+        await join(others, room)
+        async with connected(app, token=person.access_token) as one, connected(app, token=other.access_token) as two:
+            frame = {"type": "publish", "channel": channel_of(room), "data": "Ahoy"}
+            for _ in range(5):
+                await one.send(**frame)
+                assert (await one.receive())["type"] == "ack"
+            for _ in range(2):
+                await one.send(**frame, ref="6")
+                refused = await one.receive()
+                assert (refused["type"], refused["code"], refused["ref"]) == ("error", "rate_limited", "6")
+                assert not refused["retryable"]
+            await two.send(**frame)
+            assert (await two.receive())["type"] == "ack", "others are not affected"
+        async with connected(app, "/ws/ada", token=person.access_token) as lobby:
+            await lobby.send_text("Ahoy")
+            with pytest.raises(Closed) as closed:
+                await lobby.receive_text()
+        assert closed.value.code == 4429
+
+        said = (await calls.get(messages_of(room), params={"page_size": 50})).json()["items"]
+        assert [item["event"] for item in said].count("message") == 6
+
+
+async def test_yesterday_does_not_count(deployment: Deployment) -> None:
+    app = await deployment.start(REALTIME_MAX_MESSAGES_PER_DAY="2")
+    person, core = await People(app).create(), core_of(app)
+    async with client_of(app, headers=person.headers) as calls:
+        frame = {"type": "publish", "channel": channel_of(await make_room(calls)), "data": "Ahoy"}
+        async with connected(app, token=person.access_token) as socket:
+            for _ in range(2):
+                for _ in range(2):
+                    await socket.send(**frame)
+                    assert (await socket.receive())["type"] == "ack"
+                async with core.database.independent() as unit:
+                    await unit.session.execute(update(RealtimeEvent).values(created_at=database_now_plus(-86_401)))
 
 
 async def test_messages_are_kept_as_long_as_the_setting_says(deployment: Deployment) -> None:

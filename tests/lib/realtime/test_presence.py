@@ -122,7 +122,8 @@ async def test_the_people_of_a_killed_worker_go_when_its_lease_expires(shared_be
     assert await rows(one, "realtime_sockets") == 4, "they are deleted later"
     async with one.database.independent() as unit:
         await unit.session.execute(text("UPDATE realtime_processes SET renewed_at = '2000-01-01 00:00:00.000000'"))
-        await one.realtime.trim(unit)
+        deleted = [await one.realtime.trim(unit) for _ in range(4)]
+    assert deleted == [4, 4, 2, 0], "presences, sockets, leases"
     assert await rows(one, "realtime_presence") == 0
 
 

@@ -15,6 +15,7 @@ from app.lib.clock import utc_now
 from app.lib.db.base import table_of
 from app.lib.db.prepared import prepare
 from app.lib.db.repositories import EntityRepository
+from app.lib.db.statements import BATCH
 from app.lib.realtime.tables import RealtimeEvent
 
 _members, _invitations, _events = table_of(RoomMember), table_of(RoomInvitation), table_of(RealtimeEvent)
@@ -49,9 +50,7 @@ _delete_invitation = prepare(delete(_invitations).where(*_is_invited))
 _count_invitations = prepare(
     select(func.count()).select_from(_invitations).where(_invitations.c.room_id == _room_id), int
 )
-_some_of_sender = (
-    select(_events.c.channel, _events.c.id).where(_events.c.sender_id == _user_id).limit(bindparam("most"))
-)
+_some_of_sender = select(_events.c.channel, _events.c.id).where(_events.c.sender_id == _user_id).limit(BATCH)
 _forget_sender = prepare(
     update(_events).where(tuple_(_events.c.channel, _events.c.id).in_(_some_of_sender)).values(sender_id=None)
 )
@@ -136,6 +135,6 @@ class RoomRepository(EntityRepository[Room]):
     async def count_invitations(self, room_id: UUID) -> int:
         return await self.unit.first(_count_invitations, in_room=room_id) or 0
 
-    async def forget_sender(self, user_id: UUID, most: int) -> int:
-        """Removes a sender from some of what they have published. Returns the number of events."""
-        return await self.unit.execute(_forget_sender, of_user=user_id, most=most)
+    async def forget_sender(self, user_id: UUID) -> int:
+        """Removes a sender from a batch of what they have published. Returns its size."""
+        return await self.unit.execute(_forget_sender, of_user=user_id)
