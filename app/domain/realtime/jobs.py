@@ -1,6 +1,6 @@
 """Regular deletion of what has expired."""
 
-from app.domain.realtime.repositories.tickets import TicketRepository
+from app.domain.realtime.repositories import TicketRepository
 from app.lib.jobs import Cron, Every, JobContext, NoPayload, job
 from app.lib.realtime.service import Realtime
 

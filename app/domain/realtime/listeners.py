@@ -2,8 +2,8 @@
 
 from app.domain.accounts.events import UserDeleted
 from app.domain.auth.events import ROLE_ACCESS_EVENTS, USER_ACCESS_EVENTS, SessionsEnded
-from app.domain.realtime.repositories.rooms import RoomRepository
-from app.domain.realtime.services.members import remove_from_all_rooms
+from app.domain.realtime.repositories import RoomRepository
+from app.domain.realtime.services.rooms import remove_from_all_rooms
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import EventEnvelope, Hint, after_commit, in_every_process, in_transaction
 from app.lib.jobs import JobContext

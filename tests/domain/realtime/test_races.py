@@ -22,7 +22,7 @@ async def test_of_many_who_want_a_name_one_gets_it(app: Litestar, crew: Crew) ->
 async def test_a_room_is_never_fuller_than_full(
     app: Litestar, calls: httpx.AsyncClient, crew: Crew, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.domain.realtime.services.members.MAX_MEMBERS", 3)
+    monkeypatch.setattr("app.domain.realtime.services.rooms.MAX_MEMBERS", 3)
     room = await make_room(calls)
     clients = [(await crew.add())[1] for _ in range(6)]
     answers = await asyncio.gather(*(join(each, room) for each in clients))

@@ -1,23 +1,28 @@
-from typing import Any
+"""Rooms, their members, invitations and messages."""
+
+from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Controller, Request, Response, get, patch, post
-from litestar.params import FromPath, JSONBody
+from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar.params import FromPath, JSONBody, QueryParameter
 
-from app.domain.realtime.controllers.parameters import (
-    Closed,
-    Invited,
-    MaxId,
-    MessageSort,
-    Mine,
-    MinId,
-    Name,
-    RoomSort,
-    Text,
-    VisibilityFilter,
+from app.domain.realtime.dtos import (
+    InvitationCreate,
+    InvitationPage,
+    InvitationRead,
+    MemberPage,
+    MessagePage,
+    RoomCreate,
+    RoomPage,
+    RoomRead,
+    RoomUpdate,
+    Visibility,
 )
-from app.domain.realtime.dtos import MessagePage, RoomCreate, RoomPage, RoomRead, RoomUpdate
 from app.domain.realtime.errors import (
+    AlreadyInvited,
+    AlreadyMember,
+    InvitationNotFound,
+    MemberNotFound,
     NotAMember,
     NotInvited,
     NotYourRoom,
@@ -25,10 +30,11 @@ from app.domain.realtime.errors import (
     RoomFull,
     RoomNameTaken,
     RoomNotFound,
+    TooManyInvitations,
     TooManyRooms,
 )
-from app.domain.realtime.services.members import MemberService
-from app.domain.realtime.services.queries import RoomQueries
+from app.domain.realtime.names import MAX_ROOM_NAME, ROOM_NAME
+from app.domain.realtime.services.queries import MESSAGE_SORT, ROOM_SORT, RoomQueries
 from app.domain.realtime.services.rooms import RoomService
 from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed
@@ -40,6 +46,21 @@ from app.lib.pagination.parameters import PageRequest
 from app.lib.security.policies import authenticated
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import StructDTO
+
+RoomSort = Annotated[str | None, ROOM_SORT]
+MessageSort = Annotated[str | None, MESSAGE_SORT]
+Mine = Annotated[bool | None, QueryParameter(description="Only rooms that you are in.")]
+Invited = Annotated[bool | None, QueryParameter(description="Only rooms that you are invited to.")]
+Closed = Annotated[bool | None, QueryParameter(description="Only closed rooms, or only open ones.")]
+VisibilityFilter = Annotated[
+    list[Visibility] | None, QueryParameter(name="visibility", description="Repeat for any of several.", max_items=2)
+]
+Name = Annotated[
+    str | None, QueryParameter(max_length=MAX_ROOM_NAME, pattern=ROOM_NAME, description="Only rooms of this name.")
+]
+Text = Annotated[str | None, QueryParameter(min_length=1, max_length=100, description="Part of the name or title.")]
+MinId = Annotated[int | None, QueryParameter(ge=1, le=2**53 - 1, description="This event and later ones.")]
+MaxId = Annotated[int | None, QueryParameter(ge=1, le=2**53 - 1, description="This event and earlier ones.")]
 
 
 class RoomController(Controller):
@@ -150,9 +171,9 @@ class RoomController(Controller):
         opt=may_raise(RoomNotFound, NotInvited, RoomClosed, RoomFull),
     )
     async def join(
-        self, room_id: FromPath[UUID], room_members: Injected[MemberService], principal: Injected[Principal]
+        self, room_id: FromPath[UUID], rooms: Injected[RoomService], principal: Injected[Principal]
     ) -> RoomRead:
-        return await room_members.join(room_id, principal)
+        return await rooms.join(room_id, principal)
 
     @post(
         "/{room_id:uuid}/leave",
@@ -164,9 +185,9 @@ class RoomController(Controller):
         opt=may_raise(RoomNotFound),
     )
     async def leave(
-        self, room_id: FromPath[UUID], room_members: Injected[MemberService], principal: Injected[Principal]
+        self, room_id: FromPath[UUID], rooms: Injected[RoomService], principal: Injected[Principal]
     ) -> None:
-        await room_members.leave(room_id, principal)
+        await rooms.leave(room_id, principal)
 
     @get(
         "/{room_id:uuid}/messages",
@@ -190,3 +211,103 @@ class RoomController(Controller):
     ) -> Response[MessagePage]:
         filters = {"min_id": min_id, "max_id": max_id}
         return linked(request, await room_queries.list_messages(room_id, paging, sort, filters, principal))
+
+
+class MemberController(Controller):
+    path = "/rooms/{room_id:uuid}/members"
+    tags = ("Rooms",)
+
+    @get(
+        guards=[authenticated],
+        return_dto=StructDTO[MemberPage],
+        operation_id="listRoomMembers",
+        summary="List the members of a room",
+        description="For members, and with `rooms:read`. Those who joined first come first.",
+        opt=may_raise(RoomNotFound, NotAMember),
+    )
+    async def list_members(
+        self,
+        room_id: FromPath[UUID],
+        request: Request[Any, Any, Any],
+        room_queries: Injected[RoomQueries],
+        principal: Injected[Principal],
+        paging: Injected[PageRequest],
+    ) -> Response[MemberPage]:
+        return linked(request, await room_queries.list_members(room_id, paging, principal))
+
+    @delete(
+        "/{user_id:uuid}",
+        guards=[authenticated],
+        operation_id="deleteRoomMember",
+        summary="Remove a member from a room",
+        description="From your room, or with `rooms:write` from any. They can join a public room again.",
+        opt=may_raise(RoomNotFound, NotYourRoom, MemberNotFound),
+    )
+    async def delete_member(
+        self,
+        room_id: FromPath[UUID],
+        user_id: FromPath[UUID],
+        rooms: Injected[RoomService],
+        principal: Injected[Principal],
+    ) -> None:
+        await rooms.delete_member(room_id, user_id, principal)
+
+
+class InvitationController(Controller):
+    path = "/rooms/{room_id:uuid}/invitations"
+    tags = ("Rooms",)
+
+    @get(
+        guards=[authenticated],
+        return_dto=StructDTO[InvitationPage],
+        operation_id="listRoomInvitations",
+        summary="List the invitations to a room",
+        description="For its owner, and with `rooms:read`. Newest first.",
+        opt=may_raise(RoomNotFound, NotYourRoom),
+    )
+    async def list_invitations(
+        self,
+        room_id: FromPath[UUID],
+        request: Request[Any, Any, Any],
+        room_queries: Injected[RoomQueries],
+        principal: Injected[Principal],
+        paging: Injected[PageRequest],
+    ) -> Response[InvitationPage]:
+        return linked(request, await room_queries.list_invitations(room_id, paging, principal))
+
+    @post(
+        guards=[authenticated],
+        dto=StructDTO[InvitationCreate],
+        return_dto=StructDTO[InvitationRead],
+        operation_id="createRoomInvitation",
+        summary="Invite a user to a room",
+        description="To your room, or with `rooms:write` to any. They get an event on their own channel.",
+        opt=IDEMPOTENT
+        | may_raise(RoomNotFound, NotYourRoom, RoomClosed, AlreadyMember, AlreadyInvited, TooManyInvitations),
+    )
+    async def create_invitation(
+        self,
+        room_id: FromPath[UUID],
+        data: JSONBody[InvitationCreate],
+        rooms: Injected[RoomService],
+        principal: Injected[Principal],
+    ) -> Response[InvitationRead]:
+        invitation = await rooms.create_invitation(room_id, data, principal)
+        return created(invitation, f"/api/v1/rooms/{room_id}/invitations")
+
+    @delete(
+        "/{user_id:uuid}",
+        guards=[authenticated],
+        operation_id="deleteRoomInvitation",
+        summary="Withdraw or decline an invitation",
+        description="To your room, with `rooms:write` to any, or your own.",
+        opt=may_raise(RoomNotFound, NotYourRoom, InvitationNotFound),
+    )
+    async def delete_invitation(
+        self,
+        room_id: FromPath[UUID],
+        user_id: FromPath[UUID],
+        rooms: Injected[RoomService],
+        principal: Injected[Principal],
+    ) -> None:
+        await rooms.delete_invitation(room_id, user_id, principal)
