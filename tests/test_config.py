@@ -21,6 +21,7 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("WORKERS", "4", 4),
     ("HTTP2", "on", True),
     ("REALTIME_MAX_MESSAGE_BYTES", "8000", 8_000),
+    ("REALTIME_MAX_MESSAGES_PER_DAY", "500", 500),
     ("REALTIME_KEEP_DAYS", "30", 30),
     ("ORDER_MAX_OPEN", "0", 0),
     ("ORDER_MAX_OPEN_PIECES", "7", 7),

@@ -9,6 +9,7 @@ branch_labels = None
 depends_on = None
 
 IS_OWNER = sa.text("role = 'owner'")
+IS_LISTED = sa.text("visibility = 'public' AND closed_at IS NULL")
 
 
 def _name() -> sa.String:
@@ -29,8 +30,8 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rooms")),
-        sa.UniqueConstraint("name", name=op.f("uq_rooms_name")),
     )
+    op.create_index("ix_rooms_name", "rooms", ["name"], unique=True, postgresql_where=IS_LISTED, sqlite_where=IS_LISTED)
     op.create_index(op.f("ix_rooms_created_at_id"), "rooms", ["created_at", "id"], unique=False)
 
     op.create_table(
@@ -111,18 +112,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("channel", "id", name=op.f("pk_realtime_events")),
         sa.UniqueConstraint("channel", "key", name=op.f("uq_realtime_events_channel_key")),
     )
-    for column in ("sender_id", "expires_at"):
+    for column, *more in (("sender_id", "created_at"), ("expires_at",)):
         op.create_index(
             f"ix_realtime_events_{column}",
             "realtime_events",
-            [column],
+            [column, *more],
             postgresql_where=sa.text(f"{column} IS NOT NULL"),
             sqlite_where=sa.text(f"{column} IS NOT NULL"),
         )
     op.create_table(
         "realtime_processes",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("renewed_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_realtime_processes")),
     )
     op.create_table(

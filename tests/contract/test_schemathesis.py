@@ -200,7 +200,7 @@ async def _made(
 ) -> dict[str, Any]:
     """What the parameters of the path name, in the database."""
     found: dict[str, Any] = {}
-    if names & {"user_id", "room_ref"}:
+    if names & {"user_id", "room_id"}:
         found["user_id"] = (await people.create()).id
     if "role_id" in names:
         found["role_id"] = await people.role(f"role-{number}", ["users:read"])
@@ -209,8 +209,8 @@ async def _made(
         found["job_id"] = await put(people.owner, status=("pending", "dead")[number % 2])
     if names & {"webhook_id", "delivery_id"}:
         found["webhook_id"], found["delivery_id"] = await webhook_of(boss.id, people.core)
-    if "room_ref" in names:
-        found["room_ref"] = await room_of(boss.id, people.core, with_=found["user_id"])
+    if "room_id" in names:
+        found["room_id"] = await room_of(boss.id, people.core, with_=found["user_id"])
     if "slug" in names:
         found["slug"] = "not-found"
     if "post_ref" in names:

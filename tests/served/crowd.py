@@ -14,7 +14,7 @@ import pytest_asyncio
 from app.lib.db.url import DatabaseURL
 from clients.python.lodestar_realtime import Realtime
 from tests.clients.driven import JavaScriptClient
-from tests.served.harbour import CHANNEL, Harbour, Listener, Talker, check, realtime_of
+from tests.served.harbour import Harbour, Listener, Talker, check, realtime_of
 from tests.support.databases import migrate, postgresql_database, sqlite_database
 from tests.support.valkey import Valkey, running_valkey
 from tests.support.waiting import until, until_it_holds
@@ -74,22 +74,25 @@ class Crowd:
             self.clients.append(await self._stack.enter_async_context(realtime_of(person, self._address)))
         await self._open_browser()
         for client in self.clients:
-            listener = Listener(await client.subscribe(CHANNEL))
+            listener = Listener(await client.subscribe(self._harbour.channel))
             self.listeners.append(listener)
             self._stack.push_async_callback(listener.stop)
-        self.talkers = [Talker(client, name) for client, name in zip(self.clients, ("Ada", "Bob"), strict=False)]
+        self.talkers = [
+            Talker(client, self._harbour.channel, name)
+            for client, name in zip(self.clients, ("Ada", "Bob"), strict=False)
+        ]
 
     async def _open_browser(self) -> None:
         person = await self._harbour.member("Dan")
         browser = JavaScriptClient(self._address, [person.access_token], 60.0)
         await browser.start()
         self._stack.push_async_callback(browser.close)
-        await browser.subscribe(CHANNEL, since=0)
+        await browser.subscribe(self._harbour.channel, since=0)
         self.browsers.append((browser, 1))
 
     async def is_complete(self) -> bool:
         """Whether everybody listens at the moment."""
-        browsers = [await browser.is_live(CHANNEL) for browser, _ in self.browsers]
+        browsers = [await browser.is_live(self._harbour.channel) for browser, _ in self.browsers]
         return all(browsers) and all(listener.subscription.is_live for listener in self.listeners)
 
     async def until_all_is_heard(self) -> None:
@@ -102,7 +105,7 @@ class Crowd:
             assert not listener.lost
             check(listener.heard, listener.first_id, self.talkers)
         for browser, first_id in self.browsers:
-            heard = browser.happenings[CHANNEL]
+            heard = browser.happenings[self._harbour.channel]
             await until(partial(has_heard, heard, last_id), PATIENCE)
             assert not [each for each in heard if each["kind"] == "lost"]
             check([(each["id"], each["data"]) for each in heard if each["kind"] == "event"], first_id, self.talkers)

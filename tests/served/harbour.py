@@ -17,8 +17,6 @@ from tests.support.people import People, Person
 from tests.support.processes import NO_TLS, Server, app_command, free_port, until_gone
 from tests.support.proxy import Proxy
 
-ROOM = "harbour"
-CHANNEL = f"room:{ROOM}"
 API = "/api/v1"
 
 
@@ -29,6 +27,8 @@ class Harbour:
         self.url = url
         self.port = free_port()
         self._people: People | None = None
+        self.channel = ""
+        """Of the room, once it has a member."""
         environ = {
             "DATABASE_URL": url.url.render_as_string(hide_password=False),
             "SECRET_KEY": "a-key-that-is-only-for-tests-0123456789",
@@ -65,9 +65,11 @@ class Harbour:
         assert self._people is not None
         person = await self._people.create(name=name)
         async with httpx.AsyncClient(base_url=f"{self.address}{API}", headers=person.headers, verify=NO_TLS) as client:
-            made = await client.post("/rooms", json={"name": ROOM})
-            joined = await client.post(f"/rooms/{ROOM}/join")
-        assert made.status_code in {201, 409}, made.text
+            if not self.channel:
+                made = await client.post("/rooms", json={"name": "harbour"})
+                assert made.status_code == 201, made.text
+                self.channel = f"room:{made.json()['id']}"
+            joined = await client.post(f"/rooms/{self.channel.removeprefix('room:')}/join")
         assert joined.status_code == 200, joined.text
         return person
 
@@ -89,10 +91,11 @@ def realtime_of(person: Person, address: str) -> Realtime:
 class Talker:
     """Says numbers, one after the other, until it is stopped."""
 
-    def __init__(self, client: Realtime, name: str) -> None:
+    def __init__(self, client: Realtime, channel: str, name: str) -> None:
         self.said: dict[int, dict[str, Any]] = {}
         """What was acknowledged, by id."""
         self._client = client
+        self._channel = channel
         self._name = name
         self._stop = asyncio.Event()
         self._talking = asyncio.create_task(self._talk())
@@ -107,7 +110,7 @@ class Talker:
         while not self._stop.is_set():
             number += 1
             data = {"from": self._name, "number": number}
-            self.said[await self._client.publish(CHANNEL, data)] = data
+            self.said[await self._client.publish(self._channel, data)] = data
 
 
 class Listener:

@@ -167,24 +167,31 @@ async def until_quiet(socket: WebSocket) -> list[str]:
     return found
 
 
+async def make_room(owner: httpx.AsyncClient, name: str) -> str:
+    """Its channel."""
+    made = await owner.post(f"{API}/rooms", json={"name": name})
+    assert made.status_code == 201, made.text
+    return f"room:{made.json()['id']}"
+
+
 async def test_a_room_on_two_workers_hears_everything_once_and_in_order(house: House) -> None:
     async with house.crowd(f"{API}/realtime") as sockets, await house.person() as owner:
-        assert (await owner.post(f"{API}/rooms", json={"name": "harbour"})).status_code == 201
+        channel = await make_room(owner, "harbour")
         own = await house.connect(owner)
         await own.send({"type": "subscribe", "channel": "posts"})
         assert (await own.frame("subscribed"))["last_id"] == 0
         for socket in sockets:
-            await socket.send({"type": "subscribe", "channel": "room:harbour"})
+            await socket.send({"type": "subscribe", "channel": channel})
             assert (await socket.frame("error"))["code"] == "forbidden"
         talkers = [await house.connect(owner) for _ in range(MANY)]
         for socket in talkers:
-            await socket.send({"type": "subscribe", "channel": "room:harbour"})
+            await socket.send({"type": "subscribe", "channel": channel})
             assert (await socket.frame("subscribed"))["recovered"]
 
         async def talk(number: int) -> None:
             for word in range(10):
                 data = {"by": number, "word": word, "padding": "x" * 400 * word}
-                await talkers[number].send({"type": "publish", "channel": "room:harbour", "data": data})
+                await talkers[number].send({"type": "publish", "channel": channel, "data": data})
 
         await asyncio.gather(*(talk(number) for number in range(MANY)))
         received = [[await socket.frame("event") for _ in range(10 * MANY)] for socket in talkers]
@@ -227,18 +234,18 @@ async def test_signing_out_ends_sockets_on_every_worker(house: House) -> None:
 async def test_a_stream_tells_what_is_said_on_another_worker(house: House) -> None:
     async with AsyncExitStack() as stack:
         person = await stack.enter_async_context(await house.person())
-        await person.post(f"{API}/rooms", json={"name": "quay"})
+        channel = await make_room(person, "quay")
         socket = await house.connect(person)
         lines: list[Any] = []
         for _ in range(MANY):
-            url = f"{API}/realtime/events?channels=room:quay"
+            url = f"{API}/realtime/events?channels={channel}"
             response = await stack.enter_async_context(person.stream("GET", url))
             assert response.headers["content-type"].startswith("text/event-stream")
             lines.append(response.aiter_lines())
         for each in lines:
             while (await anext(each)) != "event: subscribed":
                 pass
-        await socket.send({"type": "publish", "channel": "room:quay", "data": "Ahoy"})
+        await socket.send({"type": "publish", "channel": channel, "data": "Ahoy"})
         for each in lines:
             async with asyncio.timeout(PATIENCE):
                 while "Ahoy" not in await anext(each):

@@ -12,7 +12,7 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from app.lib.db.url import DatabaseURL
-from tests.served.harbour import API, CHANNEL, Harbour
+from tests.served.harbour import API, Harbour
 from tests.support.databases import migrate, postgresql_database
 from tests.support.people import Person
 from tests.support.websocket import WebSocket, connect
@@ -63,7 +63,7 @@ async def board(harbour: Harbour, person: Person, number: int) -> WebSocket:
     path = f"/ws/{person.id}-{number}" if number % 2 else f"{API}/realtime"
     socket = await connect(harbour.port, path, {"Authorization": person.headers["Authorization"]})
     if not number % 2:
-        await socket.send({"type": "subscribe", "channel": CHANNEL})
+        await socket.send({"type": "subscribe", "channel": harbour.channel})
     return socket
 
 

@@ -2,16 +2,17 @@
 
 import asyncio
 import json
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 
 import pytest
 from sqlalchemy import text
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from tests.clients.driven import CLIENTS
 from tests.served.crowd import PATIENCE, RECONNECTS, Crowd, come_and_go
-from tests.served.harbour import CHANNEL, Harbour, realtime_of
+from tests.served.harbour import Harbour, realtime_of
 from tests.support.valkey import Valkey
 from tests.support.waiting import until, until_it_holds
 
@@ -31,16 +32,19 @@ async def test_clients_are_never_too_fast(harbour: Harbour, language: str) -> No
     client = CLIENTS[language](harbour.address, [person.access_token], 60.0)
     await client.start()
     try:
-        await client.subscribe(CHANNEL)
-        ids = await asyncio.gather(*(client.publish(CHANNEL, {"number": number}) for number in range(AT_ONCE)))
-        await until(lambda: len(client.happenings[CHANNEL]) > AT_ONCE, PATIENCE)
+        await client.subscribe(harbour.channel)
+        ids = await asyncio.gather(*(client.publish(harbour.channel, {"number": number}) for number in range(AT_ONCE)))
+        await until(lambda: len(client.happenings[harbour.channel]) > AT_ONCE, PATIENCE)
     finally:
         await client.close()
 
     assert ids == list(range(ids[0], ids[0] + AT_ONCE))
-    received = [each for each in client.happenings[CHANNEL] if each["kind"] == "event"]
+    received = [each for each in client.happenings[harbour.channel] if each["kind"] == "event"]
     assert [each["data"]["number"] for each in received] == list(range(AT_ONCE))
-    assert {each["kind"] for each in client.happenings[CHANNEL]} == {"presence", "event"}  # it never had to come back
+    assert {each["kind"] for each in client.happenings[harbour.channel]} == {
+        "presence",
+        "event",
+    }  # it never had to come back
 
 
 @pytest.mark.parametrize("way", ["valkey"], indirect=True)
@@ -94,7 +98,7 @@ async def test_presence_is_right_after_a_worker_was_killed(harbour: Harbour) -> 
     async with AsyncExitStack() as stack:
         watcher = await harbour.member("Ada")
         watching = await stack.enter_async_context(realtime_of(watcher, harbour.address))
-        subscription = await watching.subscribe(CHANNEL)
+        subscription = await watching.subscribe(harbour.channel)
         crew = [await harbour.member(f"Sailor {number}") for number in range(6)]
         boats = [Boat(harbour, person.access_token) for person in crew]
         for boat in boats:
@@ -113,6 +117,29 @@ async def test_presence_is_right_after_a_worker_was_killed(harbour: Harbour) -> 
         await until_it_holds(lambda: harbour_is_ready(harbour), PATIENCE)
 
 
+@pytest.mark.parametrize("way", ["sqlite", "postgresql"], indirect=True)
+async def test_the_sockets_of_a_killed_worker_free_their_places(harbour: Harbour) -> None:
+    async with AsyncExitStack() as stack:
+        person = await harbour.member("Ada")
+        boats = [Boat(harbour, person.access_token) for _ in range(10)]
+        for boat in boats:
+            await boat.board(stack)
+        for pid in harbour.server.workers():
+            await harbour.kill_worker(pid)
+        await until(lambda: all(boat.has_sunk for boat in boats), PATIENCE)
+        await until_it_holds(lambda: harbour_is_ready(harbour), PATIENCE)
+
+        async def is_aboard() -> bool:
+            with suppress(InvalidStatus):
+                await Boat(harbour, person.access_token).board(stack)
+                return True
+            return False
+
+        for _ in boats:
+            await until_it_holds(is_aboard, PATIENCE)
+        assert not await is_aboard()
+
+
 async def harbour_is_ready(harbour: Harbour) -> bool:
     return await asyncio.to_thread(harbour.server.answers, "/health/ready")
 
@@ -121,6 +148,7 @@ class Boat:
     """A connection that does not come back."""
 
     def __init__(self, harbour: Harbour, token: str) -> None:
+        self._channel = harbour.channel
         self._address = harbour.address.replace("http", "ws") + "/api/v1/realtime"
         self._token = token
         self._sinking: asyncio.Task[None] | None = None
@@ -134,6 +162,6 @@ class Boat:
         connection = await stack.enter_async_context(
             connect(self._address, additional_headers=headers, ping_interval=None)
         )
-        await connection.send(json.dumps({"type": "subscribe", "channel": CHANNEL}))
+        await connection.send(json.dumps({"type": "subscribe", "channel": self._channel}))
         assert json.loads(await connection.recv())["type"] == "subscribed"
         self._sinking = asyncio.create_task(connection.wait_closed())

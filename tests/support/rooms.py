@@ -5,7 +5,7 @@ from uuid import UUID
 from app.core import Core
 from app.domain.realtime.dtos import MEMBER, OWNER
 from app.domain.realtime.models import Room
-from app.domain.realtime.repositories.rooms import RoomRepository
+from app.domain.realtime.repositories import RoomRepository
 from app.lib.db.base import new_id
 
 

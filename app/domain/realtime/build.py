@@ -28,7 +28,9 @@ def build(core: Core) -> None:
         Services(database.reader, core.cursors, settings).build,
     )
     options = RealtimeOptions(
-        max_message_bytes=settings.realtime_max_message_bytes, keep_days=settings.realtime_keep_days
+        max_message_bytes=settings.realtime_max_message_bytes,
+        max_events_per_day=settings.realtime_max_messages_per_day,
+        keep_days=settings.realtime_keep_days,
     )
     realtime = Realtime(database, core.events, access, draining=core.draining.wait, options=options)
 

@@ -4,20 +4,17 @@ from uuid import UUID
 
 import msgspec
 
-from app.domain.realtime.names import looks_like_id
-from app.domain.realtime.rows import RoomRow
-from app.domain.realtime.services.announcements import ROOM_LEFT
+from app.domain.realtime.rows import RoomAccess
 from app.domain.realtime.services.lobby import LOBBY
 from app.domain.realtime.services.queries import RoomQueries
+from app.domain.realtime.services.rooms import ROOM_LEFT
 from app.lib.realtime.channels import ChannelKind, parse_id
 from app.lib.realtime.errors import ChannelClosed, ChannelForbidden, ChannelNotFound
 from app.lib.security.principal import Principal
 
 
-async def _require_member(principal: Principal, name: str, rooms: RoomQueries) -> RoomRow:
-    if looks_like_id(name):
-        raise ChannelNotFound
-    room = await rooms.require_visible(name, principal)
+async def _require_member(principal: Principal, name: str, rooms: RoomQueries) -> RoomAccess:
+    room = await rooms.access(parse_id(name), principal)
     if room.role is None:
         raise ChannelForbidden("Only members of the room may do this.")
     return room

@@ -7,11 +7,10 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from app.domain.realtime.names import MAX_ROOM_NAME, ROOM_NAME, looks_like_id
-from app.lib.errors import FieldCode
+from app.domain.realtime.names import MAX_ROOM_NAME, ROOM_NAME
 from app.lib.http.conditional import Version, Versioned
 from app.lib.pagination.envelope import Page
-from app.lib.wire.decoding import Check, FieldProblem, Hint
+from app.lib.wire.decoding import Hint
 from app.lib.wire.dto import Input, Output
 from app.lib.wire.fields import SingleLine
 
@@ -23,16 +22,9 @@ Visibility = Literal["public", "private"]
 MemberRole = Literal["owner", "member"]
 
 
-def _check_name(value: str) -> str:
-    if looks_like_id(value):
-        raise FieldProblem(FieldCode.INVALID_FORMAT, "Must not look like an id.")
-    return value
-
-
 RoomName = Annotated[
     str,
     Meta(min_length=1, max_length=MAX_ROOM_NAME, pattern=rf"{ROOM_NAME}(?!\n)", examples=["harbour"]),
-    Check(_check_name),
     Hint("Must be lower-case letters, digits, dots, hyphens and underscores, with a letter or digit first."),
 ]
 EventName = Annotated[str, Meta(max_length=64, pattern=r"^[a-z][a-z0-9_.-]*$(?!\n)", examples=["message"])]
@@ -41,7 +33,7 @@ EventName = Annotated[str, Meta(max_length=64, pattern=r"^[a-z][a-z0-9_.-]*$(?!\
 class RoomRead(Versioned):
     """A room. ``owner_id`` is null when it has no members; after ``closed_at`` no one can join or publish.
 
-    Its channel is `room:` and its name.
+    Its channel is `room:` and its id. No two open public rooms have one name; private ones may.
     """
 
     id: UUID
@@ -60,7 +52,7 @@ class RoomPage(Page[RoomRead], frozen=True, kw_only=True):
 
 
 class RoomCreate(Input):
-    """A new room. Its name stays, because it is the name of its channel."""
+    """A new room."""
 
     name: RoomName
     title: SingleLine | None = None
@@ -70,6 +62,7 @@ class RoomCreate(Input):
 class RoomUpdate(Input):
     """A merge patch of a room."""
 
+    name: RoomName | UnsetType = UNSET
     title: SingleLine | None | UnsetType = UNSET
     visibility: Visibility | UnsetType = UNSET
 

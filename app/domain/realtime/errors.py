@@ -52,11 +52,11 @@ class NotInvited(PermissionDenied):
 
 
 class RoomNameTaken(Duplicate):
-    detail = "Another room has this name."
+    detail = "Another public room has this name."
 
     def __init__(self) -> None:
         super().__init__(
-            errors=[FieldError(pointer="/name", code=FieldCode.NOT_UNIQUE, detail="Is taken by another room.")]
+            errors=[FieldError(pointer="/name", code=FieldCode.NOT_UNIQUE, detail="Is taken by another public room.")]
         )
 
 

@@ -2,15 +2,13 @@
 
 from app.domain.accounts.events import UserDeleted
 from app.domain.auth.events import ROLE_ACCESS_EVENTS, USER_ACCESS_EVENTS, SessionsEnded
-from app.domain.realtime.repositories.rooms import RoomRepository
-from app.domain.realtime.services.members import remove_from_all_rooms
+from app.domain.realtime.repositories import RoomRepository
+from app.domain.realtime.services.rooms import remove_from_all_rooms
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import EventEnvelope, Hint, after_commit, in_every_process, in_transaction
 from app.lib.jobs import JobContext
 from app.lib.realtime.log import ChannelWriter
 from app.lib.realtime.service import Realtime
-
-_BATCH = 1_000
 
 
 @in_transaction(UserDeleted)
@@ -21,10 +19,7 @@ async def leave_rooms(event: UserDeleted, unit: UnitOfWork, writer: ChannelWrite
 @after_commit("realtime:forget", UserDeleted)
 async def forget_sender(envelope: EventEnvelope[UserDeleted], context: JobContext) -> None:
     """Messages stay, without their sender."""
-    count = _BATCH
-    while count == _BATCH:
-        async with context.unit() as unit:
-            count = await RoomRepository(unit).forget_sender(envelope.event.aggregate_id, _BATCH)
+    await context.in_batches(lambda unit: RoomRepository(unit).forget_sender(envelope.event.aggregate_id))
 
 
 @in_every_process(SessionsEnded, *USER_ACCESS_EVENTS, *ROLE_ACCESS_EVENTS)

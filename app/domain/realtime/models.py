@@ -8,20 +8,28 @@ from app.domain.realtime.names import MAX_ROOM_NAME
 from app.lib.db.base import Base, Entity, sortable_text
 
 _IS_OWNER: ColumnElement[bool] = literal_column("role = 'owner'")
+_IS_LISTED: ColumnElement[bool] = literal_column("visibility = 'public' AND closed_at IS NULL")
 
 
 class Room(Entity):
-    """Its messages are the log of the channel ``room:{name}``, so its name never changes."""
+    """Its messages are the log of the channel ``room:{id}``.
+
+    Names of open public rooms are unique. Those of others are not: that one is taken would disclose a private room, and
+    closed rooms would keep names for good.
+    """
 
     __tablename__ = "rooms"
 
-    name: Mapped[str] = mapped_column(sortable_text(MAX_ROOM_NAME), unique=True)
+    name: Mapped[str] = mapped_column(sortable_text(MAX_ROOM_NAME))
     title: Mapped[str | None] = mapped_column(String(255))
     search_text: Mapped[str] = mapped_column(Text)
     visibility: Mapped[str] = mapped_column(String(16))
     closed_at: Mapped[datetime | None]
 
-    __table_args__ = (Index(None, "created_at", "id"),)
+    __table_args__ = (
+        Index("ix_rooms_name", "name", unique=True, postgresql_where=_IS_LISTED, sqlite_where=_IS_LISTED),
+        Index(None, "created_at", "id"),
+    )
 
 
 class RoomMember(Base):

@@ -19,7 +19,7 @@ _PATTERN = re.compile(r"([a-z]{1,32})(?::([A-Za-z0-9_.-]{1,64}))?", re.ASCII)
 
 
 class ChannelName(msgspec.Struct, frozen=True):
-    """A kind alone (``posts``), or a kind and a name (``room:harbour``)."""
+    """A kind alone (``posts``), or a kind and a name (``room:{id}``)."""
 
     kind: str
     name: str = ""
@@ -117,7 +117,7 @@ class ChannelKind(msgspec.Struct, frozen=True, kw_only=True):
     has_presence: bool = False
     """Whether subscribers see each other."""
     is_named: bool = True
-    """Whether its channels have names (``room:harbour``), or it is a single channel (``posts``)."""
+    """Whether its channels have names (``room:{id}``), or it is a single channel (``posts``)."""
     reserved_events: frozenset[str] = frozenset()
     """First parts of names of events that only the service publishes, on any channel: ``order`` of ``order.paid``."""
     revoked_user: Callable[[str, bytes], UUID | None] | None = None

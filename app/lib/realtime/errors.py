@@ -11,7 +11,7 @@ from app.lib.errors import AppError, RateLimited
 log = structlog.stdlib.get_logger(__name__)
 
 _NOT_FOUND, _SERVER_ERRORS = 404, 500
-_RETRY_AFTER = 10
+_RETRY_AFTER = 2
 
 
 class FrameCode(StrEnum):
@@ -76,6 +76,15 @@ class MessageTooLarge(RealtimeError):
 
     def __init__(self, most: int) -> None:
         super().__init__(f"Data may have {most} bytes at most.")
+
+
+class QuotaReached(RealtimeError):
+    """The same event may be published when older ones are more than a day old."""
+
+    code = FrameCode.RATE_LIMITED
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"You have published {most} events within a day, the maximum. Try again later.")
 
 
 class NotSubscribed(RealtimeError):

@@ -15,7 +15,6 @@ from msgspec import Raw
 from sqlalchemy import (
     BigInteger,
     Float,
-    Integer,
     Text,
     and_,
     bindparam,
@@ -34,13 +33,14 @@ from app.lib.db.instants import database_now, database_now_plus
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.retries import in_transaction
-from app.lib.db.statements import insert_or_update, is_one_of, json_list, json_pairs
+from app.lib.db.statements import BATCH, insert_or_update, is_one_of, json_list, json_pairs
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
 from app.lib.realtime.channels import ChannelAdvanced, ChannelKind, NewEvent
 from app.lib.realtime.errors import as_realtime_error
 from app.lib.realtime.frames import REPLAY_LIMIT, Event
 from app.lib.realtime.options import RealtimeOptions
+from app.lib.realtime.quota import Quota
 from app.lib.realtime.tables import RealtimeChannel, RealtimeEvent
 
 log = structlog.stdlib.get_logger(__name__)
@@ -151,7 +151,7 @@ _expired = (
     select(_events.c.channel, _events.c.id)
     .where(_events.c.expires_at <= database_now())
     .order_by(_events.c.expires_at)
-    .limit(bindparam("most", type_=Integer()))
+    .limit(BATCH)
     .with_for_update(skip_locked=True)
     .cte("expired")  # as a subquery PostgreSQL may run it for every row, and then there is no limit
 )
@@ -236,9 +236,9 @@ class EventLog:
         keep = self._keep_kept if kind is not None and kind.is_kept else self._keep
         return None if keep is None else now + keep
 
-    async def trim(self, unit: UnitOfWork, most: int) -> int:
-        """Deletes events whose time is over, and returns how many."""
-        return await unit.execute(_trim, most=most)
+    async def trim(self, unit: UnitOfWork) -> int:
+        """Deletes a batch of events whose time is over. Returns its size."""
+        return await unit.execute(_trim)
 
 
 class ChannelWriter:
@@ -247,7 +247,7 @@ class ChannelWriter:
     What is published while a transaction runs shares the next one.
     """
 
-    def __init__(self, database: Database, event_log: EventLog, events: Events) -> None:
+    def __init__(self, database: Database, event_log: EventLog, events: Events, max_per_day: int) -> None:
         self.published = 0
         """Events that were published one by one, since the start."""
         self.on_committed: Callable[[Sequence[StoredEvent]], None] | None = None
@@ -255,6 +255,7 @@ class ChannelWriter:
         self._database = database
         self._log = event_log
         self._events = events
+        self._quota = Quota(database.reader, max_per_day)
         self._queue: dict[UUID, NewEvent] = {}
         self._publishers: dict[UUID, list[tuple[asyncio.Future[int], Acknowledge | None]]] = {}
         self._task: asyncio.Task[None] | None = None
@@ -263,10 +264,13 @@ class ChannelWriter:
         """Stores an event and returns its id; all subscribers get it.
 
         ``acknowledge`` is called with the id, once, before any subscriber of this process gets the event. Raises
+        ``QuotaReached`` for a sender, and
         ``RealtimeUnavailable`` when the database is away; whether it was stored may then be unknown, so repeat it
         with its key. Cancelling the caller changes nothing. Not for use inside of a transaction: see
         :meth:`publish_in`.
         """
+        if event.sender is not None:
+            await self._quota.take(event.sender)
         key = key_of(event)
         published: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._publishers.setdefault(key, []).append((published, acknowledge))

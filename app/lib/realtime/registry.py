@@ -1,7 +1,8 @@
 """The sockets of this process and the members who are present by them, in the database, for the other processes.
 
-All of it hangs on one row, the lease of the process, which it renews. When the process is killed the lease expires,
-and the others stop showing its people.
+All of it hangs on one row, the lease of the process, which it renews twice a second. When the process is killed its
+sockets soon do not count any more, and later the others stop showing its people. The first of these may happen to a
+process that is slow for a moment, too, and harms no one: its people may open a socket too many.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from app.lib.db.faults import DATABASE_ERRORS
 from app.lib.db.instants import database_now, database_now_plus
 from app.lib.db.prepared import prepare
 from app.lib.db.retries import in_transaction
-from app.lib.db.statements import insert_or_update, is_one_of, json_list
+from app.lib.db.statements import delete_batch, insert_or_update, is_one_of, json_list
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
 from app.lib.realtime.channels import Member, PresenceChanged
@@ -29,8 +30,8 @@ from app.lib.realtime.tables import RealtimePresence, RealtimeProcess, RealtimeS
 log = structlog.stdlib.get_logger(__name__)
 
 _FAILURES: tuple[type[Exception], ...] = (*DATABASE_ERRORS, OSError)
-_PURGE_AFTER = 60.0
-"""Seconds for which an expired lease is kept: a process that could not reach the database may still renew it."""
+_PURGE_AFTER = 70.0
+"""Seconds for which a lease is kept: a process that could not reach the database may still renew it."""
 
 _processes = table_of(RealtimeProcess)
 _sockets = table_of(RealtimeSocket)
@@ -45,21 +46,31 @@ class _Present(msgspec.Struct, frozen=True):
 
 _process_id = bindparam("process_id", type_=Uuid())
 _user_id = bindparam("user_id", type_=Uuid())
-_expiry = database_now_plus(bindparam("seconds", type_=Float()))
+_is_renewed = _processes.c.renewed_at > database_now_plus(bindparam("seconds", type_=Float()))
 
 _lease = prepare(
     insert_or_update(_processes)
-    .values(id=_process_id, expires_at=_expiry)
-    .on_conflict_do_update(index_elements=["id"], set_={"expires_at": _expiry})
+    .values(id=_process_id, renewed_at=database_now())
+    .on_conflict_do_update(index_elements=["id"], set_={"renewed_at": database_now()})
 )
-_renew = prepare(update(_processes).where(_processes.c.id == _process_id).values(expires_at=_expiry))
+_renew = prepare(update(_processes).where(_processes.c.id == _process_id).values(renewed_at=database_now()))
 _end_lease = prepare(delete(_processes).where(_processes.c.id == _process_id))
-_purge = prepare(delete(_processes).where(_processes.c.expires_at <= database_now_plus(-_PURGE_AFTER)))
+_killed = select(_processes.c.id).where(_processes.c.renewed_at <= database_now_plus(-_PURGE_AFTER))
+_orphans = select(_sockets.c.id).where(_sockets.c.process_id.in_(_killed))
+_purges = tuple(
+    # In this order, because one row that others hang on may take very many along.
+    prepare(delete_batch(table, column.in_(rows)))
+    for table, column, rows in (
+        (_presence, _presence.c.socket_id, _orphans),
+        (_sockets, _sockets.c.process_id, _killed),
+        (_processes, _processes.c.id, _killed),
+    )
+)
 _lock_user = prepare(select(func.pg_advisory_xact_lock(bindparam("number")).cast(Text)), str)
 _open_sockets = (
     select(func.count())
     .select_from(_sockets.join(_processes, _processes.c.id == _sockets.c.process_id))
-    .where(_sockets.c.user_id == _user_id, _processes.c.expires_at > database_now())
+    .where(_sockets.c.user_id == _user_id, _is_renewed)
     .scalar_subquery()
 )
 _open = prepare(
@@ -93,7 +104,7 @@ _present_elsewhere = prepare(
     .where(
         is_one_of(_presence.c.channel, "channels"),
         _processes.c.id != _process_id,
-        _processes.c.expires_at > database_now(),
+        _is_renewed,
     )
     .order_by(_presence.c.member_id),
     _Present,
@@ -136,24 +147,25 @@ class SocketRegistry:
 
     async def open(self, socket_id: UUID, user_id: UUID) -> None:
         """Counts a socket. Raises ``TooManyConnections``, or what the database raises."""
-        self.sockets[socket_id] = user_id
         self._has_lease = True
-
         opening = asyncio.ensure_future(
             in_transaction(self._database, lambda unit: self._open(unit, socket_id, user_id))
         )
         try:
             is_open = await asyncio.shield(opening)
         except BaseException:
-            opening.add_done_callback(lambda _: self.remove(socket_id))
+            opening.add_done_callback(lambda _: self._remove(socket_id, user_id))
             raise
         if not is_open:
-            del self.sockets[socket_id]
             raise TooManyConnections
+        self.sockets[socket_id] = user_id  # from now on a lease that is not there was lost
 
     def remove(self, socket_id: UUID) -> None:
         """The socket has ended. Does not wait."""
-        self._closed[socket_id] = self.sockets.pop(socket_id)
+        self._remove(socket_id, self.sockets.pop(socket_id))
+
+    def _remove(self, socket_id: UUID, user_id: UUID) -> None:
+        self._closed[socket_id] = user_id
         self._has_removals.set()
 
     async def join(self, presence_id: UUID, socket_id: UUID, channel: str, member: Member) -> None:
@@ -181,14 +193,20 @@ class SocketRegistry:
         """Who is present in the channels by sockets of other processes."""
         found: dict[str, dict[UUID, Member]] = {channel: {} for channel in channels}
         for row in await self._database.reader.all(
-            _present_elsewhere, channels=json_list(channels), process_id=self._process_id
+            _present_elsewhere,
+            channels=json_list(channels),
+            process_id=self._process_id,
+            seconds=-self._options.expire_seconds,
         ):
             found[row.channel][row.member_id] = Member(row.member_id, row.name)
         return found
 
-    async def purge(self, unit: UnitOfWork) -> None:
-        """Deletes what processes that were killed have left."""
-        await unit.execute(_purge)
+    async def purge(self, unit: UnitOfWork) -> int:
+        """Deletes a batch of what processes that were killed have left. Returns its size."""
+        for statement in _purges:
+            if count := await unit.execute(statement):
+                return count
+        return 0
 
     async def _open(self, unit: UnitOfWork, socket_id: UUID, user_id: UUID) -> bool:
         if not self._database.url.is_sqlite:  # which has one writer
@@ -196,9 +214,15 @@ class SocketRegistry:
         # First: a client that comes back at once is not counted twice.
         closed = [{"socket_id": each} for each, owner in self._closed.items() if owner == user_id]
         await unit.execute_many(_close, closed)
-        await unit.execute(_lease, process_id=self._process_id, seconds=self._options.expire_seconds)
+        process_id = self._process_id
+        await unit.execute(_lease, process_id=process_id)
         count = await unit.execute(
-            _open, socket_id=socket_id, process_id=self._process_id, user_id=user_id, most=self._options.max_sockets
+            _open,
+            socket_id=socket_id,
+            process_id=process_id,
+            user_id=user_id,
+            most=self._options.max_sockets,
+            seconds=-self._options.alive_seconds,
         )
         return count == 1
 
@@ -209,7 +233,7 @@ class SocketRegistry:
             return  # a service at rest does not write
 
         async def work(unit: UnitOfWork) -> int:
-            return await unit.execute(_renew, process_id=self._process_id, seconds=self._options.expire_seconds)
+            return await unit.execute(_renew, process_id=self._process_id)
 
         if not await in_transaction(self._database, work) and self.sockets:
             self._process_id = new_id()

@@ -63,7 +63,7 @@ class Realtime:
         self._is_draining = False
         self._loops = Loops()
         self._log = EventLog(database.reader, access.kinds, options)
-        self.writer = ChannelWriter(database, self._log, events)
+        self.writer = ChannelWriter(database, self._log, events, options.max_events_per_day)
         self._registry = SocketRegistry(database, events, self._close_all, options)
         self.hub = Hub(self._log, self.writer, self._registry, access.kinds, options)
         self.attach, self.detach, self.publish = self.hub.attach, self.hub.detach, self.writer.publish
@@ -124,12 +124,11 @@ class Realtime:
             del self.sockets[socket.id]
             self._registry.remove(socket.id)
 
-    async def trim(self, unit: UnitOfWork, most: int = 1000) -> int:
-        """Deletes events whose time is over, and what killed processes have left. Returns the number of events; when
-        it is ``most`` there are more. For a job.
+    async def trim(self, unit: UnitOfWork) -> int:
+        """Deletes a batch of events whose time is over, or of what killed processes have left. Returns its size. For a
+        job.
         """
-        await self._registry.purge(unit)
-        return await self._log.trim(unit, most)
+        return await self._log.trim(unit) or await self._registry.purge(unit)
 
     def _close_all(self) -> None:
         for socket in tuple(self.sockets.values()):

@@ -43,18 +43,24 @@ class RealtimeEvent(Base):
 
     __table_args__ = (
         UniqueConstraint("channel", "key"),
-        Index("ix_realtime_events_sender_id", "sender_id", postgresql_where=_HAS_SENDER, sqlite_where=_HAS_SENDER),
+        Index(
+            "ix_realtime_events_sender_id",
+            "sender_id",
+            "created_at",
+            postgresql_where=_HAS_SENDER,
+            sqlite_where=_HAS_SENDER,
+        ),
         Index("ix_realtime_events_expires_at", "expires_at", postgresql_where=_EXPIRES, sqlite_where=_EXPIRES),
     )
 
 
 class RealtimeProcess(Base):
-    """The lease of a process that has sockets. It renews the lease; without that its sockets count as gone."""
+    """The lease of a process that has sockets, which it renews."""
 
     __tablename__ = "realtime_processes"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    expires_at: Mapped[datetime]
+    renewed_at: Mapped[datetime]
 
 
 class RealtimeSocket(Base):

@@ -23,6 +23,14 @@ async def make_room(calls: httpx.AsyncClient, name: str = "harbour", **members: 
     return room
 
 
+def channel_of(room: JSONObject) -> str:
+    return f"room:{room['id']}"
+
+
+def messages_of(room: JSONObject) -> str:
+    return f"{ROOMS}/{room['id']}/messages"
+
+
 async def private_room(calls: httpx.AsyncClient, name: str = "cabin", **members: Any) -> JSONObject:
     return await make_room(calls, name, visibility="private", **members)
 

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from tests.domain.realtime.steps import ROOMS, Crew, invite, join, make_room, private_room
+from tests.domain.realtime.steps import ROOMS, Crew, channel_of, invite, join, make_room, private_room
 from tests.support.people import People, Person
-from tests.support.sockets import Refused, connected
+from tests.support.sockets import Frame, Refused, connected
 
 ABSENT = "0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b"
 
@@ -24,30 +24,30 @@ async def test_members_hear_what_members_say(
         connected(app, token=caller.access_token) as one,
         connected(app, token=other.access_token) as two,
     ):
-        assert (await one.subscribe("room:harbour"))["type"] == "subscribed"
-        answer = await two.subscribe("room:harbour")
+        assert (await one.subscribe(channel_of(room)))["type"] == "subscribed"
+        answer = await two.subscribe(channel_of(room))
         assert {member["id"] for member in answer["presence"]} == {str(caller.id), str(other.id)}
         assert await one.receive() == {
             "type": "presence",
-            "channel": "room:harbour",
+            "channel": channel_of(room),
             "join": [{"id": str(other.id), "name": "Grace Hopper"}],
             "leave": [],
         }
-        await two.send(type="publish", channel="room:harbour", data={"text": "Ahoy"}, ref="1")
+        await two.send(type="publish", channel=channel_of(room), data={"text": "Ahoy"}, ref="1")
         assert (await two.receive())["type"] == "ack"
         heard = await one.receive()
         assert heard == await two.receive()
 
     assert heard == {
         "type": "event",
-        "channel": "room:harbour",
+        "channel": channel_of(room),
         "id": heard["id"],
         "event": "message",
         "data": {"text": "Ahoy"},
         "at": heard["at"],
         "sender": str(other.id),
     }
-    [kept, *_] = (await calls.get(f"{ROOMS}/harbour/messages")).json()["items"]
+    [kept, *_] = (await calls.get(f"{ROOMS}/{room['id']}/messages")).json()["items"]
     assert kept == {
         "id": heard["id"],
         "event": "message",
@@ -58,10 +58,8 @@ async def test_members_hear_what_members_say(
 
 
 REFUSED_CHANNELS = {
-    "room:harbour": "forbidden",
-    "room:cabin": "not_found",
-    "room:nowhere": "not_found",
-    "room:Harbour": "not_found",
+    f"room:{ABSENT}": "not_found",
+    "room:harbour": "not_found",
     "room": "not_found",
     f"user:{ABSENT}": "forbidden",
     "user:me": "not_found",
@@ -77,15 +75,36 @@ REFUSED_CHANNELS = {
 
 
 @pytest.mark.asvs("8.2.2")
+async def test_a_private_room_of_others_looks_like_none(app: Litestar, calls: httpx.AsyncClient, crew: Crew) -> None:
+    private, nowhere = channel_of(await private_room(calls)), f"room:{ABSENT}"
+    other, _ = await crew.add()
+
+    async def answers(channel: str) -> list[Frame]:
+        async with connected(app, token=other.access_token) as socket:
+            for frame in (
+                {"type": "subscribe", "since": 0},
+                {"type": "publish", "data": 1},
+                {"type": "publish", "data": 1, "event": "room.left"},
+                {"type": "unsubscribe"},
+            ):
+                await socket.send(channel=channel, **frame)
+            found = [await socket.receive() for _ in range(4)]
+        assert {each.pop("channel") for each in found} == {channel}
+        return found
+
+    assert await answers(private) == await answers(nowhere)
+
+
+@pytest.mark.asvs("8.2.2")
 async def test_channels_of_others_can_neither_be_read_nor_written(
     app: Litestar, calls: httpx.AsyncClient, crew: Crew
 ) -> None:
-    await make_room(calls, "harbour")
-    await private_room(calls, "cabin")
+    public, private = channel_of(await make_room(calls)), channel_of(await private_room(calls))
+    expected = {public: "forbidden", private: "not_found", public.upper(): "invalid_channel", **REFUSED_CHANNELS}
     other, _ = await crew.add()
     subscribed: dict[str, str] = {}
     published: dict[str, str] = {}
-    for channel in REFUSED_CHANNELS:
+    for channel in expected:
         async with connected(app, token=other.access_token) as socket:
             answer = await socket.subscribe(channel)
             assert answer["retryable"] is False
@@ -93,7 +112,7 @@ async def test_channels_of_others_can_neither_be_read_nor_written(
             await socket.send(type="publish", channel=channel, data={})
             published[channel] = (await socket.receive())["code"]
 
-    assert subscribed == published == REFUSED_CHANNELS
+    assert subscribed == published == expected
 
 
 async def test_only_the_service_publishes_elsewhere(app: Litestar, caller: Person) -> None:
@@ -108,18 +127,18 @@ async def test_only_the_service_publishes_elsewhere(app: Litestar, caller: Perso
 
 
 async def test_only_the_service_publishes_its_events(app: Litestar, calls: httpx.AsyncClient, caller: Person) -> None:
-    await make_room(calls)
+    room = await make_room(calls)
     for event in ["room.closed", "order.paid", "post.published"]:
         async with connected(app, token=caller.access_token) as socket:
-            await socket.send(type="publish", channel="room:harbour", event=event, data={})
+            await socket.send(type="publish", channel=channel_of(room), event=event, data={})
             assert (await socket.receive())["code"] == "forbidden"
 
 
 async def test_staff_does_not_listen_in(app: Litestar, calls: httpx.AsyncClient, crew: Crew) -> None:
-    await private_room(calls)
+    room = await private_room(calls)
     staff, _ = await crew.add(permissions=["rooms:read", "rooms:write"])
     async with connected(app, token=staff.access_token) as socket:
-        assert (await socket.subscribe("room:cabin"))["code"] == "forbidden"
+        assert (await socket.subscribe(channel_of(room)))["code"] == "forbidden"
 
 
 async def test_presence_is_for_everybody(app: Litestar, caller: Person, crew: Crew) -> None:
@@ -144,15 +163,15 @@ async def test_who_is_removed_from_a_room_hears_nothing_more(
     await invite(calls, room, friend)
     await join(friends, room)
     async with connected(app, token=friend.access_token) as socket:
-        await socket.subscribe("room:cabin")
-        assert (await calls.delete(f"{ROOMS}/cabin/members/{friend.id}")).status_code == 204
+        await socket.subscribe(channel_of(room))
+        assert (await calls.delete(f"{ROOMS}/{room['id']}/members/{friend.id}")).status_code == 204
         event = await socket.receive()
         if event["type"] == "event":  # of their own removal, if they are still there
             event = await socket.receive()
-        await socket.send(type="publish", channel="room:cabin", data={})
+        await socket.send(type="publish", channel=channel_of(room), data={})
         refused = await socket.receive()
 
-    assert event == {"type": "unsubscribed", "channel": "room:cabin", "ref": None, "reason": "not_found"}
+    assert event == {"type": "unsubscribed", "channel": channel_of(room), "ref": None, "reason": "not_found"}
     assert refused["code"] == "not_found"
 
 
@@ -161,17 +180,17 @@ async def test_a_closed_room_says_so_and_takes_nothing_more(
 ) -> None:
     room = await make_room(calls)
     async with connected(app, token=caller.access_token) as socket:
-        await socket.subscribe("room:harbour")
-        await calls.post(f"{ROOMS}/harbour/close")
+        await socket.subscribe(channel_of(room))
+        await calls.post(f"{ROOMS}/{room['id']}/close")
         event = await socket.receive()
-        await socket.send(type="publish", channel="room:harbour", data={})
+        await socket.send(type="publish", channel=channel_of(room), data={})
         refused = await socket.receive()
 
     assert (event["event"], event["sender"]) == ("room.closed", None)
     assert event["data"] == {"room_id": room["id"], "name": "harbour", "version": 2}
     assert refused["code"] == "closed"
     async with connected(app, token=caller.access_token) as socket:
-        assert (await socket.subscribe("room:harbour", since=0))["missed"] == event["id"]
+        assert (await socket.subscribe(channel_of(room), since=0))["missed"] == event["id"]
 
 
 async def test_a_room_hears_who_comes_and_goes_and_what_becomes_of_it(
@@ -180,10 +199,10 @@ async def test_a_room_hears_who_comes_and_goes_and_what_becomes_of_it(
     room = await make_room(calls)
     other, others = await crew.add()
     async with connected(app, token=caller.access_token) as socket:
-        await socket.subscribe("room:harbour")
+        await socket.subscribe(channel_of(room))
         await join(others, room)
-        await calls.patch(f"{ROOMS}/harbour", json={"title": "At the harbour"})
-        await others.post(f"{ROOMS}/harbour/leave")
+        await calls.patch(f"{ROOMS}/{room['id']}", json={"title": "At the harbour"})
+        await others.post(f"{ROOMS}/{room['id']}/leave")
         received = [await socket.receive() for _ in range(3)]
 
     assert [(each["event"], each["data"].get("user_id"), each["data"]["version"]) for each in received] == [
@@ -214,10 +233,10 @@ async def test_an_invited_user_gets_an_event_on_their_own_channel(
 
 
 async def test_a_refused_change_publishes_nothing(app: Litestar, calls: httpx.AsyncClient, caller: Person) -> None:
-    await make_room(calls)
+    room = await make_room(calls)
     async with connected(app, token=caller.access_token) as socket:
-        await socket.subscribe("room:harbour")
-        refused = await calls.post(f"{ROOMS}/harbour/close", headers={"If-Match": '"9"'})
+        await socket.subscribe(channel_of(room))
+        refused = await calls.post(f"{ROOMS}/{room['id']}/close", headers={"If-Match": '"9"'})
         assert refused.status_code == 412
         assert await socket.is_quiet()
 

@@ -15,7 +15,7 @@ from app.lib.openapi.patterns import make_portable
 from app.lib.realtime.errors import FrameCode
 from app.lib.realtime.frames import ClientFrame, CloseCode, ServerFrame, decode_frame
 from app.lib.settings import WebAddress
-from tests.domain.realtime.steps import make_room
+from tests.domain.realtime.steps import channel_of, make_room
 from tests.support.apps import Deployment, client_of
 from tests.support.people import Person
 from tests.support.sockets import SocketClient, connected
@@ -24,7 +24,6 @@ DOCUMENT = realtime_document(WebAddress("http://127.0.0.1:8000"), "1.0")
 MESSAGES: dict[str, Any] = DOCUMENT["components"]["messages"]
 FROM_CLIENT = {frame.__name__: frame for frame in get_args(ClientFrame)}
 FROM_SERVER = {frame.__name__: frame for frame in get_args(ServerFrame)}
-ROOM = "room:harbour"
 
 
 def references(part: Any) -> Iterator[str]:
@@ -101,14 +100,14 @@ def test_all_codes_are_listed() -> None:
     assert set(DOCUMENT["components"]["schemas"]["FrameCode"]["enum"]) == {code.value for code in FrameCode}
 
 
-async def conversation(socket: SocketClient) -> dict[str, Any]:
+async def conversation(socket: SocketClient, room: str) -> dict[str, Any]:
     """One frame of each type that a client gets in the course of it."""
     sent: list[dict[str, Any]] = [
-        {"type": "subscribe", "channel": ROOM, "ref": "1"},
-        {"type": "publish", "channel": ROOM, "data": {"text": "Ahoy"}, "ref": "2"},
+        {"type": "subscribe", "channel": room, "ref": "1"},
+        {"type": "publish", "channel": room, "data": {"text": "Ahoy"}, "ref": "2"},
         {"type": "ping", "ref": "3"},
         {"type": "publish", "channel": "posts", "data": None, "ref": "4"},
-        {"type": "unsubscribe", "channel": ROOM, "ref": "5"},
+        {"type": "unsubscribe", "channel": room, "ref": "5"},
     ]
     for frame in sent:
         await socket.send(**frame)
@@ -120,9 +119,9 @@ async def conversation(socket: SocketClient) -> dict[str, Any]:
 
 
 async def test_what_is_sent_is_what_the_document_says(app: Litestar, calls: httpx.AsyncClient, caller: Person) -> None:
-    await make_room(calls)
+    room = channel_of(await make_room(calls))
     async with connected(app, token=caller.access_token) as socket:
-        received = await conversation(socket)
+        received = await conversation(socket, room)
 
     assert {"subscribed", "ack", "event", "pong", "error", "unsubscribed"} <= received.keys()
     for type_, frame in received.items():

@@ -172,7 +172,7 @@ async def test_staff_sees_private_rooms_but_is_not_in_them(calls: httpx.AsyncCli
 async def test_a_room_is_full_at_some_point(
     calls: httpx.AsyncClient, crew: Crew, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.domain.realtime.services.members.MAX_MEMBERS", 2)
+    monkeypatch.setattr("app.domain.realtime.services.rooms.MAX_MEMBERS", 2)
     room = await make_room(calls)
     _, second = await crew.add()
     _, third = await crew.add()

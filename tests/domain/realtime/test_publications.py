@@ -9,7 +9,7 @@ from litestar import Litestar
 from app.lib.realtime.tables import RealtimeEvent
 from tests.domain.accounts.answers import ME, rows
 from tests.domain.posts.writing import POSTS, draft, write
-from tests.domain.realtime.steps import ROOMS, Crew, join, make_room, run_queued
+from tests.domain.realtime.steps import ROOMS, Crew, channel_of, join, make_room, run_queued
 from tests.support.people import Person
 from tests.support.shop import Shop
 from tests.support.sockets import connected
@@ -110,15 +110,15 @@ async def test_messages_stay_without_their_sender(
     await join(others, room)
     async with connected(app, token=caller.access_token) as one, connected(app, token=other.access_token) as two:
         for number in range(3):
-            await two.send(type="publish", channel="room:harbour", data=number)
+            await two.send(type="publish", channel=channel_of(room), data=number)
             await two.receive()
-        await one.subscribe("room:harbour")
+        await one.subscribe(channel_of(room))
         assert (await others.delete(ME)).status_code == 204
         await run_queued(app, times=2)
         heard = await one.receive()
 
     assert (heard["event"], heard["data"]["user_id"]) == ("room.left", str(other.id))
-    said = (await calls.get(f"{ROOMS}/harbour/messages", params={"sort": "id"})).json()["items"]
+    said = (await calls.get(f"{ROOMS}/{room['id']}/messages", params={"sort": "id"})).json()["items"]
     assert [each["event"] for each in said] == ["room.joined", *["message"] * 3, "room.left"]
     assert [each["sender"] for each in said] == [None] * 5
     assert {each.sender_id for each in await rows(app, RealtimeEvent)} == {None}
@@ -133,7 +133,11 @@ async def test_a_room_that_is_handed_on_says_so_after_the_account_is_gone(
     assert (await calls.delete(ME)).status_code == 204
     await run_queued(app, times=2)
 
-    assert [event for event, _ in await published(app, "room:harbour")] == ["room.joined", "room.left", "room.updated"]
+    assert [event for event, _ in await published(app, channel_of(room))] == [
+        "room.joined",
+        "room.left",
+        "room.updated",
+    ]
 
 
 async def test_reading_publishes_nothing(app: Litestar, calls: httpx.AsyncClient) -> None:

@@ -22,7 +22,7 @@ async def test_of_many_who_want_a_name_one_gets_it(app: Litestar, crew: Crew) ->
 async def test_a_room_is_never_fuller_than_full(
     app: Litestar, calls: httpx.AsyncClient, crew: Crew, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.domain.realtime.services.members.MAX_MEMBERS", 3)
+    monkeypatch.setattr("app.domain.realtime.services.rooms.MAX_MEMBERS", 3)
     room = await make_room(calls)
     clients = [(await crew.add())[1] for _ in range(6)]
     answers = await asyncio.gather(*(join(each, room) for each in clients))
@@ -47,11 +47,11 @@ async def test_an_open_room_has_one_owner_when_members_leave_at_once(
     clients = [calls, *[(await crew.add())[1] for _ in range(5)]]
     for each in clients[1:]:
         await join(each, room)
-    answers = await asyncio.gather(*(each.post(f"{ROOMS}/harbour/leave") for each in clients[:-1]))
+    answers = await asyncio.gather(*(each.post(f"{ROOMS}/{room['id']}/leave") for each in clients[:-1]))
 
     assert {each.status_code for each in answers} == {204}
     assert list((await members(clients[-1], room)).values()) == ["owner"]
-    await clients[-1].post(f"{ROOMS}/harbour/leave")
+    await clients[-1].post(f"{ROOMS}/{room['id']}/leave")
     [left] = await rows(app, Room)
     assert left.closed_at is not None
 
@@ -77,7 +77,7 @@ async def test_joining_and_being_uninvited_is_one_of_both(app: Litestar, calls: 
     friend, friends = await crew.add()
     await invite(calls, room, friend)
     joined, withdrawn = await asyncio.gather(
-        join(friends, room), calls.delete(f"{ROOMS}/cabin/invitations/{friend.id}")
+        join(friends, room), calls.delete(f"{ROOMS}/{room['id']}/invitations/{friend.id}")
     )
 
     assert sorted((joined.status_code, withdrawn.status_code)) in ([200, 404], [204, 404])

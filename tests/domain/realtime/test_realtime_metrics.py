@@ -4,7 +4,7 @@ import httpx
 from litestar import Litestar
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.domain.realtime.steps import make_room
+from tests.domain.realtime.steps import channel_of, make_room
 from tests.support.people import People, Person
 from tests.support.sockets import connected
 from tests.support.streams import listening
@@ -26,18 +26,18 @@ async def scrape(people: People, watcher: Person) -> dict[tuple[str, ...], float
 async def test_sockets_and_events_are_counted(
     app: Litestar, calls: httpx.AsyncClient, caller: Person, people: People
 ) -> None:
-    await make_room(calls)
+    room = await make_room(calls)
     watcher = await people.create(permissions=["metrics:read"])
     before = await scrape(people, watcher)
     async with (
         connected(app, token=caller.access_token) as one,
         connected(app, token=caller.access_token) as two,
         connected(app, "/ws/ada", token=caller.access_token) as lobby,
-        listening(app, "room:harbour", token=caller.access_token) as stream,
+        listening(app, channel_of(room), token=caller.access_token) as stream,
     ):
-        await one.subscribe("room:harbour")
+        await one.subscribe(channel_of(room))
         await stream.event()
-        await one.send(type="publish", channel="room:harbour", data="Ahoy")
+        await one.send(type="publish", channel=channel_of(room), data="Ahoy")
         await one.receive()
         await one.receive()
         await stream.event()

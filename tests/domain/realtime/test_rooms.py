@@ -1,11 +1,13 @@
 """How rooms come, change and close."""
 
+from uuid import uuid4
+
 import httpx
 import pytest
 from litestar import Litestar
 
 from tests.domain.accounts.answers import audited, field_errors, is_refused
-from tests.domain.realtime.steps import ROOMS, Crew, invite, join, make_room, members, private_room
+from tests.domain.realtime.steps import ROOMS, Crew, invite, join, make_room, members, names, private_room
 from tests.support.people import Person
 
 
@@ -30,13 +32,12 @@ async def test_the_creator_of_a_room_owns_it(calls: httpx.AsyncClient, caller: P
     assert await members(calls, room) == {str(caller.id): "owner"}
 
 
-async def test_a_room_is_found_by_id_and_by_name(calls: httpx.AsyncClient) -> None:
+async def test_a_room_is_known_by_its_id(calls: httpx.AsyncClient) -> None:
     room = await make_room(calls)
 
     assert (await calls.get(f"{ROOMS}/{room['id']}")).json() == room
-    assert (await calls.get(f"{ROOMS}/harbour")).json() == room
-    assert is_refused(await calls.get(f"{ROOMS}/nowhere"), 404, "not_found")
-    assert is_refused(await calls.get(f"{ROOMS}/Harbour"), 404, "not_found")
+    assert is_refused(await calls.get(f"{ROOMS}/{uuid4()}"), 404, "not_found")
+    assert is_refused(await calls.get(f"{ROOMS}/harbour"), 404, "not_found")
 
 
 async def test_a_room_that_was_seen_is_not_sent_again(calls: httpx.AsyncClient) -> None:
@@ -53,7 +54,6 @@ async def test_what_is_no_room_is_refused(calls: httpx.AsyncClient) -> None:
         ({"name": "-harbour"}, {"/name": "invalid_format"}),
         ({"name": "harbour\n"}, {"/name": "invalid_format"}),
         ({"name": "h" * 65}, {"/name": "too_long"}),
-        ({"name": "0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b"}, {"/name": "invalid_format"}),
         ({"name": "harbour", "title": " "}, {"/title": "invalid_format"}),
         ({"name": "harbour", "visibility": "secret"}, {"/visibility": "invalid_choice"}),
         ({"name": "harbour", "owner_id": "me"}, {"/owner_id": "unknown_field"}),
@@ -61,15 +61,52 @@ async def test_what_is_no_room_is_refused(calls: httpx.AsyncClient) -> None:
         assert field_errors(await calls.post(ROOMS, json=body)) == errors
 
 
-async def test_a_name_is_taken_once(calls: httpx.AsyncClient, crew: Crew) -> None:
-    await private_room(calls, "harbour")
+async def test_no_two_open_public_rooms_have_one_name(calls: httpx.AsyncClient, crew: Crew) -> None:
+    first = await make_room(calls, "harbour")
     _, other = await crew.add()
-    refused = await other.post(ROOMS, json={"name": "harbour"})
+    quay = await make_room(other, "quay")
+    taken = [{"pointer": "/name", "code": "not_unique", "detail": "Is taken by another public room."}]
+    for refused in (
+        await other.post(ROOMS, json={"name": "harbour"}),
+        await other.patch(f"{ROOMS}/{quay['id']}", json={"name": "harbour"}),
+    ):
+        assert is_refused(refused, 409, "duplicate")
+        assert refused.json()["errors"] == taken
+    assert (await calls.post(f"{ROOMS}/{first['id']}/close")).status_code == 200
+    second = await make_room(other, "harbour")
 
-    assert is_refused(refused, 409, "duplicate")
-    assert refused.json()["errors"] == [
-        {"pointer": "/name", "code": "not_unique", "detail": "Is taken by another room."}
+    assert [room["id"] for room in (await calls.get(ROOMS, params={"name": "harbour"})).json()["items"]] == [
+        second["id"],
+        first["id"],
     ]
+
+
+@pytest.mark.asvs("8.2.2")
+async def test_names_of_private_rooms_do_not_clash(calls: httpx.AsyncClient, crew: Crew) -> None:
+    hidden = await private_room(calls, "harbour")
+    _, other = await crew.add()
+    public = await make_room(other, "harbour")
+    own = await private_room(other, "harbour")
+
+    assert len({hidden["id"], public["id"], own["id"]}) == 3
+    assert await names(other, name="harbour") == ["harbour", "harbour"]
+    assert (await other.get(ROOMS, params={"name": "harbour"})).json()["total"] == 2
+
+
+async def test_a_private_room_becomes_public_when_its_name_is_free(calls: httpx.AsyncClient, crew: Crew) -> None:
+    hidden = await private_room(calls, "harbour")
+    _, other = await crew.add()
+    public = await make_room(other, "harbour")
+    url = f"{ROOMS}/{hidden['id']}"
+    assert is_refused(await calls.patch(url, json={"visibility": "public"}), 409, "duplicate")
+    assert (await calls.get(url)).json() == hidden
+
+    renamed = await calls.patch(url, json={"visibility": "public", "name": "pier"})
+    assert (renamed.status_code, renamed.json()["name"]) == (200, "pier")
+    assert await names(other, q="pier") == ["pier"]
+    assert (await other.patch(f"{ROOMS}/{public['id']}", json={"visibility": "private"})).status_code == 200
+    assert (await calls.patch(url, json={"name": "harbour"})).status_code == 200
+    assert is_refused(await other.patch(f"{ROOMS}/{public['id']}", json={"visibility": "public"}), 409, "duplicate")
 
 
 async def test_a_creation_that_is_repeated_with_its_key_makes_one_room(calls: httpx.AsyncClient) -> None:
@@ -109,12 +146,6 @@ async def test_a_patch_changes_what_it_names(calls: httpx.AsyncClient) -> None:
     }
     assert changed.headers["etag"] == '"2"'
     assert (await calls.get(url)).json() == changed.json()
-
-
-async def test_the_name_stays(calls: httpx.AsyncClient) -> None:
-    room = await make_room(calls)
-
-    assert field_errors(await calls.patch(f"{ROOMS}/{room['id']}", json={"name": "quay"})) == {"/name": "unknown_field"}
 
 
 async def test_a_change_that_is_meant_for_another_version_is_refused(calls: httpx.AsyncClient) -> None:
@@ -197,9 +228,8 @@ async def test_who_is_not_invited_does_not_learn_of_a_private_room(calls: httpx.
         ("DELETE", "/members/0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b", None),
         ("DELETE", "/invitations/0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b", None),
     ]:
-        for reference in (room["id"], room["name"]):
-            there = await other.request(method, f"{ROOMS}/{reference}{path}", json=body)
-            nowhere = await other.request(method, f"{ROOMS}/nowhere{path}", json=body)
-            assert is_refused(there, 404, "not_found")
-            assert there.json()["detail"] == nowhere.json()["detail"]
+        there = await other.request(method, f"{ROOMS}/{room['id']}{path}", json=body)
+        nowhere = await other.request(method, f"{ROOMS}/{uuid4()}{path}", json=body)
+        assert is_refused(there, 404, "not_found")
+        assert there.json()["detail"] == nowhere.json()["detail"]
         assert (await calls.get(f"{ROOMS}/{room['id']}")).json() == room

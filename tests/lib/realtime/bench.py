@@ -27,6 +27,7 @@ from tests.support.waiting import until
 QUICK = RealtimeOptions(
     sweep_seconds=0.3,
     renew_seconds=0.2,
+    alive_seconds=5.0,
     expire_seconds=8.0,
     presence_seconds=0.2,
     rights_seconds=0.1,
@@ -176,6 +177,11 @@ class Peer:
     async def refusal(self, **frame: object) -> Any:
         """The code of the error that answers a frame."""
         return (await self.ask("error", **frame))["code"]
+
+    async def is_accepted(self) -> bool:
+        """Waits until that is known."""
+        await until(lambda: self.task.done() or self.wire.accepted)
+        return self.wire.accepted
 
     async def gone(self, seconds: float = 10) -> tuple[int, str] | None:
         """Waits until the socket has ended, and says how it was closed."""

@@ -11,7 +11,7 @@ from app.lib.realtime.errors import TooManyConnections
 from app.lib.realtime.queues import MAX_WAITING
 from app.lib.realtime.sockets import BURST
 from tests.lib.realtime.bench import Bench, Wire, a_user
-from tests.support.waiting import until
+from tests.support.waiting import until, until_it_holds
 
 
 async def test_a_person_has_ten_sockets_on_all_workers_together(shared_bench: Bench) -> None:
@@ -141,9 +141,10 @@ async def test_a_peer_that_goes_while_it_is_registered_leaves_nothing_behind(ben
         attempt.cancel()
         await asyncio.gather(attempt, return_exceptions=True)
 
-    registry = worker.realtime._registry
-    await until(lambda: not registry.sockets and not registry._closed)
-    await worker.connect(person).subscribe("room:x")
+    async def may_come() -> bool:
+        return await worker.connect(person).is_accepted()
+
+    await until_it_holds(may_come)
 
 
 async def test_data_that_some_cannot_read_is_not_published(memory_bench: Bench) -> None:

@@ -3,9 +3,12 @@
 import asyncio
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
-from tests.lib.realtime.bench import Bench, Peer, Worker, a_user
+from app.lib.realtime.connection import Connection
+from app.lib.realtime.errors import TooManyConnections
+from tests.lib.realtime.bench import Bench, Peer, Wire, Worker, a_user
 from tests.support.waiting import until, until_it_holds
 
 
@@ -103,7 +106,7 @@ async def test_it_is_shown_everywhere_within_a_moment(shared_bench: Bench) -> No
 
 
 async def test_the_people_of_a_killed_worker_go_when_its_lease_expires(shared_bench: Bench) -> None:
-    one, two = await shared_bench.worker(), await shared_bench.worker(expire_seconds=1.5)
+    one, two = await shared_bench.worker(expire_seconds=1.5), await shared_bench.worker()
     ada, bob, eve = a_user("ada"), a_user("bob"), a_user("eve")
     here = one.connect(ada)
     await here.subscribe("room:x")
@@ -118,9 +121,55 @@ async def test_the_people_of_a_killed_worker_go_when_its_lease_expires(shared_be
     assert seen(here)[1] == ["bob"], "eve has another socket"
     assert await rows(one, "realtime_sockets") == 4, "they are deleted later"
     async with one.database.independent() as unit:
-        await unit.session.execute(text("UPDATE realtime_processes SET expires_at = '2000-01-01 00:00:00.000000'"))
-        await one.realtime.trim(unit)
+        await unit.session.execute(text("UPDATE realtime_processes SET renewed_at = '2000-01-01 00:00:00.000000'"))
+        deleted = [await one.realtime.trim(unit) for _ in range(4)]
+    assert deleted == [4, 4, 2, 0], "presences, sockets, leases"
     assert await rows(one, "realtime_presence") == 0
+
+
+async def test_the_sockets_of_a_killed_worker_stop_counting_before_its_people_go(shared_bench: Bench) -> None:
+    one, two = [await shared_bench.worker(max_sockets=2, alive_seconds=1.0, expire_seconds=60) for _ in range(2)]
+    ada, bob = a_user("ada"), shared_bench.gate.admit(a_user("bob"))
+    here = one.connect(ada)
+    await here.subscribe("room:x")
+    for _ in range(2):
+        await two.connect(bob).subscribe("room:x")
+    await until(lambda: seen(here)[0] == ["bob"])
+    with pytest.raises(TooManyConnections):
+        await one.realtime.serve(Connection(bob, one.realtime), Wire())
+
+    await two.die()
+    back: list[Peer] = []
+
+    async def has_come_back() -> bool:
+        peer = one.connect(bob)
+        if await peer.is_accepted():
+            back.append(peer)
+        return len(back) == 2
+
+    await until_it_holds(has_come_back)
+    assert seen(here)[1] == [], "they are shown for longer"
+    with pytest.raises(TooManyConnections):
+        await one.realtime.serve(Connection(bob, one.realtime), Wire())
+
+
+async def test_a_worker_that_is_slow_for_a_moment_keeps_its_people(shared_bench: Bench) -> None:
+    one = await shared_bench.worker(max_sockets=1, alive_seconds=0.5)
+    two = await shared_bench.worker(max_sockets=1, alive_seconds=0.5, renew_seconds=60)
+    here, bob = one.connect(a_user("ada")), a_user("bob")
+    there = two.connect(bob)
+    for peer in (here, there):
+        await peer.subscribe("room:x")
+    await until(lambda: seen(here)[0] == ["bob"])
+
+    async def may_come() -> bool:
+        return await one.connect(bob).is_accepted()
+
+    await until_it_holds(may_come)
+    assert seen(here)[1] == []
+    await there.publish("room:x", "still here")
+    await here.wire.until("event")
+    assert there.wire.closed is None
 
 
 async def test_a_worker_that_lost_its_lease_sends_its_sockets_away(shared_bench: Bench) -> None:
@@ -140,6 +189,35 @@ async def test_a_worker_that_lost_its_lease_sends_its_sockets_away(shared_bench:
     back = two.connect(a_user("bob"))
     assert names((await back.subscribe("room:x"))["presence"]) == ["ada", "bob"]
     assert here.wire.closed is None
+
+
+async def test_a_first_socket_that_takes_long_to_open_has_lost_no_lease(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = await bench.unstarted(renew_seconds=0.01)
+    registry: Any = worker.realtime._registry
+    open_, renew, may_open = registry._open, registry.renew_lease, asyncio.Event()
+    renewals = 0
+
+    async def slow_open(*arguments: object) -> bool:
+        await may_open.wait()
+        return bool(await open_(*arguments))
+
+    async def counted_renewal() -> None:
+        nonlocal renewals
+        await renew()
+        renewals += 1
+
+    monkeypatch.setattr(registry, "_open", slow_open)
+    monkeypatch.setattr(registry, "renew_lease", counted_renewal)
+    process_id = registry._process_id
+    await worker.realtime.start()
+    peer = worker.connect()
+    await until(lambda: renewals > 2)
+    may_open.set()
+
+    await peer.subscribe("room:x")
+    assert registry._process_id == process_id
 
 
 async def test_a_worker_that_ends_takes_everything_along(shared_bench: Bench) -> None:
@@ -165,11 +243,11 @@ async def test_at_rest_nothing_is_written(bench: Bench) -> None:
     async def is_empty() -> bool:
         return not await rows(worker, "realtime_sockets")
 
-    async def expiry() -> object:
+    async def renewal() -> object:
         async with worker.database.engine.begin() as connection:
-            return (await connection.execute(text("SELECT expires_at FROM realtime_processes"))).scalar_one()
+            return (await connection.execute(text("SELECT renewed_at FROM realtime_processes"))).scalar_one()
 
     await until_it_holds(is_empty)
-    before = await expiry()
+    before = await renewal()
     await asyncio.sleep(0.5)
-    assert await expiry() == before
+    assert await renewal() == before

@@ -155,11 +155,21 @@ async def test_trimming_deletes_what_is_over(bench: Bench) -> None:
     await asyncio.sleep(0.5)
 
     async with worker.database.independent() as unit:
-        counts = [await worker.realtime.trim(unit, 3) for _ in range(3)]
+        counts = [await worker.realtime.trim(unit) for _ in range(2)]
 
-    assert counts == [3, 2, 0]
+    assert counts == [5, 0]
     assert await worker.publish("posts", "ids go on") == 6
     assert (await worker.connect().subscribe("kept:x", since=0))["missed"] == 5
+
+
+async def test_trimming_goes_by_batches(bench: Bench) -> None:
+    worker = await bench.worker()
+    await publish_many(worker, "kept:x", 1_010)
+    async with worker.database.independent() as unit:
+        await unit.session.execute(text("UPDATE realtime_events SET expires_at = '2000-01-01 00:00:00.000000'"))
+        counts = [await worker.realtime.trim(unit) for _ in range(3)]
+
+    assert counts == [1_000, 10, 0]
 
 
 async def test_an_older_database_that_was_put_back_ends_the_subscriptions(bench: Bench) -> None:

@@ -1,22 +1,28 @@
-from typing import Any
+"""Rooms, their members, invitations and messages."""
 
-from litestar import Controller, Request, Response, get, patch, post
-from litestar.params import JSONBody
+from typing import Annotated, Any
+from uuid import UUID
 
-from app.domain.realtime.controllers.parameters import (
-    Closed,
-    Invited,
-    MaxId,
-    MessageSort,
-    Mine,
-    MinId,
-    RoomReference,
-    RoomSort,
-    Text,
-    VisibilityFilter,
+from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from app.domain.realtime.dtos import (
+    InvitationCreate,
+    InvitationPage,
+    InvitationRead,
+    MemberPage,
+    MessagePage,
+    RoomCreate,
+    RoomPage,
+    RoomRead,
+    RoomUpdate,
+    Visibility,
 )
-from app.domain.realtime.dtos import MessagePage, RoomCreate, RoomPage, RoomRead, RoomUpdate
 from app.domain.realtime.errors import (
+    AlreadyInvited,
+    AlreadyMember,
+    InvitationNotFound,
+    MemberNotFound,
     NotAMember,
     NotInvited,
     NotYourRoom,
@@ -24,10 +30,11 @@ from app.domain.realtime.errors import (
     RoomFull,
     RoomNameTaken,
     RoomNotFound,
+    TooManyInvitations,
     TooManyRooms,
 )
-from app.domain.realtime.services.members import MemberService
-from app.domain.realtime.services.queries import RoomQueries
+from app.domain.realtime.names import MAX_ROOM_NAME, ROOM_NAME
+from app.domain.realtime.services.queries import MESSAGE_SORT, ROOM_SORT, RoomQueries
 from app.domain.realtime.services.rooms import RoomService
 from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed
@@ -39,6 +46,21 @@ from app.lib.pagination.parameters import PageRequest
 from app.lib.security.policies import authenticated
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import StructDTO
+
+RoomSort = Annotated[str | None, ROOM_SORT]
+MessageSort = Annotated[str | None, MESSAGE_SORT]
+Mine = Annotated[bool | None, QueryParameter(description="Only rooms that you are in.")]
+Invited = Annotated[bool | None, QueryParameter(description="Only rooms that you are invited to.")]
+Closed = Annotated[bool | None, QueryParameter(description="Only closed rooms, or only open ones.")]
+VisibilityFilter = Annotated[
+    list[Visibility] | None, QueryParameter(name="visibility", description="Repeat for any of several.", max_items=2)
+]
+Name = Annotated[
+    str | None, QueryParameter(max_length=MAX_ROOM_NAME, pattern=ROOM_NAME, description="Only rooms of this name.")
+]
+Text = Annotated[str | None, QueryParameter(min_length=1, max_length=100, description="Part of the name or title.")]
+MinId = Annotated[int | None, QueryParameter(ge=1, le=2**53 - 1, description="This event and later ones.")]
+MaxId = Annotated[int | None, QueryParameter(ge=1, le=2**53 - 1, description="This event and earlier ones.")]
 
 
 class RoomController(Controller):
@@ -60,12 +82,13 @@ class RoomController(Controller):
         paging: Injected[PageRequest],
         mine: Mine = None,
         invited: Invited = None,
+        name: Name = None,
         q: Text = None,
         visibility: VisibilityFilter = None,
         closed: Closed = None,
         sort: RoomSort = None,
     ) -> Response[RoomPage]:
-        filters = {"q": q, "visibility": visibility, "closed": closed}
+        filters = {"name": name, "q": q, "visibility": visibility, "closed": closed}
         page = await room_queries.list(paging, sort, filters, principal, mine=mine, invited=invited)
         return linked(request, page)
 
@@ -85,41 +108,41 @@ class RoomController(Controller):
         return created(room, f"/api/v1/rooms/{room.id}")
 
     @get(
-        "/{room_ref:str}",
+        "/{room_id:uuid}",
         guards=[authenticated],
         return_dto=StructDTO[RoomRead],
         operation_id="getRoom",
         summary="Get a room",
-        description="By id or name. Private rooms for their members and invited users, and with `rooms:read`.",
+        description="Private rooms for their members and invited users, and with `rooms:read`.",
         opt=may_raise(RoomNotFound),
     )
     async def get_room(
-        self, room_ref: RoomReference, room_queries: Injected[RoomQueries], principal: Injected[Principal]
+        self, room_id: FromPath[UUID], room_queries: Injected[RoomQueries], principal: Injected[Principal]
     ) -> RoomRead:
-        return await room_queries.get(room_ref, principal)
+        return await room_queries.get(room_id, principal)
 
     @patch(
-        "/{room_ref:str}",
+        "/{room_id:uuid}",
         guards=[authenticated],
         dto=StructDTO[RoomUpdate],
         return_dto=StructDTO[RoomRead],
         operation_id="updateRoom",
         summary="Update a room",
-        description="Its title or visibility. Your own, or with `rooms:write` any. Members stay members.",
-        opt=may_raise(RoomNotFound, NotYourRoom, RoomClosed, PreconditionFailed),
+        description="Its name, title or visibility. Your own, or with `rooms:write` any. Members stay members.",
+        opt=may_raise(RoomNotFound, NotYourRoom, RoomClosed, RoomNameTaken, PreconditionFailed),
     )
     async def update(
         self,
-        room_ref: RoomReference,
+        room_id: FromPath[UUID],
         data: JSONBody[RoomUpdate],
         rooms: Injected[RoomService],
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
     ) -> RoomRead:
-        return await rooms.update(room_ref, data, if_match, principal)
+        return await rooms.update(room_id, data, if_match, principal)
 
     @post(
-        "/{room_ref:str}/close",
+        "/{room_id:uuid}/close",
         guards=[authenticated],
         return_dto=StructDTO[RoomRead],
         status_code=200,
@@ -130,15 +153,15 @@ class RoomController(Controller):
     )
     async def close(
         self,
-        room_ref: RoomReference,
+        room_id: FromPath[UUID],
         rooms: Injected[RoomService],
         principal: Injected[Principal],
         if_match: Injected[IfMatch],
     ) -> RoomRead:
-        return await rooms.close(room_ref, if_match, principal)
+        return await rooms.close(room_id, if_match, principal)
 
     @post(
-        "/{room_ref:str}/join",
+        "/{room_id:uuid}/join",
         guards=[authenticated],
         return_dto=StructDTO[RoomRead],
         status_code=200,
@@ -148,12 +171,12 @@ class RoomController(Controller):
         opt=may_raise(RoomNotFound, NotInvited, RoomClosed, RoomFull),
     )
     async def join(
-        self, room_ref: RoomReference, room_members: Injected[MemberService], principal: Injected[Principal]
+        self, room_id: FromPath[UUID], rooms: Injected[RoomService], principal: Injected[Principal]
     ) -> RoomRead:
-        return await room_members.join(room_ref, principal)
+        return await rooms.join(room_id, principal)
 
     @post(
-        "/{room_ref:str}/leave",
+        "/{room_id:uuid}/leave",
         guards=[authenticated],
         status_code=204,
         operation_id="leaveRoom",
@@ -162,12 +185,12 @@ class RoomController(Controller):
         opt=may_raise(RoomNotFound),
     )
     async def leave(
-        self, room_ref: RoomReference, room_members: Injected[MemberService], principal: Injected[Principal]
+        self, room_id: FromPath[UUID], rooms: Injected[RoomService], principal: Injected[Principal]
     ) -> None:
-        await room_members.leave(room_ref, principal)
+        await rooms.leave(room_id, principal)
 
     @get(
-        "/{room_ref:str}/messages",
+        "/{room_id:uuid}/messages",
         guards=[authenticated],
         return_dto=StructDTO[MessagePage],
         operation_id="listRoomMessages",
@@ -177,7 +200,7 @@ class RoomController(Controller):
     )
     async def list_messages(
         self,
-        room_ref: RoomReference,
+        room_id: FromPath[UUID],
         request: Request[Any, Any, Any],
         room_queries: Injected[RoomQueries],
         principal: Injected[Principal],
@@ -187,4 +210,104 @@ class RoomController(Controller):
         sort: MessageSort = None,
     ) -> Response[MessagePage]:
         filters = {"min_id": min_id, "max_id": max_id}
-        return linked(request, await room_queries.list_messages(room_ref, paging, sort, filters, principal))
+        return linked(request, await room_queries.list_messages(room_id, paging, sort, filters, principal))
+
+
+class MemberController(Controller):
+    path = "/rooms/{room_id:uuid}/members"
+    tags = ("Rooms",)
+
+    @get(
+        guards=[authenticated],
+        return_dto=StructDTO[MemberPage],
+        operation_id="listRoomMembers",
+        summary="List the members of a room",
+        description="For members, and with `rooms:read`. Those who joined first come first.",
+        opt=may_raise(RoomNotFound, NotAMember),
+    )
+    async def list_members(
+        self,
+        room_id: FromPath[UUID],
+        request: Request[Any, Any, Any],
+        room_queries: Injected[RoomQueries],
+        principal: Injected[Principal],
+        paging: Injected[PageRequest],
+    ) -> Response[MemberPage]:
+        return linked(request, await room_queries.list_members(room_id, paging, principal))
+
+    @delete(
+        "/{user_id:uuid}",
+        guards=[authenticated],
+        operation_id="deleteRoomMember",
+        summary="Remove a member from a room",
+        description="From your room, or with `rooms:write` from any. They can join a public room again.",
+        opt=may_raise(RoomNotFound, NotYourRoom, MemberNotFound),
+    )
+    async def delete_member(
+        self,
+        room_id: FromPath[UUID],
+        user_id: FromPath[UUID],
+        rooms: Injected[RoomService],
+        principal: Injected[Principal],
+    ) -> None:
+        await rooms.delete_member(room_id, user_id, principal)
+
+
+class InvitationController(Controller):
+    path = "/rooms/{room_id:uuid}/invitations"
+    tags = ("Rooms",)
+
+    @get(
+        guards=[authenticated],
+        return_dto=StructDTO[InvitationPage],
+        operation_id="listRoomInvitations",
+        summary="List the invitations to a room",
+        description="For its owner, and with `rooms:read`. Newest first.",
+        opt=may_raise(RoomNotFound, NotYourRoom),
+    )
+    async def list_invitations(
+        self,
+        room_id: FromPath[UUID],
+        request: Request[Any, Any, Any],
+        room_queries: Injected[RoomQueries],
+        principal: Injected[Principal],
+        paging: Injected[PageRequest],
+    ) -> Response[InvitationPage]:
+        return linked(request, await room_queries.list_invitations(room_id, paging, principal))
+
+    @post(
+        guards=[authenticated],
+        dto=StructDTO[InvitationCreate],
+        return_dto=StructDTO[InvitationRead],
+        operation_id="createRoomInvitation",
+        summary="Invite a user to a room",
+        description="To your room, or with `rooms:write` to any. They get an event on their own channel.",
+        opt=IDEMPOTENT
+        | may_raise(RoomNotFound, NotYourRoom, RoomClosed, AlreadyMember, AlreadyInvited, TooManyInvitations),
+    )
+    async def create_invitation(
+        self,
+        room_id: FromPath[UUID],
+        data: JSONBody[InvitationCreate],
+        rooms: Injected[RoomService],
+        principal: Injected[Principal],
+    ) -> Response[InvitationRead]:
+        invitation = await rooms.create_invitation(room_id, data, principal)
+        return created(invitation, f"/api/v1/rooms/{room_id}/invitations")
+
+    @delete(
+        "/{user_id:uuid}",
+        guards=[authenticated],
+        operation_id="deleteRoomInvitation",
+        summary="Withdraw or decline an invitation",
+        description="To your room, with `rooms:write` to any, or your own.",
+        opt=may_raise(RoomNotFound, NotYourRoom, InvitationNotFound),
+    )
+    async def delete_invitation(
+        self,
+        room_id: FromPath[UUID],
+        user_id: FromPath[UUID],
+        rooms: Injected[RoomService],
+        principal: Injected[Principal],
+    ) -> None:
+        await rooms.delete_invitation(room_id, user_id, principal)

@@ -34,7 +34,7 @@ Channels = Annotated[
     QueryParameter(
         max_length=9_800,
         pattern=rf"^{_CHANNEL}(?:,{_CHANNEL})*$",
-        description="Up to 100 channels with commas between them, such as `posts,room:harbour`.",
+        description="Up to 100 channels with commas between them, such as `posts,room:{id}`.",
     ),
 ]
 Positions = Annotated[

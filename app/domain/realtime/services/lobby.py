@@ -5,7 +5,7 @@ from typing import ClassVar
 import msgspec
 
 from app.lib.realtime.channels import Member, NewEvent
-from app.lib.realtime.errors import refusal_of
+from app.lib.realtime.errors import QuotaReached, refusal_of
 from app.lib.realtime.frames import CloseCode, Event, Presence, Subscribed
 from app.lib.realtime.sockets import Socket, SocketContext, SocketKind, Transport
 from app.lib.security.principal import Principal
@@ -58,6 +58,8 @@ class LobbySocket(Socket):
             return
         try:
             await self.context.publish(NewEvent(channel=LOBBY, event="message", data=data, sender=self.user_id))
+        except QuotaReached:
+            self.close(CloseCode.TOO_FAST, "too much in a day")
         except Exception as exc:
             if not refusal_of(exc).retryable:
                 raise

@@ -1,43 +1,57 @@
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
-from app.domain.realtime.dtos import InvitationPage, MemberPage, MessagePage, RoomPage, RoomRead
+from app.domain.accounts.services.queries import AccountQueries
+from app.domain.realtime.dtos import (
+    InvitationPage,
+    InvitationRead,
+    MemberPage,
+    MemberRead,
+    MessagePage,
+    MessageRead,
+    PersonRead,
+    RoomPage,
+    RoomRead,
+)
 from app.domain.realtime.errors import NotAMember, RoomNotFound
-from app.domain.realtime.names import parse_reference
-from app.domain.realtime.repositories.reads import MESSAGE_LIST, MESSAGE_SORTS, ROOM_SORTS, RoomReads
-from app.domain.realtime.rows import RoomRow
-from app.domain.realtime.services.access import can_read_messages, can_see, can_see_all, require_can_manage
+from app.domain.realtime.names import room_channel
+from app.domain.realtime.repositories import INVITATION_LIST, MEMBER_LIST, MESSAGE_LIST, ROOM, ROOM_ACCESS, ROOM_LIST
+from app.domain.realtime.rows import RoomAccess
+from app.domain.realtime.services.access import can_see_all, require_can_manage
 from app.domain.realtime.settings import RealtimeSettings
+from app.lib.db.reader import Reader
+from app.lib.pagination.cursor import CursorCodec
+from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
 from app.lib.security.principal import Principal
 
-ROOM_SORT_KEYS = tuple(key.name for key in ROOM_SORTS)
-MESSAGE_SORT_KEYS = tuple(key.name for key in MESSAGE_SORTS)
+ROOM_SORT = ROOM_LIST.sort_parameter()
+MESSAGE_SORT = MESSAGE_LIST.sort_parameter()
 
 MAX_LIST_BYTES = 409_600
 """Of the messages in one answer: a hundred of the usual maximum."""
 
 
+@dataclass
 class RoomQueries:
     """Rooms as their viewers see them; reads only, without a transaction."""
 
-    def __init__(self, reads: RoomReads, settings: RealtimeSettings) -> None:
-        self._reads = reads
-        self._most_messages = max(1, MAX_LIST_BYTES // settings.realtime_max_message_bytes)
+    reader: Reader
+    cursors: CursorCodec
+    accounts: AccountQueries
+    settings: RealtimeSettings
 
-    async def require_visible(self, reference: str, viewer: Principal) -> RoomRow:
-        """By id or name. Raises ``RoomNotFound``."""
-        key = parse_reference(reference)
-        room = await self._reads.get(key, viewer.user_id) if key is not None else None
-        if room is None or not can_see(room.visibility, room.standing, viewer):
-            raise RoomNotFound
-        return room
+    async def get(self, room_id: UUID, viewer: Principal) -> RoomRead:
+        """Raises ``RoomNotFound``, also for a room that the viewer must not know of."""
+        return await self.reader.one(ROOM, RoomNotFound, room_id=room_id, **_seen_by(viewer))
 
-    async def get(self, reference: str, viewer: Principal) -> RoomRead:
-        """By id or name. Raises ``RoomNotFound``."""
-        return (await self.require_visible(reference, viewer)).to_read()
+    async def access(self, room_id: UUID, viewer: Principal) -> RoomAccess:
+        """Raises ``RoomNotFound``, as :meth:`get`."""
+        return await self.reader.one(ROOM_ACCESS, RoomNotFound, room_id=room_id, **_seen_by(viewer))
 
     async def list(
         self,
@@ -55,37 +69,62 @@ class RoomQueries:
             "member_id": viewer.user_id if mine else None,
             "invited_id": viewer.user_id if invited else None,
         }
-        return await self._reads.list(paging, sort, {**filters, **own})
+        return await paginate(self.reader, ROOM_LIST, paging, self.cursors, sort=sort, filters={**filters, **own})
 
-    async def list_members(self, reference: str, paging: PageRequest, viewer: Principal) -> MemberPage:
+    async def list_members(self, room_id: UUID, paging: PageRequest, viewer: Principal) -> MemberPage:
         """Raises ``RoomNotFound`` or ``NotAMember``."""
-        room = await self._require_readable(reference, viewer)
-        page = await self._reads.list_members(room.id, paging)
-        return page.with_items(MemberPage, [row.to_read() for row in page.items])
+        await self._require_readable(room_id, viewer)
+        page = await paginate(self.reader, MEMBER_LIST, paging, self.cursors, filters={"room_id": room_id})
+        people = await self._people(row.user_id for row in page.items)
+        items = [MemberRead(user=people[row.user_id], role=row.role, joined_at=row.joined_at) for row in page.items]
+        return page.with_items(MemberPage, items)
 
-    async def list_invitations(self, reference: str, paging: PageRequest, viewer: Principal) -> InvitationPage:
+    async def list_invitations(self, room_id: UUID, paging: PageRequest, viewer: Principal) -> InvitationPage:
         """Raises ``RoomNotFound`` or ``NotYourRoom``."""
-        room = await self.require_visible(reference, viewer)
+        room = await self.access(room_id, viewer)
         if not can_see_all(viewer):
-            require_can_manage(room.standing, viewer)
-        page = await self._reads.list_invitations(room.id, paging)
-        return page.with_items(InvitationPage, [row.to_read() for row in page.items])
+            require_can_manage(room.role, viewer)
+        page = await paginate(self.reader, INVITATION_LIST, paging, self.cursors, filters={"room_id": room_id})
+        people = await self._people(row.user_id for row in page.items)
+        items = [
+            InvitationRead(user=people[row.user_id], invited_by=row.invited_by, created_at=row.created_at)
+            for row in page.items
+        ]
+        return page.with_items(InvitationPage, items)
 
     async def list_messages(
-        self, reference: str, paging: PageRequest, sort: str | None, filters: Mapping[str, Any], viewer: Principal
+        self, room_id: UUID, paging: PageRequest, sort: str | None, filters: Mapping[str, Any], viewer: Principal
     ) -> MessagePage:
-        """As many as are asked for, unless they may have more than 400 kB.
+        """At most as many as may have 400 kB. Raises ``RoomNotFound`` or ``NotAMember``."""
+        await self._require_readable(room_id, viewer)
+        most = max(1, MAX_LIST_BYTES // self.settings.realtime_max_message_bytes)
+        paging = msgspec.structs.replace(paging, page_size=min(paging.page_size, most))
+        only = {**filters, "channel": [room_channel(room_id)]}
+        page = await paginate(self.reader, MESSAGE_LIST, paging, self.cursors, sort=sort, filters=only)
+        people = await self._people(row.sender_id for row in page.items)
+        items = [
+            MessageRead(
+                id=row.id,
+                event=row.event,
+                data=msgspec.Raw(row.data.encode()),
+                sender=people.get(row.sender_id),
+                sent_at=row.created_at,
+            )
+            for row in page.items
+        ]
+        return page.with_items(MessagePage, items)
 
-        Raises ``ValidationFailed``, ``RoomNotFound`` or ``NotAMember``.
-        """
-        MESSAGE_LIST.order(sort)
-        paging = msgspec.structs.replace(paging, page_size=min(paging.page_size, self._most_messages))
-        room = await self._require_readable(reference, viewer)
-        page = await self._reads.list_messages(room.name, paging, sort, filters)
-        return page.with_items(MessagePage, [row.to_read() for row in page.items])
-
-    async def _require_readable(self, reference: str, viewer: Principal) -> RoomRow:
-        room = await self.require_visible(reference, viewer)
-        if not can_read_messages(room.standing, viewer):
+    async def _require_readable(self, room_id: UUID, viewer: Principal) -> None:
+        room = await self.access(room_id, viewer)
+        if room.role is None and not can_see_all(viewer):
             raise NotAMember
-        return room
+
+    async def _people(self, user_ids: Iterable[UUID | None]) -> dict[UUID | None, PersonRead]:
+        wanted = {user_id for user_id in user_ids if user_id is not None}
+        profiles = await self.accounts.list_public_profiles(wanted)
+        names = {user_id: profile.full_name for user_id, profile in profiles.items()}
+        return {user_id: PersonRead(id=user_id, name=names.get(user_id)) for user_id in wanted}
+
+
+def _seen_by(viewer: Principal) -> dict[str, Any]:
+    return {"viewer_id": viewer.user_id, "sees_all": can_see_all(viewer)}

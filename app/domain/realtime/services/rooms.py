@@ -1,17 +1,45 @@
-"""Create, update and close rooms."""
+"""Create, change and close rooms, join and leave them, and invite to them."""
 
-from app.domain.realtime.dtos import OWNER, RoomCreate, RoomRead, RoomUpdate
-from app.domain.realtime.errors import RoomClosed, RoomNotFound, RoomNotVisible, TooManyRooms
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.domain.accounts.repositories import VISIBLE_PERSON
+from app.domain.realtime.dtos import (
+    MEMBER,
+    OWNER,
+    PUBLIC,
+    InvitationCreate,
+    InvitationRead,
+    PersonRead,
+    RoomCreate,
+    RoomRead,
+    RoomUpdate,
+)
+from app.domain.realtime.errors import (
+    AlreadyInvited,
+    AlreadyMember,
+    InvitationNotFound,
+    InviteeNotFound,
+    MemberNotFound,
+    NotInvited,
+    RoomClosed,
+    RoomFull,
+    RoomNotVisible,
+    TooManyInvitations,
+    TooManyRooms,
+)
 from app.domain.realtime.models import Room
-from app.domain.realtime.names import MAX_OWNED, parse_reference
-from app.domain.realtime.repositories.rooms import RoomRepository
+from app.domain.realtime.names import MAX_INVITATIONS, MAX_MEMBERS, MAX_OWNED, room_channel, user_channel
+from app.domain.realtime.repositories import RoomRepository
 from app.domain.realtime.rows import Standing
-from app.domain.realtime.services.access import can_see, require_can_manage
-from app.domain.realtime.services.announcements import ROOM_CLOSED, ROOM_UPDATED, room_event
+from app.domain.realtime.services.access import can_see_all, require_can_manage
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
+from app.lib.db.repositories import ANY_VERSION
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.realtime.channels import NewEvent
@@ -20,9 +48,15 @@ from app.lib.security.principal import Principal
 from app.lib.text import casefold_key
 from app.lib.wire.dto import provided
 
+ROOM_UPDATED = "room.updated"
+ROOM_CLOSED = "room.closed"
+ROOM_JOINED = "room.joined"
+ROOM_LEFT = "room.left"
+ROOM_INVITED = "room.invited"
+
 
 class RoomService:
-    """In one unit of work. Every change locks the room first, and publishes what has changed last."""
+    """In one unit of work. Accounts are locked before rooms, rooms before their members, channels last."""
 
     def __init__(self, unit: UnitOfWork, writer: ChannelWriter, origin: Origin) -> None:
         self.unit = unit
@@ -45,34 +79,125 @@ class RoomService:
             )
         )
         await self._rooms.create_member(room.id, actor.user_id, OWNER)
-        return await self._read(room, actor)
+        return await self._rooms.read(room.id, actor.user_id)
 
-    async def update(self, reference: str, data: RoomUpdate, if_match: IfMatch, actor: Principal) -> RoomRead:
-        """Raises ``RoomNotFound``, ``NotYourRoom``, ``PreconditionFailed`` or ``RoomClosed``."""
-        room, standing = await self._lock_managed(reference, if_match, actor)
+    async def update(self, room_id: UUID, data: RoomUpdate, if_match: IfMatch, actor: Principal) -> RoomRead:
+        """Raises ``RoomNotFound``, ``NotYourRoom``, ``PreconditionFailed``, ``RoomClosed`` or ``RoomNameTaken``."""
+        room, standing = await self._lock_managed(room_id, actor, if_match)
         if room.closed_at is not None:
             raise RoomClosed
         values = provided(data)
-        values["search_text"] = _search_text(room.name, values.get("title", room.title))
+        values["search_text"] = _search_text(values.get("name", room.name), values.get("title", room.title))
         if await self._rooms.update(room, values):
             await self._audit("room.updated", room, standing, fields=sorted(provided(data)))
-            await self._writer.publish_in(self.unit, room_event(room, ROOM_UPDATED))
-        return await self._read(room, actor)
+            await self._writer.publish_in(self.unit, _event(room, ROOM_UPDATED))
+        return await self._rooms.read(room.id, actor.user_id)
 
-    async def close(self, reference: str, if_match: IfMatch, actor: Principal) -> RoomRead:
+    async def close(self, room_id: UUID, if_match: IfMatch, actor: Principal) -> RoomRead:
         """For good: no one joins or publishes any more. Nothing happens when it is closed already.
 
         Raises ``RoomNotFound``, ``NotYourRoom`` or ``PreconditionFailed``.
         """
-        room, standing = await self._lock_managed(reference, if_match, actor)
+        room, standing = await self._lock_managed(room_id, actor, if_match)
         if room.closed_at is None:
             await self._audit("room.closed", room, standing)
-            await self._writer.publish_in(self.unit, await close_room(room, self._rooms))
-        return await self._read(room, actor)
+            await self._writer.publish_in(self.unit, await _close(room, self._rooms))
+        return await self._rooms.read(room.id, actor.user_id)
 
-    async def _lock_managed(self, reference: str, if_match: IfMatch, actor: Principal) -> tuple[Room, Standing]:
-        room, standing = await lock_visible(self._rooms, reference, actor)
-        require_can_manage(standing, actor)
+    async def join(self, room_id: UUID, actor: Principal) -> RoomRead:
+        """Nothing happens when the actor is a member already.
+
+        Raises ``RoomNotFound``, ``RoomClosed``, ``NotInvited`` or ``RoomFull``.
+        """
+        await self._rooms.lock_person(actor.user_id)
+        room, standing = await self._lock(room_id, actor)
+        if standing.role is None:
+            if room.closed_at is not None:
+                raise RoomClosed
+            if room.visibility != PUBLIC and not standing.is_invited:
+                raise NotInvited
+            if await self._rooms.count_members(room.id) >= MAX_MEMBERS:
+                raise RoomFull
+            await self._rooms.create_member(room.id, actor.user_id, MEMBER)
+            await self._rooms.delete_invitation(room.id, actor.user_id)
+            await self._writer.publish_in(self.unit, _event(room, ROOM_JOINED, user_id=actor.user_id))
+        return await self._rooms.read(room.id, actor.user_id)
+
+    async def leave(self, room_id: UUID, actor: Principal) -> None:
+        """Nothing happens when the actor is not a member. Raises ``RoomNotFound``."""
+        room, standing = await self._lock(room_id, actor)
+        if standing.role is not None:
+            await self._writer.publish_in(self.unit, *await _remove(room, actor.user_id, standing, self._rooms))
+
+    async def delete_member(self, room_id: UUID, user_id: UUID, actor: Principal) -> None:
+        """Removes the actor, or by the owner any member. Raises ``RoomNotFound``, ``NotYourRoom`` or
+        ``MemberNotFound``.
+        """
+        room, standing = await self._lock(room_id, actor)
+        if user_id != actor.user_id:
+            require_can_manage(standing.role, actor)
+        member = await self._rooms.standing(room.id, user_id)
+        if member.role is None:
+            raise MemberNotFound
+        if standing.role is None:  # what staff does
+            details = {"room_id": str(room.id)}
+            await audit.record(self.unit, "room.member_removed", self._origin, subject_id=user_id, **details)
+        await self._writer.publish_in(self.unit, *await _remove(room, user_id, member, self._rooms))
+
+    async def create_invitation(self, room_id: UUID, data: InvitationCreate, actor: Principal) -> InvitationRead:
+        """Raises ``RoomNotFound``, ``NotYourRoom``, ``RoomClosed``, ``InviteeNotFound``, ``AlreadyMember``,
+        ``AlreadyInvited`` or ``TooManyInvitations``.
+        """
+        user_id = data.user_id
+        exists = await self._rooms.lock_person(user_id)
+        room, _ = await self._lock_managed(room_id, actor)
+        if room.closed_at is not None:
+            raise RoomClosed
+        if not exists or (person := await self.unit.first(VISIBLE_PERSON, user_id=user_id)) is None:
+            raise InviteeNotFound
+        invitee = await self._rooms.standing(room.id, user_id)
+        if invitee.role is not None:
+            raise AlreadyMember
+        if invitee.is_invited:
+            raise AlreadyInvited
+        if await self._rooms.count_invitations(room.id) >= MAX_INVITATIONS:
+            raise TooManyInvitations
+        created_at = await self._rooms.create_invitation(room.id, user_id, actor.user_id)
+        # On their own channel, because they do not listen to the room's yet.
+        event = _event(room, ROOM_INVITED, user_channel(user_id), user_id=user_id, invited_by=actor.user_id)
+        await self._writer.publish_in(self.unit, event)
+        user = PersonRead(id=user_id, name=person.public_name)
+        return InvitationRead(user=user, invited_by=actor.user_id, created_at=created_at)
+
+    async def delete_invitation(self, room_id: UUID, user_id: UUID, actor: Principal) -> None:
+        """Withdrawn by the owner, or declined by the invited person.
+
+        Raises ``RoomNotFound``, ``NotYourRoom`` or ``InvitationNotFound``.
+        """
+        room, standing = await self._lock(room_id, actor)
+        if user_id != actor.user_id:
+            require_can_manage(standing.role, actor)
+        if not await self._rooms.delete_invitation(room.id, user_id):
+            raise InvitationNotFound
+
+    async def _lock(self, room_id: UUID, actor: Principal) -> tuple[Room, Standing]:
+        """A room, locked, and what the actor is to it.
+
+        Raises ``RoomNotFound`` for one that is not there, and ``RoomNotVisible`` for one that the actor must not know
+        of.
+        """
+        room = await self._rooms.get_for_update(room_id)
+        standing = await self._rooms.standing(room.id, actor.user_id)
+        is_theirs = standing.role is not None or standing.is_invited
+        if not (room.visibility == PUBLIC or is_theirs or can_see_all(actor)):
+            raise RoomNotVisible
+        return room, standing
+
+    async def _lock_managed(
+        self, room_id: UUID, actor: Principal, if_match: IfMatch = ANY_VERSION
+    ) -> tuple[Room, Standing]:
+        room, standing = await self._lock(room_id, actor)
+        require_can_manage(standing.role, actor)
         if_match.check(room.version)
         return room, standing
 
@@ -81,29 +206,45 @@ class RoomService:
         if standing.role != OWNER:
             await audit.record(self.unit, kind, self._origin, subject_id=room.id, **details)
 
-    async def _read(self, room: Room, actor: Principal) -> RoomRead:
-        return (await self._rooms.read(room.id, actor.user_id)).to_read()
 
+async def remove_from_all_rooms(user_id: UUID, unit: UnitOfWork) -> list[NewEvent]:
+    """Before an account is deleted, and its sessions with it. What the user has said stays, without a sender.
 
-async def lock_visible(rooms: RoomRepository, reference: str, actor: Principal) -> tuple[Room, Standing]:
-    """A room by id or name, locked, and what the actor is to it.
-
-    Raises ``RoomNotFound`` for one that is not there, and ``RoomNotVisible`` for one that the actor must not know of.
+    Returns the events that must be published.
     """
-    key = parse_reference(reference)
-    if key is None:
-        raise RoomNotFound
-    room = await rooms.get_for_update(key, by=Room.name if isinstance(key, str) else None)
-    standing = await rooms.standing(room.id, actor.user_id)
-    if not can_see(room.visibility, standing, actor):
-        raise RoomNotVisible
-    return room, standing
+    events: list[NewEvent] = []
+    rooms = RoomRepository(unit)
+    for room in await rooms.lock_all_of(user_id):
+        events += await _remove(room, user_id, await rooms.standing(room.id, user_id), rooms)
+    return events
 
 
-async def close_room(room: Room, rooms: RoomRepository) -> NewEvent:
+async def _remove(room: Room, user_id: UUID, standing: Standing, rooms: RoomRepository) -> list[NewEvent]:
+    """Ends a membership of a locked room. A room without an owner goes to its oldest member, or is closed.
+
+    Returns the events that must be published.
+    """
+    await rooms.delete_member(room.id, user_id)
+    events = [_event(room, ROOM_LEFT, user_id=user_id)]
+    if standing.role == OWNER:
+        if await rooms.hand_over(room.id):
+            await rooms.update(room, touch=True)
+            events.append(_event(room, ROOM_UPDATED))
+        elif room.closed_at is None:
+            events.append(await _close(room, rooms))
+    return events
+
+
+async def _close(room: Room, rooms: RoomRepository) -> NewEvent:
     """Closes a room that is locked and open. Returns the event that must be published."""
     await rooms.update(room, {"closed_at": utc_now()})
-    return room_event(room, ROOM_CLOSED)
+    return _event(room, ROOM_CLOSED)
+
+
+def _event(room: Room, event: str, channel: str | None = None, **people: UUID) -> NewEvent:
+    """What the service publishes about a room, on its channel unless another is named."""
+    data: dict[str, Any] = {"room_id": room.id, "name": room.name, "version": room.version, **people}
+    return NewEvent(channel=channel or room_channel(room.id), event=event, data=msgspec.json.encode(data))
 
 
 def _search_text(name: str, title: str | None) -> str:

@@ -1,6 +1,6 @@
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.realtime.dtos import TicketRead
-from app.domain.realtime.repositories.tickets import TicketRepository
+from app.domain.realtime.repositories import TicketRepository
 from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import InvalidToken

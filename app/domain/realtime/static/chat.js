@@ -71,11 +71,11 @@ function showState(state, info) {
 async function listRooms() {
   const { items } = await call("GET", "/rooms?closed=false&page_size=100&sort=name");
   at("room-list").replaceChildren(
-    ...items.map(({ name }) => {
+    ...items.map(({ id, name }) => {
       const row = document.createElement("li");
       const button = Object.assign(document.createElement("button"), { type: "button", textContent: name });
-      button.addEventListener("click", () => attempt(() => enter(name)));
-      if (room?.name === name) button.setAttribute("aria-current", "true");
+      button.addEventListener("click", () => attempt(() => enter(id)));
+      if (room?.id === id) button.setAttribute("aria-current", "true");
       row.append(button);
       return row;
     }),
@@ -84,15 +84,15 @@ async function listRooms() {
 
 async function makeRoom(form) {
   const { name, private: isPrivate } = Object.fromEntries(new FormData(form));
-  await call("POST", "/rooms", { name, visibility: isPrivate ? "private" : "public" });
+  const { id } = await call("POST", "/rooms", { name, visibility: isPrivate ? "private" : "public" });
   form.reset();
-  await enter(name);
+  await enter(id);
 }
 
-async function enter(name) {
-  await call("POST", `/rooms/${encodeURIComponent(name)}/join`);
+async function enter(id) {
+  const { name } = await call("POST", `/rooms/${id}/join`);
   room?.subscription?.unsubscribe();
-  room = { name, subscription: null };
+  room = { id, channel: `room:${id}`, subscription: null };
   at("room").hidden = false;
   at("room-name").textContent = name;
   at("present").textContent = "";
@@ -104,10 +104,10 @@ async function enter(name) {
 
 /** Shows the history and goes on after its last event, so that nothing is missed in between. */
 async function listen(entered) {
-  const { items } = await call("GET", `/rooms/${encodeURIComponent(entered.name)}/messages?page_size=${HISTORY}`);
+  const { items } = await call("GET", `/rooms/${entered.id}/messages?page_size=${HISTORY}`);
   if (room !== entered) return;
   const since = showHistory(items);
-  entered.subscription = realtime.subscribe(`room:${entered.name}`, {
+  entered.subscription = realtime.subscribe(entered.channel, {
     since,
     onEvent: (event) => showEvent(event, names.get(event.sender)),
     onPresence: showPresent,
@@ -156,7 +156,7 @@ async function say(form) {
   form.reset();
   const row = show(`${text} …`, "unsent");
   try {
-    await realtime.publish(`room:${room.name}`, { text });
+    await realtime.publish(room.channel, { text });
   } finally {
     row.remove();
   }

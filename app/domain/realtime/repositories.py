@@ -1,0 +1,269 @@
+"""Every statement about rooms and tickets."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import (
+    Boolean,
+    Uuid,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+
+from app.domain.accounts.models import User
+from app.domain.realtime.dtos import OWNER, PUBLIC, MemberRole, RoomPage, RoomRead
+from app.domain.realtime.errors import RoomNameTaken, RoomNotFound
+from app.domain.realtime.models import RealtimeTicket, Room, RoomInvitation, RoomMember
+from app.domain.realtime.rows import (
+    InvitationRow,
+    InvitationRowPage,
+    MemberRow,
+    MemberRowPage,
+    MessageRow,
+    MessageRowPage,
+    RoomAccess,
+    Standing,
+)
+from app.lib.clock import utc_now
+from app.lib.db.base import table_of
+from app.lib.db.instants import database_now, database_now_plus
+from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.repositories import EntityRepository, Repository
+from app.lib.db.statements import BATCH, delete_batch
+from app.lib.pagination.filters import at_least, at_most, contains, custom, equals
+from app.lib.pagination.query import ListQuery
+from app.lib.pagination.sorting import SortKey
+from app.lib.realtime.tables import RealtimeEvent
+
+TICKET_SECONDS: Final = 30.0
+
+_members, _invitations = table_of(RoomMember), table_of(RoomInvitation)
+_events, _tickets = table_of(RealtimeEvent), table_of(RealtimeTicket)
+
+
+def _is_member(user_id: Any) -> Any:
+    return exists().where(RoomMember.room_id == Room.id, RoomMember.user_id == user_id)
+
+
+def _is_invitee(user_id: Any) -> Any:
+    return exists().where(RoomInvitation.room_id == Room.id, RoomInvitation.user_id == user_id)
+
+
+def _is_visible_to(user_id: Any) -> Any:
+    return or_(Room.visibility == PUBLIC, _is_member(user_id), _is_invitee(user_id))
+
+
+_viewer_id = bindparam("viewer_id", type_=Uuid())
+_is_visible = (
+    Room.id == bindparam("room_id", type_=Uuid()),
+    or_(bindparam("sees_all", type_=Boolean()), _is_visible_to(_viewer_id)),
+)
+_owner_id = (
+    select(RoomMember.user_id)
+    .where(RoomMember.room_id == Room.id, RoomMember.role == OWNER)
+    .correlate(Room)
+    .scalar_subquery()
+)
+_role = (
+    select(RoomMember.role)
+    .where(RoomMember.room_id == Room.id, RoomMember.user_id == _viewer_id)
+    .correlate(Room)
+    .scalar_subquery()
+)
+_rooms = select(*columns_of(RoomRead, Room, owner_id=_owner_id))
+ROOM = prepare(_rooms.where(*_is_visible), RoomRead)
+ROOM_ACCESS = prepare(select(*columns_of(RoomAccess, Room, role=_role)).where(*_is_visible), RoomAccess)
+
+ROOM_LIST = ListQuery(
+    "rooms",
+    RoomPage,
+    _rooms,
+    identity=Room.id,
+    sorts=(SortKey("created_at", Room.created_at, datetime), SortKey("name", Room.name, str)),
+    default_sort="-created_at",
+    filters=(
+        custom("seen_by", Uuid(), lambda ids: _is_visible_to(ids[0])),
+        custom("member_id", Uuid(), lambda ids: _is_member(ids[0])),
+        custom("invited_id", Uuid(), lambda ids: _is_invitee(ids[0])),
+        equals("name", Room.name),
+        equals("visibility", Room.visibility),
+        custom("closed", Boolean(), lambda wanted: case((Room.closed_at.is_not(None), True), else_=False) == wanted[0]),
+        contains("q", Room.search_text),
+    ),
+)
+MEMBER_LIST = ListQuery(
+    "room_members",
+    MemberRowPage,
+    select(*columns_of(MemberRow, RoomMember)),
+    identity=RoomMember.user_id,
+    sorts=(SortKey("joined_at", RoomMember.joined_at, datetime),),
+    default_sort="joined_at",
+    filters=(equals("room_id", RoomMember.room_id),),
+)
+INVITATION_LIST = ListQuery(
+    "room_invitations",
+    InvitationRowPage,
+    select(*columns_of(InvitationRow, RoomInvitation)),
+    identity=RoomInvitation.user_id,
+    sorts=(SortKey("created_at", RoomInvitation.created_at, datetime),),
+    default_sort="-created_at",
+    filters=(equals("room_id", RoomInvitation.room_id),),
+)
+MESSAGE_LIST = ListQuery(
+    "room_messages",
+    MessageRowPage,
+    select(*columns_of(MessageRow, RealtimeEvent)),
+    identity=RealtimeEvent.id,
+    sorts=(SortKey("id", RealtimeEvent.id, int),),
+    default_sort="-id",
+    filters=(
+        equals("channel", RealtimeEvent.channel),
+        at_least("min_id", RealtimeEvent.id),
+        at_most("max_id", RealtimeEvent.id),
+    ),
+)
+
+_room_id, _user_id = bindparam("in_room", type_=Uuid()), bindparam("of_user", type_=Uuid())
+_in_room = _members.c.room_id == _room_id
+_is_in_room = (_in_room, _members.c.user_id == _user_id)
+_is_invited = (_invitations.c.room_id == _room_id, _invitations.c.user_id == _user_id)
+_standing = prepare(
+    select(
+        select(_members.c.role).where(*_is_in_room).scalar_subquery().label("role"),
+        exists().where(*_is_invited).label("is_invited"),
+    ),
+    Standing,
+)
+_create_member = prepare(insert(_members))
+_delete_member = prepare(delete(_members).where(*_is_in_room))
+_count_members = prepare(select(func.count()).select_from(_members).where(_in_room), int)
+_oldest = select(_members.c.user_id).where(_in_room).order_by(_members.c.joined_at, _members.c.user_id).limit(1)
+_hand_over = prepare(
+    update(_members).where(_in_room, _members.c.user_id == _oldest.scalar_subquery()).values(role=OWNER)
+)
+_create_invitation = prepare(insert(_invitations))
+_delete_invitation = prepare(delete(_invitations).where(*_is_invited))
+_count_invitations = prepare(
+    select(func.count()).select_from(_invitations).where(_invitations.c.room_id == _room_id), int
+)
+_some_of_sender = select(_events.c.channel, _events.c.id).where(_events.c.sender_id == _user_id).limit(BATCH)
+_forget_sender = prepare(
+    update(_events).where(tuple_(_events.c.channel, _events.c.id).in_(_some_of_sender)).values(sender_id=None)
+)
+_create_ticket = prepare(
+    insert(_tickets)
+    .values(
+        digest=bindparam("digest"), session_id=bindparam("session_id"), expires_at=database_now_plus(TICKET_SECONDS)
+    )
+    .returning(_tickets.c.expires_at),
+    datetime,
+)
+_take_ticket = prepare(
+    delete(_tickets)
+    .where(_tickets.c.digest == bindparam("digest"), _tickets.c.expires_at > database_now())
+    .returning(_tickets.c.session_id),
+    UUID,
+)
+_purge_tickets = prepare(delete_batch(_tickets, _tickets.c.expires_at <= database_now()))
+
+
+class RoomRepository(EntityRepository[Room]):
+    """Rooms with their members and invitations. All changes lock the room first, and accounts before rooms."""
+
+    model = Room
+    not_found = RoomNotFound
+    taken = {"name": RoomNameTaken}  # noqa: RUF012 - a ClassVar of the base
+
+    async def read(self, room_id: UUID, viewer_id: UUID) -> RoomRead:
+        """As this transaction has it."""
+        room = await self.unit.first(ROOM, room_id=room_id, viewer_id=viewer_id, sees_all=True)
+        assert room is not None, "the room is locked"  # noqa: S101 - tells type checkers what the lock says
+        return room
+
+    async def standing(self, room_id: UUID, user_id: UUID) -> Standing:
+        (standing,) = await self.unit.all(_standing, in_room=room_id, of_user=user_id)
+        return standing
+
+    async def lock_all_of(self, user_id: UUID) -> Sequence[Room]:
+        """The rooms of a user, always in the same order, so that no two transactions wait for each other."""
+        statement = select(Room).where(_is_member(user_id)).order_by(Room.id).with_for_update(of=Room)
+        return (await self.unit.session.execute(statement.execution_options(populate_existing=True))).scalars().all()
+
+    async def count_open_of(self, owner_id: UUID) -> int:
+        """The number of open rooms that a user owns."""
+        found = await self.unit.session.execute(
+            select(func.count())
+            .select_from(RoomMember)
+            .join(Room, Room.id == RoomMember.room_id)
+            .where(RoomMember.user_id == owner_id, RoomMember.role == OWNER, Room.closed_at.is_(None))
+        )
+        return found.scalar_one()
+
+    async def lock_person(self, user_id: UUID, *, alone: bool = False) -> bool:
+        """Keeps an account from being deleted; False where there is none that is active.
+
+        With ``alone`` others who do the same have to wait.
+        """
+        statement = select(User.id).where(User.id == user_id, User.is_active)
+        found = await self.unit.session.execute(statement.with_for_update(read=not alone, key_share=True))
+        return found.scalar_one_or_none() is not None
+
+    async def create_member(self, room_id: UUID, user_id: UUID, role: MemberRole) -> None:
+        await self.unit.execute(_create_member, room_id=room_id, user_id=user_id, role=role, joined_at=utc_now())
+
+    async def delete_member(self, room_id: UUID, user_id: UUID) -> None:
+        await self.unit.execute(_delete_member, in_room=room_id, of_user=user_id)
+
+    async def count_members(self, room_id: UUID) -> int:
+        return await self.unit.first(_count_members, in_room=room_id) or 0
+
+    async def hand_over(self, room_id: UUID) -> bool:
+        """Makes the oldest member the owner of a room that has none; False when it has no members."""
+        return await self.unit.execute(_hand_over, in_room=room_id) == 1
+
+    async def create_invitation(self, room_id: UUID, user_id: UUID, invited_by: UUID) -> datetime:
+        """Returns the instant."""
+        now = utc_now()
+        await self.unit.execute(
+            _create_invitation, room_id=room_id, user_id=user_id, invited_by=invited_by, created_at=now
+        )
+        return now
+
+    async def delete_invitation(self, room_id: UUID, user_id: UUID) -> bool:
+        """Returns whether there was one."""
+        return await self.unit.execute(_delete_invitation, in_room=room_id, of_user=user_id) == 1
+
+    async def count_invitations(self, room_id: UUID) -> int:
+        return await self.unit.first(_count_invitations, in_room=room_id) or 0
+
+    async def forget_sender(self, user_id: UUID) -> int:
+        """Removes a sender from a batch of what they have published. Returns its size."""
+        return await self.unit.execute(_forget_sender, of_user=user_id)
+
+
+class TicketRepository(Repository):
+    """By the database's clock: a ticket may be made on one machine and taken on another."""
+
+    async def create(self, digest: bytes, session_id: UUID) -> datetime:
+        """Returns when the ticket expires."""
+        expires_at = await self.unit.first(_create_ticket, digest=digest, session_id=session_id)
+        assert expires_at is not None  # noqa: S101 - RETURNING of an INSERT that did not fail
+        return expires_at
+
+    async def take(self, digest: bytes) -> UUID | None:
+        """The session of a ticket, for exactly one of many who try."""
+        return await self.unit.first(_take_ticket, digest=digest)
+
+    async def purge(self) -> int:
+        """Deletes a batch of those that were not used in time. Returns its size."""
+        return await self.unit.execute(_purge_tickets)

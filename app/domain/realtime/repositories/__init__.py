@@ -1,1 +1,0 @@
-"""Every statement about rooms and tickets. ``…Reads`` read without a transaction, the others write in one."""
