@@ -64,8 +64,6 @@ class Core:
         """Route handlers that depend on the settings, outside ``/api/v1``."""
         self.limits: dict[str, Limit] = {}
         """Rate limits of routes by name, for each client address."""
-        self.closing: list[Callable[[], None]] = []
-        """Called at the end."""
         self.lifespans: list[Lifespan] = []
         """Entered once the database is ready, left before it is closed."""
         self.keys = Keys(settings.signing_secret, settings.fallback_secrets)
@@ -141,8 +139,6 @@ class Core:
                 await database.start()
             if self.redis is not None:
                 stack.push_async_callback(self.redis.close)
-            for close in self.closing:
-                stack.callback(close)
             stack.push_async_callback(self.events.close)
             await self.events.start()
             for lifespan in self.lifespans:

@@ -12,7 +12,13 @@ def user_payload(event: Event) -> WebhookPayload:
 
 
 WEBHOOK_KINDS = tuple(
-    WebhookKind(description=description, permission=USERS_READ, event=event, payload_of=user_payload)
+    WebhookKind(
+        description=description,
+        permission=USERS_READ,
+        event=event,
+        payload_of=user_payload,
+        only_newest=event is UserUpdated,
+    )
     for event, description in (
         (UserRegistered, "A user was created."),
         (UserUpdated, "A user was changed: names, address, flags or roles."),

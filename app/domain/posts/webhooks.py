@@ -11,7 +11,13 @@ def _payload_of(event: PostEvent) -> WebhookPayload:
 
 
 WEBHOOK_KINDS = tuple(
-    WebhookKind(description=description, permission=POSTS_WRITE, event=event, payload_of=_payload_of)
+    WebhookKind(
+        description=description,
+        permission=POSTS_WRITE,
+        event=event,
+        payload_of=_payload_of,
+        only_newest=event is PostUpdated,
+    )
     for event, description in (
         (PostPublished, "A post has become public; for a scheduled one, when its time came."),
         (PostUpdated, "A post was changed, published ones and drafts alike."),

@@ -1,3 +1,5 @@
+from functools import partial
+
 from app.core import PRODUCT, Core
 from app.domain.webhooks.listeners import listener_for
 from app.domain.webhooks.services.deliver import Deliverer
@@ -12,7 +14,6 @@ def build(core: Core) -> None:
     settings = core.services.get(WebhookSettings)
     kinds = kinds_by_name(kind for domain in core.domains for kind in domain.webhook_kinds)
     sender = WebhookSender(user_agent=f"{PRODUCT}-Webhooks", allow_private=settings.webhooks_allow_private)
-    core.closing.append(sender.close)
     core.services.add_all(kinds, sender, Deliverer(core.job_database, sender, core.sealer, core.events))
-    core.events.listen(*map(listener_for, kinds.values()))
+    core.events.listen(*map(partial(listener_for, max_pending=settings.webhooks_max_pending), kinds.values()))
     core.limits["webhooks"] = Limit.parse("30 per minute")

@@ -17,7 +17,7 @@ from app.domain.webhooks.dtos import (
     WebhookUpdate,
     WebhookWithSecret,
 )
-from app.domain.webhooks.errors import DeliveryPending, TooManyWebhooks, WebhookInactive
+from app.domain.webhooks.errors import DeliveryPending, TooManyPending, TooManyWebhooks, WebhookInactive
 from app.domain.webhooks.services.deliveries import DeliveryService
 from app.domain.webhooks.services.endpoints import WebhookService
 from app.domain.webhooks.services.queries import DELIVERY_SORT, WEBHOOK_SORT, WebhookQueries
@@ -142,7 +142,7 @@ class WebhookController(Controller):
         return_dto=StructDTO[DeliveryRead],
         summary="Send a test event",
         description="A `webhook.test`, tried once, even without a subscription.",
-        opt=IDEMPOTENT | may_raise(WebhookInactive),
+        opt=IDEMPOTENT | may_raise(TooManyPending, WebhookInactive),
     )
     async def test_webhook(
         self, webhook_id: WebhookId, deliveries: Deliveries, principal: Caller
@@ -160,7 +160,9 @@ class DeliveryController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[DeliveryPage],
         summary="List a webhook's deliveries",
-        description="Those that have succeeded or failed are kept for 30 days.",
+        description="Those that have succeeded or failed are kept for 30 days. Where `WEBHOOKS_MAX_PENDING` wait, a "
+        "new one has failed from the start (`too_many_pending`). A `user.updated` or `post.updated` that was not yet "
+        "tried is replaced by the next one of the same user or post.",
     )
     async def list_webhook_deliveries(
         self,
@@ -190,7 +192,7 @@ class DeliveryController(Controller):
         status_code=200,
         summary="Replay a delivery",
         description="Sends it again under the same `webhook-id`, whether it succeeded or failed, with all attempts.",
-        opt=may_raise(DeliveryPending, WebhookInactive),
+        opt=may_raise(DeliveryPending, TooManyPending, WebhookInactive),
     )
     async def replay_webhook_delivery(
         self, webhook_id: WebhookId, delivery_id: DeliveryId, deliveries: Deliveries, principal: Caller

@@ -45,6 +45,7 @@ DeliveryFailure = Literal[
     "refused",
     "secret_unreadable",
     "webhook_inactive",
+    "too_many_pending",
 ]
 
 SigningSecret = Annotated[

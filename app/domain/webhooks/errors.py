@@ -18,5 +18,10 @@ class WebhookInactive(InvalidState):
     detail = "The webhook is not active; activate it first."
 
 
+class TooManyPending(Conflict):
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} deliveries of the webhook wait, which is the maximum; they end within three days.")
+
+
 class DeliveryPending(InvalidState):
     detail = "An attempt to deliver this is running."

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from app.domain.webhooks.repositories import DeliveryRepository, WebhookRepository
+from app.domain.webhooks.repositories import DeliveryRepository, NewDelivery, WebhookRepository
 from app.domain.webhooks.services.deliver import deliver_webhook
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Event, EventEnvelope, Listener, after_commit
@@ -11,25 +11,32 @@ from app.lib.jobs import JobContext, enqueue_many
 from app.lib.webhooks.kinds import WebhookKind, message_body
 
 
-def listener_for(kind: WebhookKind) -> Listener:
+def listener_for(kind: WebhookKind, max_pending: int) -> Listener:
     """A listener that makes the deliveries of a kind."""
 
     @after_commit(f"webhooks:{kind.name}", kind.event)
     async def deliver(envelope: EventEnvelope[Event], context: JobContext) -> None:
         async with context.unit() as unit:
-            await fan_out(unit, kind, envelope)
+            await fan_out(unit, kind, envelope, max_pending)
 
     return deliver
 
 
-async def fan_out(unit: UnitOfWork, kind: WebhookKind, envelope: EventEnvelope[Any]) -> list[UUID]:
+async def fan_out(unit: UnitOfWork, kind: WebhookKind, envelope: EventEnvelope[Any], max_pending: int) -> list[UUID]:
     """Makes a delivery for each webhook that is subscribed and whose owner may receive the event; returns the new ones.
 
-    The same event again makes no second delivery.
+    The same event again makes no second delivery. Where ``max_pending`` wait, the new one has failed from the start, so
+    that an endpoint that does not answer cannot fill the database and the queue; its owner may replay it later.
     """
     payload = kind.payload_of(envelope.event)
-    recipients = await WebhookRepository(unit).recipients(kind.name, kind.permission, payload.concerns)
+    recipients = await WebhookRepository(unit).recipients(kind.name, kind.permission, payload.concerns, max_pending)
     body = message_body(kind.name, envelope.created_at, payload.data)
-    created = await DeliveryRepository(unit).create_many(recipients, envelope.id, kind.name, body)
+    about = envelope.event
+    new = NewDelivery(envelope.id, kind.name, body, about.aggregate_id, about.aggregate_version)
+    deliveries = DeliveryRepository(unit)
+    if kind.only_newest:
+        replaced = await deliveries.replace_older([each.webhook_id for each in recipients], new)
+        recipients = [each for each in recipients if each.webhook_id not in replaced]
+    created = await deliveries.create_many(recipients, new)
     await enqueue_many(unit, [(deliver_webhook, each) for each in created])
     return [each.delivery_id for each in created]

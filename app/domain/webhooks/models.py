@@ -1,10 +1,13 @@
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, literal_column
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base, Entity
+
+_PENDING: dict[str, Any] = dict.fromkeys(("postgresql_where", "sqlite_where"), literal_column("status = 'pending'"))
 
 
 class WebhookEndpoint(Entity):
@@ -33,7 +36,11 @@ class WebhookSubscription(Base):
 
 
 class WebhookDelivery(Entity):
-    """One event for one endpoint. ``body`` is kept as it is signed, so that every attempt sends the same bytes."""
+    """One event for one endpoint. ``body`` is kept as it is signed, so that every attempt sends the same bytes.
+
+    ``resource_id`` and ``resource_version`` are what the event is about, where only the newest one matters: until the
+    first attempt a newer event replaces this one.
+    """
 
     __tablename__ = "webhook_deliveries"
 
@@ -41,6 +48,8 @@ class WebhookDelivery(Entity):
     event_id: Mapped[UUID]
     kind: Mapped[str] = mapped_column(String(64))
     body: Mapped[str] = mapped_column(Text)
+    resource_id: Mapped[UUID | None]
+    resource_version: Mapped[int | None] = mapped_column(Integer)
     status: Mapped[str] = mapped_column(String(16))
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     next_attempt_at: Mapped[datetime | None]
@@ -54,10 +63,6 @@ class WebhookDelivery(Entity):
         UniqueConstraint("endpoint_id", "event_id"),
         Index(None, "endpoint_id", "created_at", "id"),
         Index(None, "created_at"),
-        Index(
-            "ix_webhook_deliveries_pending",
-            "next_attempt_at",
-            postgresql_where=literal_column("status = 'pending'"),
-            sqlite_where=literal_column("status = 'pending'"),
-        ),
+        Index("ix_webhook_deliveries_pending", "next_attempt_at", **_PENDING),
+        Index("ix_webhook_deliveries_backlog", "endpoint_id", "resource_id", **_PENDING),
     )

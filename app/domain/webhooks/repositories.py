@@ -1,6 +1,6 @@
 """Every statement about webhooks: prepared ones, and repositories that write."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     and_,
     bindparam,
     delete,
@@ -40,6 +41,7 @@ PENDING, SUCCEEDED, FAILED = "pending", "succeeded", "failed"
 _subscriptions = table_of(WebhookSubscription)
 _delivery_table = table_of(WebhookDelivery)
 _d = _delivery_table.c
+_is_waiting = _d.status == literal_column(f"'{PENDING}'")  # as the partial indexes have it
 
 
 class DeliverWebhook(msgspec.Struct, frozen=True):
@@ -47,6 +49,24 @@ class DeliverWebhook(msgspec.Struct, frozen=True):
 
     delivery_id: UUID
     owner_id: UUID
+
+
+class Recipient(msgspec.Struct, frozen=True):
+    """A webhook that receives an event. ``is_full`` is whether no more deliveries may wait for it."""
+
+    webhook_id: UUID
+    owner_id: UUID
+    is_full: bool
+
+
+class NewDelivery(msgspec.Struct, frozen=True):
+    """What is the same in the deliveries of an event."""
+
+    event_id: UUID
+    kind: str
+    body: str
+    resource_id: UUID
+    resource_version: int
 
 
 class DueDelivery(msgspec.Struct, frozen=True):
@@ -64,6 +84,7 @@ class DueDelivery(msgspec.Struct, frozen=True):
     former_secret: bytes | None
     former_secret_expires_at: datetime | None
     is_wanted: bool
+    version: int
 
 
 _kinds = joined_strings(
@@ -120,19 +141,53 @@ _insert_delivery = prepare(insert_or_update(_delivery_table).on_conflict_do_noth
 OVERDUE = prepare(
     select(_d.id.label("delivery_id"), WebhookEndpoint.owner_id)
     .join(WebhookEndpoint, WebhookEndpoint.id == _d.endpoint_id)
-    .where(_d.status == literal_column(f"'{PENDING}'"), _d.next_attempt_at < bindparam("before"))
+    .where(_is_waiting, _d.next_attempt_at < bindparam("before"))
     .order_by(_d.next_attempt_at)
     .limit(bindparam("count")),
     DeliverWebhook,
 )
 """What should have been attempted by then, the longest waiting first."""
+_older = (
+    _d.endpoint_id == bindparam("webhook_id"),
+    _d.resource_id == bindparam("resource_id"),
+    _d.kind == bindparam("kind"),
+    _is_waiting,
+    _d.last_attempt_at.is_(None),
+    _d.resource_version < bindparam("new_resource_version"),
+)
+_known = _delivery_table.alias()
+_replace_older = prepare(
+    update(_delivery_table)
+    .where(
+        _d.id.in_(select(_d.id).where(*_older).limit(1)),
+        *_older,
+        ~exists().where(
+            _known.c.endpoint_id == bindparam("webhook_id"), _known.c.event_id == bindparam("new_event_id")
+        ),
+    )
+    .values(
+        **{name: bindparam(f"new_{name}", type_=_d[name].type) for name in ("event_id", "body", "resource_version")},
+        version=_d.version + 1,
+        updated_at=bindparam("now"),
+    )
+    .returning(_d.endpoint_id),
+    UUID,
+)
+_is_full = (
+    select(_d.id)
+    .where(_d.endpoint_id == WebhookEndpoint.id, _is_waiting)
+    .offset(bindparam("max_pending", type_=Integer()) - 1)
+    .limit(1)
+    .exists()
+)
+_full = prepare(select(_is_full).where(WebhookEndpoint.id == bindparam("webhook_id")), bool)
 _RECORDED = (
     *("status", "attempts", "next_attempt_at", "last_attempt_at", "updated_at"),
     *("failure", "response_status", "response_body", "duration_ms"),
 )
 _record = prepare(
     update(_delivery_table)
-    .where(_d.id == bindparam("delivery_id"), _d.status == PENDING)
+    .where(_d.id == bindparam("delivery_id"), _d.status == PENDING, _d.version == bindparam("seen_version"))
     .values(**{name: bindparam(f"new_{name}", type_=_d[name].type) for name in _RECORDED}, version=_d.version + 1)
 )
 PURGE = prepare(delete_batch(_delivery_table, _d.created_at < bindparam("before"), _d.status != PENDING))
@@ -204,10 +259,14 @@ class WebhookRepository(EntityRepository[WebhookEndpoint]):
             _insert_kind, [{"endpoint_id": webhook_id, "kind": kind} for kind in sorted(kinds)]
         )
 
-    async def recipients(self, kind: str, permission: str | None, concerns: Collection[UUID]) -> dict[UUID, UUID]:
-        """The active webhooks with this subscription whose owner, being active, may receive the event now; and that
-        owner.
-        """
+    async def is_full(self, webhook_id: UUID, max_pending: int) -> bool:
+        """Whether that number of deliveries waits."""
+        return bool(await self.unit.first(_full, webhook_id=webhook_id, max_pending=max_pending))
+
+    async def recipients(
+        self, kind: str, permission: str | None, concerns: Collection[UUID], max_pending: int
+    ) -> list[Recipient]:
+        """The active webhooks with this subscription whose owner, being active, may receive the event now."""
         may_receive: list[ColumnElement[bool]] = [User.is_superuser.is_(True), User.id.in_(concerns)]
         if permission is not None:
             may_receive.append(
@@ -216,13 +275,14 @@ class WebhookRepository(EntityRepository[WebhookEndpoint]):
                 .where(UserRole.role_id == RolePermission.role_id, RolePermission.code == permission)
             )
         found = await self.unit.session.execute(
-            select(WebhookEndpoint.id, WebhookEndpoint.owner_id)
+            select(WebhookEndpoint.id, WebhookEndpoint.owner_id, _is_full)
             .join(WebhookSubscription, WebhookSubscription.endpoint_id == WebhookEndpoint.id)
             .join(User, User.id == WebhookEndpoint.owner_id)
             .where(WebhookSubscription.kind == kind, WebhookEndpoint.is_active, User.is_active, or_(*may_receive))
-            .order_by(WebhookEndpoint.id)
+            .order_by(WebhookEndpoint.id),
+            {"max_pending": max_pending},
         )
-        return dict(found.tuples().all())
+        return [Recipient(*row) for row in found]
 
     async def lock_after(self, webhook_id: UUID | None, limit: int) -> Sequence[WebhookEndpoint]:
         """Webhooks in the order of their ids, locked; after that one, or from the first."""
@@ -236,27 +296,38 @@ class DeliveryRepository(EntityRepository[WebhookDelivery]):
     model = WebhookDelivery
     not_found = DeliveryNotFound
 
-    async def create_many(
-        self, owners: Mapping[UUID, UUID], event_id: UUID, kind: str, body: str
-    ) -> list[DeliverWebhook]:
-        """One pending delivery for each webhook that does not have this event yet; the new ones. ``owners`` are those
-        of the webhooks.
+    async def replace_older(self, webhook_ids: Iterable[UUID], new: NewDelivery) -> set[UUID]:
+        """Puts the event in the place of an older one about the same resource that was not yet tried. Returns the
+        webhooks that had one.
         """
-        now = utc_now()
-        empty: dict[str, Any] = dict.fromkeys(
-            ("last_attempt_at", "failure", "response_status", "response_body", "duration_ms")
-        )
-        common = {"event_id": event_id, "kind": kind, "body": body, "status": PENDING, "attempts": 0, "version": 1}
-        times = {"next_attempt_at": now, "created_at": now, "updated_at": now}
-        common |= empty | times
-        webhooks = {new_id(): webhook_id for webhook_id in owners}
-        rows = (
-            {"id": delivery_id, "endpoint_id": webhook_id, **common} for delivery_id, webhook_id in webhooks.items()
-        )
-        new = await self.unit.all_many(_insert_delivery, rows)
-        return [DeliverWebhook(delivery_id, owners[webhooks[delivery_id]]) for delivery_id in new]
+        values = {
+            "resource_id": new.resource_id,
+            "kind": new.kind,
+            "new_event_id": new.event_id,
+            "new_body": new.body,
+            "new_resource_version": new.resource_version,
+            "now": utc_now(),
+        }
+        rows = ({"webhook_id": webhook_id, **values} for webhook_id in webhook_ids)
+        return set(await self.unit.all_many(_replace_older, rows))
 
-    async def record(self, delivery_id: UUID, **values: Any) -> bool:
-        """Writes how an attempt ended. False when the delivery has succeeded or failed since, or is deleted."""
+    async def create_many(self, recipients: Iterable[Recipient], new: NewDelivery) -> list[DeliverWebhook]:
+        """A delivery for each webhook that does not have this event yet. Returns the new ones that wait."""
+        now = utc_now()
+        empty = dict.fromkeys(("last_attempt_at", "response_status", "response_body", "duration_ms"))
+        common = {**msgspec.structs.asdict(new), **empty, "attempts": 0, "version": 1}
+        common |= {"created_at": now, "updated_at": now}
+        waits = {"status": PENDING, "next_attempt_at": now, "failure": None}
+        full = {"status": FAILED, "next_attempt_at": None, "failure": "too_many_pending"}
+        by_id = {new_id(): each for each in recipients}
+        rows = (
+            {"id": delivery_id, "endpoint_id": each.webhook_id, **common, **(full if each.is_full else waits)}
+            for delivery_id, each in by_id.items()
+        )
+        created = await self.unit.all_many(_insert_delivery, rows)
+        return [DeliverWebhook(each, by_id[each].owner_id) for each in created if not by_id[each].is_full]
+
+    async def record(self, due: DueDelivery, **values: Any) -> bool:
+        """Writes how an attempt ended. False when the delivery has changed since, or is deleted."""
         new = {f"new_{name}": value for name, value in values.items()}
-        return await self.unit.execute(_record, delivery_id=delivery_id, **new) == 1
+        return await self.unit.execute(_record, delivery_id=due.id, seen_version=due.version, **new) == 1

@@ -7,11 +7,14 @@ from app.lib.settings import ConfigurationError
 
 
 class WebhookSettings(Section, frozen=True, kw_only=True):
-    """Where webhooks may go."""
+    """Where webhooks may go, and how many deliveries may wait."""
 
     webhooks_allow_private: Annotated[
         bool, Meta(description="Webhooks may go to http and to private addresses; refused in production.")
     ] = False
+    webhooks_max_pending: Annotated[
+        int, Meta(ge=1, le=100_000, description="Deliveries of one webhook that may wait; a further one fails at once.")
+    ] = 1_000
 
     def check(self, settings: Settings) -> None:
         """Refuses private addresses in production."""

@@ -18,6 +18,7 @@ from app.lib.db.pool import FairPool
 from app.lib.db.prepared import JSON_CODECS, prepare
 from app.lib.db.reader import Driver, PostgreSQLDriver, Reader, SQLiteDriver
 from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline, identity_of
+from app.lib.db.turns import Turns
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.url import DatabaseURL
 from app.lib.db.writes import Writes
@@ -89,6 +90,7 @@ class Database:
         self.engine, self._driver = _sqlite(options) if self.url.is_sqlite else _postgresql(options)
         self.reader = Reader(self._driver)
         self.writes = Writes()
+        self._turns = Turns()
         if options.echo:
             self.reader.observers.append(self.engine.sync_engine.logger.info)
 
@@ -127,6 +129,10 @@ class Database:
         await self._driver.close()
         await self.engine.dispose()
 
+    def unit(self) -> UnitOfWork:
+        """A unit of work. The caller commits it or rolls it back."""
+        return UnitOfWork(self.engine, self.writes, self._turns)
+
     @asynccontextmanager
     async def independent(self) -> AsyncGenerator[UnitOfWork]:
         """A transaction of its own: it stays although the request that caused it is refused.
@@ -134,7 +140,7 @@ class Database:
         For failed sign-ins, reuse detection and audits of denials. Never open one while the request's own unit of
         work has written: SQLite has one writer, and the two would wait for each other.
         """
-        unit = UnitOfWork(self.engine, self.writes)
+        unit = self.unit()
         try:
             yield unit
             await unit.commit()

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.clock import utc_now
 from app.lib.db.base import Base, table_of
-from app.lib.db.faults import is_lock_timeout
+from app.lib.db.faults import DatabaseUnavailable, is_lock_timeout
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.statements import delete_batch, insert_or_update
 from app.lib.db.uow import UnitOfWork
@@ -123,6 +123,10 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
         Raises :class:`IdempotentReplay` with the stored response, :class:`IdempotencyKeyReused`, or
         :class:`IdempotencyInProgress` when the wait exceeds the lock timeout.
         """
+        try:
+            await unit.wait_turn(self.digest)
+        except DatabaseUnavailable as exc:
+            raise IdempotencyInProgress from exc
         row = {"digest": self.digest, "fingerprint": self.fingerprint, "created_at": utc_now()}
         try:
             if await unit.execute(_take, **row):

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from app.lib.db.engine import Database
 from app.lib.db.faults import DATABASE_ERRORS, DatabaseUnavailable, is_retryable
 from app.lib.db.prepared import prepare
+from app.lib.db.turns import NotYourTurn
 from app.lib.db.uow import UnitOfWork
 
 T = TypeVar("T")
@@ -33,6 +34,9 @@ async def in_savepoint(
     taken before, so it must be the locks of the work itself that others wait for. The work must be statements only:
     entities would not go back. Raises ``DatabaseUnavailable`` when the connection is lost in the middle.
 
+    Work that has to wait for its turn (:meth:`UnitOfWork.take_turn`) begins again in another transaction, so write
+    nothing before it.
+
     A transaction that has not begun needs no savepoint, because there is nothing before the work to be kept.
     """
     has_begun = unit.has_begun
@@ -49,26 +53,38 @@ async def in_savepoint(
                 raise DatabaseUnavailable from lost
             raise
 
-    return await _again(attempt, also)
+    return await _again(unit, attempt, also)
 
 
 async def in_transaction(database: Database, work: Callable[[UnitOfWork], Awaitable[T]]) -> T:
     """Runs the work in a transaction of its own and commits it; again as :func:`in_savepoint` does it."""
+    unit = database.unit()
 
     async def attempt() -> T:
-        async with database.independent() as unit:
-            return await work(unit)
+        try:
+            result = await work(unit)
+            await unit.commit()
+        except BaseException:
+            await unit.rollback()
+            raise
+        return result
 
-    return await _again(attempt, ())
+    return await _again(unit, attempt, ())
 
 
-async def _again(attempt: Callable[[], Awaitable[T]], also: tuple[type[Exception], ...]) -> T:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    for number in range(1, ATTEMPTS):
+async def _again(unit: UnitOfWork, attempt: Callable[[], Awaitable[T]], also: tuple[type[Exception], ...]) -> T:
+    deadline, number = time.monotonic() + PATIENCE_SECONDS, 1
+    while True:
         try:
             return await attempt()
+        except NotYourTurn as exc:
+            started = time.monotonic()
+            await unit.wait_turn(*exc.keys)
+            deadline += time.monotonic() - started
+            continue
         except Exception as exc:
-            if not (isinstance(exc, also) or is_retryable(exc)) or time.monotonic() > deadline:
+            is_over = number == ATTEMPTS or time.monotonic() > deadline
+            if is_over or not (isinstance(exc, also) or is_retryable(exc)):
                 raise
         await asyncio.sleep(_FIRST_WAIT * 2**number * random.random())  # noqa: S311 - spreads the load, no secret
-    return await attempt()
+        number += 1

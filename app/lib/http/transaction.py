@@ -50,6 +50,7 @@ class Attempt:
             body=await request.body(),
         )
         await claim.take(unit)
+        unit.reopen = claim.take
         self._claim, self.unit = claim, unit
 
     async def hold(self, message: Message) -> None:
@@ -76,7 +77,7 @@ def unit_provider(database: Database) -> Callable[[Request[Any, Any, Any]], Asyn
         """Commits before the response starts, so that a failed commit is an error. With an idempotency key the
         middleware below commits instead, because the response belongs into the same transaction.
         """
-        unit = UnitOfWork(database.engine, database.writes)
+        unit = database.unit()
         attempt: Attempt | None = request.scope["state"].get(_ATTEMPT)
         try:
             if attempt is not None:

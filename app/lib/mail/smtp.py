@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,7 @@ from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 
 from app.lib.mail.message import OutgoingMail
 from app.lib.mail.transports import PermanentFailure, TemporaryFailure
+from app.lib.names import Names, Resolve
 from app.lib.settings import Secret
 
 SMTPSecurity = Literal["none", "starttls", "implicit"]
@@ -47,12 +49,16 @@ class SMTPOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SMTPTransport:
-    """At most ``connections`` at once. Raises ``OSError`` for a CA file that is none."""
+    """At most ``connections`` at once. Raises ``OSError`` for a CA file that is none.
+
+    ``resolve`` is the system's unless given. The driver would look the name up in threads that it shares with others.
+    """
 
     name = "smtp"
 
-    def __init__(self, options: SMTPOptions) -> None:
+    def __init__(self, options: SMTPOptions, resolve: Resolve | None = None) -> None:
         self._options = options
+        self._resolve = resolve or Names()
         self._slots = asyncio.Semaphore(options.connections)
         self._tls: ssl.SSLContext | None = None
         if options.security != "none":  # made once, because it reads the certificates of the system
@@ -85,7 +91,6 @@ class SMTPTransport:
         options = self._options
         return SMTP(
             hostname=options.host,
-            port=options.port,
             username=options.user,
             password=options.password.reveal() if options.password else None,
             local_hostname=options.hello_name,
@@ -98,10 +103,31 @@ class SMTPTransport:
     async def _connect(self, client: SMTP) -> None:
         """A refusal here is about us and not about the mail, so it may work when the settings are right."""
         try:
-            await client.connect(timeout=self._options.connect_seconds)
+            async with asyncio.timeout(self._options.connect_seconds):
+                connected = await self._open()
+            await client.connect(sock=connected, timeout=self._options.connect_seconds)
             await client.ehlo()
         except _FAULTS as exc:
             raise TemporaryFailure(f"no connection to the mail server: {_reason(exc)}") from exc
+
+    async def _open(self) -> socket.socket:
+        """Connected to the first address that takes the connection. Raises ``OSError``."""
+        loop = asyncio.get_running_loop()
+        failure = OSError("the name of the mail server has no address")
+        for address in await self._resolve(self._options.host, self._options.port):
+            connected = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+            connected.setblocking(False)
+            try:
+                await loop.sock_connect(connected, (address, self._options.port))
+            except OSError as exc:
+                connected.close()
+                failure = exc
+            except asyncio.CancelledError:
+                connected.close()
+                raise
+            else:
+                return connected
+        raise failure
 
     async def _transfer(self, client: SMTP, mail: OutgoingMail, content: bytes) -> None:
         if mail.needs_smtputf8 and not client.supports_extension("smtputf8"):

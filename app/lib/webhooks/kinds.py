@@ -25,12 +25,15 @@ class WebhookKind(msgspec.Struct, frozen=True, kw_only=True):
     Who receives an event is decided when it is sent, by the rights that the webhook's owner has then: holders of
     ``permission`` receive every event of the kind, and other users those that concern them. A kind without a permission
     is only for users whom it concerns, and superusers.
+
+    With ``only_newest`` an event replaces an older one of the same aggregate that was not yet tried.
     """
 
     event: type[Event]
     description: str
     payload_of: Callable[[Any], WebhookPayload]
     permission: str | None = None
+    only_newest: bool = False
 
     @property
     def name(self) -> str:

@@ -6,25 +6,19 @@ very addresses; the certificate is still verified for the name.
 """
 
 import asyncio
-import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from enum import StrEnum
-from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Any, cast
 
 import httpcore
 
 from app.lib.addresses import parse_address
-
-Resolve = Callable[[str, int], Awaitable[list[str]]]
-"""From a host name and a port to its addresses, in the order in which to try them. Raises ``OSError``."""
+from app.lib.names import Resolve
 
 _MAX_ADDRESSES = 4
 _SECONDS_PER_ADDRESS = 5.0
-_LOOKUPS_AT_A_TIME = 8
 _READ_AT_MOST = 256 * 1024
 """Bytes of an answer, with all that comes before its body: a peer may send headers and hints without end."""
 
@@ -99,24 +93,6 @@ class Unreachable(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure)
         self.failure = failure
-
-
-class Lookups:
-    """Asks the system's resolver, in threads of its own: a name server that never answers delays no other call."""
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_LOOKUPS_AT_A_TIME, thread_name_prefix="webhook-names")
-
-    async def __call__(self, host: str, port: int) -> list[str]:
-        """The addresses of a host, each once. Raises ``OSError``."""
-        loop = asyncio.get_running_loop()
-        look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-        found = await loop.run_in_executor(self._threads, look_up)
-        return list(dict.fromkeys(str(address[0]) for *_, address in found))
-
-    def close(self) -> None:
-        """Does not wait for what is running."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class GuardedNetwork(httpcore.AsyncNetworkBackend):

@@ -12,7 +12,8 @@ import httpcore
 import msgspec
 
 from app.lib.clock import utc_now
-from app.lib.webhooks.network import Failure, GuardedNetwork, Lookups, Resolve, Unreachable
+from app.lib.names import Names, Resolve
+from app.lib.webhooks.network import Failure, GuardedNetwork, Unreachable
 
 TOTAL_SECONDS = 15.0
 """For looking up the name, connecting, the handshake, sending, and the answer with its body, all together."""
@@ -50,8 +51,7 @@ class WebhookSender:
         total_seconds: float = TOTAL_SECONDS,
     ) -> None:
         """``trust``, ``resolve`` and ``wire`` are the system's unless given."""
-        self._lookups = Lookups()
-        self._network = GuardedNetwork(resolve or self._lookups, allow_private=allow_private, wire=wire)
+        self._network = GuardedNetwork(resolve or Names(), allow_private=allow_private, wire=wire)
         self._trust = trust
         self._user_agent = user_agent
         self._total_seconds = total_seconds
@@ -84,10 +84,6 @@ class WebhookSender:
             answer.body = text.replace("\0", "")[:_KEPT_CHARACTERS]
         answer.duration_ms = int((time.monotonic() - started) * 1000)
         return answer
-
-    def close(self) -> None:
-        """Ends the threads that look up names."""
-        self._lookups.close()
 
     async def _exchange(
         self, url: str, headers: list[tuple[str, str]], body: bytes, answer: Answer, received: bytearray

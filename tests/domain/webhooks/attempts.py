@@ -45,12 +45,14 @@ class Attempts:
         about: Person | None = None,
         event_id: UUID | None = None,
         at: datetime | None = None,
+        version: int = 2,
+        max_pending: int = 1_000,
     ) -> list[UUID]:
         """Fans out an event of a user; the ids of its new deliveries."""
-        event = KINDS[kind].event(aggregate_id=about.id if about else new_id(), aggregate_version=2)
+        event = KINDS[kind].event(aggregate_id=about.id if about else new_id(), aggregate_version=version)
         envelope = EventEnvelope(event_id or new_id(), event, at or utc_now())
         async with self.core.database.independent() as unit:
-            return await fan_out(unit, KINDS[kind], envelope)
+            return await fan_out(unit, KINDS[kind], envelope, max_pending)
 
     async def deliver(
         self, delivery_id: UUID, sender: WebhookSender, *, attempt: int | None = None, sealer: Any = None

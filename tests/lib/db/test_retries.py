@@ -212,7 +212,7 @@ async def test_a_connection_that_is_lost_in_a_savepoint_is_a_database_that_is_aw
             await other.execute(text("SELECT pg_terminate_backend(:pid, 1000)"), {"pid": pid})
         await add(unit, "lost")
 
-    unit = UnitOfWork(toys.engine, toys.writes)
+    unit = toys.unit()
     await add(unit, "before")
     with pytest.raises(DatabaseUnavailable):
         await in_savepoint(unit, work)

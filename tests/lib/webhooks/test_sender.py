@@ -247,8 +247,6 @@ async def test_http_to_this_machine_is_for_development() -> None:
         allowed = WebhookSender(user_agent="Tests", allow_private=True)
         refused = WebhookSender(user_agent="Tests")
         answers = [await allowed.send(url, {}, BODY), await refused.send(url, {}, BODY)]
-        allowed.close()
-        refused.close()
 
     assert [answer.failure for answer in answers] == [None, Failure.ADDRESS_REFUSED]
     assert [json.loads(request.body) for request in one.received] == [json.loads(BODY)]
@@ -259,7 +257,6 @@ async def test_names_are_looked_up_by_the_system_by_default() -> None:
     answers = [
         await sender.send(f"https://{host}/", {}, BODY) for host in ("localhost", f"{'too-long' * 9}.example.com")
     ]
-    sender.close()
 
     assert [answer.failure for answer in answers] == [Failure.ADDRESS_REFUSED, Failure.NAME_NOT_FOUND]
 

@@ -65,6 +65,7 @@ class ProductService:
         ``SkuTaken``.
         """
         if_match.require()
+        await self.unit.wait_turn(product_id)
         product = await self._products.get_for_update(product_id, if_match, key_share=True)
         old_tags = await self._products.tags(product_id)
         old_price = Money.from_minor_units(product.price_units, product.currency)
@@ -89,6 +90,7 @@ class ProductService:
         The lock is as strong as a deletion needs it from the start: a stronger one later could cause a deadlock.
         """
         if_match.require()
+        await self.unit.wait_turn(product_id)
         product = await self._products.get_for_update(product_id, if_match)
         await audit.record(self.unit, "product.deleted", self._origin, subject_id=product_id, sku=product.sku)
         try:

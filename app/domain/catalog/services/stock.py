@@ -35,6 +35,7 @@ class StockService:
 
     async def adjust(self, product_id: UUID, change: StockChange, if_match: IfMatch, origin: Origin) -> ProductRead:
         """Raises ``ProductNotFound``, ``PreconditionFailed``, ``InsufficientStock`` or ``ValidationFailed``."""
+        await self.unit.wait_turn(product_id)
         if if_match.versions is not None:
             await self._products.get_for_update(product_id, if_match, key_share=True)
         if not await self._stock.adjust(product_id, change.delta, change.reason):
@@ -79,7 +80,8 @@ class StockService:
             raise ProductsChanged
 
     async def put_back(self, quantities: Mapping[UUID, int], order_id: UUID, reason: str) -> None:
-        """Returns pieces of an order to the stock."""
+        """Returns pieces of an order to the stock. Raises ``NotYourTurn``."""
+        self.unit.take_turn(*quantities)
         ordered = {product_id: quantities[product_id] for product_id in sorted(quantities) if quantities[product_id]}
         await self._stock.put_back(ordered, order_id, reason)
 

@@ -25,7 +25,7 @@ from app.lib.clock import utc_now
 from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
-from app.lib.jobs import JobContext, Retry, RetryLater, enqueue, job, run_now
+from app.lib.jobs import JobContext, Postpone, Retry, RetryLater, enqueue, job, run_now
 from app.lib.security.sealing import CannotUnseal, Sealer
 from app.lib.webhooks.sender import Answer, WebhookSender
 from app.lib.webhooks.signing import signed_headers
@@ -61,6 +61,8 @@ log = structlog.get_logger(__name__)
 )
 async def deliver_webhook(payload: DeliverWebhook, context: JobContext) -> None:
     wait = await context.service(Deliverer).deliver(payload.delivery_id, context.attempt)
+    if wait == 0:
+        raise Postpone(0)
     if wait is not None:
         raise RetryLater(wait, "The delivery has the reason.")
 
@@ -84,7 +86,8 @@ class Deliverer:
     async def deliver(self, delivery_id: UUID, attempt: int) -> float | None:
         """Makes the nth attempt, in at most 15 seconds and without a transaction around them.
 
-        Returns the seconds to wait for the next one; None when there is none.
+        Returns the seconds to wait for the next one; None when there is none; 0 when the delivery was changed on the
+        way, so that it is another event's now or needs no attempt any more.
         """
         async with self._database.independent() as unit:
             due = await unit.first(DUE, delivery_id=delivery_id)
@@ -96,7 +99,7 @@ class Deliverer:
             asked = answer.retry_after or timedelta()
             wait = max(RETRY.wait_after(attempt), min(asked.total_seconds(), LONGEST_WAIT))
         async with self._database.independent() as unit:
-            recorded = await self._record(unit, due, attempt, failure, answer, wait)
+            wait = await self._record(unit, due, attempt, failure, answer, wait)
         log.info(
             "webhook.attempted",
             delivery_id=str(due.id),
@@ -107,7 +110,7 @@ class Deliverer:
             status=answer.status,
             again_in=wait,
         )
-        return wait if recorded else None
+        return wait
 
     async def _attempt(self, due: DueDelivery) -> tuple[str | None, Answer, bool]:
         """The failure, None when it was accepted; the answer; and whether a failure is the last one."""
@@ -125,8 +128,9 @@ class Deliverer:
 
     async def _record(
         self, unit: UnitOfWork, due: DueDelivery, attempt: int, failure: str | None, answer: Answer, wait: float | None
-    ) -> bool:
-        """Writes the outcome, and what it says about the webhook. False when there is nothing to write any more.
+    ) -> float | None:
+        """Writes the outcome, and what it says about the webhook. Returns the wait; 0 when the delivery has changed
+        since, and None when it is deleted.
 
         The webhook is locked before the delivery, as a deletion does it.
         """
@@ -134,8 +138,10 @@ class Deliverer:
         webhook = await webhooks.lock_for_result(due.endpoint_id)
         now = utc_now()
         status = SUCCEEDED if failure is None else FAILED if wait is None else PENDING
-        if webhook is None or not await DeliveryRepository(unit).record(
-            due.id,
+        if webhook is None:
+            return None
+        if not await DeliveryRepository(unit).record(
+            due,
             status=status,
             attempts=attempt,
             next_attempt_at=None if wait is None else now + timedelta(seconds=wait),
@@ -146,7 +152,7 @@ class Deliverer:
             response_body=answer.body,
             duration_ms=answer.duration_ms,
         ):
-            return False
+            return 0.0
         if answer.status == _GONE:
             await self._disable(unit, webhook, "gone")
         elif failure is None:
@@ -156,7 +162,7 @@ class Deliverer:
             if status == FAILED and since <= now - FAILING_FOR:
                 await self._disable(unit, webhook, "failing")
         await webhooks.update(webhook)
-        return True
+        return wait
 
     async def _disable(self, unit: UnitOfWork, webhook: WebhookEndpoint, reason: Literal["gone", "failing"]) -> None:
         if not webhook.is_active:

@@ -2,10 +2,17 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.domain.webhooks.dtos import DeliveryRead
-from app.domain.webhooks.errors import DeliveryNotFound, DeliveryPending, WebhookInactive, WebhookNotFound
+from app.domain.webhooks.errors import (
+    DeliveryNotFound,
+    DeliveryPending,
+    TooManyPending,
+    WebhookInactive,
+    WebhookNotFound,
+)
 from app.domain.webhooks.models import WebhookDelivery
 from app.domain.webhooks.repositories import PENDING, DeliverWebhook, DeliveryRepository, WebhookRepository
 from app.domain.webhooks.services.deliver import TEST_KIND, enqueue_delivery
+from app.domain.webhooks.settings import WebhookSettings
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.repositories import ANY_VERSION
@@ -20,12 +27,14 @@ class DeliveryService:
     """Deliveries that owners ask for by hand."""
 
     unit: UnitOfWork
+    settings: WebhookSettings
     _webhooks: WebhookRepository
     _deliveries: DeliveryRepository
 
     async def test(self, webhook_id: UUID, actor: Principal) -> DeliveryRead:
-        """Sends a test event. Raises ``WebhookNotFound`` or ``WebhookInactive``."""
+        """Sends a test event. Raises ``WebhookNotFound``, ``WebhookInactive`` or ``TooManyPending``."""
         await self._require_active(webhook_id, actor)
+        await self._require_room(webhook_id)
         now = utc_now()
         delivery = await self._deliveries.create(
             WebhookDelivery(
@@ -45,7 +54,7 @@ class DeliveryService:
         """Makes an attempt now, under the same ``webhook-id``. What has succeeded or failed starts again with its first
         attempt.
 
-        Raises ``DeliveryNotFound``, ``DeliveryPending`` or ``WebhookInactive``.
+        Raises ``DeliveryNotFound``, ``DeliveryPending``, ``WebhookInactive`` or ``TooManyPending``.
         """
         try:
             await self._require_active(webhook_id, actor)
@@ -54,6 +63,8 @@ class DeliveryService:
         delivery = await self._deliveries.get_for_update(
             delivery_id, ANY_VERSION, WebhookDelivery.endpoint_id == webhook_id
         )
+        if delivery.status != PENDING:
+            await self._require_room(webhook_id)
         if not await enqueue_delivery(self.unit, DeliverWebhook(delivery_id, actor.user_id)):
             raise DeliveryPending
         if delivery.status != PENDING:
@@ -66,6 +77,11 @@ class DeliveryService:
         webhook = await self._webhooks.get_own_for_update(webhook_id, actor.user_id)
         if not webhook.is_active:
             raise WebhookInactive
+
+    async def _require_room(self, webhook_id: UUID) -> None:
+        limit = self.settings.webhooks_max_pending
+        if await self._webhooks.is_full(webhook_id, limit):
+            raise TooManyPending(limit)
 
 
 def _to_read(delivery: WebhookDelivery) -> DeliveryRead:
