@@ -9,7 +9,9 @@ from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.dtos import SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, InvalidCredentials
 from app.domain.auth.events import SessionsEnded
+from app.domain.auth.jobs import MailLink, mail_link
 from app.domain.auth.repositories import KNOWN_ADDRESSES, MAX_SESSIONS, SessionRepository, SessionRow
+from app.domain.auth.services.links import Purpose
 from app.domain.auth.services.tokens import TokenIssuer
 from app.domain.auth.settings import AuthSettings
 from app.lib import audit
@@ -21,6 +23,7 @@ from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import Unavailable
 from app.lib.events import Events
+from app.lib.jobs import enqueue
 from app.lib.ratelimit.limiter import client_key
 from app.lib.security.emails import lookup_key
 
@@ -68,7 +71,7 @@ class SignInService:
         if found is None or not verified or self._is_unconfirmed(found):
             locked = await self.throttle.failed(key, address, trusted=trusted)
             refused = "sign_in.unverified" if verified else "sign_in.failed"
-            await self._record_refusal(found, "sign_in.locked_out" if locked else refused)
+            await self._record_refusal(found, "sign_in.locked_out" if locked else refused, knows_password=verified)
             raise self._refusal()
         await self.throttle.succeeded(key, address)
         if (pair := await self._open_session(found, data.password, is_crowded=is_crowded)) is not None:
@@ -130,7 +133,14 @@ class SignInService:
         await audit.record(self.unit, "sign_in.ok", origin, subject_id=found.id, session_id=str(row.id))
         return self.issuer.issue(row, now)
 
-    async def _record_refusal(self, found: CredentialRow | None, kind: str) -> None:
-        """In its own transaction, because the request's is rolled back."""
+    async def _record_refusal(self, found: CredentialRow | None, kind: str, *, knows_password: bool = False) -> None:
+        """In its own transaction, because the request's is rolled back.
+
+        Who knows the password of an account that is not confirmed is mailed another link. All refusals enqueue the job
+        for it, most of them one that does nothing, so that all take the same time.
+        """
+        user_id = found.id if found else None
         async with self.database.independent() as unit:
-            await audit.record(unit, kind, self.origin, subject_id=found.id if found else None)
+            await audit.record(unit, kind, self.origin, subject_id=user_id)
+            if self.settings.require_verified_email:
+                await enqueue(unit, mail_link, MailLink(user_id if knows_password else None, Purpose.VERIFY_EMAIL))
