@@ -109,6 +109,13 @@ class EmailVerification(Input):
             raise ValidationFailed([FieldError(pointer="", code=FieldCode.REQUIRED, detail=detail)])
 
 
+class PasswordReset(Input):
+    """The token of a mailed link, and the new password."""
+
+    token: LinkToken
+    password: Password
+
+
 class MailRequest(Input):
     """Which account to mail to."""
 

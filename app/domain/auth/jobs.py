@@ -47,7 +47,14 @@ async def purge_sessions(_payload: NoPayload, context: JobContext) -> None:
     await context.in_batches(lambda unit: unit.execute(PURGE_LINKS, now=now))
 
 
-CAUSED_BY_STRANGERS = ("sign_in.failed", "sign_in.locked_out", "user.registered_again", "access.denied")
+LINK_REQUESTED = "link.requested"
+CAUSED_BY_STRANGERS = (
+    "sign_in.failed",
+    "sign_in.locked_out",
+    "user.registered_again",
+    "access.denied",
+    LINK_REQUESTED,
+)
 """Kinds of events in the audit log that need no account, or a new one."""
 
 

@@ -28,6 +28,7 @@ _LINKS = "https://lodestar.example/account/"
 SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "password_changed": {"at": _AT},
     "registered_again": {},
+    "reset_password": {"url": f"{_LINKS}reset-password?token=4fGc1XqzR8mWb0YtLh2K"},
     "session_reused": {"at": _AT},
     "test": {},
     "verify_email": {"url": f"{_LINKS}verify-email?token=4fGc1XqzR8mWb0YtLh2K", "code": "042917"},

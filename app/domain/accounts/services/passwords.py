@@ -115,10 +115,17 @@ class PasswordService:
         await self.unit.execute(REHASH, user_id=user_id, old_hash=old_hash, new_hash=new_hash)
         return new_hash
 
-    async def replace(self, current: CredentialRow, new_hash: str, *, kept_session_id: UUID | None = None) -> None:
+    async def replace(
+        self,
+        current: CredentialRow,
+        new_hash: str,
+        *,
+        kept_session_id: UUID | None = None,
+        kind: str = "password.changed",
+    ) -> None:
         """Replaces the hash of a user's password with one that was accepted, and ends their sessions.
 
-        Raises ``PasswordAlreadyChanged`` when ``current`` is out of date.
+        ``kind`` is that of the audit log. Raises ``PasswordAlreadyChanged`` when ``current`` is out of date.
         """
         user = await self._users.get_for_update(current.id)
         if user.password_hash != current.password_hash:
@@ -128,7 +135,7 @@ class PasswordService:
             self.unit,
             PasswordChanged(aggregate_id=user.id, aggregate_version=user.version, kept_session_id=kept_session_id),
         )
-        await audit.record(self.unit, "password.changed", self.origin, subject_id=user.id)
+        await audit.record(self.unit, kind, self.origin, subject_id=user.id)
 
     async def _verify(self, current: CredentialRow, password: str) -> None:
         """Attempts are limited: a stolen session must not be enough to find out the password by trying."""

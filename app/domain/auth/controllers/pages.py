@@ -9,8 +9,9 @@ from typing import Annotated, Any
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath, QueryParameter
 
-from app.domain.auth.dtos import EmailVerification
+from app.domain.auth.dtos import EmailVerification, PasswordReset
 from app.domain.auth.services.links import MailedLinks, Purpose
+from app.domain.auth.services.reset_password import ResetService
 from app.domain.auth.services.verify_email import VerificationService
 from app.lib.errors import AppError, NotFound, ValidationFailed
 from app.lib.http.injection import Injected
@@ -70,6 +71,7 @@ class PageController(Controller):
         request: Request[Any, Any, Any],
         action: FromPath[str],
         verification: Injected[VerificationService],
+        resets: Injected[ResetService],
         token: _Token = "",
     ) -> Response[str]:
         values = {"token": token, **parse_form(await request.body())}
@@ -77,7 +79,7 @@ class PageController(Controller):
             case Purpose.VERIFY_EMAIL:
                 await verification.verify(convert(values, EmailVerification, strict=True), None)
             case Purpose.RESET_PASSWORD:
-                raise NotFound
+                await resets.reset(convert(values, PasswordReset, strict=True))
         return _page(request, "done")
 
 

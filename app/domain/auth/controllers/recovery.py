@@ -4,9 +4,10 @@ from litestar import Controller, post
 from litestar.params import JSONBody
 
 from app.domain.accounts.errors import PasswordAlreadyChanged
-from app.domain.auth.dtos import EmailVerification, MailRequest, MailRequested
+from app.domain.auth.dtos import EmailVerification, MailRequest, MailRequested, PasswordReset
 from app.domain.auth.services.links import Purpose
 from app.domain.auth.services.request_mail import MailRequestService
+from app.domain.auth.services.reset_password import ResetService
 from app.domain.auth.services.verify_email import VerificationService
 from app.lib.http.injection import Injected
 from app.lib.openapi.document import may_raise
@@ -43,6 +44,33 @@ class RecoveryController(Controller):
         viewer: Injected[Principal | None],
     ) -> None:
         await verification.verify(data, viewer)
+
+    @post(
+        "/forgot-password",
+        guards=[public, rate_limit("auth")],
+        dto=StructDTO[MailRequest],
+        return_dto=StructDTO[MailRequested],
+        status_code=202,
+        summary="Request a password reset",
+        description="Mails a link that is good for 30 minutes. The answer does not say whether there is an account.",
+    )
+    async def forgot_password(
+        self, data: JSONBody[MailRequest], mail_requests: Injected[MailRequestService]
+    ) -> MailRequested:
+        await mail_requests.request(Purpose.RESET_PASSWORD, data.email)
+        return REQUESTED
+
+    @post(
+        "/reset-password",
+        guards=[public, rate_limit("auth")],
+        dto=StructDTO[PasswordReset],
+        status_code=204,
+        summary="Reset a password",
+        description="Sets the password by the token of the newest link. Ends all sessions and begins none.",
+        opt=may_raise(PasswordAlreadyChanged),
+    )
+    async def reset_password(self, data: JSONBody[PasswordReset], resets: Injected[ResetService]) -> None:
+        await resets.reset(data)
 
     @post(
         "/verify-email/resend",

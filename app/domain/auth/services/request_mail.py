@@ -1,8 +1,9 @@
 from dataclasses import dataclass
 
 from app.domain.accounts.services.queries import AccountQueries
-from app.domain.auth.jobs import MailLink, mail_link
+from app.domain.auth.jobs import LINK_REQUESTED, MailLink, mail_link
 from app.domain.auth.services.links import LinkThrottle, Purpose
+from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs import enqueue
@@ -25,4 +26,6 @@ class MailRequestService:
         key = lookup_key(email)
         await self.throttle.check(f"{purpose}\n{key}", self.origin.address)
         user = await self.accounts.find_credentials(key)
-        await enqueue(self.unit, mail_link, MailLink(user.id if user else None, purpose))
+        user_id = user.id if user else None
+        await enqueue(self.unit, mail_link, MailLink(user_id, purpose))
+        await audit.record(self.unit, LINK_REQUESTED, self.origin, subject_id=user_id, purpose=purpose)
