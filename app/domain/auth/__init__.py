@@ -4,6 +4,7 @@ from pathlib import Path
 
 from app.domain.auth.build import build
 from app.domain.auth.controllers.auth import AuthController, get_jwks
+from app.domain.auth.controllers.me import CredentialController
 from app.domain.auth.controllers.pages import PageController
 from app.domain.auth.controllers.recovery import RecoveryController
 from app.domain.auth.errors import MFA_REQUIRED, AccountInactive
@@ -17,7 +18,7 @@ auth = Domain(
     name="auth",
     settings=AuthSettings,
     build=build,
-    controllers=(AuthController, RecoveryController),
+    controllers=(AuthController, RecoveryController, CredentialController),
     root_handlers=(get_jwks, PageController),
     mail_templates=(Path(__file__).parent / "templates",),
     listeners=LISTENERS,

@@ -19,10 +19,8 @@ async def end_sessions_of_deactivated(event: UserDeactivated, unit: UnitOfWork) 
 
 
 @in_transaction(PasswordChanged)
-async def end_other_sessions(event: PasswordChanged, unit: UnitOfWork) -> None:
-    await SessionRepository(unit).revoke_all(
-        event.aggregate_id, utc_now(), "password_changed", keep=event.kept_session_id
-    )
+async def end_sessions(event: PasswordChanged, unit: UnitOfWork) -> None:
+    await SessionRepository(unit).revoke_all(event.aggregate_id, utc_now(), "password_changed")
 
 
 @in_transaction(PasswordChanged)
@@ -70,7 +68,7 @@ def forget_everyone(_event: Event, authenticator: SessionAuthenticator) -> None:
 
 LISTENERS = (
     end_sessions_of_deactivated,
-    end_other_sessions,
+    end_sessions,
     revoke_links,
     confirm_address,
     answer_second_registration,
