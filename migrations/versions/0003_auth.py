@@ -31,7 +31,26 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_sessions_expires_at"), "sessions", ["expires_at"])
     op.create_index(op.f("ix_sessions_user_id_revoked_at"), "sessions", ["user_id", "revoked_at"])
+    op.create_table(
+        "mailed_links",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("purpose", sa.String(length=32), nullable=False),
+        sa.Column("slot", sa.String(length=36), nullable=False),
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("code_digest", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("address", sa.String(length=254), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_mailed_links_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mailed_links")),
+        sa.UniqueConstraint("digest", name=op.f("uq_mailed_links_digest")),
+        sa.UniqueConstraint("user_id", "purpose", "slot", name=op.f("uq_mailed_links_user_id_purpose_slot")),
+    )
+    op.create_index(op.f("ix_mailed_links_expires_at"), "mailed_links", ["expires_at"])
 
 
 def downgrade() -> None:
+    op.drop_table("mailed_links")
     op.drop_table("sessions")

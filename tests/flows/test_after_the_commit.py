@@ -15,6 +15,7 @@ from app.lib.db.base import Base
 from app.lib.events.tables import StoredEvent
 from app.lib.jobs.tables import QueuedJob
 from tests.support.apps import Deployment, client_of, core_of
+from tests.support.links import run_mail_jobs
 from tests.support.mailserver import MailServer
 from tests.support.people import PASSWORD, People, Person
 from tests.support.receivers import Receiver, answering, receiver
@@ -78,7 +79,7 @@ async def test_a_job_has_the_request_id_of_the_request_behind_it(deployment: Dep
     answer = await register(app, "ada@example.com")
 
     jobs = await rows(app, QueuedJob)
-    assert {each.name for each in jobs} == {"mail.send", "event:webhooks:user.registered"}
+    assert {each.name for each in jobs} == {"event:auth.confirm_address", "event:webhooks:user.registered"}
     assert {each.request_id for each in jobs} == {answer.headers["x-request-id"]}
     assert [each.request_id for each in await rows(app, StoredEvent)] == [answer.headers["x-request-id"]]
 
@@ -183,6 +184,7 @@ async def test_operators_retry_failed_work(deployment: Deployment, mail: MailSer
     quiet = await deployment.start(**{**smtp(mail), "JOBS_WORKER": "off"})
     boss = await People(quiet).create(permissions=["jobs:manage"])
     await register(quiet, "ada@example.com")
+    await run_mail_jobs(quiet)
     async with client_of(quiet, headers=boss.headers) as calls:
         [job] = (await calls.get("/api/v1/jobs?kind=mail.send")).json()["items"]
         if status == "cancelled":

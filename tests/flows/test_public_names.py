@@ -1,6 +1,6 @@
 """Names beyond ASCII in PUBLIC_URL and CORS_ORIGINS, over HTTP."""
 
-from tests.domain.notifications.steps import ONE_CLICK, composed, register
+from tests.domain.notifications.steps import ONE_CLICK, composed, confirmed
 from tests.support.apps import BASE_URL, Deployment, client_of
 
 ASCII = "https://xn--bcher-kva.example"
@@ -10,8 +10,8 @@ WRITTEN = "HTTPS://B\u00fccher.example:443/"
 async def test_mails_lead_to_a_public_name_beyond_ascii(deployment: Deployment) -> None:
     app = await deployment.start(PUBLIC_URL=WRITTEN)
     async with client_of(app) as client:
-        await register(client)
-        (mail,) = await composed(app)
+        await confirmed(app, client)
+        (mail,) = await composed(app, "welcome")
         assert mail.unsubscribe_url is not None
         assert mail.unsubscribe_url.startswith(f"{ASCII}/api/v1/")
         assert f"{ASCII}/" in mail.text

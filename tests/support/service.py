@@ -78,11 +78,13 @@ class Service:
         return {row.message_id for row in await self.rows(queued)}
 
     async def until_all_is_sent(self, seconds: float = 2 * PATIENCE) -> None:
-        """Waits until every mail of the database counts as sent."""
+        """Waits until each user has a mail, and every mail of the database counts as sent."""
 
         async def holds() -> bool:
             await asyncio.sleep(0.2)
-            return {row.status for row in await self.rows(select(Mail.status).distinct())} == {MailStatus.SENT.value}
+            mails = await self.rows(select(Mail.status, Mail.to_address))
+            is_sent = {row.status for row in mails} == {MailStatus.SENT.value}
+            return is_sent and await self.registered() <= {row.to_address for row in mails}
 
         await until_it_holds(holds, seconds)
 

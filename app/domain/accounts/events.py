@@ -29,9 +29,7 @@ class UserDeleted(Event, frozen=True, kw_only=True):
 
 @event("user.password_changed")
 class PasswordChanged(Event, frozen=True, kw_only=True):
-    """``kept_session_id`` is the session that made the change, if one did; all others have to end."""
-
-    kept_session_id: UUID | None = None
+    """A user has another password, so all their sessions have to end."""
 
 
 @event("role.updated")

@@ -10,12 +10,13 @@ from app.lib.wire.dto import project
 
 
 class CredentialRow(msgspec.Struct, frozen=True):
-    """What a sign-in reads of a user, and a change of the password."""
+    """What a sign-in reads of a user, a change of the password, and a mail with a link."""
 
     id: UUID
     email: str
     username: str | None
     name: str | None
+    locale: str
     password_hash: str
     is_active: bool
     is_verified: bool

@@ -1,7 +1,12 @@
-"""Sign-in, sessions and tokens."""
+"""Sign-in, sessions, tokens and mailed links."""
+
+from pathlib import Path
 
 from app.domain.auth.build import build
-from app.domain.auth.controllers import AuthController, get_jwks
+from app.domain.auth.controllers.auth import AuthController, get_jwks
+from app.domain.auth.controllers.me import CredentialController
+from app.domain.auth.controllers.pages import PageController
+from app.domain.auth.controllers.recovery import RecoveryController
 from app.domain.auth.errors import MFA_REQUIRED, AccountInactive
 from app.domain.auth.jobs import JOBS
 from app.domain.auth.listeners import LISTENERS
@@ -13,8 +18,9 @@ auth = Domain(
     name="auth",
     settings=AuthSettings,
     build=build,
-    controllers=(AuthController,),
-    root_handlers=(get_jwks,),
+    controllers=(AuthController, RecoveryController, CredentialController),
+    root_handlers=(get_jwks, PageController),
+    mail_templates=(Path(__file__).parent / "templates",),
     listeners=LISTENERS,
     jobs=JOBS,
     webhook_kinds=WEBHOOK_KINDS,

@@ -3,6 +3,7 @@ from datetime import timedelta
 from app.config import Settings
 from app.core import PRODUCT, Core
 from app.domain.auth.authenticator import SessionAuthenticator
+from app.domain.auth.services.links import LinkMaker
 from app.domain.auth.services.tokens import Lifetimes, TokenIssuer
 from app.domain.auth.settings import AuthSettings
 from app.lib.ratelimit.limiter import Limit
@@ -12,7 +13,7 @@ from app.lib.settings import ConfigurationError
 
 
 def build(core: Core) -> None:
-    """The signer, the authenticator of access tokens, and the limits on sign-in and registration."""
+    """The signer, the authenticator of access tokens, the maker of links, and the limits of routes."""
     settings = core.services.get(AuthSettings)
     lifetimes = Lifetimes(
         access=timedelta(minutes=settings.access_token_expire_minutes),
@@ -22,6 +23,8 @@ def build(core: Core) -> None:
     issuer = TokenIssuer(_signer(core.settings, settings), lifetimes)
     authenticator = SessionAuthenticator(issuer.signer, core.database.reader, settings.auth_cache_seconds)
     core.services.add(issuer)
+    link_base = settings.public_app_url or core.settings.base_url
+    core.services.add(LinkMaker(link_base, core.keys.derive("mailed codes")))
     core.services.add(authenticator, Authenticator)
     # Refreshes come by themselves, from everyone behind an address: they must not use up its attempts to sign in.
     core.limits["auth"] = core.limits["refresh"] = Limit.parse(settings.rate_limit_auth)

@@ -1,7 +1,7 @@
 from typing import ClassVar
 
 from app.domain.accounts.errors import INVALID_CREDENTIALS
-from app.lib.errors import AppError, ErrorCode, InvalidToken, PermissionDenied, ValidationFailed
+from app.lib.errors import AppError, ErrorCode, FieldCode, FieldError, InvalidToken, PermissionDenied, ValidationFailed
 
 MFA_REQUIRED = ErrorCode("mfa_required", "A second factor is required", "Repeat the request with the second factor.")
 
@@ -43,3 +43,11 @@ class RefreshTokenReused(InvalidToken):
     """An old refresh token was used: there is a copy of it, so the session ends for all who have one."""
 
     detail = "The refresh token was used before, so its session has been ended. Sign in again."
+
+
+class InvalidLink(ValidationFailed):
+    """The secret of a mail is unknown, was used, has expired or was replaced by a newer one: no answer says which."""
+
+    def __init__(self, pointer: str = "/token") -> None:
+        detail = "Is unknown, was used, or has expired. Ask for a new mail."
+        super().__init__([FieldError(pointer=pointer, code=FieldCode.INVALID_CHOICE, detail=detail)])

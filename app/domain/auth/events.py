@@ -21,6 +21,13 @@ class RegisteredAgain(Event, frozen=True, kw_only=True):
     """
 
 
+@event("user.email_verified")
+class EmailVerified(Event, frozen=True, kw_only=True):
+    """A user has shown for the first time that their address is theirs. What changes of the user is in ``UserUpdated``,
+    so the version is 0.
+    """
+
+
 @event("session.token_reused")
 class TokenReuseDetected(Event, frozen=True, kw_only=True):
     """An old refresh token of the session was used, so the session was ended."""

@@ -1,19 +1,60 @@
 from datetime import timedelta
+from uuid import UUID
 
-from app.domain.auth.repositories import PURGE
+import msgspec
+
+from app.domain.accounts.services.queries import AccountQueries
+from app.domain.auth.repositories import HOLD_USER, PURGE, PURGE_LINKS
+from app.domain.auth.services.links import LinkThrottle, MailedLinks, Purpose
 from app.domain.auth.settings import AuthSettings
 from app.lib import audit
 from app.lib.clock import utc_now
+from app.lib.errors import RateLimited
 from app.lib.jobs import Cron, JobContext, NoPayload, job
+
+
+class MailLink(msgspec.Struct, frozen=True):
+    """``user_id`` is None where there is nothing to mail: the request that enqueues it must not take less time then."""
+
+    user_id: UUID | None
+    purpose: Purpose
+
+
+@job("auth.mail_link", MailLink, key=lambda payload: f"{payload.purpose}:{payload.user_id}")
+async def mail_link(payload: MailLink, context: JobContext) -> None:
+    if payload.user_id is not None:
+        await send_link(payload.user_id, payload.purpose, context)
+
+
+async def send_link(user_id: UUID, purpose: Purpose, context: JobContext) -> None:
+    """Mails a link to a user who can use it, unless they were sent many in the last hour."""
+    user = await context.services.build(AccountQueries).find_credentials_of(user_id)
+    if user is None or not user.is_active or (purpose is Purpose.VERIFY_EMAIL and user.is_verified):
+        return
+    try:
+        await context.services.build(LinkThrottle).check(f"sent\n{purpose}\n{user_id}", None)
+    except RateLimited:
+        return
+    async with context.unit() as unit:
+        if await unit.first(HOLD_USER, user_id=user_id) is not None:
+            await context.services.build(MailedLinks, unit).send(purpose, user, context.job_id)
 
 
 @job("sessions.purge", NoPayload, schedule=Cron("37 * * * *"), timeout=600)
 async def purge_sessions(_payload: NoPayload, context: JobContext) -> None:
     now = utc_now()
     await context.in_batches(lambda unit: unit.execute(PURGE, now=now))
+    await context.in_batches(lambda unit: unit.execute(PURGE_LINKS, now=now))
 
 
-CAUSED_BY_STRANGERS = ("sign_in.failed", "sign_in.locked_out", "user.registered_again", "access.denied")
+LINK_REQUESTED = "link.requested"
+CAUSED_BY_STRANGERS = (
+    "sign_in.failed",
+    "sign_in.locked_out",
+    "user.registered_again",
+    "access.denied",
+    LINK_REQUESTED,
+)
 """Kinds of events in the audit log that need no account, or a new one."""
 
 
@@ -23,4 +64,4 @@ async def purge_failed_sign_ins(_payload: NoPayload, context: JobContext) -> Non
     await context.in_batches(lambda unit: audit.purge(unit, CAUSED_BY_STRANGERS, before))
 
 
-JOBS = (purge_sessions, purge_failed_sign_ins)
+JOBS = (mail_link, purge_sessions, purge_failed_sign_ins)

@@ -1,12 +1,16 @@
 """What sessions have to do with accounts."""
 
-from app.domain.accounts.events import PasswordChanged, UserDeactivated
+from app.domain.accounts.events import PasswordChanged, UserDeactivated, UserRegistered
+from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.authenticator import SessionAuthenticator
-from app.domain.auth.events import ROLE_ACCESS_EVENTS, USER_ACCESS_EVENTS, SessionsEnded
-from app.domain.auth.repositories import SessionRepository
+from app.domain.auth.events import ROLE_ACCESS_EVENTS, USER_ACCESS_EVENTS, RegisteredAgain, SessionsEnded
+from app.domain.auth.jobs import send_link
+from app.domain.auth.repositories import HOLD_USER, LinkRepository, SessionRepository
+from app.domain.auth.services.links import MailedLinks, Purpose
 from app.lib.clock import utc_now
 from app.lib.db.uow import UnitOfWork
-from app.lib.events import Event, in_every_process, in_transaction
+from app.lib.events import Event, EventEnvelope, after_commit, in_every_process, in_transaction
+from app.lib.jobs import JobContext
 
 
 @in_transaction(UserDeactivated)
@@ -15,10 +19,36 @@ async def end_sessions_of_deactivated(event: UserDeactivated, unit: UnitOfWork) 
 
 
 @in_transaction(PasswordChanged)
-async def end_other_sessions(event: PasswordChanged, unit: UnitOfWork) -> None:
-    await SessionRepository(unit).revoke_all(
-        event.aggregate_id, utc_now(), "password_changed", keep=event.kept_session_id
-    )
+async def end_sessions(event: PasswordChanged, unit: UnitOfWork) -> None:
+    await SessionRepository(unit).revoke_all(event.aggregate_id, utc_now(), "password_changed")
+
+
+@in_transaction(PasswordChanged)
+async def revoke_links(event: PasswordChanged, unit: UnitOfWork) -> None:
+    """What was asked for before may have been asked for by another person."""
+    await LinkRepository(unit).delete_of(event.aggregate_id)
+
+
+# Both ways of a registration have one job after the commit, so that their answers take the same time.
+@after_commit("auth.confirm_address", UserRegistered)
+async def confirm_address(envelope: EventEnvelope[UserRegistered], context: JobContext) -> None:
+    """Not of a user whom an administrator has created, who may not know of it yet."""
+    if not envelope.event.by_administrator:
+        await send_link(envelope.event.aggregate_id, Purpose.VERIFY_EMAIL, context)
+
+
+@after_commit("auth.registered_again", RegisteredAgain)
+async def answer_second_registration(envelope: EventEnvelope[RegisteredAgain], context: JobContext) -> None:
+    """A link for an address that is not confirmed; else a notice, at most once a day, because strangers cause it."""
+    user_id = envelope.event.aggregate_id
+    user = await context.services.build(AccountQueries).find_credentials_of(user_id)
+    if user is None or not user.is_verified:
+        await send_link(user_id, Purpose.VERIFY_EMAIL, context)
+        return
+    async with context.unit() as unit:
+        if await unit.first(HOLD_USER, user_id=user_id) is not None:
+            links = context.services.build(MailedLinks, unit)
+            await links.mail("registered_again", user, f"{user_id}:{envelope.created_at:%Y-%m-%d}")
 
 
 @in_every_process(SessionsEnded)
@@ -36,4 +66,13 @@ def forget_everyone(_event: Event, authenticator: SessionAuthenticator) -> None:
     authenticator.forget(None)
 
 
-LISTENERS = (end_sessions_of_deactivated, end_other_sessions, forget_session, forget_user, forget_everyone)
+LISTENERS = (
+    end_sessions_of_deactivated,
+    end_sessions,
+    revoke_links,
+    confirm_address,
+    answer_second_registration,
+    forget_session,
+    forget_user,
+    forget_everyone,
+)

@@ -2,9 +2,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from app.config import Section
+from app.config import Section, Settings
 from app.lib.ratelimit.limiter import Limit
-from app.lib.settings import Secret, blaming
+from app.lib.settings import ConfigurationError, Secret, WebOrigin, blaming
 
 
 class AuthSettings(Section, frozen=True, kw_only=True):
@@ -25,6 +25,10 @@ class AuthSettings(Section, frozen=True, kw_only=True):
     require_verified_email: Annotated[
         bool, Meta(description="Registration answers 202 for all, and only verified accounts sign in.")
     ] = False
+    public_app_url: Annotated[
+        WebOrigin | None,
+        Meta(description="Your front end, whose pages the links in mails open; default: pages of the service itself."),
+    ] = None
     jwt_private_key: Annotated[
         Secret | None, Meta(description="Ed25519 key in PEM: tokens are then EdDSA and keys are published.")
     ] = None
@@ -35,3 +39,8 @@ class AuthSettings(Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         with blaming("RATE_LIMIT_AUTH"):
             Limit.parse(self.rate_limit_auth)
+
+    def check(self, settings: Settings) -> None:
+        """Links carry secrets, so production sends them by https alone."""
+        if settings.is_production and self.public_app_url and not self.public_app_url.startswith("https:"):
+            raise ConfigurationError("PUBLIC_APP_URL: https is required in production")

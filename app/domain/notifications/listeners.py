@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from app.domain.accounts.events import PasswordChanged, UserDeleted, UserRegistered
-from app.domain.auth.events import RegisteredAgain, TokenReuseDetected
+from app.domain.accounts.events import PasswordChanged, UserDeleted
+from app.domain.auth.events import EmailVerified, TokenReuseDetected
 from app.domain.notifications.dtos import Topic
 from app.domain.notifications.repositories import RECIPIENT
 from app.lib.clock import utc_now
@@ -48,19 +48,11 @@ def _now() -> str:
     return utc_now().isoformat(timespec="seconds")
 
 
-@in_transaction(UserRegistered)
-async def welcome(event: UserRegistered, unit: UnitOfWork, mailer: Mailer) -> None:
-    """Not after an administrator has created the user, who may not know of it yet."""
-    if not event.by_administrator:
-        user_id = event.aggregate_id
-        await notify(unit, mailer, user_id, "welcome", str(user_id), topic=Topic.GETTING_STARTED)
-
-
-@in_transaction(RegisteredAgain)
-async def registered_again(event: RegisteredAgain, unit: UnitOfWork, mailer: Mailer) -> None:
-    """At most once a day, because strangers cause it."""
+@in_transaction(EmailVerified)
+async def welcome(event: EmailVerified, unit: UnitOfWork, mailer: Mailer) -> None:
+    """Once, and not earlier: the address may have been a stranger's until then."""
     user_id = event.aggregate_id
-    await notify(unit, mailer, user_id, "registered_again", f"{user_id}:{utc_now():%Y-%m-%d}")
+    await notify(unit, mailer, user_id, "welcome", str(user_id), topic=Topic.GETTING_STARTED)
 
 
 @in_transaction(PasswordChanged)
@@ -81,4 +73,4 @@ async def delete_mails(event: UserDeleted, unit: UnitOfWork) -> None:
     await MailRepository(unit).delete_of(event.aggregate_id)
 
 
-LISTENERS = (welcome, registered_again, password_changed, session_reused, delete_mails)
+LISTENERS = (welcome, password_changed, session_reused, delete_mails)

@@ -9,7 +9,6 @@ POLICIES = {
     "GET /users/me": "authenticated",
     "PATCH /users/me": "authenticated",
     "DELETE /users/me": "authenticated (recent sign-in)",
-    "POST /users/me/password": "authenticated",
     "GET /users/me/profile": "authenticated",
     "PUT /users/me/profile": "authenticated",
     "GET /profiles/{user_id}": "public",

@@ -12,7 +12,7 @@ from litestar import Litestar
 from app.lib.db.url import DatabaseURL
 from app.lib.mail.delivery import Deliverer
 from app.lib.mail.mailer import NewMail
-from tests.domain.notifications.steps import mails, register
+from tests.domain.notifications.steps import confirmed, mails
 from tests.support.apps import Deployment, client_of, core_of, running_app
 
 MAILBOX = "/dev/mail"
@@ -36,8 +36,8 @@ async def test_a_new_mailbox_is_empty(developer: httpx.AsyncClient) -> None:
 
 
 async def test_who_registers_finds_their_mail_there(development: Litestar, developer: httpx.AsyncClient) -> None:
-    await register(developer)
-    (row,) = await mails(development)
+    await confirmed(development, developer)
+    (row,) = await mails(development, "welcome")
 
     listed = await developer.get(MAILBOX)
     shown = await developer.get(f"{MAILBOX}/{row.id}")
@@ -53,8 +53,8 @@ async def test_who_registers_finds_their_mail_there(development: Litestar, devel
 
 
 async def test_the_html_is_locked_into_a_frame(development: Litestar, developer: httpx.AsyncClient) -> None:
-    await register(developer)
-    (row,) = await mails(development)
+    await confirmed(development, developer)
+    (row,) = await mails(development, "welcome")
 
     page = await developer.get(f"{MAILBOX}/{row.id}")
 

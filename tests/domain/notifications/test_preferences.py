@@ -1,7 +1,6 @@
 """People choose which mails they get."""
 
 import asyncio
-from uuid import UUID
 
 import httpx
 import pytest
@@ -12,7 +11,7 @@ from app.domain.accounts.models import User
 from app.lib.mail.delivery import Deliverer
 from app.lib.mail.rows import MailStatus
 from tests.domain.accounts.answers import field_errors, is_refused, own_tag
-from tests.domain.notifications.steps import MINE, mails, register
+from tests.domain.notifications.steps import MINE, confirmed, mails
 from tests.support.apps import client_of, core_of
 from tests.support.mail import send_queued
 from tests.support.people import PASSWORD, People, Person
@@ -79,8 +78,7 @@ async def test_a_change_concerns_one_user_only(people: People) -> None:
 
 async def test_what_is_not_wanted_is_not_sent_and_what_is_essential_is(app: Litestar, people: People) -> None:
     async with client_of(app) as client:
-        registered = await register(client)
-    person: Person = await people.sign_in(UUID(registered.json()["id"]), "ada@example.com")
+        person: Person = await people.sign_in(await confirmed(app, client), "ada@example.com")
     async with people.client(person) as calls:
         await calls.patch(MINE, json={"getting_started": False})
         body = {"current_password": PASSWORD, "new_password": "another fine day"}
@@ -89,6 +87,7 @@ async def test_what_is_not_wanted_is_not_sent_and_what_is_essential_is(app: Lite
     await send_queued(core_of(app).services.get(Deliverer), core_of(app).database)
 
     assert [(row.kind, row.status) for row in await mails(app)] == [
+        ("verify_email", MailStatus.SENT),
         ("welcome", MailStatus.SUPPRESSED),
         ("password_changed", MailStatus.SENT),
     ]

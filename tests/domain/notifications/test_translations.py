@@ -10,11 +10,12 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
-from app.domain.notifications import notifications
+from app.asgi import DOMAINS
 from app.domain.notifications.commands import SAMPLES
 from app.lib.mail.templates import BASE, SOURCE_LOCALE, MailTemplates
 
-FOLDERS = [BASE, *notifications.mail_templates]
+OF_DOMAINS = [folder for domain in DOMAINS for folder in domain.mail_templates]
+FOLDERS = [BASE, *OF_DOMAINS]
 SHARED = {"product": "Lodestar", "color": "#2952cc", "base_url": "https://lodestar.example"}
 CATALOGS = sorted(path for folder in FOLDERS for path in folder.glob("locales/*.po"))
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
@@ -22,7 +23,7 @@ _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 @pytest.fixture(scope="module")
 def templates() -> MailTemplates:
-    return MailTemplates(notifications.mail_templates, SHARED)
+    return MailTemplates(OF_DOMAINS, SHARED)
 
 
 def catalog(path: Path) -> Catalog:
@@ -58,7 +59,7 @@ def test_a_catalog_has_every_text_and_no_other(path: Path) -> None:
 
 
 def test_every_mail_has_a_sample() -> None:
-    texts = {path.stem for folder in notifications.mail_templates for path in folder.glob("*.txt")}
+    texts = {path.stem for folder in OF_DOMAINS for path in folder.glob("*.txt")}
     assert texts == SAMPLES.keys()
 
 
@@ -87,7 +88,7 @@ def test_the_languages_differ(templates: MailTemplates, name: str) -> None:
     assert english.subject != german.subject
     assert english.preheader != german.preheader
     paragraphs = [set(mail.text.split("\n\n")) for mail in (english, german)]
-    assert paragraphs[0] & paragraphs[1] <= {"--\nLodestar <https://lodestar.example>\n"}
+    assert paragraphs[0] & paragraphs[1] <= {"--\nLodestar <https://lodestar.example>\n", *SAMPLES[name].values()}
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))
@@ -95,9 +96,7 @@ def test_the_languages_differ(templates: MailTemplates, name: str) -> None:
 def test_what_is_put_in_is_escaped(name: str, locale: str) -> None:
     evil: dict[str, Any] = {**SHARED, "product": "<b>&</b>"}
 
-    mail = MailTemplates(notifications.mail_templates, evil).render(
-        name, locale, {**SAMPLES[name], "unsubscribe_url": None}
-    )
+    mail = MailTemplates(OF_DOMAINS, evil).render(name, locale, {**SAMPLES[name], "unsubscribe_url": None})
 
     assert "<b>" not in mail.html
     assert "&lt;b&gt;&amp;&lt;/b&gt;" in mail.html

@@ -12,7 +12,7 @@ from app.domain.notifications.services.links import UnsubscribeLinks
 from app.lib.db.base import new_id
 from app.lib.db.url import DatabaseURL
 from tests.domain.accounts.answers import is_refused
-from tests.domain.notifications.steps import MINE, ONE_CLICK, UNSUBSCRIBE, composed, register
+from tests.domain.notifications.steps import MINE, ONE_CLICK, UNSUBSCRIBE, composed, confirmed
 from tests.support.apps import BASE_URL, client_of, core_of, running_app
 from tests.support.people import People, Person
 
@@ -31,9 +31,8 @@ async def wants_mail(people: People, person: Person) -> bool:
 
 
 async def test_the_link_in_a_mail_ends_these_mails(app: Litestar, client: httpx.AsyncClient, people: People) -> None:
-    user_id = (await register(client)).json()["id"]
-    person = await people.sign_in(UUID(user_id), "ada@example.com")
-    (mail,) = await composed(app)
+    person = await people.sign_in(await confirmed(app, client), "ada@example.com")
+    (mail,) = await composed(app, "welcome")
     assert mail.unsubscribe_url is not None
     url = mail.unsubscribe_url.replace(core_of(app).settings.base_url, BASE_URL)
 

@@ -1,17 +1,10 @@
 from typing import Any
 
-from litestar import Controller, Request, Response, delete, get, patch, post, put
+from litestar import Controller, Request, Response, delete, get, patch, put
 from litestar.params import JSONBody
 
-from app.domain.accounts.dtos import OwnUserUpdate, PasswordChange, ProfileRead, ProfileUpdate, UserRead
-from app.domain.accounts.errors import (
-    AccountGone,
-    LastSuperuser,
-    PasswordAlreadyChanged,
-    UsernameTaken,
-    WrongCurrentPassword,
-)
-from app.domain.accounts.services.passwords import PasswordService
+from app.domain.accounts.dtos import OwnUserUpdate, ProfileRead, ProfileUpdate, UserRead
+from app.domain.accounts.errors import AccountGone, LastSuperuser, UsernameTaken
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
 from app.lib.errors import NotFound
@@ -19,7 +12,6 @@ from app.lib.http.injection import Caller, Injected, Precondition
 from app.lib.http.problems import respond
 from app.lib.http.rules import TEXT_BODY
 from app.lib.openapi.document import may_raise
-from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import authenticated, recently_authenticated
 from app.lib.wire.dto import StructDTO
 
@@ -63,21 +55,6 @@ class MeController(Controller):
     )
     async def delete_me(self, principal: Caller, users: Users, if_match: Precondition) -> None:
         await users.delete(principal.user_id, if_match, principal)
-
-    @post(
-        "/password",
-        guards=[authenticated, rate_limit("auth")],
-        dto=StructDTO[PasswordChange],
-        return_dto=None,
-        status_code=204,
-        summary="Change the current user's password",
-        description="Ends all your sessions except the current one.",
-        opt=may_raise(WrongCurrentPassword, PasswordAlreadyChanged),
-    )
-    async def change_password(
-        self, data: JSONBody[PasswordChange], principal: Caller, passwords: Injected[PasswordService]
-    ) -> None:
-        await passwords.change_own(data, principal)
 
     @get(
         "/profile",

@@ -81,8 +81,8 @@ class PasswordService:
     origin: Origin
     _users: UserRepository
 
-    async def change_own(self, data: PasswordChange, actor: Principal) -> None:
-        """Changes the password of a user who knows the current one, and ends their other sessions.
+    async def change_own(self, data: PasswordChange, actor: Principal) -> str:
+        """Changes the password of a user who knows the current one, and ends their sessions. Returns the new hash.
 
         Raises ``WrongCurrentPassword``, ``RateLimited`` after too many of these, ``ValidationFailed`` for a new
         password that is weak or the same, or ``PasswordAlreadyChanged``.
@@ -97,15 +97,18 @@ class PasswordService:
             pointer="/new_password",
             others=[_SAME] if composed(data.new_password) == composed(data.current_password) else (),
         )
-        await self._replace_hash(current.id, current.password_hash, new_hash, kept_session_id=actor.session_id)
+        await self.replace(current, new_hash)
+        return new_hash
 
     async def set_password(self, user_id: UUID, password: str) -> None:
         """Sets a password at the command line and ends the user's sessions.
 
         Raises ``UserNotFound``, ``ValidationFailed`` or ``PasswordAlreadyChanged``.
         """
-        user = await self._users.get(user_id)
-        await self._replace_hash(user_id, user.password_hash, await self.passwords.accept(password, user))
+        user = await self.accounts.find_credentials_of(user_id)
+        if user is None:
+            raise UserNotFound
+        await self.replace(user, await self.passwords.accept(password, user))
 
     async def rehash(self, user_id: UUID, old_hash: str, password: str) -> str:
         """Hashes the same password with today's parameters and returns the new hash."""
@@ -113,18 +116,17 @@ class PasswordService:
         await self.unit.execute(REHASH, user_id=user_id, old_hash=old_hash, new_hash=new_hash)
         return new_hash
 
-    async def _replace_hash(
-        self, user_id: UUID, old_hash: str, new_hash: str, *, kept_session_id: UUID | None = None
-    ) -> None:
-        user = await self._users.get_for_update(user_id)
-        if user.password_hash != old_hash:
+    async def replace(self, current: CredentialRow, new_hash: str, *, kind: str = "password.changed") -> None:
+        """Replaces the hash of a user's password with one that was accepted, and ends their sessions.
+
+        ``kind`` is that of the audit log. Raises ``PasswordAlreadyChanged`` when ``current`` is out of date.
+        """
+        user = await self._users.get_for_update(current.id)
+        if user.password_hash != current.password_hash:
             raise PasswordAlreadyChanged
         await self._users.update(user, {"password_hash": new_hash})
-        await self.events.publish(
-            self.unit,
-            PasswordChanged(aggregate_id=user_id, aggregate_version=user.version, kept_session_id=kept_session_id),
-        )
-        await audit.record(self.unit, "password.changed", self.origin, subject_id=user_id)
+        await self.events.publish(self.unit, PasswordChanged(aggregate_id=user.id, aggregate_version=user.version))
+        await audit.record(self.unit, kind, self.origin, subject_id=user.id)
 
     async def _verify(self, current: CredentialRow, password: str) -> None:
         """Attempts are limited: a stolen session must not be enough to find out the password by trying."""

@@ -22,6 +22,7 @@ from app.domain.accounts.services.passwords import Passwords
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.clock import utc_now
+from app.lib.db.repositories import ANY_VERSION
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.events import Events
@@ -114,6 +115,15 @@ class UserService:
         await self._update(user, unchanged | values)
         return await self._read(user)
 
+    async def verify_email(self, user_id: UUID, email: str) -> bool:
+        """Records that the address is the user's. False when that was known. Raises ``UserNotFound``, also for a user
+        who has another address by now.
+        """
+        user = await self._users.get_for_update(user_id, ANY_VERSION, User.email_key == checked_email_key(email))
+        was_verified = user.is_verified
+        await self._update(user, {"is_verified": True}, kind="email.verified")
+        return not was_verified
+
     async def promote(self, user_id: UUID) -> UserRead:
         """Makes a user a superuser, at the command line. Raises ``UserNotFound``."""
         user = await self._users.get_for_update(user_id)
@@ -170,7 +180,7 @@ class UserService:
         await self._profiles.create({"user_id": user.id})
         return user
 
-    async def _update(self, user: User, values: Mapping[str, Any]) -> None:
+    async def _update(self, user: User, values: Mapping[str, Any], *, kind: str = "user.updated") -> None:
         names = {"email": user.email, "username": user.username, "name": user.name}
         before = {name: getattr(user, name) for name in values}
         former_key = user.username_key
@@ -182,7 +192,7 @@ class UserService:
         if changed & _SHOWN_IN_PROFILE:
             await self.unit.execute(TOUCH_PROFILE, user_id=user.id, now=utc_now())
         flags = {name: getattr(user, name) for name in sorted(changed & _FLAGS)}
-        await self._publish_update(user, "user.updated", fields=sorted(changed), **flags)
+        await self._publish_update(user, kind, fields=sorted(changed), **flags)
 
     async def _move_hold(self, user: User, former_key: str | None) -> None:
         if user.username_key:

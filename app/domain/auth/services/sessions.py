@@ -1,6 +1,8 @@
 import hmac
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from app.domain.auth.dtos import TokenPair
 from app.domain.auth.errors import RefreshTokenReused, SessionEnded
@@ -10,6 +12,7 @@ from app.domain.auth.services.tokens import GRACE, TokenIssuer
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.clock import utc_now
+from app.lib.db.base import new_id
 from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
@@ -19,7 +22,7 @@ from app.lib.security.tokens import RefreshClaims, refresh_jti
 
 @dataclass
 class SessionService:
-    """Continues sessions by rotating their refresh tokens, and ends them. The access tokens end with them."""
+    """Opens sessions, continues them by rotating their refresh tokens, and ends them with their access tokens."""
 
     unit: UnitOfWork
     database: Database
@@ -27,6 +30,27 @@ class SessionService:
     events: Events
     origin: Origin
     _sessions: SessionRepository
+
+    async def begin(self, user_id: UUID, password_hash: str, *, kind: str = "sign_in.ok") -> TokenPair | None:
+        """Opens a session of an active user whose password has this hash; None when there is no such user. ``kind`` is
+        that of the audit log.
+        """
+        now, lifetimes = utc_now(), self.issuer.lifetimes
+        row = SessionRow(
+            id=new_id(),
+            user_id=user_id,
+            secret=secrets.token_bytes(32),
+            generation=1,
+            rotated_at=now,
+            idle_expires_at=now + min(lifetimes.idle, lifetimes.absolute),
+            expires_at=now + lifetimes.absolute,
+            revoked_at=None,
+        )
+        address, user_agent = self.origin.address, self.origin.user_agent
+        if not await self._sessions.create(row, password_hash, address=address, user_agent=user_agent):
+            return None
+        await audit.record(self.unit, kind, self.origin, subject_id=user_id, session_id=str(row.id))
+        return self.issuer.issue(row, now)
 
     async def refresh(self, refresh_token: str) -> TokenPair:
         """The next pair of tokens.
@@ -47,6 +71,11 @@ class SessionService:
             user_agent=self.origin.user_agent,
         )
         return self.issuer.issue(row or await self._already_rotated(claims, now), now)
+
+    async def end_oldest(self, user_id: UUID) -> None:
+        """Ends the user's sessions beyond the newest 50."""
+        for ended in await self._sessions.end_oldest(user_id, utc_now()):
+            await self.events.publish(self.unit, SessionsEnded(user_id=user_id, session_id=ended))
 
     async def sign_out(self, principal: Principal) -> None:
         """Ends the current session."""

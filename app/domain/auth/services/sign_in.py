@@ -1,5 +1,4 @@
 import contextlib
-import secrets
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -8,19 +7,19 @@ from app.domain.accounts.services.passwords import Passwords, PasswordService, S
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.dtos import SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, InvalidCredentials
-from app.domain.auth.events import SessionsEnded
-from app.domain.auth.repositories import KNOWN_ADDRESSES, MAX_SESSIONS, SessionRepository, SessionRow
-from app.domain.auth.services.tokens import TokenIssuer
+from app.domain.auth.jobs import MailLink, mail_link
+from app.domain.auth.repositories import KNOWN_ADDRESSES, MAX_SESSIONS
+from app.domain.auth.services.links import Purpose
+from app.domain.auth.services.sessions import SessionService
 from app.domain.auth.settings import AuthSettings
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.clock import utc_now
-from app.lib.db.base import new_id
 from app.lib.db.engine import Database
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import Unavailable
-from app.lib.events import Events
+from app.lib.jobs import enqueue
 from app.lib.ratelimit.limiter import client_key
 from app.lib.security.emails import lookup_key
 
@@ -38,11 +37,9 @@ class SignInService:
     passwords: Passwords
     password_service: PasswordService
     throttle: SignInThrottle
-    issuer: TokenIssuer
-    events: Events
+    sessions: SessionService
     origin: Origin
     settings: AuthSettings
-    _sessions: SessionRepository
 
     async def sign_in(self, data: SignIn) -> TokenPair:
         """Opens a session.
@@ -68,7 +65,7 @@ class SignInService:
         if found is None or not verified or self._is_unconfirmed(found):
             locked = await self.throttle.failed(key, address, trusted=trusted)
             refused = "sign_in.unverified" if verified else "sign_in.failed"
-            await self._record_refusal(found, "sign_in.locked_out" if locked else refused)
+            await self._record_refusal(found, "sign_in.locked_out" if locked else refused, knows_password=verified)
             raise self._refusal()
         await self.throttle.succeeded(key, address)
         if (pair := await self._open_session(found, data.password, is_crowded=is_crowded)) is not None:
@@ -111,26 +108,19 @@ class SignInService:
         if self.passwords.hasher.needs_rehash(password_hash):
             with contextlib.suppress(Unavailable):  # too busy now; a later sign-in will do it
                 password_hash = await self.password_service.rehash(found.id, password_hash, password)
-        now, lifetimes = utc_now(), self.issuer.lifetimes
-        row = SessionRow(
-            id=new_id(),
-            user_id=found.id,
-            secret=secrets.token_bytes(32),
-            generation=1,
-            rotated_at=now,
-            idle_expires_at=now + min(lifetimes.idle, lifetimes.absolute),
-            expires_at=now + lifetimes.absolute,
-            revoked_at=None,
-        )
-        origin = self.origin
-        if not await self._sessions.create(row, password_hash, address=origin.address, user_agent=origin.user_agent):
-            return None
-        for ended in await self._sessions.end_oldest(found.id, now) if is_crowded else ():
-            await self.events.publish(self.unit, SessionsEnded(user_id=found.id, session_id=ended))
-        await audit.record(self.unit, "sign_in.ok", origin, subject_id=found.id, session_id=str(row.id))
-        return self.issuer.issue(row, now)
+        pair = await self.sessions.begin(found.id, password_hash)
+        if pair is not None and is_crowded:
+            await self.sessions.end_oldest(found.id)
+        return pair
 
-    async def _record_refusal(self, found: CredentialRow | None, kind: str) -> None:
-        """In its own transaction, because the request's is rolled back."""
+    async def _record_refusal(self, found: CredentialRow | None, kind: str, *, knows_password: bool = False) -> None:
+        """In its own transaction, because the request's is rolled back.
+
+        Who knows the password of an account that is not confirmed is mailed another link. All refusals enqueue the job
+        for it, most of them one that does nothing, so that all take the same time.
+        """
+        user_id = found.id if found else None
         async with self.database.independent() as unit:
-            await audit.record(unit, kind, self.origin, subject_id=found.id if found else None)
+            await audit.record(unit, kind, self.origin, subject_id=user_id)
+            if self.settings.require_verified_email:
+                await enqueue(unit, mail_link, MailLink(user_id if knows_password else None, Purpose.VERIFY_EMAIL))

@@ -17,22 +17,15 @@ from app.domain.notifications.errors import NoSuchLink, NotOneClick
 from app.domain.notifications.services.links import PATH, UnsubscribeLinks
 from app.domain.notifications.services.preferences import PreferenceService
 from app.lib.http.injection import Injected
-from app.lib.http.language import accepted_languages
 from app.lib.http.query import PASSED_ON
 from app.lib.http.rules import CONSUMES, FORM, HTML_PAGE, PRODUCES_ANYTHING
+from app.lib.mail.pages import answer_page
 from app.lib.mail.templates import MailTemplates
 from app.lib.openapi.document import may_raise
 from app.lib.security.policies import public
 from app.lib.wire.dto import parse_form
 
 _MULTIPART = RequestEncodingType.MULTI_PART.value
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    ),
-    "Cache-Control": "no-store",
-    "Vary": "Accept-Language",
-}
 
 _Token = Annotated[str | None, QueryParameter(max_length=200, description="From the link in a mail.")]
 
@@ -72,7 +65,8 @@ async def show_unsubscribe_page(
     """Asks, and changes nothing: mail filters follow links before people do."""
     known = token is not None and unsubscribe_links.read(token) is not None
     state = "ask" if known else "unknown" if token else "nothing"
-    return _page(request, mail_templates, state, status_code=404 if state == "unknown" else 200)
+    status_code = 404 if state == "unknown" else 200
+    return answer_page(request, mail_templates, "unsubscribe_page", status_code=status_code, state=state)
 
 
 @post(
@@ -101,11 +95,4 @@ async def unsubscribe(
     if found is None:
         raise NoSuchLink
     await preference_service.unsubscribe(*found)
-    return _page(request, mail_templates, "done", status_code=200)
-
-
-def _page(request: Request[Any, Any, Any], templates: MailTemplates, state: str, *, status_code: int) -> Response[str]:
-    locale = templates.best_locale(*accepted_languages(request.headers.get("accept-language", "")))
-    content = templates.page("unsubscribe_page", locale, {"state": state})
-    headers = _HEADERS | {"Content-Language": locale}
-    return Response(content, status_code=status_code, media_type="text/html", headers=headers)
+    return answer_page(request, mail_templates, "unsubscribe_page", state="done")

@@ -1,0 +1,88 @@
+"""What people do with secrets that were mailed to them, by links or codes."""
+
+from litestar import Controller, post
+from litestar.params import JSONBody
+
+from app.domain.accounts.errors import PasswordAlreadyChanged
+from app.domain.auth.dtos import EmailVerification, MailRequest, MailRequested, PasswordReset
+from app.domain.auth.services.links import Purpose
+from app.domain.auth.services.request_mail import MailRequestService
+from app.domain.auth.services.reset_password import ResetService
+from app.domain.auth.services.verify_email import VerificationService
+from app.lib.http.injection import Injected
+from app.lib.openapi.document import may_raise
+from app.lib.ratelimit.routes import rate_limit
+from app.lib.security.policies import optional, public
+from app.lib.security.principal import Principal
+from app.lib.wire.dto import StructDTO
+
+REQUESTED = MailRequested(status="accepted", detail="If there is such an account, a mail is on its way.")
+
+
+class RecoveryController(Controller):
+    path = "/auth"
+    tags = ("Auth",)
+    return_dto = None
+
+    @post(
+        "/verify-email",
+        guards=[optional, rate_limit("auth")],
+        dto=StructDTO[EmailVerification],
+        status_code=204,
+        summary="Verify an email address",
+        description=(
+            "Send the token of the link, or the address and the code of the same mail, within 24 hours. The account "
+            "has the `password` from now on, and another one than before ends all sessions. Callers who are signed in "
+            "may leave it out."
+        ),
+        opt=may_raise(PasswordAlreadyChanged),
+    )
+    async def verify_email(
+        self,
+        data: JSONBody[EmailVerification],
+        verification: Injected[VerificationService],
+        viewer: Injected[Principal | None],
+    ) -> None:
+        await verification.verify(data, viewer)
+
+    @post(
+        "/forgot-password",
+        guards=[public, rate_limit("auth")],
+        dto=StructDTO[MailRequest],
+        return_dto=StructDTO[MailRequested],
+        status_code=202,
+        summary="Request a password reset",
+        description="Mails a link that is good for 30 minutes. The answer does not say whether there is an account.",
+    )
+    async def forgot_password(
+        self, data: JSONBody[MailRequest], mail_requests: Injected[MailRequestService]
+    ) -> MailRequested:
+        await mail_requests.request(Purpose.RESET_PASSWORD, data.email)
+        return REQUESTED
+
+    @post(
+        "/reset-password",
+        guards=[public, rate_limit("auth")],
+        dto=StructDTO[PasswordReset],
+        status_code=204,
+        summary="Reset a password",
+        description="Sets the password by the token of the newest link. Ends all sessions and begins none.",
+        opt=may_raise(PasswordAlreadyChanged),
+    )
+    async def reset_password(self, data: JSONBody[PasswordReset], resets: Injected[ResetService]) -> None:
+        await resets.reset(data)
+
+    @post(
+        "/verify-email/resend",
+        guards=[public, rate_limit("auth")],
+        dto=StructDTO[MailRequest],
+        return_dto=StructDTO[MailRequested],
+        status_code=202,
+        summary="Resend the verification mail",
+        description="The answer does not say whether there is such an account. Only the newest mail is good.",
+    )
+    async def resend_verification(
+        self, data: JSONBody[MailRequest], mail_requests: Injected[MailRequestService]
+    ) -> MailRequested:
+        await mail_requests.request(Purpose.VERIFY_EMAIL, data.email)
+        return REQUESTED

@@ -1,0 +1,169 @@
+"""A secret by mail that does one thing once: links, and for some of them a code of six digits."""
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from app.domain.accounts.rows import CredentialRow
+from app.domain.accounts.services.queries import AccountQueries
+from app.domain.auth.errors import InvalidLink
+from app.domain.auth.repositories import LINK, LINK_BY_CODE, LinkRepository, LinkRow
+from app.lib.clock import utc_now
+from app.lib.db.base import new_id
+from app.lib.db.reader import Reader
+from app.lib.db.uow import UnitOfWork
+from app.lib.mail.mailer import Mailer, NewMail
+from app.lib.ratelimit.limiter import Limit, RateLimiter
+from app.lib.ratelimit.throttle import Throttle
+from app.lib.security.emails import lookup_key
+from app.lib.security.opaque import digest, new_secret
+
+_CODE_DIGITS = 6
+
+
+class Purpose(StrEnum):
+    """What a link does. Also the name of its mail."""
+
+    VERIFY_EMAIL = "verify_email"
+    RESET_PASSWORD = "reset_password"  # noqa: S105 - the name of a purpose
+
+    @property
+    def path(self) -> str:
+        """Of the page behind the link, here or at ``PUBLIC_APP_URL``."""
+        return f"/account/{self.value.replace('_', '-')}"
+
+    @property
+    def lifetime(self) -> timedelta:
+        return _LIFETIMES[self]
+
+
+_LIFETIMES = {Purpose.VERIFY_EMAIL: timedelta(hours=24), Purpose.RESET_PASSWORD: timedelta(minutes=30)}
+
+
+class LinkThrottle(Throttle):
+    """Limits the mails with links that one address is sent, whether there is such an account or not."""
+
+    def __init__(self, limiter: RateLimiter) -> None:
+        super().__init__(
+            limiter,
+            "mailed_link",
+            per_account=Limit.parse("10 per hour"),
+            per_account_and_address=Limit.parse("5 per 15 minutes"),
+        )
+
+
+class CodeThrottle(Throttle):
+    """Limits guesses at a code: one in 50 000 finds it in the day that it is good for."""
+
+    def __init__(self, limiter: RateLimiter) -> None:
+        super().__init__(
+            limiter,
+            "mailed_code",
+            per_account=Limit.parse("20 per day"),
+            per_account_and_address=Limit.parse("5 per 15 minutes"),
+        )
+
+
+@dataclass
+class LinkMaker:
+    """Where links lead to, and the key for digests of codes, which are too few to be hashed without one."""
+
+    base_url: str
+    key: bytes
+
+    def url(self, purpose: Purpose, token: str) -> str:
+        return f"{self.base_url}{purpose.path}?token={token}"
+
+    def code_digest(self, user_id: UUID, code: str) -> bytes:
+        return hmac.digest(self.key, user_id.bytes + code.encode(), sha256)
+
+
+@dataclass
+class MailedLinks:
+    """Sends links, finds them, and uses them up."""
+
+    unit: UnitOfWork
+    reader: Reader
+    accounts: AccountQueries
+    mailer: Mailer
+    maker: LinkMaker
+    _links: LinkRepository
+
+    async def send(
+        self, purpose: Purpose, user: CredentialRow, cause_id: UUID, *, address: str = "", slot: str = ""
+    ) -> None:
+        """Mails a new link to the user, or to ``address``, once for the same cause. The one before in the same slot is
+        good no more.
+        """
+        token, now = new_secret(), utc_now()
+        secret = {"url": self.maker.url(purpose, token)}
+        code_digest = None
+        if purpose is Purpose.VERIFY_EMAIL:
+            secret["code"] = f"{secrets.randbelow(10**_CODE_DIGITS):0{_CODE_DIGITS}}"
+            code_digest = self.maker.code_digest(user.id, secret["code"])
+        if not await self.mail(purpose.value, user, str(cause_id), address=address, secret=secret):
+            return
+        await self._links.replace(
+            id=new_id(),
+            user_id=user.id,
+            purpose=purpose.value,
+            slot=slot,
+            digest=digest(token),
+            code_digest=code_digest,
+            address=address or user.email,
+            created_at=now,
+            expires_at=now + purpose.lifetime,
+        )
+
+    async def mail(
+        self,
+        kind: str,
+        user: CredentialRow,
+        business_id: str,
+        *,
+        address: str = "",
+        secret: dict[str, Any] | None = None,
+    ) -> bool:
+        """Queues a mail to the user, or to ``address``. False when the same ``kind`` and ``business_id`` have queued it
+        before.
+        """
+        mail = NewMail(
+            kind=kind,
+            business_id=business_id,
+            user_id=user.id,
+            to_address=address or user.email,
+            locale=user.locale,
+            template=kind,
+            secrets=secret or {},
+        )
+        return await self.mailer.queue(self.unit, mail)
+
+    async def find(self, purpose: Purpose, token: str) -> tuple[LinkRow, CredentialRow]:
+        """A link that is good, and whose it is. Changes nothing. Raises ``InvalidLink``."""
+        return await self._of_its_user(
+            await self.reader.first(LINK, purpose=purpose.value, digest=digest(token), now=utc_now())
+        )
+
+    async def find_by_code(self, purpose: Purpose, user_id: UUID, code: str) -> tuple[LinkRow, CredentialRow]:
+        """The same by the code of the mail. Raises ``InvalidLink``."""
+        code_digest = self.maker.code_digest(user_id, code)
+        found = await self.reader.first(
+            LINK_BY_CODE, purpose=purpose.value, user_id=user_id, code_digest=code_digest, now=utc_now()
+        )
+        return await self._of_its_user(found, "/code")
+
+    async def use(self, link: LinkRow) -> None:
+        """Uses a link up. Raises ``InvalidLink`` when another request was faster."""
+        if not await self._links.use(link.digest, utc_now()):
+            raise InvalidLink
+
+    async def _of_its_user(self, link: LinkRow | None, pointer: str = "/token") -> tuple[LinkRow, CredentialRow]:
+        user = await self.accounts.find_credentials_of(link.user_id) if link else None
+        if link is None or user is None or lookup_key(user.email) != lookup_key(link.address):
+            raise InvalidLink(pointer)
+        return link, user
