@@ -40,7 +40,7 @@ _people = select(*columns_of(PersonRow, Profile, email=User.email, username=User
 )
 _credentials = select(*columns_of(CredentialRow, User))
 
-USER = prepare(_users.where(User.id == _USER_ID), UserRead)
+USERS = PreparedIn(_users, User.id, UserRead)
 ROLE = prepare(_roles.where(Role.id == _ROLE_ID), RoleRead)
 PERSON = prepare(_people.where(Profile.user_id == _USER_ID), PersonRow)
 VISIBLE_PERSON = prepare(_people.where(Profile.user_id == _USER_ID, User.is_active), PersonRow)

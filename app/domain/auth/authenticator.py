@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from app.domain.auth.errors import SessionEnded
-from app.domain.auth.repositories import PRINCIPAL, PRINCIPALS
+from app.domain.auth.repositories import PRINCIPALS
 from app.lib.clock import utc_now
 from app.lib.db.reader import Reader
 from app.lib.errors import InvalidToken
@@ -59,7 +59,7 @@ class SessionAuthenticator:
         if remembered is not None and remembered.good_until > time.monotonic():
             return remembered.principal
         epoch, started = self._epoch, time.monotonic()
-        principal = await self._reader.first(PRINCIPAL, session_id=session_id, now=utc_now())
+        principal = await self._reader.find(PRINCIPALS, session_id, now=utc_now())
         if principal is None:
             raise SessionEnded
         if not self._cache_seconds or epoch != self._epoch:

@@ -51,9 +51,8 @@ _principals = (
     .join(User, User.id == Session.user_id)
     .where(Session.revoked_at.is_(None), Session.expires_at > bindparam("now"), User.is_active)
 )
-PRINCIPAL = prepare(_principals.where(Session.id == bindparam("session_id")), Principal)
-"""Of a live session of an active user."""
-PRINCIPALS = PreparedIn(_principals, Session.id, Principal)
+PRINCIPALS = PreparedIn(_principals, Session.id, Principal, key="session_id")
+"""Of live sessions of active users."""
 KNOWN_ADDRESSES = prepare(
     select(Session.address)
     .where(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Generic, TypeVar, overload
 
 import msgspec
@@ -117,10 +117,15 @@ def _is_open_list(bind: BindParameter[Any]) -> bool:
 class PreparedIn(Generic[T]):
     """A select of the rows in which a column has any of several values.
 
-    The length of a list is part of the SQL, so a statement is prepared for each power of two.
+    The length of a list is part of the SQL, so a statement is prepared for each power of two. ``key`` is the field of
+    the rows that has the column's value, where that has another name.
     """
 
-    def __init__(self, statement: Select[Any], column: InstrumentedAttribute[Any], row_type: type[T]) -> None:
+    def __init__(
+        self, statement: Select[Any], column: InstrumentedAttribute[Any], row_type: type[T], *, key: str | None = None
+    ) -> None:
+        self.key_of = attrgetter(key or column.key)
+
         def prepare_width(width: int) -> Prepared[T]:
             binds = [bindparam(f"value_{i}", type_=column.type) for i in range(width)]
             return prepare(statement.where(column.in_(binds)), row_type)

@@ -21,8 +21,9 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 
 from app.lib.db.faults import UNBINDABLE, DatabaseUnavailable
+from app.lib.db.point_reads import PointReads
 from app.lib.db.pool import FairQueue
-from app.lib.db.prepared import JSON_CODECS, Prepared
+from app.lib.db.prepared import JSON_CODECS, Prepared, PreparedIn
 from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline, identity_of
 from app.lib.errors import AppError
 
@@ -56,6 +57,7 @@ class Reader:
         self._driver = driver
         self._dialect = driver.dialect
         self.observers: list[Observer] = []
+        self._points = PointReads(self.all)
 
     async def all(self, prepared: Prepared[T], /, **values: Any) -> list[T]:
         """Every row."""
@@ -74,6 +76,12 @@ class Reader:
         if (found := await self.first(prepared, **values)) is None:
             raise missing
         return found
+
+    async def find(self, prepared: PreparedIn[T], key: Any, /, **values: Any) -> T | None:
+        """The row with this key, or None; together with other callers who look for one at this moment. So ``values``
+        have to be the same for all of them, such as the time.
+        """
+        return await self._points.find(prepared, key, values)
 
     async def scalar(self, prepared: Prepared[T], /, **values: Any) -> T | None:
         """The first column of the first row, or None; for statements prepared with a plain type."""

@@ -44,8 +44,8 @@ class SlowReader:
         self.asked = asyncio.Event()
         self.gate = asyncio.Event()
 
-    async def first(self, prepared: Any, **values: Any) -> Any:
-        row = await self._reader.first(prepared, **values)
+    async def find(self, prepared: Any, key: Any, **values: Any) -> Any:
+        row = await self._reader.find(prepared, key, **values)
         self.asked.set()
         await self.gate.wait()
         return row
@@ -144,7 +144,7 @@ async def test_what_is_remembered_ages_from_when_it_was_asked(app: Litestar, peo
 class Crowd:
     """Stands in for the database where there are more sessions than a test could make."""
 
-    async def first(self, _: Any, *, session_id: UUID, now: datetime) -> Principal:
+    async def find(self, _: Any, session_id: UUID, *, now: datetime) -> Principal:
         return Principal(session_id, session_id, now, is_superuser=False, roles=frozenset(), permissions=frozenset())
 
 

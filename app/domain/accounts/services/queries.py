@@ -12,9 +12,9 @@ from app.domain.accounts.repositories import (
     PERSON,
     ROLE,
     ROLE_LIST,
-    USER,
     USER_LIST,
     USERNAME_KEEPER,
+    USERS,
     VISIBLE_PEOPLE,
     VISIBLE_PERSON,
 )
@@ -39,7 +39,9 @@ class AccountQueries:
 
     async def get_user(self, user_id: UUID) -> UserRead:
         """Raises ``UserNotFound``."""
-        return await self.reader.one(USER, UserNotFound, user_id=user_id)
+        if (found := await self.reader.find(USERS, user_id)) is None:
+            raise UserNotFound
+        return found
 
     async def get_user_with_profile(self, user_id: UUID, viewer: Principal) -> UserWithProfile:
         """Raises ``UserNotFound``."""
