@@ -15,6 +15,7 @@ COMMANDS = {
     "serve": LazyCommand("app.cli.serve:serve", "Run the service."),
     "worker": LazyCommand("app.cli.worker:worker", "Run background jobs, and nothing else."),
     "db": LazyCommand("app.cli.database:database", "Migrate the database."),
+    "check": LazyCommand("app.cli.check:check", "Check that the service can run here."),
     "config": LazyCommand("app.cli.configuration:configuration", "Show the settings."),
     "routes": LazyCommand("app.cli.routes:routes", "List the routes and who may call them."),
     "openapi": LazyCommand("app.cli.openapi:openapi", "Export the OpenAPI document."),

@@ -41,8 +41,8 @@ def start(address: str, *, reload: bool) -> None:
 
 async def _prepare(settings: Settings) -> list[str]:
     """Migrates, and returns hints for the operator."""
-    if settings.database.is_sqlite and not sqlite.is_current():
-        log.warning("sqlite.outdated", version=sqlite.VERSION, needed=sqlite.MINIMUM_VERSION)
+    if settings.database.is_sqlite and not sqlite.is_sound():
+        log.warning("sqlite.outdated", version=sqlite.VERSION, advised=sqlite.SOUND_VERSION)
     core = Core(settings, DOMAINS)
     if settings.migrates_at_start:
         logging.getLogger("alembic").setLevel(logging.WARNING)  # it says the same when there is nothing to do

@@ -150,7 +150,12 @@ def _fetch_many(connection: sqlite3.Connection, sql: str, rows: Sequence[Argumen
 
 def _execute(connection: sqlite3.Connection, sql: str, arguments: Arguments) -> int:
     cursor = connection.execute(sql, arguments)
-    return len(cursor.fetchall()) if cursor.description else max(cursor.rowcount, 0)
+    if cursor.description:
+        return len(cursor.fetchall())
+    if cursor.rowcount < 0 and sql.startswith("WITH "):  # Python's own module looks at the first word alone
+        (count,) = connection.execute("SELECT changes()").fetchone()
+        return int(count)
+    return max(cursor.rowcount, 0)
 
 
 def _execute_many(connection: sqlite3.Connection, sql: str, rows: Sequence[Arguments]) -> None:

@@ -17,7 +17,7 @@ from app.lib.db.faults import TRANSACTION_LOST, UNBINDABLE
 from app.lib.db.pool import FairPool
 from app.lib.db.prepared import JSON_CODECS, prepare
 from app.lib.db.reader import Driver, PostgreSQLDriver, Reader, SQLiteDriver
-from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline, identity_of
+from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline, SafelyClosed, identity_of
 from app.lib.db.turns import Turns
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.url import DatabaseURL
@@ -232,7 +232,7 @@ def _sqlite(options: DatabaseOptions) -> tuple[AsyncEngine, Driver]:
         pool_size=1,
         max_overflow=0,
         pool_timeout=SQLITE_POOL_TIMEOUT,
-        connect_args={"timeout": SQLITE_LOCK_TIMEOUT},
+        connect_args={"timeout": SQLITE_LOCK_TIMEOUT, "factory": SafelyClosed},
         **_common(),
     )
     prepare_sqlite(engine)

@@ -37,7 +37,7 @@ BATCH = 1_000
 def delete_batch(table: Table, *conditions: ColumnElement[bool]) -> Delete:
     """Deletes up to :data:`BATCH` of the rows that meet the conditions, in any order; what others have locked is left
     for the next time. Run it again, each time in a transaction of its own, until it finds none: one statement for a
-    million rows would be cut off by the statement timeout, every time.
+    million rows would be cut off by the statement timeout, every time. Prepare it, because sessions do not count it.
     """
     (key,) = table.primary_key.columns
     found = select(key).where(*conditions).limit(BATCH).with_for_update(skip_locked=True)
@@ -48,7 +48,7 @@ def delete_batch(table: Table, *conditions: ColumnElement[bool]) -> Delete:
 def affected(result: Result[Any]) -> int:
     """The number of rows that an INSERT, UPDATE or DELETE of a session touched.
 
-    Only for one without RETURNING, executed for one set of parameters: the drivers do not count others.
+    Only for one without RETURNING and WITH, executed for one set of parameters: the drivers do not count others.
     """
     return result.rowcount if isinstance(result, CursorResult) else 0
 

@@ -8,6 +8,7 @@ from sqlalchemy import URL
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.lib.db import sqlite
 from app.lib.settings import check_credentials
 
 _POSTGRESQL = {"postgresql", "postgres", "postgresql+asyncpg"}
@@ -35,8 +36,8 @@ class DatabaseURL(msgspec.Struct, frozen=True):
         """Accepts ``sqlite``, ``sqlite+aiosqlite``, ``postgres``, ``postgresql``, ``postgresql+asyncpg``.
 
         ``sslmode=`` (libpq's word) is taken for asyncpg's ``ssl=``. Raises ``ValueError`` for anything else,
-        and for an in-memory SQLite database, which readers and writer could not share. Its text never repeats
-        any part of the URL, which may hold a password.
+        for an in-memory SQLite database, which readers and writer could not share, and for SQLite where that of
+        this process is too old. Its text never repeats any part of the URL, which may hold a password.
         """
         check_credentials(text)
         try:
@@ -56,6 +57,9 @@ class DatabaseURL(msgspec.Struct, frozen=True):
             raise ValueError("a file needs three slashes: sqlite:///data/app.db, or four for an absolute path")
         if url.query:
             raise ValueError("an SQLite file takes no options")
+        if sqlite.VERSION < sqlite.MINIMUM_VERSION:
+            needed, found = (".".join(map(str, each)) for each in (sqlite.MINIMUM_VERSION, sqlite.VERSION))
+            raise ValueError(f"SQLite {needed} or newer is needed, and this Python has {found}; use PostgreSQL instead")
         return cls(url.set(drivername="sqlite+aiosqlite"))
 
     @property

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now_plus
+from app.lib.db.prepared import prepare
 from app.lib.db.statements import affected, delete_batch
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.enqueue import wake_workers
@@ -45,7 +46,7 @@ class JobOperations:
     async def purge(self, statuses: Collection[JobStatus], older_than_seconds: float) -> int:
         """Deletes a batch of jobs that were finished longer ago than that. Returns their number."""
         is_old = _c.finished_at < database_now_plus(-older_than_seconds)
-        return affected(await self.unit.session.execute(delete_batch(_jobs, is_old, _one_of(statuses))))
+        return await self.unit.execute(prepare(delete_batch(_jobs, is_old, _one_of(statuses))))
 
     async def _retry(self, *conditions: ColumnElement[bool]) -> int:
         other = _jobs.alias("other")

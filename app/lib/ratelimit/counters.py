@@ -177,7 +177,8 @@ class TableCounters:
         old = select(key).where(self._table.c.expires_at <= int(time.time() * 1000)).limit(_PURGE_ROWS)
         # As a subquery PostgreSQL may run it for every row, and then there is no limit.
         expired = old.with_for_update(skip_locked=True).cte("expired")
-        return (await self._run(delete(self._table).where(key.in_(select(expired.c.key))))).rowcount
+        gone = await self._run(delete(self._table).where(key.in_(select(expired.c.key))).returning(key))
+        return len(gone.all())
 
     async def _run(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> CursorResult[Any]:
         """In its own task, because giving up a connection that does not answer takes seconds, too.

@@ -13,7 +13,7 @@ from app.lib.clock import utc_now
 from app.lib.db.engine import Database
 from app.lib.db.faults import DatabaseUnavailable, is_lock_timeout, is_retryable, to_app_error
 from app.lib.db.prepared import prepare
-from app.lib.db.sqlite import MINIMUM_VERSION, VERSION, is_current
+from app.lib.db.sqlite import VERSION, is_sound
 from app.lib.db.url import DatabaseURL
 from app.lib.errors import Unavailable
 from tests.lib.db.conftest import OpenDatabase, Run
@@ -73,8 +73,8 @@ async def test_the_log_of_sqlite_shrinks_after_a_long_reader_has_left(toys: Data
 
 
 def test_the_sqlite_in_use_is_free_of_the_wal_bug() -> None:
-    assert VERSION >= MINIMUM_VERSION
-    assert is_current()
+    assert VERSION >= (3, 51, 3)
+    assert is_sound()
 
 
 async def add_one(database: Database) -> None:
@@ -361,6 +361,6 @@ def test_an_old_sqlite_is_logged_at_the_start() -> None:
         "from app.lib.db import sqlite\n"
         "assert sqlite.sqlite3 is standard and sys.modules['sqlite3'] is standard\n"
         "assert sqlite.VERSION == standard.sqlite_version_info\n"
-        "assert sqlite.is_current() == (standard.sqlite_version_info >= (3, 51, 3))\n"
+        "assert sqlite.is_sound() == (standard.sqlite_version_info >= (3, 51, 3))\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[3])  # noqa: S603 - our own text
