@@ -1,5 +1,6 @@
 """The README says what is so."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -9,6 +10,7 @@ from msgspec import Meta
 
 from app.asgi import DOMAINS
 from app.config import Settings
+from app.domain.accounts.demo import PEOPLE
 from app.lib.settings import described_fields
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -35,6 +37,13 @@ def test_every_setting_is_in_the_table_with_its_default_and_meaning(name: str) -
     row = f"| `{name.upper()}` | {_default(FIELDS[name].default)} | {_description(HINTS[name])} |"
 
     assert row in README
+
+
+def test_its_first_calls_and_the_demo_data_do_not_meet() -> None:
+    addresses = set(re.findall(r"[a-z]+@example\.com", README.partition("## What it does")[0]))
+
+    assert "mary@example.com" in addresses
+    assert not addresses & {person.email for person in PEOPLE}
 
 
 def test_no_setting_in_the_table_is_gone() -> None:

@@ -7,9 +7,10 @@ import click
 from app.asgi import load_settings
 from app.core import Core
 from app.domain.accounts.demo import SIGN_INS
-from app.lib.cli.errors import CommandFailed
+from app.lib.cli.errors import CommandFailed, MissingOrTaken
 from app.lib.cli.running import run
 from app.lib.domain import Demo
+from app.lib.errors import Conflict
 
 
 @click.command()
@@ -33,7 +34,11 @@ async def _seed(core: Core) -> int:
         demo = Demo(services=core.services, unit=unit)
         for domain in core.domains:
             if domain.demo is not None:
-                await resolve_name(domain.demo)(demo)
+                try:
+                    await resolve_name(domain.demo)(demo)
+                except Conflict as error:
+                    message = f"The demo data of {domain.name} cannot be created: {error.detail}"
+                    raise MissingOrTaken(message, "Seed an empty database (DATABASE_URL).") from error
             if not demo.people:
                 return 0
     for work in demo.afterwards:

@@ -26,7 +26,7 @@ ROOMS = {
 """Every domain uses these names, so that things are found without a search."""
 OWN_ROOMS = {
     "accounts": {"reserved_usernames"},
-    "auth": {"authenticator"},
+    "auth": {"authenticator", "oauth2"},
     "orders": {"machine"},
     "posts": {"limits", "markdown", "slugs"},
     "realtime": {"names"},

@@ -8,6 +8,8 @@ from app.domain.posts.demo import DRAFTS, SCHEDULED, TOPICS
 from app.lib.db.url import DatabaseURL
 from tests.cli.conftest import Cli, refusal
 from tests.support.apps import client_of, running_app
+from tests.support.people import People
+from tests.support.shop import product_body
 
 
 async def token_of(client: httpx.AsyncClient, sign_in: SignIn) -> dict[str, str]:
@@ -73,7 +75,32 @@ def test_seed_creates_everything_or_nothing(at: Cli) -> None:
     taken = ["users", "create", "--email", "herman@example.com", "--password-stdin"]
     assert at(*taken, stdin="correct horse battery").exit_code == 0
 
-    assert refusal(at("seed"), 5) == "Error: email: Is taken."
+    needs = "Other accounts and roles have names that the demo data needs"
+    advice = "Delete or rename them, or seed an empty database (DATABASE_URL)."
+    assert refusal(at("seed"), 5) == f"Error: {needs}: herman@example.com. {advice}"
+    assert len(json.loads(at("users", "list", "--json").stdout)) == 1
+
+    for number, taken in enumerate((["--username", "Grace"], ["--email", "ada@example.com"])):
+        create = ["users", "create", "--email", f"someone{number}@example.com", "--password-stdin", *taken]
+        assert at(*create, stdin="correct horse battery").exit_code == 0
+    named = "ada@example.com, grace, herman@example.com"
+    assert refusal(at("seed"), 5) == f"Error: {needs}: {named}. {advice}"
+
+
+def test_seed_says_which_domain_finds_its_data_taken(at: Cli, own_url: DatabaseURL) -> None:
+    async def take_sku() -> None:
+        async with running_app(own_url) as app:
+            people = People(app)
+            async with people.client(await people.create(is_superuser=True)) as boss:
+                taken = await boss.post("/api/v1/products", json=product_body(sku="PEN-FINE-BK"))
+                assert taken.status_code == 201
+
+    asyncio.run(take_sku())
+
+    assert refusal(at("seed"), 5) == (
+        "Error: The demo data of catalog cannot be created: Another product has this SKU. "
+        "Seed an empty database (DATABASE_URL)."
+    )
     assert len(json.loads(at("users", "list", "--json").stdout)) == 1
 
 

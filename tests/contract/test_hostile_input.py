@@ -324,6 +324,7 @@ async def test_ids_that_are_none_are_404(unlimited_app: Litestar, as_boss: httpx
         ("Accept", ";q=" * 5_000),
         ("Host", "exa mple"),
         ("Host", "x" * 20_000),
+        ("Host", ""),
         ("Content-Length", "0"),
         ("Cookie", "=;=;" * 5_000),
         ("Range", "bytes=0-0,-1,x"),

@@ -9,10 +9,13 @@ from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.roles import RoleService
 from app.domain.accounts.services.users import UserService
 from app.lib.audit import SYSTEM
+from app.lib.cli.errors import MissingOrTaken
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.versions import IfMatch
 from app.lib.domain import Demo
+from app.lib.pagination.envelope import MAX_PAGE_SIZE
+from app.lib.pagination.parameters import PageRequest
 from app.lib.security.principal import Principal
 
 ROLES = (
@@ -51,8 +54,12 @@ class Person(NamedTuple):
     is_active: bool = True
 
     @property
+    def username(self) -> str:
+        return self.first_name.lower()
+
+    @property
     def email(self) -> str:
-        return f"{self.first_name.lower()}@example.com"
+        return f"{self.username}@example.com"
 
 
 PEOPLE = (
@@ -85,10 +92,17 @@ PEOPLE = (
 
 
 async def seed(demo: Demo) -> None:
-    """Creates the roles and the people, the first of them as superuser, unless they exist already."""
+    """Creates the roles and the people, the first of them as superuser, unless they exist already.
+
+    Raises ``MissingOrTaken`` where other accounts have their addresses or usernames.
+    """
     build = demo.services.build
-    if await build(AccountQueries).find_credentials(SIGN_INS[0].email):
+    queries = build(AccountQueries)
+    if await _exists(queries):
         return
+    if taken := await _taken(queries):
+        message = f"Other accounts and roles have names that the demo data needs: {', '.join(taken)}."
+        raise MissingOrTaken(message, "Delete or rename them, or seed an empty database (DATABASE_URL).")
     users = {person.email: await _create(demo, person) for person in PEOPLE}
     # As if they had signed in: a grantor must have what they grant, and a writer is the author.
     for email, user in users.items():
@@ -104,12 +118,27 @@ async def seed(demo: Demo) -> None:
             await accounts.deactivate(users[person.email].id, IfMatch(), actor)
 
 
+async def _exists(queries: AccountQueries) -> bool:
+    """Whether all can sign in, the first as a superuser, which registration makes of no one."""
+    found = [await queries.find_credentials(sign_in.email) for sign_in in SIGN_INS]
+    return found[0] is not None and None not in found and (await queries.get_user(found[0].id)).is_superuser
+
+
+async def _taken(queries: AccountQueries) -> list[str]:
+    names = [name for person in PEOPLE for name in (person.email, person.username)]
+    roles = {role.name for role in (await queries.list_roles(PageRequest(page_size=MAX_PAGE_SIZE), "name")).items}
+    return [
+        *[name for name in names if await queries.find_credentials(name) or await queries.find_keeper(name)],
+        *[role.name for role in ROLES if role.name in roles],
+    ]
+
+
 async def _create(demo: Demo, person: Person) -> UserRead:
     passwords = {sign_in.email: sign_in.password for sign_in in SIGN_INS}
     data = UserCreate(
         email=person.email,
         password=passwords.get(person.email) or secrets.token_urlsafe(),
-        username=person.first_name.lower(),
+        username=person.username,
         name=f"{person.first_name} {person.last_name}",
         locale=person.locale,
         is_verified=person.is_verified,
@@ -121,7 +150,7 @@ async def _create(demo: Demo, person: Person) -> UserRead:
         first_name=person.first_name,
         last_name=person.last_name,
         bio=f"{person.first_name} is here to show what a profile looks like.",
-        avatar_url=f"https://images.example.com/{person.first_name.lower()}.png",
+        avatar_url=f"https://images.example.com/{person.username}.png",
     )
     await users.update_profile(user.id, profile, IfMatch())
     return user

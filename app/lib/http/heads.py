@@ -1,14 +1,19 @@
 """The head of a request or handshake: its header fields and its size; and limits on how long bodies may take."""
 
 import asyncio
+import re
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from litestar.types import Message, Receive, Scope, Send
 
-from app.lib.errors import HeadersTooLarge, RequestTimeout
+from app.lib.errors import BadRequest, HeadersTooLarge, RequestTimeout
 
 Headers = list[tuple[bytes, bytes]]
+
+_JOINED = {b"if-none-match", b"host"}
+_HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]{1,255}|\[[0-9A-Fa-f:.]{2,45}(?:%25[\w.~-]{1,64})?\])(?::[0-9]{0,5})?")
 
 
 def check_header_bytes(scope: Scope, most: int) -> None:
@@ -20,11 +25,23 @@ def check_header_bytes(scope: Scope, most: int) -> None:
         raise HeadersTooLarge
 
 
+def check_host(scope: Scope, headers: Mapping[bytes, bytes]) -> None:
+    """Raises ``BadRequest`` where ``Host`` is missing, sent twice or not the name of a host (RFC 9112 section 3.2).
+
+    HTTP/1.0 knows no such header, and HTTP/2 has another way. granian adds an empty one where it is missing.
+    ``headers`` are those of :func:`headers_by_name`.
+    """
+    host = headers.get(b"host", b"")
+    is_good = _HOST.fullmatch(host) is not None if host else scope["http_version"] != "1.1"
+    if not is_good:
+        raise BadRequest("A request needs one 'Host' header, with a name and perhaps a port.")
+
+
 def headers_by_name(headers: Any) -> dict[bytes, bytes]:
-    """The first of each header, and of ``If-None-Match``, which is a list, all."""
+    """The first of each header. All of ``If-None-Match``, which is a list, and of ``Host``, which may occur once."""
     found: dict[bytes, bytes] = {}
     for name, value in headers:
-        if name == b"if-none-match" and name in found:
+        if name in _JOINED and name in found:
             found[name] += b", " + value
         else:
             found.setdefault(name, value)

@@ -113,6 +113,14 @@ async def test_the_origin_is_a_listed_one_or_our_own(origin: str | None, is_let_
     assert status == (101 if is_let_in else 403)
 
 
+async def test_a_host_that_is_none_is_refused() -> None:
+    for host in ("", "exa mple", "evil.example/path", "a, b"):
+        with pytest.raises(Refused) as refused:
+            async with connected(shelled(), "/echoes", host=host):
+                pass
+        assert refused.value.status == 400
+
+
 async def test_a_head_that_is_too_long_is_refused() -> None:
     with pytest.raises(Refused) as refused:
         async with connected(shelled(max_header_bytes=200), "/echoes", token="x" * 200):

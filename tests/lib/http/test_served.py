@@ -237,6 +237,37 @@ async def test_a_small_body_that_is_refused_unread_leaves_the_connection_open(se
             assert reply.all("connection") == []
 
 
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (b"HTTP/1.1\r\nHost: api.example.com:8000", 200),
+        (b"HTTP/1.1\r\nHost: [::1]", 200),
+        (b"HTTP/1.1\r\nHost: my_service", 200),
+        (b"HTTP/1.0", 200),
+        (b"HTTP/1.1", 400),
+        (b"HTTP/1.1\r\nHost:", 400),
+        (b"HTTP/1.1\r\nHost: t\r\nHost: t", 400),
+        (b"HTTP/1.1\r\nHost: t\r\nX-Other: 1\r\nHost:", 400),
+        (b"HTTP/1.1\r\nHost: exa mple", 400),
+        (b"HTTP/1.1\r\nHost: evil.example/path", 400),
+        (b"HTTP/1.1\r\nHost: me@evil.example", 400),
+        (b"HTTP/1.1\r\nHost: t:port", 400),
+        (b"HTTP/1.1\r\nHost: ::1", 400),
+        (b"HTTP/1.1\r\nHost: \xff", 400),
+        (b"HTTP/1.0\r\nHost: a\r\nHost: b", 400),
+    ],
+)
+async def test_a_request_has_one_good_host(served: Served, lines: bytes, status: int) -> None:
+    async with connect(served) as connection:
+        await connection.write(b"GET /plain " + lines + b"\r\nConnection: close\r\n\r\n")
+        reply = await connection.reply()
+
+    assert reply.status == status
+    if status != 200:
+        assert reply.all("content-type") == ["application/problem+json"]
+        assert b'"code":"malformed_json"' in reply.body
+
+
 async def test_large_headers_are_431(served: Served) -> None:
     async with connect(served) as connection:
         await connection.write(b"GET /plain HTTP/1.1\r\nHost: t\r\nX-Big: " + b"x" * 40_000 + b"\r\n\r\n")

@@ -234,7 +234,7 @@ def _scope(path: str) -> Any:
             "method": "GET",
             "path": path,
             "query_string": b"",
-            "headers": [],
+            "headers": [(b"host", b"t")],
             "state": {},
             "client": None,
         },

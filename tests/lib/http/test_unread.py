@@ -34,6 +34,7 @@ class Server:
 
     async def ask(self, app: Any, **options: Any) -> None:
         scope: Any = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], "state": {}}
+        scope |= {"http_version": "1.0"}
         await in_shell(app, **options)(scope, self._receive, self._send)
 
     async def _receive(self) -> Any:
