@@ -5,20 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import (
-    Boolean,
-    Uuid,
-    bindparam,
-    case,
-    delete,
-    exists,
-    func,
-    insert,
-    or_,
-    select,
-    tuple_,
-    update,
-)
+from sqlalchemy import Boolean, Uuid, bindparam, case, delete, exists, func, insert, or_, select, tuple_, update
 
 from app.domain.accounts.models import User
 from app.domain.realtime.dtos import OWNER, PUBLIC, MemberRole, RoomPage, RoomRead

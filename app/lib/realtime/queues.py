@@ -10,7 +10,7 @@ M = TypeVar("M", str, str | bytes)
 
 
 class BoundedQueue(Generic[M]):
-    """At most 256 messages, and ``max_size`` characters or bytes, of which one message alone may have more."""
+    """At most 256 messages, and ``max_size`` characters or bytes; one message alone may have more."""
 
     __slots__ = ("_changed", "_has_ended", "_max_size", "_messages", "_size")
 

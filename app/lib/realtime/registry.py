@@ -101,11 +101,7 @@ _present_elsewhere = prepare(
     select(_presence.c.channel, _presence.c.member_id, _presence.c.name)
     .join(_sockets, _sockets.c.id == _presence.c.socket_id)
     .join(_processes, _processes.c.id == _sockets.c.process_id)
-    .where(
-        is_one_of(_presence.c.channel, "channels"),
-        _processes.c.id != _process_id,
-        _is_renewed,
-    )
+    .where(is_one_of(_presence.c.channel, "channels"), _processes.c.id != _process_id, _is_renewed)
     .order_by(_presence.c.member_id),
     _Present,
 )

@@ -6,8 +6,8 @@ import time
 import msgspec
 import pytest
 
-from app.lib.realtime.connection import Connection
 from app.lib.realtime.errors import TooManyConnections
+from app.lib.realtime.protocols import Connection
 from app.lib.realtime.queues import MAX_WAITING
 from app.lib.realtime.sockets import BURST
 from tests.lib.realtime.bench import Bench, Wire, a_user

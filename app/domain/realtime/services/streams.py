@@ -3,8 +3,8 @@ from collections.abc import Mapping
 from app.lib.errors import AppError, FieldCode, FieldError, NotFound, PermissionDenied, Unavailable, ValidationFailed
 from app.lib.realtime.channels import parse_channel
 from app.lib.realtime.errors import FrameCode, InvalidChannel, refusal_of
+from app.lib.realtime.protocols import EventStream, parse_positions
 from app.lib.realtime.service import Realtime
-from app.lib.realtime.stream import EventStream, parse_positions
 from app.lib.security.principal import Principal
 
 _ERRORS: Mapping[FrameCode, type[AppError]] = {
