@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from litestar.types import Receive, Send
 
-from app.lib.realtime.channels import NewEvent, parse_channel
+from app.lib.realtime.channels import NewEvent, split_channel
 from app.lib.realtime.errors import InvalidData, MessageTooLarge, NotSubscribed, RealtimeError, refusal_of
 from app.lib.realtime.frames import (
     MAX_ID,
@@ -61,7 +61,7 @@ class Connection(Socket):
 
     async def _handle(self, frame: ClientFrame) -> None:
         if isinstance(frame, Publish):
-            await self.context.access.check_publish(self.principal, parse_channel(frame.channel), frame.event)
+            await self.context.access.check_publish(self.principal, frame.channel, frame.event)
             data = bytes(frame.data)
             if len(data) > (most := self.context.options.max_message_bytes):
                 raise MessageTooLarge(most)
@@ -77,7 +77,7 @@ class Connection(Socket):
             self.principal = renewed.principal
             self._answer(Refreshed(expires_at=renewed.expires_at, ref=frame.ref))
         elif not isinstance(frame, Pong):
-            parse_channel(frame.channel)
+            split_channel(frame.channel)
             if not self.context.detach(self, frame.channel):
                 raise NotSubscribed
             self.channels.discard(frame.channel)
@@ -99,7 +99,8 @@ def parse_positions(text: str) -> dict[str, int]:
         channel, _, number = part.partition("=")
         if not (number.isascii() and number.isdecimal()) or len(number) > len(str(MAX_ID)):
             raise ValueError("expected channel=id, separated by commas")
-        found[str(parse_channel(channel))] = int(number)
+        split_channel(channel)
+        found[channel] = int(number)
     return found
 
 

@@ -20,7 +20,7 @@ from app.lib.db.uow import UnitOfWork
 from app.lib.events import EventEnvelope, Events, Listener, after_commit
 from app.lib.jobs import JobContext
 from app.lib.realtime.background import Loops, wait_for_signal
-from app.lib.realtime.channels import ChannelAccess, ChannelKind, NewEvent, Publication, parse_channel
+from app.lib.realtime.channels import ChannelAccess, ChannelKind, NewEvent, Publication
 from app.lib.realtime.errors import refusal_of
 from app.lib.realtime.frames import CloseCode
 from app.lib.realtime.hub import Hub, apply_hint
@@ -178,7 +178,7 @@ class Realtime(Collector):
         if socket.close_code is not None or channel not in socket.channels:
             return
         try:
-            await self.access.check_subscribe(socket.principal, parse_channel(channel))
+            await self.access.check_subscribe(socket.principal, channel)
         except Exception as exc:  # noqa: BLE001 - sent to the client, and logged where it is a bug
             refusal = refusal_of(exc)
             if refusal.retryable:

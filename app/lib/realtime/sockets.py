@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 
 from app.lib.db.base import new_id
-from app.lib.realtime.channels import ChannelAccess, Member, NewEvent, parse_channel
+from app.lib.realtime.channels import ChannelAccess, Member, NewEvent, split_channel
 from app.lib.realtime.errors import TooManyChannels
 from app.lib.realtime.frames import (
     MAX_FRAME_BYTES,
@@ -126,7 +126,7 @@ class Socket:
 
     async def subscribe(self, channel: str, since: int | None, ref: str | None = None) -> None:
         """Subscribes to a channel, as far as the person may. Raises a ``RealtimeError``."""
-        parse_channel(channel)
+        split_channel(channel)  # before the database sees it
         if self.is_gone:
             return
         if channel not in self.channels and len(self.channels) >= self.context.options.max_channels:
@@ -155,7 +155,7 @@ class Socket:
 
     async def admit(self, channel: str) -> Member | None:
         """Checks whether the person may listen. Raises a ``RealtimeError``."""
-        return await self.context.access.check_subscribe(self.principal, parse_channel(channel))
+        return await self.context.access.check_subscribe(self.principal, channel)
 
     def subscribed(self, frame: Subscribed, since: int | None) -> None:
         """A subscription has begun. Queues the frame."""
