@@ -150,7 +150,7 @@ class Hub:
             frame.presence = list(local.shown.values())
         socket.subscribed(frame, since)
         if revocations != local.revocations:
-            socket.access_changed(local.name)
+            socket.context.check_again(socket, local.name)
         return subscription, missed
 
     async def _replay(self, local: LocalChannel, subscription: Subscription, rows: list[StoredEvent]) -> None:

@@ -69,7 +69,7 @@ class Realtime(Collector):
         self._loops = Loops()
         self._log = EventLog(database.reader, access.kinds, options)
         self.writer = ChannelWriter(database, self._log, events, options.max_events_per_day)
-        self._registry = SocketRegistry(database, events, self._close_all, options)
+        self._registry = SocketRegistry(database, events, self.sockets, self._close_all, options)
         self.hub = Hub(self._log, self.writer, self._registry, access.kinds, options)
         self.attach, self.detach, self.publish = self.hub.attach, self.hub.detach, self.writer.publish
         self._must_check, self._has_doubts = asyncio.Event(), asyncio.Event()
@@ -127,7 +127,7 @@ class Realtime(Collector):
             await socket.run(transport)
         finally:
             del self.sockets[socket.id]
-            self._registry.remove(socket.id)
+            self._registry.remove(socket.id, socket.user_id)
 
     async def trim(self, unit: UnitOfWork) -> int:
         """Deletes a batch of events whose time is over, or of what killed processes have left. Returns its size. For a

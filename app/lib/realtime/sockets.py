@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 
 from app.lib.db.base import new_id
-from app.lib.realtime.channels import ChannelAccess, Member, NewEvent, split_channel
+from app.lib.realtime.channels import ChannelAccess, NewEvent, split_channel
 from app.lib.realtime.errors import TooManyChannels
 from app.lib.realtime.frames import (
     MAX_FRAME_BYTES,
@@ -25,6 +25,7 @@ from app.lib.realtime.frames import (
 )
 from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.queues import BoundedQueue
+from app.lib.realtime.tables import Member
 from app.lib.security.principal import Principal
 
 log = structlog.stdlib.get_logger(__name__)
@@ -177,10 +178,6 @@ class Socket:
                 await self._outgoing.has_room()
         except TimeoutError:
             self.close(CloseCode.TOO_SLOW, "too slow")
-
-    def access_changed(self, channel: str) -> None:
-        """Has the rights checked again."""
-        self.context.check_again(self, channel)
 
     def ended(self, channel: str, reason: str) -> None:
         """The service has ended a subscription."""

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from app.lib.db.base import new_id
-from app.lib.realtime.channels import ChannelKind, Member
+from app.lib.realtime.channels import ChannelKind
 from app.lib.realtime.frames import Event, Presence, encode_frame
 from app.lib.realtime.sockets import Socket
+from app.lib.realtime.tables import Member
 
 
 class Subscription:
@@ -72,7 +73,7 @@ class LocalChannel:
                 self.revocations += 1
                 for each in tuple(self.subscriptions.values()):
                     if each.socket.user_id == user_id:
-                        each.socket.access_changed(self.name)
+                        each.socket.context.check_again(each.socket, self.name)
         return len(live)
 
     def show_join(self, subscription: Subscription) -> None:
