@@ -31,6 +31,7 @@ from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 from app.lib.realtime.tables import RealtimeEvent
 
+_DAY_SECONDS = 86_400.0
 TICKET_SECONDS: Final = 30.0
 """By the database's clock: a ticket may be made on one machine and taken on another."""
 
@@ -130,6 +131,9 @@ _standing = prepare(
         exists().where(*_is_invited).label("is_invited"),
     ),
     Standing,
+)
+COUNT_CREATED = prepare(
+    select(func.count()).where(Room.creator_id == _user_id, Room.created_at > database_now_plus(-_DAY_SECONDS)), int
 )
 CREATE_MEMBER = prepare(insert(_members))
 DELETE_MEMBER = prepare(delete(_members).where(*_is_in_room))

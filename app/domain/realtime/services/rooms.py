@@ -30,10 +30,12 @@ from app.domain.realtime.errors import (
     RoomNotVisible,
     TooManyInvitations,
     TooManyRooms,
+    TooManyRoomsInADay,
 )
 from app.domain.realtime.models import Room
-from app.domain.realtime.names import MAX_INVITATIONS, MAX_MEMBERS, MAX_OWNED, room_channel, user_channel
+from app.domain.realtime.names import MAX_CREATED, MAX_INVITATIONS, MAX_MEMBERS, MAX_OWNED, room_channel, user_channel
 from app.domain.realtime.repositories import (
+    COUNT_CREATED,
     COUNT_INVITATIONS,
     COUNT_MEMBERS,
     CREATE_INVITATION,
@@ -75,10 +77,12 @@ class RoomService:
         self._rooms = RoomRepository(unit)
 
     async def create(self, data: RoomCreate, actor: Principal) -> RoomRead:
-        """A room of the actor. Raises ``RoomNameTaken`` or ``TooManyRooms``."""
+        """A room of the actor. Raises ``RoomNameTaken``, ``TooManyRooms`` or ``TooManyRoomsInADay``."""
         await self._rooms.lock_person(actor.user_id, alone=True)
         if await self._rooms.count_open_of(actor.user_id) >= MAX_OWNED:
             raise TooManyRooms
+        if (await self.unit.first(COUNT_CREATED, of_user=actor.user_id) or 0) >= MAX_CREATED:
+            raise TooManyRoomsInADay
         room = await self._rooms.create(
             Room(
                 id=new_id(),
@@ -86,6 +90,7 @@ class RoomService:
                 title=data.title,
                 search_text=_search_text(data.name, data.title),
                 visibility=data.visibility,
+                creator_id=actor.user_id,
             )
         )
         await self._create_member(room, actor, OWNER)
