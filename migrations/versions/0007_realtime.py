@@ -26,12 +26,15 @@ def upgrade() -> None:
         sa.Column("search_text", sa.Text(), nullable=False),
         sa.Column("visibility", sa.String(length=16), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("creator_id", sa.Uuid(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["creator_id"], ["users.id"], name=op.f("fk_rooms_creator_id"), ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rooms")),
     )
     op.create_index("ix_rooms_name", "rooms", ["name"], unique=True, postgresql_where=IS_LISTED, sqlite_where=IS_LISTED)
+    op.create_index(op.f("ix_rooms_creator_id_created_at"), "rooms", ["creator_id", "created_at"], unique=False)
     op.create_index(op.f("ix_rooms_created_at_id"), "rooms", ["created_at", "id"], unique=False)
 
     op.create_table(

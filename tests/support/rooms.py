@@ -5,7 +5,8 @@ from uuid import UUID
 from app.core import Core
 from app.domain.realtime.dtos import MEMBER, OWNER
 from app.domain.realtime.models import Room
-from app.domain.realtime.repositories import RoomRepository
+from app.domain.realtime.repositories import CREATE_INVITATION, CREATE_MEMBER, RoomRepository
+from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 
 
@@ -16,7 +17,8 @@ async def room_of(owner_id: UUID, core: Core, *, with_: UUID) -> UUID:
     async with core.database.independent() as unit:
         rooms = RoomRepository(unit)
         await rooms.create(Room(id=room_id, name=name, title=None, search_text=name, visibility="public"))
-        await rooms.create_member(room_id, owner_id, OWNER)
-        await rooms.create_member(room_id, with_, MEMBER)
-        await rooms.create_invitation(room_id, with_, owner_id)
+        for user_id, role in ((owner_id, OWNER), (with_, MEMBER)):
+            row = {"room_id": room_id, "user_id": user_id, "role": role, "joined_at": utc_now()}
+            await unit.execute(CREATE_MEMBER, **row)
+        await unit.execute(CREATE_INVITATION, room_id=room_id, user_id=with_, invited_by=owner_id, created_at=utc_now())
     return room_id

@@ -9,7 +9,6 @@ from app.domain.realtime.services.people import SignedInPeople
 from app.domain.realtime.services.tickets import TicketDesk
 from app.domain.realtime.settings import RealtimeSettings
 from app.lib.realtime.channels import ChannelAccess
-from app.lib.realtime.metrics import RealtimeMetrics
 from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.service import Realtime, channel_listeners
 from app.lib.security.principal import TicketTaker
@@ -46,7 +45,7 @@ def build(core: Core) -> None:
 
     core.lifespans.append(running)
     core.draining.before_end(realtime.say_goodbye)
-    core.metrics.add(RealtimeMetrics(realtime))
+    core.metrics.add(realtime)
     core.services.add_all(realtime, realtime.hub, realtime.writer)
     core.services.add(TicketDesk(core.database, authenticator), TicketTaker)
     core.events.listen(*channel_listeners(kinds))

@@ -1,4 +1,4 @@
-from app.domain.realtime.names import MAX_INVITATIONS, MAX_MEMBERS, MAX_OWNED
+from app.domain.realtime.names import MAX_CREATED, MAX_INVITATIONS, MAX_MEMBERS, MAX_OWNED
 from app.lib.errors import (
     Conflict,
     Duplicate,
@@ -8,9 +8,11 @@ from app.lib.errors import (
     NotFound,
     NotVisible,
     PermissionDenied,
+    RateLimited,
     ValidationFailed,
 )
 
+_HOUR = 3_600
 _NOT_HERE = "There is no such room, or you may not see it."
 
 
@@ -70,6 +72,13 @@ class RoomFull(Conflict):
 
 class TooManyRooms(Conflict):
     detail = f"You own {MAX_OWNED} open rooms, the maximum. Close one first."
+
+
+class TooManyRoomsInADay(RateLimited):
+    detail = f"You have created {MAX_CREATED} rooms within a day, the maximum."
+
+    def __init__(self) -> None:
+        super().__init__(_HOUR)
 
 
 class TooManyInvitations(Conflict):

@@ -1,6 +1,6 @@
 """Regular deletion of what has expired."""
 
-from app.domain.realtime.repositories import TicketRepository
+from app.domain.realtime.repositories import PURGE_TICKETS
 from app.lib.jobs import Cron, Every, JobContext, NoPayload, job
 from app.lib.realtime.service import Realtime
 
@@ -14,7 +14,7 @@ async def trim_channels(_payload: NoPayload, context: JobContext) -> None:
 
 @job("realtime.purge_tickets", NoPayload, schedule=Cron("*/10 * * * *"), timeout=600)
 async def purge_tickets(_payload: NoPayload, context: JobContext) -> None:
-    await context.in_batches(lambda unit: TicketRepository(unit).purge())
+    await context.in_batches(lambda unit: unit.execute(PURGE_TICKETS))
 
 
 JOBS = (trim_channels, purge_tickets)

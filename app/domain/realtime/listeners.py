@@ -2,7 +2,7 @@
 
 from app.domain.accounts.events import UserDeleted
 from app.domain.auth.events import ROLE_ACCESS_EVENTS, USER_ACCESS_EVENTS, SessionsEnded
-from app.domain.realtime.repositories import RoomRepository
+from app.domain.realtime.repositories import FORGET_SENDER
 from app.domain.realtime.services.rooms import remove_from_all_rooms
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import EventEnvelope, Hint, after_commit, in_every_process, in_transaction
@@ -19,7 +19,7 @@ async def leave_rooms(event: UserDeleted, unit: UnitOfWork, writer: ChannelWrite
 @after_commit("realtime:forget", UserDeleted)
 async def forget_sender(envelope: EventEnvelope[UserDeleted], context: JobContext) -> None:
     """Messages stay, without their sender."""
-    await context.in_batches(lambda unit: RoomRepository(unit).forget_sender(envelope.event.aggregate_id))
+    await context.in_batches(lambda unit: unit.execute(FORGET_SENDER, of_user=envelope.event.aggregate_id))
 
 
 @in_every_process(SessionsEnded, *USER_ACCESS_EVENTS, *ROLE_ACCESS_EVENTS)

@@ -25,8 +25,10 @@ class Room(Entity):
     search_text: Mapped[str] = mapped_column(Text)
     visibility: Mapped[str] = mapped_column(String(16))
     closed_at: Mapped[datetime | None]
+    creator_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
 
     __table_args__ = (
+        Index(None, "creator_id", "created_at"),
         Index("ix_rooms_name", "name", unique=True, postgresql_where=_IS_LISTED, sqlite_where=_IS_LISTED),
         Index(None, "created_at", "id"),
     )

@@ -9,6 +9,8 @@ MAX_INVITATIONS = 1_000
 """Of a room, that are still open."""
 MAX_OWNED = 100
 """Open rooms of one owner."""
+MAX_CREATED = 100
+"""Rooms that a user creates within a day: closed ones stay, with their messages."""
 MAX_ROOM_NAME = 64
 
 ROOM_NAME: Final = "^[a-z0-9][a-z0-9_.-]*$"

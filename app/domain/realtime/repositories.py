@@ -5,23 +5,10 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import (
-    Boolean,
-    Uuid,
-    bindparam,
-    case,
-    delete,
-    exists,
-    func,
-    insert,
-    or_,
-    select,
-    tuple_,
-    update,
-)
+from sqlalchemy import Boolean, Uuid, bindparam, case, delete, exists, func, insert, or_, select, tuple_, update
 
 from app.domain.accounts.models import User
-from app.domain.realtime.dtos import OWNER, PUBLIC, MemberRole, RoomPage, RoomRead
+from app.domain.realtime.dtos import OWNER, PUBLIC, RoomPage, RoomRead
 from app.domain.realtime.errors import RoomNameTaken, RoomNotFound
 from app.domain.realtime.models import RealtimeTicket, Room, RoomInvitation, RoomMember
 from app.domain.realtime.rows import (
@@ -34,18 +21,19 @@ from app.domain.realtime.rows import (
     RoomAccess,
     Standing,
 )
-from app.lib.clock import utc_now
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now, database_now_plus
 from app.lib.db.prepared import columns_of, prepare
-from app.lib.db.repositories import EntityRepository, Repository
+from app.lib.db.repositories import EntityRepository
 from app.lib.db.statements import BATCH, delete_batch
 from app.lib.pagination.filters import at_least, at_most, contains, custom, equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 from app.lib.realtime.tables import RealtimeEvent
 
+_DAY_SECONDS = 86_400.0
 TICKET_SECONDS: Final = 30.0
+"""By the database's clock: a ticket may be made on one machine and taken on another."""
 
 _members, _invitations = table_of(RoomMember), table_of(RoomInvitation)
 _events, _tickets = table_of(RealtimeEvent), table_of(RealtimeTicket)
@@ -144,23 +132,26 @@ _standing = prepare(
     ),
     Standing,
 )
-_create_member = prepare(insert(_members))
-_delete_member = prepare(delete(_members).where(*_is_in_room))
-_count_members = prepare(select(func.count()).select_from(_members).where(_in_room), int)
+COUNT_CREATED = prepare(
+    select(func.count()).where(Room.creator_id == _user_id, Room.created_at > database_now_plus(-_DAY_SECONDS)), int
+)
+CREATE_MEMBER = prepare(insert(_members))
+DELETE_MEMBER = prepare(delete(_members).where(*_is_in_room))
+COUNT_MEMBERS = prepare(select(func.count()).select_from(_members).where(_in_room), int)
 _oldest = select(_members.c.user_id).where(_in_room).order_by(_members.c.joined_at, _members.c.user_id).limit(1)
-_hand_over = prepare(
+HAND_OVER = prepare(
     update(_members).where(_in_room, _members.c.user_id == _oldest.scalar_subquery()).values(role=OWNER)
 )
-_create_invitation = prepare(insert(_invitations))
-_delete_invitation = prepare(delete(_invitations).where(*_is_invited))
-_count_invitations = prepare(
+CREATE_INVITATION = prepare(insert(_invitations))
+DELETE_INVITATION = prepare(delete(_invitations).where(*_is_invited))
+COUNT_INVITATIONS = prepare(
     select(func.count()).select_from(_invitations).where(_invitations.c.room_id == _room_id), int
 )
 _some_of_sender = select(_events.c.channel, _events.c.id).where(_events.c.sender_id == _user_id).limit(BATCH)
-_forget_sender = prepare(
+FORGET_SENDER = prepare(
     update(_events).where(tuple_(_events.c.channel, _events.c.id).in_(_some_of_sender)).values(sender_id=None)
 )
-_create_ticket = prepare(
+CREATE_TICKET = prepare(
     insert(_tickets)
     .values(
         digest=bindparam("digest"), session_id=bindparam("session_id"), expires_at=database_now_plus(TICKET_SECONDS)
@@ -168,13 +159,13 @@ _create_ticket = prepare(
     .returning(_tickets.c.expires_at),
     datetime,
 )
-_take_ticket = prepare(
+TAKE_TICKET = prepare(
     delete(_tickets)
     .where(_tickets.c.digest == bindparam("digest"), _tickets.c.expires_at > database_now())
     .returning(_tickets.c.session_id),
     UUID,
 )
-_purge_tickets = prepare(delete_batch(_tickets, _tickets.c.expires_at <= database_now()))
+PURGE_TICKETS = prepare(delete_batch(_tickets, _tickets.c.expires_at <= database_now()))
 
 
 class RoomRepository(EntityRepository[Room]):
@@ -217,53 +208,3 @@ class RoomRepository(EntityRepository[Room]):
         statement = select(User.id).where(User.id == user_id, User.is_active)
         found = await self.unit.session.execute(statement.with_for_update(read=not alone, key_share=True))
         return found.scalar_one_or_none() is not None
-
-    async def create_member(self, room_id: UUID, user_id: UUID, role: MemberRole) -> None:
-        await self.unit.execute(_create_member, room_id=room_id, user_id=user_id, role=role, joined_at=utc_now())
-
-    async def delete_member(self, room_id: UUID, user_id: UUID) -> None:
-        await self.unit.execute(_delete_member, in_room=room_id, of_user=user_id)
-
-    async def count_members(self, room_id: UUID) -> int:
-        return await self.unit.first(_count_members, in_room=room_id) or 0
-
-    async def hand_over(self, room_id: UUID) -> bool:
-        """Makes the oldest member the owner of a room that has none; False when it has no members."""
-        return await self.unit.execute(_hand_over, in_room=room_id) == 1
-
-    async def create_invitation(self, room_id: UUID, user_id: UUID, invited_by: UUID) -> datetime:
-        """Returns the instant."""
-        now = utc_now()
-        await self.unit.execute(
-            _create_invitation, room_id=room_id, user_id=user_id, invited_by=invited_by, created_at=now
-        )
-        return now
-
-    async def delete_invitation(self, room_id: UUID, user_id: UUID) -> bool:
-        """Returns whether there was one."""
-        return await self.unit.execute(_delete_invitation, in_room=room_id, of_user=user_id) == 1
-
-    async def count_invitations(self, room_id: UUID) -> int:
-        return await self.unit.first(_count_invitations, in_room=room_id) or 0
-
-    async def forget_sender(self, user_id: UUID) -> int:
-        """Removes a sender from a batch of what they have published. Returns its size."""
-        return await self.unit.execute(_forget_sender, of_user=user_id)
-
-
-class TicketRepository(Repository):
-    """By the database's clock: a ticket may be made on one machine and taken on another."""
-
-    async def create(self, digest: bytes, session_id: UUID) -> datetime:
-        """Returns when the ticket expires."""
-        expires_at = await self.unit.first(_create_ticket, digest=digest, session_id=session_id)
-        assert expires_at is not None  # noqa: S101 - RETURNING of an INSERT that did not fail
-        return expires_at
-
-    async def take(self, digest: bytes) -> UUID | None:
-        """The session of a ticket, for exactly one of many who try."""
-        return await self.unit.first(_take_ticket, digest=digest)
-
-    async def purge(self) -> int:
-        """Deletes a batch of those that were not used in time. Returns its size."""
-        return await self.unit.execute(_purge_tickets)

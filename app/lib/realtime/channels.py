@@ -12,28 +12,20 @@ from app.lib.db.reader import Reader
 from app.lib.events import Event, EventEnvelope, Hint, event
 from app.lib.events.declaration import further_parameters
 from app.lib.realtime.errors import ChannelForbidden, ChannelNotFound, InvalidChannel
+from app.lib.realtime.tables import Member
 from app.lib.security.principal import Principal
 
-MAX_CHANNEL_LENGTH = 97
 _PATTERN = re.compile(r"([a-z]{1,32})(?::([A-Za-z0-9_.-]{1,64}))?", re.ASCII)
 
 
-class ChannelName(msgspec.Struct, frozen=True):
-    """A kind alone (``posts``), or a kind and a name (``room:{id}``)."""
-
-    kind: str
-    name: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.kind}:{self.name}" if self.name else self.kind
-
-
-def parse_channel(text: str) -> ChannelName:
-    """The parts of ``kind`` or ``kind:name``. Raises ``InvalidChannel``."""
-    match = _PATTERN.fullmatch(text)
+def split_channel(channel: str) -> tuple[str, str]:
+    """The kind and the name of ``room:{id}``; of a kind alone (``posts``) the name is empty. Raises
+    ``InvalidChannel``.
+    """
+    match = _PATTERN.fullmatch(channel)
     if match is None:
         raise InvalidChannel
-    return ChannelName(match[1], match[2] or "")
+    return match[1], match[2] or ""
 
 
 def parse_id(name: str) -> UUID:
@@ -45,13 +37,6 @@ def parse_id(name: str) -> UUID:
     if str(found) != name:
         raise ChannelNotFound
     return found
-
-
-class Member(msgspec.Struct, frozen=True):
-    """A person who is present."""
-
-    id: UUID
-    name: str
 
 
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,30 +144,28 @@ class ChannelAccess:
         self._services = {rule: [find(each) for each in further_parameters(rule, 2)] for rule in rules}
         self._reserved = frozenset(each for kind in self.kinds.values() for each in kind.reserved_events)
 
-    async def check_subscribe(self, principal: Principal, channel: ChannelName) -> Member | None:
+    async def check_subscribe(self, principal: Principal, channel: str) -> Member | None:
         """Whether the person may listen. Returns how the others see them; None where there is no presence.
 
-        Raises ``ChannelNotFound``, or what the rule of the kind raises.
+        Raises ``InvalidChannel``, ``ChannelNotFound``, or what the rule of the kind raises.
         """
-        kind = self._kind_of(channel)
-        await self._apply(kind.may_subscribe, principal, channel)
+        kind, name = self._kind_of(channel)
+        await kind.may_subscribe(principal, name, *self._services[kind.may_subscribe])
         return await self.people.member(principal) if kind.has_presence else None
 
-    async def check_publish(self, principal: Principal, channel: ChannelName, event_name: str) -> None:
-        """Whether the person may publish. Raises ``ChannelNotFound``, ``ChannelForbidden``, or what the rule raises."""
-        kind = self._kind_of(channel)
-        if kind.may_publish is None:
-            await self._apply(kind.may_subscribe, principal, channel)
-            raise ChannelForbidden("Only the service publishes on this channel.")
-        if event_name.partition(".")[0] in self._reserved:
+    async def check_publish(self, principal: Principal, channel: str, event_name: str) -> None:
+        """Whether the person may publish. Raises as :meth:`check_subscribe`, and ``ChannelForbidden``."""
+        kind, name = self._kind_of(channel)
+        rule = kind.may_publish or kind.may_subscribe
+        if kind.may_publish is not None and event_name.partition(".")[0] in self._reserved:
             raise ChannelForbidden("Only the service publishes events with such a name.")
-        await self._apply(kind.may_publish, principal, channel)
+        await rule(principal, name, *self._services[rule])
+        if kind.may_publish is None:
+            raise ChannelForbidden("Only the service publishes on this channel.")
 
-    def _kind_of(self, channel: ChannelName) -> ChannelKind:
-        kind = self.kinds.get(channel.kind)
-        if kind is None or kind.is_named != bool(channel.name):
+    def _kind_of(self, channel: str) -> tuple[ChannelKind, str]:
+        kind_name, name = split_channel(channel)
+        kind = self.kinds.get(kind_name)
+        if kind is None or kind.is_named != bool(name):
             raise ChannelNotFound
-        return kind
-
-    async def _apply(self, rule: Rule, principal: Principal, channel: ChannelName) -> None:
-        await rule(principal, channel.name, *self._services[rule])
+        return kind, name

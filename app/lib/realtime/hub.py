@@ -20,7 +20,8 @@ from app.lib.realtime.frames import REPLAY_LIMIT, Subscribed, encode_frame
 from app.lib.realtime.log import PAGE, ChannelWriter, EventLog, StoredEvent
 from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.registry import SocketRegistry
-from app.lib.realtime.subscriptions import LocalChannel, Subscriber, Subscription
+from app.lib.realtime.sockets import Socket
+from app.lib.realtime.subscriptions import LocalChannel, Subscription
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -69,13 +70,11 @@ class Hub:
             else:
                 self._look_at(local)
 
-    async def attach(
-        self, subscriber: Subscriber, channel: str, *, since: int | None = None, ref: str | None = None
-    ) -> None:
-        """Subscribes, if ``subscriber.admit`` does not raise. The member that it returns is present until
+    async def attach(self, socket: Socket, channel: str, *, since: int | None = None, ref: str | None = None) -> None:
+        """Subscribes, if ``socket.admit`` does not raise. The member that it returns is present until
         :meth:`detach`.
 
-        ``subscriber.subscribed`` is called once, at the moment from which on nothing will be missing; then what was
+        ``socket.subscribed`` is called once, at the moment from which on nothing will be missing; then what was
         missed after ``since`` is replayed, as fast as the subscriber has room; returns when it is up to date. Attaching
         again starts again at ``since``. Raises what ``admit`` and the database raise; after the greeting there is only
         ``ended``.
@@ -84,7 +83,7 @@ class Hub:
         local.attaching += 1
         try:
             await self._open(local)
-            subscription, missed = await self._begin(local, subscriber, since, ref)
+            subscription, missed = await self._begin(local, socket, since, ref)
         finally:
             local.attaching -= 1
             self._close_if_idle(local)
@@ -95,10 +94,10 @@ class Hub:
             log.warning("realtime.replay_failed", error=type(exc).__name__, exc_info=bug)
             self._end(local, subscription, "unavailable")
 
-    def detach(self, subscriber: Subscriber, channel: str) -> bool:
+    def detach(self, socket: Socket, channel: str) -> bool:
         """Ends a subscription, and the presence that came with it. Returns whether there was one."""
         local = self.channels.get(channel)
-        subscription = local.subscriptions.get(subscriber.id) if local is not None else None
+        subscription = local.subscriptions.get(socket.id) if local is not None else None
         if local is None or subscription is None:
             return False
         self._end(local, subscription)
@@ -117,16 +116,16 @@ class Hub:
             self._advance_to(local, local.last_id)
 
     async def _begin(
-        self, local: LocalChannel, subscriber: Subscriber, since: int | None, ref: str | None
+        self, local: LocalChannel, socket: Socket, since: int | None, ref: str | None
     ) -> tuple[Subscription, list[StoredEvent]]:
         """The subscription, greeted and not yet live, and the first of what it has missed."""
         revocations = local.revocations
-        subscription = Subscription(subscriber, await subscriber.admit(local.name))
+        subscription = Subscription(socket, await socket.admit(local.name))
         missed: list[StoredEvent] = []
         ahead = 0
         try:
             if subscription.member is not None:
-                await self._registry.join(subscription.id, subscriber.id, local.name, subscription.member)
+                await self._registry.join(subscription.id, socket.id, local.name, subscription.member)
             if since is not None and since > local.last_id:  # the subscriber may come from a process that is ahead
                 self._advance_to(local, (await self._log.last_ids([local.name])).get(local.name, 0))
                 ahead = since if since <= local.target else 0
@@ -143,15 +142,15 @@ class Hub:
             frame.recovered = bool(missed) and missed[0].id == since + 1
             if frame.recovered:
                 subscription.position = since
-        if (before := local.subscriptions.get(subscriber.id)) is not None:
+        if (before := local.subscriptions.get(socket.id)) is not None:
             self._leave(local, before)
-        local.subscriptions[subscriber.id] = subscription
+        local.subscriptions[socket.id] = subscription
         if subscription.member is not None:
             local.show_join(subscription)
             frame.presence = list(local.shown.values())
-        subscriber.subscribed(frame, since)
+        socket.subscribed(frame, since)
         if revocations != local.revocations:
-            subscriber.access_changed(local.name)
+            socket.context.check_again(socket, local.name)
         return subscription, missed
 
     async def _replay(self, local: LocalChannel, subscription: Subscription, rows: list[StoredEvent]) -> None:
@@ -162,7 +161,7 @@ class Hub:
                 self._end(local, subscription, "lost")  # it was too slow: the log has dropped the next one
                 return
             for row in rows:
-                await subscription.subscriber.has_room()
+                await subscription.socket.has_room()
                 if subscription.is_over:
                     return
                 self._writer.acknowledge(row.key, row.id)
@@ -181,13 +180,13 @@ class Hub:
         if subscription.is_over:
             return
         self._leave(local, subscription)
-        subscriber = subscription.subscriber
-        if local.subscriptions.get(subscriber.id) is subscription:
-            del local.subscriptions[subscriber.id]
+        socket = subscription.socket
+        if local.subscriptions.get(socket.id) is subscription:
+            del local.subscriptions[socket.id]
             if subscription.member is not None:
                 self._look_at(local)
         if reason is not None:
-            subscriber.ended(local.name, reason)
+            socket.ended(local.name, reason)
         self._close_if_idle(local)
 
     def _look_at(self, local: LocalChannel) -> None:

@@ -12,24 +12,11 @@ from uuid import UUID
 import msgspec
 import structlog
 from msgspec import Raw
-from sqlalchemy import (
-    BigInteger,
-    Float,
-    Text,
-    and_,
-    bindparam,
-    cast,
-    delete,
-    insert,
-    or_,
-    select,
-    tuple_,
-    update,
-)
+from sqlalchemy import BigInteger, Text, and_, bindparam, cast, delete, insert, or_, select, tuple_, update
 
 from app.lib.db.base import new_id, table_of
 from app.lib.db.engine import Database
-from app.lib.db.instants import database_now, database_now_plus
+from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.retries import in_transaction
@@ -38,7 +25,7 @@ from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
 from app.lib.realtime.channels import ChannelAdvanced, ChannelKind, NewEvent
 from app.lib.realtime.errors import as_realtime_error
-from app.lib.realtime.frames import REPLAY_LIMIT, Event
+from app.lib.realtime.frames import Event
 from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.quota import Quota
 from app.lib.realtime.tables import RealtimeChannel, RealtimeEvent
@@ -50,10 +37,6 @@ MAX_BATCH = 256
 
 PAGE = 25
 """Events of one channel that are read at a time: at their largest, 1.6 megabytes."""
-
-_PRUNE_EVERY = 100
-_SAFE_SECONDS = 30.0
-"""No younger event is pruned: processes without hints must find what happened since they last looked."""
 
 _channels = table_of(RealtimeChannel)
 _events = table_of(RealtimeEvent)
@@ -140,13 +123,6 @@ _known = prepare(
     _Known,
 )
 _insert = prepare(insert(_events))
-_prune = prepare(
-    delete(_events).where(
-        _events.c.channel == bindparam("channel_name"),
-        _events.c.id <= bindparam("last", type_=BigInteger()),
-        _events.c.expires_at <= database_now_plus(bindparam("seconds", type_=Float())),
-    )
-)
 _expired = (
     select(_events.c.channel, _events.c.id)
     .where(_events.c.expires_at <= database_now())
@@ -173,16 +149,13 @@ def _json(value: object) -> str:
 
 
 class EventLog:
-    """Events of a kind that is kept stay, for good or for ``keep_days``; of the others, those of the last
-    ``keep_seconds``, and not many more than the last 200 unless they came within half a minute.
-    """
+    """Events of a kind that is kept stay, for good or for ``keep_days``; of the others, those of ``keep_seconds``."""
 
     def __init__(self, reader: Reader, kinds: Mapping[str, ChannelKind], options: RealtimeOptions) -> None:
         self._reader = reader
         self._kinds = kinds
         self._keep = timedelta(seconds=options.keep_seconds)
         self._keep_kept = None if options.keep_days is None else timedelta(days=options.keep_days)
-        self.safe_seconds = min(_SAFE_SECONDS, options.keep_seconds)
 
     async def last_ids(self, names: Iterable[str]) -> dict[str, int]:
         """Those of the channels that have ever had an event."""
@@ -224,11 +197,6 @@ class EventLog:
         await unit.execute_many(
             _insert, [msgspec.structs.asdict(row) | {"expires_at": self._expiry(row.channel, now)} for row in stored]
         )
-        for name, count in sorted(counts.items()):  # a busy channel must not grow until its events expire
-            last_id = last_ids[name]
-            if (last_id - count) // _PRUNE_EVERY != last_id // _PRUNE_EVERY:
-                seconds = self._keep.total_seconds() - self.safe_seconds
-                await unit.execute(_prune, channel_name=name, last=last_id - REPLAY_LIMIT, seconds=seconds)
         return stored, ids
 
     def _expiry(self, channel: str, now: datetime) -> datetime | None:

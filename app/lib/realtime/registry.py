@@ -22,10 +22,10 @@ from app.lib.db.retries import in_transaction
 from app.lib.db.statements import delete_batch, insert_or_update, is_one_of, json_list
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
-from app.lib.realtime.channels import Member, PresenceChanged
+from app.lib.realtime.channels import PresenceChanged
 from app.lib.realtime.errors import TooManyConnections
 from app.lib.realtime.options import RealtimeOptions
-from app.lib.realtime.tables import RealtimePresence, RealtimeProcess, RealtimeSocket
+from app.lib.realtime.tables import Member, RealtimePresence, RealtimeProcess, RealtimeSocket
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -101,24 +101,24 @@ _present_elsewhere = prepare(
     select(_presence.c.channel, _presence.c.member_id, _presence.c.name)
     .join(_sockets, _sockets.c.id == _presence.c.socket_id)
     .join(_processes, _processes.c.id == _sockets.c.process_id)
-    .where(
-        is_one_of(_presence.c.channel, "channels"),
-        _processes.c.id != _process_id,
-        _is_renewed,
-    )
+    .where(is_one_of(_presence.c.channel, "channels"), _processes.c.id != _process_id, _is_renewed)
     .order_by(_presence.c.member_id),
     _Present,
 )
 
 
 class SocketRegistry:
-    """``on_expired`` is called when the lease was lost: others no longer know of the sockets of this process."""
+    """``sockets`` are those that are open. ``on_expired`` is called when the lease was lost, and they with it."""
 
     def __init__(
-        self, database: Database, events: Events, on_expired: Callable[[], None], options: RealtimeOptions
+        self,
+        database: Database,
+        events: Events,
+        sockets: Collection[UUID],
+        on_expired: Callable[[], None],
+        options: RealtimeOptions,
     ) -> None:
-        self.sockets: dict[UUID, UUID] = {}
-        """The users of the sockets of this process."""
+        self._sockets = sockets
         self._database = database
         self._events = events
         self._on_expired = on_expired
@@ -154,17 +154,13 @@ class SocketRegistry:
         try:
             is_open = await asyncio.shield(opening)
         except BaseException:
-            opening.add_done_callback(lambda _: self._remove(socket_id, user_id))
+            opening.add_done_callback(lambda _: self.remove(socket_id, user_id))
             raise
         if not is_open:
             raise TooManyConnections
-        self.sockets[socket_id] = user_id  # from now on a lease that is not there was lost
 
-    def remove(self, socket_id: UUID) -> None:
-        """The socket has ended. Does not wait."""
-        self._remove(socket_id, self.sockets.pop(socket_id))
-
-    def _remove(self, socket_id: UUID, user_id: UUID) -> None:
+    def remove(self, socket_id: UUID, user_id: UUID) -> None:
+        """The socket of a user has ended. Does not wait."""
         self._closed[socket_id] = user_id
         self._has_removals.set()
 
@@ -229,13 +225,13 @@ class SocketRegistry:
     async def renew_lease(self) -> None:
         """Renews the lease, after a while, if there are sockets."""
         await asyncio.sleep(self._options.renew_seconds)
-        if not self.sockets:
+        if not self._sockets:
             return  # a service at rest does not write
 
         async def work(unit: UnitOfWork) -> int:
             return await unit.execute(_renew, process_id=self._process_id)
 
-        if not await in_transaction(self._database, work) and self.sockets:
+        if not await in_transaction(self._database, work) and self._sockets:
             self._process_id = new_id()
             self._on_expired()
 

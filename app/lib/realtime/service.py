@@ -1,36 +1,41 @@
 """All of it together, as an app makes it once per process."""
 
 import asyncio
+import os
 import random
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import EventEnvelope, Events, Listener, after_commit
 from app.lib.jobs import JobContext
-from app.lib.realtime.background import Loops
+from app.lib.realtime.background import Loops, wait_for_signal
 from app.lib.realtime.channels import ChannelAccess, ChannelKind, NewEvent, Publication
+from app.lib.realtime.errors import refusal_of
 from app.lib.realtime.frames import CloseCode
 from app.lib.realtime.hub import Hub, apply_hint
 from app.lib.realtime.log import ChannelWriter, EventLog
 from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.registry import SocketRegistry
-from app.lib.realtime.rights import Rights
 from app.lib.realtime.sockets import Socket, Transport
+from app.lib.security.principal import Principal
 
 _TICK = 0.5
 _WITHOUT_HINTS_SECONDS = 0.1
 _CHECKS_AT_A_TIME = 4
 
 
-class Realtime:
+class Realtime(Collector):
     """The hub, the sockets of this process, and the checks on them.
 
     ``database`` is best one of its own (a pool of two), so that requests and sockets do not wait for each other; on
@@ -64,11 +69,12 @@ class Realtime:
         self._loops = Loops()
         self._log = EventLog(database.reader, access.kinds, options)
         self.writer = ChannelWriter(database, self._log, events, options.max_events_per_day)
-        self._registry = SocketRegistry(database, events, self._close_all, options)
+        self._registry = SocketRegistry(database, events, self.sockets, self._close_all, options)
         self.hub = Hub(self._log, self.writer, self._registry, access.kinds, options)
         self.attach, self.detach, self.publish = self.hub.attach, self.hub.detach, self.writer.publish
-        self._rights = Rights(access, self.sockets, self.detach, options)
-        self.check_again, self.check_sessions_now = self._rights.check_again, self._rights.check_sessions_now
+        self._must_check, self._has_doubts = asyncio.Event(), asyncio.Event()
+        self._doubts: dict[tuple[UUID, str], Socket] = {}
+        """Sockets that may not listen any more to a channel, perhaps."""
 
     async def start(self) -> None:
         """Starts everything. Needs neither the database nor the fan-out yet."""
@@ -78,9 +84,8 @@ class Realtime:
         repeat(self.hub.update_presence, "realtime.presence_failed")
         repeat(self._registry.renew_lease, "realtime.lease_not_renewed")
         repeat(self._registry.remove_ended, "realtime.sockets_not_removed")
-        repeat(self._rights.check_sessions, "realtime.rights_failed")
-        for _ in range(_CHECKS_AT_A_TIME):
-            repeat(self._rights.check_channel, "realtime.rights_failed")
+        repeat(self._check_sessions, "realtime.rights_failed")
+        repeat(self._check_channels, "realtime.rights_failed")
         repeat(self._ping_sockets, "realtime.ping_failed")
 
         async def drain() -> None:
@@ -122,13 +127,64 @@ class Realtime:
             await socket.run(transport)
         finally:
             del self.sockets[socket.id]
-            self._registry.remove(socket.id)
+            self._registry.remove(socket.id, socket.user_id)
 
     async def trim(self, unit: UnitOfWork) -> int:
         """Deletes a batch of events whose time is over, or of what killed processes have left. Returns its size. For a
         job.
         """
         return await self._log.trim(unit) or await self._registry.purge(unit)
+
+    def check_sessions_now(self) -> None:
+        """Sessions may have ended, or rights changed. Does not wait."""
+        self._must_check.set()
+
+    def check_again(self, socket: Socket, channel: str) -> None:
+        """Checks whether this socket may still listen. Does not wait."""
+        self._doubts[socket.id, channel] = socket
+        self._has_doubts.set()
+
+    async def _check_sessions(self) -> None:
+        """Closes the sockets of sessions that have ended: regularly, and at once after a change. While the database is
+        away all people keep what they have.
+        """
+        await wait_for_signal(self._must_check, self.options.rights_seconds)
+        by_session: dict[UUID, list[Socket]] = defaultdict(list)
+        for socket in self.sockets.values():
+            by_session[socket.principal.session_id].append(socket)
+        if not by_session:
+            return
+        principals = await self.access.people.principals(by_session.keys())
+        for session_id, sockets in by_session.items():
+            principal = principals.get(session_id)
+            for socket in sockets:
+                if socket.principal.session_id != session_id:
+                    continue  # it has a new token by now
+                if principal is None:
+                    socket.close(CloseCode.AUTHENTICATE_AGAIN, "the session has ended")
+                elif _rights_of(principal) != _rights_of(socket.principal):
+                    socket.principal = principal
+                    for channel in socket.channels:
+                        self.check_again(socket, channel)
+
+    async def _check_channels(self) -> None:
+        """Ends subscriptions that are not allowed any more."""
+        await wait_for_signal(self._has_doubts, self.options.rights_seconds)
+        doubts, self._doubts = iter(self._doubts.items()), {}
+        while batch := tuple(islice(doubts, _CHECKS_AT_A_TIME)):
+            await asyncio.gather(*(self._check_channel(socket, channel) for (_, channel), socket in batch))
+
+    async def _check_channel(self, socket: Socket, channel: str) -> None:
+        if socket.close_code is not None or channel not in socket.channels:
+            return
+        try:
+            await self.access.check_subscribe(socket.principal, channel)
+        except Exception as exc:  # noqa: BLE001 - sent to the client, and logged where it is a bug
+            refusal = refusal_of(exc)
+            if refusal.retryable:
+                self._doubts[socket.id, channel] = socket
+            elif self.detach(socket, channel):
+                socket.ended(channel, refusal.code)
 
     def _close_all(self) -> None:
         for socket in tuple(self.sockets.values()):
@@ -151,6 +207,34 @@ class Realtime:
                 continue
             socket.pinged_at, socket.next_ping = now, now + self._ping_seconds(socket)
             socket.put(socket.ping_text)
+
+    def collect(self) -> Iterable[Metric]:
+        """Numbers of this process for Prometheus. A fan-out that is not connected costs time and nothing else."""
+        pid, hub, gauge, counter = str(os.getpid()), self.hub, GaugeMetricFamily, CounterMetricFamily
+        for family, name, text, value in (
+            (gauge, "channels", "Channels with subscribers here.", len(hub.channels)),
+            (gauge, "fanout_connected", "Whether workers get each other's hints.", int(self.fanout.is_connected)),
+            (counter, "events_published", "Events published here.", self.writer.published),
+            (counter, "events_delivered", "Events given to sockets, once for each.", hub.delivered),
+            (counter, "events_replayed", "Events that a subscriber had missed.", hub.replayed),
+            (counter, "events_read_from_log", "Events of other workers, read from the log.", hub.read_from_log),
+        ):
+            metric = family(f"realtime_{name}", text, labels=["pid"])
+            metric.add_metric([pid], value)
+            yield metric
+        sockets = gauge("realtime_sockets", "Open sockets and streams.", labels=["pid", "kind"])
+        kinds: Counter[str] = Counter(socket.kind for socket in self.sockets.values())
+        for kind in ("socket", "stream", "lobby"):
+            sockets.add_metric([pid, kind], kinds[kind])
+        yield sockets
+        closed = counter("realtime_sockets_closed", "Sockets that the service closed.", labels=["pid", "code"])
+        for code, count in sorted(self.closed.items()):
+            closed.add_metric([pid, str(int(code))], count)
+        yield closed
+
+
+def _rights_of(principal: Principal) -> tuple[bool, frozenset[str], frozenset[str]]:
+    return principal.is_superuser, principal.roles, principal.permissions
 
 
 def channel_listeners(kinds: Iterable[ChannelKind]) -> tuple[Listener, ...]:

@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 
 from app.lib.db.base import new_id
-from app.lib.realtime.channels import ChannelAccess, Member, NewEvent, parse_channel
+from app.lib.realtime.channels import ChannelAccess, NewEvent, split_channel
 from app.lib.realtime.errors import TooManyChannels
 from app.lib.realtime.frames import (
     MAX_FRAME_BYTES,
@@ -24,7 +24,8 @@ from app.lib.realtime.frames import (
     encode_frame,
 )
 from app.lib.realtime.options import RealtimeOptions
-from app.lib.realtime.queues import Incoming, Outgoing
+from app.lib.realtime.queues import BoundedQueue
+from app.lib.realtime.tables import Member
 from app.lib.security.principal import Principal
 
 log = structlog.stdlib.get_logger(__name__)
@@ -35,6 +36,8 @@ MESSAGES_PER_SECOND = 20.0
 BURST = 20
 """At once, after a second without a message. Clients that come back with many channels pace themselves."""
 
+_MAX_INCOMING_SIZE = 4 << 20
+_MAX_OUTGOING_SIZE = 1 << 20
 _ROOM_SECONDS = 10.0
 _LAST_SEND_SECONDS = 1.0
 
@@ -70,7 +73,7 @@ class SocketContext(Protocol):
 
 
 class Socket:
-    """A subscriber with a bounded queue, which a task sends while there is something to send.
+    """A subscriber with a bounded queue, which a task sends.
 
     Another task reads all the time, so that the end of a peer is noticed in every situation: a server keeps what is
     sent to a peer that has gone, and its memory grows. A peer that oversteps a limit of size or rate is closed.
@@ -97,11 +100,9 @@ class Socket:
         self.next_ping = 0.0
         self.unanswered = 0
         self.is_gone = False
-        self._is_accepted = False
         self._tokens = float(BURST)
-        self._outgoing = Outgoing()
+        self._outgoing = BoundedQueue[str](_MAX_OUTGOING_SIZE)
         self._transport: Transport
-        self._writer: asyncio.Task[None] | None = None
         self._scope: asyncio.Timeout | None = None
 
     @property
@@ -121,16 +122,12 @@ class Socket:
 
     def put(self, text: str) -> None:
         """Queues a message for the peer; nothing after the end."""
-        if self.close_code is not None or self.is_gone:
-            return
-        if self._outgoing.put(text):
-            self._start_writing()
-        else:
+        if self.close_code is None and not self.is_gone and not self._outgoing.put(text):
             self.close(CloseCode.TOO_SLOW, "too slow")
 
     async def subscribe(self, channel: str, since: int | None, ref: str | None = None) -> None:
         """Subscribes to a channel, as far as the person may. Raises a ``RealtimeError``."""
-        parse_channel(channel)
+        split_channel(channel)  # before the database sees it
         if self.is_gone:
             return
         if channel not in self.channels and len(self.channels) >= self.context.options.max_channels:
@@ -159,7 +156,7 @@ class Socket:
 
     async def admit(self, channel: str) -> Member | None:
         """Checks whether the person may listen. Raises a ``RealtimeError``."""
-        return await self.context.access.check_subscribe(self.principal, parse_channel(channel))
+        return await self.context.access.check_subscribe(self.principal, channel)
 
     def subscribed(self, frame: Subscribed, since: int | None) -> None:
         """A subscription has begun. Queues the frame."""
@@ -178,13 +175,9 @@ class Socket:
         """Waits for a peer that is slow, but not for ever."""
         try:
             async with asyncio.timeout(_ROOM_SECONDS):
-                await self._outgoing.room()
+                await self._outgoing.has_room()
         except TimeoutError:
             self.close(CloseCode.TOO_SLOW, "too slow")
-
-    def access_changed(self, channel: str) -> None:
-        """Has the rights checked again."""
-        self.context.check_again(self, channel)
 
     def ended(self, channel: str, reason: str) -> None:
         """The service has ended a subscription."""
@@ -196,11 +189,11 @@ class Socket:
     async def run(self, transport: Transport) -> None:
         """Runs to its end: until the peer goes, or the service closes it."""
         self._transport = transport
+        writer: asyncio.Task[None] | None = None
         try:
             async with asyncio.timeout(None) as self._scope:
                 await self.accept(transport)
-                self._is_accepted = True
-                self._start_writing()
+                writer = asyncio.create_task(self._write())
                 if self.close_code is None:
                     await self._converse()
         except TimeoutError:
@@ -213,7 +206,12 @@ class Socket:
             self._scope = None
             self.leave_channels()
             self._outgoing.clear()
-            await self._stop_writing()
+            self._outgoing.end()
+            if writer is not None:
+                # What is being sent is sent, if the peer reads: granian cannot close a socket whose send was cancelled.
+                await asyncio.wait({writer}, timeout=_LAST_SEND_SECONDS)
+                writer.cancel()
+                await asyncio.gather(writer, return_exceptions=True)
             if not self.is_gone:
                 # A peer that does not read may not even get this; then the connection is dropped.
                 with suppress(TimeoutError, OSError, RuntimeError):
@@ -222,7 +220,7 @@ class Socket:
 
     async def _converse(self) -> None:
         """Until the peer has gone, and all that it sent before was handled."""
-        incoming = Incoming()
+        incoming = BoundedQueue[str | bytes](_MAX_INCOMING_SIZE)
         reader = asyncio.create_task(self._read(incoming))
         try:
             await self.opened()
@@ -237,7 +235,7 @@ class Socket:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
 
-    async def _read(self, incoming: Incoming) -> None:
+    async def _read(self, incoming: BoundedQueue[str | bytes]) -> None:
         try:
             while (message := await self._transport.receive()) is not None:
                 # A token bucket, by the times at which messages come, not at which they are handled.
@@ -256,27 +254,11 @@ class Socket:
         finally:
             incoming.end()
 
-    def _start_writing(self) -> None:
-        if self._writer is None and self._is_accepted:
-            self._writer = asyncio.create_task(self._write())
-
     async def _write(self) -> None:
         try:
-            while (text := self._outgoing.next()) is not None:
+            while (text := await self._outgoing.next()) is not None:
                 await self._transport.send(text)
         except Exception as exc:
             # The peer went while we were writing; the reader notices, too, but perhaps much later.
             log.debug("realtime.send_failed", error=type(exc).__name__, exc_info=exc)
             self.close(CloseCode.GONE, "gone")
-        finally:
-            self._writer = None
-
-    async def _stop_writing(self) -> None:
-        """What is being sent is sent, if the peer reads: granian cannot close a socket whose ``send`` was cancelled.
-
-        The queue is empty by now, so nothing comes after that.
-        """
-        if (writer := self._writer) is not None:
-            await asyncio.wait({writer}, timeout=_LAST_SEND_SECONDS)
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)

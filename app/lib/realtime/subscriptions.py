@@ -2,34 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Protocol
 from uuid import UUID
 
 from app.lib.db.base import new_id
-from app.lib.realtime.channels import ChannelKind, Member
-from app.lib.realtime.frames import Event, Presence, Subscribed, encode_frame
-
-
-class Subscriber(Protocol):
-    """A socket, as the hub sees it. Its methods are called in the event loop.
-
-    ``admit`` checks whether it may listen, and raises when not; returns how the others see it, if they do.
-    ``has_room`` waits until more can be delivered. The ``text`` is the frame, encoded. ``access_changed``: rights may
-    have changed, so check them again; ``ended``: the service has ended the subscription.
-    """
-
-    @property
-    def id(self) -> UUID: ...
-    @property
-    def user_id(self) -> UUID: ...
-
-    async def admit(self, channel: str) -> Member | None: ...
-    def subscribed(self, frame: Subscribed, since: int | None) -> None: ...
-    def deliver(self, event: Event, text: str) -> None: ...
-    def show_presence(self, frame: Presence, text: str) -> None: ...
-    async def has_room(self) -> None: ...
-    def access_changed(self, channel: str) -> None: ...
-    def ended(self, channel: str, reason: str) -> None: ...
+from app.lib.realtime.channels import ChannelKind
+from app.lib.realtime.frames import Event, Presence, encode_frame
+from app.lib.realtime.sockets import Socket
+from app.lib.realtime.tables import Member
 
 
 class Subscription:
@@ -39,11 +18,11 @@ class Subscription:
     Until it is ``live`` it reads the log at its own pace; from then on the hub delivers to it.
     """
 
-    __slots__ = ("id", "is_live", "is_over", "member", "position", "subscriber")
+    __slots__ = ("id", "is_live", "is_over", "member", "position", "socket")
 
-    def __init__(self, subscriber: Subscriber, member: Member | None) -> None:
+    def __init__(self, socket: Socket, member: Member | None) -> None:
         self.id = new_id()
-        self.subscriber = subscriber
+        self.socket = socket
         self.member = member
         self.position = 0
         self.is_live = False
@@ -52,7 +31,7 @@ class Subscription:
     def deliver(self, event: Event, text: str) -> None:
         """The next event."""
         self.position = event.id
-        self.subscriber.deliver(event, text)
+        self.socket.deliver(event, text)
 
 
 class LocalChannel:
@@ -93,8 +72,8 @@ class LocalChannel:
             if user_id is not None:
                 self.revocations += 1
                 for each in tuple(self.subscriptions.values()):
-                    if each.subscriber.user_id == user_id:
-                        each.subscriber.access_changed(self.name)
+                    if each.socket.user_id == user_id:
+                        each.socket.context.check_again(each.socket, self.name)
         return len(live)
 
     def show_join(self, subscription: Subscription) -> None:
@@ -119,4 +98,4 @@ class LocalChannel:
         text = encode_frame(frame)
         for each in tuple(self.subscriptions.values()):
             if each is not but:
-                each.subscriber.show_presence(frame, text)
+                each.socket.show_presence(frame, text)

@@ -3,15 +3,23 @@
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base, sortable_text
-from app.lib.realtime.channels import MAX_CHANNEL_LENGTH
 
+MAX_CHANNEL_LENGTH = 97
 MAX_NAME_LENGTH = 255
 
 _HAS_SENDER, _EXPIRES = text("sender_id IS NOT NULL"), text("expires_at IS NOT NULL")
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A person who is present."""
+
+    id: UUID
+    name: str
 
 
 class RealtimeChannel(Base):

@@ -5,9 +5,13 @@ from uuid import uuid4
 import httpx
 import pytest
 from litestar import Litestar
+from sqlalchemy import update
 
+from app.domain.realtime.models import Room
+from app.lib.db.instants import database_now_plus
 from tests.domain.accounts.answers import audited, field_errors, is_refused
 from tests.domain.realtime.steps import ROOMS, Crew, invite, join, make_room, members, names, private_room
+from tests.support.apps import core_of
 from tests.support.people import Person
 
 
@@ -128,6 +132,22 @@ async def test_there_is_an_end_to_the_rooms_of_one_owner(
     assert is_refused(await calls.post(ROOMS, json={"name": "three"}), 409, "conflict")
 
     await calls.post(f"{ROOMS}/{first['id']}/close")
+    await make_room(calls, "three")
+
+
+async def test_there_is_an_end_to_the_rooms_that_one_creates_in_a_day(
+    calls: httpx.AsyncClient, app: Litestar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.domain.realtime.services.rooms.MAX_CREATED", 2)
+    for name in ("one", "two"):
+        room = await make_room(calls, name)
+        await calls.post(f"{ROOMS}/{room['id']}/leave")
+    refused = await calls.post(ROOMS, json={"name": "three"})
+    assert is_refused(refused, 429, "rate_limited")
+    assert int(refused.headers["retry-after"]) > 0
+
+    async with core_of(app).database.independent() as unit:
+        await unit.session.execute(update(Room).values(created_at=database_now_plus(-86_401)))
     await make_room(calls, "three")
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.lib.realtime.connection import Connection
 from app.lib.realtime.errors import TooManyConnections
+from app.lib.realtime.protocols import Connection
 from tests.lib.realtime.bench import Bench, Peer, Wire, Worker, a_user
 from tests.support.waiting import until, until_it_holds
 

@@ -5,8 +5,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from app.lib.realtime.stream import EventStream, format_positions, parse_positions
-from app.lib.realtime.transports import EventStreamTransport, WebSocketTransport
+from app.lib.realtime.protocols import (
+    EventStream,
+    EventStreamTransport,
+    WebSocketTransport,
+    format_positions,
+    parse_positions,
+)
 from tests.lib.realtime.bench import LEFT, Bench, Peer, Worker, a_user
 from tests.support.waiting import until
 

@@ -32,6 +32,7 @@ from app.domain.realtime.errors import (
     RoomNotFound,
     TooManyInvitations,
     TooManyRooms,
+    TooManyRoomsInADay,
 )
 from app.domain.realtime.names import MAX_ROOM_NAME, ROOM_NAME
 from app.domain.realtime.services.queries import MESSAGE_SORT, ROOM_SORT, RoomQueries
@@ -99,7 +100,7 @@ class RoomController(Controller):
         operation_id="createRoom",
         summary="Create a room",
         description="You own it, and are its first member.",
-        opt=IDEMPOTENT | may_raise(RoomNameTaken, TooManyRooms),
+        opt=IDEMPOTENT | may_raise(RoomNameTaken, TooManyRooms, TooManyRoomsInADay),
     )
     async def create(
         self, data: JSONBody[RoomCreate], rooms: Injected[RoomService], principal: Injected[Principal]

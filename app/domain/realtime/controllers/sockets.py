@@ -15,12 +15,10 @@ from app.lib.errors import NotFound, PermissionDenied, UnknownParameter
 from app.lib.http.injection import Injected
 from app.lib.http.rules import PRODUCES_ANYTHING
 from app.lib.openapi.document import may_raise
-from app.lib.realtime.connection import Connection
 from app.lib.realtime.errors import TooManyConnections
+from app.lib.realtime.protocols import Connection, EventStream, EventStreamTransport, WebSocketTransport
 from app.lib.realtime.service import Realtime
 from app.lib.realtime.sockets import Socket
-from app.lib.realtime.stream import EventStream
-from app.lib.realtime.transports import EventStreamTransport, WebSocketTransport
 from app.lib.security.policies import authenticated, current_principal, ticketed
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import StructDTO

@@ -12,6 +12,7 @@ from app.domain.realtime.dtos import (
     PUBLIC,
     InvitationCreate,
     InvitationRead,
+    MemberRole,
     PersonRead,
     RoomCreate,
     RoomRead,
@@ -29,10 +30,21 @@ from app.domain.realtime.errors import (
     RoomNotVisible,
     TooManyInvitations,
     TooManyRooms,
+    TooManyRoomsInADay,
 )
 from app.domain.realtime.models import Room
-from app.domain.realtime.names import MAX_INVITATIONS, MAX_MEMBERS, MAX_OWNED, room_channel, user_channel
-from app.domain.realtime.repositories import RoomRepository
+from app.domain.realtime.names import MAX_CREATED, MAX_INVITATIONS, MAX_MEMBERS, MAX_OWNED, room_channel, user_channel
+from app.domain.realtime.repositories import (
+    COUNT_CREATED,
+    COUNT_INVITATIONS,
+    COUNT_MEMBERS,
+    CREATE_INVITATION,
+    CREATE_MEMBER,
+    DELETE_INVITATION,
+    DELETE_MEMBER,
+    HAND_OVER,
+    RoomRepository,
+)
 from app.domain.realtime.rows import Standing
 from app.domain.realtime.services.access import can_see_all, require_can_manage
 from app.lib import audit
@@ -65,10 +77,12 @@ class RoomService:
         self._rooms = RoomRepository(unit)
 
     async def create(self, data: RoomCreate, actor: Principal) -> RoomRead:
-        """A room of the actor. Raises ``RoomNameTaken`` or ``TooManyRooms``."""
+        """A room of the actor. Raises ``RoomNameTaken``, ``TooManyRooms`` or ``TooManyRoomsInADay``."""
         await self._rooms.lock_person(actor.user_id, alone=True)
         if await self._rooms.count_open_of(actor.user_id) >= MAX_OWNED:
             raise TooManyRooms
+        if (await self.unit.first(COUNT_CREATED, of_user=actor.user_id) or 0) >= MAX_CREATED:
+            raise TooManyRoomsInADay
         room = await self._rooms.create(
             Room(
                 id=new_id(),
@@ -76,9 +90,10 @@ class RoomService:
                 title=data.title,
                 search_text=_search_text(data.name, data.title),
                 visibility=data.visibility,
+                creator_id=actor.user_id,
             )
         )
-        await self._rooms.create_member(room.id, actor.user_id, OWNER)
+        await self._create_member(room, actor, OWNER)
         return await self._rooms.read(room.id, actor.user_id)
 
     async def update(self, room_id: UUID, data: RoomUpdate, if_match: IfMatch, actor: Principal) -> RoomRead:
@@ -116,10 +131,10 @@ class RoomService:
                 raise RoomClosed
             if room.visibility != PUBLIC and not standing.is_invited:
                 raise NotInvited
-            if await self._rooms.count_members(room.id) >= MAX_MEMBERS:
+            if (await self.unit.first(COUNT_MEMBERS, in_room=room.id) or 0) >= MAX_MEMBERS:
                 raise RoomFull
-            await self._rooms.create_member(room.id, actor.user_id, MEMBER)
-            await self._rooms.delete_invitation(room.id, actor.user_id)
+            await self._create_member(room, actor, MEMBER)
+            await self.unit.execute(DELETE_INVITATION, in_room=room.id, of_user=actor.user_id)
             await self._writer.publish_in(self.unit, _event(room, ROOM_JOINED, user_id=actor.user_id))
         return await self._rooms.read(room.id, actor.user_id)
 
@@ -160,14 +175,16 @@ class RoomService:
             raise AlreadyMember
         if invitee.is_invited:
             raise AlreadyInvited
-        if await self._rooms.count_invitations(room.id) >= MAX_INVITATIONS:
+        if (await self.unit.first(COUNT_INVITATIONS, in_room=room.id) or 0) >= MAX_INVITATIONS:
             raise TooManyInvitations
-        created_at = await self._rooms.create_invitation(room.id, user_id, actor.user_id)
+        now = utc_now()
+        row = {"room_id": room.id, "user_id": user_id, "invited_by": actor.user_id, "created_at": now}
+        await self.unit.execute(CREATE_INVITATION, **row)
         # On their own channel, because they do not listen to the room's yet.
         event = _event(room, ROOM_INVITED, user_channel(user_id), user_id=user_id, invited_by=actor.user_id)
         await self._writer.publish_in(self.unit, event)
         user = PersonRead(id=user_id, name=person.public_name)
-        return InvitationRead(user=user, invited_by=actor.user_id, created_at=created_at)
+        return InvitationRead(user=user, invited_by=actor.user_id, created_at=now)
 
     async def delete_invitation(self, room_id: UUID, user_id: UUID, actor: Principal) -> None:
         """Withdrawn by the owner, or declined by the invited person.
@@ -177,7 +194,7 @@ class RoomService:
         room, standing = await self._lock(room_id, actor)
         if user_id != actor.user_id:
             require_can_manage(standing.role, actor)
-        if not await self._rooms.delete_invitation(room.id, user_id):
+        if not await self.unit.execute(DELETE_INVITATION, in_room=room.id, of_user=user_id):
             raise InvitationNotFound
 
     async def _lock(self, room_id: UUID, actor: Principal) -> tuple[Room, Standing]:
@@ -200,6 +217,10 @@ class RoomService:
         require_can_manage(standing.role, actor)
         if_match.check(room.version)
         return room, standing
+
+    async def _create_member(self, room: Room, actor: Principal, role: MemberRole) -> None:
+        row = {"room_id": room.id, "user_id": actor.user_id, "role": role, "joined_at": utc_now()}
+        await self.unit.execute(CREATE_MEMBER, **row)
 
     async def _audit(self, kind: str, room: Room, standing: Standing, **details: object) -> None:
         """Records what staff does to the rooms of others, and nothing of what owners do to their own."""
@@ -224,10 +245,10 @@ async def _remove(room: Room, user_id: UUID, standing: Standing, rooms: RoomRepo
 
     Returns the events that must be published.
     """
-    await rooms.delete_member(room.id, user_id)
+    await rooms.unit.execute(DELETE_MEMBER, in_room=room.id, of_user=user_id)
     events = [_event(room, ROOM_LEFT, user_id=user_id)]
     if standing.role == OWNER:
-        if await rooms.hand_over(room.id):
+        if await rooms.unit.execute(HAND_OVER, in_room=room.id):
             await rooms.update(room, touch=True)
             events.append(_event(room, ROOM_UPDATED))
         elif room.closed_at is None:

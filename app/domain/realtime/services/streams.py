@@ -1,15 +1,13 @@
 from collections.abc import Mapping
 
 from app.lib.errors import AppError, FieldCode, FieldError, NotFound, PermissionDenied, Unavailable, ValidationFailed
-from app.lib.realtime.channels import parse_channel
 from app.lib.realtime.errors import FrameCode, InvalidChannel, refusal_of
+from app.lib.realtime.protocols import EventStream, parse_positions
 from app.lib.realtime.service import Realtime
-from app.lib.realtime.stream import EventStream, parse_positions
 from app.lib.security.principal import Principal
 
 _ERRORS: Mapping[FrameCode, type[AppError]] = {
     FrameCode.NOT_FOUND: NotFound,
-    FrameCode.INVALID_CHANNEL: NotFound,
     FrameCode.FORBIDDEN: PermissionDenied,
     FrameCode.UNAVAILABLE: Unavailable,
 }
@@ -28,12 +26,10 @@ async def open_stream(realtime: Realtime, principal: Principal, channels: str, p
     if len(names) > realtime.options.max_channels:
         raise _invalid("channels", f"At most {realtime.options.max_channels} channels.", FieldCode.TOO_LONG)
     try:
-        parsed = [parse_channel(name) for name in names]
+        for name in names:
+            await realtime.access.check_subscribe(principal, name)
     except InvalidChannel:
         raise _invalid("channels", "Must be names of channels with commas between them.") from None
-    try:
-        for channel in parsed:
-            await realtime.access.check_subscribe(principal, channel)
     except Exception as exc:
         refusal = refusal_of(exc)
         raise _ERRORS[refusal.code](refusal.detail) if refusal.code in _ERRORS else AppError() from exc

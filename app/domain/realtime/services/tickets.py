@@ -1,6 +1,6 @@
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.realtime.dtos import TicketRead
-from app.domain.realtime.repositories import TicketRepository
+from app.domain.realtime.repositories import CREATE_TICKET, TAKE_TICKET
 from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import InvalidToken
@@ -13,7 +13,8 @@ _LENGTH = len(new_secret())
 async def create_ticket(principal: Principal, unit: UnitOfWork) -> TicketRead:
     """A ticket in the name of the principal's session."""
     ticket = new_secret()
-    expires_at = await TicketRepository(unit).create(digest(ticket), principal.session_id)
+    expires_at = await unit.first(CREATE_TICKET, digest=digest(ticket), session_id=principal.session_id)
+    assert expires_at is not None  # noqa: S101 - RETURNING of an INSERT that did not fail
     return TicketRead(ticket=ticket, expires_at=expires_at)
 
 
@@ -31,7 +32,7 @@ class TicketDesk:
         session_id = None
         if len(ticket) == _LENGTH and ticket.isascii() and ticket.isalnum():
             async with self._database.independent() as unit:
-                session_id = await TicketRepository(unit).take(digest(ticket))
+                session_id = await unit.first(TAKE_TICKET, digest=digest(ticket))
         if session_id is None:
             raise InvalidToken("The ticket is unknown, was used before, or has expired. Get a new one.")
         return await self._authenticator.of_session(session_id)
