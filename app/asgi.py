@@ -43,7 +43,6 @@ from app.lib.observability.logging import configure_logging
 from app.lib.openapi.document import name_operations
 from app.lib.pagination.parameters import provide_list_parameters
 from app.lib.ratelimit.general import GeneralLimit
-from app.lib.ratelimit.limiter import Limit
 from app.lib.ratelimit.routes import ROUTE_LIMITS, undefined_limits
 from app.lib.security.bearer import BearerMiddleware
 from app.lib.security.policies import declare_policies, provide_principal, provide_viewer
@@ -136,7 +135,7 @@ def _shell(app: ASGIApp, core: Core, cors: CORS) -> Shell:
         PublicAnswers(app, core.database.writes),
         cors,
         proxies=TrustedProxies(settings.trusted_proxies),
-        limit=GeneralLimit(core.general_limiter, Limit.parse(settings.rate_limit_default)),
+        limit=GeneralLimit(core.general_limiter, settings.rate_limit_default, settings.max_open_per_address),
         observe=core.metrics.observe,
         on_denial=DenialLog(core.database),
         hsts=settings.is_production,

@@ -1,13 +1,14 @@
 """What sessions have to do with accounts."""
 
-from app.domain.accounts.events import PasswordChanged, UserDeactivated, UserRegistered
+from app.domain.accounts.events import PasswordChanged, UserDeactivated, UserErasing, UserRegistered
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.auth.events import ROLE_ACCESS_EVENTS, USER_ACCESS_EVENTS, RegisteredAgain, SessionsEnded
 from app.domain.auth.jobs import send_link
-from app.domain.auth.repositories import HOLD_USER, LinkRepository, SessionRepository
+from app.domain.auth.repositories import DELETE_OF, HOLD_USER, LinkRepository, SessionRepository
 from app.domain.auth.services.links import MailedLinks, Purpose
 from app.lib.clock import utc_now
+from app.lib.db.statements import BATCH
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Event, EventEnvelope, after_commit, in_every_process, in_transaction
 from app.lib.jobs import JobContext
@@ -51,6 +52,12 @@ async def answer_second_registration(envelope: EventEnvelope[RegisteredAgain], c
             await links.mail("registered_again", user, f"{user_id}:{envelope.created_at:%Y-%m-%d}")
 
 
+@in_transaction(UserErasing)
+async def delete_sessions(event: UserErasing, unit: UnitOfWork) -> None:
+    if await unit.execute(DELETE_OF, user_id=event.user_id) == BATCH:
+        event.more_is_left()
+
+
 @in_every_process(SessionsEnded)
 def forget_session(event: SessionsEnded, authenticator: SessionAuthenticator) -> None:
     authenticator.forget(event.user_id)
@@ -72,6 +79,7 @@ LISTENERS = (
     revoke_links,
     confirm_address,
     answer_second_registration,
+    delete_sessions,
     forget_session,
     forget_user,
     forget_everyone,

@@ -7,7 +7,7 @@ from app.lib.realtime.service import Realtime
 _TRIM_SECONDS = 60.0
 
 
-@job("realtime.trim", NoPayload, schedule=Every(_TRIM_SECONDS))
+@job("realtime.trim", NoPayload, schedule=Every(_TRIM_SECONDS), timeout=600)
 async def trim_channels(_payload: NoPayload, context: JobContext) -> None:
     await context.in_batches(context.service(Realtime).trim)
 

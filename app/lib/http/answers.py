@@ -3,7 +3,7 @@
 Anonymous readers ask the same few URLs over and over. A route that depends on nothing but some tables says so with
 :func:`public_answer`; its answers are then kept in front of the router until this process writes to one of the tables,
 and for a second at most, because other processes write as well. So an author sees their own write at once, and
-everyone else within a second. See ``docs/decisions/0026-public-answers.md``.
+everyone else within a second. See ``docs/decisions/0028-public-answers.md``.
 """
 
 import time

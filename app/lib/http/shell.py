@@ -54,7 +54,8 @@ OnDenial = Callable[[Scope, AppError], Awaitable[None]]
 class Limit(Protocol):
     """The limit on everything, see :class:`~app.lib.ratelimit.general.GeneralLimit`."""
 
-    async def count(self, scope: Scope) -> None: ...
+    async def enter(self, scope: Scope) -> None: ...
+    def leave(self, scope: Scope) -> None: ...
     def headers(self, scope: Scope) -> Headers: ...
 
 
@@ -117,6 +118,10 @@ class Conversation:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=self.request_id)
 
+    def leave_limit(self, scope: Scope) -> None:
+        if self.shell.limit is not None:
+            self.shell.limit.leave(scope)
+
     def write_access_line(self, event: str, scope: Scope, **members: object) -> None:
         if not _access.isEnabledFor(logging.INFO):
             return
@@ -164,6 +169,7 @@ class Exchange(Conversation):
             else:
                 await send_problem(self.scope, self._send, error)
         finally:
+            self.leave_limit(self.scope)
             seconds = time.perf_counter() - self.started_at
             if self.shell.observe is not None:
                 self.shell.observe(self.method, route_of(self.scope), self.status, seconds)
@@ -182,7 +188,7 @@ class Exchange(Conversation):
                 await self._send_no_content(extra)
                 return
         if self.shell.limit is not None:
-            await self.shell.limit.count(self.scope)
+            await self.shell.limit.enter(self.scope)
         await self.shell.app(self.scope, self.receive, self._send)
 
     async def _send_no_content(self, headers: Headers) -> None:
@@ -290,12 +296,13 @@ class Handshake(Conversation):
             check_host(self.scope, self.headers)
             self.shell.cors.check_opener(self.scope)
             if self.shell.limit is not None:
-                await self.shell.limit.count(self.scope)
+                await self.shell.limit.enter(self.scope)
             await self.shell.app(self.scope, self.receive, self._send)
         except Exception as exc:  # noqa: BLE001 - each one has its answer
             self.scope["state"][REFUSAL] = exc
             await self._send({"type": "websocket.close", "code": _BROKEN, "reason": ""})
         finally:
+            self.leave_limit(self.scope)
             self.write_access_line("socket", self.scope, seconds=round(time.perf_counter() - self.started_at, 2))
 
     async def _send(self, message: Message) -> None:

@@ -10,7 +10,7 @@ from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, Verdict
 
 pytestmark = pytest.mark.usefixtures("clock")
 
-TWO = Limit(2, 3600)
+TWO = "2 per hour"
 
 
 def limited(*, enabled: bool = True) -> GeneralLimit:
@@ -19,7 +19,7 @@ def limited(*, enabled: bool = True) -> GeneralLimit:
 
 async def call(limit: GeneralLimit, path: str = "/x", client: object = ("203.0.113.9", 1), **fields: object) -> Scope:
     scope = cast("Scope", {"type": "http", "path": path, "client": client, "state": {}, **fields})
-    await limit.count(scope)
+    await limit.enter(scope)
     return scope
 
 
@@ -49,7 +49,7 @@ async def test_beyond_the_limit_it_raises_and_the_headers_say_so() -> None:
         await call(limit)
     scope: Any = {"type": "http", "path": "/x", "client": ("203.0.113.9", 1), "state": {}}
     with pytest.raises(RateLimited) as refused:
-        await limit.count(scope)
+        await limit.enter(scope)
 
     assert 1 <= int(refused.value.headers["Retry-After"]) <= 3600
     assert header(limit, scope, b"ratelimit-policy") == b'"default";q=2;w=3600'

@@ -63,7 +63,7 @@ def make_app(*, enabled: bool = True) -> Litestar:
 async def client_of(
     app: Litestar, *, enabled: bool = True, address: str = "203.0.113.9"
 ) -> AsyncIterator[httpx.AsyncClient]:
-    limit = GeneralLimit(RateLimiter(MemoryCounters(), enabled=enabled), Limit(600, 60))
+    limit = GeneralLimit(RateLimiter(MemoryCounters(), enabled=enabled), "600/minute")
     app.asgi_handler = Shell(app.asgi_handler, CORS(()), limit=limit)
     transport = httpx.ASGITransport(app, client=(address, 1))  # type: ignore[arg-type]  # httpx has looser ASGI types
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:

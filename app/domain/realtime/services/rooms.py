@@ -60,6 +60,7 @@ from app.lib.security.principal import Principal
 from app.lib.text import casefold_key
 from app.lib.wire.dto import provided
 
+_ROOMS_AT_A_TIME = 100
 ROOM_UPDATED = "room.updated"
 ROOM_CLOSED = "room.closed"
 ROOM_JOINED = "room.joined"
@@ -228,16 +229,17 @@ class RoomService:
             await audit.record(self.unit, kind, self._origin, subject_id=room.id, **details)
 
 
-async def remove_from_all_rooms(user_id: UUID, unit: UnitOfWork) -> list[NewEvent]:
+async def remove_from_rooms(user_id: UUID, unit: UnitOfWork) -> tuple[list[NewEvent], bool]:
     """Before an account is deleted, and its sessions with it. What the user has said stays, without a sender.
 
-    Returns the events that must be published.
+    Returns the events that must be published, and whether these were all rooms of the user.
     """
     events: list[NewEvent] = []
     rooms = RoomRepository(unit)
-    for room in await rooms.lock_all_of(user_id):
+    batch = await rooms.lock_some_of(user_id, _ROOMS_AT_A_TIME)
+    for room in batch:
         events += await _remove(room, user_id, await rooms.standing(room.id, user_id), rooms)
-    return events
+    return events, len(batch) < _ROOMS_AT_A_TIME
 
 
 async def _remove(room: Room, user_id: UUID, standing: Standing, rooms: RoomRepository) -> list[NewEvent]:
