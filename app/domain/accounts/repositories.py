@@ -145,7 +145,7 @@ _release_username = prepare(
 class UserRepository(EntityRepository[User]):
     model = User
     not_found = UserNotFound
-    taken: ClassVar = {"email_key": EmailTaken, "username_key": UsernameTaken}
+    taken: ClassVar = {"id": EmailTaken, "email_key": EmailTaken, "username_key": UsernameTaken}
 
     async def lock_superusers(self, user_id: UUID) -> bool:
         """Locks a user and the active superusers; whether one of these is another user.
