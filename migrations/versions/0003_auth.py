@@ -36,7 +36,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("purpose", sa.String(length=32), nullable=False),
-        sa.Column("slot", sa.String(length=36), nullable=False),
+        sa.Column("email_key", sa.String(length=254), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("code_digest", sa.LargeBinary(length=32), nullable=True),
         sa.Column("address", sa.String(length=254), nullable=False),
@@ -46,9 +46,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_mailed_links_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mailed_links")),
         sa.UniqueConstraint("digest", name=op.f("uq_mailed_links_digest")),
-        sa.UniqueConstraint("user_id", "purpose", "slot", name=op.f("uq_mailed_links_user_id_purpose_slot")),
+        sa.UniqueConstraint("email_key", "purpose", "user_id", name=op.f("uq_mailed_links_email_key_purpose_user_id")),
     )
     op.create_index(op.f("ix_mailed_links_expires_at"), "mailed_links", ["expires_at"])
+    op.create_index(op.f("ix_mailed_links_user_id"), "mailed_links", ["user_id"])
 
 
 def downgrade() -> None:

@@ -130,7 +130,8 @@ async def test_every_route_that_reads_forms_refuses_this_one(
     unlimited_app: Litestar, anonymous: httpx.AsyncClient, what: str
 ) -> None:
     hostile = FORMS[what]
-    for each in reading(unlimited_app, FORM):
+    answering_problems = [each for each in reading(unlimited_app, FORM) if not each.path.startswith("/account/")]
+    for each in answering_problems:  # the others answer pages: tests/domain/auth/test_link_pages.py
         response = await anonymous.request(
             each.method, each.url(), content=hostile.content, headers={"Content-Type": FORM}
         )

@@ -167,7 +167,7 @@ _clear_profile = prepare(
 class UserRepository(EntityRepository[User]):
     model = User
     not_found = UserNotFound
-    taken: ClassVar = {"email_key": EmailTaken, "username_key": UsernameTaken}
+    taken: ClassVar = {"id": EmailTaken, "email_key": EmailTaken, "username_key": UsernameTaken}
 
     async def get_for_update(
         self, item_id: Any, if_match: IfMatch = ANY_VERSION, *conditions: ColumnElement[bool], **options: Any

@@ -116,8 +116,14 @@ class PasswordReset(Input):
     password: Password
 
 
+class EmailChange(Input):
+    """The token of a link that was mailed to the new address."""
+
+    token: LinkToken
+
+
 class MailRequest(Input):
-    """Which account to mail to."""
+    """Where to mail to."""
 
     email: Email
 

@@ -45,6 +45,12 @@ class RefreshTokenReused(InvalidToken):
     detail = "The refresh token was used before, so its session has been ended. Sign in again."
 
 
+class SameEmail(ValidationFailed):
+    def __init__(self) -> None:
+        detail = "Is your address already."
+        super().__init__([FieldError(pointer="/email", code=FieldCode.INVALID_CHOICE, detail=detail)])
+
+
 class InvalidLink(ValidationFailed):
     """The secret of a mail is unknown, was used, has expired or was replaced by a newer one: no answer says which."""
 

@@ -11,24 +11,32 @@ from app.lib import audit
 from app.lib.clock import utc_now
 from app.lib.errors import RateLimited
 from app.lib.jobs import Cron, JobContext, NoPayload, job
+from app.lib.security.emails import lookup_key
+from app.lib.security.opaque import digest
 
 
 class MailLink(msgspec.Struct, frozen=True):
-    """``user_id`` is None where there is nothing to mail: the request that enqueues it must not take less time then."""
+    """``user_id`` is None where there is nothing to mail: the request that enqueues it must not take less time then.
+    ``address`` is where to, if not to the user's own.
+    """
 
     user_id: UUID | None
     purpose: Purpose
+    address: str = ""
 
 
-@job("auth.mail_link", MailLink, key=lambda payload: f"{payload.purpose}:{payload.user_id}")
+@job("auth.mail_link", MailLink, key=lambda each: f"{each.purpose}:{each.user_id}:{digest(each.address).hex()}")
 async def mail_link(payload: MailLink, context: JobContext) -> None:
     if payload.user_id is not None:
-        await send_link(payload.user_id, payload.purpose, context)
+        await send_link(payload.user_id, payload.purpose, context, payload.address)
 
 
-async def send_link(user_id: UUID, purpose: Purpose, context: JobContext) -> None:
+async def send_link(user_id: UUID, purpose: Purpose, context: JobContext, address: str = "") -> None:
     """Mails a link to a user who can use it, unless they were sent many in the last hour."""
-    user = await context.services.build(AccountQueries).find_credentials_of(user_id)
+    accounts = context.services.build(AccountQueries)
+    if address and await accounts.find_credentials(lookup_key(address)):
+        return
+    user = await accounts.find_credentials_of(user_id)
     if user is None or not user.is_active or (purpose is Purpose.VERIFY_EMAIL and user.is_verified):
         return
     try:
@@ -37,7 +45,7 @@ async def send_link(user_id: UUID, purpose: Purpose, context: JobContext) -> Non
         return
     async with context.unit() as unit:
         if await unit.first(HOLD_USER, user_id=user_id) is not None:
-            await context.services.build(MailedLinks, unit).send(purpose, user, context.job_id)
+            await context.services.build(MailedLinks, unit).send(purpose, user, context.job_id, address=address)
 
 
 @job("sessions.purge", NoPayload, schedule=Cron("37 * * * *"), timeout=600)

@@ -26,8 +26,8 @@ async def end_sessions(event: PasswordChanged, unit: UnitOfWork) -> None:
 
 @in_transaction(PasswordChanged)
 async def revoke_links(event: PasswordChanged, unit: UnitOfWork) -> None:
-    """What was asked for before may have been asked for by another person."""
-    await LinkRepository(unit).delete_of(event.aggregate_id)
+    """They may have been asked for by a thief, but the one who got an address back by theft has no link to undo it."""
+    await LinkRepository(unit).delete_others(event.aggregate_id, Purpose.REVERT_EMAIL)
 
 
 # Both ways of a registration have one job after the commit, so that their answers take the same time.

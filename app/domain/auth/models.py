@@ -37,16 +37,17 @@ class Session(Base):
 class MailedLink(Base):
     """A secret that was mailed to ``address``, good for one purpose, once, until it expires; only digests are kept.
 
-    A user has one row for each purpose and ``slot``: a newer link takes the place of the one before. Links that undo a
-    change of the address have a slot each, because a later change must not make an earlier one final.
+    ``email_key`` is of the address that the user had then. There is one row for each user, purpose and such address: a
+    newer link takes the place of the one before. So a later change of the address leaves the link that undoes an
+    earlier one, and keeps the former address for the user until it expires.
     """
 
     __tablename__ = "mailed_links"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     purpose: Mapped[str] = mapped_column(String(32))
-    slot: Mapped[str] = mapped_column(String(36))
+    email_key: Mapped[str] = mapped_column(String(254))
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     code_digest: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     address: Mapped[str] = mapped_column(String(254))
@@ -54,4 +55,4 @@ class MailedLink(Base):
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
 
-    __table_args__ = (UniqueConstraint("user_id", "purpose", "slot"), Index(None, "expires_at"))
+    __table_args__ = (UniqueConstraint("email_key", "purpose", "user_id"), Index(None, "expires_at"))

@@ -26,9 +26,11 @@ _AT = "2026-01-31T12:00:00+00:00"
 _LINKS = "https://lodestar.example/account/"
 
 SAMPLES: Mapping[str, Mapping[str, Any]] = {
+    "change_email": {"url": f"{_LINKS}change-email?token=4fGc1XqzR8mWb0YtLh2K"},
     "password_changed": {"at": _AT},
     "registered_again": {},
     "reset_password": {"url": f"{_LINKS}reset-password?token=4fGc1XqzR8mWb0YtLh2K"},
+    "revert_email": {"url": f"{_LINKS}revert-email?token=4fGc1XqzR8mWb0YtLh2K"},
     "session_reused": {"at": _AT},
     "test": {},
     "verify_email": {"url": f"{_LINKS}verify-email?token=4fGc1XqzR8mWb0YtLh2K", "code": "042917"},

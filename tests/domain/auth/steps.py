@@ -28,6 +28,13 @@ LOGIN = "/api/v1/auth/login"
 REFRESH = "/api/v1/auth/refresh"
 REGISTER = "/api/v1/auth/register"
 ME = "/api/v1/users/me"
+VERIFY = "/api/v1/auth/verify-email"
+RESEND = f"{VERIFY}/resend"
+FORGOT, RESET = "/api/v1/auth/forgot-password", "/api/v1/auth/reset-password"
+MY_EMAIL, CHANGE, REVERT = f"{ME}/email", "/api/v1/auth/change-email", "/api/v1/auth/revert-email"
+
+OTHER_PASSWORD = "an even finer day"
+WRONG_LINK = {"/token": "invalid_choice"}
 
 STRANGER = "198.51.100.9"
 """An address from where no user is signed in."""

@@ -10,7 +10,13 @@ from litestar import Litestar
 
 from app.lib.clock import utc_now
 from tests.domain.auth.steps import (
+    FORGOT,
     ME,
+    OTHER_PASSWORD,
+    RESEND,
+    RESET,
+    VERIFY,
+    WRONG_LINK,
     audited,
     bearer,
     change_user,
@@ -26,10 +32,7 @@ from tests.support.counting import counted_statements
 from tests.support.links import Received, newest, received
 from tests.support.people import PASSWORD, People
 
-FORGOT, RESET = "/api/v1/auth/forgot-password", "/api/v1/auth/reset-password"
-VERIFY = "/api/v1/auth/verify-email"
-ADA, OTHER = "ada@example.com", "an even finer day"
-WRONG_LINK = {"/token": "invalid_choice"}
+ADA, OTHER = "ada@example.com", OTHER_PASSWORD
 
 
 async def forgotten(app: Litestar, email: str = ADA) -> Received:
@@ -108,7 +111,7 @@ async def test_each_link_is_good_for_its_own_purpose(app: Litestar, people: Peop
     await people.create(email=ADA)
     mail = await forgotten(app)
     async with client_of(app) as client:
-        await client.post(f"{VERIFY}/resend", json={"email": ADA})
+        await client.post(RESEND, json={"email": ADA})
         confirmation = await newest(app, "verify_email")
         crossed = [
             await reset(app, confirmation.token),

@@ -15,8 +15,12 @@ from app.domain.auth.models import MailedLink
 from app.lib.clock import utc_now
 from tests.domain.auth.steps import (
     ME,
+    OTHER_PASSWORD,
     REGISTER,
+    RESEND,
     STRANGER,
+    VERIFY,
+    WRONG_LINK,
     audited,
     bearer,
     change_user,
@@ -33,9 +37,7 @@ from tests.support.jobs import run_job
 from tests.support.links import Received, newest, received
 from tests.support.people import PASSWORD, People
 
-VERIFY, RESEND = "/api/v1/auth/verify-email", "/api/v1/auth/verify-email/resend"
-ADA, OTHER = "ada@example.com", "an even finer day"
-WRONG_LINK = {"/token": "invalid_choice"}
+ADA, OTHER = "ada@example.com", OTHER_PASSWORD
 WRONG_CODE = {"/code": "invalid_choice"}
 
 

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import ColumnElement
+
+from app.domain.accounts.models import User
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.security.emails import InvalidEmail, email_key
 from app.lib.text import casefold_key
@@ -15,6 +18,11 @@ def checked_email_key(value: str) -> str:
     except InvalidEmail as exc:
         error = FieldError(pointer="/email", code=FieldCode.INVALID_FORMAT, detail="Must be an e-mail address.")
         raise ValidationFailed([error]) from exc
+
+
+def has_email(email: str) -> ColumnElement[bool]:
+    """That a user has this address, in any spelling. Raises ``ValidationFailed``."""
+    return User.email_key == checked_email_key(email)
 
 
 def with_keys(values: Mapping[str, Any]) -> dict[str, Any]:

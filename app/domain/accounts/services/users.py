@@ -16,9 +16,10 @@ from app.domain.accounts.errors import OwnAccess, ProfileNotFound
 from app.domain.accounts.events import ProfileUpdated, UserDeactivated, UserDeleted, UserRegistered, UserUpdated
 from app.domain.accounts.models import Profile, User
 from app.domain.accounts.repositories import PERSON, TOUCH_PROFILE, ProfileRepository, UserRepository
+from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.access import check_makes_superusers, check_not_last, check_reach, check_recent
 from app.domain.accounts.services.erase import EraseUser, erase_batch, erase_user
-from app.domain.accounts.services.identity import checked_email_key, with_keys
+from app.domain.accounts.services.identity import checked_email_key, has_email, with_keys
 from app.domain.accounts.services.passwords import Passwords
 from app.lib import audit
 from app.lib.audit import Origin
@@ -47,12 +48,15 @@ class UserService:
     _users: UserRepository
     _profiles: ProfileRepository
 
-    async def register(self, data: Registration, locale: str) -> UserRead:
+    async def register(self, data: Registration, locale: str, *, kept_for: UUID | None = None) -> UserRead:
         """Creates a user for the caller, who gets mail in the language of ``locale``.
 
+        An address that is ``kept_for`` another user is taken. The insertion fails by the id of that user then, so that
+        it takes the same time as one with an address that a user has.
         Raises ``ValidationFailed``, ``EmailTaken`` or ``UsernameTaken``.
         """
-        user = await self._create(data, locale=locale)
+        values = {"id": kept_for} if kept_for else {}
+        user = await self._create(data, locale=locale, **values)
         await self.events.publish(self.unit, UserRegistered(aggregate_id=user.id, aggregate_version=user.version))
         await self._audit("user.registered", user)
         return to_read(user, [])
@@ -121,10 +125,18 @@ class UserService:
         """Records that the address is the user's. False when that was known. Raises ``UserNotFound``, also for a user
         who has another address by now.
         """
-        user = await self._users.get_for_update(user_id, ANY_VERSION, User.email_key == checked_email_key(email))
+        user = await self._users.get_for_update(user_id, ANY_VERSION, has_email(email))
         was_verified = user.is_verified
         await self._update(user, {"is_verified": True}, kind="email.verified")
         return not was_verified
+
+    async def change_email(self, current: CredentialRow, email: str, *, kind: str = "email.changed") -> None:
+        """Gives a user another address, which they have shown to be theirs. ``kind`` is that of the audit log.
+
+        Raises ``EmailTaken``, or ``UserNotFound`` when ``current`` is out of date.
+        """
+        user = await self._users.get_for_update(current.id, ANY_VERSION, has_email(current.email))
+        await self._update(user, {"email": email, "is_verified": True}, kind=kind)
 
     async def promote(self, user_id: UUID) -> UserRead:
         """Makes a user a superuser, at the command line. Raises ``UserNotFound``."""

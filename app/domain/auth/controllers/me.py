@@ -6,14 +6,17 @@ from litestar.params import JSONBody
 from app.domain.accounts.controllers.me import account_gone
 from app.domain.accounts.dtos import PasswordChange
 from app.domain.accounts.errors import PasswordAlreadyChanged, WrongCurrentPassword
-from app.domain.auth.dtos import TokenPair
+from app.domain.auth.dtos import MailRequest, MailRequested, TokenPair
+from app.domain.auth.services.change_email import EmailChangeService
 from app.domain.auth.services.change_password import PasswordChangeService
 from app.lib.errors import NotFound
 from app.lib.http.injection import Caller, Injected
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
-from app.lib.security.policies import authenticated
+from app.lib.security.policies import authenticated, recently_authenticated
 from app.lib.wire.dto import StructDTO
+
+_REQUESTED = MailRequested(status="accepted", detail="If the address can be used, a mail is on its way to it.")
 
 
 class CredentialController(Controller):
@@ -35,3 +38,21 @@ class CredentialController(Controller):
         self, data: JSONBody[PasswordChange], principal: Caller, password_changes: Injected[PasswordChangeService]
     ) -> TokenPair:
         return await password_changes.change(data, principal)
+
+    @post(
+        "/email",
+        guards=[recently_authenticated, rate_limit("auth")],
+        dto=StructDTO[MailRequest],
+        return_dto=StructDTO[MailRequested],
+        status_code=202,
+        summary="Change the current user's email address",
+        description=(
+            "Mails a link to the new address, which confirms it. The answer does not say whether another account has "
+            "the address; nothing is mailed then. Needs a sign-in within 10 minutes."
+        ),
+    )
+    async def request_email_change(
+        self, data: JSONBody[MailRequest], principal: Caller, email_changes: Injected[EmailChangeService]
+    ) -> MailRequested:
+        await email_changes.request(data, principal)
+        return _REQUESTED

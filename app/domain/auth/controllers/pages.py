@@ -9,12 +9,14 @@ from typing import Annotated, Any
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath, QueryParameter
 
-from app.domain.auth.dtos import EmailVerification, PasswordReset
+from app.domain.auth.dtos import EmailChange, EmailVerification, PasswordReset
+from app.domain.auth.services.change_email import EmailChangeService
 from app.domain.auth.services.links import MailedLinks, Purpose
 from app.domain.auth.services.reset_password import ResetService
 from app.domain.auth.services.verify_email import VerificationService
 from app.lib.errors import AppError, NotFound, ValidationFailed
 from app.lib.http.injection import Injected
+from app.lib.http.problems import respond
 from app.lib.http.query import PASSED_ON
 from app.lib.http.rules import CONSUMES, FORM, HTML_PAGE, PRODUCES_ANYTHING
 from app.lib.mail.pages import answer_page
@@ -36,8 +38,10 @@ def _page(request: Request[Any, Any, Any], state: str, *, status_code: int = 200
     )
 
 
-def _refuse(request: Request[Any, Any, Any], error: AppError) -> Response[str]:
+def _refuse(request: Request[Any, Any, Any], error: AppError) -> Response[Any]:
     """The page that says what is wrong. A password that is not good enough may be mended."""
+    if request.url.path not in _PURPOSES:
+        return respond(request, error)
     problems = {each.pointer: each.code.value for each in error.errors}
     if isinstance(error, ValidationFailed) and "/password" in problems:
         return _page(request, "ask", status_code=422, problem=problems["/password"])
@@ -72,6 +76,7 @@ class PageController(Controller):
         action: FromPath[str],
         verification: Injected[VerificationService],
         resets: Injected[ResetService],
+        email_changes: Injected[EmailChangeService],
         token: _Token = "",
     ) -> Response[str]:
         values = {"token": token, **parse_form(await request.body())}
@@ -80,6 +85,10 @@ class PageController(Controller):
                 await verification.verify(convert(values, EmailVerification, strict=True), None)
             case Purpose.RESET_PASSWORD:
                 await resets.reset(convert(values, PasswordReset, strict=True))
+            case Purpose.CHANGE_EMAIL:
+                await email_changes.confirm(convert(values, EmailChange, strict=True).token)
+            case Purpose.REVERT_EMAIL:
+                await email_changes.revert(convert(values, PasswordReset, strict=True))
         return _page(request, "done")
 
 

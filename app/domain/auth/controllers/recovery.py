@@ -1,15 +1,21 @@
 """What people do with secrets that were mailed to them, by links or codes."""
 
-from litestar import Controller, post
+from typing import Any
+
+from litestar import Controller, Request, Response, post
 from litestar.params import JSONBody
 
-from app.domain.accounts.errors import PasswordAlreadyChanged
-from app.domain.auth.dtos import EmailVerification, MailRequest, MailRequested, PasswordReset
+from app.domain.accounts.errors import EmailTaken, PasswordAlreadyChanged
+from app.domain.auth.dtos import EmailChange, EmailVerification, MailRequest, MailRequested, PasswordReset
+from app.domain.auth.errors import InvalidLink
+from app.domain.auth.services.change_email import EmailChangeService
 from app.domain.auth.services.links import Purpose
 from app.domain.auth.services.request_mail import MailRequestService
 from app.domain.auth.services.reset_password import ResetService
 from app.domain.auth.services.verify_email import VerificationService
+from app.lib.errors import NotFound
 from app.lib.http.injection import Injected
+from app.lib.http.problems import respond
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import optional, public
@@ -19,10 +25,16 @@ from app.lib.wire.dto import StructDTO
 REQUESTED = MailRequested(status="accepted", detail="If there is such an account, a mail is on its way.")
 
 
+def _link_gone(request: Request[Any, Any, Any], _: NotFound) -> Response[bytes]:
+    """The user was deleted a moment ago, or has another address by now."""
+    return respond(request, InvalidLink())
+
+
 class RecoveryController(Controller):
     path = "/auth"
     tags = ("Auth",)
     return_dto = None
+    exception_handlers = {NotFound: _link_gone}  # noqa: RUF012 - Litestar declares it as an instance's
 
     @post(
         "/verify-email",
@@ -71,6 +83,33 @@ class RecoveryController(Controller):
     )
     async def reset_password(self, data: JSONBody[PasswordReset], resets: Injected[ResetService]) -> None:
         await resets.reset(data)
+
+    @post(
+        "/change-email",
+        guards=[public, rate_limit("auth")],
+        dto=StructDTO[EmailChange],
+        status_code=204,
+        summary="Confirm a new email address",
+        description="By the token that was mailed to it within 24 hours. The former one gets a link that undoes it.",
+        opt=may_raise(EmailTaken),
+    )
+    async def change_email(self, data: JSONBody[EmailChange], email_changes: Injected[EmailChangeService]) -> None:
+        await email_changes.confirm(data.token)
+
+    @post(
+        "/revert-email",
+        guards=[public, rate_limit("auth")],
+        dto=StructDTO[PasswordReset],
+        status_code=204,
+        summary="Undo a change of an email address",
+        description=(
+            "By the token that was mailed to the former address within 72 hours. Sets the password, because another "
+            "person may know the present one, and ends all sessions."
+        ),
+        opt=may_raise(EmailTaken, PasswordAlreadyChanged),
+    )
+    async def revert_email(self, data: JSONBody[PasswordReset], email_changes: Injected[EmailChangeService]) -> None:
+        await email_changes.revert(data)
 
     @post(
         "/verify-email/resend",

@@ -12,7 +12,7 @@ from uuid import UUID
 from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.errors import InvalidLink
-from app.domain.auth.repositories import LINK, LINK_BY_CODE, LinkRepository, LinkRow
+from app.domain.auth.repositories import ADDRESS_KEEPER, LINK, LINK_BY_CODE, LinkRepository, LinkRow
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.reader import Reader
@@ -31,6 +31,8 @@ class Purpose(StrEnum):
 
     VERIFY_EMAIL = "verify_email"
     RESET_PASSWORD = "reset_password"  # noqa: S105 - the name of a purpose
+    CHANGE_EMAIL = "change_email"
+    REVERT_EMAIL = "revert_email"
 
     @property
     def path(self) -> str:
@@ -42,7 +44,12 @@ class Purpose(StrEnum):
         return _LIFETIMES[self]
 
 
-_LIFETIMES = {Purpose.VERIFY_EMAIL: timedelta(hours=24), Purpose.RESET_PASSWORD: timedelta(minutes=30)}
+_LIFETIMES = {
+    Purpose.VERIFY_EMAIL: timedelta(hours=24),
+    Purpose.RESET_PASSWORD: timedelta(minutes=30),
+    Purpose.CHANGE_EMAIL: timedelta(hours=24),
+    Purpose.REVERT_EMAIL: timedelta(hours=72),
+}
 
 
 class LinkThrottle(Throttle):
@@ -94,12 +101,8 @@ class MailedLinks:
     maker: LinkMaker
     _links: LinkRepository
 
-    async def send(
-        self, purpose: Purpose, user: CredentialRow, cause_id: UUID, *, address: str = "", slot: str = ""
-    ) -> None:
-        """Mails a new link to the user, or to ``address``, once for the same cause. The one before in the same slot is
-        good no more.
-        """
+    async def send(self, purpose: Purpose, user: CredentialRow, cause_id: UUID, *, address: str = "") -> None:
+        """Mails a new link to the user, or to ``address``, once for the same cause. The one before is good no more."""
         token, now = new_secret(), utc_now()
         secret = {"url": self.maker.url(purpose, token)}
         code_digest = None
@@ -112,7 +115,7 @@ class MailedLinks:
             id=new_id(),
             user_id=user.id,
             purpose=purpose.value,
-            slot=slot,
+            email_key=lookup_key(user.email),
             digest=digest(token),
             code_digest=code_digest,
             address=address or user.email,
@@ -144,10 +147,12 @@ class MailedLinks:
         return await self.mailer.queue(self.unit, mail)
 
     async def find(self, purpose: Purpose, token: str) -> tuple[LinkRow, CredentialRow]:
-        """A link that is good, and whose it is. Changes nothing. Raises ``InvalidLink``."""
-        return await self._of_its_user(
-            await self.reader.first(LINK, purpose=purpose.value, digest=digest(token), now=utc_now())
-        )
+        """A link that is good, and whose it is. Changes nothing.
+
+        Only a link that undoes a change is good for a user who has another address now. Raises ``InvalidLink``.
+        """
+        found = await self.reader.first(LINK, purpose=purpose.value, digest=digest(token), now=utc_now())
+        return await self._of_its_user(purpose, found)
 
     async def find_by_code(self, purpose: Purpose, user_id: UUID, code: str) -> tuple[LinkRow, CredentialRow]:
         """The same by the code of the mail. Raises ``InvalidLink``."""
@@ -155,15 +160,29 @@ class MailedLinks:
         found = await self.reader.first(
             LINK_BY_CODE, purpose=purpose.value, user_id=user_id, code_digest=code_digest, now=utc_now()
         )
-        return await self._of_its_user(found, "/code")
+        return await self._of_its_user(purpose, found, "/code")
 
     async def use(self, link: LinkRow) -> None:
         """Uses a link up. Raises ``InvalidLink`` when another request was faster."""
         if not await self._links.use(link.digest, utc_now()):
             raise InvalidLink
 
-    async def _of_its_user(self, link: LinkRow | None, pointer: str = "/token") -> tuple[LinkRow, CredentialRow]:
+    async def _of_its_user(
+        self, purpose: Purpose, link: LinkRow | None, pointer: str = "/token"
+    ) -> tuple[LinkRow, CredentialRow]:
         user = await self.accounts.find_credentials_of(link.user_id) if link else None
-        if link is None or user is None or lookup_key(user.email) != lookup_key(link.address):
+        if link is None or user is None:
+            raise InvalidLink(pointer)
+        if purpose is not Purpose.REVERT_EMAIL and lookup_key(user.email) != link.email_key:
             raise InvalidLink(pointer)
         return link, user
+
+    async def find_keeper(self, email: str) -> UUID | None:
+        """The user who may still take this address back."""
+        return await self.reader.first(
+            ADDRESS_KEEPER, key=lookup_key(email), purpose=Purpose.REVERT_EMAIL.value, now=utc_now()
+        )
+
+    async def forget_later(self, link: LinkRow) -> None:
+        """What came after a change that is undone cannot be undone: it was not the user's."""
+        await self._links.delete_later(link.user_id, Purpose.REVERT_EMAIL, link.created_at)

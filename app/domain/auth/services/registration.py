@@ -7,6 +7,7 @@ from app.domain.accounts.errors import EmailTaken, UsernameTaken
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
 from app.domain.auth.events import RegisteredAgain
+from app.domain.auth.services.links import MailedLinks
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.uow import UnitOfWork
@@ -36,17 +37,18 @@ class RegistrationService:
     unit: UnitOfWork
     users: UserService
     accounts: AccountQueries
+    links: MailedLinks
     throttle: RegistrationThrottle
     events: Events
     origin: Origin
 
     async def register(self, data: Registration, locale: str) -> UserRead:
-        """Creates a user.
+        """Creates a user. A former address that its user may still take back is taken, too.
 
         Raises ``EmailTaken``, ``UsernameTaken``, ``ValidationFailed`` or ``RateLimited``.
         """
         async with self._counted(data.email):
-            return await self.users.register(data, locale)
+            return await self.users.register(data, locale, kept_for=await self.links.find_keeper(data.email))
 
     async def register_quietly(self, data: Registration, locale: str) -> None:
         """Creates a user unless the address is taken. The caller cannot see which, and both cost the same work; the
@@ -60,18 +62,18 @@ class RegistrationService:
         async with self._counted(data.email):
             if data.username and await self.accounts.find_keeper(casefold_key(data.username)):
                 raise UsernameTaken
+            keeper_id = await self.links.find_keeper(data.email)
             try:
                 async with self.unit.session.begin_nested():  # a taken address leaves the transaction usable
-                    await self.users.register(data, locale)
+                    await self.users.register(data, locale, kept_for=keeper_id)
             except EmailTaken:
                 owner = await self.accounts.find_credentials(lookup_key(data.email))
-                if owner is not None:
+                owner_id = owner.id if owner else keeper_id
+                if owner_id is not None:
                     if data.username:
-                        await self.users.keep_username(data.username, owner.id)
-                    await self.events.publish(self.unit, RegisteredAgain(aggregate_id=owner.id, aggregate_version=0))
-                await audit.record(
-                    self.unit, "user.registered_again", self.origin, subject_id=owner.id if owner else None
-                )
+                        await self.users.keep_username(data.username, owner_id)
+                    await self.events.publish(self.unit, RegisteredAgain(aggregate_id=owner_id, aggregate_version=0))
+                await audit.record(self.unit, "user.registered_again", self.origin, subject_id=owner_id)
 
     @contextlib.asynccontextmanager
     async def _counted(self, email: str) -> AsyncGenerator[None]:
