@@ -114,7 +114,7 @@ def _is_open_list(bind: BindParameter[Any]) -> bool:
     return bind.expanding and bind.required
 
 
-class PreparedIn(Generic[T]):
+class PreparedIn(Generic[T_co]):
     """A select of the rows in which a column has any of several values.
 
     The length of a list is part of the SQL, so a statement is prepared for each power of two. ``key`` is the field of
@@ -122,17 +122,17 @@ class PreparedIn(Generic[T]):
     """
 
     def __init__(
-        self, statement: Select[Any], column: InstrumentedAttribute[Any], row_type: type[T], *, key: str | None = None
+        self, statement: Select[Any], column: InstrumentedAttribute[Any], row_type: type[T_co], *, key: str | None = None
     ) -> None:
         self.key_of = attrgetter(key or column.key)
 
-        def prepare_width(width: int) -> Prepared[T]:
+        def prepare_width(width: int) -> Prepared[T_co]:
             binds = [bindparam(f"value_{i}", type_=column.type) for i in range(width)]
             return prepare(statement.where(column.in_(binds)), row_type)
 
         self._of_width = cache(prepare_width)
 
-    def of(self, values: Iterable[Any]) -> tuple[Prepared[T], dict[str, Any]]:
+    def of(self, values: Iterable[Any]) -> tuple[Prepared[T_co], dict[str, Any]]:
         """The statement for these values, and its arguments. There has to be a value."""
         padded = pad_to_power_of_two(list(dict.fromkeys(values)))
         return self._of_width(len(padded)), {f"value_{i}": value for i, value in enumerate(padded)}

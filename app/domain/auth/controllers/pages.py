@@ -55,7 +55,7 @@ class PageController(Controller):
     path = "/account"
     exception_handlers = dict.fromkeys((AppError, ValidationFailed), _refuse)
 
-    @get("/{action:str}", name="link_page", **HTML_PAGE)
+    @get("/{action:str}", name="link_page", include_in_schema=False, **HTML_PAGE)
     async def show_page(
         self, request: Request[Any, Any, Any], action: FromPath[str], links: Injected[MailedLinks], token: _Token = ""
     ) -> Response[str]:
