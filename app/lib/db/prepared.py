@@ -122,7 +122,12 @@ class PreparedIn(Generic[T_co]):
     """
 
     def __init__(
-        self, statement: Select[Any], column: InstrumentedAttribute[Any], row_type: type[T_co], *, key: str | None = None
+        self,
+        statement: Select[Any],
+        column: InstrumentedAttribute[Any],
+        row_type: type[T_co],
+        *,
+        key: str | None = None,
     ) -> None:
         self.key_of = attrgetter(key or column.key)
 

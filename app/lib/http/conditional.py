@@ -23,7 +23,9 @@ MAX_IF_NONE_MATCH = 4096
 """Characters of the ``If-None-Match`` header; room for the tags of many versions."""
 
 TAGGED = {"tagged": True}
-"""Spread into a reading handler's ``opt`` when it gives an ``ETag`` to an answer that has no version."""
+"""Spread into the ``opt`` of a reading handler whose answer has no version: the ``ETag`` of JSON is made of its bytes,
+that of anything else is the handler's own.
+"""
 
 _PERSONAL = "personal"
 _TAGS = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')

@@ -1,10 +1,11 @@
 """Responses as bytes: content is encoded once and sent, without a second walk through response classes."""
 
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import msgspec
-from litestar import Response
+from litestar import Request, Response
 from litestar.enums import MediaType
 from litestar.serialization import default_serializer
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -34,11 +35,19 @@ class _Encoded:
         self.response = response
 
     def to_asgi_response(
-        self, *, status_code: int | None = None, media_type: str | None = None, headers: Any = None, **_unused: Any
+        self,
+        *,
+        request: Request[Any, Any, Any],
+        status_code: int | None = None,
+        media_type: str | None = None,
+        headers: Any = None,
+        **_unused: Any,
     ) -> ASGIApp:
         """Called by Litestar, with what the handler declares and the response leaves open."""
         response = self.response
         body = _encode(response.content)
+        if "tagged" in request.route_handler.opt:
+            response.headers.setdefault("ETag", f'W/"{sha256(body).hexdigest()[:32]}"')
         named = {**headers, **response.headers} if headers else response.headers
         raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
         raw.append((b"content-type", (response.media_type or media_type or MediaType.JSON).encode()))
