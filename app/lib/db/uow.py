@@ -151,8 +151,9 @@ class UnitOfWork:
         self._after_commit.clear()
         self._written.clear()
         try:
-            with suppress(SQLAlchemyError):
-                await greenlet_spawn(self._rollback)
+            if self._session is not None or self._direct is not None:
+                with suppress(SQLAlchemyError):
+                    await greenlet_spawn(self._rollback)
         finally:
             self._end_turns()
 

@@ -45,7 +45,8 @@ class PlaceService:
             for number, each in enumerate(data.items)
         ]
         # Their rows are locked below: so few wait for them in a transaction, and the others without one.
-        self.unit.take_turn(customer.user_id, *(line.product_id for line in cart))
+        counted = (customer.user_id,) if self._settings.order_max_open else ()
+        self.unit.take_turn(*counted, *(line.product_id for line in cart))
         terms = await self._stock.terms(cart)
         currency = _one_currency(cart, terms)
         refuse_shortages(cart, terms)
