@@ -42,8 +42,8 @@ class Subject:
     measured: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     def requests(self) -> dict[str, Callable[[int], bytes]]:
-        def get(path: str) -> Callable[[int], bytes]:
-            request = load.request_of("GET", API + path, self.headers)
+        def get(path: str, *, anonymous: bool = False) -> Callable[[int], bytes]:
+            request = load.request_of("GET", API + path, {} if anonymous else self.headers)
             return lambda _number: request
 
         def post(path: str, body: Callable[[], Any]) -> Callable[[int], bytes]:
@@ -59,6 +59,8 @@ class Subject:
             "users/{id}": get(f"/users/{self.user_id}"),
             "posts": get("/posts?page_size=20"),
             "products": get("/products?page_size=20"),
+            "posts, anonymous": get("/posts?page_size=20", anonymous=True),
+            "products, anonymous": get("/products?page_size=20", anonymous=True),
         }
 
 
