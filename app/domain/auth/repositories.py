@@ -46,6 +46,7 @@ _principals = (
             is_superuser=User.is_superuser,
             roles=type_coerce(role_names, SplitSet()),
             permissions=type_coerce(_permissions, SplitSet()),
+            is_verified=User.is_verified,
         )
     )
     .join(User, User.id == Session.user_id)

@@ -1,8 +1,9 @@
 """The driver's own connection under SQLAlchemy's, for prepared statements inside the same transaction.
 
-SQLAlchemy still begins and ends the transaction, tells its listeners of each statement and translates the driver's
-errors, so pools, lost connections and :mod:`app.lib.db.faults` see the same as with any other statement. What is
-saved is its processor time: a statement through a session costs several times what the driver itself takes.
+It comes from the engine's pool, and a ``Connection`` of SQLAlchemy's is made on it when one is needed: for a session,
+for an error, and always on SQLite. Errors of the driver are translated by SQLAlchemy, so pools, lost connections and
+:mod:`app.lib.db.faults` see the same as with any other statement. What is saved is processor time: a statement through
+a session costs several times what the driver itself takes, and a transaction through a ``Connection`` twice.
 """
 
 import sqlite3
@@ -12,7 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 # ruff: noqa: SLF001 - SQLAlchemy has no public way to do this; tests/lib/db hold it to what a session does
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.util import greenlet_spawn
 
 T = TypeVar("T")
@@ -23,16 +24,42 @@ Arguments = Sequence[Any]
 class DirectConnection(ABC):
     """One connection of one transaction. Its methods raise what a session would raise."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.dialect = connection.dialect
-        pooled: Any = connection.connection
-        self._adapter: Any = pooled.dbapi_connection
-        self._driver: Any = pooled.driver_connection
-        internals: Any = connection
-        self._engine = internals.engine
+    def __init__(self, engine: Engine) -> None:
+        """Takes a connection from the pool; in a greenlet, because that may have to wait."""
+        internals: Any = engine
+        self.dialect = engine.dialect
+        self._engine = internals
+        try:
+            self._pooled: Any = engine.raw_connection()
+        except internals.dialect.loaded_dbapi.Error as exc:
+            kind: Any = Connection
+            kind._handle_dbapi_exception_noconnection(exc, self.dialect, engine)
+            raise
+        self._adapter: Any = self._pooled.dbapi_connection
+        self._driver: Any = self._pooled.driver_connection
+        self._connection: Connection | None = None
         self._has_begun = False
-        self._log = internals._log_info if internals._echo else None
+        self._log = engine.logger.info if engine.echo else None
+
+    @property
+    def connection(self) -> Connection:
+        """SQLAlchemy's, in the same transaction."""
+        if self._connection is None:
+            self._connection = Connection(self._engine, self._pooled)
+            self._connection.begin()
+        return self._connection
+
+    async def commit(self) -> None:
+        """Ends the transaction."""
+        await greenlet_spawn(self.connection.commit)
+
+    async def rollback(self) -> None:
+        """Ends the transaction and undoes it."""
+        await greenlet_spawn(self.connection.rollback)
+
+    async def close(self) -> None:
+        """Gives the connection back."""
+        await greenlet_spawn((self._connection or self._pooled).close)
 
     async def fetch(self, sql: str, arguments: Arguments) -> Sequence[Any]:
         """The rows."""
@@ -66,7 +93,7 @@ class DirectConnection(ABC):
     ) -> T:
         if self._engine._has_events:
             for listener in self._engine.dispatch.before_cursor_execute:
-                listener(self.connection, None, sql, arguments, None, many)
+                listener(self._connection, None, sql, arguments, None, many)
         if self._log is not None:
             self._log(sql)
         try:
@@ -75,16 +102,16 @@ class DirectConnection(ABC):
                 self._has_begun = True
             return await call(sql, arguments)
         except BaseException as exc:
-            await greenlet_spawn(_raise_translated, self.connection, sql, exc)
+            await greenlet_spawn(_raise_translated, self, sql, exc)
             raise
 
 
-def _raise_translated(connection: Connection, sql: str, error: BaseException) -> None:
+def _raise_translated(direct: DirectConnection, sql: str, error: BaseException) -> None:
     """Raises the error as SQLAlchemy does for a statement of its own, which also gives up a connection that is lost.
     On one that was lost before, it is ``PendingRollbackError``.
     """
-    adapter: Any = connection.connection.dbapi_connection
-    internals: Any = connection
+    internals: Any = direct.connection
+    adapter: Any = internals.connection.dbapi_connection
     try:
         adapter._handle_exception(error)
     except BaseException as translated:  # noqa: BLE001 - a cancelled statement gives the connection up, too
@@ -94,6 +121,29 @@ def _raise_translated(connection: Connection, sql: str, error: BaseException) ->
 
 class PostgreSQLConnection(DirectConnection):
     """asyncpg keeps each statement prepared on its connection, or uses unnamed ones where a pooler is in between."""
+
+    async def commit(self) -> None:
+        await self._end(self._adapter._commit_and_discard, super().commit)
+
+    async def rollback(self) -> None:
+        await self._end(self._adapter._rollback_and_discard, super().rollback)
+
+    async def _end(self, here: Callable[[], Awaitable[None]], there: Callable[[], Awaitable[None]]) -> None:
+        """``there`` is where SQLAlchemy knows of the transaction."""
+        if self._connection is not None:
+            await there()
+        elif self._adapter._started:
+            try:
+                await here()
+            except BaseException as exc:
+                await greenlet_spawn(_raise_translated, self, "", exc)
+                raise
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            await super().close()
+        else:
+            self._pooled.close()  # the transaction is over, so there is nothing to wait for
 
     async def _fetch(self, sql: str, arguments: Arguments) -> Sequence[Any]:
         rows: Sequence[Any] = await self._driver.fetch(sql, *arguments)
@@ -120,8 +170,16 @@ class PostgreSQLConnection(DirectConnection):
 class SQLiteConnection(DirectConnection):
     """One hop to the connection's thread and back for each call, where a cursor needs three."""
 
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        try:
+            self._connection = self.connection  # its beginning is an event, which sends BEGIN IMMEDIATE
+        except BaseException:
+            (self._connection or self._pooled).close()
+            raise
+
     async def _begin(self) -> None:
-        """Has begun: an event of the engine does it."""
+        """Has begun."""
 
     async def _fetch(self, sql: str, arguments: Arguments) -> Sequence[Any]:
         return await self._in_thread(_fetch, sql, arguments)
@@ -162,7 +220,6 @@ def _execute_many(connection: sqlite3.Connection, sql: str, rows: Sequence[Argum
     connection.executemany(sql, rows)
 
 
-def direct(connection: Connection) -> DirectConnection:
-    """The driver's connection of a SQLAlchemy connection."""
-    kind = PostgreSQLConnection if connection.dialect.name == "postgresql" else SQLiteConnection
-    return kind(connection)
+def direct(engine: Engine) -> DirectConnection:
+    """A connection with a transaction; call it in a greenlet. Raises what ``engine.connect()`` raises."""
+    return (PostgreSQLConnection if engine.dialect.name == "postgresql" else SQLiteConnection)(engine)

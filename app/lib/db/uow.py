@@ -135,12 +135,15 @@ class UnitOfWork:
 
     async def commit(self) -> None:
         """Commits and makes the calls. A failed commit raises and makes none; roll back then."""
-        if self._session is not None or self._direct is not None:
+        if self._session is not None:
+            await greenlet_spawn(self._session.sync_session.commit)  # flushes
+        if self._direct is not None:
             try:
-                await greenlet_spawn(self._commit)
+                await self._direct.commit()
             finally:  # one that fails may have succeeded
                 self._writes.record(self._written)
                 self._written.clear()
+            await self._release()
         self._end_turns()
         callbacks, self._after_commit = self._after_commit, {}
         for callback in callbacks:
@@ -151,11 +154,16 @@ class UnitOfWork:
         self._after_commit.clear()
         self._written.clear()
         try:
-            if self._session is not None or self._direct is not None:
-                with suppress(SQLAlchemyError):
-                    await greenlet_spawn(self._rollback)
+            with suppress(SQLAlchemyError):
+                if self._session is not None:
+                    await greenlet_spawn(self._session.sync_session.rollback)
+                if self._direct is not None:
+                    await self._direct.rollback()
         finally:
-            self._end_turns()
+            try:
+                await self._release()
+            finally:
+                self._end_turns()
 
     async def _connection(self) -> DirectConnection:
         if self._session is not None:
@@ -169,40 +177,18 @@ class UnitOfWork:
 
     def _begin(self) -> DirectConnection:
         if self._direct is None:
-            connection = self._engine.sync_engine.connect()
-            try:
-                connection.begin()
-                self._direct = direct(connection)
-            except BaseException:
-                connection.close()
-                raise
+            self._direct = direct(self._engine.sync_engine)
         return self._direct
-
-    def _commit(self) -> None:
-        if self._session is not None:
-            self._session.sync_session.commit()  # flushes
-        if self._direct is not None:
-            self._direct.connection.commit()
-        self._release()
-
-    def _rollback(self) -> None:
-        try:
-            if self._session is not None:
-                self._session.sync_session.rollback()
-            if self._direct is not None:
-                self._direct.connection.rollback()
-        finally:
-            self._release()
 
     def _end_turns(self) -> None:
         if self._held:
             held, self._held = self._held, set()
             self._turns.give_back(held)
 
-    def _release(self) -> None:
+    async def _release(self) -> None:
         released, self._direct = self._direct, None
         if released is not None:
-            released.connection.close()
+            await released.close()
 
 
 class _UnitSession(Session):

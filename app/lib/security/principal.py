@@ -21,6 +21,8 @@ class Principal(msgspec.Struct, frozen=True):
     is_superuser: bool
     roles: frozenset[str]
     permissions: frozenset[str]
+    is_verified: bool = False
+    """Whether the user has confirmed their address."""
 
     def may(self, permission: str) -> bool:
         """Whether the permission is granted; a superuser has all of them."""

@@ -289,8 +289,15 @@ async def test_a_stream_is_not_held_back(ledger: Ledger) -> None:
         if message["type"] == "http.response.body":
             parts.put_nowait(message["body"])
 
-    headers = [(b"authorization", f"Bearer {ADA}".encode()), (b"idempotency-key", b"k")]
-    scope = {"type": "http", "method": "POST", "path": "/streams", "query_string": b"", "headers": headers}
+    headers = [(b"host", b"toy.test"), (b"authorization", f"Bearer {ADA}".encode()), (b"idempotency-key", b"k")]
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "path": "/streams",
+        "query_string": b"",
+        "headers": headers,
+    }
     app: Any = ledger.app
     task = asyncio.create_task(app({**scope, "client": None, "state": {}}, receive, send))
     assert await asyncio.wait_for(parts.get(), 10) == b"one "

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 
 from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.models import User
+from app.domain.accounts.services.access import account_must_exist
 from app.domain.orders.machine import Role, Status
 from app.domain.orders.models import IS_UNPAID, Order, OrderEvent, OrderItem
 from app.domain.orders.rows import ItemRow, OpenOrders, OrderRow
@@ -21,11 +22,7 @@ from app.lib.db.statements import batch_of
 _orders, _items = table_of(Order), table_of(OrderItem)
 _MUTABLE = ("status", "refunded_units", "notes", "payment_processing", "expires_at", "updated_at", "version")
 
-_is_verified = select(User.is_verified).where(User.id == bindparam("user_id"))
-_find_customer, _lock_customer = (
-    prepare(_is_verified, bool),
-    prepare(_is_verified.with_for_update(key_share=True), bool),
-)
+_lock_customer = prepare(select(User.id).where(User.id == bindparam("user_id")).with_for_update(key_share=True), UUID)
 _unpaid = (
     select(
         func.count(_items.c.order_id.distinct()).label("orders"),
@@ -77,14 +74,10 @@ _forget_customer = prepare(
 class OrderRepository(Repository):
     """Lock an order before you change it, and change the stock of its products only after that."""
 
-    async def is_verified(self, user_id: UUID, *, lock: bool) -> bool:
-        """Whether the address of the customer is verified. With a lock, one transaction at a time places an order for
-        them. Raises ``AccountGone``.
-        """
-        is_verified = await self.unit.first(_lock_customer if lock else _find_customer, user_id=user_id)
-        if is_verified is None:
+    async def lock_customer(self, user_id: UUID) -> None:
+        """One transaction at a time places an order for them. Raises ``AccountGone``."""
+        if await self.unit.first(_lock_customer, user_id=user_id) is None:
             raise AccountGone
-        return is_verified
 
     async def count_open(self, user_id: UUID) -> OpenOrders:
         """The unpaid orders of a user, with those of transactions that held the lock before."""
@@ -92,7 +85,9 @@ class OrderRepository(Repository):
         return found
 
     async def create(self, order: OrderRow) -> None:
-        await self.unit.execute(_insert, **asdict(order))
+        """Raises ``AccountGone``."""
+        with account_must_exist():
+            await self.unit.execute(_insert, **asdict(order))
 
     async def create_items(self, items: Sequence[ItemRow]) -> None:
         """Each locks its product against deletion, so take the stock first."""

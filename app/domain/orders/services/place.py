@@ -50,7 +50,7 @@ class PlaceService:
         terms = await self._stock.terms(cart)
         currency = _one_currency(cart, terms)
         refuse_shortages(cart, terms)
-        minutes = await self._minutes_to_pay(customer.user_id, sum(line.quantity for line in cart))
+        minutes = await self._minutes_to_pay(customer, sum(line.quantity for line in cart))
         order_id, now = new_id(), utc_now()
         items = [_item(order_id, number, line, terms[line.product_id]) for number, line in enumerate(cart)]
         order = OrderRow(
@@ -74,15 +74,15 @@ class PlaceService:
         await self._orders.create_items(items)
         return order.to_read(items)
 
-    async def _minutes_to_pay(self, customer_id: UUID, pieces: int) -> int:
+    async def _minutes_to_pay(self, customer: Principal, pieces: int) -> int:
         """Until the commit no other order of the customer is placed, so that the count stays true."""
         settings = self._settings
-        is_verified = await self._orders.is_verified(customer_id, lock=settings.order_max_open > 0)
         if settings.order_max_open:
-            unpaid = await self._orders.count_open(customer_id)
+            await self._orders.lock_customer(customer.user_id)
+            unpaid = await self._orders.count_open(customer.user_id)
             if unpaid.orders >= settings.order_max_open or unpaid.pieces + pieces > settings.order_max_open_pieces:
                 raise TooManyOpenOrders(settings.order_max_open, settings.order_max_open_pieces)
-        if is_verified:
+        if customer.is_verified:
             return settings.order_expire_minutes
         return min(settings.order_expire_minutes, settings.order_expire_minutes_unverified)
 
