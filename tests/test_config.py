@@ -98,6 +98,7 @@ REFUSED = [
     ("DATABASE_URL", "sqlite://"),
     ("DATABASE_URL", "sqlite+aiosqlite:///:memory:"),
     ("DATABASE_URL", "sqlite:///file:x?mode=memory"),
+    ("DATABASE_URL", "sqlite:///data/why?.db"),
     ("DATABASE_DIRECT_URL", f"postgresql://ann:{HIDDEN}@db/app"),
     ("DATABASE_POOL_SIZE", "0"),
     ("DATABASE_ECHO", "perhaps"),

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pkgutil import resolve_name
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -10,10 +10,12 @@ from types import FrameType
 import click
 
 from app.environment import read_settings
-from app.lib.cli.errors import AddressUnusable
+from app.lib.cli.errors import AddressUnusable, CommandFailed
 from app.lib.serving.addresses import AddressUnavailable, claim
+from app.lib.settings import ConfigurationError
 
 _PROMETHEUS = "PROMETHEUS_MULTIPROC_DIR"
+_PLACES = (None, "/dev/shm")  # noqa: S108 - the folder that is made there is ours alone
 
 
 @click.command()
@@ -33,11 +35,22 @@ def serve(workers: int | None, host: str | None, port: int | None, *, reload: bo
             address = claim(settings.host, settings.port)
         except AddressUnavailable as exc:
             raise AddressUnusable(f"{exc}.", "Choose another with --port or --host.") from exc
-        if settings.workers > 1 and _PROMETHEUS not in os.environ:
+        folder = os.environ.get(_PROMETHEUS)
+        if folder is not None and not os.access(folder, os.W_OK):
+            raise ConfigurationError(f"{_PROMETHEUS}: expected a folder that can be written")
+        if folder is None and settings.workers > 1:
             # A private folder in which all workers count, so that a scrape of one of them covers all.
-            os.environ[_PROMETHEUS] = cleanup.enter_context(TemporaryDirectory(prefix="lodestar-metrics-"))
+            os.environ[_PROMETHEUS] = cleanup.enter_context(_private_folder())
         # Loaded by name, and only now: the metrics library looks at its variable when it is imported.
         resolve_name("app.cli.startup:start")(address, reload=reload)
+
+
+def _private_folder() -> TemporaryDirectory[str]:
+    """Where the file system is read-only, in shared memory. Raises ``CommandFailed``."""
+    for place in _PLACES:
+        with suppress(OSError):
+            return TemporaryDirectory(prefix="lodestar-metrics-", dir=place)
+    raise CommandFailed("Several workers need a folder for temporary files.", "Name one in TMPDIR, or set WORKERS=1.")
 
 
 def _end_at_once_on_signals(cleanup: ExitStack) -> None:

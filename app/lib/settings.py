@@ -193,9 +193,9 @@ def load(settings_type: type[T], environ: Mapping[str, str], env_file: Path | No
 
 
 def _read_env_file(path: Path | None) -> dict[str, str]:
-    if path is None or not path.is_file():
-        return {}
     try:
+        if path is None or not path.is_file():
+            return {}
         found = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigurationError(f"{path}: cannot be read as UTF-8 text") from exc

@@ -37,9 +37,16 @@ def test_a_file_that_is_not_there_is_not_made(cli: Cli, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("url", ["postgresql://a:hunter2@127.0.0.1:1/x", "sqlite:///."])
-def test_a_database_that_cannot_be_used_is_named_with_its_reason(cli: Cli, url: str) -> None:
-    result = cli("check", "--json", DATABASE_URL=url)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://a:hunter2@127.0.0.1:1/x",
+        "postgresql://a:hunter2@127.0.0.1:1/x?sslmode=verify-full",  # without a certificate to verify by
+        "sqlite:///.",
+    ],
+)
+def test_a_database_that_cannot_be_used_is_named_with_its_reason(cli: Cli, url: str, tmp_path: Path) -> None:
+    result = cli("check", "--json", DATABASE_URL=url, HOME=str(tmp_path))
 
     status, hint = findings(result.stdout)["database"]
     assert status == "failed"

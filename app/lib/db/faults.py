@@ -49,6 +49,7 @@ _BAD_VALUE = {"22000", "23502", "23514", "22001", "22003", "22021", "22P02", "22
 _PASSING = {"40001", "40P01", "25P03", "25006", "42P01", "42703"}
 _PASSING_CLASSES = ("08", "28", "3D", "53", "55", "57", "58", "XX")
 _RETRYABLE = {"40001", "40P01", "55P03"}
+_CANNOT_CONNECT = (asyncpg.TargetServerAttributeNotMatched, asyncpg.ClientConfigurationError)
 _SCHEMA_CHANGED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
 _MISTYPED = re.compile(r"\(expected [^()]+, got [^()]+\)$")
 
@@ -160,7 +161,7 @@ def _from_asyncpg(exc: BaseException) -> AppError | None:
         is_lost = "cannot switch to state" in text
     else:
         is_lost = isinstance(exc, asyncpg.InterfaceError) and "clos" in text
-    if isinstance(exc, _SCHEMA_CHANGED) or is_lost or isinstance(exc, asyncpg.TargetServerAttributeNotMatched):
+    if isinstance(exc, _SCHEMA_CHANGED) or is_lost or isinstance(exc, _CANNOT_CONNECT):
         return Unavailable() if isinstance(exc, _SCHEMA_CHANGED) else DatabaseUnavailable()
     state = sqlstate(exc)
     if state is None or (state == "22000" and _MISTYPED.search(text)):

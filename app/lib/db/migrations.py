@@ -107,7 +107,7 @@ class Migrations:
 
     def _config(self, connection: Connection | None = None) -> Config:
         config = Config()
-        config.set_main_option("script_location", str(self.directory))
+        config.set_main_option("script_location", str(self.directory).replace("%", "%%"))  # else it is interpolated
         config.set_main_option("path_separator", "os")
         config.attributes["connection"] = connection
         return config

@@ -1,5 +1,7 @@
 """Database URLs, in the spellings that people use."""
 
+import getpass
+import os
 from pathlib import Path
 from typing import Any, Self
 
@@ -55,7 +57,7 @@ class DatabaseURL(msgspec.Struct, frozen=True):
             raise ValueError("an in-memory database cannot be shared; name a file: sqlite:///data/app.db")
         if url.host or url.username or url.port:
             raise ValueError("a file needs three slashes: sqlite:///data/app.db, or four for an absolute path")
-        if url.query:
+        if url.query or "?" in text:  # without "=" it is no query, and would be cut off
             raise ValueError("an SQLite file takes no options")
         if sqlite.VERSION < sqlite.MINIMUM_VERSION:
             needed, found = (".".join(map(str, each)) for each in (sqlite.MINIMUM_VERSION, sqlite.VERSION))
@@ -69,8 +71,11 @@ class DatabaseURL(msgspec.Struct, frozen=True):
 
     @property
     def is_missing(self) -> bool:
-        """Whether this is an SQLite file that does not exist. To open it would make it."""
-        return self.is_sqlite and not self.path.exists()
+        """Whether this is an SQLite file that does not exist, as far as one can see. To open it would make it."""
+        try:
+            return self.is_sqlite and not self.path.exists()
+        except OSError:
+            return False
 
     @property
     def path(self) -> Path:
@@ -110,6 +115,10 @@ def _check_postgresql(url: URL) -> URL:
     if "ssl" in query and query["ssl"] not in _TLS_MODES:
         raise ValueError("sslmode is one of disable, allow, prefer, require, verify-ca and verify-full")
     url = url.set(query=query)
+    try:
+        _ = url.username or os.environ.get("PGUSER") or query.get("service") or getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number without a name
+        raise ValueError("its user has to be named: postgresql://user:password@host/name") from None
     try:
         url.get_dialect()().create_connect_args(url)
     except (ArgumentError, ValueError):
