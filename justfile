@@ -129,6 +129,11 @@ bench-compare *options:
 bench-orders *options:
     {{ run }} python -m benchmarks.orders "$@"
 
+# seconds until requests are refused while PostgreSQL is away, next to what is promised
+[group('check')]
+bench-faults:
+    {{ run }} python -m benchmarks.faults
+
 # sockets on granian: messages a second, latency and memory on each fan-out
 [group('check')]
 bench-realtime *options:

@@ -6,7 +6,7 @@ from app.lib.db.url import DatabaseURL
 from app.lib.jobs import JobContext, enqueue, job
 from tests.lib.jobs.bench import Bench, Diary, Note, bench_on
 from tests.support.proxy import Proxy
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 
 @job("test.note", Note)
@@ -30,7 +30,7 @@ async def test_a_worker_finds_its_database_again_and_loses_nothing(on_postgresql
         await proxy.cut()
         await put(direct, "in between")
         bench.diary.go_on.set()
-        await until(lambda: worker.failures > 1, 30)
+        await until(lambda: worker.failures > 1)
         assert (await direct.rows())[0].status == "running"
         await proxy.restore()
 
@@ -46,8 +46,8 @@ async def test_a_worker_that_stops_during_an_outage_stops(on_postgresql: Databas
             await put(direct, "one")
             await until(lambda: bench.diary.texts == ["one"])
             await proxy.cut()
-            await until(lambda: worker.failures > 0, 30)
-            async with asyncio.timeout(30):
+            await until(lambda: worker.failures > 0)
+            async with asyncio.timeout(PATIENCE):
                 await worker.stop()
 
         async with direct.worker(take_note, poll_seconds=0.05, stale_seconds=0.5):

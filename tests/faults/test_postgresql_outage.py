@@ -14,7 +14,7 @@ from tests.faults.answers import assert_unavailable
 from tests.faults.conftest import Service, service_on
 from tests.support.apps import client_of, core_of, forget, running_app
 from tests.support.proxy import Proxy
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 Call = Callable[[Service], Awaitable[httpx.Response]]
 
@@ -36,7 +36,7 @@ async def test_while_the_server_refuses_connections_the_answer_is_503(
     assert (await service.write()).status_code == 200
 
     await proxy.cut()
-    async with asyncio.timeout(9):
+    async with asyncio.timeout(PATIENCE):
         for _ in range(3):
             assert_unavailable(await call(service))
     assert await service.is_alive()
@@ -81,14 +81,14 @@ async def test_behind_a_black_hole_every_request_is_answered_in_time(proxy: Prox
     await asyncio.gather(service.read(), service.write(), service.read(), service.write())
 
     proxy.hush()
-    async with asyncio.timeout(12):
+    async with asyncio.timeout(PATIENCE):
         answers = await asyncio.gather(*(call(service) for call in CALLS.values()))
         assert await service.is_alive()
     for answer in answers:
         assert_unavailable(answer)
 
     await proxy.restore()
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(PATIENCE):
         for call in CALLS.values():
             assert (await call(service)).status_code in {200, 201}
 
@@ -97,7 +97,7 @@ async def test_readiness_does_not_wait_for_a_black_hole(proxy: Proxy, service: S
     await service.read()
     proxy.hush()
 
-    async with asyncio.timeout(6):
+    async with asyncio.timeout(PATIENCE):
         assert await service.readiness() == (503, ["database"])
 
     await proxy.restore()
@@ -144,7 +144,7 @@ async def test_a_request_that_waits_for_a_row_too_long_gets_503(on_postgresql: D
     async with service_on(on_postgresql) as service:
         async with service.core.database.independent() as holder:
             await holder.session.execute(update(User).values(locale="de"))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 assert_unavailable(await service.write())
             await holder.rollback()
 
@@ -155,7 +155,7 @@ async def test_a_full_pool_gives_503_and_leaks_no_connection(on_postgresql: Data
     async with service_on(on_postgresql, DATABASE_POOL_SIZE="1") as service:
         async with service.core.database.independent() as holder:
             await holder.session.execute(text("SELECT 1"))
-            async with asyncio.timeout(9):
+            async with asyncio.timeout(PATIENCE):
                 answers = await asyncio.gather(*(service.write() for _ in range(5)))
         for answer in answers:
             assert_unavailable(answer)

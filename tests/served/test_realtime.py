@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from app.lib.db.url import DatabaseURL
 from tests.support.databases import own_database
 from tests.support.people import PASSWORD
 from tests.support.processes import PATIENCE, Server, app_command, free_port
+from tests.support.waiting import until
 from tests.support.websocket import Refused, WebSocket, connect
 
 API = "/api/v1"
@@ -147,24 +148,31 @@ async def test_people_on_a_killed_worker_have_left(own_house: House) -> None:
             await heard(socket, size)
         workers = await asyncio.to_thread(own_house.server.workers)
         os.kill(min(workers), signal.SIGKILL)
-        received = await asyncio.gather(*(until_quiet(socket) for socket in sockets))
+        received: list[list[str]] = [[] for _ in sockets]
 
-    gone = [number for number, socket in enumerate(sockets) if socket.close_code is not None]
-    assert 0 < len(gone) < size, "all were on one worker"
-    left = sorted(f"Client client-{number} left" for number in gone)
-    for number, texts in enumerate(received):
-        assert number in gone or sorted(texts) == left
-
-
-async def until_quiet(socket: WebSocket) -> list[str]:
-    """What comes until the end, or until two seconds after it. The lease of a process expires after ten seconds."""
-    found: list[str] = []
-    with suppress(TimeoutError):
-        async with asyncio.timeout(25) as patience:
+        async def listen(socket: WebSocket, texts: list[str]) -> None:
             while (message := await socket.receive()) is not None:
-                found.append(message.decode())
-                patience.reschedule(asyncio.get_running_loop().time() + 2)
-    return found
+                texts.append(message.decode())
+
+        def gone() -> list[int]:
+            return [number for number, socket in enumerate(sockets) if socket.close_code is not None]
+
+        def all_know() -> bool:
+            lost = gone()
+            return bool(lost) and all(len(texts) >= len(lost) for n, texts in enumerate(received) if n not in lost)
+
+        listening = [asyncio.create_task(listen(*each)) for each in zip(sockets, received, strict=True)]
+        await until(all_know)
+        await asyncio.sleep(1)  # in which something might come twice
+        for task in listening:
+            task.cancel()
+        await asyncio.gather(*listening, return_exceptions=True)
+        lost = gone()
+
+    assert 0 < len(lost) < size, "all were on one worker"
+    left = sorted(f"Client client-{number} left" for number in lost)
+    for number, texts in enumerate(received):
+        assert number in lost or sorted(texts) == left
 
 
 async def make_room(owner: httpx.AsyncClient, name: str) -> str:

@@ -10,9 +10,9 @@ import msgspec
 from litestar import Litestar
 
 from tests.support.apps import ADDRESS
+from tests.support.waiting import PATIENCE
 
 REALTIME = "/api/v1/realtime"
-_PATIENCE = 5.0
 
 Frame = dict[str, Any]
 
@@ -69,7 +69,7 @@ class SocketClient:
     async def send_bytes(self, data: bytes) -> None:
         await self._to_app.put({"type": "websocket.receive", "text": None, "bytes": data})
 
-    async def receive_text(self, seconds: float = _PATIENCE) -> str:
+    async def receive_text(self, seconds: float = PATIENCE) -> str:
         """The next message. Raises ``Closed``, and ``TimeoutError`` when nothing comes."""
         message = await self._next(seconds)
         if message["type"] == "websocket.close":
@@ -77,7 +77,7 @@ class SocketClient:
         text: str = message["text"]
         return text
 
-    async def receive(self, seconds: float = _PATIENCE) -> Frame:
+    async def receive(self, seconds: float = PATIENCE) -> Frame:
         """The next frame, pings aside."""
         while True:
             frame: Frame = msgspec.json.decode(await self.receive_text(seconds))
@@ -89,7 +89,7 @@ class SocketClient:
         await self.send(type="subscribe", channel=channel, since=since)
         return await self.receive()
 
-    async def until_closed(self, seconds: float = _PATIENCE) -> int:
+    async def until_closed(self, seconds: float = PATIENCE) -> int:
         """The code that the service closes with, after all that comes before."""
         try:
             async with asyncio.timeout(seconds):
@@ -110,9 +110,9 @@ class SocketClient:
         """As if the connection was lost."""
         await self._to_app.put({"type": "websocket.disconnect", "code": 1006})
         if self._task is not None:
-            await asyncio.wait_for(self._task, _PATIENCE)
+            await asyncio.wait_for(self._task, PATIENCE)
 
-    async def _next(self, seconds: float = _PATIENCE) -> dict[str, Any]:
+    async def _next(self, seconds: float = PATIENCE) -> dict[str, Any]:
         async with asyncio.timeout(seconds):
             return await self._from_app.get()
 

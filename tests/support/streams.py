@@ -11,9 +11,9 @@ from litestar import Litestar
 
 from tests.support.apps import ADDRESS
 from tests.support.sockets import Frame, Refused
+from tests.support.waiting import PATIENCE
 
 EVENTS = "/api/v1/realtime/events"
-_PATIENCE = 5.0
 
 
 class ServerEvent(msgspec.Struct):
@@ -73,7 +73,7 @@ class StreamClient:
     async def until_end(self) -> list[ServerEvent]:
         """What comes before the end."""
         found = []
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             while (event := await self.event()) is not None:
                 found.append(event)
         return found
@@ -82,7 +82,7 @@ class StreamClient:
         """As if the connection was lost."""
         await self._to_app.put({"type": "http.disconnect"})
         if self._task is not None:
-            await asyncio.wait_for(self._task, _PATIENCE)
+            await asyncio.wait_for(self._task, PATIENCE)
 
     def _parse(self, block: str) -> ServerEvent:
         event, data = ServerEvent(), []
@@ -101,7 +101,7 @@ class StreamClient:
         return event
 
     async def _next(self) -> dict[str, Any]:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             return await self._from_app.get()
 
 

@@ -3,8 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+PATIENCE = 60.0
+"""Seconds to wait for what comes. It is long, because it is for the busiest of machines and promises nothing: how fast
+things are is measured in benchmarks/.
+"""
 
-async def until(condition: Callable[[], bool], seconds: float = 10, *, every: float = 0.01) -> None:
+
+async def until(condition: Callable[[], bool], seconds: float = PATIENCE, *, every: float = 0.01) -> None:
     """Returns when the condition holds. Raises ``TimeoutError`` when it does not come to that."""
     for _ in range(int(seconds / every)):
         if condition():
@@ -13,7 +18,7 @@ async def until(condition: Callable[[], bool], seconds: float = 10, *, every: fl
     raise TimeoutError
 
 
-async def until_it_holds(condition: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+async def until_it_holds(condition: Callable[[], Awaitable[bool]], seconds: float = PATIENCE) -> None:
     """The same for a condition that has to be asked for. Raises ``TimeoutError``."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - what happens in a database sets no event here

@@ -32,6 +32,7 @@ from tests.domain.auth.steps import change_user, whoami
 from tests.support.apps import Deployment, client_of, core_of
 from tests.support.counting import counted_statements
 from tests.support.people import People, Person
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.asvs("7.4.1", "8.3.2")
 
@@ -51,7 +52,7 @@ class SlowReader:
         return row
 
 
-def authenticator_of(app: Litestar, reader: Any = None, *, seconds: float = 1.0) -> SessionAuthenticator:
+def authenticator_of(app: Litestar, reader: Any = None, *, seconds: float = PATIENCE) -> SessionAuthenticator:
     """One with a memory of its own."""
     core = core_of(app)
     return SessionAuthenticator(core.services.get(TokenIssuer).signer, reader or core.database.reader, seconds)

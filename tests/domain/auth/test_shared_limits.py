@@ -21,6 +21,7 @@ from tests.domain.auth.steps import (
 )
 from tests.support.apps import Deployment, client_of
 from tests.support.people import PASSWORD
+from tests.support.waiting import PATIENCE
 
 pytestmark = [pytest.mark.asvs("6.3.1"), pytest.mark.usefixtures("clock")]
 
@@ -83,7 +84,7 @@ async def test_counting_in_the_database_and_working_in_it_do_not_wait_for_each_o
                 (await refresh(client, person.refresh_token)).status_code,
             ]
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         statuses = await asyncio.gather(*(everything(number) for number in range(24)))
 
     assert [row[:2] for row in statuses] == [[200, 401]] * 24

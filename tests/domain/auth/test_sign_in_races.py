@@ -15,6 +15,7 @@ from tests.domain.auth.steps import argon2_runs, sessions_of, sign_in
 from tests.support.apps import core_of
 from tests.support.counting import counted_statements
 from tests.support.people import PASSWORD, People, Person
+from tests.support.waiting import PATIENCE
 
 NEW = "another fine password"
 
@@ -36,7 +37,7 @@ async def sign_in_during(
         """SQLite's has to be taken before the first statement, PostgreSQL's is part of one."""
         return bool(runs) and (database.url.is_sqlite or any("INTO sessions" in each for each in statements))
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         with argon2_runs() as runs, counted_statements(app) as statements:
             async with database.independent() as unit:
                 await unit.session.execute(change)

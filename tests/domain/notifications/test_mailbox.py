@@ -116,7 +116,7 @@ async def test_what_is_not_there_is_404(developer: httpx.AsyncClient) -> None:
         ("10.0.0.5", "localhost", "unknown", 404),
         ("127.0.0.1", "rebound.example", None, 404),
         ("127.0.0.1", "localhost.example", None, 404),
-        ("127.0.0.1", "", None, 404),
+        ("127.0.0.1", "", None, 400),
     ],
 )
 async def test_it_is_for_clients_on_this_machine(

@@ -157,15 +157,21 @@ BOMBS = {
 async def test_hostile_markdown_is_read_when_it_is_written(
     calls: httpx.AsyncClient, client: httpx.AsyncClient, app: Litestar
 ) -> None:
+    async def seconds() -> float:
+        begin = process_time()
+        with counted_statements(app) as statements:
+            for _ in range(5):
+                check(ET.fromstring((await client.get(FEED)).content))  # noqa: S314 - our own document
+        assert len(statements) == 10
+        return process_time() - begin
+
+    for name in BOMBS:
+        await write(calls, f"no {name}", content="word " * 4_000)
+    pace = await seconds()
     for name, content in BOMBS.items():
         await write(calls, name, content=content[:20_000])
-    begin = process_time()
-    with counted_statements(app) as statements:
-        for _ in range(5):
-            check(ET.fromstring((await client.get(FEED)).content))  # noqa: S314 - our own document
 
-    assert len(statements) == 10
-    assert process_time() - begin < 1
+    assert await seconds() < 10 * pace
 
 
 async def test_of_long_posts_there_is_a_summary(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:

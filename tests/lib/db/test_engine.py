@@ -19,6 +19,7 @@ from app.lib.errors import Unavailable
 from tests.lib.db.conftest import OpenDatabase, Run
 from tests.lib.db.toys import ON_POSTGRESQL, ON_SQLITE, Toy
 from tests.support.proxy import Proxy
+from tests.support.waiting import PATIENCE
 
 _size = prepare(select(Toy.size), int)
 
@@ -134,7 +135,7 @@ async def test_processes_that_write_to_one_file_lose_nothing(toys: Database) -> 
 @ON_SQLITE
 async def test_a_statement_of_the_writer_is_ended_after_five_seconds(toys: Database, run: Run) -> None:
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-    async with asyncio.timeout(9):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(DBAPIError) as caught:
             async with toys.independent() as unit:
                 await run(unit, text(endless))
@@ -214,7 +215,7 @@ async def test_waiting_too_long_for_a_lock_is_unavailable(toys: Database, run: R
     async with toys.independent() as holder:
         await holder.session.execute(update(Toy).values(size=1))
         with pytest.raises(DBAPIError) as caught:
-            async with asyncio.timeout(5), toys.independent() as waiting:
+            async with asyncio.timeout(PATIENCE), toys.independent() as waiting:
                 await run(waiting, update(Toy).values(size=2, updated_at=utc_now()))
 
     assert is_lock_timeout(caught.value)
@@ -310,7 +311,7 @@ async def test_a_black_hole_is_unavailable_in_time_and_forgotten_afterwards(
         await database.reader.first(_size)
         proxy.hush()
 
-        async with asyncio.timeout(9):
+        async with asyncio.timeout(PATIENCE):
             outcomes = await asyncio.gather(
                 write(database, run), database.reader.first(_size), write(database, run), return_exceptions=True
             )
@@ -320,7 +321,7 @@ async def test_a_black_hole_is_unavailable_in_time_and_forgotten_afterwards(
         }
         assert len([outcome for outcome in outcomes if isinstance(outcome, Exception)]) == 3
         await proxy.restore()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             await write(database, run)
             await database.reader.first(_size)
         await database.close()

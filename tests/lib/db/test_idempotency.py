@@ -11,6 +11,7 @@ from sqlalchemy import select
 from app.lib.clock import utc_now
 from app.lib.db.idempotency import IdempotencyKey, purge_idempotency_keys
 from tests.lib.http.ledger import ADA, BOB, Ledger
+from tests.support.waiting import PATIENCE
 
 KEY = {"Idempotency-Key": "order-1"}
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -124,7 +125,7 @@ async def test_parallel_requests_do_the_work_once(ledger: Ledger) -> None:
 async def test_the_second_waits_for_the_first(ledger: Ledger) -> None:
     async with ledger.client(headers=KEY) as client:
         first = asyncio.create_task(client.post("/slow-entries", json={"text": "one"}))
-        await asyncio.wait_for(ledger.gates.entered.wait(), 10)
+        await asyncio.wait_for(ledger.gates.entered.wait(), PATIENCE)
         second = asyncio.create_task(client.post("/slow-entries", json={"text": "one"}))
         await asyncio.sleep(0.2)
         assert not second.done()
@@ -140,7 +141,7 @@ async def test_waiting_too_long_is_answered_with_retry_after(ledger: Ledger) -> 
     """On PostgreSQL. On SQLite the second waits for the one connection that writes, for as long as others do."""
     async with ledger.client(headers=KEY) as client:
         first = asyncio.create_task(client.post("/slow-entries", json={"text": "one"}))
-        await asyncio.wait_for(ledger.gates.entered.wait(), 10)
+        await asyncio.wait_for(ledger.gates.entered.wait(), PATIENCE)
         second = asyncio.create_task(client.post("/slow-entries", json={"text": "one"}))
         if not ledger.database.url.is_sqlite:
             await second
@@ -159,7 +160,7 @@ async def test_waiting_too_long_is_answered_with_retry_after(ledger: Ledger) -> 
 async def test_another_body_waits_too_and_is_then_refused(ledger: Ledger) -> None:
     async with ledger.client(headers=KEY) as client:
         first = asyncio.create_task(client.post("/slow-entries", json={"text": "one"}))
-        await asyncio.wait_for(ledger.gates.entered.wait(), 10)
+        await asyncio.wait_for(ledger.gates.entered.wait(), PATIENCE)
         second = asyncio.create_task(client.post("/slow-entries", json={"text": "two"}))
         ledger.gates.go_on.set()
         assert (await first).status_code == 201
@@ -171,7 +172,7 @@ async def test_another_body_waits_too_and_is_then_refused(ledger: Ledger) -> Non
 async def test_when_the_first_fails_the_second_does_the_work(ledger: Ledger) -> None:
     async with ledger.client(headers=KEY) as client:
         first = asyncio.create_task(client.post("/slow-entries", json={"text": "one"}))
-        await asyncio.wait_for(ledger.gates.entered.wait(), 10)
+        await asyncio.wait_for(ledger.gates.entered.wait(), PATIENCE)
         second = asyncio.create_task(client.post("/slow-entries", json={"text": "one"}))
         await asyncio.sleep(0.05)
         first.cancel()
@@ -299,10 +300,10 @@ async def test_a_stream_is_not_held_back(ledger: Ledger) -> None:
         "headers": headers,
     }
     app: Any = ledger.app
-    task = asyncio.create_task(app({**scope, "client": None, "state": {}}, receive, send))
-    assert await asyncio.wait_for(parts.get(), 10) == b"one "
+    task = asyncio.create_task(app({**scope, "http_version": "2", "client": None, "state": {}}, receive, send))
+    assert await asyncio.wait_for(parts.get(), PATIENCE) == b"one "
     assert not task.done()
     ledger.gates.go_on.set()
-    assert await asyncio.wait_for(parts.get(), 10) == b"two"
+    assert await asyncio.wait_for(parts.get(), PATIENCE) == b"two"
     leaves.set()
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, PATIENCE)

@@ -18,6 +18,7 @@ from app.lib.db.uow import UnitOfWork
 from tests.lib.db.conftest import OpenDatabase
 from tests.lib.db.toys import ON_POSTGRESQL, Box, Toy
 from tests.support.proxy import Proxy
+from tests.support.waiting import PATIENCE
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -250,6 +251,6 @@ async def test_a_cancelled_statement_undoes_its_transaction_and_frees_the_connec
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    async with asyncio.timeout(5), database.independent() as unit:
+    async with asyncio.timeout(PATIENCE), database.independent() as unit:
         await unit.execute(_insert_toy, **toy("kept"))
     assert await database.reader.all(_names) == ["kept"]

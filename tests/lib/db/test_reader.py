@@ -21,7 +21,7 @@ from app.lib.errors import Unavailable
 from tests.lib.db.conftest import OpenDatabase
 from tests.lib.db.toys import ON_POSTGRESQL, ON_SQLITE, Toy
 from tests.support.proxy import Proxy
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 _one = prepare(select(literal(1)), int)
 _count = prepare(select(func.count()).select_from(Toy), int)
@@ -114,7 +114,7 @@ async def test_many_parallel_reads_share_few_connections(toys: Database) -> None
 
 
 async def test_a_statement_that_takes_too_long_is_unavailable(toys: Database) -> None:
-    async with asyncio.timeout(9):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(Exception) as caught:  # noqa: PT011 - each driver has its own
             await toys.reader.all(slow(toys))
 

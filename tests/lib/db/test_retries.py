@@ -118,12 +118,13 @@ async def test_a_serialization_failure_is_tried_again(toys: Database) -> None:
 async def test_a_lock_that_cannot_be_had_is_tried_again(toys: Database) -> None:
     async with toys.independent() as unit:
         await add(unit, "a")
-    failed = asyncio.Event()
+    held, failed = asyncio.Event(), asyncio.Event()
     faults: list[str | None] = []
 
     async def hold() -> None:
         async with toys.independent() as unit:
             await rename(unit, "a", "a")
+            held.set()
             await failed.wait()
 
     async def want(unit: UnitOfWork) -> None:
@@ -136,7 +137,7 @@ async def test_a_lock_that_cannot_be_had_is_tried_again(toys: Database) -> None:
             raise
 
     holder = asyncio.create_task(hold())
-    await asyncio.sleep(0.1)
+    await held.wait()
     await in_transaction(toys, want)
     await holder
 
@@ -150,11 +151,12 @@ async def test_a_busy_file_is_tried_again(toys: Database, another: OpenDatabase)
         raw: Any = (await connection.get_raw_connection()).driver_connection
         await raw.execute("PRAGMA busy_timeout = 1")
     faults: list[bool] = []
-    release = asyncio.Event()
+    held, release = asyncio.Event(), asyncio.Event()
 
     async def hold() -> None:
         async with toys.independent() as unit:
             await add(unit, "held")
+            held.set()
             await release.wait()
 
     async def want(unit: UnitOfWork) -> None:
@@ -166,7 +168,7 @@ async def test_a_busy_file_is_tried_again(toys: Database, another: OpenDatabase)
             raise
 
     holder = asyncio.create_task(hold())
-    await asyncio.sleep(0.1)
+    await held.wait()
     await in_transaction(other, want)
     await holder
 

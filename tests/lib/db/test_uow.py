@@ -11,6 +11,7 @@ from app.lib.db.prepared import prepare
 from app.lib.db.uow import UnitOfWork
 from tests.lib.db.conftest import OpenDatabase
 from tests.lib.db.toys import Box, Toy
+from tests.support.waiting import PATIENCE
 
 _names = prepare(select(Toy.name).order_by(Toy.name), str)
 
@@ -109,7 +110,7 @@ async def test_after_a_rollback_an_independent_unit_may_write_the_same_rows(toys
     async with toys.independent() as unit:
         await add(unit, "undone")
         await unit.rollback()
-        async with asyncio.timeout(2), toys.independent() as other:
+        async with asyncio.timeout(PATIENCE), toys.independent() as other:
             await add(other, "kept")
 
     assert await toys.reader.all(_names) == ["kept"]
@@ -132,7 +133,7 @@ async def test_a_cancelled_unit_leaves_nothing_and_frees_its_connection(toys: Da
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    async with asyncio.timeout(2), database.independent() as unit:
+    async with asyncio.timeout(PATIENCE), database.independent() as unit:
         await add(unit, "kept")
     assert await database.reader.all(_names) == ["kept"]
 
@@ -152,6 +153,6 @@ async def test_requests_cancelled_at_any_moment_free_their_connections(toys: Dat
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*(work() for _ in range(10)))
     assert len(await database.reader.all(_names)) >= 10

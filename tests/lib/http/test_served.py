@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.support.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[3]
 POST = b"POST /notes HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
 
@@ -22,7 +24,7 @@ class Served(NamedTuple):
     port: int
     log: Path
 
-    def logged(self, request_id: str, within: float = 5.0) -> str:
+    def logged(self, request_id: str, within: float = PATIENCE) -> str:
         """The lines about a request, once its access line is there."""
         deadline = time.monotonic() + within
         while True:
@@ -60,11 +62,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             yield Served(port, log)
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(PATIENCE)
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
@@ -83,7 +85,7 @@ class Connection:
 
     async def reply(self, *, head: bool = False) -> Reply:
         """The next response; the connection stays open if the server leaves it open."""
-        return await asyncio.wait_for(self._reply(head=head), 20)
+        return await asyncio.wait_for(self._reply(head=head), PATIENCE)
 
     async def _reply(self, *, head: bool) -> Reply:
         lines = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -106,7 +108,7 @@ class Connection:
     async def closed(self) -> bool:
         """Whether the server closes the connection after what it has sent."""
         with contextlib.suppress(ConnectionError):
-            await asyncio.wait_for(self.reader.read(), 20)
+            await asyncio.wait_for(self.reader.read(), PATIENCE)
         return self.reader.at_eof()
 
 

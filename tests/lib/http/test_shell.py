@@ -11,6 +11,7 @@ from litestar.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from tests.lib.http.toys import SECRET_TEXT, call, in_shell, toy
+from tests.support.waiting import PATIENCE
 
 EVERYWHERE = [
     ("GET", "/plain", 200),
@@ -111,7 +112,7 @@ def _comparable(response: httpx.Response) -> dict[str, str]:
 
 async def test_head_ends_a_stream_that_has_no_end() -> None:
     async with call(toy()) as client:
-        response = await asyncio.wait_for(client.head("/endless"), 5)
+        response = await asyncio.wait_for(client.head("/endless"), PATIENCE)
 
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/plain")

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.lib.http.ledger import Ledger
+from tests.support.waiting import PATIENCE
 
 KEY = {"Idempotency-Key": "k-1"}
 PATHS_WITH_AND_WITHOUT_KEY = [("/plain-entries", {}), ("/entries", {}), ("/entries", KEY)]
@@ -63,7 +64,7 @@ async def test_what_is_refused_leaves_nothing(ledger: Ledger, path: str, status:
 async def test_a_request_that_is_cut_off_leaves_nothing(ledger: Ledger, headers: dict[str, str]) -> None:
     async with ledger.client(headers=headers) as client:
         request = asyncio.create_task(client.post("/slow-entries", json={"text": "cut"}))
-        await asyncio.wait_for(ledger.gates.entered.wait(), 10)
+        await asyncio.wait_for(ledger.gates.entered.wait(), PATIENCE)
         request.cancel()
         with pytest.raises(asyncio.CancelledError):
             await request
@@ -83,7 +84,7 @@ async def test_a_connection_that_is_lost_before_the_commit_leaves_nothing(
 ) -> None:
     async with ledger.client(headers=headers) as client:
         request = asyncio.create_task(client.post("/slow-entries", json={"text": "lost"}))
-        await asyncio.wait_for(ledger.gates.entered.wait(), 10)
+        await asyncio.wait_for(ledger.gates.entered.wait(), PATIENCE)
         await _cut_idle_transactions(ledger)
         ledger.gates.go_on.set()
         response = await request

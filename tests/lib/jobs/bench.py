@@ -22,7 +22,7 @@ from app.lib.jobs.planner import PlanRow, all_plans
 from app.lib.jobs.tables import JobSchedule, QueuedJob
 from app.lib.jobs.worker import Worker, WorkerOptions
 from app.lib.services import Services
-from tests.support.waiting import until_it_holds
+from tests.support.waiting import PATIENCE, until_it_holds
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -124,7 +124,7 @@ class Bench:
 
         worker._look = watched  # type: ignore[method-assign]  # there is no other sign of it
         worker.wake()
-        await asyncio.wait_for(looked.wait(), 10)
+        await asyncio.wait_for(looked.wait(), PATIENCE)
         worker._look = look  # type: ignore[method-assign]  # as before
 
     async def plans(self) -> dict[str, PlanRow]:

@@ -159,11 +159,11 @@ async def test_expired_rows_are_deleted_by_a_purge_and_by_counting_once_a_minute
 
 
 async def test_a_process_that_stands_still_for_a_moment_takes_that_for_no_outage(make_engine: MakeEngine) -> None:
-    table = TableCounters(make_engine(), TABLE, timeout_seconds=0.4)
+    table = TableCounters(make_engine(), TABLE, timeout_seconds=1)
     await table.incr("a", 3600, 1)
     counting = asyncio.create_task(table.incr("a", 3600, 1))
     await asyncio.sleep(0)
-    time.sleep(0.8)  # noqa: ASYNC251 - as a collection of garbage would
+    time.sleep(1.5)  # noqa: ASYNC251 - as a collection of garbage would
 
     assert await counting == 2
 

@@ -23,7 +23,7 @@ from app.lib.realtime.sockets import Socket
 from app.lib.realtime.tables import Member
 from app.lib.security.principal import Principal
 from app.lib.services import Services
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 QUICK = RealtimeOptions(
     sweep_seconds=0.3,
@@ -148,7 +148,7 @@ class Wire:
         """Of the events that have come."""
         return [each["id"] for each in self.of_type("event", channel=channel)]
 
-    async def until(self, kind: str, count: int = 1, seconds: float = 10, **where: object) -> list[Any]:
+    async def until(self, kind: str, count: int = 1, seconds: float = PATIENCE, **where: object) -> list[Any]:
         """The frames of a type, as soon as there are that many."""
         await until(lambda: len(self.of_type(kind, **where)) >= count, seconds)
         return self.of_type(kind, **where)
@@ -184,7 +184,7 @@ class Peer:
         await until(lambda: self.task.done() or self.wire.accepted)
         return self.wire.accepted
 
-    async def gone(self, seconds: float = 10) -> tuple[int, str] | None:
+    async def gone(self, seconds: float = PATIENCE) -> tuple[int, str] | None:
         """Waits until the socket has ended, and says how it was closed."""
         async with asyncio.timeout(seconds):
             await asyncio.wait({self.task})

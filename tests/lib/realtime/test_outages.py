@@ -16,7 +16,7 @@ from app.lib.realtime.options import RealtimeOptions
 from tests.lib.realtime.bench import Bench, Peer, Worker, bench_on
 from tests.lib.realtime.conftest import cleared
 from tests.support.proxy import Proxy
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 ALIVE = 0.3
 
@@ -122,7 +122,7 @@ async def test_a_black_hole_is_noticed(cut_bench: Bench, line: Line) -> None:
 
     line.proxy.hush()
     await until(lambda: not one.is_connected)
-    await asyncio.wait_for(one.publish("posts", "it does not wait"), 10)
+    await asyncio.wait_for(one.publish("posts", "it does not wait"), PATIENCE)
     line.proxy._flowing.set()
 
     await connected(one)

@@ -1,6 +1,7 @@
 """Presence: a person once, on every worker, also when a worker is killed."""
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -78,24 +79,26 @@ async def test_a_person_who_moves_while_the_others_are_read_does_not_go(shared_b
     await until(lambda: seen(here)[1] == ["bob"])
 
 
-async def test_it_is_shown_everywhere_within_a_moment(shared_bench: Bench) -> None:
+async def test_it_is_shown_everywhere(shared_bench: Bench) -> None:
     workers = [await shared_bench.worker() for _ in range(3)]
     person = a_user("watcher")
     watchers = [worker.connect(person) for worker in workers]
     for watcher in watchers:
         await watcher.subscribe("room:x")
-    people = [(workers[n % 3], a_user(f"p{n:02}")) for n in range(30)]
+    names = [f"p{n:02}" for n in range(30)]
+    people = [(workers[n % 3], a_user(name)) for n, name in enumerate(names)]
+
+    def all_see(expected: list[str]) -> bool:
+        """A worker that is slow for long seems to be gone, so its people may go and come back."""
+        shown = [Counter(seen(watcher)[0]) - Counter(seen(watcher)[1]) for watcher in watchers]
+        return shown == [Counter(expected)] * 3
 
     peers = [worker.connect(person) for worker, person in people]
     await asyncio.gather(*(peer.subscribe("room:x") for peer in peers))
-    await until(lambda: all(len(seen(watcher)[0]) == 30 for watcher in watchers))
+    await until(lambda: all_see(names))
     for peer in peers[:20]:
         peer.wire.go()
-    await until(lambda: all(len(seen(watcher)[1]) == 20 for watcher in watchers))
-
-    for watcher in watchers:
-        assert sorted(seen(watcher)[0]) == [f"p{n:02}" for n in range(30)]
-        assert sorted(seen(watcher)[1]) == [f"p{n:02}" for n in range(20)]
+    await until(lambda: all_see(names[20:]))
     late = workers[1].connect(a_user("late"))
     assert len((await late.subscribe("room:x"))["presence"]) == 12
 
