@@ -51,9 +51,8 @@ class Realtime(Collector):
         access: ChannelAccess,
         *,
         draining: Callable[[], Awaitable[None]],
-        options: RealtimeOptions | None = None,
+        options: RealtimeOptions,
     ) -> None:
-        options = options or RealtimeOptions()
         self.fanout = events.hints.fanout
         if not self.fanout.reaches_others:  # processes that cannot send each other hints have to look more often
             sweep = min(_WITHOUT_HINTS_SECONDS, options.sweep_seconds)
