@@ -17,6 +17,7 @@ from app.lib.events import Events
 from app.lib.events.fanout import Fanout, PostgreSQLFanout, RedisFanout, SilentFanout
 from app.lib.observability.logging import configure_logging
 from app.lib.realtime.channels import ChannelAccess, ChannelKind, Renewed
+from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.protocols import Connection, WebSocketTransport
 from app.lib.realtime.service import Realtime, channel_listeners
 from app.lib.realtime.tables import Member
@@ -80,7 +81,8 @@ def create_app() -> Any:
     people, draining, services = AllPeople(), Draining(), Services()
     events = Events(channel_listeners(KINDS), services, _fanout(kind, url))
     access = ChannelAccess(KINDS, people, services.get)
-    realtime = Realtime(database, events, access, draining=draining.wait)
+    options = RealtimeOptions(max_events_per_day=10_000_000)
+    realtime = Realtime(database, events, access, draining=draining.wait, options=options)
     services.add(realtime.hub)
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:

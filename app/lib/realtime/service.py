@@ -33,6 +33,7 @@ from app.lib.security.principal import Principal
 _TICK = 0.5
 _WITHOUT_HINTS_SECONDS = 0.1
 _CHECKS_AT_A_TIME = 4
+_RETRY_SECONDS = 0.5
 
 
 class Realtime(Collector):
@@ -50,9 +51,8 @@ class Realtime(Collector):
         access: ChannelAccess,
         *,
         draining: Callable[[], Awaitable[None]],
-        options: RealtimeOptions | None = None,
+        options: RealtimeOptions,
     ) -> None:
-        options = options or RealtimeOptions()
         self.fanout = events.hints.fanout
         if not self.fanout.reaches_others:  # processes that cannot send each other hints have to look more often
             sweep = min(_WITHOUT_HINTS_SECONDS, options.sweep_seconds)
@@ -168,11 +168,14 @@ class Realtime(Collector):
                         self.check_again(socket, channel)
 
     async def _check_channels(self) -> None:
-        """Ends subscriptions that are not allowed any more."""
-        await wait_for_signal(self._has_doubts, self.options.rights_seconds)
-        doubts, self._doubts = iter(self._doubts.items()), {}
-        while batch := tuple(islice(doubts, _CHECKS_AT_A_TIME)):
-            await asyncio.gather(*(self._check_channel(socket, channel) for (_, channel), socket in batch))
+        """Ends some of the subscriptions that are not allowed any more. Waits until there may be one."""
+        if not self._doubts:
+            await self._has_doubts.wait()
+        self._has_doubts.clear()
+        batch = dict(islice(self._doubts.items(), _CHECKS_AT_A_TIME))
+        for key in batch:
+            del self._doubts[key]
+        await asyncio.gather(*(self._check_channel(socket, channel) for (_, channel), socket in batch.items()))
 
     async def _check_channel(self, socket: Socket, channel: str) -> None:
         if socket.close_code is not None or channel not in socket.channels:
@@ -182,7 +185,7 @@ class Realtime(Collector):
         except Exception as exc:  # noqa: BLE001 - sent to the client, and logged where it is a bug
             refusal = refusal_of(exc)
             if refusal.retryable:
-                self._doubts[socket.id, channel] = socket
+                asyncio.get_running_loop().call_later(_RETRY_SECONDS, self.check_again, socket, channel)
             elif self.detach(socket, channel):
                 socket.ended(channel, refusal.code)
 

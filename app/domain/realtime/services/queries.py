@@ -95,7 +95,8 @@ class RoomQueries:
     async def list_messages(
         self, room_id: UUID, paging: PageRequest, sort: str | None, filters: Mapping[str, Any], viewer: Principal
     ) -> MessagePage:
-        """At most as many as may have 400 kB. Raises ``RoomNotFound`` or ``NotAMember``."""
+        """At most as many as may have 400 kB. Raises ``ValidationFailed``, ``RoomNotFound`` or ``NotAMember``."""
+        MESSAGE_LIST.order(sort)
         await self._require_readable(room_id, viewer)
         most = max(1, MAX_LIST_BYTES // self.settings.realtime_max_message_bytes)
         paging = msgspec.structs.replace(paging, page_size=min(paging.page_size, most))
