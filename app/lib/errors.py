@@ -192,9 +192,13 @@ class ForeignOrigin(AppError):
 
 
 class ReauthRequired(PermissionDenied):
-    code = ErrorCode("reauth_required", "A recent sign-in is required", "Sign in again and repeat within 10 minutes.")
+    code = ErrorCode(
+        "reauth_required", "A recent sign-in is required", "Confirm your password, or sign in again, and repeat."
+    )
     is_denial = False
-    detail = "This needs a sign-in within the last 10 minutes. Sign in again and repeat the request."
+    detail = (
+        "This needs your password within the last 10 minutes. Confirm it, or sign in again, and repeat the request."
+    )
 
 
 class NotFound(AppError):

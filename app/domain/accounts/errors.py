@@ -74,8 +74,8 @@ class WrongCurrentPassword(AppError):
     code = INVALID_CREDENTIALS
     detail = "The current password is not right."
 
-    def __init__(self) -> None:
-        error = FieldError(pointer="/current_password", code=FieldCode.INVALID_CHOICE, detail="Is not right.")
+    def __init__(self, pointer: str = "/current_password") -> None:
+        error = FieldError(pointer=pointer, code=FieldCode.INVALID_CHOICE, detail="Is not right.")
         super().__init__(errors=[error])
 
 

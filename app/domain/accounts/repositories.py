@@ -19,7 +19,7 @@ from app.domain.accounts.models import Profile, Role, RolePermission, User, User
 from app.domain.accounts.reserved_usernames import RESERVED_USERNAMES
 from app.domain.accounts.rows import CredentialRow, PersonRow
 from app.lib.clock import utc_now
-from app.lib.db.base import table_of
+from app.lib.db.base import new_id, table_of
 from app.lib.db.prepared import PreparedIn, columns_of, joined_strings, prepare
 from app.lib.db.repositories import ANY_VERSION, EntityRepository
 from app.lib.db.statements import BATCH, delete_batch, insert_or_update
@@ -237,9 +237,20 @@ TOUCH_PROFILE = prepare(
 """Increments the version, because something of the user has changed that the profile shows."""
 
 
+_insert_profile = prepare(insert(Profile))
+_EMPTY = {"first_name": None, "last_name": None, "bio": None, "avatar_url": None, "version": 1}
+
+
 class ProfileRepository(EntityRepository[Profile]):
     model = Profile
     not_found = ProfileNotFound
+
+    async def create_empty(self, user_id: UUID) -> None:
+        """Adds the profile of a new user. As a prepared statement, because a registration with a free address must not
+        take longer than one with a taken address, which adds none.
+        """
+        now = utc_now()
+        await self.unit.execute(_insert_profile, id=new_id(), user_id=user_id, created_at=now, updated_at=now, **_EMPTY)
 
 
 _delete_role_permissions = prepare(delete(RolePermission).where(RolePermission.role_id == _ROLE_ID))

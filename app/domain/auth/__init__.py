@@ -7,6 +7,8 @@ from app.domain.auth.controllers.auth import AuthController, get_jwks
 from app.domain.auth.controllers.me import CredentialController
 from app.domain.auth.controllers.pages import PageController
 from app.domain.auth.controllers.recovery import RecoveryController
+from app.domain.auth.controllers.sessions import SessionController
+from app.domain.auth.controllers.users import send_password_reset
 from app.domain.auth.errors import MFA_REQUIRED, AccountInactive
 from app.domain.auth.jobs import JOBS
 from app.domain.auth.listeners import LISTENERS
@@ -18,7 +20,7 @@ auth = Domain(
     name="auth",
     settings=AuthSettings,
     build=build,
-    controllers=(AuthController, RecoveryController, CredentialController),
+    controllers=(AuthController, RecoveryController, CredentialController, SessionController, send_password_reset),
     root_handlers=(get_jwks, PageController),
     mail_templates=(Path(__file__).parent / "templates",),
     listeners=LISTENERS,

@@ -1,8 +1,13 @@
+from datetime import datetime
 from typing import Annotated, Literal
+from uuid import UUID
 
 from msgspec import Meta
 
+from app.lib.addresses import MAX_LENGTH
+from app.lib.audit.records import MAX_USER_AGENT
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
+from app.lib.pagination.envelope import Page
 from app.lib.security.fields import Email, Password
 from app.lib.wire.decoding import Hint
 from app.lib.wire.dto import Input, Output
@@ -86,6 +91,29 @@ class JsonWebKeys(Output):
 
 
 LinkToken = Annotated[str, Meta(min_length=1, max_length=100, examples=["4fGc1XqzR8mWb0YtLh2KpVnA7sUeD9oJi3TxQ5rZgBy"])]
+
+
+class SessionRead(Output):
+    """A sign-in that has not ended. ``device`` is what the client says of itself (``User-Agent``)."""
+
+    id: UUID
+    current: Annotated[bool, Meta(description="Whether the request belongs to this session.")]
+    device: Annotated[str, Meta(max_length=MAX_USER_AGENT, examples=["Mozilla/5.0 (X11; Linux x86_64)"])] | None
+    address: Annotated[str, Meta(max_length=MAX_LENGTH, examples=["203.0.113.7"])] | None
+    created_at: datetime
+    authenticated_at: Annotated[datetime, Meta(description="When the password was last given.")]
+    last_seen_at: Annotated[datetime, Meta(description="Of the sign-in, or the last refresh.")]
+    expires_at: Annotated[datetime, Meta(description="When it ends in any case.")]
+
+
+class SessionPage(Page[SessionRead], frozen=True, kw_only=True):
+    """The sessions of a user, the one used last first; 50 at most."""
+
+
+class Reauthentication(Input):
+    """The password of the user who is signed in."""
+
+    password: GivenPassword
 
 
 class EmailVerification(Input):

@@ -1,7 +1,16 @@
 from typing import ClassVar
 
 from app.domain.accounts.errors import INVALID_CREDENTIALS
-from app.lib.errors import AppError, ErrorCode, FieldCode, FieldError, InvalidToken, PermissionDenied, ValidationFailed
+from app.lib.errors import (
+    AppError,
+    ErrorCode,
+    FieldCode,
+    FieldError,
+    InvalidToken,
+    NotFound,
+    PermissionDenied,
+    ValidationFailed,
+)
 
 MFA_REQUIRED = ErrorCode("mfa_required", "A second factor is required", "Repeat the request with the second factor.")
 
@@ -33,6 +42,10 @@ class AccountInactive(PermissionDenied):
     )
     is_denial = False  # the sign-in is in the audit log already
     detail = "This account is deactivated."
+
+
+class SessionNotFound(NotFound):
+    detail = "There is no such session, it has ended, or it is not yours."
 
 
 class SessionEnded(InvalidToken):

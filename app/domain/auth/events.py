@@ -43,6 +43,13 @@ class SessionsEnded(Hint, frozen=True, kw_only=True):
     session_id: UUID | None = None
 
 
+@event("session.reauthenticated")
+class SessionReauthenticated(Hint, frozen=True, kw_only=True):
+    """The user has given their password again, so that sensitive acts are possible for a while."""
+
+    user_id: UUID
+
+
 USER_ACCESS_EVENTS = (UserUpdated, UserDeactivated, UserDeleted, PasswordChanged)
 """After these the aggregate, a user, may have other rights or fewer sessions."""
 

@@ -3,7 +3,13 @@
 from app.domain.accounts.events import PasswordChanged, UserDeactivated, UserErasing, UserRegistered
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.authenticator import SessionAuthenticator
-from app.domain.auth.events import ROLE_ACCESS_EVENTS, USER_ACCESS_EVENTS, RegisteredAgain, SessionsEnded
+from app.domain.auth.events import (
+    ROLE_ACCESS_EVENTS,
+    USER_ACCESS_EVENTS,
+    RegisteredAgain,
+    SessionReauthenticated,
+    SessionsEnded,
+)
 from app.domain.auth.jobs import send_link
 from app.domain.auth.repositories import DELETE_OF, HOLD_USER, LinkRepository, SessionRepository
 from app.domain.auth.services.links import MailedLinks, Purpose
@@ -63,6 +69,11 @@ def forget_session(event: SessionsEnded, authenticator: SessionAuthenticator) ->
     authenticator.forget(event.user_id)
 
 
+@in_every_process(SessionReauthenticated)
+def forget_sign_in(event: SessionReauthenticated, authenticator: SessionAuthenticator) -> None:
+    authenticator.forget(event.user_id)
+
+
 @in_every_process(*USER_ACCESS_EVENTS)
 def forget_user(event: Event, authenticator: SessionAuthenticator) -> None:
     authenticator.forget(event.aggregate_id)
@@ -81,6 +92,7 @@ LISTENERS = (
     answer_second_registration,
     delete_sessions,
     forget_session,
+    forget_sign_in,
     forget_user,
     forget_everyone,
 )

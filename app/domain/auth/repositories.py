@@ -9,6 +9,7 @@ from sqlalchemy import Uuid, bindparam, case, delete, insert, select, type_coerc
 
 from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.accounts.repositories import role_names
+from app.domain.auth.dtos import SessionRead
 from app.domain.auth.models import MailedLink, Session
 from app.lib.db.base import SplitSet, table_of
 from app.lib.db.prepared import PreparedIn, columns_of, joined_strings, prepare
@@ -126,8 +127,32 @@ _overdue = (
     .offset(MAX_SESSIONS)
 )
 _end_oldest = prepare(_live.where(Session.id.in_(_overdue)).returning(Session.id), UUID)
-_revoke = prepare(_live.where(Session.id == _SESSION_ID))
+_revoke = prepare(_live.where(Session.id == _SESSION_ID, Session.user_id == _USER_ID, Session.idle_expires_at > _NOW))
 _revoke_all = prepare(_live.where(Session.user_id == _USER_ID, Session.id != bindparam("kept_id", type_=Uuid())))
+_reauthenticate = prepare(
+    update(Session)
+    .where(Session.id == _SESSION_ID, Session.revoked_at.is_(None), Session.expires_at > _NOW)
+    .values(authenticated_at=_NOW)
+)
+OWN_SESSIONS = prepare(
+    select(
+        *columns_of(
+            SessionRead,
+            Session,
+            device=Session.user_agent,
+            current=Session.id == bindparam("current_id", type_=Uuid()),
+        )
+    )
+    .where(
+        Session.user_id == _USER_ID,
+        Session.revoked_at.is_(None),
+        Session.idle_expires_at > _NOW,
+        Session.expires_at > _NOW,
+    )
+    .order_by(Session.last_seen_at.desc(), Session.id.desc())
+    .limit(MAX_SESSIONS),
+    SessionRead,
+)
 PURGE = prepare(delete_batch(table_of(Session), Session.expires_at < _NOW))
 DELETE_OF = prepare(delete_batch(table_of(Session), Session.user_id == _USER_ID, all_of_them=True))
 """A batch of a user's sessions."""
@@ -150,9 +175,13 @@ class SessionRepository(Repository):
         """Ends the user's sessions beyond the newest :data:`MAX_SESSIONS`, and returns their ids."""
         return await self.unit.all(_end_oldest, user_id=user_id, now=now, reason="too_many")
 
-    async def revoke(self, session_id: UUID, now: datetime, reason: str) -> bool:
-        """Ends one session; False when it was over already."""
-        return await self.unit.execute(_revoke, session_id=session_id, now=now, reason=reason) == 1
+    async def revoke(self, session_id: UUID, user_id: UUID, now: datetime, reason: str) -> bool:
+        """Ends one session of a user; False when it was over already, or is none of theirs."""
+        return await self.unit.execute(_revoke, session_id=session_id, user_id=user_id, now=now, reason=reason) == 1
+
+    async def reauthenticate(self, session_id: UUID, now: datetime) -> bool:
+        """Records that the password was given again; False when the session is over."""
+        return await self.unit.execute(_reauthenticate, session_id=session_id, now=now) == 1
 
     async def revoke_all(self, user_id: UUID, now: datetime, reason: str, *, keep: UUID | None = None) -> int:
         """Ends a user's sessions, except ``keep``. Returns the number of sessions that it ended."""

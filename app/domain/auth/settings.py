@@ -13,7 +13,7 @@ class AuthSettings(Section, frozen=True, kw_only=True):
     access_token_expire_minutes: Annotated[int, Meta(ge=1, le=1440, description="Lifetime of an access token.")] = 10
     refresh_token_expire_days: Annotated[
         int, Meta(ge=1, le=365, description="How long a session lives without use.")
-    ] = 30
+    ] = 14
     session_expire_days: Annotated[int, Meta(ge=1, le=3650, description="How long a session lives altogether.")] = 90
     auth_cache_seconds: Annotated[
         float, Meta(ge=0, le=1, description="How long a worker may remember who a token belongs to; 0 turns it off.")

@@ -170,7 +170,7 @@ async def test_only_sessions_that_are_over_are_purged(people: People, app: Lites
     signed_out = await people.sign_in(person.id, person.email)
     later = (await session_row(app, person.session_id)).expires_at
     async with core_of(app).database.independent() as unit:
-        assert await SessionRepository(unit).revoke(signed_out.session_id, utc_now(), "signed_out")
+        assert await SessionRepository(unit).revoke(signed_out.session_id, signed_out.id, utc_now(), "signed_out")
         await unit.execute(PURGE, now=utc_now())
     assert len(await sessions_of(app, person.id)) == 2  # an old token of it may still come back, and be recognised
 

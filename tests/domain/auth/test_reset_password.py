@@ -9,6 +9,7 @@ import time_machine
 from litestar import Litestar
 
 from app.lib.clock import utc_now
+from app.lib.db.base import new_id
 from tests.domain.auth.steps import (
     FORGOT,
     ME,
@@ -30,7 +31,7 @@ from tests.domain.auth.steps import (
 from tests.support.apps import client_of
 from tests.support.counting import counted_statements
 from tests.support.links import Received, newest, received
-from tests.support.people import PASSWORD, People
+from tests.support.people import PASSWORD, People, Person
 
 ADA, OTHER = "ada@example.com", OTHER_PASSWORD
 
@@ -144,6 +145,29 @@ async def test_the_page_takes_the_new_password(app: Litestar, client: httpx.Asyn
     assert (page.status_code, "Wähle ein neues Passwort" in page.text) == (200, True)
     assert (done.status_code, "ist gesetzt" in done.text, "<form" in done.text) == (200, True, False)
     assert (await sign_in(client, ADA, OTHER)).status_code == 200
+
+
+@pytest.mark.caller("users:read", "users:write")
+@pytest.mark.asvs("6.4.6")
+async def test_an_administrator_has_a_link_sent_and_sees_no_secret(
+    app: Litestar, calls: httpx.AsyncClient, caller: Person, people: People
+) -> None:
+    person = await people.create(email=ADA)
+    url = f"/api/v1/users/{person.id}/send-password-reset"
+
+    answer = await calls.post(url)
+    missing = await calls.post(url.replace(str(person.id), str(new_id())))
+    powerless = await people.create()
+    async with people.client(powerless) as others:
+        hidden = await others.post(url)
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "accepted")
+    assert (missing.status_code, hidden.status_code) == (404, 404)
+    (requested,) = await audited(app, "link.requested")
+    assert (requested.actor_id, requested.subject_id) == (caller.id, person.id)
+    (mail,) = await received(app)
+    assert (mail.to, mail.token in answer.text) == (ADA, False)
+    assert (await reset(app, mail.token)).status_code == 204
 
 
 @pytest.mark.asvs("6.3.8")

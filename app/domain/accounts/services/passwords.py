@@ -87,10 +87,7 @@ class PasswordService:
         Raises ``WrongCurrentPassword``, ``RateLimited`` after too many of these, ``ValidationFailed`` for a new
         password that is weak or the same, or ``PasswordAlreadyChanged``.
         """
-        current = await self.accounts.find_credentials_of(actor.user_id)
-        if current is None:
-            raise UserNotFound
-        await self._verify(current, data.current_password)
+        current = await self.verify_own(data.current_password, actor)
         new_hash = await self.passwords.accept(
             data.new_password,
             current,
@@ -99,6 +96,17 @@ class PasswordService:
         )
         await self.replace(current, new_hash)
         return new_hash
+
+    async def verify_own(self, password: str, actor: Principal, *, pointer: str = "/current_password") -> CredentialRow:
+        """The user who is signed in, if this is their password. ``pointer`` is where it stands in the body.
+
+        Raises ``WrongCurrentPassword``, ``RateLimited`` after too many of these, or ``UserNotFound``.
+        """
+        current = await self.accounts.find_credentials_of(actor.user_id)
+        if current is None:
+            raise UserNotFound
+        await self._verify(current, password, pointer)
+        return current
 
     async def set_password(self, user_id: UUID, password: str) -> None:
         """Sets a password at the command line and ends the user's sessions.
@@ -128,7 +136,7 @@ class PasswordService:
         await self.events.publish(self.unit, PasswordChanged(aggregate_id=user.id, aggregate_version=user.version))
         await audit.record(self.unit, kind, self.origin, subject_id=user.id)
 
-    async def _verify(self, current: CredentialRow, password: str) -> None:
+    async def _verify(self, current: CredentialRow, password: str, pointer: str) -> None:
         """Attempts are limited: a stolen session must not be enough to find out the password by trying."""
         key, address = f"password\n{current.id}", self.origin.address  # no name at sign-in has a line break
         await self.throttle.check(key, address)
@@ -143,4 +151,4 @@ class PasswordService:
         await self.throttle.failed(key, address)
         async with self.database.independent() as unit:
             await audit.record(unit, "password.refused", self.origin, subject_id=current.id)
-        raise WrongCurrentPassword
+        raise WrongCurrentPassword(pointer)

@@ -196,7 +196,7 @@ class UserService:
         user = await self._users.create(with_keys({**names, **values, "password_hash": password_hash}))
         if user.username_key:
             await self._users.hold_username(user.username_key, user.id)
-        await self._profiles.create({"user_id": user.id})
+        await self._profiles.create_empty(user.id)
         return user
 
     async def _update(self, user: User, values: Mapping[str, Any], *, kind: str = "user.updated") -> None:

@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from uuid import UUID
 
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.jobs import LINK_REQUESTED, MailLink, mail_link
@@ -12,20 +13,29 @@ from app.lib.security.emails import lookup_key
 
 @dataclass
 class MailRequestService:
-    """Has links mailed to people who are not signed in. No answer says whether there is such an account."""
+    """Has links mailed to people who are not signed in."""
 
     unit: UnitOfWork
     accounts: AccountQueries
     throttle: LinkThrottle
     origin: Origin
 
+    async def request_reset_for(self, user_id: UUID) -> None:
+        """Has a link mailed to a user by which they set a password, for an administrator. Raises ``UserNotFound``."""
+        await self.accounts.get_user(user_id)
+        await self._enqueue(Purpose.RESET_PASSWORD, user_id)
+
     async def request(self, purpose: Purpose, email: str) -> None:
-        """Enqueues a job in any case, and the job finds out whether there is anything to mail: so all answers take the
+        """No answer says whether there is such an account.
+
+        Enqueues a job in any case, and the job finds out whether there is anything to mail: so all answers take the
         same time. Raises ``RateLimited``.
         """
         key = lookup_key(email)
         await self.throttle.check(f"{purpose}\n{key}", self.origin.address)
         user = await self.accounts.find_credentials(key)
-        user_id = user.id if user else None
+        await self._enqueue(purpose, user.id if user else None)
+
+    async def _enqueue(self, purpose: Purpose, user_id: UUID | None) -> None:
         await enqueue(self.unit, mail_link, MailLink(user_id, purpose))
         await audit.record(self.unit, LINK_REQUESTED, self.origin, subject_id=user_id, purpose=purpose)

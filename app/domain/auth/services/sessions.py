@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.domain.auth.dtos import TokenPair
-from app.domain.auth.errors import RefreshTokenReused, SessionEnded
+from app.domain.auth.errors import RefreshTokenReused, SessionEnded, SessionNotFound
 from app.domain.auth.events import SessionsEnded, TokenReuseDetected
 from app.domain.auth.repositories import HOLD_USER, ROTATE, SESSION, SessionRepository, SessionRow
 from app.domain.auth.services.tokens import GRACE, TokenIssuer
@@ -79,15 +79,26 @@ class SessionService:
 
     async def sign_out(self, principal: Principal) -> None:
         """Ends the current session."""
-        await self._sessions.revoke(principal.session_id, utc_now(), "signed_out")
-        await self.events.publish(self.unit, SessionsEnded(user_id=principal.user_id, session_id=principal.session_id))
-        await audit.record(self.unit, "sign_out", self.origin, subject_id=principal.user_id)
+        user_id = principal.user_id
+        await self._sessions.revoke(principal.session_id, user_id, utc_now(), "signed_out")
+        await self.events.publish(self.unit, SessionsEnded(user_id=user_id, session_id=principal.session_id))
+        await audit.record(self.unit, "sign_out", self.origin, subject_id=user_id)
 
-    async def sign_out_everywhere(self, principal: Principal) -> None:
-        """Ends all sessions of the user, also the current one."""
-        ended = await self._sessions.revoke_all(principal.user_id, utc_now(), "signed_out_everywhere")
+    async def end(self, session_id: UUID, principal: Principal) -> None:
+        """Ends one of the user's sessions. Raises ``SessionNotFound``."""
+        user_id = principal.user_id
+        if not await self._sessions.revoke(session_id, user_id, utc_now(), "ended"):
+            raise SessionNotFound
+        await self.events.publish(self.unit, SessionsEnded(user_id=user_id, session_id=session_id))
+        await audit.record(self.unit, "session.ended", self.origin, subject_id=user_id, session_id=str(session_id))
+
+    async def sign_out_everywhere(self, principal: Principal, *, keeps_current: bool = False) -> None:
+        """Ends all sessions of the user, also the current one unless it is kept."""
+        kept = principal.session_id if keeps_current else None
+        kind = "sign_out.others" if keeps_current else "sign_out.everywhere"
+        ended = await self._sessions.revoke_all(principal.user_id, utc_now(), "signed_out_everywhere", keep=kept)
         await self.events.publish(self.unit, SessionsEnded(user_id=principal.user_id))
-        await audit.record(self.unit, "sign_out.everywhere", self.origin, subject_id=principal.user_id, sessions=ended)
+        await audit.record(self.unit, kind, self.origin, subject_id=principal.user_id, sessions=ended)
 
     async def _already_rotated(self, claims: RefreshClaims, now: datetime) -> SessionRow:
         row = await self.unit.first(SESSION, session_id=claims.session_id)
@@ -107,7 +118,7 @@ class SessionService:
         await self.unit.rollback()
         async with self.database.independent() as unit:
             await unit.first(HOLD_USER, user_id=row.user_id)
-            has_ended = await SessionRepository(unit).revoke(row.id, now, "token_reused")
+            has_ended = await SessionRepository(unit).revoke(row.id, row.user_id, now, "token_reused")
             await self.events.publish(unit, SessionsEnded(user_id=row.user_id, session_id=row.id))
             await audit.record(unit, "token.reused", self.origin, subject_id=row.user_id, session_id=str(row.id))
             if has_ended:  # of many replays at the same time, only the first notifies the user

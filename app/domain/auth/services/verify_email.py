@@ -53,7 +53,7 @@ class VerificationService:
         elif viewer is not None and viewer.user_id == user.id:
             new_hash = None
         else:
-            raise InvalidLink
+            raise InvalidLink("/code" if data.token is None else "/token")
         is_new = await self.users.verify_email(user.id, link.address)
         await self.links.use(link)
         if new_hash is not None:

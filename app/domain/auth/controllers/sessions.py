@@ -1,0 +1,71 @@
+from typing import Any
+from uuid import UUID
+
+from litestar import Controller, Request, Response, delete, get, post
+from litestar.params import FromPath, JSONBody
+
+from app.domain.accounts.errors import WrongCurrentPassword
+from app.domain.auth.dtos import Reauthentication, SessionPage, SessionRead
+from app.domain.auth.services.queries import SessionQueries
+from app.domain.auth.services.reauthenticate import ReauthenticationService
+from app.domain.auth.services.sessions import SessionService
+from app.lib.http.injection import Caller, Injected, Paging
+from app.lib.http.locations import linked
+from app.lib.openapi.document import may_raise
+from app.lib.ratelimit.routes import rate_limit
+from app.lib.security.policies import authenticated
+from app.lib.wire.dto import StructDTO
+
+
+class SessionController(Controller):
+    path = "/auth"
+    tags = ("Auth",)
+
+    @get("/sessions", guards=[authenticated], return_dto=StructDTO[SessionPage], summary="List your sessions")
+    async def list_sessions(
+        self,
+        request: Request[Any, Any, Any],
+        session_queries: Injected[SessionQueries],
+        principal: Caller,
+        paging: Paging,
+    ) -> Response[SessionPage]:
+        return linked(request, await session_queries.list(paging, principal))
+
+    @delete(
+        "/sessions/{session_id:uuid}",
+        guards=[authenticated],
+        summary="End a session",
+        description="One of your own, also the current one.",
+    )
+    async def end_session(
+        self, session_id: FromPath[UUID], sessions: Injected[SessionService], principal: Caller
+    ) -> None:
+        await sessions.end(session_id, principal)
+
+    @post(
+        "/logout-others",
+        guards=[authenticated],
+        status_code=204,
+        summary="Sign out elsewhere",
+        description="Ends all your sessions except the current one.",
+    )
+    async def logout_others(self, principal: Caller, sessions: Injected[SessionService]) -> None:
+        await sessions.sign_out_everywhere(principal, keeps_current=True)
+
+    @post(
+        "/reauthenticate",
+        guards=[authenticated, rate_limit("auth")],
+        dto=StructDTO[Reauthentication],
+        return_dto=StructDTO[SessionRead],
+        status_code=200,
+        summary="Confirm your password",
+        description="Sensitive acts (403 `reauth_required`) are possible in this session for the next 10 minutes.",
+        opt=may_raise(WrongCurrentPassword),
+    )
+    async def reauthenticate(
+        self,
+        data: JSONBody[Reauthentication],
+        principal: Caller,
+        reauthentication: Injected[ReauthenticationService],
+    ) -> SessionRead:
+        return await reauthentication.reauthenticate(data.password, principal)

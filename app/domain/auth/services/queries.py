@@ -1,0 +1,23 @@
+from dataclasses import dataclass
+
+from app.domain.auth.dtos import SessionPage
+from app.domain.auth.repositories import OWN_SESSIONS
+from app.lib.clock import utc_now
+from app.lib.db.reader import Reader
+from app.lib.pagination.cursor import CursorCodec
+from app.lib.pagination.paginate import page_of
+from app.lib.pagination.parameters import PageRequest
+from app.lib.security.principal import Principal
+
+
+@dataclass
+class SessionQueries:
+    """What users are shown of their own sessions; reads only."""
+
+    reader: Reader
+    cursors: CursorCodec
+
+    async def list(self, paging: PageRequest, viewer: Principal) -> SessionPage:
+        """Those that have not ended, the one used last first."""
+        own = await self.reader.all(OWN_SESSIONS, user_id=viewer.user_id, current_id=viewer.session_id, now=utc_now())
+        return page_of(SessionPage, "sessions", own, paging, self.cursors)
