@@ -113,6 +113,12 @@ bench *options:
 bench-posts *options:
     {{ run }} python -m benchmarks.posts "$@"
 
+# deletions of what has a million rows, on both databases: `just bench-deletions --rows 100000`
+[group('check')]
+[positional-arguments]
+bench-deletions *options:
+    {{ run }} python -m benchmarks.deletions "$@"
+
 # processor time per request of this checkout, or of several in turns: `just bench-compare ../before .`
 [positional-arguments]
 bench-compare *options:

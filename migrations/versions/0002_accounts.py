@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("is_verified", sa.Boolean(), nullable=False),
         sa.Column("is_superuser", sa.Boolean(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -46,6 +47,20 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_users_created_at_id"), "users", ["created_at", "id"])
     op.create_index(op.f("ix_users_name_key_id"), "users", ["name_key", "id"])
+    op.create_index(
+        "ix_users_superusers",
+        "users",
+        ["id"],
+        postgresql_where=sa.text("is_superuser"),
+        sqlite_where=sa.text("is_superuser = 1"),
+    )
+    op.create_index(
+        "ix_users_deleted_at",
+        "users",
+        ["deleted_at"],
+        postgresql_where=sa.text("deleted_at IS NOT NULL"),
+        sqlite_where=sa.text("deleted_at IS NOT NULL"),
+    )
     op.create_table(
         "username_holds",
         sa.Column(
@@ -99,11 +114,10 @@ def upgrade() -> None:
         "user_roles",
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("role_id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(["role_id"], ["roles.id"], name=op.f("fk_user_roles_role_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_user_roles_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("user_id", "role_id", name=op.f("pk_user_roles")),
     )
-    op.create_index(op.f("ix_user_roles_role_id"), "user_roles", ["role_id"])
+    op.create_index(op.f("ix_user_roles_role_id_user_id"), "user_roles", ["role_id", "user_id"])
 
 
 def downgrade() -> None:

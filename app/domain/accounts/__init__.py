@@ -6,6 +6,8 @@ from app.domain.accounts.controllers.roles import RoleController, list_permissio
 from app.domain.accounts.controllers.users import UserController, get_profile
 from app.domain.accounts.errors import INVALID_CREDENTIALS
 from app.domain.accounts.permissions import PERMISSIONS
+from app.domain.accounts.services.erase import JOBS as ERASURE_JOBS
+from app.domain.accounts.services.holders import touch_holders
 from app.domain.accounts.settings import AccountSettings
 from app.domain.accounts.webhooks import WEBHOOK_KINDS
 from app.lib.domain import Domain
@@ -16,6 +18,7 @@ accounts = Domain(
     build=build,
     controllers=(MeController, UserController, get_profile, RoleController, list_permissions),
     permissions=PERMISSIONS,
+    jobs=(*ERASURE_JOBS, touch_holders),
     webhook_kinds=WEBHOOK_KINDS,
     error_codes=(INVALID_CREDENTIALS,),
     demo="app.domain.accounts.demo:seed",

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+import msgspec
+
 from app.lib.events import Event, Hint, event
 
 
@@ -25,6 +27,25 @@ class UserDeactivated(Event, frozen=True, kw_only=True):
 @event("user.deleted")
 class UserDeleted(Event, frozen=True, kw_only=True):
     """A user is deleted; published before the row goes, while its relations can still be read."""
+
+
+@event("user.erasing")
+class UserErasing(Hint, frozen=True, kw_only=True):
+    """Asks listeners in the transaction to delete a batch of what belongs to a deleted user. It is published in the
+    transaction of the deletion, and by a job again and again while any of them calls :meth:`more_is_left`.
+    """
+
+    user_id: UUID
+    _left: list[None] = msgspec.field(default_factory=list)
+
+    def more_is_left(self) -> None:
+        """To be called by a listener that has deleted a full batch."""
+        self._left.append(None)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left."""
+        return not self._left
 
 
 @event("user.password_changed")

@@ -1,13 +1,19 @@
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Boolean, ForeignKey, Index, String
+from sqlalchemy import Boolean, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base, Entity, sortable_text
 
+_IS_DELETED = text("deleted_at IS NOT NULL")
+
 
 class User(Entity):
-    """``…_key`` columns hold the normalised forms that are unique, sorted by or searched."""
+    """``…_key`` columns hold the normalised forms that are unique, sorted by or searched.
+
+    With a ``deleted_at`` the user is gone for everyone, and a job deletes what belongs to them, and the row at last.
+    """
 
     __tablename__ = "users"
 
@@ -23,8 +29,16 @@ class User(Entity):
     is_active: Mapped[bool] = mapped_column(Boolean, default=True)
     is_verified: Mapped[bool] = mapped_column(Boolean, default=False)
     is_superuser: Mapped[bool] = mapped_column(Boolean, default=False)
+    deleted_at: Mapped[datetime | None]
 
-    __table_args__ = (Index(None, "created_at", "id"), Index(None, "name_key", "id"))
+    __table_args__ = (
+        Index(None, "created_at", "id"),
+        Index(None, "name_key", "id"),
+        Index(
+            "ix_users_superusers", "id", postgresql_where=text("is_superuser"), sqlite_where=text("is_superuser = 1")
+        ),
+        Index("ix_users_deleted_at", "deleted_at", postgresql_where=_IS_DELETED, sqlite_where=_IS_DELETED),
+    )
 
 
 class UsernameHold(Base):
@@ -63,7 +77,13 @@ class RolePermission(Base):
 
 
 class UserRole(Base):
+    """No foreign key to the role, because a million users may have it when it is deleted: without it a row means
+    nothing, and a job deletes the rows in batches. Roles are locked before they are given to users.
+    """
+
     __tablename__ = "user_roles"
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    role_id: Mapped[UUID] = mapped_column(ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True, index=True)
+    role_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+    __table_args__ = (Index(None, "role_id", "user_id"),)

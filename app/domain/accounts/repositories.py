@@ -1,10 +1,10 @@
 """Every statement about users, profiles and roles: prepared selects for the Reader, and repositories that write."""
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import String, Uuid, and_, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, String, Uuid, and_, bindparam, delete, exists, insert, or_, select, update
 
 from app.domain.accounts.dtos import RolePage, RoleRead, UserPage, UserRead
 from app.domain.accounts.errors import (
@@ -19,9 +19,11 @@ from app.domain.accounts.models import Profile, Role, RolePermission, User, User
 from app.domain.accounts.reserved_usernames import RESERVED_USERNAMES
 from app.domain.accounts.rows import CredentialRow, PersonRow
 from app.lib.clock import utc_now
+from app.lib.db.base import table_of
 from app.lib.db.prepared import PreparedIn, columns_of, joined_strings, prepare
-from app.lib.db.repositories import EntityRepository
-from app.lib.db.statements import insert_or_update
+from app.lib.db.repositories import ANY_VERSION, EntityRepository
+from app.lib.db.statements import BATCH, delete_batch, insert_or_update
+from app.lib.db.versions import IfMatch
 from app.lib.pagination.filters import after, before, contains, custom, equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
@@ -31,18 +33,20 @@ role_names = joined_strings(User, Role.name, UserRole.role_id == Role.id, UserRo
 
 _USER_ID = bindparam("user_id", type_=Uuid())
 _ROLE_ID = bindparam("role_id", type_=Uuid())
+_AFTER = bindparam("after", type_=Uuid())
 
-_users = select(*columns_of(UserRead, User, roles=role_names))
+_is_there = User.deleted_at.is_(None)
+_users = select(*columns_of(UserRead, User, roles=role_names)).where(_is_there)
 _permissions = joined_strings(Role, RolePermission.code, RolePermission.role_id == Role.id)
 _roles = select(*columns_of(RoleRead, Role, permissions=_permissions))
 _people = select(*columns_of(PersonRow, Profile, email=User.email, username=User.username, name=User.name)).join(
     User, User.id == Profile.user_id
 )
-_credentials = select(*columns_of(CredentialRow, User))
+_credentials = select(*columns_of(CredentialRow, User)).where(_is_there)
 
 USER = prepare(_users.where(User.id == _USER_ID), UserRead)
 ROLE = prepare(_roles.where(Role.id == _ROLE_ID), RoleRead)
-PERSON = prepare(_people.where(Profile.user_id == _USER_ID), PersonRow)
+PERSON = prepare(_people.where(Profile.user_id == _USER_ID, _is_there), PersonRow)
 VISIBLE_PERSON = prepare(_people.where(Profile.user_id == _USER_ID, User.is_active), PersonRow)
 CREDENTIALS_BY_EMAIL = prepare(_credentials.where(User.email_key == bindparam("key")), CredentialRow)
 CREDENTIALS_BY_USERNAME = prepare(_credentials.where(User.username_key == bindparam("key")), CredentialRow)
@@ -92,6 +96,7 @@ ROLE_LIST = ListQuery(
 
 
 _is_active_superuser = and_(User.is_superuser, User.is_active)
+# By OR, because the conditions are checked again after the wait for a lock; those of a subquery would not be.
 _superusers_and_user = prepare(
     select(User.id).where(or_(_is_active_superuser, User.id == _USER_ID)).order_by(User.id).with_for_update(), UUID
 )
@@ -115,8 +120,9 @@ REHASH = prepare(
 _holders = (
     select(User.id)
     .join(UserRole, UserRole.user_id == User.id)
-    .where(UserRole.role_id == _ROLE_ID)
-    .order_by(User.id)
+    .where(UserRole.role_id == _ROLE_ID, UserRole.user_id > _AFTER)
+    .order_by(UserRole.user_id)
+    .limit(BATCH)
     .with_for_update(of=User)
     .cte("holders")
 )
@@ -124,6 +130,13 @@ _touch_holders = prepare(
     update(User)
     .where(User.id.in_(select(_holders.c.id)))
     .values(version=User.version + 1, updated_at=bindparam("now", type_=User.updated_at.type))
+    .returning(User.id),
+    UUID,
+)
+_take_role = prepare(
+    delete(UserRole).where(
+        UserRole.role_id == _ROLE_ID, UserRole.user_id > _AFTER, UserRole.user_id <= bindparam("last", type_=Uuid())
+    )
 )
 _new_hold = insert_or_update(UsernameHold).from_select(
     ["username_key", "user_id"],
@@ -140,12 +153,42 @@ _hold_username = prepare(
 _release_username = prepare(
     delete(UsernameHold).where(UsernameHold.username_key == _KEY, UsernameHold.user_id == _USER_ID)
 )
+_release_usernames = prepare(delete_batch(table_of(UsernameHold), UsernameHold.user_id == _USER_ID, all_of_them=True))
+_delete_erased = prepare(delete(User).where(User.id == _USER_ID, User.deleted_at.is_not(None)))
+ERASING = prepare(select(User.id).where(User.deleted_at.is_not(None)).order_by(User.deleted_at).limit(100), UUID)
+"""Deleted users whose data is still being deleted, the first ones first."""
+_clear_profile = prepare(
+    update(Profile)
+    .where(Profile.user_id == _USER_ID)
+    .values(dict.fromkeys(("first_name", "last_name", "bio", "avatar_url")) | {"updated_at": Profile.updated_at})
+)
 
 
 class UserRepository(EntityRepository[User]):
     model = User
     not_found = UserNotFound
     taken: ClassVar = {"email_key": EmailTaken, "username_key": UsernameTaken}
+
+    async def get_for_update(
+        self, item_id: Any, if_match: IfMatch = ANY_VERSION, *conditions: ColumnElement[bool], **options: Any
+    ) -> User:
+        """The user, locked. Raises ``UserNotFound``, also for one that is deleted, or ``PreconditionFailed``."""
+        return await super().get_for_update(item_id, if_match, *conditions, _is_there, **options)
+
+    async def mark_deleted(self, user: User) -> None:
+        """Makes the user one that is not there. Address and usernames are free again."""
+        nowhere = f"{user.id}@deleted.invalid"
+        flags = dict.fromkeys(("is_active", "is_verified", "is_superuser"), False)
+        names = {"email": nowhere, "email_key": nowhere, "username": None, "username_key": None}
+        names |= {"name": None, "name_key": "", "search_text": ""}
+        await self.update(user, {**flags, **names, "deleted_at": utc_now()})
+        await self.unit.execute(_release_usernames, user_id=user.id)
+        await self.set_roles(user.id, ())
+        await self.unit.execute(_clear_profile, user_id=user.id)
+
+    async def delete_erased(self, user_id: UUID) -> None:
+        """Deletes the row of a deleted user, to whom nothing belongs any more."""
+        await self.unit.execute(_delete_erased, user_id=user_id)
 
     async def lock_superusers(self, user_id: UUID) -> bool:
         """Locks a user and the active superusers; whether one of these is another user.
@@ -175,9 +218,15 @@ class UserRepository(EntityRepository[User]):
         await self.unit.execute(_delete_user_roles, user_id=user_id)
         await self.unit.execute_many(_insert_user_role, [{"user_id": user_id, "role_id": each} for each in role_ids])
 
-    async def touch_holders(self, role_id: UUID) -> None:
-        """Increments the version of all users who have the role, because their roles read differently now."""
-        await self.unit.execute(_touch_holders, role_id=role_id, now=utc_now())
+    async def touch_holders(self, role_id: UUID, after: UUID, *, is_deleted: bool) -> UUID | None:
+        """Increments the version of users who have the role, because their roles read differently now, and takes it
+        from them where it is deleted: a batch, in the order of their ids. Returns the last one, None at the end.
+        """
+        touched = await self.unit.all(_touch_holders, role_id=role_id, after=after, now=utc_now())
+        last = max(touched) if len(touched) == BATCH else None
+        if is_deleted:
+            await self.unit.execute(_take_role, role_id=role_id, after=after, last=last or UUID(int=2**128 - 1))
+        return last
 
 
 TOUCH_PROFILE = prepare(

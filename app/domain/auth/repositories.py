@@ -128,6 +128,8 @@ _end_oldest = prepare(_live.where(Session.id.in_(_overdue)).returning(Session.id
 _revoke = prepare(_live.where(Session.id == _SESSION_ID))
 _revoke_all = prepare(_live.where(Session.user_id == _USER_ID, Session.id != bindparam("kept_id", type_=Uuid())))
 PURGE = prepare(delete_batch(table_of(Session), Session.expires_at < _NOW))
+DELETE_OF = prepare(delete_batch(table_of(Session), Session.user_id == _USER_ID, all_of_them=True))
+"""A batch of a user's sessions."""
 _NO_SESSION = UUID(int=0)
 
 

@@ -16,7 +16,7 @@ from app.domain.catalog.dtos import (
     StockChange,
     StockMovementPage,
 )
-from app.domain.catalog.errors import InsufficientStock, ProductWasOrdered, SkuTaken
+from app.domain.catalog.errors import InsufficientStock, ProductHasHistory, ProductWasOrdered, SkuTaken
 from app.domain.catalog.permissions import PRODUCTS_WRITE
 from app.domain.catalog.services.products import ProductService
 from app.domain.catalog.services.queries import PRODUCT_SORT, ProductQueries
@@ -157,7 +157,7 @@ class ProductController(Controller):
             "Needs `If-Match`; `*` matches any version. A product that was ever ordered cannot be deleted: "
             "deactivate it instead."
         ),
-        opt=may_raise(ProductWasOrdered, PreconditionFailed, PreconditionRequired),
+        opt=may_raise(ProductHasHistory, ProductWasOrdered, PreconditionFailed, PreconditionRequired),
     )
     async def delete_product(
         self, product_id: FromPath[UUID], products: Injected[ProductService], if_match: Injected[IfMatch]

@@ -23,6 +23,10 @@ class ProductWasOrdered(Conflict):
     detail = "The product has been ordered, so it cannot be deleted. Deactivate it instead: PATCH `is_active`."
 
 
+class ProductHasHistory(Conflict):
+    detail = "The product has a long history of stock and prices, so it cannot be deleted. Deactivate it instead."
+
+
 class Shortage(msgspec.Struct, frozen=True, kw_only=True):
     """A line that asks for more than the stock has; ``pointer`` leads to its quantity in the request."""
 

@@ -12,6 +12,7 @@ from app.lib.audit import SYSTEM
 from app.lib.cli.errors import MissingOrTaken
 from app.lib.cli.options import json_option, shown, write_json, write_list
 from app.lib.cli.running import run
+from app.lib.db.statements import BATCH
 from app.lib.jobs.operations import FINISHED, JobOperations
 from app.lib.jobs.tables import JobStatus
 from app.lib.pagination.parameters import PageRequest
@@ -78,11 +79,16 @@ def retry(job_id: UUID | None, kind: str | None, *, all_dead: bool) -> None:
         raise click.UsageError("Name a job, or say --all-dead.")
 
     async def work(core: Core) -> int:
-        async with core.database.independent() as unit:
-            if job_id is None:
-                return await JobOperations(unit).retry_dead(kind)
-            await core.services.build(JobService, unit, SYSTEM).retry(job_id)
+        if job_id is not None:
+            async with core.database.independent() as unit:
+                await core.services.build(JobService, unit, SYSTEM).retry(job_id)
             return 1
+        count = again = BATCH
+        while again == BATCH:
+            async with core.database.independent() as unit:
+                again = await JobOperations(unit).retry_dead(kind)
+            count += again
+        return count - BATCH
 
     click.echo(f"{_jobs(run(work))} will run again.")
 

@@ -2,11 +2,12 @@
 
 from uuid import UUID
 
-from app.domain.accounts.events import PasswordChanged, UserDeleted, UserRegistered
+from app.domain.accounts.events import PasswordChanged, UserErasing, UserRegistered
 from app.domain.auth.events import RegisteredAgain, TokenReuseDetected
 from app.domain.notifications.dtos import Topic
 from app.domain.notifications.repositories import RECIPIENT
 from app.lib.clock import utc_now
+from app.lib.db.statements import BATCH
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import in_transaction
 from app.lib.mail.mailer import Mailer, NewMail
@@ -75,10 +76,11 @@ async def session_reused(event: TokenReuseDetected, unit: UnitOfWork, mailer: Ma
     await notify(unit, mailer, event.user_id, "session_reused", str(event.aggregate_id), at=_now())
 
 
-@in_transaction(UserDeleted)
-async def delete_mails(event: UserDeleted, unit: UnitOfWork) -> None:
+@in_transaction(UserErasing)
+async def delete_mails(event: UserErasing, unit: UnitOfWork) -> None:
     """The preferences go by their foreign key."""
-    await MailRepository(unit).delete_of(event.aggregate_id)
+    if await MailRepository(unit).delete_of(event.user_id) == BATCH:
+        event.more_is_left()
 
 
 LISTENERS = (welcome, registered_again, password_changed, session_reused, delete_mails)

@@ -1,16 +1,19 @@
 """What posts do when something happens to users."""
 
-from app.domain.accounts.events import UserDeleted
+from app.domain.accounts.events import UserErasing
 from app.domain.posts.events import PostDeleted
-from app.domain.posts.repositories import PostRepository
+from app.domain.posts.repositories import DELETED_AT_A_TIME, PostRepository
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events, in_transaction
 
 
-@in_transaction(UserDeleted)
-async def delete_posts(event: UserDeleted, unit: UnitOfWork, events: Events) -> None:
-    """Deletes all posts of the user, drafts included, each with its event."""
-    for row in await PostRepository(unit).delete_by_author(event.aggregate_id):
+@in_transaction(UserErasing)
+async def delete_posts(event: UserErasing, unit: UnitOfWork, events: Events) -> None:
+    """Deletes posts of the user, drafts included, each with its event."""
+    posts = await PostRepository(unit).delete_by_author(event.user_id)
+    if len(posts) == DELETED_AT_A_TIME:
+        event.more_is_left()
+    for row in posts:
         deleted = PostDeleted(
             aggregate_id=row.id,
             aggregate_version=row.version + 1,

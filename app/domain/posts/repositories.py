@@ -30,7 +30,7 @@ from app.lib.db.base import table_of
 from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.repositories import EntityRepository
-from app.lib.db.statements import is_one_of, json_list
+from app.lib.db.statements import delete_batch, is_one_of, json_list
 from app.lib.pagination.filters import Filter, after, before, equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.search import SearchList
@@ -87,8 +87,13 @@ _rename = prepare(
     .where(_posts.c.id == bindparam("post"))
     .values(slug=bindparam("slug"), version=_posts.c.version + 1, updated_at=_posts.c.updated_at)
 )
+DELETED_AT_A_TIME = 200
+"""Posts. Each takes its tags with it, and leaves an event."""
 _delete_by_author = prepare(
-    delete(_posts).where(_posts.c.author_id == bindparam("author")).returning(*_written), WrittenRow
+    delete_batch(
+        _posts, _posts.c.author_id == bindparam("author"), limit=DELETED_AT_A_TIME, all_of_them=True
+    ).returning(*_written),
+    WrittenRow,
 )
 
 FEED = prepare(
@@ -191,5 +196,5 @@ class PostRepository(EntityRepository[Post]):
         return await self.unit.all(_announce)
 
     async def delete_by_author(self, author_id: UUID) -> Sequence[WrittenRow]:
-        """Deletes all posts of a user."""
+        """Deletes up to :data:`DELETED_AT_A_TIME` posts of a user."""
         return await self.unit.all(_delete_by_author, author=author_id)

@@ -8,7 +8,7 @@ _TRIM_SECONDS = 60.0
 _BATCH = 1_000
 
 
-@job("realtime.trim", NoPayload, schedule=Every(_TRIM_SECONDS))
+@job("realtime.trim", NoPayload, schedule=Every(_TRIM_SECONDS), timeout=600)
 async def trim_channels(_payload: NoPayload, context: JobContext) -> None:
     trimmed = _BATCH
     while trimmed == _BATCH:

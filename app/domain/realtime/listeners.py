@@ -1,9 +1,9 @@
 """What happens to rooms and sockets when accounts, sessions or rights change."""
 
-from app.domain.accounts.events import UserDeleted
+from app.domain.accounts.events import UserDeleted, UserErasing
 from app.domain.auth.events import ROLE_ACCESS_EVENTS, USER_ACCESS_EVENTS, SessionsEnded
 from app.domain.realtime.repositories.rooms import RoomRepository
-from app.domain.realtime.services.members import remove_from_all_rooms
+from app.domain.realtime.services.members import remove_from_rooms
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import EventEnvelope, Hint, after_commit, in_every_process, in_transaction
 from app.lib.jobs import JobContext
@@ -13,12 +13,15 @@ from app.lib.realtime.service import Realtime
 _BATCH = 1_000
 
 
-@in_transaction(UserDeleted)
-async def leave_rooms(event: UserDeleted, unit: UnitOfWork, writer: ChannelWriter) -> None:
-    await writer.publish_in(unit, *await remove_from_all_rooms(event.aggregate_id, unit))
+@in_transaction(UserErasing)
+async def leave_rooms(event: UserErasing, unit: UnitOfWork, writer: ChannelWriter) -> None:
+    events, is_all = await remove_from_rooms(event.user_id, unit)
+    await writer.publish_in(unit, *events)
+    if not is_all:
+        event.more_is_left()
 
 
-@after_commit("realtime:forget", UserDeleted)
+@after_commit("realtime:forget", UserDeleted, timeout=600)
 async def forget_sender(envelope: EventEnvelope[UserDeleted], context: JobContext) -> None:
     """Messages stay, without their sender."""
     count = _BATCH

@@ -3,6 +3,7 @@
 from app.domain.webhooks.build import build
 from app.domain.webhooks.controllers import DeliveryController, WebhookController, list_webhook_kinds
 from app.domain.webhooks.jobs import JOBS
+from app.domain.webhooks.listeners import LISTENERS
 from app.domain.webhooks.settings import WebhookSettings
 from app.lib.domain import Domain
 
@@ -11,6 +12,7 @@ webhooks = Domain(
     settings=WebhookSettings,
     build=build,
     controllers=(WebhookController, DeliveryController, list_webhook_kinds),
+    listeners=LISTENERS,
     jobs=JOBS,
     tags=(("Webhooks", "Events for your own servers, signed as Standard Webhooks says."),),
 )

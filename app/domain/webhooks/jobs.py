@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from app.domain.webhooks.repositories import OVERDUE, PURGE
-from app.domain.webhooks.services.deliver import deliver_webhook
+from app.domain.webhooks.services.deliver import delete_deliveries, deliver_webhook
 from app.domain.webhooks.services.secrets import reseal_secrets
 from app.lib.clock import utc_now
 from app.lib.jobs import Cron, JobContext, NoPayload, enqueue_many, job
@@ -43,4 +43,4 @@ async def sweep_deliveries(_payload: NoPayload, context: JobContext) -> None:
         await enqueue_many(unit, [(deliver_webhook, each) for each in overdue])
 
 
-JOBS = (deliver_webhook, sweep_deliveries, purge_deliveries, reseal_webhooks)
+JOBS = (deliver_webhook, delete_deliveries, sweep_deliveries, purge_deliveries, reseal_webhooks)

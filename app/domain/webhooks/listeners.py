@@ -1,14 +1,25 @@
-"""From events to deliveries: one listener for each kind of webhook."""
+"""From events to deliveries: one listener for each kind of webhook. And what happens when accounts are deleted."""
 
 from typing import Any
 from uuid import UUID
 
-from app.domain.webhooks.repositories import DeliveryRepository, NewDelivery, WebhookRepository
-from app.domain.webhooks.services.deliver import deliver_webhook
+from app.domain.accounts.events import UserDeleted
+from app.domain.webhooks.repositories import LOCK_ALL_OF, DeliveryRepository, NewDelivery, WebhookRepository
+from app.domain.webhooks.services.deliver import delete_first_deliveries, deliver_webhook
 from app.lib.db.uow import UnitOfWork
-from app.lib.events import Event, EventEnvelope, Listener, after_commit
+from app.lib.events import Event, EventEnvelope, Listener, after_commit, in_transaction
 from app.lib.jobs import JobContext, enqueue_many
 from app.lib.webhooks.kinds import WebhookKind, message_body
+
+
+@in_transaction(UserDeleted)
+async def delete_deliveries_of(event: UserDeleted, unit: UnitOfWork) -> None:
+    """The webhooks go by their foreign key."""
+    for webhook_id in await unit.all(LOCK_ALL_OF, owner_id=event.aggregate_id):
+        await delete_first_deliveries(unit, webhook_id)
+
+
+LISTENERS = (delete_deliveries_of,)
 
 
 def listener_for(kind: WebhookKind, max_pending: int) -> Listener:

@@ -40,11 +40,14 @@ class WebhookDelivery(Entity):
 
     ``resource_id`` and ``resource_version`` are what the event is about, where only the newest one matters: until the
     first attempt a newer event replaces this one.
+
+    There is no foreign key to the endpoint, because it may have a million deliveries when it is deleted: they are not
+    shown without it, and a job deletes them in batches. Lock the endpoint before you insert one.
     """
 
     __tablename__ = "webhook_deliveries"
 
-    endpoint_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_endpoints.id", ondelete="CASCADE"))
+    endpoint_id: Mapped[UUID]
     event_id: Mapped[UUID]
     kind: Mapped[str] = mapped_column(String(64))
     body: Mapped[str] = mapped_column(Text)

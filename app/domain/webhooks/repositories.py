@@ -7,7 +7,6 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import (
-    ColumnElement,
     Integer,
     and_,
     bindparam,
@@ -18,6 +17,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    union_all,
     update,
 )
 
@@ -190,8 +190,24 @@ _record = prepare(
     .where(_d.id == bindparam("delivery_id"), _d.status == PENDING, _d.version == bindparam("seen_version"))
     .values(**{name: bindparam(f"new_{name}", type_=_d[name].type) for name in _RECORDED}, version=_d.version + 1)
 )
-PURGE = prepare(delete_batch(_delivery_table, _d.created_at < bindparam("before"), _d.status != PENDING))
-"""Removes what was created before then and has succeeded or failed."""
+PURGE = prepare(
+    delete_batch(
+        _delivery_table,
+        _d.created_at < bindparam("before"),
+        or_(_d.status != PENDING, _d.next_attempt_at < bindparam("before")),
+    )
+)
+"""Removes what was created before then and does not wait for an attempt."""
+DELETE_OF = prepare(delete_batch(_delivery_table, _d.endpoint_id == bindparam("webhook_id"), all_of_them=True))
+"""Removes deliveries of a webhook."""
+LOCK_ALL_OF = prepare(
+    select(WebhookEndpoint.id)
+    .where(WebhookEndpoint.owner_id == bindparam("owner_id"))
+    .order_by(WebhookEndpoint.id)
+    .with_for_update(),
+    UUID,
+)
+"""The webhooks of a user, locked as for a deletion: before their deliveries, as everywhere."""
 
 WEBHOOK_LIST = ListQuery(
     "webhooks",
@@ -266,20 +282,20 @@ class WebhookRepository(EntityRepository[WebhookEndpoint]):
     async def recipients(
         self, kind: str, permission: str | None, concerns: Collection[UUID], max_pending: int
     ) -> list[Recipient]:
-        """The active webhooks with this subscription whose owner, being active, may receive the event now."""
-        may_receive: list[ColumnElement[bool]] = [User.is_superuser.is_(True), User.id.in_(concerns)]
+        """The active webhooks whose owner is active and may receive the event; locked against deletion."""
+        may_receive = [select(User.id).where(User.is_superuser), select(User.id).where(User.id.in_(concerns))]
         if permission is not None:
-            may_receive.append(
-                exists()
-                .where(UserRole.user_id == User.id)
-                .where(UserRole.role_id == RolePermission.role_id, RolePermission.code == permission)
-            )
+            holders = select(UserRole.user_id).join(RolePermission, RolePermission.role_id == UserRole.role_id)
+            may_receive.append(holders.where(RolePermission.code == permission))
         found = await self.unit.session.execute(
             select(WebhookEndpoint.id, WebhookEndpoint.owner_id, _is_full)
             .join(WebhookSubscription, WebhookSubscription.endpoint_id == WebhookEndpoint.id)
             .join(User, User.id == WebhookEndpoint.owner_id)
-            .where(WebhookSubscription.kind == kind, WebhookEndpoint.is_active, User.is_active, or_(*may_receive))
-            .order_by(WebhookEndpoint.id),
+            .where(WebhookSubscription.kind == kind, WebhookEndpoint.is_active, User.is_active)
+            # From the owners, who are few, to their webhooks: every user may have one with this subscription.
+            .where(WebhookEndpoint.owner_id.in_(union_all(*may_receive)))
+            .order_by(WebhookEndpoint.id)
+            .with_for_update(read=True, key_share=True, of=WebhookEndpoint),
             {"max_pending": max_pending},
         )
         return [Recipient(*row) for row in found]
@@ -297,9 +313,7 @@ class DeliveryRepository(EntityRepository[WebhookDelivery]):
     not_found = DeliveryNotFound
 
     async def replace_older(self, webhook_ids: Iterable[UUID], new: NewDelivery) -> set[UUID]:
-        """Puts the event in the place of an older one about the same resource that was not yet tried. Returns the
-        webhooks that had one.
-        """
+        """Puts the event in the place of an older, untried one about the same resource; the webhooks that had one."""
         values = {
             "resource_id": new.resource_id,
             "kind": new.kind,

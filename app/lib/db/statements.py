@@ -10,6 +10,7 @@ from sqlalchemy import (
     CursorResult,
     Delete,
     Result,
+    Select,
     Table,
     Text,
     bindparam,
@@ -34,15 +35,24 @@ BATCH = 1_000
 """Rows that a :func:`delete_batch` deletes at most: milliseconds, however much there is to delete."""
 
 
-def delete_batch(table: Table, *conditions: ColumnElement[bool]) -> Delete:
-    """Deletes up to :data:`BATCH` of the rows that meet the conditions, in any order; what others have locked is left
-    for the next time. Run it again, each time in a transaction of its own, until it finds none: one statement for a
-    million rows would be cut off by the statement timeout, every time.
+def delete_batch(
+    table: Table, *conditions: ColumnElement[bool], limit: int = BATCH, all_of_them: bool = False
+) -> Delete:
+    """Deletes up to ``limit`` of the rows that meet the conditions, in any order; what others have locked is left for
+    the next time, or waited for with ``all_of_them``. Run it again, each time in a transaction of its own, until it
+    finds none: one statement for a million rows would be cut off by the statement timeout, every time.
     """
     (key,) = table.primary_key.columns
-    found = select(key).where(*conditions).limit(BATCH).with_for_update(skip_locked=True)
+    return delete(table).where(key.in_(batch_of(key, *conditions, limit=limit, skip_locked=not all_of_them)))
+
+
+def batch_of(
+    key: ColumnElement[Any], *conditions: ColumnElement[bool], limit: int = BATCH, skip_locked: bool = False
+) -> Select[Any]:
+    """The keys of up to ``limit`` rows that meet the conditions, locked, for an update or delete of these."""
+    found = select(key).where(*conditions).limit(limit).with_for_update(skip_locked=skip_locked)
     # As a subquery PostgreSQL may run it for every row, and then there is no limit.
-    return delete(table).where(key.in_(select(found.cte("found"))))
+    return select(found.cte("found"))
 
 
 def affected(result: Result[Any]) -> int:

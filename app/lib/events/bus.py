@@ -129,15 +129,16 @@ class Events:
         )
         if since is not None:
             missing = missing.where(_events.c.created_at >= since)
-        count = 0
+        count, after = 0, UUID(int=0)
         while True:
             async with database.independent() as unit:
-                ids = (await unit.session.execute(missing)).scalars().all()
+                ids = (await unit.session.execute(missing.where(_events.c.id > after))).scalars().all()
                 await unit.execute_many(_add_listener, [{"event_id": each, "more": f"{listener},"} for each in ids])
                 await enqueue_many(unit, [(self.jobs[listener], ListenerJob(each)) for each in ids])
             count += len(ids)
             if len(ids) < REPLAY_BATCH:
                 return count
+            after = ids[-1]  # else each batch would look through all those before it
 
     async def start(self) -> None:
         """Starts to listen to other processes; does not wait until it can."""

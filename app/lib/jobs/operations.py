@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now_plus
-from app.lib.db.statements import affected, delete_batch
+from app.lib.db.statements import affected, batch_of, delete_batch
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.enqueue import wake_workers
 from app.lib.jobs.tables import JobStatus, QueuedJob, due_after, finished, in_status
@@ -32,7 +32,7 @@ class JobOperations:
         return await self._retry(_c.id == job_id) == 1
 
     async def retry_dead(self, name: str | None = None) -> int:
-        """The same for all dead jobs, or those of one name. Returns their number."""
+        """The same for a batch of all dead jobs, or of those of one name. Returns its size."""
         conditions = [in_status(JobStatus.DEAD)]
         if name is not None:
             conditions.append(_c.name == name)
@@ -52,8 +52,9 @@ class JobOperations:
         live = (other.c.status.in_(CANCELLABLE), other.c.key == _c.key, other.c.name == _c.name)
         taken = select(other.c.id).where(*live).exists()
         self.unit.after_commit(wake_workers)
+        retryable = batch_of(_c.id, *conditions, _one_of(RETRYABLE), or_(_c.key.is_(None), ~taken))
         return await self._change(
-            [*conditions, _one_of(RETRYABLE), or_(_c.key.is_(None), ~taken)],
+            [_c.id.in_(retryable)],
             **due_after(0),
             attempts=0,
             losses=0,

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, bindparam, case, delete, select, update
+from sqlalchemy import Boolean, bindparam, case, select, update
 
 from app.lib.db.base import table_of
 from app.lib.db.prepared import columns_of, prepare
@@ -68,7 +68,7 @@ _bounced = prepare(
     .where(_this, _c.status.in_([_SENT, _BOUNCED]))
     .values(status=_BOUNCED, last_error=_value("last_error"))
 )
-_delete_of = prepare(delete(_mails).where(_c.user_id == bindparam("user_id")))
+_delete_of = prepare(delete_batch(_mails, _c.user_id == bindparam("user_id"), all_of_them=True))
 _purge = prepare(delete_batch(_mails, _c.created_at < bindparam("before"), _c.status != _QUEUED))
 
 
@@ -138,9 +138,11 @@ class MailRepository(Repository):
         """False for what was not sent."""
         return await self.unit.execute(_bounced, mail_id=mail_id, new_last_error=reason) == 1
 
-    async def delete_of(self, user_id: UUID) -> None:
-        """All mails to a user; one that is being sent at the moment may still arrive."""
-        await self.unit.execute(_delete_of, user_id=user_id)
+    async def delete_of(self, user_id: UUID) -> int:
+        """Deletes a batch of the mails to a user; one that is being sent at the moment may still arrive. Returns its
+        size.
+        """
+        return await self.unit.execute(_delete_of, user_id=user_id)
 
     async def purge(self, before: datetime) -> int:
         """Deletes a batch of what was created before and is not waiting. Returns its size."""

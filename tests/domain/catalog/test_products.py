@@ -1,13 +1,20 @@
 """Products: how they come, change and go, and who sees which."""
 
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 from litestar import Litestar
+from sqlalchemy import insert
 
+from app.domain.catalog.models import StockMovement
+from app.lib.clock import utc_now
+from app.lib.db.base import new_id
+from app.lib.db.statements import BATCH
 from app.lib.security.policies import policy_of
 from tests.contract.routes import operations
+from tests.support.apps import core_of
 from tests.support.people import People
 from tests.support.shop import API, Shop, order_body, product_body
 
@@ -198,6 +205,24 @@ async def test_a_product_that_was_ordered_is_deactivated_instead(shop: Shop) -> 
     assert "Deactivate" in refused.json()["detail"]
     assert deactivated.json()["is_active"] is False
     assert (await shop.buys.post(f"{API}/orders", json=order_body((product["id"], 1)))).status_code == 422
+
+
+@pytest.mark.parametrize(("movements", "status"), [(BATCH - 1, 204), (BATCH, 409)])
+async def test_a_product_with_a_long_history_is_deactivated_instead(shop: Shop, movements: int, status: int) -> None:
+    product = await shop.product()
+    change = {
+        "product_id": UUID(product["id"]),
+        "kind": "adjustment",
+        "delta": 0,
+        "balance": 10,
+        "created_at": utc_now(),
+    }
+    async with core_of(shop.app).database.independent() as unit:
+        await unit.session.execute(insert(StockMovement), [{"id": new_id(), **change} for _ in range(movements)])
+
+    refused = await shop.sells.delete(place_of(product), headers={"If-Match": '"1"'})
+
+    assert refused.status_code == status
 
 
 async def test_a_batch_is_made_as_a_whole(shop: Shop) -> None:

@@ -8,6 +8,7 @@ from app.domain.accounts.events import RoleDeleted, RoleUpdated, UserUpdated
 from app.domain.accounts.models import Role
 from app.domain.accounts.repositories import RoleRepository, UserRepository
 from app.domain.accounts.services.access import check_granted, check_reach
+from app.domain.accounts.services.holders import touch_first_holders
 from app.domain.accounts.services.users import to_read
 from app.lib import audit
 from app.lib.audit import Origin
@@ -52,7 +53,7 @@ class RoleService:
         if codes != former:
             await self._roles.set_permissions(role_id, codes)
         if role.name != former_name:
-            await self._users.touch_holders(role_id)
+            await touch_first_holders(self.unit, role_id, is_deleted=False)
         if role.name != former_name or codes != former:
             await self.events.publish(self.unit, RoleUpdated(aggregate_id=role.id, aggregate_version=role.version))
         await self._audit("role.updated", role, codes)
@@ -66,9 +67,9 @@ class RoleService:
         role = await self._roles.get_for_update(role_id, if_match)
         codes = await self._roles.permissions_of(role_id)
         check_granted(actor, codes)
-        await self._users.touch_holders(role_id)
         await self._audit("role.deleted", role, codes)
         await self._roles.delete(role)
+        await touch_first_holders(self.unit, role_id, is_deleted=True)
         await self.events.publish(self.unit, RoleDeleted(aggregate_id=role.id, aggregate_version=role.version + 1))
 
     async def set_roles(self, user_id: UUID, names: Sequence[str], if_match: IfMatch, actor: Principal) -> UserRead:

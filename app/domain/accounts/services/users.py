@@ -17,6 +17,7 @@ from app.domain.accounts.events import ProfileUpdated, UserDeactivated, UserDele
 from app.domain.accounts.models import Profile, User
 from app.domain.accounts.repositories import PERSON, TOUCH_PROFILE, ProfileRepository, UserRepository
 from app.domain.accounts.services.access import check_makes_superusers, check_not_last, check_reach, check_recent
+from app.domain.accounts.services.erase import EraseUser, erase_batch, erase_user
 from app.domain.accounts.services.identity import checked_email_key, with_keys
 from app.domain.accounts.services.passwords import Passwords
 from app.lib import audit
@@ -25,6 +26,7 @@ from app.lib.clock import utc_now
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.events import Events
+from app.lib.jobs import enqueue
 from app.lib.security.principal import Principal
 from app.lib.text import casefold_key
 from app.lib.wire.dto import project, provided
@@ -142,7 +144,7 @@ class UserService:
         return await self._read(user)
 
     async def delete(self, user_id: UUID, if_match: IfMatch, actor: Principal) -> None:
-        """Deletes a user and what belongs to them.
+        """Deletes a user and what belongs to them: at once, or where there is much, in batches by a job.
 
         Raises ``BeyondOwnRights``, ``LastSuperuser`` or ``PreconditionFailed``.
         """
@@ -152,7 +154,12 @@ class UserService:
         check_not_last(user, has_others=has_others)
         await self.events.publish(self.unit, UserDeleted(aggregate_id=user.id, aggregate_version=user.version + 1))
         await self._audit("user.deleted", user)
-        await self._users.delete(user)
+        if await erase_batch(self.unit, self.events, user.id):
+            await self._users.delete(user)
+            return
+        await self.events.publish(self.unit, UserDeactivated(aggregate_id=user.id, aggregate_version=user.version + 1))
+        await self._users.mark_deleted(user)
+        await enqueue(self.unit, erase_user, EraseUser(user.id))
 
     async def _get_other_for_update(self, user_id: UUID, if_match: IfMatch, actor: Principal) -> User:
         user = await self._users.get_for_update(user_id, if_match)

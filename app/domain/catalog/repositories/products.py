@@ -10,6 +10,7 @@ from sqlalchemy import (
     delete,
     exists,
     insert,
+    or_,
     select,
 )
 
@@ -21,6 +22,7 @@ from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
 from app.lib.db.prepared import columns_of, joined_strings, prepare
 from app.lib.db.repositories import EntityRepository
+from app.lib.db.statements import BATCH
 from app.lib.pagination.filters import at_least, at_most, contains, custom, equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
@@ -32,6 +34,17 @@ PRODUCT = prepare(_products.where(Product.id == bindparam("product_id")), Produc
 _tags_of = prepare(select(ProductTag.tag).where(ProductTag.product_id == bindparam("product_id")), str)
 _delete_tags = prepare(delete(_tag_table).where(_tag_table.c.product_id == bindparam("product_id")))
 _insert_tag = prepare(insert(_tag_table))
+_has_long_history = prepare(
+    select(
+        or_(
+            *(
+                select(each.id).where(each.product_id == bindparam("product_id")).offset(BATCH).limit(1).exists()
+                for each in (StockMovement, ProductPrice)
+            )
+        )
+    ),
+    bool,
+)
 _insert_price = prepare(insert(table_of(ProductPrice)))
 
 _SORTS = (
@@ -97,6 +110,10 @@ class ProductRepository(EntityRepository[Product]):
         if found is None:
             raise ProductNotFound
         return found
+
+    async def has_long_history(self, product_id: UUID) -> bool:
+        """Whether it has more than :data:`BATCH` movements or prices."""
+        return bool(await self.unit.first(_has_long_history, product_id=product_id))
 
     async def taken_skus(self, skus: Iterable[str]) -> frozenset[str]:
         found = await self.unit.session.execute(select(Product.sku).where(Product.sku.in_(set(skus))))

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.catalog.dtos import ProductCreate, ProductRead, ProductUpdate
-from app.domain.catalog.errors import ProductWasOrdered, SkuTaken
+from app.domain.catalog.errors import ProductHasHistory, ProductWasOrdered, SkuTaken
 from app.domain.catalog.models import Product
 from app.domain.catalog.repositories.products import ProductRepository
 from app.domain.catalog.repositories.stock import Balance, StockRepository
@@ -85,13 +85,16 @@ class ProductService:
         return project(ProductRow, product, tags=tags).to_read()
 
     async def delete(self, product_id: UUID, if_match: IfMatch) -> None:
-        """Raises ``PreconditionRequired``, ``ProductNotFound``, ``PreconditionFailed`` or ``ProductWasOrdered``.
+        """Raises ``PreconditionRequired``, ``ProductNotFound``, ``PreconditionFailed``, ``ProductHasHistory`` or
+        ``ProductWasOrdered``.
 
         The lock is as strong as a deletion needs it from the start: a stronger one later could cause a deadlock.
         """
         if_match.require()
         await self.unit.wait_turn(product_id)
         product = await self._products.get_for_update(product_id, if_match)
+        if await self._products.has_long_history(product_id):  # which would all be deleted by one statement
+            raise ProductHasHistory
         await audit.record(self.unit, "product.deleted", self._origin, subject_id=product_id, sku=product.sku)
         try:
             await self._products.delete(product)

@@ -16,6 +16,7 @@ from app.lib.db.base import new_id, table_of
 from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.repositories import Repository
+from app.lib.db.statements import batch_of
 
 _orders, _items = table_of(Order), table_of(OrderItem)
 _MUTABLE = ("status", "refunded_units", "notes", "payment_processing", "expires_at", "updated_at", "version")
@@ -68,7 +69,7 @@ _list_overdue = prepare(
 )
 _forget_customer = prepare(
     update(_orders)
-    .where(_orders.c.customer_id == bindparam("user_id"))
+    .where(_orders.c.id.in_(batch_of(_orders.c.id, _orders.c.customer_id == bindparam("user_id"))))
     .values(customer_id=None, notes=None, version=_orders.c.version + 1, updated_at=bindparam("now"))
 )
 
@@ -137,6 +138,6 @@ class OrderRepository(Repository):
         """Orders that were not paid in time and have no payment under way."""
         return await self.unit.all(_list_overdue, now=now, limit=limit)
 
-    async def forget_customer(self, user_id: UUID) -> None:
-        """Removes the person from their orders, and the notes that they wrote."""
-        await self.unit.execute(_forget_customer, user_id=user_id, now=utc_now())
+    async def forget_customer(self, user_id: UUID) -> int:
+        """Removes the person from a batch of their orders, and the notes that they wrote. Returns its size."""
+        return await self.unit.execute(_forget_customer, user_id=user_id, now=utc_now())

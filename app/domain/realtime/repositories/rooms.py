@@ -74,10 +74,10 @@ class RoomRepository(EntityRepository[Room]):
         (standing,) = await self.unit.all(_standing, in_room=room_id, of_user=user_id)
         return standing
 
-    async def lock_all_of(self, user_id: UUID) -> Sequence[Room]:
-        """The rooms of a user, always in the same order, so that no two transactions wait for each other."""
+    async def lock_some_of(self, user_id: UUID, most: int) -> Sequence[Room]:
+        """The first rooms of a user, always in the same order, so that no two transactions wait for each other."""
         is_in = exists().where(RoomMember.room_id == Room.id, RoomMember.user_id == user_id)
-        statement = select(Room).where(is_in).order_by(Room.id).with_for_update(of=Room)
+        statement = select(Room).where(is_in).order_by(Room.id).limit(most).with_for_update(of=Room)
         return (await self.unit.session.execute(statement.execution_options(populate_existing=True))).scalars().all()
 
     async def count_open_of(self, owner_id: UUID) -> int:

@@ -34,6 +34,8 @@ from app.lib.realtime.channels import NewEvent
 from app.lib.realtime.log import ChannelWriter
 from app.lib.security.principal import Principal
 
+_ROOMS_AT_A_TIME = 100
+
 
 class MemberService:
     """In one unit of work. Accounts are locked before rooms, rooms before their members, channels last."""
@@ -139,15 +141,16 @@ async def remove_member(room: Room, user_id: UUID, standing: Standing, rooms: Ro
     return events
 
 
-async def remove_from_all_rooms(user_id: UUID, unit: UnitOfWork) -> list[NewEvent]:
+async def remove_from_rooms(user_id: UUID, unit: UnitOfWork) -> tuple[list[NewEvent], bool]:
     """Before an account is deleted, and its sessions with it. What the user has said stays, without a sender.
 
-    Returns the events that must be published.
+    Returns the events that must be published, and whether these were all rooms of the user.
     """
     events: list[NewEvent] = []
     rooms = RoomRepository(unit)
-    for room in await rooms.lock_all_of(user_id):
+    batch = await rooms.lock_some_of(user_id, _ROOMS_AT_A_TIME)
+    for room in batch:
         standing = await rooms.standing(room.id, user_id)
         if standing.role is not None:
             events += await remove_member(room, user_id, standing, rooms)
-    return events
+    return events, len(batch) < _ROOMS_AT_A_TIME

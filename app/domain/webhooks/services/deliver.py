@@ -4,11 +4,13 @@ from datetime import timedelta
 from typing import Literal
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from app.domain.webhooks.events import WebhookDisabled
 from app.domain.webhooks.models import WebhookEndpoint
 from app.domain.webhooks.repositories import (
+    DELETE_OF,
     DUE,
     FAILED,
     PENDING,
@@ -23,6 +25,7 @@ from app.lib import audit
 from app.lib.audit import SYSTEM
 from app.lib.clock import utc_now
 from app.lib.db.engine import Database
+from app.lib.db.statements import BATCH
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
 from app.lib.jobs import JobContext, Postpone, Retry, RetryLater, enqueue, job, run_now
@@ -65,6 +68,24 @@ async def deliver_webhook(payload: DeliverWebhook, context: JobContext) -> None:
         raise Postpone(0)
     if wait is not None:
         raise RetryLater(wait, "The delivery has the reason.")
+
+
+class DeletedWebhook(msgspec.Struct, frozen=True):
+    webhook_id: UUID
+
+
+@job("webhooks.delete_deliveries", DeletedWebhook, timeout=600)
+async def delete_deliveries(payload: DeletedWebhook, context: JobContext) -> None:
+    """Of a webhook that is deleted."""
+    await context.in_batches(lambda unit: unit.execute(DELETE_OF, webhook_id=payload.webhook_id))
+
+
+async def delete_first_deliveries(unit: UnitOfWork, webhook_id: UUID) -> None:
+    """Of a webhook that is locked and will be deleted: the first batch now, which is all of them as a rule; the others
+    by a job.
+    """
+    if await unit.execute(DELETE_OF, webhook_id=webhook_id) == BATCH:
+        await enqueue(unit, delete_deliveries, DeletedWebhook(webhook_id))
 
 
 async def enqueue_delivery(unit: UnitOfWork, delivery: DeliverWebhook) -> bool:

@@ -11,6 +11,7 @@ from app.domain.webhooks.dtos import WebhookCreate, WebhookRead, WebhookUpdate, 
 from app.domain.webhooks.errors import TooManyWebhooks
 from app.domain.webhooks.models import WebhookEndpoint
 from app.domain.webhooks.repositories import WebhookRepository
+from app.domain.webhooks.services.deliver import delete_first_deliveries
 from app.domain.webhooks.services.secrets import FORMER_SECRET_LIFE, set_secret
 from app.domain.webhooks.settings import WebhookSettings
 from app.lib import audit
@@ -96,6 +97,7 @@ class WebhookService:
         """With its deliveries. Raises ``WebhookNotFound`` or ``PreconditionFailed``."""
         webhook = await self._webhooks.get_own_for_update(webhook_id, actor.user_id, if_match)
         await self._audit("webhook.deleted", webhook)
+        await delete_first_deliveries(self.unit, webhook_id)
         await self._webhooks.delete(webhook)
 
     def _check(self, url: str | None, kinds: Sequence[str]) -> None:
