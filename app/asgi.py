@@ -135,7 +135,7 @@ def _wrap(app: ASGIApp, core: Core, cors: CORS) -> ASGIApp:
     settings = core.settings
     limit = NamedLimit("default", Limit.parse(settings.rate_limit_default), WhenDown.ALLOW)
     shell = Shell(
-        GeneralLimit(app, core.general_limiter, limit, on_refused=send_problem),
+        GeneralLimit(app, core.general_limiter, limit, settings.max_open_per_address, on_refused=send_problem),
         cors,
         observe=core.metrics.observe,
         on_denial=DenialLog(core.database),

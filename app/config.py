@@ -92,24 +92,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Where people reach the service, without a path; links in mail are made from it."),
     ] = None
     cors_origins: Annotated[
-        tuple[AllowedOrigin, ...],
-        Meta(description="Origins that browsers may call from, e.g. `https://app.example.com`."),
+        tuple[AllowedOrigin, ...], Meta(description="Origins that browsers call from, e.g. `https://app.example.com`.")
     ] = ()
     cors_headers: Annotated[
-        tuple[str, ...],
-        Meta(description="More request headers that pages of these origins may send."),
+        tuple[str, ...], Meta(description="More request headers that pages of these origins may send.")
     ] = ()
     trusted_proxies: Annotated[
         tuple[str, ...], Meta(description="Addresses or networks of proxies, whose X-Forwarded-For counts.")
     ] = ()
     redis_url: Annotated[
-        Secret | None,
-        Meta(description="Redis or Valkey: shares rate limits and realtime events between workers."),
+        Secret | None, Meta(description="Redis or Valkey: shares rate limits and realtime events between workers.")
     ] = None
     rate_limit_enabled: Annotated[
         bool, Meta(description="Off turns off every limit and throttle; refused in production.")
     ] = True
     rate_limit_default: Annotated[str, Meta(description="Per client address, all routes together.")] = "600/minute"
+    max_open_per_address: Annotated[
+        int, Meta(ge=1, description="Requests, streams and sockets of a client address at a time, in each process.")
+    ] = 256
     jobs_worker: Annotated[
         Literal["inside", "external", "off"],
         Meta(description="Where jobs run: inside each worker process, external (`app worker`), or off: they wait."),
