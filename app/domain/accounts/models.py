@@ -1,12 +1,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Boolean, ForeignKey, Index, String, text
+from sqlalchemy import Boolean, ForeignKey, Index, String, literal_column
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base, Entity, sortable_text
 
-_IS_DELETED = text("deleted_at IS NOT NULL")
+_IS_DELETED = literal_column("deleted_at IS NOT NULL")
 
 
 class User(Entity):
@@ -35,7 +35,10 @@ class User(Entity):
         Index(None, "created_at", "id"),
         Index(None, "name_key", "id"),
         Index(
-            "ix_users_superusers", "id", postgresql_where=text("is_superuser"), sqlite_where=text("is_superuser = 1")
+            "ix_users_superusers",
+            "id",
+            postgresql_where=literal_column("is_superuser"),
+            sqlite_where=literal_column("is_superuser = 1"),
         ),
         Index("ix_users_deleted_at", "deleted_at", postgresql_where=_IS_DELETED, sqlite_where=_IS_DELETED),
     )
