@@ -1,12 +1,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Boolean, ForeignKey, Index, String, literal_column
+from sqlalchemy import Boolean, ColumnElement, ForeignKey, Index, String, literal_column
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base, Entity, sortable_text
 
-_IS_DELETED = literal_column("deleted_at IS NOT NULL")
+_IS_DELETED: ColumnElement[bool] = literal_column("deleted_at IS NOT NULL")
 
 
 class User(Entity):

@@ -46,6 +46,8 @@ async def in_savepoint(
             await unit.execute(_SAVEPOINT)
         try:
             return await work()
+        except NotYourTurn:  # the whole transaction begins again
+            raise
         except Exception:
             try:
                 await (unit.execute(_GO_BACK) if has_begun else unit.rollback())
@@ -64,6 +66,8 @@ async def in_transaction(database: Database, work: Callable[[UnitOfWork], Awaita
         try:
             result = await work(unit)
             await unit.commit()
+        except NotYourTurn:
+            raise
         except BaseException:
             await unit.rollback()
             raise
@@ -79,7 +83,7 @@ async def _again(unit: UnitOfWork, attempt: Callable[[], Awaitable[T]], also: tu
             return await attempt()
         except NotYourTurn as exc:
             started = time.monotonic()
-            await unit.wait_turn(*exc.keys)
+            await unit.restart(exc)
             deadline += time.monotonic() - started
             continue
         except Exception as exc:

@@ -32,7 +32,7 @@ class UnitOfWork:
         self._held: set[Hashable] = set()
         self._patience = PATIENCE
         self.reopen: Callable[[UnitOfWork], Awaitable[None]] | None = None
-        """What has to be written again when :meth:`wait_turn` began a new transaction."""
+        """What has to be written again after :meth:`restart`."""
         self._after_commit: dict[Callable[[], None], None] = {}
         self._direct: DirectConnection | None = None
         self._session: AsyncSession | None = None
@@ -102,21 +102,25 @@ class UnitOfWork:
         self._held.update(new)
 
     async def wait_turn(self, *keys: Hashable) -> None:
-        """The same for work that begins with it: where it has to wait, the transaction ends, and begins again with
-        :attr:`reopen`. Raises ``DatabaseUnavailable`` when it takes too long.
-        """
+        """The same for work that begins with it, which needs no other retry. Raises ``DatabaseUnavailable``."""
         try:
             self.take_turn(*keys)
-        except NotYourTurn:
-            wanted, started = {*self._held, *keys}, time.monotonic()
-            await self.rollback()
-            try:
-                await self._turns.wait(wanted, self._patience)
-            finally:
-                self._patience -= time.monotonic() - started
-            self._held = wanted
-            if self.reopen is not None:
-                await self.reopen(self)
+        except NotYourTurn as exc:
+            await self.restart(exc)
+
+    async def restart(self, missing: NotYourTurn) -> None:
+        """Ends the transaction, waits for the missing turns and for those that it had, and begins again with
+        :attr:`reopen`. Raises ``DatabaseUnavailable`` when it takes too long.
+        """
+        wanted, started = {*self._held, *missing.keys}, time.monotonic()
+        await self.rollback()
+        try:
+            await self._turns.wait(wanted, self._patience)
+        finally:
+            self._patience -= time.monotonic() - started
+        self._held = wanted
+        if self.reopen is not None:
+            await self.reopen(self)
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Calls ``callback`` right after a successful commit, before the response starts; once, however often it is

@@ -38,6 +38,7 @@ class CancelService:
         """
 
         async def work() -> OrderRead:
+            self.unit.take_turn(order_id)
             order = require_writable(await self._orders.get_for_update(order_id), actor)
             roles = roles_of(actor, order)
             transition = require_transition("cancel", order.status, roles)

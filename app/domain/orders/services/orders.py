@@ -30,6 +30,7 @@ class OrderService:
         """While the order is pending. Raises ``OrderNotFound``, ``PermissionDenied``, ``PreconditionFailed`` or
         ``InvalidTransition``.
         """
+        await self.unit.wait_turn(order_id)
         order = require_writable(await self._orders.get_for_update(order_id), actor)
         roles = roles_of(actor, order)
         if not roles:
@@ -51,6 +52,7 @@ class OrderService:
         return await self._advance("deliver", "delivered", order_id, if_match, actor)
 
     async def _advance(self, name: str, kind: str, order_id: UUID, if_match: IfMatch, actor: Principal) -> OrderRead:
+        await self.unit.wait_turn(order_id)
         order = require_writable(await self._orders.get_for_update(order_id), actor)
         transition = require_transition(name, order.status, roles_of(actor, order))
         if_match.check(order.version)

@@ -69,6 +69,7 @@ class PaymentService:
         self, unit: UnitOfWork, order_id: UUID, method: str, if_match: IfMatch, customer: Principal
     ) -> PaymentRow:
         orders = OrderRepository(unit)
+        unit.take_turn(order_id)
         order = require_writable(await orders.get_for_update(order_id), customer)
         roles = roles_of(customer, order)
         require_transition("pay", order.status, roles)

@@ -63,6 +63,7 @@ class RefundService:
         """
 
         async def work() -> OrderRead:
+            self.unit.take_turn(order_id)
             order = require_writable(await self._orders.get_for_update(order_id), actor)
             require_transition("refund", order.status, roles_of(actor, order))
             if_match.check(order.version)
