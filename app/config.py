@@ -300,7 +300,7 @@ def _check_addresses(settings: Settings) -> None:
     if settings.redis_url:
         with blaming("REDIS_URL"):
             check_credentials(settings.redis_url.reveal())
-        if not is_url(settings.redis_url.reveal(), _REDIS_SCHEMES):
+        if not is_url(settings.redis_url.reveal(), _REDIS_SCHEMES, r"/?\d*"):
             raise ConfigurationError("REDIS_URL: expected a URL such as redis://host:6379/0")
     try:
         _ = settings.address

@@ -282,11 +282,15 @@ def check_credentials(url: str) -> None:
         raise ValueError("special characters in user name and password must be percent-encoded, such as @ as %40")
 
 
-def is_url(text: str, schemes: Collection[str]) -> bool:
-    """Whether it is a URL of one of these schemes, with a host (or the path of a Unix socket) and a good port."""
+def is_url(text: str, schemes: Collection[str], path: str = "(?s:.*)") -> bool:
+    """Whether it is a URL of one of these schemes, with a host, a good port and a path like the pattern; or a Unix
+    socket.
+    """
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
         return False
-    return parts.scheme in schemes and (parts.scheme == "unix" or bool(parts.hostname)) and port != 0
+    if parts.scheme == "unix":
+        return "unix" in schemes
+    return parts.scheme in schemes and bool(parts.hostname) and port != 0 and bool(re.fullmatch(path, parts.path))

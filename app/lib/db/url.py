@@ -25,6 +25,7 @@ _INSTEAD = {name: f" and set {variable}" for name, variable in _CERTIFICATES.ite
 }
 """What does the same as an option of other programs, by its name."""
 _WITHOUT_EFFECT = {("channel_binding", "prefer"), ("channel_binding", "disable"), ("pgbouncer", "false")}
+_MAX_PORT = 65_535
 _TLS_MODES = {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
 
 
@@ -120,7 +121,10 @@ def _check_postgresql(url: URL) -> URL:
     except (KeyError, OSError):  # a container may run as a number without a name
         raise ValueError("its user has to be named: postgresql://user:password@host/name") from None
     try:
-        url.get_dialect()().create_connect_args(url)
+        port: Any = url.get_dialect()().create_connect_args(url)[1].get("port")
+        numbers = [int(each) for each in (port if isinstance(port, list) else [port]) if each is not None]
     except (ArgumentError, ValueError):
         raise ValueError("its hosts and ports do not fit together") from None
+    if url.port == 0 or not all(0 < each <= _MAX_PORT for each in numbers):
+        raise ValueError(f"a port is a number from 1 to {_MAX_PORT}")
     return url
