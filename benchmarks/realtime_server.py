@@ -16,11 +16,10 @@ from app.lib.db.url import DatabaseURL
 from app.lib.events import Events
 from app.lib.events.fanout import Fanout, PostgreSQLFanout, RedisFanout, SilentFanout
 from app.lib.observability.logging import configure_logging
-from app.lib.realtime.channels import ChannelAccess, ChannelKind, Renewed
+from app.lib.realtime.channels import ChannelAccess, ChannelKind, Member, Renewed
 from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.protocols import Connection, WebSocketTransport
 from app.lib.realtime.service import Realtime, channel_listeners
-from app.lib.realtime.tables import Member
 from app.lib.security.principal import Principal
 from app.lib.services import Services
 from app.lib.serving.draining import Draining

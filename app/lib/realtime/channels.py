@@ -12,7 +12,6 @@ from app.lib.db.reader import Reader
 from app.lib.events import Event, EventEnvelope, Hint, event
 from app.lib.events.declaration import further_parameters
 from app.lib.realtime.errors import ChannelForbidden, ChannelNotFound, InvalidChannel
-from app.lib.realtime.tables import Member
 from app.lib.security.principal import Principal
 
 _PATTERN = re.compile(r"([a-z]{1,32})(?::([A-Za-z0-9_.-]{1,64}))?", re.ASCII)
@@ -37,6 +36,13 @@ def parse_id(name: str) -> UUID:
     if str(found) != name:
         raise ChannelNotFound
     return found
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A person who is present."""
+
+    id: UUID
+    name: str
 
 
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,8 +11,9 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Raw
 
+from app.lib.realtime.channels import Member
 from app.lib.realtime.errors import FrameCode, InvalidData
-from app.lib.realtime.tables import MAX_CHANNEL_LENGTH, Member
+from app.lib.realtime.tables import MAX_CHANNEL_LENGTH
 
 MAX_FRAME_BYTES = 65_536
 """Of a frame that a client sends."""

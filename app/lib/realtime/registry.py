@@ -22,10 +22,10 @@ from app.lib.db.retries import in_transaction
 from app.lib.db.statements import delete_batch, insert_or_update, is_one_of, json_list
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
-from app.lib.realtime.channels import PresenceChanged
+from app.lib.realtime.channels import Member, PresenceChanged
 from app.lib.realtime.errors import TooManyConnections
 from app.lib.realtime.options import RealtimeOptions
-from app.lib.realtime.tables import Member, RealtimePresence, RealtimeProcess, RealtimeSocket
+from app.lib.realtime.tables import RealtimePresence, RealtimeProcess, RealtimeSocket
 
 log = structlog.stdlib.get_logger(__name__)
 

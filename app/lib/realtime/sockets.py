@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 
 from app.lib.db.base import new_id
-from app.lib.realtime.channels import ChannelAccess, NewEvent, split_channel
+from app.lib.realtime.channels import ChannelAccess, Member, NewEvent, split_channel
 from app.lib.realtime.errors import TooManyChannels
 from app.lib.realtime.frames import (
     MAX_FRAME_BYTES,
@@ -25,7 +25,6 @@ from app.lib.realtime.frames import (
 )
 from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.queues import BoundedQueue
-from app.lib.realtime.tables import Member
 from app.lib.security.principal import Principal
 
 log = structlog.stdlib.get_logger(__name__)

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from app.lib.db.base import new_id
-from app.lib.realtime.channels import ChannelKind
+from app.lib.realtime.channels import ChannelKind, Member
 from app.lib.realtime.frames import Event, Presence, encode_frame
 from app.lib.realtime.sockets import Socket
-from app.lib.realtime.tables import Member
 
 
 class Subscription:

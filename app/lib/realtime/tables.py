@@ -3,7 +3,6 @@
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -13,13 +12,6 @@ MAX_CHANNEL_LENGTH = 97
 MAX_NAME_LENGTH = 255
 
 _HAS_SENDER, _EXPIRES = text("sender_id IS NOT NULL"), text("expires_at IS NOT NULL")
-
-
-class Member(msgspec.Struct, frozen=True):
-    """A person who is present."""
-
-    id: UUID
-    name: str
 
 
 class RealtimeChannel(Base):

@@ -14,13 +14,12 @@ from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
 from app.lib.events import Events
 from app.lib.events.fanout import Fanout
-from app.lib.realtime.channels import ChannelAccess, ChannelKind, NewEvent, Renewed
+from app.lib.realtime.channels import ChannelAccess, ChannelKind, Member, NewEvent, Renewed
 from app.lib.realtime.errors import ChannelClosed, ChannelForbidden, TokenRefused
 from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.protocols import Connection
 from app.lib.realtime.service import Realtime, channel_listeners
 from app.lib.realtime.sockets import Socket
-from app.lib.realtime.tables import Member
 from app.lib.security.principal import Principal
 from app.lib.services import Services
 from tests.support.waiting import PATIENCE, until

@@ -4,11 +4,10 @@ from typing import ClassVar
 
 import msgspec
 
-from app.lib.realtime.channels import NewEvent
+from app.lib.realtime.channels import Member, NewEvent
 from app.lib.realtime.errors import QuotaReached, refusal_of
 from app.lib.realtime.frames import CloseCode, Event, Presence, Subscribed
 from app.lib.realtime.sockets import Socket, SocketContext, SocketKind, Transport
-from app.lib.realtime.tables import Member
 from app.lib.security.principal import Principal
 
 LOBBY = "lobby"

@@ -4,9 +4,8 @@ from uuid import UUID
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.lib.errors import InvalidToken
-from app.lib.realtime.channels import Renewed
+from app.lib.realtime.channels import Member, Renewed
 from app.lib.realtime.errors import TokenRefused
-from app.lib.realtime.tables import Member
 from app.lib.security.principal import Principal
 
 
