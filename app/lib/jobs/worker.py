@@ -5,7 +5,7 @@ import os
 import random
 import socket
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache, partial
@@ -42,6 +42,8 @@ from app.lib.jobs.tables import JobStatus, QueuedJob, in_status
 log = structlog.stdlib.get_logger(__name__)
 
 _LAST_WORDS_SECONDS = 5.0
+_LONGEST_ROUND = 1_000
+"""Owners of one kind that are remembered as served."""
 _PAUSES = (0.2, 0.5, 1.0, 2.0)
 
 _running_rows = prepare(
@@ -113,6 +115,7 @@ class Worker:
         self.id = new_id()
         self.name = f"{socket.gethostname()[:80]}:{os.getpid()}"
         self._running: dict[UUID, _Run] = {}
+        self._served: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
         self._outcomes: list[Outcome] = []
         self._heartbeats: Heartbeats[tuple[UUID, UUID]] = Heartbeats(self._options.stale_seconds)
         self._awake = asyncio.Event()
@@ -260,14 +263,24 @@ class Worker:
     async def _claim_some(
         self, unit: UnitOfWork, kind: _Kind, limit: int, claimed: list[ClaimedJob]
     ) -> list[ClaimedJob]:
-        """Where owners count one at a time, and none of those who have their share."""
+        """Where owners count one at a time: first of those who had none in this round, and none of those who have their
+        share. So one who has many jobs, and slow ones, takes every other place at most.
+        """
         values = {"worker_id": self.id, "worker_name": self.name}
         if kind.owner_share is None:
             return await unit.all(kind.claim, limit=limit, **values)
         ours = [*(run.job for run in self._running.values()), *claimed]
         owners = Counter(each.owner for each in ours if each.name in kind.names and each.owner is not None)
-        busy = json_list(owner for owner, count in owners.items() if count >= kind.owner_share)
-        return await unit.all(kind.claim, limit=1, busy=busy, **values)
+        busy = {owner for owner, count in owners.items() if count >= kind.owner_share}
+        served = self._served[kind.names]
+        taken = await unit.all(kind.claim, limit=1, busy=json_list(busy | served), **values)
+        if not taken and served:
+            served.clear()  # the next round
+            taken = await unit.all(kind.claim, limit=1, busy=json_list(busy), **values)
+        if len(served) >= _LONGEST_ROUND:
+            served.clear()
+        served.update(each.owner for each in taken if each.owner is not None)
+        return taken
 
     def _ended(self, job_id: UUID, task: asyncio.Task[Outcome]) -> None:
         run = self._running.get(job_id)

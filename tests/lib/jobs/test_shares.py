@@ -89,3 +89,21 @@ async def test_one_owner_with_many_slow_jobs_does_not_delay_the_others(bench: Be
         assert {row.attempts for row in await bench.rows(status="pending")} == {0}
         bench.diary.go_on.set()
         await bench.until_all("done")
+
+
+async def test_owners_take_turns_at_the_only_place_of_a_kind(bench: Bench) -> None:
+    """However long the jobs of one of them have been due."""
+    served: list[str] = []
+
+    @job("test.turns", Note, at_most=12, owner=lambda note: note.text)
+    async def take_turn(note: Note, context: JobContext) -> None:
+        served.append(note.text)
+
+    async with bench.database.independent() as unit:
+        await enqueue_many(unit, [(take_turn, Note(text)) for text in ["many"] * 20 + ["some"] * 2 + ["one"]])
+    async with bench.worker(take_turn, concurrency=4):
+        await bench.until_all("done")
+
+    assert set(served[:3]) == {"many", "some", "one"}
+    assert set(served[3:5]) == {"many", "some"}
+    assert served[5:] == ["many"] * 18
