@@ -66,7 +66,7 @@ def remove(name: str, copy: Path) -> list[str]:
         text = text.replace(f"from app.domain.{each} import {each}\n", "")
         text = re.sub(rf"(?<=[(\s]){each}(?:, |(?=\)))", "", text)
     wiring.write_text(text)
-    remove_users(copy, {f"app.domain.{each}" for each in gone})
+    remove_users(copy, {f"{root}.domain.{each}" for each in gone for root in ("app", "tests")})
     remove_migrations(copy, gone)
     return gone
 

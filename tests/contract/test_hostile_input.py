@@ -1,6 +1,7 @@
 """No input makes a 5xx, on any route: every one of these gets the problem that names it."""
 
 import asyncio
+import re
 from typing import Any, NamedTuple
 
 import httpx
@@ -196,14 +197,14 @@ async def test_methods_that_a_route_lacks_are_405(unlimited_app: Litestar, as_bo
         assert (options.status_code, options.headers["allow"]) == (204, ", ".join(allow))
 
 
-def typed_parameters(operation: Operation) -> list[str]:
-    """Those in the query whose values are more than text."""
+def typed_parameters(operation: Operation, word: str) -> list[str]:
+    """Those in the query whose values are more than text, and that this word does not fit."""
     path = operation.path.replace(":str}", "}").replace(":uuid}", "}")
     found: list[str] = []
     for parameter in DOCUMENT["paths"].get(path, {}).get(operation.method.lower(), {}).get("parameters", []):
         schema = parameter["schema"].get("items", parameter["schema"])
         is_text = schema.get("type") == "string" and not schema.keys() & {"enum", "const", "format", "pattern"}
-        if parameter["in"] == "query" and not is_text:
+        if parameter["in"] == "query" and not is_text and not re.search(schema.get("pattern", "(?!)"), word):
             found.append(parameter["name"])
     return found
 
@@ -214,7 +215,7 @@ async def test_no_word_stands_for_another_value(
 ) -> None:
     asked = 0
     for each in operations(unlimited_app):
-        for name in typed_parameters(each) if each.method == "GET" else ():
+        for name in typed_parameters(each, word) if each.method == "GET" else ():
             if name in {"cursor", "channels", "ticket", "last_event_id"}:  # they have answers of their own
                 continue
             response = await as_boss.get(each.url(user_id=str(boss.id)), params={name: word})

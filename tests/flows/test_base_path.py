@@ -14,7 +14,8 @@ from litestar.routes import HTTPRoute
 from app.lib.http.base_path import below
 from tests.domain.notifications.steps import ONE_CLICK, composed
 from tests.support.apps import Deployment, client_of
-from tests.support.people import People
+from tests.support.links import newest
+from tests.support.people import PASSWORD, People
 from tests.support.sockets import Refused, connected
 
 PATH = "/team/lodestar-2"
@@ -155,11 +156,12 @@ async def test_locations_and_links_are_below_the_path(author: httpx.AsyncClient)
 
 
 async def test_mails_and_the_mailbox_lead_below_the_path(service: Litestar, outside: httpx.AsyncClient) -> None:
-    answer = await outside.post(
-        f"{PATH}/api/v1/auth/register", json={"email": "ada@example.com", "password": "a fine day to sail"}
-    )
-    (mail,) = await composed(service)
+    answer = await outside.post(f"{PATH}/api/v1/auth/register", json={"email": "ada@example.com", "password": PASSWORD})
     assert (await outside.get(answer.headers["location"])).status_code == 401
+    link = (await newest(service, "verify_email")).url
+    assert link.startswith(f"{ORIGIN}{PATH}/account/")
+    assert (await outside.post(link, data={"password": PASSWORD})).status_code == 200
+    (mail,) = await composed(service, "welcome")
     assert mail.unsubscribe_url is not None
     assert mail.unsubscribe_url.startswith(f"{ORIGIN}{PATH}/api/v1/")
     assert f"{ORIGIN}{PATH}" in mail.text
@@ -170,7 +172,7 @@ async def test_mails_and_the_mailbox_lead_below_the_path(service: Litestar, outs
     assert (await outside.post(mail.unsubscribe_url, data=ONE_CLICK)).status_code == 200
 
     box = await outside.get(f"{PATH}/dev/mail")
-    (link,) = LINK.findall(box.text)
+    link, _ = LINK.findall(box.text)
     opened = await outside.get(link)
     assert (await outside.get(LINK.findall(opened.text)[0])).text == box.text
 

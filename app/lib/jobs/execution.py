@@ -10,6 +10,8 @@ import structlog
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from app.lib.db.engine import Database
+from app.lib.db.faults import to_app_error
+from app.lib.errors import Unavailable
 from app.lib.jobs.declaration import GiveUp, Job, JobContext, Postpone, Registry, RetryLater
 from app.lib.jobs.queue import ClaimedJob, Ending, Outcome
 from app.lib.observability.repeats import log_once
@@ -90,7 +92,10 @@ def _failed(
         return Outcome(job_id=context.job_id, ending=Ending.DEAD, error_kind=kind[:100], error=text)
     asked = exc.seconds if isinstance(exc, RetryLater) else None
     seconds = declared.retry.wait_after(context.attempt) if asked is None else _bounded(asked)
-    members = {"attempt": context.attempt, "again_in": round(seconds, 3), "exc_info": exc}
+    known = to_app_error(exc) if isinstance(exc, Exception) else None
+    is_expected = asked is not None or isinstance(known, Unavailable)  # what is put off, or an outage: nothing to trace
+    members = {"attempt": context.attempt, "again_in": round(seconds, 3), "reason": text[:200]}
+    members |= {} if is_expected else {"exc_info": exc}
     log_once(log.warning, "job.failed", error=kind, of=declared.name, **members)
     return Outcome(job_id=context.job_id, ending=Ending.RETRY, wait_seconds=seconds, error_kind=kind[:100], error=text)
 

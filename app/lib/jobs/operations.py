@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now_plus
 from app.lib.db.prepared import prepare
-from app.lib.db.statements import affected, batch_of, delete_batch
+from app.lib.db.statements import batch_of, delete_batch
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.enqueue import wake_workers
 from app.lib.jobs.tables import JobStatus, QueuedJob, due_after, finished, in_status
@@ -63,8 +63,7 @@ class JobOperations:
         )
 
     async def _change(self, conditions: Collection[ColumnElement[bool]], **values: Any) -> int:
-        result = await self.unit.session.execute(update(_jobs).where(*conditions).values(**values))
-        return affected(result)
+        return await self.unit.execute(prepare(update(_jobs).where(*conditions).values(**values)))
 
 
 def _one_of(statuses: Collection[JobStatus]) -> ColumnElement[bool]:

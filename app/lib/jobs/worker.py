@@ -38,6 +38,7 @@ from app.lib.jobs.queue import (
     take_back,
 )
 from app.lib.jobs.tables import JobStatus, QueuedJob, in_status
+from app.lib.observability.repeats import log_once
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -148,9 +149,9 @@ class Worker:
         while not self._is_over():
             try:
                 await self._turn()
-            except Exception as exc:
-                # Once with its traceback; the database is away, or will be back, and the worker stays.
-                log.warning("jobs.turn_failed", error=type(exc).__name__, exc_info=None if self.failures else exc)
+            except Exception as exc:  # noqa: BLE001 - the database is away, or will be back, and the worker stays
+                trace = None if self.failures else exc
+                log_once(log.warning, "jobs.turn_failed", error=type(exc).__name__, exc_info=trace)
                 self._hungry = True
                 await self._pause(_PAUSES[min(self.failures, len(_PAUSES) - 1)])
                 self.failures += 1

@@ -198,7 +198,8 @@ class RateLimiter:
                 self._retry_at = time.monotonic() + self._retry_seconds
                 if not self._is_down:
                     self._is_down = True
-                    _LOG.error("rate limit counters are out of reach: %s: %s", type(error).__name__, error)
+                    reason = (str(error).splitlines() or [""])[0][:200]
+                    _LOG.error("rate limit counters are out of reach: %s: %s", type(error).__name__, reason)
             else:
                 if self._is_down:
                     self._is_down = False

@@ -42,7 +42,7 @@ SHARED = {"product": "Toys & Co", "color": "#112233", "base_url": "https://toys.
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "greeting.txt").write_text(TEXT)
     (tmp_path / "greeting.html").write_text(HTML)
-    (tmp_path / "page.html").write_text("<p>{{ who }}</p>")
+    (tmp_path / "plain.html").write_text("<p>{{ who }}</p>")
     (tmp_path / "locales").mkdir()
     (tmp_path / "locales" / "de.po").write_text(PO)
     return tmp_path
@@ -98,7 +98,7 @@ def test_html_is_escaped_and_text_is_not(templates: MailTemplates, locale: str) 
     assert "Toys &amp; Co" in mail.html
     assert 'href="https://toys.example/?a=1&amp;b=&#34;&#39;&gt;"' in mail.html
     assert evil in mail.text
-    assert templates.page("page", locale, {"who": evil}).startswith("<p>&lt;script&gt;")
+    assert templates.page("plain", locale, {"who": evil}).startswith("<p>&lt;script&gt;")
 
 
 def test_a_subject_is_one_line(templates: MailTemplates) -> None:
