@@ -61,3 +61,10 @@ def test_production_does_not_send_in_the_name_of_localhost() -> None:
 @pytest.mark.parametrize(("environment", "shown"), [("development", True), ("test", False), ("production", False)])
 def test_the_mailbox_is_for_development(environment: str, shown: bool) -> None:
     assert settings_from(**{**PRODUCTION, "ENVIRONMENT": environment}).shows_mailbox is shown
+
+
+@pytest.mark.parametrize("text", ["a@b.example, c@d.example", "A <a@b.example> x", "A <a@b.example> <c@d.example>"])
+def test_a_sender_is_one_address_with_nothing_behind_it(text: str) -> None:
+    smtp = {**PRODUCTION, "MAIL_BACKEND": "smtp", "SMTP_HOST": "smtp.internal", "MAIL_FROM": text}
+
+    assert refusal(**smtp).startswith("MAIL_FROM: ")

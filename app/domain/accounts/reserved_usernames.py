@@ -1,9 +1,11 @@
 """Usernames that no user gets: they would be taken for the service itself, or for one of its pages."""
 
+import re
+
 from app.core import PRODUCT
 from app.lib.text import casefold_key
 
-RESERVED_USERNAMES = frozenset(
+_RESERVED = frozenset(
     map(
         casefold_key,
         f"""
@@ -18,4 +20,11 @@ RESERVED_USERNAMES = frozenset(
         """.split(),
     )
 )
-"""Compared by the canonical key. Digits for letters are left alone: ``adm1n`` reads otherwise."""
+_SEPARATORS = re.compile(r"[._-]+")
+
+
+def is_reserved(key: str) -> bool:
+    """Whether a username, by its canonical key, reads like one of these: dots, hyphens and underscores aside. Digits
+    for letters are left alone: ``adm1n`` reads otherwise.
+    """
+    return key in _RESERVED or _SEPARATORS.sub("", key) in _RESERVED

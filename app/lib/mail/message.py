@@ -11,7 +11,7 @@ from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import EmailPolicy
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime, getaddresses
 from typing import Self
 
 import msgspec
@@ -25,6 +25,7 @@ _JOINERS = "\u200c\u200d"  # formatting characters that names and emoji are made
 MAIL_DOMAIN = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*"
 )
+_ONE_MAILBOX = re.compile(r"[^<>]*<[^<>\s]+>\s*|[^<>\s]+")
 _LOCAL = re.compile(r"(?=.{1,64}\Z)[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.IGNORECASE)
 _URL = re.compile(r"https?://[!#-;=?-~]{1,900}")
 
@@ -53,7 +54,10 @@ class Mailbox(msgspec.Struct, frozen=True):
     def parse(cls, text: str) -> Self:
         """Reads ``Name <local@domain>`` or an address alone. Raises :class:`UnsafeHeader`."""
         _check_line("address", text)
-        name, address = parseaddr(text)
+        found = getaddresses([text])
+        if len(found) != 1 or not _ONE_MAILBOX.fullmatch(text):
+            raise UnsafeHeader("address")
+        [(name, address)] = found
         return cls(address, name)
 
     def wire(self) -> str:

@@ -18,7 +18,7 @@ _SHORTEST_WORD = 4
 
 _FEWEST_CHARACTERS = 4
 _SHORTEST_UNIT, _LONGEST_UNIT = 8, 32
-_MOST_BEFORE, _MOST_BEHIND = 2, 5
+_MOST_BEFORE, _MOST_BEHIND = 5, 5
 _ROWS = (
     "abcdefghijklmnopqrstuvwxyz 01234567890 qwertyuiop asdfghjkl zxcvbnm qwertzuiop yxcvbnm azertyuiop qsdfghjklm "
     "wxcvbn !@#$%^&*() \u0430\u0431\u0432\u0433\u0434\u0435 \u0439\u0446\u0443\u043a\u0435\u043d\u0433"
@@ -26,6 +26,10 @@ _ROWS = (
 _STEPS = frozenset(first + second for row in _ROWS.split() for first, second in (*pairwise(row), *pairwise(row[::-1])))
 """Two characters that follow each other in the alphabet, in digits or on a keyboard, in either direction."""
 
+# "Password" in languages that the list does not have.
+_PASSWORD_ELSEWHERE = frozenset(
+    ["contraseña", "пароль", "şifre", "mot-de-passe", "motdepasse", "密码", "密碼", "パスワード", "наташа", "любовь"]
+)
 TOO_COMMON = "Many people use this password, perhaps with another sign. Choose another."
 TOO_SIMPLE = "Characters that repeat or follow each other are easy to guess. Choose another."
 
@@ -88,6 +92,8 @@ def guessable(password: str) -> str | None:
     if _is_common(unit):
         return TOO_COMMON
     is_short = unit != text and len(unit) < _SHORTEST_UNIT
+    letters = "".join(each for each in unit if each.isalpha())
+    is_short |= len(set(letters)) < _FEWEST_CHARACTERS and len(letters) * 2 > len(unit)
     runs = 1 + sum(first != second and first + second not in _STEPS for first, second in pairwise(unit))
     return TOO_SIMPLE if is_short or len(set(unit)) < _FEWEST_CHARACTERS or runs * 4 <= len(unit) else None
 
@@ -102,7 +108,8 @@ def _is_common(text: str) -> bool:
     before = sum(1 for _ in takewhile(lambda each: not each.isalpha(), text[:_MOST_BEFORE]))
     behind = sum(1 for _ in takewhile(lambda each: not each.isalpha(), text[: -_MOST_BEHIND - 1 : -1]))
     cuts = product(range(before + 1), range(behind + 1))
-    return any(text[start : len(text) - end] in common_passwords() for start, end in cuts)
+    words = (text[start : len(text) - end] for start, end in cuts)
+    return any(word in common_passwords() or word in _PASSWORD_ELSEWHERE for word in words)
 
 
 @cache

@@ -10,7 +10,20 @@ from tests.support.apps import Deployment, client_of
 from tests.support.people import PASSWORD, People, Person
 
 REGISTER = "/api/v1/auth/register"
-NAMES = ["admin", "ROOT", "Support", "administrator", "system", "security", "help", "api", "lodestar", "\uff41dmin"]
+NAMES = [
+    "admin",
+    "ROOT",
+    "Support",
+    "administrator",
+    "system",
+    "security",
+    "help",
+    "api",
+    "lodestar",
+    "\uff41dmin",
+    "a.dmin",
+    "no_reply",
+]
 
 
 def refusal(response: httpx.Response) -> tuple[int, dict[str, Any]]:

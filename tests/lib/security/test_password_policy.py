@@ -54,7 +54,8 @@ def test_there_are_no_rules_of_composition__asvs_6_2_5(password: str) -> None:
     "password",
     [
         "password1", "Dragon12", "monkey!!", "1password", "!!Letmein2024!", "P a s s w o r d", "sunshine?",
-        "\uff50assword9",        "passwordpassword", "dragon dragon", "football123!",
+        "\uff50assword9",        "passwordpassword", "dragon dragon", "football123!", "123password",
+        "\u043f\u0430\u0440\u043e\u043b\u044c123",
     ],
 )  # fmt: skip
 def test_common_words_with_a_digit_a_sign_or_a_capital_are_refused__asvs_6_2_4(password: str) -> None:
@@ -64,7 +65,7 @@ def test_common_words_with_a_digit_a_sign_or_a_capital_are_refused__asvs_6_2_4(p
 @pytest.mark.parametrize(
     "password",
     [
-        "aaaaaaaa", "        ", "\u2003" * 8, "\u200b" * 8, "a a a a a", "aaaaaaaaaaaaaq", "abababab",
+        "aaaaaaaa", "aaaaaaaab1!", "        ", "\u2003" * 8, "\u200b" * 8, "a a a a a", "aaaaaaaaaaaaaq", "abababab",
         "xyqxyqxyq", "kqzwkqzwk",
         "abcdefgh", "hgfedcba", "ABCDefgh", "defghijk", "34567890", "98765432", "qwertzui", "asdfghjk", "lkjhgfds",
         "abcd1234",        "1122334455", "wxyz7890", "!@#$%^&*", "x" * 1024, "z" * 3 + "q" * 1021,
