@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import partial
 from pathlib import Path
 
 import click
@@ -12,12 +13,14 @@ from app.cli.configuration import most_connections
 from app.config import Settings
 from app.core import API, Core
 from app.domain.accounts.services.queries import AccountQueries
+from app.domain.system.settings import SystemSettings
 from app.environment import with_secret_key
 from app.lib.cli.errors import CommandFailed
 from app.lib.cli.running import database_errors, schema_is_current
 from app.lib.db import sqlite
 from app.lib.observability.logging import configure_logging
 from app.lib.pagination.parameters import PageRequest
+from app.lib.ratelimit.limiter import counted_as
 from app.lib.serving.server import ServerOptions, run_server
 
 log = structlog.stdlib.get_logger(__name__)
@@ -33,6 +36,8 @@ def start(address: str, *, reload: bool) -> None:
         port=settings.port,
         workers=settings.workers,
         http2=settings.http2,
+        max_connections_per_address=settings.section(SystemSettings).max_connections_per_address,
+        counted_as=partial(counted_as, trusted=settings.trusted_proxies),
         drain_seconds=0.0 if reload else settings.shutdown_delay,
         reload_directory=Path(__file__).parent.parent if reload else None,
     )

@@ -15,7 +15,7 @@ from zlib import crc32
 import limits
 import msgspec
 
-from app.lib.addresses import parse_address
+from app.lib.addresses import parse_address, parse_network
 from app.lib.errors import RateLimited
 from app.lib.ratelimit.counters import Counters, MemoryCounters
 
@@ -121,6 +121,15 @@ def client_key(address: str | None) -> str:
     if parsed is None:
         return _UNKNOWN
     return str(parsed if isinstance(parsed, IPv4Address) else IPv6Network((int(parsed), 64), strict=False))
+
+
+@lru_cache(maxsize=8192)
+def counted_as(address: str, *, trusted: tuple[str, ...]) -> str | None:
+    """The :func:`client_key` of a peer; None for a trusted proxy, which speaks for many clients, and for no address."""
+    parsed = parse_address(address)
+    if parsed is None or any(parsed in parse_network(each) for each in trusted):
+        return None
+    return client_key(address)
 
 
 def network_key(address: str | None) -> str | None:

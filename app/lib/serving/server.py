@@ -22,6 +22,7 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 from watchfiles import PythonFilter
 
+from app.lib.serving.connections import ConnectionWatch, CountedAs
 from app.lib.serving.draining import DRAIN_SIGNAL, WorkerEnd
 from app.lib.serving.processes import allow_files, die_with_parent, enter_worker, prepare_forks
 
@@ -30,6 +31,8 @@ KILL_TIMEOUT = 30
 HEADER_SECONDS = 75.0
 """In which a client must have sent a request's head. It ends idle connections too, and must be longer than the 60 s for
 which proxies and clients keep theirs: who closes first may cut the other's next request."""
+UNREAD_SECONDS = 60.0
+"""For which a client may take nothing of what it is sent."""
 CONNECTIONS = 10_000
 """Per worker, idle ones and WebSockets included; further ones wait."""
 FILES = 256
@@ -64,6 +67,11 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     drain_seconds: float = 0.0
     header_seconds: float = HEADER_SECONDS
     http2: bool = False
+    max_connections_per_address: int = CONNECTIONS
+    """In each worker."""
+    unread_seconds: float = UNREAD_SECONDS
+    counted_as: CountedAs = str
+    """See :mod:`app.lib.serving.connections`; has to be picklable."""
     reload_directory: Path | None = None
     """Python files whose change restarts the workers; None does not watch anything."""
 
@@ -89,17 +97,21 @@ def run_server(app_factory: str, options: ServerOptions) -> None:
     server.run(app_factory)
 
 
-def load_app(app_factory: str) -> Any:
+def load_app(app_factory: str, watch: ConnectionWatch) -> Any:
     """Runs first in a worker: makes it one that ends when it should, then makes the app."""
     enter_worker()
     die_with_parent()
     WorkerEnd.take()
+    watch.start()
     return pkgutil.resolve_name(app_factory)()
 
 
 class _Server(MPServer):
     def __init__(self, options: ServerOptions) -> None:
         self._drain_seconds = options.drain_seconds
+        self._watch = ConnectionWatch(
+            options.port, options.max_connections_per_address, options.unread_seconds, options.counted_as
+        )
         self._signalled_at: float | None = None
         super().__init__(
             target="",
@@ -128,7 +140,7 @@ class _Server(MPServer):
 
     def run(self, app_factory: str) -> None:
         try:
-            self.serve(target_loader=partial(load_app, app_factory), wrap_loader=False)
+            self.serve(target_loader=partial(load_app, app_factory, self._watch), wrap_loader=False)
         except SystemExit:
             if self._signalled_at is None:  # else a worker got the signal from elsewhere, too, which is no failure
                 raise

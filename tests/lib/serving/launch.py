@@ -18,6 +18,8 @@ if __name__ == "__main__":
             workers=int(workers),
             drain_seconds=float(drain),
             header_seconds=float(os.environ.get("TOY_HEADER_SECONDS", "75")),
+            max_connections_per_address=int(os.environ.get("TOY_CONNECTIONS", "10000")),
+            unread_seconds=float(os.environ.get("TOY_UNREAD_SECONDS", "60")),
             reload_directory=Path(watched[0]) if watched else None,
         ),
     )

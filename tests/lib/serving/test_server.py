@@ -3,8 +3,10 @@
 import os
 import signal
 import socket
+import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -184,3 +186,50 @@ def test_changed_code_is_loaded_and_broken_code_is_survived(start_toy: StartToy,
     workers = server.workers()
     assert server.end(signal.SIGINT) == 0
     until_gone(workers)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs the list of open files of Linux")
+def test_an_address_has_a_bounded_number_of_connections(start_toy: StartToy) -> None:
+    server = start_toy(TOY_CONNECTIONS="5")
+    server.until_it_answers("/")
+
+    with ExitStack() as stack:
+        opened = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 30)) for _ in range(12)]
+        for each in opened:
+            each.setblocking(False)
+        server.until(lambda: sum(map(is_open, opened)) <= 5)
+        left = [each for each in opened if is_open(each)]
+        assert len(left) >= 4  # the probe of the test may have taken a place
+        for each in left:
+            each.setblocking(True)
+            each.sendall(b"GET / HTTP/1.1\r\nHost: toy\r\n\r\n")
+            assert each.recv(100).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs the list of open files of Linux")
+def test_a_client_that_does_not_read_is_cut_off(start_toy: StartToy) -> None:
+    server = start_toy(TOY_UNREAD_SECONDS="2")
+    server.until_it_answers("/")
+
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", server.port))
+        connection.sendall(b"GET /large HTTP/1.1\r\nHost: toy\r\n\r\n")
+        port = connection.getsockname()[1]
+        server.until(lambda: has_connection(server.port, port))
+        server.until(lambda: not has_connection(server.port, port))
+
+
+def has_connection(port: int, peer_port: int) -> bool:
+    """Whether this end of a TCP connection is there."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return any((f":{port:04X}", f":{peer_port:04X}") == (line[1][-5:], line[2][-5:]) for line in lines)
+
+
+def is_open(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1, socket.MSG_PEEK) != b""
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False

@@ -30,6 +30,8 @@ async def serve(scope: dict[str, Any], receive: Any, send: Any) -> None:
         say("streaming")
         await draining.wait()
     body = f"{os.getpid()} {'draining' if draining.is_set() else 'open'}".encode()
+    if scope["path"] == "/large":
+        body = bytes(20_000_000)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
 
