@@ -25,7 +25,7 @@ from app.domain.posts.dtos import PostPage, PostRead, PostSummary, TagPage
 from app.domain.posts.errors import PostNotFound
 from app.domain.posts.models import Post, PostSlug, PostTag
 from app.domain.posts.rows import FeedRow, WrittenRow
-from app.domain.posts.slugs import digest_of
+from app.domain.posts.slugs import digest_of, digests_of
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
@@ -177,7 +177,9 @@ class PostRepository(EntityRepository[Post]):
 
     async def list_taken_slugs(self, slugs: Sequence[str], author_id: UUID) -> set[str]:
         """Those that public posts, or others of the author, have or had."""
-        digests = {digest_of(slug, owner): slug for slug in slugs for owner in (None, author_id)}
+        digests = dict(zip(digests_of(slugs), slugs, strict=True)) | dict(
+            zip(digests_of(slugs, author_id), slugs, strict=True)
+        )
         return {digests[digest] for digest in await self.unit.all(_taken, digests=json_list(digests))}
 
     async def rename(self, post_id: UUID, slug: str) -> None:

@@ -1,6 +1,7 @@
 """Slugs: titles as parts of URLs."""
 
 import re
+from collections.abc import Iterable
 from hashlib import sha256
 from uuid import UUID
 
@@ -25,7 +26,13 @@ def slug_of(title: str) -> str:
 
 def digest_of(slug: str, author_id: UUID | None = None) -> str:
     """What is kept of a slug for good: of a public post, or, with an author, among the posts of that author."""
-    return sha256(f"{author_id}/{slug}".encode() if author_id else slug.encode()).hexdigest()
+    return digests_of([slug], author_id)[0]
+
+
+def digests_of(slugs: Iterable[str], author_id: UUID | None = None) -> list[str]:
+    """:func:`digest_of` each."""
+    prefix = f"{author_id}/" if author_id else ""
+    return [sha256(f"{prefix}{slug}".encode()).hexdigest() for slug in slugs]
 
 
 def numbered(slug: str) -> list[str]:

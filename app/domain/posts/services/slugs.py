@@ -28,10 +28,12 @@ class SlugClaims:
         """The slug, or with the first number that is free; with a random end where those are used up, or many posts
         want the same at the same time.
         """
-        for candidates in ([slug], *[numbered(slug)] * _ATTEMPTS):  # most titles are new
-            taken = await self._posts.list_taken_slugs(candidates, author_id)
-            free = next((each for each in candidates if each not in taken), None)
-            if free is not None and await self._try(post_id, author_id, free, is_public=is_public):
+        for _ in range(_ATTEMPTS):
+            taken = await self._posts.list_taken_slugs(numbered(slug), author_id)
+            free = next((each for each in numbered(slug) if each not in taken), None)
+            if free is None:
+                break
+            if await self._try(post_id, author_id, free, is_public=is_public):
                 return free
         return await self.claim(post_id, author_id, f"{slug[: MAX_SLUG - 13]}-{post_id.hex[-12:]}", is_public=is_public)
 
