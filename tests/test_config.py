@@ -74,6 +74,7 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("SMTP_CONNECTIONS", "2", 2),
     ("WEBHOOKS_ALLOW_PRIVATE", "on", True),
     ("WEBHOOKS_MAX_PENDING", "5", 5),
+    ("MAX_CONNECTIONS_PER_ADDRESS", "100", 100),
     ("MAX_OPEN_PER_ADDRESS", "5", 5),
     ("LOG_LEVEL", "WARNING", "warning"),
     ("LOG_FORMAT", "console", "console"),
