@@ -7,9 +7,7 @@ import msgspec
 from sqlalchemy import (
     Boolean,
     ColumnElement,
-    CursorResult,
     Delete,
-    Result,
     Select,
     Table,
     Text,
@@ -54,14 +52,6 @@ def batch_of(
     found = select(key).where(*conditions).limit(limit).with_for_update(skip_locked=skip_locked)
     # As a subquery PostgreSQL may run it for every row, and then there is no limit.
     return select(found.cte("found"))
-
-
-def affected(result: Result[Any]) -> int:
-    """The number of rows that an INSERT, UPDATE or DELETE of a session touched.
-
-    Only for one without RETURNING and WITH, executed for one set of parameters: the drivers do not count others.
-    """
-    return result.rowcount if isinstance(result, CursorResult) else 0
 
 
 class is_one_of(FunctionElement[bool]):  # noqa: N801 - reads like the SQL operator that it is

@@ -1,11 +1,18 @@
 """On both databases: inserts that may meet a conflict, and how many rows a statement touched."""
 
-from sqlalchemy import delete, select, update
+from typing import Any
+
+from sqlalchemy import CursorResult, Result, delete, select, update
 
 from app.lib.db.base import new_id, table_of
 from app.lib.db.engine import Database
-from app.lib.db.statements import affected, insert_or_update
+from app.lib.db.statements import insert_or_update
 from tests.lib.db.toys import Box, Toy
+
+
+def affected(result: Result[Any]) -> int:
+    assert isinstance(result, CursorResult)
+    return result.rowcount
 
 
 async def test_an_insert_can_pass_over_a_conflict(toys: Database) -> None:
