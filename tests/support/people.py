@@ -19,7 +19,7 @@ from app.domain.accounts.dtos import Registration
 from app.domain.accounts.models import Profile, Role, RolePermission, User, UserRole
 from app.domain.accounts.services.identity import with_keys
 from app.domain.auth.models import Session
-from app.domain.auth.repositories import SessionRow
+from app.domain.auth.repositories.sessions import SessionRow
 from app.domain.auth.services.tokens import TokenIssuer
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of

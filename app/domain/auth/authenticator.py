@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from app.domain.auth.errors import SessionEnded
-from app.domain.auth.repositories import PRINCIPALS
+from app.domain.auth.repositories.sessions import PRINCIPALS
 from app.lib.clock import utc_now
 from app.lib.db.reader import Reader
 from app.lib.errors import InvalidToken

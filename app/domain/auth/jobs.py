@@ -4,7 +4,8 @@ from uuid import UUID
 import msgspec
 
 from app.domain.accounts.services.queries import AccountQueries
-from app.domain.auth.repositories import HOLD_USER, PURGE, PURGE_LINKS
+from app.domain.auth.repositories.links import PURGE_LINKS
+from app.domain.auth.repositories.sessions import HOLD_USER, PURGE
 from app.domain.auth.services.links import LinkThrottle, MailedLinks, Purpose
 from app.domain.auth.settings import AuthSettings
 from app.lib import audit

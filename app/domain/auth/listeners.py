@@ -11,7 +11,8 @@ from app.domain.auth.events import (
     SessionsEnded,
 )
 from app.domain.auth.jobs import send_link
-from app.domain.auth.repositories import DELETE_OF, HOLD_USER, LinkRepository, SessionRepository
+from app.domain.auth.repositories.links import LinkRepository
+from app.domain.auth.repositories.sessions import DELETE_OF, HOLD_USER, SessionRepository
 from app.domain.auth.services.links import MailedLinks, Purpose
 from app.lib.clock import utc_now
 from app.lib.db.statements import BATCH

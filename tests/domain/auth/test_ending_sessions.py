@@ -10,7 +10,7 @@ import pytest_asyncio
 from litestar import Litestar
 from sqlalchemy import insert, select
 
-from app.domain.auth.repositories import MAX_SESSIONS, PURGE, SessionRepository
+from app.domain.auth.repositories.sessions import MAX_SESSIONS, PURGE, SessionRepository
 from app.domain.auth.settings import AuthSettings
 from app.lib.audit import AuditEvent
 from app.lib.clock import utc_now

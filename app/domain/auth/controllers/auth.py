@@ -7,7 +7,8 @@ from litestar.params import JSONBody
 
 from app.domain.accounts.dtos import DEFAULT_LOCALE, Registration, UserRead
 from app.domain.accounts.errors import EmailTaken, UsernameTaken
-from app.domain.auth.dtos import JsonWebKeys, Refresh, RegistrationAccepted, SignIn, TokenPair
+from app.domain.auth.dtos.links import RegistrationAccepted
+from app.domain.auth.dtos.sessions import JsonWebKeys, Refresh, SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, InvalidCredentials, RefreshTokenReused
 from app.domain.auth.oauth2 import FORM_ERRORS, TOKEN_ERRORS
 from app.domain.auth.services.registration import RegistrationService

@@ -6,7 +6,8 @@ from litestar.params import JSONBody
 from app.domain.accounts.controllers.me import account_gone
 from app.domain.accounts.dtos import PasswordChange
 from app.domain.accounts.errors import PasswordAlreadyChanged, WrongCurrentPassword
-from app.domain.auth.dtos import MailRequest, MailRequested, TokenPair
+from app.domain.auth.dtos.links import MailRequest, MailRequested
+from app.domain.auth.dtos.sessions import TokenPair
 from app.domain.auth.services.change_email import EmailChangeService
 from app.domain.auth.services.change_password import PasswordChangeService
 from app.lib.errors import NotFound

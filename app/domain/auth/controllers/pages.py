@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath, QueryParameter
 
-from app.domain.auth.dtos import EmailChange, EmailVerification, PasswordReset
+from app.domain.auth.dtos.links import EmailChange, EmailVerification, PasswordReset
 from app.domain.auth.services.change_email import EmailChangeService
 from app.domain.auth.services.links import MailedLinks, Purpose
 from app.domain.auth.services.reset_password import ResetService

@@ -6,7 +6,7 @@ from litestar import Controller, Request, Response, post
 from litestar.params import JSONBody
 
 from app.domain.accounts.errors import EmailTaken, PasswordAlreadyChanged
-from app.domain.auth.dtos import EmailChange, EmailVerification, MailRequest, MailRequested, PasswordReset
+from app.domain.auth.dtos.links import EmailChange, EmailVerification, MailRequest, MailRequested, PasswordReset
 from app.domain.auth.errors import InvalidLink
 from app.domain.auth.services.change_email import EmailChangeService
 from app.domain.auth.services.links import Purpose

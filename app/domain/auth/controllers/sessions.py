@@ -5,7 +5,7 @@ from litestar import Controller, Request, Response, delete, get, post
 from litestar.params import FromPath, JSONBody
 
 from app.domain.accounts.errors import WrongCurrentPassword
-from app.domain.auth.dtos import Reauthentication, SessionPage, SessionRead
+from app.domain.auth.dtos.sessions import Reauthentication, SessionPage, SessionRead
 from app.domain.auth.services.queries import SessionQueries
 from app.domain.auth.services.reauthenticate import ReauthenticationService
 from app.domain.auth.services.sessions import SessionService

@@ -6,7 +6,7 @@ from litestar.params import FromPath
 from app.domain.accounts.controllers.users import SEES_USER
 from app.domain.accounts.errors import UserNotFound
 from app.domain.accounts.permissions import USERS_WRITE
-from app.domain.auth.dtos import MailRequested
+from app.domain.auth.dtos.links import MailRequested
 from app.domain.auth.services.request_mail import MailRequestService
 from app.lib.http.injection import Injected
 from app.lib.openapi.document import may_raise

@@ -4,7 +4,7 @@ from app.domain.accounts.errors import EmailTaken, UserNotFound
 from app.domain.accounts.services.passwords import Passwords, PasswordService
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
-from app.domain.auth.dtos import MailRequest, PasswordReset
+from app.domain.auth.dtos.links import MailRequest, PasswordReset
 from app.domain.auth.errors import SameEmail
 from app.domain.auth.events import EmailVerified
 from app.domain.auth.jobs import LINK_REQUESTED, MailLink, mail_link

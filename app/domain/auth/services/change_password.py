@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from app.domain.accounts.dtos import PasswordChange
 from app.domain.accounts.errors import PasswordAlreadyChanged
 from app.domain.accounts.services.passwords import PasswordService
-from app.domain.auth.dtos import TokenPair
+from app.domain.auth.dtos.sessions import TokenPair
 from app.domain.auth.services.sessions import SessionService
 from app.lib.security.principal import Principal
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.errors import InvalidLink
-from app.domain.auth.repositories import ADDRESS_KEEPER, LINK, LINK_BY_CODE, LinkRepository, LinkRow
+from app.domain.auth.repositories.links import ADDRESS_KEEPER, LINK, LINK_BY_CODE, LinkRepository, LinkRow
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.reader import Reader

@@ -1,7 +1,7 @@
 from dataclasses import dataclass
 
-from app.domain.auth.dtos import SessionPage
-from app.domain.auth.repositories import OWN_SESSIONS
+from app.domain.auth.dtos.sessions import SessionPage
+from app.domain.auth.repositories.sessions import OWN_SESSIONS
 from app.lib.clock import utc_now
 from app.lib.db.reader import Reader
 from app.lib.pagination.cursor import CursorCodec

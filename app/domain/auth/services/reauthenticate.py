@@ -1,10 +1,10 @@
 from dataclasses import dataclass
 
 from app.domain.accounts.services.passwords import PasswordService
-from app.domain.auth.dtos import SessionRead
+from app.domain.auth.dtos.sessions import SessionRead
 from app.domain.auth.errors import SessionEnded
 from app.domain.auth.events import SessionReauthenticated
-from app.domain.auth.repositories import OWN_SESSIONS, SessionRepository
+from app.domain.auth.repositories.sessions import OWN_SESSIONS, SessionRepository
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.clock import utc_now

@@ -2,7 +2,7 @@ from dataclasses import dataclass
 
 from app.domain.accounts.services.passwords import Passwords, PasswordService
 from app.domain.accounts.services.users import UserService
-from app.domain.auth.dtos import PasswordReset
+from app.domain.auth.dtos.links import PasswordReset
 from app.domain.auth.events import EmailVerified
 from app.domain.auth.services.links import MailedLinks, Purpose
 from app.lib.db.uow import UnitOfWork

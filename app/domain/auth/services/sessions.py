@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app.domain.auth.dtos import TokenPair
+from app.domain.auth.dtos.sessions import TokenPair
 from app.domain.auth.errors import RefreshTokenReused, SessionEnded, SessionNotFound
 from app.domain.auth.events import SessionsEnded, TokenReuseDetected
-from app.domain.auth.repositories import HOLD_USER, ROTATE, SESSION, SessionRepository, SessionRow
+from app.domain.auth.repositories.sessions import HOLD_USER, ROTATE, SESSION, SessionRepository, SessionRow
 from app.domain.auth.services.tokens import GRACE, TokenIssuer
 from app.lib import audit
 from app.lib.audit import Origin

@@ -5,10 +5,10 @@ from uuid import UUID
 from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.passwords import Passwords, PasswordService, SignInThrottle
 from app.domain.accounts.services.queries import AccountQueries
-from app.domain.auth.dtos import SignIn, TokenPair
+from app.domain.auth.dtos.sessions import SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, InvalidCredentials
 from app.domain.auth.jobs import MailLink, mail_link
-from app.domain.auth.repositories import KNOWN_ADDRESSES, MAX_SESSIONS
+from app.domain.auth.repositories.sessions import KNOWN_ADDRESSES, MAX_SESSIONS
 from app.domain.auth.services.links import Purpose
 from app.domain.auth.services.sessions import SessionService
 from app.domain.auth.settings import AuthSettings

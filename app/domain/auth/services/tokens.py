@@ -3,8 +3,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from app.domain.auth.dtos import TokenPair
-from app.domain.auth.repositories import SessionRow
+from app.domain.auth.dtos.sessions import TokenPair
+from app.domain.auth.repositories.sessions import SessionRow
 from app.lib.security.tokens import TokenSigner, refresh_jti
 
 GRACE = timedelta(seconds=10)

@@ -5,10 +5,10 @@ from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.passwords import Passwords, PasswordService
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
-from app.domain.auth.dtos import EmailVerification
+from app.domain.auth.dtos.links import EmailVerification
 from app.domain.auth.errors import InvalidLink
 from app.domain.auth.events import EmailVerified
-from app.domain.auth.repositories import LinkRow
+from app.domain.auth.repositories.links import LinkRow
 from app.domain.auth.services.links import CodeThrottle, MailedLinks, Purpose
 from app.lib.audit import Origin
 from app.lib.db.uow import UnitOfWork
