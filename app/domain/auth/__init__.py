@@ -5,6 +5,7 @@ from pathlib import Path
 from app.domain.auth.build import build
 from app.domain.auth.controllers.auth import AuthController, get_jwks
 from app.domain.auth.controllers.me import CredentialController
+from app.domain.auth.controllers.mfa import MfaController
 from app.domain.auth.controllers.pages import PageController
 from app.domain.auth.controllers.recovery import RecoveryController
 from app.domain.auth.controllers.sessions import SessionController
@@ -20,7 +21,14 @@ auth = Domain(
     name="auth",
     settings=AuthSettings,
     build=build,
-    controllers=(AuthController, RecoveryController, CredentialController, SessionController, send_password_reset),
+    controllers=(
+        AuthController,
+        RecoveryController,
+        CredentialController,
+        MfaController,
+        SessionController,
+        send_password_reset,
+    ),
     root_handlers=(get_jwks, PageController),
     mail_templates=(Path(__file__).parent / "templates",),
     listeners=LISTENERS,

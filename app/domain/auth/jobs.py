@@ -5,8 +5,10 @@ import msgspec
 
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.repositories.links import PURGE_LINKS
+from app.domain.auth.repositories.mfa_tokens import PURGE_TOKENS
 from app.domain.auth.repositories.sessions import HOLD_USER, PURGE
 from app.domain.auth.services.links import LinkThrottle, MailedLinks, Purpose
+from app.domain.auth.services.totp import reseal_secrets
 from app.domain.auth.settings import AuthSettings
 from app.lib import audit
 from app.lib.clock import utc_now
@@ -14,6 +16,7 @@ from app.lib.errors import RateLimited
 from app.lib.jobs import Cron, JobContext, NoPayload, job
 from app.lib.security.emails import lookup_key
 from app.lib.security.opaque import digest
+from app.lib.security.sealing import Sealer
 
 
 class MailLink(msgspec.Struct, frozen=True):
@@ -54,6 +57,17 @@ async def purge_sessions(_payload: NoPayload, context: JobContext) -> None:
     now = utc_now()
     await context.in_batches(lambda unit: unit.execute(PURGE, now=now))
     await context.in_batches(lambda unit: unit.execute(PURGE_LINKS, now=now))
+    await context.in_batches(lambda unit: unit.execute(PURGE_TOKENS, now=now))
+
+
+@job("auth.reseal", NoPayload, schedule=Cron("14 * * * *"), timeout=600)
+async def reseal_totp(_payload: NoPayload, context: JobContext) -> None:
+    """While ``SECRET_KEY_FALLBACKS`` is set: afterwards nothing needs the former keys any more."""
+    sealer = context.service(Sealer)
+    after: UUID | None = UUID(int=0)
+    while sealer.has_fallbacks and after is not None:
+        async with context.unit() as unit:
+            after = await reseal_secrets(unit, sealer, after)
 
 
 LINK_REQUESTED = "link.requested"
@@ -73,4 +87,4 @@ async def purge_failed_sign_ins(_payload: NoPayload, context: JobContext) -> Non
     await context.in_batches(lambda unit: audit.purge(unit, CAUSED_BY_STRANGERS, before))
 
 
-JOBS = (mail_link, purge_sessions, purge_failed_sign_ins)
+JOBS = (mail_link, purge_sessions, reseal_totp, purge_failed_sign_ins)
