@@ -9,7 +9,7 @@ from app.domain.accounts.dtos import DEFAULT_LOCALE, Registration, UserRead
 from app.domain.accounts.errors import EmailTaken, UsernameTaken
 from app.domain.auth.dtos.links import RegistrationAccepted
 from app.domain.auth.dtos.sessions import JsonWebKeys, Refresh, SignIn, TokenPair
-from app.domain.auth.errors import AccountInactive, InvalidCredentials, RefreshTokenReused
+from app.domain.auth.errors import AccountInactive, InvalidCredentials, MfaRequired, RefreshTokenReused
 from app.domain.auth.oauth2 import FORM_ERRORS, TOKEN_ERRORS
 from app.domain.auth.services.registration import RegistrationService
 from app.domain.auth.services.sessions import SessionService
@@ -67,7 +67,7 @@ class AuthController(Controller):
         status_code=200,
         summary="Sign in",
         description=f"Send the OAuth2 password form or JSON. {FORM_ERRORS} For first-party clients.",
-        opt=FORM_OR_JSON | may_raise(InvalidCredentials, AccountInactive),
+        opt=FORM_OR_JSON | may_raise(InvalidCredentials, AccountInactive, MfaRequired),
         exception_handlers=TOKEN_ERRORS,
     )
     async def login(self, data: JSONBody[SignIn], sign_in: Injected[SignInService]) -> TokenPair:
