@@ -149,7 +149,7 @@ def given(response: httpx.Response) -> Answer:
             return Answer.SIGN_IN if challenge == "Bearer" else Answer.BAD_TOKEN
         case 403:
             assert challenge == 'Bearer error="insufficient_scope"'
-            return _OF_CODE.get(code, Answer.FORBIDDEN)
+            return _OF_CODE.get(str(code), Answer.FORBIDDEN)
         case _:
             assert response.status_code < 500, response.text
             return Answer.ALLOWED
