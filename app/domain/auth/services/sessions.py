@@ -16,8 +16,12 @@ from app.lib.db.base import new_id
 from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
+from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter
 from app.lib.security.principal import Principal
 from app.lib.security.tokens import RefreshClaims, refresh_jti
+
+PER_SESSION = NamedLimit("refresh.session", Limit.parse("300 per hour"))
+"""Refreshes of one session, from wherever."""
 
 
 @dataclass
@@ -28,6 +32,7 @@ class SessionService:
     database: Database
     issuer: TokenIssuer
     events: Events
+    limiter: RateLimiter
     origin: Origin
     _sessions: SessionRepository
 
@@ -57,9 +62,13 @@ class SessionService:
 
         The rotation is one conditional UPDATE, so of many parallel refreshes one makes the step, and the others,
         like a retry within ten seconds, get the same refresh token. An older token ends the session.
-        Raises ``InvalidToken``, ``SessionEnded`` or ``RefreshTokenReused``.
+        Raises ``InvalidToken``, ``SessionEnded``, ``RefreshTokenReused`` or ``RateLimited``.
         """
         claims = self.issuer.signer.read_refresh(refresh_token)
+        # Not by user: whoever holds a token of an ended session could keep the user's other sessions from going on.
+        verdict = await self.limiter.hit(PER_SESSION, str(claims.session_id))
+        if not verdict.allowed:
+            raise verdict.refusal()
         now = utc_now()
         row = await self.unit.first(
             ROTATE,
