@@ -48,8 +48,8 @@ class Throttle:
         per_address: Limit = PER_ADDRESS,
         together: Limit = TOGETHER,
     ) -> None:
-        """A network has ten times the limit of an address. ``together`` has a short window, because whoever uses it up
-        keeps all strangers out until it ends.
+        """A network has ten times the limit of an address. ``together`` has a short window, because those who use it up
+        keep all strangers out until it ends.
         """
         self._limiter = limiter
         self._pair = NamedLimit(f"{name}.pair", per_account_and_address)

@@ -18,14 +18,14 @@ def work(statements: list[str]) -> int:
     return len(without_purges(statements)) - counters(statements) - statements.count("BEGIN IMMEDIATE")
 
 
-async def test_a_sign_in_takes_four_statements(app: Litestar, client: httpx.AsyncClient, people: People) -> None:
-    """The account, the known address, the session and the audit event."""
+async def test_a_sign_in_takes_five_statements(app: Litestar, client: httpx.AsyncClient, people: People) -> None:
+    """The account, the known address, the session, the audit event, and whether there is a second factor."""
     person = await people.create()
 
     with counted_statements(app) as statements:
         assert (await sign_in(client, person.email)).status_code == 200
 
-    assert work(statements) == 4
+    assert work(statements) == 5
     assert counters(statements) == 3
 
 
