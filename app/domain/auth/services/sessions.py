@@ -8,6 +8,7 @@ from app.domain.auth.dtos.sessions import TokenPair
 from app.domain.auth.errors import RefreshTokenReused, SessionEnded, SessionNotFound
 from app.domain.auth.events import SessionsEnded, TokenReuseDetected
 from app.domain.auth.repositories.sessions import HOLD_USER, ROTATE, SESSION, SessionRepository, SessionRow
+from app.domain.auth.services.devices import device_key
 from app.domain.auth.services.tokens import GRACE, TokenIssuer
 from app.lib import audit
 from app.lib.audit import Origin
@@ -51,8 +52,9 @@ class SessionService:
             expires_at=now + lifetimes.absolute,
             revoked_at=None,
         )
-        address, user_agent = self.origin.address, self.origin.user_agent
-        if not await self._sessions.create(row, password_hash, address=address, user_agent=user_agent):
+        origin = self.origin
+        device = {"address": origin.address, "user_agent": origin.user_agent, "device_key": device_key(origin)}
+        if not await self._sessions.create(row, password_hash, **device):
             return None
         await audit.record(self.unit, kind, self.origin, subject_id=user_id, session_id=str(row.id), **details)
         return self.issuer.issue(row, now)
