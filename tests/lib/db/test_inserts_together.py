@@ -54,7 +54,7 @@ async def test_every_other_statement_finds_them(toys: Database, sent: list[str])
     async with toys.independent() as unit:
         await unit.insert(_insert_toy, toy("a"))
         assert await unit.all(_names) == ["a"]
-        await unit.insert(_insert_toy, toy("b"), toy("c"), toy("d"))  # so many by themselves
+        await unit.insert(_insert_toy, toy("b"), toy("c"), toy("d"))  # three go by themselves
         await unit.insert(_insert_toy, toy("e"))
         assert await unit.execute(_grow, toy_name="e") == 1
         await unit.insert(_insert_toy, toy("f"))
