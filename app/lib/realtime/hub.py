@@ -110,7 +110,7 @@ class Hub:
                 return
             last_ids = await self._log.last_ids([local.name])
             if local.kind is not None and local.kind.has_presence:
-                present = await self._registry.present_elsewhere([local.name])
+                present = await self._registry.present([local.name])
                 local.shown = dict(present[local.name])
             local.last_id, local.is_open = last_ids.get(local.name, 0), True
             self._advance_to(local, local.last_id)
@@ -125,7 +125,7 @@ class Hub:
         ahead = 0
         try:
             if subscription.member is not None:
-                await self._registry.join(subscription.id, socket.id, local.name, subscription.member)
+                await self._registry.join(subscription.id, local.name, subscription.member)
             if since is not None and since > local.last_id:  # the subscriber may come from a process that is ahead
                 self._advance_to(local, (await self._log.last_ids([local.name])).get(local.name, 0))
                 ahead = since if since <= local.target else 0
@@ -183,8 +183,6 @@ class Hub:
         socket = subscription.socket
         if local.subscriptions.get(socket.id) is subscription:
             del local.subscriptions[socket.id]
-            if subscription.member is not None:
-                self._look_at(local)
         if reason is not None:
             socket.ended(local.name, reason)
         self._close_if_idle(local)
@@ -278,8 +276,8 @@ class Hub:
                 self._advance_to(local, last_ids.get(name, 0))
 
     async def update_presence(self) -> None:
-        """Reads who is present elsewhere: where it has changed, and of all channels now and then, because the leases of
-        processes expire without a hint.
+        """Reads who is present: where it has changed, and in all channels now and then, because the leases of processes
+        expire without a hint.
         """
         if await wait_for_signal(self._must_look, self._options.presence_seconds):
             await asyncio.sleep(self._options.presence_pause)  # where one comes there come more
@@ -289,10 +287,8 @@ class Hub:
         self._stale_presence.clear()
         if not names:
             return
-        # Those who leave while the others are read may be elsewhere by then. They are looked at once more anyway.
-        before = {name: self.channels[name].members for name in names}
         try:
-            present = await self._registry.present_elsewhere(names)
+            present = await self._registry.present(names)
         except Exception:
             self._stale_presence |= names
             raise
@@ -305,7 +301,7 @@ class Hub:
                     # Rare and short; an event would cost each delivery.
                     while local.last_id < said and self.channels.get(name) is local:  # noqa: ASYNC110 - as above
                         await asyncio.sleep(_TICK)
-                local.show_presence({**before[name], **members})
+                local.show_presence(members)
 
 
 @in_every_process(ChannelAdvanced, PresenceChanged, HintsLost)

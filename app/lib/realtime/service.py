@@ -26,7 +26,7 @@ from app.lib.realtime.frames import CloseCode
 from app.lib.realtime.hub import Hub, apply_hint
 from app.lib.realtime.log import ChannelWriter, EventLog
 from app.lib.realtime.options import RealtimeOptions
-from app.lib.realtime.registry import SocketRegistry
+from app.lib.realtime.registry import SocketRegistry, connections_of
 from app.lib.realtime.sockets import Socket, Transport
 from app.lib.security.principal import Principal
 
@@ -127,7 +127,7 @@ class Realtime(Collector):
             await socket.run(transport)
         finally:
             del self.sockets[socket.id]
-            self._registry.remove(socket.id, socket.user_id)
+            self._registry.leave(socket.id, connections_of(socket.user_id))
 
     async def trim(self, unit: UnitOfWork) -> int:
         """Deletes a batch of events whose time is over, or of what killed processes have left. Returns its size. For a

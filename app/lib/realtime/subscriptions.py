@@ -82,11 +82,11 @@ class LocalChannel:
             self.shown[member.id] = member
             self._show(Presence(channel=self.name, join=[member], leave=[]), but=subscription)
 
-    def show_presence(self, elsewhere: Mapping[UUID, Member]) -> None:
-        """Shows all subscribers who has come and gone since the last time. Members who moved to another process did
-        neither, so those who have left this one since ``elsewhere`` was read must be in it.
+    def show_presence(self, present: Mapping[UUID, Member]) -> None:
+        """Shows all subscribers who has come and gone since the last time. Those who came here since ``present`` was
+        read are not in it.
         """
-        now = {**elsewhere, **self.members}
+        now = {**present, **self.members}
         joined = [member for key, member in now.items() if key not in self.shown]
         left = [member for key, member in self.shown.items() if key not in now]
         self.shown = now

@@ -218,7 +218,7 @@ class Worker:
     async def die(self) -> None:
         """As by kill -9: nothing is written any more, and no hint is sent."""
         registry: Any = self.realtime._registry
-        registry.leave = registry.remove = _nothing
+        registry.leave = _nothing
         await self.realtime._loops.close()
         registry.close = _nothing
         await self.events.close()
