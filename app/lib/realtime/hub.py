@@ -16,7 +16,7 @@ from app.lib.events import Hint, HintsLost, in_every_process
 from app.lib.realtime.background import wait_for_signal
 from app.lib.realtime.channels import ChannelAdvanced, ChannelKind, PresenceChanged
 from app.lib.realtime.errors import as_realtime_error
-from app.lib.realtime.frames import REPLAY_LIMIT, Subscribed, encode_frame
+from app.lib.realtime.frames import REPLAY_LIMIT, Subscribed, Unsubscribed, encode_frame
 from app.lib.realtime.log import PAGE, ChannelWriter, EventLog, StoredEvent
 from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.registry import SocketRegistry
@@ -74,10 +74,9 @@ class Hub:
         """Subscribes, if ``socket.admit`` does not raise. The member that it returns is present until
         :meth:`detach`.
 
-        ``socket.subscribed`` is called once, at the moment from which on nothing will be missing; then what was
-        missed after ``since`` is replayed, as fast as the subscriber has room; returns when it is up to date. Attaching
-        again starts again at ``since``. Raises what ``admit`` and the database raise; after the greeting there is only
-        ``ended``.
+        The socket is greeted at the moment from which on nothing will be missing; then what was missed after ``since``
+        is replayed, as fast as the subscriber has room; returns when it is up to date. Attaching again starts again at
+        ``since``. Raises what ``admit`` and the database raise; after the greeting the subscription may only end.
         """
         local = self.channels.setdefault(channel, LocalChannel(channel, self._kinds.get(channel.partition(":")[0])))
         local.attaching += 1
@@ -94,13 +93,15 @@ class Hub:
             log.warning("realtime.replay_failed", error=type(exc).__name__, exc_info=bug)
             self._end(local, subscription, "unavailable")
 
-    def detach(self, socket: Socket, channel: str) -> bool:
-        """Ends a subscription, and the presence that came with it. Returns whether there was one."""
+    def detach(self, socket: Socket, channel: str, reason: str | None = None) -> bool:
+        """Ends a subscription, and the presence that came with it; with a reason the socket is sent it. Returns whether
+        there was one.
+        """
         local = self.channels.get(channel)
         subscription = local.subscriptions.get(socket.id) if local is not None else None
         if local is None or subscription is None:
             return False
-        self._end(local, subscription)
+        self._end(local, subscription, reason)
         return True
 
     async def _open(self, local: LocalChannel) -> None:
@@ -148,9 +149,10 @@ class Hub:
         if subscription.member is not None:
             local.show_join(subscription)
             frame.presence = list(local.shown.values())
-        socket.subscribed(frame, since)
+        socket.channels.add(local.name)
+        socket.send(frame)
         if revocations != local.revocations:
-            socket.context.check_again(socket, local.name)
+            socket.context.check_again(socket, [local.name])
         return subscription, missed
 
     async def _replay(self, local: LocalChannel, subscription: Subscription, rows: list[StoredEvent]) -> None:
@@ -183,8 +185,9 @@ class Hub:
         socket = subscription.socket
         if local.subscriptions.get(socket.id) is subscription:
             del local.subscriptions[socket.id]
+            socket.channels.discard(local.name)
         if reason is not None:
-            socket.ended(local.name, reason)
+            socket.send(Unsubscribed(channel=local.name, reason=reason))
         self._close_if_idle(local)
 
     def _look_at(self, local: LocalChannel) -> None:

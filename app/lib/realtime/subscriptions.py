@@ -30,7 +30,7 @@ class Subscription:
     def deliver(self, event: Event, text: str) -> None:
         """The next event."""
         self.position = event.id
-        self.socket.deliver(event, text)
+        self.socket.send(event, text)
 
 
 class LocalChannel:
@@ -72,7 +72,7 @@ class LocalChannel:
                 self.revocations += 1
                 for each in tuple(self.subscriptions.values()):
                     if each.socket.user_id == user_id:
-                        each.socket.context.check_again(each.socket, self.name)
+                        each.socket.context.check_again(each.socket, [self.name])
         return len(live)
 
     def show_join(self, subscription: Subscription) -> None:
@@ -97,4 +97,4 @@ class LocalChannel:
         text = encode_frame(frame)
         for each in tuple(self.subscriptions.values()):
             if each is not but:
-                each.socket.show_presence(frame, text)
+                each.socket.send(frame, text)
