@@ -37,6 +37,7 @@ from app.lib.security.policies import (
     policy_of,
     public,
 )
+from app.lib.security.principal import Means
 from tests.support.apps import settings_for
 from tests.support.people import People
 from tests.support.sockets import Refused, connected
@@ -56,6 +57,7 @@ class Answer(Enum):
     FORBIDDEN = "403 permission_denied"
     HIDDEN = "404"
     STALE = "403 reauth_required"
+    NOT_IN_PERSON = "403 own_sign_in_required"
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Caller:
     roles: frozenset[str] = frozenset()
     is_superuser: bool = False
     is_fresh: bool = True
+    means: Means = "sign_in"
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,8 @@ def expected(policy: Policy, caller: Caller) -> Answer:
     if not caller.headers:
         return Answer.SIGN_IN if policy.requires_credentials else Answer.ALLOWED
     refusal = _refusal(policy, caller)
+    if refusal is None and caller.means not in policy.means:
+        return Answer.NOT_IN_PERSON
     if refusal is None and isinstance(policy, Authenticated) and policy.fresh and not caller.is_fresh:
         return Answer.STALE
     return refusal or Answer.ALLOWED
@@ -131,6 +136,9 @@ def _refusal(policy: Policy, caller: Caller) -> Answer | None:
     return None if policy.names & caller.roles else Answer.FORBIDDEN
 
 
+_OF_CODE = {"reauth_required": Answer.STALE, "own_sign_in_required": Answer.NOT_IN_PERSON}
+
+
 def given(response: httpx.Response) -> Answer:
     """What a response says, as far as it is the policy's word. Every 404 that is not expected is the handler's."""
     challenge = response.headers.get("www-authenticate", "")
@@ -141,7 +149,7 @@ def given(response: httpx.Response) -> Answer:
             return Answer.SIGN_IN if challenge == "Bearer" else Answer.BAD_TOKEN
         case 403:
             assert challenge == 'Bearer error="insufficient_scope"'
-            return Answer.STALE if code == "reauth_required" else Answer.FORBIDDEN
+            return _OF_CODE.get(str(code), Answer.FORBIDDEN)
         case _:
             assert response.status_code < 500, response.text
             return Answer.ALLOWED

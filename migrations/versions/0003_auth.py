@@ -50,8 +50,19 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_mailed_links_expires_at"), "mailed_links", ["expires_at"])
     op.create_index(op.f("ix_mailed_links_user_id"), "mailed_links", ["user_id"])
+    op.create_table(
+        "totp_factors",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("secret", sa.LargeBinary(length=128), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_step", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_totp_factors_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_totp_factors")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("totp_factors")
     op.drop_table("mailed_links")
     op.drop_table("sessions")

@@ -9,7 +9,7 @@ from app.domain.auth.controllers.pages import PageController
 from app.domain.auth.controllers.recovery import RecoveryController
 from app.domain.auth.controllers.sessions import SessionController
 from app.domain.auth.controllers.users import send_password_reset
-from app.domain.auth.errors import MFA_REQUIRED, AccountInactive
+from app.domain.auth.errors import AccountInactive, MfaRequired
 from app.domain.auth.jobs import JOBS
 from app.domain.auth.listeners import LISTENERS
 from app.domain.auth.settings import AuthSettings
@@ -26,6 +26,6 @@ auth = Domain(
     listeners=LISTENERS,
     jobs=JOBS,
     webhook_kinds=WEBHOOK_KINDS,
-    error_codes=(AccountInactive.code, MFA_REQUIRED),
+    error_codes=(AccountInactive.code, MfaRequired.code),
     tags=(("Auth", "Registration, sign-in and tokens."),),
 )

@@ -12,8 +12,6 @@ from app.lib.errors import (
     ValidationFailed,
 )
 
-MFA_REQUIRED = ErrorCode("mfa_required", "A second factor is required", "Repeat the request with the second factor.")
-
 
 class InvalidCredentials(AppError):
     """The same for a wrong password, an unknown account and, where addresses have to be confirmed, one whose address is
@@ -42,6 +40,14 @@ class AccountInactive(PermissionDenied):
     )
     is_denial = False  # the sign-in is in the audit log already
     detail = "This account is deactivated."
+
+
+class MfaRequired(PermissionDenied):
+    """The first factor was right, and the user has a second one."""
+
+    code = ErrorCode("mfa_required", "A second factor is required", "Repeat the request with the second factor.")
+    is_denial = False
+    detail = "This account has a second factor, which is needed as well."
 
 
 class SessionNotFound(NotFound):

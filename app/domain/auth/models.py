@@ -1,7 +1,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base, new_id
@@ -32,6 +32,21 @@ class Session(Base):
     user_agent: Mapped[str | None] = mapped_column(String(255))
 
     __table_args__ = (Index(None, "user_id", "revoked_at"), Index(None, "expires_at"))
+
+
+class TotpFactor(Base):
+    """An app that makes codes from a secret and the time (RFC 6238); a second factor once a code has confirmed it.
+
+    ``last_step`` is the time step of the last code that was used: no code of that step or an earlier one is good again.
+    """
+
+    __tablename__ = "totp_factors"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    secret: Mapped[bytes] = mapped_column(LargeBinary(128))
+    created_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+    last_step: Mapped[int] = mapped_column(BigInteger)
 
 
 class MailedLink(Base):

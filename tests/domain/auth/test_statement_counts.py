@@ -23,14 +23,14 @@ def of_limits(app: Litestar, number: int) -> int:
     return 0 if core_of(app).database.url.is_sqlite else number
 
 
-async def test_a_sign_in_takes_four_statements(app: Litestar, client: httpx.AsyncClient, people: People) -> None:
-    """The account, the known address, the session and the audit event."""
+async def test_a_sign_in_takes_five_statements(app: Litestar, client: httpx.AsyncClient, people: People) -> None:
+    """The account, the known address, the session, the audit event, and whether there is a second factor."""
     person = await people.create()
 
     with counted_statements(app) as statements:
         assert (await sign_in(client, person.email)).status_code == 200
 
-    assert work(statements) == 4
+    assert work(statements) == 5
     assert counters(statements) == of_limits(app, 5)
 
 

@@ -119,9 +119,12 @@ class PasswordService:
         await self.replace(user, await self.passwords.accept(password, user))
 
     async def rehash(self, user_id: UUID, old_hash: str, password: str) -> str:
-        """Hashes the same password with today's parameters and returns the new hash."""
+        """Hashes the same password with today's parameters and returns the new hash. It stays although the request is
+        refused, because a second factor is missing.
+        """
         new_hash = await self.passwords.hasher.hash(password)
-        await self.unit.execute(REHASH, user_id=user_id, old_hash=old_hash, new_hash=new_hash)
+        async with self.database.independent() as unit:
+            await unit.execute(REHASH, user_id=user_id, old_hash=old_hash, new_hash=new_hash)
         return new_hash
 
     async def replace(self, current: CredentialRow, new_hash: str, *, kind: str = "password.changed") -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Uuid, bindparam, case, insert, select, type_coerce, update
+from sqlalchemy import Uuid, bindparam, case, insert, literal_column, select, type_coerce, update
 
 from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.accounts.repositories import role_names
@@ -47,6 +47,7 @@ _principals = (
             roles=type_coerce(role_names, SplitSet()),
             permissions=type_coerce(_permissions, SplitSet()),
             is_verified=User.is_verified,
+            means=literal_column("'sign_in'"),
         )
     )
     .join(User, User.id == Session.user_id)

@@ -31,9 +31,9 @@ class SessionService:
     origin: Origin
     _sessions: SessionRepository
 
-    async def begin(self, user_id: UUID, password_hash: str, *, kind: str = "sign_in.ok") -> TokenPair | None:
-        """Opens a session of an active user whose password has this hash; None when there is no such user. ``kind`` is
-        that of the audit log.
+    async def begin(self, user_id: UUID, password_hash: str, *, kind: str, **details: str) -> TokenPair | None:
+        """Opens a session of an active user whose password has this hash; None when there is no such user. ``kind`` and
+        ``details`` are those of the audit log.
         """
         now, lifetimes = utc_now(), self.issuer.lifetimes
         row = SessionRow(
@@ -49,7 +49,7 @@ class SessionService:
         address, user_agent = self.origin.address, self.origin.user_agent
         if not await self._sessions.create(row, password_hash, address=address, user_agent=user_agent):
             return None
-        await audit.record(self.unit, kind, self.origin, subject_id=user_id, session_id=str(row.id))
+        await audit.record(self.unit, kind, self.origin, subject_id=user_id, session_id=str(row.id), **details)
         return self.issuer.issue(row, now)
 
     async def refresh(self, refresh_token: str) -> TokenPair:
