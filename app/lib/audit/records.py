@@ -78,7 +78,7 @@ async def record(
 ) -> None:
     """Appends an event in the unit's transaction. ``details`` must hold no secret."""
     values = {"id": new_id(), "created_at": utc_now(), "kind": kind, "subject_id": subject_id, "details": details}
-    await unit.execute(_insert, **values, **msgspec.structs.asdict(origin))
+    await unit.insert(_insert, values | msgspec.structs.asdict(origin))
 
 
 async def purge(unit: UnitOfWork, kinds: Iterable[str], before: datetime) -> int:
