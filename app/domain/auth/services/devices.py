@@ -1,4 +1,4 @@
-"""Devices, as far as they can be told apart without a cookie."""
+"""Devices, as far as they can be distinguished without a cookie."""
 
 import re
 
@@ -30,7 +30,7 @@ _SYSTEMS = {
 
 
 def device_key(origin: Origin) -> bytes:
-    """The same for all sign-ins with one program, whatever its version, from one network."""
+    """The same for all sign-ins with one program, in any version, from one network."""
     family = _VERSION.sub("", origin.user_agent or "")
     return digest(f"{family}\n{network_key(origin.address)}")[:16]
 
