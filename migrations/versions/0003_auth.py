@@ -26,10 +26,12 @@ def upgrade() -> None:
         sa.Column("revoked_reason", sa.String(length=32), nullable=True),
         sa.Column("address", sa.String(length=64), nullable=True),
         sa.Column("user_agent", sa.String(length=255), nullable=True),
+        sa.Column("device_key", sa.LargeBinary(length=16), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_sessions_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
     )
     op.create_index(op.f("ix_sessions_expires_at"), "sessions", ["expires_at"])
+    op.create_index(op.f("ix_sessions_user_id_device_key"), "sessions", ["user_id", "device_key"])
     op.create_index(op.f("ix_sessions_user_id_revoked_at"), "sessions", ["user_id", "revoked_at"])
     op.create_table(
         "api_keys",

@@ -21,7 +21,9 @@ from app.domain.accounts.services.identity import with_keys
 from app.domain.auth.models import ApiKey, Session
 from app.domain.auth.repositories.sessions import SessionRow
 from app.domain.auth.services.api_keys import PREFIX
+from app.domain.auth.services.devices import device_key
 from app.domain.auth.services.tokens import TokenIssuer
+from app.lib.audit import Origin
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
 from app.lib.db.prepared import prepare
@@ -153,7 +155,8 @@ class People:
             revoked_at=None,
         )
         times = {"authenticated_at": at, "created_at": at, "last_seen_at": at}
-        others = {"address": ADDRESS, "user_agent": None, "revoked_reason": None}
+        key = device_key(Origin(address=ADDRESS, user_agent=f"python-httpx/{httpx.__version__}"))
+        others = {"address": ADDRESS, "user_agent": None, "revoked_reason": None, "device_key": key}
         await unit.execute(_insert_session, **msgspec.structs.asdict(row), **times, **others)
         pair = self.core.services.get(TokenIssuer).issue(row, utc_now())
         return Person(user_id, email, row.id, pair.access_token, pair.refresh_token)

@@ -11,7 +11,8 @@ class Session(Base):
     """One sign-in, and with it one family of tokens.
 
     ``generation`` counts its refresh tokens; only the newest is good. ``secret`` never leaves the database: it makes
-    the ids of refresh tokens, so that the same generation always has the same token.
+    the ids of refresh tokens, so that the same generation always has the same token. ``device_key`` is of the sign-in
+    and stays, else a thief of tokens would make their own device a known one.
     """
 
     __tablename__ = "sessions"
@@ -30,8 +31,13 @@ class Session(Base):
     revoked_reason: Mapped[str | None] = mapped_column(String(32))
     address: Mapped[str | None] = mapped_column(String(64))
     user_agent: Mapped[str | None] = mapped_column(String(255))
+    device_key: Mapped[bytes] = mapped_column(LargeBinary(16))
 
-    __table_args__ = (Index(None, "user_id", "revoked_at"), Index(None, "expires_at"))
+    __table_args__ = (
+        Index(None, "user_id", "revoked_at"),
+        Index(None, "user_id", "device_key"),
+        Index(None, "expires_at"),
+    )
 
 
 class TotpFactor(Base):

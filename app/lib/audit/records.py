@@ -84,7 +84,7 @@ async def record(
     from_where = msgspec.structs.asdict(origin)
     details = from_where.pop("acting") | details
     values = {"id": new_id(), "created_at": utc_now(), "kind": kind, "subject_id": subject_id, "details": details}
-    await unit.execute(_insert, **values, **from_where)
+    await unit.insert(_insert, values | from_where)
 
 
 async def purge(unit: UnitOfWork, kinds: Iterable[str], before: datetime) -> int:

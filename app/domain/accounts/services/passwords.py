@@ -11,6 +11,7 @@ from app.domain.accounts.models import User
 from app.domain.accounts.repositories import REHASH, UserRepository
 from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.queries import AccountQueries
+from app.domain.accounts.settings import AccountSettings
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.engine import Database
@@ -59,12 +60,14 @@ class Passwords:
 class SignInThrottle(Throttle):
     """Limits wrong passwords, at sign-in and wherever the current one is asked for."""
 
-    def __init__(self, limiter: RateLimiter) -> None:
+    def __init__(self, limiter: RateLimiter, settings: AccountSettings) -> None:
         super().__init__(
             limiter,
             "sign_in",
             per_account=Limit.parse("50 per hour"),
             per_account_and_address=Limit.parse("10 per 15 minutes"),
+            per_address=Limit.parse(settings.rate_limit_wrong_passwords),
+            together=Limit.parse(settings.rate_limit_wrong_passwords_together),
         )
 
 
@@ -156,7 +159,6 @@ class PasswordService:
         if verified:
             await self.throttle.succeeded(key, address)
             return
-        await self.throttle.failed(key, address)
         async with self.database.independent() as unit:
             await audit.record(unit, "password.refused", self.origin, subject_id=current.id)
         raise WrongCurrentPassword(pointer)
