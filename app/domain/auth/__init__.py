@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from app.domain.auth.build import build
+from app.domain.auth.controllers.api_keys import ApiKeyController, UserKeyController
 from app.domain.auth.controllers.auth import AuthController, get_jwks
 from app.domain.auth.controllers.me import CredentialController
 from app.domain.auth.controllers.mfa import MfaController
@@ -27,6 +28,8 @@ auth = Domain(
         CredentialController,
         MfaController,
         SessionController,
+        ApiKeyController,
+        UserKeyController,
         send_password_reset,
     ),
     root_handlers=(get_jwks, PageController),
@@ -35,5 +38,8 @@ auth = Domain(
     jobs=JOBS,
     webhook_kinds=WEBHOOK_KINDS,
     error_codes=(AccountInactive.code, MfaRequired.code),
-    tags=(("Auth", "Registration, sign-in and tokens."),),
+    tags=(
+        ("Auth", "Registration, sign-in and tokens."),
+        ("API keys", "Secrets by which programs act as users."),
+    ),
 )

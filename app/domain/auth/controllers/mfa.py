@@ -12,7 +12,7 @@ from app.domain.auth.services.totp import TotpService
 from app.lib.http.injection import Caller, Injected
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
-from app.lib.security.policies import authenticated, recently_authenticated
+from app.lib.security.policies import recently_authenticated, signed_in
 from app.lib.wire.dto import StructDTO
 
 
@@ -21,7 +21,7 @@ class MfaController(Controller):
     tags = ("Users",)
     exception_handlers = {UserNotFound: account_gone}  # noqa: RUF012 - Litestar declares it as an instance's
 
-    @get(guards=[authenticated], return_dto=StructDTO[MfaRead], summary="Get your second factors")
+    @get(guards=[signed_in], return_dto=StructDTO[MfaRead], summary="Get your second factors")
     async def get_mfa(self, principal: Caller, second_factors: Injected[SecondFactorService]) -> MfaRead:
         return await second_factors.get(principal.user_id)
 

@@ -14,7 +14,7 @@ from app.lib.http.injection import Caller, Injected, Paging
 from app.lib.http.locations import linked
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
-from app.lib.security.policies import authenticated
+from app.lib.security.policies import signed_in
 from app.lib.wire.dto import StructDTO
 
 
@@ -22,7 +22,7 @@ class SessionController(Controller):
     path = "/auth"
     tags = ("Auth",)
 
-    @get("/sessions", guards=[authenticated], return_dto=StructDTO[SessionPage], summary="List your sessions")
+    @get("/sessions", guards=[signed_in], return_dto=StructDTO[SessionPage], summary="List your sessions")
     async def list_sessions(
         self,
         request: Request[Any, Any, Any],
@@ -34,7 +34,7 @@ class SessionController(Controller):
 
     @delete(
         "/sessions/{session_id:uuid}",
-        guards=[authenticated],
+        guards=[signed_in],
         summary="End a session",
         description="One of your own, also the current one.",
     )
@@ -45,7 +45,7 @@ class SessionController(Controller):
 
     @post(
         "/logout-others",
-        guards=[authenticated],
+        guards=[signed_in],
         status_code=204,
         summary="Sign out elsewhere",
         description="Ends all your sessions except the current one.",
@@ -55,7 +55,7 @@ class SessionController(Controller):
 
     @post(
         "/reauthenticate",
-        guards=[authenticated, rate_limit("auth")],
+        guards=[signed_in, rate_limit("auth")],
         dto=StructDTO[Reauthentication],
         return_dto=StructDTO[SessionRead],
         status_code=200,

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Uuid, and_, bindparam, delete, exists, fal
 from app.domain.accounts.models import User
 from app.domain.auth.dtos.mfa import MfaRead
 from app.domain.auth.models import RecoveryCode, Session, TotpFactor
-from app.domain.auth.repositories.sessions import MAX_SESSIONS
+from app.domain.auth.repositories.sessions import IS_KNOWN_DEVICE, MAX_SESSIONS
 from app.lib.db.base import table_of
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.repositories import Repository
@@ -40,6 +40,7 @@ class EntryRow(msgspec.Struct, frozen=True):
 
     has_second_factor: bool
     is_crowded: bool
+    is_known_device: bool
 
 
 ENTRY = prepare(
@@ -50,6 +51,7 @@ ENTRY = prepare(
         .offset(MAX_SESSIONS)
         .exists()
         .label("is_crowded"),
+        IS_KNOWN_DEVICE.label("is_known_device"),
     ),
     EntryRow,
 )

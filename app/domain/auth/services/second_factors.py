@@ -79,13 +79,12 @@ class SecondFactorService:
         plain = code.replace(" ", "").replace("-", "").lower()
         found = await self.reader.one(POSSIBLE_CODES, UserNotFound, user_id=user_id, digest=digest(plain))
         key, address = str(user_id), self.origin.address
-        await self.throttle.check(key, address, trusted=trusted)
+        is_last = await self.throttle.check(key, address, trusted=trusted)
         step = matching_step(self.sealer, user_id, found.secret, plain) if found.secret else None
         if step is not None and step <= found.last_step:
             step = None
         if step is None and not found.is_recovery_code:
-            is_locked = await self.throttle.failed(key, address, trusted=trusted)
-            await self._record_refusal(user_id, is_locked=is_locked)
+            await self._record_refusal(user_id, is_last=is_last)
             raise WrongCode
         await self.throttle.succeeded(key, address)
         if step is not None and await self._factors.use_step(user_id, step):
@@ -142,14 +141,14 @@ class SecondFactorService:
         await self.events.publish(self.unit, changed)
         await audit.record(self.unit, f"mfa.{change}", self.origin, subject_id=user_id, recovery_codes_left=left)
 
-    async def _record_refusal(self, user_id: UUID, *, is_locked: bool) -> None:
+    async def _record_refusal(self, user_id: UUID, *, is_last: bool) -> None:
         """In its own transaction, because the request's is rolled back. Many refusals are worth a mail: the password
         was right each time.
         """
         await self.unit.rollback()
         async with self.database.independent() as unit:
-            await audit.record(unit, "mfa.locked_out" if is_locked else "mfa.refused", self.origin, subject_id=user_id)
-            if is_locked:
+            await audit.record(unit, "mfa.locked_out" if is_last else "mfa.refused", self.origin, subject_id=user_id)
+            if is_last:
                 await self.events.publish(unit, SecondFactorRefused(aggregate_id=user_id, aggregate_version=0))
 
 

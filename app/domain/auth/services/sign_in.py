@@ -50,16 +50,15 @@ class SignInService:
         key = await self._counted_as(name, found)
         # Asked for unknown users too, so that both cost the same.
         trusted = await self.session_queries.knows_address(found.id if found else _NO_USER, address)
-        await self.throttle.check(key, address, trusted=trusted)
+        is_last = await self.throttle.check(key, address, trusted=trusted)
         try:
             verified = await self._verify(found, data.password)
         except BaseException:
             await self.throttle.abandoned(key, address)
             raise
         if found is None or not verified or self._is_unconfirmed(found):
-            locked = await self.throttle.failed(key, address, trusted=trusted)
             refused = "sign_in.unverified" if verified else "sign_in.failed"
-            await self._record_refusal(found, "sign_in.locked_out" if locked else refused, knows_password=verified)
+            await self._record_refusal(found, "sign_in.locked_out" if is_last else refused, knows_password=verified)
             raise self._refusal()
         await self.throttle.succeeded(key, address)
         if (pair := await self._enter(found, data.password)) is not None:

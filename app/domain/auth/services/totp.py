@@ -45,7 +45,9 @@ class TotpService:
         if not await self._factors.set_up_totp(user.id, self.sealer.seal(secret.encode(), user.id.bytes), utc_now()):
             raise TotpAlreadyOn
         url = TOTP(secret).provisioning_uri(name=user.email, issuer_name=PRODUCT)
-        return TotpEnrollment(secret=secret, otpauth_url=url, qr_svg=segno.make_qr(url).svg_inline(scale=4, light="white"))
+        return TotpEnrollment(
+            secret=secret, otpauth_url=url, qr_svg=segno.make_qr(url).svg_inline(scale=4, light="white")
+        )
 
     async def confirm(self, data: TotpConfirmation, actor: Principal) -> RecoveryCodes:
         """Makes the app a second factor. Returns recovery codes with the first factor, later none.
