@@ -90,7 +90,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         middleware=[
             BearerMiddleware(core.services.get(Authenticator), core.services.find(TicketTaker), cors.check_opener),
             RulesMiddleware(),
-            IdempotencyMiddleware(core.keys.derive("idempotency")),
+            IdempotencyMiddleware(*core.keys.derive_all("idempotency")),
         ],
         plugins=[StructSchemaPlugin(), InnerLifespan(partial(_running, core))],
         exception_handlers=exception_handlers(),
