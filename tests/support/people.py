@@ -18,8 +18,9 @@ from app.core import Core
 from app.domain.accounts.dtos import Registration
 from app.domain.accounts.models import Profile, Role, RolePermission, User, UserRole
 from app.domain.accounts.services.identity import with_keys
-from app.domain.auth.models import Session
+from app.domain.auth.models import ApiKey, Session
 from app.domain.auth.repositories.sessions import SessionRow
+from app.domain.auth.services.api_keys import PREFIX
 from app.domain.auth.services.devices import device_key
 from app.domain.auth.services.tokens import TokenIssuer
 from app.lib.audit import Origin
@@ -27,6 +28,7 @@ from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
 from app.lib.db.prepared import prepare
 from app.lib.db.uow import UnitOfWork
+from app.lib.security.opaque import digest, new_secret, with_checksum
 from tests.support.apps import ADDRESS, client_of, core_of
 
 PASSWORD = "a fine day to sail"
@@ -37,6 +39,7 @@ NEW_PROFILE = dict.fromkeys(["first_name", "last_name", "bio", "avatar_url"])
 _insert_user = prepare(insert(table_of(User)))
 _insert_profile = prepare(insert(table_of(Profile)))
 _insert_session = prepare(insert(table_of(Session)))
+_insert_key = prepare(insert(table_of(ApiKey)))
 _insert_role = prepare(insert(table_of(Role)))
 _insert_permission = prepare(insert(table_of(RolePermission)))
 _insert_user_role = prepare(insert(table_of(UserRole)))
@@ -129,6 +132,16 @@ class People:
         """Another session of a user, as if they had signed in at that time."""
         async with self.core.database.independent() as unit:
             return await self._sign_in(unit, user_id, email, at or utc_now())
+
+    async def key(self, user_id: UUID, scopes: Iterable[str] = (), **values: Any) -> str:
+        """An API key of a user."""
+        key, now = with_checksum(new_secret(PREFIX)), utc_now()
+        unused = dict.fromkeys(("last_used_at", "revoked_at", "revoked_reason"))
+        row = {"id": new_id(), "name": "Nightly", "created_at": now, "expires_at": now + timedelta(days=1), **unused}
+        row |= {"user_id": user_id, "digest": digest(key), "scopes": ",".join(scopes), **values}
+        async with self.core.database.independent() as unit:
+            await unit.execute(_insert_key, **row)
+        return key
 
     async def _sign_in(self, unit: UnitOfWork, user_id: UUID, email: str, at: datetime) -> Person:
         row = SessionRow(

@@ -4,6 +4,7 @@ from uuid import UUID
 import msgspec
 
 from app.domain.accounts.services.queries import AccountQueries
+from app.domain.auth.repositories.api_keys import PURGE_KEYS
 from app.domain.auth.repositories.links import PURGE_LINKS
 from app.domain.auth.repositories.sessions import HOLD_USER, PURGE, SIGN_IN_FROM
 from app.domain.auth.services.devices import device_name
@@ -88,6 +89,7 @@ async def purge_sessions(_payload: NoPayload, context: JobContext) -> None:
     now = utc_now()
     await context.in_batches(lambda unit: unit.execute(PURGE, now=now))
     await context.in_batches(lambda unit: unit.execute(PURGE_LINKS, now=now))
+    await context.in_batches(lambda unit: unit.execute(PURGE_KEYS, now=now))
 
 
 LINK_REQUESTED = "link.requested"

@@ -32,7 +32,7 @@ class DenialLog:
     async def __call__(self, scope: Scope, denial: AppError) -> None:
         origin = await provide_origin(Request(scope))
         method, route = str(scope.get("method")), str(scope.get("path_template"))
-        what, now = (origin.actor_id, method, route), time.monotonic()
+        what, now = (origin.actor_id, *denial.audited.values(), method, route), time.monotonic()
         if now - self._recent.get(what, -QUIET_SECONDS) < QUIET_SECONDS:
             return
         self._recent[what] = now
@@ -42,6 +42,7 @@ class DenialLog:
         try:
             async with self._database.independent() as unit:
                 reason = type(denial).__name__
-                await record(unit, "access.denied", origin, method=method, route=route, reason=reason)
+                details = {"method": method, "route": route, "reason": reason, **denial.audited}
+                await record(unit, "access.denied", origin, **details)
         except DATABASE_ERRORS as exc:
             log.warning("denial.unrecorded", error=type(exc).__name__, route=route, user_id=str(origin.actor_id))

@@ -53,6 +53,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     address: str | None = None
     user_agent: str | None = None
     request_id: str | None = None
+    acting: dict[str, str] = {}
+    """For the details of each event: that a program acts (``api_key_id``)."""
 
 
 SYSTEM = Origin()
@@ -62,14 +64,16 @@ SYSTEM = Origin()
 async def provide_origin(request: Request[Any, Any, Any]) -> Origin:
     """The origin of a request. What is not an IP address (a Unix socket, nonsense from a proxy) is no address."""
     principal = find_principal(request)
+    is_program = principal is not None and principal.means == "api_key"
     agent = request.headers.get("user-agent", "")
     address = parse_address(request.client.host if request.client else None)
     return Origin(
         actor_id=principal.user_id if principal else None,
-        session_id=principal.session_id if principal else None,
+        session_id=principal.session_id if principal and not is_program else None,
         address=str(address) if address else None,
         user_agent="".join(c for c in agent if c.isprintable())[:MAX_USER_AGENT] or None,
         request_id=request.scope["state"].get("request_id"),
+        acting={"api_key_id": str(principal.session_id)} if principal and is_program else {},
     )
 
 
@@ -77,8 +81,10 @@ async def record(
     unit: UnitOfWork, kind: str, origin: Origin, *, subject_id: UUID | None = None, **details: Any
 ) -> None:
     """Appends an event in the unit's transaction. ``details`` must hold no secret."""
+    from_where = msgspec.structs.asdict(origin)
+    details = from_where.pop("acting") | details
     values = {"id": new_id(), "created_at": utc_now(), "kind": kind, "subject_id": subject_id, "details": details}
-    await unit.insert(_insert, values | msgspec.structs.asdict(origin))
+    await unit.insert(_insert, values | from_where)
 
 
 async def purge(unit: UnitOfWork, kinds: Iterable[str], before: datetime) -> int:

@@ -97,7 +97,7 @@ class PasswordService:
             pointer="/new_password",
             others=[_SAME] if composed(data.new_password) == composed(data.current_password) else (),
         )
-        await self.replace(current, new_hash)
+        await self._replace(current, new_hash, "password.changed", is_recovery=False)
         return new_hash
 
     async def verify_own(self, password: str, actor: Principal, *, pointer: str = "/current_password") -> CredentialRow:
@@ -131,15 +131,20 @@ class PasswordService:
         return new_hash
 
     async def replace(self, current: CredentialRow, new_hash: str, *, kind: str = "password.changed") -> None:
-        """Replaces the hash of a user's password with one that was accepted, and ends their sessions.
+        """Replaces the hash of a user's password with one that was accepted, and ends their sessions and API keys: for
+        users who do not know the current one.
 
         ``kind`` is that of the audit log. Raises ``PasswordAlreadyChanged`` when ``current`` is out of date.
         """
+        await self._replace(current, new_hash, kind, is_recovery=True)
+
+    async def _replace(self, current: CredentialRow, new_hash: str, kind: str, *, is_recovery: bool) -> None:
         user = await self._users.get_for_update(current.id)
         if user.password_hash != current.password_hash:
             raise PasswordAlreadyChanged
         await self._users.update(user, {"password_hash": new_hash})
-        await self.events.publish(self.unit, PasswordChanged(aggregate_id=user.id, aggregate_version=user.version))
+        changed = PasswordChanged(aggregate_id=user.id, aggregate_version=user.version, is_recovery=is_recovery)
+        await self.events.publish(self.unit, changed)
         await audit.record(self.unit, kind, self.origin, subject_id=user.id)
 
     async def _verify(self, current: CredentialRow, password: str, pointer: str) -> None:

@@ -20,9 +20,11 @@ from app.lib.security.principal import Principal
 MAX_SESSIONS = 50
 """Of a person, at a time."""
 
-_permissions = joined_strings(
+user_permissions = joined_strings(
     User, RolePermission.code, UserRole.role_id == RolePermission.role_id, UserRole.user_id == User.id
 )
+
+"""The permissions that a user's roles give, as a column next to the user's own."""
 
 
 class SessionRow(msgspec.Struct, frozen=True):
@@ -46,7 +48,7 @@ _principals = (
             session_id=Session.id,
             is_superuser=User.is_superuser,
             roles=type_coerce(role_names, SplitSet()),
-            permissions=type_coerce(_permissions, SplitSet()),
+            permissions=type_coerce(user_permissions, SplitSet()),
             is_verified=User.is_verified,
             means=literal_column("'sign_in'"),
         )
