@@ -173,11 +173,9 @@ class Core:
         return (each for domain in self.domains for each in getattr(domain, what))
 
     def _limiter(self, *, shared: bool) -> RateLimiter:
-        """Redis where there is one; else memory, or a table for what several workers must count together."""
-        storage: Counters = MemoryCounters()
-        if self.redis is not None:
-            storage = self.redis
-        elif shared and (not self.settings.database.is_sqlite or self.settings.workers > 1):
+        """Redis where there is one; else memory, or a table for what workers count together and a restart must keep."""
+        storage: Counters = self.redis or MemoryCounters()
+        if shared and self.redis is None:
             storage = TableCounters(self.database.engine, rate_limits)
         return RateLimiter(storage, enabled=self.settings.rate_limit_enabled)
 

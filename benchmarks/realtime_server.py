@@ -81,7 +81,8 @@ def create_app() -> Any:
     events = Events(channel_listeners(KINDS), services, _fanout(kind, url))
     access = ChannelAccess(KINDS, people, services.get)
     options = RealtimeOptions(max_events_per_day=10_000_000)
-    realtime = Realtime(database, events, access, draining=draining.wait, options=options)
+    realtime = Realtime(database, events, access, options)
+    draining.on_end(realtime.say_goodbye)
     services.add(realtime.hub)
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:

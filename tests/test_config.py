@@ -54,6 +54,8 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("RATE_LIMIT_ENABLED", "off", False),
     ("RATE_LIMIT_DEFAULT", "100/minute", "100/minute"),
     ("RATE_LIMIT_AUTH", "5 per hour", "5 per hour"),
+    ("RATE_LIMIT_WRONG_PASSWORDS", "5 per hour", "5 per hour"),
+    ("RATE_LIMIT_WRONG_PASSWORDS_TOGETHER", "5 per hour", "5 per hour"),
     ("JOBS_WORKER", "external", "external"),
     ("JOBS_CONCURRENCY", "2", 2),
     ("JOBS_RETENTION_DAYS", "30", 30),

@@ -37,6 +37,8 @@ from app.lib.security.policies import (
     policy_of,
     public,
 )
+from app.lib.security.principal import Means
+from tests.domain.auth.steps import bearer
 from tests.support.apps import settings_for
 from tests.support.people import People
 from tests.support.sockets import Refused, connected
@@ -56,6 +58,7 @@ class Answer(Enum):
     FORBIDDEN = "403 permission_denied"
     HIDDEN = "404"
     STALE = "403 reauth_required"
+    NOT_IN_PERSON = "403 own_sign_in_required"
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class Caller:
     roles: frozenset[str] = frozenset()
     is_superuser: bool = False
     is_fresh: bool = True
+    means: Means = "sign_in"
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,8 @@ def expected(policy: Policy, caller: Caller) -> Answer:
     if not caller.headers:
         return Answer.SIGN_IN if policy.requires_credentials else Answer.ALLOWED
     refusal = _refusal(policy, caller)
+    if refusal is None and caller.means not in policy.means:
+        return Answer.NOT_IN_PERSON
     if refusal is None and isinstance(policy, Authenticated) and policy.fresh and not caller.is_fresh:
         return Answer.STALE
     return refusal or Answer.ALLOWED
@@ -131,6 +137,9 @@ def _refusal(policy: Policy, caller: Caller) -> Answer | None:
     return None if policy.names & caller.roles else Answer.FORBIDDEN
 
 
+_OF_CODE = {"reauth_required": Answer.STALE, "own_sign_in_required": Answer.NOT_IN_PERSON}
+
+
 def given(response: httpx.Response) -> Answer:
     """What a response says, as far as it is the policy's word. Every 404 that is not expected is the handler's."""
     challenge = response.headers.get("www-authenticate", "")
@@ -141,7 +150,7 @@ def given(response: httpx.Response) -> Answer:
             return Answer.SIGN_IN if challenge == "Bearer" else Answer.BAD_TOKEN
         case 403:
             assert challenge == 'Bearer error="insufficient_scope"'
-            return Answer.STALE if code == "reauth_required" else Answer.FORBIDDEN
+            return _OF_CODE.get(str(code), Answer.FORBIDDEN)
         case _:
             assert response.status_code < 500, response.text
             return Answer.ALLOWED
@@ -165,6 +174,8 @@ async def ask(
 def agrees(wanted: Answer, response: httpx.Response) -> bool:
     if wanted is Answer.HIDDEN:
         return response.status_code == 404
+    if wanted is Answer.NOT_IN_PERSON and not response.content:  # HEAD
+        wanted = Answer.FORBIDDEN
     return given(response) is wanted
 
 
@@ -246,13 +257,28 @@ async def stale(people: People, policy: Policy) -> Caller:
     return Caller(person.headers, permissions=frozenset([code] if code else []), is_fresh=False)
 
 
+async def key_with(people: People, policy: Policy) -> Caller:
+    """A key of a superuser with the one scope that counts."""
+    code = needed_permission(policy)
+    person = await people.create(is_superuser=True)
+    key = await people.key(person.id, [code] if code else [])
+    return Caller(bearer(key), permissions=frozenset([code] if code else []), means="api_key")
+
+
+async def key_without(people: People, policy: Policy) -> Caller:
+    """A key of a superuser with all scopes but the one that counts."""
+    others = ALL_PERMISSIONS - {needed_permission(policy)}
+    person = await people.create(is_superuser=True)
+    return Caller(bearer(await people.key(person.id, others)), permissions=others, means="api_key")
+
+
 async def superuser(people: People, _policy: Policy) -> Caller:
     return Caller((await people.create(is_superuser=True)).headers, is_superuser=True)
 
 
 KINDS: list[Maker] = [
     anonymous, garbage, other_scheme, forged, expired, refresh_token, banned, signed_out, deleted,
-    user, role_without, role_with, stale, superuser,
+    user, role_without, role_with, stale, key_with, key_without, superuser,
 ]  # fmt: skip
 
 

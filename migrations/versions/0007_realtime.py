@@ -88,14 +88,9 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("session_id", sa.Uuid(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["sessions.id"], name=op.f("fk_realtime_tickets_session_id"), ondelete="CASCADE"
-        ),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_realtime_tickets")),
     )
-    for column in ("session_id", "expires_at"):
-        op.create_index(op.f(f"ix_realtime_tickets_{column}"), "realtime_tickets", [column], unique=False)
-
+    op.create_index(op.f("ix_realtime_tickets_expires_at"), "realtime_tickets", ["expires_at"], unique=False)
     op.create_table(
         "realtime_channels",
         sa.Column("name", _name(), nullable=False),
@@ -130,37 +125,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_realtime_processes")),
     )
     op.create_table(
-        "realtime_sockets",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("process_id", sa.Uuid(), nullable=False),
-        sa.Column("user_id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["process_id"], ["realtime_processes.id"], name=op.f("fk_realtime_sockets_process_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_realtime_sockets")),
-    )
-    for column in ("process_id", "user_id"):
-        op.create_index(op.f(f"ix_realtime_sockets_{column}"), "realtime_sockets", [column])
-    op.create_table(
         "realtime_presence",
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("process_id", sa.Uuid(), nullable=False),
         sa.Column("channel", _name(), nullable=False),
-        sa.Column("socket_id", sa.Uuid(), nullable=False),
         sa.Column("member_id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.ForeignKeyConstraint(
-            ["socket_id"], ["realtime_sockets.id"], name=op.f("fk_realtime_presence_socket_id"), ondelete="CASCADE"
+            ["process_id"], ["realtime_processes.id"], name=op.f("fk_realtime_presence_process_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_realtime_presence")),
     )
-    for column in ("channel", "socket_id"):
+    for column in ("process_id", "channel"):
         op.create_index(op.f(f"ix_realtime_presence_{column}"), "realtime_presence", [column])
 
 
 def downgrade() -> None:
     for table in (
         "realtime_presence",
-        "realtime_sockets",
         "realtime_processes",
         "realtime_events",
         "realtime_channels",

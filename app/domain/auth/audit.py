@@ -15,6 +15,8 @@ AUDIT_KINDS = declare(
     AuditKind("session.replaced", "A user got new tokens for a new password.", is_own=True),
     AuditKind("session.reauthenticated", "A user gave their password again, for sensitive acts.", is_own=True),
     AuditKind("token.reused", "A refresh token was used twice, so its session ended.", is_own=True),
+    AuditKind("api_key.created", "An API key was created.", is_own=True),
+    AuditKind("api_key.revoked", "An API key was revoked.", is_own=True),
     AuditKind("link.requested", "A mail with a link was asked for.", is_own=True, by_strangers=True),
     AuditKind("user.registered_again", "A registration with an address that is taken.", is_own=True, by_strangers=True),
 )

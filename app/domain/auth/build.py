@@ -3,6 +3,7 @@ from datetime import timedelta
 from app.config import Settings
 from app.core import PRODUCT, Core
 from app.domain.auth.authenticator import SessionAuthenticator
+from app.domain.auth.services.api_keys import KeyUses
 from app.domain.auth.services.links import LinkMaker
 from app.domain.auth.services.tokens import Lifetimes, TokenIssuer
 from app.domain.auth.settings import AuthSettings
@@ -21,7 +22,9 @@ def build(core: Core) -> None:
         absolute=timedelta(days=settings.session_expire_days),
     )
     issuer = TokenIssuer(_signer(core.settings, settings), lifetimes)
-    authenticator = SessionAuthenticator(issuer.signer, core.database.reader, settings.auth_cache_seconds)
+    key_uses = KeyUses(core.database)
+    core.lifespans.append(key_uses.running)
+    authenticator = SessionAuthenticator(issuer.signer, core.database.reader, key_uses, settings.auth_cache_seconds)
     core.services.add(issuer)
     link_base = settings.public_app_url or core.settings.base_url
     core.services.add(LinkMaker(link_base, core.keys.derive("mailed codes")))

@@ -10,7 +10,7 @@ from typing import Any
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from app.domain.auth.errors import AccountInactive, InvalidCredentials, InvalidForm
+from app.domain.auth.errors import AccountInactive, InvalidCredentials, InvalidForm, MfaRequired
 from app.lib.errors import AppError, FieldCode, InvalidToken, ValidationFailed
 from app.lib.http.problems import MAX_DESCRIPTION, error_of, respond
 from app.lib.wire.dto import has_form
@@ -35,7 +35,9 @@ def _refuse(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
 
 
 def _oauth2_error(error: AppError, *, in_form: bool) -> str | None:
-    """None for what has no code there, such as a limit that is reached."""
+    """None for what has no code there, such as a limit that is reached. ``mfa_required`` is ours."""
+    if isinstance(error, MfaRequired):
+        return MfaRequired.code.value
     if isinstance(error, InvalidCredentials | AccountInactive | InvalidToken):
         return "invalid_grant"
     if not in_form or error.status not in _FAULTS_OF_REQUESTS:

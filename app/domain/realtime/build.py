@@ -31,7 +31,7 @@ def build(core: Core) -> None:
         max_events_per_day=settings.realtime_max_messages_per_day,
         keep_days=settings.realtime_keep_days,
     )
-    realtime = Realtime(database, core.events, access, draining=core.draining.wait, options=options)
+    realtime = Realtime(database, core.events, access, options)
 
     @asynccontextmanager
     async def running() -> AsyncGenerator[None]:
@@ -44,7 +44,7 @@ def build(core: Core) -> None:
             yield
 
     core.lifespans.append(running)
-    core.draining.before_end(realtime.say_goodbye)
+    core.draining.on_end(realtime.say_goodbye)
     core.metrics.add(realtime)
     core.services.add_all(realtime, realtime.hub, realtime.writer)
     core.services.add(TicketDesk(core.database, authenticator), TicketTaker)

@@ -35,7 +35,7 @@ class DenialLog:
     async def __call__(self, scope: Scope, denial: AppError) -> None:
         origin = await provide_origin(Request(scope))
         method, route = str(scope.get("method")), str(scope.get("path_template"))
-        what, now = (origin.actor_id, method, route), time.monotonic()
+        what, now = (origin.actor_id, *denial.audited.values(), method, route), time.monotonic()
         if now - self._recent.get(what, -QUIET_SECONDS) < QUIET_SECONDS:
             return
         self._recent[what] = now
@@ -44,7 +44,7 @@ class DenialLog:
             self._recent.popitem(last=False)
         try:
             async with self._database.independent() as unit:
-                details = {"method": method, "route": route, "reason": type(denial).__name__}
+                details = {"method": method, "route": route, "reason": type(denial).__name__, **denial.audited}
                 await record(unit, DENIED.name, origin, subject_id=origin.actor_id, **details)
         except DATABASE_ERRORS as exc:
             log.warning("denial.unrecorded", error=type(exc).__name__, route=route, user_id=str(origin.actor_id))

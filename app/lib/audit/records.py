@@ -28,6 +28,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     user_agent: str | None = None
     request_id: str | None = None
     client_request_id: str | None = None
+    acting: dict[str, str] = {}
+    """For the details of each event: that a program acts (``api_key_id``)."""
 
 
 SYSTEM = Origin()
@@ -37,16 +39,18 @@ SYSTEM = Origin()
 async def provide_origin(request: Request[Any, Any, Any]) -> Origin:
     """The origin of a request. What is not an IP address (a Unix socket, nonsense from a proxy) is no address."""
     principal = find_principal(request)
+    is_program = principal is not None and principal.means == "api_key"
     agent = request.headers.get("user-agent", "")
     address = parse_address(request.client.host if request.client else None)
     state = request.scope["state"]
     return Origin(
         actor_id=principal.user_id if principal else None,
-        session_id=principal.session_id if principal else None,
+        session_id=principal.session_id if principal and not is_program else None,
         address=str(address) if address else None,
         user_agent="".join(c for c in agent if c.isprintable())[:MAX_USER_AGENT] or None,
         request_id=state.get("own_request_id", state.get("request_id")),
         client_request_id=state["request_id"] if "own_request_id" in state else None,
+        acting={"api_key_id": str(principal.session_id)} if principal and is_program else {},
     )
 
 
@@ -60,5 +64,7 @@ async def record(
     """
     if kind not in KINDS:
         raise LookupError(f"audit kind {kind!r} is not declared: add it to the audit.py of its domain")
+    from_where = msgspec.structs.asdict(origin)
+    details = from_where.pop("acting") | details
     values = {"id": new_id(), "created_at": utc_now(), "kind": kind, "subject_id": subject_id, "details": details}
-    await unit.execute(_insert, **values, **msgspec.structs.asdict(origin))
+    await unit.insert(_insert, values | from_where)

@@ -37,7 +37,7 @@ from app.lib.openapi.components import (
 from app.lib.openapi.errors import error_response, problem_schemas
 from app.lib.openapi.patterns import make_portable
 from app.lib.pagination.envelope import Page
-from app.lib.security.policies import Authenticated, HasPermission, HasRole, Policy, policy_of
+from app.lib.security.policies import ANY_MEANS, IN_PERSON, Authenticated, HasPermission, HasRole, Policy, policy_of
 
 MAY_RAISE, FOR_WHOM, SENDS_HEADERS = "may_raise", "for_whom", "sends_headers"
 OAUTH2, BEARER, TICKET = "OAuth2Password", "Bearer", "Ticket"
@@ -193,7 +193,7 @@ def _statuses(handler: HTTPRouteHandler, policy: Policy, rules: RequestRules, pa
         found.add(401)
     if isinstance(policy, HasRole) or (isinstance(policy, HasPermission) and policy.sight is not policy):
         found.add(403)
-    if isinstance(policy, Authenticated) and policy.fresh:
+    if policy.means != ANY_MEANS:
         found.add(403)
     if any(parameter["in"] == "path" for parameter in parameters) or getattr(policy, "sight", None) is not None:
         found.add(404)
@@ -226,6 +226,8 @@ def _description(given: str | None, handler: HTTPRouteHandler, policy: Policy) -
         sentences.append("Open to everybody.")
     if isinstance(policy, Authenticated) and policy.fresh:
         sentences.append("Needs a sign-in within the last 10 minutes.")
+    if policy.means != ANY_MEANS:
+        sentences.append("Not for API keys or impersonation." if policy.means == IN_PERSON else "Not for API keys.")
     if "idempotent" in handler.opt:
         sentences.append("Safe to repeat with an `Idempotency-Key`.")
     return " ".join(sentences)

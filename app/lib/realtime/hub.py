@@ -16,7 +16,7 @@ from app.lib.events import Hint, HintsLost, in_every_process
 from app.lib.realtime.background import wait_for_signal
 from app.lib.realtime.channels import ChannelAdvanced, ChannelKind, PresenceChanged
 from app.lib.realtime.errors import as_realtime_error
-from app.lib.realtime.frames import REPLAY_LIMIT, Subscribed, encode_frame
+from app.lib.realtime.frames import REPLAY_LIMIT, Subscribed, Unsubscribed, encode_frame
 from app.lib.realtime.log import PAGE, ChannelWriter, EventLog, StoredEvent
 from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.registry import SocketRegistry
@@ -74,10 +74,9 @@ class Hub:
         """Subscribes, if ``socket.admit`` does not raise. The member that it returns is present until
         :meth:`detach`.
 
-        ``socket.subscribed`` is called once, at the moment from which on nothing will be missing; then what was
-        missed after ``since`` is replayed, as fast as the subscriber has room; returns when it is up to date. Attaching
-        again starts again at ``since``. Raises what ``admit`` and the database raise; after the greeting there is only
-        ``ended``.
+        The socket is greeted at the moment from which on nothing will be missing; then what was missed after ``since``
+        is replayed, as fast as the subscriber has room; returns when it is up to date. Attaching again starts again at
+        ``since``. Raises what ``admit`` and the database raise; after the greeting the subscription may only end.
         """
         local = self.channels.setdefault(channel, LocalChannel(channel, self._kinds.get(channel.partition(":")[0])))
         local.attaching += 1
@@ -94,13 +93,15 @@ class Hub:
             log.warning("realtime.replay_failed", error=type(exc).__name__, exc_info=bug)
             self._end(local, subscription, "unavailable")
 
-    def detach(self, socket: Socket, channel: str) -> bool:
-        """Ends a subscription, and the presence that came with it. Returns whether there was one."""
+    def detach(self, socket: Socket, channel: str, reason: str | None = None) -> bool:
+        """Ends a subscription, and the presence that came with it; with a reason the socket is sent it. Returns whether
+        there was one.
+        """
         local = self.channels.get(channel)
         subscription = local.subscriptions.get(socket.id) if local is not None else None
         if local is None or subscription is None:
             return False
-        self._end(local, subscription)
+        self._end(local, subscription, reason)
         return True
 
     async def _open(self, local: LocalChannel) -> None:
@@ -110,7 +111,7 @@ class Hub:
                 return
             last_ids = await self._log.last_ids([local.name])
             if local.kind is not None and local.kind.has_presence:
-                present = await self._registry.present_elsewhere([local.name])
+                present = await self._registry.present([local.name])
                 local.shown = dict(present[local.name])
             local.last_id, local.is_open = last_ids.get(local.name, 0), True
             self._advance_to(local, local.last_id)
@@ -125,7 +126,7 @@ class Hub:
         ahead = 0
         try:
             if subscription.member is not None:
-                await self._registry.join(subscription.id, socket.id, local.name, subscription.member)
+                await self._registry.join(subscription.id, local.name, subscription.member)
             if since is not None and since > local.last_id:  # the subscriber may come from a process that is ahead
                 self._advance_to(local, (await self._log.last_ids([local.name])).get(local.name, 0))
                 ahead = since if since <= local.target else 0
@@ -148,9 +149,10 @@ class Hub:
         if subscription.member is not None:
             local.show_join(subscription)
             frame.presence = list(local.shown.values())
-        socket.subscribed(frame, since)
+        socket.channels.add(local.name)
+        socket.send(frame)
         if revocations != local.revocations:
-            socket.context.check_again(socket, local.name)
+            socket.context.check_again(socket, [local.name])
         return subscription, missed
 
     async def _replay(self, local: LocalChannel, subscription: Subscription, rows: list[StoredEvent]) -> None:
@@ -183,10 +185,9 @@ class Hub:
         socket = subscription.socket
         if local.subscriptions.get(socket.id) is subscription:
             del local.subscriptions[socket.id]
-            if subscription.member is not None:
-                self._look_at(local)
+            socket.channels.discard(local.name)
         if reason is not None:
-            socket.ended(local.name, reason)
+            socket.send(Unsubscribed(channel=local.name, reason=reason))
         self._close_if_idle(local)
 
     def _look_at(self, local: LocalChannel) -> None:
@@ -278,8 +279,8 @@ class Hub:
                 self._advance_to(local, last_ids.get(name, 0))
 
     async def update_presence(self) -> None:
-        """Reads who is present elsewhere: where it has changed, and of all channels now and then, because the leases of
-        processes expire without a hint.
+        """Reads who is present: where it has changed, and in all channels now and then, because the leases of processes
+        expire without a hint.
         """
         if await wait_for_signal(self._must_look, self._options.presence_seconds):
             await asyncio.sleep(self._options.presence_pause)  # where one comes there come more
@@ -289,10 +290,8 @@ class Hub:
         self._stale_presence.clear()
         if not names:
             return
-        # Those who leave while the others are read may be elsewhere by then. They are looked at once more anyway.
-        before = {name: self.channels[name].members for name in names}
         try:
-            present = await self._registry.present_elsewhere(names)
+            present = await self._registry.present(names)
         except Exception:
             self._stale_presence |= names
             raise
@@ -305,7 +304,7 @@ class Hub:
                     # Rare and short; an event would cost each delivery.
                     while local.last_id < said and self.channels.get(name) is local:  # noqa: ASYNC110 - as above
                         await asyncio.sleep(_TICK)
-                local.show_presence({**before[name], **members})
+                local.show_presence(members)
 
 
 @in_every_process(ChannelAdvanced, PresenceChanged, HintsLost)

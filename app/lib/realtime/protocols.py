@@ -21,7 +21,6 @@ from app.lib.realtime.frames import (
     NotUnicode,
     Ping,
     Pong,
-    Presence,
     Publish,
     Refresh,
     Refreshed,
@@ -67,29 +66,25 @@ class Connection(Socket):
                 raise MessageTooLarge(most)
             check_data(data)
             event = NewEvent(channel=frame.channel, event=frame.event, data=data, sender=self.user_id, key=frame.key)
-            await self.context.publish(event, lambda event_id: self._answer(Ack(id=event_id, ref=frame.ref)))
+            await self.context.publish(event, lambda event_id: self.send(Ack(id=event_id, ref=frame.ref)))
         elif isinstance(frame, Subscribe):
             await self.subscribe(frame.channel, frame.since, frame.ref)
         elif isinstance(frame, Ping):
-            self._answer(ServerPong(ref=frame.ref))
+            self.send(ServerPong(ref=frame.ref))
         elif isinstance(frame, Refresh):
             renewed = await self.context.access.people.refresh(self.principal, frame.token)
             self.principal = renewed.principal
-            self._answer(Refreshed(expires_at=renewed.expires_at, ref=frame.ref))
+            self.send(Refreshed(expires_at=renewed.expires_at, ref=frame.ref))
         elif not isinstance(frame, Pong):
             split_channel(frame.channel)
             if not self.context.detach(self, frame.channel):
                 raise NotSubscribed
-            self.channels.discard(frame.channel)
-            self._answer(Unsubscribed(channel=frame.channel, ref=frame.ref))
-
-    def _answer(self, frame: ServerFrame) -> None:
-        self.put(encode_frame(frame))
+            self.send(Unsubscribed(channel=frame.channel, ref=frame.ref))
 
     def _refuse(self, frame: ClientFrame, error: RealtimeError) -> None:
         channel = None if isinstance(frame, Ping | Pong | Refresh) else frame.channel
         ref = None if isinstance(frame, Pong) else frame.ref
-        self._answer(Error(code=error.code, detail=error.detail, retryable=error.retryable, ref=ref, channel=channel))
+        self.send(Error(code=error.code, detail=error.detail, retryable=error.retryable, ref=ref, channel=channel))
 
 
 def parse_positions(text: str) -> dict[str, int]:
@@ -131,40 +126,26 @@ class EventStream(Socket):
             try:
                 await self.subscribe(channel, since)
             except Exception as exc:  # noqa: BLE001 - sent to the client, and logged where it is a bug
-                self.ended(channel, refusal_of(exc).code)
+                self.send(Unsubscribed(channel=channel, reason=refusal_of(exc).code))
 
-    def subscribed(self, frame: Subscribed, since: int | None) -> None:
-        """Sends the frame."""
-        self.channels.add(frame.channel)
-        replays = frame.recovered and frame.missed
-        self._positions[frame.channel] = since if replays and since is not None else frame.last_id
-        self._send("subscribed", encode_frame(frame))
-
-    def deliver(self, event: Event, text: str) -> None:
-        """Sends the frame, with an id that the client can come back to."""
-        self._positions[event.channel] = event.id
-        self._send("event", text)
-
-    def show_presence(self, frame: Presence, text: str) -> None:
-        """Sends the frame."""
-        self._send("presence", text)
-
-    def ended(self, channel: str, reason: str) -> None:
-        """Sends the reason. The stream ends with its last channel."""
-        self.channels.discard(channel)
-        self._wanted.pop(channel, None)
-        self._positions.pop(channel, None)
-        self._send("unsubscribed", encode_frame(Unsubscribed(channel=channel, reason=reason)))
-        if not self._wanted:
-            self.close(CloseCode.FORBIDDEN)
-
-    def _send(self, event: str, data: str) -> None:
+    def send(self, frame: ServerFrame, text: str | None = None) -> None:
+        """Sends a frame, with an id that the client can come back to. The stream ends with its last channel."""
+        if isinstance(frame, Subscribed):
+            replayed = frame.missed if frame.recovered else None
+            self._positions[frame.channel] = frame.last_id - (replayed or 0)
+        elif isinstance(frame, Event):
+            self._positions[frame.channel] = frame.id
+        elif isinstance(frame, Unsubscribed):
+            self._wanted.pop(frame.channel, None)
+            self._positions.pop(frame.channel, None)
         # Not before all are known: a client that came back with a part of them would miss what the others had.
         is_complete = self._positions.keys() >= self._wanted.keys()
         position = f"id: {format_positions(self._positions)}\n" if is_complete else ""
         # Outside of strings, where they are escaped, line ends mean nothing in JSON, but end a field here.
-        line = data.replace("\n", " ").replace("\r", " ")
-        self.put(f"{position}event: {event}\ndata: {line}\n\n")
+        line = (text or encode_frame(frame)).replace("\n", " ").replace("\r", " ")
+        self.put(f"{position}event: {frame.__struct_config__.tag}\ndata: {line}\n\n")
+        if not self._wanted:
+            self.close(CloseCode.FORBIDDEN)
 
 
 class _AsgiTransport:

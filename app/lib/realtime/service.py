@@ -2,12 +2,9 @@
 
 import asyncio
 import os
-import random
-import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -26,11 +23,10 @@ from app.lib.realtime.frames import CloseCode
 from app.lib.realtime.hub import Hub, apply_hint
 from app.lib.realtime.log import ChannelWriter, EventLog
 from app.lib.realtime.options import RealtimeOptions
-from app.lib.realtime.registry import SocketRegistry
+from app.lib.realtime.registry import SocketRegistry, connections_of
 from app.lib.realtime.sockets import Socket, Transport
 from app.lib.security.principal import Principal
 
-_TICK = 0.5
 _WITHOUT_HINTS_SECONDS = 0.1
 _CHECKS_AT_A_TIME = 4
 _RETRY_SECONDS = 0.5
@@ -40,19 +36,11 @@ class Realtime(Collector):
     """The hub, the sockets of this process, and the checks on them.
 
     ``database`` is best one of its own (a pool of two), so that requests and sockets do not wait for each other; on
-    SQLite it is the app's, which has the one writer. ``draining`` returns when the process is about to end.
-    Publishing works without :meth:`start`, as in a process that only runs jobs.
+    SQLite it is the app's, which has the one writer. Publishing works without :meth:`start`, as in a process that only
+    runs jobs.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        events: Events,
-        access: ChannelAccess,
-        *,
-        draining: Callable[[], Awaitable[None]],
-        options: RealtimeOptions,
-    ) -> None:
+    def __init__(self, database: Database, events: Events, access: ChannelAccess, options: RealtimeOptions) -> None:
         self.fanout = events.hints.fanout
         if not self.fanout.reaches_others:  # processes that cannot send each other hints have to look more often
             sweep = min(_WITHOUT_HINTS_SECONDS, options.sweep_seconds)
@@ -64,7 +52,6 @@ class Realtime(Collector):
         """Those of this process."""
         self.closed: Counter[CloseCode] = Counter()
         """The number of sockets that the service has closed, by code."""
-        self._draining = draining
         self._is_draining = False
         self._loops = Loops()
         self._log = EventLog(database.reader, access.kinds, options)
@@ -72,9 +59,7 @@ class Realtime(Collector):
         self._registry = SocketRegistry(database, events, self.sockets, self._close_all, options)
         self.hub = Hub(self._log, self.writer, self._registry, access.kinds, options)
         self.attach, self.detach, self.publish = self.hub.attach, self.hub.detach, self.writer.publish
-        self._must_check, self._has_doubts = asyncio.Event(), asyncio.Event()
-        self._doubts: dict[tuple[UUID, str], Socket] = {}
-        """Sockets that may not listen any more to a channel, perhaps."""
+        self._must_check, self._checks = asyncio.Event(), asyncio.Semaphore(_CHECKS_AT_A_TIME)
 
     async def start(self) -> None:
         """Starts everything. Needs neither the database nor the fan-out yet."""
@@ -85,14 +70,6 @@ class Realtime(Collector):
         repeat(self._registry.renew_lease, "realtime.lease_not_renewed")
         repeat(self._registry.remove_ended, "realtime.sockets_not_removed")
         repeat(self._check_sessions, "realtime.rights_failed")
-        repeat(self._check_channels, "realtime.rights_failed")
-        repeat(self._ping_sockets, "realtime.ping_failed")
-
-        async def drain() -> None:
-            await self._draining()
-            await self.say_goodbye()
-
-        self._loops.run(drain())
 
     async def close(self) -> None:
         """Closes all sockets with 1012 and removes what this process has in the database. Takes a few seconds at most.
@@ -118,8 +95,6 @@ class Realtime(Collector):
         Raises ``TooManyConnections``, or what the database raises, before the transport is accepted.
         """
         await self._registry.open(socket.id, socket.user_id)
-        seconds = self._ping_seconds(socket)
-        socket.next_ping = time.monotonic() + random.uniform(0.5, 1) * seconds  # noqa: S311 - spreads the load
         self.sockets[socket.id] = socket
         if self._is_draining:
             socket.close(CloseCode.RESTARTING)
@@ -127,7 +102,7 @@ class Realtime(Collector):
             await socket.run(transport)
         finally:
             del self.sockets[socket.id]
-            self._registry.remove(socket.id, socket.user_id)
+            self._registry.leave(socket.id, connections_of(socket.user_id))
 
     async def trim(self, unit: UnitOfWork) -> int:
         """Deletes a batch of events whose time is over, or of what killed processes have left. Returns its size. For a
@@ -139,10 +114,9 @@ class Realtime(Collector):
         """Sessions may have ended, or rights changed. Does not wait."""
         self._must_check.set()
 
-    def check_again(self, socket: Socket, channel: str) -> None:
-        """Checks whether this socket may still listen. Does not wait."""
-        self._doubts[socket.id, channel] = socket
-        self._has_doubts.set()
+    def check_again(self, socket: Socket, channels: Iterable[str]) -> None:
+        """Checks whether this socket may still listen, and ends what it may not. Does not wait."""
+        self._loops.run(self._check_channels(socket, tuple(channels)))
 
     async def _check_sessions(self) -> None:
         """Closes the sockets of sessions that have ended: regularly, and at once after a change. While the database is
@@ -164,52 +138,28 @@ class Realtime(Collector):
                     socket.close(CloseCode.AUTHENTICATE_AGAIN, "the session has ended")
                 elif _rights_of(principal) != _rights_of(socket.principal):
                     socket.principal = principal
-                    for channel in socket.channels:
-                        self.check_again(socket, channel)
+                    self.check_again(socket, socket.channels)
 
-    async def _check_channels(self) -> None:
-        """Ends some of the subscriptions that are not allowed any more. Waits until there may be one."""
-        if not self._doubts:
-            await self._has_doubts.wait()
-        self._has_doubts.clear()
-        batch = dict(islice(self._doubts.items(), _CHECKS_AT_A_TIME))
-        for key in batch:
-            del self._doubts[key]
-        await asyncio.gather(*(self._check_channel(socket, channel) for (_, channel), socket in batch.items()))
+    async def _check_channels(self, socket: Socket, channels: Collection[str]) -> None:
+        async with self._checks:
+            for channel in channels:
+                await self._check_channel(socket, channel)
 
     async def _check_channel(self, socket: Socket, channel: str) -> None:
         if socket.close_code is not None or channel not in socket.channels:
             return
         try:
-            await self.access.check_subscribe(socket.principal, channel)
+            await socket.admit(channel)
         except Exception as exc:  # noqa: BLE001 - sent to the client, and logged where it is a bug
             refusal = refusal_of(exc)
             if refusal.retryable:
-                asyncio.get_running_loop().call_later(_RETRY_SECONDS, self.check_again, socket, channel)
-            elif self.detach(socket, channel):
-                socket.ended(channel, refusal.code)
+                asyncio.get_running_loop().call_later(_RETRY_SECONDS, self.check_again, socket, [channel])
+            else:
+                self.detach(socket, channel, refusal.code)
 
     def _close_all(self) -> None:
         for socket in tuple(self.sockets.values()):
             socket.close(CloseCode.RESTARTING, "restarting")
-
-    def _ping_seconds(self, socket: Socket) -> float:
-        return self.options.ping_seconds if socket.answers_pings else self.options.stream_ping_seconds
-
-    async def _ping_sockets(self) -> None:
-        """Pings the sockets whose time it is, and closes those that were silent during two pings."""
-        await asyncio.sleep(min(_TICK, self.options.ping_seconds / 4))
-        now = time.monotonic()
-        for socket in tuple(self.sockets.values()):
-            if now < socket.next_ping or socket.ping_text is None:
-                continue
-            is_silent = socket.answers_pings and socket.heard_at < socket.pinged_at
-            socket.unanswered = socket.unanswered + 1 if is_silent else 0
-            if socket.unanswered >= 2:  # noqa: PLR2004 - two pings
-                socket.close(CloseCode.GONE, "no sign of life")
-                continue
-            socket.pinged_at, socket.next_ping = now, now + self._ping_seconds(socket)
-            socket.put(socket.ping_text)
 
     def collect(self) -> Iterable[Metric]:
         """Numbers of this process for Prometheus. A fan-out that is not connected costs time and nothing else."""

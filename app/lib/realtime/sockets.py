@@ -1,9 +1,10 @@
 """A person's socket, in any protocol: its queues, its end, and what the hub delivers to it."""
 
 import asyncio
+import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import ClassVar, Literal, Protocol
 from uuid import UUID
@@ -16,11 +17,8 @@ from app.lib.realtime.errors import TooManyChannels
 from app.lib.realtime.frames import (
     MAX_FRAME_BYTES,
     CloseCode,
-    Event,
-    Presence,
+    ServerFrame,
     ServerPing,
-    Subscribed,
-    Unsubscribed,
     encode_frame,
 )
 from app.lib.realtime.options import RealtimeOptions
@@ -66,9 +64,9 @@ class SocketContext(Protocol):
     async def attach(
         self, socket: "Socket", channel: str, *, since: int | None = None, ref: str | None = None
     ) -> None: ...
-    def detach(self, socket: "Socket", channel: str) -> bool: ...
+    def detach(self, socket: "Socket", channel: str, reason: str | None = None) -> bool: ...
     async def publish(self, event: NewEvent, acknowledge: Callable[[int], None] | None = None) -> int: ...
-    def check_again(self, socket: "Socket", channel: str) -> None: ...
+    def check_again(self, socket: "Socket", channels: Iterable[str]) -> None: ...
 
 
 class Socket:
@@ -77,8 +75,7 @@ class Socket:
     Another task reads all the time, so that the end of a peer is noticed in every situation: a server keeps what is
     sent to a peer that has gone, and its memory grows. A peer that oversteps a limit of size or rate is closed.
 
-    Subclasses say what comes in (:meth:`opened`, :meth:`on_text`) and how frames look (:meth:`deliver`,
-    :meth:`show_presence` and :meth:`subscribed`).
+    Subclasses say what comes in (:meth:`opened`, :meth:`on_text`) and how frames look (:meth:`send`).
     """
 
     kind: ClassVar[SocketKind] = "socket"
@@ -92,13 +89,14 @@ class Socket:
         self.principal = principal
         self.context = context
         self.channels: set[str] = set()
+        """Those that it is subscribed to; the hub keeps them."""
         self.close_code: CloseCode | None = None
         self.close_reason = ""
-        self.heard_at = time.monotonic()
-        self.pinged_at = 0.0
-        self.next_ping = 0.0
-        self.unanswered = 0
         self.is_gone = False
+        self._heard_at = time.monotonic()
+        self._pinged_at = 0.0
+        self._unanswered = 0
+        self._pinging: asyncio.TimerHandle | None = None
         self._tokens = float(BURST)
         self._outgoing = BoundedQueue[str](_MAX_OUTGOING_SIZE)
         self._transport: Transport
@@ -137,7 +135,6 @@ class Socket:
         """Ends all subscriptions. Called when the peer has gone, and at the end."""
         for channel in tuple(self.channels):
             self.context.detach(self, channel)
-        self.channels.clear()
 
     # For subclasses
 
@@ -157,18 +154,9 @@ class Socket:
         """Checks whether the person may listen. Raises a ``RealtimeError``."""
         return await self.context.access.check_subscribe(self.principal, channel)
 
-    def subscribed(self, frame: Subscribed, since: int | None) -> None:
-        """A subscription has begun. Queues the frame."""
-        self.channels.add(frame.channel)
-        self.put(encode_frame(frame))
-
-    def deliver(self, event: Event, text: str) -> None:
-        """Queues the frame."""
-        self.put(text)
-
-    def show_presence(self, frame: Presence, text: str) -> None:
-        """Queues the frame."""
-        self.put(text)
+    def send(self, frame: ServerFrame, text: str | None = None) -> None:
+        """Queues a frame. ``text`` is the same, encoded once where many sockets get it."""
+        self.put(text or encode_frame(frame))
 
     async def has_room(self) -> None:
         """Waits for a peer that is slow, but not for ever."""
@@ -177,11 +165,6 @@ class Socket:
                 await self._outgoing.has_room()
         except TimeoutError:
             self.close(CloseCode.TOO_SLOW, "too slow")
-
-    def ended(self, channel: str, reason: str) -> None:
-        """The service has ended a subscription."""
-        self.channels.discard(channel)
-        self.put(encode_frame(Unsubscribed(channel=channel, reason=reason)))
 
     # Running
 
@@ -193,6 +176,7 @@ class Socket:
             async with asyncio.timeout(None) as self._scope:
                 await self.accept(transport)
                 writer = asyncio.create_task(self._write())
+                self._ping_after(random.uniform(0.5, 1))  # noqa: S311 - spreads the load, no secret
                 if self.close_code is None:
                     await self._converse()
         except TimeoutError:
@@ -203,6 +187,8 @@ class Socket:
             self.close(CloseCode.INTERNAL_ERROR)
         finally:
             self._scope = None
+            if self._pinging is not None:
+                self._pinging.cancel()
             self.leave_channels()
             self._outgoing.clear()
             self._outgoing.end()
@@ -239,8 +225,8 @@ class Socket:
             while (message := await self._transport.receive()) is not None:
                 # A token bucket, by the times at which messages come, not at which they are handled.
                 now = time.monotonic()
-                self._tokens = min(BURST, self._tokens + (now - self.heard_at) * MESSAGES_PER_SECOND) - 1
-                self.heard_at = now
+                self._tokens = min(BURST, self._tokens + (now - self._heard_at) * MESSAGES_PER_SECOND) - 1
+                self._heard_at = now
                 if self._tokens < 0 or not incoming.put(message):
                     self.close(CloseCode.TOO_FAST, "too fast")
                     return
@@ -261,3 +247,21 @@ class Socket:
             # The peer went while we were writing; the reader notices, too, but perhaps much later.
             log.debug("realtime.send_failed", error=type(exc).__name__, exc_info=exc)
             self.close(CloseCode.GONE, "gone")
+
+    def _ping_after(self, share: float = 1.0) -> None:
+        """Pings when this share of the usual time is over."""
+        if self.ping_text is not None:
+            options = self.context.options
+            seconds = options.ping_seconds if self.answers_pings else options.stream_ping_seconds
+            self._pinging = asyncio.get_running_loop().call_later(share * seconds, self._ping, self.ping_text)
+
+    def _ping(self, text: str) -> None:
+        """Sends a sign of life, or closes the socket when the peer was silent during two."""
+        is_silent = self.answers_pings and self._heard_at < self._pinged_at
+        self._unanswered = self._unanswered + 1 if is_silent else 0
+        if self._unanswered >= 2:  # noqa: PLR2004 - two pings
+            self.close(CloseCode.GONE, "no sign of life")
+            return
+        self._pinged_at = time.monotonic()
+        self.put(text)
+        self._ping_after()

@@ -30,7 +30,7 @@ class Subscription:
     def deliver(self, event: Event, text: str) -> None:
         """The next event."""
         self.position = event.id
-        self.socket.deliver(event, text)
+        self.socket.send(event, text)
 
 
 class LocalChannel:
@@ -72,7 +72,7 @@ class LocalChannel:
                 self.revocations += 1
                 for each in tuple(self.subscriptions.values()):
                     if each.socket.user_id == user_id:
-                        each.socket.context.check_again(each.socket, self.name)
+                        each.socket.context.check_again(each.socket, [self.name])
         return len(live)
 
     def show_join(self, subscription: Subscription) -> None:
@@ -82,11 +82,11 @@ class LocalChannel:
             self.shown[member.id] = member
             self._show(Presence(channel=self.name, join=[member], leave=[]), but=subscription)
 
-    def show_presence(self, elsewhere: Mapping[UUID, Member]) -> None:
-        """Shows all subscribers who has come and gone since the last time. Members who moved to another process did
-        neither, so those who have left this one since ``elsewhere`` was read must be in it.
+    def show_presence(self, present: Mapping[UUID, Member]) -> None:
+        """Shows all subscribers who has come and gone since the last time. Those who came here since ``present`` was
+        read are not in it.
         """
-        now = {**elsewhere, **self.members}
+        now = {**present, **self.members}
         joined = [member for key, member in now.items() if key not in self.shown]
         left = [member for key, member in self.shown.items() if key not in now]
         self.shown = now
@@ -97,4 +97,4 @@ class LocalChannel:
         text = encode_frame(frame)
         for each in tuple(self.subscriptions.values()):
             if each is not but:
-                each.socket.show_presence(frame, text)
+                each.socket.send(frame, text)

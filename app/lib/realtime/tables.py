@@ -63,23 +63,13 @@ class RealtimeProcess(Base):
     renewed_at: Mapped[datetime]
 
 
-class RealtimeSocket(Base):
-    """A socket of a person, so that the number of them is limited on all processes together."""
-
-    __tablename__ = "realtime_sockets"
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    process_id: Mapped[UUID] = mapped_column(ForeignKey("realtime_processes.id", ondelete="CASCADE"), index=True)
-    user_id: Mapped[UUID] = mapped_column(index=True)
-
-
 class RealtimePresence(Base):
-    """That a member is present in a channel by a socket."""
+    """That a member is present in a channel by a socket, or the socket itself in one of its user's own."""
 
     __tablename__ = "realtime_presence"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
+    process_id: Mapped[UUID] = mapped_column(ForeignKey("realtime_processes.id", ondelete="CASCADE"), index=True)
     channel: Mapped[str] = mapped_column(sortable_text(MAX_CHANNEL_LENGTH), index=True)
-    socket_id: Mapped[UUID] = mapped_column(ForeignKey("realtime_sockets.id", ondelete="CASCADE"), index=True)
     member_id: Mapped[UUID]
     name: Mapped[str] = mapped_column(String(MAX_NAME_LENGTH))

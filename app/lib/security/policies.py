@@ -6,7 +6,7 @@ A policy is declared as a Litestar guard. The app refuses to start when a route 
 :class:`~app.lib.security.bearer.BearerMiddleware` asks it before anything else of the request is looked at.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from litestar import Litestar, Request
 from litestar.connection import ASGIConnection
@@ -15,51 +15,92 @@ from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute, WebSocketRoute
 from litestar.types import Scope
 
-from app.lib.errors import NotVisible, PermissionDenied, ReauthRequired, Unauthenticated
-from app.lib.security.principal import Principal
+from app.lib.errors import ErrorCode, NotVisible, PermissionDenied, ReauthRequired, Unauthenticated
+from app.lib.security.principal import Means, Principal
 
 POLICY = "policy"
 """Where a handler's ``opt`` holds its policy, once the app has started."""
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
+ANY_MEANS: frozenset[Means] = frozenset(get_args(Means))
+IN_PERSON: frozenset[Means] = frozenset({"sign_in"})
+"""The users themselves: for credentials, sessions, keys, what grants rights, and deletion."""
+IN_SESSION: frozenset[Means] = ANY_MEANS - {"api_key"}
+
+_REMARKS = {ANY_MEANS: "", IN_PERSON: " (own sign-in)", IN_SESSION: " (session)"}
+
+
+class OwnSignInRequired(PermissionDenied):
+    code = ErrorCode(
+        "own_sign_in_required",
+        "The user's own sign-in is required",
+        "Repeat the request with an access token that the user got by signing in.",
+    )
+    detail = "This is for users who have signed in themselves: not for API keys, and not for support that acts as them."
+
 
 class Policy:
-    """The base: any caller. ``reads_credentials``: those that are sent are read, and bad ones are refused."""
+    """The base: any caller. ``reads_credentials``: those that are sent are read, and bad ones are refused, as are those
+    of other ``means``.
+    """
 
     requires_credentials: ClassVar[bool] = False
 
-    def __init__(self, name: str, *, reads_credentials: bool = False, takes_ticket: bool = False) -> None:
-        self.name = name
+    def __init__(
+        self,
+        name: str,
+        *,
+        reads_credentials: bool = False,
+        takes_ticket: bool = False,
+        means: frozenset[Means] = ANY_MEANS,
+    ) -> None:
+        self.name = name + _REMARKS[means]
         self.reads_credentials = reads_credentials
         self.takes_ticket = takes_ticket
+        self.means = means
 
     def __repr__(self) -> str:
         return self.name
 
     async def __call__(self, connection: Connection, handler: BaseRouteHandler) -> None:
         """Raises when the caller may not."""
+        principal = find_principal(connection)
+        if principal is not None:
+            self.check_means(principal)
+
+    def check_means(self, principal: Principal) -> None:
+        """Raises ``OwnSignInRequired``."""
+        if principal.means not in self.means:
+            raise OwnSignInRequired
 
 
 class Authenticated(Policy):
-    """Callers who are signed in; ``fresh`` needs a sign-in within the last ten minutes.
+    """Callers who are signed in; ``fresh`` needs a sign-in of their own within the last ten minutes.
 
     With ``takes_ticket`` they may send a ticket (``?ticket=…``) instead, which they got while they were signed in.
     """
 
     requires_credentials = True
 
-    def __init__(self, name: str, *, fresh: bool = False, takes_ticket: bool = False) -> None:
-        name = f"{name} (recent sign-in)" if fresh else name
-        super().__init__(name, reads_credentials=True, takes_ticket=takes_ticket)
+    def __init__(
+        self, name: str, *, fresh: bool = False, takes_ticket: bool = False, means: frozenset[Means] = ANY_MEANS
+    ) -> None:
+        means = IN_PERSON if fresh else means
+        super().__init__(name, reads_credentials=True, takes_ticket=takes_ticket, means=means)
+        if fresh:
+            self.name = f"{name} (recent sign-in)"
         self.fresh = fresh
 
     async def __call__(self, connection: Connection, handler: BaseRouteHandler) -> None:
-        """Raises ``Unauthenticated``, ``PermissionDenied``, ``NotVisible`` or ``ReauthRequired``."""
+        """Raises ``Unauthenticated``, ``PermissionDenied``, ``NotVisible``, ``OwnSignInRequired`` or
+        ``ReauthRequired``.
+        """
         principal = current_principal(connection)
         self.check(principal, connection)
-        if self.fresh and not principal.signed_in_recently:
-            raise ReauthRequired
+        self.check_means(principal)
+        if self.fresh:
+            check_recent(principal)
 
     def check(self, principal: Principal, connection: Connection) -> None:
         """What this policy asks beyond being signed in."""
@@ -80,8 +121,9 @@ class HasPermission(Authenticated):
         hides: bool = False,
         sight: "HasPermission | None" = None,
         fresh: bool = False,
+        means: frozenset[Means] = ANY_MEANS,
     ) -> None:
-        super().__init__(f"{code} or self" if or_self else code, fresh=fresh)
+        super().__init__(f"{code} or self" if or_self else code, fresh=fresh, means=means)
         self.code = code
         self.or_self = or_self
         self.sight = self if hides else sight
@@ -115,16 +157,21 @@ class HasRole(Authenticated):
 
 public = Policy("public")
 optional = Policy("optional", reads_credentials=True)
+optional_in_person = Policy("optional", reads_credentials=True, means=IN_PERSON)
 authenticated = Authenticated("authenticated")
+signed_in = Authenticated("authenticated", means=IN_PERSON)
+in_session = Authenticated("authenticated", means=IN_SESSION)
 ticketed = Authenticated("authenticated or ticket", takes_ticket=True)
 recently_authenticated = Authenticated("authenticated", fresh=True)
 superuser = HasRole()
 role = HasRole
 
 
-def permission(code: str, *, sight: HasPermission | None = None, fresh: bool = False) -> HasPermission:
+def permission(
+    code: str, *, sight: HasPermission | None = None, fresh: bool = False, in_person: bool = False
+) -> HasPermission:
     """Callers who hold the permission. Where ``sight`` does not admit them either, they get 404 instead of 403."""
-    return HasPermission(code, sight=sight, fresh=fresh)
+    return HasPermission(code, sight=sight, fresh=fresh, means=IN_PERSON if in_person else ANY_MEANS)
 
 
 def sees(code: str, *, or_self: str | None = None) -> HasPermission:
@@ -132,6 +179,14 @@ def sees(code: str, *, or_self: str | None = None) -> HasPermission:
     whose id that path parameter is. For all others it does not exist.
     """
     return HasPermission(code, or_self=or_self, hides=True)
+
+
+def check_recent(principal: Principal) -> None:
+    """For routes where only some calls are sensitive. Raises ``OwnSignInRequired`` or ``ReauthRequired``."""
+    if principal.means not in IN_PERSON:
+        raise OwnSignInRequired
+    if not principal.signed_in_recently:
+        raise ReauthRequired
 
 
 def principal_in(scope: Scope) -> Principal | None:

@@ -1,7 +1,7 @@
 """Who is asking."""
 
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 import msgspec
@@ -12,8 +12,12 @@ RECENT = timedelta(minutes=10)
 """How long a sign-in counts as recent for sensitive acts."""
 
 
+Means = Literal["sign_in", "api_key", "impersonation"]
+"""How a caller acts as a user: by their own sign-in, by a key of theirs, or as support that acts in their place."""
+
+
 class Principal(msgspec.Struct, frozen=True):
-    """An authenticated caller: a user, through one session."""
+    """An authenticated caller: a user, through one session. Of an API key ``session_id`` is its id."""
 
     user_id: UUID
     session_id: UUID
@@ -23,6 +27,7 @@ class Principal(msgspec.Struct, frozen=True):
     permissions: frozenset[str]
     is_verified: bool = False
     """Whether the user has confirmed their address."""
+    means: Means = "sign_in"
 
     def may(self, permission: str) -> bool:
         """Whether the permission is granted; a superuser has all of them."""
@@ -33,7 +38,7 @@ class Principal(msgspec.Struct, frozen=True):
 
     @property
     def signed_in_recently(self) -> bool:
-        return utc_now() - self.authenticated_at <= RECENT
+        return self.means == "sign_in" and utc_now() - self.authenticated_at <= RECENT
 
 
 class Authenticator(Protocol):

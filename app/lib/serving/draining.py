@@ -28,26 +28,25 @@ _logger = structlog.stdlib.get_logger(__name__)
 
 
 class Draining:
-    """Whether this process is about to end. One per app; readiness asks it, and endless streams wait for it."""
+    """Whether this process is about to end. One per app; readiness asks it, and endless streams end by it."""
 
     def __init__(self) -> None:
-        self._event = asyncio.Event()
         self._farewells: list[Farewell] = []
+        self._announcement: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
 
     def is_set(self) -> bool:
-        return self._event.is_set()
+        return self._announcement is not None
 
     def set(self) -> None:
-        """Announces the end. Call it in the event loop's thread."""
-        self._event.set()
+        """Announces the end, and begins with the good-byes. Call it in the event loop's thread."""
+        if self._announcement is None:
+            self._announcement = asyncio.create_task(self._say_goodbye())
 
-    async def wait(self) -> None:
-        """Returns once the end is announced; what streams to a client stops then."""
-        await self._event.wait()
-
-    def before_end(self, farewell: Farewell) -> None:
-        """Has the server wait, after the announcement, until this returns or :data:`FAREWELL_SECONDS` are over."""
+    def on_end(self, farewell: Farewell) -> None:
+        """Calls this when the end is announced, and again when it comes: then the server waits until it returns, or
+        :data:`FAREWELL_SECONDS` are over.
+        """
         self._farewells.append(farewell)
 
     @asynccontextmanager
@@ -63,20 +62,22 @@ class Draining:
                 if WorkerEnd.signal is not None:
                     _take(number, loop, self._begin_end)
                 else:
-                    _announce_before(number, loop, self._event)
+                    _announce_before(number, loop, self.set)
         yield
+
+    async def _say_goodbye(self) -> None:
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_SECONDS):
+                    await asyncio.gather(*(farewell() for farewell in self._farewells))
+        except Exception:
+            _logger.exception("draining.farewell_failed")
 
     def _begin_end(self) -> None:
         async def end() -> None:
-            try:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(FAREWELL_SECONDS):
-                        await asyncio.gather(*(farewell() for farewell in self._farewells))
-            except Exception:
-                _logger.exception("draining.farewell_failed")
-            finally:
-                if WorkerEnd.signal is not None:
-                    WorkerEnd.signal.set()
+            await self._say_goodbye()
+            if WorkerEnd.signal is not None:
+                WorkerEnd.signal.set()
 
         self.set()
         if self._ending is None:
@@ -118,7 +119,7 @@ def _take(number: signal.Signals, loop: asyncio.AbstractEventLoop, begin: Callab
     signal.signal(number, handle)
 
 
-def _announce_before(number: signal.Signals, loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+def _announce_before(number: signal.Signals, loop: asyncio.AbstractEventLoop, announce: Callable[[], None]) -> None:
     """Puts the announcement in front of the handler that the server has set; that one still ends the worker.
 
     uvloop forgets a signal that comes while the loop stands still, as it does for a moment between the app's start
@@ -127,7 +128,7 @@ def _announce_before(number: signal.Signals, loop: asyncio.AbstractEventLoop, ev
     previous: Any = signal.getsignal(number)
 
     def handle(received: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(event.set)
+        loop.call_soon_threadsafe(announce)
         if not loop.is_running():
             loop.call_soon_threadsafe(signal.raise_signal, received)
         elif callable(previous):

@@ -97,7 +97,10 @@ async def nothing() -> None:
             HasPermission("toys:read", or_self="x", hides=True, fresh=True),
             BOTH,
             {"401", "403", "404"},
-            "For holders of `toys:read`, or about yourself. Needs a sign-in within the last 10 minutes.",
+            (
+                "For holders of `toys:read`, or about yourself. Needs a sign-in within the last 10 minutes. "
+                "Not for API keys or impersonation."
+            ),
         ),
         (sees("toys:read", or_self="x"), BOTH, {"401", "404"}, "For holders of `toys:read`, or about yourself."),
         (role("b", "a"), BOTH, {"401", "403"}, "For the roles `a`, `b`."),

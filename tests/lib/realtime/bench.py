@@ -218,7 +218,7 @@ class Worker:
     async def die(self) -> None:
         """As by kill -9: nothing is written any more, and no hint is sent."""
         registry: Any = self.realtime._registry
-        registry.leave = registry.remove = _nothing
+        registry.leave = _nothing
         await self.realtime._loops.close()
         registry.close = _nothing
         await self.events.close()
@@ -234,7 +234,6 @@ class Bench:
     def __init__(self, url: DatabaseURL, make_fanout: Callable[[], Fanout], stack: AsyncExitStack) -> None:
         self.url = url
         self.gate = Doorkeeper()
-        self.draining = asyncio.Event()
         self._make_fanout = make_fanout
         self._stack = stack
 
@@ -256,8 +255,7 @@ class Bench:
             database,
             events,
             self.gate.access(),
-            draining=self.draining.wait,  # type: ignore[arg-type]  # what it returns does not matter
-            options=msgspec.structs.replace(options, **changes),
+            msgspec.structs.replace(options, **changes),
         )
         services.add(realtime.hub)
         await events.start()

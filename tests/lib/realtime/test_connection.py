@@ -277,7 +277,7 @@ async def test_draining_tells_everybody_to_come_back(memory_bench: Bench) -> Non
     for peer in peers:
         await peer.subscribe("room:x")
 
-    memory_bench.draining.set()
+    await worker.realtime.say_goodbye()
 
     assert [await peer.gone() for peer in peers] == [(1012, "restarting")] * 5
     late = worker.connect()

@@ -57,15 +57,15 @@ async def test_a_person_who_moves_while_the_others_are_read_does_not_go(shared_b
     await here.subscribe("room:x")
     await first.subscribe("room:x")
     registry: Any = one.realtime._registry
-    present_elsewhere, has_read, may_go_on = registry.present_elsewhere, asyncio.Event(), asyncio.Event()
+    present, has_read, may_go_on = registry.present, asyncio.Event(), asyncio.Event()
 
     async def slowly(channels: set[str]) -> object:
-        found = await present_elsewhere(channels)
+        found = await present(channels)
         has_read.set()
         await may_go_on.wait()
         return found
 
-    registry.present_elsewhere = slowly
+    registry.present = slowly
     await has_read.wait()
     second = two.connect(bob)
     await second.subscribe("room:x")
@@ -103,7 +103,7 @@ async def test_it_is_shown_everywhere(shared_bench: Bench) -> None:
     assert len((await late.subscribe("room:x"))["presence"]) == 12
 
     async def are_gone() -> bool:
-        return await rows(workers[0], "realtime_sockets") == 14
+        return await rows(workers[0], "realtime_presence") == 28  # sockets, and members by them
 
     await until_it_holds(are_gone)
 
@@ -122,11 +122,11 @@ async def test_the_people_of_a_killed_worker_go_when_its_lease_expires(shared_be
     await until(lambda: seen(here)[1] == ["bob"])
 
     assert seen(here)[1] == ["bob"], "eve has another socket"
-    assert await rows(one, "realtime_sockets") == 4, "they are deleted later"
+    assert await rows(one, "realtime_presence") == 8, "they are deleted later"
     async with one.database.independent() as unit:
         await unit.session.execute(text("UPDATE realtime_processes SET renewed_at = '2000-01-01 00:00:00.000000'"))
-        deleted = [await one.realtime.trim(unit) for _ in range(4)]
-    assert deleted == [4, 4, 2, 0], "presences, sockets, leases"
+        deleted = [await one.realtime.trim(unit) for _ in range(3)]
+    assert deleted == [8, 2, 0], "sockets and members, leases"
     assert await rows(one, "realtime_presence") == 0
 
 
@@ -199,19 +199,19 @@ async def test_a_first_socket_that_takes_long_to_open_has_lost_no_lease(
 ) -> None:
     worker = await bench.unstarted(renew_seconds=0.01)
     registry: Any = worker.realtime._registry
-    open_, renew, may_open = registry._open, registry.renew_lease, asyncio.Event()
+    insert, renew, may_open = registry._insert, registry.renew_lease, asyncio.Event()
     renewals = 0
 
-    async def slow_open(*arguments: object) -> bool:
+    async def slow_insert(*arguments: object) -> int:
         await may_open.wait()
-        return bool(await open_(*arguments))
+        return int(await insert(*arguments))
 
     async def counted_renewal() -> None:
         nonlocal renewals
         await renew()
         renewals += 1
 
-    monkeypatch.setattr(registry, "_open", slow_open)
+    monkeypatch.setattr(registry, "_insert", slow_insert)
     monkeypatch.setattr(registry, "renew_lease", counted_renewal)
     process_id = registry._process_id
     await worker.realtime.start()
@@ -244,7 +244,7 @@ async def test_at_rest_nothing_is_written(bench: Bench) -> None:
     peer.wire.go()
 
     async def is_empty() -> bool:
-        return not await rows(worker, "realtime_sockets")
+        return not await rows(worker, "realtime_presence")
 
     async def renewal() -> object:
         async with worker.database.engine.begin() as connection:

@@ -23,13 +23,16 @@ from app.lib.security.policies import (
     current_principal,
     declare_policies,
     find_principal,
+    in_session,
     optional,
+    optional_in_person,
     permission,
     policy_of,
     public,
     recently_authenticated,
     role,
     sees,
+    signed_in,
     superuser,
 )
 from app.lib.security.principal import Principal
@@ -62,6 +65,8 @@ CALLERS = {
     "author": principal(roles=frozenset({"author"})),
     "superuser": principal(is_superuser=True),
     "fresh-superuser": principal(is_superuser=True),
+    "fresh-key": principal(means="api_key", permissions=frozenset({"things:read"})),
+    "fresh-support": principal(means="impersonation", permissions=frozenset({"things:read"})),
 }
 
 
@@ -87,10 +92,14 @@ async def who(request: Request[Any, Any, Any]) -> dict[str, str | None]:
 POLICIES = {
     "public": public,
     "optional": optional,
+    "optional-in-person": optional_in_person,
     "authenticated": authenticated,
+    "signed-in": signed_in,
+    "in-session": in_session,
     "recently-authenticated": recently_authenticated,
     "permission": permission("things:read"),
     "fresh-permission": permission("things:read", fresh=True),
+    "permission-in-person": permission("things:read", in_person=True),
     "role": role("editor", "publisher"),
     "fresh-role": role("editor", fresh=True),
     "superuser": superuser,
@@ -132,19 +141,28 @@ async def ask(path: str, token: str | None, method: str = "GET") -> httpx.Respon
 EVERYBODY = set(CALLERS)
 FRESH = {"fresh", "fresh-holder", "fresh-editor", "fresh-superuser"}
 SUPERUSERS = {"superuser", "fresh-superuser"}
+NOT_IN_PERSON = {"fresh-key", "fresh-support"}
 ALLOWED = {
     "public": EVERYBODY,
     "optional": EVERYBODY,
+    "optional-in-person": EVERYBODY - NOT_IN_PERSON,
     "authenticated": EVERYBODY,
+    "signed-in": EVERYBODY - NOT_IN_PERSON,
+    "in-session": EVERYBODY - {"fresh-key"},
     "recently-authenticated": FRESH,
-    "permission": {"holder", "fresh-holder"} | SUPERUSERS,
+    "permission": {"holder", "fresh-holder"} | NOT_IN_PERSON | SUPERUSERS,
+    "permission-in-person": {"holder", "fresh-holder"} | SUPERUSERS,
     "fresh-permission": {"fresh-holder", "fresh-superuser"},
     "role": {"editor", "fresh-editor"} | SUPERUSERS,
     "fresh-role": {"fresh-editor", "fresh-superuser"},
     "superuser": SUPERUSERS,
 }
+NEED_A_SIGN_IN = {
+    path: NOT_IN_PERSON - ALLOWED[path]
+    for path in ("optional-in-person", "signed-in", "in-session", "recently-authenticated", "fresh-permission")
+} | {"permission-in-person": NOT_IN_PERSON}
 MERELY_STALE = {
-    "recently-authenticated": EVERYBODY - FRESH,
+    "recently-authenticated": EVERYBODY - FRESH - NOT_IN_PERSON,
     "fresh-permission": {"holder", "superuser"},
     "fresh-role": {"editor", "superuser"},
 }
@@ -163,8 +181,9 @@ async def test_every_policy_with_every_caller(path: str, token: str, method: str
     assert response.status_code == 403
     assert response.headers["www-authenticate"] == 'Bearer error="insufficient_scope"'
     if method == "GET":
-        stale = token in MERELY_STALE.get(path, ())
-        assert response.json()["code"] == ("reauth_required" if stale else "permission_denied")
+        refusals = {"reauth_required": MERELY_STALE, "own_sign_in_required": NEED_A_SIGN_IN}
+        expected = [code for code, callers in refusals.items() if token in callers.get(path, ())]
+        assert [response.json()["code"]] == (expected or ["permission_denied"])
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -172,7 +191,7 @@ async def test_every_policy_with_every_caller(path: str, token: str, method: str
 async def test_every_policy_without_credentials(path: str, method: str) -> None:
     response = await ask(f"/{path}", None, method)
 
-    if path in {"public", "optional"}:
+    if path in {"public", "optional", "optional-in-person"}:
         assert response.status_code == 200
         return
     assert response.status_code == 401
@@ -297,6 +316,9 @@ def test_guards_that_are_no_policies_may_stand_next_to_one() -> None:
         (public, "public"),
         (optional, "optional"),
         (authenticated, "authenticated"),
+        (signed_in, "authenticated (own sign-in)"),
+        (in_session, "authenticated (session)"),
+        (permission("a:b", in_person=True), "a:b (own sign-in)"),
         (recently_authenticated, "authenticated (recent sign-in)"),
         (permission("a:b"), "a:b"),
         (HasPermission("a:b", or_self="user_id", fresh=True), "a:b or self (recent sign-in)"),

@@ -77,14 +77,16 @@ def test_a_process_that_is_nobodys_worker_is_left_alone() -> None:
 
 async def test_draining_is_announced_once_and_for_all() -> None:
     draining = Draining()
+    announced = asyncio.Queue[str]()
+    draining.on_end(lambda: announced.put("the end"))
     assert not draining.is_set()
-    waiting = asyncio.create_task(draining.wait())
 
     draining.set()
     draining.set()
 
-    await waiting
+    assert await announced.get() == "the end"
     assert draining.is_set()
+    assert announced.empty()
 
 
 async def test_signals_outside_a_worker_are_left_alone() -> None:

@@ -8,7 +8,14 @@ from urllib.parse import parse_qs
 
 from app.lib.serving.draining import Draining
 
-draining = Draining()
+draining, ended = Draining(), asyncio.Event()
+
+
+async def say_goodbye() -> None:
+    ended.set()
+
+
+draining.on_end(say_goodbye)
 
 
 def create_app() -> Any:
@@ -28,7 +35,7 @@ async def serve(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await asyncio.sleep(float(seconds[0]))
     if scope["path"] == "/stream":
         say("streaming")
-        await draining.wait()
+        await ended.wait()
     body = f"{os.getpid()} {'draining' if draining.is_set() else 'open'}".encode()
     if scope["path"] == "/large":
         body = bytes(20_000_000)

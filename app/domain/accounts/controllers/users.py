@@ -175,7 +175,7 @@ class UserController(Controller):
     guards=[public],
     return_dto=StructDTO[PublicProfile],
     summary="Get a public profile",
-    opt=public_answer("users", "profiles"),
+    opt=public_answer("users", "profiles", unless=[]),
     tags=["Profiles"],
 )
 async def get_profile(user_id: UserId, accounts: Accounts) -> PublicProfile:

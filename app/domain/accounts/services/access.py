@@ -9,7 +9,7 @@ from app.domain.accounts.errors import AccountGone, BeyondOwnRights, LastSuperus
 from app.domain.accounts.models import User
 from app.domain.accounts.repositories import UserRepository
 from app.lib.db.faults import refers_to_missing
-from app.lib.errors import PermissionDenied, ReauthRequired
+from app.lib.errors import PermissionDenied
 from app.lib.security.principal import Principal
 
 
@@ -34,12 +34,6 @@ def check_makes_superusers(actor: Principal) -> None:
     """Raises ``PermissionDenied``."""
     if not actor.is_superuser:
         raise PermissionDenied("Only superusers may change who is a superuser.")
-
-
-def check_recent(actor: Principal) -> None:
-    """For routes where only some calls are sensitive. Raises ``ReauthRequired``."""
-    if not actor.signed_in_recently:
-        raise ReauthRequired
 
 
 def check_not_last(target: User, *, has_others: bool) -> None:

@@ -17,7 +17,7 @@ from app.domain.accounts.events import ProfileUpdated, UserDeactivated, UserDele
 from app.domain.accounts.models import Profile, User
 from app.domain.accounts.repositories import PERSON, TOUCH_PROFILE, ProfileRepository, UserRepository
 from app.domain.accounts.rows import CredentialRow
-from app.domain.accounts.services.access import check_makes_superusers, check_not_last, check_reach, check_recent
+from app.domain.accounts.services.access import check_makes_superusers, check_not_last, check_reach
 from app.domain.accounts.services.erase import EraseUser, erase_batch, erase_user
 from app.domain.accounts.services.identity import checked_email_key, has_email, with_keys
 from app.domain.accounts.services.passwords import Passwords
@@ -29,6 +29,7 @@ from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.events import Events
 from app.lib.jobs import enqueue
+from app.lib.security.policies import check_recent
 from app.lib.security.principal import Principal
 from app.lib.text import casefold_key
 from app.lib.wire.dto import project, provided

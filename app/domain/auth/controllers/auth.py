@@ -9,7 +9,7 @@ from app.domain.accounts.dtos import DEFAULT_LOCALE, Registration, UserRead
 from app.domain.accounts.errors import EmailTaken, UsernameTaken
 from app.domain.auth.dtos.links import RegistrationAccepted
 from app.domain.auth.dtos.sessions import JsonWebKeys, Refresh, SignIn, TokenPair
-from app.domain.auth.errors import AccountInactive, InvalidCredentials, RefreshTokenReused
+from app.domain.auth.errors import AccountInactive, InvalidCredentials, MfaRequired, RefreshTokenReused
 from app.domain.auth.oauth2 import FORM_ERRORS, TOKEN_ERRORS
 from app.domain.auth.services.registration import RegistrationService
 from app.domain.auth.services.sessions import SessionService
@@ -22,7 +22,7 @@ from app.lib.http.locations import created
 from app.lib.http.rules import FORM_OR_JSON
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
-from app.lib.security.policies import authenticated, public
+from app.lib.security.policies import in_session, public, signed_in
 from app.lib.wire.dto import FormDTO, StructDTO
 
 _ACCEPTED = RegistrationAccepted(
@@ -67,7 +67,7 @@ class AuthController(Controller):
         status_code=200,
         summary="Sign in",
         description=f"Send the OAuth2 password form or JSON. {FORM_ERRORS} For first-party clients.",
-        opt=FORM_OR_JSON | may_raise(InvalidCredentials, AccountInactive),
+        opt=FORM_OR_JSON | may_raise(InvalidCredentials, AccountInactive, MfaRequired),
         exception_handlers=TOKEN_ERRORS,
     )
     async def login(self, data: JSONBody[SignIn], sign_in: Injected[SignInService]) -> TokenPair:
@@ -90,13 +90,13 @@ class AuthController(Controller):
     async def refresh(self, data: JSONBody[Refresh], sessions: Injected[SessionService]) -> TokenPair:
         return await sessions.refresh(data.refresh_token)
 
-    @post("/logout", guards=[authenticated], status_code=204, summary="Sign out")
+    @post("/logout", guards=[in_session], status_code=204, summary="Sign out")
     async def logout(self, principal: Caller, sessions: Injected[SessionService]) -> None:
         await sessions.sign_out(principal)
 
     @post(
         "/logout-all",
-        guards=[authenticated],
+        guards=[signed_in],
         status_code=204,
         summary="Sign out everywhere",
         description="Ends all your sessions, also the current one.",

@@ -14,7 +14,7 @@ from app.lib.errors import NotFound
 from app.lib.http.injection import Caller, Injected
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
-from app.lib.security.policies import authenticated, recently_authenticated
+from app.lib.security.policies import recently_authenticated, signed_in
 from app.lib.wire.dto import StructDTO
 
 _REQUESTED = MailRequested(status="accepted", detail="If the address can be used, a mail is on its way to it.")
@@ -27,7 +27,7 @@ class CredentialController(Controller):
 
     @post(
         "/password",
-        guards=[authenticated, rate_limit("auth")],
+        guards=[signed_in, rate_limit("auth")],
         dto=StructDTO[PasswordChange],
         return_dto=StructDTO[TokenPair],
         status_code=200,

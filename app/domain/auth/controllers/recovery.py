@@ -18,7 +18,7 @@ from app.lib.http.injection import Injected
 from app.lib.http.problems import respond
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
-from app.lib.security.policies import optional, public
+from app.lib.security.policies import optional_in_person, public
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import StructDTO
 
@@ -38,7 +38,7 @@ class RecoveryController(Controller):
 
     @post(
         "/verify-email",
-        guards=[optional, rate_limit("auth")],
+        guards=[optional_in_person, rate_limit("auth")],
         dto=StructDTO[EmailVerification],
         status_code=204,
         summary="Verify an email address",

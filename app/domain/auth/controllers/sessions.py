@@ -13,7 +13,7 @@ from app.lib.http.injection import Caller, Injected, Paging
 from app.lib.http.locations import linked
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
-from app.lib.security.policies import authenticated
+from app.lib.security.policies import signed_in
 from app.lib.wire.dto import StructDTO
 
 
@@ -21,7 +21,7 @@ class SessionController(Controller):
     path = "/auth"
     tags = ("Auth",)
 
-    @get("/sessions", guards=[authenticated], return_dto=StructDTO[SessionPage], summary="List your sessions")
+    @get("/sessions", guards=[signed_in], return_dto=StructDTO[SessionPage], summary="List your sessions")
     async def list_sessions(
         self,
         request: Request[Any, Any, Any],
@@ -33,7 +33,7 @@ class SessionController(Controller):
 
     @delete(
         "/sessions/{session_id:uuid}",
-        guards=[authenticated],
+        guards=[signed_in],
         summary="End a session",
         description="One of your own, also the current one.",
     )
@@ -44,7 +44,7 @@ class SessionController(Controller):
 
     @post(
         "/logout-others",
-        guards=[authenticated],
+        guards=[signed_in],
         status_code=204,
         summary="Sign out elsewhere",
         description="Ends all your sessions except the current one.",
@@ -54,7 +54,7 @@ class SessionController(Controller):
 
     @post(
         "/reauthenticate",
-        guards=[authenticated, rate_limit("auth")],
+        guards=[signed_in, rate_limit("auth")],
         dto=StructDTO[Reauthentication],
         return_dto=StructDTO[SessionRead],
         status_code=200,

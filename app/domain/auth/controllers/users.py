@@ -16,7 +16,7 @@ from app.lib.wire.dto import StructDTO
 
 @post(
     "/users/{user_id:uuid}/send-password-reset",
-    guards=[permission(USERS_WRITE, sight=SEES_USER)],
+    guards=[permission(USERS_WRITE, sight=SEES_USER, in_person=True)],
     return_dto=StructDTO[MailRequested],
     status_code=202,
     summary="Send a password reset",

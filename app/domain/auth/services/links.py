@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -130,7 +131,8 @@ class MailedLinks:
         business_id: str,
         *,
         address: str = "",
-        secret: dict[str, Any] | None = None,
+        secret: Mapping[str, Any] = {},
+        context: Mapping[str, Any] = {},
     ) -> bool:
         """Queues a mail to the user, or to ``address``. False when the same ``kind`` and ``business_id`` have queued it
         before.
@@ -142,7 +144,8 @@ class MailedLinks:
             to_address=address or user.email,
             locale=user.locale,
             template=kind,
-            secrets=secret or {},
+            secrets=secret,
+            context=context,
         )
         return await self.mailer.queue(self.unit, mail)
 

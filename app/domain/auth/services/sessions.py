@@ -8,6 +8,7 @@ from app.domain.auth.dtos.sessions import TokenPair
 from app.domain.auth.errors import RefreshTokenReused, SessionEnded, SessionNotFound
 from app.domain.auth.events import SessionsEnded, TokenReuseDetected
 from app.domain.auth.repositories.sessions import HOLD_USER, ROTATE, SESSION, SessionRepository, SessionRow
+from app.domain.auth.services.devices import device_key
 from app.domain.auth.services.tokens import GRACE, TokenIssuer
 from app.lib import audit
 from app.lib.audit import Origin
@@ -16,8 +17,12 @@ from app.lib.db.base import new_id
 from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
+from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter
 from app.lib.security.principal import Principal
 from app.lib.security.tokens import RefreshClaims, refresh_jti
+
+PER_SESSION = NamedLimit("refresh.session", Limit.parse("300 per hour"))
+"""Refreshes of one session, from wherever."""
 
 
 @dataclass
@@ -28,12 +33,13 @@ class SessionService:
     database: Database
     issuer: TokenIssuer
     events: Events
+    limiter: RateLimiter
     origin: Origin
     _sessions: SessionRepository
 
-    async def begin(self, user_id: UUID, password_hash: str, *, kind: str = "sign_in.ok") -> TokenPair | None:
-        """Opens a session of an active user whose password has this hash; None when there is no such user. ``kind`` is
-        that of the audit log.
+    async def begin(self, user_id: UUID, password_hash: str, *, kind: str, **details: str) -> TokenPair | None:
+        """Opens a session of an active user whose password has this hash; None when there is no such user. ``kind`` and
+        ``details`` are those of the audit log.
         """
         now, lifetimes = utc_now(), self.issuer.lifetimes
         row = SessionRow(
@@ -46,10 +52,11 @@ class SessionService:
             expires_at=now + lifetimes.absolute,
             revoked_at=None,
         )
-        address, user_agent = self.origin.address, self.origin.user_agent
-        if not await self._sessions.create(row, password_hash, address=address, user_agent=user_agent):
+        origin = self.origin
+        device = {"address": origin.address, "user_agent": origin.user_agent, "device_key": device_key(origin)}
+        if not await self._sessions.create(row, password_hash, **device):
             return None
-        await audit.record(self.unit, kind, self.origin, subject_id=user_id, session_id=str(row.id))
+        await audit.record(self.unit, kind, self.origin, subject_id=user_id, session_id=str(row.id), **details)
         return self.issuer.issue(row, now)
 
     async def refresh(self, refresh_token: str) -> TokenPair:
@@ -57,9 +64,13 @@ class SessionService:
 
         The rotation is one conditional UPDATE, so of many parallel refreshes one makes the step, and the others,
         like a retry within ten seconds, get the same refresh token. An older token ends the session.
-        Raises ``InvalidToken``, ``SessionEnded`` or ``RefreshTokenReused``.
+        Raises ``InvalidToken``, ``SessionEnded``, ``RefreshTokenReused`` or ``RateLimited``.
         """
         claims = self.issuer.signer.read_refresh(refresh_token)
+        # Not by user: the holder of a token of an ended session could keep the user's other sessions from going on.
+        verdict = await self.limiter.hit(PER_SESSION, str(claims.session_id))
+        if not verdict.allowed:
+            raise verdict.refusal()
         now = utc_now()
         row = await self.unit.first(
             ROTATE,

@@ -8,9 +8,9 @@ from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.dtos.sessions import SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, InvalidCredentials
 from app.domain.auth.jobs import MailLink, mail_link
-from app.domain.auth.repositories.sessions import KNOWN_ADDRESSES, MAX_SESSIONS
+from app.domain.auth.repositories.sessions import KNOWN_ADDRESSES
+from app.domain.auth.services.entry import EntryService
 from app.domain.auth.services.links import Purpose
-from app.domain.auth.services.sessions import SessionService
 from app.domain.auth.settings import AuthSettings
 from app.lib import audit
 from app.lib.audit import Origin
@@ -37,7 +37,7 @@ class SignInService:
     passwords: Passwords
     password_service: PasswordService
     throttle: SignInThrottle
-    sessions: SessionService
+    entry: EntryService
     origin: Origin
     settings: AuthSettings
 
@@ -45,7 +45,8 @@ class SignInService:
         """Opens a session.
 
         Raises ``InvalidCredentials``, with the same status, text and work for a wrong password, an unknown user and an
-        address that is not confirmed; ``AccountInactive`` only after the right password; ``RateLimited``.
+        address that is not confirmed; ``AccountInactive`` and ``MfaRequired`` only after the right password;
+        ``RateLimited``.
         """
         name, address = lookup_key(data.login), self.origin.address
         found = await self.accounts.find_credentials(name)
@@ -53,29 +54,26 @@ class SignInService:
         # Asked for unknown users too, so that both cost the same. An IPv6 device changes within its network.
         user_id = found.id if found else _NO_USER
         known = await self.reader.all(KNOWN_ADDRESSES, user_id=user_id, now=utc_now())
-        # Those without an address are not among them, and are counted at each sign-in without one.
-        is_crowded = len(known) >= MAX_SESSIONS or address is None
         trusted = address is not None and client_key(address) in map(client_key, known)
-        await self.throttle.check(key, address, trusted=trusted)
+        is_last = await self.throttle.check(key, address, trusted=trusted)
         try:
             verified = await self._verify(found, data.password)
         except BaseException:
             await self.throttle.abandoned(key, address)
             raise
         if found is None or not verified or self._is_unconfirmed(found):
-            locked = await self.throttle.failed(key, address, trusted=trusted)
             refused = "sign_in.unverified" if verified else "sign_in.failed"
-            await self._record_refusal(found, "sign_in.locked_out" if locked else refused, knows_password=verified)
+            await self._record_refusal(found, "sign_in.locked_out" if is_last else refused, knows_password=verified)
             raise self._refusal()
         await self.throttle.succeeded(key, address)
-        if (pair := await self._open_session(found, data.password, is_crowded=is_crowded)) is not None:
+        if (pair := await self._enter(found, data.password)) is not None:
             return pair
         # The user was changed while the password was verified. It may still be right: another sign-in may have renewed
         # its hash, an administrator may have changed a flag.
         await self.unit.rollback()  # no lock may be held while a password is verified
         found = await self.accounts.find_credentials_of(found.id)
         if found is not None and await self._verify(found, data.password) and not self._is_unconfirmed(found):
-            pair = await self._open_session(found, data.password, is_crowded=is_crowded)
+            pair = await self._enter(found, data.password)
         if pair is None:
             raise self._refusal()
         return pair
@@ -99,8 +97,8 @@ class SignInService:
             return False
         return await self.passwords.hasher.verify(found.password_hash, password)
 
-    async def _open_session(self, found: CredentialRow, password: str, *, is_crowded: bool) -> TokenPair | None:
-        """None when the user was changed since they were found. Raises ``AccountInactive``."""
+    async def _enter(self, found: CredentialRow, password: str) -> TokenPair | None:
+        """None when the user was changed since they were found. Raises ``AccountInactive`` or ``MfaRequired``."""
         if not found.is_active:
             await self._record_refusal(found, "sign_in.inactive")
             raise AccountInactive
@@ -108,10 +106,7 @@ class SignInService:
         if self.passwords.hasher.needs_rehash(password_hash):
             with contextlib.suppress(Unavailable):  # too busy now; a later sign-in will do it
                 password_hash = await self.password_service.rehash(found.id, password_hash, password)
-        pair = await self.sessions.begin(found.id, password_hash)
-        if pair is not None and is_crowded:
-            await self.sessions.end_oldest(found.id)
-        return pair
+        return await self.entry.enter(found.id, password_hash, way="password")
 
     async def _record_refusal(self, found: CredentialRow | None, kind: str, *, knows_password: bool = False) -> None:
         """In its own transaction, because the request's is rolled back.

@@ -6,7 +6,7 @@ import msgspec
 
 from app.lib.realtime.channels import Member, NewEvent
 from app.lib.realtime.errors import QuotaReached, refusal_of
-from app.lib.realtime.frames import CloseCode, Event, Presence, Subscribed
+from app.lib.realtime.frames import CloseCode, Event, Presence, ServerFrame, Unsubscribed
 from app.lib.realtime.sockets import Socket, SocketContext, SocketKind, Transport
 from app.lib.security.principal import Principal
 
@@ -45,9 +45,6 @@ class LobbySocket(Socket):
         """All are present, under their client id."""
         return Member(self.id, self._client_id)
 
-    def subscribed(self, frame: Subscribed, since: int | None) -> None:
-        """Sends nothing: the lobby does not greet."""
-
     async def on_text(self, text: str) -> None:
         """Sends the line to all, on all workers, and to the sender, too. The protocol has no word for a failure, so a
         line that is too long ends the connection.
@@ -64,22 +61,21 @@ class LobbySocket(Socket):
             if not refusal_of(exc).retryable:
                 raise
 
-    def deliver(self, event: Event, text: str) -> None:
-        """Sends the line."""
-        line = msgspec.json.decode(event.data, type=_Line)
-        self.put(f"Client {line.client_id}: {line.text}")
-
-    def show_presence(self, frame: Presence, text: str) -> None:
-        """Says who has left."""
-        for member in frame.leave:
-            self.put(f"Client {member.name} left")
-
-    def ended(self, channel: str, reason: str) -> None:
-        """Closes the socket. Clients come back, and hear what is said from then on."""
-        self.close(CloseCode.RESTARTING, reason)
+    def send(self, frame: ServerFrame, text: str | None = None) -> None:
+        """Sends the line of an event, and says who has left. When the service ends the subscription, the socket is
+        closed: clients come back, and hear what is said from then on. There is no greeting.
+        """
+        if isinstance(frame, Event):
+            line = msgspec.json.decode(frame.data, type=_Line)
+            self.put(f"Client {line.client_id}: {line.text}")
+        elif isinstance(frame, Presence):
+            for member in frame.leave:
+                self.put(f"Client {member.name} left")
+        elif isinstance(frame, Unsubscribed):
+            self.close(CloseCode.RESTARTING, frame.reason or "")
 
     def leave_channels(self) -> None:
         """Not while lines that were sent before are still to be published: others see them first."""
         is_conversing = self._scope is not None
         if not (self.is_gone and is_conversing):
-            self.context.detach(self, LOBBY)
+            super().leave_channels()

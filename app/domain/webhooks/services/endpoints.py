@@ -6,7 +6,6 @@ from uuid import UUID
 
 from msgspec import UNSET
 
-from app.domain.accounts.services.access import check_recent
 from app.domain.webhooks.dtos import WebhookCreate, WebhookRead, WebhookUpdate, WebhookWithSecret
 from app.domain.webhooks.errors import TooManyWebhooks
 from app.domain.webhooks.models import WebhookEndpoint
@@ -21,6 +20,7 @@ from app.lib.db.base import new_id
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.errors import FieldCode, FieldError, ValidationFailed, unknown_items
+from app.lib.security.policies import check_recent
 from app.lib.security.principal import Principal
 from app.lib.security.sealing import Sealer
 from app.lib.webhooks.kinds import WebhookKinds
