@@ -197,7 +197,7 @@ async def create_service_account(data: JSONBody[ServiceAccountCreate], users: Us
     guards=[public],
     return_dto=StructDTO[PublicProfile],
     summary="Get a public profile",
-    opt=public_answer("users", "profiles"),
+    opt=public_answer("users", "profiles", unless=[]),
     tags=["Profiles"],
 )
 async def get_profile(user_id: UserId, accounts: Accounts) -> PublicProfile:
