@@ -91,7 +91,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         middleware=[
             bearer,
             RulesMiddleware(),
-            IdempotencyMiddleware(core.keys.derive("idempotency")),
+            IdempotencyMiddleware(*core.keys.derive_all("idempotency")),
         ],
         plugins=[StructSchemaPlugin(), InnerLifespan(partial(_running, core))],
         exception_handlers=exception_handlers(),

@@ -9,8 +9,8 @@ from app.domain.auth.services.tokens import Lifetimes, TokenIssuer
 from app.domain.auth.settings import AuthSettings
 from app.lib.ratelimit.limiter import Limit
 from app.lib.security.principal import Authenticator
-from app.lib.security.tokens import TokenSigner
-from app.lib.settings import ConfigurationError
+from app.lib.security.tokens import TokenSigner, ed25519_key
+from app.lib.settings import blaming
 
 
 def build(core: Core) -> None:
@@ -27,21 +27,23 @@ def build(core: Core) -> None:
     authenticator = SessionAuthenticator(issuer.signer, core.database.reader, key_uses, settings.auth_cache_seconds)
     core.services.add(issuer)
     link_base = settings.public_app_url or core.settings.base_url
-    core.services.add(LinkMaker(link_base, core.keys.derive("mailed codes")))
+    core.services.add(LinkMaker(link_base, *core.keys.derive_all("mailed codes")))
     core.services.add(authenticator, Authenticator)
     # Refreshes come by themselves, from everyone behind an address: they must not use up its attempts to sign in.
     core.limits["auth"] = core.limits["refresh"] = Limit.parse(settings.rate_limit_auth)
 
 
 def _signer(settings: Settings, auth: AuthSettings) -> TokenSigner:
-    try:
+    fallbacks = [key.reveal() for key in auth.jwt_private_key_fallbacks]
+    with blaming("JWT_PRIVATE_KEY_FALLBACKS"):
+        for pem in fallbacks:
+            ed25519_key(pem)
+    with blaming("JWT_PRIVATE_KEY" if auth.jwt_private_key else "SECRET_KEY"):
         return TokenSigner(
             secret=settings.signing_secret,
             fallbacks=settings.fallback_secrets,
             private_key_pem=auth.jwt_private_key.reveal() if auth.jwt_private_key else None,
+            private_key_fallbacks=fallbacks,
             issuer=settings.base_url,
             audience=PRODUCT.lower(),
         )
-    except ValueError as exc:
-        name = "JWT_PRIVATE_KEY" if auth.jwt_private_key else "SECRET_KEY"
-        raise ConfigurationError(f"{name}: {exc}") from exc

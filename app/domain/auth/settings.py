@@ -28,6 +28,12 @@ class AuthSettings(Section, frozen=True, kw_only=True):
     jwt_private_key: Annotated[
         Secret | None, Meta(description="Ed25519 key in PEM: tokens are then EdDSA and keys are published.")
     ] = None
+    jwt_private_key_fallbacks: Annotated[
+        tuple[Secret, ...],
+        Meta(
+            description="Former or coming keys in PEM, private or public: their tokens are good and they are published."
+        ),
+    ] = ()
     rate_limit_auth: Annotated[
         str, Meta(description="Per client address: sign-in, registration and password together, refreshes apart.")
     ] = "30/minute"

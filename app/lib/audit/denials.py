@@ -44,7 +44,7 @@ class DenialLog:
             self._recent.popitem(last=False)
         try:
             async with self._database.independent() as unit:
-                details = {"subject_id": origin.actor_id, "method": method, "route": route} | denial.audited
-                await record(unit, DENIED.name, origin, reason=type(denial).__name__, **details)
+                details = {"method": method, "route": route, "reason": type(denial).__name__}
+                await record(unit, DENIED.name, origin, **{"subject_id": origin.actor_id, **details, **denial.audited})
         except DATABASE_ERRORS as exc:
             log.warning("denial.unrecorded", error=type(exc).__name__, route=route, user_id=str(origin.actor_id))
