@@ -150,10 +150,11 @@ format:
     {{ run }} ruff check --fix
     {{ run }} ruff format
 
-# write the OpenAPI document from the code
+# write the OpenAPI document and the kinds of audit events from the code
 [group('change')]
 openapi:
     {{ run }} app openapi export --output {{ document }}
+    {{ run }} app audit kinds > docs/audit-kinds.md
 
 # bring the database to the newest revision
 [group('change')]

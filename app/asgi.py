@@ -14,6 +14,7 @@ from litestar.types import ASGIApp
 from app.config import Settings
 from app.core import API, Core
 from app.domain.accounts import accounts
+from app.domain.audit import audit
 from app.domain.auth import auth
 from app.domain.catalog import catalog
 from app.domain.jobs import jobs
@@ -27,7 +28,6 @@ from app.environment import read_settings, with_secret_key
 from app.lib.audit import Origin, provide_origin
 from app.lib.audit.denials import DenialLog
 from app.lib.db.uow import UnitOfWork
-from app.lib.domain import Domain
 from app.lib.http.answers import PublicAnswers
 from app.lib.http.base_path import below
 from app.lib.http.conditional import declare_personal, provide_if_match
@@ -51,7 +51,7 @@ from app.lib.serving.lifespan import InnerLifespan
 from app.lib.serving.processes import die_with_parent
 from app.lib.wire.struct_schema import StructSchemaPlugin
 
-DOMAINS: tuple[Domain, ...] = (accounts, auth, posts, catalog, orders, realtime, notifications, webhooks, jobs, system)
+DOMAINS = (accounts, auth, posts, catalog, orders, realtime, notifications, webhooks, jobs, audit, system)
 """Adding a domain is one more name here, after those that it stands on."""
 
 

@@ -8,6 +8,7 @@ from app.lib.errors import (
     ErrorCode,
     FieldCode,
     FieldError,
+    InvalidState,
     InvalidToken,
     NotFound,
     PermissionDenied,
@@ -79,6 +80,10 @@ class KeyRefused(InvalidToken):
 
 class ApiKeyNotFound(NotFound):
     detail = "There is no such API key, it is good no more, or it is not yours."
+
+
+class OwnKeysOnly(InvalidState):
+    detail = "People create their own API keys. Only service accounts get theirs from others."
 
 
 class TooManyApiKeys(Conflict):
