@@ -33,7 +33,14 @@ from tests.support.apps import ADDRESS, client_of, core_of
 
 PASSWORD = "a fine day to sail"
 
-NEW_USER = {"locale": "en", "is_active": True, "is_verified": False, "is_superuser": False, "deleted_at": None}
+NEW_USER = {
+    "locale": "en",
+    "is_active": True,
+    "is_verified": False,
+    "is_superuser": False,
+    "is_service": False,
+    "deleted_at": None,
+}
 NEW_PROFILE = dict.fromkeys(["first_name", "last_name", "bio", "avatar_url"])
 
 _insert_user = prepare(insert(table_of(User)))

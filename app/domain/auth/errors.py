@@ -113,6 +113,10 @@ class ApiKeyNotFound(NotFound):
     detail = "There is no such API key, it is good no more, or it is not yours."
 
 
+class OwnKeysOnly(InvalidState):
+    detail = "People create their own API keys. Only service accounts get theirs from others."
+
+
 class TooManyApiKeys(Conflict):
     def __init__(self, most: int) -> None:
         super().__init__(f"There are {most} API keys already. Revoke one that is not needed any more.")

@@ -9,7 +9,7 @@ from app.domain.accounts.errors import BeyondOwnRights
 from app.domain.accounts.permissions import USERS_READ, USERS_WRITE
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.dtos.api_keys import ApiKeyCreate, ApiKeyCreated, ApiKeyPage, ApiKeyRead
-from app.domain.auth.errors import TooManyApiKeys
+from app.domain.auth.errors import OwnKeysOnly, TooManyApiKeys
 from app.domain.auth.services.api_keys import ApiKeyQueries, ApiKeyService
 from app.lib.http.injection import Caller, Injected, Paging
 from app.lib.http.locations import created, linked
@@ -77,6 +77,27 @@ class UserKeyController(Controller):
     ) -> Response[ApiKeyPage]:
         await accounts.get_user(user_id)
         return linked(request, await queries.list(paging, user_id))
+
+    @post(
+        guards=[permission(USERS_WRITE, sight=SEES_USER, fresh=True)],
+        dto=StructDTO[ApiKeyCreate],
+        return_dto=StructDTO[ApiKeyCreated],
+        summary="Create an API key of a service account",
+        description="Only this answer has the secret. The account has to be within your own rights.",
+        opt=TEXT_BODY | may_raise(BeyondOwnRights, OwnKeysOnly, TooManyApiKeys),
+    )
+    async def create_service_api_key(
+        self, user_id: UserId, data: JSONBody[ApiKeyCreate], keys: Keys, principal: Caller
+    ) -> Response[ApiKeyCreated]:
+        return _shown_once(await keys.create_for(user_id, data, principal), user_id)
+
+    @get(
+        "/{key_id:uuid}",
+        guards=[permission(USERS_READ, sight=SEES_USER, in_person=True)],
+        summary="Get a user's API key",
+    )
+    async def get_user_api_key(self, user_id: UserId, key_id: KeyId, queries: Queries) -> ApiKeyRead:
+        return await queries.get(key_id, user_id)
 
     @delete(
         "/{key_id:uuid}",

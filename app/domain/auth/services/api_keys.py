@@ -12,7 +12,7 @@ from app.domain.accounts.models import User
 from app.domain.accounts.repositories import UserRepository
 from app.domain.accounts.services.access import check_reach
 from app.domain.auth.dtos.api_keys import MAX_KEYS, ApiKeyCreate, ApiKeyCreated, ApiKeyPage, ApiKeyRead
-from app.domain.auth.errors import ApiKeyNotFound, SessionEnded, TooManyApiKeys
+from app.domain.auth.errors import ApiKeyNotFound, OwnKeysOnly, SessionEnded, TooManyApiKeys
 from app.domain.auth.events import ApiKeyRevoked
 from app.domain.auth.repositories.api_keys import LIVE_KEY, LIVE_KEYS, ApiKeyRepository
 from app.domain.auth.repositories.sessions import SESSION
@@ -24,7 +24,7 @@ from app.lib.db.engine import Database
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
 from app.lib.domain import Permissions
-from app.lib.errors import FieldCode, ValidationFailed, unknown_items
+from app.lib.errors import FieldCode, InvalidState, ValidationFailed, unknown_items
 from app.lib.events import Events
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.paginate import page_of
@@ -64,6 +64,20 @@ class ApiKeyService:
         session = await self.unit.first(SESSION, session_id=actor.session_id)
         if session is None or session.revoked_at is not None:
             raise SessionEnded
+        return await self._create(data, user)
+
+    async def create_for(self, account_id: UUID, data: ApiKeyCreate, actor: Principal) -> ApiKeyCreated:
+        """A key of a service account, whom the actor may change.
+
+        Raises ``UserNotFound``, ``BeyondOwnRights``, ``OwnKeysOnly``, ``ValidationFailed`` for scopes that the account
+        does not hold, ``InvalidState`` while it is deactivated, or ``TooManyApiKeys``.
+        """
+        user = await self._users.get_for_update(account_id, key_share=True)
+        await check_reach(actor, user, self._users)
+        if not user.is_service:
+            raise OwnKeysOnly
+        if not user.is_active:
+            raise InvalidState("The service account is deactivated.")
         return await self._create(data, user)
 
     async def revoke(self, key_id: UUID, actor: Principal, *, user_id: UUID | None = None) -> None:

@@ -81,7 +81,11 @@ class SessionService:
             address=self.origin.address,
             user_agent=self.origin.user_agent,
         )
-        return self.issuer.issue(row or await self._already_rotated(claims, now), now)
+        if row is None:
+            row = await self._already_rotated(claims, now)
+        elif not _is_of(claims, row):
+            raise SessionEnded  # which undoes the step
+        return self.issuer.issue(row, now)
 
     async def end_oldest(self, user_id: UUID) -> None:
         """Ends the user's sessions beyond the newest 50."""
@@ -115,7 +119,7 @@ class SessionService:
         row = await self.unit.first(SESSION, session_id=claims.session_id)
         if row is None or row.revoked_at is not None or min(row.idle_expires_at, row.expires_at) <= now:
             raise SessionEnded
-        if not hmac.compare_digest(claims.jti, refresh_jti(row.secret, claims.generation)):
+        if not _is_of(claims, row):
             raise SessionEnded
         if claims.generation == row.generation - 1 and now - row.rotated_at <= GRACE:
             return row
@@ -136,3 +140,8 @@ class SessionService:
                 await self.events.publish(
                     unit, TokenReuseDetected(aggregate_id=row.id, aggregate_version=0, user_id=row.user_id)
                 )
+
+
+def _is_of(claims: RefreshClaims, row: SessionRow) -> bool:
+    """Whether the session made the token: who has the key that signs, and not the database, can make none."""
+    return hmac.compare_digest(claims.jti.encode(), refresh_jti(row.secret, claims.generation).encode())
