@@ -12,7 +12,7 @@ from litestar import Litestar
 from sqlalchemy import select
 
 from app.domain.auth.models import MfaToken, RecoveryCode, TotpFactor
-from app.lib.audit import AuditEvent
+from app.lib.audit.tables import AuditInbox
 from app.lib.clock import utc_now
 from app.lib.db.idempotency import IdempotencyKey
 from app.lib.jobs.tables import QueuedJob
@@ -164,10 +164,10 @@ async def test_secrets_are_not_kept_in_the_clear(
 
     kept = ""
     async with core_of(app).database.independent() as unit:
-        for table in (TotpFactor, RecoveryCode, MfaToken, AuditEvent, Mail, QueuedJob, IdempotencyKey):
+        for table in (TotpFactor, RecoveryCode, MfaToken, AuditInbox, Mail, QueuedJob, IdempotencyKey):
             kept += repr((await unit.session.execute(select(table.__table__))).all())
     kept += "".join(capfd.readouterr())
     codes = answer.json()["recovery_codes"]
-    assert kept.count("mfa.totp_added")
+    assert "mfa.totp_added" in kept
     for hidden in (secret, code, token, *codes, *(each.replace("-", "") for each in codes)):
         assert hidden not in kept
