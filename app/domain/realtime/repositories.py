@@ -11,12 +11,7 @@ from app.domain.accounts.models import User
 from app.domain.realtime.dtos import MEMBER, OWNER, PUBLIC, RoomPage, RoomRead
 from app.domain.realtime.errors import RoomNameTaken, RoomNotFound
 from app.domain.realtime.models import RealtimeTicket, Room, RoomInvitation, RoomMember
-from app.domain.realtime.rows import (
-    InvitationRow,
-    MemberRow,
-    RoomAccess,
-    Standing,
-)
+from app.domain.realtime.rows import InvitationRow, MemberRow, RoomAccess, Standing
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now, database_now_plus
 from app.lib.db.prepared import columns_of, prepare

@@ -225,17 +225,18 @@ class RoomService:
             await audit.record(self.unit, kind, self._origin, subject_id=room.id, **details)
 
 
-async def remove_from_rooms(user_id: UUID, unit: UnitOfWork) -> tuple[list[NewEvent], bool]:
+async def remove_from_rooms(user_id: UUID, unit: UnitOfWork, writer: ChannelWriter) -> bool:
     """Before an account is deleted, and its sessions with it. What the user has said stays, without a sender.
 
-    Returns the events that must be published, and whether these were all rooms of the user.
+    Returns whether these were all rooms of the user.
     """
     events: list[NewEvent] = []
     rooms = RoomRepository(unit)
     batch = await rooms.lock_some_of(user_id, _ROOMS_AT_A_TIME)
     for room in batch:
         events += await _remove(room, user_id, rooms)
-    return events, len(batch) < _ROOMS_AT_A_TIME
+    await writer.publish_in(unit, *events)
+    return len(batch) < _ROOMS_AT_A_TIME
 
 
 async def _remove(room: Room, user_id: UUID, rooms: RoomRepository) -> list[NewEvent]:
