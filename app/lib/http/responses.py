@@ -11,13 +11,16 @@ from litestar.serialization import default_serializer
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.lib.http.conditional import Versioned, etag
+from app.lib.http.locations import link_header
+from app.lib.pagination.envelope import Page
 
 _encode = msgspec.json.Encoder(enc_hook=default_serializer).encode
 
 
 async def encode_response(response: Response[Any]) -> Any:
-    """An ``after_request`` hook. Puts the ``ETag`` on a response whose content is :class:`Versioned`; sends JSON itself
-    and leaves pages, files, streams and what has cookies or a background task to Litestar.
+    """An ``after_request`` hook. Puts the ``ETag`` on a response whose content is :class:`Versioned`, and ``Link`` (RFC
+    8288) on one that is a :class:`Page`. Sends JSON itself; leaves HTML, files, streams and what has cookies or a
+    background task to Litestar.
     """
     content = response.content
     if isinstance(content, Versioned):
@@ -46,6 +49,9 @@ class _Encoded:
         """Called by Litestar, with what the handler declares and the response leaves open."""
         response = self.response
         body = _encode(response.content)
+        if isinstance(response.content, Page):
+            query = request.query_params.multi_items()
+            response.headers.setdefault("Link", link_header(request.url.path, query, response.content))
         if "tagged" in request.route_handler.opt:
             response.headers.setdefault("ETag", f'W/"{sha256(body).hexdigest()[:32]}"')
         named = {**headers, **response.headers} if headers else response.headers

@@ -264,7 +264,8 @@ def _answers(annotation: Any) -> list[type]:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in {Union, UnionType} or (isinstance(origin, type) and issubclass(origin, Response)):
         return [answer for each in arguments for answer in _answers(each)]
-    return [annotation] if isinstance(annotation, type) and annotation is not NoneType else []
+    answer = origin or annotation
+    return [answer] if isinstance(answer, type) and answer is not NoneType else []
 
 
 def _security(policy: Policy) -> list[JSONObject]:

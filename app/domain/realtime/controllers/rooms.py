@@ -1,9 +1,9 @@
 """Rooms, their members, invitations and messages."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from app.domain.realtime.dtos import (
@@ -40,7 +40,7 @@ from app.domain.realtime.services.rooms import RoomService
 from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed
 from app.lib.http.injection import Injected
-from app.lib.http.locations import created, linked
+from app.lib.http.locations import created
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.parameters import PageRequest
@@ -77,7 +77,6 @@ class RoomController(Controller):
     )
     async def list_rooms(
         self,
-        request: Request[Any, Any, Any],
         room_queries: Injected[RoomQueries],
         principal: Injected[Principal],
         paging: Injected[PageRequest],
@@ -88,10 +87,9 @@ class RoomController(Controller):
         visibility: VisibilityFilter = None,
         closed: Closed = None,
         sort: RoomSort = None,
-    ) -> Response[RoomPage]:
+    ) -> RoomPage:
         filters = {"name": name, "q": q, "visibility": visibility, "closed": closed}
-        page = await room_queries.list(paging, sort, filters, principal, mine=mine, invited=invited)
-        return linked(request, page)
+        return await room_queries.list(paging, sort, filters, principal, mine=mine, invited=invited)
 
     @post(
         guards=[authenticated],
@@ -202,16 +200,15 @@ class RoomController(Controller):
     async def list_messages(
         self,
         room_id: FromPath[UUID],
-        request: Request[Any, Any, Any],
         room_queries: Injected[RoomQueries],
         principal: Injected[Principal],
         paging: Injected[PageRequest],
         min_id: MinId = None,
         max_id: MaxId = None,
         sort: MessageSort = None,
-    ) -> Response[MessagePage]:
+    ) -> MessagePage:
         filters = {"min_id": min_id, "max_id": max_id}
-        return linked(request, await room_queries.list_messages(room_id, paging, sort, filters, principal))
+        return await room_queries.list_messages(room_id, paging, sort, filters, principal)
 
 
 class MemberController(Controller):
@@ -229,12 +226,11 @@ class MemberController(Controller):
     async def list_members(
         self,
         room_id: FromPath[UUID],
-        request: Request[Any, Any, Any],
         room_queries: Injected[RoomQueries],
         principal: Injected[Principal],
         paging: Injected[PageRequest],
-    ) -> Response[MemberPage]:
-        return linked(request, await room_queries.list_members(room_id, paging, principal))
+    ) -> MemberPage:
+        return await room_queries.list_members(room_id, paging, principal)
 
     @delete(
         "/{user_id:uuid}",
@@ -269,12 +265,11 @@ class InvitationController(Controller):
     async def list_invitations(
         self,
         room_id: FromPath[UUID],
-        request: Request[Any, Any, Any],
         room_queries: Injected[RoomQueries],
         principal: Injected[Principal],
         paging: Injected[PageRequest],
-    ) -> Response[InvitationPage]:
-        return linked(request, await room_queries.list_invitations(room_id, paging, principal))
+    ) -> InvitationPage:
+        return await room_queries.list_invitations(room_id, paging, principal)
 
     @post(
         guards=[authenticated],
