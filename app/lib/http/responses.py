@@ -1,5 +1,6 @@
 """Responses as bytes: content is encoded once and sent, without a second walk through response classes."""
 
+from collections.abc import Mapping
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -27,6 +28,14 @@ async def encode_response(response: Response[Any]) -> Any:
         response.headers.setdefault("ETag", etag(getattr(content, "version")))  # noqa: B009 - declared by subclasses
     is_json = isinstance(content, msgspec.Struct | dict | list)
     return _Encoded(response) if is_json and not response.cookies and response.background is None else response
+
+
+def revalidated(
+    content: bytes, media_type: str = MediaType.JSON, headers: Mapping[str, str] | None = None
+) -> Response[bytes]:
+    """A file or document with an ETag, which caches ask about each time."""
+    cached = {"Cache-Control": "no-cache", "ETag": f'"{sha256(content).hexdigest()[:16]}"'}
+    return Response(content, media_type=media_type, headers={**cached, **(headers or {})})
 
 
 class _Encoded:

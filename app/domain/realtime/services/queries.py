@@ -17,11 +17,11 @@ from app.domain.realtime.dtos import (
     RoomPage,
     RoomRead,
 )
-from app.domain.realtime.errors import NotAMember, RoomNotFound
+from app.domain.realtime.errors import NotAMember, NotYourRoom, RoomNotFound
 from app.domain.realtime.names import room_channel
+from app.domain.realtime.permissions import ROOMS_READ, ROOMS_WRITE
 from app.domain.realtime.repositories import INVITATION_LIST, MEMBER_LIST, MESSAGE_LIST, ROOM, ROOM_ACCESS, ROOM_LIST
 from app.domain.realtime.rows import RoomAccess
-from app.domain.realtime.services.access import can_see_all, require_can_manage
 from app.domain.realtime.settings import RealtimeSettings
 from app.lib.db.reader import Reader
 from app.lib.pagination.cursor import CursorCodec
@@ -120,3 +120,14 @@ class RoomQueries:
 
 def _seen_by(viewer: Principal) -> dict[str, Any]:
     return {"viewer_id": viewer.user_id, "sees_all": can_see_all(viewer)}
+
+
+def can_see_all(viewer: Principal) -> bool:
+    """Staff with either permission."""
+    return viewer.may(ROOMS_READ) or viewer.may(ROOMS_WRITE)
+
+
+def require_can_manage(owner_id: UUID | None, actor: Principal) -> None:
+    """Raises ``NotYourRoom`` unless the actor owns the room, or may change all rooms."""
+    if owner_id != actor.user_id and not actor.may(ROOMS_WRITE):
+        raise NotYourRoom

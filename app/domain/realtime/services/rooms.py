@@ -44,7 +44,7 @@ from app.domain.realtime.repositories import (
     RoomRepository,
 )
 from app.domain.realtime.rows import Standing
-from app.domain.realtime.services.access import can_see_all, require_can_manage
+from app.domain.realtime.services.queries import can_see_all, require_can_manage
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.clock import utc_now
