@@ -14,6 +14,7 @@ from litestar.types import ASGIApp
 from app.config import Settings
 from app.core import API, Core
 from app.domain.accounts import accounts
+from app.domain.audit import audit
 from app.domain.auth import auth
 from app.domain.catalog import catalog
 from app.domain.jobs import jobs
@@ -27,7 +28,6 @@ from app.environment import read_settings, with_secret_key
 from app.lib.audit import Origin, provide_origin
 from app.lib.audit.denials import DenialLog
 from app.lib.db.uow import UnitOfWork
-from app.lib.domain import Domain
 from app.lib.http.answers import PublicAnswers
 from app.lib.http.base_path import below
 from app.lib.http.conditional import declare_personal, provide_if_match
@@ -51,7 +51,7 @@ from app.lib.serving.lifespan import InnerLifespan
 from app.lib.serving.processes import die_with_parent
 from app.lib.wire.struct_schema import StructSchemaPlugin
 
-DOMAINS: tuple[Domain, ...] = (accounts, auth, posts, catalog, orders, realtime, notifications, webhooks, jobs, system)
+DOMAINS = (accounts, auth, posts, catalog, orders, realtime, notifications, webhooks, jobs, audit, system)
 """Adding a domain is one more name here, after those that it stands on."""
 
 
@@ -84,13 +84,14 @@ def create_app(settings: Settings | None = None) -> Litestar:
     configure_logging(settings.effective_log_level, settings.log_format)
     core = Core(settings, DOMAINS)
     cors = CORS(settings.cors_origins, settings.address.origin, settings.cors_headers)
+    bearer = BearerMiddleware(core.services.get(Authenticator), core.services.find(TicketTaker), cors.check_opener)
     app = Litestar(
         route_handlers=[*_routes(core), *core.handlers],
         dependencies={name: Provide(provider) for name, provider in _of_the_request(core).items()},
         middleware=[
-            BearerMiddleware(core.services.get(Authenticator), core.services.find(TicketTaker), cors.check_opener),
+            bearer,
             RulesMiddleware(),
-            IdempotencyMiddleware(core.keys.derive("idempotency")),
+            IdempotencyMiddleware(*core.keys.derive_all("idempotency")),
         ],
         plugins=[StructSchemaPlugin(), InnerLifespan(partial(_running, core))],
         exception_handlers=exception_handlers(),
@@ -110,7 +111,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
     resolve_in_sequence(app)
     if missing := undefined_limits(app):
         raise ImproperlyConfiguredException(f"rate limits without a definition: {sorted(missing)}")
-    app.asgi_handler = below(settings.address.path, _shell(app.asgi_router, core, cors), app.routes)
+    answers = PublicAnswers(app.asgi_router, core.database.writes, bearer.admit)
+    app.asgi_handler = below(settings.address.path, _shell(answers, core, cors), app.routes)
     return app
 
 
@@ -132,7 +134,7 @@ def _routes(core: Core) -> list[Router]:
 def _shell(app: ASGIApp, core: Core, cors: CORS) -> Shell:
     settings = core.settings
     return Shell(
-        PublicAnswers(app, core.database.writes),
+        app,
         cors,
         proxies=TrustedProxies(settings.trusted_proxies),
         limit=GeneralLimit(core.general_limiter, settings.rate_limit_default, settings.max_open_per_address),

@@ -336,7 +336,7 @@ def _check_mail(settings: Settings) -> None:
 
 def _check_production(settings: Settings) -> None:
     if settings.secret_key is None:
-        raise ConfigurationError("SECRET_KEY: required in production (openssl rand -base64 48)")
+        raise ConfigurationError("SECRET_KEY: required in production (app keys generate)")
     check_secret("SECRET_KEY", settings.secret_key, _PRODUCT)
     for secret in settings.secret_key_fallbacks:
         check_secret("SECRET_KEY_FALLBACKS", secret, _PRODUCT)

@@ -66,6 +66,8 @@ class Core:
         """Rate limits of routes by name, for each client address."""
         self.lifespans: list[Lifespan] = []
         """Entered once the database is ready, left before it is closed."""
+        self.working_lifespans: list[Lifespan] = []
+        """The same where jobs run."""
         self.keys = Keys(settings.signing_secret, settings.fallback_secrets)
         self.draining = Draining()
         self.metrics = Metrics()
@@ -158,6 +160,8 @@ class Core:
             worker = self.worker(database, concurrency)
             stack.push_async_callback(worker.stop)
             await worker.start()
+            for lifespan in self.working_lifespans:
+                await stack.enter_async_context(lifespan())
             yield worker
 
     def worker(self, database: Database, concurrency: int | None = None) -> Worker:
@@ -169,11 +173,9 @@ class Core:
         return (each for domain in self.domains for each in getattr(domain, what))
 
     def _limiter(self, *, shared: bool) -> RateLimiter:
-        """Redis where there is one; else memory, or a table for what several workers must count together."""
-        storage: Counters = MemoryCounters()
-        if self.redis is not None:
-            storage = self.redis
-        elif shared and (not self.settings.database.is_sqlite or self.settings.workers > 1):
+        """Redis where there is one; else memory, or a table for what workers count together and a restart must keep."""
+        storage: Counters = self.redis or MemoryCounters()
+        if shared and self.redis is None:
             storage = TableCounters(self.database.engine, rate_limits)
         return RateLimiter(storage, enabled=self.settings.rate_limit_enabled)
 

@@ -22,7 +22,7 @@ POSTGRESQL = DatabaseURL.parse("postgresql://ann@127.0.0.1:1/none")
 @pytest.mark.parametrize(
     ("url", "overrides", "general", "sign_in"),
     [
-        (SQLITE, {}, MemoryCounters, MemoryCounters),
+        (SQLITE, {}, MemoryCounters, TableCounters),
         (SQLITE, {"WORKERS": "2"}, MemoryCounters, TableCounters),
         (POSTGRESQL, {}, MemoryCounters, TableCounters),
         (POSTGRESQL, {"WORKERS": "2"}, MemoryCounters, TableCounters),

@@ -27,6 +27,7 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("ORDER_MAX_OPEN_PIECES", "7", 7),
     ("ORDER_EXPIRE_MINUTES_UNVERIFIED", "5", 5),
     ("AUDIT_FAILED_SIGN_IN_DAYS", "9", 9),
+    ("AUDIT_RETENTION_DAYS", "9", 9),
     ("DATABASE_URL", POSTGRESQL, POSTGRESQL),
     ("DATABASE_POOL_SIZE", "25", 25),
     ("DATABASE_ECHO", "true", True),
@@ -50,9 +51,12 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("REQUIRE_VERIFIED_EMAIL", "1", True),
     ("PUBLIC_APP_URL", "https://WWW.example.com/", "https://www.example.com"),
     ("JWT_PRIVATE_KEY", "-----BEGIN", Secret("-----BEGIN")),
+    ("JWT_PRIVATE_KEY_FALLBACKS", "-----BEGIN, -----BEGIN", (Secret("-----BEGIN"), Secret("-----BEGIN"))),
     ("RATE_LIMIT_ENABLED", "off", False),
     ("RATE_LIMIT_DEFAULT", "100/minute", "100/minute"),
     ("RATE_LIMIT_AUTH", "5 per hour", "5 per hour"),
+    ("RATE_LIMIT_WRONG_PASSWORDS", "5 per hour", "5 per hour"),
+    ("RATE_LIMIT_WRONG_PASSWORDS_TOGETHER", "5 per hour", "5 per hour"),
     ("JOBS_WORKER", "external", "external"),
     ("JOBS_CONCURRENCY", "2", 2),
     ("JOBS_RETENTION_DAYS", "30", 30),
@@ -267,6 +271,7 @@ def test_settings_can_be_printed_without_their_secrets() -> None:
         SECRET_KEY_FALLBACKS=hidden,
         REDIS_URL=f"redis://:{HIDDEN}@redis/0",
         JWT_PRIVATE_KEY=hidden,
+        JWT_PRIVATE_KEY_FALLBACKS=hidden,
         METRICS_TOKEN=hidden,
     )
 

@@ -15,7 +15,7 @@ SENSITIVE = re.compile(
     rf"|{API}/users/[^/]+/(roles|api-keys|impersonate|impersonation|mfa|password|send-password-reset).*"
     rf"|{API}/service-accounts.*"
 )
-GRANTING = {"roles:write", "users:impersonate", "service_accounts:write"}
+GRANTING = {"roles:write", "users:impersonate"}
 
 
 def is_sensitive(endpoint: Endpoint) -> bool:

@@ -38,6 +38,7 @@ from app.lib.security.policies import (
     public,
 )
 from app.lib.security.principal import Means
+from tests.domain.auth.steps import bearer
 from tests.support.apps import settings_for
 from tests.support.people import People
 from tests.support.sockets import Refused, connected
@@ -173,6 +174,8 @@ async def ask(
 def agrees(wanted: Answer, response: httpx.Response) -> bool:
     if wanted is Answer.HIDDEN:
         return response.status_code == 404
+    if wanted is Answer.NOT_IN_PERSON and not response.content:  # HEAD
+        wanted = Answer.FORBIDDEN
     return given(response) is wanted
 
 
@@ -254,13 +257,28 @@ async def stale(people: People, policy: Policy) -> Caller:
     return Caller(person.headers, permissions=frozenset([code] if code else []), is_fresh=False)
 
 
+async def key_with(people: People, policy: Policy) -> Caller:
+    """A key of a superuser with the one scope that counts."""
+    code = needed_permission(policy)
+    person = await people.create(is_superuser=True)
+    key = await people.key(person.id, [code] if code else [])
+    return Caller(bearer(key), permissions=frozenset([code] if code else []), means="api_key")
+
+
+async def key_without(people: People, policy: Policy) -> Caller:
+    """A key of a superuser with all scopes but the one that counts."""
+    others = ALL_PERMISSIONS - {needed_permission(policy)}
+    person = await people.create(is_superuser=True)
+    return Caller(bearer(await people.key(person.id, others)), permissions=others, means="api_key")
+
+
 async def superuser(people: People, _policy: Policy) -> Caller:
     return Caller((await people.create(is_superuser=True)).headers, is_superuser=True)
 
 
 KINDS: list[Maker] = [
     anonymous, garbage, other_scheme, forged, expired, refresh_token, banned, signed_out, deleted,
-    user, role_without, role_with, stale, superuser,
+    user, role_without, role_with, stale, key_with, key_without, superuser,
 ]  # fmt: skip
 
 

@@ -90,6 +90,8 @@ class AppError(Exception):
     detail: str = "Something went wrong on our side."
     is_denial: ClassVar[bool] = False
     """Whether a caller tried what they have no right to, which the audit log keeps."""
+    audited: Mapping[str, Any] = {}
+    """What it keeps of this one."""
     own_headers: ClassVar[Mapping[str, str]] = {}
     """Response headers that every error of the kind has."""
 

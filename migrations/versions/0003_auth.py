@@ -26,11 +26,31 @@ def upgrade() -> None:
         sa.Column("revoked_reason", sa.String(length=32), nullable=True),
         sa.Column("address", sa.String(length=64), nullable=True),
         sa.Column("user_agent", sa.String(length=255), nullable=True),
+        sa.Column("device_key", sa.LargeBinary(length=16), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_sessions_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
     )
     op.create_index(op.f("ix_sessions_expires_at"), "sessions", ["expires_at"])
+    op.create_index(op.f("ix_sessions_user_id_device_key"), "sessions", ["user_id", "device_key"])
     op.create_index(op.f("ix_sessions_user_id_revoked_at"), "sessions", ["user_id", "revoked_at"])
+    op.create_table(
+        "api_keys",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("scopes", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_reason", sa.String(length=32), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_api_keys_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
+        sa.UniqueConstraint("digest", name=op.f("uq_api_keys_digest")),
+    )
+    op.create_index(op.f("ix_api_keys_expires_at"), "api_keys", ["expires_at"])
+    op.create_index(op.f("ix_api_keys_user_id_revoked_at"), "api_keys", ["user_id", "revoked_at"])
     op.create_table(
         "mailed_links",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -65,4 +85,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("totp_factors")
     op.drop_table("mailed_links")
+    op.drop_table("api_keys")
     op.drop_table("sessions")

@@ -81,14 +81,9 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("session_id", sa.Uuid(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["sessions.id"], name=op.f("fk_realtime_tickets_session_id"), ondelete="CASCADE"
-        ),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_realtime_tickets")),
     )
-    for column in ("session_id", "expires_at"):
-        op.create_index(op.f(f"ix_realtime_tickets_{column}"), "realtime_tickets", [column], unique=False)
-
+    op.create_index(op.f("ix_realtime_tickets_expires_at"), "realtime_tickets", ["expires_at"], unique=False)
     op.create_table(
         "realtime_channels",
         sa.Column("name", _name(), nullable=False),

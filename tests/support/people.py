@@ -18,23 +18,35 @@ from app.core import Core
 from app.domain.accounts.dtos import Registration
 from app.domain.accounts.models import Profile, Role, RolePermission, User, UserRole
 from app.domain.accounts.services.identity import with_keys
-from app.domain.auth.models import Session
+from app.domain.auth.models import ApiKey, Session
 from app.domain.auth.repositories.sessions import SessionRow
+from app.domain.auth.services.api_keys import PREFIX
+from app.domain.auth.services.devices import device_key
 from app.domain.auth.services.tokens import TokenIssuer
+from app.lib.audit import Origin
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
 from app.lib.db.prepared import prepare
 from app.lib.db.uow import UnitOfWork
+from app.lib.security.opaque import digest, new_secret, with_checksum
 from tests.support.apps import ADDRESS, client_of, core_of
 
 PASSWORD = "a fine day to sail"
 
-NEW_USER = {"locale": "en", "is_active": True, "is_verified": False, "is_superuser": False, "deleted_at": None}
+NEW_USER = {
+    "locale": "en",
+    "is_active": True,
+    "is_verified": False,
+    "is_superuser": False,
+    "is_service": False,
+    "deleted_at": None,
+}
 NEW_PROFILE = dict.fromkeys(["first_name", "last_name", "bio", "avatar_url"])
 
 _insert_user = prepare(insert(table_of(User)))
 _insert_profile = prepare(insert(table_of(Profile)))
 _insert_session = prepare(insert(table_of(Session)))
+_insert_key = prepare(insert(table_of(ApiKey)))
 _insert_role = prepare(insert(table_of(Role)))
 _insert_permission = prepare(insert(table_of(RolePermission)))
 _insert_user_role = prepare(insert(table_of(UserRole)))
@@ -128,6 +140,16 @@ class People:
         async with self.core.database.independent() as unit:
             return await self._sign_in(unit, user_id, email, at or utc_now())
 
+    async def key(self, user_id: UUID, scopes: Iterable[str] = (), **values: Any) -> str:
+        """An API key of a user."""
+        key, now = with_checksum(new_secret(PREFIX)), utc_now()
+        unused = dict.fromkeys(("last_used_at", "revoked_at", "revoked_reason"))
+        row = {"id": new_id(), "name": "Nightly", "created_at": now, "expires_at": now + timedelta(days=1), **unused}
+        row |= {"user_id": user_id, "digest": digest(key), "scopes": ",".join(scopes), **values}
+        async with self.core.database.independent() as unit:
+            await unit.execute(_insert_key, **row)
+        return key
+
     async def _sign_in(self, unit: UnitOfWork, user_id: UUID, email: str, at: datetime) -> Person:
         row = SessionRow(
             id=new_id(),
@@ -140,7 +162,8 @@ class People:
             revoked_at=None,
         )
         times = {"authenticated_at": at, "created_at": at, "last_seen_at": at}
-        others = {"address": ADDRESS, "user_agent": None, "revoked_reason": None}
+        key = device_key(Origin(address=ADDRESS, user_agent=f"python-httpx/{httpx.__version__}"))
+        others = {"address": ADDRESS, "user_agent": None, "revoked_reason": None, "device_key": key}
         await unit.execute(_insert_session, **msgspec.structs.asdict(row), **times, **others)
         pair = self.core.services.get(TokenIssuer).issue(row, utc_now())
         return Person(user_id, email, row.id, pair.access_token, pair.refresh_token)

@@ -1,9 +1,10 @@
 """Accounts: users, profiles, roles and permissions."""
 
+from app.domain.accounts.audit import AUDIT_KINDS
 from app.domain.accounts.build import build
 from app.domain.accounts.controllers.me import MeController
 from app.domain.accounts.controllers.roles import RoleController, list_permissions
-from app.domain.accounts.controllers.users import UserController, get_profile
+from app.domain.accounts.controllers.users import UserController, create_service_account, get_profile
 from app.domain.accounts.errors import INVALID_CREDENTIALS
 from app.domain.accounts.permissions import PERMISSIONS
 from app.domain.accounts.services.erase import JOBS as ERASURE_JOBS
@@ -16,7 +17,8 @@ accounts = Domain(
     name="accounts",
     settings=AccountSettings,
     build=build,
-    controllers=(MeController, UserController, get_profile, RoleController, list_permissions),
+    controllers=(MeController, UserController, create_service_account, get_profile, RoleController, list_permissions),
+    audit_kinds=AUDIT_KINDS,
     permissions=PERMISSIONS,
     jobs=(*ERASURE_JOBS, touch_holders),
     webhook_kinds=WEBHOOK_KINDS,

@@ -41,6 +41,7 @@ class AccountFields(Output):
     is_active: bool
     is_verified: bool
     is_superuser: bool
+    is_service: Annotated[bool, Meta(description="A service account, whose address leads nowhere.")]
     roles: RoleNames
     created_at: datetime
     updated_at: datetime
@@ -73,6 +74,12 @@ class UserCreate(Registration):
     locale: Locale = DEFAULT_LOCALE
     is_verified: bool = False
     is_superuser: bool = False
+
+
+class ServiceAccountCreate(Input):
+    """A new service account."""
+
+    name: Name
 
 
 class OwnUserUpdate(Input):

@@ -55,6 +55,10 @@ class LastSuperuser(InvalidState):
     detail = "This is the last active superuser. Promote another user first."
 
 
+class FixedServiceAccount(InvalidState):
+    detail = "Of a service account only the name and the locale can be changed: no one signs in as it."
+
+
 class OwnAccess(PermissionDenied):
     detail = "You cannot change your own roles or your own superuser, active or verified flag."
 

@@ -50,7 +50,11 @@ class UserErasing(Hint, frozen=True, kw_only=True):
 
 @event("user.password_changed")
 class PasswordChanged(Event, frozen=True, kw_only=True):
-    """A user has another password, so all their sessions have to end."""
+    """A user has another password, so all their sessions have to end. With ``is_recovery`` it was not given by one who
+    knew the current one: the account may have been in other hands, so their API keys have to end, too.
+    """
+
+    is_recovery: bool = False
 
 
 @event("role.updated")

@@ -12,6 +12,8 @@ _IS_DELETED: ColumnElement[bool] = literal_column("deleted_at IS NOT NULL")
 class User(Entity):
     """``…_key`` columns hold the normalised forms that are unique, sorted by or searched.
 
+    A service account (``is_service``) is a user for programs: no one signs in as it, and it gets no mail. Its address
+    leads nowhere.
     With a ``deleted_at`` the user is gone for everyone, and a job deletes what belongs to them, and the row at last.
     """
 
@@ -29,6 +31,7 @@ class User(Entity):
     is_active: Mapped[bool] = mapped_column(Boolean, default=True)
     is_verified: Mapped[bool] = mapped_column(Boolean, default=False)
     is_superuser: Mapped[bool] = mapped_column(Boolean, default=False)
+    is_service: Mapped[bool] = mapped_column(Boolean, default=False)
     deleted_at: Mapped[datetime | None]
 
     __table_args__ = (

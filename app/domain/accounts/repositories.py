@@ -42,7 +42,8 @@ _roles = select(*columns_of(RoleRead, Role, permissions=_permissions))
 _people = select(*columns_of(PersonRow, Profile, email=User.email, username=User.username, name=User.name)).join(
     User, User.id == Profile.user_id
 )
-_credentials = select(*columns_of(CredentialRow, User)).where(_is_there)
+# Not of service accounts: no one signs in as them, resets their password or is mailed a link for them.
+_credentials = select(*columns_of(CredentialRow, User)).where(_is_there, User.is_service.is_(False))
 
 USERS = PreparedIn(_users, User.id, UserRead)
 ROLE = prepare(_roles.where(Role.id == _ROLE_ID), RoleRead)
@@ -84,6 +85,7 @@ USER_LIST = ListQuery(
         ),
         equals("is_active", User.is_active),
         equals("is_superuser", User.is_superuser),
+        equals("is_service", User.is_service),
         contains("q", User.search_text),
         after("created_after", User.created_at),
         before("created_before", User.created_at),

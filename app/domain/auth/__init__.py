@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from app.domain.auth.audit import AUDIT_KINDS
 from app.domain.auth.build import build
+from app.domain.auth.controllers.api_keys import ApiKeyController, UserKeyController
 from app.domain.auth.controllers.auth import AuthController, get_jwks
 from app.domain.auth.controllers.me import CredentialController
 from app.domain.auth.controllers.pages import PageController
@@ -20,12 +22,24 @@ auth = Domain(
     name="auth",
     settings=AuthSettings,
     build=build,
-    controllers=(AuthController, RecoveryController, CredentialController, SessionController, send_password_reset),
+    controllers=(
+        AuthController,
+        RecoveryController,
+        CredentialController,
+        SessionController,
+        ApiKeyController,
+        UserKeyController,
+        send_password_reset,
+    ),
     root_handlers=(get_jwks, PageController),
     mail_templates=(Path(__file__).parent / "templates",),
+    audit_kinds=AUDIT_KINDS,
     listeners=LISTENERS,
     jobs=JOBS,
     webhook_kinds=WEBHOOK_KINDS,
     error_codes=(AccountInactive.code, MfaRequired.code),
-    tags=(("Auth", "Registration, sign-in and tokens."),),
+    tags=(
+        ("Auth", "Registration, sign-in and tokens."),
+        ("API keys", "Secrets by which programs act as users."),
+    ),
 )

@@ -1,19 +1,22 @@
-"""From an access token to a principal, with few queries."""
+"""From an access token or an API key to a principal, with few queries."""
 
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from uuid import UUID
 
 import msgspec
 
-from app.domain.auth.errors import SessionEnded
+from app.domain.auth.errors import KeyRefused, SessionEnded
+from app.domain.auth.repositories.api_keys import KEYS, KEYS_BY_DIGEST
 from app.domain.auth.repositories.sessions import PRINCIPALS
+from app.domain.auth.services.api_keys import PREFIX, USE_INTERVAL, KeyUses
 from app.lib.clock import utc_now
 from app.lib.db.reader import Reader
 from app.lib.errors import InvalidToken
+from app.lib.security.opaque import digest, is_intact
 from app.lib.security.principal import Principal
 from app.lib.security.tokens import AccessClaims, TokenSigner
 
@@ -36,17 +39,25 @@ class SessionAuthenticator:
     write is never remembered after it.
     """
 
-    def __init__(self, signer: TokenSigner, reader: Reader, cache_seconds: float) -> None:
+    def __init__(self, signer: TokenSigner, reader: Reader, key_uses: KeyUses, cache_seconds: float) -> None:
         self._signer = signer
         self._reader = reader
+        self._key_uses = key_uses
         self._cache_seconds = cache_seconds
         self._verified = lru_cache(_MAX_TOKENS)(signer.read_access)
-        self._principals: OrderedDict[UUID, _Remembered] = OrderedDict()
-        self._sessions_of: defaultdict[UUID, set[UUID]] = defaultdict(set)
+        # By the id of a session, or the digest of an API key.
+        self._principals: OrderedDict[UUID | bytes, _Remembered] = OrderedDict()
+        self._known_of: defaultdict[UUID, set[UUID | bytes]] = defaultdict(set)
         self._epoch = 0
 
     async def authenticate(self, token: str) -> Principal:
-        """Raises ``InvalidToken`` when the token is not good, or the session or its user is not any more."""
+        """The user of an access token or an API key.
+
+        Raises ``InvalidToken`` when it is not good, or the session or its user is not any more, and ``KeyRefused`` for
+        a key that was good once.
+        """
+        if token.startswith(PREFIX):
+            return await self._of_key(token)
         claims = self._claims(token)
         principal = await self.of_session(claims.session_id)
         if principal.user_id != claims.user_id:
@@ -55,49 +66,79 @@ class SessionAuthenticator:
 
     async def of_session(self, session_id: UUID) -> Principal:
         """Raises ``SessionEnded`` when the session or its user is not good any more."""
-        remembered = self._principals.get(session_id)
-        if remembered is not None and remembered.good_until > time.monotonic():
-            return remembered.principal
-        epoch, started = self._epoch, time.monotonic()
+        return self._recall(session_id) or await self._remember(session_id, self._read_session(session_id))
+
+    async def _of_key(self, key: str) -> Principal:
+        if not is_intact(key, PREFIX):
+            raise InvalidToken
+        key_digest = digest(key)
+        return self._recall(key_digest) or await self._remember(key_digest, self._read_key(key_digest))
+
+    async def _read_session(self, session_id: UUID) -> Principal:
         principal = await self._reader.find(PRINCIPALS, session_id, now=utc_now())
         if principal is None:
             raise SessionEnded
-        if not self._cache_seconds or epoch != self._epoch:
-            return principal
-        self._principals[session_id] = _Remembered(principal, started + self._cache_seconds)
-        self._principals.move_to_end(session_id)
-        self._sessions_of[principal.user_id].add(session_id)
-        if len(self._principals) > _MAX_PRINCIPALS:
-            oldest_id, oldest = self._principals.popitem(last=False)
-            sessions = self._sessions_of[oldest.principal.user_id]
-            sessions.discard(oldest_id)
-            if not sessions:
-                del self._sessions_of[oldest.principal.user_id]
         return principal
 
-    async def of_sessions(self, session_ids: Iterable[UUID]) -> dict[UUID, Principal]:
-        """By session, the principals of the sessions that are live now, without the cache."""
+    async def _read_key(self, key_digest: bytes) -> Principal:
+        row, now = await self._reader.find(KEYS_BY_DIGEST, key_digest), utc_now()
+        if row is None:
+            raise InvalidToken
+        if not row.is_good(now):
+            raise KeyRefused(row.id, row.user_id)
+        if not row.was_used_since(now - USE_INTERVAL):
+            self._key_uses.note(row.id)
+        return row.to_principal()
+
+    def _recall(self, key: UUID | bytes) -> Principal | None:
+        remembered = self._principals.get(key)
+        if remembered is not None and remembered.good_until > time.monotonic():
+            return remembered.principal
+        return None
+
+    async def _remember(self, key: UUID | bytes, reading: Awaitable[Principal]) -> Principal:
+        epoch, started = self._epoch, time.monotonic()
+        principal = await reading
+        if not self._cache_seconds or epoch != self._epoch:
+            return principal
+        self._principals[key] = _Remembered(principal, started + self._cache_seconds)
+        self._principals.move_to_end(key)
+        self._known_of[principal.user_id].add(key)
+        if len(self._principals) > _MAX_PRINCIPALS:
+            oldest_key, oldest = self._principals.popitem(last=False)
+            known = self._known_of[oldest.principal.user_id]
+            known.discard(oldest_key)
+            if not known:
+                del self._known_of[oldest.principal.user_id]
+        return principal
+
+    async def of_sessions(self, ids: Iterable[UUID]) -> dict[UUID, Principal]:
+        """By their ids, the principals of the sessions and API keys that are good now, without the cache."""
         found: dict[UUID, Principal] = {}
-        wanted = list(dict.fromkeys(session_ids))
+        now, wanted = utc_now(), list(dict.fromkeys(ids))
         for start in range(0, len(wanted), _AT_ONCE):
-            prepared, values = PRINCIPALS.of(wanted[start : start + _AT_ONCE])
-            rows = await self._reader.all(prepared, now=utc_now(), **values)
-            found |= {each.session_id: each for each in rows}
+            some = wanted[start : start + _AT_ONCE]
+            prepared, values = PRINCIPALS.of(some)
+            found |= {each.session_id: each for each in await self._reader.all(prepared, now=now, **values)}
+            if others := [each for each in some if each not in found]:
+                keys, values = KEYS.of(others)
+                rows = await self._reader.all(keys, **values)
+                found |= {each.id: each.to_principal() for each in rows if each.is_good(now)}
         return found
 
-    def expiry_of(self, token: str) -> datetime:
-        """When an access token expires. Raises ``InvalidToken``."""
-        return datetime.fromtimestamp(self._claims(token).exp, UTC)
+    def expiry_of(self, token: str) -> datetime | None:
+        """When an access token expires; None for an API key. Raises ``InvalidToken``."""
+        return None if token.startswith(PREFIX) else datetime.fromtimestamp(self._claims(token).exp, UTC)
 
     def forget(self, user_id: UUID | None) -> None:
         """Drops what is cached of a user, or of all users."""
         self._epoch += 1
         if user_id is None:
             self._principals.clear()
-            self._sessions_of.clear()
+            self._known_of.clear()
             return
-        for session_id in self._sessions_of.pop(user_id, ()):
-            self._principals.pop(session_id, None)
+        for key in self._known_of.pop(user_id, ()):
+            self._principals.pop(key, None)
 
     def _claims(self, token: str) -> AccessClaims:
         claims = self._verified(token)

@@ -3,13 +3,17 @@ from datetime import timedelta
 from app.config import Settings
 from app.core import PRODUCT, Core
 from app.domain.auth.authenticator import SessionAuthenticator
+from app.domain.auth.services.api_keys import KeyUses
 from app.domain.auth.services.links import LinkMaker
 from app.domain.auth.services.tokens import Lifetimes, TokenIssuer
 from app.domain.auth.settings import AuthSettings
 from app.lib.ratelimit.limiter import Limit
 from app.lib.security.principal import Authenticator
-from app.lib.security.tokens import TokenSigner
-from app.lib.settings import ConfigurationError
+from app.lib.security.tokens import TokenSigner, ed25519_key
+from app.lib.settings import blaming
+
+_WITHOUT_HINTS = 0.1
+"""Seconds that a principal is remembered where no hint says that it has changed."""
 
 
 def build(core: Core) -> None:
@@ -21,24 +25,31 @@ def build(core: Core) -> None:
         absolute=timedelta(days=settings.session_expire_days),
     )
     issuer = TokenIssuer(_signer(core.settings, settings), lifetimes)
-    authenticator = SessionAuthenticator(issuer.signer, core.database.reader, settings.auth_cache_seconds)
+    key_uses = KeyUses(core.database)
+    core.lifespans.append(key_uses.running)
+    cache_seconds = settings.auth_cache_seconds
+    if not core.events.hints.fanout.reaches_others:  # such as two workers on SQLite, whose reads are cheap
+        cache_seconds = min(cache_seconds, _WITHOUT_HINTS)
+    authenticator = SessionAuthenticator(issuer.signer, core.database.reader, key_uses, cache_seconds)
     core.services.add(issuer)
     link_base = settings.public_app_url or core.settings.base_url
-    core.services.add(LinkMaker(link_base, core.keys.derive("mailed codes")))
+    core.services.add(LinkMaker(link_base, *core.keys.derive_all("mailed codes")))
     core.services.add(authenticator, Authenticator)
     # Refreshes come by themselves, from everyone behind an address: they must not use up its attempts to sign in.
     core.limits["auth"] = core.limits["refresh"] = Limit.parse(settings.rate_limit_auth)
 
 
 def _signer(settings: Settings, auth: AuthSettings) -> TokenSigner:
-    try:
+    fallbacks = [key.reveal() for key in auth.jwt_private_key_fallbacks]
+    with blaming("JWT_PRIVATE_KEY_FALLBACKS"):
+        for pem in fallbacks:
+            ed25519_key(pem)
+    with blaming("JWT_PRIVATE_KEY" if auth.jwt_private_key else "SECRET_KEY"):
         return TokenSigner(
             secret=settings.signing_secret,
             fallbacks=settings.fallback_secrets,
             private_key_pem=auth.jwt_private_key.reveal() if auth.jwt_private_key else None,
+            private_key_fallbacks=fallbacks,
             issuer=settings.base_url,
             audience=PRODUCT.lower(),
         )
-    except ValueError as exc:
-        name = "JWT_PRIVATE_KEY" if auth.jwt_private_key else "SECRET_KEY"
-        raise ConfigurationError(f"{name}: {exc}") from exc

@@ -1,11 +1,14 @@
 from typing import ClassVar
+from uuid import UUID
 
 from app.domain.accounts.errors import INVALID_CREDENTIALS
 from app.lib.errors import (
     AppError,
+    Conflict,
     ErrorCode,
     FieldCode,
     FieldError,
+    InvalidState,
     InvalidToken,
     NotFound,
     PermissionDenied,
@@ -62,6 +65,30 @@ class RefreshTokenReused(InvalidToken):
     """An old refresh token was used: there is a copy of it, so the session ends for all who have one."""
 
     detail = "The refresh token was used before, so its session has been ended. Sign in again."
+
+
+class KeyRefused(InvalidToken):
+    """A key that was good once. That it is still used is in the audit log."""
+
+    is_denial = True
+    detail = "The API key is revoked or has expired, or its account is deactivated."
+
+    def __init__(self, key_id: UUID, user_id: UUID) -> None:
+        super().__init__()
+        self.audited = {"subject_id": user_id, "api_key_id": str(key_id)}
+
+
+class ApiKeyNotFound(NotFound):
+    detail = "There is no such API key, it is good no more, or it is not yours."
+
+
+class OwnKeysOnly(InvalidState):
+    detail = "People create their own API keys. Only service accounts get theirs from others."
+
+
+class TooManyApiKeys(Conflict):
+    def __init__(self, most: int) -> None:
+        super().__init__(f"There are {most} API keys already. Revoke one that is not needed any more.")
 
 
 class SameEmail(ValidationFailed):

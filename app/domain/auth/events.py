@@ -43,6 +43,13 @@ class SessionsEnded(Hint, frozen=True, kw_only=True):
     session_id: UUID | None = None
 
 
+@event("api_key.revoked")
+class ApiKeyRevoked(Hint, frozen=True, kw_only=True):
+    """A key of the user, or several, are good no more."""
+
+    user_id: UUID
+
+
 @event("session.reauthenticated")
 class SessionReauthenticated(Hint, frozen=True, kw_only=True):
     """The user has given their password again, so that sensitive acts are possible for a while."""

@@ -1,17 +1,17 @@
-from datetime import timedelta
 from uuid import UUID
 
 import msgspec
 
 from app.domain.accounts.services.queries import AccountQueries
+from app.domain.auth.repositories.api_keys import PURGE_KEYS
 from app.domain.auth.repositories.links import PURGE_LINKS
-from app.domain.auth.repositories.sessions import HOLD_USER, PURGE
+from app.domain.auth.repositories.sessions import HOLD_USER, PURGE, SIGN_IN_FROM
+from app.domain.auth.services.devices import device_name
 from app.domain.auth.services.links import LinkThrottle, MailedLinks, Purpose
-from app.domain.auth.settings import AuthSettings
-from app.lib import audit
 from app.lib.clock import utc_now
 from app.lib.errors import RateLimited
 from app.lib.jobs import Cron, JobContext, NoPayload, job
+from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter
 from app.lib.security.emails import lookup_key
 from app.lib.security.opaque import digest
 
@@ -49,28 +49,46 @@ async def send_link(user_id: UUID, purpose: Purpose, context: JobContext, addres
             await context.services.build(MailedLinks, unit).send(purpose, user, context.job_id, address=address)
 
 
+class NewDevice(msgspec.Struct, frozen=True):
+    """A user has signed in from a device that is not known."""
+
+    user_id: UUID
+    device_key: bytes
+
+
+_NEW_DEVICES = NamedLimit("new_device", Limit.parse("5 per day"))
+"""Mails to one user. A thief who uses more devices does not hide the first ones."""
+
+
+@job("auth.new_device", NewDevice)
+async def mail_new_device(payload: NewDevice, context: JobContext) -> None:
+    """Says when, from where and with what someone has signed in, once a day for each device."""
+    user_id = payload.user_id
+    user = await context.services.build(AccountQueries).find_credentials_of(user_id)
+    if user is None or not (await context.service(RateLimiter).hit(_NEW_DEVICES, str(user_id))).allowed:
+        return
+    async with context.unit() as unit:
+        if await unit.first(HOLD_USER, user_id=user_id) is None:
+            return
+        found = await unit.first(SIGN_IN_FROM, user_id=user_id, device_key=payload.device_key)
+        if found is not None:
+            shown = {
+                "at": found.created_at.isoformat(timespec="seconds"),
+                "address": found.address,
+                "device": device_name(found.user_agent),
+            }
+            business_id = f"{user_id}:{payload.device_key.hex()}:{found.created_at:%Y-%m-%d}"
+            await context.services.build(MailedLinks, unit).mail("new_device", user, business_id, context=shown)
+
+
 @job("sessions.purge", NoPayload, schedule=Cron("37 * * * *"), timeout=600)
 async def purge_sessions(_payload: NoPayload, context: JobContext) -> None:
     now = utc_now()
     await context.in_batches(lambda unit: unit.execute(PURGE, now=now))
     await context.in_batches(lambda unit: unit.execute(PURGE_LINKS, now=now))
+    await context.in_batches(lambda unit: unit.execute(PURGE_KEYS, now=now))
 
 
 LINK_REQUESTED = "link.requested"
-CAUSED_BY_STRANGERS = (
-    "sign_in.failed",
-    "sign_in.locked_out",
-    "user.registered_again",
-    "access.denied",
-    LINK_REQUESTED,
-)
-"""Kinds of events in the audit log that need no account, or a new one."""
 
-
-@job("audit.purge", NoPayload, schedule=Cron("42 * * * *"), timeout=600)
-async def purge_failed_sign_ins(_payload: NoPayload, context: JobContext) -> None:
-    before = utc_now() - timedelta(days=context.service(AuthSettings).audit_failed_sign_in_days)
-    await context.in_batches(lambda unit: audit.purge(unit, CAUSED_BY_STRANGERS, before))
-
-
-JOBS = (mail_link, purge_sessions, purge_failed_sign_ins)
+JOBS = (mail_link, mail_new_device, purge_sessions)

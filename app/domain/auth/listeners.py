@@ -6,11 +6,13 @@ from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.auth.events import (
     ROLE_ACCESS_EVENTS,
     USER_ACCESS_EVENTS,
+    ApiKeyRevoked,
     RegisteredAgain,
     SessionReauthenticated,
     SessionsEnded,
 )
 from app.domain.auth.jobs import send_link
+from app.domain.auth.repositories.api_keys import ApiKeyRepository
 from app.domain.auth.repositories.links import LinkRepository
 from app.domain.auth.repositories.sessions import DELETE_OF, HOLD_USER, SessionRepository
 from app.domain.auth.services.links import MailedLinks, Purpose
@@ -22,13 +24,16 @@ from app.lib.jobs import JobContext
 
 
 @in_transaction(UserDeactivated)
-async def end_sessions_of_deactivated(event: UserDeactivated, unit: UnitOfWork) -> None:
+async def end_access_of_deactivated(event: UserDeactivated, unit: UnitOfWork) -> None:
     await SessionRepository(unit).revoke_all(event.aggregate_id, utc_now(), "deactivated")
+    await ApiKeyRepository(unit).revoke_all(event.aggregate_id, utc_now(), "deactivated")
 
 
 @in_transaction(PasswordChanged)
 async def end_sessions(event: PasswordChanged, unit: UnitOfWork) -> None:
     await SessionRepository(unit).revoke_all(event.aggregate_id, utc_now(), "password_changed")
+    if event.is_recovery:
+        await ApiKeyRepository(unit).revoke_all(event.aggregate_id, utc_now(), "password_reset")
 
 
 @in_transaction(PasswordChanged)
@@ -70,6 +75,11 @@ def forget_session(event: SessionsEnded, authenticator: SessionAuthenticator) ->
     authenticator.forget(event.user_id)
 
 
+@in_every_process(ApiKeyRevoked)
+def forget_key(event: ApiKeyRevoked, authenticator: SessionAuthenticator) -> None:
+    authenticator.forget(event.user_id)
+
+
 @in_every_process(SessionReauthenticated)
 def forget_sign_in(event: SessionReauthenticated, authenticator: SessionAuthenticator) -> None:
     authenticator.forget(event.user_id)
@@ -86,13 +96,14 @@ def forget_everyone(_event: Event, authenticator: SessionAuthenticator) -> None:
 
 
 LISTENERS = (
-    end_sessions_of_deactivated,
+    end_access_of_deactivated,
     end_sessions,
     revoke_links,
     confirm_address,
     answer_second_registration,
     delete_sessions,
     forget_session,
+    forget_key,
     forget_sign_in,
     forget_user,
     forget_everyone,

@@ -1,7 +1,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base, new_id
@@ -11,7 +11,8 @@ class Session(Base):
     """One sign-in, and with it one family of tokens.
 
     ``generation`` counts its refresh tokens; only the newest is good. ``secret`` never leaves the database: it makes
-    the ids of refresh tokens, so that the same generation always has the same token.
+    the ids of refresh tokens, so that the same generation always has the same token. ``device_key`` is of the sign-in
+    and stays, else a thief of tokens would make their own device a known one.
     """
 
     __tablename__ = "sessions"
@@ -30,8 +31,13 @@ class Session(Base):
     revoked_reason: Mapped[str | None] = mapped_column(String(32))
     address: Mapped[str | None] = mapped_column(String(64))
     user_agent: Mapped[str | None] = mapped_column(String(255))
+    device_key: Mapped[bytes] = mapped_column(LargeBinary(16))
 
-    __table_args__ = (Index(None, "user_id", "revoked_at"), Index(None, "expires_at"))
+    __table_args__ = (
+        Index(None, "user_id", "revoked_at"),
+        Index(None, "user_id", "device_key"),
+        Index(None, "expires_at"),
+    )
 
 
 class TotpFactor(Base):
@@ -47,6 +53,28 @@ class TotpFactor(Base):
     created_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
     last_step: Mapped[int] = mapped_column(BigInteger)
+
+
+class ApiKey(Base):
+    """A secret by which a program acts as a user, until it is revoked or expires; only its digest is kept.
+
+    ``scopes`` are permission codes with commas between them. The key has those of them that its user has at the time.
+    """
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(100))
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    scopes: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    revoked_reason: Mapped[str | None] = mapped_column(String(32))
+
+    __table_args__ = (Index(None, "user_id", "revoked_at"), Index(None, "expires_at"))
 
 
 class MailedLink(Base):

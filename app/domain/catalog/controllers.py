@@ -57,7 +57,7 @@ ActiveFilter = Annotated[
     QueryParameter(description="Inactive products are for holders of `products:write`.", max_items=2),
 ]
 Sort = Annotated[str | None, PRODUCT_SORT]
-_PUBLIC = public_answer("products", "product_tags")
+_PUBLIC = public_answer("products", "product_tags", unless=[PRODUCTS_WRITE])
 
 
 class ProductController(Controller):

@@ -27,6 +27,7 @@ _LINKS = "https://lodestar.example/account/"
 
 SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "change_email": {"url": f"{_LINKS}change-email?token=4fGc1XqzR8mWb0YtLh2K"},
+    "new_device": {"at": _AT, "device": "Firefox, Linux", "address": "203.0.113.7"},
     "password_changed": {"at": _AT},
     "registered_again": {},
     "reset_password": {"url": f"{_LINKS}reset-password?token=4fGc1XqzR8mWb0YtLh2K"},

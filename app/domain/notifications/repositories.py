@@ -40,7 +40,7 @@ PREFERENCE = prepare(
 _insert = prepare(insert_or_update(table_of(NotificationPreference)).on_conflict_do_nothing())
 RECIPIENT = prepare(
     select(*columns_of(Recipient, User))
-    .where(User.id == bindparam("user_id"))
+    .where(User.id == bindparam("user_id"), User.is_service.is_(False))
     .with_for_update(read=True, key_share=True),
     Recipient,
 )

@@ -26,7 +26,7 @@ from app.domain.posts.services.queries import POST_SORT, TAG_SORT, PostQueries, 
 from app.lib.clock import utc_now
 from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed, Unauthenticated
-from app.lib.http.answers import public_answer
+from app.lib.http.answers import PUBLIC_ANSWER, public_answer
 from app.lib.http.conditional import TAGGED, has_current, make_personal
 from app.lib.http.injection import Injected
 from app.lib.http.locations import MOVES, created, moved
@@ -78,17 +78,18 @@ Text = Annotated[
 PublishedAfter = Annotated[datetime | None, QueryParameter(description="An instant in UTC (RFC 3339).")]
 PublishedBefore = PublishedAfter
 Mine = Annotated[bool | None, QueryParameter(description="Your own posts instead, drafts and scheduled ones included.")]
-_PUBLIC = public_answer("posts", "post_tags", "post_slugs", "users", "profiles")
+_TABLES = ("posts", "post_tags", "post_slugs", "users", "profiles")
+_PUBLIC = public_answer(*_TABLES, unless=[])
 Expand = Annotated[Literal["author"] | None, QueryParameter(description="Shows the authors' public profiles, too.")]
 
 
 def shared(request: Request[Any, Any, Any], response: Response[T], *, seconds: int = 0) -> Response[T]:
-    """Caches may share what was asked for without credentials: it is public. By default they have to ask each time
+    """Caches may share what everyone gets. By default they have to ask each time
     whether it is current, so that a post that is no longer public is not shown.
     """
     if policy_of(request.route_handler).reads_credentials:
         response.headers["Vary"] = "Authorization"
-    if find_principal(request) is None:
+    if request.route_handler.opt[PUBLIC_ANSWER].is_for(request.scope):
         response.headers["Cache-Control"] = f"public, max-age={seconds}, must-revalidate"
     return response
 
@@ -156,7 +157,7 @@ class PostController(Controller):
             "By id or slug. Drafts and scheduled posts only for their authors. A former slug redirects to the present "
             "one. With `expand=author` there is no ETag."
         ),
-        opt=may_raise(PostNotFound) | MOVES | _PUBLIC,
+        opt=may_raise(PostNotFound) | MOVES | public_answer(*_TABLES),
     )
     async def get_post(
         self,

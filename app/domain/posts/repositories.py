@@ -188,7 +188,7 @@ class PostRepository(EntityRepository[Post]):
     async def create_tags(self, post: Post) -> None:
         """Writes the tags, and from when the post is public, into the table that counts them."""
         rows = ({"post_id": post.id, "tag": tag, "public_from": post.public_from} for tag in post.tags)
-        await self.unit.execute_many(_insert_tag, rows)
+        await self.unit.insert(_insert_tag, *rows)
 
     async def delete_tags(self, post: Post) -> None:
         await self.unit.execute(_delete_tags, post=post.id)

@@ -1,5 +1,6 @@
 """Rooms, and channels over sockets and event streams."""
 
+from app.domain.realtime.audit import AUDIT_KINDS
 from app.domain.realtime.build import build
 from app.domain.realtime.channels import CHANNEL_KINDS
 from app.domain.realtime.controllers.demo import demo_router
@@ -18,6 +19,7 @@ realtime = Domain(
     build=build,
     controllers=(RoomController, create_realtime_ticket, stream_events, open_socket),
     root_handlers=(open_lobby,),
+    audit_kinds=AUDIT_KINDS,
     permissions=PERMISSIONS,
     listeners=LISTENERS,
     jobs=JOBS,

@@ -1,7 +1,7 @@
 """What happens to rooms and sockets when accounts, sessions or rights change."""
 
 from app.domain.accounts.events import UserDeleted, UserErasing
-from app.domain.auth.events import ROLE_ACCESS_EVENTS, USER_ACCESS_EVENTS, SessionsEnded
+from app.domain.auth.events import ROLE_ACCESS_EVENTS, USER_ACCESS_EVENTS, ApiKeyRevoked, SessionsEnded
 from app.domain.realtime.repositories import FORGET_SENDER
 from app.domain.realtime.services.rooms import remove_from_rooms
 from app.lib.db.uow import UnitOfWork
@@ -23,7 +23,7 @@ async def forget_sender(envelope: EventEnvelope[UserDeleted], context: JobContex
     await context.in_batches(lambda unit: unit.execute(FORGET_SENDER, of_user=envelope.event.aggregate_id))
 
 
-@in_every_process(SessionsEnded, *USER_ACCESS_EVENTS, *ROLE_ACCESS_EVENTS)
+@in_every_process(SessionsEnded, ApiKeyRevoked, *USER_ACCESS_EVENTS, *ROLE_ACCESS_EVENTS)
 def check_sockets(_event: Hint, realtime: Realtime) -> None:
     realtime.check_sessions_now()
 

@@ -64,10 +64,12 @@ class RoomInvitation(Base):
 
 
 class RealtimeTicket(Base):
-    """The digest of a secret that opens one connection in the name of a session, and ends with it."""
+    """The digest of a secret that opens one connection in the name of a session, or of an API key, while that is good.
+    No foreign key, because it may be either.
+    """
 
     __tablename__ = "realtime_tickets"
 
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
-    session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
+    session_id: Mapped[UUID]
     expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -7,11 +7,14 @@ import structlog
 from litestar import Request
 from litestar.types import Scope
 
+from app.lib.audit.kinds import AuditKind, declare
 from app.lib.audit.records import provide_origin, record
 from app.lib.db.engine import Database
 from app.lib.db.faults import DATABASE_ERRORS
 from app.lib.errors import AppError
 
+DENIED = AuditKind("access.denied", "A caller tried what they have no right to do.", is_own=True, by_strangers=True)
+declare(DENIED)
 QUIET_SECONDS = 60.0
 _MAX_REMEMBERED = 10_000
 
@@ -32,7 +35,7 @@ class DenialLog:
     async def __call__(self, scope: Scope, denial: AppError) -> None:
         origin = await provide_origin(Request(scope))
         method, route = str(scope.get("method")), str(scope.get("path_template"))
-        what, now = (origin.actor_id, method, route), time.monotonic()
+        what, now = (origin.actor_id, *denial.audited.values(), method, route), time.monotonic()
         if now - self._recent.get(what, -QUIET_SECONDS) < QUIET_SECONDS:
             return
         self._recent[what] = now
@@ -41,7 +44,7 @@ class DenialLog:
             self._recent.popitem(last=False)
         try:
             async with self._database.independent() as unit:
-                reason = type(denial).__name__
-                await record(unit, "access.denied", origin, method=method, route=route, reason=reason)
+                details = {"method": method, "route": route, "reason": type(denial).__name__}
+                await record(unit, DENIED.name, origin, **{"subject_id": origin.actor_id, **details, **denial.audited})
         except DATABASE_ERRORS as exc:
             log.warning("denial.unrecorded", error=type(exc).__name__, route=route, user_id=str(origin.actor_id))

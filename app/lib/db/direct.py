@@ -6,10 +6,11 @@ for an error, and always on SQLite. Errors of the driver are translated by SQLAl
 a session costs several times what the driver itself takes, and a transaction through a ``Connection`` twice.
 """
 
+import re
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 # ruff: noqa: SLF001 - SQLAlchemy has no public way to do this; tests/lib/db hold it to what a session does
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.util import greenlet_spawn
 
 T = TypeVar("T")
+_PARAMETER = re.compile(r"\$(\d+)")
 
 Arguments = Sequence[Any]
 
@@ -72,6 +74,10 @@ class DirectConnection(ABC):
     async def execute_many(self, sql: str, rows: Sequence[Arguments]) -> None:
         """The statement once for each of the rows."""
         await self._run(self._execute_many, sql, rows, many=True)
+
+    @abstractmethod
+    async def insert_all(self, inserts: Sequence[tuple[str, Arguments]]) -> None:
+        """Several inserts in one round trip."""
 
     async def fetch_many(self, sql: str, rows: Sequence[Arguments]) -> Sequence[Any]:
         """The rows that the statement returned for each of ``rows``, one after another."""
@@ -161,6 +167,11 @@ class PostgreSQLConnection(DirectConnection):
     async def _execute_many(self, sql: str, rows: Sequence[Arguments]) -> None:
         await self._driver.executemany(sql, rows)
 
+    async def insert_all(self, inserts: Sequence[tuple[str, Arguments]]) -> None:
+        """As one statement. Foreign keys among them hold, because PostgreSQL looks at its end."""
+        sql = inserts[0][0] if len(inserts) == 1 else _as_one(tuple(sql for sql, _ in inserts))
+        await self.execute(sql, [value for _, arguments in inserts for value in arguments])
+
     async def _begin(self) -> None:
         """SQLAlchemy's adapter begins a transaction with its first statement, and so does this."""
         if not self._adapter._started:
@@ -193,6 +204,13 @@ class SQLiteConnection(DirectConnection):
     async def _execute_many(self, sql: str, rows: Sequence[Arguments]) -> None:
         await self._in_thread(_execute_many, sql, rows)
 
+    async def insert_all(self, inserts: Sequence[tuple[str, Arguments]]) -> None:
+        """One after another."""
+        await self._run(self._insert_all, "; ".join(sql for sql, _ in inserts), inserts)
+
+    async def _insert_all(self, _sql: str, inserts: Sequence[tuple[str, Arguments]]) -> None:
+        await self._in_thread(_insert_all, "", inserts)
+
     async def _in_thread(self, call: Callable[[sqlite3.Connection, str, Any], T], sql: str, arguments: Any) -> T:
         result: T = await self._driver._execute(partial(call, self._driver._conn, sql, arguments))
         return result
@@ -218,6 +236,26 @@ def _execute(connection: sqlite3.Connection, sql: str, arguments: Arguments) -> 
 
 def _execute_many(connection: sqlite3.Connection, sql: str, rows: Sequence[Arguments]) -> None:
     connection.executemany(sql, rows)
+
+
+def _insert_all(connection: sqlite3.Connection, _sql: str, inserts: Sequence[tuple[str, Arguments]]) -> None:
+    for sql, arguments in inserts:
+        connection.execute(sql, arguments)
+
+
+@lru_cache(1024)
+def _as_one(inserts: tuple[str, ...]) -> str:
+    """One statement that runs several for PostgreSQL; its parameters are theirs, one after another."""
+    parts, before = [], 0
+    for number, sql in enumerate(inserts):
+        numbers = {int(each[1]) for each in _PARAMETER.finditer(sql)}
+        parts.append(f"_{number} AS ({_PARAMETER.sub(partial(_renumbered, before), sql)})")
+        before += max(numbers, default=0)
+    return f"WITH {', '.join(parts)} SELECT 1"
+
+
+def _renumbered(before: int, parameter: re.Match[str]) -> str:
+    return f"${int(parameter[1]) + before}"
 
 
 def direct(engine: Engine) -> DirectConnection:

@@ -6,9 +6,10 @@ old rows. Follows draft-ietf-httpapi-idempotency-key-header and Stripe's practic
 """
 
 import hmac
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 from sqlalchemy import Index, Integer, LargeBinary, bindparam, delete, select, update
@@ -109,6 +110,13 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: bytes
 
     @classmethod
+    def make_all(cls, secrets: Sequence[bytes], **request: Any) -> "list[Claim]":
+        """One for each secret, the current and those before it, so that a key is good once also while they change. In
+        one order everywhere, so that no two requests wait for each other.
+        """
+        return sorted((cls.make(secret, **request) for secret in secrets), key=lambda each: each.digest)
+
+    @classmethod
     def make(cls, secret: bytes, *, caller: str, method: str, path: str, key: str, body: bytes) -> "Claim":
         """Neither the key nor the body is kept, only their HMACs. Raises ``ValidationFailed`` for a bad key."""
         if not 1 <= len(key) <= MAX_KEY_LENGTH or not (key.isascii() and key.isprintable()):
@@ -118,15 +126,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
         return cls(digest=hmac.digest(secret, scope, sha256), fingerprint=hmac.digest(secret, b"body\0" + body, sha256))
 
     async def take(self, unit: UnitOfWork) -> None:
-        """Takes the key for this transaction, after waiting for another one that holds it.
-
-        Raises :class:`IdempotentReplay` with the stored response, :class:`IdempotencyKeyReused`, or
-        :class:`IdempotencyInProgress` when the wait exceeds the lock timeout.
-        """
-        try:
-            await unit.wait_turn(self.digest)
-        except DatabaseUnavailable as exc:
-            raise IdempotencyInProgress from exc
+        """Takes the key for this transaction, see :func:`take_all`."""
         row = {"digest": self.digest, "fingerprint": self.fingerprint, "created_at": utc_now()}
         try:
             if await unit.execute(_take, **row):
@@ -154,6 +154,20 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
         """Writes the response into the transaction of the work, to be committed with it."""
         headers = msgspec.msgpack.encode(response.headers)
         await unit.execute(_keep, key=self.digest, status=response.status, headers=headers, body=response.body)
+
+
+async def take_all(unit: UnitOfWork, claims: Sequence[Claim]) -> None:
+    """Takes the keys for this transaction, after waiting for another one that holds them.
+
+    Raises :class:`IdempotentReplay` with the stored response, :class:`IdempotencyKeyReused`, or
+    :class:`IdempotencyInProgress` when the wait exceeds the lock timeout.
+    """
+    try:
+        await unit.wait_turn(*(claim.digest for claim in claims))
+    except DatabaseUnavailable as exc:
+        raise IdempotencyInProgress from exc
+    for claim in claims:
+        await claim.take(unit)
 
 
 async def purge_idempotency_keys(unit: UnitOfWork) -> int:

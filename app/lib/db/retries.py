@@ -50,7 +50,7 @@ async def in_savepoint(
             raise
         except Exception:
             try:
-                await (unit.execute(_GO_BACK) if has_begun else unit.rollback())
+                await (unit.go_back(_GO_BACK) if has_begun else unit.rollback())
             except DATABASE_ERRORS as lost:  # the connection went with the work
                 raise DatabaseUnavailable from lost
             raise

@@ -1,22 +1,26 @@
 """One request, one transaction: the unit of work."""
 
 import time
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session
-from sqlalchemy.util import greenlet_spawn
+from sqlalchemy.util import await_only, greenlet_spawn
 
-from app.lib.db.direct import DirectConnection, direct
+from app.lib.db.direct import Arguments, DirectConnection, direct
 from app.lib.db.prepared import Prepared, tables_written_by
 from app.lib.db.turns import PATIENCE, NotYourTurn, Turns
 from app.lib.db.writes import Writes
 
 T = TypeVar("T")
+
+_TOGETHER = 2
+"""Rows of one statement that go with others; more are sent by themselves, else each number of them would be one more
+statement to prepare."""
 
 
 class UnitOfWork:
@@ -39,6 +43,7 @@ class UnitOfWork:
         self._after_commit: dict[Callable[[], None], None] = {}
         self._direct: DirectConnection | None = None
         self._session: AsyncSession | None = None
+        self._inserts: list[tuple[str, Arguments]] = []
 
     @property
     def session(self) -> AsyncSession:
@@ -47,14 +52,14 @@ class UnitOfWork:
         """
         if self._session is None:
             self._session = AsyncSession(
-                self._engine, sync_session_class=_UnitSession, begin=self._begin, written=self._written
+                self._engine, sync_session_class=_UnitSession, begin=self._begin_for_session, written=self._written
             )
         return self._session
 
     @property
     def has_begun(self) -> bool:
-        """Whether there is a transaction."""
-        return self._direct is not None
+        """Whether there is a transaction, or something to begin one with."""
+        return self._direct is not None or bool(self._inserts)
 
     async def execute(self, prepared: Prepared[Any], /, **values: Any) -> int:
         """Runs an insert, update or delete. Returns the number of rows that it affected."""
@@ -62,6 +67,20 @@ class UnitOfWork:
         self._written |= prepared.writes
         compiled = prepared.compiled(connection.dialect)
         return await connection.execute(compiled.sql, compiled.arguments(values))
+
+    async def insert(self, prepared: Prepared[Any], /, *rows: Mapping[str, Any]) -> None:
+        """Inserts rows whose number no one asks for. They are sent with the other ones of this kind in one round trip:
+        before the next statement of another kind, or before the commit. What the database refuses is raised there.
+        """
+        if len(rows) > _TOGETHER:
+            await self.execute_many(prepared, rows)
+            return
+        session: Any = self._session
+        if session is not None and not session.sync_session._is_clean():  # noqa: SLF001 - as in _connection
+            await session.flush()
+        self._written |= prepared.writes
+        compiled = prepared.compiled(self._engine.dialect)
+        self._inserts += [(compiled.sql, compiled.arguments(row)) for row in rows]
 
     async def execute_many(self, prepared: Prepared[Any], rows: Iterable[Mapping[str, Any]]) -> None:
         """Runs an insert, update or delete once for each of the rows, in their order and one round trip."""
@@ -97,6 +116,23 @@ class UnitOfWork:
         """The first row, or None."""
         rows = await self.all(prepared, **values)
         return rows[0] if rows else None
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncGenerator[None]:
+        """What fails in the block is undone, and leaves a transaction that goes on."""
+        if self._inserts:
+            await self._connection()
+        try:
+            async with self.session.begin_nested():
+                yield
+        except BaseException:
+            self._inserts.clear()
+            raise
+
+    async def go_back(self, to_savepoint: Prepared[None]) -> None:
+        """Undoes what was done since the savepoint."""
+        self._inserts.clear()
+        await self.execute(to_savepoint)
 
     def take_turn(self, *keys: Hashable) -> None:
         """Call it before a statement that locks rows which many write, with their ids: then only a few transactions of
@@ -141,6 +177,8 @@ class UnitOfWork:
         """Commits and makes the calls. A failed commit raises and makes none; roll back then."""
         if self._session is not None:
             await greenlet_spawn(self._session.sync_session.commit)  # flushes
+        if self._inserts:
+            await self._connection()
         if self._direct is not None:
             try:
                 await self._direct.commit()
@@ -157,6 +195,7 @@ class UnitOfWork:
         """Undoes the work and forgets the calls. Does not fail: a connection that is lost has nothing to undo."""
         self._after_commit.clear()
         self._written.clear()
+        self._inserts.clear()
         try:
             with suppress(SQLAlchemyError):
                 if self._session is not None:
@@ -177,12 +216,26 @@ class UnitOfWork:
             if session.in_nested_transaction() or not session.is_active:
                 await greenlet_spawn(session.connection)  # sets the savepoint; refuses after a failed flush
         found = self._direct
-        return found if found is not None else await greenlet_spawn(self._begin)
+        if found is None:
+            found = await greenlet_spawn(self._begin)
+        if self._inserts:
+            await self._send_inserts(found)
+        return found
+
+    async def _send_inserts(self, connection: DirectConnection) -> None:
+        inserts, self._inserts = self._inserts, []
+        await connection.insert_all(inserts)
 
     def _begin(self) -> DirectConnection:
         if self._direct is None:
             self._direct = direct(self._engine.sync_engine)
         return self._direct
+
+    def _begin_for_session(self) -> DirectConnection:
+        found = self._begin()
+        if self._inserts:
+            await_only(self._send_inserts(found))
+        return found
 
     def _end_turns(self) -> None:
         if self._held:

@@ -151,17 +151,17 @@ class Events:
     async def _store(self, unit: UnitOfWork, event: Event) -> UUID:
         event_id = new_id()
         listeners = self._after_commit.get(type(event), ())
-        await unit.execute(
-            _insert_event,
-            id=event_id,
-            kind=event.kind,
-            aggregate_type=event.aggregate_type,
-            aggregate_id=event.aggregate_id,
-            aggregate_version=event.aggregate_version,
-            payload=msgspec.json.encode(event).decode(),
-            listeners=",".join(["", *listeners, ""]),
-            request_id=get_contextvars().get("request_id"),
-        )
+        row = {
+            "id": event_id,
+            "kind": event.kind,
+            "aggregate_type": event.aggregate_type,
+            "aggregate_id": event.aggregate_id,
+            "aggregate_version": event.aggregate_version,
+            "payload": msgspec.json.encode(event).decode(),
+            "listeners": ",".join(["", *listeners, ""]),
+            "request_id": get_contextvars().get("request_id"),
+        }
+        await unit.insert(_insert_event, row)
         if listeners:
             await enqueue_many(unit, [(self.jobs[name], ListenerJob(event_id)) for name in listeners])
         return event_id

@@ -1,6 +1,6 @@
 """Answers to public questions, remembered for as long as they are true.
 
-Anonymous readers ask the same few URLs over and over. A route that depends on nothing but some tables says so with
+Readers ask the same few URLs over and over. A route that depends on nothing but some tables says so with
 :func:`public_answer`; its answers are then kept in front of the router until this process writes to one of the tables,
 and for a second at most, because other processes write as well. So an author sees their own write at once, and
 everyone else within a second. See ``docs/decisions/0028-public-answers.md``.
@@ -8,16 +8,20 @@ everyone else within a second. See ``docs/decisions/0028-public-answers.md``.
 
 import time
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import msgspec
+from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.lib.db.writes import Writes
+from app.lib.errors import AppError
 from app.lib.http.conditional import is_personal
+from app.lib.security.policies import principal_in
 
 PUBLIC_ANSWER = "public_answer"
-"""Key in a handler's ``opt``: the tables that its answer depends on."""
+"""Key in a handler's ``opt``, for its :class:`PublicAnswer`."""
 _OK = 200
 _MAX_BYTES = 16_000_000
 _MAX_ANSWER_BYTES = 256_000
@@ -27,11 +31,26 @@ _OVERHEAD = 1_000
 _Key = tuple[str, bytes, bytes]
 
 
-def public_answer(*tables: str) -> dict[str, Any]:
-    """Spread into a reading handler's ``opt``: for callers without credentials its answer depends on these tables, on
-    the path, the query and ``Accept`` alone, and on the clock to the second.
+class PublicAnswer(msgspec.Struct, frozen=True):
+    """What an answer depends on: the tables, and the permissions of callers who may get another one. None of these
+    where callers who are signed in always may.
     """
-    return {PUBLIC_ANSWER: frozenset(tables)}
+
+    tables: frozenset[str]
+    unless: frozenset[str] | None
+
+    def is_for(self, scope: Scope) -> bool:
+        """Whether the caller gets what everyone gets."""
+        principal = principal_in(scope)
+        return principal is None or (self.unless is not None and not any(map(principal.may, self.unless)))
+
+
+def public_answer(*tables: str, unless: Collection[str] | None = None) -> dict[str, Any]:
+    """Spread into a reading handler's ``opt``: for callers without credentials its answer depends on these tables, on
+    the path, the query and ``Accept`` alone, and on the clock to the second. With ``unless`` also for callers who are
+    signed in and hold none of these permissions.
+    """
+    return {PUBLIC_ANSWER: PublicAnswer(frozenset(tables), None if unless is None else frozenset(unless))}
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -40,19 +59,27 @@ class _Answer(msgspec.Struct, frozen=True):
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
     route: str
-    tables: frozenset[str]
+    handler: BaseRouteHandler
+    depends: PublicAnswer
     number: int
     good_until: float
 
 
 class PublicAnswers:
     """ASGI wrapper of the router that answers from memory where it can. ``seconds`` is the most that an answer is old;
-    0 turns it off.
+    0 turns it off. ``admit`` looks at the caller's credentials as the router does.
     """
 
-    def __init__(self, app: ASGIApp, writes: Writes, seconds: float = 1.0) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        writes: Writes,
+        admit: Callable[[Scope, BaseRouteHandler], Awaitable[None]],
+        seconds: float = 1.0,
+    ) -> None:
         self._app = app
         self._writes = writes
+        self._admit = admit
         self._seconds = seconds
         self._answers: OrderedDict[_Key, _Answer] = OrderedDict()
         self._bytes = 0
@@ -61,7 +88,7 @@ class PublicAnswers:
         key = self._key(scope)
         if key is None:
             await self._app(scope, receive, send)
-        elif (answer := self._find(key)) is not None:
+        elif (answer := self._find(key)) is not None and await self._may_have(answer, scope):
             scope["path_template"] = answer.route
             await send({"type": "http.response.start", "status": _OK, "headers": list(answer.headers)})
             await send({"type": "http.response.body", "body": answer.body, "more_body": False})
@@ -71,19 +98,25 @@ class PublicAnswers:
     def _key(self, scope: Any) -> _Key | None:
         if not self._seconds or scope["type"] != "http" or scope["method"] != "GET":
             return None
-        accept = b""
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                return None
-            if name == b"accept":
-                accept += value + b","
+        accept = b",".join([value for name, value in scope["headers"] if name == b"accept"])
         return scope["path"], scope["query_string"], accept
+
+    async def _may_have(self, answer: _Answer, scope: Scope) -> bool:
+        if not any(name == b"authorization" for name, _ in scope["headers"]):
+            return True
+        if answer.depends.unless is None:
+            return False
+        try:
+            await self._admit(scope, answer.handler)
+        except AppError:  # the router refuses as well, and says it to the caller
+            return False
+        return answer.depends.is_for(scope)
 
     def _find(self, key: _Key) -> _Answer | None:
         answer = self._answers.get(key)
         if answer is None:
             return None
-        if answer.good_until < time.monotonic() or self._writes.happened_since(answer.number, answer.tables):
+        if answer.good_until < time.monotonic() or self._writes.happened_since(answer.number, answer.depends.tables):
             self._drop(key)
             return None
         self._answers.move_to_end(key)
@@ -95,14 +128,16 @@ class PublicAnswers:
 
         async def remember(message: Message) -> None:
             if message["type"] == "http.response.start":
-                tables = getattr(scope.get("route_handler"), "opt", {}).get(PUBLIC_ANSWER)
-                if tables is not None and message["status"] == _OK and not is_personal(scope):
-                    start.append((tables, tuple(message["headers"])))
+                depends = getattr(scope.get("route_handler"), "opt", {}).get(PUBLIC_ANSWER)
+                is_public = depends is not None and depends.is_for(scope)
+                if is_public and message["status"] == _OK and not is_personal(scope):
+                    start.append((depends, tuple(message["headers"])))
             elif message["type"] == "http.response.body" and start:
-                tables, headers = start.pop()
+                depends, headers = start.pop()
                 if not message.get("more_body"):  # no stream
-                    route = str(scope.get("path_template"))
-                    self._keep(key, _Answer(headers, message["body"], route, tables, number, good_until))
+                    route, handler = str(scope.get("path_template")), scope["route_handler"]
+                    answer = _Answer(headers, message["body"], route, handler, depends, number, good_until)
+                    self._keep(key, answer)
             await send(message)
 
         is_conditional = any(name == b"if-none-match" for name, _ in scope["headers"])  # its answer may have no content

@@ -1,6 +1,6 @@
 """One request, one transaction; and for idempotent creations, the response in it."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -8,7 +8,7 @@ from litestar import Request
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.lib.db.engine import Database
-from app.lib.db.idempotency import Claim, StoredResponse
+from app.lib.db.idempotency import Claim, StoredResponse, take_all
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.http.problems import error_of, send_problem
@@ -28,30 +28,33 @@ class Attempt:
     While it has a unit of work, it is the owner of that transaction.
     """
 
-    def __init__(self, secret: bytes, keys: list[bytes]) -> None:
-        self._secret = secret
+    def __init__(self, secrets: Sequence[bytes], keys: list[bytes]) -> None:
+        self._secrets = secrets
         self._keys = keys
-        self._claim: Claim | None = None
+        self._claims: list[Claim] = []
         self.unit: UnitOfWork | None = None
         self.held: list[Message] = []
 
     async def begin(self, request: Request[Any, Any, Any], unit: UnitOfWork) -> None:
-        """Takes the key. Raises what ``Claim.take`` raises, and ``ValidationFailed`` for a bad key."""
+        """Takes the key. Raises what :func:`take_all` raises, and ``ValidationFailed`` for a bad key."""
         if len(self._keys) > 1:
             detail = "Must be sent once."
             raise ValidationFailed([FieldError(header="Idempotency-Key", code=FieldCode.INVALID_FORMAT, detail=detail)])
         principal = find_principal(request)
-        claim = Claim.make(
-            self._secret,
+        self._claims = Claim.make_all(
+            self._secrets,
             caller=str(principal.user_id) if principal else "anonymous",
             method=request.method,
             path=request.scope["path"],
             key=self._keys[0].decode("latin-1"),
             body=await request.body(),
         )
-        await claim.take(unit)
-        unit.reopen = claim.take
-        self._claim, self.unit = claim, unit
+        await self._take(unit)
+        unit.reopen = self._take
+        self.unit = unit
+
+    async def _take(self, unit: UnitOfWork) -> None:
+        await take_all(unit, self._claims)
 
     async def hold(self, message: Message) -> None:
         """A ``send`` that keeps the messages."""
@@ -60,12 +63,13 @@ class Attempt:
     async def settle(self) -> None:
         """Commits work, key and response together when the response is a success; else none of them."""
         start: Any = self.held[0] if self.held else {"status": 0}
-        if self.unit is None or self._claim is None or not _OK <= start["status"] < _MULTIPLE_CHOICES:
+        if self.unit is None or not _OK <= start["status"] < _MULTIPLE_CHOICES:
             return
         headers = [(n.lower(), v) for n, v in start["headers"] if n.lower() in _KEPT_HEADERS]
         parts: list[Any] = self.held[1:]
         body = b"".join(each["body"] for each in parts if each["type"] == "http.response.body")
-        await self._claim.keep(self.unit, StoredResponse(start["status"], headers, body))
+        for claim in self._claims:
+            await claim.keep(self.unit, StoredResponse(start["status"], headers, body))
         await self.unit.commit()
         self.unit = None
 
@@ -97,8 +101,9 @@ def unit_provider(database: Database) -> Callable[[Request[Any, Any, Any]], Asyn
 class IdempotencyMiddleware:
     """Holds the response of a keyed creation back until it is committed together with the work itself."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+    def __init__(self, secret: bytes, fallbacks: Sequence[bytes] = ()) -> None:
+        """``fallbacks`` are former secrets."""
+        self._secrets = (secret, *fallbacks)
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
         return partial(self._handle, app)
@@ -110,7 +115,7 @@ class IdempotencyMiddleware:
         if not keys:
             await app(scope, receive, send)
             return
-        scope["state"][_ATTEMPT] = attempt = Attempt(self._secret, keys)
+        scope["state"][_ATTEMPT] = attempt = Attempt(self._secrets, keys)
         try:
             await app(scope, receive, attempt.hold)
             try:

@@ -60,7 +60,11 @@ async def enqueue(
     """
     row = _row(declared, payload, delay, key)
     unit.after_commit(wake_workers)
-    return row["id"] if await unit.execute(_insert, **row) else None
+    job_id: UUID = row["id"]
+    if row["key"] is None:
+        await unit.insert(_insert, row)
+        return job_id
+    return job_id if await unit.execute(_insert, **row) else None
 
 
 async def enqueue_many(unit: UnitOfWork, jobs: Iterable[tuple[Job[Any], msgspec.Struct]], *, delay: float = 0.0) -> int:
@@ -71,7 +75,7 @@ async def enqueue_many(unit: UnitOfWork, jobs: Iterable[tuple[Job[Any], msgspec.
     rows = [_row(declared, payload, delay, None) for declared, payload in jobs]
     rows.sort(key=lambda row: row["key"] or "")  # two that want the same keys must not wait for each other in a circle
     for start in range(0, len(rows), _BATCH):
-        await unit.execute_many(_insert, rows[start : start + _BATCH])
+        await unit.insert(_insert, *rows[start : start + _BATCH])
     unit.after_commit(wake_workers)
     return len(rows)
 

@@ -1,42 +1,35 @@
 """Where hits are counted: in this process, in Redis or Valkey, or in a table of the service's own database.
 
-All are fixed-window counters with the methods of a storage of the ``limits`` package: ``incr`` counts ``amount``
-(negative gives back, never below 0) for ``expiry`` seconds and returns the sum, ``get`` is the sum, 0 for a key without
-a live window, and ``clear`` forgets a key. ``base_exceptions`` are the errors of an outage.
+All are fixed-window counters with one method: ``add`` counts several keys in one round trip, each key atomically, and
+returns their sums. A negative amount gives back, never below 0. ``base_exceptions`` are the errors of an outage.
 """
 
 import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from heapq import nsmallest
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
-from limits.aio.storage import RedisStorage
-from redis.asyncio import BlockingConnectionPool
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    CursorResult,
-    Executable,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    bindparam,
-    case,
-    delete,
-    select,
-)
+import msgspec
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.exceptions import RedisError
+from sqlalchemy import BigInteger, Column, Executable, Integer, MetaData, Row, String, Table, delete, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
-
-from app.lib.db.statements import insert_or_update
 
 _FIRST_SWEEP = 1024
 _PURGE_SECONDS = 60
 _PURGE_ROWS = 1000
 _PARTS = 4
+
+
+class Count(NamedTuple):
+    """``amount`` for a key whose window, if it begins now, has ``seconds``."""
+
+    key: str
+    seconds: int
+    amount: int = 1
 
 
 class MemoryCounters:
@@ -58,31 +51,20 @@ class MemoryCounters:
         self._windows: dict[str, list[float]] = {}  # key -> [hits, end of the window]
         self._sweep_at = min(_FIRST_SWEEP, max_keys)
 
-    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        window = self._live(key)
-        if window is None:
-            if len(self._windows) >= self._sweep_at:
-                self._sweep()
-            window = self._windows[key] = [0, time.time() + expiry]
-        window[0] = max(0, window[0] + amount)
-        return int(window[0])
-
-    async def get(self, key: str) -> int:
-        window = self._live(key)
-        return int(window[0]) if window else 0
-
-    async def clear(self, key: str) -> None:
-        self._windows.pop(key, None)
+    async def add(self, counts: Sequence[Count]) -> list[int]:
+        return [self._add(*count) for count in counts]
 
     def __len__(self) -> int:
         return len(self._windows)
 
-    def _live(self, key: str) -> list[float] | None:
-        window = self._windows.get(key)
-        if window is not None and window[1] <= time.time():
-            del self._windows[key]
-            return None
-        return window
+    def _add(self, key: str, seconds: int, amount: int) -> int:
+        now, window = time.time(), self._windows.get(key)
+        if window is None or window[1] <= now:
+            if window is None and len(self._windows) >= self._sweep_at:
+                self._sweep()
+            window = self._windows[key] = [0, now + seconds]
+        window[0] = max(0, window[0] + amount)
+        return int(window[0])
 
     def _sweep(self) -> None:
         now = time.time()
@@ -93,13 +75,32 @@ class MemoryCounters:
         self._sweep_at = min(max(_FIRST_SWEEP, 2 * len(self._windows)), self._max_keys)
 
 
-class RedisCounters(RedisStorage):
+_ADD_IN_REDIS = """
+local sums = {}
+for i, key in ipairs(KEYS) do
+    local sum = redis.call('incrby', key, ARGV[2 * i])
+    if sum < 0 then
+        redis.call('set', key, 0, 'keepttl')
+        sum = 0
+    end
+    if redis.call('ttl', key) < 0 then
+        redis.call('expire', key, ARGV[2 * i - 1])
+    end
+    sums[i] = sum
+end
+return sums
+"""
+
+
+class RedisCounters:
     """Counters for all processes, at a ``redis://``, ``rediss://``, ``valkey://``, ``valkeys://`` or ``unix://`` URL.
 
-    Each count is one Lua script, so it is atomic. A connection is waited for, made and read for at most
+    Each call of ``add`` is one Lua script, so it is atomic. A connection is waited for, made and read for at most
     ``timeout_seconds`` each and nothing is retried: a limit that waits is worse than one that fails, and
     :class:`.limiter.RateLimiter` says what happens then. Call :meth:`close` at the end.
     """
+
+    base_exceptions = (RedisError,)
 
     def __init__(
         self, url: str, *, timeout_seconds: float = 0.5, max_connections: int = 50, key_prefix: str = "ratelimit"
@@ -111,9 +112,20 @@ class RedisCounters(RedisStorage):
             socket_timeout=timeout_seconds,
             socket_connect_timeout=timeout_seconds,
         )
-        # Our own pool, because the one that limits makes is unbounded.
-        options: dict[str, Any] = {"connection_pool": self._pool}
-        super().__init__("async+redis://", implementation="redispy", key_prefix=key_prefix, **options)
+        self._redis: Redis = Redis(connection_pool=self._pool)
+        self._script: Any = self._redis.register_script(_ADD_IN_REDIS)
+        self._prefix = key_prefix
+
+    async def add(self, counts: Sequence[Count]) -> list[int]:
+        keys = [f"{self._prefix}:{count.key}" for count in counts]
+        return cast("list[int]", await self._script(keys, [part for count in counts for part in count[1:]]))
+
+    async def check(self) -> bool:
+        """Whether it answers."""
+        try:
+            return bool(await self._redis.ping())
+        except (RedisError, OSError):
+            return False
 
     async def close(self) -> None:
         await self._pool.disconnect()
@@ -130,12 +142,29 @@ def rate_limit_table(metadata: MetaData) -> Table:
     )
 
 
+_ADD_TO_TABLE = """
+INSERT INTO {table} (key, hits, expires_at)
+SELECT value ->> 0, CAST(value ->> 1 AS INTEGER), CAST(value ->> 2 AS BIGINT) FROM {rows} WHERE {condition}
+ON CONFLICT (key) DO UPDATE SET
+    hits = CASE WHEN {table}.expires_at <= :now OR {table}.hits < 0 THEN 0 ELSE {table}.hits END + excluded.hits,
+    expires_at = CASE WHEN {table}.expires_at <= :now THEN excluded.expires_at ELSE {table}.expires_at END
+RETURNING key, hits
+"""
+# A power cut may cost the counts of half a second. Waiting for the disk would cost each attempt a millisecond, and as
+# long would all others wait who count for the same key.
+_ON_POSTGRESQL = {
+    "rows": "json_array_elements(CAST(:counts AS JSON)) AS counts (value)",
+    "condition": "set_config('synchronous_commit', 'off', true) = 'off'",
+}
+_ON_SQLITE = {"rows": "json_each(:counts)", "condition": "true"}
+
+
 class TableCounters:
-    """Counters in a table on PostgreSQL or SQLite, shared by several processes without Redis.
+    """Counters in a table on PostgreSQL or SQLite, for all processes, which outlive them.
 
     Each call is one statement in one short transaction, on its own connection. So never count while the caller holds
     a transaction on the same engine: where that engine has one connection (SQLite's writer) the two would wait for
-    each other. Expired rows are deleted by a call of :meth:`incr` once a minute. A call that takes PostgreSQL longer
+    each other. Expired rows are deleted by a call of :meth:`add` once a minute. A call that takes PostgreSQL longer
     than ``timeout_seconds`` raises ``TimeoutError``: a limit that waits is worse than one that fails.
     """
 
@@ -148,27 +177,20 @@ class TableCounters:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT") if is_postgresql else engine
         self._table = table
         self._timeout_seconds = timeout_seconds if is_postgresql else None
-        self._increment = self._increment_statement()
+        self._add = text(_ADD_TO_TABLE.format(table=table.name, **(_ON_POSTGRESQL if is_postgresql else _ON_SQLITE)))
         self._next_purge = time.monotonic() + _PURGE_SECONDS
-        self._given_up: set[asyncio.Task[CursorResult[Any]]] = set()
+        self._given_up: set[asyncio.Task[Sequence[Row[Any]]]] = set()
 
-    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+    async def add(self, counts: Sequence[Count]) -> list[int]:
         now = time.time()
-        ends = int((now + expiry) * 1000)
-        values = {"counter": key, "initial": max(0, amount), "amount": amount, "ends": ends, "now": int(now * 1000)}
-        hits: int = (await self._run(self._increment, values)).scalar_one()
+        # In one order everywhere, so that no two wait for each other's rows.
+        rows = sorted((key, amount, int((now + seconds) * 1000)) for key, seconds, amount in counts)
+        values = {"counts": msgspec.json.encode(rows).decode(), "now": int(now * 1000)}
+        sums = {row.key: max(0, row.hits) for row in await self._run(self._add, values)}
         if time.monotonic() >= self._next_purge:
             self._next_purge = time.monotonic() + _PURGE_SECONDS
             await self.purge()
-        return hits
-
-    async def get(self, key: str) -> int:
-        columns = self._table.c
-        live = (columns.key == key) & (columns.expires_at > int(time.time() * 1000))
-        return (await self._run(select(columns.hits).where(live))).scalar_one_or_none() or 0
-
-    async def clear(self, key: str) -> None:
-        await self._run(delete(self._table).where(self._table.c.key == key))
+        return [sums[count.key] for count in counts]
 
     async def purge(self) -> int:
         """Deletes at most a thousand expired counters and returns their number; safe to run from many processes."""
@@ -177,15 +199,14 @@ class TableCounters:
         old = select(key).where(self._table.c.expires_at <= int(time.time() * 1000)).limit(_PURGE_ROWS)
         # As a subquery PostgreSQL may run it for every row, and then there is no limit.
         expired = old.with_for_update(skip_locked=True).cte("expired")
-        gone = await self._run(delete(self._table).where(key.in_(select(expired.c.key))).returning(key))
-        return len(gone.all())
+        return len(await self._run(delete(self._table).where(key.in_(select(expired.c.key))).returning(key)))
 
-    async def _run(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> CursorResult[Any]:
+    async def _run(self, statement: Executable, values: dict[str, Any] | None = None) -> Sequence[Row[Any]]:
         """In its own task, because giving up a connection that does not answer takes seconds, too.
 
         Waits in parts, so that a moment in which this process stands still is not mistaken for an outage.
         """
-        task = asyncio.create_task(self._execute(statement, parameters))
+        task = asyncio.create_task(self._execute(statement, values))
         seconds = None if self._timeout_seconds is None else self._timeout_seconds / _PARTS
         try:
             for _ in range(_PARTS):
@@ -198,32 +219,14 @@ class TableCounters:
                 self._given_up.add(task)
                 task.add_done_callback(self._forget)
 
-    async def _execute(self, statement: Executable, parameters: Mapping[str, Any] | None) -> CursorResult[Any]:
+    async def _execute(self, statement: Executable, values: dict[str, Any] | None) -> Sequence[Row[Any]]:
         async with self._engine.begin() as connection:
-            return await connection.execute(statement, parameters)
+            return (await connection.execute(statement, values)).all()
 
-    def _forget(self, task: "asyncio.Task[CursorResult[Any]]") -> None:
+    def _forget(self, task: "asyncio.Task[Sequence[Row[Any]]]") -> None:
         self._given_up.discard(task)
         if not task.cancelled():
             task.exception()  # retrieved, so that asyncio does not log it; the caller got a TimeoutError
-
-    def _increment_statement(self) -> Executable:
-        hits, expires_at = self._table.c.hits, self._table.c.expires_at
-        initial, ends = bindparam("initial", type_=Integer), bindparam("ends", type_=BigInteger)
-        is_over = expires_at <= bindparam("now", type_=BigInteger)
-        total = hits + bindparam("amount", type_=Integer)
-        return (
-            insert_or_update(self._table)
-            .values(key=bindparam("counter", type_=String), hits=initial, expires_at=ends)
-            .on_conflict_do_update(
-                index_elements=[self._table.c.key],
-                set_={
-                    "hits": case((is_over, initial), (total < 0, 0), else_=total),
-                    "expires_at": case((is_over, ends), else_=expires_at),
-                },
-            )
-            .returning(hits)
-        )
 
 
 Counters: TypeAlias = MemoryCounters | RedisCounters | TableCounters

@@ -4,12 +4,12 @@ import logging
 import math
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from enum import Enum
 from functools import lru_cache
 from hashlib import sha256
-from ipaddress import IPv4Address, IPv6Network
-from typing import Self
+from ipaddress import IPv4Address, IPv6Network, ip_network
+from typing import Self, TypeAlias
 from zlib import crc32
 
 import limits
@@ -17,7 +17,7 @@ import msgspec
 
 from app.lib.addresses import parse_address, parse_network
 from app.lib.errors import RateLimited
-from app.lib.ratelimit.counters import Counters, MemoryCounters
+from app.lib.ratelimit.counters import Count, Counters, MemoryCounters
 
 _LOG = logging.getLogger(__name__)
 
@@ -51,6 +51,10 @@ class Limit(msgspec.Struct, frozen=True):
             raise ValueError(f"{text!r} is out of range; a limit allows 1 to {_MAX_AMOUNT} in at most a year")
         return limit
 
+    def times(self, factor: int) -> Self:
+        """As many times as much in the same window."""
+        return type(self)(self.amount * factor, self.seconds)
+
     def __str__(self) -> str:
         return f"{self.amount} per {self.seconds} seconds"
 
@@ -77,6 +81,10 @@ class NamedLimit(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} cannot name a rate limit; it must match {_NAME.pattern}")
+
+
+Hit: TypeAlias = tuple[NamedLimit, str]
+"""A limit, and the key that counts against it."""
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
@@ -132,13 +140,18 @@ def counted_as(address: str, *, trusted: tuple[str, ...]) -> str | None:
     return client_key(address)
 
 
+@lru_cache(maxsize=8192)
 def network_key(address: str | None) -> str | None:
-    """The /48 of an IPv6 address, None for other addresses. One site may hold all its 65 536 networks (RFC 6177).
+    """The network that an address is in: the /24 of an IPv4 address, the /48 of an IPv6 one, because one site may hold
+    all its 65 536 networks (RFC 6177). None for what is no address.
 
-    For limits that one client must not get around by changing its /64, with room for a provider's many customers.
+    For limits that one client must not get around by changing its address, with room for a provider's many customers.
     """
-    network = client_key(address)
-    return str(IPv6Network(network).supernet(new_prefix=48)) if "/" in network else None
+    key = client_key(address)
+    if key == _UNKNOWN:
+        return None
+    prefix = 48 if "/" in key else 24
+    return str(ip_network(key).supernet(new_prefix=prefix))
 
 
 class RateLimiter:
@@ -160,49 +173,50 @@ class RateLimiter:
         self._retry_seconds = retry_seconds
         self._is_down = False
         self._retry_at = 0.0
-        declared = counters.base_exceptions
-        kinds = declared if isinstance(declared, tuple) else (declared,)
-        self._outage_errors: tuple[type[Exception], ...] = (*kinds, OSError, TimeoutError)
+        self._outage_errors: tuple[type[Exception], ...] = (*counters.base_exceptions, OSError, TimeoutError)
 
     async def hit(self, limit: NamedLimit, key: str) -> Verdict:
         """Counts a hit, and says whether it was within the limit. A refused hit counts as well."""
-        amount, seconds = limit.limit.amount, limit.limit.seconds
+        return (await self.hit_all([(limit, key)]))[0]
+
+    async def hit_all(self, hits: Sequence[Hit], *, only_first_refuses: bool = False) -> list[Verdict]:
+        """Counts a hit for each limit and key in one step, the narrowest limit first.
+
+        What one refuses does not count for those after it, so that one client who is refused cannot use up what it
+        shares with others. Returns the verdicts up to that one. With ``only_first_refuses`` the others count alone.
+        """
         if not self.enabled:
-            return Verdict(limit, allowed=True, remaining=amount, reset_after_seconds=seconds)
-        counter, reset_after = _window(limit, key)
-        hits = await self._count(limit, lambda counters: counters.incr(counter, seconds))
-        return Verdict(limit, hits <= amount, max(0, amount - hits), reset_after)
+            return [
+                Verdict(limit, allowed=True, remaining=limit.limit.amount, reset_after_seconds=limit.limit.seconds)
+                for limit, _ in hits
+            ]
+        windows = [_window(limit, key) for limit, key in hits]
+        counts = [Count(name, limit.limit.seconds) for (limit, _), (name, _) in zip(hits, windows, strict=True)]
+        sums = await self._add(hits[0][0].when_down, counts)
+        verdicts = [
+            Verdict(limit, count <= limit.limit.amount, max(0, limit.limit.amount - count), reset_after)
+            for (limit, _), (_, reset_after), count in zip(hits, windows, sums, strict=True)
+        ]
+        refusing = verdicts[:1] if only_first_refuses else verdicts
+        end = next((n for n, verdict in enumerate(refusing, 1) if not verdict.allowed), len(verdicts))
+        if hits[end:]:
+            await self.give_back(hits[end:])
+        return verdicts[:end]
 
-    async def is_used_up(self, limit: NamedLimit, key: str) -> bool:
-        """Whether the next hit would be refused. Counts nothing."""
-        counter, _ = _window(limit, key)
-        return self.enabled and await self._count(limit, lambda counters: counters.get(counter)) >= limit.limit.amount
-
-    async def give_back(self, limit: NamedLimit, key: str) -> None:
-        """Undoes a hit of this window."""
-        counter, _ = _window(limit, key)
-        if self.enabled:
-            await self._count(limit, lambda counters: counters.incr(counter, limit.limit.seconds, -1))
-
-    async def clear(self, limit: NamedLimit, key: str) -> None:
-        """Forgets all hits of this window."""
-        counter, _ = _window(limit, key)
+    async def give_back(self, hits: Sequence[Hit], *, forgotten: Sequence[Hit] = ()) -> None:
+        """Undoes a hit of this window for each limit and key, and all hits of those that are ``forgotten``."""
         if not self.enabled:
             return
+        counts = [Count(_window(limit, key)[0], limit.limit.seconds, -1) for limit, key in hits]
+        counts += [Count(_window(limit, key)[0], limit.limit.seconds, -_MAX_AMOUNT) for limit, key in forgotten]
+        await self._add((*hits, *forgotten)[0][0].when_down, counts)
 
-        async def clear(counters: Counters) -> int:
-            await counters.clear(counter)
-            return 0
-
-        await clear(self._fallback)
-        await self._count(limit, clear)
-
-    async def _count(self, limit: NamedLimit, call: Callable[[Counters], Awaitable[int]]) -> int:
+    async def _add(self, when_down: WhenDown, counts: Sequence[Count]) -> list[int]:
         now = time.monotonic()
         if not self._is_down or now >= self._retry_at:
             self._retry_at = now + self._retry_seconds  # for the others: this caller's answer settles it
             try:
-                hits = await call(self.counters)
+                sums = await self.counters.add(counts)
             except self._outage_errors as error:
                 self._retry_at = time.monotonic() + self._retry_seconds
                 if not self._is_down:
@@ -213,8 +227,8 @@ class RateLimiter:
                 if self._is_down:
                     self._is_down = False
                     _LOG.info("rate limit counters are back")
-                return hits
-        return 0 if limit.when_down is WhenDown.ALLOW else await call(self._fallback)
+                return sums
+        return [0] * len(counts) if when_down is WhenDown.ALLOW else await self._fallback.add(counts)
 
 
 def _window(limit: NamedLimit, key: str) -> tuple[str, int]:

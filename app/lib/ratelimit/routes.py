@@ -16,32 +16,30 @@ ROUTE_LIMITS = "route_limits"
 """The key of the application's :class:`RouteLimits` in ``app.state``."""
 
 WIDER = 10
-"""How many times as high the limit of a /48 is."""
+"""How many times as high the limit of a network is."""
 
 
 class RouteLimits:
     """The limits that routes may name; the application holds one in ``app.state`` under :data:`ROUTE_LIMITS`.
 
-    All routes with the same limit share one counter for each client, so that trying them in turn gains nothing. The /48
-    that an IPv6 client is in has a wider limit, :data:`WIDER` times as high, so that changing the /64 gains little.
+    All routes with the same limit share one counter for each client, so that trying them in turn gains nothing. The
+    network that a client is in has a wider limit, :data:`WIDER` times as high, so that changing the address gains
+    little. What the limit refuses does not count for the wider one.
     """
 
     def __init__(self, limiter: RateLimiter, limits: Mapping[str, Limit]) -> None:
         self.limiter = limiter
-        self.limits = {name: NamedLimit(name, limit) for name, limit in limits.items()}
-        self.wider = {
-            name: NamedLimit(f"{name}.network", Limit(limit.amount * WIDER, limit.seconds))
+        self.limits = {
+            name: (NamedLimit(name, limit), NamedLimit(f"{name}.network", limit.times(WIDER)))
             for name, limit in limits.items()
         }
 
     async def hit(self, name: str, address: str | None) -> list[Verdict]:
-        """Counts against the limit and the wider one. What the limit refuses does not count for the wider one, so one
-        client alone cannot use it up for the others.
-        """
-        verdicts = [await self.limiter.hit(self.limits[name], client_key(address))]
-        if verdicts[0].allowed and (network := network_key(address)) is not None:
-            verdicts.append(await self.limiter.hit(self.wider[name], network))
-        return verdicts
+        """Counts against both. The last verdict is the one that matters."""
+        keys = (client_key(address), network_key(address))
+        return await self.limiter.hit_all(
+            [(limit, key) for limit, key in zip(self.limits[name], keys, strict=True) if key]
+        )
 
 
 class rate_limit:  # noqa: N801 - reads like the other guards
@@ -63,7 +61,8 @@ class rate_limit:  # noqa: N801 - reads like the other guards
             return
         address = connection.client.host if connection.client else None
         verdicts = await shared.hit(self.name, address)
-        connection.scope["state"].setdefault(VERDICTS, []).extend(verdicts)
+        shown = verdicts[:1] if verdicts[-1].allowed else verdicts
+        connection.scope["state"].setdefault(VERDICTS, []).extend(shown)
         if not verdicts[-1].allowed:
             raise verdicts[-1].refusal()
 

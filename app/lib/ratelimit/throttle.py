@@ -3,72 +3,97 @@
 from hashlib import sha256
 
 from app.lib.errors import RateLimited
-from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, Verdict, client_key, rate_limit_headers
+from app.lib.ratelimit.limiter import (
+    Hit,
+    Limit,
+    NamedLimit,
+    RateLimiter,
+    Verdict,
+    client_key,
+    network_key,
+    rate_limit_headers,
+)
 
+PER_ADDRESS, TOGETHER = Limit(100, 3600), Limit(1000, 60)
 _DIGEST_LENGTH = 32  # 128 bits in hex
 
 
 class Throttle:
-    """Bounds failed attempts for each account, and for each account from one client address.
+    """Bounds attempts for each account from one client address, for the address, for its network, for the account, and
+    for all of them together.
 
-    Use: :meth:`check` before the credentials are verified, then exactly one of :meth:`failed`, :meth:`succeeded`
-    and :meth:`abandoned`. An attempt is counted when it is checked and handed back when it succeeds, so parallel
+    Use: :meth:`check` before the credentials are verified, then :meth:`succeeded` or :meth:`abandoned`, or neither for
+    an attempt that failed. An attempt is counted when it is checked and handed back when it succeeds, so parallel
     guesses cannot slip through between a look at the counter and the failure that raises it: no more than the limit
-    are ever verified in a window.
+    are ever verified in a window. Each call is one round trip to the counters.
+
+    The narrower limit comes first, and what it refuses does not count for the wider ones. So one address alone cannot
+    use up an account's limit when that is the higher one, and one person's mistakes cannot use up the address of an
+    office: they are refused after ``per_account_and_address``, which is far below ``per_address``.
 
     ``account_key`` is the account's canonical name as the caller typed it, made equal for all spellings, whether
-    such an account exists or not. Only digests of it reach the counters, so no address lies there in the clear.
-    ``trusted`` says that the attempt comes from where the account is signed in already: the account's own limit
-    does not refuse it, so that strangers who exhaust it cannot lock the owner out. It is counted all the same, so
-    that the time it takes does not tell that such an account exists. Pass the same value to both calls that take it.
+    such an account exists or not. Only digests reach the counters, so no address lies there in the clear.
+    ``trusted`` says that the attempt comes from where the account is signed in already: then only the limit for the
+    account from this address refuses it, so that strangers who exhaust the others cannot lock the owner out. It is
+    counted all the same, so that the time it takes does not tell that such an account exists.
     """
 
-    def __init__(self, limiter: RateLimiter, name: str, *, per_account: Limit, per_account_and_address: Limit) -> None:
-        self._limiter = limiter
-        self._account = NamedLimit(f"{name}.account", per_account)
-        self._pair = NamedLimit(f"{name}.pair", per_account_and_address)
-
-    async def check(self, account_key: str, address: str | None, *, trusted: bool = False) -> None:
-        """Count an attempt; raises ``RateLimited`` when it must not be made.
-
-        The narrower limit comes first: what it refuses does not count for the account, so one address alone
-        cannot use up the account's limit when that is the higher one.
+    def __init__(
+        self,
+        limiter: RateLimiter,
+        name: str,
+        *,
+        per_account: Limit,
+        per_account_and_address: Limit,
+        per_address: Limit = PER_ADDRESS,
+        together: Limit = TOGETHER,
+    ) -> None:
+        """A network has ten times the limit of an address. ``together`` has a short window, because those who use it up
+        keep all strangers out until it ends.
         """
-        verdict = await self._limiter.hit(self._pair, _pair_key(account_key, address))
-        if not verdict.allowed:
-            raise _refusal(verdict)
-        verdict = await self._limiter.hit(self._account, _digest(account_key))
-        if not (verdict.allowed or trusted):
-            raise _refusal(verdict)
+        self._limiter = limiter
+        self._pair = NamedLimit(f"{name}.pair", per_account_and_address)
+        self._address = NamedLimit(f"{name}.address", per_address)
+        self._network = NamedLimit(f"{name}.network", per_address.times(10))
+        self._account = NamedLimit(f"{name}.account", per_account)
+        self._together = NamedLimit(f"{name}.together", together)
 
-    async def failed(self, account_key: str, address: str | None, *, trusted: bool = False) -> bool:
-        """The credentials were wrong. True when no further attempt is left now, which is worth an audit entry."""
-        pair = await self._limiter.is_used_up(self._pair, _pair_key(account_key, address))
-        account = await self._limiter.is_used_up(self._account, _digest(account_key))
-        return pair or (account and not trusted)
+    async def check(self, account_key: str, address: str | None, *, trusted: bool = False) -> bool:
+        """Counts an attempt; raises ``RateLimited`` when it must not be made. True when it is the last one of this
+        address at the account, which is worth an audit entry if it fails.
+        """
+        verdicts = await self._limiter.hit_all(self._hits(account_key, address), only_first_refuses=trusted)
+        refusing = verdicts[0 if trusted else -1]
+        if not refusing.allowed:
+            raise _refusal(refusing)
+        guarding = (self._pair,) if trusted else (self._pair, self._account)
+        return any(verdict.remaining == 0 for verdict in verdicts if verdict.limit in guarding)
 
     async def succeeded(self, account_key: str, address: str | None) -> None:
-        """The credentials were right: forget this address's attempts, and hand the account this one back.
+        """The credentials were right: forget this address's attempts at the account, and hand the others this one back.
 
-        The account's other attempts stay, else every sign-in of its owner would grant an attacker a fresh limit.
+        Their other attempts stay, else every sign-in of its owner would grant an attacker a fresh limit.
         """
-        await self._limiter.clear(self._pair, _pair_key(account_key, address))
-        await self._limiter.give_back(self._account, _digest(account_key))
+        pair, *others = self._hits(account_key, address)
+        await self._limiter.give_back(others, forgotten=[pair])
 
     async def abandoned(self, account_key: str, address: str | None) -> None:
         """The credentials were never verified (overload, a fault): hand the attempt back."""
-        await self._limiter.give_back(self._pair, _pair_key(account_key, address))
-        await self._limiter.give_back(self._account, _digest(account_key))
+        await self._limiter.give_back(self._hits(account_key, address))
+
+    def _hits(self, account_key: str, address: str | None) -> list[Hit]:
+        """The narrowest first. Clients without an address have no network either, and share nothing with each other."""
+        pair = (self._pair, _digest(f"{account_key}\n{client_key(address)}"))
+        rest = [(self._account, _digest(account_key)), (self._together, "all")]
+        if (network := network_key(address)) is None:
+            return [pair, *rest]
+        return [pair, (self._address, _digest(client_key(address))), (self._network, _digest(network)), *rest]
 
 
 def _refusal(verdict: Verdict) -> RateLimited:
     """Names the limit, for a client that is well within those that every answer names."""
     named = {name.decode(): value.decode() for name, value in rate_limit_headers([verdict])}
     return RateLimited(verdict.reset_after_seconds, headers=named)
-
-
-def _pair_key(account_key: str, address: str | None) -> str:
-    return _digest(f"{account_key}\n{client_key(address)}")
 
 
 def _digest(text: str) -> str:

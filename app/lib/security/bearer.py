@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app.lib.errors import InvalidToken
@@ -39,10 +40,13 @@ class BearerMiddleware:
         return partial(self._handle, app)
 
     async def _handle(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.admit(scope, scope["route_handler"])
+        await app(scope, receive, send)
+
+    async def admit(self, scope: Scope, handler: BaseRouteHandler) -> None:
         """Raises ``InvalidToken`` for credentials that are not good, and what the policy raises."""
         scope["user"] = None
         scope["auth"] = None
-        handler = scope["route_handler"]
         policy = handler.opt.get(POLICY)
         if isinstance(policy, Policy):
             if policy.reads_credentials and (token := bearer_token(scope)) is not None:
@@ -50,7 +54,6 @@ class BearerMiddleware:
             if policy.takes_ticket:
                 await self._take_ticket(scope)
             await policy(ASGIConnection(scope), handler)
-        await app(scope, receive, send)
 
     async def _take_ticket(self, scope: Scope) -> None:
         """A ticket that is sent has to be good, also next to a token, and of the same user."""

@@ -17,7 +17,7 @@ Means = Literal["sign_in", "api_key", "impersonation"]
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """An authenticated caller: a user, through one session."""
+    """An authenticated caller: a user, through one session. Of an API key ``session_id`` is its id."""
 
     user_id: UUID
     session_id: UUID
@@ -38,7 +38,7 @@ class Principal(msgspec.Struct, frozen=True):
 
     @property
     def signed_in_recently(self) -> bool:
-        return utc_now() - self.authenticated_at <= RECENT
+        return self.means == "sign_in" and utc_now() - self.authenticated_at <= RECENT
 
 
 class Authenticator(Protocol):

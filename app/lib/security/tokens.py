@@ -18,7 +18,7 @@ import jwt
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from app.lib.errors import InvalidToken
 from app.lib.wire import base64url
@@ -74,17 +74,19 @@ _header_decoder = msgspec.json.Decoder(_Header)
 class _Key:
     kid: str
     algorithm: str
-    signer: bytes | Ed25519PrivateKey = field(repr=False)
+    signer: bytes | Ed25519PrivateKey | None = field(repr=False)
     verifier: bytes | Ed25519PublicKey = field(repr=False)
     jwk: dict[str, str] | None = None
 
 
 class TokenSigner:
-    """Signs with one key and verifies with that and the ones before it.
+    """Signs with one key and verifies with that, the ones before it and the ones to come.
 
-    Without ``private_key_pem`` it is HS256 with ``secret``, and tokens signed with one of ``fallbacks`` are
-    still good. With an Ed25519 key (PEM, PKCS #8, no passphrase) it is EdDSA, and no secret signs or verifies
-    anything. Raises ``ValueError`` for a key that cannot be used; the message never holds the key.
+    Without ``private_key_pem`` it is HS256 with ``secret``, with an Ed25519 key (PEM, PKCS #8, no passphrase) EdDSA.
+    Tokens of ``fallbacks`` (secrets) and of ``private_key_fallbacks`` (private keys or their public halves) are good,
+    too. Those of ``secret`` itself are not when there is a private key, except refresh tokens, which are nothing
+    without the secret of their session: the step to EdDSA ends no session, and a secret that leaks forges no token.
+    Raises ``ValueError`` for a key that cannot be used; the message never holds the key.
     """
 
     def __init__(
@@ -95,19 +97,21 @@ class TokenSigner:
         audience: str,
         fallbacks: Sequence[str] = (),
         private_key_pem: str | None = None,
+        private_key_fallbacks: Sequence[str] = (),
     ) -> None:
         self._issuer = issuer
         self._audience = audience
-        if private_key_pem is None:
-            self._key = _hmac_key(secret)
-            keys = [self._key, *map(_hmac_key, fallbacks)]
-        else:
-            self._key = _ed25519_key(private_key_pem)
-            keys = [self._key]
+        shared = _hmac_key(secret)
+        own = shared if private_key_pem is None else ed25519_key(private_key_pem)
+        if own.signer is None:
+            raise ValueError("a public key cannot sign tokens")
+        keys = [own, *map(ed25519_key, private_key_fallbacks), *map(_hmac_key, fallbacks)]
+        self._key = own
         self._keys = {key.kid: key for key in keys}
+        self._refresh_keys = {key.kid: key for key in (*keys, shared)}
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
-        """Return the public keys as a JWK Set (RFC 7517 section 5): none when the key is a shared secret."""
+        """Return the public keys as a JWK Set (RFC 7517 section 5), the one that signs first; no shared secrets."""
         return {"keys": [dict(key.jwk) for key in self._keys.values() if key.jwk]}
 
     def issue_access(self, user_id: UUID, session_id: UUID, now: datetime, lifetime: timedelta) -> str:
@@ -138,7 +142,7 @@ class TokenSigner:
         payload = {**claims, "iss": self._issuer, "aud": self._audience}
         return _jws.encode(
             msgspec.json.encode(payload, order="deterministic"),
-            self._key.signer,
+            self._key.signer,  # type: ignore[arg-type]  # never the public half
             algorithm=self._key.algorithm,
             headers={"kid": self._key.kid, "typ": typ},
         )
@@ -153,7 +157,7 @@ class TokenSigner:
             raise InvalidToken
         try:
             header = _header_decoder.decode(base64url.decode(token.partition(".")[0]))
-            key = self._keys.get(header.kid)
+            key = (self._refresh_keys if typ == REFRESH_TYP else self._keys).get(header.kid)
             if key is None or header.alg != key.algorithm or header.typ != typ:
                 raise InvalidToken
             claims = jwt.decode(
@@ -190,15 +194,17 @@ def _hmac_key(secret: str) -> _Key:
     return _Key(kid, "HS256", key, key)
 
 
-def _ed25519_key(pem: str) -> _Key:
-    refusal = ValueError("the private key that signs tokens must be an Ed25519 key in PEM without a passphrase")
+def ed25519_key(pem: str) -> _Key:
+    """A private key, or the public half of one, which only verifies. Raises ``ValueError``."""
+    refusal = ValueError("a key for tokens must be an Ed25519 key in PEM without a passphrase")
+    is_public = "PUBLIC KEY" in pem
     try:
-        private = load_pem_private_key(pem.encode(), password=None)
+        key = load_pem_public_key(pem.encode()) if is_public else load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise refusal from None
-    if not isinstance(private, Ed25519PrivateKey):
+    if not isinstance(key, Ed25519PrivateKey | Ed25519PublicKey):
         raise refusal
-    public = private.public_key()
+    private, public = (None, key) if isinstance(key, Ed25519PublicKey) else (key, key.public_key())
     # RFC 8037 section 2; these three members are also what the thumbprint covers (RFC 7638, RFC 8037 A.3).
     required = {"crv": "Ed25519", "kty": "OKP", "x": base64url.encode(public.public_bytes_raw())}
     kid = base64url.encode(hashlib.sha256(msgspec.json.encode(required, order="sorted")).digest())

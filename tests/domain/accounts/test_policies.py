@@ -14,6 +14,7 @@ POLICIES = {
     "GET /profiles/{user_id}": "public",
     "GET /users": "users:read",
     "POST /users": "users:write",
+    "POST /service-accounts": "users:write (recent sign-in)",
     "GET /users/{user_id}": "users:read or self",
     "PATCH /users/{user_id}": "users:write",
     "DELETE /users/{user_id}": "users:delete (recent sign-in)",

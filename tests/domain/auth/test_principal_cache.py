@@ -22,6 +22,7 @@ from app.domain.auth import authenticator as module
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.auth.events import SessionsEnded
 from app.domain.auth.listeners import LISTENERS
+from app.domain.auth.services.api_keys import KeyUses
 from app.domain.auth.services.tokens import TokenIssuer
 from app.lib.clock import utc_now
 from app.lib.errors import InvalidToken
@@ -55,7 +56,8 @@ class SlowReader:
 def authenticator_of(app: Litestar, reader: Any = None, *, seconds: float = PATIENCE) -> SessionAuthenticator:
     """One with a memory of its own."""
     core = core_of(app)
-    return SessionAuthenticator(core.services.get(TokenIssuer).signer, reader or core.database.reader, seconds)
+    signer, uses = core.services.get(TokenIssuer).signer, KeyUses(core.database)
+    return SessionAuthenticator(signer, reader or core.database.reader, uses, seconds)
 
 
 @pytest.mark.parametrize(
@@ -162,11 +164,11 @@ async def test_the_memory_is_bounded(app: Litestar, monkeypatch: pytest.MonkeyPa
     assert [principal.user_id for principal in found] == [*ids, *ids[:5]]
     assert authenticator._verified.cache_info().currsize == 20
     assert len(authenticator._principals) == 10
-    assert len(authenticator._sessions_of) == 10
+    assert len(authenticator._known_of) == 10
     for user_id in ids:
         authenticator.forget(user_id)
     assert not authenticator._principals
-    assert not authenticator._sessions_of
+    assert not authenticator._known_of
 
 
 async def test_a_change_by_another_worker_is_seen_within_the_second(deployment: Deployment) -> None:
@@ -194,3 +196,11 @@ async def test_a_refused_request_changes_nothing_that_is_remembered(
 
     assert refused == []
     assert len(seen) == 1
+
+
+async def test_where_no_hint_arrives_it_is_a_tenth_of_a_second(deployment: Deployment) -> None:
+    """As between two workers on SQLite."""
+    app = await deployment.start(WORKERS="2")
+    seconds = core_of(app).services.get(SessionAuthenticator)._cache_seconds
+
+    assert seconds == (0.1 if deployment.url.is_sqlite else 1.0)

@@ -30,9 +30,7 @@ PROXY = "10.0.0.5"
 
 @pytest_asyncio.fixture
 async def apps(deployment: Deployment) -> AsyncIterator[tuple[Litestar, Litestar]]:
-    """On PostgreSQL workers share counters with any ``WORKERS``; on SQLite it must be more than one."""
-    workers = "2" if deployment.url.is_sqlite else "1"
-    apps = await deployment.start(WORKERS=workers), await deployment.start(WORKERS=workers)
+    apps = await deployment.start(), await deployment.start()
     await warm(*apps)
     with quick_hashes(*apps):
         yield apps

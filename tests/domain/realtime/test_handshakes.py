@@ -10,12 +10,15 @@ from sqlalchemy import update
 
 from app.domain.realtime.models import RealtimeTicket
 from app.lib.clock import utc_now
+from app.lib.realtime.frames import CloseCode
 from tests.domain.accounts.answers import is_refused, rows
+from tests.domain.auth.steps import bearer
 from tests.support.apps import Deployment, core_of
 from tests.support.jobs import run_job
 from tests.support.people import People, Person
 from tests.support.sockets import REALTIME, Refused, connected
 
+KEYS = "/api/v1/users/me/api-keys"
 TICKETS = "/api/v1/realtime/tickets"
 LOBBY = "/ws/ada"
 
@@ -239,3 +242,22 @@ async def test_unknown_parameters_are_refused(app: Litestar, caller: Person) -> 
                 pass
 
         assert (refused.value.status, refused.value.problem["code"]) == (400, "unknown_parameter")
+
+
+@pytest.mark.asvs("4.4.3", "8.3.2")
+async def test_a_key_opens_sockets_which_end_with_it(app: Litestar, client: httpx.AsyncClient, people: People) -> None:
+    person = await people.create()
+    key = bearer(await people.key(person.id))
+    ticket = (await client.post(TICKETS, headers=key)).json()["ticket"]
+    [listed] = (await client.get(KEYS, headers=person.headers)).json()["items"]
+
+    async with (
+        connected(app, authorization=key["Authorization"]) as by_header,
+        connected(app, ticket=ticket) as by_ticket,
+    ):
+        assert (await by_header.subscribe("posts"))["type"] == "subscribed"
+        await by_header.send(type="refresh", token=key["Authorization"].removeprefix("Bearer "))
+        assert (await by_header.receive())["type"] == "refreshed"
+        assert (await client.delete(f"{KEYS}/{listed['id']}", headers=person.headers)).status_code == 204
+        assert await by_header.until_closed() == CloseCode.AUTHENTICATE_AGAIN
+        assert await by_ticket.until_closed() == CloseCode.AUTHENTICATE_AGAIN

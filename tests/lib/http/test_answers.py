@@ -5,13 +5,33 @@ from typing import Any, cast
 import pytest
 from litestar.types import Message, Receive, Scope, Send
 
+from app.lib.clock import utc_now
+from app.lib.db.base import new_id
 from app.lib.db.writes import Writes
+from app.lib.errors import InvalidToken
 from app.lib.http import answers
 from app.lib.http.answers import PublicAnswers, public_answer
+from app.lib.security.principal import Principal
 
 
 class Handler:
     opt = public_answer("toys")
+
+
+class SharedHandler:
+    opt = public_answer("toys", unless=["toys:write"])
+
+
+def principal(*permissions: str) -> Principal:
+    none: frozenset[str] = frozenset()
+    return Principal(
+        user_id=new_id(),
+        session_id=new_id(),
+        authenticated_at=utc_now(),
+        is_superuser=False,
+        roles=none,
+        permissions=frozenset(permissions),
+    )
 
 
 class Router:
@@ -29,11 +49,20 @@ class Router:
         self.asked.append(scope["path"])
         scope["route_handler"] = self.handler
         scope["path_template"] = "/toys/{id}"
+        await admit(scope, self.handler)
         if self.while_reading:
             self.writes.record(self.while_reading)
         await send({"type": "http.response.start", "status": self.status, "headers": [(b"a", b"b")]})
         for number, piece in enumerate(self.pieces, 1):
             await send({"type": "http.response.body", "body": piece, "more_body": number < len(self.pieces)})
+
+
+async def admit(scope: Scope, _handler: object) -> None:
+    """Every bearer of the name of a permission holds it; one of "bad" is refused."""
+    [token] = [value.decode() for name, value in scope["headers"] if name == b"authorization"] or [""]
+    if token == "Bearer bad":
+        raise InvalidToken
+    scope["user"] = principal(token.removeprefix("Bearer ")) if token else None
 
 
 async def ask(app: PublicAnswers, path: str = "/toys/1", method: str = "GET", **headers: str) -> list[Message]:
@@ -58,7 +87,7 @@ def router() -> Router:
 
 @pytest.fixture
 def app(router: Router) -> PublicAnswers:
-    return PublicAnswers(router, router.writes, seconds=3600)
+    return PublicAnswers(router, router.writes, admit, seconds=3600)
 
 
 async def test_the_second_answer_is_the_first_one(app: PublicAnswers, router: Router) -> None:
@@ -96,6 +125,23 @@ async def test_what_is_no_answer_is_not_kept(app: PublicAnswers, router: Router)
         assert len(router.asked) == 2, name
 
 
+async def test_callers_who_are_signed_in_share_what_is_the_same_for_all(app: PublicAnswers, router: Router) -> None:
+    router.handler = SharedHandler()
+    for token in ("toys:read", "", "toys:read", "toys:write", "toys:read"):
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        assert len(await ask(app, **headers)) == 2
+    assert len(router.asked) == 2  # the first, and the holder of the permission
+    with pytest.raises(InvalidToken):
+        await ask(app, authorization="Bearer bad")
+
+
+async def test_what_a_holder_of_the_permission_gets_is_not_kept(app: PublicAnswers, router: Router) -> None:
+    router.handler = SharedHandler()
+    await ask(app, authorization="Bearer toys:write")
+    await ask(app)
+    assert len(router.asked) == 2
+
+
 async def test_other_media_types_are_other_answers(app: PublicAnswers, router: Router) -> None:
     for accept in ("application/json", "text/html", "application/json"):
         await ask(app, accept=accept)
@@ -122,7 +168,7 @@ async def test_a_read_that_a_write_overtakes_is_not_shown_after_it(app: PublicAn
 
 
 async def test_after_its_time_it_is_made_again(router: Router) -> None:
-    app = PublicAnswers(router, router.writes, seconds=-1)
+    app = PublicAnswers(router, router.writes, admit, seconds=-1)
     for _ in range(2):
         await ask(app)
 

@@ -12,7 +12,7 @@ from redis.asyncio.connection import Connection
 from sqlalchemy import MetaData, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.lib.ratelimit.counters import Counters, MemoryCounters, RedisCounters, TableCounters, rate_limit_table
+from app.lib.ratelimit.counters import Count, Counters, MemoryCounters, RedisCounters, TableCounters, rate_limit_table
 from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, Verdict
 
 MakeCounters = Callable[[], Counters]
@@ -22,20 +22,42 @@ TEN = NamedLimit("ten", Limit(10, 3600))
 OTHER = NamedLimit("other", Limit(10, 3600))
 
 
+async def add(counters: Counters, key: str, seconds: int, amount: int = 1) -> int:
+    return (await counters.add([Count(key, seconds, amount)]))[0]
+
+
 async def fill(limiter: RateLimiter, hits: int = 10) -> Verdict:
     return [await limiter.hit(TEN, "a") for _ in range(hits)][-1]
 
 
-async def test_counters_add_up_and_are_cleared_by_key(make_counters: MakeCounters) -> None:
+async def test_counters_add_up_by_key_several_at_a_time(make_counters: MakeCounters) -> None:
     counters = make_counters()
 
-    assert await counters.get("a") == 0
-    assert await counters.incr("a", 60) == 1
-    assert await counters.incr("a", 60, amount=4) == 5
-    assert await counters.incr("a", 60, amount=-2) == 3
-    assert await counters.incr("b", 60) == 1
-    await counters.clear("a")
-    assert (await counters.get("a"), await counters.get("b")) == (0, 1)
+    assert await counters.add([Count("b", 60), Count("a", 60)]) == [1, 1]
+    assert await counters.add([Count("a", 60, 4), Count("c", 60), Count("b", 60, 0)]) == [5, 1, 1]
+    assert await add(counters, "a", 60, -2) == 3
+
+
+async def test_nothing_falls_below_zero(make_counters: MakeCounters) -> None:
+    counters = make_counters()
+
+    assert await add(counters, "new", 10, -3) == 0
+    assert await add(counters, "new", 10, 2) == 2
+    assert await add(counters, "new", 10, -1_000_000_000) == 0
+    assert await add(counters, "new", 10, 1) == 1
+
+
+async def test_what_locks_several_keys_locks_them_in_one_order(make_counters: MakeCounters) -> None:
+    """Else two processes would wait for each other."""
+    processes = [make_counters() for _ in range(2)]
+    keys = [f"key-{number}" for number in range(6)]
+
+    async def count(number: int) -> None:
+        await processes[number % 2].add([Count(key, 60) for key in (keys if number % 2 else reversed(keys))])
+
+    await asyncio.gather(*(count(number) for number in range(60)))
+
+    assert await processes[0].add([Count(key, 60, 0) for key in keys]) == [60] * 6
 
 
 async def test_parallel_hits_of_two_processes_never_exceed_the_limit(make_counters: MakeCounters) -> None:
@@ -49,16 +71,27 @@ async def test_parallel_hits_of_two_processes_never_exceed_the_limit(make_counte
     assert (await one.hit(OTHER, "a")).remaining == 9
 
 
-async def test_hits_can_be_given_back_and_cleared(make_counters: MakeCounters) -> None:
+async def test_hits_can_be_given_back_and_forgotten(make_counters: MakeCounters) -> None:
     limiter = RateLimiter(make_counters())
     await fill(limiter)
 
-    assert await limiter.is_used_up(TEN, "a")
-    await limiter.give_back(TEN, "a")
-    assert not await limiter.is_used_up(TEN, "a")
+    await limiter.give_back([(TEN, "a")])
     assert (await limiter.hit(TEN, "a")).remaining == 0
-    await limiter.clear(TEN, "a")
+    await limiter.give_back([(OTHER, "a")], forgotten=[(TEN, "a")])
     assert (await limiter.hit(TEN, "a")).remaining == 9
+
+
+async def test_what_a_narrow_limit_refuses_does_not_count_for_the_wider_ones(make_counters: MakeCounters) -> None:
+    limiter = RateLimiter(make_counters())
+    narrow, wide = NamedLimit("narrow", Limit(2, 3600)), NamedLimit("wide", Limit(5, 3600))
+
+    async def hit(key: str, *, alone: bool = False) -> list[bool]:
+        verdicts = await limiter.hit_all([(narrow, key), (wide, "all")], only_first_refuses=alone)
+        return [verdict.allowed for verdict in verdicts]
+
+    assert [await hit("a") for _ in range(4)] == [[True, True], [True, True], [False], [False]]
+    assert [await hit(key) for key in "bcde"] == [[True, True], [True, True], [True, True], [True, False]]
+    assert await hit("f", alone=True) == [True, False]
 
 
 async def test_any_text_is_a_key(make_counters: MakeCounters) -> None:
@@ -86,19 +119,19 @@ async def test_a_window_ends_when_the_verdict_says(make_counters: MakeCounters) 
 async def test_in_memory_a_window_ends_and_the_next_starts_at_zero() -> None:
     counters = MemoryCounters()
     with time_machine.travel(1_000_000.0, tick=False) as clock:
-        assert await counters.incr("a", 60, 3) == 3
+        assert await add(counters, "a", 60, 3) == 3
         clock.shift(59)
-        assert await counters.get("a") == 3
+        assert await add(counters, "a", 60, 0) == 3
         clock.shift(1)
-        assert await counters.get("a") == 0
-        assert await counters.incr("a", 60) == 1
+        assert await add(counters, "a", 60, 0) == 0
+        assert await add(counters, "a", 60) == 1
 
 
 async def test_expired_counters_do_not_pile_up() -> None:
     counters = MemoryCounters()
     with time_machine.travel(1_000_000.0, tick=False) as clock:
         for number in range(20_000):
-            await counters.incr(str(number), 60)
+            await add(counters, str(number), 60)
             clock.shift(0.1)
 
     assert len(counters) < 2 * 600 + 1024  # 600 are alive at any time
@@ -106,14 +139,14 @@ async def test_expired_counters_do_not_pile_up() -> None:
 
 async def test_a_flood_of_keys_is_bounded_and_pushes_out_what_ends_soonest() -> None:
     counters = MemoryCounters(max_keys=1000)
-    await counters.incr("long", 3600)
+    await add(counters, "long", 3600)
     for number in range(5000):
-        await counters.incr(str(number), 60)
+        await add(counters, str(number), 60)
         assert len(counters) <= 1000
 
-    assert await counters.get("long") == 1
-    assert await counters.get("0") == 0
-    assert await counters.get("4999") == 1
+    assert await add(counters, "long", 60, 0) == 1
+    assert await add(counters, "0", 60, 0) == 0
+    assert await add(counters, "4999", 60, 0) == 1
 
 
 async def rows(engine: AsyncEngine) -> int:
@@ -124,44 +157,36 @@ async def rows(engine: AsyncEngine) -> int:
 async def test_an_expired_row_that_was_not_purged_starts_again(make_engine: MakeEngine) -> None:
     counters = TableCounters(make_engine(), TABLE)
     with time_machine.travel(time.time(), tick=False) as clock:
-        assert await counters.incr("a", 10, 7) == 7
+        assert await add(counters, "a", 10, 7) == 7
         clock.shift(10)
-        assert await counters.get("a") == 0
-        assert await counters.incr("a", 10, 1) == 1
-        assert await counters.get("a") == 1
-
-
-async def test_nothing_falls_below_zero(make_engine: MakeEngine) -> None:
-    counters = TableCounters(make_engine(), TABLE)
-
-    assert await counters.incr("new", 10, -3) == 0
-    assert await counters.incr("new", 10, 2) == 2
-    assert await counters.incr("new", 10, -5) == 0
+        assert await add(counters, "a", 60, 0) == 0
+        assert await add(counters, "a", 10, 1) == 1
+        assert await add(counters, "a", 60, 0) == 1
 
 
 async def test_expired_rows_are_deleted_by_a_purge_and_by_counting_once_a_minute(make_engine: MakeEngine) -> None:
     engine = make_engine()
     counters = TableCounters(engine, TABLE)
     for number in range(5):
-        await counters.incr(f"short-{number}", -1, 1)
-    await counters.incr("long", 3600, 1)
+        await add(counters, f"short-{number}", -1, 1)
+    await add(counters, "long", 3600, 1)
 
     assert await counters.purge() == 5
     assert await rows(engine) == 1
     assert await counters.purge() == 0
 
-    await counters.incr("over", -1, 1)
+    await add(counters, "over", -1, 1)
     counters._next_purge = 0.0
-    await counters.incr("long", 3600, 1)
+    await add(counters, "long", 3600, 1)
     assert await rows(engine) == 1
-    await counters.incr("over", -1, 1)
+    await add(counters, "over", -1, 1)
     assert await rows(engine) == 2  # the next purge is due in a minute
 
 
 async def test_a_process_that_stands_still_for_a_moment_takes_that_for_no_outage(make_engine: MakeEngine) -> None:
     table = TableCounters(make_engine(), TABLE, timeout_seconds=1)
-    await table.incr("a", 3600, 1)
-    counting = asyncio.create_task(table.incr("a", 3600, 1))
+    await add(table, "a", 3600)
+    counting = asyncio.create_task(add(table, "a", 3600))
     await asyncio.sleep(0)
     time.sleep(1.5)  # noqa: ASYNC251 - as a collection of garbage would
 
@@ -171,10 +196,10 @@ async def test_a_process_that_stands_still_for_a_moment_takes_that_for_no_outage
 async def test_purges_and_counts_of_several_processes_do_not_disturb_each_other(make_engine: MakeEngine) -> None:
     tables = [TableCounters(make_engine(), TABLE) for _ in range(2)]
     for number in range(40):
-        await tables[0].incr(f"over-{number}", -1, 1)
+        await add(tables[0], f"over-{number}", -1, 1)
 
-    counts = [tables[number % 2].incr("a", 3600, 1) for number in range(20)]
-    again = [tables[number % 2].incr(f"over-{number}", 3600, 1) for number in range(20)]
+    counts = [add(tables[number % 2], "a", 3600, 1) for number in range(20)]
+    again = [add(tables[number % 2], f"over-{number}", 3600, 1) for number in range(20)]
     purges = [tables[number % 2].purge() for number in range(4)]
     results = await asyncio.gather(*counts, *again, *purges)
 

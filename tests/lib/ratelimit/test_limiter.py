@@ -1,7 +1,15 @@
 import pytest
 
 from app.lib.ratelimit.counters import MemoryCounters
-from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, Verdict, client_key, rate_limit_headers
+from app.lib.ratelimit.limiter import (
+    Limit,
+    NamedLimit,
+    RateLimiter,
+    Verdict,
+    client_key,
+    network_key,
+    rate_limit_headers,
+)
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -14,9 +22,7 @@ async def test_switched_off_it_allows_all_hits_and_counts_none() -> None:
 
     for _ in range(3):
         assert (await limiter.hit(ONE, "a")).allowed
-        assert not await limiter.is_used_up(ONE, "a")
-    await limiter.give_back(ONE, "a")
-    await limiter.clear(ONE, "a")
+    await limiter.give_back([(ONE, "a")])
     assert len(counters) == 0
 
 
@@ -97,6 +103,21 @@ def test_a_refusal_says_when_to_come_back() -> None:
 )
 def test_client_key(address: str | None, key: str) -> None:
     assert client_key(address) == key
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("203.0.113.9", "203.0.113.0/24"),
+        ("::ffff:203.0.113.9", "203.0.113.0/24"),
+        ("2001:db8:1:2::1", "2001:db8:1::/48"),
+        ("2001:db8:1:ffff::1", "2001:db8:1::/48"),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_network_key(address: str | None, key: str | None) -> None:
+    assert network_key(address) == key
 
 
 def test_headers_list_the_policies_in_the_order_given() -> None:

@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.lib.ratelimit.counters import RedisCounters, TableCounters, rate_limit_table
+from app.lib.ratelimit.counters import Count, RedisCounters, TableCounters, rate_limit_table
 from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, WhenDown
 from tests.support.valkey import Valkey, running_valkey
 
@@ -44,13 +44,11 @@ async def test_the_general_limit_opens_and_the_others_count_in_this_process(
 
     assert await allowed_of(limiter, GENERAL, 10) == 10
     assert await allowed_of(limiter, SIGN_IN, 10) == 3
-    assert not await limiter.is_used_up(GENERAL, "a")
-    assert await limiter.is_used_up(SIGN_IN, "a")
 
     for _ in range(8):
-        await limiter.give_back(SIGN_IN, "a")
-    assert not await limiter.is_used_up(SIGN_IN, "a")
-    await limiter.clear(SIGN_IN, "a")
+        await limiter.give_back([(SIGN_IN, "a")])
+    assert (await limiter.hit(SIGN_IN, "a")).remaining == 0
+    await limiter.give_back([], forgotten=[(SIGN_IN, "a")])
     assert (await limiter.hit(SIGN_IN, "a")).remaining == 2
 
 
@@ -64,8 +62,7 @@ async def test_an_outage_is_logged_once_and_its_end_once(
     valkey.stop()
     for _ in range(5):
         await limiter.hit(SIGN_IN, "a")
-        await limiter.is_used_up(SIGN_IN, "a")
-        await limiter.clear(SIGN_IN, "b")
+        await limiter.give_back([(SIGN_IN, "b")])
     valkey.start()
     assert (await limiter.hit(SIGN_IN, "a")).remaining == 2  # the new server has forgotten, so this is its first
     assert (await limiter.hit(SIGN_IN, "a")).remaining == 1
@@ -76,16 +73,15 @@ async def test_an_outage_is_logged_once_and_its_end_once(
     ]
 
 
-@pytest.mark.parametrize("call", ["is_used_up", "clear"])
-async def test_any_call_notices_that_an_outage_is_over(
-    valkey: Valkey, counters: RedisCounters, caplog: pytest.LogCaptureFixture, call: str
+async def test_giving_back_notices_that_an_outage_is_over(
+    valkey: Valkey, counters: RedisCounters, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="app.lib.ratelimit")
     limiter = RateLimiter(counters, retry_seconds=0)
     valkey.stop()
-    await getattr(limiter, call)(SIGN_IN, "a")
+    await limiter.give_back([(SIGN_IN, "a")])
     valkey.start()
-    await getattr(limiter, call)(SIGN_IN, "a")
+    await limiter.give_back([(SIGN_IN, "a")])
 
     assert caplog.messages[-1] == "rate limit counters are back"
 
@@ -114,13 +110,13 @@ async def test_after_the_pause_one_hit_at_a_time_asks_again(
     counters: RedisCounters, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    ask = counters.incr
+    ask = counters.add
 
-    async def incr(key: str, expiry: int, amount: int = 1) -> int:
-        asked.append(key)
-        return await ask(key, expiry, amount)
+    async def add(counts: Sequence[Count]) -> list[int]:
+        asked.extend(count.key for count in counts)
+        return await ask(counts)
 
-    monkeypatch.setattr(counters, "incr", incr)
+    monkeypatch.setattr(counters, "add", add)
     limiter = RateLimiter(counters, retry_seconds=600)
     valkey.stop()
     await limiter.hit(SIGN_IN, "a")

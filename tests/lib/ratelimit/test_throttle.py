@@ -1,5 +1,6 @@
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count, islice
 
 import pytest
 
@@ -16,7 +17,14 @@ OWNER = "person@example.org"
 
 def make_throttle(counters: Counters, *, name: str = "login", enabled: bool = True) -> Throttle:
     limiter = RateLimiter(counters, enabled=enabled)
-    return Throttle(limiter, name, per_account=Limit(6, 3600), per_account_and_address=Limit(3, 3600))
+    return Throttle(
+        limiter,
+        name,
+        per_account=Limit(6, 3600),
+        per_account_and_address=Limit(3, 3600),
+        per_address=Limit(9, 3600),
+        together=Limit(200, 3600),
+    )
 
 
 @pytest.fixture
@@ -30,7 +38,6 @@ async def guess(throttle: Throttle, address: str, *, account: str = OWNER, trust
         await throttle.check(account, address, trusted=trusted)
     except RateLimited:
         return False
-    await throttle.failed(account, address, trusted=trusted)
     return True
 
 
@@ -106,10 +113,9 @@ async def test_an_attempt_that_was_never_verified_does_not_count(throttle: Throt
             await throttle.abandoned(OWNER, "192.0.2.1")
 
 
-async def test_the_last_failure_says_so(throttle: Throttle) -> None:
+async def test_the_last_attempt_says_so(throttle: Throttle) -> None:
     async def fail(address: str, *, trusted: bool = False) -> bool:
-        await throttle.check(OWNER, address, trusted=trusted)
-        return await throttle.failed(OWNER, address, trusted=trusted)
+        return await throttle.check(OWNER, address, trusted=trusted)
 
     assert [await fail("192.0.2.1") for _ in range(3)] == [False, False, True]
     assert [await fail(f"192.0.2.{number}") for number in (2, 3, 4)] == [False, False, True]
@@ -118,6 +124,50 @@ async def test_the_last_failure_says_so(throttle: Throttle) -> None:
 
 async def test_ipv6_addresses_of_one_subscriber_count_as_one(throttle: Throttle) -> None:
     assert sum([await guess(throttle, f"2001:db8::{number}") for number in range(10)]) == 3
+
+
+async def many(throttle: Throttle, addresses: Iterable[str], accounts: Iterable[str], *, trusted: bool = False) -> int:
+    """How many of these guesses were let through."""
+    pairs = zip(addresses, accounts, strict=False)
+    return sum([await guess(throttle, each, account=account, trusted=trusted) for each, account in pairs])
+
+
+def people(start: int = 0) -> Iterator[str]:
+    """Accounts without end, each another one."""
+    return (f"person{number}@example.org" for number in count(start))
+
+
+async def test_one_address_has_few_guesses_at_all_accounts_together(throttle: Throttle) -> None:
+    assert await many(throttle, ["192.0.2.1"] * 40, people()) == 9
+    assert await many(throttle, ["198.51.100.1"] * 2, people()) == 2
+
+
+async def test_a_network_has_ten_times_as_many_as_an_address(throttle: Throttle) -> None:
+    for network in ("2001:db8:7:{:x}::1", "192.0.2.{}"):
+        addresses = [network.format(1 + number % 250) for number in range(300)]
+        assert await many(throttle, addresses, people()) == 90
+        throttle = make_throttle(MemoryCounters())
+
+
+async def test_everyone_together_is_bounded_and_known_devices_are_not_refused(throttle: Throttle) -> None:
+    addresses = [f"{first}.{second}.0.1" for first in range(1, 20) for second in range(13)]
+
+    assert await many(throttle, addresses, people()) == 200
+    assert await many(throttle, addresses, people(), trusted=True) == len(addresses)
+
+
+async def test_mistakes_of_one_person_leave_the_rest_of_the_office_its_attempts(throttle: Throttle) -> None:
+    assert await many(throttle, ["192.0.2.1"] * 50, [OWNER] * 50) == 3
+
+    assert await many(throttle, ["192.0.2.1"] * 6, people()) == 6
+
+
+async def test_who_signs_in_uses_up_nothing_that_others_share(throttle: Throttle) -> None:
+    for account in islice(people(), 300):
+        await throttle.check(account, "192.0.2.1")
+        await throttle.succeeded(account, "192.0.2.1")
+
+    assert await many(throttle, ["192.0.2.1"] * 20, people(1000)) == 9
 
 
 async def test_throttles_with_other_names_count_apart() -> None:
@@ -147,5 +197,5 @@ async def test_counters_hold_no_address_in_the_clear() -> None:
     storage = MemoryCounters()
     await guess(make_throttle(storage), "192.0.2.1")
 
-    assert len(storage) == 2
+    assert len(storage) == 5
     assert not any("person" in key or "192.0" in key for key in storage._windows)

@@ -8,13 +8,14 @@ from msgspec import Meta
 from app.domain.accounts.dtos import (
     PublicProfile,
     RoleAssignment,
+    ServiceAccountCreate,
     UserCreate,
     UserPage,
     UserRead,
     UserUpdate,
     UserWithProfile,
 )
-from app.domain.accounts.errors import BeyondOwnRights, EmailTaken, LastSuperuser, UsernameTaken
+from app.domain.accounts.errors import BeyondOwnRights, EmailTaken, FixedServiceAccount, LastSuperuser, UsernameTaken
 from app.domain.accounts.permissions import ROLES_WRITE, USERS_DELETE, USERS_READ, USERS_WRITE
 from app.domain.accounts.services.queries import USER_SORT, AccountQueries
 from app.domain.accounts.services.roles import RoleService
@@ -23,6 +24,7 @@ from app.lib.errors import ReauthRequired
 from app.lib.http.answers import public_answer
 from app.lib.http.injection import Caller, Injected, Paging, Precondition
 from app.lib.http.locations import created, linked
+from app.lib.http.rules import TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.parameters import Instant
@@ -45,6 +47,9 @@ ActiveFilter = Annotated[
 SuperuserFilter = Annotated[
     list[bool] | None, QueryParameter(description="Only superusers, or only other users.", max_items=2)
 ]
+ServiceFilter = Annotated[
+    list[bool] | None, QueryParameter(description="Only service accounts, or only people.", max_items=2)
+]
 Text = Annotated[
     str | None, QueryParameter(min_length=1, max_length=100, description="Part of the address, username or name.")
 ]
@@ -65,6 +70,7 @@ class UserController(Controller):
         role: RoleFilter = None,
         is_active: ActiveFilter = None,
         is_superuser: SuperuserFilter = None,
+        is_service: ServiceFilter = None,
         q: Text = None,
         created_after: Instant = None,
         created_before: Instant = None,
@@ -74,6 +80,7 @@ class UserController(Controller):
             "role": role,
             "is_active": is_active,
             "is_superuser": is_superuser,
+            "is_service": is_service,
             "q": q,
             "created_after": created_after,
             "created_before": created_before,
@@ -111,7 +118,7 @@ class UserController(Controller):
         dto=StructDTO[UserUpdate],
         summary="Update a user",
         description="Only superusers may change `is_superuser`. Address and flags need a sign-in within 10 minutes.",
-        opt=may_raise(EmailTaken, UsernameTaken, LastSuperuser, BeyondOwnRights, ReauthRequired),
+        opt=may_raise(EmailTaken, UsernameTaken, FixedServiceAccount, LastSuperuser, BeyondOwnRights, ReauthRequired),
     )
     async def update_user(
         self, user_id: UserId, data: JSONBody[UserUpdate], users: Users, principal: Caller, if_match: Precondition
@@ -170,12 +177,27 @@ class UserController(Controller):
         return await roles.set_roles(user_id, data.roles, if_match, principal)
 
 
+@post(
+    "/service-accounts",
+    guards=[permission(USERS_WRITE, fresh=True)],
+    dto=StructDTO[ServiceAccountCreate],
+    return_dto=StructDTO[UserRead],
+    summary="Create a service account",
+    description="A user for programs, without a password and an address. Give it roles and API keys.",
+    opt=IDEMPOTENT | TEXT_BODY,
+    tags=["Users"],
+)
+async def create_service_account(data: JSONBody[ServiceAccountCreate], users: Users) -> Response[UserRead]:
+    user = await users.create_service_account(data)
+    return created(user, f"/api/v1/users/{user.id}")
+
+
 @get(
     "/profiles/{user_id:uuid}",
     guards=[public],
     return_dto=StructDTO[PublicProfile],
     summary="Get a public profile",
-    opt=public_answer("users", "profiles"),
+    opt=public_answer("users", "profiles", unless=[]),
     tags=["Profiles"],
 )
 async def get_profile(user_id: UserId, accounts: Accounts) -> PublicProfile:

@@ -11,6 +11,7 @@ from app.domain.accounts.models import User
 from app.domain.accounts.repositories import REHASH, UserRepository
 from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.queries import AccountQueries
+from app.domain.accounts.settings import AccountSettings
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.engine import Database
@@ -59,12 +60,14 @@ class Passwords:
 class SignInThrottle(Throttle):
     """Limits wrong passwords, at sign-in and wherever the current one is asked for."""
 
-    def __init__(self, limiter: RateLimiter) -> None:
+    def __init__(self, limiter: RateLimiter, settings: AccountSettings) -> None:
         super().__init__(
             limiter,
             "sign_in",
             per_account=Limit.parse("50 per hour"),
             per_account_and_address=Limit.parse("10 per 15 minutes"),
+            per_address=Limit.parse(settings.rate_limit_wrong_passwords),
+            together=Limit.parse(settings.rate_limit_wrong_passwords_together),
         )
 
 
@@ -94,7 +97,7 @@ class PasswordService:
             pointer="/new_password",
             others=[_SAME] if composed(data.new_password) == composed(data.current_password) else (),
         )
-        await self.replace(current, new_hash)
+        await self._replace(current, new_hash, "password.changed", is_recovery=False)
         return new_hash
 
     async def verify_own(self, password: str, actor: Principal, *, pointer: str = "/current_password") -> CredentialRow:
@@ -128,15 +131,20 @@ class PasswordService:
         return new_hash
 
     async def replace(self, current: CredentialRow, new_hash: str, *, kind: str = "password.changed") -> None:
-        """Replaces the hash of a user's password with one that was accepted, and ends their sessions.
+        """Replaces the hash of a user's password with one that was accepted, and ends their sessions and API keys: for
+        users who do not know the current one.
 
         ``kind`` is that of the audit log. Raises ``PasswordAlreadyChanged`` when ``current`` is out of date.
         """
+        await self._replace(current, new_hash, kind, is_recovery=True)
+
+    async def _replace(self, current: CredentialRow, new_hash: str, kind: str, *, is_recovery: bool) -> None:
         user = await self._users.get_for_update(current.id)
         if user.password_hash != current.password_hash:
             raise PasswordAlreadyChanged
         await self._users.update(user, {"password_hash": new_hash})
-        await self.events.publish(self.unit, PasswordChanged(aggregate_id=user.id, aggregate_version=user.version))
+        changed = PasswordChanged(aggregate_id=user.id, aggregate_version=user.version, is_recovery=is_recovery)
+        await self.events.publish(self.unit, changed)
         await audit.record(self.unit, kind, self.origin, subject_id=user.id)
 
     async def _verify(self, current: CredentialRow, password: str, pointer: str) -> None:
@@ -151,7 +159,6 @@ class PasswordService:
         if verified:
             await self.throttle.succeeded(key, address)
             return
-        await self.throttle.failed(key, address)
         async with self.database.independent() as unit:
             await audit.record(unit, "password.refused", self.origin, subject_id=current.id)
         raise WrongCurrentPassword(pointer)

@@ -8,11 +8,12 @@ from app.domain.accounts.dtos import (
     ProfileRead,
     ProfileUpdate,
     Registration,
+    ServiceAccountCreate,
     UserCreate,
     UserRead,
     UserUpdate,
 )
-from app.domain.accounts.errors import OwnAccess, ProfileNotFound
+from app.domain.accounts.errors import FixedServiceAccount, OwnAccess, ProfileNotFound
 from app.domain.accounts.events import ProfileUpdated, UserDeactivated, UserDeleted, UserRegistered, UserUpdated
 from app.domain.accounts.models import Profile, User
 from app.domain.accounts.repositories import PERSON, TOUCH_PROFILE, ProfileRepository, UserRepository
@@ -24,17 +25,20 @@ from app.domain.accounts.services.passwords import Passwords
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.clock import utc_now
+from app.lib.db.base import new_id
 from app.lib.db.repositories import ANY_VERSION
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.events import Events
 from app.lib.jobs import enqueue
+from app.lib.security.passwords import no_password
 from app.lib.security.policies import check_recent
 from app.lib.security.principal import Principal
 from app.lib.text import casefold_key
 from app.lib.wire.dto import project, provided
 
 _FLAGS = frozenset({"is_verified", "is_superuser"})
+_OF_SERVICE_ACCOUNTS = frozenset({"name", "locale"})
 _SHOWN_IN_PROFILE = frozenset({"email", "username", "name"})
 
 
@@ -57,7 +61,7 @@ class UserService:
         Raises ``ValidationFailed``, ``EmailTaken`` or ``UsernameTaken``.
         """
         values = {"id": kept_for} if kept_for else {}
-        user = await self._create(data, locale=locale, **values)
+        user = await self._create_with_password(data, locale=locale, **values)
         await self.events.publish(self.unit, UserRegistered(aggregate_id=user.id, aggregate_version=user.version))
         await self._audit("user.registered", user)
         return to_read(user, [])
@@ -75,11 +79,21 @@ class UserService:
             check_makes_superusers(actor)
             check_recent(actor)
         flags = {"is_verified": data.is_verified, "is_superuser": data.is_superuser}
-        user = await self._create(data, locale=data.locale, **flags)
+        user = await self._create_with_password(data, locale=data.locale, **flags)
         await self.events.publish(
             self.unit, UserRegistered(aggregate_id=user.id, aggregate_version=user.version, by_administrator=True)
         )
         await self._audit("user.created", user, **flags)
+        return to_read(user, [])
+
+    async def create_service_account(self, data: ServiceAccountCreate) -> UserRead:
+        """Creates a user for programs, which act as it by API keys: without a password, and without an address that
+        mail could reach (RFC 6761).
+        """
+        user_id = new_id()
+        names = {"email": f"{user_id}@service.invalid", "username": None, "name": data.name}
+        user = await self._create(names, no_password(), id=user_id, is_service=True)
+        await self._audit("service_account.created", user)
         return to_read(user, [])
 
     async def update_own(self, user_id: UUID, data: OwnUserUpdate, if_match: IfMatch) -> UserRead:
@@ -100,14 +114,16 @@ class UserService:
     async def update(self, user_id: UUID, data: UserUpdate, if_match: IfMatch, actor: Principal) -> UserRead:
         """Updates another user. It is an address that is verified, so a new one is not, unless the request says so.
 
-        Raises ``OwnAccess``, ``BeyondOwnRights``, ``LastSuperuser``, ``ReauthRequired``, ``EmailTaken``,
-        ``UsernameTaken`` or ``PreconditionFailed``.
+        Raises ``OwnAccess``, ``BeyondOwnRights``, ``FixedServiceAccount``, ``LastSuperuser``, ``ReauthRequired``,
+        ``EmailTaken``, ``UsernameTaken`` or ``PreconditionFailed``.
         """
         values = provided(data)
         key = checked_email_key(values["email"]) if "email" in values else None
         has_others = data.is_superuser is not False or await self._users.lock_superusers(user_id)
         user = await self._users.get_for_update(user_id, if_match)
         await check_reach(actor, user, self._users)
+        if user.is_service and not values.keys() <= _OF_SERVICE_ACCOUNTS:
+            raise FixedServiceAccount
         is_same_address = key is None or key == user.email_key
         unchanged = {"is_verified": user.is_verified and is_same_address, "is_superuser": user.is_superuser}
         flags = {name: values[name] for name, value in unchanged.items() if values.get(name, value) != value}
@@ -191,9 +207,12 @@ class UserService:
         await check_reach(actor, user, self._users)
         return user
 
-    async def _create(self, data: Registration, **values: Any) -> User:
+    async def _create_with_password(self, data: Registration, **values: Any) -> User:
         password_hash = await self.passwords.accept(data.password, data)
         names = {"email": data.email, "username": data.username, "name": data.name}
+        return await self._create(names, password_hash, **values)
+
+    async def _create(self, names: Mapping[str, Any], password_hash: str, **values: Any) -> User:
         user = await self._users.create(with_keys({**names, **values, "password_hash": password_hash}))
         if user.username_key:
             await self._users.hold_username(user.username_key, user.id)

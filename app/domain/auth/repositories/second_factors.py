@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Uuid, bindparam, exists, or_, select
 
 from app.domain.auth.models import Session, TotpFactor
-from app.domain.auth.repositories.sessions import MAX_SESSIONS
+from app.domain.auth.repositories.sessions import IS_KNOWN_DEVICE, MAX_SESSIONS
 from app.lib.db.prepared import prepare
 
 _USER_ID = bindparam("user_id", type_=Uuid())
@@ -27,6 +27,7 @@ class EntryRow(msgspec.Struct, frozen=True):
 
     has_second_factor: bool
     is_crowded: bool
+    is_known_device: bool
 
 
 ENTRY = prepare(
@@ -37,6 +38,7 @@ ENTRY = prepare(
         .offset(MAX_SESSIONS)
         .exists()
         .label("is_crowded"),
+        IS_KNOWN_DEVICE.label("is_known_device"),
     ),
     EntryRow,
 )

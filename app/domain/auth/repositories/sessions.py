@@ -1,10 +1,11 @@
 """Every statement about sessions."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Uuid, bindparam, case, insert, literal_column, select, type_coerce, update
+from sqlalchemy import Uuid, bindparam, case, insert, literal_column, or_, select, type_coerce, update
 
 from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.accounts.repositories import role_names
@@ -19,9 +20,11 @@ from app.lib.security.principal import Principal
 MAX_SESSIONS = 50
 """Of a person, at a time."""
 
-_permissions = joined_strings(
+user_permissions = joined_strings(
     User, RolePermission.code, UserRole.role_id == RolePermission.role_id, UserRole.user_id == User.id
 )
+
+"""The permissions that a user's roles give, as a column next to the user's own."""
 
 
 class SessionRow(msgspec.Struct, frozen=True):
@@ -45,7 +48,7 @@ _principals = (
             session_id=Session.id,
             is_superuser=User.is_superuser,
             roles=type_coerce(role_names, SplitSet()),
-            permissions=type_coerce(_permissions, SplitSet()),
+            permissions=type_coerce(user_permissions, SplitSet()),
             is_verified=User.is_verified,
             means=literal_column("'sign_in'"),
         )
@@ -71,7 +74,15 @@ KNOWN_ADDRESSES = prepare(
 
 
 _columns = Session.__table__.c
-_NEW = (*SessionRow.__struct_fields__, "authenticated_at", "created_at", "last_seen_at", "address", "user_agent")
+_NEW = (
+    *SessionRow.__struct_fields__,
+    "authenticated_at",
+    "created_at",
+    "last_seen_at",
+    "address",
+    "user_agent",
+    "device_key",
+)
 _create = prepare(
     insert(Session).from_select(
         list(_NEW),
@@ -153,6 +164,29 @@ OWN_SESSIONS = prepare(
     .limit(MAX_SESSIONS),
     SessionRead,
 )
+
+
+class SignInRow(msgspec.Struct, frozen=True):
+    """What a user is mailed about a sign-in."""
+
+    created_at: datetime
+    address: str | None
+    user_agent: str | None
+
+
+_DEVICE_KEY = bindparam("device_key", type_=_columns.device_key.type)
+_from_device = (Session.user_id == _USER_ID, Session.device_key == _DEVICE_KEY)
+SIGN_IN_FROM = prepare(
+    select(*columns_of(SignInRow, Session)).where(*_from_device).order_by(Session.id.desc()).limit(1), SignInRow
+)
+"""The latest of a user from a device."""
+_before_this = select(Session.id).offset(1)
+IS_KNOWN_DEVICE = or_(
+    _before_this.where(*_from_device).exists(),
+    ~_before_this.where(Session.user_id == _USER_ID).exists()
+    & select(User.id).where(User.id == _USER_ID, User.created_at > bindparam("new_since", type_=_NOW.type)).exists(),
+)
+"""Of a session that was just opened: there is another one from its device, or it is the first one of a new user."""
 PURGE = prepare(delete_batch(table_of(Session), Session.expires_at < _NOW))
 DELETE_OF = prepare(delete_batch(table_of(Session), Session.user_id == _USER_ID, all_of_them=True))
 """A batch of a user's sessions."""
@@ -160,16 +194,16 @@ _NO_SESSION = UUID(int=0)
 
 
 class SessionRepository(Repository):
-    async def create(self, row: SessionRow, password_hash: str, *, address: str | None, user_agent: str | None) -> bool:
+    async def create(self, row: SessionRow, password_hash: str, **device: Any) -> bool:
         """Adds a session of an active user whose password still has this hash; False when there is no such user.
+        ``device`` is ``address``, ``user_agent`` and ``device_key``.
 
         The user is locked against changes, so that a transaction that ends their sessions either finds this one or
         prevents it.
         """
         values = msgspec.structs.asdict(row)
         times = dict.fromkeys(("authenticated_at", "created_at", "last_seen_at"), row.rotated_at)
-        origin = {"address": address, "user_agent": user_agent}
-        return await self.unit.execute(_create, **values, **times, **origin, password_hash=password_hash) == 1
+        return await self.unit.execute(_create, **values, **times, **device, password_hash=password_hash) == 1
 
     async def end_oldest(self, user_id: UUID, now: datetime) -> list[UUID]:
         """Ends the user's sessions beyond the newest :data:`MAX_SESSIONS`, and returns their ids."""

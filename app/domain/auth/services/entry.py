@@ -1,13 +1,22 @@
 """The last step of every way in."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from app.domain.auth.dtos.sessions import TokenPair
 from app.domain.auth.errors import MfaRequired
+from app.domain.auth.jobs import NewDevice, mail_new_device
 from app.domain.auth.repositories.second_factors import ENTRY
+from app.domain.auth.services.devices import device_key
 from app.domain.auth.services.sessions import SessionService
+from app.lib.audit import Origin
+from app.lib.clock import utc_now
 from app.lib.db.uow import UnitOfWork
+from app.lib.jobs import enqueue
+
+_NEW_FOR = timedelta(days=1)
+"""How long after a registration the first sign-in is no news."""
 
 
 @dataclass
@@ -16,6 +25,7 @@ class EntryService:
 
     unit: UnitOfWork
     sessions: SessionService
+    origin: Origin
 
     async def enter(
         self, user_id: UUID, password_hash: str, *, way: str, is_strong: bool = False, kind: str = "sign_in.ok"
@@ -30,10 +40,13 @@ class EntryService:
             return None
         # The user is locked by now, so that one who adds a factor at the same time either finds this session and ends
         # it, or is found here.
-        found = await self.unit.first(ENTRY, user_id=user_id)
+        device, now = device_key(self.origin), utc_now()
+        found = await self.unit.first(ENTRY, user_id=user_id, device_key=device, new_since=now - _NEW_FOR)
         if found is not None and found.has_second_factor and not is_strong:
             await self.unit.rollback()
             raise MfaRequired
         if found is not None and found.is_crowded:
             await self.sessions.end_oldest(user_id)
+        if found is not None and not found.is_known_device:
+            await enqueue(self.unit, mail_new_device, NewDevice(user_id, device))
         return pair

@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -78,16 +79,18 @@ class CodeThrottle(Throttle):
 
 @dataclass
 class LinkMaker:
-    """Where links lead to, and the key for digests of codes, which are too few to be hashed without one."""
+    """Where links lead to, and the keys for digests of codes, which are too few to be hashed without one."""
 
     base_url: str
     key: bytes
+    fallbacks: Sequence[bytes] = ()
 
     def url(self, purpose: Purpose, token: str) -> str:
         return f"{self.base_url}{purpose.path}?token={token}"
 
-    def code_digest(self, user_id: UUID, code: str) -> bytes:
-        return hmac.digest(self.key, user_id.bytes + code.encode(), sha256)
+    def code_digests(self, user_id: UUID, code: str) -> list[bytes]:
+        """With the current key, and with those before it."""
+        return [hmac.digest(key, user_id.bytes + code.encode(), sha256) for key in (self.key, *self.fallbacks)]
 
 
 @dataclass
@@ -108,7 +111,7 @@ class MailedLinks:
         code_digest = None
         if purpose is Purpose.VERIFY_EMAIL:
             secret["code"] = f"{secrets.randbelow(10**_CODE_DIGITS):0{_CODE_DIGITS}}"
-            code_digest = self.maker.code_digest(user.id, secret["code"])
+            code_digest = self.maker.code_digests(user.id, secret["code"])[0]
         if not await self.mail(purpose.value, user, str(cause_id), address=address, secret=secret):
             return
         await self._links.replace(
@@ -130,7 +133,8 @@ class MailedLinks:
         business_id: str,
         *,
         address: str = "",
-        secret: dict[str, Any] | None = None,
+        secret: Mapping[str, Any] = {},
+        context: Mapping[str, Any] = {},
     ) -> bool:
         """Queues a mail to the user, or to ``address``. False when the same ``kind`` and ``business_id`` have queued it
         before.
@@ -142,7 +146,8 @@ class MailedLinks:
             to_address=address or user.email,
             locale=user.locale,
             template=kind,
-            secrets=secret or {},
+            secrets=secret,
+            context=context,
         )
         return await self.mailer.queue(self.unit, mail)
 
@@ -156,10 +161,10 @@ class MailedLinks:
 
     async def find_by_code(self, purpose: Purpose, user_id: UUID, code: str) -> tuple[LinkRow, CredentialRow]:
         """The same by the code of the mail. Raises ``InvalidLink``."""
-        code_digest = self.maker.code_digest(user_id, code)
-        found = await self.reader.first(
-            LINK_BY_CODE, purpose=purpose.value, user_id=user_id, code_digest=code_digest, now=utc_now()
-        )
+        wanted = {"purpose": purpose.value, "user_id": user_id, "now": utc_now()}
+        found: LinkRow | None = None
+        for code_digest in self.maker.code_digests(user_id, code):
+            found = found or await self.reader.first(LINK_BY_CODE, **wanted, code_digest=code_digest)
         return await self._of_its_user(purpose, found, "/code")
 
     async def use(self, link: LinkRow) -> None:

@@ -64,7 +64,7 @@ class RegistrationService:
                 raise UsernameTaken
             keeper_id = await self.links.find_keeper(data.email)
             try:
-                async with self.unit.session.begin_nested():  # a taken address leaves the transaction usable
+                async with self.unit.savepoint():
                     await self.users.register(data, locale, kept_for=keeper_id)
             except EmailTaken:
                 owner = await self.accounts.find_credentials(lookup_key(data.email))

@@ -8,6 +8,7 @@ from app.domain.auth.dtos.sessions import TokenPair
 from app.domain.auth.errors import RefreshTokenReused, SessionEnded, SessionNotFound
 from app.domain.auth.events import SessionsEnded, TokenReuseDetected
 from app.domain.auth.repositories.sessions import HOLD_USER, ROTATE, SESSION, SessionRepository, SessionRow
+from app.domain.auth.services.devices import device_key
 from app.domain.auth.services.tokens import GRACE, TokenIssuer
 from app.lib import audit
 from app.lib.audit import Origin
@@ -16,8 +17,12 @@ from app.lib.db.base import new_id
 from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
+from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter
 from app.lib.security.principal import Principal
 from app.lib.security.tokens import RefreshClaims, refresh_jti
+
+PER_SESSION = NamedLimit("refresh.session", Limit.parse("300 per hour"))
+"""Refreshes of one session, from wherever."""
 
 
 @dataclass
@@ -28,6 +33,7 @@ class SessionService:
     database: Database
     issuer: TokenIssuer
     events: Events
+    limiter: RateLimiter
     origin: Origin
     _sessions: SessionRepository
 
@@ -46,8 +52,9 @@ class SessionService:
             expires_at=now + lifetimes.absolute,
             revoked_at=None,
         )
-        address, user_agent = self.origin.address, self.origin.user_agent
-        if not await self._sessions.create(row, password_hash, address=address, user_agent=user_agent):
+        origin = self.origin
+        device = {"address": origin.address, "user_agent": origin.user_agent, "device_key": device_key(origin)}
+        if not await self._sessions.create(row, password_hash, **device):
             return None
         await audit.record(self.unit, kind, self.origin, subject_id=user_id, session_id=str(row.id), **details)
         return self.issuer.issue(row, now)
@@ -57,9 +64,13 @@ class SessionService:
 
         The rotation is one conditional UPDATE, so of many parallel refreshes one makes the step, and the others,
         like a retry within ten seconds, get the same refresh token. An older token ends the session.
-        Raises ``InvalidToken``, ``SessionEnded`` or ``RefreshTokenReused``.
+        Raises ``InvalidToken``, ``SessionEnded``, ``RefreshTokenReused`` or ``RateLimited``.
         """
         claims = self.issuer.signer.read_refresh(refresh_token)
+        # Not by user: the holder of a token of an ended session could keep the user's other sessions from going on.
+        verdict = await self.limiter.hit(PER_SESSION, str(claims.session_id))
+        if not verdict.allowed:
+            raise verdict.refusal()
         now = utc_now()
         row = await self.unit.first(
             ROTATE,
@@ -70,7 +81,11 @@ class SessionService:
             address=self.origin.address,
             user_agent=self.origin.user_agent,
         )
-        return self.issuer.issue(row or await self._already_rotated(claims, now), now)
+        if row is None:
+            row = await self._already_rotated(claims, now)
+        elif not _is_of(claims, row):
+            raise SessionEnded  # which undoes the step
+        return self.issuer.issue(row, now)
 
     async def end_oldest(self, user_id: UUID) -> None:
         """Ends the user's sessions beyond the newest 50."""
@@ -104,7 +119,7 @@ class SessionService:
         row = await self.unit.first(SESSION, session_id=claims.session_id)
         if row is None or row.revoked_at is not None or min(row.idle_expires_at, row.expires_at) <= now:
             raise SessionEnded
-        if not hmac.compare_digest(claims.jti, refresh_jti(row.secret, claims.generation)):
+        if not _is_of(claims, row):
             raise SessionEnded
         if claims.generation == row.generation - 1 and now - row.rotated_at <= GRACE:
             return row
@@ -125,3 +140,8 @@ class SessionService:
                 await self.events.publish(
                     unit, TokenReuseDetected(aggregate_id=row.id, aggregate_version=0, user_id=row.user_id)
                 )
+
+
+def _is_of(claims: RefreshClaims, row: SessionRow) -> bool:
+    """Whether the session made the token: who has the key that signs, and not the database, can make none."""
+    return hmac.compare_digest(claims.jti.encode(), refresh_jti(row.secret, claims.generation).encode())

@@ -55,16 +55,15 @@ class SignInService:
         user_id = found.id if found else _NO_USER
         known = await self.reader.all(KNOWN_ADDRESSES, user_id=user_id, now=utc_now())
         trusted = address is not None and client_key(address) in map(client_key, known)
-        await self.throttle.check(key, address, trusted=trusted)
+        is_last = await self.throttle.check(key, address, trusted=trusted)
         try:
             verified = await self._verify(found, data.password)
         except BaseException:
             await self.throttle.abandoned(key, address)
             raise
         if found is None or not verified or self._is_unconfirmed(found):
-            locked = await self.throttle.failed(key, address, trusted=trusted)
             refused = "sign_in.unverified" if verified else "sign_in.failed"
-            await self._record_refusal(found, "sign_in.locked_out" if locked else refused, knows_password=verified)
+            await self._record_refusal(found, "sign_in.locked_out" if is_last else refused, knows_password=verified)
             raise self._refusal()
         await self.throttle.succeeded(key, address)
         if (pair := await self._enter(found, data.password)) is not None:

@@ -102,7 +102,7 @@ class StockRepository(Repository):
             {"id": new_id(), "product_id": each.id, "delta": delta, "balance": each.stock, **common}
             for each, delta in zip(balances, deltas, strict=False)
         ]
-        await self.unit.execute_many(_record, lines)
+        await self.unit.insert(_record, *lines)
 
     async def _change(self, statement: Prepared[Balance], changes: Sequence[dict[str, Any]]) -> list[Balance]:
         now = utc_now()

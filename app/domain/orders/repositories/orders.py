@@ -91,21 +91,21 @@ class OrderRepository(Repository):
 
     async def create_items(self, items: Sequence[ItemRow]) -> None:
         """Each locks its product against deletion, so take the stock first."""
-        await self.unit.execute_many(_insert_item, [asdict(each) for each in items])
+        await self.unit.insert(_insert_item, *map(asdict, items))
 
     async def create_event(self, order: OrderRow, kind: str, actor: Role, amount_units: int) -> None:
         """A line of the timeline."""
-        await self.unit.execute(
-            _insert_event,
-            id=new_id(),
-            order_id=order.id,
-            kind=kind,
-            status=order.status,
-            actor=actor.value,
-            amount_units=amount_units,
-            currency=order.currency,
-            created_at=utc_now(),
-        )
+        row = {
+            "id": new_id(),
+            "order_id": order.id,
+            "kind": kind,
+            "status": order.status,
+            "actor": actor.value,
+            "amount_units": amount_units,
+            "currency": order.currency,
+            "created_at": utc_now(),
+        }
+        await self.unit.insert(_insert_event, row)
 
     async def get_for_update(self, order_id: UUID) -> OrderRow | None:
         """The order as it is now, locked against changes until the transaction ends."""

@@ -68,10 +68,10 @@ class PlaceService:
             version=1,
         )
         await self._orders.create(order)
-        await self._timeline.record(order, "placed", Role.CUSTOMER)
-        # Last, because every buyer of the same product waits from here to the commit.
+        # Last but for inserts, because every buyer of the same product waits from here to the commit.
         await self._stock.sell(cart, terms, order_id)
         await self._orders.create_items(items)
+        await self._timeline.record(order, "placed", Role.CUSTOMER)
         return order.to_read(items)
 
     async def _minutes_to_pay(self, customer: Principal, pieces: int) -> int:

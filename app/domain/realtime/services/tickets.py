@@ -1,4 +1,5 @@
 from app.domain.auth.authenticator import SessionAuthenticator
+from app.domain.auth.errors import SessionEnded
 from app.domain.realtime.dtos import TicketRead
 from app.domain.realtime.repositories import CREATE_TICKET, TAKE_TICKET
 from app.lib.db.engine import Database
@@ -35,4 +36,7 @@ class TicketDesk:
                 session_id = await unit.first(TAKE_TICKET, digest=digest(ticket))
         if session_id is None:
             raise InvalidToken("The ticket is unknown, was used before, or has expired. Get a new one.")
-        return await self._authenticator.of_session(session_id)
+        principal = (await self._authenticator.of_sessions([session_id])).get(session_id)
+        if principal is None:
+            raise SessionEnded
+        return principal
