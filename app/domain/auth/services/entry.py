@@ -50,7 +50,8 @@ class EntryService:
         found = await self.unit.first(ENTRY, user_id=user_id, device_key=device, new_since=now - _NEW_FOR)
         if found is not None and found.has_second_factor and not is_strong:
             await self.unit.rollback()
-            return await self._ask_for_factor(user_id, password_hash, way)
+            await self._ask_for_factor(user_id, password_hash, way)
+            return None
         if found is not None and found.is_crowded:
             await self.sessions.end_oldest(user_id)
         if found is not None and not found.is_known_device:
