@@ -28,6 +28,7 @@ from schemathesis.specs.openapi.checks import (
 from tests.contract.routes import DOCUMENT
 from tests.domain.jobs.toys import put
 from tests.support.apps import BASE_URL, fresh
+from tests.support.authenticators import passkey_of
 from tests.support.people import People, Person
 from tests.support.posts import post_of
 from tests.support.rooms import room_of
@@ -199,7 +200,7 @@ async def _made(
     client: httpx.AsyncClient, people: People, boss: Person, operation_id: str, names: set[str], number: int
 ) -> dict[str, Any]:
     """What the parameters of the path name, in the database."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"slug": "not-found"}
     if names & {"user_id", "room_id"}:
         found["user_id"] = (await people.create()).id
     if "role_id" in names:
@@ -211,10 +212,10 @@ async def _made(
         found["job_id"] = await put(people.owner, status=("pending", "dead")[number % 2])
     if names & {"webhook_id", "delivery_id"}:
         found["webhook_id"], found["delivery_id"] = await webhook_of(boss.id, people.core)
+    if "passkey_id" in names:
+        found["passkey_id"] = await passkey_of(boss.id, people.core)
     if "room_id" in names:
         found["room_id"] = await room_of(boss.id, people.core, with_=found["user_id"])
-    if "slug" in names:
-        found["slug"] = "not-found"
     if "post_ref" in names:
         found["post_ref"] = await post_of(boss.id, people.core)
     if names & {"product_id", "order_id"}:

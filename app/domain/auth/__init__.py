@@ -9,6 +9,7 @@ from app.domain.auth.controllers.auth import AuthController, get_jwks
 from app.domain.auth.controllers.me import CredentialController
 from app.domain.auth.controllers.mfa import MfaController
 from app.domain.auth.controllers.pages import PageController
+from app.domain.auth.controllers.passkeys import PasskeyController, PasskeySignInController
 from app.domain.auth.controllers.recovery import RecoveryController
 from app.domain.auth.controllers.sessions import SessionController
 from app.domain.auth.controllers.users import send_password_reset
@@ -29,6 +30,8 @@ auth = Domain(
         CredentialController,
         MfaController,
         SessionController,
+        PasskeyController,
+        PasskeySignInController,
         ApiKeyController,
         UserKeyController,
         send_password_reset,

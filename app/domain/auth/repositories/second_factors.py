@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Uuid, and_, bindparam, delete, exists, fal
 
 from app.domain.accounts.models import User
 from app.domain.auth.dtos.mfa import MfaRead
-from app.domain.auth.models import RecoveryCode, Session, TotpFactor
+from app.domain.auth.models import Passkey, RecoveryCode, Session, TotpFactor
 from app.domain.auth.repositories.sessions import IS_KNOWN_DEVICE, MAX_SESSIONS
 from app.lib.db.base import table_of
 from app.lib.db.prepared import columns_of, prepare
@@ -32,6 +32,7 @@ def has_second_factor(user_id: Any) -> ColumnElement[bool]:
         exists()
         .where(TotpFactor.user_id == user_id, TotpFactor.confirmed_at.is_not(None))
         .correlate_except(TotpFactor),
+        exists().where(Passkey.user_id == user_id).correlate_except(Passkey),
     )
 
 
