@@ -134,6 +134,11 @@ bench-orders *options:
 bench-faults:
     {{ run }} python -m benchmarks.faults
 
+# how long a right that was taken away still works on two workers, on both databases
+[group('check')]
+bench-revocation *options:
+    {{ run }} python -m benchmarks.revocation "$@"
+
 # sockets on granian: messages a second, latency and memory on each fan-out
 [group('check')]
 bench-realtime *options:
@@ -145,10 +150,11 @@ format:
     {{ run }} ruff check --fix
     {{ run }} ruff format
 
-# write the OpenAPI document from the code
+# write the OpenAPI document and the kinds of audit events from the code
 [group('change')]
 openapi:
     {{ run }} app openapi export --output {{ document }}
+    {{ run }} app audit kinds > docs/audit-kinds.md
 
 # bring the database to the newest revision
 [group('change')]

@@ -14,6 +14,7 @@ from litestar.types import ASGIApp
 from app.config import Settings
 from app.core import API, Core
 from app.domain.accounts import accounts
+from app.domain.audit import audit
 from app.domain.auth import auth
 from app.domain.catalog import catalog
 from app.domain.jobs import jobs
@@ -27,12 +28,11 @@ from app.environment import read_settings, with_secret_key
 from app.lib.audit import Origin, provide_origin
 from app.lib.audit.denials import DenialLog
 from app.lib.db.uow import UnitOfWork
-from app.lib.domain import Domain
 from app.lib.http.answers import PublicAnswers
 from app.lib.http.base_path import below
 from app.lib.http.conditional import declare_personal, provide_if_match
 from app.lib.http.cors import CORS
-from app.lib.http.injection import provide_services, resolve_in_sequence
+from app.lib.http.injection import OwnRouter, provide_services, resolve_in_sequence
 from app.lib.http.problems import exception_handlers
 from app.lib.http.proxies import TrustedProxies
 from app.lib.http.responses import encode_response
@@ -51,7 +51,7 @@ from app.lib.serving.lifespan import InnerLifespan
 from app.lib.serving.processes import die_with_parent
 from app.lib.wire.struct_schema import StructSchemaPlugin
 
-DOMAINS: tuple[Domain, ...] = (accounts, auth, posts, catalog, orders, realtime, notifications, webhooks, jobs, system)
+DOMAINS = (accounts, auth, posts, catalog, orders, realtime, notifications, webhooks, jobs, audit, system)
 """Adding a domain is one more name here, after those that it stands on."""
 
 
@@ -124,7 +124,7 @@ def _routes(core: Core) -> list[Router]:
         if domain.development_handlers is not None and core.settings.environment == "development":
             root += domain.development_handlers()
         routers += [
-            Router(path, route_handlers=each) for path, each in ((API, domain.controllers), ("/", root)) if each
+            OwnRouter(path, route_handlers=each) for path, each in ((API, domain.controllers), ("/", root)) if each
         ]
     for router in routers:
         provide_services(router, core.services, _of_the_request(core), {UnitOfWork: "unit", Origin: "origin"})

@@ -66,6 +66,8 @@ class Core:
         """Rate limits of routes by name, for each client address."""
         self.lifespans: list[Lifespan] = []
         """Entered once the database is ready, left before it is closed."""
+        self.working_lifespans: list[Lifespan] = []
+        """The same where jobs run."""
         self.keys = Keys(settings.signing_secret, settings.fallback_secrets)
         self.draining = Draining()
         self.metrics = Metrics()
@@ -158,6 +160,8 @@ class Core:
             worker = self.worker(database, concurrency)
             stack.push_async_callback(worker.stop)
             await worker.start()
+            for lifespan in self.working_lifespans:
+                await stack.enter_async_context(lifespan())
             yield worker
 
     def worker(self, database: Database, concurrency: int | None = None) -> Worker:

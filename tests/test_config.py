@@ -27,6 +27,7 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("ORDER_MAX_OPEN_PIECES", "7", 7),
     ("ORDER_EXPIRE_MINUTES_UNVERIFIED", "5", 5),
     ("AUDIT_FAILED_SIGN_IN_DAYS", "9", 9),
+    ("AUDIT_RETENTION_DAYS", "9", 9),
     ("DATABASE_URL", POSTGRESQL, POSTGRESQL),
     ("DATABASE_POOL_SIZE", "25", 25),
     ("DATABASE_ECHO", "true", True),

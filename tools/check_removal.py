@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-KEPT = {"accounts", "auth", "jobs", "system"}
+KEPT = {"accounts", "audit", "auth", "jobs", "system"}
 USES = re.compile(
     r"^\s*(?:from|import) (?P<module>(?:app|tests|benchmarks)[\w.]*)(?: import (?P<names>[^#\n]*))?", re.MULTILINE
 )

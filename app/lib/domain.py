@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from litestar.types import ControllerRouterHandler
 
+from app.lib.audit import AuditKind
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import ErrorCode
 from app.lib.events import Listener
@@ -60,6 +61,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     development_handlers: Callable[[], Iterable[ControllerRouterHandler]] | None = None
     """Makes route handlers outside ``/api/v1`` that are there with ``ENVIRONMENT=development`` only."""
     permissions: tuple[Permission, ...] = ()
+    audit_kinds: tuple[AuditKind, ...] = ()
     error_codes: tuple[ErrorCode, ...] = ()
     listeners: tuple[Listener, ...] = ()
     jobs: tuple[Job[Any], ...] = ()

@@ -1,5 +1,7 @@
 """The tables of the kit: audit, idempotency, rate limits, events, jobs and mail."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -9,9 +11,29 @@ branch_labels = None
 depends_on = None
 
 
-def upgrade() -> None:
-    op.create_table(
-        "audit_events",
+APPEND_ONLY = {
+    # table and event: what may be done all the same
+    ("audit_inbox", "UPDATE"): "",
+    ("audit_inbox", "DELETE"): "EXISTS (SELECT 1 FROM audit_events AS taken WHERE taken.id = OLD.id)",
+    ("audit_events", "UPDATE"): "",
+    ("audit_events", "DELETE"): (
+        "EXISTS (SELECT 1 FROM audit_segments AS owner WHERE owner.stream = OLD.stream"
+        " AND owner.number = OLD.segment AND owner.dropped_at IS NOT NULL)"
+    ),
+    ("audit_segments", "DELETE"): "",
+    ("audit_segments", "UPDATE"): (
+        "OLD.stream = NEW.stream AND OLD.number = NEW.number AND OLD.first_seq = NEW.first_seq"
+        " AND OLD.previous_hash = NEW.previous_hash AND OLD.started_at = NEW.started_at AND OLD.dropped_at IS NULL"
+        " AND ((OLD.sealed_at IS NULL AND NEW.dropped_at IS NULL AND OLD.last_seq <= NEW.last_seq)"
+        " OR (OLD.sealed_at = NEW.sealed_at AND OLD.last_seq = NEW.last_seq AND OLD.last_hash = NEW.last_hash"
+        " AND OLD.ended_at = NEW.ended_at))"
+    ),
+}
+"""What the triggers of the audit log refuse, and what they do not."""
+
+
+def _recorded() -> list[sa.Column[Any]]:
+    return [
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("kind", sa.String(length=64), nullable=False),
@@ -21,12 +43,78 @@ def upgrade() -> None:
         sa.Column("address", sa.String(length=64), nullable=True),
         sa.Column("user_agent", sa.String(length=255), nullable=True),
         sa.Column("request_id", sa.String(length=64), nullable=True),
+        sa.Column("client_request_id", sa.String(length=64), nullable=True),
         sa.Column("details", sa.JSON(), nullable=False),
+    ]
+
+
+def _create_audit_tables() -> None:
+    op.create_table("audit_inbox", *_recorded(), sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_inbox")))
+    op.create_table(
+        "audit_events",
+        *_recorded(),
+        sa.Column("stream", sa.String(length=16), nullable=False),
+        sa.Column("segment", sa.Integer(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_events")),
+        sa.UniqueConstraint("stream", "seq", name=op.f("uq_audit_events_stream_seq")),
     )
-    op.create_index(op.f("ix_audit_events_actor_id_id"), "audit_events", ["actor_id", "id"])
-    op.create_index(op.f("ix_audit_events_kind_created_at"), "audit_events", ["kind", "created_at"])
-    op.create_index(op.f("ix_audit_events_subject_id_id"), "audit_events", ["subject_id", "id"])
+    op.create_index(op.f("ix_audit_events_created_at_id"), "audit_events", ["created_at", "id"])
+    for column in ("subject_id", "actor_id", "kind", "address"):
+        op.create_index(op.f(f"ix_audit_events_{column}_created_at_id"), "audit_events", [column, "created_at", "id"])
+    op.create_table(
+        "audit_segments",
+        sa.Column("stream", sa.String(length=16), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("first_seq", sa.BigInteger(), nullable=False),
+        sa.Column("last_seq", sa.BigInteger(), nullable=False),
+        sa.Column("previous_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("last_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sealed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("dropped_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("stream", "number", name=op.f("pk_audit_segments")),
+    )
+    if op.get_bind().dialect.name == "sqlite":
+        _refuse_on_sqlite()
+    else:
+        _refuse_on_postgresql()
+
+
+def _refuse_on_sqlite() -> None:
+    for (table, event), allowed in APPEND_ONLY.items():
+        op.execute(
+            f"CREATE TRIGGER {table}_{event.lower()} BEFORE {event} ON {table}"
+            f" WHEN NOT coalesce({allowed or 'false'}, false) BEGIN SELECT RAISE(ABORT, '{table} is append only'); END"
+        )
+    for table in ("audit_events", "audit_segments"):  # INSERT OR REPLACE deletes without a trigger
+        key = "id = NEW.id" if table == "audit_events" else "stream = NEW.stream AND number = NEW.number"
+        op.execute(
+            f"CREATE TRIGGER {table}_replace BEFORE INSERT ON {table} WHEN EXISTS (SELECT 1 FROM {table} WHERE {key})"  # noqa: S608 - the names above
+            f" BEGIN SELECT RAISE(ABORT, '{table} is append only'); END"
+        )
+
+
+def _refuse_on_postgresql() -> None:
+    for (table, event), allowed in APPEND_ONLY.items():
+        name, row = f"{table}_{event.lower()}", "OLD" if event == "DELETE" else "NEW"
+        op.execute(
+            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            f" IF {allowed or 'false'} THEN RETURN {row}; END IF;"
+            f" RAISE EXCEPTION '{table} is append only' USING ERRCODE = 'restrict_violation'; END $$"
+        )
+        op.execute(f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()")
+    for table, refuses in (("audit_inbox", "update"), ("audit_events", "update"), ("audit_segments", "delete")):
+        op.execute(
+            f"CREATE TRIGGER {table}_truncate BEFORE TRUNCATE ON {table}"
+            f" FOR EACH STATEMENT EXECUTE FUNCTION {table}_{refuses}()"
+        )
+
+
+def upgrade() -> None:
+    _create_audit_tables()
     op.create_table(
         "idempotency_keys",
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
@@ -171,6 +259,11 @@ def downgrade() -> None:
         "events",
         "rate_limits",
         "idempotency_keys",
+        "audit_segments",
         "audit_events",
+        "audit_inbox",
     ):
         op.drop_table(table)
+    if op.get_bind().dialect.name == "postgresql":
+        for table, event in APPEND_ONLY:
+            op.execute(f"DROP FUNCTION {table}_{event.lower()}()")

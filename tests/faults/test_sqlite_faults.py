@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core import MIGRATIONS
 from app.domain.accounts.models import Profile, User
 from app.domain.auth.models import Session
-from app.lib.audit import AuditEvent
+from app.lib.audit.tables import AuditInbox
 from app.lib.db.engine import Database
 from app.lib.db.migrations import Migrations
 from app.lib.db.sqlite import identity_of
@@ -36,7 +36,7 @@ def file() -> Iterator[DatabaseURL]:
 
 async def counts(database: Database) -> dict[str, int]:
     async with AsyncSession(database.engine, expire_on_commit=False) as session:
-        tables: list[Any] = [User, Profile, Session, AuditEvent]
+        tables: list[Any] = [User, Profile, Session, AuditInbox]
         return {
             table.__tablename__: (await session.execute(select(func.count()).select_from(table))).scalar_one()
             for table in tables

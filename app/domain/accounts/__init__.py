@@ -1,5 +1,6 @@
 """Accounts: users, profiles, roles and permissions."""
 
+from app.domain.accounts.audit import AUDIT_KINDS
 from app.domain.accounts.build import build
 from app.domain.accounts.controllers.me import MeController
 from app.domain.accounts.controllers.roles import RoleController, list_permissions
@@ -17,6 +18,7 @@ accounts = Domain(
     settings=AccountSettings,
     build=build,
     controllers=(MeController, UserController, create_service_account, get_profile, RoleController, list_permissions),
+    audit_kinds=AUDIT_KINDS,
     permissions=PERMISSIONS,
     jobs=(*ERASURE_JOBS, touch_holders),
     webhook_kinds=WEBHOOK_KINDS,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from app.domain.auth.audit import AUDIT_KINDS
 from app.domain.auth.build import build
 from app.domain.auth.controllers.api_keys import ApiKeyController, UserKeyController
 from app.domain.auth.controllers.auth import AuthController, get_jwks
@@ -35,6 +36,7 @@ auth = Domain(
     root_handlers=(get_jwks, PageController),
     mail_templates=(Path(__file__).parent / "templates",),
     permissions=PERMISSIONS,
+    audit_kinds=AUDIT_KINDS,
     listeners=LISTENERS,
     jobs=JOBS,
     webhook_kinds=WEBHOOK_KINDS,

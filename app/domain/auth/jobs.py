@@ -1,4 +1,3 @@
-from datetime import timedelta
 from uuid import UUID
 
 import msgspec
@@ -9,8 +8,6 @@ from app.domain.auth.repositories.links import PURGE_LINKS
 from app.domain.auth.repositories.sessions import HOLD_USER, PURGE, SIGN_IN_FROM
 from app.domain.auth.services.devices import device_name
 from app.domain.auth.services.links import LinkThrottle, MailedLinks, Purpose
-from app.domain.auth.settings import AuthSettings
-from app.lib import audit
 from app.lib.clock import utc_now
 from app.lib.errors import RateLimited
 from app.lib.jobs import Cron, JobContext, NoPayload, job
@@ -93,20 +90,5 @@ async def purge_sessions(_payload: NoPayload, context: JobContext) -> None:
 
 
 LINK_REQUESTED = "link.requested"
-CAUSED_BY_STRANGERS = (
-    "sign_in.failed",
-    "sign_in.locked_out",
-    "user.registered_again",
-    "access.denied",
-    LINK_REQUESTED,
-)
-"""Kinds of events in the audit log that need no account, or a new one."""
 
-
-@job("audit.purge", NoPayload, schedule=Cron("42 * * * *"), timeout=600)
-async def purge_failed_sign_ins(_payload: NoPayload, context: JobContext) -> None:
-    before = utc_now() - timedelta(days=context.service(AuthSettings).audit_failed_sign_in_days)
-    await context.in_batches(lambda unit: audit.purge(unit, CAUSED_BY_STRANGERS, before))
-
-
-JOBS = (mail_link, mail_new_device, purge_sessions, purge_failed_sign_ins)
+JOBS = (mail_link, mail_new_device, purge_sessions)

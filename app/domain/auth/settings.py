@@ -18,10 +18,6 @@ class AuthSettings(Section, frozen=True, kw_only=True):
     auth_cache_seconds: Annotated[
         float, Meta(ge=0, le=1, description="How long a worker may remember who a token belongs to; 0 turns it off.")
     ] = 1.0
-    audit_failed_sign_in_days: Annotated[
-        int,
-        Meta(ge=1, le=3650, description="How long the audit log keeps what strangers cause: failed sign-ins, denials."),
-    ] = 90
     require_verified_email: Annotated[
         bool, Meta(description="Registration answers 202 for all, and only verified accounts sign in.")
     ] = False

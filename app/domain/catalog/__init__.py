@@ -1,5 +1,6 @@
 """The catalogue: products, their prices and their stock."""
 
+from app.domain.catalog.audit import AUDIT_KINDS
 from app.domain.catalog.controllers import ProductController
 from app.domain.catalog.errors import InsufficientStock
 from app.domain.catalog.permissions import PERMISSIONS
@@ -8,6 +9,7 @@ from app.lib.domain import Domain
 catalog = Domain(
     name="catalog",
     controllers=(ProductController,),
+    audit_kinds=AUDIT_KINDS,
     permissions=PERMISSIONS,
     error_codes=(InsufficientStock.code,),
     demo="app.domain.catalog.demo:seed",

@@ -1,5 +1,6 @@
 """Jobs and events as operators see them, and the clean-up of the service's own tables."""
 
+from app.domain.jobs.audit import AUDIT_KINDS
 from app.domain.jobs.controllers import JobController
 from app.domain.jobs.jobs import JOBS
 from app.domain.jobs.permissions import PERMISSIONS
@@ -10,6 +11,7 @@ jobs = Domain(
     name="jobs",
     settings=JobSettings,
     controllers=(JobController,),
+    audit_kinds=AUDIT_KINDS,
     permissions=PERMISSIONS,
     jobs=JOBS,
     tags=(("Jobs", "Work in the background, for operators."),),

@@ -1,5 +1,6 @@
 """Orders: placed, paid, shipped, delivered, cancelled, refunded."""
 
+from app.domain.orders.audit import AUDIT_KINDS
 from app.domain.orders.build import build
 from app.domain.orders.channels import CHANNEL_KINDS
 from app.domain.orders.controllers import OrderController
@@ -16,6 +17,7 @@ orders = Domain(
     settings=OrderSettings,
     build=build,
     controllers=(OrderController,),
+    audit_kinds=AUDIT_KINDS,
     permissions=PERMISSIONS,
     listeners=LISTENERS,
     jobs=JOBS,

@@ -1,5 +1,6 @@
 """Posts: people write, everybody reads."""
 
+from app.domain.posts.audit import AUDIT_KINDS
 from app.domain.posts.channels import CHANNEL_KINDS
 from app.domain.posts.controllers import PostController, get_feed, list_tags, list_user_posts
 from app.domain.posts.jobs import JOBS
@@ -11,6 +12,7 @@ from app.lib.domain import Domain
 posts = Domain(
     name="posts",
     controllers=(PostController, list_user_posts, list_tags, get_feed),
+    audit_kinds=AUDIT_KINDS,
     permissions=PERMISSIONS,
     listeners=LISTENERS,
     jobs=JOBS,

@@ -1,5 +1,6 @@
 """Webhooks: events for users' own servers (Standard Webhooks 1.0)."""
 
+from app.domain.webhooks.audit import AUDIT_KINDS
 from app.domain.webhooks.build import build
 from app.domain.webhooks.controllers import DeliveryController, WebhookController, list_webhook_kinds
 from app.domain.webhooks.jobs import JOBS
@@ -12,6 +13,7 @@ webhooks = Domain(
     settings=WebhookSettings,
     build=build,
     controllers=(WebhookController, DeliveryController, list_webhook_kinds),
+    audit_kinds=AUDIT_KINDS,
     listeners=LISTENERS,
     jobs=JOBS,
     tags=(("Webhooks", "Events for your own servers, signed as Standard Webhooks says."),),

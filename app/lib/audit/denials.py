@@ -7,11 +7,14 @@ import structlog
 from litestar import Request
 from litestar.types import Scope
 
+from app.lib.audit.kinds import AuditKind, declare
 from app.lib.audit.records import provide_origin, record
 from app.lib.db.engine import Database
 from app.lib.db.faults import DATABASE_ERRORS
 from app.lib.errors import AppError
 
+DENIED = AuditKind("access.denied", "A caller tried what they have no right to do.", is_own=True, by_strangers=True)
+declare(DENIED)
 QUIET_SECONDS = 60.0
 _MAX_REMEMBERED = 10_000
 
@@ -41,8 +44,7 @@ class DenialLog:
             self._recent.popitem(last=False)
         try:
             async with self._database.independent() as unit:
-                reason = type(denial).__name__
-                details = {"method": method, "route": route, "reason": reason, **denial.audited}
-                await record(unit, "access.denied", origin, **details)
+                details = {"method": method, "route": route, "reason": type(denial).__name__}
+                await record(unit, DENIED.name, origin, **{"subject_id": origin.actor_id, **details, **denial.audited})
         except DATABASE_ERRORS as exc:
             log.warning("denial.unrecorded", error=type(exc).__name__, route=route, user_id=str(origin.actor_id))

@@ -113,10 +113,13 @@ class Conversation:
         self.status = 0
         self.headers = headers_by_name(scope["headers"])
         given = self.headers.get(b"x-request-id", b"")
-        self.request_id = given.decode() if _REQUEST_ID.fullmatch(given) else str(new_id())
-        scope["state"]["request_id"] = self.request_id
+        ids = {"request_id": str(new_id())}
+        if _REQUEST_ID.fullmatch(given):  # the client may send it with many requests, so ours goes along
+            ids = {"request_id": given.decode(), "own_request_id": ids["request_id"]}
+        self.request_id = ids["request_id"]
+        scope["state"].update(ids)
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=self.request_id)
+        structlog.contextvars.bind_contextvars(**ids)
 
     def leave_limit(self, scope: Scope) -> None:
         if self.shell.limit is not None:

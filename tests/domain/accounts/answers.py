@@ -6,8 +6,8 @@ import httpx
 from litestar import Litestar
 from sqlalchemy import select
 
-from app.lib.audit import AuditEvent
 from tests.support.apps import core_of
+from tests.support.audit import audited as audited  # noqa: PLC0414 - tests take it from here
 from tests.support.people import Person
 
 USERS = "/api/v1/users"
@@ -37,13 +37,6 @@ def field_errors(response: httpx.Response) -> dict[str, str]:
         error.get("pointer", error.get("parameter", error.get("header"))): error["code"]
         for error in response.json()["errors"]
     }
-
-
-async def audited(app: Litestar, kind: str) -> list[AuditEvent]:
-    """The audit log's entries of a kind, oldest first."""
-    async with core_of(app).database.independent() as unit:
-        found = await unit.session.execute(select(AuditEvent).where(AuditEvent.kind == kind).order_by(AuditEvent.id))
-        return list(found.scalars())
 
 
 async def rows(app: Litestar, model: Any, *conditions: Any) -> list[Any]:

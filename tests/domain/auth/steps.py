@@ -16,10 +16,10 @@ from sqlalchemy import Row, select, update
 from app.domain.accounts.models import User
 from app.domain.accounts.services.passwords import Passwords
 from app.domain.auth.models import Session
-from app.lib.audit import AuditEvent
 from app.lib.db.reader import PostgreSQLDriver
 from app.lib.security.passwords import PasswordHasher
 from tests.support.apps import client_of, core_of
+from tests.support.audit import audited as audited  # noqa: PLC0414 - tests take it from here
 from tests.support.people import PASSWORD, People, Person
 
 T = TypeVar("T")
@@ -75,15 +75,6 @@ def shown(response: httpx.Response) -> tuple[int, dict[str, Any], dict[str, str]
 def fields(response: httpx.Response) -> dict[str, str]:
     """The codes of a problem's field errors by pointer."""
     return {error["pointer"]: error["code"] for error in response.json()["errors"]}
-
-
-async def audited(app: Litestar, kind: str) -> list[Row[Any]]:
-    """The audit log's rows of a kind, in order."""
-    async with core_of(app).database.independent() as unit:
-        found = await unit.session.execute(
-            select(AuditEvent.__table__).where(AuditEvent.kind == kind).order_by(AuditEvent.id)
-        )
-        return list(found)
 
 
 async def session_row(app: Litestar, session_id: UUID) -> Row[Any]:

@@ -8,16 +8,12 @@ import httpx
 import pytest
 import pytest_asyncio
 from litestar import Litestar
-from sqlalchemy import insert, select
 
 from app.domain.auth.repositories.sessions import MAX_SESSIONS, PURGE, SessionRepository
 from app.domain.auth.settings import AuthSettings
-from app.lib.audit import AuditEvent
 from app.lib.clock import utc_now
-from app.lib.db.base import new_id
 from tests.domain.auth.steps import ME, audited, bearer, refresh, session_row, sessions_of, sign_in, whoami
 from tests.support.apps import Deployment, client_of, core_of
-from tests.support.jobs import run_job
 from tests.support.people import PASSWORD, People, Person
 
 pytestmark = pytest.mark.asvs("7.4.1", "7.4.2")
@@ -196,27 +192,6 @@ async def test_the_oldest_session_ends_when_there_are_too_many(
     assert (await whoami(client, second.access_token)).status_code == 200
     assert (await whoami(client, other.access_token)).status_code == 200
     assert [row.revoked_at for row in await sessions_of(app, first.id)].count(None) == MAX_SESSIONS
-
-
-async def test_what_strangers_cause_leaves_the_audit_log_after_a_while(
-    client: httpx.AsyncClient, app: Litestar
-) -> None:
-    core = core_of(app)
-    await sign_in(client, "stranger@example.com")
-    ages = (("sign_in.failed", 91), ("sign_in.failed", 89), ("password.changed", 91))
-    async with core.database.independent() as unit:
-        for kind, days in ages:
-            await unit.session.execute(
-                insert(AuditEvent).values(
-                    id=new_id(), kind=kind, created_at=utc_now() - timedelta(days=days), subject_id=None, details={}
-                )
-            )
-
-    await run_job(app, "audit.purge")
-
-    async with core.database.independent() as unit:
-        left = (await unit.session.execute(select(AuditEvent.kind))).scalars().all()
-    assert sorted(left) == ["password.changed", "sign_in.failed", "sign_in.failed"]
 
 
 Act = Callable[[httpx.AsyncClient, Person, Person], Awaitable[httpx.Response]]

@@ -48,7 +48,7 @@ async def test_a_replay_after_the_grace_time_ends_the_session(
     assert row.revoked_at is not None
     assert row.revoked_reason == "token_reused"
     (event,) = await audited(app, "token.reused")
-    assert (event.subject_id, event.address, event.request_id) == (person.id, STRANGER, "the-replay")
+    assert (event.subject_id, event.address, event.client_request_id) == (person.id, STRANGER, "the-replay")
     assert event.details == {"session_id": str(person.session_id)}
 
 

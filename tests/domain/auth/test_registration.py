@@ -238,7 +238,7 @@ async def test_a_registration_is_audited_without_its_secrets(client: httpx.Async
 
     (event,) = await audited(app, "user.registered")
     assert event.subject_id == UUID(response.json()["id"])
-    assert (event.address, event.request_id, event.user_agent) == ("203.0.113.7", "a-request-0001", "curl/8")
+    assert (event.address, event.client_request_id, event.user_agent) == ("203.0.113.7", "a-request-0001", "curl/8")
     assert PASSWORD not in repr(event)
 
 

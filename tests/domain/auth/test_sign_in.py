@@ -271,10 +271,10 @@ async def test_what_comes_of_it_is_audited_with_its_origin(
 
     (ok,) = await audited(app, "sign_in.ok")
     wrong, unknown = await audited(app, "sign_in.failed")
-    assert (ok.subject_id, ok.address, ok.user_agent, ok.request_id) == (
+    assert (ok.subject_id, ok.address, ok.user_agent, ok.client_request_id) == (
         person.id, "203.0.113.7", "curl/8", "the-right-one",
     )  # fmt: skip
-    assert (wrong.subject_id, wrong.address, wrong.request_id) == (person.id, "203.0.113.7", "the-wrong-one")
+    assert (wrong.subject_id, wrong.address, wrong.client_request_id) == (person.id, "203.0.113.7", "the-wrong-one")
     assert unknown.subject_id is None
     assert "a wrong one" not in repr([ok, wrong, unknown])
     assert "unknown-user" not in repr(unknown)  # people type passwords into the field for the name

@@ -6,14 +6,11 @@ from uuid import uuid4
 import httpx
 import pytest
 from litestar import Litestar
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.jobs.permissions import JOBS_MANAGE
-from app.lib.audit import AuditEvent
 from app.lib.clock import utc_now
 from tests.domain.jobs.toys import put
-from tests.support.apps import core_of
+from tests.support.audit import audited
 
 pytestmark = pytest.mark.caller(JOBS_MANAGE)
 
@@ -126,8 +123,7 @@ async def test_what_operators_do_is_audited(app: Litestar, calls: httpx.AsyncCli
     await calls.post(f"{JOBS}/{job_id}/retry")
     await calls.post(f"{JOBS}/{job_id}/retry")
 
-    async with AsyncSession(core_of(app).database.engine, expire_on_commit=False) as session:
-        found = (await session.execute(select(AuditEvent).order_by(AuditEvent.id))).scalars().all()
+    found = await audited(app)
     assert [(each.kind, each.subject_id) for each in found] == [("job.cancelled", job_id), ("job.retried", job_id)]
 
 

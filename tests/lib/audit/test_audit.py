@@ -8,7 +8,7 @@ import pytest
 from litestar import Litestar
 
 from app.lib import audit
-from app.lib.audit import MAX_USER_AGENT, SYSTEM, Origin
+from app.lib.audit import MAX_USER_AGENT, SYSTEM, AuditKind, Origin
 from app.lib.clock import utc_now
 from app.lib.db.base import metadata, new_id
 from tests.domain.auth.steps import LOGIN, audited
@@ -16,6 +16,8 @@ from tests.support.apps import ADDRESS, client_of, core_of
 from tests.support.people import PASSWORD, People
 
 AGENT = "Harbour/1.0 (quiet)"
+
+audit.declare(*(AuditKind(f"test.{name}", "For these tests.") for name in ("undone", "done", "many")))
 
 
 async def log_in(client: httpx.AsyncClient, email: str, **headers: Any) -> httpx.Response:
@@ -35,7 +37,8 @@ async def test_an_event_says_where_it_came_from(app: Litestar, client: httpx.Asy
     assert before <= row.created_at <= utc_now()
     assert row.subject_id == person.id
     assert (row.actor_id, row.session_id) == (None, None)
-    assert (row.address, row.user_agent, row.request_id) == (ADDRESS, AGENT, "visit-0001")
+    assert (row.address, row.user_agent, row.client_request_id) == (ADDRESS, AGENT, "visit-0001")
+    assert UUID(row.request_id).version == 7
     assert UUID(row.details["session_id"]) != person.session_id
 
 
@@ -49,7 +52,7 @@ async def test_an_event_says_who_did_what_to_whom(app: Litestar, people: People)
     assert response.is_success
     (row,) = await audited(app, "user.deactivated")
     assert (row.actor_id, row.session_id, row.subject_id) == (boss.id, boss.session_id, other.id)
-    assert row.request_id == response.headers["x-request-id"]
+    assert (row.request_id, row.client_request_id) == (response.headers["x-request-id"], None)
 
 
 async def test_a_refused_request_is_on_record(app: Litestar, client: httpx.AsyncClient, people: People) -> None:
@@ -122,6 +125,12 @@ async def test_an_event_is_part_of_the_transaction(app: Litestar) -> None:
     assert (row.actor_id, row.session_id, row.address, row.user_agent, row.request_id) == (None,) * 5
 
 
+async def test_a_kind_that_is_not_declared_is_refused(app: Litestar) -> None:
+    async with core_of(app).database.independent() as unit:
+        with pytest.raises(LookupError, match="is not declared"):
+            await audit.record(unit, "test.unheard", SYSTEM)
+
+
 async def test_events_are_in_the_order_of_their_ids(app: Litestar) -> None:
     async with core_of(app).database.independent() as unit:
         for number in range(20):
@@ -134,4 +143,4 @@ async def test_events_are_in_the_order_of_their_ids(app: Litestar) -> None:
 
 
 def test_the_log_outlives_what_it_speaks_of() -> None:
-    assert not metadata.tables["audit_events"].foreign_keys
+    assert not metadata.tables["audit_events"].foreign_keys | metadata.tables["audit_inbox"].foreign_keys

@@ -5,7 +5,7 @@ from uuid import UUID
 from msgspec import Meta
 
 from app.lib.addresses import MAX_LENGTH
-from app.lib.audit.records import MAX_USER_AGENT
+from app.lib.audit import MAX_USER_AGENT
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.pagination.envelope import Page
 from app.lib.wire.dto import Input, Output

@@ -1,0 +1,9 @@
+from app.lib.audit import AuditKind, declare
+
+AUDIT_KINDS = declare(
+    AuditKind("webhook.created", "A webhook was created."),
+    AuditKind("webhook.updated", "A webhook was changed."),
+    AuditKind("webhook.secret_rotated", "A webhook got another secret."),
+    AuditKind("webhook.deleted", "A webhook was deleted."),
+    AuditKind("webhook.disabled", "A webhook was switched off, because its deliveries failed for long."),
+)

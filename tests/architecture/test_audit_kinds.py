@@ -1,0 +1,33 @@
+"""The kinds of events in the audit log are a closed list."""
+
+import ast
+
+from click.testing import CliRunner
+
+from app.asgi import DOMAINS
+from app.cli import main
+from app.lib.audit.kinds import KINDS
+from tests.architecture.test_house_rules import ROOT, at, python_files, tree_of
+
+PAGE = ROOT / "docs" / "audit-kinds.md"
+
+
+def test_every_kind_that_is_declared_is_one_of_a_domain() -> None:
+    in_app = {name for name, kind in KINDS.items() if not name.startswith("test.")}
+
+    assert in_app == {kind.name for domain in DOMAINS for kind in domain.audit_kinds}
+
+
+def test_every_kind_that_is_recorded_is_declared() -> None:
+    """As far as its name stands in the call; ``record`` refuses the others when they come."""
+    found = []
+    for path in python_files("app"):
+        for call in (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)):
+            named = [each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+            if ast.unparse(call.func) in {"audit.record", "record", "self._audit"} and named:
+                found += [at(path, call.lineno, name) for name in named if name not in KINDS]
+    assert not found, "\n".join(found)
+
+
+def test_the_documentation_has_every_kind() -> None:
+    assert CliRunner().invoke(main, ["audit", "kinds"]).stdout == PAGE.read_text(), "run `just openapi`"
