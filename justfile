@@ -134,6 +134,11 @@ bench-orders *options:
 bench-faults:
     {{ run }} python -m benchmarks.faults
 
+# how long a right that was taken away still works on two workers, on both databases
+[group('check')]
+bench-revocation *options:
+    {{ run }} python -m benchmarks.revocation "$@"
+
 # sockets on granian: messages a second, latency and memory on each fan-out
 [group('check')]
 bench-realtime *options:

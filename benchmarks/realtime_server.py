@@ -16,7 +16,7 @@ from app.lib.db.url import DatabaseURL
 from app.lib.events import Events
 from app.lib.events.fanout import Fanout, PostgreSQLFanout, RedisFanout, SilentFanout
 from app.lib.observability.logging import configure_logging
-from app.lib.realtime.channels import ChannelAccess, ChannelKind, Member, Renewed
+from app.lib.realtime.channels import ChannelAccess, ChannelKind, Member
 from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.protocols import Connection, WebSocketTransport
 from app.lib.realtime.service import Realtime, channel_listeners
@@ -44,8 +44,8 @@ class AllPeople:
         self._known[principal.session_id] = principal
         return principal
 
-    async def refresh(self, principal: Principal, token: str) -> Renewed:
-        return Renewed(principal, None)
+    async def refresh(self, principal: Principal, token: str) -> tuple[Principal, datetime | None]:
+        return principal, None
 
     async def principals(self, session_ids: Collection[UUID]) -> Mapping[UUID, Principal]:
         return self._known

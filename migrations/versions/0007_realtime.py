@@ -1,4 +1,4 @@
-"""The tables of realtime: channels, events, processes, sockets, presence; rooms, members, invitations and tickets."""
+"""The tables of realtime: channels, events, processes and presence; rooms, members, invitations and tickets."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,6 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-IS_OWNER = sa.text("role = 'owner'")
 IS_LISTED = sa.text("visibility = 'public' AND closed_at IS NULL")
 
 
@@ -26,14 +25,17 @@ def upgrade() -> None:
         sa.Column("search_text", sa.Text(), nullable=False),
         sa.Column("visibility", sa.String(length=16), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner_id", sa.Uuid(), nullable=True),
         sa.Column("creator_id", sa.Uuid(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_rooms_owner_id"), ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["creator_id"], ["users.id"], name=op.f("fk_rooms_creator_id"), ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rooms")),
     )
     op.create_index("ix_rooms_name", "rooms", ["name"], unique=True, postgresql_where=IS_LISTED, sqlite_where=IS_LISTED)
+    op.create_index(op.f("ix_rooms_owner_id"), "rooms", ["owner_id"], unique=False)
     op.create_index(op.f("ix_rooms_creator_id_created_at"), "rooms", ["creator_id", "created_at"], unique=False)
     op.create_index(op.f("ix_rooms_created_at_id"), "rooms", ["created_at", "id"], unique=False)
 
@@ -41,19 +43,10 @@ def upgrade() -> None:
         "room_members",
         sa.Column("room_id", sa.Uuid(), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=False),
-        sa.Column("role", sa.String(length=16), nullable=False),
         sa.Column("joined_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["room_id"], ["rooms.id"], name=op.f("fk_room_members_room_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_room_members_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("room_id", "user_id", name=op.f("pk_room_members")),
-    )
-    op.create_index(
-        "ix_room_members_owner",
-        "room_members",
-        ["room_id"],
-        unique=True,
-        postgresql_where=IS_OWNER,
-        sqlite_where=IS_OWNER,
     )
     op.create_index(
         op.f("ix_room_members_room_id_joined_at_user_id"),
@@ -61,7 +54,7 @@ def upgrade() -> None:
         ["room_id", "joined_at", "user_id"],
         unique=False,
     )
-    op.create_index(op.f("ix_room_members_user_id_role"), "room_members", ["user_id", "role"], unique=False)
+    op.create_index(op.f("ix_room_members_user_id"), "room_members", ["user_id"], unique=False)
 
     op.create_table(
         "room_invitations",

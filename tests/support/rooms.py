@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from app.core import Core
-from app.domain.realtime.dtos import MEMBER, OWNER
 from app.domain.realtime.models import Room
 from app.domain.realtime.repositories import CREATE_INVITATION, CREATE_MEMBER, RoomRepository
 from app.lib.clock import utc_now
@@ -16,9 +15,9 @@ async def room_of(owner_id: UUID, core: Core, *, with_: UUID) -> UUID:
     name = f"room-{room_id.hex}"
     async with core.database.independent() as unit:
         rooms = RoomRepository(unit)
-        await rooms.create(Room(id=room_id, name=name, title=None, search_text=name, visibility="public"))
-        for user_id, role in ((owner_id, OWNER), (with_, MEMBER)):
-            row = {"room_id": room_id, "user_id": user_id, "role": role, "joined_at": utc_now()}
-            await unit.execute(CREATE_MEMBER, **row)
+        named = {"name": name, "title": None, "search_text": name}
+        await rooms.create(Room(id=room_id, **named, visibility="public", owner_id=owner_id))
+        for user_id in (owner_id, with_):
+            await unit.execute(CREATE_MEMBER, room_id=room_id, user_id=user_id, joined_at=utc_now())
         await unit.execute(CREATE_INVITATION, room_id=room_id, user_id=with_, invited_by=owner_id, created_at=utc_now())
     return room_id

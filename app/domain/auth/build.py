@@ -12,6 +12,9 @@ from app.lib.security.principal import Authenticator
 from app.lib.security.tokens import TokenSigner, ed25519_key
 from app.lib.settings import blaming
 
+_WITHOUT_HINTS = 0.1
+"""Seconds that a principal is remembered where no hint says that it has changed."""
+
 
 def build(core: Core) -> None:
     """The signer, the authenticator of access tokens, the maker of links, and the limits of routes."""
@@ -24,7 +27,10 @@ def build(core: Core) -> None:
     issuer = TokenIssuer(_signer(core.settings, settings), lifetimes)
     key_uses = KeyUses(core.database)
     core.lifespans.append(key_uses.running)
-    authenticator = SessionAuthenticator(issuer.signer, core.database.reader, key_uses, settings.auth_cache_seconds)
+    cache_seconds = settings.auth_cache_seconds
+    if not core.events.hints.fanout.reaches_others:  # such as two workers on SQLite, whose reads are cheap
+        cache_seconds = min(cache_seconds, _WITHOUT_HINTS)
+    authenticator = SessionAuthenticator(issuer.signer, core.database.reader, key_uses, cache_seconds)
     core.services.add(issuer)
     link_base = settings.public_app_url or core.settings.base_url
     core.services.add(LinkMaker(link_base, *core.keys.derive_all("mailed codes")))

@@ -1,7 +1,7 @@
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 
@@ -26,7 +26,7 @@ from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed, PreconditionRequired
 from app.lib.http.answers import public_answer
 from app.lib.http.injection import Injected
-from app.lib.http.locations import created, linked
+from app.lib.http.locations import created
 from app.lib.http.rules import MAX_BODY, TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
@@ -73,7 +73,6 @@ class ProductController(Controller):
     )
     async def list_products(
         self,
-        request: Request[Any, Any, Any],
         product_queries: Injected[ProductQueries],
         viewer: Injected[Principal | None],
         paging: Injected[PageRequest],
@@ -85,10 +84,10 @@ class ProductController(Controller):
         tag: TagFilter = None,
         is_active: ActiveFilter = None,
         sort: Sort = None,
-    ) -> Response[ProductPage]:
+    ) -> ProductPage:
         bounds = filter_bounds(currency, min_price=min_price, max_price=max_price)
         filters = {"q": q, "currency": currency, **bounds, "in_stock": in_stock, "tag": tag, "is_active": is_active}
-        return linked(request, await product_queries.list_products(paging, sort, filters, viewer))
+        return await product_queries.list_products(paging, sort, filters, viewer)
 
     @post(
         guards=[permission(PRODUCTS_WRITE)],
@@ -197,12 +196,11 @@ class ProductController(Controller):
     async def list_stock_movements(
         self,
         product_id: FromPath[UUID],
-        request: Request[Any, Any, Any],
         product_queries: Injected[ProductQueries],
         paging: Injected[PageRequest],
         viewer: Injected[Principal | None],
-    ) -> Response[StockMovementPage]:
-        return linked(request, await product_queries.list_movements(product_id, paging, viewer))
+    ) -> StockMovementPage:
+        return await product_queries.list_movements(product_id, paging, viewer)
 
     @get(
         "/{product_id:uuid}/prices",
@@ -214,8 +212,7 @@ class ProductController(Controller):
     async def list_product_prices(
         self,
         product_id: FromPath[UUID],
-        request: Request[Any, Any, Any],
         product_queries: Injected[ProductQueries],
         paging: Injected[PageRequest],
-    ) -> Response[ProductPricePage]:
-        return linked(request, await product_queries.list_prices(product_id, paging))
+    ) -> ProductPricePage:
+        return await product_queries.list_prices(product_id, paging)

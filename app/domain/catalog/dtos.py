@@ -67,8 +67,7 @@ class ProductRead(Versioned):
     version: Version
 
 
-class ProductPage(Page[ProductRead], frozen=True, kw_only=True):
-    """Products."""
+ProductPage = Page[ProductRead]
 
 
 class ProductCreate(Input):
@@ -149,8 +148,7 @@ class StockMovementRead(Output):
     created_at: datetime
 
 
-class StockMovementPage(Page[StockMovementRead], frozen=True, kw_only=True):
-    """Movements of a product's stock."""
+StockMovementPage = Page[StockMovementRead]
 
 
 class ProductPriceRead(Output):
@@ -161,5 +159,4 @@ class ProductPriceRead(Output):
     created_at: datetime
 
 
-class ProductPricePage(Page[ProductPriceRead], frozen=True, kw_only=True):
-    """Prices of a product, past and present."""
+ProductPricePage = Page[ProductPriceRead]

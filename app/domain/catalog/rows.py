@@ -6,7 +6,6 @@ from uuid import UUID
 import msgspec
 
 from app.domain.catalog.dtos import ProductPriceRead, ProductRead
-from app.lib.pagination.envelope import Page
 from app.lib.wire.dto import project
 from app.lib.wire.money import Money
 
@@ -29,10 +28,6 @@ class ProductRow(msgspec.Struct, frozen=True):
         return project(ProductRead, self, price=Money.from_minor_units(self.price_units, self.currency))
 
 
-class ProductRowPage(Page[ProductRow], frozen=True, kw_only=True):
-    pass
-
-
 class PriceRow(msgspec.Struct, frozen=True):
     id: UUID
     price_units: int
@@ -42,10 +37,6 @@ class PriceRow(msgspec.Struct, frozen=True):
     def to_read(self) -> ProductPriceRead:
         price = Money.from_minor_units(self.price_units, self.currency)
         return project(ProductPriceRead, self, price=price)
-
-
-class PriceRowPage(Page[PriceRow], frozen=True, kw_only=True):
-    pass
 
 
 class ProductTerms(msgspec.Struct, frozen=True):

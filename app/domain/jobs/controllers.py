@@ -1,7 +1,7 @@
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Controller, Request, Response, get, post
+from litestar import Controller, get, post
 from litestar.params import FromPath, QueryParameter
 from msgspec import Meta
 
@@ -10,7 +10,6 @@ from app.domain.jobs.errors import JobNotCancellable, JobNotRetryable
 from app.domain.jobs.permissions import JOBS_MANAGE
 from app.domain.jobs.services import JOB_SORT, JobQueries, JobService
 from app.lib.http.injection import Injected, Paging
-from app.lib.http.locations import linked
 from app.lib.jobs.tables import JobStatus
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.parameters import Instant
@@ -43,7 +42,6 @@ class JobController(Controller):
     )
     async def list_jobs(
         self,
-        request: Request[Any, Any, Any],
         job_queries: Injected[JobQueries],
         paging: Paging,
         kind: Kinds = None,
@@ -51,9 +49,9 @@ class JobController(Controller):
         created_after: Instant = None,
         created_before: Instant = None,
         sort: Annotated[str | None, JOB_SORT] = None,
-    ) -> Response[JobPage]:
+    ) -> JobPage:
         filters = {"kind": kind, "status": status, "created_after": created_after, "created_before": created_before}
-        return linked(request, await job_queries.list_jobs(paging, sort, filters))
+        return await job_queries.list_jobs(paging, sort, filters)
 
     @get(
         "/{job_id:uuid}",

@@ -41,8 +41,7 @@ class JobDetail(JobRead):
     payload: dict[str, Any]
 
 
-class JobPage(Page[JobRead], frozen=True, kw_only=True):
-    """Jobs."""
+JobPage = Page[JobRead]
 
 
 class ScheduleRead(Output):

@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Controller, Request, Response, get, patch, post
+from litestar import Controller, Response, get, patch, post
 from litestar.di import Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
@@ -34,7 +34,7 @@ from app.domain.orders.services.refund import RefundService
 from app.lib.db.versions import IfMatch
 from app.lib.errors import PermissionDenied, PreconditionFailed
 from app.lib.http.injection import Injected
-from app.lib.http.locations import created, linked
+from app.lib.http.locations import created
 from app.lib.http.rules import PRODUCES_ANYTHING, TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import for_holders_of, may_raise, sends_headers
@@ -92,14 +92,13 @@ class OrderController(Controller):
     )
     async def list_orders(
         self,
-        request: Request[Any, Any, Any],
         order_queries: Injected[OrderQueries],
         principal: Injected[Principal],
         paging: Injected[PageRequest],
         order_filters: Injected[dict[str, Any]],
         sort: Sort = None,
-    ) -> Response[OrderPage]:
-        return linked(request, await order_queries.list_orders(paging, sort, order_filters, principal))
+    ) -> OrderPage:
+        return await order_queries.list_orders(paging, sort, order_filters, principal)
 
     @post(
         guards=[authenticated],
@@ -156,12 +155,11 @@ class OrderController(Controller):
     async def list_order_events(
         self,
         order_id: FromPath[UUID],
-        request: Request[Any, Any, Any],
         order_queries: Injected[OrderQueries],
         principal: Injected[Principal],
         paging: Injected[PageRequest],
-    ) -> Response[OrderEventPage]:
-        return linked(request, await order_queries.list_events(order_id, paging, principal))
+    ) -> OrderEventPage:
+        return await order_queries.list_events(order_id, paging, principal)
 
     @get(
         "/{order_id:uuid}/payments",
@@ -173,12 +171,11 @@ class OrderController(Controller):
     async def list_order_payments(
         self,
         order_id: FromPath[UUID],
-        request: Request[Any, Any, Any],
         order_queries: Injected[OrderQueries],
         principal: Injected[Principal],
         paging: Injected[PageRequest],
-    ) -> Response[PaymentPage]:
-        return linked(request, await order_queries.list_payments(order_id, paging, principal))
+    ) -> PaymentPage:
+        return await order_queries.list_payments(order_id, paging, principal)
 
     @post(
         "/{order_id:uuid}/pay",

@@ -93,8 +93,7 @@ class OrderRead(Versioned):
     version: Version
 
 
-class OrderPage(Page[OrderRead], frozen=True, kw_only=True):
-    """Orders."""
+OrderPage = Page[OrderRead]
 
 
 class OrderEventRead(Output):
@@ -108,8 +107,7 @@ class OrderEventRead(Output):
     created_at: datetime
 
 
-class OrderEventPage(Page[OrderEventRead], frozen=True, kw_only=True):
-    """The timeline of an order."""
+OrderEventPage = Page[OrderEventRead]
 
 
 class PaymentRead(Output):
@@ -123,8 +121,7 @@ class PaymentRead(Output):
     settled_at: datetime | None
 
 
-class PaymentPage(Page[PaymentRead], frozen=True, kw_only=True):
-    """Attempts to pay an order."""
+PaymentPage = Page[PaymentRead]
 
 
 class PaymentCreate(Input):

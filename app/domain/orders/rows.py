@@ -7,7 +7,6 @@ from uuid import UUID
 import msgspec
 
 from app.domain.orders.dtos import OrderEventRead, OrderItemRead, OrderRead, PaymentRead
-from app.lib.pagination.envelope import Page
 from app.lib.wire.dto import project
 from app.lib.wire.money import Money
 
@@ -68,10 +67,6 @@ class OrderRow(msgspec.Struct, frozen=True):
         return project(OrderRead, self, items=lines, total=self.total, refunded=refunded)
 
 
-class OrderRowPage(Page[OrderRow], frozen=True, kw_only=True):
-    pass
-
-
 class EventRow(msgspec.Struct, frozen=True):
     id: UUID
     kind: str
@@ -85,10 +80,6 @@ class EventRow(msgspec.Struct, frozen=True):
         return project(OrderEventRead, self, amount=Money.from_minor_units(self.amount_units, self.currency))
 
 
-class EventRowPage(Page[EventRow], frozen=True, kw_only=True):
-    pass
-
-
 class AttemptRow(msgspec.Struct, frozen=True):
     id: UUID
     method: str
@@ -100,10 +91,6 @@ class AttemptRow(msgspec.Struct, frozen=True):
 
     def to_read(self) -> PaymentRead:
         return project(PaymentRead, self, amount=Money.from_minor_units(self.amount_units, self.currency))
-
-
-class AttemptRowPage(Page[AttemptRow], frozen=True, kw_only=True):
-    pass
 
 
 class PaymentRow(msgspec.Struct, frozen=True):

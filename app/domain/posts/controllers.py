@@ -29,7 +29,7 @@ from app.lib.errors import PreconditionFailed, Unauthenticated
 from app.lib.http.answers import PUBLIC_ANSWER, public_answer
 from app.lib.http.conditional import TAGGED, has_current, make_personal
 from app.lib.http.injection import Injected
-from app.lib.http.locations import MOVES, created, linked, moved
+from app.lib.http.locations import MOVES, created, moved
 from app.lib.http.query import PASSED_ON
 from app.lib.http.rules import MAX_BODY, PRODUCES
 from app.lib.http.transaction import IDEMPOTENT
@@ -128,12 +128,12 @@ class PostController(Controller):
         if not mine:
             page = await post_queries.list(paging, sort, filters)
             found = page if expand is None else await post_queries.with_authors(page)
-            return shared(request, linked(request, found))
+            return shared(request, Response(found))
         if (owner := find_principal(request)) is None:
             raise Unauthenticated
         make_personal(request)
         page = await post_queries.list_own(paging, sort, filters, owner)
-        return linked(request, page if expand is None else await post_queries.with_authors(page))
+        return Response(page if expand is None else await post_queries.with_authors(page))
 
     @post(
         guards=[authenticated],
@@ -272,7 +272,7 @@ async def list_user_posts(
 ) -> Response[PostPage | PostWithAuthorPage]:
     filters = {"tag": tag, "q": q, "published_after": published_after, "published_before": published_before}
     page = await post_queries.list_by_user(user_id, paging, sort, filters)
-    return shared(request, linked(request, page if expand is None else await post_queries.with_authors(page)))
+    return shared(request, Response(page if expand is None else await post_queries.with_authors(page)))
 
 
 @get(
@@ -292,7 +292,7 @@ async def list_tags(
 ) -> Response[TagPage]:
     # Counting goes through all posts, so this one may be a minute old.
     page = await post_queries.list_tags(paging, sort)
-    return shared(request, linked(request, page), seconds=60)
+    return shared(request, Response(page), seconds=60)
 
 
 @get(

@@ -15,7 +15,7 @@ from app.lib.security.principal import Principal
 
 async def _require_member(principal: Principal, name: str, rooms: RoomQueries) -> RoomAccess:
     room = await rooms.access(parse_id(name), principal)
-    if room.role is None:
+    if not room.is_member:
         raise ChannelForbidden("Only members of the room may do this.")
     return room
 

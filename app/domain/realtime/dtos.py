@@ -47,8 +47,7 @@ class RoomRead(Versioned):
     version: Version
 
 
-class RoomPage(Page[RoomRead], frozen=True, kw_only=True):
-    """Rooms."""
+RoomPage = Page[RoomRead]
 
 
 class RoomCreate(Input):
@@ -82,8 +81,7 @@ class MemberRead(Output):
     joined_at: datetime
 
 
-class MemberPage(Page[MemberRead], frozen=True, kw_only=True):
-    """Members of a room."""
+MemberPage = Page[MemberRead]
 
 
 class InvitationCreate(Input):
@@ -100,8 +98,7 @@ class InvitationRead(Output):
     created_at: datetime
 
 
-class InvitationPage(Page[InvitationRead], frozen=True, kw_only=True):
-    """Invitations to a room."""
+InvitationPage = Page[InvitationRead]
 
 
 class MessageRead(Output):
@@ -116,8 +113,7 @@ class MessageRead(Output):
     sent_at: datetime
 
 
-class MessagePage(Page[MessageRead], frozen=True, kw_only=True):
-    """Messages of a room."""
+MessagePage = Page[MessageRead]
 
 
 class TicketRead(Output):

@@ -1,4 +1,5 @@
 from app.domain.realtime.names import MAX_CREATED, MAX_INVITATIONS, MAX_MEMBERS, MAX_OWNED
+from app.domain.realtime.permissions import ROOMS_WRITE
 from app.lib.errors import (
     Conflict,
     Duplicate,
@@ -37,8 +38,7 @@ class InvitationNotFound(NotFound):
 class NotYourRoom(PermissionDenied):
     """Only the owner and holders of the permission may change it."""
 
-    def __init__(self, permission: str) -> None:
-        super().__init__(f"This is not your room; you need the permission {permission}.")
+    detail = f"This is not your room; you need the permission {ROOMS_WRITE}."
 
 
 class NotAMember(PermissionDenied):
@@ -55,11 +55,7 @@ class NotInvited(PermissionDenied):
 
 class RoomNameTaken(Duplicate):
     detail = "Another public room has this name."
-
-    def __init__(self) -> None:
-        super().__init__(
-            errors=[FieldError(pointer="/name", code=FieldCode.NOT_UNIQUE, detail="Is taken by another public room.")]
-        )
+    member = "name"
 
 
 class RoomClosed(InvalidState):

@@ -2,22 +2,14 @@ from app.domain.realtime.models import Room, RoomInvitation, RoomMember
 from app.lib.export import export
 from app.lib.realtime.tables import RealtimeEvent
 
+_ROOM = (Room.created_at, Room.id, Room.name, Room.title, Room.visibility, Room.closed_at)
+
 EXPORTS = (
-    export(
-        "rooms",
-        Room.created_at,
-        Room.id,
-        Room.name,
-        Room.title,
-        Room.visibility,
-        Room.closed_at,
-        of=Room.creator_id,
-        by=[Room.created_at, Room.id],
-    ),
+    export("created_rooms", *_ROOM, of=Room.creator_id, by=[Room.created_at, Room.id]),
+    export("owned_rooms", *_ROOM, of=Room.owner_id, by=[Room.created_at, Room.id]),
     export(
         "room_memberships",
         RoomMember.room_id,
-        RoomMember.role,
         RoomMember.joined_at,
         of=RoomMember.user_id,
         by=[RoomMember.room_id],

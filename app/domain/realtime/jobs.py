@@ -1,7 +1,7 @@
 """Regular deletion of what has expired."""
 
 from app.domain.realtime.repositories import PURGE_TICKETS
-from app.lib.jobs import Cron, Every, JobContext, NoPayload, job
+from app.lib.jobs import Every, JobContext, NoPayload, job
 from app.lib.realtime.service import Realtime
 
 _TRIM_SECONDS = 60.0
@@ -10,11 +10,7 @@ _TRIM_SECONDS = 60.0
 @job("realtime.trim", NoPayload, schedule=Every(_TRIM_SECONDS), timeout=600)
 async def trim_channels(_payload: NoPayload, context: JobContext) -> None:
     await context.in_batches(context.service(Realtime).trim)
-
-
-@job("realtime.purge_tickets", NoPayload, schedule=Cron("*/10 * * * *"), timeout=600)
-async def purge_tickets(_payload: NoPayload, context: JobContext) -> None:
     await context.in_batches(lambda unit: unit.execute(PURGE_TICKETS))
 
 
-JOBS = (trim_channels, purge_tickets)
+JOBS = (trim_channels,)

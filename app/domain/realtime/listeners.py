@@ -13,9 +13,7 @@ from app.lib.realtime.service import Realtime
 
 @in_transaction(UserErasing)
 async def leave_rooms(event: UserErasing, unit: UnitOfWork, writer: ChannelWriter) -> None:
-    events, is_all = await remove_from_rooms(event.user_id, unit)
-    await writer.publish_in(unit, *events)
-    if not is_all:
+    if not await remove_from_rooms(event.user_id, unit, writer):
         event.more_is_left()
 
 

@@ -7,12 +7,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.domain.realtime.names import MAX_ROOM_NAME
 from app.lib.db.base import Base, Entity, sortable_text
 
-_IS_OWNER: ColumnElement[bool] = literal_column("role = 'owner'")
 _IS_LISTED: ColumnElement[bool] = literal_column("visibility = 'public' AND closed_at IS NULL")
 
 
 class Room(Entity):
-    """Its messages are the log of the channel ``room:{id}``.
+    """Its messages are the log of the channel ``room:{id}``. The owner is a member; a room without members has none.
 
     Names of open public rooms are unique. Those of others are not: that one is taken would disclose a private room, and
     closed rooms would keep names for good.
@@ -25,6 +24,7 @@ class Room(Entity):
     search_text: Mapped[str] = mapped_column(Text)
     visibility: Mapped[str] = mapped_column(String(16))
     closed_at: Mapped[datetime | None]
+    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
     creator_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
 
     __table_args__ = (
@@ -35,20 +35,15 @@ class Room(Entity):
 
 
 class RoomMember(Base):
-    """Who may listen and publish. An open room has one owner, who is a member."""
+    """Who may listen and publish."""
 
     __tablename__ = "room_members"
 
     room_id: Mapped[UUID] = mapped_column(ForeignKey("rooms.id", ondelete="CASCADE"), primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    role: Mapped[str] = mapped_column(String(16))
     joined_at: Mapped[datetime]
 
-    __table_args__ = (
-        Index("ix_room_members_owner", "room_id", unique=True, postgresql_where=_IS_OWNER, sqlite_where=_IS_OWNER),
-        Index(None, "room_id", "joined_at", "user_id"),
-        Index(None, "user_id", "role"),
-    )
+    __table_args__ = (Index(None, "room_id", "joined_at", "user_id"), Index(None, "user_id"))
 
 
 class RoomInvitation(Base):

@@ -8,27 +8,20 @@ from uuid import UUID
 from sqlalchemy import Boolean, Uuid, bindparam, case, delete, exists, func, insert, or_, select, tuple_, update
 
 from app.domain.accounts.models import User
-from app.domain.realtime.dtos import OWNER, PUBLIC, RoomPage, RoomRead
+from app.domain.realtime.dtos import MEMBER, OWNER, PUBLIC, RoomPage, RoomRead
 from app.domain.realtime.errors import RoomNameTaken, RoomNotFound
 from app.domain.realtime.models import RealtimeTicket, Room, RoomInvitation, RoomMember
-from app.domain.realtime.rows import (
-    InvitationRow,
-    InvitationRowPage,
-    MemberRow,
-    MemberRowPage,
-    MessageRow,
-    MessageRowPage,
-    RoomAccess,
-    Standing,
-)
+from app.domain.realtime.rows import InvitationRow, MemberRow, RoomAccess, Standing
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now, database_now_plus
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.repositories import EntityRepository
 from app.lib.db.statements import BATCH, delete_batch
+from app.lib.pagination.envelope import Page
 from app.lib.pagination.filters import at_least, at_most, contains, custom, equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
+from app.lib.realtime.log import StoredEvent
 from app.lib.realtime.tables import RealtimeEvent
 
 _DAY_SECONDS = 86_400.0
@@ -56,21 +49,11 @@ _is_visible = (
     Room.id == bindparam("room_id", type_=Uuid()),
     or_(bindparam("sees_all", type_=Boolean()), _is_visible_to(_viewer_id)),
 )
-_owner_id = (
-    select(RoomMember.user_id)
-    .where(RoomMember.room_id == Room.id, RoomMember.role == OWNER)
-    .correlate(Room)
-    .scalar_subquery()
-)
-_role = (
-    select(RoomMember.role)
-    .where(RoomMember.room_id == Room.id, RoomMember.user_id == _viewer_id)
-    .correlate(Room)
-    .scalar_subquery()
-)
-_rooms = select(*columns_of(RoomRead, Room, owner_id=_owner_id))
+_rooms = select(*columns_of(RoomRead, Room))
 ROOM = prepare(_rooms.where(*_is_visible), RoomRead)
-ROOM_ACCESS = prepare(select(*columns_of(RoomAccess, Room, role=_role)).where(*_is_visible), RoomAccess)
+ROOM_ACCESS = prepare(
+    select(*columns_of(RoomAccess, Room, is_member=_is_member(_viewer_id))).where(*_is_visible), RoomAccess
+)
 
 ROOM_LIST = ListQuery(
     "rooms",
@@ -89,10 +72,11 @@ ROOM_LIST = ListQuery(
         contains("q", Room.search_text),
     ),
 )
+_role = case((RoomMember.user_id == Room.owner_id, OWNER), else_=MEMBER)
 MEMBER_LIST = ListQuery(
     "room_members",
-    MemberRowPage,
-    select(*columns_of(MemberRow, RoomMember)),
+    Page[MemberRow],
+    select(*columns_of(MemberRow, RoomMember, role=_role)).join(Room, Room.id == RoomMember.room_id),
     identity=RoomMember.user_id,
     sorts=(SortKey("joined_at", RoomMember.joined_at, datetime),),
     default_sort="joined_at",
@@ -100,7 +84,7 @@ MEMBER_LIST = ListQuery(
 )
 INVITATION_LIST = ListQuery(
     "room_invitations",
-    InvitationRowPage,
+    Page[InvitationRow],
     select(*columns_of(InvitationRow, RoomInvitation)),
     identity=RoomInvitation.user_id,
     sorts=(SortKey("created_at", RoomInvitation.created_at, datetime),),
@@ -109,8 +93,8 @@ INVITATION_LIST = ListQuery(
 )
 MESSAGE_LIST = ListQuery(
     "room_messages",
-    MessageRowPage,
-    select(*columns_of(MessageRow, RealtimeEvent)),
+    Page[StoredEvent],
+    select(*columns_of(StoredEvent, RealtimeEvent)),
     identity=RealtimeEvent.id,
     sorts=(SortKey("id", RealtimeEvent.id, int),),
     default_sort="-id",
@@ -127,20 +111,20 @@ _is_in_room = (_in_room, _members.c.user_id == _user_id)
 _is_invited = (_invitations.c.room_id == _room_id, _invitations.c.user_id == _user_id)
 _standing = prepare(
     select(
-        select(_members.c.role).where(*_is_in_room).scalar_subquery().label("role"),
+        exists().where(*_is_in_room).label("is_member"),
         exists().where(*_is_invited).label("is_invited"),
     ),
     Standing,
 )
+COUNT_OWNED = prepare(select(func.count()).where(Room.owner_id == _user_id, Room.closed_at.is_(None)), int)
 COUNT_CREATED = prepare(
     select(func.count()).where(Room.creator_id == _user_id, Room.created_at > database_now_plus(-_DAY_SECONDS)), int
 )
 CREATE_MEMBER = prepare(insert(_members))
 DELETE_MEMBER = prepare(delete(_members).where(*_is_in_room))
 COUNT_MEMBERS = prepare(select(func.count()).select_from(_members).where(_in_room), int)
-_oldest = select(_members.c.user_id).where(_in_room).order_by(_members.c.joined_at, _members.c.user_id).limit(1)
-HAND_OVER = prepare(
-    update(_members).where(_in_room, _members.c.user_id == _oldest.scalar_subquery()).values(role=OWNER)
+OLDEST_MEMBER = prepare(
+    select(_members.c.user_id).where(_in_room).order_by(_members.c.joined_at, _members.c.user_id).limit(1), UUID
 )
 CREATE_INVITATION = prepare(insert(_invitations))
 DELETE_INVITATION = prepare(delete(_invitations).where(*_is_invited))
@@ -175,12 +159,6 @@ class RoomRepository(EntityRepository[Room]):
     not_found = RoomNotFound
     taken = {"name": RoomNameTaken}  # noqa: RUF012 - a ClassVar of the base
 
-    async def read(self, room_id: UUID, viewer_id: UUID) -> RoomRead:
-        """As this transaction has it."""
-        room = await self.unit.first(ROOM, room_id=room_id, viewer_id=viewer_id, sees_all=True)
-        assert room is not None, "the room is locked"  # noqa: S101 - tells type checkers what the lock says
-        return room
-
     async def standing(self, room_id: UUID, user_id: UUID) -> Standing:
         (standing,) = await self.unit.all(_standing, in_room=room_id, of_user=user_id)
         return standing
@@ -189,16 +167,6 @@ class RoomRepository(EntityRepository[Room]):
         """The first rooms of a user, always in the same order, so that no two transactions wait for each other."""
         statement = select(Room).where(_is_member(user_id)).order_by(Room.id).limit(most).with_for_update(of=Room)
         return (await self.unit.session.execute(statement.execution_options(populate_existing=True))).scalars().all()
-
-    async def count_open_of(self, owner_id: UUID) -> int:
-        """The number of open rooms that a user owns."""
-        found = await self.unit.session.execute(
-            select(func.count())
-            .select_from(RoomMember)
-            .join(Room, Room.id == RoomMember.room_id)
-            .where(RoomMember.user_id == owner_id, RoomMember.role == OWNER, Room.closed_at.is_(None))
-        )
-        return found.scalar_one()
 
     async def lock_person(self, user_id: UUID, *, alone: bool = False) -> bool:
         """Keeps an account from being deleted; False where there is none that is active.

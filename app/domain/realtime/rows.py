@@ -6,20 +6,20 @@ from uuid import UUID
 import msgspec
 
 from app.domain.realtime.dtos import MemberRole
-from app.lib.pagination.envelope import Page
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """What a user is to a room; ``role`` None is not a member."""
+    """What a user is to a room."""
 
-    role: MemberRole | None
+    is_member: bool
     is_invited: bool
 
 
 class RoomAccess(msgspec.Struct, frozen=True):
-    """Of a room that the viewer sees, and their role in it."""
+    """Of a room that the viewer sees."""
 
-    role: MemberRole | None
+    is_member: bool
+    owner_id: UUID | None
     closed_at: datetime | None
 
 
@@ -29,27 +29,7 @@ class MemberRow(msgspec.Struct, frozen=True):
     joined_at: datetime
 
 
-class MemberRowPage(Page[MemberRow], frozen=True, kw_only=True):
-    pass
-
-
 class InvitationRow(msgspec.Struct, frozen=True):
     user_id: UUID
     invited_by: UUID | None
     created_at: datetime
-
-
-class InvitationRowPage(Page[InvitationRow], frozen=True, kw_only=True):
-    pass
-
-
-class MessageRow(msgspec.Struct, frozen=True):
-    id: int
-    event: str
-    data: str
-    sender_id: UUID | None
-    created_at: datetime
-
-
-class MessageRowPage(Page[MessageRow], frozen=True, kw_only=True):
-    pass

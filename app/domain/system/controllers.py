@@ -11,9 +11,10 @@ from app.domain.system.settings import SystemSettings
 from app.lib.errors import InvalidToken, PermissionDenied, Unauthenticated
 from app.lib.http.injection import Injected
 from app.lib.http.query import PASSED_ON
+from app.lib.http.responses import revalidated
 from app.lib.http.rules import PRODUCES_ANYTHING
 from app.lib.observability.metrics import CONTENT_TYPE, Metrics
-from app.lib.openapi.document import build_document, for_holders_of, may_raise, tagged_document
+from app.lib.openapi.document import build_document, for_holders_of, may_raise
 from app.lib.security.bearer import bearer_token
 from app.lib.security.policies import Connection, Policy, public
 from app.lib.security.principal import Authenticator
@@ -115,4 +116,4 @@ async def get_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
     if document is None:
         document = msgspec.json.encode(build_document(request.app, state.core.document))
         state.openapi_document = document
-    return tagged_document(document)
+    return revalidated(document)

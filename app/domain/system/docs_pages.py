@@ -12,13 +12,14 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from litestar import Request, Response, Router, get
+from litestar import MediaType, Request, Response, Router, get
 from litestar.params import FromPath
 from litestar.types import Scope
 
 from app.lib.errors import NotFound
 from app.lib.http.base_path import base_path_of
 from app.lib.http.query import PASSED_ON
+from app.lib.http.responses import revalidated
 from app.lib.http.rules import HTML_PAGE, PRODUCES_ANYTHING
 from app.lib.security.policies import public
 
@@ -89,12 +90,7 @@ def docs_router(*, title: str, security_scheme: str) -> Router:
             styles="".join(f'<link rel="stylesheet" href="{base_path}{assets[name].url}">\n' for name in styles),
             scripts="".join(f'<script src="{base_path}{assets[name].url}"></script>\n' for name in scripts),
         ).encode()
-        headers = {
-            "Content-Security-Policy": PAGE_POLICY,
-            "Cache-Control": "no-cache",
-            "ETag": f'"{hashlib.sha256(content).hexdigest()[:16]}"',
-        }
-        return Response(content, headers=headers)
+        return revalidated(content, MediaType.HTML, {"Content-Security-Policy": PAGE_POLICY})
 
     @get("/", name="docs", **HTML_PAGE)
     async def scalar_page(request: Request[Any, Any, Any]) -> Response[bytes]:

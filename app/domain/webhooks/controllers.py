@@ -1,7 +1,7 @@
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 
@@ -23,7 +23,7 @@ from app.domain.webhooks.services.endpoints import WebhookService
 from app.domain.webhooks.services.queries import DELIVERY_SORT, WEBHOOK_SORT, WebhookQueries
 from app.lib.errors import ReauthRequired
 from app.lib.http.injection import Caller, Injected, Paging, Precondition
-from app.lib.http.locations import created, linked
+from app.lib.http.locations import created
 from app.lib.http.rules import TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
@@ -64,15 +64,14 @@ class WebhookController(Controller):
     @get(guards=[authenticated], return_dto=StructDTO[WebhookPage], summary="List your webhooks")
     async def list_webhooks(
         self,
-        request: Request[Any, Any, Any],
         queries: Queries,
         principal: Caller,
         paging: Paging,
         is_active: ActiveFilter = None,
         sort: Annotated[str | None, WEBHOOK_SORT] = None,
-    ) -> Response[WebhookPage]:
+    ) -> WebhookPage:
         filters = {"is_active": is_active}
-        return linked(request, await queries.list_webhooks(paging, sort, filters, principal))
+        return await queries.list_webhooks(paging, sort, filters, principal)
 
     @post(
         guards=[recently_authenticated],
@@ -167,7 +166,6 @@ class DeliveryController(Controller):
     async def list_webhook_deliveries(
         self,
         webhook_id: WebhookId,
-        request: Request[Any, Any, Any],
         queries: Queries,
         principal: Caller,
         paging: Paging,
@@ -176,9 +174,9 @@ class DeliveryController(Controller):
         created_after: Instant = None,
         created_before: Instant = None,
         sort: Annotated[str | None, DELIVERY_SORT] = None,
-    ) -> Response[DeliveryPage]:
+    ) -> DeliveryPage:
         filters = {"status": status, "kind": kind, "created_after": created_after, "created_before": created_before}
-        return linked(request, await queries.list_deliveries(webhook_id, paging, sort, filters, principal))
+        return await queries.list_deliveries(webhook_id, paging, sort, filters, principal)
 
     @get("/{delivery_id:uuid}", guards=[authenticated], summary="Get a webhook's delivery")
     async def get_webhook_delivery(
@@ -209,10 +207,9 @@ class DeliveryController(Controller):
     tags=["Webhooks"],
 )
 async def list_webhook_kinds(
-    request: Request[Any, Any, Any],
     webhook_kinds: Injected[WebhookKinds],
     paging: Paging,
     cursors: Injected[CursorCodec],
-) -> Response[WebhookKindPage]:
+) -> WebhookKindPage:
     items = [WebhookKindRead(name=each.name, description=each.description) for _, each in sorted(webhook_kinds.items())]
-    return linked(request, page_of(WebhookKindPage, "webhook_kinds", items, paging, cursors))
+    return page_of(WebhookKindPage, "webhook_kinds", items, paging, cursors)

@@ -86,8 +86,7 @@ class WebhookWithSecret(WebhookRead):
     secret: SigningSecret
 
 
-class WebhookPage(Page[WebhookRead], frozen=True, kw_only=True):
-    """Webhooks."""
+WebhookPage = Page[WebhookRead]
 
 
 class WebhookCreate(Input):
@@ -115,8 +114,7 @@ class WebhookKindRead(Output):
     description: Annotated[str, Meta(max_length=255, examples=["A user was created."])]
 
 
-class WebhookKindPage(Page[WebhookKindRead], frozen=True, kw_only=True):
-    """One page of kinds, by name."""
+WebhookKindPage = Page[WebhookKindRead]
 
 
 class DeliveryRead(Versioned):
@@ -143,5 +141,4 @@ class DeliveryRead(Versioned):
     version: Version
 
 
-class DeliveryPage(Page[DeliveryRead], frozen=True, kw_only=True):
-    """Deliveries."""
+DeliveryPage = Page[DeliveryRead]

@@ -1,5 +1,6 @@
 """Responses as bytes: content is encoded once and sent, without a second walk through response classes."""
 
+from collections.abc import Mapping
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -11,19 +12,30 @@ from litestar.serialization import default_serializer
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.lib.http.conditional import Versioned, etag
+from app.lib.http.locations import link_header
+from app.lib.pagination.envelope import Page
 
 _encode = msgspec.json.Encoder(enc_hook=default_serializer).encode
 
 
 async def encode_response(response: Response[Any]) -> Any:
-    """An ``after_request`` hook. Puts the ``ETag`` on a response whose content is :class:`Versioned`; sends JSON itself
-    and leaves pages, files, streams and what has cookies or a background task to Litestar.
+    """An ``after_request`` hook. Puts the ``ETag`` on a response whose content is :class:`Versioned`, and ``Link`` (RFC
+    8288) on one that is a :class:`Page`. Sends JSON itself; leaves HTML, files, streams and what has cookies or a
+    background task to Litestar.
     """
     content = response.content
     if isinstance(content, Versioned):
         response.headers.setdefault("ETag", etag(getattr(content, "version")))  # noqa: B009 - declared by subclasses
     is_json = isinstance(content, msgspec.Struct | dict | list)
     return _Encoded(response) if is_json and not response.cookies and response.background is None else response
+
+
+def revalidated(
+    content: bytes, media_type: str = MediaType.JSON, headers: Mapping[str, str] | None = None
+) -> Response[bytes]:
+    """A file or document with an ETag, which caches ask about each time."""
+    cached = {"Cache-Control": "no-cache", "ETag": f'"{sha256(content).hexdigest()[:16]}"'}
+    return Response(content, media_type=media_type, headers={**cached, **(headers or {})})
 
 
 class _Encoded:
@@ -46,6 +58,9 @@ class _Encoded:
         """Called by Litestar, with what the handler declares and the response leaves open."""
         response = self.response
         body = _encode(response.content)
+        if isinstance(response.content, Page):
+            query = request.query_params.multi_items()
+            response.headers.setdefault("Link", link_header(request.url.path, query, response.content))
         if "tagged" in request.route_handler.opt:
             response.headers.setdefault("ETag", f'W/"{sha256(body).hexdigest()[:32]}"')
         named = {**headers, **response.headers} if headers else response.headers

@@ -5,7 +5,6 @@ types it reads and which headers it answers with follow from its policy, its rul
 they are written here, in one place.
 """
 
-import hashlib
 from collections.abc import Iterator
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
@@ -78,12 +77,6 @@ def for_holders_of(code: str) -> JSONObject:
 def sends_headers(status: int, *names: str) -> JSONObject:
     """For a handler's ``opt``: headers of a success, beyond what its declarations imply."""
     return {SENDS_HEADERS: {str(status): names}}
-
-
-def tagged_document(document: bytes) -> Response[bytes]:
-    """A JSON document with an ETag, which caches ask about each time."""
-    headers = {"Cache-Control": "no-cache", "ETag": f'"{hashlib.sha256(document).hexdigest()[:16]}"'}
-    return Response(document, media_type="application/json", headers=headers)
 
 
 class DocumentInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -264,7 +257,8 @@ def _answers(annotation: Any) -> list[type]:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in {Union, UnionType} or (isinstance(origin, type) and issubclass(origin, Response)):
         return [answer for each in arguments for answer in _answers(each)]
-    return [annotation] if isinstance(annotation, type) and annotation is not NoneType else []
+    answer = origin or annotation
+    return [answer] if isinstance(answer, type) and answer is not NoneType else []
 
 
 def _security(policy: Policy) -> list[JSONObject]:

@@ -24,8 +24,8 @@ _NEXT_CURSOR = "Pass it as `cursor` for the next page; null on the last one."
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """One page of a list; every member is always there.
 
-    Declare a subclass per resource, ``class UserPage(Page[UserRead], frozen=True)``: its name becomes the component's
-    name in OpenAPI, and its argument the type that rows are read into.
+    Name one per resource, ``UserPage = Page[UserRead]``; or declare a subclass, where the component in the OpenAPI
+    document has another name. The argument is the type that rows are read into.
     """
 
     items: Annotated[list[T], Meta(max_length=MAX_PAGE_SIZE)]
@@ -43,8 +43,8 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
 
 def item_type(page_type: type[Page[T]]) -> type[T]:
-    """What the pages of a subclass hold. Raises ``TypeError`` for ``Page`` itself."""
-    for base in getattr(page_type, "__orig_bases__", ()):
+    """What the pages hold. Raises ``TypeError`` for ``Page`` itself."""
+    for base in (page_type, *getattr(page_type, "__orig_bases__", ())):
         for argument in get_args(base):
             if isinstance(argument, type):
                 return argument

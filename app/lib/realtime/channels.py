@@ -116,21 +116,15 @@ class ChannelKind(msgspec.Struct, frozen=True, kw_only=True):
     publications: tuple[Publication, ...] = ()
 
 
-class Renewed(msgspec.Struct, frozen=True):
-    """The owner of a token, and when it expires."""
-
-    principal: Principal
-    expires_at: datetime | None
-
-
 class People(Protocol):
     """Who is signed in, and what others see of them.
 
-    ``refresh`` returns the owner of a new access token and raises ``TokenRefused``, also for another person's;
+    ``refresh`` returns the owner of a new access token and when it expires, and raises ``TokenRefused``, also for
+    another person's;
     ``principals`` returns those of the sessions that are alive, in one query.
     """
 
-    async def refresh(self, principal: Principal, token: str) -> Renewed: ...
+    async def refresh(self, principal: Principal, token: str) -> tuple[Principal, datetime | None]: ...
     async def principals(self, session_ids: Collection[UUID]) -> Mapping[UUID, Principal]: ...
     async def member(self, principal: Principal) -> Member: ...
 

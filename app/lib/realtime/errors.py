@@ -32,15 +32,17 @@ class FrameCode(StrEnum):
 
 
 class RealtimeError(Exception):
-    """Becomes an error frame. ``retryable``: whether the same frame may succeed a moment later."""
+    """Becomes an error frame. ``retryable``: whether the same frame may succeed a moment later. Those that are raised
+    in one place only have no class of their own.
+    """
 
-    code: ClassVar[FrameCode] = FrameCode.INTERNAL_ERROR
+    code: FrameCode = FrameCode.INTERNAL_ERROR
     detail: str = "Something went wrong on the server."
     retryable: ClassVar[bool] = False
 
-    def __init__(self, detail: str | None = None) -> None:
-        if detail is not None:
-            self.detail = detail
+    def __init__(self, detail: str | None = None, code: FrameCode | None = None) -> None:
+        self.detail = detail or self.detail
+        self.code = code or self.code
         super().__init__(self.detail)
 
 
@@ -69,15 +71,6 @@ class InvalidData(RealtimeError):
     code = FrameCode.INVALID_DATA
 
 
-class MessageTooLarge(RealtimeError):
-    """It would be kept, read and sent again for as long as the channel keeps its events."""
-
-    code = FrameCode.TOO_LARGE
-
-    def __init__(self, most: int) -> None:
-        super().__init__(f"Data may have {most} bytes at most.")
-
-
 class QuotaReached(RealtimeError):
     """The same event may be published when older ones are more than a day old."""
 
@@ -85,16 +78,6 @@ class QuotaReached(RealtimeError):
 
     def __init__(self, most: int) -> None:
         super().__init__(f"You have published {most} events within a day, the maximum. Try again later.")
-
-
-class NotSubscribed(RealtimeError):
-    code = FrameCode.NOT_SUBSCRIBED
-    detail = "This socket is not subscribed to the channel."
-
-
-class TooManyChannels(RealtimeError):
-    code = FrameCode.TOO_MANY_CHANNELS
-    detail = "This socket has reached the maximum number of channels."
 
 
 class ChannelClosed(RealtimeError):

@@ -156,7 +156,7 @@ class Hub:
         return subscription, missed
 
     async def _replay(self, local: LocalChannel, subscription: Subscription, rows: list[StoredEvent]) -> None:
-        """Delivers what was missed. Returns when the subscription is live or over."""
+        """Delivers what was missed. Returns when the subscription is up to date, or over."""
         while subscription.position < local.last_id:
             rows = rows or await self._log.after({local.name: subscription.position})
             if not rows or rows[0].id != subscription.position + 1:
@@ -164,28 +164,27 @@ class Hub:
                 return
             for row in rows:
                 await subscription.socket.has_room()
-                if subscription.is_over:
+                if not local.has(subscription):
                     return
+                if row.id <= subscription.position:
+                    continue  # it was up to date for a moment, and got this one from the hub
                 self._writer.acknowledge(row.key, row.id)
                 frame = row.frame
                 subscription.deliver(frame, encode_frame(frame))
                 self.replayed += 1
             rows = []
-        subscription.is_live = True
 
     def _leave(self, local: LocalChannel, subscription: Subscription) -> None:
-        subscription.is_over = True
         if subscription.member is not None:
             self._registry.leave(subscription.id, local.name)
 
     def _end(self, local: LocalChannel, subscription: Subscription, reason: str | None = None) -> None:
-        if subscription.is_over:
+        if not local.has(subscription):
             return
         self._leave(local, subscription)
         socket = subscription.socket
-        if local.subscriptions.get(socket.id) is subscription:
-            del local.subscriptions[socket.id]
-            socket.channels.discard(local.name)
+        del local.subscriptions[socket.id]
+        socket.channels.discard(local.name)
         if reason is not None:
             socket.send(Unsubscribed(channel=local.name, reason=reason))
         self._close_if_idle(local)

@@ -8,9 +8,8 @@ from typing import Any, ClassVar
 from litestar.types import Receive, Send
 
 from app.lib.realtime.channels import NewEvent, split_channel
-from app.lib.realtime.errors import InvalidData, MessageTooLarge, NotSubscribed, RealtimeError, refusal_of
+from app.lib.realtime.errors import FrameCode, InvalidData, RealtimeError, refusal_of
 from app.lib.realtime.frames import (
-    MAX_ID,
     NOT_UNICODE,
     Ack,
     BadFrame,
@@ -63,7 +62,7 @@ class Connection(Socket):
             await self.context.access.check_publish(self.principal, frame.channel, frame.event)
             data = bytes(frame.data)
             if len(data) > (most := self.context.options.max_message_bytes):
-                raise MessageTooLarge(most)
+                raise RealtimeError(f"Data may have {most} bytes at most.", FrameCode.TOO_LARGE)
             check_data(data)
             event = NewEvent(channel=frame.channel, event=frame.event, data=data, sender=self.user_id, key=frame.key)
             await self.context.publish(event, lambda event_id: self.send(Ack(id=event_id, ref=frame.ref)))
@@ -72,13 +71,12 @@ class Connection(Socket):
         elif isinstance(frame, Ping):
             self.send(ServerPong(ref=frame.ref))
         elif isinstance(frame, Refresh):
-            renewed = await self.context.access.people.refresh(self.principal, frame.token)
-            self.principal = renewed.principal
-            self.send(Refreshed(expires_at=renewed.expires_at, ref=frame.ref))
+            self.principal, expires_at = await self.context.access.people.refresh(self.principal, frame.token)
+            self.send(Refreshed(expires_at=expires_at, ref=frame.ref))
         elif not isinstance(frame, Pong):
             split_channel(frame.channel)
             if not self.context.detach(self, frame.channel):
-                raise NotSubscribed
+                raise RealtimeError("This socket is not subscribed to the channel.", FrameCode.NOT_SUBSCRIBED)
             self.send(Unsubscribed(channel=frame.channel, ref=frame.ref))
 
     def _refuse(self, frame: ClientFrame, error: RealtimeError) -> None:
@@ -88,15 +86,9 @@ class Connection(Socket):
 
 
 def parse_positions(text: str) -> dict[str, int]:
-    """``posts=12,room:x=5`` as ids by channel; empty for an empty text. Raises ``ValueError``."""
-    found: dict[str, int] = {}
-    for part in filter(None, text.split(",")):
-        channel, _, number = part.partition("=")
-        if not (number.isascii() and number.isdecimal()) or len(number) > len(str(MAX_ID)):
-            raise ValueError("expected channel=id, separated by commas")
-        split_channel(channel)
-        found[channel] = int(number)
-    return found
+    """``posts=12,room:x=5`` as ids by channel; empty for an empty text."""
+    parts = (part.partition("=") for part in text.split(",") if part)
+    return {channel: int(number) for channel, _, number in parts}
 
 
 def format_positions(positions: Mapping[str, int]) -> str:

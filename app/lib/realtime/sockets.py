@@ -13,7 +13,7 @@ import structlog
 
 from app.lib.db.base import new_id
 from app.lib.realtime.channels import ChannelAccess, Member, NewEvent, split_channel
-from app.lib.realtime.errors import TooManyChannels
+from app.lib.realtime.errors import FrameCode, RealtimeError
 from app.lib.realtime.frames import (
     MAX_FRAME_BYTES,
     CloseCode,
@@ -128,7 +128,8 @@ class Socket:
         if self.is_gone:
             return
         if channel not in self.channels and len(self.channels) >= self.context.options.max_channels:
-            raise TooManyChannels
+            detail = "This socket has reached the maximum number of channels."
+            raise RealtimeError(detail, FrameCode.TOO_MANY_CHANNELS)
         await self.context.attach(self, channel, since=since, ref=ref)
 
     def leave_channels(self) -> None:

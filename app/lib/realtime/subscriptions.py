@@ -14,18 +14,16 @@ class Subscription:
     """One subscriber of one channel: everything up to ``position`` has been delivered. With a ``member`` it is a
     presence, too.
 
-    Until it is ``live`` it reads the log at its own pace; from then on the hub delivers to it.
+    While it is behind its channel it reads the log at its own pace; then the hub delivers to it.
     """
 
-    __slots__ = ("id", "is_live", "is_over", "member", "position", "socket")
+    __slots__ = ("id", "member", "position", "socket")
 
     def __init__(self, socket: Socket, member: Member | None) -> None:
         self.id = new_id()
         self.socket = socket
         self.member = member
         self.position = 0
-        self.is_live = False
-        self.is_over = False
 
     def deliver(self, event: Event, text: str) -> None:
         """The next event."""
@@ -54,6 +52,10 @@ class LocalChannel:
         """Whether there is something that was not delivered."""
         return self.is_open and self.last_id < self.target
 
+    def has(self, subscription: Subscription) -> bool:
+        """Whether the subscription has not ended, and was not replaced by another of its socket."""
+        return self.subscriptions.get(subscription.socket.id) is subscription
+
     @property
     def members(self) -> dict[UUID, Member]:
         """Who is present by subscribers here."""
@@ -63,7 +65,7 @@ class LocalChannel:
         """Delivers the next event. Returns to how many subscribers."""
         self.last_id = event.id
         text = encode_frame(event)
-        live = [each for each in self.subscriptions.values() if each.is_live and each.position < event.id]
+        live = [each for each in self.subscriptions.values() if each.position == event.id - 1]
         for each in live:
             each.deliver(event, text)
         if self.kind is not None and self.kind.revoked_user is not None:

@@ -96,7 +96,7 @@ class StructDTO(AbstractDTO[T], Generic[T]):
             response: Response[Any] = data
             response.content = self.data_to_encodable_type(response.content)
             return response
-        if data is None or type(data) is self.model_type:
+        if data is None or type(data) is (get_origin(self.model_type) or self.model_type):
             return data
         try:
             return msgspec.convert(data, self.model_type, from_attributes=True)
@@ -132,7 +132,7 @@ class StructDTO(AbstractDTO[T], Generic[T]):
         if isinstance(origin, type) and issubclass(origin, Response):
             arguments = get_args(annotation)
             return bool(arguments) and cls._is_answer(arguments[0])
-        if annotation is cls.model_type:
+        if annotation == cls.model_type:
             return True
         if origin in {NoneType, str, bytes, bool, int, float}:
             return False

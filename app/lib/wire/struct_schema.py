@@ -3,7 +3,7 @@
 Litestar's own generator knows nothing of ``forbid_unknown_fields``, writes integer bounds as floats and puts the
 constraints of an optional member next to its ``oneOf``, where linters and client generators miss them. This one
 says what the decoder does: a closed object refuses other members, ``T | UnsetType`` may be absent, ``T | None`` may
-be null, and a component is named after its Struct (``Page[UserRead]`` becomes ``UserReadPage``).
+be null, and a component is named after its Struct (``Page[UserRead]`` becomes ``UserPage``).
 
 A Struct gets an example made of the examples of its members, so that every body has one.
 """
@@ -162,9 +162,9 @@ class _Writer:
 
 
 def _name(type_: Any) -> str:
-    """``Page[UserRead]`` is UserReadPage: a generic name without brackets or modules."""
+    """``Page[UserRead]`` is UserPage: a generic name without brackets or modules."""
     own = str(getattr(get_origin(type_) or type_, "__name__", "Any"))
-    return "".join(map(_name, get_args(type_))) + own
+    return "".join(_name(each).removesuffix("Read") for each in get_args(type_)) + own
 
 
 def _default(member: types.Field) -> Any:

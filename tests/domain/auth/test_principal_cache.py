@@ -196,3 +196,11 @@ async def test_a_refused_request_changes_nothing_that_is_remembered(
 
     assert refused == []
     assert len(seen) == 1
+
+
+async def test_where_no_hint_arrives_it_is_a_tenth_of_a_second(deployment: Deployment) -> None:
+    """As between two workers on SQLite."""
+    app = await deployment.start(WORKERS="2")
+    seconds = core_of(app).services.get(SessionAuthenticator)._cache_seconds
+
+    assert seconds == (0.1 if deployment.url.is_sqlite else 1.0)

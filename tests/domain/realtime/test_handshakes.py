@@ -209,7 +209,7 @@ async def test_expired_tickets_are_purged(calls: httpx.AsyncClient, app: Litesta
     async with core_of(app).database.independent() as unit:
         await unit.session.execute(update(RealtimeTicket).values(expires_at=utc_now() - timedelta(seconds=1)))
     fresh = await ticket_of(calls)
-    await run_job(app, "realtime.purge_tickets")
+    await run_job(app, "realtime.trim")
 
     assert len(await rows(app, RealtimeTicket)) == 1
     async with connected(app, ticket=fresh):

@@ -128,6 +128,16 @@ async def test_a_room_is_closed_when_the_last_one_leaves(calls: httpx.AsyncClien
     assert left["closed_at"] is not None
 
 
+async def test_the_last_one_who_leaves_a_closed_room_makes_another_version_of_it(calls: httpx.AsyncClient) -> None:
+    room = await make_room(calls)
+    seen = await calls.post(f"{ROOMS}/{room['id']}/close")
+    await calls.post(f"{ROOMS}/{room['id']}/leave")
+    left = await calls.get(f"{ROOMS}/{room['id']}", headers={"If-None-Match": seen.headers["ETag"]})
+
+    assert left.status_code == 200
+    assert (left.json()["owner_id"], left.json()["closed_at"]) == (None, seen.json()["closed_at"])
+
+
 async def test_only_the_owner_removes_members(calls: httpx.AsyncClient, crew: Crew) -> None:
     room = await make_room(calls)
     first, firsts = await crew.add()
@@ -151,9 +161,11 @@ async def test_staff_removes_an_owner_and_is_audited(
     await invite(calls, room, friend)
     await join(friends, room)
     staff, staffs = await crew.add(permissions=["rooms:write"])
+    await invite(calls, room, staff)
+    await join(staffs, room)
 
     assert (await staffs.delete(f"{ROOMS}/{room['id']}/members/{caller.id}")).status_code == 204
-    assert await members(friends, room) == {str(friend.id): "owner"}
+    assert await members(friends, room) == {str(friend.id): "owner", str(staff.id): "member"}
     [entry] = await audited(app, "room.member_removed")
     assert (entry.actor_id, entry.subject_id, entry.details) == (staff.id, caller.id, {"room_id": room["id"]})
 

@@ -69,7 +69,7 @@ async def test_no_two_open_public_rooms_have_one_name(calls: httpx.AsyncClient, 
     first = await make_room(calls, "harbour")
     _, other = await crew.add()
     quay = await make_room(other, "quay")
-    taken = [{"pointer": "/name", "code": "not_unique", "detail": "Is taken by another public room."}]
+    taken = [{"pointer": "/name", "code": "not_unique", "detail": "Is taken."}]
     for refused in (
         await other.post(ROOMS, json={"name": "harbour"}),
         await other.patch(f"{ROOMS}/{quay['id']}", json={"name": "harbour"}),

@@ -124,6 +124,7 @@ async def test_what_may_not_be_heard_is_refused_before_the_stream_begins(
         ("nonsense", 404, "not_found"),
         ("posts,,posts", 422, "validation_failed"),
         ("no channel", 422, "validation_failed"),
+        ("posts\n", 404, "not_found"),
         (",".join(f"presence:{number}" for number in range(101)), 422, "validation_failed"),
     ]:
         with pytest.raises(Refused) as refused:
@@ -134,7 +135,16 @@ async def test_what_may_not_be_heard_is_refused_before_the_stream_begins(
 
 
 async def test_a_position_that_is_none_is_refused(app: Litestar, caller: Person) -> None:
-    for position in ["posts", "posts=x", "posts=-1", "posts=1;room:x=2", "=1"]:
+    for position in [
+        "posts",
+        "posts=",
+        "posts=x",
+        "posts=-1",
+        "posts=1.5",
+        "posts=1;room:x=2",
+        "=1",
+        "posts=" + "9" * 20,
+    ]:
         for where in ("last_event_id", "last_event_id_header"):
             with pytest.raises(Refused) as refused:
                 async with listening(app, "posts", token=caller.access_token, **{where: position}):

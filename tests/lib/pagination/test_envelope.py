@@ -83,6 +83,6 @@ def test_a_page_can_become_a_page_of_something_else() -> None:
 
 
 def test_a_page_knows_what_it_holds() -> None:
-    assert item_type(ToyPage) is ToyRead
+    assert item_type(ToyPage) is item_type(Page[ToyRead]) is ToyRead
     with pytest.raises(TypeError, match="names no item type"):
         item_type(Page)

@@ -14,7 +14,7 @@ from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
 from app.lib.events import Events
 from app.lib.events.fanout import Fanout
-from app.lib.realtime.channels import ChannelAccess, ChannelKind, Member, NewEvent, Renewed
+from app.lib.realtime.channels import ChannelAccess, ChannelKind, Member, NewEvent
 from app.lib.realtime.errors import ChannelClosed, ChannelForbidden, TokenRefused
 from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.protocols import Connection
@@ -71,10 +71,10 @@ class Doorkeeper:
         self.sessions[principal.session_id] = principal
         return principal
 
-    async def refresh(self, principal: Principal, token: str) -> Renewed:
+    async def refresh(self, principal: Principal, token: str) -> tuple[Principal, datetime | None]:
         for each in self.sessions.values():
             if token == str(each.session_id) and each.user_id == principal.user_id:
-                return Renewed(each, None)
+                return each, None
         raise TokenRefused
 
     async def principals(self, session_ids: Collection[UUID]) -> Mapping[UUID, Principal]:

@@ -255,7 +255,7 @@ def test_openapi_names_the_structs(app: Litestar) -> None:
     assert schema["paths"]["/users/maybe"]["post"]["requestBody"]["content"]["application/json"]["schema"] == body
     assert answer("/answers/row") == answer("/answers/response") == answer("/answers/dict") == read
     assert answer("/answers/page") == {"$ref": "#/components/schemas/UserPage"}
-    assert answer("/answers/generic") == {"$ref": "#/components/schemas/UserReadEnvelope"}
+    assert answer("/answers/generic") == {"$ref": "#/components/schemas/UserEnvelope"}
     assert msgspec.json.encode(schema)
 
 

@@ -17,12 +17,13 @@ from sqlalchemy import (
 from app.domain.catalog.dtos import StockMovementPage, StockMovementRead
 from app.domain.catalog.errors import ProductNotFound, SkuTaken
 from app.domain.catalog.models import Product, ProductPrice, ProductTag, StockMovement
-from app.domain.catalog.rows import PriceRow, PriceRowPage, ProductRow, ProductRowPage
+from app.domain.catalog.rows import PriceRow, ProductRow
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
 from app.lib.db.prepared import columns_of, joined_strings, prepare
 from app.lib.db.repositories import EntityRepository
 from app.lib.db.statements import BATCH
+from app.lib.pagination.envelope import Page
 from app.lib.pagination.filters import at_least, at_most, contains, custom, equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
@@ -56,7 +57,7 @@ _SORTS = (
 
 PRODUCT_LIST = ListQuery(
     "products",
-    ProductRowPage,
+    Page[ProductRow],
     _products,
     identity=Product.id,
     sorts=_SORTS,
@@ -90,7 +91,7 @@ MOVEMENT_LIST = ListQuery(
 
 PRICE_LIST = ListQuery(
     "product_prices",
-    PriceRowPage,
+    Page[PriceRow],
     select(*columns_of(PriceRow, ProductPrice)),
     identity=ProductPrice.id,
     sorts=(SortKey("created_at", ProductPrice.created_at, datetime),),

@@ -3,8 +3,9 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 
 from app.domain.orders.models import Order, OrderEvent, OrderItem, OrderPayment
-from app.domain.orders.rows import AttemptRow, AttemptRowPage, EventRow, EventRowPage, ItemRow, OrderRow, OrderRowPage
+from app.domain.orders.rows import AttemptRow, EventRow, ItemRow, OrderRow
 from app.lib.db.prepared import PreparedIn, columns_of, prepare
+from app.lib.pagination.envelope import Page
 from app.lib.pagination.filters import after, at_least, at_most, before, equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
@@ -16,7 +17,7 @@ _SORTS = (SortKey("created_at", Order.created_at, datetime), SortKey("total", Or
 
 ORDER_LIST = ListQuery(
     "orders",
-    OrderRowPage,
+    Page[OrderRow],
     _orders,
     identity=Order.id,
     sorts=_SORTS,
@@ -35,7 +36,7 @@ ORDER_LIST = ListQuery(
 
 EVENT_LIST = ListQuery(
     "order_events",
-    EventRowPage,
+    Page[EventRow],
     select(*columns_of(EventRow, OrderEvent)),
     identity=OrderEvent.id,
     sorts=(SortKey("created_at", OrderEvent.created_at, datetime),),
@@ -46,7 +47,7 @@ EVENT_LIST = ListQuery(
 
 PAYMENT_LIST = ListQuery(
     "order_payments",
-    AttemptRowPage,
+    Page[AttemptRow],
     select(*columns_of(AttemptRow, OrderPayment)),
     identity=OrderPayment.id,
     sorts=(SortKey("created_at", OrderPayment.created_at, datetime),),

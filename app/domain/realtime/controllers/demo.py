@@ -1,6 +1,5 @@
 """``/demo/chat``: a page that shows channels. The app has these routes in development only."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from litestar.params import FromPath
 from app.lib.errors import NotFound
 from app.lib.http.base_path import base_path_of
 from app.lib.http.query import PASSED_ON
+from app.lib.http.responses import revalidated
 from app.lib.http.rules import PRODUCES_ANYTHING
 from app.lib.security.policies import public
 
@@ -40,8 +40,6 @@ def demo_router() -> Router:
             raise NotFound
         content, media_type = files[name]
         content = content.replace(b"{{base_path}}", base_path_of(request.scope).encode())
-        tag = hashlib.sha256(content).hexdigest()[:16]
-        headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache", "ETag": f'"{tag}"'}
-        return Response(content, media_type=media_type, headers=headers)
+        return revalidated(content, media_type, {"Content-Security-Policy": _POLICY})
 
     return Router("/demo", route_handlers=[demo_file])

@@ -8,7 +8,7 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from app.lib.http.query import PASSED_ON
-from app.lib.openapi.document import tagged_document
+from app.lib.http.responses import revalidated
 from app.lib.security.policies import public
 from app.lib.settings import WebAddress
 
@@ -33,6 +33,6 @@ def document_handler(address: WebAddress, version: str) -> HTTPRouteHandler:
 
     @get(ASYNCAPI_PATH, guards=[public], opt=dict(PASSED_ON), include_in_schema=False, name="asyncapi")
     async def get_asyncapi() -> Response[bytes]:
-        return tagged_document(content)
+        return revalidated(content)
 
     return get_asyncapi

@@ -1,9 +1,9 @@
 """Rooms, their members, invitations and messages."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from app.domain.realtime.dtos import (
@@ -40,7 +40,7 @@ from app.domain.realtime.services.rooms import RoomService
 from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed
 from app.lib.http.injection import Injected
-from app.lib.http.locations import created, linked
+from app.lib.http.locations import created
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.parameters import PageRequest
@@ -71,13 +71,11 @@ class RoomController(Controller):
     @get(
         guards=[authenticated],
         return_dto=StructDTO[RoomPage],
-        operation_id="listRooms",
         summary="List rooms",
         description="Public rooms, your own, and those that you are invited to; with `rooms:read` all.",
     )
     async def list_rooms(
         self,
-        request: Request[Any, Any, Any],
         room_queries: Injected[RoomQueries],
         principal: Injected[Principal],
         paging: Injected[PageRequest],
@@ -88,21 +86,19 @@ class RoomController(Controller):
         visibility: VisibilityFilter = None,
         closed: Closed = None,
         sort: RoomSort = None,
-    ) -> Response[RoomPage]:
+    ) -> RoomPage:
         filters = {"name": name, "q": q, "visibility": visibility, "closed": closed}
-        page = await room_queries.list(paging, sort, filters, principal, mine=mine, invited=invited)
-        return linked(request, page)
+        return await room_queries.list(paging, sort, filters, principal, mine=mine, invited=invited)
 
     @post(
         guards=[authenticated],
         dto=StructDTO[RoomCreate],
         return_dto=StructDTO[RoomRead],
-        operation_id="createRoom",
         summary="Create a room",
         description="You own it, and are its first member.",
         opt=IDEMPOTENT | may_raise(RoomNameTaken, TooManyRooms, TooManyRoomsInADay),
     )
-    async def create(
+    async def create_room(
         self, data: JSONBody[RoomCreate], rooms: Injected[RoomService], principal: Injected[Principal]
     ) -> Response[RoomRead]:
         room = await rooms.create(data, principal)
@@ -112,7 +108,6 @@ class RoomController(Controller):
         "/{room_id:uuid}",
         guards=[authenticated],
         return_dto=StructDTO[RoomRead],
-        operation_id="getRoom",
         summary="Get a room",
         description="Private rooms for their members and invited users, and with `rooms:read`.",
         opt=may_raise(RoomNotFound),
@@ -127,12 +122,11 @@ class RoomController(Controller):
         guards=[authenticated],
         dto=StructDTO[RoomUpdate],
         return_dto=StructDTO[RoomRead],
-        operation_id="updateRoom",
         summary="Update a room",
         description="Its name, title or visibility. Your own, or with `rooms:write` any. Members stay members.",
         opt=may_raise(RoomNotFound, NotYourRoom, RoomClosed, RoomNameTaken, PreconditionFailed),
     )
-    async def update(
+    async def update_room(
         self,
         room_id: FromPath[UUID],
         data: JSONBody[RoomUpdate],
@@ -147,12 +141,11 @@ class RoomController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[RoomRead],
         status_code=200,
-        operation_id="closeRoom",
         summary="Close a room for good",
         description="Your own, or with `rooms:write` any. Its messages can still be read.",
         opt=may_raise(RoomNotFound, NotYourRoom, PreconditionFailed),
     )
-    async def close(
+    async def close_room(
         self,
         room_id: FromPath[UUID],
         rooms: Injected[RoomService],
@@ -166,12 +159,11 @@ class RoomController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[RoomRead],
         status_code=200,
-        operation_id="joinRoom",
         summary="Join a room",
         description="A public room, or one that you are invited to.",
         opt=may_raise(RoomNotFound, NotInvited, RoomClosed, RoomFull),
     )
-    async def join(
+    async def join_room(
         self, room_id: FromPath[UUID], rooms: Injected[RoomService], principal: Injected[Principal]
     ) -> RoomRead:
         return await rooms.join(room_id, principal)
@@ -180,12 +172,11 @@ class RoomController(Controller):
         "/{room_id:uuid}/leave",
         guards=[authenticated],
         status_code=204,
-        operation_id="leaveRoom",
         summary="Leave a room",
         description="A room that you own goes to its oldest member. Without members it is closed.",
         opt=may_raise(RoomNotFound),
     )
-    async def leave(
+    async def leave_room(
         self, room_id: FromPath[UUID], rooms: Injected[RoomService], principal: Injected[Principal]
     ) -> None:
         await rooms.leave(room_id, principal)
@@ -194,57 +185,48 @@ class RoomController(Controller):
         "/{room_id:uuid}/messages",
         guards=[authenticated],
         return_dto=StructDTO[MessagePage],
-        operation_id="listRoomMessages",
         summary="List the messages of a room",
         description="All events of its channel, newest first. For members, and with `rooms:read`.",
         opt=may_raise(RoomNotFound, NotAMember),
     )
-    async def list_messages(
+    async def list_room_messages(
         self,
         room_id: FromPath[UUID],
-        request: Request[Any, Any, Any],
         room_queries: Injected[RoomQueries],
         principal: Injected[Principal],
         paging: Injected[PageRequest],
         min_id: MinId = None,
         max_id: MaxId = None,
         sort: MessageSort = None,
-    ) -> Response[MessagePage]:
+    ) -> MessagePage:
         filters = {"min_id": min_id, "max_id": max_id}
-        return linked(request, await room_queries.list_messages(room_id, paging, sort, filters, principal))
-
-
-class MemberController(Controller):
-    path = "/rooms/{room_id:uuid}/members"
-    tags = ("Rooms",)
+        return await room_queries.list_messages(room_id, paging, sort, filters, principal)
 
     @get(
+        "/{room_id:uuid}/members",
         guards=[authenticated],
         return_dto=StructDTO[MemberPage],
-        operation_id="listRoomMembers",
         summary="List the members of a room",
         description="For members, and with `rooms:read`. Those who joined first come first.",
         opt=may_raise(RoomNotFound, NotAMember),
     )
-    async def list_members(
+    async def list_room_members(
         self,
         room_id: FromPath[UUID],
-        request: Request[Any, Any, Any],
         room_queries: Injected[RoomQueries],
         principal: Injected[Principal],
         paging: Injected[PageRequest],
-    ) -> Response[MemberPage]:
-        return linked(request, await room_queries.list_members(room_id, paging, principal))
+    ) -> MemberPage:
+        return await room_queries.list_members(room_id, paging, principal)
 
     @delete(
-        "/{user_id:uuid}",
+        "/{room_id:uuid}/members/{user_id:uuid}",
         guards=[authenticated],
-        operation_id="deleteRoomMember",
         summary="Remove a member from a room",
         description="From your room, or with `rooms:write` from any. They can join a public room again.",
         opt=may_raise(RoomNotFound, NotYourRoom, MemberNotFound),
     )
-    async def delete_member(
+    async def delete_room_member(
         self,
         room_id: FromPath[UUID],
         user_id: FromPath[UUID],
@@ -253,40 +235,34 @@ class MemberController(Controller):
     ) -> None:
         await rooms.delete_member(room_id, user_id, principal)
 
-
-class InvitationController(Controller):
-    path = "/rooms/{room_id:uuid}/invitations"
-    tags = ("Rooms",)
-
     @get(
+        "/{room_id:uuid}/invitations",
         guards=[authenticated],
         return_dto=StructDTO[InvitationPage],
-        operation_id="listRoomInvitations",
         summary="List the invitations to a room",
         description="For its owner, and with `rooms:read`. Newest first.",
         opt=may_raise(RoomNotFound, NotYourRoom),
     )
-    async def list_invitations(
+    async def list_room_invitations(
         self,
         room_id: FromPath[UUID],
-        request: Request[Any, Any, Any],
         room_queries: Injected[RoomQueries],
         principal: Injected[Principal],
         paging: Injected[PageRequest],
-    ) -> Response[InvitationPage]:
-        return linked(request, await room_queries.list_invitations(room_id, paging, principal))
+    ) -> InvitationPage:
+        return await room_queries.list_invitations(room_id, paging, principal)
 
     @post(
+        "/{room_id:uuid}/invitations",
         guards=[authenticated],
         dto=StructDTO[InvitationCreate],
         return_dto=StructDTO[InvitationRead],
-        operation_id="createRoomInvitation",
         summary="Invite a user to a room",
         description="To your room, or with `rooms:write` to any. They get an event on their own channel.",
         opt=IDEMPOTENT
         | may_raise(RoomNotFound, NotYourRoom, RoomClosed, AlreadyMember, AlreadyInvited, TooManyInvitations),
     )
-    async def create_invitation(
+    async def create_room_invitation(
         self,
         room_id: FromPath[UUID],
         data: JSONBody[InvitationCreate],
@@ -297,14 +273,13 @@ class InvitationController(Controller):
         return created(invitation, f"/api/v1/rooms/{room_id}/invitations")
 
     @delete(
-        "/{user_id:uuid}",
+        "/{room_id:uuid}/invitations/{user_id:uuid}",
         guards=[authenticated],
-        operation_id="deleteRoomInvitation",
         summary="Withdraw or decline an invitation",
         description="To your room, with `rooms:write` to any, or your own.",
         opt=may_raise(RoomNotFound, NotYourRoom, InvitationNotFound),
     )
-    async def delete_invitation(
+    async def delete_room_invitation(
         self,
         room_id: FromPath[UUID],
         user_id: FromPath[UUID],

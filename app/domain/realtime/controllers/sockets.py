@@ -103,7 +103,6 @@ class EventStreamResponse(Response[None]):
     opt={PRODUCES_ANYTHING: True} | may_raise(PermissionDenied, NotFound, TooManyConnections),
     media_type="text/event-stream",
     tags=["Realtime"],
-    operation_id="streamEvents",
     summary="Listen to channels as Server-Sent Events",
     description=(
         "Each event's data is a frame as on the WebSocket, and its id is the position in all channels. "
@@ -127,11 +126,10 @@ async def stream_events(
     guards=[authenticated],
     return_dto=StructDTO[TicketRead],
     tags=["Realtime"],
-    operation_id="createRealtimeTicket",
     summary="Create a ticket for a socket or event stream",
     description="For browsers, which cannot send `Authorization` there. It can be used once, within 30 seconds.",
 )
-async def create_ticket(unit: Injected[UnitOfWork], principal: Injected[Principal]) -> Response[TicketRead]:
+async def create_realtime_ticket(unit: Injected[UnitOfWork], principal: Injected[Principal]) -> Response[TicketRead]:
     ticket = await tickets.create_ticket(principal, unit)
     headers = {"Location": "/api/v1/realtime", "Cache-Control": "no-store"}
     return Response(ticket, status_code=201, headers=headers)

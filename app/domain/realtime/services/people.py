@@ -1,10 +1,11 @@
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from uuid import UUID
 
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.lib.errors import InvalidToken
-from app.lib.realtime.channels import Member, Renewed
+from app.lib.realtime.channels import Member
 from app.lib.realtime.errors import TokenRefused
 from app.lib.security.principal import Principal
 
@@ -16,8 +17,8 @@ class SignedInPeople:
         self._accounts = accounts
         self._authenticator = authenticator
 
-    async def refresh(self, principal: Principal, token: str) -> Renewed:
-        """The owner of a new access token. Raises ``TokenRefused``, also for another person's."""
+    async def refresh(self, principal: Principal, token: str) -> tuple[Principal, datetime | None]:
+        """The owner of a new access token, and when it expires. Raises ``TokenRefused``, also for another person's."""
         try:
             renewed = await self._authenticator.authenticate(token)
             expires_at = self._authenticator.expiry_of(token)
@@ -25,7 +26,7 @@ class SignedInPeople:
             raise TokenRefused from None
         if renewed.user_id != principal.user_id:
             raise TokenRefused
-        return Renewed(renewed, expires_at)
+        return renewed, expires_at
 
     async def principals(self, session_ids: Collection[UUID]) -> Mapping[UUID, Principal]:
         """Those of the sessions that are alive."""

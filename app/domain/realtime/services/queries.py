@@ -17,17 +17,18 @@ from app.domain.realtime.dtos import (
     RoomPage,
     RoomRead,
 )
-from app.domain.realtime.errors import NotAMember, RoomNotFound
+from app.domain.realtime.errors import NotAMember, NotYourRoom, RoomNotFound
 from app.domain.realtime.names import room_channel
+from app.domain.realtime.permissions import ROOMS_READ, ROOMS_WRITE
 from app.domain.realtime.repositories import INVITATION_LIST, MEMBER_LIST, MESSAGE_LIST, ROOM, ROOM_ACCESS, ROOM_LIST
 from app.domain.realtime.rows import RoomAccess
-from app.domain.realtime.services.access import can_see_all, require_can_manage
 from app.domain.realtime.settings import RealtimeSettings
 from app.lib.db.reader import Reader
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
 from app.lib.security.principal import Principal
+from app.lib.wire.dto import project
 
 ROOM_SORT = ROOM_LIST.sort_parameter()
 MESSAGE_SORT = MESSAGE_LIST.sort_parameter()
@@ -76,20 +77,16 @@ class RoomQueries:
         await self._require_readable(room_id, viewer)
         page = await paginate(self.reader, MEMBER_LIST, paging, self.cursors, filters={"room_id": room_id})
         people = await self._people(row.user_id for row in page.items)
-        items = [MemberRead(user=people[row.user_id], role=row.role, joined_at=row.joined_at) for row in page.items]
-        return page.with_items(MemberPage, items)
+        return page.with_items(MemberPage, [project(MemberRead, row, user=people[row.user_id]) for row in page.items])
 
     async def list_invitations(self, room_id: UUID, paging: PageRequest, viewer: Principal) -> InvitationPage:
         """Raises ``RoomNotFound`` or ``NotYourRoom``."""
         room = await self.access(room_id, viewer)
         if not can_see_all(viewer):
-            require_can_manage(room.role, viewer)
+            require_can_manage(room.owner_id, viewer)
         page = await paginate(self.reader, INVITATION_LIST, paging, self.cursors, filters={"room_id": room_id})
         people = await self._people(row.user_id for row in page.items)
-        items = [
-            InvitationRead(user=people[row.user_id], invited_by=row.invited_by, created_at=row.created_at)
-            for row in page.items
-        ]
+        items = [project(InvitationRead, row, user=people[row.user_id]) for row in page.items]
         return page.with_items(InvitationPage, items)
 
     async def list_messages(
@@ -104,20 +101,14 @@ class RoomQueries:
         page = await paginate(self.reader, MESSAGE_LIST, paging, self.cursors, sort=sort, filters=only)
         people = await self._people(row.sender_id for row in page.items)
         items = [
-            MessageRead(
-                id=row.id,
-                event=row.event,
-                data=msgspec.Raw(row.data.encode()),
-                sender=people.get(row.sender_id),
-                sent_at=row.created_at,
-            )
+            project(MessageRead, row.frame, sender=people.get(row.sender_id), sent_at=row.created_at)
             for row in page.items
         ]
         return page.with_items(MessagePage, items)
 
     async def _require_readable(self, room_id: UUID, viewer: Principal) -> None:
         room = await self.access(room_id, viewer)
-        if room.role is None and not can_see_all(viewer):
+        if not room.is_member and not can_see_all(viewer):
             raise NotAMember
 
     async def _people(self, user_ids: Iterable[UUID | None]) -> dict[UUID | None, PersonRead]:
@@ -129,3 +120,14 @@ class RoomQueries:
 
 def _seen_by(viewer: Principal) -> dict[str, Any]:
     return {"viewer_id": viewer.user_id, "sees_all": can_see_all(viewer)}
+
+
+def can_see_all(viewer: Principal) -> bool:
+    """Staff with either permission."""
+    return viewer.may(ROOMS_READ) or viewer.may(ROOMS_WRITE)
+
+
+def require_can_manage(owner_id: UUID | None, actor: Principal) -> None:
+    """Raises ``NotYourRoom`` unless the actor owns the room, or may change all rooms."""
+    if owner_id != actor.user_id and not actor.may(ROOMS_WRITE):
+        raise NotYourRoom

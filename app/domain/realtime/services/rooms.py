@@ -7,12 +7,9 @@ import msgspec
 
 from app.domain.accounts.repositories import VISIBLE_PERSON
 from app.domain.realtime.dtos import (
-    MEMBER,
-    OWNER,
     PUBLIC,
     InvitationCreate,
     InvitationRead,
-    MemberRole,
     PersonRead,
     RoomCreate,
     RoomRead,
@@ -38,15 +35,16 @@ from app.domain.realtime.repositories import (
     COUNT_CREATED,
     COUNT_INVITATIONS,
     COUNT_MEMBERS,
+    COUNT_OWNED,
     CREATE_INVITATION,
     CREATE_MEMBER,
     DELETE_INVITATION,
     DELETE_MEMBER,
-    HAND_OVER,
+    OLDEST_MEMBER,
     RoomRepository,
 )
 from app.domain.realtime.rows import Standing
-from app.domain.realtime.services.access import can_see_all, require_can_manage
+from app.domain.realtime.services.queries import can_see_all, require_can_manage
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.clock import utc_now
@@ -58,7 +56,7 @@ from app.lib.realtime.channels import NewEvent
 from app.lib.realtime.log import ChannelWriter
 from app.lib.security.principal import Principal
 from app.lib.text import casefold_key
-from app.lib.wire.dto import provided
+from app.lib.wire.dto import project, provided
 
 _ROOMS_AT_A_TIME = 100
 ROOM_UPDATED = "room.updated"
@@ -80,7 +78,7 @@ class RoomService:
     async def create(self, data: RoomCreate, actor: Principal) -> RoomRead:
         """A room of the actor. Raises ``RoomNameTaken``, ``TooManyRooms`` or ``TooManyRoomsInADay``."""
         await self._rooms.lock_person(actor.user_id, alone=True)
-        if await self._rooms.count_open_of(actor.user_id) >= MAX_OWNED:
+        if (await self.unit.first(COUNT_OWNED, of_user=actor.user_id) or 0) >= MAX_OWNED:
             raise TooManyRooms
         if (await self.unit.first(COUNT_CREATED, of_user=actor.user_id) or 0) >= MAX_CREATED:
             raise TooManyRoomsInADay
@@ -91,34 +89,36 @@ class RoomService:
                 title=data.title,
                 search_text=_search_text(data.name, data.title),
                 visibility=data.visibility,
+                owner_id=actor.user_id,
                 creator_id=actor.user_id,
             )
         )
-        await self._create_member(room, actor, OWNER)
-        return await self._rooms.read(room.id, actor.user_id)
+        await self._create_member(room, actor)
+        return project(RoomRead, room)
 
     async def update(self, room_id: UUID, data: RoomUpdate, if_match: IfMatch, actor: Principal) -> RoomRead:
         """Raises ``RoomNotFound``, ``NotYourRoom``, ``PreconditionFailed``, ``RoomClosed`` or ``RoomNameTaken``."""
-        room, standing = await self._lock_managed(room_id, actor, if_match)
+        room = await self._lock_managed(room_id, actor, if_match)
         if room.closed_at is not None:
             raise RoomClosed
         values = provided(data)
         values["search_text"] = _search_text(values.get("name", room.name), values.get("title", room.title))
         if await self._rooms.update(room, values):
-            await self._audit("room.updated", room, standing, fields=sorted(provided(data)))
+            await self._audit("room.updated", room, actor, fields=sorted(provided(data)))
             await self._writer.publish_in(self.unit, _event(room, ROOM_UPDATED))
-        return await self._rooms.read(room.id, actor.user_id)
+        return project(RoomRead, room)
 
     async def close(self, room_id: UUID, if_match: IfMatch, actor: Principal) -> RoomRead:
         """For good: no one joins or publishes any more. Nothing happens when it is closed already.
 
         Raises ``RoomNotFound``, ``NotYourRoom`` or ``PreconditionFailed``.
         """
-        room, standing = await self._lock_managed(room_id, actor, if_match)
+        room = await self._lock_managed(room_id, actor, if_match)
         if room.closed_at is None:
-            await self._audit("room.closed", room, standing)
-            await self._writer.publish_in(self.unit, await _close(room, self._rooms))
-        return await self._rooms.read(room.id, actor.user_id)
+            await self._audit("room.closed", room, actor)
+            await self._rooms.update(room, {"closed_at": utc_now()})
+            await self._writer.publish_in(self.unit, _event(room, ROOM_CLOSED))
+        return project(RoomRead, room)
 
     async def join(self, room_id: UUID, actor: Principal) -> RoomRead:
         """Nothing happens when the actor is a member already.
@@ -127,38 +127,37 @@ class RoomService:
         """
         await self._rooms.lock_person(actor.user_id)
         room, standing = await self._lock(room_id, actor)
-        if standing.role is None:
+        if not standing.is_member:
             if room.closed_at is not None:
                 raise RoomClosed
             if room.visibility != PUBLIC and not standing.is_invited:
                 raise NotInvited
             if (await self.unit.first(COUNT_MEMBERS, in_room=room.id) or 0) >= MAX_MEMBERS:
                 raise RoomFull
-            await self._create_member(room, actor, MEMBER)
+            await self._create_member(room, actor)
             await self.unit.execute(DELETE_INVITATION, in_room=room.id, of_user=actor.user_id)
             await self._writer.publish_in(self.unit, _event(room, ROOM_JOINED, user_id=actor.user_id))
-        return await self._rooms.read(room.id, actor.user_id)
+        return project(RoomRead, room)
 
     async def leave(self, room_id: UUID, actor: Principal) -> None:
         """Nothing happens when the actor is not a member. Raises ``RoomNotFound``."""
         room, standing = await self._lock(room_id, actor)
-        if standing.role is not None:
-            await self._writer.publish_in(self.unit, *await _remove(room, actor.user_id, standing, self._rooms))
+        if standing.is_member:
+            await self._writer.publish_in(self.unit, *await _remove(room, actor.user_id, self._rooms))
 
     async def delete_member(self, room_id: UUID, user_id: UUID, actor: Principal) -> None:
         """Removes the actor, or by the owner any member. Raises ``RoomNotFound``, ``NotYourRoom`` or
         ``MemberNotFound``.
         """
-        room, standing = await self._lock(room_id, actor)
+        room, _ = await self._lock(room_id, actor)
         if user_id != actor.user_id:
-            require_can_manage(standing.role, actor)
-        member = await self._rooms.standing(room.id, user_id)
-        if member.role is None:
+            require_can_manage(room.owner_id, actor)
+        if not (await self._rooms.standing(room.id, user_id)).is_member:
             raise MemberNotFound
-        if standing.role is None:  # what staff does
+        if actor.user_id not in {user_id, room.owner_id}:  # what staff does
             details = {"room_id": str(room.id)}
             await audit.record(self.unit, "room.member_removed", self._origin, subject_id=user_id, **details)
-        await self._writer.publish_in(self.unit, *await _remove(room, user_id, member, self._rooms))
+        await self._writer.publish_in(self.unit, *await _remove(room, user_id, self._rooms))
 
     async def create_invitation(self, room_id: UUID, data: InvitationCreate, actor: Principal) -> InvitationRead:
         """Raises ``RoomNotFound``, ``NotYourRoom``, ``RoomClosed``, ``InviteeNotFound``, ``AlreadyMember``,
@@ -166,13 +165,13 @@ class RoomService:
         """
         user_id = data.user_id
         exists = await self._rooms.lock_person(user_id)
-        room, _ = await self._lock_managed(room_id, actor)
+        room = await self._lock_managed(room_id, actor)
         if room.closed_at is not None:
             raise RoomClosed
         if not exists or (person := await self.unit.first(VISIBLE_PERSON, user_id=user_id)) is None:
             raise InviteeNotFound
         invitee = await self._rooms.standing(room.id, user_id)
-        if invitee.role is not None:
+        if invitee.is_member:
             raise AlreadyMember
         if invitee.is_invited:
             raise AlreadyInvited
@@ -192,9 +191,9 @@ class RoomService:
 
         Raises ``RoomNotFound``, ``NotYourRoom`` or ``InvitationNotFound``.
         """
-        room, standing = await self._lock(room_id, actor)
+        room, _ = await self._lock(room_id, actor)
         if user_id != actor.user_id:
-            require_can_manage(standing.role, actor)
+            require_can_manage(room.owner_id, actor)
         if not await self.unit.execute(DELETE_INVITATION, in_room=room.id, of_user=user_id):
             raise InvitationNotFound
 
@@ -206,62 +205,53 @@ class RoomService:
         """
         room = await self._rooms.get_for_update(room_id)
         standing = await self._rooms.standing(room.id, actor.user_id)
-        is_theirs = standing.role is not None or standing.is_invited
+        is_theirs = standing.is_member or standing.is_invited
         if not (room.visibility == PUBLIC or is_theirs or can_see_all(actor)):
             raise RoomNotVisible
         return room, standing
 
-    async def _lock_managed(
-        self, room_id: UUID, actor: Principal, if_match: IfMatch = ANY_VERSION
-    ) -> tuple[Room, Standing]:
-        room, standing = await self._lock(room_id, actor)
-        require_can_manage(standing.role, actor)
+    async def _lock_managed(self, room_id: UUID, actor: Principal, if_match: IfMatch = ANY_VERSION) -> Room:
+        room, _ = await self._lock(room_id, actor)
+        require_can_manage(room.owner_id, actor)
         if_match.check(room.version)
-        return room, standing
+        return room
 
-    async def _create_member(self, room: Room, actor: Principal, role: MemberRole) -> None:
-        row = {"room_id": room.id, "user_id": actor.user_id, "role": role, "joined_at": utc_now()}
-        await self.unit.execute(CREATE_MEMBER, **row)
+    async def _create_member(self, room: Room, actor: Principal) -> None:
+        await self.unit.execute(CREATE_MEMBER, room_id=room.id, user_id=actor.user_id, joined_at=utc_now())
 
-    async def _audit(self, kind: str, room: Room, standing: Standing, **details: object) -> None:
+    async def _audit(self, kind: str, room: Room, actor: Principal, **details: object) -> None:
         """Records what staff does to the rooms of others, and nothing of what owners do to their own."""
-        if standing.role != OWNER:
+        if room.owner_id != actor.user_id:
             await audit.record(self.unit, kind, self._origin, subject_id=room.id, **details)
 
 
-async def remove_from_rooms(user_id: UUID, unit: UnitOfWork) -> tuple[list[NewEvent], bool]:
+async def remove_from_rooms(user_id: UUID, unit: UnitOfWork, writer: ChannelWriter) -> bool:
     """Before an account is deleted, and its sessions with it. What the user has said stays, without a sender.
 
-    Returns the events that must be published, and whether these were all rooms of the user.
+    Returns whether these were all rooms of the user.
     """
     events: list[NewEvent] = []
     rooms = RoomRepository(unit)
     batch = await rooms.lock_some_of(user_id, _ROOMS_AT_A_TIME)
     for room in batch:
-        events += await _remove(room, user_id, await rooms.standing(room.id, user_id), rooms)
-    return events, len(batch) < _ROOMS_AT_A_TIME
+        events += await _remove(room, user_id, rooms)
+    await writer.publish_in(unit, *events)
+    return len(batch) < _ROOMS_AT_A_TIME
 
 
-async def _remove(room: Room, user_id: UUID, standing: Standing, rooms: RoomRepository) -> list[NewEvent]:
+async def _remove(room: Room, user_id: UUID, rooms: RoomRepository) -> list[NewEvent]:
     """Ends a membership of a locked room. A room without an owner goes to its oldest member, or is closed.
 
     Returns the events that must be published.
     """
     await rooms.unit.execute(DELETE_MEMBER, in_room=room.id, of_user=user_id)
     events = [_event(room, ROOM_LEFT, user_id=user_id)]
-    if standing.role == OWNER:
-        if await rooms.unit.execute(HAND_OVER, in_room=room.id):
-            await rooms.update(room, touch=True)
-            events.append(_event(room, ROOM_UPDATED))
-        elif room.closed_at is None:
-            events.append(await _close(room, rooms))
+    if room.owner_id == user_id:
+        heir_id = await rooms.unit.first(OLDEST_MEMBER, in_room=room.id)
+        is_closing = heir_id is None and room.closed_at is None
+        await rooms.update(room, {"owner_id": heir_id} | ({"closed_at": utc_now()} if is_closing else {}))
+        events.append(_event(room, ROOM_CLOSED if is_closing else ROOM_UPDATED))
     return events
-
-
-async def _close(room: Room, rooms: RoomRepository) -> NewEvent:
-    """Closes a room that is locked and open. Returns the event that must be published."""
-    await rooms.update(room, {"closed_at": utc_now()})
-    return _event(room, ROOM_CLOSED)
 
 
 def _event(room: Room, event: str, channel: str | None = None, **people: UUID) -> NewEvent:
