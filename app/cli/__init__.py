@@ -4,12 +4,12 @@ Only click is imported here: a command's module is loaded when the command runs,
 commands are those that its ``commands.py`` defines.
 """
 
+from collections.abc import Callable
 from pathlib import Path
-from pkgutil import resolve_name
 
 import click
 
-from app.lib.cli.groups import LazyCommand, LazyGroup, find_commands
+from app.lib.cli.groups import LazyCommand, LazyGroup, find_commands, load
 
 COMMANDS = {
     "serve": LazyCommand("app.cli.serve:serve", "Run the service."),
@@ -53,4 +53,5 @@ def main(context: click.Context) -> None:
 
 
 def _make_core() -> object:
-    return resolve_name("app.cli.process:make_core")()
+    make: Callable[[], object] = load("app.cli.process:make_core")
+    return make()
