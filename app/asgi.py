@@ -32,7 +32,7 @@ from app.lib.http.answers import PublicAnswers
 from app.lib.http.base_path import below
 from app.lib.http.conditional import declare_personal, provide_if_match
 from app.lib.http.cors import CORS
-from app.lib.http.injection import provide_services, resolve_in_sequence
+from app.lib.http.injection import OwnRouter, provide_services, resolve_in_sequence
 from app.lib.http.problems import exception_handlers
 from app.lib.http.proxies import TrustedProxies
 from app.lib.http.responses import encode_response
@@ -124,7 +124,7 @@ def _routes(core: Core) -> list[Router]:
         if domain.development_handlers is not None and core.settings.environment == "development":
             root += domain.development_handlers()
         routers += [
-            Router(path, route_handlers=each) for path, each in ((API, domain.controllers), ("/", root)) if each
+            OwnRouter(path, route_handlers=each) for path, each in ((API, domain.controllers), ("/", root)) if each
         ]
     for router in routers:
         provide_services(router, core.services, _of_the_request(core), {UnitOfWork: "unit", Origin: "origin"})

@@ -4,18 +4,21 @@ Only click is imported here: a command's module is loaded when the command runs,
 commands are those that its ``commands.py`` defines.
 """
 
+from collections.abc import Callable
 from pathlib import Path
-from pkgutil import resolve_name
 
 import click
 
-from app.lib.cli.groups import LazyCommand, LazyGroup, find_commands
+from app.lib.cli.groups import LazyCommand, LazyGroup, find_commands, load
 
 COMMANDS = {
     "serve": LazyCommand("app.cli.serve:serve", "Run the service."),
     "worker": LazyCommand("app.cli.worker:worker", "Run background jobs, and nothing else."),
     "db": LazyCommand("app.cli.database:database", "Migrate the database."),
     "check": LazyCommand("app.cli.check:check", "Check that the service can run here."),
+    "security-check": LazyCommand(
+        "app.cli.security_check.command:security_check", "Attack a running deployment, and report what holds."
+    ),
     "keys": LazyCommand("app.cli.keys:keys", "Make keys, and explain how to change them."),
     "config": LazyCommand("app.cli.configuration:configuration", "Show the settings."),
     "routes": LazyCommand("app.cli.routes:routes", "List the routes and who may call them."),
@@ -50,4 +53,5 @@ def main(context: click.Context) -> None:
 
 
 def _make_core() -> object:
-    return resolve_name("app.cli.process:make_core")()
+    make: Callable[[], object] = load("app.cli.process:make_core")
+    return make()

@@ -3,7 +3,6 @@
 import os
 import signal
 from contextlib import ExitStack, suppress
-from pkgutil import resolve_name
 from tempfile import TemporaryDirectory
 from types import FrameType
 
@@ -11,6 +10,7 @@ import click
 
 from app.environment import read_settings
 from app.lib.cli.errors import AddressUnusable, CommandFailed
+from app.lib.cli.groups import load
 from app.lib.serving.addresses import AddressUnavailable, claim
 from app.lib.settings import ConfigurationError
 
@@ -42,7 +42,7 @@ def serve(workers: int | None, host: str | None, port: int | None, *, reload: bo
             # A private folder in which all workers count, so that a scrape of one of them covers all.
             os.environ[_PROMETHEUS] = cleanup.enter_context(_private_folder())
         # Loaded by name, and only now: the metrics library looks at its variable when it is imported.
-        resolve_name("app.cli.startup:start")(address, reload=reload)
+        load("app.cli.startup:start")(address, reload=reload)
 
 
 def _private_folder() -> TemporaryDirectory[str]:

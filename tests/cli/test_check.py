@@ -1,12 +1,21 @@
+import asyncio
 import re
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
+import time_machine
 
+from app.lib.clock import utc_now
 from app.lib.db import sqlite
+from app.lib.db.engine import Database, ServerRow
 from app.lib.db.url import DatabaseURL
 from tests.cli.conftest import Cli, refusal
+from tests.support.mailserver import mail_server
 
 
 def findings(text: str) -> dict[str, tuple[str, str | None]]:
@@ -16,8 +25,10 @@ def findings(text: str) -> dict[str, tuple[str, str | None]]:
 def test_a_migrated_database_is_good(at: Cli, own_url: DatabaseURL) -> None:
     result = at("check", "--json")
 
-    names = ["settings", *(["sqlite"] if own_url.is_sqlite else []), "database", "migrations"]
+    names = {"settings", "secret", "proxies", "disk", "database", "migrations", "clock", "mail"}
+    names.add("sqlite" if own_url.is_sqlite else "connections")
     assert findings(result.stdout) == dict.fromkeys(names, ("ok", None))
+    assert ("PostgreSQL 1" in result.stdout) is not own_url.is_sqlite
     assert result.exit_code == 0
 
 
@@ -71,3 +82,134 @@ def test_without_redis_the_service_still_runs(cli: Cli) -> None:
 
     assert findings(result.stdout)["redis"] == ("advice", "It does not answer.")
     assert result.exit_code == 0
+
+
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": "9f2Kq0vXz7Lm4Rt8Wb1Yc6Nd3Hs5Jg0Pa2Ue",
+    "PUBLIC_URL": "https://lodestar.example",
+    "TRUSTED_PROXIES": "127.0.0.1",
+    "MAIL_FROM": "noreply@lodestar.example",
+}
+
+
+@pytest.mark.asvs("13.4.2")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", ""),
+        ("SECRET_KEY", "short"),
+        ("SECRET_KEY", "change-me-change-me-change-me-change-me"),
+        ("SECRET_KEY_FALLBACKS", "short"),
+        ("PUBLIC_URL", "http://lodestar.example"),
+        ("PUBLIC_APP_URL", "http://app.lodestar.example"),
+        ("DEBUG", "true"),
+        ("CORS_ORIGINS", "*"),
+        ("RATE_LIMIT_ENABLED", "false"),
+    ],
+)
+def test_what_production_refuses_is_a_finding_and_names_the_setting(cli: Cli, name: str, value: str) -> None:
+    result = cli("check", "--json", **{**PRODUCTION, name: value})
+
+    found = msgspec.json.decode(result.stdout)
+    assert [each["status"] for each in found] == ["failed"]
+    assert found[0]["found"].startswith(f"{name}: ")
+    assert found[0]["hint"]
+    assert name in refusal(result, 3)
+
+
+def test_production_as_it_should_be_has_advice_about_mail_alone(at: Cli) -> None:
+    found = findings(at("check", "--json", **PRODUCTION).stdout)
+
+    assert [name for name, (status, _) in found.items() if status != "ok"] == ["mail"]
+    assert found["mail"] == ("advice", "No mail is sent: set MAIL_BACKEND=smtp.")
+    assert at("check", **PRODUCTION).exit_code == 0
+    assert refusal(at("check", "--strict", **PRODUCTION), 1) == "Error: The service cannot run: mail."
+
+
+def test_a_weak_secret_is_advice_where_it_is_not_refused(at: Cli) -> None:
+    status, hint = findings(at("check", "--json", SECRET_KEY="change-me").stdout)["secret"]
+
+    assert (status, hint) == ("advice", "Make one by 'app keys generate'.")
+
+
+@pytest.mark.parametrize(
+    ("environ", "status"),
+    [
+        ({"TRUSTED_PROXIES": "0.0.0.0/0"}, "failed"),
+        ({"TRUSTED_PROXIES": "10.0.0.0/8,::/0"}, "failed"),
+        ({"TRUSTED_PROXIES": "10.0.0.0/8,fd00::/16"}, "ok"),
+        ({**PRODUCTION, "TRUSTED_PROXIES": ""}, "advice"),
+        ({**PRODUCTION, "TRUSTED_PROXIES": "", "HOST": "192.0.2.1"}, "ok"),
+    ],
+)
+def test_proxies_that_are_everyone_or_no_one_are_named(cli: Cli, environ: dict[str, str], status: str) -> None:
+    assert findings(cli("check", "--json", **environ).stdout)["proxies"][0] == status
+
+
+class _Usage(NamedTuple):
+    free: int
+
+
+@pytest.mark.parametrize(("free", "status"), [(50_000_000_000, "ok"), (1_000_000_000, "advice"), (1_000_000, "failed")])
+def test_a_disk_that_is_nearly_full_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch, free: int, status: str) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: _Usage(free))
+
+    assert findings(cli("check", "--json").stdout)["disk"][0] == status
+
+
+def _server(version: int, late: timedelta) -> Callable[[Any], Any]:
+    async def server(_: Database) -> ServerRow:
+        return ServerRow(version, utc_now() - late)
+
+    return server
+
+
+@pytest.mark.parametrize(
+    ("version", "late", "name", "status"),
+    [
+        (140_009, 0, "database", "failed"),
+        (150_000, 0, "database", "ok"),
+        (160_000, 1, "clock", "ok"),
+        (160_000, 10, "clock", "advice"),
+        (160_000, -3600, "clock", "failed"),
+    ],
+)
+def test_an_old_database_and_a_clock_that_differs_are_named(
+    at: Cli, monkeypatch: pytest.MonkeyPatch, version: int, late: int, name: str, status: str
+) -> None:
+    monkeypatch.setattr(Database, "server", _server(version, timedelta(seconds=late)))
+
+    assert findings(at("check", "--json").stdout)[name][0] == status
+
+
+@pytest.mark.parametrize("year", [1980, 2200])
+def test_a_year_that_cannot_be_right_is_named(cli: Cli, year: int) -> None:
+    with time_machine.travel(datetime(year, 1, 1, tzinfo=UTC), tick=True):
+        result = cli("check", "--json")
+
+    assert findings(result.stdout)["clock"][0] == "failed"
+
+
+def test_more_connections_than_the_server_allows_are_named(at: Cli, own_url: DatabaseURL) -> None:
+    found = findings(at("check", "--json", WORKERS="100", DATABASE_POOL_SIZE="100").stdout)
+
+    if not own_url.is_sqlite:
+        assert found["connections"] == ("advice", "Set DATABASE_POOL_SIZE lower, or WORKERS.")
+
+
+async def test_a_mail_server_is_connected_to_and_signed_in_at(cli: Cli) -> None:
+    async with mail_server() as server:
+        smtp = {"MAIL_BACKEND": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(server.port), "SMTP_TLS": "none"}
+        good = await asyncio.to_thread(cli, "check", "--json", **smtp)
+        refused = await asyncio.to_thread(cli, "check", "--json", **smtp, SMTP_USER="app", SMTP_PASSWORD="hunter2")
+    gone = await asyncio.to_thread(cli, "check", "--json", **smtp)
+
+    assert findings(good.stdout)["mail"] == ("ok", None)
+    assert server.messages == []
+    for result in (refused, gone):
+        status, hint = findings(result.stdout)["mail"]
+        assert status == "advice"
+        assert hint is not None
+        assert hint.endswith("mails wait until that works.")
+        assert "hunter2" not in result.output

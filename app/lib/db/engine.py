@@ -3,12 +3,13 @@
 import sqlite3
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
-from sqlalchemy import URL, Connection, ExceptionContext, Integer, event, func, select
+from sqlalchemy import URL, Connection, DateTime, ExceptionContext, Integer, event, func, select
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -45,6 +46,22 @@ CONNECTION_BUDGET = 80
 """What all workers of a server open by default: PostgreSQL allows 100, and operators and job workers need some."""
 
 _max_connections = prepare(select(func.current_setting("max_connections").cast(Integer)), int)
+
+
+class ServerRow(msgspec.Struct, frozen=True):
+    """``version`` is 150004 for PostgreSQL 15.4."""
+
+    version: int
+    now: datetime
+
+
+_server = prepare(
+    select(
+        func.current_setting("server_version_num").cast(Integer).label("version"),
+        func.clock_timestamp(type_=DateTime(timezone=True)).label("now"),
+    ),
+    ServerRow,
+)
 
 _UNPOOLED = 3
 """A worker's connections outside its pools: two of its job queue, and one that listens for hints."""
@@ -115,6 +132,10 @@ class Database:
             ("database_write_connections_busy", "Connections that write at the moment.", checked_out),
             ("database_read_connections_busy", "Connections that read at the moment.", self.busy_readers),
         )
+
+    async def server(self) -> ServerRow | None:
+        """What the server says of itself; None for SQLite."""
+        return None if self.url.is_sqlite else await self.reader.first(_server)
 
     async def max_connections(self) -> int | None:
         """Connections that the server allows to all its clients; None for SQLite."""

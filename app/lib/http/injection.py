@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from inspect import Parameter, Signature, get_annotations
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 from litestar import Litestar, Router
 from litestar.di import Dependency, NamedDependency, Provide
@@ -24,6 +24,13 @@ Injected: TypeAlias = NamedDependency[SkipValidation[T]]
 Caller: TypeAlias = Injected[Principal]
 Precondition: TypeAlias = Injected[IfMatch]
 Paging: TypeAlias = Injected[PageRequest]
+
+
+class OwnRouter(Router):
+    """Of one app, so it needs no copy, which Litestar would make of everything that hangs on it."""
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
 
 
 def resolve_in_sequence(app: Litestar) -> None:

@@ -87,6 +87,16 @@ class SMTPTransport:
             finally:
                 client.close()
 
+    async def check(self) -> None:
+        """Connects and signs in, and sends nothing. Raises ``TemporaryFailure``."""
+        client = self._client()
+        try:
+            await self._connect(client)
+            with contextlib.suppress(*_FAULTS):
+                await client.quit(timeout=_GOODBYE_SECONDS)
+        finally:
+            client.close()
+
     def _client(self) -> SMTP:
         options = self._options
         return SMTP(

@@ -1,0 +1,163 @@
+"""What ``app check`` looks at, one function each."""
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from app.cli.configuration import most_connections
+from app.config import Settings
+from app.core import Core
+from app.lib.addresses import is_loopback, parse_network
+from app.lib.cli.errors import CommandFailed
+from app.lib.cli.running import database_errors, schema_is_current
+from app.lib.clock import utc_now
+from app.lib.db import sqlite
+from app.lib.db.engine import ServerRow
+from app.lib.mail.smtp import SMTPTransport
+from app.lib.mail.transports import NotSent
+from app.lib.security.secret_key import check_secret
+from app.lib.settings import ConfigurationError
+
+_OLDEST_POSTGRESQL = 15
+_FIRST_YEAR, _LAST_YEAR = 2026, 2100
+_CLOCKS_DIFFER, _CLOCKS_ARE_WRONG = timedelta(seconds=2), timedelta(minutes=1)
+_WIDEST_PROXIES = {4: 8, 6: 16}
+_LITTLE_SPACE, _NO_SPACE = 2_000_000_000, 200_000_000
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """``hint`` says what to do where the status is not ok."""
+
+    name: str
+    status: Literal["ok", "advice", "failed"]
+    found: str
+    hint: str | None = None
+
+
+async def look(core: Core) -> AsyncIterator[Finding]:
+    """Everything, in an order in which the first failure explains later ones."""
+    for each in (*_secret(core.settings), *_proxies(core.settings), *_disk(core.settings)):
+        yield each
+    if core.settings.database.is_sqlite:
+        yield _sqlite()
+    async for each in _database(core):
+        yield each
+    if core.redis is not None:
+        is_there = await core.redis.check()
+        yield Finding("redis", "ok" if is_there else "advice", "REDIS_URL", None if is_there else "It does not answer.")
+    yield await _mail(core)
+
+
+def _secret(settings: Settings) -> Iterator[Finding]:
+    """Production refuses the weak ones; elsewhere this says so in time."""
+    for name, secrets in {
+        "SECRET_KEY": [settings.secret_key] if settings.secret_key else [],
+        "SECRET_KEY_FALLBACKS": settings.secret_key_fallbacks,
+    }.items():
+        try:
+            for secret in secrets:
+                check_secret(name, secret)
+        except ConfigurationError as exc:
+            yield Finding("secret", "advice", str(exc), "Make one by 'app keys generate'.")
+            return
+    yield Finding("secret", "ok", "SECRET_KEY")
+
+
+def _proxies(settings: Settings) -> Iterator[Finding]:
+    found = ",".join(settings.trusted_proxies) or "TRUSTED_PROXIES is empty"
+    networks = [parse_network(each) for each in settings.trusted_proxies]
+    if any(each.prefixlen < _WIDEST_PROXIES[each.version] for each in networks):
+        yield Finding("proxies", "failed", found, "Anyone can name any address as theirs: list your proxies alone.")
+    elif settings.is_production and not networks and is_loopback(settings.host):
+        hint = "Clients come through a proxy on this machine, and all count as one: set TRUSTED_PROXIES to its address."
+        yield Finding("proxies", "advice", found, hint)
+    else:
+        yield Finding("proxies", "ok", found)
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    folder = settings.database.directory if settings.database.is_sqlite else Path()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    found = f"{free / 1e9:.1f} GB free at {folder.resolve()}"
+    if free < _LITTLE_SPACE:
+        yield Finding("disk", "failed" if free < _NO_SPACE else "advice", found, "Make room: a full disk stops writes.")
+    else:
+        yield Finding("disk", "ok", found)
+
+
+def _sqlite() -> Finding:
+    version = ".".join(map(str, sqlite.VERSION))
+    found = f"{version} of {'pysqlite3' if sqlite.sqlite3.__name__ == 'pysqlite3' else 'Python'}"
+    if sqlite.is_sound():
+        return Finding("sqlite", "ok", found)
+    sound = ".".join(map(str, sqlite.SOUND_VERSION))
+    return Finding(
+        "sqlite", "advice", found, f"Use {sound} or newer, or PostgreSQL: this one may lose data (WAL-reset bug)."
+    )
+
+
+async def _database(core: Core) -> AsyncIterator[Finding]:
+    url = core.settings.database
+    server = None
+    if url.is_missing:
+        yield Finding("database", "ok", f"{url.masked} is not there yet")
+        yield Finding("migrations", "failed", "base", "Run 'app db upgrade'.")
+    else:
+        try:
+            with database_errors(url):
+                server = await core.database.server()
+                is_current = await schema_is_current(core.migrations, core.database.reader)
+        except CommandFailed as exc:
+            yield Finding("database", "failed", url.masked, exc.message)
+            return
+        yield _version(url.masked, server)
+        hint = None if is_current else "Run 'app db upgrade'."
+        yield Finding("migrations", "failed" if hint else "ok", "behind" if hint else f"{core.migrations.head}", hint)
+        if allowed := await core.database.max_connections():
+            most = most_connections(core.settings)
+            hint = None if most < allowed else "Set DATABASE_POOL_SIZE lower, or WORKERS."
+            yield Finding("connections", "advice" if hint else "ok", f"up to {most} of {allowed}", hint)
+    yield _clock(server)
+
+
+def _version(url: str, server: ServerRow | None) -> Finding:
+    if server is None:
+        return Finding("database", "ok", url)
+    major, minor = divmod(server.version, 10_000)
+    found = f"{url}, PostgreSQL {major}.{minor}"
+    if major < _OLDEST_POSTGRESQL:
+        return Finding("database", "failed", found, f"Use PostgreSQL {_OLDEST_POSTGRESQL} or newer.")
+    return Finding("database", "ok", found)
+
+
+def _clock(server: ServerRow | None) -> Finding:
+    """Tokens are good by it, and limits count by it."""
+    now = utc_now()
+    found = now.isoformat(timespec="seconds")
+    if not _FIRST_YEAR <= now.year <= _LAST_YEAR:
+        return Finding("clock", "failed", found, "The year cannot be right: set the clock of this machine by NTP.")
+    apart = abs(now - server.now) if server else timedelta()
+    if apart > _CLOCKS_DIFFER:
+        found = f"{found}, {apart.total_seconds():.0f} s from the database's"
+        status: Literal["advice", "failed"] = "failed" if apart > _CLOCKS_ARE_WRONG else "advice"
+        return Finding("clock", status, found, "Set the clocks of both machines by NTP.")
+    return Finding("clock", "ok", found)
+
+
+async def _mail(core: Core) -> Finding:
+    transport = core.mail_transport
+    if not isinstance(transport, SMTPTransport):
+        hint = "No mail is sent: set MAIL_BACKEND=smtp." if core.settings.is_production else None
+        return Finding("mail", "advice" if hint else "ok", f"MAIL_BACKEND={core.settings.mail_backend}", hint)
+    found = f"{core.settings.smtp_host}"
+    try:
+        await transport.check()
+    except NotSent as exc:
+        return Finding("mail", "advice", found, f"{exc.reason}: mails wait until that works.")
+    return Finding("mail", "ok", found)
