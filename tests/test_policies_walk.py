@@ -168,7 +168,7 @@ async def ask(
 def agrees(wanted: Answer, response: httpx.Response) -> bool:
     if wanted is Answer.HIDDEN:
         return response.status_code == 404
-    if wanted is Answer.NOT_IN_PERSON and not response.content:  # HEAD
+    if wanted in {Answer.NOT_IN_PERSON, Answer.STALE} and not response.content:  # HEAD
         wanted = Answer.FORBIDDEN
     return given(response) is wanted
 

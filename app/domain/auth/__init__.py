@@ -13,6 +13,7 @@ from app.domain.auth.controllers.recovery import RecoveryController
 from app.domain.auth.controllers.sessions import SessionController
 from app.domain.auth.controllers.users import impersonate_user, send_password_reset
 from app.domain.auth.errors import AccountInactive, MfaRequired
+from app.domain.auth.exports import EXPORTS
 from app.domain.auth.jobs import JOBS
 from app.domain.auth.listeners import LISTENERS
 from app.domain.auth.permissions import PERMISSIONS
@@ -22,6 +23,7 @@ from app.lib.domain import Domain
 
 auth = Domain(
     name="auth",
+    exports=EXPORTS,
     settings=AuthSettings,
     build=build,
     controllers=(
