@@ -7,6 +7,7 @@ from app.domain.auth.build import build
 from app.domain.auth.controllers.api_keys import ApiKeyController, UserKeyController
 from app.domain.auth.controllers.auth import AuthController, get_jwks
 from app.domain.auth.controllers.me import CredentialController
+from app.domain.auth.controllers.mfa import MfaController
 from app.domain.auth.controllers.pages import PageController
 from app.domain.auth.controllers.recovery import RecoveryController
 from app.domain.auth.controllers.sessions import SessionController
@@ -26,6 +27,7 @@ auth = Domain(
         AuthController,
         RecoveryController,
         CredentialController,
+        MfaController,
         SessionController,
         ApiKeyController,
         UserKeyController,

@@ -55,6 +55,33 @@ class TotpFactor(Base):
     last_step: Mapped[int] = mapped_column(BigInteger)
 
 
+class RecoveryCode(Base):
+    """Stands for a second factor, once: the row is deleted then. Only its digest is kept."""
+
+    __tablename__ = "recovery_codes"
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+
+
+class MfaToken(Base):
+    """A sign-in that waits for the second factor. It is deleted when it is used.
+
+    ``password_digest`` is of the user's password hash: with another password the sign-in has to begin again.
+    """
+
+    __tablename__ = "mfa_tokens"
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    password_digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    way: Mapped[str] = mapped_column(String(64))
+    tries_left: Mapped[int] = mapped_column(Integer)
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "user_id", "expires_at"), Index(None, "expires_at"))
+
+
 class ApiKey(Base):
     """A secret by which a program acts as a user, until it is revoked or expires; only its digest is kept.
 

@@ -6,6 +6,7 @@ from litestar.params import FromPath, JSONBody
 
 from app.domain.accounts.errors import WrongCurrentPassword
 from app.domain.auth.dtos.sessions import Reauthentication, SessionPage, SessionRead
+from app.domain.auth.errors import MfaRequired
 from app.domain.auth.services.queries import SessionQueries
 from app.domain.auth.services.reauthenticate import ReauthenticationService
 from app.domain.auth.services.sessions import SessionService
@@ -59,8 +60,11 @@ class SessionController(Controller):
         return_dto=StructDTO[SessionRead],
         status_code=200,
         summary="Confirm your password",
-        description="Sensitive acts (403 `reauth_required`) are possible in this session for the next 10 minutes.",
-        opt=may_raise(WrongCurrentPassword),
+        description=(
+            "Sensitive acts (403 `reauth_required`) are possible in this session for the next 10 minutes. Users with a "
+            "second factor send a `code` of it as well (403 `mfa_required`)."
+        ),
+        opt=may_raise(WrongCurrentPassword, MfaRequired),
     )
     async def reauthenticate(
         self,
@@ -68,4 +72,4 @@ class SessionController(Controller):
         principal: Caller,
         reauthentication: Injected[ReauthenticationService],
     ) -> SessionRead:
-        return await reauthentication.reauthenticate(data.password, principal)
+        return await reauthentication.reauthenticate(data, principal)

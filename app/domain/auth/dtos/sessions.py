@@ -8,7 +8,9 @@ from app.lib.addresses import MAX_LENGTH
 from app.lib.audit import MAX_USER_AGENT
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.pagination.envelope import Page
+from app.lib.wire.decoding import Hint
 from app.lib.wire.dto import Input, Output
+from app.lib.wire.fields import END
 
 SignInName = Annotated[
     str, Meta(min_length=1, max_length=320, examples=["ada@example.com"], description="E-mail address or username.")
@@ -21,6 +23,16 @@ GivenPassword = Annotated[
         examples=["correct horse battery staple"],
         extra_json_schema={"format": "password"},
     ),
+]
+SecondFactorCode = Annotated[
+    str,
+    Meta(
+        pattern=rf"^[0-9A-Za-z](?:[ -]?[0-9A-Za-z]){{5,31}}{END}",
+        max_length=64,
+        examples=["492039"],
+        description="Six digits of the app, or a recovery code.",
+    ),
+    Hint("Must be the six digits of the app, or a recovery code."),
 ]
 Token = Annotated[str, Meta(min_length=1, max_length=4096, examples=["eyJhbGciOi…"])]
 
@@ -103,6 +115,7 @@ class SessionPage(Page[SessionRead], frozen=True, kw_only=True):
 
 
 class Reauthentication(Input):
-    """The password of the user who is signed in."""
+    """The password of the user who is signed in; with a second factor, a code of it, too."""
 
     password: GivenPassword
+    code: SecondFactorCode | None = None
