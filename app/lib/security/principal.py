@@ -28,6 +28,9 @@ class Principal(msgspec.Struct, frozen=True):
     is_verified: bool = False
     """Whether the user has confirmed their address."""
     means: Means = "sign_in"
+    impersonator_id: UUID | None = None
+    """The user, of the support, who acts as this one."""
+    impersonator_session_id: UUID | None = None
 
     def may(self, permission: str) -> bool:
         """Whether the permission is granted; a superuser has all of them."""
