@@ -8,6 +8,7 @@ from app.domain.identities.controllers.identities import IdentityController
 from app.domain.identities.controllers.pages import show_provider_page
 from app.domain.identities.controllers.providers import ProviderController
 from app.domain.identities.errors import EMAIL_UNVERIFIED, LINK_REQUIRED
+from app.domain.identities.exports import EXPORTS
 from app.domain.identities.jobs import JOBS
 from app.domain.identities.listeners import LISTENERS
 from app.domain.identities.settings import IdentitySettings
@@ -23,6 +24,7 @@ identities = Domain(
     listeners=LISTENERS,
     jobs=JOBS,
     audit_kinds=AUDIT_KINDS,
+    exports=EXPORTS,
     error_codes=(EMAIL_UNVERIFIED, LINK_REQUIRED),
     tags=(("Identities", "Sign-in with identity providers: OpenID Connect and GitHub."),),
 )
