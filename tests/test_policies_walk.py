@@ -17,6 +17,8 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute, WebSocketRoute
 
 import app.asgi
+from app.domain.accounts.permissions import USERS_READ
+from app.domain.auth.permissions import USERS_IMPERSONATE
 from app.domain.auth.services.tokens import TokenIssuer
 from app.domain.system.controllers import MetricsAccess
 from app.domain.system.permissions import METRICS_READ
@@ -144,7 +146,7 @@ _OF_CODE = {
     "password_change_required": Answer.OWES_PASSWORD,
     "mfa_enrollment_required": Answer.OWES_FACTOR,
 }
-_MORE_THAN_FORBIDDEN = {Answer.NOT_IN_PERSON, Answer.OWES_PASSWORD, Answer.OWES_FACTOR}
+_MORE_THAN_FORBIDDEN = {Answer.NOT_IN_PERSON, Answer.STALE, Answer.OWES_PASSWORD, Answer.OWES_FACTOR}
 
 
 def given(response: httpx.Response) -> Answer:
@@ -279,6 +281,17 @@ async def key_without(people: People, policy: Policy) -> Caller:
     return Caller(bearer(await people.key(person.id, others)), permissions=others, means="api_key")
 
 
+async def support(people: People, policy: Policy) -> Caller:
+    """Support that acts as a user who has what counts."""
+    code = needed_permission(policy)
+    codes = [code] if code else []
+    helper = await people.create(permissions={USERS_IMPERSONATE, USERS_READ, *codes})
+    person = await people.create(permissions=codes)
+    async with people.client(helper) as calls:
+        response = await calls.post(f"/api/v1/users/{person.id}/impersonate")
+    return Caller(bearer(response.json()["access_token"]), permissions=frozenset(codes), means="impersonation")
+
+
 async def superuser(people: People, _policy: Policy) -> Caller:
     return Caller((await people.create(is_superuser=True)).headers, is_superuser=True)
 
@@ -306,7 +319,7 @@ async def key_of_debtor(people: People, policy: Policy) -> Caller:
 
 KINDS: list[Maker] = [
     anonymous, garbage, other_scheme, forged, expired, refresh_token, banned, signed_out, deleted,
-    user, role_without, role_with, stale, key_with, key_without, superuser,
+    user, role_without, role_with, stale, key_with, key_without, support, superuser,
     owes_password, owes_factor, key_of_debtor,
 ]  # fmt: skip
 

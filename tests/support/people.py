@@ -165,7 +165,8 @@ class People:
         )
         times = {"authenticated_at": at, "created_at": at, "last_seen_at": at}
         key = device_key(Origin(address=ADDRESS, user_agent=f"python-httpx/{httpx.__version__}"))
-        others = {"address": ADDRESS, "user_agent": None, "revoked_reason": None, "device_key": key}
+        others = dict.fromkeys(("user_agent", "revoked_reason", "impersonator_id", "impersonator_session_id"))
+        others |= {"address": ADDRESS, "device_key": key}
         await unit.execute(_insert_session, **msgspec.structs.asdict(row), **times, **others)
         pair = self.core.services.get(TokenIssuer).issue(row, utc_now())
         return Person(user_id, email, row.id, pair.access_token, pair.refresh_token)

@@ -8,6 +8,7 @@ AUDIT_KINDS = declare(
     AuditKind("user.activated", "A user may sign in again.", is_own=True),
     AuditKind("user.deactivated", "A user may not sign in any more.", is_own=True),
     AuditKind("user.deleted", "A user was deleted."),
+    AuditKind("user.exported", "A user took along what is held on them.", is_own=True),
     AuditKind("user.roles_set", "A user got other roles.", is_own=True),
     AuditKind("email.verified", "A user confirmed their address.", is_own=True),
     AuditKind("email.changed", "A user has another address, which they confirmed.", is_own=True),

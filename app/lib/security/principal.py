@@ -30,6 +30,9 @@ class Principal(msgspec.Struct, frozen=True):
     is_verified: bool = False
     """Whether the user has confirmed their address."""
     means: Means = "sign_in"
+    impersonator_id: UUID | None = None
+    """The user, of the support, who acts as this one."""
+    impersonator_session_id: UUID | None = None
     owes: Debt | None = None
 
     def may(self, permission: str) -> bool:

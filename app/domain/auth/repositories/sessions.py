@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import Uuid, bindparam, case, insert, literal_column, or_, select, type_coerce, update
+from sqlalchemy.orm import aliased
 
 from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.accounts.repositories import role_names
@@ -51,7 +52,12 @@ _principals = (
             roles=type_coerce(role_names, SplitSet()),
             permissions=type_coerce(user_permissions, SplitSet()),
             is_verified=User.is_verified,
-            means=literal_column("'sign_in'"),
+            means=case(
+                (Session.impersonator_id.is_not(None), literal_column("'impersonation'")),
+                else_=literal_column("'sign_in'"),
+            ),
+            impersonator_id=Session.impersonator_id,
+            impersonator_session_id=Session.impersonator_session_id,
             owes=debt,
         )
     )
@@ -84,6 +90,8 @@ _NEW = (
     "address",
     "user_agent",
     "device_key",
+    "impersonator_id",
+    "impersonator_session_id",
 )
 _create = prepare(
     insert(Session).from_select(
@@ -147,12 +155,20 @@ _reauthenticate = prepare(
     .where(Session.id == _SESSION_ID, Session.revoked_at.is_(None), Session.expires_at > _NOW)
     .values(authenticated_at=_NOW)
 )
+_support = aliased(Session)
+_support_is_signed_in = or_(
+    Session.impersonator_session_id.is_(None),
+    select(_support.id)
+    .where(_support.id == Session.impersonator_session_id, _support.revoked_at.is_(None), _support.expires_at > _NOW)
+    .exists(),
+)
 OWN_SESSIONS = prepare(
     select(
         *columns_of(
             SessionRead,
             Session,
             device=Session.user_agent,
+            by_support=Session.impersonator_id.is_not(None),
             current=Session.id == bindparam("current_id", type_=Uuid()),
         )
     )
@@ -161,6 +177,7 @@ OWN_SESSIONS = prepare(
         Session.revoked_at.is_(None),
         Session.idle_expires_at > _NOW,
         Session.expires_at > _NOW,
+        _support_is_signed_in,
     )
     .order_by(Session.last_seen_at.desc(), Session.id.desc())
     .limit(MAX_SESSIONS),
@@ -215,15 +232,21 @@ _NO_SESSION = UUID(int=0)
 
 
 class SessionRepository(Repository):
-    async def create(self, row: SessionRow, password_hash: str, **device: Any) -> bool:
+    async def create(
+        self, row: SessionRow, password_hash: str, *, support: Principal | None = None, **device: Any
+    ) -> bool:
         """Adds a session of an active user whose password still has this hash; False when there is no such user.
-        ``device`` is ``address``, ``user_agent`` and ``device_key``.
+        ``device`` is ``address``, ``user_agent`` and ``device_key``; ``support`` acts as the user in it.
 
         The user is locked against changes, so that a transaction that ends their sessions either finds this one or
         prevents it.
         """
         values = msgspec.structs.asdict(row)
         times = dict.fromkeys(("authenticated_at", "created_at", "last_seen_at"), row.rotated_at)
+        values |= {
+            "impersonator_id": support.user_id if support else None,
+            "impersonator_session_id": support.session_id if support else None,
+        }
         return await self.unit.execute(_create, **values, **times, **device, password_hash=password_hash) == 1
 
     async def end_oldest(self, user_id: UUID, now: datetime) -> list[UUID]:
