@@ -75,6 +75,16 @@ class UserService:
         await self._audit("user.registered", user)
         return to_read(user, [])
 
+    async def register_confirmed(self, email: str, name: str | None, locale: str) -> CredentialRow:
+        """Creates a user without a password, whose address another system has confirmed. They can set a password by a
+        mailed link. Raises ``EmailTaken``.
+        """
+        names = {"email": email, "username": None, "name": name}
+        user = await self._create(names, no_password(), locale=locale, is_verified=True)
+        await self.events.publish(self.unit, UserRegistered(aggregate_id=user.id, aggregate_version=user.version))
+        await self._audit("user.registered", user)
+        return project(CredentialRow, user)
+
     async def keep_username(self, username: str, user_id: UUID) -> None:
         """No one else can have the username any more. Raises ``UsernameTaken``."""
         await self._users.hold_username(casefold_key(username), user_id)
