@@ -12,7 +12,7 @@ from app.domain.auth.controllers.pages import PageController
 from app.domain.auth.controllers.passkeys import PasskeyController, PasskeySignInController
 from app.domain.auth.controllers.recovery import RecoveryController
 from app.domain.auth.controllers.sessions import SessionController
-from app.domain.auth.controllers.users import impersonate_user, send_password_reset
+from app.domain.auth.controllers.users import disable_mfa, impersonate_user, send_password_reset
 from app.domain.auth.errors import AccountInactive, MfaRequired
 from app.domain.auth.exports import EXPORTS
 from app.domain.auth.jobs import JOBS
@@ -38,6 +38,7 @@ auth = Domain(
         ApiKeyController,
         UserKeyController,
         send_password_reset,
+        disable_mfa,
         impersonate_user,
     ),
     root_handlers=(get_jwks, PageController),

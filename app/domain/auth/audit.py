@@ -24,6 +24,7 @@ AUDIT_KINDS = declare(
     AuditKind("mfa.passkey_added", "A user added a passkey.", is_own=True),
     AuditKind("mfa.passkey_removed", "A user removed a passkey.", is_own=True),
     AuditKind("passkey.cloned", "A passkey was refused, because there may be a copy of it.", is_own=True),
+    AuditKind("mfa.turned_off", "An administrator removed all second factors of a user.", is_own=True),
     AuditKind("token.reused", "A refresh token was used twice, so its session ended.", is_own=True),
     AuditKind("api_key.created", "An API key was created.", is_own=True),
     AuditKind("api_key.revoked", "An API key was revoked.", is_own=True),
