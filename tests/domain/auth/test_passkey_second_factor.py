@@ -130,6 +130,17 @@ async def test_a_passkey_opens_the_time_for_sensitive_acts(client: httpx.AsyncCl
     assert deleted.status_code == 204
 
 
+async def test_an_administrator_removes_passkeys_that_are_lost(client: httpx.AsyncClient, people: People) -> None:
+    person, boss = await people.create(), await people.create(permissions=["users:write"])
+    authenticator = Authenticator()
+    async with people.client(person) as mine, people.client(boss) as administrator:
+        assert (await enrol(mine, authenticator)).status_code == 201
+        assert (await administrator.delete(f"/api/v1/users/{person.id}/mfa")).status_code == 204
+
+    assert (await sign_in(client, authenticator)).status_code == 401
+    assert (await steps.sign_in(client, person.email)).status_code == 200
+
+
 async def test_who_has_no_passkey_is_not_asked_for_one(client: httpx.AsyncClient, people: People) -> None:
     async with people.client(await people.create()) as mine:
         answer = await mine.post(AGAIN_OPTIONS)

@@ -31,6 +31,7 @@ from app.lib.db.repositories import Repository
 from app.lib.db.statements import insert_or_update
 
 _totp = table_of(TotpFactor)
+_passkeys = table_of(Passkey)
 _codes = table_of(RecoveryCode)
 _USER_ID = bindparam("user_id", type_=Uuid())
 _NOW = bindparam("now", type_=_totp.c.created_at.type)
@@ -149,7 +150,7 @@ _lock_after = prepare(
     SealedTotp,
 )
 _set_secret = prepare(update(_totp).where(_of_user).values(secret=bindparam("sealed", type_=_totp.c.secret.type)))
-_delete_factors = [prepare(delete(each).where(each.c.user_id == _USER_ID)) for each in (_totp, _codes)]
+_delete_factors = [prepare(delete(each).where(each.c.user_id == _USER_ID)) for each in (_totp, _passkeys, _codes)]
 _insert_code = prepare(insert(_codes))
 _delete_codes = prepare(delete(_codes).where(_codes.c.user_id == _USER_ID))
 _use_code = prepare(delete(_codes).where(*_is_code))
