@@ -16,6 +16,9 @@ COMMANDS = {
     "worker": LazyCommand("app.cli.worker:worker", "Run background jobs, and nothing else."),
     "db": LazyCommand("app.cli.database:database", "Migrate the database."),
     "check": LazyCommand("app.cli.check:check", "Check that the service can run here."),
+    "security-check": LazyCommand(
+        "app.cli.security_check.command:security_check", "Attack a running deployment, and report what holds."
+    ),
     "keys": LazyCommand("app.cli.keys:keys", "Make keys, and explain how to change them."),
     "config": LazyCommand("app.cli.configuration:configuration", "Show the settings."),
     "routes": LazyCommand("app.cli.routes:routes", "List the routes and who may call them."),

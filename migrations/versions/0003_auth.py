@@ -24,6 +24,8 @@ def upgrade() -> None:
         sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_reason", sa.String(length=32), nullable=True),
+        sa.Column("impersonator_id", sa.Uuid(), nullable=True),
+        sa.Column("impersonator_session_id", sa.Uuid(), nullable=True),
         sa.Column("address", sa.String(length=64), nullable=True),
         sa.Column("user_agent", sa.String(length=255), nullable=True),
         sa.Column("device_key", sa.LargeBinary(length=16), nullable=False),
@@ -80,9 +82,32 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_totp_factors_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_totp_factors")),
     )
+    op.create_table(
+        "recovery_codes",
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_recovery_codes_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_recovery_codes")),
+    )
+    op.create_index(op.f("ix_recovery_codes_user_id"), "recovery_codes", ["user_id"])
+    op.create_table(
+        "mfa_tokens",
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("password_digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("way", sa.String(length=64), nullable=False),
+        sa.Column("tries_left", sa.Integer(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_mfa_tokens_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_mfa_tokens")),
+    )
+    op.create_index(op.f("ix_mfa_tokens_expires_at"), "mfa_tokens", ["expires_at"])
+    op.create_index(op.f("ix_mfa_tokens_user_id_expires_at"), "mfa_tokens", ["user_id", "expires_at"])
 
 
 def downgrade() -> None:
+    op.drop_table("mfa_tokens")
+    op.drop_table("recovery_codes")
     op.drop_table("totp_factors")
     op.drop_table("mailed_links")
     op.drop_table("api_keys")

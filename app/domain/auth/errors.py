@@ -52,6 +52,37 @@ class MfaRequired(PermissionDenied):
     is_denial = False
     detail = "This account has a second factor, which is needed as well."
 
+    def __init__(self, token: str | None = None) -> None:
+        """``token`` is for the second step of a sign-in; there is none where the same request has to be repeated."""
+        super().__init__(extensions={"mfa_token": token} if token else None)
+
+
+class InvalidMfaToken(ValidationFailed):
+    """The token of the first step is unknown, was used or tried too often, or the user was changed since."""
+
+    def __init__(self) -> None:
+        detail = "Is unknown, was used, or has expired. Sign in again."
+        super().__init__([FieldError(pointer="/mfa_token", code=FieldCode.INVALID_CHOICE, detail=detail)])
+
+
+class WrongCode(ValidationFailed):
+    """One answer for a code that is wrong, was used, or is of another time."""
+
+    def __init__(self) -> None:
+        super().__init__([FieldError(pointer="/code", code=FieldCode.INVALID_CHOICE, detail="Is not right.")])
+
+
+class TotpAlreadyOn(InvalidState):
+    detail = "You have an app that makes codes. Remove it first."
+
+
+class TotpNotFound(NotFound):
+    detail = "There is no app that makes codes, or it was not confirmed in time. Set one up."
+
+
+class SecondFactorOff(NotFound):
+    detail = "There is no second factor."
+
 
 class SessionNotFound(NotFound):
     detail = "There is no such session, it has ended, or it is not yours."
@@ -80,6 +111,10 @@ class KeyRefused(InvalidToken):
 
 class ApiKeyNotFound(NotFound):
     detail = "There is no such API key, it is good no more, or it is not yours."
+
+
+class NotImpersonable(InvalidState):
+    detail = "The user is deactivated, or a service account."
 
 
 class OwnKeysOnly(InvalidState):

@@ -1,5 +1,7 @@
 """What happens to sessions, and to registrations."""
 
+from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from app.domain.accounts.events import (
@@ -26,6 +28,39 @@ class EmailVerified(Event, frozen=True, kw_only=True):
     """A user has shown for the first time that their address is theirs. What changes of the user is in ``UserUpdated``,
     so the version is 0.
     """
+
+
+@event("user.email_reverted")
+class EmailReverted(Hint, frozen=True, kw_only=True):
+    """A user got back the address that they had until ``since``, so what was done with the account after that may not
+    have been done by them.
+    """
+
+    user_id: UUID
+    since: datetime
+
+
+class FactorChange(StrEnum):
+    """What has changed of a user's second factors. Also the kind of the audit log, after ``mfa.``."""
+
+    TOTP_ADDED = "totp_added"
+    TOTP_REMOVED = "totp_removed"
+    RECOVERY_CODES_RENEWED = "recovery_codes_renewed"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    TURNED_OFF = "turned_off"
+
+
+@event("user.second_factor_changed")
+class SecondFactorChanged(Event, frozen=True, kw_only=True):
+    """It changes nothing of the user, so the version is 0."""
+
+    change: FactorChange
+    codes_left: int
+
+
+@event("user.second_factor_refused")
+class SecondFactorRefused(Event, frozen=True, kw_only=True):
+    """There were many wrong codes after the right password. It changes nothing of the user, so the version is 0."""
 
 
 @event("session.token_reused")

@@ -5,15 +5,18 @@ import msgspec
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.repositories.api_keys import PURGE_KEYS
 from app.domain.auth.repositories.links import PURGE_LINKS
+from app.domain.auth.repositories.mfa_tokens import PURGE_TOKENS
 from app.domain.auth.repositories.sessions import HOLD_USER, PURGE, SIGN_IN_FROM
 from app.domain.auth.services.devices import device_name
 from app.domain.auth.services.links import LinkThrottle, MailedLinks, Purpose
+from app.domain.auth.services.totp import reseal_secrets
 from app.lib.clock import utc_now
 from app.lib.errors import RateLimited
 from app.lib.jobs import Cron, JobContext, NoPayload, job
 from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter
 from app.lib.security.emails import lookup_key
 from app.lib.security.opaque import digest
+from app.lib.security.sealing import Sealer
 
 
 class MailLink(msgspec.Struct, frozen=True):
@@ -87,8 +90,19 @@ async def purge_sessions(_payload: NoPayload, context: JobContext) -> None:
     await context.in_batches(lambda unit: unit.execute(PURGE, now=now))
     await context.in_batches(lambda unit: unit.execute(PURGE_LINKS, now=now))
     await context.in_batches(lambda unit: unit.execute(PURGE_KEYS, now=now))
+    await context.in_batches(lambda unit: unit.execute(PURGE_TOKENS, now=now))
+
+
+@job("auth.reseal", NoPayload, schedule=Cron("14 * * * *"), timeout=600)
+async def reseal_totp(_payload: NoPayload, context: JobContext) -> None:
+    """While ``SECRET_KEY_FALLBACKS`` is set: afterwards nothing needs the former keys any more."""
+    sealer = context.service(Sealer)
+    after: UUID | None = UUID(int=0)
+    while sealer.has_fallbacks and after is not None:
+        async with context.unit() as unit:
+            after = await reseal_secrets(unit, sealer, after)
 
 
 LINK_REQUESTED = "link.requested"
 
-JOBS = (mail_link, mail_new_device, purge_sessions)
+JOBS = (mail_link, mail_new_device, purge_sessions, reseal_totp)

@@ -12,7 +12,8 @@ class Session(Base):
 
     ``generation`` counts its refresh tokens; only the newest is good. ``secret`` never leaves the database: it makes
     the ids of refresh tokens, so that the same generation always has the same token. ``device_key`` is of the sign-in
-    and stays, else a thief of tokens would make their own device a known one.
+    and stays, else a thief of tokens would make their own device a known one. With an ``impersonator_id`` support acts
+    as the user, for as long as the support's own session is good.
     """
 
     __tablename__ = "sessions"
@@ -29,6 +30,8 @@ class Session(Base):
     last_seen_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     revoked_reason: Mapped[str | None] = mapped_column(String(32))
+    impersonator_id: Mapped[UUID | None]
+    impersonator_session_id: Mapped[UUID | None]
     address: Mapped[str | None] = mapped_column(String(64))
     user_agent: Mapped[str | None] = mapped_column(String(255))
     device_key: Mapped[bytes] = mapped_column(LargeBinary(16))
@@ -53,6 +56,33 @@ class TotpFactor(Base):
     created_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
     last_step: Mapped[int] = mapped_column(BigInteger)
+
+
+class RecoveryCode(Base):
+    """Stands for a second factor, once: the row is deleted then. Only its digest is kept."""
+
+    __tablename__ = "recovery_codes"
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+
+
+class MfaToken(Base):
+    """A sign-in that waits for the second factor. It is deleted when it is used.
+
+    ``password_digest`` is of the user's password hash: with another password the sign-in has to begin again.
+    """
+
+    __tablename__ = "mfa_tokens"
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    password_digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    way: Mapped[str] = mapped_column(String(64))
+    tries_left: Mapped[int] = mapped_column(Integer)
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "user_id", "expires_at"), Index(None, "expires_at"))
 
 
 class ApiKey(Base):

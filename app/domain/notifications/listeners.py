@@ -3,15 +3,16 @@
 from uuid import UUID
 
 from app.domain.accounts.events import PasswordChanged, UserErasing
-from app.domain.auth.events import EmailVerified, TokenReuseDetected
+from app.domain.auth.events import EmailVerified, SecondFactorChanged, SecondFactorRefused, TokenReuseDetected
 from app.domain.notifications.dtos import Topic
 from app.domain.notifications.repositories import RECIPIENT
 from app.lib.clock import utc_now
+from app.lib.db.base import new_id
 from app.lib.db.statements import BATCH
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import in_transaction
 from app.lib.mail.mailer import Mailer, NewMail
-from app.lib.mail.repository import MailRepository
+from app.lib.mail.repository import DELETE_MAILS_OF
 
 
 async def notify(
@@ -68,11 +69,32 @@ async def session_reused(event: TokenReuseDetected, unit: UnitOfWork, mailer: Ma
     await notify(unit, mailer, event.user_id, "session_reused", str(event.aggregate_id), at=_now())
 
 
+@in_transaction(SecondFactorChanged)
+async def second_factor_changed(event: SecondFactorChanged, unit: UnitOfWork, mailer: Mailer) -> None:
+    user_id, left = event.aggregate_id, str(event.codes_left)
+    what = event.change.value
+    await notify(unit, mailer, user_id, "second_factor_changed", str(new_id()), change=what, codes_left=left, at=_now())
+
+
+@in_transaction(SecondFactorRefused)
+async def second_factor_refused(event: SecondFactorRefused, unit: UnitOfWork, mailer: Mailer) -> None:
+    """At most once a day, because strangers cause it."""
+    user_id = event.aggregate_id
+    await notify(unit, mailer, user_id, "second_factor_refused", f"{user_id}:{utc_now():%Y-%m-%d}", at=_now())
+
+
 @in_transaction(UserErasing)
 async def delete_mails(event: UserErasing, unit: UnitOfWork) -> None:
     """The preferences go by their foreign key."""
-    if await MailRepository(unit).delete_of(event.user_id) == BATCH:
+    if await unit.execute(DELETE_MAILS_OF, user_id=event.user_id) == BATCH:
         event.more_is_left()
 
 
-LISTENERS = (welcome, password_changed, session_reused, delete_mails)
+LISTENERS = (
+    welcome,
+    password_changed,
+    second_factor_changed,
+    second_factor_refused,
+    session_reused,
+    delete_mails,
+)

@@ -8,9 +8,11 @@ from litestar.params import JSONBody
 from app.domain.accounts.dtos import DEFAULT_LOCALE, Registration, UserRead
 from app.domain.accounts.errors import EmailTaken, UsernameTaken
 from app.domain.auth.dtos.links import RegistrationAccepted
+from app.domain.auth.dtos.mfa import MfaSignIn
 from app.domain.auth.dtos.sessions import JsonWebKeys, Refresh, SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, InvalidCredentials, MfaRequired, RefreshTokenReused
 from app.domain.auth.oauth2 import FORM_ERRORS, TOKEN_ERRORS
+from app.domain.auth.services.mfa_sign_in import MfaSignInService
 from app.domain.auth.services.registration import RegistrationService
 from app.domain.auth.services.sessions import SessionService
 from app.domain.auth.services.sign_in import SignInService
@@ -22,7 +24,7 @@ from app.lib.http.locations import created
 from app.lib.http.rules import FORM_OR_JSON
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
-from app.lib.security.policies import in_session, public, signed_in
+from app.lib.security.policies import OPEN_TO_DEBTORS, in_session, public, signed_in
 from app.lib.wire.dto import FormDTO, StructDTO
 
 _ACCEPTED = RegistrationAccepted(
@@ -66,12 +68,25 @@ class AuthController(Controller):
         return_dto=StructDTO[TokenPair],
         status_code=200,
         summary="Sign in",
-        description=f"Send the OAuth2 password form or JSON. {FORM_ERRORS} For first-party clients.",
+        description=f"Send the OAuth2 password form or JSON. {FORM_ERRORS} For first-party clients. For a user with a "
+        "second factor it is 403 `mfa_required`, with an `mfa_token` for the second step.",
         opt=FORM_OR_JSON | may_raise(InvalidCredentials, AccountInactive, MfaRequired),
         exception_handlers=TOKEN_ERRORS,
     )
     async def login(self, data: JSONBody[SignIn], sign_in: Injected[SignInService]) -> TokenPair:
         return await sign_in.sign_in(data)
+
+    @post(
+        "/login/mfa",
+        guards=[public, rate_limit("auth")],
+        dto=StructDTO[MfaSignIn],
+        return_dto=StructDTO[TokenPair],
+        status_code=200,
+        summary="Sign in with a second factor",
+        description="The second step, within 5 minutes and 5 tries after a sign-in was answered with `mfa_required`.",
+    )
+    async def login_mfa(self, data: JSONBody[MfaSignIn], mfa_sign_in: Injected[MfaSignInService]) -> TokenPair:
+        return await mfa_sign_in.sign_in(data)
 
     @post(
         "/refresh",
@@ -90,7 +105,7 @@ class AuthController(Controller):
     async def refresh(self, data: JSONBody[Refresh], sessions: Injected[SessionService]) -> TokenPair:
         return await sessions.refresh(data.refresh_token)
 
-    @post("/logout", guards=[in_session], status_code=204, summary="Sign out")
+    @post("/logout", guards=[in_session], status_code=204, summary="Sign out", opt=OPEN_TO_DEBTORS)
     async def logout(self, principal: Caller, sessions: Injected[SessionService]) -> None:
         await sessions.sign_out(principal)
 
@@ -100,6 +115,7 @@ class AuthController(Controller):
         status_code=204,
         summary="Sign out everywhere",
         description="Ends all your sessions, also the current one.",
+        opt=OPEN_TO_DEBTORS,
     )
     async def logout_all(self, principal: Caller, sessions: Injected[SessionService]) -> None:
         await sessions.sign_out_everywhere(principal)

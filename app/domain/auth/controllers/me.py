@@ -10,11 +10,11 @@ from app.domain.auth.dtos.links import MailRequest, MailRequested
 from app.domain.auth.dtos.sessions import TokenPair
 from app.domain.auth.services.change_email import EmailChangeService
 from app.domain.auth.services.change_password import PasswordChangeService
-from app.lib.errors import NotFound
+from app.lib.errors import NotFound, ReauthRequired
 from app.lib.http.injection import Caller, Injected
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
-from app.lib.security.policies import recently_authenticated, signed_in
+from app.lib.security.policies import OPEN_TO_DEBTORS, recently_authenticated, signed_in
 from app.lib.wire.dto import StructDTO
 
 _REQUESTED = MailRequested(status="accepted", detail="If the address can be used, a mail is on its way to it.")
@@ -32,8 +32,11 @@ class CredentialController(Controller):
         return_dto=StructDTO[TokenPair],
         status_code=200,
         summary="Change the current user's password",
-        description="Ends all your sessions and answers with the tokens of a new one. Those before are good no more.",
-        opt=may_raise(WrongCurrentPassword, PasswordAlreadyChanged),
+        description=(
+            "Ends all your sessions and answers with the tokens of a new one. Those before are good no more. With a "
+            "second factor it needs a sign-in within 10 minutes."
+        ),
+        opt=may_raise(WrongCurrentPassword, PasswordAlreadyChanged, ReauthRequired) | OPEN_TO_DEBTORS,
     )
     async def change_password(
         self, data: JSONBody[PasswordChange], principal: Caller, password_changes: Injected[PasswordChangeService]

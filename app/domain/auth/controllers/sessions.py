@@ -6,6 +6,7 @@ from litestar.params import FromPath, JSONBody
 
 from app.domain.accounts.errors import WrongCurrentPassword
 from app.domain.auth.dtos.sessions import Reauthentication, SessionPage, SessionRead
+from app.domain.auth.errors import MfaRequired
 from app.domain.auth.services.queries import SessionQueries
 from app.domain.auth.services.reauthenticate import ReauthenticationService
 from app.domain.auth.services.sessions import SessionService
@@ -13,7 +14,7 @@ from app.lib.http.injection import Caller, Injected, Paging
 from app.lib.http.locations import linked
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
-from app.lib.security.policies import signed_in
+from app.lib.security.policies import OPEN_TO_DEBTORS, signed_in
 from app.lib.wire.dto import StructDTO
 
 
@@ -21,7 +22,13 @@ class SessionController(Controller):
     path = "/auth"
     tags = ("Auth",)
 
-    @get("/sessions", guards=[signed_in], return_dto=StructDTO[SessionPage], summary="List your sessions")
+    @get(
+        "/sessions",
+        guards=[signed_in],
+        return_dto=StructDTO[SessionPage],
+        summary="List your sessions",
+        opt=OPEN_TO_DEBTORS,
+    )
     async def list_sessions(
         self,
         request: Request[Any, Any, Any],
@@ -36,6 +43,7 @@ class SessionController(Controller):
         guards=[signed_in],
         summary="End a session",
         description="One of your own, also the current one.",
+        opt=OPEN_TO_DEBTORS,
     )
     async def end_session(
         self, session_id: FromPath[UUID], sessions: Injected[SessionService], principal: Caller
@@ -48,6 +56,7 @@ class SessionController(Controller):
         status_code=204,
         summary="Sign out elsewhere",
         description="Ends all your sessions except the current one.",
+        opt=OPEN_TO_DEBTORS,
     )
     async def logout_others(self, principal: Caller, sessions: Injected[SessionService]) -> None:
         await sessions.sign_out_everywhere(principal, keeps_current=True)
@@ -59,8 +68,11 @@ class SessionController(Controller):
         return_dto=StructDTO[SessionRead],
         status_code=200,
         summary="Confirm your password",
-        description="Sensitive acts (403 `reauth_required`) are possible in this session for the next 10 minutes.",
-        opt=may_raise(WrongCurrentPassword),
+        description=(
+            "Sensitive acts (403 `reauth_required`) are possible in this session for the next 10 minutes. Users with a "
+            "second factor send a `code` of it as well (403 `mfa_required`)."
+        ),
+        opt=may_raise(WrongCurrentPassword, MfaRequired) | OPEN_TO_DEBTORS,
     )
     async def reauthenticate(
         self,
@@ -68,4 +80,4 @@ class SessionController(Controller):
         principal: Caller,
         reauthentication: Injected[ReauthenticationService],
     ) -> SessionRead:
-        return await reauthentication.reauthenticate(data.password, principal)
+        return await reauthentication.reauthenticate(data, principal)

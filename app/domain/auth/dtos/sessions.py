@@ -8,7 +8,9 @@ from app.lib.addresses import MAX_LENGTH
 from app.lib.audit import MAX_USER_AGENT
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.pagination.envelope import Page
+from app.lib.wire.decoding import Hint
 from app.lib.wire.dto import Input, Output
+from app.lib.wire.fields import END
 
 SignInName = Annotated[
     str, Meta(min_length=1, max_length=320, examples=["ada@example.com"], description="E-mail address or username.")
@@ -21,6 +23,16 @@ GivenPassword = Annotated[
         examples=["correct horse battery staple"],
         extra_json_schema={"format": "password"},
     ),
+]
+SecondFactorCode = Annotated[
+    str,
+    Meta(
+        pattern=rf"^[0-9A-Za-z](?:[ -]?[0-9A-Za-z]){{5,31}}{END}",
+        max_length=64,
+        examples=["492039"],
+        description="Six digits of the app, or a recovery code.",
+    ),
+    Hint("Must be the six digits of the app, or a recovery code."),
 ]
 Token = Annotated[str, Meta(min_length=1, max_length=4096, examples=["eyJhbGciOi…"])]
 
@@ -68,6 +80,14 @@ class TokenPair(Output):
     expires_in: Annotated[int, Meta(ge=1, le=86_400, examples=[600])]
 
 
+class ImpersonationToken(Output):
+    """An access token by which support acts as a user. There is no refresh token. ``expires_in`` is in seconds."""
+
+    access_token: Token
+    token_type: Literal["bearer"]
+    expires_in: Annotated[int, Meta(ge=1, le=3600, examples=[3600])]
+
+
 class JsonWebKey(Output):
     """A public key (RFC 7517, RFC 8037)."""
 
@@ -90,6 +110,7 @@ class SessionRead(Output):
 
     id: UUID
     current: Annotated[bool, Meta(description="Whether the request belongs to this session.")]
+    by_support: Annotated[bool, Meta(description="Whether support acts as you in it, for an hour at most.")]
     device: Annotated[str, Meta(max_length=MAX_USER_AGENT, examples=["Mozilla/5.0 (X11; Linux x86_64)"])] | None
     address: Annotated[str, Meta(max_length=MAX_LENGTH, examples=["203.0.113.7"])] | None
     created_at: datetime
@@ -103,6 +124,7 @@ class SessionPage(Page[SessionRead], frozen=True, kw_only=True):
 
 
 class Reauthentication(Input):
-    """The password of the user who is signed in."""
+    """The password of the user who is signed in; with a second factor, a code of it, too."""
 
     password: GivenPassword
+    code: SecondFactorCode | None = None

@@ -1,15 +1,39 @@
-"""Every statement about second factors."""
+"""Every statement about second factors, and about sign-ins that wait for one."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Uuid, bindparam, exists, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 
-from app.domain.auth.models import Session, TotpFactor
-from app.domain.auth.repositories.sessions import IS_KNOWN_DEVICE, MAX_SESSIONS
-from app.lib.db.prepared import prepare
+from app.domain.accounts.models import Role, User, UserRole
+from app.domain.auth.dtos.mfa import MfaRead
+from app.domain.auth.models import RecoveryCode, TotpFactor
+from app.lib.db.base import table_of
+from app.lib.db.prepared import columns_of, prepare
+from app.lib.db.repositories import Repository
+from app.lib.db.statements import insert_or_update
 
+_totp = table_of(TotpFactor)
+_codes = table_of(RecoveryCode)
 _USER_ID = bindparam("user_id", type_=Uuid())
+_NOW = bindparam("now", type_=_totp.c.created_at.type)
 
 
 def has_second_factor(user_id: Any) -> ColumnElement[bool]:
@@ -18,27 +42,154 @@ def has_second_factor(user_id: Any) -> ColumnElement[bool]:
     Each kind of factor has a line here, and that is all that the ways in have to know of it.
     """
     return or_(
-        exists().where(TotpFactor.user_id == user_id, TotpFactor.confirmed_at.is_not(None)),
+        exists()
+        .where(TotpFactor.user_id == user_id, TotpFactor.confirmed_at.is_not(None))
+        .correlate_except(TotpFactor),
     )
 
 
-class EntryRow(msgspec.Struct, frozen=True):
-    """What matters of a user for whom a session was just opened."""
-
-    has_second_factor: bool
-    is_crowded: bool
-    is_known_device: bool
-
-
-ENTRY = prepare(
-    select(
-        has_second_factor(_USER_ID).label("has_second_factor"),
-        select(Session.id)
-        .where(Session.user_id == _USER_ID, Session.revoked_at.is_(None))
-        .offset(MAX_SESSIONS)
-        .exists()
-        .label("is_crowded"),
-        IS_KNOWN_DEVICE.label("is_known_device"),
-    ),
-    EntryRow,
+requires_mfa = exists().where(UserRole.user_id == User.id, UserRole.role_id == Role.id, Role.requires_mfa)
+"""That a role of the user requires a second factor, as a column next to the user's own."""
+debt = case(
+    (User.must_change_password, "password_change_required"),
+    (and_(requires_mfa, not_(has_second_factor(User.id))), "mfa_enrollment_required"),
 )
+"""What a user owes (:data:`app.lib.security.principal.Debt`), as a column next to the user's own."""
+HAS_SECOND_FACTOR = prepare(select(has_second_factor(_USER_ID)), bool)
+_codes_left = select(func.count()).where(RecoveryCode.user_id == User.id).scalar_subquery()
+MFA = prepare(
+    select(
+        *columns_of(
+            MfaRead,
+            TotpFactor,
+            is_on=has_second_factor(User.id),
+            is_required=requires_mfa,
+            totp_confirmed_at=TotpFactor.confirmed_at,
+            recovery_codes_left=_codes_left,
+        )
+    )
+    .select_from(User)
+    .outerjoin(TotpFactor, TotpFactor.user_id == User.id)
+    .where(User.id == _USER_ID),
+    MfaRead,
+)
+
+
+class PendingTotp(msgspec.Struct, frozen=True):
+    """The secret of an app, sealed for its user, that no code has confirmed."""
+
+    secret: bytes
+    created_at: datetime
+
+
+class SealedTotp(msgspec.Struct, frozen=True):
+    """A secret, and whose it is."""
+
+    user_id: UUID
+    secret: bytes
+
+
+class PossibleCodes(msgspec.Struct, frozen=True):
+    """What a code of a user may be."""
+
+    secret: bytes | None
+    last_step: int
+    is_recovery_code: bool
+
+
+_of_user = _totp.c.user_id == _USER_ID
+PENDING_TOTP = prepare(
+    select(*columns_of(PendingTotp, TotpFactor)).where(_of_user, _totp.c.confirmed_at.is_(None)), PendingTotp
+)
+_is_code = (_codes.c.user_id == _USER_ID, _codes.c.digest == bindparam("digest"))
+POSSIBLE_CODES = prepare(
+    select(
+        *columns_of(
+            PossibleCodes,
+            TotpFactor,
+            last_step=func.coalesce(TotpFactor.last_step, 0),
+            is_recovery_code=exists().where(*_is_code),
+        )
+    )
+    .select_from(User)
+    .outerjoin(TotpFactor, and_(TotpFactor.user_id == User.id, TotpFactor.confirmed_at.is_not(None)))
+    .where(User.id == _USER_ID),
+    PossibleCodes,
+)
+LOCK_USER = prepare(
+    select(User.id).where(User.id == _USER_ID, User.deleted_at.is_(None)).with_for_update(key_share=True), UUID
+)
+"""Run it before a factor is added or removed: no session is opened for the user until the transaction ends."""
+_new_totp = insert_or_update(_totp)
+_set_up_totp = prepare(
+    _new_totp.on_conflict_do_update(
+        index_elements=["user_id"],
+        set_={name: _new_totp.excluded[name] for name in ("secret", "created_at")},
+        where=_totp.c.confirmed_at.is_(None),
+    )
+)
+_STEP = bindparam("step", type_=_totp.c.last_step.type)
+_confirm_totp = prepare(
+    update(_totp)
+    .where(_of_user, _totp.c.confirmed_at.is_(None), _totp.c.secret == bindparam("sealed"))
+    .values(confirmed_at=_NOW, last_step=_STEP)
+)
+_use_step = prepare(
+    update(_totp).where(_of_user, _totp.c.confirmed_at.is_not(None), _totp.c.last_step < _STEP).values(last_step=_STEP)
+)
+_delete_totp = prepare(delete(_totp).where(_of_user, _totp.c.confirmed_at.is_not(None)))
+_RESEALED_AT_ONCE = 100
+_lock_after = prepare(
+    select(_totp.c.user_id, _totp.c.secret)
+    .where(_totp.c.user_id > bindparam("after", type_=Uuid()))
+    .order_by(_totp.c.user_id)
+    .limit(_RESEALED_AT_ONCE)
+    .with_for_update(),
+    SealedTotp,
+)
+_set_secret = prepare(update(_totp).where(_of_user).values(secret=bindparam("sealed", type_=_totp.c.secret.type)))
+_delete_factors = [prepare(delete(each).where(each.c.user_id == _USER_ID)) for each in (_totp, _codes)]
+_insert_code = prepare(insert(_codes))
+_delete_codes = prepare(delete(_codes).where(_codes.c.user_id == _USER_ID))
+_use_code = prepare(delete(_codes).where(*_is_code))
+
+
+class SecondFactorRepository(Repository):
+    async def set_up_totp(self, user_id: UUID, sealed: bytes, now: datetime) -> bool:
+        """Keeps a secret that is not confirmed, in place of the one before; False when one is confirmed already."""
+        values = {"secret": sealed, "created_at": now, "confirmed_at": None, "last_step": 0}
+        return await self.unit.execute(_set_up_totp, user_id=user_id, **values) == 1
+
+    async def confirm_totp(self, user_id: UUID, sealed: bytes, step: int, now: datetime) -> bool:
+        """Confirms this secret with the code of a time step; False when another request was faster."""
+        return await self.unit.execute(_confirm_totp, user_id=user_id, sealed=sealed, step=step, now=now) == 1
+
+    async def use_step(self, user_id: UUID, step: int) -> bool:
+        """Uses up the code of a time step and all before it, for exactly one of many who try."""
+        return await self.unit.execute(_use_step, user_id=user_id, step=step) == 1
+
+    async def delete_totp(self, user_id: UUID) -> bool:
+        """Deletes a confirmed secret; False when there is none."""
+        return await self.unit.execute(_delete_totp, user_id=user_id) == 1
+
+    async def lock_after(self, user_id: UUID) -> list[SealedTotp]:
+        """A batch of all secrets by the ids of their users, locked."""
+        return await self.unit.all(_lock_after, after=user_id)
+
+    async def set_secret(self, user_id: UUID, sealed: bytes) -> None:
+        """The same secret, sealed with another key."""
+        await self.unit.execute(_set_secret, user_id=user_id, sealed=sealed)
+
+    async def delete_all(self, user_id: UUID) -> None:
+        """Deletes the user's second factors of all kinds, and the recovery codes."""
+        for each in _delete_factors:
+            await self.unit.execute(each, user_id=user_id)
+
+    async def set_codes(self, user_id: UUID, digests: Iterable[bytes]) -> None:
+        """Replaces the user's recovery codes."""
+        await self.unit.execute(_delete_codes, user_id=user_id)
+        await self.unit.execute_many(_insert_code, [{"user_id": user_id, "digest": each} for each in digests])
+
+    async def use_code(self, user_id: UUID, digest: bytes) -> bool:
+        """Uses a recovery code up, for exactly one of many who try."""
+        return await self.unit.execute(_use_code, user_id=user_id, digest=digest) == 1

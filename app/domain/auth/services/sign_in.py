@@ -8,19 +8,16 @@ from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.dtos.sessions import SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, InvalidCredentials
 from app.domain.auth.jobs import MailLink, mail_link
-from app.domain.auth.repositories.sessions import KNOWN_ADDRESSES
 from app.domain.auth.services.entry import EntryService
 from app.domain.auth.services.links import Purpose
+from app.domain.auth.services.queries import SessionQueries
 from app.domain.auth.settings import AuthSettings
 from app.lib import audit
 from app.lib.audit import Origin
-from app.lib.clock import utc_now
 from app.lib.db.engine import Database
-from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import Unavailable
 from app.lib.jobs import enqueue
-from app.lib.ratelimit.limiter import client_key
 from app.lib.security.emails import lookup_key
 
 _NO_USER = UUID(int=0)
@@ -33,7 +30,7 @@ class SignInService:
     unit: UnitOfWork
     database: Database
     accounts: AccountQueries
-    reader: Reader
+    session_queries: SessionQueries
     passwords: Passwords
     password_service: PasswordService
     throttle: SignInThrottle
@@ -51,10 +48,8 @@ class SignInService:
         name, address = lookup_key(data.login), self.origin.address
         found = await self.accounts.find_credentials(name)
         key = await self._counted_as(name, found)
-        # Asked for unknown users too, so that both cost the same. An IPv6 device changes within its network.
-        user_id = found.id if found else _NO_USER
-        known = await self.reader.all(KNOWN_ADDRESSES, user_id=user_id, now=utc_now())
-        trusted = address is not None and client_key(address) in map(client_key, known)
+        # Asked for unknown users too, so that both cost the same.
+        trusted = await self.session_queries.knows_address(found.id if found else _NO_USER, address)
         is_last = await self.throttle.check(key, address, trusted=trusted)
         try:
             verified = await self._verify(found, data.password)

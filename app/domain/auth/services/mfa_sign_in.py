@@ -1,0 +1,55 @@
+from dataclasses import dataclass
+
+from app.domain.accounts.rows import CredentialRow
+from app.domain.accounts.services.queries import AccountQueries
+from app.domain.auth.dtos.mfa import MfaSignIn
+from app.domain.auth.dtos.sessions import TokenPair
+from app.domain.auth.errors import InvalidMfaToken
+from app.domain.auth.repositories.mfa_tokens import MfaTokenRepository, MfaTokenRow
+from app.domain.auth.services.entry import EntryService
+from app.domain.auth.services.queries import SessionQueries
+from app.domain.auth.services.second_factors import SecondFactorService
+from app.lib.audit import Origin
+from app.lib.clock import utc_now
+from app.lib.db.engine import Database
+from app.lib.db.uow import UnitOfWork
+from app.lib.security.opaque import digest
+
+
+@dataclass
+class MfaSignInService:
+    """The second step of a sign-in that was answered with ``mfa_required``."""
+
+    unit: UnitOfWork
+    database: Database
+    accounts: AccountQueries
+    session_queries: SessionQueries
+    factors: SecondFactorService
+    entry: EntryService
+    origin: Origin
+    _tokens: MfaTokenRepository
+
+    async def sign_in(self, data: MfaSignIn) -> TokenPair:
+        """Opens the session, by a code. Raises ``InvalidMfaToken``, ``WrongCode`` or ``RateLimited``."""
+        row, user = await self.take_try(data.mfa_token)
+        trusted = await self.session_queries.knows_address(user.id, self.origin.address)
+        factor = await self.factors.use(user.id, data.code, trusted=trusted)
+        return await self.finish(data.mfa_token, row, user, factor)
+
+    async def take_try(self, token: str) -> tuple[MfaTokenRow, CredentialRow]:
+        """Whose sign-in it is, as long as nothing of the user has changed since. Raises ``InvalidMfaToken``."""
+        async with self.database.independent() as unit:
+            row = await MfaTokenRepository(unit).take_try(digest(token), utc_now())
+        user = await self.accounts.find_credentials_of(row.user_id) if row else None
+        if row is None or user is None or not user.is_active or digest(user.password_hash) != row.password_digest:
+            raise InvalidMfaToken
+        return row, user
+
+    async def finish(self, token: str, row: MfaTokenRow, user: CredentialRow, factor: str) -> TokenPair:
+        """Opens the session once the second factor was shown. Raises ``InvalidMfaToken`` where it was used already."""
+        if not await self._tokens.use(digest(token)):
+            raise InvalidMfaToken
+        pair = await self.entry.enter(user.id, user.password_hash, way=f"{row.way}+{factor}", is_strong=True)
+        if pair is None:
+            raise InvalidMfaToken
+        return pair

@@ -1,0 +1,87 @@
+"""Codes of an app, by a secret and the time (RFC 6238)."""
+
+import contextlib
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import segno
+from pyotp import random_base32
+from pyotp.totp import TOTP
+
+from app.core import PRODUCT
+from app.domain.accounts.errors import UserNotFound
+from app.domain.accounts.services.queries import AccountQueries
+from app.domain.auth.dtos.mfa import RecoveryCodes, TotpConfirmation, TotpEnrollment
+from app.domain.auth.errors import TotpAlreadyOn, TotpNotFound, WrongCode
+from app.domain.auth.events import FactorChange
+from app.domain.auth.repositories.second_factors import PENDING_TOTP, SecondFactorRepository
+from app.domain.auth.services.second_factors import SecondFactorService, matching_step
+from app.lib.clock import utc_now
+from app.lib.db.uow import UnitOfWork
+from app.lib.security.principal import Principal
+from app.lib.security.sealing import CannotUnseal, Sealer
+
+_TIME_TO_CONFIRM = timedelta(minutes=10)
+
+
+@dataclass
+class TotpService:
+    """Sets up the app of a user, and takes it away."""
+
+    unit: UnitOfWork
+    accounts: AccountQueries
+    sealer: Sealer
+    factors: SecondFactorService
+    _factors: SecondFactorRepository
+
+    async def enroll(self, actor: Principal) -> TotpEnrollment:
+        """A new secret, which is no factor before a code confirms it. Raises ``TotpAlreadyOn``."""
+        user = await self.accounts.find_credentials_of(actor.user_id)
+        if user is None:
+            raise UserNotFound
+        secret = random_base32()
+        await self.factors.lock(user.id)
+        if not await self._factors.set_up_totp(user.id, self.sealer.seal(secret.encode(), user.id.bytes), utc_now()):
+            raise TotpAlreadyOn
+        url = TOTP(secret).provisioning_uri(name=user.email, issuer_name=PRODUCT)
+        return TotpEnrollment(
+            secret=secret, otpauth_url=url, qr_svg=segno.make_qr(url).svg_inline(scale=4, light="white")
+        )
+
+    async def confirm(self, data: TotpConfirmation, actor: Principal) -> RecoveryCodes:
+        """Makes the app a second factor. Returns recovery codes with the first factor, later none.
+
+        Raises ``TotpNotFound``, also where it is confirmed or has expired, or ``WrongCode``.
+        """
+        user_id, now = actor.user_id, utc_now()
+        await self.factors.lock(user_id)
+        pending = await self.unit.first(PENDING_TOTP, user_id=user_id)
+        if pending is None or pending.created_at < now - _TIME_TO_CONFIRM:
+            raise TotpNotFound
+        step = matching_step(self.sealer, user_id, pending.secret, data.code.replace(" ", ""))
+        if step is None or not await self._factors.confirm_totp(user_id, pending.secret, step, now):
+            raise WrongCode
+        return await self.factors.added(FactorChange.TOTP_ADDED, actor)
+
+    async def remove(self, actor: Principal) -> None:
+        """Raises ``TotpNotFound``."""
+        await self.factors.lock(actor.user_id)
+        if not await self._factors.delete_totp(actor.user_id):
+            raise TotpNotFound
+        await self.factors.removed(FactorChange.TOTP_REMOVED, actor)
+
+
+async def reseal_secrets(unit: UnitOfWork, sealer: Sealer, after: UUID) -> UUID | None:
+    """Seals a batch of secrets with the present key where a former one did. Returns where to go on, None at the end.
+
+    What no key opens is left as it is.
+    """
+    factors = SecondFactorRepository(unit)
+    batch = await factors.lock_after(after)
+    for each in batch:
+        if not sealer.is_current(each.secret):
+            with contextlib.suppress(CannotUnseal):
+                opened = sealer.open(each.secret, each.user_id.bytes)
+                await factors.set_secret(each.user_id, sealer.seal(opened, each.user_id.bytes))
+    return batch[-1].user_id if batch else None
