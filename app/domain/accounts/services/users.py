@@ -22,6 +22,7 @@ from app.domain.accounts.services.access import check_makes_superusers, check_no
 from app.domain.accounts.services.erase import EraseUser, erase_batch, erase_user
 from app.domain.accounts.services.identity import checked_email_key, has_email, with_keys
 from app.domain.accounts.services.passwords import Passwords
+from app.domain.accounts.settings import AccountSettings
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.clock import utc_now
@@ -48,6 +49,7 @@ class UserService:
 
     unit: UnitOfWork
     passwords: Passwords
+    settings: AccountSettings
     events: Events
     origin: Origin
     _users: UserRepository
@@ -64,7 +66,7 @@ class UserService:
         user = await self._create_with_password(data, locale=locale, **values)
         await self.events.publish(self.unit, UserRegistered(aggregate_id=user.id, aggregate_version=user.version))
         await self._audit("user.registered", user)
-        return to_read(user, [])
+        return await self._read(user) if self.settings.default_role else to_read(user, [])
 
     async def keep_username(self, username: str, user_id: UUID) -> None:
         """No one else can have the username any more. Raises ``UsernameTaken``."""
