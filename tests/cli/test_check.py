@@ -139,7 +139,7 @@ def test_a_default_role_that_is_missing_is_named(at: Cli) -> None:
     assert status == "advice"
     assert hint == "There is no role member, so who registers gets none: create it, or unset DEFAULT_ROLE."
     refused = at("check", "--json", DEFAULT_ROLE="super-user")
-    assert refusal(refused, 3) == "Error: DEFAULT_ROLE: expected the name of a role, such as member"
+    assert refusal(refused, 3).startswith("Error: DEFAULT_ROLE: expected the name of a role")
 
 
 @pytest.mark.parametrize(
