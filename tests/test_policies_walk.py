@@ -23,6 +23,7 @@ from app.domain.auth.services.tokens import TokenIssuer
 from app.domain.system.controllers import MetricsAccess
 from app.domain.system.permissions import METRICS_READ
 from app.lib.clock import utc_now
+from app.lib.db.base import new_id
 from app.lib.domain import collect_permissions
 from app.lib.security.policies import (
     POLICY,
@@ -30,6 +31,7 @@ from app.lib.security.policies import (
     HasPermission,
     HasRole,
     Policy,
+    is_open_to_debtors,
     policy_of,
 )
 from app.lib.security.principal import Means
@@ -53,6 +55,8 @@ class Answer(Enum):
     HIDDEN = "404"
     STALE = "403 reauth_required"
     NOT_IN_PERSON = "403 own_sign_in_required"
+    OWES_PASSWORD = "403 password_change_required"
+    OWES_FACTOR = "403 mfa_enrollment_required"
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Caller:
     is_superuser: bool = False
     is_fresh: bool = True
     means: Means = "sign_in"
+    owes: Answer | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ class Endpoint:
     method: str
     path: str
     policy: Policy
+    is_open_to_debtors: bool = False
 
     def url(self, user_id: object) -> str:
         """A URL of the route: about this user, or about something that is not there."""
@@ -93,9 +99,9 @@ def endpoints(app: Litestar) -> Iterator[Endpoint]:
         assert isinstance(route, HTTPRoute), f"the walk does not know how to call {route.path}"
         for method, (handler, _) in route.route_handler_map.items():
             if method != "OPTIONS":
-                yield Endpoint(method, route.path, policy_of(handler))
+                yield Endpoint(method, route.path, policy_of(handler), is_open_to_debtors(handler))
             if method == "GET" and not policy_of(handler).takes_ticket:
-                yield Endpoint("HEAD", route.path, policy_of(handler))
+                yield Endpoint("HEAD", route.path, policy_of(handler), is_open_to_debtors(handler))
 
 
 def needed_permission(policy: Policy) -> str | None:
@@ -104,19 +110,22 @@ def needed_permission(policy: Policy) -> str | None:
     return policy.code if isinstance(policy, HasPermission) else None
 
 
-def expected(policy: Policy, caller: Caller) -> Answer:
+def expected(endpoint: Endpoint, caller: Caller) -> Answer:
     """What the policy has to answer when the route is about another user."""
+    policy = endpoint.policy
     if not (policy.reads_credentials or policy.requires_credentials):
         return Answer.ALLOWED
     if not caller.known:
         return Answer.BAD_TOKEN
     if not caller.headers:
         return Answer.SIGN_IN if policy.requires_credentials else Answer.ALLOWED
+    if caller.owes is not None and not endpoint.is_open_to_debtors:
+        return caller.owes
     refusal = _refusal(policy, caller)
     if refusal is None and caller.means not in policy.means:
-        return Answer.NOT_IN_PERSON
-    if refusal is None and isinstance(policy, Authenticated) and policy.fresh and not caller.is_fresh:
-        return Answer.STALE
+        refusal = Answer.NOT_IN_PERSON
+    elif refusal is None and isinstance(policy, Authenticated) and policy.fresh and not caller.is_fresh:
+        refusal = Answer.STALE
     return refusal or Answer.ALLOWED
 
 
@@ -131,7 +140,13 @@ def _refusal(policy: Policy, caller: Caller) -> Answer | None:
     return None if policy.names & caller.roles else Answer.FORBIDDEN
 
 
-_OF_CODE = {"reauth_required": Answer.STALE, "own_sign_in_required": Answer.NOT_IN_PERSON}
+_OF_CODE = {
+    "reauth_required": Answer.STALE,
+    "own_sign_in_required": Answer.NOT_IN_PERSON,
+    "password_change_required": Answer.OWES_PASSWORD,
+    "mfa_enrollment_required": Answer.OWES_FACTOR,
+}
+_MORE_THAN_FORBIDDEN = {Answer.NOT_IN_PERSON, Answer.STALE, Answer.OWES_PASSWORD, Answer.OWES_FACTOR}
 
 
 def given(response: httpx.Response) -> Answer:
@@ -168,7 +183,7 @@ async def ask(
 def agrees(wanted: Answer, response: httpx.Response) -> bool:
     if wanted is Answer.HIDDEN:
         return response.status_code == 404
-    if wanted in {Answer.NOT_IN_PERSON, Answer.STALE} and not response.content:  # HEAD
+    if wanted in _MORE_THAN_FORBIDDEN and not response.content:  # HEAD
         wanted = Answer.FORBIDDEN
     return given(response) is wanted
 
@@ -281,9 +296,31 @@ async def superuser(people: People, _policy: Policy) -> Caller:
     return Caller((await people.create(is_superuser=True)).headers, is_superuser=True)
 
 
+async def owes_password(people: People, _policy: Policy) -> Caller:
+    person = await people.create(is_superuser=True, must_change_password=True)
+    return Caller(person.headers, is_superuser=True, owes=Answer.OWES_PASSWORD)
+
+
+async def owes_factor(people: People, _policy: Policy) -> Caller:
+    name = f"guarded-{new_id().hex[-12:]}"
+    await people.role(name, requires_mfa=True)
+    person = await people.create(is_superuser=True, roles=[name])
+    return Caller(person.headers, is_superuser=True, owes=Answer.OWES_FACTOR)
+
+
+async def key_of_debtor(people: People, policy: Policy) -> Caller:
+    code = needed_permission(policy)
+    person = await people.create(is_superuser=True, must_change_password=True)
+    key = await people.key(person.id, [code] if code else [])
+    return Caller(
+        bearer(key), permissions=frozenset([code] if code else []), means="api_key", owes=Answer.OWES_PASSWORD
+    )
+
+
 KINDS: list[Maker] = [
     anonymous, garbage, other_scheme, forged, expired, refresh_token, banned, signed_out, deleted,
     user, role_without, role_with, stale, key_with, key_without, support, superuser,
+    owes_password, owes_factor, key_of_debtor,
 ]  # fmt: skip
 
 
@@ -298,7 +335,7 @@ async def test_every_route_answers_every_caller_as_its_policy_says(app: Litestar
             name = repr(endpoint.policy)
             caller = callers[name] if name in callers else await kind(people, endpoint.policy)
             response = await ask(app, calls, endpoint, target.id, caller.headers)
-            wanted = expected(endpoint.policy, caller)
+            wanted = expected(endpoint, caller)
             if not agrees(wanted, response):
                 surprises.append((endpoint.method, endpoint.path, name, wanted, response.status_code))
             callers[name] = caller

@@ -12,6 +12,7 @@ from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.accounts.repositories import role_names
 from app.domain.auth.dtos.sessions import SessionRead
 from app.domain.auth.models import Session
+from app.domain.auth.repositories.second_factors import debt, has_second_factor
 from app.lib.db.base import SplitSet, table_of
 from app.lib.db.prepared import PreparedIn, columns_of, joined_strings, prepare
 from app.lib.db.repositories import Repository
@@ -57,6 +58,7 @@ _principals = (
             ),
             impersonator_id=Session.impersonator_id,
             impersonator_session_id=Session.impersonator_session_id,
+            owes=debt,
         )
     )
     .join(User, User.id == Session.user_id)
@@ -198,12 +200,31 @@ SIGN_IN_FROM = prepare(
 )
 """The latest of a user from a device."""
 _before_this = select(Session.id).offset(1)
-IS_KNOWN_DEVICE = or_(
+_is_known_device = or_(
     _before_this.where(*_from_device).exists(),
     ~_before_this.where(Session.user_id == _USER_ID).exists()
     & select(User.id).where(User.id == _USER_ID, User.created_at > bindparam("new_since", type_=_NOW.type)).exists(),
 )
 """Of a session that was just opened: there is another one from its device, or it is the first one of a new user."""
+
+
+class EntryRow(msgspec.Struct, frozen=True):
+    """What matters of a user for whom a session was just opened."""
+
+    has_second_factor: bool
+    is_crowded: bool
+    is_known_device: bool
+
+
+_has_factor, _is_crowded = has_second_factor(_USER_ID), _overdue.order_by(None).exists()
+ENTRY = prepare(
+    select(
+        _has_factor.label("has_second_factor"),
+        _is_crowded.label("is_crowded"),
+        _is_known_device.label("is_known_device"),
+    ),
+    EntryRow,
+)
 PURGE = prepare(delete_batch(table_of(Session), Session.expires_at < _NOW))
 DELETE_OF = prepare(delete_batch(table_of(Session), Session.user_id == _USER_ID, all_of_them=True))
 """A batch of a user's sessions."""
