@@ -27,9 +27,7 @@ from app.lib.security.policies import (
     optional,
     permission,
     public,
-    role,
     sees,
-    superuser,
 )
 from app.lib.wire.dto import Input, Output, StructDTO
 from app.lib.wire.fields import Name
@@ -103,8 +101,6 @@ async def nothing() -> None:
             ),
         ),
         (sees("toys:read", or_self="x"), BOTH, {"401", "404"}, "For holders of `toys:read`, or about yourself."),
-        (role("b", "a"), BOTH, {"401", "403"}, "For the roles `a`, `b`."),
-        (superuser, BOTH, {"401", "403"}, "For superusers."),
     ],
 )
 def test_the_policy_says_who_may_and_what_else_can_happen(
