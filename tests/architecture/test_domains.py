@@ -27,6 +27,7 @@ ROOMS = {
 OWN_ROOMS = {
     "accounts": {"reserved_usernames"},
     "auth": {"authenticator", "oauth2"},
+    "identities": {"providers"},
     "orders": {"machine"},
     "posts": {"limits", "markdown", "slugs"},
     "realtime": {"names"},

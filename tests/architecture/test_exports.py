@@ -15,6 +15,7 @@ LEFT_OUT = {
     "audit_inbox": "its rows are in audit_events within a second",
     "realtime_presence": "a row for each open socket",
     "recovery_codes": "digests of secrets, and nothing else",
+    "provider_attempts": "digests of secrets that live minutes",
     "mfa_tokens": "digests of secrets that live minutes",
 }
 PARTS = [part for domain in DOMAINS for part in domain.exports]

@@ -15,6 +15,7 @@ AUDIT_KINDS = declare(
     AuditKind("email.reverted", "A user took their former address back.", is_own=True),
     AuditKind("password.changed", "A user changed their password.", is_own=True),
     AuditKind("password.reset", "A password was set by a mailed link.", is_own=True),
+    AuditKind("password.set", "An administrator set a password, which has to be changed.", is_own=True),
     AuditKind("password.refused", "A wrong password was given where the current one was asked for.", is_own=True),
     AuditKind("role.created", "A role was created."),
     AuditKind("role.updated", "A role was changed."),

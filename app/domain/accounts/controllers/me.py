@@ -15,7 +15,7 @@ from app.lib.http.injection import Caller, Injected, Precondition
 from app.lib.http.problems import respond
 from app.lib.http.rules import TEXT_BODY
 from app.lib.openapi.document import may_raise
-from app.lib.security.policies import authenticated, recently_authenticated
+from app.lib.security.policies import OPEN_TO_DEBTORS, authenticated, recently_authenticated
 from app.lib.wire.dto import StructDTO
 
 Users = Injected[UserService]
@@ -35,7 +35,7 @@ class MeController(Controller):
     return_dto = StructDTO[UserRead]
     exception_handlers = {NotFound: account_gone}  # noqa: RUF012 - Litestar declares it as an instance's
 
-    @get(guards=[authenticated], summary="Get the current user")
+    @get(guards=[authenticated], summary="Get the current user", opt=OPEN_TO_DEBTORS)
     async def get_me(self, principal: Caller, accounts: Accounts) -> UserRead:
         return await accounts.get_user(principal.user_id)
 
