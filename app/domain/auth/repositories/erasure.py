@@ -8,14 +8,13 @@ from app.lib.db.prepared import prepare
 from app.lib.db.statements import delete_batch
 from app.lib.jobs.tables import JobStatus, QueuedJob
 
-_user_id = bindparam("user_id")
 _held: list[type[Base]] = [
     each
     for each in vars(models).values()
     if isinstance(each, type) and issubclass(each, Base) and hasattr(each, "user_id") and each is not models.Session
 ]
 DELETE_CREDENTIALS_OF = tuple(
-    prepare(delete(table).where(table.c.user_id == _user_id)) for table in map(table_of, _held)
+    prepare(delete(table).where(table.c.user_id == bindparam("user_id"))) for table in map(table_of, _held)
 )
 """Keys, factors and links: some dozens of rows. They would go with the user's row, which may take a while."""
 
