@@ -27,6 +27,7 @@ from app.lib.db.versions import IfMatch
 from app.lib.pagination.filters import after, before, contains, custom, equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
+from app.lib.security.passwords import no_password
 
 role_names = joined_strings(User, Role.name, UserRole.role_id == Role.id, UserRole.user_id == User.id)
 """The names of a user's roles, as a column next to the user's own."""
@@ -47,6 +48,7 @@ _credentials = select(*columns_of(CredentialRow, User)).where(_is_there, User.is
 
 USERS = PreparedIn(_users, User.id, UserRead)
 ROLE = prepare(_roles.where(Role.id == _ROLE_ID), RoleRead)
+ROLE_ID = prepare(select(Role.id).where(Role.name == bindparam("name")), UUID)
 PERSON = prepare(_people.where(Profile.user_id == _USER_ID, _is_there), PersonRow)
 VISIBLE_PERSON = prepare(_people.where(Profile.user_id == _USER_ID, User.is_active), PersonRow)
 CREDENTIALS_BY_EMAIL = prepare(_credentials.where(User.email_key == bindparam("key")), CredentialRow)
@@ -113,6 +115,13 @@ _permissions_of_user = prepare(
 )
 _delete_user_roles = prepare(delete(UserRole).where(UserRole.user_id == _USER_ID))
 _insert_user_role = prepare(insert(UserRole))
+GIVE_ROLE = prepare(
+    insert(UserRole).from_select(
+        ["user_id", "role_id"],
+        select(_USER_ID, Role.id).where(Role.name == bindparam("name")).with_for_update(read=True),
+    )
+)
+"""Gives a user the role of this name, if there is one."""
 REHASH = prepare(
     update(User)
     .where(User.id == _USER_ID, User.password_hash == bindparam("old_hash"))
@@ -182,7 +191,7 @@ class UserRepository(EntityRepository[User]):
         nowhere = f"{user.id}@deleted.invalid"
         flags = dict.fromkeys(("is_active", "is_verified", "is_superuser"), False)
         names = {"email": nowhere, "email_key": nowhere, "username": None, "username_key": None}
-        names |= {"name": None, "name_key": "", "search_text": ""}
+        names |= {"name": None, "name_key": "", "search_text": "", "password_hash": no_password()}
         await self.update(user, {**flags, **names, "deleted_at": utc_now()})
         await self.unit.execute(_release_usernames, user_id=user.id)
         await self.set_roles(user.id, ())

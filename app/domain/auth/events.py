@@ -45,6 +45,8 @@ class FactorChange(StrEnum):
 
     TOTP_ADDED = "totp_added"
     TOTP_REMOVED = "totp_removed"
+    PASSKEY_ADDED = "passkey_added"
+    PASSKEY_REMOVED = "passkey_removed"
     RECOVERY_CODES_RENEWED = "recovery_codes_renewed"
     RECOVERY_CODE_USED = "recovery_code_used"
     TURNED_OFF = "turned_off"
@@ -76,6 +78,13 @@ class SessionsEnded(Hint, frozen=True, kw_only=True):
 
     user_id: UUID
     session_id: UUID | None = None
+
+
+@event("api_key.created")
+class ApiKeyCreated(Event, frozen=True, kw_only=True):
+    """A user has another API key. It changes nothing of the user, so the version is 0."""
+
+    user_id: UUID
 
 
 @event("api_key.revoked")

@@ -114,6 +114,7 @@ async def test_a_role_may_require_a_second_factor(app: Litestar, client: httpx.A
         assert owing(await client.get("/api/v1/users", headers=headers)) == (403, "mfa_enrollment_required")
     state = (await client.get(MFA, headers=person.headers)).json()
     assert (state["is_required"], state["is_on"]) == (True, False)
+    assert (await client.post(f"{ME}/passkeys/options", headers=person.headers)).status_code == 200
 
     someone = await enroll(client, person)
 
