@@ -46,7 +46,7 @@ class DenialLog:
         try:
             async with self._database.independent() as unit:
                 details: dict[str, Any] = {"subject_id": origin.actor_id, **denial.audited}
-                details |= {"method": method, "route": route, "reason": type(denial).__name__}
-                await record(unit, DENIED.name, origin, **details)
+                reason = type(denial).__name__
+                await record(unit, DENIED.name, origin, method=method, route=route, reason=reason, **details)
         except DATABASE_ERRORS as exc:
             log.warning("denial.unrecorded", error=type(exc).__name__, route=route, user_id=str(origin.actor_id))
