@@ -98,6 +98,11 @@ check-removal +names:
 check-removals:
     {{ run }} python tools/check_removal.py posts orders catalog realtime webhooks notifications
 
+# two clients and a thief in any order, for longer than `test` does it: `just fuzz-sessions 500`
+[group('check')]
+fuzz-sessions examples="200" steps="60":
+    SESSION_EXAMPLES="$1" SESSION_STEPS="${2:-60}" {{ run }} pytest -n 2 tests/domain/auth/test_session_machine.py
+
 # faults on purpose: killed workers, lost databases, full pools; takes minutes
 [group('check')]
 chaos *options:
@@ -139,6 +144,11 @@ bench-faults:
 bench-revocation *options:
     {{ run }} python -m benchmarks.revocation "$@"
 
+# whether the time of an answer gives away that an account exists: sign-in, forgot, resend, registration
+[group('check')]
+bench-secrecy *options:
+    {{ run }} python -m benchmarks.secrecy "$@"
+
 # sockets on granian: messages a second, latency and memory on each fan-out
 [group('check')]
 bench-realtime *options:
@@ -150,9 +160,14 @@ format:
     {{ run }} ruff check --fix
     {{ run }} ruff format
 
-# write the OpenAPI document and the kinds of audit events from the code
+# write the table of ASVS ids in docs/security.md from the marks of the tests
 [group('change')]
-openapi:
+asvs:
+    {{ run }} python tools/asvs.py
+
+# write the OpenAPI document, the kinds of audit events and the table of `asvs` from the code
+[group('change')]
+openapi: asvs
     {{ run }} app openapi export --output {{ document }}
     {{ run }} app audit kinds > docs/audit-kinds.md
 
