@@ -17,6 +17,7 @@ from app.domain.accounts import accounts
 from app.domain.audit import audit
 from app.domain.auth import auth
 from app.domain.catalog import catalog
+from app.domain.identities import identities
 from app.domain.jobs import jobs
 from app.domain.notifications import notifications
 from app.domain.orders import orders
@@ -51,7 +52,7 @@ from app.lib.serving.lifespan import InnerLifespan
 from app.lib.serving.processes import die_with_parent
 from app.lib.wire.struct_schema import StructSchemaPlugin
 
-DOMAINS = (accounts, auth, posts, catalog, orders, realtime, notifications, webhooks, jobs, audit, system)
+DOMAINS = (accounts, auth, identities, posts, catalog, orders, realtime, notifications, webhooks, jobs, audit, system)
 """Adding a domain is one more name here, after those that it stands on."""
 
 

@@ -8,38 +8,34 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
-from typing import Any
 from uuid import uuid4
 
 import httpx
 import msgspec
 import pytest
-from litestar import Litestar, WebSocket, get, websocket
-from litestar.exceptions import ImproperlyConfiguredException
+from litestar import Litestar
 from litestar.routes import HTTPRoute, WebSocketRoute
 
 import app.asgi
-from app.asgi import create_app
+from app.domain.accounts.permissions import USERS_READ
+from app.domain.auth.permissions import USERS_IMPERSONATE
 from app.domain.auth.services.tokens import TokenIssuer
 from app.domain.system.controllers import MetricsAccess
 from app.domain.system.permissions import METRICS_READ
 from app.lib.clock import utc_now
-from app.lib.db.url import DatabaseURL
-from app.lib.domain import Domain, collect_permissions
+from app.lib.db.base import new_id
+from app.lib.domain import collect_permissions
 from app.lib.security.policies import (
     POLICY,
     Authenticated,
     HasPermission,
     HasRole,
     Policy,
-    authenticated,
-    permission,
+    is_open_to_debtors,
     policy_of,
-    public,
 )
 from app.lib.security.principal import Means
 from tests.domain.auth.steps import bearer
-from tests.support.apps import settings_for
 from tests.support.people import People
 from tests.support.sockets import Refused, connected
 
@@ -59,6 +55,8 @@ class Answer(Enum):
     HIDDEN = "404"
     STALE = "403 reauth_required"
     NOT_IN_PERSON = "403 own_sign_in_required"
+    OWES_PASSWORD = "403 password_change_required"
+    OWES_FACTOR = "403 mfa_enrollment_required"
 
 
 @dataclass(frozen=True)
@@ -72,6 +70,7 @@ class Caller:
     is_superuser: bool = False
     is_fresh: bool = True
     means: Means = "sign_in"
+    owes: Answer | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +78,7 @@ class Endpoint:
     method: str
     path: str
     policy: Policy
+    is_open_to_debtors: bool = False
 
     def url(self, user_id: object) -> str:
         """A URL of the route: about this user, or about something that is not there."""
@@ -99,9 +99,9 @@ def endpoints(app: Litestar) -> Iterator[Endpoint]:
         assert isinstance(route, HTTPRoute), f"the walk does not know how to call {route.path}"
         for method, (handler, _) in route.route_handler_map.items():
             if method != "OPTIONS":
-                yield Endpoint(method, route.path, policy_of(handler))
+                yield Endpoint(method, route.path, policy_of(handler), is_open_to_debtors(handler))
             if method == "GET" and not policy_of(handler).takes_ticket:
-                yield Endpoint("HEAD", route.path, policy_of(handler))
+                yield Endpoint("HEAD", route.path, policy_of(handler), is_open_to_debtors(handler))
 
 
 def needed_permission(policy: Policy) -> str | None:
@@ -110,19 +110,22 @@ def needed_permission(policy: Policy) -> str | None:
     return policy.code if isinstance(policy, HasPermission) else None
 
 
-def expected(policy: Policy, caller: Caller) -> Answer:
+def expected(endpoint: Endpoint, caller: Caller) -> Answer:
     """What the policy has to answer when the route is about another user."""
+    policy = endpoint.policy
     if not (policy.reads_credentials or policy.requires_credentials):
         return Answer.ALLOWED
     if not caller.known:
         return Answer.BAD_TOKEN
     if not caller.headers:
         return Answer.SIGN_IN if policy.requires_credentials else Answer.ALLOWED
+    if caller.owes is not None and not endpoint.is_open_to_debtors:
+        return caller.owes
     refusal = _refusal(policy, caller)
     if refusal is None and caller.means not in policy.means:
-        return Answer.NOT_IN_PERSON
-    if refusal is None and isinstance(policy, Authenticated) and policy.fresh and not caller.is_fresh:
-        return Answer.STALE
+        refusal = Answer.NOT_IN_PERSON
+    elif refusal is None and isinstance(policy, Authenticated) and policy.fresh and not caller.is_fresh:
+        refusal = Answer.STALE
     return refusal or Answer.ALLOWED
 
 
@@ -137,7 +140,13 @@ def _refusal(policy: Policy, caller: Caller) -> Answer | None:
     return None if policy.names & caller.roles else Answer.FORBIDDEN
 
 
-_OF_CODE = {"reauth_required": Answer.STALE, "own_sign_in_required": Answer.NOT_IN_PERSON}
+_OF_CODE = {
+    "reauth_required": Answer.STALE,
+    "own_sign_in_required": Answer.NOT_IN_PERSON,
+    "password_change_required": Answer.OWES_PASSWORD,
+    "mfa_enrollment_required": Answer.OWES_FACTOR,
+}
+_MORE_THAN_FORBIDDEN = {Answer.NOT_IN_PERSON, Answer.STALE, Answer.OWES_PASSWORD, Answer.OWES_FACTOR}
 
 
 def given(response: httpx.Response) -> Answer:
@@ -174,7 +183,7 @@ async def ask(
 def agrees(wanted: Answer, response: httpx.Response) -> bool:
     if wanted is Answer.HIDDEN:
         return response.status_code == 404
-    if wanted is Answer.NOT_IN_PERSON and not response.content:  # HEAD
+    if wanted in _MORE_THAN_FORBIDDEN and not response.content:  # HEAD
         wanted = Answer.FORBIDDEN
     return given(response) is wanted
 
@@ -272,13 +281,46 @@ async def key_without(people: People, policy: Policy) -> Caller:
     return Caller(bearer(await people.key(person.id, others)), permissions=others, means="api_key")
 
 
+async def support(people: People, policy: Policy) -> Caller:
+    """Support that acts as a user who has what counts."""
+    code = needed_permission(policy)
+    codes = [code] if code else []
+    helper = await people.create(permissions={USERS_IMPERSONATE, USERS_READ, *codes})
+    person = await people.create(permissions=codes)
+    async with people.client(helper) as calls:
+        response = await calls.post(f"/api/v1/users/{person.id}/impersonate")
+    return Caller(bearer(response.json()["access_token"]), permissions=frozenset(codes), means="impersonation")
+
+
 async def superuser(people: People, _policy: Policy) -> Caller:
     return Caller((await people.create(is_superuser=True)).headers, is_superuser=True)
 
 
+async def owes_password(people: People, _policy: Policy) -> Caller:
+    person = await people.create(is_superuser=True, must_change_password=True)
+    return Caller(person.headers, is_superuser=True, owes=Answer.OWES_PASSWORD)
+
+
+async def owes_factor(people: People, _policy: Policy) -> Caller:
+    name = f"guarded-{new_id().hex[-12:]}"
+    await people.role(name, requires_mfa=True)
+    person = await people.create(is_superuser=True, roles=[name])
+    return Caller(person.headers, is_superuser=True, owes=Answer.OWES_FACTOR)
+
+
+async def key_of_debtor(people: People, policy: Policy) -> Caller:
+    code = needed_permission(policy)
+    person = await people.create(is_superuser=True, must_change_password=True)
+    key = await people.key(person.id, [code] if code else [])
+    return Caller(
+        bearer(key), permissions=frozenset([code] if code else []), means="api_key", owes=Answer.OWES_PASSWORD
+    )
+
+
 KINDS: list[Maker] = [
     anonymous, garbage, other_scheme, forged, expired, refresh_token, banned, signed_out, deleted,
-    user, role_without, role_with, stale, key_with, key_without, superuser,
+    user, role_without, role_with, stale, key_with, key_without, support, superuser,
+    owes_password, owes_factor, key_of_debtor,
 ]  # fmt: skip
 
 
@@ -293,7 +335,7 @@ async def test_every_route_answers_every_caller_as_its_policy_says(app: Litestar
             name = repr(endpoint.policy)
             caller = callers[name] if name in callers else await kind(people, endpoint.policy)
             response = await ask(app, calls, endpoint, target.id, caller.headers)
-            wanted = expected(endpoint.policy, caller)
+            wanted = expected(endpoint, caller)
             if not agrees(wanted, response):
                 surprises.append((endpoint.method, endpoint.path, name, wanted, response.status_code))
             callers[name] = caller
@@ -342,48 +384,3 @@ def test_every_route_has_a_policy_and_the_walk_misses_none(shared_app: Litestar)
             assert {(method, route.path) for method in methods} <= walked
             assert not methods or isinstance(handler.opt[POLICY], Policy)
     assert len(walked) > 30
-
-
-@get("/no-policy")
-async def without_policy() -> None: ...
-
-
-@get("/two-policies", guards=[public, permission("users:read")])
-async def with_two_policies() -> None: ...
-
-
-@get("/inherits-none", guards=[])
-async def with_empty_guards() -> None: ...
-
-
-@websocket("/socket-without-policy")
-async def socket_without_policy(socket: WebSocket[Any, Any, Any]) -> None: ...
-
-
-@pytest.mark.asvs("8.2.1")
-@pytest.mark.parametrize(
-    "handler", [without_policy, with_two_policies, with_empty_guards, socket_without_policy], ids=str
-)
-@pytest.mark.parametrize("place", ["controllers", "root_handlers"])
-def test_the_app_refuses_to_start_with_a_route_that_has_not_one_policy(
-    monkeypatch: pytest.MonkeyPatch, database_url: DatabaseURL, handler: Any, place: str
-) -> None:
-    members: dict[str, Any] = {place: (handler,)}
-    careless = Domain(name="careless", **members)
-    monkeypatch.setattr(app.asgi, "DOMAINS", (*app.asgi.DOMAINS, careless))
-
-    with pytest.raises(ImproperlyConfiguredException, match="polic"):
-        create_app(settings_for(database_url))
-
-
-@get("/with-policy", guards=[authenticated])
-async def with_policy() -> None: ...
-
-
-def test_the_app_starts_with_a_route_that_has_one(monkeypatch: pytest.MonkeyPatch, database_url: DatabaseURL) -> None:
-    careful = Domain(name="careful", controllers=(with_policy,))
-    monkeypatch.setattr(app.asgi, "DOMAINS", (*app.asgi.DOMAINS, careful))
-
-    walked = {endpoint.path: repr(endpoint.policy) for endpoint in endpoints(create_app(settings_for(database_url)))}
-
-    assert walked["/api/v1/with-policy"] == "authenticated"

@@ -12,6 +12,7 @@ from app.lib.audit import AuditKind
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import ErrorCode
 from app.lib.events import Listener
+from app.lib.export import Export
 from app.lib.http.problems import KIT_ERROR_CODES
 from app.lib.jobs import Job
 from app.lib.realtime.channels import ChannelKind
@@ -65,6 +66,8 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     error_codes: tuple[ErrorCode, ...] = ()
     listeners: tuple[Listener, ...] = ()
     jobs: tuple[Job[Any], ...] = ()
+    exports: tuple[Export, ...] = ()
+    """What is held on a user, for ``GET /users/me/export``."""
     webhook_kinds: tuple[WebhookKind, ...] = ()
     channel_kinds: tuple[ChannelKind, ...] = ()
     mail_templates: tuple[Path, ...] = ()

@@ -24,6 +24,8 @@ def upgrade() -> None:
         sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_reason", sa.String(length=32), nullable=True),
+        sa.Column("impersonator_id", sa.Uuid(), nullable=True),
+        sa.Column("impersonator_session_id", sa.Uuid(), nullable=True),
         sa.Column("address", sa.String(length=64), nullable=True),
         sa.Column("user_agent", sa.String(length=255), nullable=True),
         sa.Column("device_key", sa.LargeBinary(length=16), nullable=False),

@@ -20,13 +20,14 @@ APP = Path(__file__).parents[2] / "app"
 NAMES = sorted(path.name for path in (APP / "domain").iterdir() if (path / "__init__.py").exists())
 
 ROOMS = {
-    "audit", "build", "channels", "commands", "controllers", "demo", "dtos", "errors", "events", "jobs", "listeners",
-    "models", "permissions", "repositories", "rows", "services", "settings", "webhooks",
+    "audit", "build", "channels", "commands", "controllers", "demo", "dtos", "errors", "events", "exports", "jobs",
+    "listeners", "models", "permissions", "repositories", "rows", "services", "settings", "webhooks",
 }  # fmt: skip
 """Every domain uses these names, so that things are found without a search."""
 OWN_ROOMS = {
     "accounts": {"reserved_usernames"},
     "auth": {"authenticator", "oauth2"},
+    "identities": {"providers"},
     "orders": {"machine"},
     "posts": {"limits", "markdown", "slugs"},
     "realtime": {"names"},

@@ -14,6 +14,9 @@ from tests.support.apps import core_of, forget, running_app
 from tests.support.databases import empty, migrate, postgresql_database, sqlite_database
 from tests.support.people import People, Person
 
+PROVIDER = '[{"name": "github", "kind": "github", "client_id": "us", "client_secret": "ours"}]'
+"""No request goes there."""
+
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def unlimited_app(database_url: DatabaseURL) -> AsyncIterator[Litestar]:
@@ -34,7 +37,8 @@ def both_urls(postgresql: URL) -> Iterator[dict[str, DatabaseURL]]:
 async def both_apps(both_urls: dict[str, DatabaseURL]) -> AsyncIterator[dict[str, Litestar]]:
     """One app on each database, for tests whose requests take longer to make up than to answer."""
     async with AsyncExitStack() as stack:
-        yield {name: await stack.enter_async_context(running_app(url)) for name, url in both_urls.items()}
+        apps = {name: running_app(url, OIDC_PROVIDERS=PROVIDER) for name, url in both_urls.items()}
+        yield {name: await stack.enter_async_context(app) for name, app in apps.items()}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -112,6 +112,7 @@ def test_every_route_is_documented_or_says_that_it_is_not() -> None:
         "/docs/openapi.json",
         "/docs/asyncapi.json",
         "/account/{action:str}",  # for people who follow a link in a mail
+        "/account/sign-in/{name:str}",  # and who come back from an identity provider
     }
     assert set(ROUTES) == set(OPERATIONS)
 
@@ -123,7 +124,13 @@ OTHER_MEDIA_TYPES = {
     **dict.fromkeys(["getProblem", "listProblems", "showUnsubscribePage", "unsubscribe"], "text/html"),
     "streamEvents": "text/event-stream",
 }
-UNVERSIONED = {"createProducts", "createRealtimeTicket", "createRoomInvitation"}
+UNVERSIONED = {
+    "createApiKey",
+    "createProducts",
+    "createRealtimeTicket",
+    "createRoomInvitation",
+    "createServiceApiKey",
+}
 """Creations of what has no one version: several resources, or something that never changes."""
 
 REPEATABLE_ACTIONS = {"adjustStock", "refundOrder"}
@@ -240,7 +247,8 @@ def shows_a_secret(operation: dict[str, Any]) -> bool:
     """Whether the new resource comes with a secret, which must not be kept to be replayed."""
     schema = operation["responses"]["201"]["content"]["application/json"]["schema"]
     return bool(
-        {"secret", "ticket"} & DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["properties"].keys()
+        {"secret", "ticket", "key"}
+        & DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["properties"].keys()
     )
 
 

@@ -42,7 +42,8 @@ async def test_what_one_person_has_is_no_answer_for_another(app: Litestar, peopl
 
 
 async def test_every_write_heeds_tags_with_and_without_their_owner(app: Litestar, people: People) -> None:
-    writes = [each for each in under_me(app) if each.method in {"PATCH", "PUT", "DELETE"}]
+    # What one can have several of has no version.
+    writes = [each for each in under_me(app) if each.method in {"PATCH", "PUT", "DELETE"} and "{" not in each.path]
     ada, eve = await people.create(), await people.create()
     async with people.client(ada) as calls:
         for each in sorted(writes, key=lambda each: each.method == "DELETE"):  # the account goes last

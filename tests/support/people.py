@@ -39,8 +39,10 @@ NEW_USER = {
     "is_verified": False,
     "is_superuser": False,
     "is_service": False,
+    "must_change_password": False,
     "deleted_at": None,
 }
+NEW_ROLE = {"description": None, "requires_mfa": False}
 NEW_PROFILE = dict.fromkeys(["first_name", "last_name", "bio", "avatar_url"])
 
 _insert_user = prepare(insert(table_of(User)))
@@ -130,10 +132,10 @@ class People:
             await unit.execute_many(_insert_user_role, [{"user_id": user_id, "role_id": each} for each in role_ids])
             return await self._sign_in(unit, user_id, address, signed_in_at or utc_now())
 
-    async def role(self, name: str, permissions: Iterable[str] = ()) -> UUID:
+    async def role(self, name: str, permissions: Iterable[str] = (), **values: Any) -> UUID:
         """A role with these permissions."""
         async with self.core.database.independent() as unit:
-            return await self._role(unit, name, list(permissions))
+            return await self._role(unit, name, list(permissions), **values)
 
     async def sign_in(self, user_id: UUID, email: str, *, at: datetime | None = None) -> Person:
         """Another session of a user, as if they had signed in at that time."""
@@ -163,7 +165,8 @@ class People:
         )
         times = {"authenticated_at": at, "created_at": at, "last_seen_at": at}
         key = device_key(Origin(address=ADDRESS, user_agent=f"python-httpx/{httpx.__version__}"))
-        others = {"address": ADDRESS, "user_agent": None, "revoked_reason": None, "device_key": key}
+        others = dict.fromkeys(("user_agent", "revoked_reason", "impersonator_id", "impersonator_session_id"))
+        others |= {"address": ADDRESS, "device_key": key}
         await unit.execute(_insert_session, **msgspec.structs.asdict(row), **times, **others)
         pair = self.core.services.get(TokenIssuer).issue(row, utc_now())
         return Person(user_id, email, row.id, pair.access_token, pair.refresh_token)
@@ -174,8 +177,8 @@ class People:
         return client_of(self.owner, headers=person.headers if person else {}, **options)
 
     @staticmethod
-    async def _role(unit: UnitOfWork, name: str, permissions: list[str]) -> UUID:
+    async def _role(unit: UnitOfWork, name: str, permissions: list[str], **values: Any) -> UUID:
         role_id = new_id()
-        await unit.execute(_insert_role, id=role_id, name=name, description=None, **stamps_at(utc_now()))
+        await unit.execute(_insert_role, id=role_id, name=name, **NEW_ROLE | values, **stamps_at(utc_now()))
         await unit.execute_many(_insert_permission, [{"role_id": role_id, "code": code} for code in permissions])
         return role_id

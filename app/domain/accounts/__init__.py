@@ -6,6 +6,7 @@ from app.domain.accounts.controllers.me import MeController
 from app.domain.accounts.controllers.roles import RoleController, list_permissions
 from app.domain.accounts.controllers.users import UserController, create_service_account, get_profile
 from app.domain.accounts.errors import INVALID_CREDENTIALS
+from app.domain.accounts.exports import EXPORTS
 from app.domain.accounts.permissions import PERMISSIONS
 from app.domain.accounts.services.erase import JOBS as ERASURE_JOBS
 from app.domain.accounts.services.holders import touch_holders
@@ -15,6 +16,7 @@ from app.lib.domain import Domain
 
 accounts = Domain(
     name="accounts",
+    exports=EXPORTS,
     settings=AccountSettings,
     build=build,
     controllers=(MeController, UserController, create_service_account, get_profile, RoleController, list_permissions),

@@ -107,6 +107,12 @@ class PasswordChange(Input):
     new_password: Password
 
 
+class NewPassword(Input):
+    """A password that an administrator sets."""
+
+    password: Password
+
+
 class ProfileUpdate(Input):
     """A whole profile; fields that are left out become empty."""
 
@@ -161,6 +167,9 @@ class PermissionPage(Page[PermissionRead], frozen=True, kw_only=True):
     """One page of permissions, sorted by code."""
 
 
+RequiresMfa = Annotated[bool, Meta(description="Users who have the role must have a second factor.")]
+
+
 class RoleRead(Versioned):
     """A role and the permissions that it gives."""
 
@@ -168,6 +177,7 @@ class RoleRead(Versioned):
     name: RoleName
     description: SingleLine | None
     permissions: Annotated[list[PermissionCode], Meta(max_length=200)]
+    requires_mfa: RequiresMfa
     created_at: datetime
     updated_at: datetime
     version: Version
@@ -183,6 +193,7 @@ class RoleCreate(Input):
     name: RoleName
     description: SingleLine | None = None
     permissions: Annotated[list[PermissionCode], Meta(max_length=200)] = msgspec.field(default_factory=list)
+    requires_mfa: RequiresMfa = False
 
 
 class RoleUpdate(Input):
@@ -191,6 +202,7 @@ class RoleUpdate(Input):
     name: RoleName | UnsetType = UNSET
     description: SingleLine | None | UnsetType = UNSET
     permissions: Annotated[list[PermissionCode], Meta(max_length=200)] | UnsetType = UNSET
+    requires_mfa: RequiresMfa | UnsetType = UNSET
 
 
 class RoleAssignment(Input):

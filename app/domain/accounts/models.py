@@ -32,6 +32,7 @@ class User(Entity):
     is_verified: Mapped[bool] = mapped_column(Boolean, default=False)
     is_superuser: Mapped[bool] = mapped_column(Boolean, default=False)
     is_service: Mapped[bool] = mapped_column(Boolean, default=False)
+    must_change_password: Mapped[bool] = mapped_column(Boolean, default=False)
     deleted_at: Mapped[datetime | None]
 
     __table_args__ = (
@@ -73,6 +74,7 @@ class Role(Entity):
 
     name: Mapped[str] = mapped_column(sortable_text(50), unique=True)
     description: Mapped[str | None] = mapped_column(String(255))
+    requires_mfa: Mapped[bool] = mapped_column(Boolean, default=False)
 
 
 class RolePermission(Base):

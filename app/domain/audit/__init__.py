@@ -2,6 +2,7 @@
 
 from app.domain.audit.build import build
 from app.domain.audit.controllers import list_audit_log, list_security_events
+from app.domain.audit.exports import EXPORTS
 from app.domain.audit.jobs import JOBS
 from app.domain.audit.permissions import PERMISSIONS
 from app.domain.audit.settings import AuditSettings
@@ -11,6 +12,7 @@ from app.lib.domain import Domain
 
 audit = Domain(
     name="audit",
+    exports=EXPORTS,
     settings=AuditSettings,
     build=build,
     controllers=(list_audit_log, list_security_events),

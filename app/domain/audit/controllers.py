@@ -23,6 +23,7 @@ Kinds = Annotated[
     list[_Kind] | None,
     QueryParameter(name="kind", description="Of this kind; repeat for any of several.", max_items=20),
 ]
+_Ids = list[Annotated[UUID, QueryParameter(schema_extra={"maxLength": 36})]]
 Addresses = Annotated[
     list[Annotated[str, Meta(min_length=1, max_length=MAX_LENGTH), QueryParameter(min_length=1, max_length=MAX_LENGTH)]]
     | None,
@@ -48,9 +49,9 @@ async def list_audit_log(
     audit_queries: Injected[AuditQueries],
     paging: Paging,
     kind: Kinds = None,
-    actor_id: Annotated[list[UUID] | None, _ids("actor_id", "Done by this user")] = None,
-    subject_id: Annotated[list[UUID] | None, _ids("subject_id", "Done to this user or thing")] = None,
-    session_id: Annotated[list[UUID] | None, _ids("session_id", "Done in this session")] = None,
+    actor_id: Annotated[_Ids | None, _ids("actor_id", "Done by this user")] = None,
+    subject_id: Annotated[_Ids | None, _ids("subject_id", "Done to this user or thing")] = None,
+    session_id: Annotated[_Ids | None, _ids("session_id", "Done in this session")] = None,
     address: Addresses = None,
     created_after: Instant = None,
     created_before: Instant = None,

@@ -1,6 +1,5 @@
 from datetime import datetime
 from functools import cache
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, null, select
 
@@ -35,8 +34,9 @@ AUDIT_LIST = ListQuery(
 _by_other: ColumnElement[bool] = and_(AuditEvent.actor_id.is_not(None), AuditEvent.actor_id != AuditEvent.subject_id)
 
 
-def _unless_other(column: Any) -> ColumnElement[Any]:
-    return case((_by_other, null()), else_=column)
+address_if_own = case((_by_other, null()), else_=AuditEvent.address).label("address")
+user_agent_if_own = case((_by_other, null()), else_=AuditEvent.user_agent).label("user_agent")
+"""Not those of another user who did it."""
 
 
 @cache
@@ -50,8 +50,8 @@ def security_events() -> ListQuery[SecurityEventPage]:
                 SecurityEventRead,
                 AuditEvent,
                 by_other=_by_other,
-                address=_unless_other(AuditEvent.address),
-                user_agent=_unless_other(AuditEvent.user_agent),
+                address=address_if_own,
+                user_agent=user_agent_if_own,
             )
         ).where(AuditEvent.kind.in_(sorted(each.name for each in KINDS.values() if each.is_own))),
         identity=AuditEvent.id,

@@ -11,16 +11,19 @@ from app.domain.auth.controllers.mfa import MfaController
 from app.domain.auth.controllers.pages import PageController
 from app.domain.auth.controllers.recovery import RecoveryController
 from app.domain.auth.controllers.sessions import SessionController
-from app.domain.auth.controllers.users import send_password_reset
+from app.domain.auth.controllers.users import impersonate_user, send_password_reset
 from app.domain.auth.errors import AccountInactive, MfaRequired
+from app.domain.auth.exports import EXPORTS
 from app.domain.auth.jobs import JOBS
 from app.domain.auth.listeners import LISTENERS
+from app.domain.auth.permissions import PERMISSIONS
 from app.domain.auth.settings import AuthSettings
 from app.domain.auth.webhooks import WEBHOOK_KINDS
 from app.lib.domain import Domain
 
 auth = Domain(
     name="auth",
+    exports=EXPORTS,
     settings=AuthSettings,
     build=build,
     controllers=(
@@ -32,9 +35,11 @@ auth = Domain(
         ApiKeyController,
         UserKeyController,
         send_password_reset,
+        impersonate_user,
     ),
     root_handlers=(get_jwks, PageController),
     mail_templates=(Path(__file__).parent / "templates",),
+    permissions=PERMISSIONS,
     audit_kinds=AUDIT_KINDS,
     listeners=LISTENERS,
     jobs=JOBS,

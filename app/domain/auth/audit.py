@@ -24,6 +24,9 @@ AUDIT_KINDS = declare(
     AuditKind("token.reused", "A refresh token was used twice, so its session ended.", is_own=True),
     AuditKind("api_key.created", "An API key was created.", is_own=True),
     AuditKind("api_key.revoked", "An API key was revoked.", is_own=True),
+    AuditKind("impersonation.started", "Support began to act as a user: of the support.", is_own=True),
+    AuditKind("session.impersonated", "Support began to act as a user: of the user.", is_own=True),
+    AuditKind("impersonation.ended", "Support signed out of the session of a user.", is_own=True),
     AuditKind("link.requested", "A mail with a link was asked for.", is_own=True, by_strangers=True),
     AuditKind("user.registered_again", "A registration with an address that is taken.", is_own=True, by_strangers=True),
 )

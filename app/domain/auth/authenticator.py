@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from app.domain.auth.errors import KeyRefused, SessionEnded
+from app.domain.auth.permissions import USERS_IMPERSONATE
 from app.domain.auth.repositories.api_keys import KEYS, KEYS_BY_DIGEST
 from app.domain.auth.repositories.sessions import PRINCIPALS
 from app.domain.auth.services.api_keys import PREFIX, USE_INTERVAL, KeyUses
@@ -60,7 +61,8 @@ class SessionAuthenticator:
             return await self._of_key(token)
         claims = self._claims(token)
         principal = await self.of_session(claims.session_id)
-        if principal.user_id != claims.user_id:
+        actor_id = claims.act.user_id if claims.act else None
+        if (principal.user_id, principal.impersonator_id) != (claims.user_id, actor_id):
             raise InvalidToken
         return principal
 
@@ -78,7 +80,13 @@ class SessionAuthenticator:
         principal = await self._reader.find(PRINCIPALS, session_id, now=utc_now())
         if principal is None:
             raise SessionEnded
-        return principal
+        if principal.impersonator_session_id is None:
+            return principal
+        support = await self._reader.find(PRINCIPALS, principal.impersonator_session_id, now=utc_now())
+        limited = _limited(principal, support)
+        if limited is None:
+            raise SessionEnded
+        return limited
 
     async def _read_key(self, key_digest: bytes) -> Principal:
         row, now = await self._reader.find(KEYS_BY_DIGEST, key_digest), utc_now()
@@ -103,19 +111,26 @@ class SessionAuthenticator:
             return principal
         self._principals[key] = _Remembered(principal, started + self._cache_seconds)
         self._principals.move_to_end(key)
-        self._known_of[principal.user_id].add(key)
+        for user_id in _people_of(principal):
+            self._known_of[user_id].add(key)
         if len(self._principals) > _MAX_PRINCIPALS:
             oldest_key, oldest = self._principals.popitem(last=False)
-            known = self._known_of[oldest.principal.user_id]
-            known.discard(oldest_key)
-            if not known:
-                del self._known_of[oldest.principal.user_id]
+            for user_id in _people_of(oldest.principal):
+                self._known_of[user_id].discard(oldest_key)
+                if not self._known_of[user_id]:
+                    del self._known_of[user_id]
         return principal
 
     async def of_sessions(self, ids: Iterable[UUID]) -> dict[UUID, Principal]:
         """By their ids, the principals of the sessions and API keys that are good now, without the cache."""
-        found: dict[UUID, Principal] = {}
-        now, wanted = utc_now(), list(dict.fromkeys(ids))
+        found = await self._read_many(ids)
+        support = await self._read_many(each.impersonator_session_id for each in found.values())
+        limited = {key: _limited(each, support.get(each.impersonator_session_id)) for key, each in found.items()}
+        return {key: each for key, each in limited.items() if key is not None and each is not None}
+
+    async def _read_many(self, ids: Iterable[UUID | None]) -> dict[UUID | None, Principal]:
+        found: dict[UUID | None, Principal] = {}
+        now, wanted = utc_now(), [each for each in dict.fromkeys(ids) if each is not None]
         for start in range(0, len(wanted), _AT_ONCE):
             some = wanted[start : start + _AT_ONCE]
             prepared, values = PRINCIPALS.of(some)
@@ -143,3 +158,18 @@ class SessionAuthenticator:
     def _claims(self, token: str) -> AccessClaims:
         claims = self._verified(token)
         return claims if claims.exp > time.time() else self._signer.read_access(token)
+
+
+def _people_of(principal: Principal) -> set[UUID]:
+    """Those whose changes touch it."""
+    return {principal.user_id, *filter(None, [principal.impersonator_id])}
+
+
+def _limited(principal: Principal, support: Principal | None) -> Principal | None:
+    """Of an impersonation: with no more rights than the support, and None when they may not do so any more."""
+    if principal.impersonator_session_id is None:
+        return principal
+    if support is None or principal.is_superuser or not support.may(USERS_IMPERSONATE):
+        return None
+    held = principal.permissions if support.is_superuser else principal.permissions & support.permissions
+    return msgspec.structs.replace(principal, permissions=held)

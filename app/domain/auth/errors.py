@@ -113,6 +113,10 @@ class ApiKeyNotFound(NotFound):
     detail = "There is no such API key, it is good no more, or it is not yours."
 
 
+class NotImpersonable(InvalidState):
+    detail = "The user is deactivated, or a service account."
+
+
 class OwnKeysOnly(InvalidState):
     detail = "People create their own API keys. Only service accounts get theirs from others."
 

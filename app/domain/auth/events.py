@@ -1,5 +1,6 @@
 """What happens to sessions, and to registrations."""
 
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -27,6 +28,16 @@ class EmailVerified(Event, frozen=True, kw_only=True):
     """A user has shown for the first time that their address is theirs. What changes of the user is in ``UserUpdated``,
     so the version is 0.
     """
+
+
+@event("user.email_reverted")
+class EmailReverted(Hint, frozen=True, kw_only=True):
+    """A user got back the address that they had until ``since``, so what was done with the account after that may not
+    have been done by them.
+    """
+
+    user_id: UUID
+    since: datetime
 
 
 class FactorChange(StrEnum):

@@ -12,7 +12,8 @@ class Session(Base):
 
     ``generation`` counts its refresh tokens; only the newest is good. ``secret`` never leaves the database: it makes
     the ids of refresh tokens, so that the same generation always has the same token. ``device_key`` is of the sign-in
-    and stays, else a thief of tokens would make their own device a known one.
+    and stays, else a thief of tokens would make their own device a known one. With an ``impersonator_id`` support acts
+    as the user, for as long as the support's own session is good.
     """
 
     __tablename__ = "sessions"
@@ -29,6 +30,8 @@ class Session(Base):
     last_seen_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     revoked_reason: Mapped[str | None] = mapped_column(String(32))
+    impersonator_id: Mapped[UUID | None]
+    impersonator_session_id: Mapped[UUID | None]
     address: Mapped[str | None] = mapped_column(String(64))
     user_agent: Mapped[str | None] = mapped_column(String(255))
     device_key: Mapped[bytes] = mapped_column(LargeBinary(16))

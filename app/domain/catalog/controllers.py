@@ -22,15 +22,13 @@ from app.domain.catalog.services.products import ProductService
 from app.domain.catalog.services.queries import PRODUCT_SORT, ProductQueries
 from app.domain.catalog.services.stock import StockService
 from app.lib.audit import Origin
-from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed, PreconditionRequired
 from app.lib.http.answers import public_answer
-from app.lib.http.injection import Injected
+from app.lib.http.injection import Injected, Paging, Precondition
 from app.lib.http.locations import created
 from app.lib.http.rules import MAX_BODY, TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
-from app.lib.pagination.parameters import PageRequest
 from app.lib.security.policies import optional, permission
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import StructDTO
@@ -53,16 +51,20 @@ Text = Annotated[
 ]
 InStock = Annotated[bool | None, QueryParameter(description="Only products in stock, or only those out of stock.")]
 ActiveFilter = Annotated[
-    list[bool] | None,
-    QueryParameter(description="Inactive products are for holders of `products:write`.", max_items=2),
+    list[bool] | None, QueryParameter(description="Inactive products are for holders of `products:write`.", max_items=2)
 ]
 Sort = Annotated[str | None, PRODUCT_SORT]
+Products = Injected[ProductService]
+Queries = Injected[ProductQueries]
+Viewer = Injected[Principal | None]
 _PUBLIC = public_answer("products", "product_tags", unless=[PRODUCTS_WRITE])
 
 
 class ProductController(Controller):
     path = "/products"
     tags = ("Products",)
+    dto = None
+    return_dto = StructDTO[ProductRead]
 
     @get(
         guards=[optional],
@@ -73,9 +75,9 @@ class ProductController(Controller):
     )
     async def list_products(
         self,
-        product_queries: Injected[ProductQueries],
-        viewer: Injected[Principal | None],
-        paging: Injected[PageRequest],
+        queries: Queries,
+        viewer: Viewer,
+        paging: Paging,
         q: Text = None,
         currency: CurrencyFilter = None,
         min_price: AmountFilter = None,
@@ -87,18 +89,15 @@ class ProductController(Controller):
     ) -> ProductPage:
         bounds = filter_bounds(currency, min_price=min_price, max_price=max_price)
         filters = {"q": q, "currency": currency, **bounds, "in_stock": in_stock, "tag": tag, "is_active": is_active}
-        return await product_queries.list_products(paging, sort, filters, viewer)
+        return await queries.list_products(paging, sort, filters, viewer)
 
     @post(
         guards=[permission(PRODUCTS_WRITE)],
         dto=StructDTO[ProductCreate],
-        return_dto=StructDTO[ProductRead],
         summary="Create a product",
         opt=IDEMPOTENT | TEXT_BODY | may_raise(SkuTaken),
     )
-    async def create_product(
-        self, data: JSONBody[ProductCreate], products: Injected[ProductService]
-    ) -> Response[ProductRead]:
+    async def create_product(self, data: JSONBody[ProductCreate], products: Products) -> Response[ProductRead]:
         product = await products.create(data)
         return created(product, f"/api/v1/products/{product.id}")
 
@@ -111,31 +110,17 @@ class ProductController(Controller):
         description="All of them, or none.",
         opt=IDEMPOTENT | {MAX_BODY: 4_100_000} | may_raise(SkuTaken),
     )
-    async def create_products(
-        self, data: JSONBody[ProductBatch], products: Injected[ProductService]
-    ) -> Response[ProductBatchRead]:
+    async def create_products(self, data: JSONBody[ProductBatch], products: Products) -> Response[ProductBatchRead]:
         return created(ProductBatchRead(items=await products.create_many(data.items)), "/api/v1/products")
 
-    @get(
-        "/{product_id:uuid}",
-        guards=[optional],
-        return_dto=StructDTO[ProductRead],
-        summary="Get a product",
-        opt=_PUBLIC,
-    )
-    async def get_product(
-        self,
-        product_id: FromPath[UUID],
-        product_queries: Injected[ProductQueries],
-        viewer: Injected[Principal | None],
-    ) -> ProductRead:
-        return await product_queries.get_product(product_id, viewer)
+    @get("/{product_id:uuid}", guards=[optional], summary="Get a product", opt=_PUBLIC)
+    async def get_product(self, product_id: FromPath[UUID], queries: Queries, viewer: Viewer) -> ProductRead:
+        return await queries.get_product(product_id, viewer)
 
     @patch(
         "/{product_id:uuid}",
         guards=[permission(PRODUCTS_WRITE)],
         dto=StructDTO[ProductUpdate],
-        return_dto=StructDTO[ProductRead],
         summary="Update a product",
         description=(
             "Needs `If-Match`; `*` matches any version, because every sale makes a new one. A new price is for future "
@@ -144,11 +129,7 @@ class ProductController(Controller):
         opt=TEXT_BODY | may_raise(SkuTaken, PreconditionFailed, PreconditionRequired),
     )
     async def update_product(
-        self,
-        product_id: FromPath[UUID],
-        data: JSONBody[ProductUpdate],
-        products: Injected[ProductService],
-        if_match: Injected[IfMatch],
+        self, product_id: FromPath[UUID], data: JSONBody[ProductUpdate], products: Products, if_match: Precondition
     ) -> ProductRead:
         return await products.update(product_id, data, if_match)
 
@@ -162,16 +143,13 @@ class ProductController(Controller):
         ),
         opt=may_raise(ProductHasHistory, ProductWasOrdered, PreconditionFailed, PreconditionRequired),
     )
-    async def delete_product(
-        self, product_id: FromPath[UUID], products: Injected[ProductService], if_match: Injected[IfMatch]
-    ) -> None:
+    async def delete_product(self, product_id: FromPath[UUID], products: Products, if_match: Precondition) -> None:
         await products.delete(product_id, if_match)
 
     @post(
         "/{product_id:uuid}/stock",
         guards=[permission(PRODUCTS_WRITE)],
         dto=StructDTO[StockChange],
-        return_dto=StructDTO[ProductRead],
         status_code=200,
         summary="Adjust the stock of a product",
         opt=IDEMPOTENT | may_raise(InsufficientStock, PreconditionFailed),
@@ -182,7 +160,7 @@ class ProductController(Controller):
         data: JSONBody[StockChange],
         stock: Injected[StockService],
         origin: Injected[Origin],
-        if_match: Injected[IfMatch],
+        if_match: Precondition,
     ) -> ProductRead:
         return await stock.adjust(product_id, data, if_match, origin)
 
@@ -194,13 +172,9 @@ class ProductController(Controller):
         description="Newest first. `order_id` is null for callers without `orders:read`.",
     )
     async def list_stock_movements(
-        self,
-        product_id: FromPath[UUID],
-        product_queries: Injected[ProductQueries],
-        paging: Injected[PageRequest],
-        viewer: Injected[Principal | None],
+        self, product_id: FromPath[UUID], queries: Queries, paging: Paging, viewer: Viewer
     ) -> StockMovementPage:
-        return await product_queries.list_movements(product_id, paging, viewer)
+        return await queries.list_movements(product_id, paging, viewer)
 
     @get(
         "/{product_id:uuid}/prices",
@@ -210,9 +184,6 @@ class ProductController(Controller):
         description="Newest first.",
     )
     async def list_product_prices(
-        self,
-        product_id: FromPath[UUID],
-        product_queries: Injected[ProductQueries],
-        paging: Injected[PageRequest],
+        self, product_id: FromPath[UUID], queries: Queries, paging: Paging
     ) -> ProductPricePage:
-        return await product_queries.list_prices(product_id, paging)
+        return await queries.list_prices(product_id, paging)

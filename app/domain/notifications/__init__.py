@@ -6,11 +6,13 @@ from app.domain.notifications.build import build
 from app.domain.notifications.controllers.mailbox import mailbox_router
 from app.domain.notifications.controllers.preferences import NotificationController
 from app.domain.notifications.controllers.unsubscribe import show_unsubscribe_page, unsubscribe
+from app.domain.notifications.exports import EXPORTS
 from app.domain.notifications.listeners import LISTENERS
 from app.lib.domain import Domain
 
 notifications = Domain(
     name="notifications",
+    exports=EXPORTS,
     build=build,
     controllers=(NotificationController, show_unsubscribe_page, unsubscribe),
     listeners=LISTENERS,

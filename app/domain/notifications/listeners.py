@@ -12,7 +12,7 @@ from app.lib.db.statements import BATCH
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import in_transaction
 from app.lib.mail.mailer import Mailer, NewMail
-from app.lib.mail.repository import MailRepository
+from app.lib.mail.repository import DELETE_MAILS_OF
 
 
 async def notify(
@@ -86,7 +86,7 @@ async def second_factor_refused(event: SecondFactorRefused, unit: UnitOfWork, ma
 @in_transaction(UserErasing)
 async def delete_mails(event: UserErasing, unit: UnitOfWork) -> None:
     """The preferences go by their foreign key."""
-    if await MailRepository(unit).delete_of(event.user_id) == BATCH:
+    if await unit.execute(DELETE_MAILS_OF, user_id=event.user_id) == BATCH:
         event.more_is_left()
 
 

@@ -5,6 +5,7 @@ from app.domain.orders.build import build
 from app.domain.orders.channels import CHANNEL_KINDS
 from app.domain.orders.controllers import OrderController
 from app.domain.orders.errors import PaymentDeclined, TooManyOpenOrders
+from app.domain.orders.exports import EXPORTS
 from app.domain.orders.jobs import JOBS
 from app.domain.orders.listeners import LISTENERS
 from app.domain.orders.permissions import PERMISSIONS
@@ -14,6 +15,7 @@ from app.lib.domain import Domain
 
 orders = Domain(
     name="orders",
+    exports=EXPORTS,
     settings=OrderSettings,
     build=build,
     controllers=(OrderController,),

@@ -31,28 +31,28 @@ from app.domain.orders.services.pay import PaymentService
 from app.domain.orders.services.place import PlaceService
 from app.domain.orders.services.queries import ORDER_SORT, OrderQueries
 from app.domain.orders.services.refund import RefundService
-from app.lib.db.versions import IfMatch
 from app.lib.errors import PermissionDenied, PreconditionFailed
-from app.lib.http.injection import Injected
+from app.lib.http.injection import Caller, Injected, Paging, Precondition
 from app.lib.http.locations import created
 from app.lib.http.rules import PRODUCES_ANYTHING, TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import for_holders_of, may_raise, sends_headers
-from app.lib.pagination.parameters import Instant, PageRequest
+from app.lib.pagination.parameters import Instant
 from app.lib.security.policies import authenticated, permission
-from app.lib.security.principal import Principal
 from app.lib.wire.dto import StructDTO
 from app.lib.wire.money import filter_bounds
 
 StatusFilter = Annotated[
-    list[OrderStatus] | None,
-    QueryParameter(name="status", description="Repeat for any of several.", max_items=6),
+    list[OrderStatus] | None, QueryParameter(name="status", description="Repeat for any of several.", max_items=6)
 ]
 CustomerFilter = Annotated[
     list[Annotated[UUID, QueryParameter(schema_extra={"maxLength": 36})]] | None,
     QueryParameter(name="customer_id", description="Of this customer; repeat for any of several.", max_items=20),
 ]
 Sort = Annotated[str | None, ORDER_SORT]
+Orders = Injected[OrderService]
+Queries = Injected[OrderQueries]
+Filters = Injected[dict[str, Any]]
 
 
 async def provide_order_filters(
@@ -83,6 +83,8 @@ class OrderController(Controller):
     path = "/orders"
     dependencies = {"order_filters": Provide(provide_order_filters)}  # noqa: RUF012 - Litestar reads it from the class
     tags = ("Orders",)
+    dto = None
+    return_dto = StructDTO[OrderRead]
 
     @get(
         guards=[authenticated],
@@ -91,25 +93,19 @@ class OrderController(Controller):
         description="Your own, or with `orders:read` all. `min_total` and `max_total` need `currency`.",
     )
     async def list_orders(
-        self,
-        order_queries: Injected[OrderQueries],
-        principal: Injected[Principal],
-        paging: Injected[PageRequest],
-        order_filters: Injected[dict[str, Any]],
-        sort: Sort = None,
+        self, queries: Queries, principal: Caller, paging: Paging, order_filters: Filters, sort: Sort = None
     ) -> OrderPage:
-        return await order_queries.list_orders(paging, sort, order_filters, principal)
+        return await queries.list_orders(paging, sort, order_filters, principal)
 
     @post(
         guards=[authenticated],
         dto=StructDTO[OrderCreate],
-        return_dto=StructDTO[OrderRead],
         summary="Place an order",
         description="All lines or none. The stock is reserved until the order expires.",
         opt=IDEMPOTENT | TEXT_BODY | may_raise(InsufficientStock, TooManyOpenOrders),
     )
     async def place_order(
-        self, data: JSONBody[OrderCreate], place_service: Injected[PlaceService], principal: Injected[Principal]
+        self, data: JSONBody[OrderCreate], place_service: Injected[PlaceService], principal: Caller
     ) -> Response[OrderRead]:
         order = await place_service.place(data, principal)
         return created(order, f"/api/v1/orders/{order.id}")
@@ -117,20 +113,16 @@ class OrderController(Controller):
     @get(
         "/{order_id:uuid}",
         guards=[authenticated],
-        return_dto=StructDTO[OrderRead],
         summary="Get an order",
         description="Your own, or with `orders:read` any.",
     )
-    async def get_order(
-        self, order_id: FromPath[UUID], order_queries: Injected[OrderQueries], principal: Injected[Principal]
-    ) -> OrderRead:
-        return await order_queries.get_order(order_id, principal)
+    async def get_order(self, order_id: FromPath[UUID], queries: Queries, principal: Caller) -> OrderRead:
+        return await queries.get_order(order_id, principal)
 
     @patch(
         "/{order_id:uuid}",
         guards=[authenticated],
         dto=StructDTO[OrderUpdate],
-        return_dto=StructDTO[OrderRead],
         summary="Update the notes of an order",
         description="While it is pending.",
         opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed),
@@ -139,11 +131,11 @@ class OrderController(Controller):
         self,
         order_id: FromPath[UUID],
         data: JSONBody[OrderUpdate],
-        order_service: Injected[OrderService],
-        principal: Injected[Principal],
-        if_match: Injected[IfMatch],
+        orders: Orders,
+        principal: Caller,
+        if_match: Precondition,
     ) -> OrderRead:
-        return await order_service.update(order_id, data, if_match, principal)
+        return await orders.update(order_id, data, if_match, principal)
 
     @get(
         "/{order_id:uuid}/events",
@@ -153,13 +145,9 @@ class OrderController(Controller):
         description="Oldest first.",
     )
     async def list_order_events(
-        self,
-        order_id: FromPath[UUID],
-        order_queries: Injected[OrderQueries],
-        principal: Injected[Principal],
-        paging: Injected[PageRequest],
+        self, order_id: FromPath[UUID], queries: Queries, principal: Caller, paging: Paging
     ) -> OrderEventPage:
-        return await order_queries.list_events(order_id, paging, principal)
+        return await queries.list_events(order_id, paging, principal)
 
     @get(
         "/{order_id:uuid}/payments",
@@ -169,19 +157,14 @@ class OrderController(Controller):
         description="Oldest first.",
     )
     async def list_order_payments(
-        self,
-        order_id: FromPath[UUID],
-        order_queries: Injected[OrderQueries],
-        principal: Injected[Principal],
-        paging: Injected[PageRequest],
+        self, order_id: FromPath[UUID], queries: Queries, principal: Caller, paging: Paging
     ) -> PaymentPage:
-        return await order_queries.list_payments(order_id, paging, principal)
+        return await queries.list_payments(order_id, paging, principal)
 
     @post(
         "/{order_id:uuid}/pay",
         guards=[authenticated],
         dto=StructDTO[PaymentCreate],
-        return_dto=StructDTO[OrderRead],
         status_code=200,
         responses={202: ResponseSpec(OrderRead, generate_examples=False)},
         summary="Pay an order",
@@ -193,19 +176,18 @@ class OrderController(Controller):
         self,
         order_id: FromPath[UUID],
         payment_service: Injected[PaymentService],
-        order_queries: Injected[OrderQueries],
-        principal: Injected[Principal],
-        if_match: Injected[IfMatch],
+        queries: Queries,
+        principal: Caller,
+        if_match: Precondition,
         data: JSONBody[PaymentCreate | None] = None,
     ) -> Response[OrderRead]:
         is_paid = await payment_service.pay(order_id, (data or DEFAULT_PAYMENT).method, if_match, principal)
-        order = await order_queries.get_order(order_id, principal)
+        order = await queries.get_order(order_id, principal)
         return Response(order) if is_paid else Response(order, status_code=202, headers=_LOOK_AGAIN)
 
     @post(
         "/{order_id:uuid}/cancel",
         guards=[authenticated],
-        return_dto=StructDTO[OrderRead],
         status_code=200,
         summary="Cancel an order",
         description="Your own until it is paid, or with `orders:write` any until it is shipped. Refunds a paid order.",
@@ -215,50 +197,39 @@ class OrderController(Controller):
         self,
         order_id: FromPath[UUID],
         cancel_service: Injected[CancelService],
-        principal: Injected[Principal],
-        if_match: Injected[IfMatch],
+        principal: Caller,
+        if_match: Precondition,
     ) -> OrderRead:
         return await cancel_service.cancel(order_id, if_match, principal)
 
     @post(
         "/{order_id:uuid}/ship",
         guards=[authenticated],
-        return_dto=StructDTO[OrderRead],
         status_code=200,
         summary="Ship an order",
         opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed) | for_holders_of(ORDERS_WRITE),
     )
     async def ship_order(
-        self,
-        order_id: FromPath[UUID],
-        order_service: Injected[OrderService],
-        principal: Injected[Principal],
-        if_match: Injected[IfMatch],
+        self, order_id: FromPath[UUID], orders: Orders, principal: Caller, if_match: Precondition
     ) -> OrderRead:
-        return await order_service.ship(order_id, if_match, principal)
+        return await orders.ship(order_id, if_match, principal)
 
     @post(
         "/{order_id:uuid}/deliver",
         guards=[authenticated],
-        return_dto=StructDTO[OrderRead],
         status_code=200,
         summary="Deliver an order",
         opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed) | for_holders_of(ORDERS_WRITE),
     )
     async def deliver_order(
-        self,
-        order_id: FromPath[UUID],
-        order_service: Injected[OrderService],
-        principal: Injected[Principal],
-        if_match: Injected[IfMatch],
+        self, order_id: FromPath[UUID], orders: Orders, principal: Caller, if_match: Precondition
     ) -> OrderRead:
-        return await order_service.deliver(order_id, if_match, principal)
+        return await orders.deliver(order_id, if_match, principal)
 
     @post(
         "/{order_id:uuid}/refund",
         guards=[authenticated],
         dto=StructDTO[RefundCreate],
-        return_dto=StructDTO[OrderRead],
         status_code=200,
         summary="Refund an order",
         description="Some of its lines or, without a body, all that is left, which returns to the stock.",
@@ -271,8 +242,8 @@ class OrderController(Controller):
         self,
         order_id: FromPath[UUID],
         refund_service: Injected[RefundService],
-        principal: Injected[Principal],
-        if_match: Injected[IfMatch],
+        principal: Caller,
+        if_match: Precondition,
         data: JSONBody[RefundCreate | None] = None,
     ) -> OrderRead:
         return await refund_service.refund(order_id, data or WHOLE_REFUND, if_match, principal)
@@ -285,9 +256,7 @@ class OrderController(Controller):
         summary="Export orders as CSV",
         description="Oldest first, with the filters of the list.",
     )
-    async def export_orders(
-        self, order_queries: Injected[OrderQueries], order_filters: Injected[dict[str, Any]]
-    ) -> Stream:
-        lines: AsyncIterator[bytes] = await order_queries.export(order_filters)
+    async def export_orders(self, queries: Queries, order_filters: Filters) -> Stream:
+        lines: AsyncIterator[bytes] = await queries.export(order_filters)
         headers = {"Content-Disposition": 'attachment; filename="orders.csv"', "Cache-Control": "no-store"}
         return Stream(lines, media_type="text/csv; charset=utf-8", headers=headers)

@@ -3,6 +3,7 @@
 from app.domain.posts.audit import AUDIT_KINDS
 from app.domain.posts.channels import CHANNEL_KINDS
 from app.domain.posts.controllers import PostController, get_feed, list_tags, list_user_posts
+from app.domain.posts.exports import EXPORTS
 from app.domain.posts.jobs import JOBS
 from app.domain.posts.listeners import LISTENERS
 from app.domain.posts.permissions import PERMISSIONS
@@ -11,6 +12,7 @@ from app.lib.domain import Domain
 
 posts = Domain(
     name="posts",
+    exports=EXPORTS,
     controllers=(PostController, list_user_posts, list_tags, get_feed),
     audit_kinds=AUDIT_KINDS,
     permissions=PERMISSIONS,

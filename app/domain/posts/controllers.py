@@ -24,19 +24,16 @@ from app.domain.posts.services.feed import FeedService
 from app.domain.posts.services.posts import PostService
 from app.domain.posts.services.queries import POST_SORT, TAG_SORT, PostQueries, read_id
 from app.lib.clock import utc_now
-from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed, Unauthenticated
 from app.lib.http.answers import PUBLIC_ANSWER, public_answer
 from app.lib.http.conditional import TAGGED, has_current, make_personal
-from app.lib.http.injection import Injected
+from app.lib.http.injection import Caller, Injected, Paging, Precondition
 from app.lib.http.locations import MOVES, created, moved
 from app.lib.http.query import PASSED_ON
 from app.lib.http.rules import MAX_BODY, PRODUCES
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
-from app.lib.pagination.parameters import PageRequest
 from app.lib.security.policies import authenticated, find_principal, optional, policy_of, public
-from app.lib.security.principal import Principal
 from app.lib.wire.dto import StructDTO
 
 T = TypeVar("T")
@@ -53,6 +50,8 @@ PostReference = Annotated[str, PathParameter(description="The post's id or its s
 PostId = Annotated[str, PathParameter(description="The post's id.", schema_extra=_REFERENCE)]
 
 Sort = Annotated[str | None, POST_SORT]
+Posts = Injected[PostService]
+Queries = Injected[PostQueries]
 TagSort = Annotated[str | None, TAG_SORT]
 Author = Annotated[
     list[Annotated[UUID, QueryParameter(schema_extra={"maxLength": 36})]] | None,
@@ -107,8 +106,8 @@ class PostController(Controller):
     async def list_posts(
         self,
         request: Request[Any, Any, Any],
-        post_queries: Injected[PostQueries],
-        paging: Injected[PageRequest],
+        queries: Queries,
+        paging: Paging,
         author: Author = None,
         tag: TagFilter = None,
         q: Text = None,
@@ -126,14 +125,14 @@ class PostController(Controller):
             "published_before": published_before,
         }
         if not mine:
-            page = await post_queries.list(paging, sort, filters)
-            found = page if expand is None else await post_queries.with_authors(page)
+            page = await queries.list(paging, sort, filters)
+            found = page if expand is None else await queries.with_authors(page)
             return shared(request, Response(found))
         if (owner := find_principal(request)) is None:
             raise Unauthenticated
         make_personal(request)
-        page = await post_queries.list_own(paging, sort, filters, owner)
-        return Response(page if expand is None else await post_queries.with_authors(page))
+        page = await queries.list_own(paging, sort, filters, owner)
+        return Response(page if expand is None else await queries.with_authors(page))
 
     @post(
         guards=[authenticated],
@@ -143,9 +142,7 @@ class PostController(Controller):
         description="A draft, unless `is_published` or `published_at` says otherwise.",
         opt=IDEMPOTENT | _LONG_BODY | may_raise(SlugTaken),
     )
-    async def create_post(
-        self, data: JSONBody[PostCreate], posts: Injected[PostService], principal: Injected[Principal]
-    ) -> Response[PostRead]:
+    async def create_post(self, data: JSONBody[PostCreate], posts: Posts, principal: Caller) -> Response[PostRead]:
         written = await posts.create(data, principal)
         return created(written, f"/api/v1/posts/{written.id}")
 
@@ -160,18 +157,14 @@ class PostController(Controller):
         opt=may_raise(PostNotFound) | MOVES | public_answer(*_TABLES),
     )
     async def get_post(
-        self,
-        request: Request[Any, Any, Any],
-        post_ref: PostReference,
-        post_queries: Injected[PostQueries],
-        expand: Expand = None,
+        self, request: Request[Any, Any, Any], post_ref: PostReference, queries: Queries, expand: Expand = None
     ) -> Response[PostRead | PostWithAuthor]:
-        found = await post_queries.get(post_ref, find_principal(request))
+        found = await queries.get(post_ref, find_principal(request))
         if post_ref == found.slug and (found.published_at is None or found.published_at > utc_now()):
             make_personal(request)  # others may have a post of this name, and it may become public first
         response: Response[PostRead | PostWithAuthor]
         if post_ref in {str(found.id), found.slug}:
-            response = Response(found if expand is None else await post_queries.with_author(found))
+            response = Response(found if expand is None else await queries.with_author(found))
         else:
             response = moved(request, f"/api/v1/posts/{found.slug}")
         return shared(request, response)
@@ -186,12 +179,7 @@ class PostController(Controller):
         opt=_LONG_BODY | may_raise(NotYourPost, PostNotFound, SlugTaken, PreconditionFailed),
     )
     async def update_post(
-        self,
-        post_ref: PostId,
-        data: JSONBody[PostUpdate],
-        posts: Injected[PostService],
-        principal: Injected[Principal],
-        if_match: Injected[IfMatch],
+        self, post_ref: PostId, data: JSONBody[PostUpdate], posts: Posts, principal: Caller, if_match: Precondition
     ) -> PostRead:
         return await posts.update(read_id(post_ref), data, if_match, principal)
 
@@ -202,13 +190,7 @@ class PostController(Controller):
         description="By id. Your own, or with `posts:delete` any.",
         opt=may_raise(NotYourPost, PostNotFound, PreconditionFailed),
     )
-    async def delete_post(
-        self,
-        post_ref: PostId,
-        posts: Injected[PostService],
-        principal: Injected[Principal],
-        if_match: Injected[IfMatch],
-    ) -> None:
+    async def delete_post(self, post_ref: PostId, posts: Posts, principal: Caller, if_match: Precondition) -> None:
         await posts.delete(read_id(post_ref), if_match, principal)
 
     @post(
@@ -224,9 +206,9 @@ class PostController(Controller):
     async def publish_post(
         self,
         post_ref: PostId,
-        posts: Injected[PostService],
-        principal: Injected[Principal],
-        if_match: Injected[IfMatch],
+        posts: Posts,
+        principal: Caller,
+        if_match: Precondition,
         data: JSONBody[Publication | None] = None,
     ) -> PostRead:
         at = data.at if data is not None else None
@@ -242,11 +224,7 @@ class PostController(Controller):
         opt=may_raise(NotYourPost, PostNotFound, PreconditionFailed),
     )
     async def unpublish_post(
-        self,
-        post_ref: PostId,
-        posts: Injected[PostService],
-        principal: Injected[Principal],
-        if_match: Injected[IfMatch],
+        self, post_ref: PostId, posts: Posts, principal: Caller, if_match: Precondition
     ) -> PostRead:
         return await posts.unpublish(read_id(post_ref), if_match, principal)
 
@@ -261,8 +239,8 @@ class PostController(Controller):
 async def list_user_posts(
     request: Request[Any, Any, Any],
     user_id: FromPath[UUID],
-    post_queries: Injected[PostQueries],
-    paging: Injected[PageRequest],
+    queries: Queries,
+    paging: Paging,
     tag: TagFilter = None,
     q: Text = None,
     published_after: PublishedAfter = None,
@@ -271,8 +249,8 @@ async def list_user_posts(
     expand: Expand = None,
 ) -> Response[PostPage | PostWithAuthorPage]:
     filters = {"tag": tag, "q": q, "published_after": published_after, "published_before": published_before}
-    page = await post_queries.list_by_user(user_id, paging, sort, filters)
-    return shared(request, Response(page if expand is None else await post_queries.with_authors(page)))
+    page = await queries.list_by_user(user_id, paging, sort, filters)
+    return shared(request, Response(page if expand is None else await queries.with_authors(page)))
 
 
 @get(
@@ -285,13 +263,10 @@ async def list_user_posts(
     tags=["Posts"],
 )
 async def list_tags(
-    request: Request[Any, Any, Any],
-    post_queries: Injected[PostQueries],
-    paging: Injected[PageRequest],
-    sort: TagSort = None,
+    request: Request[Any, Any, Any], queries: Queries, paging: Paging, sort: TagSort = None
 ) -> Response[TagPage]:
     # Counting goes through all posts, so this one may be a minute old.
-    page = await post_queries.list_tags(paging, sort)
+    page = await queries.list_tags(paging, sort)
     return shared(request, Response(page), seconds=60)
 
 

@@ -7,6 +7,7 @@ from app.domain.realtime.controllers.demo import demo_router
 from app.domain.realtime.controllers.document import ASYNCAPI_PATH
 from app.domain.realtime.controllers.rooms import RoomController
 from app.domain.realtime.controllers.sockets import create_realtime_ticket, open_lobby, open_socket, stream_events
+from app.domain.realtime.exports import EXPORTS
 from app.domain.realtime.jobs import JOBS
 from app.domain.realtime.listeners import LISTENERS
 from app.domain.realtime.permissions import PERMISSIONS
@@ -15,6 +16,7 @@ from app.lib.domain import Domain
 
 realtime = Domain(
     name="realtime",
+    exports=EXPORTS,
     settings=RealtimeSettings,
     build=build,
     controllers=(RoomController, create_realtime_ticket, stream_events, open_socket),

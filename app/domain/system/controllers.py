@@ -16,7 +16,7 @@ from app.lib.http.rules import PRODUCES_ANYTHING
 from app.lib.observability.metrics import CONTENT_TYPE, Metrics
 from app.lib.openapi.document import build_document, for_holders_of, may_raise
 from app.lib.security.bearer import bearer_token
-from app.lib.security.policies import Connection, Policy, public
+from app.lib.security.policies import Connection, Policy, check_debts, public
 from app.lib.security.principal import Authenticator
 from app.lib.services import Services
 from app.lib.wire.dto import Output, StructDTO
@@ -84,6 +84,7 @@ class MetricsAccess(Policy):
         if expected is not None and hmac.compare_digest(expected.reveal().encode(), token.encode()):
             return
         principal = await services.get(Authenticator).authenticate(token)
+        check_debts(principal)
         if not principal.may(METRICS_READ):
             raise PermissionDenied(f"This needs the permission {METRICS_READ}.")
 

@@ -3,6 +3,7 @@
 from app.domain.webhooks.audit import AUDIT_KINDS
 from app.domain.webhooks.build import build
 from app.domain.webhooks.controllers import DeliveryController, WebhookController, list_webhook_kinds
+from app.domain.webhooks.exports import EXPORTS
 from app.domain.webhooks.jobs import JOBS
 from app.domain.webhooks.listeners import LISTENERS
 from app.domain.webhooks.settings import WebhookSettings
@@ -10,6 +11,7 @@ from app.lib.domain import Domain
 
 webhooks = Domain(
     name="webhooks",
+    exports=EXPORTS,
     settings=WebhookSettings,
     build=build,
     controllers=(WebhookController, DeliveryController, list_webhook_kinds),

@@ -15,6 +15,7 @@ from app.lib.db.base import new_id
 from app.lib.db.prepared import prepare
 from app.lib.db.uow import UnitOfWork
 from app.lib.security.policies import find_principal
+from app.lib.security.principal import Principal
 
 _insert = prepare(insert(AuditInbox))
 
@@ -29,7 +30,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str | None = None
     client_request_id: str | None = None
     acting: dict[str, str] = {}
-    """For the details of each event: that a program acts (``api_key_id``)."""
+    """For the details of each event: that a program acts (``api_key_id``), or support as a user (``acts_as``)."""
 
 
 SYSTEM = Origin()
@@ -39,19 +40,26 @@ SYSTEM = Origin()
 async def provide_origin(request: Request[Any, Any, Any]) -> Origin:
     """The origin of a request. What is not an IP address (a Unix socket, nonsense from a proxy) is no address."""
     principal = find_principal(request)
-    is_program = principal is not None and principal.means == "api_key"
     agent = request.headers.get("user-agent", "")
     address = parse_address(request.client.host if request.client else None)
     state = request.scope["state"]
     return Origin(
-        actor_id=principal.user_id if principal else None,
-        session_id=principal.session_id if principal and not is_program else None,
+        **(_who(principal) if principal else {}),
         address=str(address) if address else None,
         user_agent="".join(c for c in agent if c.isprintable())[:MAX_USER_AGENT] or None,
         request_id=state.get("own_request_id", state.get("request_id")),
         client_request_id=state["request_id"] if "own_request_id" in state else None,
-        acting={"api_key_id": str(principal.session_id)} if principal and is_program else {},
     )
+
+
+def _who(principal: Principal) -> dict[str, Any]:
+    """The person who really acts, by which session or API key."""
+    user_id, session_id = principal.user_id, principal.session_id
+    if principal.means == "api_key":
+        return {"actor_id": user_id, "acting": {"api_key_id": str(session_id)}}
+    if principal.means == "impersonation":
+        return {"actor_id": principal.impersonator_id, "session_id": session_id, "acting": {"acts_as": str(user_id)}}
+    return {"actor_id": user_id, "session_id": session_id}
 
 
 async def record(

@@ -19,7 +19,7 @@ from app.lib.db.idempotency import IdempotencyInProgress, IdempotencyKeyReused, 
 from app.lib.errors import AppError, FieldCode, FieldError, InternalError, MalformedJSON, ValidationFailed
 from app.lib.http.base_path import base_path_of
 from app.lib.observability.repeats import log_once
-from app.lib.security.policies import OwnSignInRequired
+from app.lib.security.policies import MfaEnrollmentRequired, OwnSignInRequired, PasswordChangeRequired
 from app.lib.wire.decoding import BODY_REQUIRED
 from app.lib.wire.field_errors import MAX_ERRORS, Finding, explain_message, pointer_from_dotted
 
@@ -52,7 +52,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 _UNREADABLE = (SerializationException, UnicodeDecodeError, RecursionError)
-_KINDS = (*vars(errors).values(), OwnSignInRequired, IdempotencyKeyReused, IdempotencyInProgress)
+_OF_POLICIES = (OwnSignInRequired, PasswordChangeRequired, MfaEnrollmentRequired)
+_KINDS = (*vars(errors).values(), *_OF_POLICIES, IdempotencyKeyReused, IdempotencyInProgress)
 _KIT_ERRORS = [kind for kind in _KINDS if isinstance(kind, type) and issubclass(kind, AppError)]
 
 KIT_ERROR_CODES = tuple(dict.fromkeys(kind.code for kind in _KIT_ERRORS))

@@ -14,9 +14,10 @@ from jinja2 import TemplateError
 
 from app.lib.clock import utc_now
 from app.lib.db.engine import Database
+from app.lib.db.prepared import Prepared
 from app.lib.jobs import RetryLater
 from app.lib.mail.message import Mailbox, OutgoingMail, UnsafeHeader
-from app.lib.mail.repository import MailRepository
+from app.lib.mail.repository import MAIL, RECORD_FAILURE, RECORD_SENT
 from app.lib.mail.rows import MailRow, MailStatus
 from app.lib.mail.templates import MailTemplates
 from app.lib.mail.transports import PermanentFailure, TemporaryFailure, Transport
@@ -95,7 +96,7 @@ class Deliverer:
     async def deliver(self, mail_id: UUID, resends: int = 0) -> None:
         """One attempt, unless the mail is no longer queued or was resent since. Raises ``RetryLater``."""
         async with self._database.independent() as unit:
-            mail = await MailRepository(unit).get(mail_id)
+            mail = await unit.first(MAIL, mail_id=mail_id)
         if mail is None or mail.status != MailStatus.QUEUED or mail.resends != resends:
             return
         choices = self._subscriptions
@@ -112,25 +113,28 @@ class Deliverer:
             log.exception("mail.not_composed", mail_id=str(mail.id), kind=mail.kind)
             await self._end(mail, MailStatus.FAILED, f"{type(mistake).__name__}: {mistake}")
         else:
-            async with self._database.independent() as unit:
-                await MailRepository(unit).record_sent(mail, utc_now(), keep_secrets=self._keep_secrets)
+            await self._record(mail, RECORD_SENT, None, keeps_secrets=self._keep_secrets, new_sent_at=utc_now())
             log.info("mail.sent", mail_id=str(mail.id), kind=mail.kind)
 
     async def _retry(self, mail: MailRow, reason: str) -> None:
         if utc_now() - mail.queued_at >= LIFETIME:
             await self._end(mail, MailStatus.FAILED, f"given up: {reason}")
             return
-        async with self._database.independent() as unit:
-            await MailRepository(unit).record_failure(mail, one_line(reason))
+        status = MailStatus.QUEUED.value
+        await self._record(mail, RECORD_FAILURE, one_line(reason), keeps_secrets=True, new_status=status)
         log.warning("mail.postponed", mail_id=str(mail.id), kind=mail.kind)
         # The reason stays in the row, out of the logs: servers repeat addresses in their answers.
         raise RetryLater(reason="The mail's row has the reason.") from None
 
     async def _end(self, mail: MailRow, status: MailStatus, reason: str) -> None:
-        async with self._database.independent() as unit:
-            await MailRepository(unit).record_end(mail, status, one_line(reason), keep_secrets=self._keep_secrets)
+        keeps = self._keep_secrets
+        await self._record(mail, RECORD_FAILURE, one_line(reason), keeps_secrets=keeps, new_status=status.value)
         write = log.info if status is MailStatus.SUPPRESSED else log.warning
         write("mail.given_up", mail_id=str(mail.id), kind=mail.kind, status=status.value)
+
+    async def _record(self, mail: MailRow, outcome: Prepared[None], error: str | None, **values: object) -> None:
+        async with self._database.independent() as unit:
+            await unit.execute(outcome, mail_id=mail.id, seen_resends=mail.resends, new_last_error=error, **values)
 
 
 def one_line(text: str) -> str:

@@ -8,7 +8,7 @@ import msgspec
 from app.lib.clock import utc_now
 from app.lib.jobs import Cron, JobContext, NoPayload, Retry, enqueue_many, job
 from app.lib.mail.delivery import Deliverer
-from app.lib.mail.repository import MailRepository
+from app.lib.mail.repository import PURGE_MAILS, QUEUED_MAILS
 
 RETENTION = timedelta(days=90)
 """How long the rows of mails are kept."""
@@ -58,7 +58,7 @@ async def sweep_mails(_payload: NoPayload, context: JobContext) -> None:
     before, after = utc_now() - _PATIENCE, UUID(int=0)
     while True:
         async with context.unit() as unit:
-            mails = await MailRepository(unit).list_queued(before, after, _BATCH)
+            mails = await unit.all(QUEUED_MAILS, before=before, after=after, count=_BATCH)
             await enqueue_many(unit, [(send_mail, SendMail(mail.id, mail.resends, mail.user_id)) for mail in mails])
         if len(mails) < _BATCH:
             return
@@ -69,7 +69,7 @@ async def sweep_mails(_payload: NoPayload, context: JobContext) -> None:
 async def purge_mails(_payload: NoPayload, context: JobContext) -> None:
     """Deletes old mails that are not waiting."""
     before = utc_now() - RETENTION
-    await context.in_batches(lambda unit: MailRepository(unit).purge(before))
+    await context.in_batches(lambda unit: unit.execute(PURGE_MAILS, before=before))
 
 
 JOBS = (send_mail, sweep_mails, purge_mails)

@@ -14,7 +14,7 @@ from app.lib.jobs import enqueue
 from app.lib.mail.delivery import one_line
 from app.lib.mail.jobs import SendMail, send_mail
 from app.lib.mail.message import message_id
-from app.lib.mail.repository import MailRepository
+from app.lib.mail.repository import CREATE_MAIL, MAIL, RECORD_BOUNCE, REQUEUE_MAIL
 from app.lib.mail.rows import MailStatus
 from app.lib.security.sealing import Sealer
 
@@ -66,34 +66,32 @@ class Mailer:
         mail_id, now = new_id(), utc_now()
         # Sealed for this mail, so that the database alone shows no link with a token.
         secrets = self._sealer.seal(msgspec.json.encode(mail.secrets), mail_id.bytes) if mail.secrets else None
-        created = await MailRepository(unit).create(
-            {
-                **msgspec.structs.asdict(mail),
-                "id": mail_id,
-                "context": dict(mail.context),
-                "secrets": secrets,
-                "has_secrets": bool(mail.secrets),
-                "message_id": message_id(mail.kind, mail.business_id, self._host),
-                "status": MailStatus.QUEUED.value,
-                "attempts": 0,
-                "resends": 0,
-                "last_error": None,
-                "created_at": now,
-                "queued_at": now,
-                "sent_at": None,
-            }
-        )
-        if created:
-            await enqueue(unit, send_mail, SendMail(mail_id, user_id=mail.user_id))
-        return created
+        row = {
+            **msgspec.structs.asdict(mail),
+            "id": mail_id,
+            "context": dict(mail.context),
+            "secrets": secrets,
+            "has_secrets": bool(mail.secrets),
+            "message_id": message_id(mail.kind, mail.business_id, self._host),
+            "status": MailStatus.QUEUED.value,
+            "attempts": 0,
+            "resends": 0,
+            "last_error": None,
+            "created_at": now,
+            "queued_at": now,
+            "sent_at": None,
+        }
+        if not await unit.execute(CREATE_MAIL, **row):
+            return False
+        await enqueue(unit, send_mail, SendMail(mail_id, user_id=mail.user_id))
+        return True
 
     async def resend(self, unit: UnitOfWork, mail_id: UUID) -> None:
         """Sends a mail again that is no longer queued; with a Message-ID of its own, or receivers would drop it.
 
         Raises ``MailNotFound``, ``MailStillQueued`` or ``MailSecretsGone``.
         """
-        mails = MailRepository(unit)
-        mail = await mails.get(mail_id)
+        mail = await unit.first(MAIL, mail_id=mail_id)
         if mail is None:
             raise MailNotFound
         if mail.status == MailStatus.QUEUED:
@@ -101,12 +99,19 @@ class Mailer:
         if mail.secrets is None and mail.has_secrets:
             raise MailSecretsGone
         resends = mail.resends + 1
-        new_message_id = message_id(mail.kind, f"{mail.business_id}\n{resends}", self._host)
-        if not await mails.requeue(mail, utc_now(), new_message_id):
+        requeued = await unit.execute(
+            REQUEUE_MAIL,
+            mail_id=mail.id,
+            seen_resends=mail.resends,
+            seen_status=mail.status,
+            new_message_id=message_id(mail.kind, f"{mail.business_id}\n{resends}", self._host),
+            new_queued_at=utc_now(),
+        )
+        if not requeued:  # another call was faster
             raise MailStillQueued
         await enqueue(unit, send_mail, SendMail(mail.id, resends, mail.user_id))
 
     async def record_bounce(self, unit: UnitOfWork, mail_id: UUID, reason: str) -> None:
         """Records that a mail came back. Raises ``MailNotSent``."""
-        if not await MailRepository(unit).record_bounce(mail_id, one_line(reason)):
+        if not await unit.execute(RECORD_BOUNCE, mail_id=mail_id, new_last_error=one_line(reason)):
             raise MailNotSent

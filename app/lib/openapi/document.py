@@ -36,7 +36,16 @@ from app.lib.openapi.components import (
 from app.lib.openapi.errors import error_response, problem_schemas
 from app.lib.openapi.patterns import make_portable
 from app.lib.pagination.envelope import Page
-from app.lib.security.policies import ANY_MEANS, IN_PERSON, Authenticated, HasPermission, HasRole, Policy, policy_of
+from app.lib.security.policies import (
+    ANY_MEANS,
+    IN_PERSON,
+    Authenticated,
+    HasPermission,
+    HasRole,
+    Policy,
+    is_open_to_debtors,
+    policy_of,
+)
 
 MAY_RAISE, FOR_WHOM, SENDS_HEADERS = "may_raise", "for_whom", "sends_headers"
 OAUTH2, BEARER, TICKET = "OAuth2Password", "Bearer", "Ticket"
@@ -186,7 +195,7 @@ def _statuses(handler: HTTPRouteHandler, policy: Policy, rules: RequestRules, pa
         found.add(401)
     if isinstance(policy, HasRole) or (isinstance(policy, HasPermission) and policy.sight is not policy):
         found.add(403)
-    if policy.means != ANY_MEANS:
+    if policy.means != ANY_MEANS or (policy.reads_credentials and not is_open_to_debtors(handler)):
         found.add(403)
     if any(parameter["in"] == "path" for parameter in parameters) or getattr(policy, "sight", None) is not None:
         found.add(404)
@@ -221,6 +230,8 @@ def _description(given: str | None, handler: HTTPRouteHandler, policy: Policy) -
         sentences.append("Needs a sign-in within the last 10 minutes.")
     if policy.means != ANY_MEANS:
         sentences.append("Not for API keys or impersonation." if policy.means == IN_PERSON else "Not for API keys.")
+    if is_open_to_debtors(handler):
+        sentences.append("Also while `password_change_required` or `mfa_enrollment_required` closes other routes.")
     if "idempotent" in handler.opt:
         sentences.append("Safe to repeat with an `Idempotency-Key`.")
     return " ".join(sentences)

@@ -34,21 +34,17 @@ class BoundedQueue(Generic[M]):
         self._changed.set()
         return True
 
-    def take(self) -> M | None:
-        """The first message; None when there is nothing. Never waits."""
+    async def next(self) -> M | None:
+        """The first message, as soon as there is one; None after the last."""
+        while not self._messages and not self._has_ended:
+            self._changed.clear()
+            await self._changed.wait()
         if not self._messages:
             return None
         message = self._messages.popleft()
         self._size -= len(message)
         self._changed.set()
         return message
-
-    async def next(self) -> M | None:
-        """The first message, as soon as there is one; None after the last."""
-        while not self._messages and not self._has_ended:
-            self._changed.clear()
-            await self._changed.wait()
-        return self.take()
 
     def end(self) -> None:
         """Nothing more will come."""

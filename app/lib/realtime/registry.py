@@ -144,7 +144,7 @@ class SocketRegistry:
             if not self._database.url.is_sqlite:  # which has one writer
                 await unit.all(_lock_user, number=user_id.int % 2**63)
             # First: a client that comes back at once is not counted twice.
-            left = [{"presence_id": each} for each, where in self._left.items() if where == channel]
+            left = [{"presence_id": each} for each, where in sorted(self._left.items()) if where == channel]
             await unit.execute_many(_leave, left)
             row = self._row(socket_id, channel, Member(user_id, ""))
             await unit.execute(_lease, process_id=row["process_id"])

@@ -13,7 +13,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app.lib.errors import InvalidToken
-from app.lib.security.policies import POLICY, Policy
+from app.lib.security.policies import POLICY, Policy, check_debts, is_open_to_debtors
 from app.lib.security.principal import Authenticator, TicketTaker
 
 
@@ -44,7 +44,9 @@ class BearerMiddleware:
         await app(scope, receive, send)
 
     async def admit(self, scope: Scope, handler: BaseRouteHandler) -> None:
-        """Raises ``InvalidToken`` for credentials that are not good, and what the policy raises."""
+        """Raises ``InvalidToken`` for credentials that are not good, and what the policy or
+        ``check_debts`` raises.
+        """
         scope["user"] = None
         scope["auth"] = None
         policy = handler.opt.get(POLICY)
@@ -53,6 +55,8 @@ class BearerMiddleware:
                 scope["user"] = await self._authenticator.authenticate(token)
             if policy.takes_ticket:
                 await self._take_ticket(scope)
+            if scope["user"] is not None and not is_open_to_debtors(handler):
+                check_debts(scope["user"])
             await policy(ASGIConnection(scope), handler)
 
     async def _take_ticket(self, scope: Scope) -> None:

@@ -40,6 +40,45 @@ class OwnSignInRequired(PermissionDenied):
     detail = "This is for users who have signed in themselves: not for API keys, and not for support that acts as them."
 
 
+class PasswordChangeRequired(PermissionDenied):
+    code = ErrorCode(
+        "password_change_required",
+        "The password must be changed first",
+        "Change the password by `POST /users/me/password`, and repeat the request with the new tokens.",
+    )
+    is_denial = False
+    detail = "An administrator has set your password. Change it before you do anything else."
+
+
+class MfaEnrollmentRequired(PermissionDenied):
+    code = ErrorCode(
+        "mfa_enrollment_required",
+        "A second factor must be set up first",
+        "Set one up by `POST /users/me/mfa/totp`, and repeat the request.",
+    )
+    is_denial = False
+    detail = "One of your roles requires a second factor. Set one up before you do anything else."
+
+
+_DEBTS = {each.code.value: each for each in (PasswordChangeRequired, MfaEnrollmentRequired)}
+_OPEN_TO_DEBTORS = "open_to_debtors"
+OPEN_TO_DEBTORS: dict[str, Any] = {_OPEN_TO_DEBTORS: True}
+"""Spread into the ``opt`` of a handler by which callers do what they owe (``Principal.owes``), or sign out. All other
+routes that read credentials refuse them.
+"""
+
+
+def is_open_to_debtors(handler: BaseRouteHandler) -> bool:
+    """Whether it is marked with :data:`OPEN_TO_DEBTORS`."""
+    return _OPEN_TO_DEBTORS in handler.opt
+
+
+def check_debts(principal: Principal) -> None:
+    """Raises ``PasswordChangeRequired`` or ``MfaEnrollmentRequired``."""
+    if principal.owes is not None:
+        raise _DEBTS[principal.owes]
+
+
 class Policy:
     """The base: any caller. ``reads_credentials``: those that are sent are read, and bad ones are refused, as are those
     of other ``means``.

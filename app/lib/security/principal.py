@@ -12,6 +12,8 @@ RECENT = timedelta(minutes=10)
 """How long a sign-in counts as recent for sensitive acts."""
 
 
+Debt = Literal["password_change_required", "mfa_enrollment_required"]
+"""What a user has to do before anything else. Also the code of the error that says so."""
 Means = Literal["sign_in", "api_key", "impersonation"]
 """How a caller acts as a user: by their own sign-in, by a key of theirs, or as support that acts in their place."""
 
@@ -28,6 +30,10 @@ class Principal(msgspec.Struct, frozen=True):
     is_verified: bool = False
     """Whether the user has confirmed their address."""
     means: Means = "sign_in"
+    impersonator_id: UUID | None = None
+    """The user, of the support, who acts as this one."""
+    impersonator_session_id: UUID | None = None
+    owes: Debt | None = None
 
     def may(self, permission: str) -> bool:
         """Whether the permission is granted; a superuser has all of them."""

@@ -46,8 +46,16 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     exp: Seconds
 
 
+class ActorClaim(msgspec.Struct, frozen=True):
+    """Who acts in the place of the token's subject (RFC 8693 section 4.1)."""
+
+    user_id: UUID = msgspec.field(name="sub")
+
+
 class AccessClaims(Claims, frozen=True, kw_only=True, tag_field="type", tag="access"):
     """A caller: the bearer of an access token."""
+
+    act: ActorClaim | None = None
 
 
 class RefreshClaims(Claims, frozen=True, kw_only=True, tag_field="type", tag="refresh"):
@@ -114,9 +122,14 @@ class TokenSigner:
         """Return the public keys as a JWK Set (RFC 7517 section 5), the one that signs first; no shared secrets."""
         return {"keys": [dict(key.jwk) for key in self._keys.values() if key.jwk]}
 
-    def issue_access(self, user_id: UUID, session_id: UUID, now: datetime, lifetime: timedelta) -> str:
-        """Return a new access token with an id of its own."""
-        who = {"type": "access", "sub": str(user_id), "sid": str(session_id), "jti": secrets.token_urlsafe(16)}
+    def issue_access(
+        self, user_id: UUID, session_id: UUID, now: datetime, lifetime: timedelta, *, actor_id: UUID | None = None
+    ) -> str:
+        """Return a new access token with an id of its own. ``actor_id`` acts in the place of the user."""
+        who: dict[str, Any] = {"type": "access", "sub": str(user_id), "sid": str(session_id)}
+        who["jti"] = secrets.token_urlsafe(16)
+        if actor_id is not None:
+            who["act"] = {"sub": str(actor_id)}
         return self.encode({**who, "iat": _seconds(now), "exp": _seconds(now + lifetime)}, typ=ACCESS_TYP)
 
     def issue_refresh(

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-import certifi
 import httpcore
 import msgspec
 
 from app.lib.clock import utc_now
 from app.lib.names import Names, Resolve
-from app.lib.webhooks.network import Failure, GuardedNetwork, Unreachable
+from app.lib.outgoing import Failure, GuardedNetwork, Unreachable, public_authorities
 
 TOTAL_SECONDS = 15.0
 """For looking up the name, connecting, the handshake, sending, and the answer with its body, all together."""
@@ -92,8 +91,8 @@ class WebhookSender:
 
         What has arrived is kept outside, because the time may be up in the middle of it.
         """
-        if self._trust is None:  # in a thread, because it takes as long as many attempts
-            self._trust = await asyncio.to_thread(_public_authorities)
+        if self._trust is None:
+            self._trust = await asyncio.to_thread(public_authorities)
         async with (
             httpcore.AsyncConnectionPool(ssl_context=self._trust, network_backend=self._network) as connections,
             connections.stream("POST", url, headers=headers, content=body) as response,
@@ -124,10 +123,3 @@ def _http_date(value: bytes) -> datetime | None:
     except (ValueError, TypeError, OverflowError):
         return None
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed
-
-
-def _public_authorities() -> ssl.SSLContext:
-    """The system's authorities and those of certifi, because a small container has none of its own."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    return context

@@ -35,6 +35,7 @@ async def test_an_account_is_made_with_its_location_and_etag(calls: httpx.AsyncC
         "is_active": True,
         "is_verified": True,
         "is_superuser": False,
+        "is_service": False,
         "roles": [],
         "version": 1,
     }

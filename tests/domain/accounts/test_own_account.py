@@ -32,6 +32,7 @@ async def test_everybody_sees_their_own_account(people: People) -> None:
         "is_active": True,
         "is_verified": False,
         "is_superuser": False,
+        "is_service": False,
         "roles": ["made-for-1"],
         "version": 1,
     }

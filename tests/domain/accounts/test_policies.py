@@ -20,6 +20,7 @@ POLICIES = {
     "DELETE /users/{user_id}": "users:delete (recent sign-in)",
     "POST /users/{user_id}/activate": "users:write",
     "POST /users/{user_id}/deactivate": "users:write",
+    "POST /users/{user_id}/password": "users:write (recent sign-in)",
     "PUT /users/{user_id}/roles": "roles:write (recent sign-in)",
     "GET /permissions": "roles:read",
     "GET /roles": "roles:read",

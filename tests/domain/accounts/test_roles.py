@@ -59,6 +59,7 @@ async def test_a_role_is_made_with_its_location_and_etag(calls: httpx.AsyncClien
         "name": "captain",
         "description": "Sails.",
         "permissions": ["roles:read", "users:read"],
+        "requires_mfa": False,
         "version": 1,
     }
 
@@ -277,4 +278,4 @@ async def test_deeds_on_roles_are_audited(app: Litestar, calls: httpx.AsyncClien
         entry = (await audited(app, kind))[0]
         assert str(entry.subject_id) == role_id
         assert entry.actor_id is not None
-        assert entry.details == {"name": "captain", "permissions": permissions}
+        assert entry.details == {"name": "captain", "permissions": permissions, "requires_mfa": False}

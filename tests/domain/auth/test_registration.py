@@ -31,6 +31,7 @@ SHOWN = {
     "is_active",
     "is_verified",
     "is_superuser",
+    "is_service",
     "roles",
     "created_at",
     "updated_at",

@@ -38,7 +38,8 @@ async def test_sessions_are_listed_with_device_address_and_times(app: Litestar, 
     assert [each["current"] for each in page["items"]] == [True, False, False]
     assert phone["created_at"] == phone["last_seen_at"] == phone["authenticated_at"] > laptop["created_at"]
     assert set(phone) == {
-        "id", "current", "device", "address", "created_at", "authenticated_at", "last_seen_at", "expires_at",
+        "id", "current", "by_support", "device", "address",
+        "created_at", "authenticated_at", "last_seen_at", "expires_at",
     }  # fmt: skip
 
 

@@ -11,9 +11,9 @@ from app.lib.jobs.execution import Executor
 from app.lib.jobs.operations import JobOperations
 from app.lib.jobs.tables import QueuedJob
 from app.lib.jobs.worker import Worker, WorkerOptions
-from app.lib.mail.delivery import LIFETIME
+from app.lib.mail.delivery import LIFETIME, Deliverer
 from app.lib.mail.jobs import RETRY, SendMail, purge_mails, send_mail, sweep_mails
-from app.lib.mail.repository import MailRepository
+from app.lib.mail.repository import DELETE_MAILS_OF
 from app.lib.mail.transports import PermanentFailure, TemporaryFailure
 from app.lib.services import Services
 from tests.lib.mail.conftest import PostOffice, Tray
@@ -152,7 +152,7 @@ async def test_a_crash_after_the_servers_250_repeats_with_the_same_bytes(post: P
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(MailRepository, "record_sent", die)
+        patch.setattr(Deliverer, "_record", die)
         with pytest.raises(KeyboardInterrupt):
             await post.deliverer.deliver(mail_id)
     await post.deliverer.deliver(mail_id)
@@ -227,7 +227,7 @@ async def test_a_mail_that_is_deleted_while_it_is_sent_stays_deleted(post: PostO
 
     async def forget() -> None:
         async with post.database.independent() as unit:
-            await MailRepository(unit).delete_of(ada)
+            await unit.execute(DELETE_MAILS_OF, user_id=ada)
 
     post.tray.before = forget
     await post.deliverer.deliver(mail_id)

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 import pytest
 
 from app.lib.clock import utc_now
-from app.lib.webhooks.network import Failure
+from app.lib.outgoing import Failure
 from app.lib.webhooks.sender import Answer, WebhookSender
 from tests.support.receivers import (
     HOST,

@@ -1,18 +1,21 @@
 from typing import Any
 
 from litestar import Controller, Request, Response, delete, get, patch, put
+from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
+from litestar.response import Stream
 
 from app.domain.accounts.dtos import OwnUserUpdate, ProfileRead, ProfileUpdate, UserRead
 from app.domain.accounts.errors import AccountGone, LastSuperuser, UsernameTaken
+from app.domain.accounts.services.export import ExportService
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
-from app.lib.errors import NotFound
+from app.lib.errors import NotFound, RateLimited
 from app.lib.http.injection import Caller, Injected, Precondition
 from app.lib.http.problems import respond
 from app.lib.http.rules import TEXT_BODY
 from app.lib.openapi.document import may_raise
-from app.lib.security.policies import authenticated, recently_authenticated
+from app.lib.security.policies import OPEN_TO_DEBTORS, authenticated, recently_authenticated
 from app.lib.wire.dto import StructDTO
 
 Users = Injected[UserService]
@@ -32,7 +35,7 @@ class MeController(Controller):
     return_dto = StructDTO[UserRead]
     exception_handlers = {NotFound: account_gone}  # noqa: RUF012 - Litestar declares it as an instance's
 
-    @get(guards=[authenticated], summary="Get the current user")
+    @get(guards=[authenticated], summary="Get the current user", opt=OPEN_TO_DEBTORS)
     async def get_me(self, principal: Caller, accounts: Accounts) -> UserRead:
         return await accounts.get_user(principal.user_id)
 
@@ -55,6 +58,19 @@ class MeController(Controller):
     )
     async def delete_me(self, principal: Caller, users: Users, if_match: Precondition) -> None:
         await users.delete(principal.user_id, if_match, principal)
+
+    @get(
+        "/export",
+        guards=[recently_authenticated],
+        opt=may_raise(RateLimited),
+        return_dto=None,
+        responses={200: ResponseSpec(dict[str, Any], generate_examples=False)},
+        summary="Export what is held on the current user",
+        description="A JSON object with a list for each kind of thing, as it is stored, without secrets.",
+    )
+    async def export_me(self, principal: Caller, exports: Injected[ExportService]) -> Stream:
+        name = {"Content-Disposition": 'attachment; filename="account.json"', "Cache-Control": "no-store"}
+        return Stream(await exports.export(principal), media_type="application/json", headers=name)
 
     @get(
         "/profile",

@@ -6,6 +6,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 
 from app.domain.accounts.dtos import (
+    NewPassword,
     PublicProfile,
     RoleAssignment,
     ServiceAccountCreate,
@@ -157,6 +158,23 @@ class UserController(Controller):
         self, user_id: UserId, users: Users, principal: Caller, if_match: Precondition
     ) -> UserRead:
         return await users.deactivate(user_id, if_match, principal)
+
+    @post(
+        "/{user_id:uuid}/password",
+        guards=[permission(USERS_WRITE, sight=SEES_USER, fresh=True)],
+        dto=StructDTO[NewPassword],
+        status_code=200,
+        summary="Set a user's password",
+        description=(
+            "Ends their sessions and API keys. They have to change it when they sign in: until then other routes "
+            "answer 403 `password_change_required`. Better have a reset mailed. Needs a sign-in within 10 minutes."
+        ),
+        opt=may_raise(BeyondOwnRights),
+    )
+    async def set_user_password(
+        self, user_id: UserId, data: JSONBody[NewPassword], users: Users, principal: Caller, if_match: Precondition
+    ) -> UserRead:
+        return await users.set_password(user_id, data.password, if_match, principal)
 
     @put(
         "/{user_id:uuid}/roles",

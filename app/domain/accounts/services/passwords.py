@@ -142,7 +142,7 @@ class PasswordService:
         user = await self._users.get_for_update(current.id)
         if user.password_hash != current.password_hash:
             raise PasswordAlreadyChanged
-        await self._users.update(user, {"password_hash": new_hash})
+        await self._users.update(user, {"password_hash": new_hash, "must_change_password": False})
         changed = PasswordChanged(aggregate_id=user.id, aggregate_version=user.version, is_recovery=is_recovery)
         await self.events.publish(self.unit, changed)
         await audit.record(self.unit, kind, self.origin, subject_id=user.id)

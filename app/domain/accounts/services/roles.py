@@ -44,7 +44,8 @@ class RoleService:
     async def update(self, role_id: UUID, data: RoleUpdate, if_match: IfMatch, actor: Principal) -> RoleRead:
         """Raises ``RoleNotFound``, ``PreconditionFailed``, ``BeyondOwnRights`` or ``RoleNameTaken``."""
         role = await self._roles.get_for_update(role_id, if_match)
-        former_name, former = role.name, await self._roles.permissions_of(role_id)
+        former_name, required_mfa = role.name, role.requires_mfa
+        former = await self._roles.permissions_of(role_id)
         check_granted(actor, former)
         codes = self._registered(data.permissions) if isinstance(data.permissions, list) else former
         check_granted(actor, codes)
@@ -54,7 +55,7 @@ class RoleService:
             await self._roles.set_permissions(role_id, codes)
         if role.name != former_name:
             await touch_first_holders(self.unit, role_id, is_deleted=False)
-        if role.name != former_name or codes != former:
+        if role.name != former_name or role.requires_mfa != required_mfa or codes != former:
             await self.events.publish(self.unit, RoleUpdated(aggregate_id=role.id, aggregate_version=role.version))
         await self._audit("role.updated", role, codes)
         return _to_read(role, codes)
@@ -100,7 +101,7 @@ class RoleService:
         return frozenset(codes)
 
     async def _audit(self, kind: str, role: Role, codes: frozenset[str]) -> None:
-        details = {"name": role.name, "permissions": sorted(codes)}
+        details = {"name": role.name, "permissions": sorted(codes), "requires_mfa": role.requires_mfa}
         await audit.record(self.unit, kind, self.origin, subject_id=role.id, **details)
 
 

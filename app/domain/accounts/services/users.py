@@ -13,8 +13,15 @@ from app.domain.accounts.dtos import (
     UserRead,
     UserUpdate,
 )
-from app.domain.accounts.errors import FixedServiceAccount, OwnAccess, ProfileNotFound
-from app.domain.accounts.events import ProfileUpdated, UserDeactivated, UserDeleted, UserRegistered, UserUpdated
+from app.domain.accounts.errors import FixedServiceAccount, OwnAccess, ProfileNotFound, UserNotFound
+from app.domain.accounts.events import (
+    PasswordChanged,
+    ProfileUpdated,
+    UserDeactivated,
+    UserDeleted,
+    UserRegistered,
+    UserUpdated,
+)
 from app.domain.accounts.models import Profile, User
 from app.domain.accounts.repositories import PERSON, TOUCH_PROFILE, ProfileRepository, UserRepository
 from app.domain.accounts.rows import CredentialRow
@@ -22,6 +29,7 @@ from app.domain.accounts.services.access import check_makes_superusers, check_no
 from app.domain.accounts.services.erase import EraseUser, erase_batch, erase_user
 from app.domain.accounts.services.identity import checked_email_key, has_email, with_keys
 from app.domain.accounts.services.passwords import Passwords
+from app.domain.accounts.services.queries import AccountQueries
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.clock import utc_now
@@ -47,6 +55,7 @@ class UserService:
     """Creates, updates and deletes users with their profiles."""
 
     unit: UnitOfWork
+    accounts: AccountQueries
     passwords: Passwords
     events: Events
     origin: Origin
@@ -65,6 +74,16 @@ class UserService:
         await self.events.publish(self.unit, UserRegistered(aggregate_id=user.id, aggregate_version=user.version))
         await self._audit("user.registered", user)
         return to_read(user, [])
+
+    async def register_confirmed(self, email: str, name: str | None, locale: str) -> CredentialRow:
+        """Creates a user without a password, whose address another system has confirmed. They can set a password by a
+        mailed link. Raises ``EmailTaken``.
+        """
+        names = {"email": email, "username": None, "name": name}
+        user = await self._create(names, no_password(), locale=locale, is_verified=True)
+        await self.events.publish(self.unit, UserRegistered(aggregate_id=user.id, aggregate_version=user.version))
+        await self._audit("user.registered", user)
+        return project(CredentialRow, user)
 
     async def keep_username(self, username: str, user_id: UUID) -> None:
         """No one else can have the username any more. Raises ``UsernameTaken``."""
@@ -160,6 +179,23 @@ class UserService:
         user = await self._users.get_for_update(user_id)
         if await self._users.update(user, {"is_superuser": True}):
             await self._publish_update(user, "user.updated", fields=["is_superuser"], is_superuser=True)
+        return await self._read(user)
+
+    async def set_password(self, user_id: UUID, password: str, if_match: IfMatch, actor: Principal) -> UserRead:
+        """Sets a password that the user has to change when they sign in, and ends their sessions and keys.
+
+        Raises ``UserNotFound``, also for a service account, ``ValidationFailed`` for a weak password, ``OwnAccess``,
+        ``BeyondOwnRights`` or ``PreconditionFailed``.
+        """
+        owner = await self.accounts.find_credentials_of(user_id)
+        if owner is None:
+            raise UserNotFound
+        new_hash = await self.passwords.accept(password, owner)
+        user = await self._get_other_for_update(user_id, if_match, actor)
+        await self._users.update(user, {"password_hash": new_hash, "must_change_password": True})
+        changed = PasswordChanged(aggregate_id=user.id, aggregate_version=user.version, is_recovery=True)
+        await self.events.publish(self.unit, changed)
+        await self._audit("password.set", user)
         return await self._read(user)
 
     async def activate(self, user_id: UUID, if_match: IfMatch, actor: Principal) -> UserRead:

@@ -24,7 +24,7 @@ from app.lib.http.locations import created
 from app.lib.http.rules import FORM_OR_JSON
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
-from app.lib.security.policies import in_session, public, signed_in
+from app.lib.security.policies import OPEN_TO_DEBTORS, in_session, public, signed_in
 from app.lib.wire.dto import FormDTO, StructDTO
 
 _ACCEPTED = RegistrationAccepted(
@@ -105,7 +105,7 @@ class AuthController(Controller):
     async def refresh(self, data: JSONBody[Refresh], sessions: Injected[SessionService]) -> TokenPair:
         return await sessions.refresh(data.refresh_token)
 
-    @post("/logout", guards=[in_session], status_code=204, summary="Sign out")
+    @post("/logout", guards=[in_session], status_code=204, summary="Sign out", opt=OPEN_TO_DEBTORS)
     async def logout(self, principal: Caller, sessions: Injected[SessionService]) -> None:
         await sessions.sign_out(principal)
 
@@ -115,6 +115,7 @@ class AuthController(Controller):
         status_code=204,
         summary="Sign out everywhere",
         description="Ends all your sessions, also the current one.",
+        opt=OPEN_TO_DEBTORS,
     )
     async def logout_all(self, principal: Caller, sessions: Injected[SessionService]) -> None:
         await sessions.sign_out_everywhere(principal)

@@ -14,7 +14,7 @@ from app.lib.errors import NotFound, ReauthRequired
 from app.lib.http.injection import Caller, Injected
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
-from app.lib.security.policies import recently_authenticated, signed_in
+from app.lib.security.policies import OPEN_TO_DEBTORS, recently_authenticated, signed_in
 from app.lib.wire.dto import StructDTO
 
 _REQUESTED = MailRequested(status="accepted", detail="If the address can be used, a mail is on its way to it.")
@@ -36,7 +36,7 @@ class CredentialController(Controller):
             "Ends all your sessions and answers with the tokens of a new one. Those before are good no more. With a "
             "second factor it needs a sign-in within 10 minutes."
         ),
-        opt=may_raise(WrongCurrentPassword, PasswordAlreadyChanged, ReauthRequired),
+        opt=may_raise(WrongCurrentPassword, PasswordAlreadyChanged, ReauthRequired) | OPEN_TO_DEBTORS,
     )
     async def change_password(
         self, data: JSONBody[PasswordChange], principal: Caller, password_changes: Injected[PasswordChangeService]

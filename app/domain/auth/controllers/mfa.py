@@ -12,7 +12,7 @@ from app.domain.auth.services.totp import TotpService
 from app.lib.http.injection import Caller, Injected
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
-from app.lib.security.policies import recently_authenticated, signed_in
+from app.lib.security.policies import OPEN_TO_DEBTORS, recently_authenticated, signed_in
 from app.lib.wire.dto import StructDTO
 
 
@@ -21,7 +21,7 @@ class MfaController(Controller):
     tags = ("Users",)
     exception_handlers = {UserNotFound: account_gone}  # noqa: RUF012 - Litestar declares it as an instance's
 
-    @get(guards=[signed_in], return_dto=StructDTO[MfaRead], summary="Get your second factors")
+    @get(guards=[signed_in], return_dto=StructDTO[MfaRead], summary="Get your second factors", opt=OPEN_TO_DEBTORS)
     async def get_mfa(self, principal: Caller, second_factors: Injected[SecondFactorService]) -> MfaRead:
         return await second_factors.get(principal.user_id)
 
@@ -35,7 +35,7 @@ class MfaController(Controller):
             "Answers with a secret for it, as text and as a QR code. It is no second factor before a code confirms it. "
             "Needs a sign-in within 10 minutes."
         ),
-        opt=may_raise(TotpAlreadyOn),
+        opt=may_raise(TotpAlreadyOn) | OPEN_TO_DEBTORS,
     )
     async def enroll_totp(self, principal: Caller, totp: Injected[TotpService]) -> TotpEnrollment:
         return await totp.enroll(principal)
@@ -51,7 +51,7 @@ class MfaController(Controller):
             "Sign-in needs a code of the app from now on. Your first second factor comes with recovery codes, which "
             "are shown here only. Ends your other sessions. Needs a sign-in within 10 minutes."
         ),
-        opt=may_raise(TotpNotFound),
+        opt=may_raise(TotpNotFound) | OPEN_TO_DEBTORS,
     )
     async def confirm_totp(
         self, data: JSONBody[TotpConfirmation], principal: Caller, totp: Injected[TotpService]

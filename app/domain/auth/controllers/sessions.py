@@ -14,7 +14,7 @@ from app.lib.http.injection import Caller, Injected, Paging
 from app.lib.http.locations import linked
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
-from app.lib.security.policies import signed_in
+from app.lib.security.policies import OPEN_TO_DEBTORS, signed_in
 from app.lib.wire.dto import StructDTO
 
 
@@ -22,7 +22,13 @@ class SessionController(Controller):
     path = "/auth"
     tags = ("Auth",)
 
-    @get("/sessions", guards=[signed_in], return_dto=StructDTO[SessionPage], summary="List your sessions")
+    @get(
+        "/sessions",
+        guards=[signed_in],
+        return_dto=StructDTO[SessionPage],
+        summary="List your sessions",
+        opt=OPEN_TO_DEBTORS,
+    )
     async def list_sessions(
         self,
         request: Request[Any, Any, Any],
@@ -37,6 +43,7 @@ class SessionController(Controller):
         guards=[signed_in],
         summary="End a session",
         description="One of your own, also the current one.",
+        opt=OPEN_TO_DEBTORS,
     )
     async def end_session(
         self, session_id: FromPath[UUID], sessions: Injected[SessionService], principal: Caller
@@ -49,6 +56,7 @@ class SessionController(Controller):
         status_code=204,
         summary="Sign out elsewhere",
         description="Ends all your sessions except the current one.",
+        opt=OPEN_TO_DEBTORS,
     )
     async def logout_others(self, principal: Caller, sessions: Injected[SessionService]) -> None:
         await sessions.sign_out_everywhere(principal, keeps_current=True)
@@ -64,7 +72,7 @@ class SessionController(Controller):
             "Sensitive acts (403 `reauth_required`) are possible in this session for the next 10 minutes. Users with a "
             "second factor send a `code` of it as well (403 `mfa_required`)."
         ),
-        opt=may_raise(WrongCurrentPassword, MfaRequired),
+        opt=may_raise(WrongCurrentPassword, MfaRequired) | OPEN_TO_DEBTORS,
     )
     async def reauthenticate(
         self,

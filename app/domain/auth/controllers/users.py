@@ -1,14 +1,18 @@
 from uuid import UUID
 
-from litestar import post
+from litestar import Response, post
 from litestar.params import FromPath
 
 from app.domain.accounts.controllers.users import SEES_USER
-from app.domain.accounts.errors import UserNotFound
+from app.domain.accounts.errors import BeyondOwnRights, UserNotFound
 from app.domain.accounts.permissions import USERS_WRITE
 from app.domain.auth.dtos.links import MailRequested
+from app.domain.auth.dtos.sessions import ImpersonationToken
+from app.domain.auth.errors import NotImpersonable
+from app.domain.auth.permissions import USERS_IMPERSONATE
+from app.domain.auth.services.impersonate import ImpersonationService
 from app.domain.auth.services.request_mail import MailRequestService
-from app.lib.http.injection import Injected
+from app.lib.http.injection import Caller, Injected
 from app.lib.openapi.document import may_raise
 from app.lib.security.policies import permission
 from app.lib.wire.dto import StructDTO
@@ -27,3 +31,23 @@ from app.lib.wire.dto import StructDTO
 async def send_password_reset(user_id: FromPath[UUID], mail_requests: Injected[MailRequestService]) -> MailRequested:
     await mail_requests.request_reset_for(user_id)
     return MailRequested(status="accepted", detail="A mail is on its way, unless the user was sent many just now.")
+
+
+@post(
+    "/users/{user_id:uuid}/impersonate",
+    guards=[permission(USERS_IMPERSONATE, sight=SEES_USER, fresh=True)],
+    return_dto=StructDTO[ImpersonationToken],
+    status_code=200,
+    summary="Act as a user",
+    description=(
+        "An access token of the user for support, good for an hour. It ends with your own session, and by signing out "
+        "with it. Not for superusers, nor for users who have more rights than you."
+    ),
+    tags=["Users"],
+    opt=may_raise(BeyondOwnRights, NotImpersonable),
+)
+async def impersonate_user(
+    user_id: FromPath[UUID], impersonation: Injected[ImpersonationService], principal: Caller
+) -> Response[ImpersonationToken]:
+    token = await impersonation.impersonate(user_id, principal)
+    return Response(token, headers={"Cache-Control": "no-store"})

@@ -80,6 +80,14 @@ class TokenPair(Output):
     expires_in: Annotated[int, Meta(ge=1, le=86_400, examples=[600])]
 
 
+class ImpersonationToken(Output):
+    """An access token by which support acts as a user. There is no refresh token. ``expires_in`` is in seconds."""
+
+    access_token: Token
+    token_type: Literal["bearer"]
+    expires_in: Annotated[int, Meta(ge=1, le=3600, examples=[3600])]
+
+
 class JsonWebKey(Output):
     """A public key (RFC 7517, RFC 8037)."""
 
@@ -102,6 +110,7 @@ class SessionRead(Output):
 
     id: UUID
     current: Annotated[bool, Meta(description="Whether the request belongs to this session.")]
+    by_support: Annotated[bool, Meta(description="Whether support acts as you in it, for an hour at most.")]
     device: Annotated[str, Meta(max_length=MAX_USER_AGENT, examples=["Mozilla/5.0 (X11; Linux x86_64)"])] | None
     address: Annotated[str, Meta(max_length=MAX_LENGTH, examples=["203.0.113.7"])] | None
     created_at: datetime

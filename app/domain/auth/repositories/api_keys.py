@@ -11,12 +11,13 @@ from sqlalchemy import Uuid, bindparam, delete, func, insert, or_, select, type_
 from app.domain.accounts.models import User
 from app.domain.auth.dtos.api_keys import MAX_KEYS, ApiKeyRead
 from app.domain.auth.models import ApiKey
+from app.domain.auth.repositories.second_factors import debt
 from app.domain.auth.repositories.sessions import user_permissions
 from app.lib.db.base import SplitSet, SplitText, table_of
 from app.lib.db.prepared import PreparedIn, columns_of, prepare
 from app.lib.db.repositories import Repository
 from app.lib.db.statements import delete_batch
-from app.lib.security.principal import Principal
+from app.lib.security.principal import Debt, Principal
 
 
 class KeyRow(msgspec.Struct, frozen=True):
@@ -34,6 +35,7 @@ class KeyRow(msgspec.Struct, frozen=True):
     is_superuser: bool
     is_verified: bool
     permissions: frozenset[str]
+    owes: Debt | None
 
     def is_good(self, now: datetime) -> bool:
         return self.revoked_at is None and self.expires_at > now and self.is_active
@@ -52,6 +54,7 @@ class KeyRow(msgspec.Struct, frozen=True):
             permissions=self.scopes if self.is_superuser else self.scopes & self.permissions,
             is_verified=self.is_verified,
             means="api_key",
+            owes=self.owes,
         )
 
 
@@ -65,6 +68,7 @@ _rows = select(
         is_superuser=User.is_superuser,
         is_verified=User.is_verified,
         permissions=type_coerce(user_permissions, SplitSet()),
+        owes=debt,
     )
 ).join(User, User.id == ApiKey.user_id)
 KEYS_BY_DIGEST = PreparedIn(_rows, ApiKey.digest, KeyRow)

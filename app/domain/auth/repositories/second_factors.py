@@ -6,12 +6,25 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Uuid, and_, bindparam, delete, exists, false, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 
-from app.domain.accounts.models import User
+from app.domain.accounts.models import Role, User, UserRole
 from app.domain.auth.dtos.mfa import MfaRead
-from app.domain.auth.models import RecoveryCode, Session, TotpFactor
-from app.domain.auth.repositories.sessions import IS_KNOWN_DEVICE, MAX_SESSIONS
+from app.domain.auth.models import RecoveryCode, TotpFactor
 from app.lib.db.base import table_of
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.repositories import Repository
@@ -35,26 +48,13 @@ def has_second_factor(user_id: Any) -> ColumnElement[bool]:
     )
 
 
-class EntryRow(msgspec.Struct, frozen=True):
-    """What matters of a user for whom a session was just opened."""
-
-    has_second_factor: bool
-    is_crowded: bool
-    is_known_device: bool
-
-
-ENTRY = prepare(
-    select(
-        has_second_factor(_USER_ID).label("has_second_factor"),
-        select(Session.id)
-        .where(Session.user_id == _USER_ID, Session.revoked_at.is_(None))
-        .offset(MAX_SESSIONS)
-        .exists()
-        .label("is_crowded"),
-        IS_KNOWN_DEVICE.label("is_known_device"),
-    ),
-    EntryRow,
+requires_mfa = exists().where(UserRole.user_id == User.id, UserRole.role_id == Role.id, Role.requires_mfa)
+"""That a role of the user requires a second factor, as a column next to the user's own."""
+debt = case(
+    (User.must_change_password, "password_change_required"),
+    (and_(requires_mfa, not_(has_second_factor(User.id))), "mfa_enrollment_required"),
 )
+"""What a user owes (:data:`app.lib.security.principal.Debt`), as a column next to the user's own."""
 HAS_SECOND_FACTOR = prepare(select(has_second_factor(_USER_ID)), bool)
 _codes_left = select(func.count()).where(RecoveryCode.user_id == User.id).scalar_subquery()
 MFA = prepare(
@@ -63,7 +63,7 @@ MFA = prepare(
             MfaRead,
             TotpFactor,
             is_on=has_second_factor(User.id),
-            is_required=false(),
+            is_required=requires_mfa,
             totp_confirmed_at=TotpFactor.confirmed_at,
             recovery_codes_left=_codes_left,
         )

@@ -6,11 +6,13 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import Uuid, bindparam, case, insert, literal_column, or_, select, type_coerce, update
+from sqlalchemy.orm import aliased
 
 from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.accounts.repositories import role_names
 from app.domain.auth.dtos.sessions import SessionRead
 from app.domain.auth.models import Session
+from app.domain.auth.repositories.second_factors import debt, has_second_factor
 from app.lib.db.base import SplitSet, table_of
 from app.lib.db.prepared import PreparedIn, columns_of, joined_strings, prepare
 from app.lib.db.repositories import Repository
@@ -50,7 +52,13 @@ _principals = (
             roles=type_coerce(role_names, SplitSet()),
             permissions=type_coerce(user_permissions, SplitSet()),
             is_verified=User.is_verified,
-            means=literal_column("'sign_in'"),
+            means=case(
+                (Session.impersonator_id.is_not(None), literal_column("'impersonation'")),
+                else_=literal_column("'sign_in'"),
+            ),
+            impersonator_id=Session.impersonator_id,
+            impersonator_session_id=Session.impersonator_session_id,
+            owes=debt,
         )
     )
     .join(User, User.id == Session.user_id)
@@ -82,6 +90,8 @@ _NEW = (
     "address",
     "user_agent",
     "device_key",
+    "impersonator_id",
+    "impersonator_session_id",
 )
 _create = prepare(
     insert(Session).from_select(
@@ -145,12 +155,20 @@ _reauthenticate = prepare(
     .where(Session.id == _SESSION_ID, Session.revoked_at.is_(None), Session.expires_at > _NOW)
     .values(authenticated_at=_NOW)
 )
+_support = aliased(Session)
+_support_is_signed_in = or_(
+    Session.impersonator_session_id.is_(None),
+    select(_support.id)
+    .where(_support.id == Session.impersonator_session_id, _support.revoked_at.is_(None), _support.expires_at > _NOW)
+    .exists(),
+)
 OWN_SESSIONS = prepare(
     select(
         *columns_of(
             SessionRead,
             Session,
             device=Session.user_agent,
+            by_support=Session.impersonator_id.is_not(None),
             current=Session.id == bindparam("current_id", type_=Uuid()),
         )
     )
@@ -159,6 +177,7 @@ OWN_SESSIONS = prepare(
         Session.revoked_at.is_(None),
         Session.idle_expires_at > _NOW,
         Session.expires_at > _NOW,
+        _support_is_signed_in,
     )
     .order_by(Session.last_seen_at.desc(), Session.id.desc())
     .limit(MAX_SESSIONS),
@@ -181,12 +200,31 @@ SIGN_IN_FROM = prepare(
 )
 """The latest of a user from a device."""
 _before_this = select(Session.id).offset(1)
-IS_KNOWN_DEVICE = or_(
+_is_known_device = or_(
     _before_this.where(*_from_device).exists(),
     ~_before_this.where(Session.user_id == _USER_ID).exists()
     & select(User.id).where(User.id == _USER_ID, User.created_at > bindparam("new_since", type_=_NOW.type)).exists(),
 )
 """Of a session that was just opened: there is another one from its device, or it is the first one of a new user."""
+
+
+class EntryRow(msgspec.Struct, frozen=True):
+    """What matters of a user for whom a session was just opened."""
+
+    has_second_factor: bool
+    is_crowded: bool
+    is_known_device: bool
+
+
+_has_factor, _is_crowded = has_second_factor(_USER_ID), _overdue.order_by(None).exists()
+ENTRY = prepare(
+    select(
+        _has_factor.label("has_second_factor"),
+        _is_crowded.label("is_crowded"),
+        _is_known_device.label("is_known_device"),
+    ),
+    EntryRow,
+)
 PURGE = prepare(delete_batch(table_of(Session), Session.expires_at < _NOW))
 DELETE_OF = prepare(delete_batch(table_of(Session), Session.user_id == _USER_ID, all_of_them=True))
 """A batch of a user's sessions."""
@@ -194,15 +232,21 @@ _NO_SESSION = UUID(int=0)
 
 
 class SessionRepository(Repository):
-    async def create(self, row: SessionRow, password_hash: str, **device: Any) -> bool:
+    async def create(
+        self, row: SessionRow, password_hash: str, *, support: Principal | None = None, **device: Any
+    ) -> bool:
         """Adds a session of an active user whose password still has this hash; False when there is no such user.
-        ``device`` is ``address``, ``user_agent`` and ``device_key``.
+        ``device`` is ``address``, ``user_agent`` and ``device_key``; ``support`` acts as the user in it.
 
         The user is locked against changes, so that a transaction that ends their sessions either finds this one or
         prevents it.
         """
         values = msgspec.structs.asdict(row)
         times = dict.fromkeys(("authenticated_at", "created_at", "last_seen_at"), row.rotated_at)
+        values |= {
+            "impersonator_id": support.user_id if support else None,
+            "impersonator_session_id": support.session_id if support else None,
+        }
         return await self.unit.execute(_create, **values, **times, **device, password_hash=password_hash) == 1
 
     async def end_oldest(self, user_id: UUID, now: datetime) -> list[UUID]:

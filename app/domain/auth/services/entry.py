@@ -8,7 +8,7 @@ from app.domain.auth.dtos.sessions import TokenPair
 from app.domain.auth.errors import MfaRequired
 from app.domain.auth.jobs import NewDevice, mail_new_device
 from app.domain.auth.repositories.mfa_tokens import MfaTokenRepository
-from app.domain.auth.repositories.second_factors import ENTRY
+from app.domain.auth.repositories.sessions import ENTRY
 from app.domain.auth.services.devices import device_key
 from app.domain.auth.services.sessions import SessionService
 from app.lib import audit

@@ -2,6 +2,7 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from app.domain.auth.dtos.sessions import TokenPair
@@ -53,7 +54,11 @@ class SessionService:
             revoked_at=None,
         )
         origin = self.origin
-        device = {"address": origin.address, "user_agent": origin.user_agent, "device_key": device_key(origin)}
+        device: dict[str, Any] = {
+            "address": origin.address,
+            "user_agent": origin.user_agent,
+            "device_key": device_key(origin),
+        }
         if not await self._sessions.create(row, password_hash, **device):
             return None
         await audit.record(self.unit, kind, self.origin, subject_id=user_id, session_id=str(row.id), **details)
@@ -97,7 +102,8 @@ class SessionService:
         user_id = principal.user_id
         await self._sessions.revoke(principal.session_id, user_id, utc_now(), "signed_out")
         await self.events.publish(self.unit, SessionsEnded(user_id=user_id, session_id=principal.session_id))
-        await audit.record(self.unit, "sign_out", self.origin, subject_id=user_id)
+        kind = "impersonation.ended" if principal.means == "impersonation" else "sign_out"
+        await audit.record(self.unit, kind, self.origin, subject_id=user_id)
 
     async def end(self, session_id: UUID, principal: Principal) -> None:
         """Ends one of the user's sessions. Raises ``SessionNotFound``."""

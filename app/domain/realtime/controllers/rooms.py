@@ -37,17 +37,16 @@ from app.domain.realtime.errors import (
 from app.domain.realtime.names import MAX_ROOM_NAME, ROOM_NAME
 from app.domain.realtime.services.queries import MESSAGE_SORT, ROOM_SORT, RoomQueries
 from app.domain.realtime.services.rooms import RoomService
-from app.lib.db.versions import IfMatch
 from app.lib.errors import PreconditionFailed
-from app.lib.http.injection import Injected
+from app.lib.http.injection import Caller, Injected, Paging, Precondition
 from app.lib.http.locations import created
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
-from app.lib.pagination.parameters import PageRequest
 from app.lib.security.policies import authenticated
-from app.lib.security.principal import Principal
 from app.lib.wire.dto import StructDTO
 
+Rooms = Injected[RoomService]
+Queries = Injected[RoomQueries]
 RoomSort = Annotated[str | None, ROOM_SORT]
 MessageSort = Annotated[str | None, MESSAGE_SORT]
 Mine = Annotated[bool | None, QueryParameter(description="Only rooms that you are in.")]
@@ -67,18 +66,20 @@ MaxId = Annotated[int | None, QueryParameter(ge=1, le=2**53 - 1, description="Th
 class RoomController(Controller):
     path = "/rooms"
     tags = ("Rooms",)
+    guards = (authenticated,)
+    dto = None
+    return_dto = StructDTO[RoomRead]
 
     @get(
-        guards=[authenticated],
         return_dto=StructDTO[RoomPage],
         summary="List rooms",
         description="Public rooms, your own, and those that you are invited to; with `rooms:read` all.",
     )
     async def list_rooms(
         self,
-        room_queries: Injected[RoomQueries],
-        principal: Injected[Principal],
-        paging: Injected[PageRequest],
+        queries: Queries,
+        principal: Caller,
+        paging: Paging,
         mine: Mine = None,
         invited: Invited = None,
         name: Name = None,
@@ -88,40 +89,30 @@ class RoomController(Controller):
         sort: RoomSort = None,
     ) -> RoomPage:
         filters = {"name": name, "q": q, "visibility": visibility, "closed": closed}
-        return await room_queries.list(paging, sort, filters, principal, mine=mine, invited=invited)
+        return await queries.list(paging, sort, filters, principal, mine=mine, invited=invited)
 
     @post(
-        guards=[authenticated],
         dto=StructDTO[RoomCreate],
-        return_dto=StructDTO[RoomRead],
         summary="Create a room",
         description="You own it, and are its first member.",
         opt=IDEMPOTENT | may_raise(RoomNameTaken, TooManyRooms, TooManyRoomsInADay),
     )
-    async def create_room(
-        self, data: JSONBody[RoomCreate], rooms: Injected[RoomService], principal: Injected[Principal]
-    ) -> Response[RoomRead]:
+    async def create_room(self, data: JSONBody[RoomCreate], rooms: Rooms, principal: Caller) -> Response[RoomRead]:
         room = await rooms.create(data, principal)
         return created(room, f"/api/v1/rooms/{room.id}")
 
     @get(
         "/{room_id:uuid}",
-        guards=[authenticated],
-        return_dto=StructDTO[RoomRead],
         summary="Get a room",
         description="Private rooms for their members and invited users, and with `rooms:read`.",
         opt=may_raise(RoomNotFound),
     )
-    async def get_room(
-        self, room_id: FromPath[UUID], room_queries: Injected[RoomQueries], principal: Injected[Principal]
-    ) -> RoomRead:
-        return await room_queries.get(room_id, principal)
+    async def get_room(self, room_id: FromPath[UUID], queries: Queries, principal: Caller) -> RoomRead:
+        return await queries.get(room_id, principal)
 
     @patch(
         "/{room_id:uuid}",
-        guards=[authenticated],
         dto=StructDTO[RoomUpdate],
-        return_dto=StructDTO[RoomRead],
         summary="Update a room",
         description="Its name, title or visibility. Your own, or with `rooms:write` any. Members stay members.",
         opt=may_raise(RoomNotFound, NotYourRoom, RoomClosed, RoomNameTaken, PreconditionFailed),
@@ -130,60 +121,46 @@ class RoomController(Controller):
         self,
         room_id: FromPath[UUID],
         data: JSONBody[RoomUpdate],
-        rooms: Injected[RoomService],
-        principal: Injected[Principal],
-        if_match: Injected[IfMatch],
+        rooms: Rooms,
+        principal: Caller,
+        if_match: Precondition,
     ) -> RoomRead:
         return await rooms.update(room_id, data, if_match, principal)
 
     @post(
         "/{room_id:uuid}/close",
-        guards=[authenticated],
-        return_dto=StructDTO[RoomRead],
         status_code=200,
         summary="Close a room for good",
         description="Your own, or with `rooms:write` any. Its messages can still be read.",
         opt=may_raise(RoomNotFound, NotYourRoom, PreconditionFailed),
     )
     async def close_room(
-        self,
-        room_id: FromPath[UUID],
-        rooms: Injected[RoomService],
-        principal: Injected[Principal],
-        if_match: Injected[IfMatch],
+        self, room_id: FromPath[UUID], rooms: Rooms, principal: Caller, if_match: Precondition
     ) -> RoomRead:
         return await rooms.close(room_id, if_match, principal)
 
     @post(
         "/{room_id:uuid}/join",
-        guards=[authenticated],
-        return_dto=StructDTO[RoomRead],
         status_code=200,
         summary="Join a room",
         description="A public room, or one that you are invited to.",
         opt=may_raise(RoomNotFound, NotInvited, RoomClosed, RoomFull),
     )
-    async def join_room(
-        self, room_id: FromPath[UUID], rooms: Injected[RoomService], principal: Injected[Principal]
-    ) -> RoomRead:
+    async def join_room(self, room_id: FromPath[UUID], rooms: Rooms, principal: Caller) -> RoomRead:
         return await rooms.join(room_id, principal)
 
     @post(
         "/{room_id:uuid}/leave",
-        guards=[authenticated],
         status_code=204,
         summary="Leave a room",
         description="A room that you own goes to its oldest member. Without members it is closed.",
         opt=may_raise(RoomNotFound),
     )
-    async def leave_room(
-        self, room_id: FromPath[UUID], rooms: Injected[RoomService], principal: Injected[Principal]
-    ) -> None:
+    async def leave_room(self, room_id: FromPath[UUID], rooms: Rooms, principal: Caller) -> None:
         await rooms.leave(room_id, principal)
 
     @get(
         "/{room_id:uuid}/messages",
-        guards=[authenticated],
         return_dto=StructDTO[MessagePage],
         summary="List the messages of a room",
         description="All events of its channel, newest first. For members, and with `rooms:read`.",
@@ -192,69 +169,53 @@ class RoomController(Controller):
     async def list_room_messages(
         self,
         room_id: FromPath[UUID],
-        room_queries: Injected[RoomQueries],
-        principal: Injected[Principal],
-        paging: Injected[PageRequest],
+        queries: Queries,
+        principal: Caller,
+        paging: Paging,
         min_id: MinId = None,
         max_id: MaxId = None,
         sort: MessageSort = None,
     ) -> MessagePage:
         filters = {"min_id": min_id, "max_id": max_id}
-        return await room_queries.list_messages(room_id, paging, sort, filters, principal)
+        return await queries.list_messages(room_id, paging, sort, filters, principal)
 
     @get(
         "/{room_id:uuid}/members",
-        guards=[authenticated],
         return_dto=StructDTO[MemberPage],
         summary="List the members of a room",
         description="For members, and with `rooms:read`. Those who joined first come first.",
         opt=may_raise(RoomNotFound, NotAMember),
     )
     async def list_room_members(
-        self,
-        room_id: FromPath[UUID],
-        room_queries: Injected[RoomQueries],
-        principal: Injected[Principal],
-        paging: Injected[PageRequest],
+        self, room_id: FromPath[UUID], queries: Queries, principal: Caller, paging: Paging
     ) -> MemberPage:
-        return await room_queries.list_members(room_id, paging, principal)
+        return await queries.list_members(room_id, paging, principal)
 
     @delete(
         "/{room_id:uuid}/members/{user_id:uuid}",
-        guards=[authenticated],
         summary="Remove a member from a room",
         description="From your room, or with `rooms:write` from any. They can join a public room again.",
         opt=may_raise(RoomNotFound, NotYourRoom, MemberNotFound),
     )
     async def delete_room_member(
-        self,
-        room_id: FromPath[UUID],
-        user_id: FromPath[UUID],
-        rooms: Injected[RoomService],
-        principal: Injected[Principal],
+        self, room_id: FromPath[UUID], user_id: FromPath[UUID], rooms: Rooms, principal: Caller
     ) -> None:
         await rooms.delete_member(room_id, user_id, principal)
 
     @get(
         "/{room_id:uuid}/invitations",
-        guards=[authenticated],
         return_dto=StructDTO[InvitationPage],
         summary="List the invitations to a room",
         description="For its owner, and with `rooms:read`. Newest first.",
         opt=may_raise(RoomNotFound, NotYourRoom),
     )
     async def list_room_invitations(
-        self,
-        room_id: FromPath[UUID],
-        room_queries: Injected[RoomQueries],
-        principal: Injected[Principal],
-        paging: Injected[PageRequest],
+        self, room_id: FromPath[UUID], queries: Queries, principal: Caller, paging: Paging
     ) -> InvitationPage:
-        return await room_queries.list_invitations(room_id, paging, principal)
+        return await queries.list_invitations(room_id, paging, principal)
 
     @post(
         "/{room_id:uuid}/invitations",
-        guards=[authenticated],
         dto=StructDTO[InvitationCreate],
         return_dto=StructDTO[InvitationRead],
         summary="Invite a user to a room",
@@ -263,27 +224,18 @@ class RoomController(Controller):
         | may_raise(RoomNotFound, NotYourRoom, RoomClosed, AlreadyMember, AlreadyInvited, TooManyInvitations),
     )
     async def create_room_invitation(
-        self,
-        room_id: FromPath[UUID],
-        data: JSONBody[InvitationCreate],
-        rooms: Injected[RoomService],
-        principal: Injected[Principal],
+        self, room_id: FromPath[UUID], data: JSONBody[InvitationCreate], rooms: Rooms, principal: Caller
     ) -> Response[InvitationRead]:
         invitation = await rooms.create_invitation(room_id, data, principal)
         return created(invitation, f"/api/v1/rooms/{room_id}/invitations")
 
     @delete(
         "/{room_id:uuid}/invitations/{user_id:uuid}",
-        guards=[authenticated],
         summary="Withdraw or decline an invitation",
         description="To your room, with `rooms:write` to any, or your own.",
         opt=may_raise(RoomNotFound, NotYourRoom, InvitationNotFound),
     )
     async def delete_room_invitation(
-        self,
-        room_id: FromPath[UUID],
-        user_id: FromPath[UUID],
-        rooms: Injected[RoomService],
-        principal: Injected[Principal],
+        self, room_id: FromPath[UUID], user_id: FromPath[UUID], rooms: Rooms, principal: Caller
     ) -> None:
         await rooms.delete_invitation(room_id, user_id, principal)

@@ -24,13 +24,14 @@ class SignedInPeople:
             expires_at = self._authenticator.expiry_of(token)
         except InvalidToken:
             raise TokenRefused from None
-        if renewed.user_id != principal.user_id:
+        if renewed.user_id != principal.user_id or renewed.owes:
             raise TokenRefused
         return renewed, expires_at
 
     async def principals(self, session_ids: Collection[UUID]) -> Mapping[UUID, Principal]:
-        """Those of the sessions that are alive."""
-        return await self._authenticator.of_sessions(session_ids)
+        """Those of the sessions that are alive, and of users who owe nothing."""
+        found = await self._authenticator.of_sessions(session_ids)
+        return {session_id: each for session_id, each in found.items() if each.owes is None}
 
     async def member(self, principal: Principal) -> Member:
         """The person by their name, else their username, never their address."""

@@ -12,6 +12,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Any, cast
 
+import certifi
 import httpcore
 
 from app.lib.addresses import parse_address
@@ -173,3 +174,12 @@ class _MeteredStream(httpcore.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
+
+
+def public_authorities() -> ssl.SSLContext:
+    """The system's authorities and those of certifi, because a small container has none of its own. It takes as long as
+    many requests, so make it once, in a thread.
+    """
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context

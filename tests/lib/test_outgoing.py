@@ -3,7 +3,7 @@
 import httpcore
 import pytest
 
-from app.lib.webhooks.network import Failure, GuardedNetwork, Unreachable, is_public
+from app.lib.outgoing import Failure, GuardedNetwork, Unreachable, is_public
 from tests.support.receivers import HOST, PUBLIC, Names, Wire, receiver, sender_to
 
 pytestmark = pytest.mark.asvs("1.3.6")

@@ -1,0 +1,50 @@
+from app.domain.auth.models import ApiKey, MailedLink, Session, TotpFactor
+from app.lib.export import export
+
+EXPORTS = (
+    export(
+        "authenticator_apps",
+        TotpFactor.created_at,
+        TotpFactor.confirmed_at,
+        of=TotpFactor.user_id,
+        by=[TotpFactor.created_at],
+    ),
+    export(
+        "sessions",
+        Session.id,
+        Session.created_at,
+        Session.last_seen_at,
+        Session.authenticated_at,
+        Session.expires_at,
+        Session.revoked_at,
+        Session.revoked_reason,
+        Session.address,
+        Session.user_agent,
+        of=Session.user_id,
+        by=[Session.id],
+    ),
+    export(
+        "api_keys",
+        ApiKey.id,
+        ApiKey.name,
+        ApiKey.scopes,
+        ApiKey.created_at,
+        ApiKey.expires_at,
+        ApiKey.last_used_at,
+        ApiKey.revoked_at,
+        ApiKey.revoked_reason,
+        of=ApiKey.user_id,
+        by=[ApiKey.id],
+    ),
+    export(
+        "mailed_links",
+        MailedLink.id,
+        MailedLink.purpose,
+        MailedLink.address,
+        MailedLink.created_at,
+        MailedLink.expires_at,
+        MailedLink.used_at,
+        of=MailedLink.user_id,
+        by=[MailedLink.id],
+    ),
+)

@@ -1,0 +1,81 @@
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+
+from app.domain.identities.dtos import Authorization, ProviderAnswer
+from app.domain.identities.errors import InvalidAttempt
+from app.domain.identities.providers.people import ExternalIdentity
+from app.domain.identities.providers.registry import Providers
+from app.domain.identities.repositories import AttemptRepository
+from app.lib.clock import utc_now
+from app.lib.db.base import new_id
+from app.lib.db.engine import Database
+from app.lib.db.uow import UnitOfWork
+from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter
+from app.lib.security.opaque import digest, new_secret
+from app.lib.security.sealing import Sealer
+
+LIFETIME = timedelta(minutes=10)
+_ALL_TOGETHER = NamedLimit("provider_attempts", Limit.parse("3000 per minute"))
+"""So that strangers with many addresses fill no disk: there are at most ten times as many rows."""
+
+
+class _Proof(msgspec.Struct, frozen=True):
+    """What shows that an answer of the provider is to this attempt."""
+
+    nonce: str
+    verifier: str
+
+
+@dataclass
+class AttemptService:
+    """Sends browsers to identity providers, and finds out who comes back."""
+
+    unit: UnitOfWork
+    database: Database
+    providers: Providers
+    sealer: Sealer
+    limiter: RateLimiter
+    _attempts: AttemptRepository
+
+    async def begin(self, provider_name: str, user_id: UUID | None = None) -> Authorization:
+        """An attempt to sign in; of a user, to link. Raises ``ProviderNotFound``, ``ProviderUnavailable`` or
+        ``RateLimited``.
+        """
+        provider = self.providers.named(provider_name)
+        verdict = await self.limiter.hit(_ALL_TOGETHER, "all")
+        if not verdict.allowed:
+            raise verdict.refusal()
+        attempt_id, state, secret = new_id(), new_secret(), new_secret()
+        proof = _Proof(new_secret(), new_secret())
+        # Before the transaction begins, because the provider may have to be asked.
+        url = await provider.authorization_url(state=state, nonce=proof.nonce, verifier=proof.verifier)
+        expires_at = utc_now() + LIFETIME
+        await self._attempts.create(
+            id=attempt_id,
+            state_digest=digest(state),
+            secret_digest=digest(secret),
+            provider=provider.name,
+            user_id=user_id,
+            sealed=self.sealer.seal(msgspec.json.encode(proof), attempt_id.bytes),
+            expires_at=expires_at,
+        )
+        return Authorization(url, provider.redirect_uri, state, secret, expires_at)
+
+    async def finish(self, provider_name: str, data: ProviderAnswer, user_id: UUID | None = None) -> ExternalIdentity:
+        """Who came back from the provider. The attempt is over in any case; its own transaction ends before
+        the provider is asked, and no other may have begun.
+
+        Raises ``ProviderNotFound``, ``InvalidAttempt``, ``InvalidAnswer`` or ``ProviderUnavailable``.
+        """
+        provider = self.providers.named(provider_name)
+        async with self.database.independent() as unit:
+            attempt = await AttemptRepository(unit).use(
+                state_digest=digest(data.state), secret_digest=digest(data.secret), now=utc_now()
+            )
+        if attempt is None or (attempt.provider, attempt.user_id) != (provider.name, user_id):
+            raise InvalidAttempt
+        proof = msgspec.json.decode(self.sealer.open(attempt.sealed, attempt.id.bytes), type=_Proof)
+        return await provider.identify(code=data.code, iss=data.iss, nonce=proof.nonce, verifier=proof.verifier)

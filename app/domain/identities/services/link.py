@@ -1,0 +1,116 @@
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.domain.accounts.errors import UserNotFound
+from app.domain.accounts.rows import CredentialRow
+from app.domain.accounts.services.queries import AccountQueries
+from app.domain.accounts.services.users import UserService
+from app.domain.auth.events import EmailVerified
+from app.domain.auth.services.sessions import SessionService
+from app.domain.identities.dtos import Authorization, IdentityLink, IdentityRead
+from app.domain.identities.errors import IdentityNotFound, LastWayIn, OwnEmailNotConfirmed
+from app.domain.identities.providers.people import ExternalIdentity
+from app.domain.identities.providers.registry import Providers
+from app.domain.identities.repositories import HELD_USER, IDENTITIES_OF, IdentityRepository
+from app.domain.identities.services.attempts import AttemptService
+from app.lib import audit
+from app.lib.audit import Origin
+from app.lib.clock import utc_now
+from app.lib.db.base import new_id
+from app.lib.db.uow import UnitOfWork
+from app.lib.events import Events
+from app.lib.mail.mailer import Mailer, NewMail
+from app.lib.security.emails import lookup_key
+from app.lib.security.passwords import has_password
+from app.lib.security.principal import Principal
+
+
+@dataclass
+class LinkService:
+    """Links identities to users, and takes them away."""
+
+    unit: UnitOfWork
+    accounts: AccountQueries
+    users: UserService
+    attempts: AttemptService
+    providers: Providers
+    sessions: SessionService
+    mailer: Mailer
+    events: Events
+    origin: Origin
+    _identities: IdentityRepository
+
+    async def begin(self, provider_name: str, actor: Principal) -> Authorization:
+        """Raises ``ProviderNotFound``, ``ProviderUnavailable`` or ``RateLimited``."""
+        return await self.attempts.begin(provider_name, actor.user_id)
+
+    async def link(self, data: IdentityLink, actor: Principal) -> IdentityRead:
+        """Links who came back from the provider to the user who went there.
+
+        Raises ``InvalidAttempt``, ``InvalidAnswer``, ``ProviderUnavailable``, ``OwnEmailNotConfirmed`` or
+        ``IdentityTaken``.
+        """
+        external = await self.attempts.finish(data.provider, data, actor.user_id)
+        user = await self.accounts.find_credentials_of(actor.user_id)
+        if user is None:
+            raise UserNotFound
+        is_own_address = external.is_confirmed and lookup_key(external.email or "") == lookup_key(user.email)
+        if not (user.is_verified or is_own_address):
+            raise OwnEmailNotConfirmed
+        return await self.add(user, external)
+
+    async def add(self, user: CredentialRow, external: ExternalIdentity, *, is_new: bool = False) -> IdentityRead:
+        """Links an identity; where it shows that the address of the user is theirs, that is confirmed by it. The owner
+        is notified, unless the user ``is_new``. Raises ``IdentityTaken``.
+        """
+        if not user.is_verified and await self.users.verify_email(user.id, user.email):
+            await self.events.publish(self.unit, EmailVerified(aggregate_id=user.id, aggregate_version=0))
+        identity_id, now = new_id(), utc_now()
+        await self._identities.create(
+            email_key=lookup_key(user.email),
+            password_hash=user.password_hash,
+            id=identity_id,
+            user_id=user.id,
+            provider=external.provider,
+            issuer=external.issuer,
+            subject=external.subject,
+            email=external.email,
+            linked_at=now,
+            last_used_at=None,
+        )
+        await audit.record(self.unit, "identity.linked", self.origin, subject_id=user.id, provider=external.provider)
+        if not is_new:
+            await self._mail("identity_linked", user, identity_id, external.title)
+        return IdentityRead(identity_id, external.provider, external.email, now, None)
+
+    async def unlink(self, identity_id: UUID, actor: Principal) -> None:
+        """Takes an identity away, and ends the other sessions, which may have come by it.
+
+        Raises ``IdentityNotFound`` or ``LastWayIn``.
+        """
+        password_hash = await self.unit.first(HELD_USER, user_id=actor.user_id)
+        identities = {each.id: each for each in await self.unit.all(IDENTITIES_OF, user_id=actor.user_id)}
+        gone = identities.pop(identity_id, None)
+        user = await self.accounts.find_credentials_of(actor.user_id)
+        if password_hash is None or user is None or gone is None:
+            raise IdentityNotFound
+        others = any(self.providers.has_issuer(each.issuer) for each in identities.values())
+        if not others and not has_password(password_hash):
+            raise LastWayIn
+        await self._identities.delete(identity_id)
+        await self.sessions.sign_out_everywhere(actor, keeps_current=True)
+        await audit.record(self.unit, "identity.unlinked", self.origin, subject_id=user.id, provider=gone.provider)
+        provider = self.providers.get(gone.provider)
+        await self._mail("identity_unlinked", user, identity_id, provider.title if provider else gone.provider)
+
+    async def _mail(self, kind: str, user: CredentialRow, identity_id: UUID, title: str) -> None:
+        mail = NewMail(
+            kind=kind,
+            business_id=str(identity_id),
+            user_id=user.id,
+            to_address=user.email,
+            locale=user.locale,
+            template=kind,
+            context={"provider": title, "at": utc_now().isoformat(timespec="seconds")},
+        )
+        await self.mailer.queue(self.unit, mail)

@@ -1,0 +1,60 @@
+"""The app starts only with routes that have one policy each."""
+
+from typing import Any
+
+import pytest
+from litestar import WebSocket, get, websocket
+from litestar.exceptions import ImproperlyConfiguredException
+
+import app.asgi
+from app.asgi import create_app
+from app.lib.db.url import DatabaseURL
+from app.lib.domain import Domain
+from app.lib.security.policies import authenticated, permission, public
+from tests.support.apps import settings_for
+from tests.test_policies_walk import endpoints
+
+
+@get("/no-policy")
+async def without_policy() -> None: ...
+
+
+@get("/two-policies", guards=[public, permission("users:read")])
+async def with_two_policies() -> None: ...
+
+
+@get("/inherits-none", guards=[])
+async def with_empty_guards() -> None: ...
+
+
+@websocket("/socket-without-policy")
+async def socket_without_policy(socket: WebSocket[Any, Any, Any]) -> None: ...
+
+
+@pytest.mark.asvs("8.2.1")
+@pytest.mark.parametrize(
+    "handler", [without_policy, with_two_policies, with_empty_guards, socket_without_policy], ids=str
+)
+@pytest.mark.parametrize("place", ["controllers", "root_handlers"])
+def test_the_app_refuses_to_start_with_a_route_that_has_not_one_policy(
+    monkeypatch: pytest.MonkeyPatch, database_url: DatabaseURL, handler: Any, place: str
+) -> None:
+    members: dict[str, Any] = {place: (handler,)}
+    careless = Domain(name="careless", **members)
+    monkeypatch.setattr(app.asgi, "DOMAINS", (*app.asgi.DOMAINS, careless))
+
+    with pytest.raises(ImproperlyConfiguredException, match="polic"):
+        create_app(settings_for(database_url))
+
+
+@get("/with-policy", guards=[authenticated])
+async def with_policy() -> None: ...
+
+
+def test_the_app_starts_with_a_route_that_has_one(monkeypatch: pytest.MonkeyPatch, database_url: DatabaseURL) -> None:
+    careful = Domain(name="careful", controllers=(with_policy,))
+    monkeypatch.setattr(app.asgi, "DOMAINS", (*app.asgi.DOMAINS, careful))
+
+    walked = {endpoint.path: repr(endpoint.policy) for endpoint in endpoints(create_app(settings_for(database_url)))}
+
+    assert walked["/api/v1/with-policy"] == "authenticated"
