@@ -19,7 +19,7 @@ from app.lib.pagination.parameters import PageRequest
 from app.lib.wire.decoding import convert
 
 _password_option = click.option("--password-stdin", is_flag=True, help="Read it from one line of standard input.")
-_email_option = click.option("--email", required=True, help="The user's email address.")
+email_option = click.option("--email", required=True, help="The user's email address.")
 _COLUMNS = {
     "EMAIL": "email",
     "USERNAME": "username",
@@ -37,7 +37,7 @@ def users() -> None:
 
 
 @users.command()
-@_email_option
+@email_option
 @click.option("--name", help="The person's name.")
 @click.option("--username", help="A name to sign in with, next to the address.")
 @click.option("--verified", is_flag=True, help="The address is known to be theirs.")
@@ -49,7 +49,7 @@ def create(email: str, name: str | None, username: str | None, *, verified: bool
 
 
 @users.command("create-superuser")
-@_email_option
+@email_option
 @_password_option
 @click.option("--promote", is_flag=True, help="Make the user with this address a superuser, and keep the password.")
 def create_superuser(email: str, *, password_stdin: bool, promote: bool) -> None:
@@ -65,7 +65,7 @@ def create_superuser(email: str, *, password_stdin: bool, promote: bool) -> None
 
 
 @users.command("set-password")
-@_email_option
+@email_option
 @_password_option
 def set_password(email: str, *, password_stdin: bool) -> None:
     """Set a user's password and end their sessions."""
@@ -73,7 +73,7 @@ def set_password(email: str, *, password_stdin: bool) -> None:
 
     async def work(core: Core) -> None:
         async with core.database.independent() as unit:
-            user_id = await _find(core, email, "'app users list' shows all.")
+            user_id = await find_user(core, email, "'app users list' shows all.")
             await core.services.build(PasswordService, unit, SYSTEM).set_password(user_id, password)
 
     run(work)
@@ -99,14 +99,14 @@ def _create(**values: Any) -> None:
 
 def _promote(email: str) -> None:
     async def work(core: Core) -> UserRead:
-        user_id = await _find(core, email, "Without --promote it is created.")
+        user_id = await find_user(core, email, "Without --promote it is created.")
         async with core.database.independent() as unit:
             return await core.services.build(UserService, unit, SYSTEM).promote(user_id)
 
     click.echo(f"{run(work).email} is a superuser now.")
 
 
-async def _find(core: Core, email: str, hint: str) -> UUID:
+async def find_user(core: Core, email: str, hint: str) -> UUID:
     """The id of the user with this address. Raises ``MissingOrTaken`` with the hint."""
     found = await core.services.build(AccountQueries).find_credentials(checked_email_key(email))
     if found is None:

@@ -11,7 +11,7 @@ from app.domain.auth.controllers.mfa import MfaController
 from app.domain.auth.controllers.pages import PageController
 from app.domain.auth.controllers.recovery import RecoveryController
 from app.domain.auth.controllers.sessions import SessionController
-from app.domain.auth.controllers.users import impersonate_user, send_password_reset
+from app.domain.auth.controllers.users import disable_mfa, impersonate_user, send_password_reset
 from app.domain.auth.errors import AccountInactive, MfaRequired
 from app.domain.auth.exports import EXPORTS
 from app.domain.auth.jobs import JOBS
@@ -35,6 +35,7 @@ auth = Domain(
         ApiKeyController,
         UserKeyController,
         send_password_reset,
+        disable_mfa,
         impersonate_user,
     ),
     root_handlers=(get_jwks, PageController),

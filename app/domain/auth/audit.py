@@ -21,6 +21,7 @@ AUDIT_KINDS = declare(
     AuditKind("mfa.totp_removed", "A user removed the app that makes codes.", is_own=True),
     AuditKind("mfa.recovery_codes_renewed", "A user got other recovery codes.", is_own=True),
     AuditKind("mfa.recovery_code_used", "A recovery code was used.", is_own=True),
+    AuditKind("mfa.turned_off", "An administrator removed all second factors of a user.", is_own=True),
     AuditKind("token.reused", "A refresh token was used twice, so its session ended.", is_own=True),
     AuditKind("api_key.created", "An API key was created.", is_own=True),
     AuditKind("api_key.revoked", "An API key was revoked.", is_own=True),

@@ -80,8 +80,8 @@ class TotpNotFound(NotFound):
     detail = "There is no app that makes codes, or it was not confirmed in time. Set one up."
 
 
-class SecondFactorOff(InvalidState):
-    detail = "You have no second factor."
+class SecondFactorOff(NotFound):
+    detail = "There is no second factor."
 
 
 class SessionNotFound(NotFound):

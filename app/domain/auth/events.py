@@ -47,6 +47,7 @@ class FactorChange(StrEnum):
     TOTP_REMOVED = "totp_removed"
     RECOVERY_CODES_RENEWED = "recovery_codes_renewed"
     RECOVERY_CODE_USED = "recovery_code_used"
+    TURNED_OFF = "turned_off"
 
 
 @event("user.second_factor_changed")

@@ -19,6 +19,8 @@ class LazyCommand(NamedTuple):
 
     target: str
     summary: str
+    others: frozenset[str] = frozenset()
+    """Modules that add commands to it."""
 
 
 def load(target: str) -> Any:
@@ -33,17 +35,21 @@ def load(target: str) -> Any:
 
 
 def find_commands(package: Path, name: str) -> dict[str, LazyCommand]:
-    """The click commands that modules ``commands.py`` below a package define at their top level, by function name.
+    """The click commands that modules ``commands.py`` below a package define at their top level, by function name. A
+    module may add commands to the group of a module before it, as ``@group.command()``.
 
     Found in the text, because help must not wait for the modules to be imported.
     """
     found: dict[str, LazyCommand] = {}
     for path in sorted(package.glob("*/commands.py")):
+        module = f"{name}.{path.parent.name}.commands"
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             decorators = [ast.unparse(each).split("(")[0] for each in getattr(node, "decorator_list", ())]
             if isinstance(node, ast.FunctionDef) and {"click.group", "click.command"} & set(decorators):
                 summary = (ast.get_docstring(node) or "").split(". ")[0].splitlines()[0].rstrip(".") + "."
-                found[node.name] = LazyCommand(f"{name}.{path.parent.name}.commands:{node.name}", summary)
+                found[node.name] = LazyCommand(f"{module}:{node.name}", summary)
+            for group in {each.removesuffix(".command") for each in decorators} & found.keys():
+                found[group] = found[group]._replace(others=found[group].others | {module})
     return found
 
 
@@ -62,6 +68,8 @@ class LazyGroup(click.Group):
         if found is None:
             return None
         command: click.Command = load(found.target)
+        for module in found.others:
+            load(module)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

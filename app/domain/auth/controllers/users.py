@@ -1,6 +1,6 @@
 from uuid import UUID
 
-from litestar import Response, post
+from litestar import Response, delete, post
 from litestar.params import FromPath
 
 from app.domain.accounts.controllers.users import SEES_USER
@@ -8,10 +8,11 @@ from app.domain.accounts.errors import BeyondOwnRights, UserNotFound
 from app.domain.accounts.permissions import USERS_WRITE
 from app.domain.auth.dtos.links import MailRequested
 from app.domain.auth.dtos.sessions import ImpersonationToken
-from app.domain.auth.errors import NotImpersonable
+from app.domain.auth.errors import NotImpersonable, SecondFactorOff
 from app.domain.auth.permissions import USERS_IMPERSONATE
 from app.domain.auth.services.impersonate import ImpersonationService
 from app.domain.auth.services.request_mail import MailRequestService
+from app.domain.auth.services.second_factors import SecondFactorService
 from app.lib.http.injection import Caller, Injected
 from app.lib.openapi.document import may_raise
 from app.lib.security.policies import permission
@@ -51,3 +52,20 @@ async def impersonate_user(
 ) -> Response[ImpersonationToken]:
     token = await impersonation.impersonate(user_id, principal)
     return Response(token, headers={"Cache-Control": "no-store"})
+
+
+@delete(
+    "/users/{user_id:uuid}/mfa",
+    guards=[permission(USERS_WRITE, sight=SEES_USER, fresh=True)],
+    summary="Turn off a user's second factor",
+    description=(
+        "For a user who has lost it: removes every factor and the recovery codes, and ends their sessions. Make sure "
+        "that it is them who ask. Needs a sign-in within 10 minutes."
+    ),
+    tags=["Users"],
+    opt=may_raise(BeyondOwnRights, SecondFactorOff),
+)
+async def disable_mfa(
+    user_id: FromPath[UUID], second_factors: Injected[SecondFactorService], principal: Caller
+) -> None:
+    await second_factors.turn_off(user_id, principal)

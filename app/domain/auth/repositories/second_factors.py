@@ -148,6 +148,7 @@ _lock_after = prepare(
     SealedTotp,
 )
 _set_secret = prepare(update(_totp).where(_of_user).values(secret=bindparam("sealed", type_=_totp.c.secret.type)))
+_delete_factors = [prepare(delete(each).where(each.c.user_id == _USER_ID)) for each in (_totp, _codes)]
 _insert_code = prepare(insert(_codes))
 _delete_codes = prepare(delete(_codes).where(_codes.c.user_id == _USER_ID))
 _use_code = prepare(delete(_codes).where(*_is_code))
@@ -178,6 +179,11 @@ class SecondFactorRepository(Repository):
     async def set_secret(self, user_id: UUID, sealed: bytes) -> None:
         """The same secret, sealed with another key."""
         await self.unit.execute(_set_secret, user_id=user_id, sealed=sealed)
+
+    async def delete_all(self, user_id: UUID) -> None:
+        """Deletes the user's second factors of all kinds, and the recovery codes."""
+        for each in _delete_factors:
+            await self.unit.execute(each, user_id=user_id)
 
     async def set_codes(self, user_id: UUID, digests: Iterable[bytes]) -> None:
         """Replaces the user's recovery codes."""

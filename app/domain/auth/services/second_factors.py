@@ -9,6 +9,8 @@ from pyotp.exceptions import OTPVerificationError
 from pyotp.totp import TOTP
 
 from app.domain.accounts.errors import UserNotFound
+from app.domain.accounts.repositories import UserRepository
+from app.domain.accounts.services.access import check_reach
 from app.domain.auth.dtos.mfa import MfaRead, RecoveryCodes
 from app.domain.auth.errors import SecondFactorOff, WrongCode
 from app.domain.auth.events import FactorChange, SecondFactorChanged, SecondFactorRefused, SessionsEnded
@@ -66,6 +68,7 @@ class SecondFactorService:
     origin: Origin
     _factors: SecondFactorRepository
     _sessions: SessionRepository
+    _users: UserRepository
 
     async def get(self, user_id: UUID) -> MfaRead:
         """Raises ``UserNotFound``."""
@@ -120,6 +123,20 @@ class SecondFactorService:
         codes = await self._new_codes(actor.user_id)
         await self._end_sessions(actor.user_id, FactorChange.RECOVERY_CODES_RENEWED, keep=actor.session_id)
         return RecoveryCodes(recovery_codes=codes)
+
+    async def turn_off(self, user_id: UUID, actor: Principal | None) -> None:
+        """Removes all factors of a user who has lost them, and ends their sessions. ``actor`` is None at the command
+        line.
+
+        Raises ``UserNotFound``, ``BeyondOwnRights`` or ``SecondFactorOff``.
+        """
+        user = await self._users.get_for_update(user_id)
+        if actor is not None:
+            await check_reach(actor, user, self._users)
+        if not await self.unit.first(HAS_SECOND_FACTOR, user_id=user_id):
+            raise SecondFactorOff
+        await self._factors.delete_all(user_id)
+        await self._end_sessions(user_id, FactorChange.TURNED_OFF, keep=None)
 
     async def _new_codes(self, user_id: UUID) -> list[str]:
         codes = [
