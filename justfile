@@ -108,51 +108,20 @@ fuzz-sessions examples="200" steps="60":
 chaos *options:
     {{ run }} pytest tests/chaos -n 0 "$@"
 
-# requests per second and CPU per request, on this machine
+# the service next to its peers on PostgreSQL; takes most of an hour and writes docs/performance.md
 [group('check')]
 bench *options:
-    {{ run }} python -m benchmarks "$@"
+    {{ run }} --group bench python -m benchmarks "$@"
 
-# plans and times of the reads of posts on PostgreSQL: `just bench-posts --posts 1000000`
+# a short `bench` that fails when the service fell behind a peer by a quarter since the last whole one
 [group('check')]
-bench-posts *options:
-    {{ run }} python -m benchmarks.posts "$@"
+bench-check *options:
+    {{ run }} --group bench python -m benchmarks --check --rounds 3 "$@"
 
-# deletions of what has a million rows, on both databases: `just bench-deletions --rows 100000`
+# one of compare (checkouts in turns), posts, deletions, faults, revocation, secrecy, realtime: `just bench-one compare ../before .`
 [group('check')]
-[positional-arguments]
-bench-deletions *options:
-    {{ run }} python -m benchmarks.deletions "$@"
-
-# processor time per request of this checkout, or of several in turns: `just bench-compare ../before .`
-[positional-arguments]
-bench-compare *options:
-    {{ run }} python -m benchmarks.compare "$@"
-
-# orders per second on PostgreSQL, next to the same statements sent by pgbench
-[group('check')]
-bench-orders *options:
-    {{ run }} python -m benchmarks.orders "$@"
-
-# seconds until requests are refused while PostgreSQL is away, next to what is promised
-[group('check')]
-bench-faults:
-    {{ run }} python -m benchmarks.faults
-
-# how long a right that was taken away still works on two workers, on both databases
-[group('check')]
-bench-revocation *options:
-    {{ run }} python -m benchmarks.revocation "$@"
-
-# whether the time of an answer gives away that an account exists: sign-in, forgot, resend, registration
-[group('check')]
-bench-secrecy *options:
-    {{ run }} python -m benchmarks.secrecy "$@"
-
-# sockets on granian: messages a second, latency and memory on each fan-out
-[group('check')]
-bench-realtime *options:
-    {{ run }} python -m benchmarks.realtime "$@"
+bench-one name *options:
+    shift; {{ run }} python -m "benchmarks.{{ name }}" "$@"
 
 # format the code and mend what the linter can mend
 [group('change')]
@@ -196,5 +165,5 @@ container tag="lodestar":
 [group('ship')]
 clean:
     rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* \
-        coverage.xml htmlcov build dist tools/openapi/node_modules
+        coverage.xml htmlcov build dist tools/openapi/node_modules benchmarks/peers/node_modules
     find app tests benchmarks migrations -name __pycache__ -type d -prune -exec rm -rf {} +

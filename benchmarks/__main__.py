@@ -1,106 +1,97 @@
-"""Requests per second and CPU per request of the hot reads: ``just bench --help``."""
+"""The service next to its peers, on the same PostgreSQL: ``just bench --help``; docs/performance.md explains it."""
 
 import argparse
 import asyncio
-import json
-import os
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
-from app.asgi import DOMAINS
-from app.config import Settings
-from app.core import Core
-from app.lib.db.url import DatabaseURL
-from benchmarks import load
-from benchmarks.seed import seed_users
-from benchmarks.server import Server, resident_bytes, serving
-from tests.support.apps import settings_for
+from benchmarks import load, report
+from benchmarks.facts import facts_of
+from benchmarks.machine import Machine
+from benchmarks.measure import Site, check, measure
+from benchmarks.report import Process, Report
+from benchmarks.rows import PEERS, ROWS
+from benchmarks.server import COMMANDS, LODESTAR, SQLITE, serving
+from benchmarks.world import Size, build, find_cursor
 from tests.support.databases import migrate, postgresql_database, postgresql_server, sqlite_database
-from tests.support.people import People
 
-PUBLIC_URL = "http://bench.example.com"
-ROUTES = ("/health", "/api/v1/users/me", "/api/v1/users?page_size=20&include_total=false", "/api/v1/users?page_size=20")
+FULL, SMALL = Size(100_000, 1_000_000, 10_000), Size(2_000, 2_000, 500)
 
 
-def main() -> None:
+def main() -> int:
     arguments = _arguments()
-    with ExitStack() as stack:
-        url = stack.enter_context(_database(arguments.database))
-        migrate(url)
-        settings = settings_for(url, PUBLIC_URL=PUBLIC_URL)
-        environ = {
-            "PUBLIC_URL": PUBLIC_URL,
-            "DATABASE_URL": url.url.render_as_string(hide_password=False),
-            "SECRET_KEY": settings.signing_secret,
-            "RATE_LIMIT_DEFAULT": "1000000000/minute",
-            "LOG_LEVEL": arguments.log_level,
-            "LOG_FORMAT": "json",
-            "DATABASE_POOL_SIZE": "10",
-        }
-        token = asyncio.run(_prepare(settings, arguments.users))
-        server = stack.enter_context(serving(environ, workers=arguments.workers))
-        rows = [_measure(server, route, token, arguments) for route in ROUTES]
-        _report(server, rows, arguments)
+    rows = [row for row in ROWS if arguments.only in row.name and not (arguments.check and row.by_size)]
+    load.install()
+    machine = Machine()
+    with _site(arguments) as site:
+        for row in rows:
+            check(site, row)
+        result = Report(machine.facts, arguments.size, measure(site, rows, arguments.rounds))
+        if not arguments.check and rows == list(ROWS):
+            result.servers = {
+                name: Process(round(each.ready_seconds, 2), round(each.worker_mib()))
+                for name, each in site.servers.items()
+            }
+            result.facts = facts_of(site, result.rows)
+    result.busy = machine.busy(result.rows)
+    print(report.text(result))
+    if arguments.json:
+        arguments.json.write_bytes(report.encoded(result))
+    if arguments.check:
+        return report.compare(result)
+    if arguments.size == FULL and rows == list(ROWS) and set(arguments.peers) == set(PEERS):
+        report.publish(result)
+    return 0
 
 
 @contextmanager
-def _database(kind: str) -> Iterator[DatabaseURL]:
+def _site(arguments: argparse.Namespace) -> Iterator[Site]:
+    """All servers at once: one that is not asked does nothing that can be measured."""
     with ExitStack() as stack:
-        if kind == "sqlite":
-            yield stack.enter_context(sqlite_database())
-        else:
-            yield stack.enter_context(postgresql_database(stack.enter_context(postgresql_server())))
-
-
-async def _prepare(settings: Settings, users: int) -> str:
-    core = Core(settings, DOMAINS)
-    async with core.running():
-        await seed_users(core.database, users)
-        person = await People(core).create(email="bench@example.com", is_superuser=True)
-    return person.access_token
-
-
-def _measure(server: Server, route: str, token: str, arguments: argparse.Namespace) -> dict[str, object]:
-    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-    size = {"connections": arguments.connections}
-    asyncio.run(load.run(server.port, route, headers, seconds=1, **size))
-    cpu = server.cpu_seconds()
-    result = asyncio.run(load.run(server.port, route, headers, seconds=arguments.seconds, **size))
-    return {
-        "route": route,
-        "requests_per_second": round(result.per_second),
-        "cpu_us_per_request": round((server.cpu_seconds() - cpu) / max(result.requests, 1) * 1e6),
-        "p50_ms": round(result.quantile(50), 2),
-        "p99_ms": round(result.quantile(99), 2),
-        "statuses": result.statuses,
-    }
-
-
-def _report(server: Server, rows: list[dict[str, object]], arguments: argparse.Namespace) -> None:
-    worker = server.worker_pids[0] if server.worker_pids else server.main_pid
-    summary = {
-        "database": arguments.database,
-        "users": arguments.users,
-        "workers": arguments.workers,
-        "connections": arguments.connections,
-        "cores": os.cpu_count(),
-        "ready_seconds": round(server.ready_seconds, 2),
-        "worker_rss_mib": round(resident_bytes(worker) / 2**20),
-        "routes": rows,
-    }
-    print(json.dumps(summary, indent=2))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lodestar-bench-")))
+        url = stack.enter_context(postgresql_database(stack.enter_context(postgresql_server())))
+        file = stack.enter_context(sqlite_database())
+        print("# making the data", flush=True)
+        for each in (url, file):
+            migrate(each)
+        size = arguments.size
+        world = asyncio.run(build(url, size, folder))
+        worlds = dict.fromkeys(COMMANDS, world)
+        worlds[SQLITE] = asyncio.run(build(file, Size(size.users, 0, size.products), folder))
+        servers = {
+            name: stack.enter_context(
+                serving(
+                    COMMANDS[name],
+                    worlds[name].environ | {"JOBS_WORKER": arguments.jobs},
+                    ready="/health/ready" if name in {LODESTAR, SQLITE} else "/health",
+                )
+            )
+            for name in (LODESTAR, SQLITE, *arguments.peers)
+        }
+        find_cursor(world, servers[LODESTAR].port)
+        yield Site(servers, worlds, arguments.connections, arguments.seconds)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--database", choices=("postgresql", "sqlite"), default="postgresql")
-    parser.add_argument("--users", type=int, default=100_000)
+    parser.add_argument(
+        "--check", action="store_true", help="only rows that little data will do for; fails where slower"
+    )
+    parser.add_argument("--small", action="store_true", help="little data; nothing is written to docs/")
+    parser.add_argument("--only", default="", help="part of the name of the rows to measure")
+    parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
     parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--seconds", type=float, default=8)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--log-level", default="info")
-    return parser.parse_args()
+    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--jobs", choices=("inside", "off"), default="off", help="whether our worker runs jobs, too")
+    parser.add_argument("--json", type=Path, help="where to write all figures")
+    arguments = parser.parse_args()
+    arguments.size = SMALL if arguments.small or arguments.check else FULL
+    return arguments
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

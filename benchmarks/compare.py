@@ -1,4 +1,4 @@
-"""Processor time per request of one or more checkouts, measured in turns: ``just bench-compare --help``.
+"""Processor time per request of one or more checkouts, measured in turns: ``just bench-one compare --help``.
 
 Each checkout has a virtual environment of its own, and a database of its own on the same PostgreSQL. Everything is
 prepared by its command line and over HTTP, so that checkouts of any age can be compared.
@@ -8,9 +8,7 @@ import argparse
 import asyncio
 import json
 import os
-import random
 import subprocess
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +19,8 @@ import httpx
 from sqlalchemy.engine import URL
 
 from benchmarks import load
-from benchmarks.server import Server, serving
+from benchmarks.load import Plan, Request
+from benchmarks.server import Server, app_command, serving
 from tests.support.apps import MANY_ORDERS
 from tests.support.databases import postgresql_database, postgresql_server
 
@@ -41,20 +40,20 @@ class Subject:
     products: list[str] = field(default_factory=list)
     measured: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
-    def requests(self) -> dict[str, Callable[[int], bytes]]:
-        def get(path: str, *, anonymous: bool = False) -> Callable[[int], bytes]:
-            request = load.request_of("GET", API + path, {} if anonymous else self.headers)
-            return lambda _number: request
+    def plans(self) -> dict[str, list[Plan]]:
+        def get(path: str, *, anonymous: bool = False) -> list[Plan]:
+            return [Plan([Request(API + path)], {} if anonymous else self.headers)]
 
-        def post(path: str, body: Callable[[], Any]) -> Callable[[int], bytes]:
-            return lambda _number: load.request_of("POST", API + path, self.headers, json.dumps(body()).encode())
+        def post(path: str, *bodies: object) -> list[Plan]:
+            """Each connection starts at another body."""
+            requests = [load.post(API + path, body) for body in bodies]
+            headers = {**self.headers, **load.JSON}
+            return [Plan(requests[start:] + requests[:start], headers) for start in range(0, len(requests), 3)]
 
-        def order() -> Any:
-            return {"items": [{"product_id": random.choice(self.products), "quantity": 1}]}  # noqa: S311 - no secret
-
+        orders = [{"items": [{"product_id": each, "quantity": 1}]} for each in self.products]
         return {
-            "place an order": post("/orders", order),
-            "create a post": post("/posts", lambda: _post(is_published=False)),
+            "place an order": post("/orders", *orders),
+            "create a post": post("/posts", _post(is_published=False)),
             "users/me": get("/users/me"),
             "users/{id}": get(f"/users/{self.user_id}"),
             "posts": get("/posts?page_size=20"),
@@ -66,13 +65,14 @@ class Subject:
 
 def main() -> None:
     arguments = _arguments()
+    load.install()
     with ExitStack() as stack:
         server = stack.enter_context(postgresql_server())
         subjects = [_start(path, server, stack, arguments) for path in arguments.checkouts]
         for subject in subjects:
             asyncio.run(_prepare(subject))
         for _ in range(arguments.rounds):
-            for name in [each for each in subjects[0].requests() if arguments.only in each]:
+            for name in [each for each in subjects[0].plans() if arguments.only in each]:
                 for subject in subjects:
                     _measure(subject, name, arguments)
         print(json.dumps({str(each.path): _summary(each) for each in subjects}, indent=2))
@@ -94,7 +94,7 @@ def _start(path: Path, server: URL, stack: ExitStack, arguments: argparse.Namesp
         subprocess.run(  # noqa: S603 - the checkout's own command line
             [app, *command], cwd=path, env={**os.environ, **environ}, input=f"{PASSWORD}\n", text=True, check=True
         )
-    return Subject(path, stack.enter_context(serving(environ, app=app, cwd=path)))
+    return Subject(path, stack.enter_context(serving(app_command(app), environ, cwd=path, ready="/health/ready")))
 
 
 async def _prepare(subject: Subject) -> None:
@@ -123,13 +123,12 @@ def _post(*, is_published: bool) -> dict[str, Any]:
 
 
 def _measure(subject: Subject, name: str, arguments: argparse.Namespace) -> None:
-    make, server = subject.requests()[name], subject.server
-    size = {"connections": arguments.connections}
-    asyncio.run(load.run_each(server.port, make, seconds=0.5, **size))
+    plans, server = subject.plans()[name], subject.server
+    load.run(server.port, plans, connections=arguments.connections, seconds=0.5)
     cpu = server.cpu_seconds()
-    result = asyncio.run(load.run_each(server.port, make, seconds=arguments.seconds, **size))
-    if bad := {status: count for status, count in result.statuses.items() if status not in {200, 201}}:
-        raise RuntimeError(f"{name} of {subject.path} was answered {bad}")
+    result = load.run(server.port, plans, connections=arguments.connections, seconds=arguments.seconds)
+    if result.errors or not {200, 201}.issuperset(result.statuses):
+        raise RuntimeError(f"{name} of {subject.path} was answered {result.statuses}, {result.errors} errors")
     micros = (server.cpu_seconds() - cpu) / result.requests * 1e6
     subject.measured.setdefault(name, []).append((micros, result.per_second))
 

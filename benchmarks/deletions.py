@@ -1,4 +1,4 @@
-"""Deletions of what has a million rows, with the statement timeout of the service: ``just bench-deletions --help``."""
+"""Deletions of what has a million rows, under the service's statement timeout: ``just bench-one deletions --help``."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""Seconds until a request is refused while PostgreSQL is away, next to what is promised: ``just bench-faults``.
+"""Seconds until a request is refused while PostgreSQL is away, next to what is promised: ``just bench-one faults``.
 
 Tests show that each is refused, and wait as long as a busy machine may need.
 """

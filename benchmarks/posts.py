@@ -1,4 +1,4 @@
-"""The hot reads of posts on PostgreSQL, their plans and times: ``just bench-posts --help``."""
+"""The hot reads of posts on PostgreSQL, their plans and times: ``just bench-one posts --help``."""
 
 import argparse
 import asyncio

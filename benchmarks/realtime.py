@@ -1,4 +1,4 @@
-"""Sockets on granian: messages a second, latency, and memory: ``just bench-realtime --help``."""
+"""Sockets on granian: messages a second, latency, and memory: ``just bench-one realtime --help``."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""How long a right that was taken away still works, on two real workers: ``just bench-revocation``.
+"""How long a right that was taken away still works, on two real workers: ``just bench-one revocation``.
 
 A user asks on many connections, which reach both workers. Then the user signs out, is deactivated, changes the password
 or loses a role. For each connection the figure is the time from the answer to that act to the last request that was

@@ -1,4 +1,4 @@
-"""Whether the time of an answer gives away that an account exists: ``just bench-secrecy``.
+"""Whether the time of an answer gives away that an account exists: ``just bench-one secrecy``.
 
 Pairs of requests, one about an account and one about none, in turns and in random order within a pair: what else the
 machine does meets both alike. The figure is a Mann-Whitney test (two-sided, normal approximation): a small p says

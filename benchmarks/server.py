@@ -1,4 +1,4 @@
-"""The real server, as an operator starts it, and what it costs."""
+"""Servers, as an operator starts them, and what they cost."""
 
 import os
 import socket
@@ -7,18 +7,57 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.load import NODE, PEERS
+
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+
+Command = Callable[[int], Sequence[str | Path]]
+"""Makes the command that serves on a port."""
+
+
+def app_command(app: Path | None = None, *, workers: int = 1) -> Command:
+    """``app serve`` of this checkout, or of another one."""
+    script = app or Path(sys.executable).with_name("app")
+    return lambda port: [script, "serve", "--port", str(port), "--workers", str(workers)]
+
+
+def _granian(module: str) -> Command:
+    options = ["--interface", "asgi", "--loop", "uvloop", "--workers", "1", "--no-ws", "--log-level", "warning"]
+    command = [sys.executable, "-m", "granian", *options, f"benchmarks.peers.{module}:app", "--host", "127.0.0.1"]
+    return lambda port: [*command, "--port", str(port)]
+
+
+def _uvicorn(module: str) -> Command:
+    options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    command = [sys.executable, "-m", "uvicorn", *options, f"benchmarks.peers.{module}:app"]
+    return lambda port: [*command, "--port", str(port)]
+
+
+LODESTAR = "Lodestar"
+SQLITE = "Lodestar on SQLite"
+BARE = "bare ASGI + asyncpg"
+FASTAPI = "FastAPI"
+FASTIFY = "Fastify"
+ALCHEMY = "Litestar + advanced-alchemy"
+COMMANDS: dict[str, Command] = {
+    LODESTAR: app_command(),
+    SQLITE: app_command(),
+    BARE: _granian("bare"),
+    FASTIFY: lambda port: [NODE, PEERS / "fastify.mjs", str(port)],
+    ALCHEMY: _granian("litestar_aa"),
+    FASTAPI: _uvicorn("fastapi_orm"),
+}
 
 
 @dataclass
 class Server:
-    """A running server; ``ready_seconds`` from its start to its first ready answer."""
+    """A running server; ``ready_seconds`` from its start to its first good answer."""
 
     port: int
     main_pid: int
@@ -34,28 +73,25 @@ class Server:
         """Processor time that the server and its workers have used so far."""
         return sum(_cpu_seconds(pid) for pid in (self.main_pid, *self.worker_pids))
 
+    def worker_mib(self) -> float:
+        """Resident memory of the process that answers."""
+        return resident_bytes(next(iter(self.worker_pids), self.main_pid)) / 2**20
+
 
 @contextmanager
 def serving(
-    environ: dict[str, str], *, workers: int = 1, app: Path | None = None, cwd: Path | None = None
+    command: Command, environ: dict[str, str], *, cwd: Path | None = None, ready: str = "/health"
 ) -> Iterator[Server]:
-    """Runs ``app serve`` on a free port: of this checkout, or of another one."""
+    """Runs a server on a free port, and waits for its first good answer on ``ready``."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     begin = time.perf_counter()
-    command = [
-        str(app or Path(sys.executable).with_name("app")),
-        "serve",
-        "--port",
-        str(port),
-        "--workers",
-        str(workers),
-    ]
-    env = {**os.environ, **environ}
-    process = subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
+    process = subprocess.Popen(  # noqa: S603 - our own
+        command(port), cwd=cwd, env={**os.environ, **environ}, stdout=subprocess.DEVNULL
+    )
     try:
-        _await_ready(port)
+        _await_ready(process, port, ready)
         yield Server(port, process.pid, time.perf_counter() - begin)
     finally:
         process.terminate()
@@ -70,15 +106,15 @@ def resident_bytes(pid: int) -> int:
         return 0
 
 
-def _await_ready(port: int) -> None:
+def _await_ready(process: "subprocess.Popen[bytes]", port: int, path: str) -> None:
     deadline = time.perf_counter() + 60
-    while time.perf_counter() < deadline:
+    while time.perf_counter() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=2):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2):
                 return
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.02)
-    raise TimeoutError("the server did not become ready")
+    raise TimeoutError(f"the server did not become ready: {process.args!r}")
 
 
 def _processes() -> list[int]:

@@ -11,9 +11,10 @@ import pytest_asyncio
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
+from app.lib.db.url import DatabaseURL
 from app.lib.http.base_path import below
 from tests.domain.notifications.steps import ONE_CLICK, composed
-from tests.support.apps import Deployment, client_of
+from tests.support.apps import Deployment, client_of, fresh, running_app
 from tests.support.links import newest
 from tests.support.people import PASSWORD, People
 from tests.support.sockets import Refused, connected
@@ -46,9 +47,18 @@ def strips(request: pytest.FixtureRequest) -> bool:
     return bool(request.param == "stripped")
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def standing(database_url: DatabaseURL) -> AsyncIterator[Litestar]:
+    """One app for all tests of a database."""
+    settings = {"PUBLIC_URL": f"{ORIGIN}{PATH}/", "ENVIRONMENT": "development", "RATE_LIMIT_ENABLED": "false"}
+    async with running_app(database_url, **settings) as app:
+        yield app
+
+
 @pytest_asyncio.fixture
-async def service(deployment: Deployment) -> Litestar:
-    return await deployment.start(PUBLIC_URL=f"{ORIGIN}{PATH}/", ENVIRONMENT="development", RATE_LIMIT_ENABLED="false")
+async def service(standing: Litestar) -> AsyncIterator[Litestar]:
+    async with fresh(standing):
+        yield standing
 
 
 @pytest.fixture
