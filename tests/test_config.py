@@ -50,6 +50,8 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("PASSWORD_MIN_LENGTH", "15", 15),
     ("REQUIRE_VERIFIED_EMAIL", "1", True),
     ("PUBLIC_APP_URL", "https://WWW.example.com/", "https://www.example.com"),
+    ("PASSKEY_DOMAIN", "localhost", "localhost"),
+    ("PASSKEY_ORIGINS", "https://WWW.example.com/", ("https://www.example.com",)),
     ("JWT_PRIVATE_KEY", "-----BEGIN", Secret("-----BEGIN")),
     ("JWT_PRIVATE_KEY_FALLBACKS", "-----BEGIN, -----BEGIN", (Secret("-----BEGIN"), Secret("-----BEGIN"))),
     ("RATE_LIMIT_ENABLED", "off", False),

@@ -36,6 +36,33 @@ def upgrade() -> None:
     op.create_index(op.f("ix_sessions_user_id_device_key"), "sessions", ["user_id", "device_key"])
     op.create_index(op.f("ix_sessions_user_id_revoked_at"), "sessions", ["user_id", "revoked_at"])
     op.create_table(
+        "passkeys",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("credential_id", sa.LargeBinary(length=1023), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(length=1024), nullable=False),
+        sa.Column("sign_count", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("transports", sa.String(length=100), nullable=False),
+        sa.Column("verifies_user", sa.Boolean(), nullable=False),
+        sa.Column("is_backed_up", sa.Boolean(), nullable=False),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_passkeys_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_passkeys")),
+        sa.UniqueConstraint("credential_id", name=op.f("uq_passkeys_credential_id")),
+    )
+    op.create_index(op.f("ix_passkeys_user_id"), "passkeys", ["user_id"])
+    op.create_table(
+        "used_challenges",
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_used_challenges")),
+    )
+    op.create_index(op.f("ix_used_challenges_expires_at"), "used_challenges", ["expires_at"])
+    op.create_table(
         "api_keys",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=False),
@@ -110,5 +137,7 @@ def downgrade() -> None:
     op.drop_table("recovery_codes")
     op.drop_table("totp_factors")
     op.drop_table("mailed_links")
+    op.drop_table("used_challenges")
+    op.drop_table("passkeys")
     op.drop_table("api_keys")
     op.drop_table("sessions")

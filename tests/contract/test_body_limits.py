@@ -16,6 +16,7 @@ from tests.support.people import Person
 
 READING = [each for each in operations(APP) if each.handler.parsed_data_field is not None]
 _UTF_8 = 4  # bytes that a character takes at most
+_BASE64URL = "^[A-Za-z0-9_-]*$"  # ASCII alone
 _OTHER = 40  # an id, a number, an instant, a choice
 
 
@@ -39,7 +40,7 @@ def largest(node: types.Type) -> int:  # noqa: PLR0911 - one for each kind of ty
         case types.DictType():
             return 2 + (node.max_length or 0) * (2 + largest(node.key_type) + largest(node.value_type))
         case types.StrType():
-            return 2 + (node.max_length or 0) * _UTF_8
+            return 2 + (node.max_length or 0) * (1 if (node.pattern or "").startswith(_BASE64URL) else _UTF_8)
         case _:
             return _OTHER
 

@@ -28,6 +28,7 @@ from schemathesis.specs.openapi.checks import (
 from tests.contract.routes import DOCUMENT
 from tests.domain.jobs.toys import put
 from tests.support.apps import BASE_URL, fresh
+from tests.support.authenticators import passkey_of
 from tests.support.identities import identity_of
 from tests.support.people import People, Person
 from tests.support.posts import post_of
@@ -217,10 +218,9 @@ async def _made(
         found["webhook_id"], found["delivery_id"] = await webhook_of(boss.id, people.core)
     if "room_id" in names:
         found["room_id"] = await room_of(boss.id, people.core, with_=found["user_id"])
-    if "identity_id" in names:
-        found["identity_id"] = await identity_of(boss.id, people.core)
-    if "post_ref" in names:
-        found["post_ref"] = await post_of(boss.id, people.core)
+    for name, make in (("passkey_id", passkey_of), ("identity_id", identity_of), ("post_ref", post_of)):
+        if name in names:
+            found[name] = await make(boss.id, people.core)
     if names & {"product_id", "order_id"}:
         found["product_id"], found["order_id"] = await product_and_order(client, operation_id)
     return {name: found[name] for name in names}

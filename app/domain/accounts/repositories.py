@@ -27,6 +27,7 @@ from app.lib.db.versions import IfMatch
 from app.lib.pagination.filters import after, before, contains, custom, equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
+from app.lib.security.passwords import no_password
 
 role_names = joined_strings(User, Role.name, UserRole.role_id == Role.id, UserRole.user_id == User.id)
 """The names of a user's roles, as a column next to the user's own."""
@@ -182,7 +183,7 @@ class UserRepository(EntityRepository[User]):
         nowhere = f"{user.id}@deleted.invalid"
         flags = dict.fromkeys(("is_active", "is_verified", "is_superuser"), False)
         names = {"email": nowhere, "email_key": nowhere, "username": None, "username_key": None}
-        names |= {"name": None, "name_key": "", "search_text": ""}
+        names |= {"name": None, "name_key": "", "search_text": "", "password_hash": no_password()}
         await self.update(user, {**flags, **names, "deleted_at": utc_now()})
         await self.unit.execute(_release_usernames, user_id=user.id)
         await self.set_roles(user.id, ())

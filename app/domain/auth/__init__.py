@@ -9,6 +9,7 @@ from app.domain.auth.controllers.auth import AuthController, get_jwks
 from app.domain.auth.controllers.me import CredentialController
 from app.domain.auth.controllers.mfa import MfaController
 from app.domain.auth.controllers.pages import PageController
+from app.domain.auth.controllers.passkeys import PasskeyController, PasskeySignInController
 from app.domain.auth.controllers.recovery import RecoveryController
 from app.domain.auth.controllers.sessions import SessionController
 from app.domain.auth.controllers.users import disable_mfa, impersonate_user, send_password_reset
@@ -32,6 +33,8 @@ auth = Domain(
         CredentialController,
         MfaController,
         SessionController,
+        PasskeyController,
+        PasskeySignInController,
         ApiKeyController,
         UserKeyController,
         send_password_reset,

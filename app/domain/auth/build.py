@@ -9,6 +9,7 @@ from app.domain.auth.services.tokens import Lifetimes, TokenIssuer
 from app.domain.auth.settings import AuthSettings
 from app.lib.ratelimit.limiter import Limit
 from app.lib.security.principal import Authenticator
+from app.lib.security.relying_party import Challenges, RelyingParty
 from app.lib.security.tokens import TokenSigner, ed25519_key
 from app.lib.settings import blaming
 
@@ -35,6 +36,9 @@ def build(core: Core) -> None:
     link_base = settings.public_app_url or core.settings.base_url
     core.services.add(LinkMaker(link_base, *core.keys.derive_all("mailed codes")))
     core.services.add(authenticator, Authenticator)
+    domain, origins = settings.relying_party(core.settings)
+    core.services.add(RelyingParty(domain, core.settings.product_name, origins))
+    core.services.add(Challenges(*core.keys.derive_all("passkey challenges")))
     # Refreshes come by themselves, from everyone behind an address: they must not use up its attempts to sign in.
     core.limits["auth"] = core.limits["refresh"] = Limit.parse(settings.rate_limit_auth)
 

@@ -5,6 +5,7 @@ from app.domain.accounts.errors import INVALID_CREDENTIALS
 from app.lib.errors import (
     AppError,
     Conflict,
+    Duplicate,
     ErrorCode,
     FieldCode,
     FieldError,
@@ -138,3 +139,33 @@ class InvalidLink(ValidationFailed):
     def __init__(self, pointer: str = "/token") -> None:
         detail = "Is unknown, was used, or has expired. Ask for a new mail."
         super().__init__([FieldError(pointer=pointer, code=FieldCode.INVALID_CHOICE, detail=detail)])
+
+
+class PasskeyNotFound(NotFound):
+    detail = "There is no such passkey, or it is not yours."
+
+
+class PasskeyTaken(Duplicate):
+    detail = "This passkey is registered already."
+    member = "credential"
+
+
+class TooManyPasskeys(Conflict):
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"You have {limit} passkeys, which is the maximum; delete one first.")
+
+
+class NoPasskey(InvalidState):
+    detail = "This account has no passkey."
+
+
+class WrongPasskey(ValidationFailed):
+    def __init__(self) -> None:
+        detail = "Is not an answer to the options that you were given, or these have expired. Ask for new ones."
+        super().__init__([FieldError(pointer="/credential", code=FieldCode.INVALID_CHOICE, detail=detail)])
+
+
+class PasskeyRefused(InvalidCredentials):
+    """The same for a passkey that no one has, one of another user, and an answer that is wrong, late or used before."""
+
+    detail = "The passkey is not known here, or its answer is wrong, late or used."

@@ -45,6 +45,8 @@ class FactorChange(StrEnum):
 
     TOTP_ADDED = "totp_added"
     TOTP_REMOVED = "totp_removed"
+    PASSKEY_ADDED = "passkey_added"
+    PASSKEY_REMOVED = "passkey_removed"
     RECOVERY_CODES_RENEWED = "recovery_codes_renewed"
     RECOVERY_CODE_USED = "recovery_code_used"
     TURNED_OFF = "turned_off"

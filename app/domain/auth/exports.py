@@ -1,4 +1,4 @@
-from app.domain.auth.models import ApiKey, MailedLink, Session, TotpFactor
+from app.domain.auth.models import ApiKey, MailedLink, Passkey, Session, TotpFactor
 from app.lib.export import export
 
 EXPORTS = (
@@ -8,6 +8,18 @@ EXPORTS = (
         TotpFactor.confirmed_at,
         of=TotpFactor.user_id,
         by=[TotpFactor.created_at],
+    ),
+    export(
+        "passkeys",
+        Passkey.id,
+        Passkey.name,
+        Passkey.transports,
+        Passkey.verifies_user,
+        Passkey.is_backed_up,
+        Passkey.created_at,
+        Passkey.last_used_at,
+        of=Passkey.user_id,
+        by=[Passkey.id],
     ),
     export(
         "sessions",

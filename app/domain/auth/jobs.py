@@ -6,6 +6,7 @@ from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.repositories.api_keys import PURGE_KEYS
 from app.domain.auth.repositories.links import PURGE_LINKS
 from app.domain.auth.repositories.mfa_tokens import PURGE_TOKENS
+from app.domain.auth.repositories.passkeys import PURGE_CHALLENGES
 from app.domain.auth.repositories.sessions import HOLD_USER, PURGE, SIGN_IN_FROM
 from app.domain.auth.services.devices import device_name
 from app.domain.auth.services.links import LinkThrottle, MailedLinks, Purpose
@@ -95,6 +96,7 @@ async def purge_sessions(_payload: NoPayload, context: JobContext) -> None:
     now = utc_now()
     await context.in_batches(lambda unit: unit.execute(PURGE, now=now))
     await context.in_batches(lambda unit: unit.execute(PURGE_LINKS, now=now))
+    await context.in_batches(lambda unit: unit.execute(PURGE_CHALLENGES, now=now))
     await context.in_batches(lambda unit: unit.execute(PURGE_KEYS, now=now))
     await context.in_batches(lambda unit: unit.execute(PURGE_TOKENS, now=now))
 

@@ -1,6 +1,6 @@
 """What sessions have to do with accounts."""
 
-from app.domain.accounts.events import PasswordChanged, UserDeactivated, UserErasing, UserRegistered
+from app.domain.accounts.events import PasswordChanged, UserDeactivated, UserDeleted, UserErasing, UserRegistered
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.auth.events import (
@@ -11,8 +11,9 @@ from app.domain.auth.events import (
     SessionReauthenticated,
     SessionsEnded,
 )
-from app.domain.auth.jobs import send_link
+from app.domain.auth.jobs import mail_link, send_link
 from app.domain.auth.repositories.api_keys import ApiKeyRepository
+from app.domain.auth.repositories.erasure import DELETE_CREDENTIALS_OF, FORGET_JOBS
 from app.domain.auth.repositories.links import LinkRepository
 from app.domain.auth.repositories.sessions import DELETE_OF, HOLD_USER, SessionRepository
 from app.domain.auth.services.links import MailedLinks, Purpose
@@ -65,6 +66,19 @@ async def answer_second_registration(envelope: EventEnvelope[RegisteredAgain], c
 
 
 @in_transaction(UserErasing)
+async def delete_credentials(event: UserErasing, unit: UnitOfWork) -> None:
+    for statement in DELETE_CREDENTIALS_OF:
+        await unit.execute(statement, user_id=event.user_id)
+
+
+@after_commit("auth.forget_addresses", UserDeleted)
+async def forget_addresses(envelope: EventEnvelope[UserDeleted], context: JobContext) -> None:
+    """Jobs that mailed a link to another address have it in their payload, which is kept for operators."""
+    pattern = f"{Purpose.CHANGE_EMAIL}:{envelope.event.aggregate_id}:%"
+    await context.in_batches(lambda unit: unit.execute(FORGET_JOBS, name=mail_link.name, key_pattern=pattern))
+
+
+@in_transaction(UserErasing)
 async def delete_sessions(event: UserErasing, unit: UnitOfWork) -> None:
     if await unit.execute(DELETE_OF, user_id=event.user_id) == BATCH:
         event.more_is_left()
@@ -101,6 +115,8 @@ LISTENERS = (
     revoke_links,
     confirm_address,
     answer_second_registration,
+    delete_credentials,
+    forget_addresses,
     delete_sessions,
     forget_session,
     forget_key,

@@ -1,10 +1,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.lib.db.base import Base, new_id
+from app.lib.db.base import Base, Entity, new_id
+from app.lib.security.relying_party import MAX_CREDENTIAL_ID, MAX_PUBLIC_KEY
 
 
 class Session(Base):
@@ -129,3 +130,32 @@ class MailedLink(Base):
     used_at: Mapped[datetime | None]
 
     __table_args__ = (UniqueConstraint("email_key", "purpose", "user_id"), Index(None, "expires_at"))
+
+
+class Passkey(Entity):
+    """The public half of a key that an authenticator has made for a user (WebAuthn).
+
+    ``sign_count`` is the authenticator's counter, 0 where it has none. ``verifies_user`` says that it asked for a
+    PIN or a finger when it made the key. A use of the key changes no ``version``.
+    """
+
+    __tablename__ = "passkeys"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary(MAX_CREDENTIAL_ID), unique=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary(MAX_PUBLIC_KEY))
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    name: Mapped[str] = mapped_column(String(255))
+    transports: Mapped[str] = mapped_column(String(100))
+    verifies_user: Mapped[bool] = mapped_column(Boolean)
+    is_backed_up: Mapped[bool] = mapped_column(Boolean)
+    last_used_at: Mapped[datetime | None]
+
+
+class UsedChallenge(Base):
+    """A challenge that a passkey has answered: until it expires, it must not be answered again."""
+
+    __tablename__ = "used_challenges"
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -1,8 +1,10 @@
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from msgspec import Meta
 
 from app.config import Section, Settings
+from app.lib.addresses import is_loopback, parse_address
 from app.lib.ratelimit.limiter import Limit
 from app.lib.settings import ConfigurationError, Secret, WebOrigin, blaming
 
@@ -25,6 +27,14 @@ class AuthSettings(Section, frozen=True, kw_only=True):
         WebOrigin | None,
         Meta(description="Your front end, whose pages the links in mails open; default: pages of the service itself."),
     ] = None
+    passkey_domain: Annotated[
+        str | None,
+        Meta(description="The domain that passkeys are bound to for ever; default: the host of the first page below."),
+    ] = None
+    passkey_origins: Annotated[
+        tuple[WebOrigin, ...],
+        Meta(description="Where pages use passkeys; default `PUBLIC_APP_URL`, or else the origin of `PUBLIC_URL`."),
+    ] = ()
     jwt_private_key: Annotated[
         Secret | None, Meta(description="Ed25519 key in PEM: tokens are then EdDSA and keys are published.")
     ] = None
@@ -46,3 +56,20 @@ class AuthSettings(Section, frozen=True, kw_only=True):
         """Links carry secrets, so production sends them by https alone."""
         if settings.is_production and self.public_app_url and not self.public_app_url.startswith("https:"):
             raise ConfigurationError("PUBLIC_APP_URL: https is required in production")
+        if settings.is_production and not all(each.startswith("https:") for each in self.passkey_origins):
+            raise ConfigurationError("PASSKEY_ORIGINS: https is required in production")
+        domain, origins = self.relying_party(settings)
+        if not all(f".{each.host}".endswith(f".{domain}") for each in origins):
+            raise ConfigurationError(
+                "PASSKEY_DOMAIN: expected the domain of PASSKEY_ORIGINS, or a parent of all of them"
+            )
+
+    def relying_party(self, settings: Settings) -> tuple[str, tuple[WebOrigin, ...]]:
+        """The domain of passkeys, and the origins of pages that use them. Browsers want a name, so for a loopback
+        address it is ``localhost``.
+        """
+        page = urlsplit(self.public_app_url or settings.address.origin)
+        if parse_address(page.hostname) and is_loopback(page.hostname or ""):
+            page = page._replace(netloc=f"localhost:{page.port}" if page.port else "localhost")
+        origins = self.passkey_origins or (WebOrigin(page.geturl()),)
+        return self.passkey_domain or origins[0].host, origins

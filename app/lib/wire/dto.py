@@ -56,6 +56,14 @@ class Input(Struct, kw_only=True, forbid_unknown_fields=True):
         return f"{type(self).__name__}({', '.join(provided(self))})"
 
 
+class ForeignInput(Struct, kw_only=True):
+    """Base of what clients pass on as another's standard defines it, inside of an ``Input``: such standards grow, so
+    members that it does not name are ignored.
+    """
+
+    __repr__ = Input.__repr__
+
+
 class Output(Struct, kw_only=True):
     """Base of what clients get. It has no defaults, so that every member is always there."""
 
@@ -220,7 +228,7 @@ def _unbounded(node: types.Type, place: str, seen: set[Any]) -> Iterator[str]:
             return
         seen.add(node.cls)
         place = node.cls.__name__
-        if not node.forbid_unknown_fields:
+        if not (node.forbid_unknown_fields or issubclass(node.cls, ForeignInput)):
             yield f"{place} takes unknown members"
     elif isinstance(node, types.AnyType | types.RawType | types.CustomType):
         yield f"{place} takes anything"

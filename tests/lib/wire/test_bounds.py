@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec import Meta, Struct
 
-from app.lib.wire.dto import unbounded
+from app.lib.wire.dto import ForeignInput, unbounded
 from app.lib.wire.fields import Name, Timestamp
 from app.lib.wire.money import Money
 
@@ -39,6 +39,10 @@ class Child(Struct):
     x: str
 
 
+class Foreign(ForeignInput):
+    x: str
+
+
 class Wide(Struct, forbid_unknown_fields=True):
     child: Child
 
@@ -61,6 +65,7 @@ def test_a_type_with_limits_everywhere_passes() -> None:
         (msgspec.Raw, ["body takes anything"]),
         (Decimal, ["body is a Decimal"]),
         (Wide, ["Child takes unknown members", "Child.x has no maximum length"]),
+        (Foreign, ["Foreign.x has no maximum length"]),
     ],
 )
 def test_what_is_loose_is_named(type_: Any, faults: list[str]) -> None:

@@ -11,6 +11,10 @@ from app.lib.wire.decoding import Hint
 from app.lib.wire.dto import Input, Output
 from app.lib.wire.fields import END
 
+RecoveryCodeList = Annotated[
+    list[Annotated[str, Meta(max_length=40, examples=["4k7m-q2xd-9vfh-c3wt-8nbz-5rjy"])]], Meta(max_length=10)
+]
+
 
 class MfaRead(Output):
     """The second factors of the current user."""
@@ -52,9 +56,7 @@ class TotpConfirmation(Input):
 class RecoveryCodes(Output):
     """Codes that stand for the second factor, each once. They are not shown again."""
 
-    recovery_codes: Annotated[
-        list[Annotated[str, Meta(max_length=40, examples=["4k7m-q2xd-9vfh-c3wt-8nbz-5rjy"])]], Meta(max_length=10)
-    ]
+    recovery_codes: RecoveryCodeList
 
 
 class MfaSignIn(Input):

@@ -59,6 +59,15 @@ _take_try = prepare(
 )
 
 
+MFA_TOKEN = prepare(
+    select(*columns_of(MfaTokenRow, MfaToken)).where(
+        MfaToken.digest == bindparam("digest"), MfaToken.tries_left > 0, MfaToken.expires_at > _NOW
+    ),
+    MfaTokenRow,
+)
+"""One that is good."""
+
+
 class MfaTokenRepository(Repository):
     async def create(self, token: str, user_id: UUID, password_hash: str, way: str, now: datetime) -> bool:
         """Adds a token of an active user whose password still has this hash; False when there is no such user."""

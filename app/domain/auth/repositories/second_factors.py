@@ -24,13 +24,14 @@ from sqlalchemy import (
 
 from app.domain.accounts.models import Role, User, UserRole
 from app.domain.auth.dtos.mfa import MfaRead
-from app.domain.auth.models import RecoveryCode, TotpFactor
+from app.domain.auth.models import Passkey, RecoveryCode, TotpFactor
 from app.lib.db.base import table_of
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.repositories import Repository
 from app.lib.db.statements import insert_or_update
 
 _totp = table_of(TotpFactor)
+_passkeys = table_of(Passkey)
 _codes = table_of(RecoveryCode)
 _USER_ID = bindparam("user_id", type_=Uuid())
 _NOW = bindparam("now", type_=_totp.c.created_at.type)
@@ -45,6 +46,7 @@ def has_second_factor(user_id: Any) -> ColumnElement[bool]:
         exists()
         .where(TotpFactor.user_id == user_id, TotpFactor.confirmed_at.is_not(None))
         .correlate_except(TotpFactor),
+        exists().where(Passkey.user_id == user_id).correlate_except(Passkey),
     )
 
 
@@ -148,7 +150,7 @@ _lock_after = prepare(
     SealedTotp,
 )
 _set_secret = prepare(update(_totp).where(_of_user).values(secret=bindparam("sealed", type_=_totp.c.secret.type)))
-_delete_factors = [prepare(delete(each).where(each.c.user_id == _USER_ID)) for each in (_totp, _codes)]
+_delete_factors = [prepare(delete(each).where(each.c.user_id == _USER_ID)) for each in (_totp, _passkeys, _codes)]
 _insert_code = prepare(insert(_codes))
 _delete_codes = prepare(delete(_codes).where(_codes.c.user_id == _USER_ID))
 _use_code = prepare(delete(_codes).where(*_is_code))

@@ -1,17 +1,19 @@
 from dataclasses import dataclass
+from uuid import UUID
 
 from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.dtos.mfa import MfaSignIn
 from app.domain.auth.dtos.sessions import TokenPair
 from app.domain.auth.errors import InvalidMfaToken
-from app.domain.auth.repositories.mfa_tokens import MfaTokenRepository, MfaTokenRow
+from app.domain.auth.repositories.mfa_tokens import MFA_TOKEN, MfaTokenRepository, MfaTokenRow
 from app.domain.auth.services.entry import EntryService
 from app.domain.auth.services.queries import SessionQueries
 from app.domain.auth.services.second_factors import SecondFactorService
 from app.lib.audit import Origin
 from app.lib.clock import utc_now
 from app.lib.db.engine import Database
+from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
 from app.lib.security.opaque import digest
 
@@ -22,6 +24,7 @@ class MfaSignInService:
 
     unit: UnitOfWork
     database: Database
+    reader: Reader
     accounts: AccountQueries
     session_queries: SessionQueries
     factors: SecondFactorService
@@ -35,6 +38,10 @@ class MfaSignInService:
         trusted = await self.session_queries.knows_address(user.id, self.origin.address)
         factor = await self.factors.use(user.id, data.code, trusted=trusted)
         return await self.finish(data.mfa_token, row, user, factor)
+
+    async def find_user(self, token: str) -> UUID:
+        """Whose sign-in it is; takes no try. Raises ``InvalidMfaToken``."""
+        return (await self.reader.one(MFA_TOKEN, InvalidMfaToken, digest=digest(token), now=utc_now())).user_id
 
     async def take_try(self, token: str) -> tuple[MfaTokenRow, CredentialRow]:
         """Whose sign-in it is, as long as nothing of the user has changed since. Raises ``InvalidMfaToken``."""

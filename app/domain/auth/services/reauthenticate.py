@@ -36,6 +36,10 @@ class ReauthenticationService:
             if data.code is None:
                 raise MfaRequired
             await self.factors.use(actor.user_id, data.code)
+        return await self.confirm(actor)
+
+    async def confirm(self, actor: Principal) -> SessionRead:
+        """To be called when users have shown again who they are. Raises ``SessionEnded``."""
         if not await self._sessions.reauthenticate(actor.session_id, utc_now()):
             raise SessionEnded
         await self.events.publish(self.unit, SessionReauthenticated(user_id=actor.user_id))
