@@ -38,7 +38,6 @@ class AllPeople:
             session_id=uuid4(),
             authenticated_at=datetime.now(UTC),
             is_superuser=False,
-            roles=frozenset(),
             permissions=frozenset(),
         )
         self._known[principal.session_id] = principal

@@ -29,7 +29,6 @@ from app.lib.security.policies import (
     POLICY,
     Authenticated,
     HasPermission,
-    HasRole,
     Policy,
     is_open_to_debtors,
     policy_of,
@@ -66,7 +65,6 @@ class Caller:
     headers: dict[str, str] = field(default_factory=dict)
     known: bool = True
     permissions: frozenset[str] = frozenset()
-    roles: frozenset[str] = frozenset()
     is_superuser: bool = False
     is_fresh: bool = True
     means: Means = "sign_in"
@@ -136,8 +134,7 @@ def _refusal(policy: Policy, caller: Caller) -> Answer | None:
         sight = policy.sight if isinstance(policy, HasPermission) else None
         hidden = sight is not None and sight.code not in caller.permissions
         return None if code in caller.permissions else Answer.HIDDEN if hidden else Answer.FORBIDDEN
-    assert isinstance(policy, HasRole), f"the walk does not know what {policy} means"
-    return None if policy.names & caller.roles else Answer.FORBIDDEN
+    raise AssertionError(f"the walk does not know what {policy} means")
 
 
 _OF_CODE = {
@@ -252,11 +249,8 @@ async def role_without(people: People, policy: Policy) -> Caller:
 async def role_with(people: People, policy: Policy) -> Caller:
     """A user with nothing but what counts."""
     code = needed_permission(policy)
-    names = policy.names if isinstance(policy, HasRole) else frozenset[str]()
-    for name in names:
-        await people.role(name)
-    person = await people.create(permissions=[code] if code else [], roles=names)
-    return Caller(person.headers, permissions=frozenset([code] if code else []), roles=names)
+    person = await people.create(permissions=[code] if code else [])
+    return Caller(person.headers, permissions=frozenset([code] if code else []))
 
 
 async def stale(people: People, policy: Policy) -> Caller:

@@ -11,6 +11,8 @@ import msgspec
 from app.cli.configuration import most_connections
 from app.config import Settings
 from app.core import Core
+from app.domain.accounts.services.queries import AccountQueries
+from app.domain.accounts.settings import AccountSettings
 from app.lib.addresses import is_loopback, parse_network
 from app.lib.cli.errors import CommandFailed
 from app.lib.cli.running import database_errors, schema_is_current
@@ -119,11 +121,21 @@ async def _database(core: Core) -> AsyncIterator[Finding]:
         yield _version(url.masked, server)
         hint = None if is_current else "Run 'app db upgrade'."
         yield Finding("migrations", "failed" if hint else "ok", "behind" if hint else f"{core.migrations.head}", hint)
+        if is_current and (hint := await missing_default_role(core)):
+            yield Finding("default role", "advice", "DEFAULT_ROLE", hint)
         if allowed := await core.database.max_connections():
             most = most_connections(core.settings)
             hint = None if most < allowed else "Set DATABASE_POOL_SIZE lower, or WORKERS."
             yield Finding("connections", "advice" if hint else "ok", f"up to {most} of {allowed}", hint)
     yield _clock(server)
+
+
+async def missing_default_role(core: Core) -> str | None:
+    """What to do when the role of those who register is not there."""
+    name = core.services.get(AccountSettings).default_role
+    if name is None or await core.services.build(AccountQueries).has_role(name):
+        return None
+    return f"There is no role {name}, so who registers gets none: create it, or unset DEFAULT_ROLE."
 
 
 def _version(url: str, server: ServerRow | None) -> Finding:

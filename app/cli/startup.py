@@ -9,6 +9,7 @@ import click
 import structlog
 
 from app.asgi import DOMAINS, load_settings
+from app.cli.checks import missing_default_role
 from app.cli.configuration import most_connections
 from app.config import Settings
 from app.core import API, Core
@@ -70,7 +71,7 @@ async def _advise(core: Core) -> list[str]:
     async with core.running():
         if not await schema_is_current(core.migrations, core.database.reader):
             return ["The database schema is not up to date: run 'app db upgrade'."]
-        hints = await _advise_on_connections(core)
+        hints = [*await _advise_on_connections(core), *filter(None, [await missing_default_role(core)])]
         accounts = core.services.build(AccountQueries)
         active = {"is_superuser": True, "is_active": True}
         if (await accounts.list_users(PageRequest(page_size=1, include_total=False), None, active)).items:

@@ -25,7 +25,7 @@ ROOMS = {
 }  # fmt: skip
 """Every domain uses these names, so that things are found without a search."""
 OWN_ROOMS = {
-    "accounts": {"reserved_usernames"},
+    "accounts": {"reserved_usernames", "role_names"},
     "auth": {"authenticator", "oauth2"},
     "identities": {"providers"},
     "orders": {"machine"},

@@ -133,6 +133,15 @@ def test_a_weak_secret_is_advice_where_it_is_not_refused(at: Cli) -> None:
     assert (status, hint) == ("advice", "Make one by 'app keys generate'.")
 
 
+def test_a_default_role_that_is_missing_is_named(at: Cli) -> None:
+    status, hint = findings(at("check", "--json", DEFAULT_ROLE="member").stdout)["default role"]
+
+    assert status == "advice"
+    assert hint == "There is no role member, so who registers gets none: create it, or unset DEFAULT_ROLE."
+    refused = at("check", "--json", DEFAULT_ROLE="super-user")
+    assert refusal(refused, 3).startswith("Error: DEFAULT_ROLE: expected the name of a role")
+
+
 @pytest.mark.parametrize(
     ("environ", "status"),
     [

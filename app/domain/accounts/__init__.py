@@ -7,6 +7,7 @@ from app.domain.accounts.controllers.roles import RoleController, list_permissio
 from app.domain.accounts.controllers.users import UserController, create_service_account, get_profile
 from app.domain.accounts.errors import INVALID_CREDENTIALS
 from app.domain.accounts.exports import EXPORTS
+from app.domain.accounts.listeners import LISTENERS
 from app.domain.accounts.permissions import PERMISSIONS
 from app.domain.accounts.services.erase import JOBS as ERASURE_JOBS
 from app.domain.accounts.services.holders import touch_holders
@@ -22,6 +23,7 @@ accounts = Domain(
     controllers=(MeController, UserController, create_service_account, get_profile, RoleController, list_permissions),
     audit_kinds=AUDIT_KINDS,
     permissions=PERMISSIONS,
+    listeners=LISTENERS,
     jobs=(*ERASURE_JOBS, touch_holders),
     webhook_kinds=WEBHOOK_KINDS,
     error_codes=(INVALID_CREDENTIALS,),

@@ -106,7 +106,7 @@ async def seed(demo: Demo) -> None:
     users = {person.email: await _create(demo, person) for person in PEOPLE}
     # As if they had signed in: a grantor must have what they grant, and a writer is the author.
     for email, user in users.items():
-        demo.people[email] = Principal(user.id, new_id(), utc_now(), user.is_superuser, frozenset(), frozenset())
+        demo.people[email] = Principal(user.id, new_id(), utc_now(), user.is_superuser, frozenset())
     actor = next(iter(demo.people.values()))
     roles, accounts = build(RoleService, demo.unit, SYSTEM), build(UserService, demo.unit, SYSTEM)
     for role in ROLES:

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from app.domain.accounts.role_names import ROLE_NAME
 from app.lib.http.conditional import Version, Versioned
 from app.lib.pagination.envelope import Page
 from app.lib.security.fields import Email, Password
@@ -16,7 +17,7 @@ from app.lib.wire.fields import Bio, HttpsUrl, Locale, Name, PersonalName, Singl
 
 RoleName = Annotated[
     str,
-    Meta(pattern=r"^[a-z][a-z0-9_-]{1,49}$(?!\n)", max_length=50, examples=["editor"]),
+    Meta(pattern=ROLE_NAME, max_length=50, examples=["editor"]),
     Hint("Must be 2 to 50 lower-case letters, digits, hyphens and underscores, with a letter first."),
 ]
 PermissionCode = Annotated[

@@ -51,6 +51,10 @@ class RoleNameTaken(Duplicate):
     member = "name"
 
 
+class SystemRole(InvalidState):
+    detail = "The service itself uses this name: no other role can have it, and a role that has it keeps it and stays."
+
+
 class LastSuperuser(InvalidState):
     detail = "This is the last active superuser. Promote another user first."
 

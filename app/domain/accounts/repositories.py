@@ -48,6 +48,7 @@ _credentials = select(*columns_of(CredentialRow, User)).where(_is_there, User.is
 
 USERS = PreparedIn(_users, User.id, UserRead)
 ROLE = prepare(_roles.where(Role.id == _ROLE_ID), RoleRead)
+ROLE_ID = prepare(select(Role.id).where(Role.name == bindparam("name")), UUID)
 PERSON = prepare(_people.where(Profile.user_id == _USER_ID, _is_there), PersonRow)
 VISIBLE_PERSON = prepare(_people.where(Profile.user_id == _USER_ID, User.is_active), PersonRow)
 CREDENTIALS_BY_EMAIL = prepare(_credentials.where(User.email_key == bindparam("key")), CredentialRow)
@@ -114,6 +115,13 @@ _permissions_of_user = prepare(
 )
 _delete_user_roles = prepare(delete(UserRole).where(UserRole.user_id == _USER_ID))
 _insert_user_role = prepare(insert(UserRole))
+GIVE_ROLE = prepare(
+    insert(UserRole).from_select(
+        ["user_id", "role_id"],
+        select(_USER_ID, Role.id).where(Role.name == bindparam("name")).with_for_update(read=True),
+    )
+)
+"""Gives a user the role of this name, if there is one."""
 REHASH = prepare(
     update(User)
     .where(User.id == _USER_ID, User.password_hash == bindparam("old_hash"))

@@ -3,16 +3,20 @@ from typing import Annotated
 from msgspec import Meta
 
 from app.config import Section
+from app.domain.accounts.role_names import is_reserved_role, is_role_name
 from app.lib.ratelimit.limiter import Limit
-from app.lib.settings import blaming
+from app.lib.settings import ConfigurationError, blaming
 
 
 class AccountSettings(Section, frozen=True, kw_only=True):
-    """Passwords."""
+    """Passwords, and what new users get."""
 
     password_min_length: Annotated[
         int, Meta(ge=8, le=128, description="15 is advised where there is no second factor.")
     ] = 8
+    default_role: Annotated[
+        str | None, Meta(description="Name of the role that all who register get; it has to exist.")
+    ] = None
     rate_limit_wrong_passwords: Annotated[
         str, Meta(description="Per client address, all accounts; ten times as many per network (/24, IPv6 /48).")
     ] = "100/hour"
@@ -21,6 +25,9 @@ class AccountSettings(Section, frozen=True, kw_only=True):
     ] = "1000/minute"
 
     def __post_init__(self) -> None:
-        for name in ("rate_limit_wrong_passwords", "rate_limit_wrong_passwords_together"):
-            with blaming(name.upper()):
-                Limit.parse(getattr(self, name))
+        name = self.default_role
+        if name is not None and (not is_role_name(name) or is_reserved_role(name)):
+            raise ConfigurationError("DEFAULT_ROLE: expected the name of a role, such as member")
+        for limit in ("rate_limit_wrong_passwords", "rate_limit_wrong_passwords_together"):
+            with blaming(limit.upper()):
+                Limit.parse(getattr(self, limit))

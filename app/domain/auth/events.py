@@ -80,6 +80,13 @@ class SessionsEnded(Hint, frozen=True, kw_only=True):
     session_id: UUID | None = None
 
 
+@event("api_key.created")
+class ApiKeyCreated(Event, frozen=True, kw_only=True):
+    """A user has another API key. It changes nothing of the user, so the version is 0."""
+
+    user_id: UUID
+
+
 @event("api_key.revoked")
 class ApiKeyRevoked(Hint, frozen=True, kw_only=True):
     """A key of the user, or several, are good no more."""

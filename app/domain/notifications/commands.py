@@ -32,6 +32,7 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "registered_again": {},
     "reset_password": {"url": f"{_LINKS}reset-password?token=4fGc1XqzR8mWb0YtLh2K"},
     "revert_email": {"url": f"{_LINKS}revert-email?token=4fGc1XqzR8mWb0YtLh2K"},
+    "api_key_created": {"at": _AT},
     "second_factor_changed": {"at": _AT, "change": "recovery_code_used", "codes_left": "9"},
     "second_factor_refused": {"at": _AT},
     "session_reused": {"at": _AT},

@@ -3,7 +3,13 @@
 from uuid import UUID
 
 from app.domain.accounts.events import PasswordChanged, UserErasing
-from app.domain.auth.events import EmailVerified, SecondFactorChanged, SecondFactorRefused, TokenReuseDetected
+from app.domain.auth.events import (
+    ApiKeyCreated,
+    EmailVerified,
+    SecondFactorChanged,
+    SecondFactorRefused,
+    TokenReuseDetected,
+)
 from app.domain.notifications.dtos import Topic
 from app.domain.notifications.repositories import RECIPIENT
 from app.lib.clock import utc_now
@@ -63,6 +69,12 @@ async def password_changed(event: PasswordChanged, unit: UnitOfWork, mailer: Mai
     await notify(unit, mailer, user_id, "password_changed", f"{user_id}:{event.aggregate_version}", at=_now())
 
 
+@in_transaction(ApiKeyCreated)
+async def api_key_created(event: ApiKeyCreated, unit: UnitOfWork, mailer: Mailer) -> None:
+    """Not for service accounts, which have no address."""
+    await notify(unit, mailer, event.user_id, "api_key_created", str(event.aggregate_id), at=_now())
+
+
 @in_transaction(TokenReuseDetected)
 async def session_reused(event: TokenReuseDetected, unit: UnitOfWork, mailer: Mailer) -> None:
     """Once for each session, which ends by this."""
@@ -93,6 +105,7 @@ async def delete_mails(event: UserErasing, unit: UnitOfWork) -> None:
 LISTENERS = (
     welcome,
     password_changed,
+    api_key_created,
     second_factor_changed,
     second_factor_refused,
     session_reused,

@@ -14,7 +14,7 @@ from litestar.types import Scope, Send
 from msgspec import Meta
 
 from app.lib import errors
-from app.lib.db.faults import to_app_error
+from app.lib.db.faults import DatabaseUnavailable, to_app_error
 from app.lib.db.idempotency import IdempotencyInProgress, IdempotencyKeyReused, IdempotentReplay
 from app.lib.errors import AppError, FieldCode, FieldError, InternalError, MalformedJSON, ValidationFailed
 from app.lib.http.base_path import base_path_of
@@ -169,7 +169,9 @@ def error_of(exc: Exception, scope: Scope) -> AppError:
         return InternalError()
     if error.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
         reason = (str(exc).splitlines() or [""])[0][:200]
-        log_once(log.warning, "database.unavailable", error=type(exc).__name__, reason=reason)
+        is_database = isinstance(exc, DatabaseUnavailable) or not isinstance(exc, AppError)
+        kind = "database.unavailable" if is_database else "service.unavailable"
+        log_once(log.warning, kind, error=type(exc).__name__, reason=reason)
     return error
 
 

@@ -41,7 +41,6 @@ from app.lib.security.policies import (
     IN_PERSON,
     Authenticated,
     HasPermission,
-    HasRole,
     Policy,
     is_open_to_debtors,
     policy_of,
@@ -193,7 +192,7 @@ def _statuses(handler: HTTPRouteHandler, policy: Policy, rules: RequestRules, pa
     found = set(_ALWAYS)
     if policy.reads_credentials:
         found.add(401)
-    if isinstance(policy, HasRole) or (isinstance(policy, HasPermission) and policy.sight is not policy):
+    if isinstance(policy, HasPermission) and policy.sight is not policy:
         found.add(403)
     if policy.means != ANY_MEANS or (policy.reads_credentials and not is_open_to_debtors(handler)):
         found.add(403)
@@ -217,9 +216,6 @@ def _description(given: str | None, handler: HTTPRouteHandler, policy: Policy) -
         sentences.append(handler.opt[FOR_WHOM])
     elif isinstance(policy, HasPermission):
         sentences.append(f"For holders of `{policy.code}`{', or about yourself' if policy.or_self else ''}.")
-    elif isinstance(policy, HasRole):
-        roles = ", ".join(f"`{name}`" for name in sorted(policy.names))
-        sentences.append(f"For the roles {roles}." if roles else "For superusers.")
     elif policy.takes_ticket:
         sentences.append("For everybody who is signed in, or brings a ticket.")
     elif policy.requires_credentials:

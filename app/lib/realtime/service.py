@@ -186,8 +186,8 @@ class Realtime(Collector):
         yield closed
 
 
-def _rights_of(principal: Principal) -> tuple[bool, frozenset[str], frozenset[str]]:
-    return principal.is_superuser, principal.roles, principal.permissions
+def _rights_of(principal: Principal) -> tuple[bool, frozenset[str]]:
+    return principal.is_superuser, principal.permissions
 
 
 def channel_listeners(kinds: Iterable[ChannelKind]) -> tuple[Listener, ...]:

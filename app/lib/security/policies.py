@@ -181,19 +181,6 @@ class HasPermission(Authenticated):
         raise PermissionDenied(f"This needs the permission {self.code}.")
 
 
-class HasRole(Authenticated):
-    """Holders of one of the roles, and superusers; without a role, superusers only."""
-
-    def __init__(self, *names: str, fresh: bool = False) -> None:
-        super().__init__(f"role {' or '.join(names)}" if names else "superuser", fresh=fresh)
-        self.names = frozenset(names)
-
-    def check(self, principal: Principal, connection: Connection) -> None:
-        """Raises ``PermissionDenied``."""
-        if not (principal.is_superuser or principal.roles & self.names):
-            raise PermissionDenied
-
-
 public = Policy("public")
 optional = Policy("optional", reads_credentials=True)
 optional_in_person = Policy("optional", reads_credentials=True, means=IN_PERSON)
@@ -202,8 +189,6 @@ signed_in = Authenticated("authenticated", means=IN_PERSON)
 in_session = Authenticated("authenticated", means=IN_SESSION)
 ticketed = Authenticated("authenticated or ticket", takes_ticket=True)
 recently_authenticated = Authenticated("authenticated", fresh=True)
-superuser = HasRole()
-role = HasRole
 
 
 def permission(

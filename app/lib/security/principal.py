@@ -25,7 +25,6 @@ class Principal(msgspec.Struct, frozen=True):
     session_id: UUID
     authenticated_at: datetime
     is_superuser: bool
-    roles: frozenset[str]
     permissions: frozenset[str]
     is_verified: bool = False
     """Whether the user has confirmed their address."""

@@ -12,6 +12,7 @@ from app.domain.accounts.services.passwords import PasswordService
 from app.domain.auth.models import ApiKey
 from app.lib.audit import SYSTEM
 from app.lib.clock import utc_now
+from app.lib.mail.models import Mail
 from app.lib.security.opaque import digest, is_intact
 from tests.domain.accounts.answers import ME, ROLES, USERS, field_errors, is_refused, rows
 from tests.domain.auth.steps import audited, bearer, whoami
@@ -53,6 +54,7 @@ async def test_the_secret_is_shown_once_and_only_its_digest_is_kept(
     assert (await client.get(KEYS, headers=person.headers)).json()["items"] == [created]
     repeated = await client.post(KEYS, headers=person.headers | {"Idempotency-Key": "a" * 20}, json=body)
     assert repeated.json()["key"] != secret  # no answer with a secret is stored
+    assert [mail.to_address for mail in await rows(app, Mail, Mail.kind == "api_key_created")] == [person.email] * 2
     [event, _] = await audited(app, "api_key.created")
     assert event.subject_id == person.id
     assert secret not in str(event)

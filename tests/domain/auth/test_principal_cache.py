@@ -148,7 +148,7 @@ class Crowd:
     """Stands in for the database where there are more sessions than a test could make."""
 
     async def find(self, _: Any, session_id: UUID, *, now: datetime) -> Principal:
-        return Principal(session_id, session_id, now, is_superuser=False, roles=frozenset(), permissions=frozenset())
+        return Principal(session_id, session_id, now, is_superuser=False, permissions=frozenset())
 
 
 async def test_the_memory_is_bounded(app: Litestar, monkeypatch: pytest.MonkeyPatch) -> None:

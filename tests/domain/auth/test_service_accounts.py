@@ -52,6 +52,7 @@ async def test_a_program_acts_as_a_service_account_by_its_key(
     assert is_refused(await client.get(url, headers=key), 403, "own_sign_in_required")
     assert (await client.delete(url, headers=admin.headers)).status_code == 204
     assert is_refused(await whoami(client, created["key"]), 401, "invalid_token")
+    assert await rows(app, Mail) == []
     [event] = await audited(app, "api_key.created")
     assert (event.actor_id, event.subject_id) == (admin.id, UUID(account["id"]))
 

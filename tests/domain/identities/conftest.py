@@ -26,7 +26,7 @@ def server() -> Iterator[IdentityProvider]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def shared_app(database_url: DatabaseURL, server: IdentityProvider) -> AsyncIterator[Litestar]:
     """One with identity providers, in place of the one that all tests share."""
-    async with running_app(database_url, OIDC_PROVIDERS=server.configs()) as app:
+    async with running_app(database_url, OIDC_PROVIDERS=server.configs(), RATE_LIMIT_AUTH="1000/minute") as app:
         yield app
 
 

@@ -13,9 +13,9 @@ from app.domain.accounts.models import User
 from app.domain.identities.models import Identity, ProviderAttempt
 from app.lib.clock import utc_now
 from tests.domain.auth.steps import audited
-from tests.domain.identities.provider import REDIRECTS
+from tests.domain.identities.provider import REDIRECTS, IdentityProvider
 from tests.domain.identities.steps import BEGIN_AGAIN, PROVIDERS, WRONG_ANSWER, Journey, refusal, rows
-from tests.support.apps import client_of
+from tests.support.apps import Deployment, client_of
 from tests.support.jobs import run_job
 from tests.support.people import People
 
@@ -155,7 +155,8 @@ async def test_providers_are_listed_without_their_settings(client: httpx.AsyncCl
 
 @pytest.mark.asvs("6.3.1")
 @pytest.mark.usefixtures("clock")
-async def test_attempts_of_an_address_are_limited(app: Litestar, journey: Journey) -> None:
+async def test_attempts_of_an_address_are_limited(deployment: Deployment, server: IdentityProvider) -> None:
+    app = await deployment.start(OIDC_PROVIDERS=server.configs())
     async with client_of(app) as client:
         answers = [await client.post(f"{PROVIDERS}/hub/authorize") for _ in range(31)]
 

@@ -4,11 +4,12 @@ import base64
 import hmac
 import json
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 import pytest
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
 from litestar import Litestar
 
@@ -30,6 +31,10 @@ def ada(journey: Journey) -> str:
 def signed(provider: IdentityProvider, claims: Claims, **header: Any) -> str:
     """By the provider itself."""
     return jwt.encode({"alg": "RS256", "kid": provider.key.kid, **header}, claims, provider.key)
+
+
+def signed_lie(provider: IdentityProvider, lie: Callable[[Claims], Claims], claims: Claims) -> str:
+    return signed(provider, lie(claims))
 
 
 def part(value: Any) -> bytes:
@@ -63,6 +68,7 @@ FORGERIES: dict[str, Callable[[IdentityProvider, Claims], str]] = {
     "changed claims": lambda p, claims: signed(p, claims).replace(
         ".", f".{part({**claims, 'sub': 'eve'}).decode()}.", 1
     ),
+    "claims without end": lambda p, _: jws.serialize_compact({"alg": "RS256", "kid": p.key.kid}, b"[" * 50_000, p.key),
     "no token": lambda *_: "",
     "no text": lambda *_: "a.b.c",
 }
@@ -88,20 +94,24 @@ LIES: dict[str, Callable[[Claims], Claims]] = {
 
 
 @pytest.mark.asvs("6.8.2", "9.1.1", "9.1.2", "9.1.3")
-@pytest.mark.parametrize("forgery", FORGERIES)
-async def test_a_forged_token_is_refused(app: Litestar, journey: Journey, ada: str, forgery: str) -> None:
-    journey.provider.forge = lambda claims: FORGERIES[forgery](journey.provider, claims)
+async def test_a_forged_token_is_refused(app: Litestar, journey: Journey, ada: str) -> None:
+    answers = {}
+    for name, forgery in FORGERIES.items():
+        journey.provider.forge = partial(forgery, journey.provider)
+        answers[name] = refusal(await journey.sign_in(ada))
 
-    assert refusal(await journey.sign_in(ada)) == WRONG_ANSWER
+    assert answers == dict.fromkeys(FORGERIES, WRONG_ANSWER)
     assert await rows(app, User) == []
 
 
 @pytest.mark.asvs("6.8.2", "9.2.1", "9.2.3", "10.5.1", "10.5.4")
-@pytest.mark.parametrize("lie", LIES)
-async def test_a_token_for_something_else_is_refused(app: Litestar, journey: Journey, ada: str, lie: str) -> None:
-    journey.provider.forge = lambda claims: signed(journey.provider, LIES[lie](claims))
+async def test_a_token_for_something_else_is_refused(app: Litestar, journey: Journey, ada: str) -> None:
+    answers = {}
+    for name, lie in LIES.items():
+        journey.provider.forge = partial(signed_lie, journey.provider, lie)
+        answers[name] = refusal(await journey.sign_in(ada))
 
-    assert refusal(await journey.sign_in(ada)) == WRONG_ANSWER
+    assert answers == dict.fromkeys(LIES, WRONG_ANSWER)
     assert await rows(app, User) == []
 
 

@@ -112,25 +112,21 @@ async def test_an_address_that_was_not_confirmed_is_so_now_where_there_is_no_pas
 
 
 @pytest.mark.asvs("6.8.1")
-@pytest.mark.parametrize("verified", [False, None, "false", 0, "yes", [True]])
 async def test_an_address_that_the_provider_has_not_confirmed_is_worth_nothing(
-    app: Litestar, journey: Journey, people: People, verified: Any
+    app: Litestar, journey: Journey, people: People
 ) -> None:
     await people.create(email=EMAIL, is_verified=True)
-    journey.person(ADA, EMAIL, verified=verified)
-    journey.person("eve", "eve@example.com", verified=verified)
+    unconfirmed: list[Any] = [False, None, "false", 0, "yes", [True]]
+    for verified in unconfirmed:
+        for email in (EMAIL, "eve@example.com"):
+            journey.person(ADA, email, verified=verified)
+            assert refusal(await journey.sign_in(ADA)) == UNVERIFIED, verified
+    wrong: list[Any] = ["", "ada", "ada@example.com\r\nbcc: eve@example.com", "a\0@example.com", 7, None]
+    for email in wrong:
+        journey.provider.add(ADA, email=email, email_verified=True)
+        assert refusal(await journey.sign_in(ADA)) == UNVERIFIED, email
 
-    assert refusal(await journey.sign_in(ADA)) == UNVERIFIED
-    assert refusal(await journey.sign_in("eve")) == UNVERIFIED
     assert len(await rows(app, User)) == 1
-
-
-@pytest.mark.parametrize("email", ["", "ada", "ada@example.com\r\nbcc: eve@example.com", "a\0@example.com", 7, None])
-async def test_what_is_no_address_is_none(app: Litestar, journey: Journey, email: Any) -> None:
-    journey.provider.add(ADA, email=email, email_verified=True)
-
-    assert refusal(await journey.sign_in(ADA)) == UNVERIFIED
-    assert await rows(app, User) == []
 
 
 async def test_the_subject_counts_and_not_the_address(

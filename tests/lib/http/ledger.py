@@ -154,7 +154,6 @@ class Names:
             session_id=user_id,
             authenticated_at=utc_now() - timedelta(hours=1),
             is_superuser=False,
-            roles=frozenset(),
             permissions=frozenset(),
         )
 

@@ -23,13 +23,11 @@ class SharedHandler:
 
 
 def principal(*permissions: str) -> Principal:
-    none: frozenset[str] = frozenset()
     return Principal(
         user_id=new_id(),
         session_id=new_id(),
         authenticated_at=utc_now(),
         is_superuser=False,
-        roles=none,
         permissions=frozenset(permissions),
     )
 

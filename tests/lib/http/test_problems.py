@@ -24,6 +24,7 @@ DOCUMENTED = """
     not_acceptable conflict duplicate invalid_state insufficient_stock payment_declined too_many_open_orders
     precondition_failed precondition_required payload_too_large unsupported_media_type validation_failed
     idempotency_key_reused idempotency_in_progress rate_limited internal_error unavailable
+    email_unverified link_required
 """
 FIELD_CODES = """
     required unknown_field invalid_type invalid_format too_small too_large too_short too_long invalid_choice not_unique

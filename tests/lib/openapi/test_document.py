@@ -27,9 +27,7 @@ from app.lib.security.policies import (
     optional,
     permission,
     public,
-    role,
     sees,
-    superuser,
 )
 from app.lib.wire.dto import Input, Output, StructDTO
 from app.lib.wire.fields import Name
@@ -90,8 +88,8 @@ async def nothing() -> None:
     ("policy", "security", "errors", "words"),
     [
         (public, [], set[str](), "Open to everybody."),
-        (optional, [{}, *BOTH], {"401"}, "Open to everybody."),
-        (authenticated, BOTH, {"401"}, "For everybody who is signed in."),
+        (optional, [{}, *BOTH], {"401", "403"}, "Open to everybody."),
+        (authenticated, BOTH, {"401", "403"}, "For everybody who is signed in."),
         (permission("toys:read"), BOTH, {"401", "403"}, "For holders of `toys:read`."),
         (
             HasPermission("toys:read", or_self="x", hides=True, fresh=True),
@@ -102,9 +100,7 @@ async def nothing() -> None:
                 "Not for API keys or impersonation."
             ),
         ),
-        (sees("toys:read", or_self="x"), BOTH, {"401", "404"}, "For holders of `toys:read`, or about yourself."),
-        (role("b", "a"), BOTH, {"401", "403"}, "For the roles `a`, `b`."),
-        (superuser, BOTH, {"401", "403"}, "For superusers."),
+        (sees("toys:read", or_self="x"), BOTH, {"401", "403", "404"}, "For holders of `toys:read`, or about yourself."),
     ],
 )
 def test_the_policy_says_who_may_and_what_else_can_happen(

@@ -44,8 +44,7 @@ def a_user(name: str = "a user", user_id: UUID | None = None) -> Principal:
         session_id=uuid4(),
         authenticated_at=datetime.now(UTC),
         is_superuser=False,
-        roles=frozenset({name}),
-        permissions=frozenset(),
+        permissions=frozenset({name}),
     )
 
 
@@ -81,7 +80,7 @@ class Doorkeeper:
         return {each: self.sessions[each] for each in session_ids if each in self.sessions}
 
     async def member(self, principal: Principal) -> Member:
-        return Member(principal.user_id, *principal.roles)
+        return Member(principal.user_id, *principal.permissions)
 
     def _kind(self, kind: str, *, is_named: bool = True, **more: Any) -> ChannelKind:
         async def may_subscribe(principal: Principal, name: str) -> None:

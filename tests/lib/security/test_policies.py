@@ -30,10 +30,8 @@ from app.lib.security.policies import (
     policy_of,
     public,
     recently_authenticated,
-    role,
     sees,
     signed_in,
-    superuser,
 )
 from app.lib.security.principal import Principal
 from tests.lib.http.toys import call, in_shell
@@ -48,7 +46,6 @@ def principal(**values: Any) -> Principal:
         "session_id": ADA,
         "authenticated_at": utc_now() - timedelta(hours=1),
         "is_superuser": False,
-        "roles": frozenset(),
         "permissions": frozenset(),
     }
     return Principal(**defaults | values)
@@ -60,9 +57,6 @@ CALLERS = {
     "holder": principal(permissions=frozenset({"things:read"})),
     "fresh-holder": principal(permissions=frozenset({"things:read"})),
     "other-holder": principal(permissions=frozenset({"things:write", "things:reader", "things"})),
-    "editor": principal(roles=frozenset({"editor"})),
-    "fresh-editor": principal(roles=frozenset({"editor"})),
-    "author": principal(roles=frozenset({"author"})),
     "superuser": principal(is_superuser=True),
     "fresh-superuser": principal(is_superuser=True),
     "fresh-key": principal(means="api_key", permissions=frozenset({"things:read"})),
@@ -100,9 +94,6 @@ POLICIES = {
     "permission": permission("things:read"),
     "fresh-permission": permission("things:read", fresh=True),
     "permission-in-person": permission("things:read", in_person=True),
-    "role": role("editor", "publisher"),
-    "fresh-role": role("editor", fresh=True),
-    "superuser": superuser,
 }
 
 
@@ -139,7 +130,7 @@ async def ask(path: str, token: str | None, method: str = "GET") -> httpx.Respon
 
 
 EVERYBODY = set(CALLERS)
-FRESH = {"fresh", "fresh-holder", "fresh-editor", "fresh-superuser"}
+FRESH = {"fresh", "fresh-holder", "fresh-superuser"}
 SUPERUSERS = {"superuser", "fresh-superuser"}
 NOT_IN_PERSON = {"fresh-key", "fresh-support"}
 ALLOWED = {
@@ -153,9 +144,6 @@ ALLOWED = {
     "permission": {"holder", "fresh-holder"} | NOT_IN_PERSON | SUPERUSERS,
     "permission-in-person": {"holder", "fresh-holder"} | SUPERUSERS,
     "fresh-permission": {"fresh-holder", "fresh-superuser"},
-    "role": {"editor", "fresh-editor"} | SUPERUSERS,
-    "fresh-role": {"fresh-editor", "fresh-superuser"},
-    "superuser": SUPERUSERS,
 }
 NEED_A_SIGN_IN = {
     path: NOT_IN_PERSON - ALLOWED[path]
@@ -164,7 +152,6 @@ NEED_A_SIGN_IN = {
 MERELY_STALE = {
     "recently-authenticated": EVERYBODY - FRESH - NOT_IN_PERSON,
     "fresh-permission": {"holder", "superuser"},
-    "fresh-role": {"editor", "superuser"},
 }
 
 
@@ -239,11 +226,9 @@ async def test_who_may_only_see_themselves_cannot_tell_whether_others_exist() ->
 
 
 async def test_403_is_for_callers_who_see_the_object_and_404_for_others() -> None:
-    codes = {
-        token: (await ask(f"/self/{BOB}", token, "POST")).json()["code"] for token in ("user", "holder", "fresh-editor")
-    }
+    codes = {token: (await ask(f"/self/{BOB}", token, "POST")).json()["code"] for token in ("user", "holder", "fresh")}
 
-    assert codes == {"user": "not_found", "holder": "permission_denied", "fresh-editor": "not_found"}
+    assert codes == {"user": "not_found", "holder": "permission_denied", "fresh": "not_found"}
     assert (await ask(f"/self/{ADA}", "user", "POST")).json()["code"] == "permission_denied"
 
 
@@ -298,7 +283,7 @@ def test_a_policy_above_a_route_counts_and_may_not_be_contradicted() -> None:
     assert policy_of(handler) is authenticated
 
     with pytest.raises(ImproperlyConfiguredException, match="several policies"):
-        make([Router("/x", route_handlers=[get(guards=[public])(nothing)], guards=[superuser])])
+        make([Router("/x", route_handlers=[get(guards=[public])(nothing)], guards=[permission("a:b")])])
 
 
 def test_guards_that_are_no_policies_may_stand_next_to_one() -> None:
@@ -322,8 +307,6 @@ def test_guards_that_are_no_policies_may_stand_next_to_one() -> None:
         (recently_authenticated, "authenticated (recent sign-in)"),
         (permission("a:b"), "a:b"),
         (HasPermission("a:b", or_self="user_id", fresh=True), "a:b or self (recent sign-in)"),
-        (role("a", "b"), "role a or b"),
-        (superuser, "superuser"),
     ],
 )
 def test_policies_have_names_for_the_table_of_routes(policy: object, name: str) -> None:

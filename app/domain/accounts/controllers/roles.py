@@ -5,7 +5,7 @@ from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
 from app.domain.accounts.dtos import PermissionPage, PermissionRead, RoleCreate, RolePage, RoleRead, RoleUpdate
-from app.domain.accounts.errors import BeyondOwnRights, RoleNameTaken
+from app.domain.accounts.errors import BeyondOwnRights, RoleNameTaken, SystemRole
 from app.domain.accounts.permissions import ROLES_READ, ROLES_WRITE
 from app.domain.accounts.services.queries import ROLE_SORT, AccountQueries
 from app.domain.accounts.services.roles import RoleService
@@ -47,7 +47,7 @@ class RoleController(Controller):
         guards=[permission(ROLES_WRITE, fresh=True)],
         dto=StructDTO[RoleCreate],
         summary="Create a role",
-        opt=IDEMPOTENT | TEXT_BODY | may_raise(RoleNameTaken, BeyondOwnRights),
+        opt=IDEMPOTENT | TEXT_BODY | may_raise(RoleNameTaken, BeyondOwnRights, SystemRole),
     )
     async def create_role(self, data: JSONBody[RoleCreate], roles: Roles, principal: Caller) -> Response[RoleRead]:
         role = await roles.create(data, principal)
@@ -62,7 +62,7 @@ class RoleController(Controller):
         guards=[WRITES_ROLE],
         dto=StructDTO[RoleUpdate],
         summary="Update a role",
-        opt=TEXT_BODY | may_raise(RoleNameTaken, BeyondOwnRights),
+        opt=TEXT_BODY | may_raise(RoleNameTaken, BeyondOwnRights, SystemRole),
     )
     async def update_role(
         self, role_id: RoleId, data: JSONBody[RoleUpdate], roles: Roles, principal: Caller, if_match: Precondition
@@ -74,7 +74,7 @@ class RoleController(Controller):
         guards=[WRITES_ROLE],
         summary="Delete a role",
         description="Also takes it from the users who have it.",
-        opt=may_raise(BeyondOwnRights),
+        opt=may_raise(BeyondOwnRights, SystemRole),
     )
     async def delete_role(self, role_id: RoleId, roles: Roles, principal: Caller, if_match: Precondition) -> None:
         await roles.delete(role_id, if_match, principal)

@@ -11,6 +11,7 @@ from app.domain.accounts.repositories import (
     CREDENTIALS_BY_USERNAME,
     PERSON,
     ROLE,
+    ROLE_ID,
     ROLE_LIST,
     USER_LIST,
     USERNAME_KEEPER,
@@ -70,6 +71,10 @@ class AccountQueries:
     async def get_role(self, role_id: UUID) -> RoleRead:
         """Raises ``RoleNotFound``."""
         return await self.reader.one(ROLE, RoleNotFound, role_id=role_id)
+
+    async def has_role(self, name: str) -> bool:
+        """Whether there is a role of this name."""
+        return await self.reader.first(ROLE_ID, name=name) is not None
 
     async def list_roles(self, paging: PageRequest, sort: str | None) -> RolePage:
         return await paginate(self.reader, ROLE_LIST, paging, self.cursors, sort=sort)

@@ -2,14 +2,18 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from msgspec import UNSET
+
 from app.domain.accounts.dtos import RoleCreate, RoleRead, RoleUpdate, UserRead
-from app.domain.accounts.errors import OwnAccess
+from app.domain.accounts.errors import OwnAccess, SystemRole
 from app.domain.accounts.events import RoleDeleted, RoleUpdated, UserUpdated
 from app.domain.accounts.models import Role
 from app.domain.accounts.repositories import RoleRepository, UserRepository
+from app.domain.accounts.role_names import is_reserved_role
 from app.domain.accounts.services.access import check_granted, check_reach
 from app.domain.accounts.services.holders import touch_first_holders
 from app.domain.accounts.services.users import to_read
+from app.domain.accounts.settings import AccountSettings
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.uow import UnitOfWork
@@ -27,13 +31,16 @@ class RoleService:
 
     unit: UnitOfWork
     registry: Permissions
+    settings: AccountSettings
     events: Events
     origin: Origin
     _roles: RoleRepository
     _users: UserRepository
 
     async def create(self, data: RoleCreate, actor: Principal) -> RoleRead:
-        """Raises ``ValidationFailed``, ``BeyondOwnRights`` or ``RoleNameTaken``."""
+        """Raises ``ValidationFailed``, ``BeyondOwnRights``, ``SystemRole`` or ``RoleNameTaken``."""
+        if is_reserved_role(data.name):
+            raise SystemRole
         codes = self._registered(data.permissions)
         check_granted(actor, codes)
         role = await self._roles.create(data)
@@ -42,11 +49,15 @@ class RoleService:
         return _to_read(role, codes)
 
     async def update(self, role_id: UUID, data: RoleUpdate, if_match: IfMatch, actor: Principal) -> RoleRead:
-        """Raises ``RoleNotFound``, ``PreconditionFailed``, ``BeyondOwnRights`` or ``RoleNameTaken``."""
+        """Raises ``RoleNotFound``, ``PreconditionFailed``, ``BeyondOwnRights``, ``SystemRole`` or ``RoleNameTaken``."""
         role = await self._roles.get_for_update(role_id, if_match)
         former_name, required_mfa = role.name, role.requires_mfa
         former = await self._roles.permissions_of(role_id)
         check_granted(actor, former)
+        if data.name not in {UNSET, former_name}:
+            self._check_not_default(former_name)
+            if is_reserved_role(str(data.name)) or data.name == self.settings.default_role:
+                raise SystemRole
         codes = self._registered(data.permissions) if isinstance(data.permissions, list) else former
         check_granted(actor, codes)
         if not await self._roles.update(role, data, touch=codes != former):
@@ -63,11 +74,12 @@ class RoleService:
     async def delete(self, role_id: UUID, if_match: IfMatch, actor: Principal) -> None:
         """Also takes the role from the users who have it.
 
-        Raises ``RoleNotFound``, ``PreconditionFailed`` or ``BeyondOwnRights``.
+        Raises ``RoleNotFound``, ``PreconditionFailed``, ``BeyondOwnRights`` or ``SystemRole``.
         """
         role = await self._roles.get_for_update(role_id, if_match)
         codes = await self._roles.permissions_of(role_id)
         check_granted(actor, codes)
+        self._check_not_default(role.name)
         await self._audit("role.deleted", role, codes)
         await self._roles.delete(role)
         await touch_first_holders(self.unit, role_id, is_deleted=True)
@@ -93,6 +105,10 @@ class RoleService:
             await self.events.publish(self.unit, UserUpdated(aggregate_id=user_id, aggregate_version=user.version))
             await audit.record(self.unit, "user.roles_set", self.origin, subject_id=user_id, roles=wanted)
         return to_read(user, wanted)
+
+    def _check_not_default(self, name: str) -> None:
+        if name == self.settings.default_role:
+            raise SystemRole
 
     def _registered(self, codes: Collection[str]) -> frozenset[str]:
         detail = "There is no such permission."

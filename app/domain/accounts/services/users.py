@@ -30,6 +30,7 @@ from app.domain.accounts.services.erase import EraseUser, erase_batch, erase_use
 from app.domain.accounts.services.identity import checked_email_key, has_email, with_keys
 from app.domain.accounts.services.passwords import Passwords
 from app.domain.accounts.services.queries import AccountQueries
+from app.domain.accounts.settings import AccountSettings
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.clock import utc_now
@@ -57,6 +58,7 @@ class UserService:
     unit: UnitOfWork
     accounts: AccountQueries
     passwords: Passwords
+    settings: AccountSettings
     events: Events
     origin: Origin
     _users: UserRepository
@@ -73,7 +75,7 @@ class UserService:
         user = await self._create_with_password(data, locale=locale, **values)
         await self.events.publish(self.unit, UserRegistered(aggregate_id=user.id, aggregate_version=user.version))
         await self._audit("user.registered", user)
-        return to_read(user, [])
+        return await self._read(user) if self.settings.default_role else to_read(user, [])
 
     async def register_confirmed(self, email: str, name: str | None, locale: str) -> CredentialRow:
         """Creates a user without a password, whose address another system has confirmed. They can set a password by a

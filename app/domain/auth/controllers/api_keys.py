@@ -8,7 +8,7 @@ from app.domain.accounts.controllers.users import SEES_USER
 from app.domain.accounts.errors import BeyondOwnRights
 from app.domain.accounts.permissions import USERS_READ, USERS_WRITE
 from app.domain.accounts.services.queries import AccountQueries
-from app.domain.auth.dtos.api_keys import ApiKeyCreate, ApiKeyCreated, ApiKeyPage, ApiKeyRead
+from app.domain.auth.dtos.api_keys import ApiKeyCreate, ApiKeyPage, ApiKeyRead, ApiKeyWithSecret
 from app.domain.auth.errors import OwnKeysOnly, TooManyApiKeys
 from app.domain.auth.services.api_keys import ApiKeyQueries, ApiKeyService
 from app.lib.http.injection import Caller, Injected, Paging
@@ -38,14 +38,14 @@ class ApiKeyController(Controller):
     @post(
         guards=[recently_authenticated],
         dto=StructDTO[ApiKeyCreate],
-        return_dto=StructDTO[ApiKeyCreated],
+        return_dto=StructDTO[ApiKeyWithSecret],
         summary="Create an API key",
         description="Only this answer has the secret, which is sent like an access token.",
         opt=TEXT_BODY | may_raise(TooManyApiKeys),
     )
     async def create_api_key(
         self, data: JSONBody[ApiKeyCreate], keys: Keys, principal: Caller
-    ) -> Response[ApiKeyCreated]:
+    ) -> Response[ApiKeyWithSecret]:
         return _shown_once(await keys.create_own(data, principal), "me")
 
     @get("/{key_id:uuid}", guards=[signed_in], summary="Get an API key")
@@ -81,14 +81,14 @@ class UserKeyController(Controller):
     @post(
         guards=[permission(USERS_WRITE, sight=SEES_USER, fresh=True)],
         dto=StructDTO[ApiKeyCreate],
-        return_dto=StructDTO[ApiKeyCreated],
+        return_dto=StructDTO[ApiKeyWithSecret],
         summary="Create an API key of a service account",
         description="Only this answer has the secret. The account has to be within your own rights.",
         opt=TEXT_BODY | may_raise(BeyondOwnRights, OwnKeysOnly, TooManyApiKeys),
     )
     async def create_service_api_key(
         self, user_id: UserId, data: JSONBody[ApiKeyCreate], keys: Keys, principal: Caller
-    ) -> Response[ApiKeyCreated]:
+    ) -> Response[ApiKeyWithSecret]:
         return _shown_once(await keys.create_for(user_id, data, principal), user_id)
 
     @get(
@@ -109,7 +109,7 @@ class UserKeyController(Controller):
         await keys.revoke(key_id, principal, user_id=user_id)
 
 
-def _shown_once(key: ApiKeyCreated, owner: UUID | str) -> Response[ApiKeyCreated]:
+def _shown_once(key: ApiKeyWithSecret, owner: UUID | str) -> Response[ApiKeyWithSecret]:
     response = created(key, f"/api/v1/users/{owner}/api-keys/{key.id}")
     response.headers["Cache-Control"] = "no-store"
     return response

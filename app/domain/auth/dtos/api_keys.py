@@ -38,7 +38,7 @@ class ApiKeyRead(Output):
     last_used_at: Annotated[datetime, Meta(description="To the minute.")] | None
 
 
-class ApiKeyCreated(ApiKeyRead):
+class ApiKeyWithSecret(ApiKeyRead):
     """A new API key with its secret, which is shown this once."""
 
     key: Annotated[str, Meta(max_length=100, examples=["ldk_4fGc1XqzR8mWb0YtLh2KpVnA7sUeD9oJi3TxQ5rZgByM0a2b3C"])]

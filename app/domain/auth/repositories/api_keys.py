@@ -44,13 +44,12 @@ class KeyRow(msgspec.Struct, frozen=True):
         return self.last_used_at is not None and self.last_used_at > moment
 
     def to_principal(self) -> Principal:
-        """With the scopes that the user holds, of a superuser all of them, and nothing else: no role, no superuser."""
+        """With the scopes that the user holds, of a superuser all of them, and nothing else: it is no superuser."""
         return Principal(
             user_id=self.user_id,
             session_id=self.id,
             authenticated_at=self.created_at,
             is_superuser=False,
-            roles=frozenset(),
             permissions=self.scopes if self.is_superuser else self.scopes & self.permissions,
             is_verified=self.is_verified,
             means="api_key",

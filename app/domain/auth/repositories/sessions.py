@@ -9,7 +9,6 @@ from sqlalchemy import Uuid, bindparam, case, insert, literal_column, or_, selec
 from sqlalchemy.orm import aliased
 
 from app.domain.accounts.models import RolePermission, User, UserRole
-from app.domain.accounts.repositories import role_names
 from app.domain.auth.dtos.sessions import SessionRead
 from app.domain.auth.models import Session
 from app.domain.auth.repositories.second_factors import debt, has_second_factor
@@ -49,7 +48,6 @@ _principals = (
             Session,
             session_id=Session.id,
             is_superuser=User.is_superuser,
-            roles=type_coerce(role_names, SplitSet()),
             permissions=type_coerce(user_permissions, SplitSet()),
             is_verified=User.is_verified,
             means=case(

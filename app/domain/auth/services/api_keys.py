@@ -11,9 +11,9 @@ from app.domain.accounts.errors import AccountGone, UserNotFound
 from app.domain.accounts.models import User
 from app.domain.accounts.repositories import UserRepository
 from app.domain.accounts.services.access import check_reach
-from app.domain.auth.dtos.api_keys import MAX_KEYS, ApiKeyCreate, ApiKeyCreated, ApiKeyPage, ApiKeyRead
+from app.domain.auth.dtos.api_keys import MAX_KEYS, ApiKeyCreate, ApiKeyPage, ApiKeyRead, ApiKeyWithSecret
 from app.domain.auth.errors import ApiKeyNotFound, OwnKeysOnly, SessionEnded, TooManyApiKeys
-from app.domain.auth.events import ApiKeyRevoked
+from app.domain.auth.events import ApiKeyCreated, ApiKeyRevoked
 from app.domain.auth.repositories.api_keys import LIVE_KEY, LIVE_KEYS, ApiKeyRepository
 from app.domain.auth.repositories.sessions import SESSION
 from app.lib import audit
@@ -51,7 +51,7 @@ class ApiKeyService:
     _users: UserRepository
     _keys: ApiKeyRepository
 
-    async def create_own(self, data: ApiKeyCreate, actor: Principal) -> ApiKeyCreated:
+    async def create_own(self, data: ApiKeyCreate, actor: Principal) -> ApiKeyWithSecret:
         """A key of the caller.
 
         Raises ``ValidationFailed`` for scopes that the caller does not hold, ``TooManyApiKeys``, ``AccountGone``, or
@@ -66,7 +66,7 @@ class ApiKeyService:
             raise SessionEnded
         return await self._create(data, user)
 
-    async def create_for(self, account_id: UUID, data: ApiKeyCreate, actor: Principal) -> ApiKeyCreated:
+    async def create_for(self, account_id: UUID, data: ApiKeyCreate, actor: Principal) -> ApiKeyWithSecret:
         """A key of a service account, whom the actor may change.
 
         Raises ``UserNotFound``, ``BeyondOwnRights``, ``OwnKeysOnly``, ``ValidationFailed`` for scopes that the account
@@ -94,7 +94,7 @@ class ApiKeyService:
         await self.events.publish(self.unit, ApiKeyRevoked(user_id=owner_id))
         await audit.record(self.unit, "api_key.revoked", self.origin, subject_id=owner_id, api_key_id=str(key_id))
 
-    async def _create(self, data: ApiKeyCreate, user: User) -> ApiKeyCreated:
+    async def _create(self, data: ApiKeyCreate, user: User) -> ApiKeyWithSecret:
         held = self.registry if user.is_superuser else await self._users.permissions_of(user.id) & self.registry.keys()
         detail = "There is no such permission, or the user of the key does not hold it."
         if unknown := unknown_items("/scopes", data.scopes, held, FieldCode.INVALID_CHOICE, detail):
@@ -105,7 +105,7 @@ class ApiKeyService:
         values = {"id": key_id, "user_id": user.id, "name": data.name, "expires_at": expires_at}
         if not await self._keys.create(now, **values, digest=digest(key), scopes=",".join(scopes)):
             raise TooManyApiKeys(MAX_KEYS)
-        created = ApiKeyCreated(
+        created = ApiKeyWithSecret(
             id=key_id,
             name=data.name,
             scopes=scopes,
@@ -114,6 +114,8 @@ class ApiKeyService:
             last_used_at=None,
             key=key,
         )
+        event = ApiKeyCreated(aggregate_id=key_id, aggregate_version=0, user_id=user.id)
+        await self.events.publish(self.unit, event)
         details = {"api_key_id": str(created.id), "scopes": scopes, "expires_at": expires_at.isoformat()}
         await audit.record(self.unit, "api_key.created", self.origin, subject_id=user.id, **details)
         return created

@@ -142,7 +142,7 @@ class OpenIDProvider:
                 "access_token": tokens["access_token"],
             }
             CodeIDToken(decoded.claims, decoded.header, options, params).validate(leeway=_LEEWAY)
-        except (JoseError, LookupError, TypeError, ValueError) as exc:
+        except (JoseError, LookupError, RecursionError, TypeError, ValueError) as exc:
             raise self._refusal(f"the ID token is not good: {exc}") from exc
         return decoded.claims
 

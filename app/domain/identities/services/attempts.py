@@ -1,3 +1,4 @@
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -5,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from app.domain.identities.dtos import Authorization, ProviderAnswer
-from app.domain.identities.errors import InvalidAttempt
+from app.domain.identities.errors import InvalidAttempt, ProviderUnavailable
 from app.domain.identities.providers.people import ExternalIdentity
 from app.domain.identities.providers.registry import Providers
 from app.domain.identities.repositories import AttemptRepository
@@ -15,9 +16,11 @@ from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
 from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter
 from app.lib.security.opaque import digest, new_secret
-from app.lib.security.sealing import Sealer
+from app.lib.security.sealing import CannotUnseal, Sealer
 
 LIFETIME = timedelta(minutes=10)
+_TOTAL_SECONDS = 15.0
+"""For all that a provider is asked to find out who came back."""
 _ALL_TOGETHER = NamedLimit("provider_attempts", Limit.parse("3000 per minute"))
 """So that strangers with many addresses fill no disk: there are at most ten times as many rows."""
 
@@ -77,5 +80,12 @@ class AttemptService:
             )
         if attempt is None or (attempt.provider, attempt.user_id) != (provider.name, user_id):
             raise InvalidAttempt
-        proof = msgspec.json.decode(self.sealer.open(attempt.sealed, attempt.id.bytes), type=_Proof)
-        return await provider.identify(code=data.code, iss=data.iss, nonce=proof.nonce, verifier=proof.verifier)
+        try:
+            proof = msgspec.json.decode(self.sealer.open(attempt.sealed, attempt.id.bytes), type=_Proof)
+        except CannotUnseal as exc:  # begun with a key that is gone
+            raise InvalidAttempt from exc
+        try:
+            async with asyncio.timeout(_TOTAL_SECONDS):
+                return await provider.identify(code=data.code, iss=data.iss, nonce=proof.nonce, verifier=proof.verifier)
+        except TimeoutError as exc:
+            raise ProviderUnavailable from exc
