@@ -9,6 +9,7 @@ import msgspec
 from argon2 import PasswordHasher
 
 from benchmarks.measure import Figures, Site
+from benchmarks.realtime import next_to_bare
 from benchmarks.rows import DEEP_PAGE, FIRST_PAGE, HEALTH, HOT_ORDER, ME, MISSING, POSTS, PRODUCTS, ROWS
 from benchmarks.server import COMMANDS, LODESTAR, SQLITE, serving
 from tests.support.people import PASSWORD, password_hash
@@ -47,6 +48,7 @@ def facts_of(site: Site, rows: Mapping[str, Mapping[str, Figures]]) -> list[Fact
         Fact("/health, µs", ours[HEALTH].cpu_us, 60),
         *_sign_ins(site),
         *_crowds(site),
+        *_messages(site),
         Fact("start to ready on SQLite, s", min(_start(site) for _ in range(STARTS)), 1.5),
         Fact("resident memory of the worker after the load, MiB", site.servers[LODESTAR].worker_mib(), 110),
     ]
@@ -95,6 +97,14 @@ def _crowds(site: Site) -> Sequence[Fact]:
     return [
         *facts,
         Fact("other errors than 429 and 503 with that many", sum(errors for *_, errors in found.values()), 0),
+    ]
+
+
+def _messages(site: Site) -> Sequence[Fact]:
+    ratio, kib = next_to_bare(site.seconds)
+    return [
+        Fact("messages to 100 listeners by processor time, of granian's sockets alone", ratio, at_least=0.5),
+        Fact("memory of an idle socket, of 1 000, KiB", kib, 130),
     ]
 
 

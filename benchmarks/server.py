@@ -28,7 +28,7 @@ def app_command(app: Path | None = None, *, workers: int = 1) -> Command:
 
 
 def _granian(module: str) -> Command:
-    options = ["--interface", "asgi", "--loop", "uvloop", "--workers", "1", "--no-ws", "--log-level", "warning"]
+    options = ["--interface", "asgi", "--loop", "uvloop", "--workers", "1", "--log-level", "warning"]
     command = [sys.executable, "-m", "granian", *options, f"benchmarks.peers.{module}:app", "--host", "127.0.0.1"]
     return lambda port: [*command, "--port", str(port)]
 
@@ -53,6 +53,9 @@ COMMANDS: dict[str, Command] = {
     ALCHEMY: _granian("litestar_aa"),
     FASTAPI: _uvicorn("fastapi_orm"),
 }
+
+
+SOCKETS = _granian("sockets")
 
 
 @dataclass
