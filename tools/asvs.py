@@ -23,11 +23,10 @@ def main() -> int:
     marks = marked_tests()
     text = PAGE.read_text()
     problems = [*wrong_lines(text, marks)]
-    new = with_table(text, marks)
     if "--check" in sys.argv:
-        problems += ["docs/security.md is stale: run 'just asvs'."] if new != text else []
+        problems += stale_rows(text, marks)
     else:
-        PAGE.write_text(new)
+        PAGE.write_text(with_table(text, marks))
     lines = [*_LINE.finditer(text)]
     untested = sum(NO_TEST in line[0] for line in lines)
     print("\n".join(problems) or f"{len(lines)} lines, {untested} without a test; {len(marks)} ids")
@@ -58,6 +57,14 @@ def wrong_lines(text: str, marks: dict[str, set[str]]) -> Iterator[str]:
             for each in ids.replace(" ", "").split(","):
                 if path not in marks.get(each, ()):
                     yield f"{path} has no test that is marked with {each}"
+
+
+def stale_rows(text: str, marks: dict[str, set[str]]) -> Iterator[str]:
+    """Rows that name what is marked no more. A new mark alone makes no row wrong, so that branches do not collide."""
+    for row in re.finditer(r"^\| ([0-9.]+) \| (.+) \|$", text, re.MULTILINE):
+        for path in re.findall(r"\(\.\./([^)]+)\)", row[2]):
+            if path not in marks.get(row[1], ()):
+                yield f"docs/security.md is stale: {path} shows {row[1]} no more. Run 'just asvs'."
 
 
 def with_table(text: str, marks: dict[str, set[str]]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def test_every_line_names_tests_that_show_it_and_the_table_is_as_the_marks_are() -> None:
+def test_every_line_names_tests_that_show_it_and_no_row_of_the_table_is_stale() -> None:
     checked = subprocess.run(  # noqa: S603 - our own tool
         [sys.executable, ROOT / "tools" / "asvs.py", "--check"], capture_output=True, check=False, text=True
     )
