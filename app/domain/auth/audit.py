@@ -23,6 +23,7 @@ AUDIT_KINDS = declare(
     AuditKind("mfa.recovery_code_used", "A recovery code was used.", is_own=True),
     AuditKind("mfa.passkey_added", "A user added a passkey.", is_own=True),
     AuditKind("mfa.passkey_removed", "A user removed a passkey.", is_own=True),
+    AuditKind("mfa.recovered", "Factors that may be a stranger's went, as the account was recovered.", is_own=True),
     AuditKind("passkey.cloned", "A passkey was refused, because there may be a copy of it.", is_own=True),
     AuditKind("mfa.turned_off", "An administrator removed all second factors of a user.", is_own=True),
     AuditKind("token.reused", "A refresh token was used twice, so its session ended.", is_own=True),

@@ -1,6 +1,6 @@
 """What happens to sessions, and to registrations."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -30,14 +30,15 @@ class EmailVerified(Event, frozen=True, kw_only=True):
     """
 
 
-@event("user.email_reverted")
-class EmailReverted(Hint, frozen=True, kw_only=True):
-    """A user got back the address that they had until ``since``, so what was done with the account after that may not
-    have been done by them.
+@event("user.recovered")
+class AccountRecovered(Hint, frozen=True, kw_only=True):
+    """Who reads the mail to a user's address has the account back: by the link that undoes a change of the address, or
+    by a password of their own where the address was not confirmed before. What was added after ``since`` may be a
+    stranger's, and must not be a way in any more.
     """
 
     user_id: UUID
-    since: datetime
+    since: datetime = datetime.fromtimestamp(0, UTC)
 
 
 class FactorChange(StrEnum):

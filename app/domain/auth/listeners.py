@@ -6,6 +6,7 @@ from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.auth.events import (
     ROLE_ACCESS_EVENTS,
     USER_ACCESS_EVENTS,
+    AccountRecovered,
     ApiKeyRevoked,
     RegisteredAgain,
     SessionReauthenticated,
@@ -15,8 +16,10 @@ from app.domain.auth.jobs import mail_link, send_link
 from app.domain.auth.repositories.api_keys import ApiKeyRepository
 from app.domain.auth.repositories.erasure import DELETE_CREDENTIALS_OF, FORGET_JOBS
 from app.domain.auth.repositories.links import LinkRepository
+from app.domain.auth.repositories.second_factors import SecondFactorRepository
 from app.domain.auth.repositories.sessions import DELETE_OF, HOLD_USER, SessionRepository
 from app.domain.auth.services.links import MailedLinks, Purpose
+from app.lib import audit
 from app.lib.clock import utc_now
 from app.lib.db.statements import BATCH
 from app.lib.db.uow import UnitOfWork
@@ -41,6 +44,12 @@ async def end_sessions(event: PasswordChanged, unit: UnitOfWork) -> None:
 async def revoke_links(event: PasswordChanged, unit: UnitOfWork) -> None:
     """They may have been asked for by a thief, but the one who got an address back by theft has no link to undo it."""
     await LinkRepository(unit).delete_others(event.aggregate_id, Purpose.REVERT_EMAIL)
+
+
+@in_transaction(AccountRecovered)
+async def remove_later_factors(event: AccountRecovered, unit: UnitOfWork) -> None:
+    if await SecondFactorRepository(unit).delete_later(event.user_id, event.since):
+        await audit.record(unit, "mfa.recovered", audit.SYSTEM, subject_id=event.user_id)
 
 
 # Both ways of a registration have one job after the commit, so that their answers take the same time.
@@ -113,6 +122,7 @@ LISTENERS = (
     end_access_of_deactivated,
     end_sessions,
     revoke_links,
+    remove_later_factors,
     confirm_address,
     answer_second_registration,
     delete_credentials,

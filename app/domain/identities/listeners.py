@@ -1,7 +1,7 @@
 """What identities have to do with accounts."""
 
 from app.domain.accounts.events import UserErasing
-from app.domain.auth.events import EmailReverted
+from app.domain.auth.events import AccountRecovered
 from app.domain.identities.repositories import IdentityRepository
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import in_transaction
@@ -13,9 +13,9 @@ async def delete_identities(event: UserErasing, unit: UnitOfWork) -> None:
     await IdentityRepository(unit).delete_of(event.user_id)
 
 
-@in_transaction(EmailReverted)
-async def unlink_later(event: EmailReverted, unit: UnitOfWork) -> None:
-    """What was linked after the address was taken away was not linked by its owner."""
+@in_transaction(AccountRecovered)
+async def unlink_later(event: AccountRecovered, unit: UnitOfWork) -> None:
+    """What was linked while the account may have been in other hands was perhaps not linked by its owner."""
     await IdentityRepository(unit).delete_later(event.user_id, event.since)
 
 

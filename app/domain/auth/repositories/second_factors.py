@@ -151,6 +151,10 @@ _lock_after = prepare(
 )
 _set_secret = prepare(update(_totp).where(_of_user).values(secret=bindparam("sealed", type_=_totp.c.secret.type)))
 _delete_factors = [prepare(delete(each).where(each.c.user_id == _USER_ID)) for each in (_totp, _passkeys, _codes)]
+_delete_later = [
+    prepare(delete(each).where(each.c.user_id == _USER_ID, each.c.created_at > bindparam("since", type_=_NOW.type)))
+    for each in (_totp, _passkeys)
+]
 _insert_code = prepare(insert(_codes))
 _delete_codes = prepare(delete(_codes).where(_codes.c.user_id == _USER_ID))
 _use_code = prepare(delete(_codes).where(*_is_code))
@@ -186,6 +190,15 @@ class SecondFactorRepository(Repository):
         """Deletes the user's second factors of all kinds, and the recovery codes."""
         for each in _delete_factors:
             await self.unit.execute(each, user_id=user_id)
+
+    async def delete_later(self, user_id: UUID, since: datetime) -> int:
+        """Deletes the factors that the user has had since then, and the recovery codes with the last one. Returns the
+        number of factors.
+        """
+        deleted = sum([await self.unit.execute(each, user_id=user_id, since=since) for each in _delete_later])
+        if not await self.unit.first(HAS_SECOND_FACTOR, user_id=user_id):
+            await self.set_codes(user_id, ())
+        return deleted
 
     async def set_codes(self, user_id: UUID, digests: Iterable[bytes]) -> None:
         """Replaces the user's recovery codes."""

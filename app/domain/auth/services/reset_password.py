@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from app.domain.accounts.services.passwords import Passwords, PasswordService
 from app.domain.accounts.services.users import UserService
 from app.domain.auth.dtos.links import PasswordReset
-from app.domain.auth.events import EmailVerified
+from app.domain.auth.events import AccountRecovered, EmailVerified
 from app.domain.auth.services.links import MailedLinks, Purpose
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
@@ -31,4 +31,5 @@ class ResetService:
         await self.links.use(link)
         await self.password_service.replace(user, new_hash, kind="password.reset")
         if is_new:
+            await self.events.publish(self.unit, AccountRecovered(user_id=user.id))
             await self.events.publish(self.unit, EmailVerified(aggregate_id=user.id, aggregate_version=0))
