@@ -38,6 +38,8 @@ from tests.support.rooms import room_of
 from tests.support.shop import product_and_order
 from tests.support.webhooks import webhook_of
 
+pytestmark = pytest.mark.asvs("2.2.1")
+
 EXAMPLES = 8
 LONG = 20_000
 """Bounds of strings that are longer are shown by the domain's own tests: to generate such strings takes seconds."""
