@@ -29,12 +29,15 @@ from tests.contract.routes import DOCUMENT
 from tests.domain.jobs.toys import put
 from tests.support.apps import BASE_URL, fresh
 from tests.support.authenticators import passkey_of
+from tests.support.factors import factor_of
 from tests.support.identities import identity_of
 from tests.support.people import People, Person
 from tests.support.posts import post_of
 from tests.support.rooms import room_of
 from tests.support.shop import product_and_order
 from tests.support.webhooks import webhook_of
+
+pytestmark = pytest.mark.asvs("2.2.1")
 
 EXAMPLES = 8
 LONG = 20_000
@@ -205,6 +208,7 @@ async def _made(
     found: dict[str, Any] = {"name": "github", "slug": "not-found"}
     if names & {"user_id", "room_id"}:
         found["user_id"] = (await people.create()).id
+        await factor_of(found["user_id"], people.core)
     if "role_id" in names:
         found["role_id"] = await people.role(f"role-{number}", ["users:read"])
     if "session_id" in names:

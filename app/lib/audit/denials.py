@@ -2,6 +2,7 @@
 
 import time
 from collections import OrderedDict
+from typing import Any
 
 import structlog
 from litestar import Request
@@ -44,7 +45,8 @@ class DenialLog:
             self._recent.popitem(last=False)
         try:
             async with self._database.independent() as unit:
-                details = {"method": method, "route": route, "reason": type(denial).__name__}
-                await record(unit, DENIED.name, origin, **{"subject_id": origin.actor_id, **details, **denial.audited})
+                details: dict[str, Any] = {"subject_id": origin.actor_id, **denial.audited}
+                reason = type(denial).__name__
+                await record(unit, DENIED.name, origin, method=method, route=route, reason=reason, **details)
         except DATABASE_ERRORS as exc:
             log.warning("denial.unrecorded", error=type(exc).__name__, route=route, user_id=str(origin.actor_id))
