@@ -98,6 +98,11 @@ check-removal +names:
 check-removals:
     {{ run }} python tools/check_removal.py posts orders catalog realtime webhooks notifications
 
+# two clients and a thief in any order, for longer than `test` does it: `just fuzz-sessions 500`
+[group('check')]
+fuzz-sessions examples="200" steps="60":
+    SESSION_EXAMPLES="$1" SESSION_STEPS="${2:-60}" {{ run }} pytest -n 2 tests/domain/auth/test_session_machine.py
+
 # faults on purpose: killed workers, lost databases, full pools; takes minutes
 [group('check')]
 chaos *options:
@@ -113,7 +118,7 @@ bench *options:
 bench-check *options:
     {{ run }} --group bench python -m benchmarks --check --rounds 3 "$@"
 
-# one of compare (checkouts in turns), posts, deletions, faults, revocation, realtime: `just bench-one compare ../before .`
+# one of compare (checkouts in turns), posts, deletions, faults, revocation, secrecy, realtime: `just bench-one compare ../before .`
 [group('check')]
 bench-one name *options:
     shift; {{ run }} python -m "benchmarks.{{ name }}" "$@"
@@ -123,6 +128,11 @@ bench-one name *options:
 format:
     {{ run }} ruff check --fix
     {{ run }} ruff format
+
+# write the table of ASVS ids in docs/security.md from the marks of the tests
+[group('change')]
+asvs:
+    {{ run }} python tools/asvs.py
 
 # write the OpenAPI document and the kinds of audit events from the code
 [group('change')]

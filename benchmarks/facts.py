@@ -35,7 +35,7 @@ class Fact(msgspec.Struct):
 
 def facts_of(site: Site, rows: Mapping[str, Mapping[str, Figures]]) -> list[Fact]:
     ours = {name: servers[LODESTAR] for name, servers in rows.items()}
-    hot = ours[HOT_ORDER]
+    hot, mib = ours[HOT_ORDER], site.servers[LODESTAR].worker_mib()
     return [
         Fact(
             "20 users after all that were seeded, of the first page",
@@ -50,7 +50,7 @@ def facts_of(site: Site, rows: Mapping[str, Mapping[str, Figures]]) -> list[Fact
         *_crowds(site),
         *_messages(site),
         Fact("start to ready on SQLite, s", min(_start(site) for _ in range(STARTS)), 1.5),
-        Fact("resident memory of the worker after the load, MiB", site.servers[LODESTAR].worker_mib(), 110),
+        Fact("resident memory of the worker after the load, MiB", mib, 110),
     ]
 
 

@@ -94,6 +94,12 @@ def text(report: Report) -> str:
         cells = [_cell(ratios.get((row, peer)), GOALS[row].get(peer)) for peer in others]
         figures = f"{ours.per_second:,.0f} | {ours.p50_ms:.1f} | {ours.p99_ms:.1f} | {ours.cpu_us:,.0f}"
         lines.append(f"| {row} | {figures} | {' | '.join(cells)} |")
+    bad = [(row, name, each.bad) for row, servers in report.rows.items() for name, each in servers.items() if each.bad]
+    lines += (
+        ["", *(f"{count} answers of {name} to *{row}* were refusals or errors." for row, name, count in bad)]
+        if bad
+        else []
+    )
     if report.facts:
         lines += ["", "| | | goal |", "| --- | ---: | ---: |", *map(_fact, report.facts)]
     if report.servers:

@@ -21,6 +21,8 @@ from tests.support.apps import Deployment, client_of, make_core
 from tests.support.people import PASSWORD, People
 from tests.support.processes import Server, app_command, free_port
 
+pytestmark = pytest.mark.asvs("3.4.3", "6.3.1", "6.3.8", "8.2.2", "9.1.1", "9.2.2", "15.3.3")
+
 EMAIL = "checker@example.com"
 Fault = Callable[[Send, str, str, RawHeaders, bytes], Awaitable[Answer]]
 """A proxy that does to a deployment what its name says."""

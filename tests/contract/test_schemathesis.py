@@ -27,14 +27,18 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.contract.routes import DOCUMENT
 from tests.domain.jobs.toys import put
+from tests.support.api_keys import api_key_of
 from tests.support.apps import BASE_URL, fresh
 from tests.support.authenticators import passkey_of
+from tests.support.factors import factor_of
 from tests.support.identities import identity_of
 from tests.support.people import People, Person
 from tests.support.posts import post_of
 from tests.support.rooms import room_of
 from tests.support.shop import product_and_order
 from tests.support.webhooks import webhook_of
+
+pytestmark = pytest.mark.asvs("2.2.1")
 
 EXAMPLES = 8
 LONG = 20_000
@@ -204,7 +208,8 @@ async def _made(
     """What the parameters of the path name, in the database."""
     found: dict[str, Any] = {"name": "github", "slug": "not-found"}
     if names & {"user_id", "room_id"}:
-        found["user_id"] = (await people.create()).id
+        found["user_id"] = (await people.create(is_service=operation_id == "createServiceApiKey")).id
+        await factor_of(found["user_id"], people.core)
     if "role_id" in names:
         found["role_id"] = await people.role(f"role-{number}", ["users:read"])
     if "session_id" in names:
@@ -216,9 +221,9 @@ async def _made(
         found["webhook_id"], found["delivery_id"] = await webhook_of(boss.id, people.core)
     if "room_id" in names:
         found["room_id"] = await room_of(boss.id, people.core, with_=found["user_id"])
-    for name, make in (("passkey_id", passkey_of), ("identity_id", identity_of), ("post_ref", post_of)):
-        if name in names:
-            found[name] = await make(boss.id, people.core)
+    owned = {"key_id": api_key_of, "passkey_id": passkey_of, "identity_id": identity_of, "post_ref": post_of}
+    for name in names & owned.keys():
+        found[name] = await owned[name](found.get("user_id", boss.id), people.core)
     if names & {"product_id", "order_id"}:
         found["product_id"], found["order_id"] = await product_and_order(client, operation_id)
     return {name: found[name] for name in names}

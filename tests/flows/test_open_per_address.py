@@ -12,6 +12,8 @@ from tests.support.apps import ADDRESS, Deployment, client_of
 from tests.support.people import People
 from tests.support.sockets import Refused, connected
 
+pytestmark = pytest.mark.asvs("15.2.2")
+
 ANOTHER = "203.0.113.99"
 
 

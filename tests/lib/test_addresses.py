@@ -2,6 +2,8 @@ import pytest
 
 from app.lib.addresses import parse_address, parse_network
 
+pytestmark = pytest.mark.asvs("4.1.3")
+
 
 @pytest.mark.parametrize(
     ("text", "address"),

@@ -6,6 +6,8 @@ import pytest
 from app.lib.outgoing import Failure, GuardedNetwork, Unreachable, is_public
 from tests.support.receivers import HOST, PUBLIC, Names, Wire, receiver, sender_to
 
+pytestmark = pytest.mark.asvs("1.3.6")
+
 URL = f"https://{HOST}/in"
 
 REFUSED = [

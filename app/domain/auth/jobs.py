@@ -22,15 +22,21 @@ from app.lib.security.sealing import Sealer
 
 class MailLink(msgspec.Struct, frozen=True):
     """``user_id`` is None where there is nothing to mail: the request that enqueues it must not take less time then.
-    ``address`` is where to, if not to the user's own.
+    ``address`` is where to, if not to the user's own. ``asked`` is a digest of the name that was typed: unknown names
+    must not share one key, because a job that waits already costs less than a new one.
     """
 
     user_id: UUID | None
     purpose: Purpose
     address: str = ""
+    asked: str = ""
 
 
-@job("auth.mail_link", MailLink, key=lambda each: f"{each.purpose}:{each.user_id}:{digest(each.address).hex()}")
+@job(
+    "auth.mail_link",
+    MailLink,
+    key=lambda each: f"{each.purpose}:{each.asked or each.user_id}:{digest(each.address).hex()}",
+)
 async def mail_link(payload: MailLink, context: JobContext) -> None:
     if payload.user_id is not None:
         await send_link(payload.user_id, payload.purpose, context, payload.address)

@@ -8,6 +8,8 @@ import pytest
 from tests.domain.accounts.answers import ME, MY_PROFILE, ROLES, USERS, is_refused, own_tag
 from tests.support.people import People, Person
 
+pytestmark = pytest.mark.asvs("15.4.2")
+
 Locate = Callable[[People, Person], Awaitable[str]]
 
 

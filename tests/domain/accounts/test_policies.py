@@ -9,6 +9,7 @@ POLICIES = {
     "GET /users/me": "authenticated",
     "PATCH /users/me": "authenticated",
     "DELETE /users/me": "authenticated (recent sign-in)",
+    "GET /users/me/export": "authenticated (recent sign-in)",
     "GET /users/me/profile": "authenticated",
     "PUT /users/me/profile": "authenticated",
     "GET /profiles/{user_id}": "public",

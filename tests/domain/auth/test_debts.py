@@ -8,7 +8,7 @@ from litestar import Litestar
 
 from app.domain.accounts.permissions import USERS_READ, USERS_WRITE
 from tests.domain.auth.factors import MFA, enroll, mfa_token, second_step
-from tests.domain.auth.steps import ME, OTHER_PASSWORD, audited, bearer, fields, sign_in, whoami
+from tests.domain.auth.steps import ME, OTHER_PASSWORD, audited, bearer, change_user, fields, sign_in, whoami
 from tests.domain.notifications.steps import composed
 from tests.support.apps import Deployment
 from tests.support.counting import counted_statements
@@ -114,6 +114,7 @@ async def test_a_role_may_require_a_second_factor(app: Litestar, client: httpx.A
         assert owing(await client.get("/api/v1/users", headers=headers)) == (403, "mfa_enrollment_required")
     state = (await client.get(MFA, headers=person.headers)).json()
     assert (state["is_required"], state["is_on"]) == (True, False)
+    assert (await client.post(f"{ME}/passkeys/options", headers=person.headers)).status_code == 200
 
     someone = await enroll(client, person)
 
@@ -162,3 +163,15 @@ async def test_what_is_owed_is_known_to_every_worker(deployment: Deployment) -> 
             return (await theirs.get(POSTS)).status_code == 403
 
         await until_it_holds(is_refused)
+
+
+async def test_a_ticket_of_before_opens_nothing(app: Litestar, client: httpx.AsyncClient, people: People) -> None:
+    person = await people.create()
+    ticket = (await client.post("/api/v1/realtime/tickets", headers=person.headers)).json()["ticket"]
+    await change_user(app, person.id, must_change_password=True)
+
+    with pytest.raises(Refused) as refused:
+        async with connected(app, ticket=ticket):
+            pass
+
+    assert (refused.value.status, refused.value.problem["code"]) == (403, "password_change_required")

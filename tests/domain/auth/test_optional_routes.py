@@ -16,6 +16,8 @@ from tests.domain.auth.steps import bearer
 from tests.support.apps import Deployment, client_of, running, settings_for
 from tests.support.people import People
 
+pytestmark = pytest.mark.asvs("8.3.1")
+
 
 @get("/api/v1/greeting", guards=[optional])
 async def greeting(request: Request[Any, Any, Any]) -> dict[str, str | None]:

@@ -30,7 +30,7 @@ from tests.domain.auth.steps import (
 )
 from tests.support.apps import client_of
 from tests.support.counting import counted_statements
-from tests.support.links import Received, newest, received
+from tests.support.links import Received, newest, received, run_mail_jobs
 from tests.support.people import PASSWORD, People, Person
 
 ADA, OTHER = "ada@example.com", OTHER_PASSWORD
@@ -202,3 +202,17 @@ async def test_requests_are_limited_for_an_address_whether_it_has_an_account_or_
             async with client_of(app, address=f"198.51.100.{number // 3}") as client:
                 statuses.append((await client.post(FORGOT, json={"email": email})).status_code)
         assert statuses == [202] * 10 + [429]
+
+
+@pytest.mark.asvs("6.3.8")
+async def test_each_request_enqueues_a_job_of_its_own_for_known_and_unknown_addresses(
+    app: Litestar, client: httpx.AsyncClient, people: People
+) -> None:
+    """A job that is there already would cost less, and the time would tell."""
+    person = await people.create()
+
+    for path in (FORGOT, RESEND):
+        for email in (person.email, "unknown1@example.com", "unknown2@example.com"):
+            assert (await client.post(path, json={"email": email})).status_code == 202
+
+    assert await run_mail_jobs(app) == 6

@@ -8,12 +8,14 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy.exc import IntegrityError
 
+from app.lib.security.opaque import digest
 from tests.domain.auth.steps import LOGIN, REGISTER, bearer, refresh, sessions_of, sign_in, user_row, whoami
 from tests.support.apps import Deployment, client_of
 from tests.support.people import People
 
 pytestmark = pytest.mark.asvs("16.2.5")
 
+KEYS = "/api/v1/users/me/api-keys"
 LOGOUT = "/api/v1/auth/logout"
 JSON = {"Content-Type": "application/json"}
 
@@ -53,14 +55,18 @@ async def test_no_password_token_or_hash_reaches_the_log(deployment: Deployment,
         assert (await client.post(LOGIN, content=f'{{"password": "{wrong}"', headers=JSON)).status_code == 400
         refreshed = (await refresh(client, tokens["refresh_token"])).json()
         assert (await whoami(client, refreshed["access_token"])).status_code == 200
+        made = await client.post(KEYS, headers=bearer(refreshed["access_token"]), json={"name": "Nightly"})
+        key = made.json()["key"]
+        assert (await whoami(client, key)).status_code == 200
+        assert (await whoami(client, key[:-1])).status_code == 401
         assert (await client.post(LOGOUT, headers=bearer(refreshed["access_token"]))).status_code == 204
 
-    for statement in ("INSERT INTO users", "INSERT INTO sessions", "FROM sessions JOIN users"):
+    for statement in ("INSERT INTO users", "INSERT INTO sessions", "FROM sessions JOIN users", "FROM api_keys"):
         assert statement in lines.text
     (session,) = await sessions_of(app, user_id)
     kept = (await user_row(app, user_id)).password_hash, repr(session.secret), session.secret.hex()
     given = [pair[name] for pair in (tokens, refreshed) for name in ("access_token", "refresh_token")]
-    for secret in (right, wrong, *kept, *given):
+    for secret in (right, wrong, *kept, *given, key[:-1], digest(key).hex(), repr(digest(key))):
         assert secret not in lines.text
 
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import pytest
 from argon2 import PasswordHasher
 from litestar import Litestar
 from sqlalchemy import delete, update
@@ -16,6 +17,8 @@ from tests.support.apps import core_of
 from tests.support.counting import counted_statements
 from tests.support.people import PASSWORD, People, Person
 from tests.support.waiting import PATIENCE
+
+pytestmark = pytest.mark.asvs("15.4.2")
 
 NEW = "another fine password"
 

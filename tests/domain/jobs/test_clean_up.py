@@ -118,7 +118,7 @@ def test_every_clean_up_has_a_schedule() -> None:
     assert set(SCHEDULED) == {
         *("jobs.purge", "events.purge", "sessions.purge", "idempotency_keys.purge", "mail.purge", "mail.sweep"),
         *("webhooks.purge", "webhooks.reseal", "webhooks.sweep", "posts.announce"),
-        *("orders.expire", "realtime.trim", "audit.purge", "users.sweep", "auth.reseal"),
+        *("orders.expire", "realtime.trim", "audit.purge", "users.sweep", "auth.reseal", "identities.purge"),
     }
 
 

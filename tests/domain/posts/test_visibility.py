@@ -10,6 +10,8 @@ from tests.domain.accounts.answers import is_refused
 from tests.domain.posts.writing import FEED, POSTS, TAGS, draft, let_time_pass, scheduled, titles, write
 from tests.support.people import People, Person
 
+pytestmark = pytest.mark.asvs("8.2.2")
+
 
 async def hidden(calls: httpx.AsyncClient, kind: str) -> dict[str, Any]:
     make = draft if kind == "draft" else scheduled

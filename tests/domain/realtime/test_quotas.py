@@ -17,6 +17,8 @@ from tests.support.people import People, Person
 from tests.support.sockets import Closed, connected
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.asvs("15.2.2")
+
 
 def data_of(size: int) -> str:
     return "x" * (size - 2)  # as JSON it has two quotes

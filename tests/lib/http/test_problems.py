@@ -20,7 +20,8 @@ from tests.lib.http.toys import call, in_shell, make_app
 
 DOCUMENTED = """
     malformed_json request_timeout unknown_parameter invalid_cursor unauthenticated invalid_token invalid_credentials
-    account_inactive permission_denied mfa_required own_sign_in_required reauth_required not_found method_not_allowed
+    account_inactive permission_denied mfa_required mfa_enrollment_required password_change_required
+    own_sign_in_required reauth_required not_found method_not_allowed
     not_acceptable conflict duplicate invalid_state insufficient_stock payment_declined too_many_open_orders
     precondition_failed precondition_required payload_too_large unsupported_media_type validation_failed
     idempotency_key_reused idempotency_in_progress rate_limited internal_error unavailable

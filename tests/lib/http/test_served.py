@@ -16,6 +16,8 @@ import pytest
 
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.asvs("15.2.2")
+
 ROOT = Path(__file__).parents[3]
 POST = b"POST /notes HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
 

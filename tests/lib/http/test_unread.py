@@ -9,6 +9,8 @@ from litestar.types import Receive, Scope, Send
 from app.lib.http.heads import CHUNK
 from tests.lib.http.toys import in_shell
 
+pytestmark = pytest.mark.asvs("15.2.2")
+
 LONG = bytes(range(256)) * 4_000
 
 

@@ -6,6 +6,8 @@ from app.lib.jobs import Job, JobContext, enqueue, enqueue_many, job
 from tests.lib.jobs.bench import Bench, Diary, Note
 from tests.support.waiting import until_it_holds
 
+pytestmark = pytest.mark.asvs("15.2.2")
+
 
 @job("test.note", Note)
 async def take_note(note: Note, context: JobContext) -> None:

@@ -16,6 +16,8 @@ from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
 from tests.lib.pagination.toys import CODEC, START, ToyStore, toy_list
 
+pytestmark = pytest.mark.asvs("9.1.1")
+
 KINDS: dict[Any, st.SearchStrategy[Any]] = {
     datetime: st.datetimes(timezones=st.just(UTC)),
     UUID: st.uuids(),

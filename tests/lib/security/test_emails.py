@@ -8,6 +8,8 @@ from hypothesis.provisional import domains
 from app.lib.security.emails import InvalidEmail, email_key, lookup_key
 from app.lib.text import casefold_key
 
+pytestmark = pytest.mark.asvs("1.1.1")
+
 # Characters whose folding takes several rounds, grows, shrinks or makes syntax out of letters.
 AWKWARD = (
     "ǅßẞİıſΣς\u0345ﬁ℀ﷺ…\uff20\uff0e。﹫\uff21\uff22"

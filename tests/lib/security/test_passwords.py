@@ -9,6 +9,8 @@ from argon2.exceptions import HashingError
 from app.lib.errors import Unavailable
 from app.lib.security.passwords import PasswordHasher
 
+pytestmark = pytest.mark.asvs("11.4.2")
+
 
 def quick(*, max_concurrency: int = 2, max_queue: int = 64) -> PasswordHasher:
     return PasswordHasher(time_cost=1, memory_cost=8, max_concurrency=max_concurrency, max_queue=max_queue)

@@ -2,6 +2,8 @@ import pytest
 
 from app.lib.security.sealing import CannotUnseal, Sealer
 
+pytestmark = pytest.mark.asvs("11.3.2")
+
 OLD, NEW, OTHER = b"o" * 32, b"n" * 32, b"x" * 32
 
 

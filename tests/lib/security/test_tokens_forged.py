@@ -41,6 +41,8 @@ from tests.lib.security.forge import (
     signer,
 )
 
+pytestmark = pytest.mark.asvs("9.1.1", "9.1.2", "9.1.3", "9.2.2", "9.2.3")
+
 __all__ = ["clock", "signer"]  # fixtures that pytest finds by their names here
 
 

@@ -3,6 +3,8 @@ import pytest
 from app.lib.webhooks.urls import check_receiver_url
 from app.lib.wire.decoding import FieldProblem
 
+pytestmark = pytest.mark.asvs("1.3.6")
+
 BAD_EVERYWHERE = [
     "ftp://example.com/", "https://", "https://user@example.com/", "https://user:word@example.com/",
     "https://example.com/#part", "https://example.com:0/", "https://example.com:99999/", "javascript:alert(1)",

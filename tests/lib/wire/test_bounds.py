@@ -13,6 +13,8 @@ from app.lib.wire.dto import ForeignInput, unbounded
 from app.lib.wire.fields import Name, Timestamp
 from app.lib.wire.money import Money
 
+pytestmark = pytest.mark.asvs("2.2.1")
+
 Number = Annotated[int, Meta(ge=0, le=9)]
 
 

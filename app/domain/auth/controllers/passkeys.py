@@ -28,7 +28,7 @@ from app.lib.http.injection import Caller, Injected, Paging, Precondition
 from app.lib.http.locations import created, linked
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
-from app.lib.security.policies import public, recently_authenticated, signed_in
+from app.lib.security.policies import OPEN_TO_DEBTORS, public, recently_authenticated, signed_in
 from app.lib.wire.dto import StructDTO
 
 _FOR_BROWSERS = (
@@ -53,6 +53,7 @@ class PasskeyController(Controller):
             "`PublicKeyCredential.parseCreationOptionsFromJSON(answer)` makes of it the `publicKey` that "
             "`navigator.credentials.create` takes. Needs a sign-in within 10 minutes."
         ),
+        opt=OPEN_TO_DEBTORS,
     )
     async def get_passkey_creation_options(
         self, principal: Caller, passkeys: Injected[PasskeyService]
@@ -69,7 +70,7 @@ class PasskeyController(Controller):
             "the password asks for a second factor from now on. Your first one comes with recovery codes, which only "
             "this answer has. Ends your other sessions. Needs a sign-in within 10 minutes."
         ),
-        opt=may_raise(PasskeyTaken, TooManyPasskeys),
+        opt=may_raise(PasskeyTaken, TooManyPasskeys) | OPEN_TO_DEBTORS,
     )
     async def create_passkey(
         self, data: JSONBody[PasskeyCreate], principal: Caller, passkeys: Injected[PasskeyService]
@@ -77,7 +78,7 @@ class PasskeyController(Controller):
         passkey = await passkeys.create(data, principal)
         return created(passkey, f"/api/v1/users/me/passkeys/{passkey.id}")
 
-    @get(guards=[signed_in], return_dto=StructDTO[PasskeyPage], summary="List your passkeys")
+    @get(guards=[signed_in], return_dto=StructDTO[PasskeyPage], summary="List your passkeys", opt=OPEN_TO_DEBTORS)
     async def list_passkeys(
         self,
         request: Request[Any, Any, Any],
@@ -188,7 +189,7 @@ class PasskeySignInController(Controller):
         status_code=200,
         summary="Get the options for confirming your passkey",
         description=_FOR_BROWSERS,
-        opt=may_raise(NoPasskey),
+        opt=may_raise(NoPasskey) | OPEN_TO_DEBTORS,
     )
     async def get_passkey_reauthentication_options(
         self, principal: Caller, passkey_sign_in: Injected[PasskeySignInService]
@@ -206,7 +207,7 @@ class PasskeySignInController(Controller):
             "Sensitive acts (403 `reauth_required`) are possible in this session for the next 10 minutes. A passkey "
             f"without `verifies_user` needs your password as well. {_FROM_BROWSERS}"
         ),
-        opt=may_raise(WrongCurrentPassword),
+        opt=may_raise(WrongCurrentPassword) | OPEN_TO_DEBTORS,
     )
     async def reauthenticate_with_passkey(
         self,

@@ -9,6 +9,7 @@ from app.lib.audit import Origin
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs import enqueue
 from app.lib.security.emails import lookup_key
+from app.lib.security.opaque import digest
 
 
 @dataclass
@@ -34,8 +35,8 @@ class MailRequestService:
         key = lookup_key(email)
         await self.throttle.check(f"{purpose}\n{key}", self.origin.address)
         user = await self.accounts.find_credentials(key)
-        await self._enqueue(purpose, user.id if user else None)
+        await self._enqueue(purpose, user.id if user else None, asked=digest(key).hex())
 
-    async def _enqueue(self, purpose: Purpose, user_id: UUID | None) -> None:
-        await enqueue(self.unit, mail_link, MailLink(user_id, purpose))
+    async def _enqueue(self, purpose: Purpose, user_id: UUID | None, *, asked: str = "") -> None:
+        await enqueue(self.unit, mail_link, MailLink(user_id, purpose, asked=asked))
         await audit.record(self.unit, LINK_REQUESTED, self.origin, subject_id=user_id, purpose=purpose)
