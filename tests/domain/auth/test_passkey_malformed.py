@@ -119,7 +119,7 @@ KEYS: dict[str, Any] = {
 }
 
 
-@pytest.mark.asvs("11.2.1")
+@pytest.mark.asvs("11.6.1")
 async def test_keys_that_are_not_of_their_algorithm(people: People) -> None:
     async with people.client(await people.create()) as mine:
         for name, key in KEYS.items():

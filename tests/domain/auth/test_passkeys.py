@@ -64,7 +64,6 @@ async def test_passkeys_are_listed_renamed_and_deleted(people: People) -> None:
     assert [each["id"] for each in left] == [second["id"]]
 
 
-@pytest.mark.asvs("6.5.4")
 async def test_twenty_passkeys_are_the_most(people: People) -> None:
     async with people.client(await people.create()) as mine:
         authenticator = Authenticator(-8)

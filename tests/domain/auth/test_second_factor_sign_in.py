@@ -125,6 +125,8 @@ async def test_of_fifty_who_use_a_code_at_once_one_gets_in(app: Litestar, people
     assert sorted({each.status_code for each in answers} - {200}) in ([422], [422, 429])
     assert sum(each.status_code == 200 for each in answers) == 1
     assert len(await sessions_of(app, someone.person.id)) == 2
+    wrong = [each for each in answers if each.status_code == 422 and fields(each) == WRONG_CODE]
+    assert len(wrong) == len(await audited(app, "mfa.refused") + await audited(app, "mfa.locked_out"))
 
 
 @pytest.mark.asvs("6.5.2", "6.5.1")
@@ -141,6 +143,8 @@ async def test_of_fifty_who_use_a_recovery_code_at_once_one_gets_in(app: Litesta
 
     assert sum(each.status_code == 200 for each in answers) == 1
     assert len(await audited(app, "mfa.recovery_code_used")) == 1
+    wrong = [each for each in answers if each.status_code == 422 and fields(each) == WRONG_CODE]
+    assert len(wrong) == len(await audited(app, "mfa.refused") + await audited(app, "mfa.locked_out"))
 
 
 @pytest.mark.asvs("6.6.3", "6.3.1")

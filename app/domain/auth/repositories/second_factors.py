@@ -151,9 +151,11 @@ _lock_after = prepare(
 )
 _set_secret = prepare(update(_totp).where(_of_user).values(secret=bindparam("sealed", type_=_totp.c.secret.type)))
 _delete_factors = [prepare(delete(each).where(each.c.user_id == _USER_ID)) for each in (_totp, _passkeys, _codes)]
+_SINCE = bindparam("since", type_=_NOW.type)
 _delete_later = [
-    prepare(delete(each).where(each.c.user_id == _USER_ID, each.c.created_at > bindparam("since", type_=_NOW.type)))
-    for each in (_totp, _passkeys)
+    # A secret is no factor before it is confirmed, whenever it was made.
+    prepare(delete(_totp).where(_of_user, or_(_totp.c.created_at > _SINCE, _totp.c.confirmed_at > _SINCE))),
+    prepare(delete(_passkeys).where(_passkeys.c.user_id == _USER_ID, _passkeys.c.created_at > _SINCE)),
 ]
 _insert_code = prepare(insert(_codes))
 _delete_codes = prepare(delete(_codes).where(_codes.c.user_id == _USER_ID))

@@ -8,9 +8,7 @@ from app.domain.auth.dtos.sessions import TokenPair
 from app.domain.auth.errors import InvalidMfaToken
 from app.domain.auth.repositories.mfa_tokens import MFA_TOKEN, MfaTokenRepository, MfaTokenRow
 from app.domain.auth.services.entry import EntryService
-from app.domain.auth.services.queries import SessionQueries
 from app.domain.auth.services.second_factors import SecondFactorService
-from app.lib.audit import Origin
 from app.lib.clock import utc_now
 from app.lib.db.engine import Database
 from app.lib.db.reader import Reader
@@ -26,17 +24,14 @@ class MfaSignInService:
     database: Database
     reader: Reader
     accounts: AccountQueries
-    session_queries: SessionQueries
     factors: SecondFactorService
     entry: EntryService
-    origin: Origin
     _tokens: MfaTokenRepository
 
     async def sign_in(self, data: MfaSignIn) -> TokenPair:
         """Opens the session, by a code. Raises ``InvalidMfaToken``, ``WrongCode`` or ``RateLimited``."""
         row, user = await self.take_try(data.mfa_token)
-        trusted = await self.session_queries.knows_address(user.id, self.origin.address)
-        factor = await self.factors.use(user.id, data.code, trusted=trusted)
+        factor = await self.factors.use(user.id, data.code)
         return await self.finish(data.mfa_token, row, user, factor)
 
     async def find_user(self, token: str) -> UUID:

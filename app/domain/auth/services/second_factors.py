@@ -22,6 +22,7 @@ from app.domain.auth.repositories.second_factors import (
     SecondFactorRepository,
 )
 from app.domain.auth.repositories.sessions import SessionRepository
+from app.domain.auth.services.queries import SessionQueries
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.clock import utc_now
@@ -62,6 +63,7 @@ class SecondFactorService:
     unit: UnitOfWork
     database: Database
     reader: Reader
+    session_queries: SessionQueries
     throttle: SecondFactorThrottle
     sealer: Sealer
     events: Events
@@ -74,14 +76,15 @@ class SecondFactorService:
         """Raises ``UserNotFound``."""
         return await self.reader.one(MFA, UserNotFound, user_id=user_id)
 
-    async def use(self, user_id: UUID, code: str, *, trusted: bool = False) -> str:
-        """Uses a code up, and returns the kind that it is of. ``trusted`` is that of :class:`Throttle`.
+    async def use(self, user_id: UUID, code: str) -> str:
+        """Uses a code up, and returns the kind that it is of.
 
         Call it before the unit has written. Raises ``WrongCode`` or ``RateLimited``.
         """
         plain = code.replace(" ", "").replace("-", "").lower()
         found = await self.reader.one(POSSIBLE_CODES, UserNotFound, user_id=user_id, digest=digest(plain))
         key, address = str(user_id), self.origin.address
+        trusted = await self.session_queries.knows_address(user_id, address)
         is_last = await self.throttle.check(key, address, trusted=trusted)
         step = matching_step(self.sealer, user_id, found.secret, plain) if found.secret else None
         if step is not None and step <= found.last_step:
@@ -95,7 +98,11 @@ class SecondFactorService:
         if found.is_recovery_code and await self._factors.use_code(user_id, digest(plain)):
             await self._record_change(user_id, FactorChange.RECOVERY_CODE_USED)
             return "recovery_code"
-        raise WrongCode  # another request has used it a moment ago
+        # Another request has used it a moment ago: the try counts after all.
+        await self.unit.rollback()
+        is_last = await self.throttle.check(key, address, trusted=trusted)
+        await self._record_refusal(user_id, is_last=is_last)
+        raise WrongCode
 
     async def lock(self, user_id: UUID) -> None:
         """To be called before a factor is added or removed. Raises ``UserNotFound``."""
