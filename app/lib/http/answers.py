@@ -134,14 +134,13 @@ class PublicAnswers:
                     start.append((depends, tuple(message["headers"])))
             elif message["type"] == "http.response.body" and start:
                 depends, headers = start.pop()
-                if not message.get("more_body"):  # no stream
+                if message["body"] and not message.get("more_body"):  # neither a stream nor what will be a 304
                     route, handler = str(scope.get("path_template")), scope["route_handler"]
                     answer = _Answer(headers, message["body"], route, handler, depends, number, good_until)
                     self._keep(key, answer)
             await send(message)
 
-        is_conditional = any(name == b"if-none-match" for name, _ in scope["headers"])  # its answer may have no content
-        return send if is_conditional else remember
+        return remember
 
     def _keep(self, key: _Key, answer: _Answer) -> None:
         if _size(key, answer) > _MAX_ANSWER_BYTES:
