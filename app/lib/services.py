@@ -19,7 +19,7 @@ class Services:
     """
 
     def __init__(self, *values: object) -> None:
-        self._objects: dict[type[Any], Any] = {}
+        self._objects: dict[type[Any], Any] = {Services: self}
         self.add_all(*values)
 
     def add(self, value: object, *protocols: type[Any]) -> None:

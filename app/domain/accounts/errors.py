@@ -64,7 +64,7 @@ class FixedServiceAccount(InvalidState):
 
 
 class OwnAccess(PermissionDenied):
-    detail = "You cannot change your own roles or your own superuser, active or verified flag."
+    detail = "You cannot change your own address, roles, or superuser, active or verified flag here."
 
 
 class BeyondOwnRights(PermissionDenied):

@@ -19,6 +19,14 @@ class UserUpdated(Event, frozen=True, kw_only=True):
     """A user was changed: names, address, flags or roles."""
 
 
+@event("user.address_replaced")
+class AddressReplaced(Hint, frozen=True, kw_only=True):
+    """An administrator gave a user another address than the one that they had confirmed."""
+
+    user_id: UUID
+    former: str
+
+
 @event("user.deactivated")
 class UserDeactivated(Event, frozen=True, kw_only=True):
     """A user may not sign in any more."""

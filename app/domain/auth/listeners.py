@@ -1,6 +1,15 @@
 """What sessions have to do with accounts."""
 
-from app.domain.accounts.events import PasswordChanged, UserDeactivated, UserDeleted, UserErasing, UserRegistered
+import msgspec
+
+from app.domain.accounts.events import (
+    AddressReplaced,
+    PasswordChanged,
+    UserDeactivated,
+    UserDeleted,
+    UserErasing,
+    UserRegistered,
+)
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.auth.events import (
@@ -21,10 +30,12 @@ from app.domain.auth.repositories.sessions import DELETE_OF, HOLD_USER, SessionR
 from app.domain.auth.services.links import MailedLinks, Purpose
 from app.lib import audit
 from app.lib.clock import utc_now
+from app.lib.db.base import new_id
 from app.lib.db.statements import BATCH
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Event, EventEnvelope, after_commit, in_every_process, in_transaction
 from app.lib.jobs import JobContext
+from app.lib.services import Services
 
 
 @in_transaction(UserDeactivated)
@@ -50,6 +61,15 @@ async def revoke_links(event: PasswordChanged, unit: UnitOfWork) -> None:
 async def remove_later_factors(event: AccountRecovered, unit: UnitOfWork) -> None:
     if await SecondFactorRepository(unit).delete_later(event.user_id, event.since):
         await audit.record(unit, "mfa.recovered", audit.SYSTEM, subject_id=event.user_id)
+
+
+@in_transaction(AddressReplaced)
+async def mail_former_address(event: AddressReplaced, unit: UnitOfWork, services: Services) -> None:
+    """As where users change it themselves: who took over an administrator takes over no one else unseen."""
+    user = await services.build(AccountQueries).find_credentials_of(event.user_id)
+    if user is not None:
+        former = msgspec.structs.replace(user, email=event.former)
+        await services.build(MailedLinks, unit).send(Purpose.REVERT_EMAIL, former, new_id())
 
 
 # Both ways of a registration have one job after the commit, so that their answers take the same time.
@@ -123,6 +143,7 @@ LISTENERS = (
     end_sessions,
     revoke_links,
     remove_later_factors,
+    mail_former_address,
     confirm_address,
     answer_second_registration,
     delete_credentials,

@@ -41,14 +41,14 @@ async def test_users_cannot_set_their_own_flags(people: People) -> None:
 
 
 @pytest.mark.asvs("8.3.1")
-async def test_a_verified_administrator_cannot_carry_the_flag_over_to_another_address(people: People) -> None:
+async def test_an_administrator_cannot_take_another_address_past_its_confirmation(people: People) -> None:
     person = await people.create(permissions=EVERYTHING, is_verified=True)
     async with people.client(person) as calls:
         carried = await calls.patch(f"{USERS}/{person.id}", json={"email": "new@example.com", "is_verified": True})
         plain = await calls.patch(f"{USERS}/{person.id}", json={"email": "new@example.com"})
 
     assert is_refused(carried, 403, "permission_denied")
-    assert (plain.json()["email"], plain.json()["is_verified"]) == ("new@example.com", False)
+    assert is_refused(plain, 403, "permission_denied")
 
 
 @pytest.mark.asvs("8.3.1")

@@ -285,3 +285,27 @@ async def test_the_pages_change_and_undo(app: Litestar, client: httpx.AsyncClien
     assert ("Hole deine E-Mail-Adresse zurück" in offered.text, "password" in offered.text) == (True, True)
     assert (undone.status_code, "again" in undone.text) == (200, True)
     assert await address(app, ada) == ADA
+
+
+@pytest.mark.asvs("6.3.7", "8.2.2", "7.5.1")
+async def test_an_administrator_changes_no_address_unseen(app: Litestar, people: People, ada: Person) -> None:
+    """Their own they confirm like everyone; who had another one can undo it."""
+    admin = await people.create(email="boss@example.com", permissions=["users:read", "users:write"], is_verified=True)
+    new = await people.create(email="unconfirmed@example.com")
+    async with people.client(admin) as theirs:
+        for own in (THIEF, "BOSS@example.com"):
+            refused = await theirs.patch(f"/api/v1/users/{admin.id}", json={"email": own})
+            assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
+        assert (await theirs.patch(f"/api/v1/users/{ada.id}", json={"email": ADA.title()})).status_code == 200
+        assert (await theirs.patch(f"/api/v1/users/{new.id}", json={"email": NEWER})).status_code == 200
+        assert await received(app, "revert_email") == []
+        assert (await theirs.patch(f"/api/v1/users/{ada.id}", json={"email": THIEF})).status_code == 200
+
+    assert (await address(app, admin)) == "boss@example.com"
+    (mail,) = await received(app, "revert_email")
+    assert mail.to == ADA.title()
+    assert (await audited(app, "user.updated"))[-1].details["fields"] == ["email", "is_verified"]
+    assert (await post(app, REVERT, token=mail.token, password=OTHER_PASSWORD)).status_code == 204
+    assert (await address(app, ada)) == ADA.title()
+    async with client_of(app) as client:
+        assert (await sign_in(client, ADA, OTHER_PASSWORD)).status_code == 200

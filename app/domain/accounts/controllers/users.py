@@ -118,7 +118,11 @@ class UserController(Controller):
         guards=[permission(USERS_WRITE, sight=SEES_USER)],
         dto=StructDTO[UserUpdate],
         summary="Update a user",
-        description="Only superusers may change `is_superuser`. Address and flags need a sign-in within 10 minutes.",
+        description=(
+            "Only superusers may change `is_superuser`. Address and flags need a sign-in within 10 minutes. The former "
+            "address, if it was confirmed, is mailed a link that undoes the change. Your own address is changed by "
+            "`POST /users/me/email`."
+        ),
         opt=may_raise(EmailTaken, UsernameTaken, FixedServiceAccount, LastSuperuser, BeyondOwnRights, ReauthRequired),
     )
     async def update_user(

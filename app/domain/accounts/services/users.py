@@ -15,6 +15,7 @@ from app.domain.accounts.dtos import (
 )
 from app.domain.accounts.errors import FixedServiceAccount, OwnAccess, ProfileNotFound, UserNotFound
 from app.domain.accounts.events import (
+    AddressReplaced,
     PasswordChanged,
     ProfileUpdated,
     UserDeactivated,
@@ -134,6 +135,7 @@ class UserService:
 
     async def update(self, user_id: UUID, data: UserUpdate, if_match: IfMatch, actor: Principal) -> UserRead:
         """Updates another user. It is an address that is verified, so a new one is not, unless the request says so.
+        Actors change their own by confirming the new one.
 
         Raises ``OwnAccess``, ``BeyondOwnRights``, ``FixedServiceAccount``, ``LastSuperuser``, ``ReauthRequired``,
         ``EmailTaken``, ``UsernameTaken`` or ``PreconditionFailed``.
@@ -148,15 +150,19 @@ class UserService:
         is_same_address = key is None or key == user.email_key
         unchanged = {"is_verified": user.is_verified and is_same_address, "is_superuser": user.is_superuser}
         flags = {name: values[name] for name, value in unchanged.items() if values.get(name, value) != value}
-        if flags and actor.user_id == user.id:
+        is_other_spelling = values.get("email", user.email) != user.email
+        if (flags or is_other_spelling) and actor.user_id == user.id:
             raise OwnAccess
         if "is_superuser" in flags:
             check_makes_superusers(actor)
-        if flags or values.get("email", user.email) != user.email:
+        if flags or is_other_spelling:
             check_recent(actor)
         if flags.get("is_superuser") is False:
             check_not_last(user, has_others=has_others)
+        former, was_verified = user.email, user.is_verified
         await self._update(user, unchanged | values)
+        if was_verified and not is_same_address:
+            await self.events.publish(self.unit, AddressReplaced(user_id=user.id, former=former))
         return await self._read(user)
 
     async def verify_email(self, user_id: UUID, email: str) -> bool:
