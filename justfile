@@ -96,7 +96,7 @@ check-removal +names:
 # `check-removal` for every domain that can go; takes some minutes each
 [group('check')]
 check-removals:
-    {{ run }} python tools/check_removal.py posts orders catalog realtime webhooks notifications
+    {{ run }} python tools/check_removal.py posts orders catalog realtime webhooks notifications identities
 
 # two clients and a thief in any order, for longer than `test` does it: `just fuzz-sessions 500`
 [group('check')]
