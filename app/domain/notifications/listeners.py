@@ -66,7 +66,8 @@ async def welcome(event: EmailVerified, unit: UnitOfWork, mailer: Mailer) -> Non
 @in_transaction(PasswordChanged)
 async def password_changed(event: PasswordChanged, unit: UnitOfWork, mailer: Mailer) -> None:
     user_id = event.aggregate_id
-    await notify(unit, mailer, user_id, "password_changed", f"{user_id}:{event.aggregate_version}", at=_now())
+    business_id, is_recovery = f"{user_id}:{event.aggregate_version}", "yes" if event.is_recovery else ""
+    await notify(unit, mailer, user_id, "password_changed", business_id, at=_now(), is_recovery=is_recovery)
 
 
 @in_transaction(ApiKeyCreated)

@@ -32,7 +32,7 @@ EventKind = Annotated[
 ]
 EventKinds = Annotated[list[EventKind], Meta(min_length=1, max_length=50)]
 
-DisabledReason = Literal["gone", "failing"]
+DisabledReason = Literal["gone", "failing", "password_reset"]
 DeliveryStatus = Literal["pending", "succeeded", "failed"]
 
 DeliveryFailure = Literal[
@@ -63,8 +63,9 @@ _Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 class WebhookRead(Versioned):
     """An endpoint that receives events.
 
-    ``disabled_reason`` says why the service has disabled it: the receiver answered 410 (`gone`), or nothing got through
-    for days (`failing`). ``failing_since`` is the first failure that no success has followed.
+    ``disabled_reason`` says why the service has disabled it: the receiver answered 410 (`gone`), nothing got through
+    for days (`failing`), or the account may have been in other hands (`password_reset`). ``failing_since`` is the first
+    failure that no success has followed.
     """
 
     id: UUID

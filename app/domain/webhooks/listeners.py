@@ -3,9 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from app.domain.accounts.events import UserDeleted
+from app.domain.accounts.events import PasswordChanged, UserDeleted
 from app.domain.webhooks.repositories import LOCK_ALL_OF, DeliveryRepository, NewDelivery, WebhookRepository
 from app.domain.webhooks.services.deliver import delete_first_deliveries, deliver_webhook
+from app.lib import audit
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Event, EventEnvelope, Listener, after_commit, in_transaction
 from app.lib.jobs import JobContext, enqueue_many
@@ -19,7 +20,20 @@ async def delete_deliveries_of(event: UserDeleted, unit: UnitOfWork) -> None:
         await delete_first_deliveries(unit, webhook_id)
 
 
-LISTENERS = (delete_deliveries_of,)
+@in_transaction(PasswordChanged)
+async def disable_webhooks(event: PasswordChanged, unit: UnitOfWork) -> None:
+    """As API keys are revoked: no events go on to a stranger who had the account. Its owner may switch them on."""
+    if not event.is_recovery:
+        return
+    webhooks = WebhookRepository(unit)
+    for webhook_id in await unit.all(LOCK_ALL_OF, owner_id=event.aggregate_id):
+        webhook = await webhooks.get_for_update(webhook_id)
+        if webhook.is_active:
+            await webhooks.update(webhook, {"is_active": False, "disabled_reason": "password_reset"})
+            await audit.record(unit, "webhook.disabled", audit.SYSTEM, subject_id=webhook_id, reason="password_reset")
+
+
+LISTENERS = (delete_deliveries_of, disable_webhooks)
 
 
 def listener_for(kind: WebhookKind, max_pending: int) -> Listener:

@@ -1,0 +1,50 @@
+"""Webhooks of an account that may have been in other hands."""
+
+import httpx
+import pytest
+from litestar import Litestar
+
+from tests.domain.accounts.answers import audited
+from tests.domain.auth.steps import CHANGE, FORGOT, ME, MY_EMAIL, OTHER_PASSWORD, RESEND, RESET, REVERT, VERIFY
+from tests.domain.auth.steps import sign_in as sign_in_by_password
+from tests.domain.webhooks.attempts import WEBHOOKS, make_webhook
+from tests.support.links import newest
+from tests.support.people import PASSWORD, People
+
+
+@pytest.mark.asvs("6.4.4")
+@pytest.mark.parametrize("way", ["confirm", "reset", "revert"])
+async def test_who_takes_an_account_back_switches_its_webhooks_off(
+    app: Litestar, client: httpx.AsyncClient, people: People, way: str
+) -> None:
+    """They stay, and so does what a user has who changes a password that they know."""
+    person = await people.create(email="ada@example.com", is_verified=way == "revert")
+    async with people.client(person) as theirs:
+        made = await make_webhook(theirs)
+        if way == "revert":
+            assert (await theirs.post(MY_EMAIL, json={"email": "thief@example.com"})).status_code == 202
+            await client.post(CHANGE, json={"token": (await newest(app, "change_email")).token})
+    if way != "revert":
+        await client.post(RESEND if way == "confirm" else FORGOT, json={"email": "ada@example.com"})
+    route, kind = {
+        "confirm": (VERIFY, "verify_email"), "reset": (RESET, "reset_password"), "revert": (REVERT, "revert_email")
+    }[way]  # fmt: skip
+    body = {"token": (await newest(app, kind)).token, "password": OTHER_PASSWORD}
+    assert (await client.post(route, json=body)).status_code == 204
+
+    pair = (await sign_in_by_password(client, "ada@example.com", OTHER_PASSWORD)).json()
+    headers = {"Authorization": f"Bearer {pair['access_token']}"}
+    url = f"{WEBHOOKS}/{made['id']}"
+    shown = (await client.get(url, headers=headers)).json()
+    assert (shown["is_active"], shown["disabled_reason"]) == (False, "password_reset")
+    assert [event.details for event in await audited(app, "webhook.disabled")] == [{"reason": "password_reset"}]
+
+    assert "webhooks switched off" in (await newest(app, "password_changed")).text
+
+    on = (await client.patch(url, json={"is_active": True}, headers=headers)).json()
+    assert (on["is_active"], on["disabled_reason"]) == (True, None)
+    change = {"current_password": OTHER_PASSWORD, "new_password": PASSWORD}
+    pair = (await client.post(f"{ME}/password", json=change, headers=headers)).json()
+    headers = {"Authorization": f"Bearer {pair['access_token']}"}
+    assert (await client.get(url, headers=headers)).json()["is_active"]
+    assert "webhooks switched off" not in (await newest(app, "password_changed")).text
