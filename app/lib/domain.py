@@ -32,6 +32,17 @@ class Permissions(dict[str, Permission]):
     """All permissions by code."""
 
 
+class Link(msgspec.Struct, frozen=True):
+    """A link of ``GET /``: a route by its ``name``, shown where the app has it. ``title`` is translated by the catalogs
+    next to the mails' templates.
+    """
+
+    route: str
+    title: str
+    parameters: dict[str, str] = {}
+    """Of the route's path."""
+
+
 class Demo(msgspec.Struct, kw_only=True):
     """Demo data as it is made, domain by domain, in one unit of work.
 
@@ -76,6 +87,8 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     """OpenAPI tags and their descriptions."""
     notes: tuple[str, ...] = ()
     """Sentences for the head of the OpenAPI document."""
+    links: tuple[Link, ...] = ()
+    """What ``GET /`` leads to."""
     demo: str | None = None
     """``module:function`` of an ``async def seed(demo: Demo) -> None`` for ``app seed``."""
 

@@ -33,6 +33,7 @@ _OK = Health(status="ok")
 
 @get(
     "/health",
+    name="health",
     guards=[public],
     opt=dict(PASSED_ON),
     return_dto=StructDTO[Health],

@@ -58,7 +58,14 @@ async def get_problem(request: Request[Any, Any, Any], slug: _Slug) -> Response[
     return _page(code.title, body)
 
 
-@get("/problems", summary="List all problems", description="A page for people.", tags=["System"], **HTML_PAGE)
+@get(
+    "/problems",
+    name="problems",
+    summary="List all problems",
+    description="A page for people.",
+    tags=["System"],
+    **HTML_PAGE,
+)
 async def list_problems(request: Request[Any, Any, Any]) -> Response[bytes]:
     base_path = base_path_of(request.scope)
     rows = "\n".join(

@@ -223,13 +223,20 @@ def names_media_type(content_types: Sequence[bytes], expected: Collection[str]) 
 
 
 def accepts(accept: str, media_type: str) -> bool:
-    """Whether an ``Accept`` header admits the media type; the most specific range that matches decides."""
-    if accept in {media_type, "*/*"} or not accept.strip():
-        return True
+    """Whether an ``Accept`` header admits the media type."""
+    return accept in {media_type, "*/*"} or quality(accept, media_type) > 0
+
+
+def quality(accept: str, media_type: str) -> float:
+    """The weight that an ``Accept`` header gives to a media type, 0 for one that it excludes: the most specific range
+    that matches decides (RFC 9110 section 12.5.1).
+    """
+    if not accept.strip():
+        return 1.0
     ranges = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
     qualities: dict[str, float] = {}
     for part in accept.split(","):
         media_range, *parameters = part.split(";")
         weights = (_QUALITY.fullmatch(each) for each in parameters)  # what is no weight counts as 1
         qualities[media_range.strip().lower()] = next((float(match[1]) for match in weights if match), 1.0)
-    return next((qualities[each] > 0 for each in ranges if each in qualities), False)
+    return next((qualities[each] for each in ranges if each in qualities), 0.0)

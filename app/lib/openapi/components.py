@@ -26,6 +26,7 @@ HEADERS: JSONObject = {
     "Link": _text("The pages around this one (RFC 8288).", maximum=32_768, required=False),
     "Location": _text("Where the resource is.", pattern="^/", maximum=2048),
     "Retry-After": {"description": "Seconds to wait.", "required": True, "schema": _SECONDS},
+    "Vary": _text("The request headers that the answer depends on."),
     "WWW-Authenticate": _text("What is wrong with the credentials (RFC 6750).", pattern="^Bearer"),
     "X-Request-ID": _text(
         "The id of the exchange; the one you sent, if it was good.", pattern="^[A-Za-z0-9._-]{8,64}$", maximum=64
