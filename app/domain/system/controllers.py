@@ -14,7 +14,7 @@ from app.lib.http.query import PASSED_ON
 from app.lib.http.responses import revalidated
 from app.lib.http.rules import PRODUCES_ANYTHING
 from app.lib.observability.metrics import CONTENT_TYPE, Metrics
-from app.lib.openapi.document import build_document, for_holders_of, may_raise
+from app.lib.openapi.document import DocumentInfo, build_document, for_holders_of, may_raise
 from app.lib.security.bearer import bearer_token
 from app.lib.security.policies import Connection, Policy, check_debts, public
 from app.lib.security.principal import Authenticator
@@ -116,6 +116,6 @@ async def get_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
     state: Any = request.app.state
     document: bytes | None = state.get("openapi_document")
     if document is None:
-        document = msgspec.json.encode(build_document(request.app, state.core.document))
+        document = msgspec.json.encode(build_document(request.app, state.core.services.get(DocumentInfo)))
         state.openapi_document = document
     return revalidated(document)

@@ -35,7 +35,7 @@ class HomeLink(Output):
 class Home(Output):
     """The service and where its parts are."""
 
-    name: Annotated[str, Meta(max_length=60, examples=["Lodestar"])]
+    name: Annotated[str, Meta(max_length=60, examples=["Example"])]
     links: Annotated[list[HomeLink], Meta(max_length=50)]
 
 

@@ -96,6 +96,8 @@ class DocumentInfo(msgspec.Struct, frozen=True, kw_only=True):
     token_url: str
     """A path, like those in links of the description: ``base_path`` comes before it."""
     base_path: str = ""
+    contact_url: str | None = None
+    contact_email: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
     error_codes: tuple[ErrorCode, ...] = ()
 
@@ -106,7 +108,7 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
         title=info.title,
         version=info.version,
         description=info.description.replace("](/", f"]({info.base_path}/"),
-        contact=Contact(name=info.title),
+        contact=Contact(name=info.title, url=info.contact_url, email=info.contact_email),
         license=License(name="MIT", identifier="MIT"),
         servers=[Server(url=info.base_path or "/", description="This service")],
         tags=[Tag(name=name, description=text) for name, text in info.tags],

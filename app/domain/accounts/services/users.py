@@ -13,7 +13,7 @@ from app.domain.accounts.dtos import (
     UserRead,
     UserUpdate,
 )
-from app.domain.accounts.errors import FixedServiceAccount, OwnAccess, ProfileNotFound, UserNotFound
+from app.domain.accounts.errors import FixedServiceAccount, OwnAccess, ProfileNotFound, UsernameTaken, UserNotFound
 from app.domain.accounts.events import (
     AddressReplaced,
     PasswordChanged,
@@ -25,6 +25,7 @@ from app.domain.accounts.events import (
 )
 from app.domain.accounts.models import Profile, User
 from app.domain.accounts.repositories import PERSON, TOUCH_PROFILE, ProfileRepository, UserRepository
+from app.domain.accounts.reserved_usernames import ReservedUsernames
 from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.access import check_makes_superusers, check_not_last, check_reach
 from app.domain.accounts.services.erase import EraseUser, erase_batch, erase_user
@@ -60,6 +61,7 @@ class UserService:
     accounts: AccountQueries
     passwords: Passwords
     settings: AccountSettings
+    reserved: ReservedUsernames
     events: Events
     origin: Origin
     _users: UserRepository
@@ -90,7 +92,7 @@ class UserService:
 
     async def keep_username(self, username: str, user_id: UUID) -> None:
         """No one else can have the username any more. Raises ``UsernameTaken``."""
-        await self._users.hold_username(casefold_key(username), user_id)
+        await self._hold(casefold_key(username), user_id)
 
     async def create(self, data: UserCreate, actor: Principal | None) -> UserRead:
         """Creates a user for another person. ``actor`` is None at the command line.
@@ -259,7 +261,7 @@ class UserService:
     async def _create(self, names: Mapping[str, Any], password_hash: str, **values: Any) -> User:
         user = await self._users.create(with_keys({**names, **values, "password_hash": password_hash}))
         if user.username_key:
-            await self._users.hold_username(user.username_key, user.id)
+            await self._hold(user.username_key, user.id)
         await self._profiles.create_empty(user.id)
         return user
 
@@ -277,9 +279,14 @@ class UserService:
         flags = {name: getattr(user, name) for name in sorted(changed & _FLAGS)}
         await self._publish_update(user, kind, fields=sorted(changed), **flags)
 
+    async def _hold(self, username_key: str, user_id: UUID) -> None:
+        if username_key in self.reserved:
+            raise UsernameTaken
+        await self._users.hold_username(username_key, user_id)
+
     async def _move_hold(self, user: User, former_key: str | None) -> None:
         if user.username_key:
-            await self._users.hold_username(user.username_key, user.id)
+            await self._hold(user.username_key, user.id)
         if former_key:
             await self._users.release_username(former_key, user.id)
 

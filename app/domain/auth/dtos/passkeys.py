@@ -179,7 +179,7 @@ class RelyingPartyEntity(Output):
     """`PublicKeyCredentialRpEntity`"""
 
     id: _Domain
-    name: Annotated[str, Meta(max_length=100, examples=["Lodestar"])]
+    name: Annotated[str, Meta(max_length=100, examples=["Example"])]
 
 
 class UserEntity(Output, rename="camel"):
