@@ -157,7 +157,7 @@ REFUSED = [
     ("PRODUCT_NAME", "x" * 61),
     ("PRODUCT_NAME", "A\tB"),
     ("API_CONTACT_URL", "javascript:alert(1)"),
-    ("API_CONTACT_EMAIL", "nobody"),
+    ("API_CONTACT_EMAIL", "not an address"),
     ("API_CONTACT_EMAIL", "a@example.com\nBcc: b@example.com"),
     ("PRODUCT_NAME", "A\u2028B"),
     ("MAIL_BACKEND", "pigeon"),
