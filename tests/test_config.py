@@ -63,7 +63,7 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("JOBS_WORKER", "external", "external"),
     ("JOBS_CONCURRENCY", "2", 2),
     ("JOBS_RETENTION_DAYS", "30", 30),
-    ("JOBS_DEAD_RETENTION_DAYS", "30", 30),
+    ("JOBS_FAILED_RETENTION_DAYS", "30", 30),
     ("EVENTS_RETENTION_DAYS", "30", 30),
     ("ORDER_EXPIRE_MINUTES", "5", 5),
     ("PAYMENT_PROVIDER", "none", "none"),

@@ -45,4 +45,4 @@ def test_it_waits_for_the_schema_runs_jobs_and_ends_on_a_signal(empty_url: Datab
 
         assert worker.end(signal.SIGINT if empty_url.is_sqlite else signal.SIGTERM) == 0
     assert f'"job_id":"{job_id}"' in worker.output
-    assert asyncio.run(status_of(empty_url, job_id)) == "done"
+    assert asyncio.run(status_of(empty_url, job_id)) == "succeeded"

@@ -34,6 +34,7 @@ JOB = prepare(
     ).where(QueuedJob.id == bindparam("job_id")),
     JobDetail,
 )
+LOCK_JOB = prepare(select(QueuedJob.version).where(QueuedJob.id == bindparam("job_id")).with_for_update(), int)
 SCHEDULES = prepare(select(*columns_of(ScheduleRead, JobSchedule)).order_by(JobSchedule.name), ScheduleRead)
 _latest_events = select(*columns_of(EventRead, StoredEvent)).order_by(StoredEvent.id.desc()).limit(bindparam("limit"))
 EVENTS = prepare(_latest_events, EventRead)

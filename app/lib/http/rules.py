@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Litestar, Request
+from litestar.exceptions import MethodNotAllowedException, NotFoundException
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
 from litestar.utils.path import normalize_path
@@ -150,6 +151,19 @@ def has_head(scope: Any) -> bool:
     """Whether a path with GET answers HEAD, too. For use before anything is routed."""
     app: Litestar | None = scope.get("litestar_app")
     return app is None or normalize_path(scope["path"]) not in app.state.get(_HEADLESS, ())
+
+
+def allowed_methods(scope: Any) -> bytes | None:
+    """What OPTIONS would say of the path, before anything is routed; None for a path that is not there."""
+    app: Litestar = scope["litestar_app"]
+    try:
+        handler = app.asgi_router.handle_routing(path=normalize_path(scope["path"]), method="OPTIONS")[1]
+    except MethodNotAllowedException:  # a path with sockets alone
+        return b"OPTIONS"
+    except NotFoundException:
+        return None
+    allow: bytes | None = handler.opt.get(_ALLOW)
+    return allow
 
 
 def complete_allow(allow: bytes, *, has_head: bool) -> bytes:

@@ -185,8 +185,7 @@ class Exchange(Conversation):
         if self.method == "HEAD" and has_head(self.scope):
             self.scope["method"] = "GET"
         elif self.method == "OPTIONS":
-            asked = self.headers.get(b"access-control-request-method")
-            extra = self.shell.cors.preflight(self.headers.get(b"origin"), asked)
+            extra = self.shell.cors.preflight(self.scope, self.headers)
             if extra is not None:
                 await self._send_no_content(extra)
                 return
