@@ -44,7 +44,7 @@ class Executor:
         seconds = time.perf_counter() - started
         self._observe(claimed.name, outcome.ending.value, seconds)
         if outcome.ending is Ending.SUCCEEDED:
-            log.info("job.done", attempt=claimed.attempts, seconds=round(seconds, 6))
+            log.info("job.succeeded", attempt=claimed.attempts, seconds=round(seconds, 6))
         return outcome
 
     async def _attempt(self, declared: Job[msgspec.Struct], claimed: ClaimedJob) -> Outcome:
@@ -96,7 +96,7 @@ def _failed(
     is_expected = asked is not None or isinstance(known, Unavailable)  # what is put off, or an outage: nothing to trace
     members = {"attempt": context.attempt, "again_in": round(seconds, 3), "reason": text[:200]}
     members |= {} if is_expected else {"exc_info": exc}
-    log_once(log.warning, "job.failed", error=kind, of=declared.name, **members)
+    log_once(log.warning, "job.attempt_failed", error=kind, of=declared.name, **members)
     return Outcome(job_id=context.job_id, ending=Ending.RETRY, wait_seconds=seconds, error_kind=kind[:100], error=text)
 
 
