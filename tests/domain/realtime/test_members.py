@@ -90,7 +90,7 @@ async def test_a_user_is_invited_by_their_username(calls: httpx.AsyncClient, cre
     assert (invited.status_code, invited.json()["user"]["id"]) == (201, str(friend.id))
     assert field_errors(await calls.post(url, json={"username": "banned"})) == {"/username": "not_found"}
     assert (await join(friends, room)).status_code == 200
-    assert is_refused(await friends.post(url, json={"username": "nobody"}), 403, "permission_denied")
+    assert is_refused(await friends.post(url, json={"username": "grace"}), 403, "permission_denied")
 
 
 async def test_an_invitation_is_withdrawn_or_declined(calls: httpx.AsyncClient, crew: Crew) -> None:
