@@ -52,7 +52,7 @@ async def test_members_hear_what_members_say(
         "id": heard["id"],
         "event": "message",
         "data": {"text": "Ahoy"},
-        "sender": {"id": str(other.id), "name": "Grace Hopper"},
+        "sender": {"id": str(other.id), "username": None, "name": "Grace Hopper", "avatar_url": None},
         "sent_at": heard["sent_at"],
     }
 
