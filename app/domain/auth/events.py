@@ -1,6 +1,5 @@
 """What happens to sessions, and to registrations."""
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -28,17 +27,6 @@ class EmailVerified(Event, frozen=True, kw_only=True):
     """A user has shown for the first time that their address is theirs. What changes of the user is in ``UserUpdated``,
     so the version is 0.
     """
-
-
-@event("user.recovered")
-class AccountRecovered(Hint, frozen=True, kw_only=True):
-    """Who reads the mail to a user's address has the account back: by the link that undoes a change of the address, or
-    by a password of their own where the address was not confirmed before. What was added after ``since`` may be a
-    stranger's, and must not be a way in any more.
-    """
-
-    user_id: UUID
-    since: datetime = datetime.fromtimestamp(0, UTC)
 
 
 class FactorChange(StrEnum):

@@ -1,7 +1,6 @@
 """What identities have to do with accounts."""
 
-from app.domain.accounts.events import UserErasing
-from app.domain.auth.events import AccountRecovered
+from app.domain.accounts.events import PasswordChanged, UserErasing
 from app.domain.identities.repositories import IdentityRepository
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import in_transaction
@@ -13,10 +12,11 @@ async def delete_identities(event: UserErasing, unit: UnitOfWork) -> None:
     await IdentityRepository(unit).delete_of(event.user_id)
 
 
-@in_transaction(AccountRecovered)
-async def unlink_later(event: AccountRecovered, unit: UnitOfWork) -> None:
+@in_transaction(PasswordChanged)
+async def unlink_all(event: PasswordChanged, unit: UnitOfWork) -> None:
     """What was linked while the account may have been in other hands was perhaps not linked by its owner."""
-    await IdentityRepository(unit).delete_later(event.user_id, event.since)
+    if event.is_taken_back:
+        await IdentityRepository(unit).delete_of(event.aggregate_id)
 
 
-LISTENERS = (delete_identities, unlink_later)
+LISTENERS = (delete_identities, unlink_all)

@@ -91,12 +91,6 @@ _used = prepare(
 )
 _unlink = prepare(delete(_identities).where(_identities.c.id == bindparam("identity_id", type_=Uuid())))
 _delete_of = prepare(delete(_identities).where(_identities.c.user_id == _USER_ID))
-_delete_later = prepare(
-    delete(_identities).where(
-        _identities.c.user_id == _USER_ID,
-        _identities.c.linked_at > bindparam("since", type_=_identities.c.linked_at.type),
-    )
-)
 
 
 class AttemptRepository(Repository):
@@ -124,7 +118,3 @@ class IdentityRepository(Repository):
 
     async def delete_of(self, user_id: UUID) -> None:
         await self.unit.execute(_delete_of, user_id=user_id)
-
-    async def delete_later(self, user_id: UUID, since: datetime) -> None:
-        """Deletes those of a user that were linked after this time."""
-        await self.unit.execute(_delete_later, user_id=user_id, since=since)

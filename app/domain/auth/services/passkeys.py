@@ -87,7 +87,7 @@ class PasskeyService:
             )
         except InvalidPasskey:
             raise WrongPasskey from None
-        await self.factors.lock(user_id)
+        await self.factors.lock(actor)
         if not await use_challenge(self.unit, challenge):
             raise WrongPasskey
         if (await self.unit.first(COUNT_OF, user_id=user_id) or 0) >= MAX_PASSKEYS:
@@ -113,7 +113,7 @@ class PasskeyService:
 
     async def delete(self, passkey_id: UUID, if_match: IfMatch, actor: Principal) -> None:
         """Raises ``PasskeyNotFound`` or ``PreconditionFailed``."""
-        await self.factors.lock(actor.user_id)
+        await self.factors.lock(actor)
         passkey = await self._own_for_update(passkey_id, if_match, actor)
         await self._passkeys.delete(passkey)
         await self.factors.removed(FactorChange.PASSKEY_REMOVED, actor)

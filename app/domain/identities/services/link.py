@@ -6,6 +6,7 @@ from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
 from app.domain.auth.events import EmailVerified
+from app.domain.auth.repositories.sessions import SessionRepository
 from app.domain.auth.services.sessions import SessionService
 from app.domain.identities.dtos import Authorization, IdentityLink, IdentityRead
 from app.domain.identities.errors import IdentityNotFound, LastWayIn, OwnEmailNotConfirmed
@@ -39,6 +40,7 @@ class LinkService:
     events: Events
     origin: Origin
     _identities: IdentityRepository
+    _sessions: SessionRepository
 
     async def begin(self, provider_name: str, actor: Principal) -> Authorization:
         """Raises ``ProviderNotFound``, ``ProviderUnavailable`` or ``RateLimited``."""
@@ -47,8 +49,8 @@ class LinkService:
     async def link(self, data: IdentityLink, actor: Principal) -> IdentityRead:
         """Links who came back from the provider to the user who went there.
 
-        Raises ``InvalidAttempt``, ``InvalidAnswer``, ``ProviderUnavailable``, ``OwnEmailNotConfirmed`` or
-        ``IdentityTaken``.
+        Raises ``InvalidAttempt``, ``InvalidAnswer``, ``ProviderUnavailable``, ``OwnEmailNotConfirmed``,
+        ``IdentityTaken`` or ``SessionEnded``.
         """
         external = await self.attempts.finish(data.provider, data, actor.user_id)
         user = await self.accounts.find_credentials_of(actor.user_id)
@@ -57,7 +59,9 @@ class LinkService:
         is_own_address = external.is_confirmed and lookup_key(external.email or "") == lookup_key(user.email)
         if not (user.is_verified or is_own_address):
             raise OwnEmailNotConfirmed
-        return await self.add(user, external)
+        linked = await self.add(user, external)
+        await self._sessions.check_live(actor.session_id)
+        return linked
 
     async def add(self, user: CredentialRow, external: ExternalIdentity, *, is_new: bool = False) -> IdentityRead:
         """Links an identity; where it shows that the address of the user is theirs, that is confirmed by it. The owner
