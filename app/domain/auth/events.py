@@ -3,6 +3,8 @@
 from enum import StrEnum
 from uuid import UUID
 
+import msgspec
+
 from app.domain.accounts.events import (
     PasswordChanged,
     RoleDeleted,
@@ -52,6 +54,22 @@ class SecondFactorChanged(Event, frozen=True, kw_only=True):
 @event("user.second_factor_refused")
 class SecondFactorRefused(Event, frozen=True, kw_only=True):
     """There were many wrong codes after the right password. It changes nothing of the user, so the version is 0."""
+
+
+@event("user.ways_in")
+class WaysIn(Hint, frozen=True, kw_only=True):
+    """Asks listeners in the transaction whether a user has another way to sign in, after one was taken away."""
+
+    user_id: UUID
+    _found: list[None] = msgspec.field(default_factory=list)
+
+    def found(self) -> None:
+        """To be called by a listener that knows one."""
+        self._found.append(None)
+
+    @property
+    def is_none(self) -> bool:
+        return not self._found
 
 
 @event("session.token_reused")

@@ -23,8 +23,8 @@ class AttemptRow(msgspec.Struct, frozen=True):
 
     id: UUID
     provider: str
-    user_id: UUID | None
     sealed: bytes
+    expires_at: datetime
 
 
 class IdentityRow(msgspec.Struct, frozen=True):
@@ -63,8 +63,8 @@ OWN_IDENTITIES = prepare(
     .limit(MAX_PROVIDERS * 2),
     IdentityRead,
 )
-HELD_USER = prepare(select(User.password_hash).where(User.id == _USER_ID, User.is_active).with_for_update(), str)
-"""The password's hash of an active user, who is locked, so that two of their identities cannot go at the same time."""
+HELD_USER = prepare(select(User.id).where(User.id == _USER_ID, User.is_active).with_for_update(), UUID)
+"""An active user, locked, so that two of their ways in cannot go at the same time."""
 IDENTITIES_OF = prepare(
     select(*columns_of(IdentityRow, Identity)).where(_identities.c.user_id == _USER_ID), IdentityRow
 )

@@ -31,6 +31,7 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "identity_linked": {"at": _AT, "provider": "GitHub"},
     "identity_unlinked": {"at": _AT, "provider": "GitHub"},
     "password_changed": {"at": _AT, "is_recovery": True, "is_taken_back": True},
+    "reauthenticate": {"code": "042917"},
     "registered_again": {},
     "reset_password": {"url": f"{_LINKS}reset-password?token=4fGc1XqzR8mWb0YtLh2K"},
     "revert_email": {"url": f"{_LINKS}revert-email?token=4fGc1XqzR8mWb0YtLh2K"},

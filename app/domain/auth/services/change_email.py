@@ -45,7 +45,9 @@ class EmailChangeService:
         if key == lookup_key(user.email):
             raise SameEmail
         await self.throttle.check(f"{Purpose.CHANGE_EMAIL}\n{key}", self.origin.address)
-        await enqueue(self.unit, mail_link, MailLink(user.id, Purpose.CHANGE_EMAIL, data.email))
+        await enqueue(
+            self.unit, mail_link, MailLink(user.id, Purpose.CHANGE_EMAIL, data.email, session_id=actor.session_id)
+        )
         await audit.record(self.unit, LINK_REQUESTED, self.origin, subject_id=user.id, purpose=Purpose.CHANGE_EMAIL)
 
     async def confirm(self, token: str) -> None:
