@@ -13,19 +13,15 @@ from app.lib.realtime.errors import ChannelClosed, ChannelForbidden, ChannelNotF
 from app.lib.security.principal import Principal
 
 
-async def _require_member(principal: Principal, name: str, rooms: RoomQueries) -> RoomAccess:
+async def may_listen_in_room(principal: Principal, name: str, rooms: RoomQueries) -> RoomAccess:
     room = await rooms.access(parse_id(name), principal)
     if not room.is_member:
         raise ChannelForbidden("Only members of the room may do this.")
     return room
 
 
-async def may_listen_in_room(principal: Principal, name: str, rooms: RoomQueries) -> None:
-    await _require_member(principal, name, rooms)
-
-
 async def may_speak_in_room(principal: Principal, name: str, rooms: RoomQueries) -> None:
-    room = await _require_member(principal, name, rooms)
+    room = await may_listen_in_room(principal, name, rooms)
     if room.closed_at is not None:
         raise ChannelClosed
 

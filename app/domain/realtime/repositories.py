@@ -110,11 +110,7 @@ _in_room = _members.c.room_id == _room_id
 _is_in_room = (_in_room, _members.c.user_id == _user_id)
 _is_invited = (_invitations.c.room_id == _room_id, _invitations.c.user_id == _user_id)
 _standing = prepare(
-    select(
-        exists().where(*_is_in_room).label("is_member"),
-        exists().where(*_is_invited).label("is_invited"),
-    ),
-    Standing,
+    select(exists().where(*_is_in_room).label("is_member"), exists().where(*_is_invited).label("is_invited")), Standing
 )
 COUNT_OWNED = prepare(select(func.count()).where(Room.owner_id == _user_id, Room.closed_at.is_(None)), int)
 COUNT_CREATED = prepare(

@@ -87,7 +87,7 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
     key: Callable[[EventEnvelope[Any], Reader], Awaitable[str | None]] | None = None
 
 
-Rule = Callable[..., Awaitable[None]]
+Rule = Callable[..., Awaitable[object]]
 """``async def rule(principal, name, …)``: whether the person may use the channel of that name.
 
 Further parameters are objects of the process, found by their annotated type. It refuses by raising a

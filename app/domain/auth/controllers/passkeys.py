@@ -1,9 +1,8 @@
 """Passkeys (WebAuthn). Options go to the browser as they are, and what it makes comes back as it is."""
 
-from typing import Any
 from uuid import UUID
 
-from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
 from app.domain.accounts.errors import WrongCurrentPassword
@@ -25,7 +24,7 @@ from app.domain.auth.errors import AccountInactive, LastWayIn, NoPasskey, Passke
 from app.domain.auth.services.passkey_sign_in import PasskeySignInService
 from app.domain.auth.services.passkeys import PasskeyQueries, PasskeyService
 from app.lib.http.injection import Caller, Injected, Paging, Precondition
-from app.lib.http.locations import created, linked
+from app.lib.http.locations import created
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import OPEN_TO_DEBTORS, public, recently_authenticated, signed_in
@@ -80,13 +79,9 @@ class PasskeyController(Controller):
 
     @get(guards=[signed_in], return_dto=StructDTO[PasskeyPage], summary="List your passkeys", opt=OPEN_TO_DEBTORS)
     async def list_passkeys(
-        self,
-        request: Request[Any, Any, Any],
-        passkey_queries: Injected[PasskeyQueries],
-        principal: Caller,
-        paging: Paging,
-    ) -> Response[PasskeyPage]:
-        return linked(request, await passkey_queries.list(paging, principal))
+        self, passkey_queries: Injected[PasskeyQueries], principal: Caller, paging: Paging
+    ) -> PasskeyPage:
+        return await passkey_queries.list(paging, principal)
 
     @get("/{passkey_id:uuid}", guards=[signed_in], summary="Get a passkey")
     async def get_passkey(

@@ -1,7 +1,6 @@
-from typing import Any
 from uuid import UUID
 
-from litestar import Controller, Request, Response, delete, get, post
+from litestar import Controller, delete, get, post
 from litestar.params import FromPath, JSONBody
 
 from app.domain.accounts.errors import WrongCurrentPassword
@@ -12,7 +11,6 @@ from app.domain.auth.services.queries import SessionQueries
 from app.domain.auth.services.reauthenticate import ReauthenticationService
 from app.domain.auth.services.sessions import SessionService
 from app.lib.http.injection import Caller, Injected, Paging
-from app.lib.http.locations import linked
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import OPEN_TO_DEBTORS, signed_in
@@ -31,13 +29,9 @@ class SessionController(Controller):
         opt=OPEN_TO_DEBTORS,
     )
     async def list_sessions(
-        self,
-        request: Request[Any, Any, Any],
-        session_queries: Injected[SessionQueries],
-        principal: Caller,
-        paging: Paging,
-    ) -> Response[SessionPage]:
-        return linked(request, await session_queries.list(paging, principal))
+        self, session_queries: Injected[SessionQueries], principal: Caller, paging: Paging
+    ) -> SessionPage:
+        return await session_queries.list(paging, principal)
 
     @delete(
         "/sessions/{session_id:uuid}",

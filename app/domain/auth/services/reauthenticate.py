@@ -1,6 +1,6 @@
 from dataclasses import dataclass
 
-from app.domain.accounts.errors import UserNotFound
+from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.services.passwords import PasswordService
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.dtos.sessions import Reauthentication, SessionRead
@@ -65,7 +65,7 @@ class ReauthenticationService:
         """
         user = await self.accounts.find_credentials_of(actor.user_id)
         if user is None:
-            raise UserNotFound
+            raise AccountGone
         if has_password(user.password_hash) or not user.is_verified:
             raise NoMailedCode
         await self.link_throttle.check(f"{Purpose.REAUTHENTICATE}\n{user.id}", self.origin.address)

@@ -1,6 +1,6 @@
 from typing import Annotated, Any
 
-from litestar import Controller, Request, Response, get, post
+from litestar import Controller, Request, get, post
 from litestar.params import JSONBody, PathParameter
 
 from app.domain.accounts.dtos import DEFAULT_LOCALE
@@ -14,7 +14,6 @@ from app.domain.identities.services.reauthenticate import ProviderReauthenticati
 from app.domain.identities.services.sign_in import ProviderSignInService
 from app.lib.http.injection import Caller, Injected, Paging
 from app.lib.http.language import preferred_locale
-from app.lib.http.locations import linked
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import OPEN_TO_DEBTORS, public, signed_in
@@ -34,10 +33,8 @@ class ProviderController(Controller):
     tags = ("Identities",)
 
     @get(guards=[public], return_dto=StructDTO[ProviderPage], summary="List identity providers")
-    async def list_providers(
-        self, request: Request[Any, Any, Any], identity_queries: Injected[IdentityQueries], paging: Paging
-    ) -> Response[ProviderPage]:
-        return linked(request, identity_queries.list_providers(paging))
+    async def list_providers(self, identity_queries: Injected[IdentityQueries], paging: Paging) -> ProviderPage:
+        return identity_queries.list_providers(paging)
 
     @post(
         "/{name:str}/authorize",

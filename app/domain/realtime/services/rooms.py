@@ -5,7 +5,9 @@ from uuid import UUID
 
 import msgspec
 
+from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.repositories import VISIBLE_PERSON
+from app.domain.realtime import errors, repositories
 from app.domain.realtime.dtos import (
     PUBLIC,
     InvitationCreate,
@@ -15,34 +17,9 @@ from app.domain.realtime.dtos import (
     RoomRead,
     RoomUpdate,
 )
-from app.domain.realtime.errors import (
-    AlreadyInvited,
-    AlreadyMember,
-    InvitationNotFound,
-    InviteeNotFound,
-    MemberNotFound,
-    NotInvited,
-    RoomClosed,
-    RoomFull,
-    RoomNotVisible,
-    TooManyInvitations,
-    TooManyRooms,
-    TooManyRoomsInADay,
-)
 from app.domain.realtime.models import Room
 from app.domain.realtime.names import MAX_CREATED, MAX_INVITATIONS, MAX_MEMBERS, MAX_OWNED, room_channel, user_channel
-from app.domain.realtime.repositories import (
-    COUNT_CREATED,
-    COUNT_INVITATIONS,
-    COUNT_MEMBERS,
-    COUNT_OWNED,
-    CREATE_INVITATION,
-    CREATE_MEMBER,
-    DELETE_INVITATION,
-    DELETE_MEMBER,
-    OLDEST_MEMBER,
-    RoomRepository,
-)
+from app.domain.realtime.repositories import RoomRepository
 from app.domain.realtime.rows import Standing
 from app.domain.realtime.services.queries import can_see_all, require_can_manage
 from app.lib import audit
@@ -76,12 +53,16 @@ class RoomService:
         self._rooms = RoomRepository(unit)
 
     async def create(self, data: RoomCreate, actor: Principal) -> RoomRead:
-        """A room of the actor. Raises ``RoomNameTaken``, ``TooManyRooms`` or ``TooManyRoomsInADay``."""
-        await self._rooms.lock_person(actor.user_id, alone=True)
-        if (await self.unit.first(COUNT_OWNED, of_user=actor.user_id) or 0) >= MAX_OWNED:
-            raise TooManyRooms
-        if (await self.unit.first(COUNT_CREATED, of_user=actor.user_id) or 0) >= MAX_CREATED:
-            raise TooManyRoomsInADay
+        """A room of the actor.
+
+        Raises ``AccountGone``, ``RoomNameTaken``, ``TooManyRooms`` or ``TooManyRoomsInADay``.
+        """
+        if not await self._rooms.lock_person(actor.user_id, alone=True):
+            raise AccountGone
+        if (await self.unit.first(repositories.COUNT_OWNED, of_user=actor.user_id) or 0) >= MAX_OWNED:
+            raise errors.TooManyRooms
+        if (await self.unit.first(repositories.COUNT_CREATED, of_user=actor.user_id) or 0) >= MAX_CREATED:
+            raise errors.TooManyRoomsInADay
         room = await self._rooms.create(
             Room(
                 id=new_id(),
@@ -100,7 +81,7 @@ class RoomService:
         """Raises ``RoomNotFound``, ``NotYourRoom``, ``PreconditionFailed``, ``RoomClosed`` or ``RoomNameTaken``."""
         room = await self._lock_managed(room_id, actor, if_match)
         if room.closed_at is not None:
-            raise RoomClosed
+            raise errors.RoomClosed
         values = provided(data)
         values["search_text"] = _search_text(values.get("name", room.name), values.get("title", room.title))
         if await self._rooms.update(room, values):
@@ -123,19 +104,20 @@ class RoomService:
     async def join(self, room_id: UUID, actor: Principal) -> RoomRead:
         """Nothing happens when the actor is a member already.
 
-        Raises ``RoomNotFound``, ``RoomClosed``, ``NotInvited`` or ``RoomFull``.
+        Raises ``AccountGone``, ``RoomNotFound``, ``RoomClosed``, ``NotInvited`` or ``RoomFull``.
         """
-        await self._rooms.lock_person(actor.user_id)
+        if not await self._rooms.lock_person(actor.user_id):
+            raise AccountGone
         room, standing = await self._lock(room_id, actor)
         if not standing.is_member:
             if room.closed_at is not None:
-                raise RoomClosed
+                raise errors.RoomClosed
             if room.visibility != PUBLIC and not standing.is_invited:
-                raise NotInvited
-            if (await self.unit.first(COUNT_MEMBERS, in_room=room.id) or 0) >= MAX_MEMBERS:
-                raise RoomFull
+                raise errors.NotInvited
+            if (await self.unit.first(repositories.COUNT_MEMBERS, in_room=room.id) or 0) >= MAX_MEMBERS:
+                raise errors.RoomFull
             await self._create_member(room, actor)
-            await self.unit.execute(DELETE_INVITATION, in_room=room.id, of_user=actor.user_id)
+            await self.unit.execute(repositories.DELETE_INVITATION, in_room=room.id, of_user=actor.user_id)
             await self._writer.publish_in(self.unit, _event(room, ROOM_JOINED, user_id=actor.user_id))
         return project(RoomRead, room)
 
@@ -153,7 +135,7 @@ class RoomService:
         if user_id != actor.user_id:
             require_can_manage(room.owner_id, actor)
         if not (await self._rooms.standing(room.id, user_id)).is_member:
-            raise MemberNotFound
+            raise errors.MemberNotFound
         if actor.user_id not in {user_id, room.owner_id}:  # what staff does
             details = {"room_id": str(room.id)}
             await audit.record(self.unit, "room.member_removed", self._origin, subject_id=user_id, **details)
@@ -167,19 +149,19 @@ class RoomService:
         exists = await self._rooms.lock_person(user_id)
         room = await self._lock_managed(room_id, actor)
         if room.closed_at is not None:
-            raise RoomClosed
+            raise errors.RoomClosed
         if not exists or (person := await self.unit.first(VISIBLE_PERSON, user_id=user_id)) is None:
-            raise InviteeNotFound
+            raise errors.InviteeNotFound
         invitee = await self._rooms.standing(room.id, user_id)
         if invitee.is_member:
-            raise AlreadyMember
+            raise errors.AlreadyMember
         if invitee.is_invited:
-            raise AlreadyInvited
-        if (await self.unit.first(COUNT_INVITATIONS, in_room=room.id) or 0) >= MAX_INVITATIONS:
-            raise TooManyInvitations
+            raise errors.AlreadyInvited
+        if (await self.unit.first(repositories.COUNT_INVITATIONS, in_room=room.id) or 0) >= MAX_INVITATIONS:
+            raise errors.TooManyInvitations
         now = utc_now()
         row = {"room_id": room.id, "user_id": user_id, "invited_by": actor.user_id, "created_at": now}
-        await self.unit.execute(CREATE_INVITATION, **row)
+        await self.unit.execute(repositories.CREATE_INVITATION, **row)
         # On their own channel, because they do not listen to the room's yet.
         event = _event(room, ROOM_INVITED, user_channel(user_id), user_id=user_id, invited_by=actor.user_id)
         await self._writer.publish_in(self.unit, event)
@@ -194,8 +176,8 @@ class RoomService:
         room, _ = await self._lock(room_id, actor)
         if user_id != actor.user_id:
             require_can_manage(room.owner_id, actor)
-        if not await self.unit.execute(DELETE_INVITATION, in_room=room.id, of_user=user_id):
-            raise InvitationNotFound
+        if not await self.unit.execute(repositories.DELETE_INVITATION, in_room=room.id, of_user=user_id):
+            raise errors.InvitationNotFound
 
     async def _lock(self, room_id: UUID, actor: Principal) -> tuple[Room, Standing]:
         """A room, locked, and what the actor is to it.
@@ -207,7 +189,7 @@ class RoomService:
         standing = await self._rooms.standing(room.id, actor.user_id)
         is_theirs = standing.is_member or standing.is_invited
         if not (room.visibility == PUBLIC or is_theirs or can_see_all(actor)):
-            raise RoomNotVisible
+            raise errors.RoomNotVisible
         return room, standing
 
     async def _lock_managed(self, room_id: UUID, actor: Principal, if_match: IfMatch = ANY_VERSION) -> Room:
@@ -217,7 +199,7 @@ class RoomService:
         return room
 
     async def _create_member(self, room: Room, actor: Principal) -> None:
-        await self.unit.execute(CREATE_MEMBER, room_id=room.id, user_id=actor.user_id, joined_at=utc_now())
+        await self.unit.execute(repositories.CREATE_MEMBER, room_id=room.id, user_id=actor.user_id, joined_at=utc_now())
 
     async def _audit(self, kind: str, room: Room, actor: Principal, **details: object) -> None:
         """Records what staff does to the rooms of others, and nothing of what owners do to their own."""
@@ -244,10 +226,10 @@ async def _remove(room: Room, user_id: UUID, rooms: RoomRepository) -> list[NewE
 
     Returns the events that must be published.
     """
-    await rooms.unit.execute(DELETE_MEMBER, in_room=room.id, of_user=user_id)
+    await rooms.unit.execute(repositories.DELETE_MEMBER, in_room=room.id, of_user=user_id)
     events = [_event(room, ROOM_LEFT, user_id=user_id)]
     if room.owner_id == user_id:
-        heir_id = await rooms.unit.first(OLDEST_MEMBER, in_room=room.id)
+        heir_id = await rooms.unit.first(repositories.OLDEST_MEMBER, in_room=room.id)
         is_closing = heir_id is None and room.closed_at is None
         await rooms.update(room, {"owner_id": heir_id} | ({"closed_at": utc_now()} if is_closing else {}))
         events.append(_event(room, ROOM_CLOSED if is_closing else ROOM_UPDATED))
