@@ -15,6 +15,7 @@ from app.domain.orders.dtos import (
     WHOLE_REFUND,
     OrderCreate,
     OrderEventPage,
+    OrderNumber,
     OrderPage,
     OrderRead,
     OrderStatus,
@@ -45,6 +46,11 @@ from app.lib.wire.money import filter_bounds
 StatusFilter = Annotated[
     list[OrderStatus] | None, QueryParameter(name="status", description="Repeat for any of several.", max_items=6)
 ]
+NumberFilter = Annotated[
+    list[Annotated[OrderNumber, QueryParameter(schema_extra={"format": "int64", "minimum": 1, "maximum": 2**53 - 1})]]
+    | None,
+    QueryParameter(name="number", description="Repeat for any of several.", max_items=20),
+]
 CustomerFilter = Annotated[
     list[Annotated[UUID, QueryParameter(schema_extra={"maxLength": 36})]] | None,
     QueryParameter(name="customer_id", description="Of this customer; repeat for any of several.", max_items=20),
@@ -56,6 +62,7 @@ Filters = Injected[dict[str, Any]]
 
 
 async def provide_order_filters(
+    number: NumberFilter = None,
     status: StatusFilter = None,
     customer_id: CustomerFilter = None,
     currency: CurrencyFilter = None,
@@ -66,6 +73,7 @@ async def provide_order_filters(
 ) -> dict[str, Any]:
     """The filters of a list of orders and of its export."""
     return {
+        "number": number,
         "status": status,
         "customer_id": customer_id,
         "currency": currency,

@@ -99,7 +99,12 @@ async def test_customers_and_staff_hear_of_an_order(shop: Shop, crew: Crew) -> N
         assert heard == [await theirs.receive(), await theirs.receive()]
 
     assert [each["event"] for each in heard] == ["order.placed", "order.cancelled"]
-    assert heard[1]["data"] == {"order_id": order["id"], "status": "cancelled", "version": 2}
+    assert heard[1]["data"] == {
+        "order_id": order["id"],
+        "number": order["number"],
+        "status": "cancelled",
+        "version": 2,
+    }
 
 
 async def test_messages_stay_without_their_sender(

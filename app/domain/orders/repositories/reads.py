@@ -23,6 +23,7 @@ ORDER_LIST = ListQuery(
     sorts=_SORTS,
     default_sort="-created_at",
     filters=(
+        equals("number", Order.number),
         equals("owner_id", Order.customer_id),
         equals("customer_id", Order.customer_id),
         equals("status", Order.status),
