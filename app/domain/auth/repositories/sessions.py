@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 
 from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.auth.dtos.sessions import SessionRead
+from app.domain.auth.errors import SessionEnded
 from app.domain.auth.models import Session
 from app.domain.auth.repositories.second_factors import debt, has_second_factor
 from app.lib.db.base import SplitSet, table_of
@@ -265,6 +266,14 @@ class SessionRepository(Repository):
         """Ends the sessions in which this one acts as the user."""
         ending = {"user_id": user_id, "impersonator_id": impersonator_id}
         await self.unit.execute(_revoke_support, **ending, now=now, reason="replaced")
+
+    async def check_live(self, session_id: UUID) -> None:
+        """To be called with the user locked, before or after adding what is a way in: who ends all of it then finds it,
+        or has ended the session. Raises ``SessionEnded``.
+        """
+        session = await self.unit.first(SESSION, session_id=session_id)
+        if session is None or session.revoked_at is not None:
+            raise SessionEnded
 
     async def reauthenticate(self, session_id: UUID, now: datetime) -> bool:
         """Records that the password was given again; False when the session is over."""
