@@ -89,9 +89,9 @@ def _instant(value: datetime) -> datetime:
 
 
 after = _bound(operator.ge, _instant)
-"""At the instant or later; for ``*_after``."""
+"""The instant or later; for ``*_after``."""
 before = _bound(operator.lt, _instant)
-"""Earlier than the instant; for ``*_before``."""
+"""Earlier than the instant; for ``*_before``, so that intervals meet without an overlap."""
 at_least = _bound(operator.ge)
 """The value or more; for ``min_*``."""
 at_most = _bound(operator.le)
