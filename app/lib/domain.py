@@ -85,6 +85,8 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     """Folders of mail templates and their translations."""
     tags: tuple[tuple[str, str], ...] = ()
     """OpenAPI tags and their descriptions."""
+    tag_group: str = ""
+    """Where documentation pages show these tags, such as ``Account``."""
     notes: tuple[str, ...] = ()
     """Sentences for the head of the OpenAPI document."""
     links: tuple[Link, ...] = ()

@@ -13,5 +13,6 @@ catalog = Domain(
     permissions=PERMISSIONS,
     error_codes=(InsufficientStock.code,),
     demo="app.domain.catalog.demo:seed",
+    tag_group="Shop",
     tags=(("Products", "What is on offer, for how much, and how much of it there is."),),
 )

@@ -14,5 +14,6 @@ jobs = Domain(
     audit_kinds=AUDIT_KINDS,
     permissions=PERMISSIONS,
     jobs=JOBS,
+    tag_group="Operations",
     tags=(("Jobs", "Work in the background, for operators."),),
 )

@@ -19,5 +19,6 @@ notifications = Domain(
     mail_templates=(Path(__file__).parent / "templates",),
     links=(Link("mailbox", "Mails of this development server"),),
     development_handlers=lambda: (mailbox_router,),
+    tag_group="Account",
     tags=(("Notifications", "Which mails a user receives."),),
 )

@@ -35,6 +35,7 @@ realtime = Domain(
         Link("demo", "Demo chat", {"file_name": "chat"}),
     ),
     notes=(f"Realtime channels have [a document of their own]({ASYNCAPI_PATH}).",),
+    tag_group="Realtime",
     tags=(
         ("Rooms", "Public rooms, and private ones by invitation, where members talk."),
         ("Realtime", "Tickets for sockets, and a stream of events. Sockets have a document of their own."),

@@ -24,5 +24,6 @@ system = Domain(
         Link("problems", "Problems that the API answers with"),
         Link("health", "Health"),
     ),
+    tag_group="Operations",
     tags=(("System", "Probes for operators."),),
 )

@@ -43,7 +43,7 @@ class Home(Output):
     "/",
     name="home",
     guards=[public],
-    opt={PRODUCES_ANYTHING: True} | PASSED_ON | sends_headers(200, "Vary"),
+    opt={PRODUCES_ANYTHING: True, **PASSED_ON, **sends_headers(200, "Vary")},
     summary="Find the parts of the service",
     description="Where the documentation and the probes are. A browser gets the same as a page.",
     tags=["System"],

@@ -63,7 +63,7 @@ async def get_problem(request: Request[Any, Any, Any], slug: _Slug) -> Response[
     "/problems",
     name="problems",
     summary="List all problems",
-    description="A page for people.",
+    description="A page for people, with every code that refusals have.",
     tags=["System"],
     **HTML_PAGE,
 )
