@@ -42,7 +42,9 @@ class Terminal:
                 self.variables.setdefault(name, value)
 
     async def curl(self, command: str) -> httpx.Response:
-        method, headers, body, form, url = "GET", {}, None, {}, ""
+        method, url, body = "GET", "", None
+        headers: dict[str, str] = {}
+        form: dict[str, str] = {}
         expanded = re.sub(r"\$(\w+)", lambda match: self.variables[match[1]], command)
         words = iter(shlex.split(expanded)[1:])
         for word in words:
