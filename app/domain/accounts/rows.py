@@ -22,6 +22,13 @@ class CredentialRow(msgspec.Struct, frozen=True):
     is_verified: bool
 
 
+class HoldRow(msgspec.Struct, frozen=True):
+    """A username that is kept for a user."""
+
+    username_key: str
+    user_id: UUID
+
+
 def public_name(first_name: str | None, last_name: str | None, name: str | None) -> str | None:
     """First and last name, else the user's name; never the address."""
     return " ".join(part for part in (first_name, last_name) if part) or name
