@@ -72,6 +72,7 @@ class MfaToken(Base):
     """A sign-in that waits for the second factor. It is deleted when it is used.
 
     ``password_digest`` is of the user's password hash: with another password the sign-in has to begin again.
+    ``network_digest`` is of where it began, so that others with the password do not push out the owner's.
     """
 
     __tablename__ = "mfa_tokens"
@@ -80,6 +81,7 @@ class MfaToken(Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     password_digest: Mapped[bytes] = mapped_column(LargeBinary(32))
     way: Mapped[str] = mapped_column(String(64))
+    network_digest: Mapped[bytes] = mapped_column(LargeBinary(32))
     tries_left: Mapped[int] = mapped_column(Integer)
     expires_at: Mapped[datetime]
 

@@ -54,9 +54,15 @@ requires_mfa = exists().where(UserRole.user_id == User.id, UserRole.role_id == R
 """That a role of the user requires a second factor, as a column next to the user's own."""
 debt = case(
     (User.must_change_password, "password_change_required"),
-    (and_(requires_mfa, not_(has_second_factor(User.id))), "mfa_enrollment_required"),
+    (
+        and_(User.is_service.is_(False), requires_mfa, not_(has_second_factor(User.id))),
+        "mfa_enrollment_required",
+    ),
 )
-"""What a user owes (:data:`app.lib.security.principal.Debt`), as a column next to the user's own."""
+"""What a user owes (:data:`app.lib.security.principal.Debt`), as a column next to the user's own. Also what their keys
+owe, whenever they were made. A service account has no sign-in to which a second factor could be added: its keys are
+random, and who creates them holds its permissions and owes nothing.
+"""
 HAS_SECOND_FACTOR = prepare(select(has_second_factor(_USER_ID)), bool)
 _codes_left = select(func.count()).where(RecoveryCode.user_id == User.id).scalar_subquery()
 MFA = prepare(
