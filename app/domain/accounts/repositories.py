@@ -221,7 +221,6 @@ _until = UsernameHold.kept_until
 _holds = select(*columns_of(HoldRow, UsernameHold)).where(_until.is_not(None)).order_by(_until.desc())
 EXPIRED_HOLDS = prepare(_holds.where(_until < bindparam("now", type_=_until.type)).limit(100), HoldRow)
 EXCESS_HOLDS = prepare(_holds.where(UsernameHold.user_id == _USER_ID).offset(MAX_KEPT_USERNAMES), HoldRow)
-"""Those that are kept for a user for a time, beyond the newest :data:`MAX_KEPT_USERNAMES`."""
 COUNT_SERVICE_ACCOUNTS = prepare(select(func.count()).select_from(User).where(User.is_service), int)
 _release_usernames = prepare(delete_batch(table_of(UsernameHold), UsernameHold.user_id == _USER_ID, all_of_them=True))
 _delete_erased = prepare(delete(User).where(User.id == _USER_ID, User.deleted_at.is_not(None)))
@@ -269,9 +268,9 @@ class UserRepository(EntityRepository[User]):
         return bool(set(await self.unit.all(_superusers_and_user, user_id=user_id)) - {user_id})
 
     async def hold_username(self, key: str, user_id: UUID, kept_until: datetime | None = None) -> None:
-        """For good or for a time. Waits for others who do the same. Raises ``UsernameTaken``, also for a reserved one."""
-        values = {"key": key, "user_id": user_id, "kept_until": kept_until}
-        if is_reserved(key) or await self.unit.execute(_hold_username, **values) != 1:
+        """For good or a time. Waits for others who do the same. Raises ``UsernameTaken``, also for a reserved one."""
+        hold = {"key": key, "user_id": user_id, "kept_until": kept_until}
+        if is_reserved(key) or await self.unit.execute(_hold_username, **hold) != 1:
             raise UsernameTaken
 
     async def release_username(self, key: str, user_id: UUID) -> None:
