@@ -16,7 +16,6 @@ from app.domain.auth.repositories.passkeys import PURGE_CHALLENGES
 from app.domain.auth.repositories.sessions import HOLD_USER, PURGE, SESSION, SIGN_IN_FROM
 from app.domain.auth.services.devices import device_name
 from app.domain.auth.services.links import LinkThrottle, MailedLinks, Purpose
-from app.domain.auth.services.totp import reseal_secrets
 from app.domain.auth.settings import AuthSettings
 from app.lib import audit
 from app.lib.clock import utc_now
@@ -25,7 +24,6 @@ from app.lib.jobs import Cron, JobContext, NoPayload, job
 from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter
 from app.lib.security.emails import lookup_key
 from app.lib.security.opaque import digest
-from app.lib.security.sealing import Sealer
 
 
 class MailLink(msgspec.Struct, frozen=True):
@@ -131,16 +129,6 @@ async def release_usernames(context: JobContext, holds: Iterable[HoldRow]) -> No
                 await users.release_username(each, keeps_own=keeps_own)
 
 
-@job("auth.reseal", NoPayload, schedule=Cron("14 * * * *"), timeout=600)
-async def reseal_totp(_payload: NoPayload, context: JobContext) -> None:
-    """While ``SECRET_KEY_FALLBACKS`` is set: afterwards nothing needs the former keys any more."""
-    sealer = context.service(Sealer)
-    after: UUID | None = UUID(int=0)
-    while sealer.has_fallbacks and after is not None:
-        async with context.unit() as unit:
-            after = await reseal_secrets(unit, sealer, after)
-
-
 LINK_REQUESTED = "link.requested"
 
-JOBS = (mail_link, mail_new_device, purge_sessions, reseal_totp)
+JOBS = (mail_link, mail_new_device, purge_sessions)

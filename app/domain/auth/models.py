@@ -6,6 +6,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base, Entity, new_id
 from app.lib.security.relying_party import MAX_CREDENTIAL_ID, MAX_PUBLIC_KEY
+from app.lib.security.resealing import sealed_for
 
 
 class Session(Base):
@@ -53,7 +54,7 @@ class TotpFactor(Base):
     __tablename__ = "totp_factors"
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    secret: Mapped[bytes] = mapped_column(LargeBinary(128))
+    secret: Mapped[bytes] = mapped_column(LargeBinary(128), info=sealed_for("user_id"))
     created_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
     last_step: Mapped[int] = mapped_column(BigInteger)
