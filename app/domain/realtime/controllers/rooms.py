@@ -22,7 +22,7 @@ from app.domain.realtime.errors import RoomClosed
 from app.domain.realtime.names import MAX_ROOM_NAME, ROOM_NAME
 from app.domain.realtime.services.queries import MESSAGE_SORT, ROOM_SORT, RoomQueries
 from app.domain.realtime.services.rooms import RoomService
-from app.lib.http.injection import Caller, Injected, Paging, Precondition
+from app.lib.http.injection import Caller, Injected, Paging, Precondition, Times
 from app.lib.http.locations import created
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
@@ -65,6 +65,7 @@ class RoomController(Controller):
         queries: Queries,
         principal: Caller,
         paging: Paging,
+        times: Times,
         mine: Mine = None,
         invited: Invited = None,
         name: Name = None,
@@ -74,7 +75,7 @@ class RoomController(Controller):
         sort: RoomSort = None,
     ) -> RoomPage:
         filters = {"name": name, "q": q, "visibility": visibility, "closed": closed}
-        return await queries.list(paging, sort, filters, principal, mine=mine, invited=invited)
+        return await queries.list(paging, sort, filters | times, principal, mine=mine, invited=invited)
 
     @post(
         dto=StructDTO[RoomCreate],
@@ -109,11 +110,29 @@ class RoomController(Controller):
     @post(
         "/{room_id:uuid}/close",
         status_code=200,
-        summary="Close a room for good",
+        summary="Close a room",
         description="Your own, or with `rooms:write` any. Its messages can still be read.",
     )
     async def close_room(self, room_id: Id, rooms: Rooms, principal: Caller, if_match: Precondition) -> RoomRead:
         return await rooms.close(room_id, if_match, principal)
+
+    @post(
+        "/{room_id:uuid}/reopen",
+        status_code=200,
+        summary="Reopen a closed room",
+        description="Your own, or with `rooms:write` any that has members. A public one needs its name to be free.",
+        opt=may_raise(RoomClosed),
+    )
+    async def reopen_room(self, room_id: Id, rooms: Rooms, principal: Caller, if_match: Precondition) -> RoomRead:
+        return await rooms.reopen(room_id, if_match, principal)
+
+    @delete(
+        "/{room_id:uuid}",
+        summary="Delete a room",
+        description="Your own, or with `rooms:write` any, with all its messages. Its channel ends for all.",
+    )
+    async def delete_room(self, room_id: Id, rooms: Rooms, principal: Caller, if_match: Precondition) -> None:
+        await rooms.delete(room_id, if_match, principal)
 
     @post(
         "/{room_id:uuid}/join",
@@ -127,12 +146,12 @@ class RoomController(Controller):
 
     @post(
         "/{room_id:uuid}/leave",
-        status_code=204,
+        status_code=200,
         summary="Leave a room",
         description="A room that you own goes to its oldest member. Without members it is closed.",
     )
-    async def leave_room(self, room_id: Id, rooms: Rooms, principal: Caller) -> None:
-        await rooms.leave(room_id, principal)
+    async def leave_room(self, room_id: Id, rooms: Rooms, principal: Caller) -> RoomRead:
+        return await rooms.leave(room_id, principal)
 
     @get(
         "/{room_id:uuid}/messages",
