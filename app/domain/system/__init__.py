@@ -5,6 +5,7 @@ from pathlib import Path
 from app.domain.system.build import build
 from app.domain.system.controllers import get_health, get_liveness, get_metrics, get_readiness
 from app.domain.system.home import get_home
+from app.domain.system.jobs import JOBS
 from app.domain.system.permissions import PERMISSIONS
 from app.domain.system.problem_pages import get_problem, list_problems
 from app.domain.system.settings import SystemSettings
@@ -25,5 +26,6 @@ system = Domain(
         Link("health", "Health"),
     ),
     tag_group="Operations",
+    jobs=JOBS,
     tags=(("System", "Probes for operators."),),
 )
