@@ -9,6 +9,7 @@ from typing import Any
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath
 
+from app.domain.accounts.errors import EmailTaken
 from app.domain.auth.dtos.links import EmailChange, EmailVerification, PasswordReset
 from app.domain.auth.services.change_email import EmailChangeService
 from app.domain.auth.services.links import MailedLinks, Purpose
@@ -50,6 +51,8 @@ def _refuse(request: Request[Any, Any, Any], error: AppError) -> Response[Any]:
     problems = {each.pointer: each.code.value for each in error.errors}
     if isinstance(error, ValidationFailed) and "/password" in problems:
         return _page(request, "ask", status_code=422, problem=problems["/password"])
+    if isinstance(error, EmailTaken):
+        return _page(request, "taken", status_code=error.status)
     is_unknown = isinstance(error, ValidationFailed | NotFound)
     response = _page(request, "unknown" if is_unknown else "failed", status_code=404 if is_unknown else error.status)
     response.headers.update(error.headers)
