@@ -13,6 +13,7 @@ def upgrade() -> None:
     op.create_table(
         "orders",
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.BigInteger(), sa.Identity(start=1001), nullable=False),
         sa.Column("customer_id", sa.Uuid(), nullable=True),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
@@ -34,6 +35,7 @@ def upgrade() -> None:
         op.f("ix_orders_customer_id"), "orders", ["customer_id"], postgresql_where=is_unpaid, sqlite_where=is_unpaid
     )
     op.create_index(op.f("ix_orders_customer_id_created_at_id"), "orders", ["customer_id", "created_at", "id"])
+    op.create_index(op.f("ix_orders_number"), "orders", ["number"], unique=True)
     op.create_index(op.f("ix_orders_expires_at"), "orders", ["expires_at"])
     op.create_index(op.f("ix_orders_status_created_at_id"), "orders", ["status", "created_at", "id"])
     op.create_table(

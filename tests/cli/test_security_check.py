@@ -86,6 +86,16 @@ async def keeps_sessions(send: Send, method: str, path: str, headers: RawHeaders
     return Answer(204, {}, b"") if path.endswith("/logout") else await send(method, path, headers, content)
 
 
+async def stores_accounts(send: Send, method: str, path: str, headers: RawHeaders, content: bytes) -> Answer:
+    found = await send(method, path, headers, content)
+    return altered(found, cache_control="private, max-age=60") if found.status == 200 else found
+
+
+async def frames_what_is_well(send: Send, method: str, path: str, headers: RawHeaders, content: bytes) -> Answer:
+    found = await send(method, path, headers, content)
+    return altered(found, content_security_policy=None) if found.status == 200 else found
+
+
 FAILING, OPEN = answers(status=500), answers(status=200)
 FAULTS: list[tuple[Fault, Check]] = [
     (answers(x_content_type_options=None), responses.headers),
@@ -94,11 +104,14 @@ FAULTS: list[tuple[Fault, Check]] = [
     (answers(body=b"Traceback (most recent call last)"), responses.errors),
     (FAILING, responses.errors),
     (answers(cache_control="public, max-age=60"), responses.caching),
+    (stores_accounts, responses.caching),
     (OPEN, responses.development),
     (OPEN, responses.methods),
     (OPEN, responses.paths),
     (answers(access_control_allow_origin="https://evil.example"), responses.cors),
     (answers(status=101), responses.websocket),
+    (answers(status=401), responses.websocket),
+    (frames_what_is_well, responses.headers),
     (FAILING, inputs.bodies),
     (OPEN, inputs.bodies),
     (OPEN, inputs.types),
@@ -132,7 +145,8 @@ async def test_each_fault_is_found_by_its_check(good: tuple[Litestar, Send]) -> 
             return await fault(send, method, path, headers, content)
 
         target = Target(faulty)
-        target.account = Account(EMAIL, person.access_token, person.refresh_token)
+        signed_in = Answer(200, {"cache-control": "no-store"}, b"")
+        target.account = Account(EMAIL, person.access_token, person.refresh_token, signed_in)
         with pytest.raises(Broken):
             await check.run(target)
 
@@ -180,7 +194,8 @@ def test_the_command_reports_on_a_running_service(own_url: DatabaseURL, cli: Cli
         assert "was refused" in refusal(wrong, 2)
 
     assert "does not answer" in refusal(cli("security-check", url), 2)
-    assert "expected a URL" in refusal(cli("security-check", "lodestar.example"), 2)
+    for nonsense in ("lodestar.example", "http://127.0.0.1:99999", "http://service.example/?page=1", "http://a..b"):
+        assert "expected" in refusal(cli("security-check", nonsense), 2)
 
 
 async def test_what_fails_is_in_the_table_and_the_exit_code(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
@@ -194,3 +209,20 @@ async def test_what_fails_is_in_the_table_and_the_exit_code(monkeypatch: pytest.
 
     assert re.search(r"^3\.4\.3,3\.4\.4,3\.4\.5,3\.4\.6 +failed +Answers cannot be framed", result.stdout, re.MULTILINE)
     assert "checks failed" in refusal(result, 1)
+
+
+@pytest.mark.parametrize(("status", "retry_after"), [(503, "0"), (429, "Wed, 21 Oct 2026 07:28:00 GMT"), (502, "x")])
+async def test_what_was_refused_for_load_was_not_checked(status: int, retry_after: str) -> None:
+    """No answer to a request that was not looked at says that something holds."""
+
+    async def send(_method: str, path: str, *_: object) -> Answer:
+        return (
+            Answer(200, {}, b'{"status":"ok"}')
+            if path == "/health"
+            else Answer(status, {"retry-after": retry_after}, b"")
+        )
+
+    found = {result.check: result.status for result in await run_checks(send)}
+
+    assert "ok" not in found.values()
+    assert found[accounts.limited.title] == "failed"

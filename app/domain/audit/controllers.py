@@ -1,7 +1,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Request, Response, get
+from litestar import get
 from litestar.params import QueryParameter
 from msgspec import Meta
 
@@ -11,8 +11,7 @@ from app.domain.audit.services import AUDIT_SORT, AuditQueries
 from app.lib.addresses import MAX_LENGTH
 from app.lib.audit.kinds import MAX_KIND_LENGTH
 from app.lib.http.injection import Caller, Injected, Paging
-from app.lib.http.locations import linked
-from app.lib.pagination.parameters import Instant
+from app.lib.pagination.parameters import After, Before
 from app.lib.security.policies import authenticated, permission
 from app.lib.wire.dto import StructDTO
 
@@ -45,7 +44,6 @@ def _ids(name: str, description: str) -> Any:
     tags=["Audit log"],
 )
 async def list_audit_log(
-    request: Request[Any, Any, Any],
     audit_queries: Injected[AuditQueries],
     paging: Paging,
     kind: Kinds = None,
@@ -53,10 +51,10 @@ async def list_audit_log(
     subject_id: Annotated[_Ids | None, _ids("subject_id", "Done to this user or thing")] = None,
     session_id: Annotated[_Ids | None, _ids("session_id", "Done in this session")] = None,
     address: Addresses = None,
-    created_after: Instant = None,
-    created_before: Instant = None,
+    created_after: After = None,
+    created_before: Before = None,
     sort: Annotated[str | None, AUDIT_SORT] = None,
-) -> Response[AuditEventPage]:
+) -> AuditEventPage:
     filters = {
         "kind": kind,
         "actor_id": actor_id,
@@ -66,7 +64,7 @@ async def list_audit_log(
         "created_after": created_after,
         "created_before": created_before,
     }
-    return linked(request, await audit_queries.list(paging, sort, filters))
+    return await audit_queries.list(paging, sort, filters)
 
 
 @get(
@@ -78,13 +76,12 @@ async def list_audit_log(
     tags=["Audit log"],
 )
 async def list_security_events(
-    request: Request[Any, Any, Any],
     audit_queries: Injected[AuditQueries],
     principal: Caller,
     paging: Paging,
     kind: Kinds = None,
-    created_after: Instant = None,
-    created_before: Instant = None,
-) -> Response[SecurityEventPage]:
+    created_after: After = None,
+    created_before: Before = None,
+) -> SecurityEventPage:
     filters = {"kind": kind, "created_after": created_after, "created_before": created_before}
-    return linked(request, await audit_queries.list_own(paging, filters, principal))
+    return await audit_queries.list_own(paging, filters, principal)

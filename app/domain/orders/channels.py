@@ -26,7 +26,7 @@ def _channel_of(event: OrderChanged) -> str:
 
 
 def _data(event: OrderChanged) -> dict[str, Any]:
-    return {"order_id": event.aggregate_id, "status": event.status}
+    return {"order_id": event.aggregate_id, "number": event.number, "status": event.status}
 
 
 CHANNEL_KINDS = (

@@ -15,6 +15,7 @@ from app.domain.orders.dtos import (
     WHOLE_REFUND,
     OrderCreate,
     OrderEventPage,
+    OrderNumber,
     OrderPage,
     OrderRead,
     OrderStatus,
@@ -37,13 +38,18 @@ from app.lib.http.locations import created
 from app.lib.http.rules import PRODUCES_ANYTHING, TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import for_holders_of, may_raise, sends_headers
-from app.lib.pagination.parameters import Instant
+from app.lib.pagination.parameters import After, Before
 from app.lib.security.policies import authenticated, permission
 from app.lib.wire.dto import StructDTO
 from app.lib.wire.money import filter_bounds
 
 StatusFilter = Annotated[
     list[OrderStatus] | None, QueryParameter(name="status", description="Repeat for any of several.", max_items=6)
+]
+NumberFilter = Annotated[
+    list[Annotated[OrderNumber, QueryParameter(schema_extra={"format": "int64", "minimum": 1, "maximum": 2**53 - 1})]]
+    | None,
+    QueryParameter(name="number", description="Repeat for any of several.", max_items=20),
 ]
 CustomerFilter = Annotated[
     list[Annotated[UUID, QueryParameter(schema_extra={"maxLength": 36})]] | None,
@@ -56,16 +62,18 @@ Filters = Injected[dict[str, Any]]
 
 
 async def provide_order_filters(
+    number: NumberFilter = None,
     status: StatusFilter = None,
     customer_id: CustomerFilter = None,
     currency: CurrencyFilter = None,
     min_total: AmountFilter = None,
     max_total: AmountFilter = None,
-    created_after: Instant = None,
-    created_before: Instant = None,
+    created_after: After = None,
+    created_before: Before = None,
 ) -> dict[str, Any]:
     """The filters of a list of orders and of its export."""
     return {
+        "number": number,
         "status": status,
         "customer_id": customer_id,
         "currency": currency,

@@ -20,6 +20,7 @@ MAX_LINES = 100
 OrderStatus = Literal["pending", "paid", "shipped", "delivered", "cancelled", "refunded"]
 EventKind = Literal["placed", "paid", "shipped", "delivered", "cancelled", "expired", "refunded"]
 
+OrderNumber = Annotated[int, Meta(ge=1, le=2**53 - 1, examples=[1001])]
 Notes = Annotated[
     str,
     Meta(
@@ -75,11 +76,13 @@ class OrderItemRead(Output):
 
 
 class OrderRead(Versioned):
-    """An order. ``expires_at`` is when it is cancelled unless it is paid; ``customer_id`` is null when the account is
-    deleted. While ``payment_processing``, the outcome of a payment is awaited.
+    """An order. ``number`` is its name among people, and gives no rights. ``expires_at`` is when it is cancelled unless
+    it is paid; ``customer_id`` is null when the account is deleted. While ``payment_processing``, the outcome of a
+    payment is awaited.
     """
 
     id: UUID
+    number: OrderNumber
     status: OrderStatus
     customer_id: UUID | None
     items: Annotated[list[OrderItemRead], Meta(max_length=MAX_LINES)]

@@ -8,6 +8,7 @@ from app.lib.events import Event, event
 class OrderChanged(Event, frozen=True, kw_only=True):
     """The base of all events of orders."""
 
+    number: int
     customer_id: UUID | None
     status: str
 

@@ -8,6 +8,7 @@ EXPORTS = (
         "orders",
         Order.created_at,
         Order.id,
+        Order.number,
         Order.status,
         Order.currency,
         Order.total_units,

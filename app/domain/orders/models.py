@@ -7,6 +7,7 @@ from sqlalchemy import (
     CheckConstraint,
     ColumnElement,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     String,
@@ -22,10 +23,13 @@ _LIVE_PAYMENT: ColumnElement[bool] = literal_column("status IN ('processing', 's
 
 
 class Order(Entity):
-    """``…_units`` are amounts in the currency's smallest unit. ``customer_id`` is null when the account is deleted."""
+    """``…_units`` are amounts in the currency's smallest unit. ``customer_id`` is null when the account is deleted.
+    ``number`` is for people.
+    """
 
     __tablename__ = "orders"
 
+    number: Mapped[int] = mapped_column(BigInteger, Identity(start=1001))
     customer_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     status: Mapped[str] = mapped_column(String(16))
     currency: Mapped[str] = mapped_column(String(3))
@@ -37,6 +41,7 @@ class Order(Entity):
 
     __table_args__ = (
         CheckConstraint("refunded_units BETWEEN 0 AND total_units", name="refunded_within_total"),
+        Index(None, "number", unique=True),
         Index(None, "customer_id", "created_at", "id"),
         Index(None, "created_at", "id"),
         Index(None, "status", "created_at", "id"),

@@ -45,6 +45,7 @@ class OpenOrders(msgspec.Struct, frozen=True):
 
 class OrderRow(msgspec.Struct, frozen=True):
     id: UUID
+    number: int
     status: str
     customer_id: UUID | None
     currency: str

@@ -15,7 +15,8 @@ from app.lib.webhooks.kinds import WebhookKind, WebhookPayload
 
 def _payload_of(event: OrderChanged) -> WebhookPayload:
     concerns = (event.customer_id,) if event.customer_id else ()
-    return WebhookPayload(data={"order_id": str(event.aggregate_id), "status": event.status}, concerns=concerns)
+    data = {"order_id": str(event.aggregate_id), "number": event.number, "status": event.status}
+    return WebhookPayload(data=data, concerns=concerns)
 
 
 WEBHOOK_KINDS = tuple(

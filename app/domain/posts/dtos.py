@@ -2,13 +2,13 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from app.domain.accounts.dtos import PublicProfile
+from app.domain.accounts.dtos import PersonRead
 from app.lib.errors import FieldCode
 from app.lib.http.conditional import Version, Versioned
 from app.lib.pagination.envelope import Page
@@ -73,19 +73,21 @@ class PostSummary(Output):
 
 
 class PostRead(PostSummary, Versioned):
-    """A post with its content."""
+    """A post with its content. When a scheduled one becomes public, `updated_at` and the ETag change."""
+
+    is_live: ClassVar[bool] = True
 
     content: Markdown
 
 
 class PostSummaryWithAuthor(PostSummary):
-    """A post in a list with ``expand=author``. A deactivated author is null."""
+    """A post in a list with ``expand=author``."""
 
-    author: PublicProfile | None
+    author: PersonRead | None
 
 
 class PostWithAuthor(PostSummaryWithAuthor):
-    """A post with ``expand=author``. It has no ETag, because it is two resources. A deactivated author is null."""
+    """A post with ``expand=author``. It has no ETag, because it is two resources."""
 
     content: Markdown
 

@@ -7,25 +7,21 @@ import msgspec
 from app.domain.realtime.rows import RoomAccess
 from app.domain.realtime.services.lobby import LOBBY
 from app.domain.realtime.services.queries import RoomQueries
-from app.domain.realtime.services.rooms import ROOM_LEFT
+from app.domain.realtime.services.rooms import ROOM_DELETED, ROOM_LEFT
 from app.lib.realtime.channels import ChannelKind, parse_id
 from app.lib.realtime.errors import ChannelClosed, ChannelForbidden, ChannelNotFound
 from app.lib.security.principal import Principal
 
 
-async def _require_member(principal: Principal, name: str, rooms: RoomQueries) -> RoomAccess:
+async def may_listen_in_room(principal: Principal, name: str, rooms: RoomQueries) -> RoomAccess:
     room = await rooms.access(parse_id(name), principal)
     if not room.is_member:
         raise ChannelForbidden("Only members of the room may do this.")
     return room
 
 
-async def may_listen_in_room(principal: Principal, name: str, rooms: RoomQueries) -> None:
-    await _require_member(principal, name, rooms)
-
-
 async def may_speak_in_room(principal: Principal, name: str, rooms: RoomQueries) -> None:
-    room = await _require_member(principal, name, rooms)
+    room = await may_listen_in_room(principal, name, rooms)
     if room.closed_at is not None:
         raise ChannelClosed
 
@@ -56,6 +52,7 @@ CHANNEL_KINDS = (
         has_presence=True,
         reserved_events=frozenset({"room", "user"}),
         revoked_user=_user_who_left,
+        last_event=ROOM_DELETED,
     ),
     ChannelKind(name="user", may_subscribe=is_own_channel),
     ChannelKind(name="presence", may_subscribe=is_signed_in, has_presence=True),

@@ -8,11 +8,7 @@ EXPORTS = (
     export("created_rooms", *_ROOM, of=Room.creator_id, by=[Room.created_at, Room.id]),
     export("owned_rooms", *_ROOM, of=Room.owner_id, by=[Room.created_at, Room.id]),
     export(
-        "room_memberships",
-        RoomMember.room_id,
-        RoomMember.joined_at,
-        of=RoomMember.user_id,
-        by=[RoomMember.room_id],
+        "room_memberships", RoomMember.room_id, RoomMember.joined_at, of=RoomMember.user_id, by=[RoomMember.room_id]
     ),
     export(
         "room_invitations",

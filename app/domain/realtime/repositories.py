@@ -8,17 +8,28 @@ from uuid import UUID
 from sqlalchemy import Boolean, Uuid, bindparam, case, delete, exists, func, insert, or_, select, tuple_, update
 
 from app.domain.accounts.models import User
-from app.domain.realtime.dtos import MEMBER, OWNER, PUBLIC, RoomPage, RoomRead
+from app.domain.accounts.repositories import person_of
+from app.domain.realtime.dtos import (
+    MEMBER,
+    OWNER,
+    PUBLIC,
+    InvitationPage,
+    InvitationRead,
+    MemberPage,
+    MemberRead,
+    RoomPage,
+    RoomRead,
+)
 from app.domain.realtime.errors import RoomNameTaken, RoomNotFound
 from app.domain.realtime.models import RealtimeTicket, Room, RoomInvitation, RoomMember
-from app.domain.realtime.rows import InvitationRow, MemberRow, RoomAccess, Standing
+from app.domain.realtime.rows import RoomAccess, Standing
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now, database_now_plus
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.repositories import EntityRepository
 from app.lib.db.statements import BATCH, delete_batch
 from app.lib.pagination.envelope import Page
-from app.lib.pagination.filters import at_least, at_most, contains, custom, equals
+from app.lib.pagination.filters import at_least, at_most, contains, custom, equals, times
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 from app.lib.realtime.log import StoredEvent
@@ -28,6 +39,7 @@ _DAY_SECONDS = 86_400.0
 TICKET_SECONDS: Final = 30.0
 """By the database's clock: a ticket may be made on one machine and taken on another."""
 
+_users = table_of(User)
 _members, _invitations = table_of(RoomMember), table_of(RoomInvitation)
 _events, _tickets = table_of(RealtimeEvent), table_of(RealtimeTicket)
 
@@ -60,7 +72,11 @@ ROOM_LIST = ListQuery(
     RoomPage,
     _rooms,
     identity=Room.id,
-    sorts=(SortKey("created_at", Room.created_at, datetime), SortKey("name", Room.name, str)),
+    sorts=(
+        SortKey("created_at", Room.created_at, datetime),
+        SortKey("updated_at", Room.updated_at, datetime),
+        SortKey("name", Room.name, str),
+    ),
     default_sort="-created_at",
     filters=(
         custom("seen_by", Uuid(), lambda ids: _is_visible_to(ids[0])),
@@ -70,13 +86,16 @@ ROOM_LIST = ListQuery(
         equals("visibility", Room.visibility),
         custom("closed", Boolean(), lambda wanted: case((Room.closed_at.is_not(None), True), else_=False) == wanted[0]),
         contains("q", Room.search_text),
+        *times(Room),
     ),
 )
 _role = case((RoomMember.user_id == Room.owner_id, OWNER), else_=MEMBER)
 MEMBER_LIST = ListQuery(
     "room_members",
-    Page[MemberRow],
-    select(*columns_of(MemberRow, RoomMember, role=_role)).join(Room, Room.id == RoomMember.room_id),
+    MemberPage,
+    select(*columns_of(MemberRead, RoomMember, user=person_of(RoomMember.user_id), role=_role)).join(
+        Room, Room.id == RoomMember.room_id
+    ),
     identity=RoomMember.user_id,
     sorts=(SortKey("joined_at", RoomMember.joined_at, datetime),),
     default_sort="joined_at",
@@ -84,8 +103,15 @@ MEMBER_LIST = ListQuery(
 )
 INVITATION_LIST = ListQuery(
     "room_invitations",
-    Page[InvitationRow],
-    select(*columns_of(InvitationRow, RoomInvitation)),
+    InvitationPage,
+    select(
+        *columns_of(
+            InvitationRead,
+            RoomInvitation,
+            user=person_of(RoomInvitation.user_id),
+            invited_by=person_of(RoomInvitation.invited_by),
+        )
+    ),
     identity=RoomInvitation.user_id,
     sorts=(SortKey("created_at", RoomInvitation.created_at, datetime),),
     default_sort="-created_at",
@@ -110,11 +136,10 @@ _in_room = _members.c.room_id == _room_id
 _is_in_room = (_in_room, _members.c.user_id == _user_id)
 _is_invited = (_invitations.c.room_id == _room_id, _invitations.c.user_id == _user_id)
 _standing = prepare(
-    select(
-        exists().where(*_is_in_room).label("is_member"),
-        exists().where(*_is_invited).label("is_invited"),
-    ),
-    Standing,
+    select(exists().where(*_is_in_room).label("is_member"), exists().where(*_is_invited).label("is_invited")), Standing
+)
+USER_ID = prepare(
+    select(_users.c.id).where(_users.c.username_key == bindparam("username_key"), _users.c.is_active), UUID
 )
 COUNT_OWNED = prepare(select(func.count()).where(Room.owner_id == _user_id, Room.closed_at.is_(None)), int)
 COUNT_CREATED = prepare(
@@ -132,6 +157,13 @@ COUNT_INVITATIONS = prepare(
     select(func.count()).select_from(_invitations).where(_invitations.c.room_id == _room_id), int
 )
 _some_of_sender = select(_events.c.channel, _events.c.id).where(_events.c.sender_id == _user_id).limit(BATCH)
+DELETE_EVENTS = prepare(
+    delete(_events).where(
+        tuple_(_events.c.channel, _events.c.id).in_(
+            select(_events.c.channel, _events.c.id).where(_events.c.channel == bindparam("channel")).limit(BATCH)
+        )
+    )
+)
 FORGET_SENDER = prepare(
     update(_events).where(tuple_(_events.c.channel, _events.c.id).in_(_some_of_sender)).values(sender_id=None)
 )

@@ -5,7 +5,9 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    BigInteger,
     Boolean,
+    Column,
     ColumnElement,
     Delete,
     Select,
@@ -13,6 +15,8 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
+    func,
+    literal_column,
     select,
 )
 from sqlalchemy.dialects import postgresql
@@ -82,6 +86,48 @@ def _one_of_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
 def _one_of_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
     column, names = (compiler.process(each, **options) for each in element.clauses)
     return f"{column} IN (SELECT value FROM json_each({names}))"  # noqa: S608 - both parts come from the compiler
+
+
+class json_array(FunctionElement[Any]):  # noqa: N801 - reads like the SQL function that it is
+    """``json_array(a, b, …)``: the values as a JSON array."""
+
+    inherit_cache = True
+
+
+@compiles(json_array, "postgresql")
+def _json_array_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    return f"json_build_array({compiler.process(element.clauses, **options)})"
+
+
+@compiles(json_array, "sqlite")
+def _json_array_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    return f"json_array({compiler.process(element.clauses, **options)})"
+
+
+class next_number(FunctionElement[int]):  # noqa: N801 - reads like the SQL function that it is
+    """The next number of an ``Identity`` column, for the values of an insert. No number is given twice, and no insert
+    waits for another: PostgreSQL draws it outside the transaction, so one that is rolled back leaves a gap; SQLite has
+    one writer, and takes the largest of the table plus one.
+    """
+
+    type = BigInteger()
+    inherit_cache = True
+
+    def __init__(self, column: Column[int]) -> None:
+        if column.identity is None or column.identity.start is None:
+            raise TypeError(f"{column} is no identity with a start")
+        first: ColumnElement[int] = literal_column(str(column.identity.start))
+        super().__init__(select(func.coalesce(func.max(column) + 1, first)).scalar_subquery())
+
+
+@compiles(next_number, "postgresql")
+def _next_on_postgresql(_element: Any, _compiler: Any, **_options: Any) -> str:
+    return "DEFAULT"
+
+
+@compiles(next_number, "sqlite")
+def _next_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
 
 
 class json_pairs(FunctionElement[Any]):  # noqa: N801 - reads like the SQL function that it is

@@ -82,6 +82,16 @@ class UnitOfWork:
         compiled = prepared.compiled(self._engine.dialect)
         self._inserts += [(compiled.sql, compiled.arguments(row)) for row in rows]
 
+    async def create(self, prepared: Prepared[T], /, **values: Any) -> T:
+        """Runs an insert of one row with ``RETURNING``. It goes ahead of the rows of :meth:`insert` that wait, and so
+        cannot refer to them; they stay one round trip with what follows.
+        """
+        connection = await self._connection(send=False)
+        self._written |= prepared.writes
+        compiled = prepared.compiled(connection.dialect)
+        [created] = compiled.rows(await connection.fetch(compiled.sql, compiled.arguments(values)))
+        return created
+
     async def execute_many(self, prepared: Prepared[Any], rows: Iterable[Mapping[str, Any]]) -> None:
         """Runs an insert, update or delete once for each of the rows, in their order and one round trip."""
         connection = await self._connection()
@@ -208,7 +218,7 @@ class UnitOfWork:
             finally:
                 self._end_turns()
 
-    async def _connection(self) -> DirectConnection:
+    async def _connection(self, *, send: bool = True) -> DirectConnection:
         if self._session is not None:
             session: Any = self._session.sync_session
             if not session._is_clean():  # noqa: SLF001 - new, dirty and deleted cost four times as much
@@ -218,7 +228,7 @@ class UnitOfWork:
         found = self._direct
         if found is None:
             found = await greenlet_spawn(self._begin)
-        if self._inserts:
+        if self._inserts and send:
             await self._send_inserts(found)
         return found
 

@@ -12,7 +12,6 @@ MOVES = {"moves": True}
 """Spread into a handler's ``opt`` when it may answer :func:`moved`."""
 
 T = TypeVar("T")
-P = TypeVar("P", bound=Page[Any])
 
 
 def created(content: T, location: str) -> Response[T]:
@@ -24,12 +23,6 @@ def moved(request: Request[Any, Any, Any], location: str) -> Response[Any]:
     """301 to where the resource is now, with the same query."""
     query = request.scope["query_string"].decode("latin-1")
     return Response(b"", status_code=301, headers={"Location": f"{location}?{query}" if query else location})
-
-
-def linked(request: Request[Any, Any, Any], page: P) -> Response[P]:
-    """A page with its ``Link`` header (RFC 8288)."""
-    pairs = list(request.query_params.multi_items())
-    return Response(page, headers={"Link": link_header(request.url.path, pairs, page)})
 
 
 def link_header(path: str, query: Iterable[tuple[str, str]], page: Page[Any]) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from itertools import islice
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -63,8 +64,8 @@ class StoredEvent(msgspec.Struct, frozen=True):
             id=self.id,
             event=self.event,
             data=Raw(self.data.encode()),
-            at=self.created_at,
-            sender=self.sender_id,
+            sent_at=self.created_at,
+            sender_id=self.sender_id,
         )
 
 
@@ -176,8 +177,8 @@ class EventLog:
         Locks the channels in the order of their names until the transaction ends.
         """
         counts = Counter(event.channel for event in events.values())
-        rows = await unit.all(_advance, pairs=_json(counts))
-        last_ids, now = {row.name: row.last_id for row in rows}, rows[0].now
+        advanced = await unit.all(_advance, pairs=_json(counts))
+        last_ids, now = {row.name: row.last_id for row in advanced}, advanced[0].now
         # After the locks: transactions that store the same keys have ended, or wait for this one.
         asked = {key.hex: event.channel for key, event in events.items() if event.key is not None}
         ids = {row.key: row.id for row in await unit.all(_known, pairs=_json(asked))} if asked else {}
@@ -188,21 +189,18 @@ class EventLog:
             counts -= surplus
         next_ids = {name: last_ids[name] - count + 1 for name, count in counts.items()}
         stored: list[StoredEvent] = []
+        rows: list[dict[str, Any]] = []
         for key, event in events.items():
             if key in ids:
                 continue
             ids[key], next_ids[event.channel] = next_ids[event.channel], next_ids[event.channel] + 1
             data = event.data.decode()
             stored.append(StoredEvent(event.channel, ids[key], event.event, data, event.sender, key, now))
-        await unit.execute_many(
-            _insert, [msgspec.structs.asdict(row) | {"expires_at": self._expiry(row.channel, now)} for row in stored]
-        )
+            kind = self._kinds.get(event.channel.partition(":")[0])
+            keep = self._keep_kept if kind is not None and kind.is_kept else self._keep
+            rows.append(msgspec.structs.asdict(stored[-1]) | {"expires_at": None if keep is None else now + keep})
+        await unit.execute_many(_insert, rows)
         return stored, ids
-
-    def _expiry(self, channel: str, now: datetime) -> datetime | None:
-        kind = self._kinds.get(channel.partition(":")[0])
-        keep = self._keep_kept if kind is not None and kind.is_kept else self._keep
-        return None if keep is None else now + keep
 
     async def trim(self, unit: UnitOfWork) -> int:
         """Deletes a batch of events whose time is over. Returns its size."""

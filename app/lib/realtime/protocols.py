@@ -7,31 +7,9 @@ from typing import Any, ClassVar
 
 from litestar.types import Receive, Send
 
+from app.lib.realtime import frames
 from app.lib.realtime.channels import NewEvent, split_channel
 from app.lib.realtime.errors import FrameCode, InvalidData, RealtimeError, refusal_of
-from app.lib.realtime.frames import (
-    NOT_UNICODE,
-    Ack,
-    BadFrame,
-    ClientFrame,
-    CloseCode,
-    Error,
-    Event,
-    NotUnicode,
-    Ping,
-    Pong,
-    Publish,
-    Refresh,
-    Refreshed,
-    ServerFrame,
-    ServerPong,
-    Subscribe,
-    Subscribed,
-    Unsubscribed,
-    check_data,
-    decode_frame,
-    encode_frame,
-)
 from app.lib.realtime.sockets import Socket, SocketContext, SocketKind
 from app.lib.security.principal import Principal
 
@@ -45,55 +23,51 @@ class Connection(Socket):
     async def on_text(self, text: str) -> None:
         """A frame."""
         try:
-            frame = decode_frame(text, self.context.options.max_message_bytes)
-        except BadFrame as exc:
-            self.close(CloseCode.BAD_FRAME, str(exc))
+            frame = frames.decode_frame(text, self.context.options.max_message_bytes)
+        except frames.BadFrame as exc:
+            self.close(frames.CloseCode.BAD_FRAME, str(exc))
             return
-        except NotUnicode as exc:
-            self._refuse(exc.frame, InvalidData(NOT_UNICODE))
+        except frames.NotUnicode as exc:
+            self._refuse(exc.frame, InvalidData(frames.NOT_UNICODE))
             return
         try:
             await self._handle(frame)
         except Exception as exc:  # noqa: BLE001 - answered to the client, and logged where it is a bug
             self._refuse(frame, refusal_of(exc))
 
-    async def _handle(self, frame: ClientFrame) -> None:
-        if isinstance(frame, Publish):
+    async def _handle(self, frame: frames.ClientFrame) -> None:
+        if isinstance(frame, frames.Publish):
             await self.context.access.check_publish(self.principal, frame.channel, frame.event)
             data = bytes(frame.data)
             if len(data) > (most := self.context.options.max_message_bytes):
                 raise RealtimeError(f"Data may have {most} bytes at most.", FrameCode.TOO_LARGE)
-            check_data(data)
+            frames.check_data(data)
             event = NewEvent(channel=frame.channel, event=frame.event, data=data, sender=self.user_id, key=frame.key)
-            await self.context.publish(event, lambda event_id: self.send(Ack(id=event_id, ref=frame.ref)))
-        elif isinstance(frame, Subscribe):
+            await self.context.publish(event, lambda event_id: self.send(frames.Ack(id=event_id, ref=frame.ref)))
+        elif isinstance(frame, frames.Subscribe):
             await self.subscribe(frame.channel, frame.since, frame.ref)
-        elif isinstance(frame, Ping):
-            self.send(ServerPong(ref=frame.ref))
-        elif isinstance(frame, Refresh):
+        elif isinstance(frame, frames.Ping):
+            self.send(frames.ServerPong(ref=frame.ref))
+        elif isinstance(frame, frames.Refresh):
             self.principal, expires_at = await self.context.access.people.refresh(self.principal, frame.token)
-            self.send(Refreshed(expires_at=expires_at, ref=frame.ref))
-        elif not isinstance(frame, Pong):
+            self.send(frames.Refreshed(expires_at=expires_at, ref=frame.ref))
+        elif not isinstance(frame, frames.Pong):
             split_channel(frame.channel)
             if not self.context.detach(self, frame.channel):
                 raise RealtimeError("This socket is not subscribed to the channel.", FrameCode.NOT_SUBSCRIBED)
-            self.send(Unsubscribed(channel=frame.channel, ref=frame.ref))
+            self.send(frames.Unsubscribed(channel=frame.channel, ref=frame.ref))
 
-    def _refuse(self, frame: ClientFrame, error: RealtimeError) -> None:
-        channel = None if isinstance(frame, Ping | Pong | Refresh) else frame.channel
-        ref = None if isinstance(frame, Pong) else frame.ref
-        self.send(Error(code=error.code, detail=error.detail, retryable=error.retryable, ref=ref, channel=channel))
+    def _refuse(self, frame: frames.ClientFrame, error: RealtimeError) -> None:
+        channel = None if isinstance(frame, frames.Ping | frames.Pong | frames.Refresh) else frame.channel
+        ref = None if isinstance(frame, frames.Pong) else frame.ref
+        code, detail, retryable = error.code, error.detail, error.retryable
+        self.send(frames.Error(code=code, detail=detail, retryable=retryable, ref=ref, channel=channel))
 
 
 def parse_positions(text: str) -> dict[str, int]:
     """``posts=12,room:x=5`` as ids by channel; empty for an empty text."""
     parts = (part.partition("=") for part in text.split(",") if part)
     return {channel: int(number) for channel, _, number in parts}
-
-
-def format_positions(positions: Mapping[str, int]) -> str:
-    """Ids by channel as text; see :func:`parse_positions`."""
-    return ",".join(f"{channel}={number}" for channel, number in positions.items())
 
 
 class EventStream(Socket):
@@ -118,26 +92,27 @@ class EventStream(Socket):
             try:
                 await self.subscribe(channel, since)
             except Exception as exc:  # noqa: BLE001 - sent to the client, and logged where it is a bug
-                self.send(Unsubscribed(channel=channel, reason=refusal_of(exc).code))
+                self.send(frames.Unsubscribed(channel=channel, reason=refusal_of(exc).code))
 
-    def send(self, frame: ServerFrame, text: str | None = None) -> None:
+    def send(self, frame: frames.ServerFrame, text: str | None = None) -> None:
         """Sends a frame, with an id that the client can come back to. The stream ends with its last channel."""
-        if isinstance(frame, Subscribed):
+        if isinstance(frame, frames.Subscribed):
             replayed = frame.missed if frame.recovered else None
             self._positions[frame.channel] = frame.last_id - (replayed or 0)
-        elif isinstance(frame, Event):
+        elif isinstance(frame, frames.Event):
             self._positions[frame.channel] = frame.id
-        elif isinstance(frame, Unsubscribed):
+        elif isinstance(frame, frames.Unsubscribed):
             self._wanted.pop(frame.channel, None)
             self._positions.pop(frame.channel, None)
         # Not before all are known: a client that came back with a part of them would miss what the others had.
         is_complete = self._positions.keys() >= self._wanted.keys()
-        position = f"id: {format_positions(self._positions)}\n" if is_complete else ""
+        position = ",".join(f"{channel}={number}" for channel, number in self._positions.items())
+        position = f"id: {position}\n" if is_complete else ""
         # Outside of strings, where they are escaped, line ends mean nothing in JSON, but end a field here.
-        line = (text or encode_frame(frame)).replace("\n", " ").replace("\r", " ")
+        line = (text or frames.encode_frame(frame)).replace("\n", " ").replace("\r", " ")
         self.put(f"{position}event: {frame.__struct_config__.tag}\ndata: {line}\n\n")
         if not self._wanted:
-            self.close(CloseCode.FORBIDDEN)
+            self.close(frames.CloseCode.FORBIDDEN)
 
 
 class _AsgiTransport:

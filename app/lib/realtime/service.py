@@ -143,19 +143,15 @@ class Realtime(Collector):
     async def _check_channels(self, socket: Socket, channels: Collection[str]) -> None:
         async with self._checks:
             for channel in channels:
-                await self._check_channel(socket, channel)
-
-    async def _check_channel(self, socket: Socket, channel: str) -> None:
-        if socket.close_code is not None or channel not in socket.channels:
-            return
-        try:
-            await socket.admit(channel)
-        except Exception as exc:  # noqa: BLE001 - sent to the client, and logged where it is a bug
-            refusal = refusal_of(exc)
-            if refusal.retryable:
-                asyncio.get_running_loop().call_later(_RETRY_SECONDS, self.check_again, socket, [channel])
-            else:
-                self.detach(socket, channel, refusal.code)
+                try:
+                    if socket.close_code is None and channel in socket.channels:
+                        await socket.admit(channel)
+                except Exception as exc:  # noqa: BLE001 - sent to the client, and logged where it is a bug
+                    refusal = refusal_of(exc)
+                    if refusal.retryable:
+                        asyncio.get_running_loop().call_later(_RETRY_SECONDS, self.check_again, socket, [channel])
+                    else:
+                        self.detach(socket, channel, refusal.code)
 
     def _close_all(self) -> None:
         for socket in tuple(self.sockets.values()):

@@ -14,13 +14,7 @@ import structlog
 from app.lib.db.base import new_id
 from app.lib.realtime.channels import ChannelAccess, Member, NewEvent, split_channel
 from app.lib.realtime.errors import FrameCode, RealtimeError
-from app.lib.realtime.frames import (
-    MAX_FRAME_BYTES,
-    CloseCode,
-    ServerFrame,
-    ServerPing,
-    encode_frame,
-)
+from app.lib.realtime.frames import MAX_FRAME_BYTES, CloseCode, ServerFrame, ServerPing, encode_frame
 from app.lib.realtime.options import RealtimeOptions
 from app.lib.realtime.queues import BoundedQueue
 from app.lib.security.principal import Principal

@@ -16,6 +16,7 @@ from tests.lib.db.toys import Box, Toy
 _boxes, _toys = table_of(Box), table_of(Toy)
 _names = prepare(select(Toy.name).order_by(Toy.name), str)
 _insert_toy, _insert_box = prepare(insert(_toys)), prepare(insert(_boxes))
+_create_toy = prepare(insert(_toys).returning(_toys.c.name), str)
 _grow = prepare(update(_toys).where(_toys.c.name == bindparam("toy_name")).values(size=7, updated_at=NOW))
 
 
@@ -48,6 +49,16 @@ async def test_they_go_with_the_commit_at_once(toys: Database, sent: list[str]) 
 
     assert len(sent) == 1
     assert await toys.reader.all(_names) == ["a", "b"]
+
+
+async def test_a_row_that_is_created_goes_ahead_of_those_that_wait(toys: Database, sent: list[str]) -> None:
+    async with toys.independent() as unit:
+        await unit.insert(_insert_toy, toy("waits"))
+        assert await unit.create(_create_toy, **toy("goes ahead")) == "goes ahead"
+        assert len(sent) == 1
+
+    assert len(sent) == 2
+    assert await toys.reader.all(_names) == ["goes ahead", "waits"]
 
 
 async def test_every_other_statement_finds_them(toys: Database, sent: list[str]) -> None:

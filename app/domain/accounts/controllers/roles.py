@@ -1,7 +1,7 @@
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
 from app.domain.accounts.dtos import PermissionPage, PermissionRead, RoleCreate, RolePage, RoleRead, RoleUpdate
@@ -11,7 +11,7 @@ from app.domain.accounts.services.queries import ROLE_SORT, AccountQueries
 from app.domain.accounts.services.roles import RoleService
 from app.lib.domain import Permissions
 from app.lib.http.injection import Caller, Injected, Paging, Precondition
-from app.lib.http.locations import created, linked
+from app.lib.http.locations import created
 from app.lib.http.rules import TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
@@ -35,13 +35,9 @@ class RoleController(Controller):
 
     @get(guards=[permission(ROLES_READ)], return_dto=StructDTO[RolePage], summary="List roles")
     async def list_roles(
-        self,
-        request: Request[Any, Any, Any],
-        accounts: Accounts,
-        paging: Paging,
-        sort: Annotated[str | None, ROLE_SORT] = None,
-    ) -> Response[RolePage]:
-        return linked(request, await accounts.list_roles(paging, sort))
+        self, accounts: Accounts, paging: Paging, sort: Annotated[str | None, ROLE_SORT] = None
+    ) -> RolePage:
+        return await accounts.list_roles(paging, sort)
 
     @post(
         guards=[permission(ROLES_WRITE, fresh=True)],
@@ -89,12 +85,9 @@ class RoleController(Controller):
     tags=["Roles"],
 )
 async def list_permissions(
-    request: Request[Any, Any, Any],
-    permission_registry: Injected[Permissions],
-    paging: Paging,
-    cursors: Injected[CursorCodec],
-) -> Response[PermissionPage]:
+    permission_registry: Injected[Permissions], paging: Paging, cursors: Injected[CursorCodec]
+) -> PermissionPage:
     items = [
         PermissionRead(code=each.code, description=each.description) for _, each in sorted(permission_registry.items())
     ]
-    return linked(request, page_of(PermissionPage, "permissions", items, paging, cursors))
+    return page_of(PermissionPage, "permissions", items, paging, cursors)

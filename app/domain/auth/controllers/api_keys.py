@@ -1,7 +1,6 @@
-from typing import Any
 from uuid import UUID
 
-from litestar import Controller, Request, Response, delete, get, post
+from litestar import Controller, Response, delete, get, post
 from litestar.params import FromPath, JSONBody
 
 from app.domain.accounts.controllers.users import SEES_USER
@@ -12,7 +11,7 @@ from app.domain.auth.dtos.api_keys import ApiKeyCreate, ApiKeyPage, ApiKeyRead, 
 from app.domain.auth.errors import OwnKeysOnly, TooManyApiKeys
 from app.domain.auth.services.api_keys import ApiKeyQueries, ApiKeyService
 from app.lib.http.injection import Caller, Injected, Paging
-from app.lib.http.locations import created, linked
+from app.lib.http.locations import created
 from app.lib.http.rules import TEXT_BODY
 from app.lib.openapi.document import may_raise
 from app.lib.security.policies import permission, recently_authenticated, signed_in
@@ -30,10 +29,8 @@ class ApiKeyController(Controller):
     return_dto = StructDTO[ApiKeyRead]
 
     @get(guards=[signed_in], return_dto=StructDTO[ApiKeyPage], summary="List your API keys")
-    async def list_api_keys(
-        self, request: Request[Any, Any, Any], queries: Queries, principal: Caller, paging: Paging
-    ) -> Response[ApiKeyPage]:
-        return linked(request, await queries.list(paging, principal.user_id))
+    async def list_api_keys(self, queries: Queries, principal: Caller, paging: Paging) -> ApiKeyPage:
+        return await queries.list(paging, principal.user_id)
 
     @post(
         guards=[recently_authenticated],
@@ -68,15 +65,10 @@ class UserKeyController(Controller):
         summary="List a user's API keys",
     )
     async def list_user_api_keys(
-        self,
-        request: Request[Any, Any, Any],
-        user_id: UserId,
-        queries: Queries,
-        accounts: Injected[AccountQueries],
-        paging: Paging,
-    ) -> Response[ApiKeyPage]:
+        self, user_id: UserId, queries: Queries, accounts: Injected[AccountQueries], paging: Paging
+    ) -> ApiKeyPage:
         await accounts.get_user(user_id)
-        return linked(request, await queries.list(paging, user_id))
+        return await queries.list(paging, user_id)
 
     @post(
         guards=[permission(USERS_WRITE, sight=SEES_USER, fresh=True)],

@@ -1,9 +1,8 @@
 """Passkeys (WebAuthn). Options go to the browser as they are, and what it makes comes back as it is."""
 
-from typing import Any
 from uuid import UUID
 
-from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
 from app.domain.accounts.errors import WrongCurrentPassword
@@ -21,11 +20,11 @@ from app.domain.auth.dtos.passkeys import (
     RequestOptions,
 )
 from app.domain.auth.dtos.sessions import SessionRead, TokenPair
-from app.domain.auth.errors import AccountInactive, NoPasskey, PasskeyRefused, PasskeyTaken, TooManyPasskeys
+from app.domain.auth.errors import AccountInactive, LastWayIn, NoPasskey, PasskeyRefused, PasskeyTaken, TooManyPasskeys
 from app.domain.auth.services.passkey_sign_in import PasskeySignInService
 from app.domain.auth.services.passkeys import PasskeyQueries, PasskeyService
 from app.lib.http.injection import Caller, Injected, Paging, Precondition
-from app.lib.http.locations import created, linked
+from app.lib.http.locations import created
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import OPEN_TO_DEBTORS, public, recently_authenticated, signed_in
@@ -80,13 +79,9 @@ class PasskeyController(Controller):
 
     @get(guards=[signed_in], return_dto=StructDTO[PasskeyPage], summary="List your passkeys", opt=OPEN_TO_DEBTORS)
     async def list_passkeys(
-        self,
-        request: Request[Any, Any, Any],
-        passkey_queries: Injected[PasskeyQueries],
-        principal: Caller,
-        paging: Paging,
-    ) -> Response[PasskeyPage]:
-        return linked(request, await passkey_queries.list(paging, principal))
+        self, passkey_queries: Injected[PasskeyQueries], principal: Caller, paging: Paging
+    ) -> PasskeyPage:
+        return await passkey_queries.list(paging, principal)
 
     @get("/{passkey_id:uuid}", guards=[signed_in], summary="Get a passkey")
     async def get_passkey(
@@ -109,7 +104,8 @@ class PasskeyController(Controller):
         "/{passkey_id:uuid}",
         guards=[recently_authenticated],
         summary="Delete a passkey",
-        description="Ends your other sessions. Needs a sign-in within 10 minutes.",
+        description="Not the last way to sign in. Ends your other sessions. Needs a sign-in within 10 minutes.",
+        opt=may_raise(LastWayIn),
     )
     async def delete_passkey(
         self, passkey_id: FromPath[UUID], passkeys: Injected[PasskeyService], principal: Caller, if_match: Precondition

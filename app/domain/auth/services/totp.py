@@ -10,7 +10,7 @@ from pyotp import random_base32
 from pyotp.totp import TOTP
 
 from app.core import PRODUCT
-from app.domain.accounts.errors import UserNotFound
+from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.dtos.mfa import RecoveryCodes, TotpConfirmation, TotpEnrollment
 from app.domain.auth.errors import TotpAlreadyOn, TotpNotFound, WrongCode
@@ -39,9 +39,9 @@ class TotpService:
         """A new secret, which is no factor before a code confirms it. Raises ``TotpAlreadyOn``."""
         user = await self.accounts.find_credentials_of(actor.user_id)
         if user is None:
-            raise UserNotFound
+            raise AccountGone
         secret = random_base32()
-        await self.factors.lock(user.id)
+        await self.factors.lock(actor)
         if not await self._factors.set_up_totp(user.id, self.sealer.seal(secret.encode(), user.id.bytes), utc_now()):
             raise TotpAlreadyOn
         url = TOTP(secret).provisioning_uri(name=user.email, issuer_name=PRODUCT)
@@ -55,7 +55,7 @@ class TotpService:
         Raises ``TotpNotFound``, also where it is confirmed or has expired, or ``WrongCode``.
         """
         user_id, now = actor.user_id, utc_now()
-        await self.factors.lock(user_id)
+        await self.factors.lock(actor)
         pending = await self.unit.first(PENDING_TOTP, user_id=user_id)
         if pending is None or pending.created_at < now - _TIME_TO_CONFIRM:
             raise TotpNotFound
@@ -66,7 +66,7 @@ class TotpService:
 
     async def remove(self, actor: Principal) -> None:
         """Raises ``TotpNotFound``."""
-        await self.factors.lock(actor.user_id)
+        await self.factors.lock(actor)
         if not await self._factors.delete_totp(actor.user_id):
             raise TotpNotFound
         await self.factors.removed(FactorChange.TOTP_REMOVED, actor)

@@ -24,7 +24,7 @@ from app.lib.db.prepared import columns_of, joined_strings, prepare
 from app.lib.db.repositories import EntityRepository
 from app.lib.db.statements import BATCH
 from app.lib.pagination.envelope import Page
-from app.lib.pagination.filters import at_least, at_most, contains, custom, equals
+from app.lib.pagination.filters import at_least, at_most, contains, custom, equals, times
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 
@@ -50,6 +50,7 @@ _insert_price = prepare(insert(table_of(ProductPrice)))
 
 _SORTS = (
     SortKey("created_at", Product.created_at, datetime),
+    SortKey("updated_at", Product.updated_at, datetime),
     SortKey("name", Product.name_key, str),
     SortKey("sku", Product.sku, str),
     SortKey("price", Product.price_units, int),
@@ -65,6 +66,7 @@ PRODUCT_LIST = ListQuery(
     filters=(
         equals("is_active", Product.is_active),
         equals("on_offer", Product.is_active),
+        equals("sku", Product.sku),
         equals("currency", Product.currency),
         at_least("min_price", Product.price_units),
         at_most("max_price", Product.price_units),
@@ -76,13 +78,19 @@ PRODUCT_LIST = ListQuery(
             repeatable=True,
         ),
         contains("q", Product.search_text),
+        *times(Product),
     ),
 )
 
+_movements = select(*columns_of(StockMovementRead, StockMovement))
+MOVEMENT = prepare(
+    _movements.where(StockMovement.id == bindparam("movement_id"), StockMovement.product_id == bindparam("product_id")),
+    StockMovementRead,
+)
 MOVEMENT_LIST = ListQuery(
     "stock_movements",
     StockMovementPage,
-    select(*columns_of(StockMovementRead, StockMovement)),
+    _movements,
     identity=StockMovement.id,
     sorts=(SortKey("created_at", StockMovement.created_at, datetime),),
     default_sort="-created_at",
@@ -104,13 +112,6 @@ class ProductRepository(EntityRepository[Product]):
     model = Product
     not_found = ProductNotFound
     taken = {"sku": SkuTaken}  # noqa: RUF012 - never changed
-
-    async def read(self, product_id: UUID) -> ProductRow:
-        """As this transaction has it."""
-        found = await self.unit.first(PRODUCT, product_id=product_id)
-        if found is None:
-            raise ProductNotFound
-        return found
 
     async def has_long_history(self, product_id: UUID) -> bool:
         """Whether it has more than :data:`BATCH` movements or prices."""

@@ -1,21 +1,14 @@
-from typing import Any
 from uuid import UUID
 
-from litestar import Controller, Request, Response, delete, get, post
+from litestar import Controller, delete, get, post
 from litestar.params import FromPath, JSONBody
 
+from app.domain.auth.errors import LastWayIn
 from app.domain.identities.dtos import Authorization, IdentityLink, IdentityPage, IdentityRead, LinkRequest
-from app.domain.identities.errors import (
-    IdentityNotFound,
-    IdentityTaken,
-    LastWayIn,
-    OwnEmailNotConfirmed,
-    ProviderNotFound,
-)
+from app.domain.identities.errors import IdentityNotFound, IdentityTaken, OwnEmailNotConfirmed, ProviderNotFound
 from app.domain.identities.services.link import LinkService
 from app.domain.identities.services.queries import IdentityQueries
 from app.lib.http.injection import Caller, Injected, Paging
-from app.lib.http.locations import linked
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import recently_authenticated, signed_in
@@ -29,13 +22,9 @@ class IdentityController(Controller):
 
     @get(guards=[signed_in], return_dto=StructDTO[IdentityPage], summary="List your identities")
     async def list_identities(
-        self,
-        request: Request[Any, Any, Any],
-        identity_queries: Injected[IdentityQueries],
-        principal: Caller,
-        paging: Paging,
-    ) -> Response[IdentityPage]:
-        return linked(request, await identity_queries.list(paging, principal))
+        self, identity_queries: Injected[IdentityQueries], principal: Caller, paging: Paging
+    ) -> IdentityPage:
+        return await identity_queries.list(paging, principal)
 
     @post(
         "/authorize",

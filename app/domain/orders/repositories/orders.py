@@ -17,9 +17,10 @@ from app.lib.db.base import new_id, table_of
 from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.repositories import Repository
-from app.lib.db.statements import batch_of
+from app.lib.db.statements import batch_of, next_number
 
 _orders, _items = table_of(Order), table_of(OrderItem)
+_CREATED = frozenset(OrderRow.__struct_fields__) - {"number"}
 _MUTABLE = ("status", "refunded_units", "notes", "payment_processing", "expires_at", "updated_at", "version")
 
 _lock_customer = prepare(select(User.id).where(User.id == bindparam("user_id")).with_for_update(key_share=True), UUID)
@@ -32,7 +33,10 @@ _unpaid = (
     .where(_orders.c.customer_id == bindparam("user_id"), IS_UNPAID)
 )
 _count_open = prepare(_unpaid, OpenOrders)
-_insert = prepare(insert(_orders))
+_values = {name: bindparam(name, type_=_orders.c[name].type) for name in _CREATED}
+_insert = prepare(
+    insert(_orders).values(**_values, number=next_number(_orders.c.number)).returning(_orders.c.number), int
+)
 _insert_item = prepare(insert(_items))
 _insert_event = prepare(insert(table_of(OrderEvent)))
 _lock = prepare(
@@ -84,10 +88,13 @@ class OrderRepository(Repository):
         [found] = await self.unit.all(_count_open, user_id=user_id)
         return found
 
-    async def create(self, order: OrderRow) -> None:
-        """Raises ``AccountGone``."""
+    async def create(self, order: OrderRow) -> OrderRow:
+        """The order with its number, which is lost if the transaction fails: so create it when nothing more is refused.
+        Raises ``AccountGone``.
+        """
         with account_must_exist():
-            await self.unit.execute(_insert, **asdict(order))
+            number = await self.unit.create(_insert, **{name: getattr(order, name) for name in _CREATED})
+        return replace(order, number=number)
 
     async def create_items(self, items: Sequence[ItemRow]) -> None:
         """Each locks its product against deletion, so take the stock first."""

@@ -15,7 +15,18 @@ from app.lib.pagination.parameters import PageRequest
 from app.lib.wire.money import Money
 
 BATCH = 1_000
-COLUMNS = ("id", "status", "customer_id", "currency", "total", "refunded", "created_at", "updated_at", "version")
+COLUMNS = (
+    "number",
+    "id",
+    "status",
+    "customer_id",
+    "currency",
+    "total",
+    "refunded",
+    "created_at",
+    "updated_at",
+    "version",
+)
 """No text that customers wrote."""
 
 _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -48,6 +59,7 @@ async def export_orders(reader: Reader, cursors: CursorCodec, filters: Mapping[s
 def _cells(row: OrderRow) -> tuple[object, ...]:
     refunded = Money.from_minor_units(row.refunded_units, row.currency)
     return (
+        row.number,
         row.id,
         row.status,
         row.customer_id or "",

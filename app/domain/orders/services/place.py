@@ -55,6 +55,7 @@ class PlaceService:
         items = [_item(order_id, number, line, terms[line.product_id]) for number, line in enumerate(cart)]
         order = OrderRow(
             id=order_id,
+            number=0,
             status=Status.PENDING.value,
             customer_id=customer.user_id,
             currency=currency,
@@ -67,9 +68,10 @@ class PlaceService:
             updated_at=now,
             version=1,
         )
-        await self._orders.create(order)
-        # Last but for inserts, because every buyer of the same product waits from here to the commit.
+        # Every buyer of the same product waits from here to the commit, so only inserts follow. The order comes after
+        # what may be refused, so that its number is not lost.
         await self._stock.sell(cart, terms, order_id)
+        order = await self._orders.create(order)
         await self._orders.create_items(items)
         await self._timeline.record(order, "placed", Role.CUSTOMER)
         return order.to_read(items)

@@ -21,6 +21,7 @@ class Timeline:
         event = EVENT_OF[kind](
             aggregate_id=order.id,
             aggregate_version=order.version,
+            number=order.number,
             customer_id=order.customer_id,
             status=order.status,
         )

@@ -18,33 +18,18 @@ from app.domain.realtime.dtos import (
     RoomUpdate,
     Visibility,
 )
-from app.domain.realtime.errors import (
-    AlreadyInvited,
-    AlreadyMember,
-    InvitationNotFound,
-    MemberNotFound,
-    NotAMember,
-    NotInvited,
-    NotYourRoom,
-    RoomClosed,
-    RoomFull,
-    RoomNameTaken,
-    RoomNotFound,
-    TooManyInvitations,
-    TooManyRooms,
-    TooManyRoomsInADay,
-)
+from app.domain.realtime.errors import RoomClosed
 from app.domain.realtime.names import MAX_ROOM_NAME, ROOM_NAME
 from app.domain.realtime.services.queries import MESSAGE_SORT, ROOM_SORT, RoomQueries
 from app.domain.realtime.services.rooms import RoomService
-from app.lib.errors import PreconditionFailed
-from app.lib.http.injection import Caller, Injected, Paging, Precondition
+from app.lib.http.injection import Caller, Injected, Paging, Precondition, Times
 from app.lib.http.locations import created
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
 from app.lib.security.policies import authenticated
 from app.lib.wire.dto import StructDTO
 
+Id = FromPath[UUID]
 Rooms = Injected[RoomService]
 Queries = Injected[RoomQueries]
 RoomSort = Annotated[str | None, ROOM_SORT]
@@ -80,6 +65,7 @@ class RoomController(Controller):
         queries: Queries,
         principal: Caller,
         paging: Paging,
+        times: Times,
         mine: Mine = None,
         invited: Invited = None,
         name: Name = None,
@@ -89,13 +75,13 @@ class RoomController(Controller):
         sort: RoomSort = None,
     ) -> RoomPage:
         filters = {"name": name, "q": q, "visibility": visibility, "closed": closed}
-        return await queries.list(paging, sort, filters, principal, mine=mine, invited=invited)
+        return await queries.list(paging, sort, filters | times, principal, mine=mine, invited=invited)
 
     @post(
         dto=StructDTO[RoomCreate],
         summary="Create a room",
         description="You own it, and are its first member.",
-        opt=IDEMPOTENT | may_raise(RoomNameTaken, TooManyRooms, TooManyRoomsInADay),
+        opt=IDEMPOTENT,
     )
     async def create_room(self, data: JSONBody[RoomCreate], rooms: Rooms, principal: Caller) -> Response[RoomRead]:
         room = await rooms.create(data, principal)
@@ -105,9 +91,8 @@ class RoomController(Controller):
         "/{room_id:uuid}",
         summary="Get a room",
         description="Private rooms for their members and invited users, and with `rooms:read`.",
-        opt=may_raise(RoomNotFound),
     )
-    async def get_room(self, room_id: FromPath[UUID], queries: Queries, principal: Caller) -> RoomRead:
+    async def get_room(self, room_id: Id, queries: Queries, principal: Caller) -> RoomRead:
         return await queries.get(room_id, principal)
 
     @patch(
@@ -115,60 +100,68 @@ class RoomController(Controller):
         dto=StructDTO[RoomUpdate],
         summary="Update a room",
         description="Its name, title or visibility. Your own, or with `rooms:write` any. Members stay members.",
-        opt=may_raise(RoomNotFound, NotYourRoom, RoomClosed, RoomNameTaken, PreconditionFailed),
+        opt=may_raise(RoomClosed),
     )
     async def update_room(
-        self,
-        room_id: FromPath[UUID],
-        data: JSONBody[RoomUpdate],
-        rooms: Rooms,
-        principal: Caller,
-        if_match: Precondition,
+        self, room_id: Id, data: JSONBody[RoomUpdate], rooms: Rooms, principal: Caller, if_match: Precondition
     ) -> RoomRead:
         return await rooms.update(room_id, data, if_match, principal)
 
     @post(
         "/{room_id:uuid}/close",
         status_code=200,
-        summary="Close a room for good",
+        summary="Close a room",
         description="Your own, or with `rooms:write` any. Its messages can still be read.",
-        opt=may_raise(RoomNotFound, NotYourRoom, PreconditionFailed),
     )
-    async def close_room(
-        self, room_id: FromPath[UUID], rooms: Rooms, principal: Caller, if_match: Precondition
-    ) -> RoomRead:
+    async def close_room(self, room_id: Id, rooms: Rooms, principal: Caller, if_match: Precondition) -> RoomRead:
         return await rooms.close(room_id, if_match, principal)
+
+    @post(
+        "/{room_id:uuid}/reopen",
+        status_code=200,
+        summary="Reopen a closed room",
+        description="Your own, or with `rooms:write` any that has members. A public one needs its name to be free.",
+        opt=may_raise(RoomClosed),
+    )
+    async def reopen_room(self, room_id: Id, rooms: Rooms, principal: Caller, if_match: Precondition) -> RoomRead:
+        return await rooms.reopen(room_id, if_match, principal)
+
+    @delete(
+        "/{room_id:uuid}",
+        summary="Delete a room",
+        description="Your own, or with `rooms:write` any, with all its messages. Its channel ends for all.",
+    )
+    async def delete_room(self, room_id: Id, rooms: Rooms, principal: Caller, if_match: Precondition) -> None:
+        await rooms.delete(room_id, if_match, principal)
 
     @post(
         "/{room_id:uuid}/join",
         status_code=200,
         summary="Join a room",
         description="A public room, or one that you are invited to.",
-        opt=may_raise(RoomNotFound, NotInvited, RoomClosed, RoomFull),
+        opt=may_raise(RoomClosed),
     )
-    async def join_room(self, room_id: FromPath[UUID], rooms: Rooms, principal: Caller) -> RoomRead:
+    async def join_room(self, room_id: Id, rooms: Rooms, principal: Caller) -> RoomRead:
         return await rooms.join(room_id, principal)
 
     @post(
         "/{room_id:uuid}/leave",
-        status_code=204,
+        status_code=200,
         summary="Leave a room",
         description="A room that you own goes to its oldest member. Without members it is closed.",
-        opt=may_raise(RoomNotFound),
     )
-    async def leave_room(self, room_id: FromPath[UUID], rooms: Rooms, principal: Caller) -> None:
-        await rooms.leave(room_id, principal)
+    async def leave_room(self, room_id: Id, rooms: Rooms, principal: Caller) -> RoomRead:
+        return await rooms.leave(room_id, principal)
 
     @get(
         "/{room_id:uuid}/messages",
         return_dto=StructDTO[MessagePage],
         summary="List the messages of a room",
         description="All events of its channel, newest first. For members, and with `rooms:read`.",
-        opt=may_raise(RoomNotFound, NotAMember),
     )
     async def list_room_messages(
         self,
-        room_id: FromPath[UUID],
+        room_id: Id,
         queries: Queries,
         principal: Caller,
         paging: Paging,
@@ -184,22 +177,16 @@ class RoomController(Controller):
         return_dto=StructDTO[MemberPage],
         summary="List the members of a room",
         description="For members, and with `rooms:read`. Those who joined first come first.",
-        opt=may_raise(RoomNotFound, NotAMember),
     )
-    async def list_room_members(
-        self, room_id: FromPath[UUID], queries: Queries, principal: Caller, paging: Paging
-    ) -> MemberPage:
+    async def list_room_members(self, room_id: Id, queries: Queries, principal: Caller, paging: Paging) -> MemberPage:
         return await queries.list_members(room_id, paging, principal)
 
     @delete(
         "/{room_id:uuid}/members/{user_id:uuid}",
         summary="Remove a member from a room",
         description="From your room, or with `rooms:write` from any. They can join a public room again.",
-        opt=may_raise(RoomNotFound, NotYourRoom, MemberNotFound),
     )
-    async def delete_room_member(
-        self, room_id: FromPath[UUID], user_id: FromPath[UUID], rooms: Rooms, principal: Caller
-    ) -> None:
+    async def delete_room_member(self, room_id: Id, user_id: Id, rooms: Rooms, principal: Caller) -> None:
         await rooms.delete_member(room_id, user_id, principal)
 
     @get(
@@ -207,10 +194,9 @@ class RoomController(Controller):
         return_dto=StructDTO[InvitationPage],
         summary="List the invitations to a room",
         description="For its owner, and with `rooms:read`. Newest first.",
-        opt=may_raise(RoomNotFound, NotYourRoom),
     )
     async def list_room_invitations(
-        self, room_id: FromPath[UUID], queries: Queries, principal: Caller, paging: Paging
+        self, room_id: Id, queries: Queries, principal: Caller, paging: Paging
     ) -> InvitationPage:
         return await queries.list_invitations(room_id, paging, principal)
 
@@ -220,11 +206,10 @@ class RoomController(Controller):
         return_dto=StructDTO[InvitationRead],
         summary="Invite a user to a room",
         description="To your room, or with `rooms:write` to any. They get an event on their own channel.",
-        opt=IDEMPOTENT
-        | may_raise(RoomNotFound, NotYourRoom, RoomClosed, AlreadyMember, AlreadyInvited, TooManyInvitations),
+        opt=IDEMPOTENT,
     )
     async def create_room_invitation(
-        self, room_id: FromPath[UUID], data: JSONBody[InvitationCreate], rooms: Rooms, principal: Caller
+        self, room_id: Id, data: JSONBody[InvitationCreate], rooms: Rooms, principal: Caller
     ) -> Response[InvitationRead]:
         invitation = await rooms.create_invitation(room_id, data, principal)
         return created(invitation, f"/api/v1/rooms/{room_id}/invitations")
@@ -233,9 +218,6 @@ class RoomController(Controller):
         "/{room_id:uuid}/invitations/{user_id:uuid}",
         summary="Withdraw or decline an invitation",
         description="To your room, with `rooms:write` to any, or your own.",
-        opt=may_raise(RoomNotFound, NotYourRoom, InvitationNotFound),
     )
-    async def delete_room_invitation(
-        self, room_id: FromPath[UUID], user_id: FromPath[UUID], rooms: Rooms, principal: Caller
-    ) -> None:
+    async def delete_room_invitation(self, room_id: Id, user_id: Id, rooms: Rooms, principal: Caller) -> None:
         await rooms.delete_invitation(room_id, user_id, principal)

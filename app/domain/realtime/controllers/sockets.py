@@ -27,36 +27,18 @@ _CHANNEL = r"[a-z]{1,32}(?::[A-Za-z0-9_.-]{1,64})?"
 _POSITION = rf"{_CHANNEL}=[0-9]{{1,16}}"
 _POSITIONS = rf"^(?:{_POSITION}(?:,{_POSITION})*)?$"
 
-Channels = Annotated[
-    str,
-    QueryParameter(
-        max_length=9_800,
-        pattern=rf"^{_CHANNEL}(?:,{_CHANNEL})*$",
-        description="Up to 100 channels with commas between them, such as `posts,room:{id}`.",
-    ),
-]
-Positions = Annotated[
-    str | None,
-    QueryParameter(
-        max_length=11_500,
-        pattern=_POSITIONS,
-        description="The id of the last event seen, for clients that cannot send `Last-Event-ID`; empty for none.",
-    ),
-]
+_MANY = "Up to 100 channels with commas between them, such as `posts,room:{id}`."
+_SEEN = "The id of the last event seen, for clients that cannot send `Last-Event-ID`; empty for none."
+_LAST = "The id of the last event seen; what was missed since comes first."
+_TICKET = QueryParameter(max_length=64, pattern="^[0-9A-Za-z]*$", description="A ticket, in place of `Authorization`.")
+
+Channels = Annotated[str, QueryParameter(max_length=9_800, pattern=rf"^{_CHANNEL}(?:,{_CHANNEL})*$", description=_MANY)]
+Positions = Annotated[str | None, QueryParameter(max_length=11_500, pattern=_POSITIONS, description=_SEEN)]
 LastEventId = Annotated[
     str | None,
-    HeaderParameter(
-        name="Last-Event-ID",
-        max_length=11_500,
-        pattern=_POSITIONS,
-        description="The id of the last event seen; what was missed since comes first.",
-        required=False,
-    ),
+    HeaderParameter(name="Last-Event-ID", max_length=11_500, pattern=_POSITIONS, description=_LAST, required=False),
 ]
-Ticket = Annotated[
-    str | None,
-    QueryParameter(max_length=64, pattern="^[0-9A-Za-z]*$", description="A ticket, in place of `Authorization`."),
-]
+Ticket = Annotated[str | None, _TICKET]
 
 
 @websocket("/realtime", guards=[ticketed], name="realtime")

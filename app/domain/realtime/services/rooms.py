@@ -1,48 +1,25 @@
-"""Create, change and close rooms, join and leave them, and invite to them."""
+"""Create, change, close, reopen and delete rooms, join and leave them, and invite to them."""
 
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from app.domain.accounts.repositories import VISIBLE_PERSON
+from app.domain.accounts.errors import AccountGone
+from app.domain.accounts.repositories import PEOPLE
+from app.domain.realtime import errors, repositories
 from app.domain.realtime.dtos import (
     PUBLIC,
     InvitationCreate,
     InvitationRead,
-    PersonRead,
     RoomCreate,
     RoomRead,
     RoomUpdate,
 )
-from app.domain.realtime.errors import (
-    AlreadyInvited,
-    AlreadyMember,
-    InvitationNotFound,
-    InviteeNotFound,
-    MemberNotFound,
-    NotInvited,
-    RoomClosed,
-    RoomFull,
-    RoomNotVisible,
-    TooManyInvitations,
-    TooManyRooms,
-    TooManyRoomsInADay,
-)
+from app.domain.realtime.events import RoomDeleted
 from app.domain.realtime.models import Room
 from app.domain.realtime.names import MAX_CREATED, MAX_INVITATIONS, MAX_MEMBERS, MAX_OWNED, room_channel, user_channel
-from app.domain.realtime.repositories import (
-    COUNT_CREATED,
-    COUNT_INVITATIONS,
-    COUNT_MEMBERS,
-    COUNT_OWNED,
-    CREATE_INVITATION,
-    CREATE_MEMBER,
-    DELETE_INVITATION,
-    DELETE_MEMBER,
-    OLDEST_MEMBER,
-    RoomRepository,
-)
+from app.domain.realtime.repositories import RoomRepository
 from app.domain.realtime.rows import Standing
 from app.domain.realtime.services.queries import can_see_all, require_can_manage
 from app.lib import audit
@@ -52,6 +29,7 @@ from app.lib.db.base import new_id
 from app.lib.db.repositories import ANY_VERSION
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
+from app.lib.events import Events
 from app.lib.realtime.channels import NewEvent
 from app.lib.realtime.log import ChannelWriter
 from app.lib.security.principal import Principal
@@ -61,6 +39,8 @@ from app.lib.wire.dto import project, provided
 _ROOMS_AT_A_TIME = 100
 ROOM_UPDATED = "room.updated"
 ROOM_CLOSED = "room.closed"
+ROOM_REOPENED = "room.reopened"
+ROOM_DELETED = "room.deleted"
 ROOM_JOINED = "room.joined"
 ROOM_LEFT = "room.left"
 ROOM_INVITED = "room.invited"
@@ -69,19 +49,24 @@ ROOM_INVITED = "room.invited"
 class RoomService:
     """In one unit of work. Accounts are locked before rooms, rooms before their members, channels last."""
 
-    def __init__(self, unit: UnitOfWork, writer: ChannelWriter, origin: Origin) -> None:
+    def __init__(self, unit: UnitOfWork, writer: ChannelWriter, events: Events, origin: Origin) -> None:
         self.unit = unit
+        self._events = events
         self._writer = writer
         self._origin = origin
         self._rooms = RoomRepository(unit)
 
     async def create(self, data: RoomCreate, actor: Principal) -> RoomRead:
-        """A room of the actor. Raises ``RoomNameTaken``, ``TooManyRooms`` or ``TooManyRoomsInADay``."""
-        await self._rooms.lock_person(actor.user_id, alone=True)
-        if (await self.unit.first(COUNT_OWNED, of_user=actor.user_id) or 0) >= MAX_OWNED:
-            raise TooManyRooms
-        if (await self.unit.first(COUNT_CREATED, of_user=actor.user_id) or 0) >= MAX_CREATED:
-            raise TooManyRoomsInADay
+        """A room of the actor.
+
+        Raises ``AccountGone``, ``RoomNameTaken``, ``TooManyRooms`` or ``TooManyRoomsInADay``.
+        """
+        if not await self._rooms.lock_person(actor.user_id, alone=True):
+            raise AccountGone
+        if (await self.unit.first(repositories.COUNT_OWNED, of_user=actor.user_id) or 0) >= MAX_OWNED:
+            raise errors.TooManyRooms
+        if (await self.unit.first(repositories.COUNT_CREATED, of_user=actor.user_id) or 0) >= MAX_CREATED:
+            raise errors.TooManyRoomsInADay
         room = await self._rooms.create(
             Room(
                 id=new_id(),
@@ -100,7 +85,7 @@ class RoomService:
         """Raises ``RoomNotFound``, ``NotYourRoom``, ``PreconditionFailed``, ``RoomClosed`` or ``RoomNameTaken``."""
         room = await self._lock_managed(room_id, actor, if_match)
         if room.closed_at is not None:
-            raise RoomClosed
+            raise errors.RoomClosed
         values = provided(data)
         values["search_text"] = _search_text(values.get("name", room.name), values.get("title", room.title))
         if await self._rooms.update(room, values):
@@ -109,7 +94,7 @@ class RoomService:
         return project(RoomRead, room)
 
     async def close(self, room_id: UUID, if_match: IfMatch, actor: Principal) -> RoomRead:
-        """For good: no one joins or publishes any more. Nothing happens when it is closed already.
+        """No one joins or publishes until it is reopened. Nothing happens when it is closed already.
 
         Raises ``RoomNotFound``, ``NotYourRoom`` or ``PreconditionFailed``.
         """
@@ -120,30 +105,59 @@ class RoomService:
             await self._writer.publish_in(self.unit, _event(room, ROOM_CLOSED))
         return project(RoomRead, room)
 
+    async def reopen(self, room_id: UUID, if_match: IfMatch, actor: Principal) -> RoomRead:
+        """Nothing happens when it is open. Raises ``RoomNotFound``, ``NotYourRoom``, ``PreconditionFailed``,
+        ``RoomEmpty``, ``TooManyRooms`` or ``RoomNameTaken``.
+        """
+        room = await self._lock_managed(room_id, actor, if_match)
+        if room.closed_at is not None:
+            if room.owner_id is None:
+                raise errors.RoomEmpty
+            if (await self.unit.first(repositories.COUNT_OWNED, of_user=room.owner_id) or 0) >= MAX_OWNED:
+                raise errors.TooManyRooms
+            await self._audit("room.reopened", room, actor)
+            await self._rooms.update(room, {"closed_at": None})
+            await self._writer.publish_in(self.unit, _event(room, ROOM_REOPENED))
+        return project(RoomRead, room)
+
+    async def delete(self, room_id: UUID, if_match: IfMatch, actor: Principal) -> None:
+        """With its members, invitations and messages. Its event is the last one of its channel.
+
+        Raises ``RoomNotFound``, ``NotYourRoom`` or ``PreconditionFailed``.
+        """
+        room = await self._lock_managed(room_id, actor, if_match)
+        await self._audit("room.deleted", room, actor)
+        event = _event(room, ROOM_DELETED)
+        await self._events.publish(self.unit, RoomDeleted(aggregate_id=room.id, aggregate_version=room.version + 1))
+        await self._rooms.delete(room)
+        await self._writer.publish_in(self.unit, event)
+
     async def join(self, room_id: UUID, actor: Principal) -> RoomRead:
         """Nothing happens when the actor is a member already.
 
-        Raises ``RoomNotFound``, ``RoomClosed``, ``NotInvited`` or ``RoomFull``.
+        Raises ``AccountGone``, ``RoomNotFound``, ``RoomClosed``, ``NotInvited`` or ``RoomFull``.
         """
-        await self._rooms.lock_person(actor.user_id)
+        if not await self._rooms.lock_person(actor.user_id):
+            raise AccountGone
         room, standing = await self._lock(room_id, actor)
         if not standing.is_member:
             if room.closed_at is not None:
-                raise RoomClosed
+                raise errors.RoomClosed
             if room.visibility != PUBLIC and not standing.is_invited:
-                raise NotInvited
-            if (await self.unit.first(COUNT_MEMBERS, in_room=room.id) or 0) >= MAX_MEMBERS:
-                raise RoomFull
+                raise errors.NotInvited
+            if (await self.unit.first(repositories.COUNT_MEMBERS, in_room=room.id) or 0) >= MAX_MEMBERS:
+                raise errors.RoomFull
             await self._create_member(room, actor)
-            await self.unit.execute(DELETE_INVITATION, in_room=room.id, of_user=actor.user_id)
+            await self.unit.execute(repositories.DELETE_INVITATION, in_room=room.id, of_user=actor.user_id)
             await self._writer.publish_in(self.unit, _event(room, ROOM_JOINED, user_id=actor.user_id))
         return project(RoomRead, room)
 
-    async def leave(self, room_id: UUID, actor: Principal) -> None:
+    async def leave(self, room_id: UUID, actor: Principal) -> RoomRead:
         """Nothing happens when the actor is not a member. Raises ``RoomNotFound``."""
         room, standing = await self._lock(room_id, actor)
         if standing.is_member:
             await self._writer.publish_in(self.unit, *await _remove(room, actor.user_id, self._rooms))
+        return project(RoomRead, room)
 
     async def delete_member(self, room_id: UUID, user_id: UUID, actor: Principal) -> None:
         """Removes the actor, or by the owner any member. Raises ``RoomNotFound``, ``NotYourRoom`` or
@@ -153,7 +167,7 @@ class RoomService:
         if user_id != actor.user_id:
             require_can_manage(room.owner_id, actor)
         if not (await self._rooms.standing(room.id, user_id)).is_member:
-            raise MemberNotFound
+            raise errors.MemberNotFound
         if actor.user_id not in {user_id, room.owner_id}:  # what staff does
             details = {"room_id": str(room.id)}
             await audit.record(self.unit, "room.member_removed", self._origin, subject_id=user_id, **details)
@@ -163,28 +177,32 @@ class RoomService:
         """Raises ``RoomNotFound``, ``NotYourRoom``, ``RoomClosed``, ``InviteeNotFound``, ``AlreadyMember``,
         ``AlreadyInvited`` or ``TooManyInvitations``.
         """
-        user_id = data.user_id
-        exists = await self._rooms.lock_person(user_id)
+        member, user_id = "user_id", data.user_id or None
+        if data.username:
+            member = "username"
+            user_id = await self.unit.first(repositories.USER_ID, username_key=casefold_key(data.username))
+        exists = user_id is not None and await self._rooms.lock_person(user_id)
         room = await self._lock_managed(room_id, actor)
         if room.closed_at is not None:
-            raise RoomClosed
-        if not exists or (person := await self.unit.first(VISIBLE_PERSON, user_id=user_id)) is None:
-            raise InviteeNotFound
+            raise errors.RoomClosed
+        if user_id is None or not exists:
+            raise errors.InviteeNotFound(member)
         invitee = await self._rooms.standing(room.id, user_id)
         if invitee.is_member:
-            raise AlreadyMember
+            raise errors.AlreadyMember
         if invitee.is_invited:
-            raise AlreadyInvited
-        if (await self.unit.first(COUNT_INVITATIONS, in_room=room.id) or 0) >= MAX_INVITATIONS:
-            raise TooManyInvitations
+            raise errors.AlreadyInvited
+        if (await self.unit.first(repositories.COUNT_INVITATIONS, in_room=room.id) or 0) >= MAX_INVITATIONS:
+            raise errors.TooManyInvitations
         now = utc_now()
         row = {"room_id": room.id, "user_id": user_id, "invited_by": actor.user_id, "created_at": now}
-        await self.unit.execute(CREATE_INVITATION, **row)
+        await self.unit.execute(repositories.CREATE_INVITATION, **row)
         # On their own channel, because they do not listen to the room's yet.
-        event = _event(room, ROOM_INVITED, user_channel(user_id), user_id=user_id, invited_by=actor.user_id)
+        event = _event(room, ROOM_INVITED, user_channel(user_id), user_id=user_id, invited_by_id=actor.user_id)
         await self._writer.publish_in(self.unit, event)
-        user = PersonRead(id=user_id, name=person.public_name)
-        return InvitationRead(user=user, invited_by=actor.user_id, created_at=now)
+        prepared, values = PEOPLE.of([user_id, actor.user_id])
+        people = {each.id: each for each in await self.unit.all(prepared, **values)}
+        return InvitationRead(user=people[user_id], invited_by=people.get(actor.user_id), created_at=now)
 
     async def delete_invitation(self, room_id: UUID, user_id: UUID, actor: Principal) -> None:
         """Withdrawn by the owner, or declined by the invited person.
@@ -194,8 +212,8 @@ class RoomService:
         room, _ = await self._lock(room_id, actor)
         if user_id != actor.user_id:
             require_can_manage(room.owner_id, actor)
-        if not await self.unit.execute(DELETE_INVITATION, in_room=room.id, of_user=user_id):
-            raise InvitationNotFound
+        if not await self.unit.execute(repositories.DELETE_INVITATION, in_room=room.id, of_user=user_id):
+            raise errors.InvitationNotFound
 
     async def _lock(self, room_id: UUID, actor: Principal) -> tuple[Room, Standing]:
         """A room, locked, and what the actor is to it.
@@ -207,7 +225,7 @@ class RoomService:
         standing = await self._rooms.standing(room.id, actor.user_id)
         is_theirs = standing.is_member or standing.is_invited
         if not (room.visibility == PUBLIC or is_theirs or can_see_all(actor)):
-            raise RoomNotVisible
+            raise errors.RoomNotVisible
         return room, standing
 
     async def _lock_managed(self, room_id: UUID, actor: Principal, if_match: IfMatch = ANY_VERSION) -> Room:
@@ -217,7 +235,7 @@ class RoomService:
         return room
 
     async def _create_member(self, room: Room, actor: Principal) -> None:
-        await self.unit.execute(CREATE_MEMBER, room_id=room.id, user_id=actor.user_id, joined_at=utc_now())
+        await self.unit.execute(repositories.CREATE_MEMBER, room_id=room.id, user_id=actor.user_id, joined_at=utc_now())
 
     async def _audit(self, kind: str, room: Room, actor: Principal, **details: object) -> None:
         """Records what staff does to the rooms of others, and nothing of what owners do to their own."""
@@ -244,10 +262,10 @@ async def _remove(room: Room, user_id: UUID, rooms: RoomRepository) -> list[NewE
 
     Returns the events that must be published.
     """
-    await rooms.unit.execute(DELETE_MEMBER, in_room=room.id, of_user=user_id)
+    await rooms.unit.execute(repositories.DELETE_MEMBER, in_room=room.id, of_user=user_id)
     events = [_event(room, ROOM_LEFT, user_id=user_id)]
     if room.owner_id == user_id:
-        heir_id = await rooms.unit.first(OLDEST_MEMBER, in_room=room.id)
+        heir_id = await rooms.unit.first(repositories.OLDEST_MEMBER, in_room=room.id)
         is_closing = heir_id is None and room.closed_at is None
         await rooms.update(room, {"owner_id": heir_id} | ({"closed_at": utc_now()} if is_closing else {}))
         events.append(_event(room, ROOM_CLOSED if is_closing else ROOM_UPDATED))
