@@ -32,7 +32,11 @@ from app.lib.security.opaque import digest, new_secret, with_checksum
 from tests.support.apps import ADDRESS, QUICK_HASHES, client_of, core_of
 
 PASSWORD = "a fine day to sail"
-HASHER = PasswordHasher(**QUICK_HASHES)
+HASHER = PasswordHasher(
+    time_cost=QUICK_HASHES["time_cost"],
+    memory_cost=QUICK_HASHES["memory_cost"],
+    parallelism=QUICK_HASHES["parallelism"],
+)
 
 NEW_USER = {
     "locale": "en",
