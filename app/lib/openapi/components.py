@@ -56,7 +56,7 @@ def tidy_parameter(parameter: JSONObject) -> JSONObject:
             schema[bound] = int(schema[bound])
     schema.update(_FORMATS.get(schema.get("format", ""), {}))
     if kept["in"] == "path" and schema.get("format") == "uuid":
-        kept["example"] = example_id(kept["name"])
+        kept["example"] = example_id(parameter["name"])
     return kept
 
 
