@@ -22,6 +22,7 @@ from app.domain.realtime.dtos import (
 )
 from app.domain.realtime.errors import RoomNameTaken, RoomNotFound
 from app.domain.realtime.models import RealtimeTicket, Room, RoomInvitation, RoomMember
+from app.domain.realtime.names import MESSAGE_DELETED
 from app.domain.realtime.rows import RoomAccess, Standing
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now, database_now_plus
@@ -32,7 +33,7 @@ from app.lib.pagination.envelope import Page
 from app.lib.pagination.filters import after, at_least, at_most, before, contains, custom, equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
-from app.lib.realtime.log import StoredEvent
+from app.lib.realtime.log import StoredEvent, stored_events
 from app.lib.realtime.tables import RealtimeEvent
 
 _DAY_SECONDS = 86_400.0
@@ -121,7 +122,7 @@ INVITATION_LIST = ListQuery(
 MESSAGE_LIST = ListQuery(
     "room_messages",
     Page[StoredEvent],
-    select(*columns_of(StoredEvent, RealtimeEvent)),
+    stored_events(),
     identity=RealtimeEvent.id,
     sorts=(SortKey("id", RealtimeEvent.id, int),),
     default_sort="-id",
@@ -158,6 +159,18 @@ COUNT_INVITATIONS = prepare(
     select(func.count()).select_from(_invitations).where(_invitations.c.room_id == _room_id), int
 )
 _some_of_sender = select(_events.c.channel, _events.c.id).where(_events.c.sender_id == _user_id).limit(BATCH)
+_is_message = (_events.c.channel == bindparam("in_channel"), _events.c.id == bindparam("message_id"))
+MESSAGE = prepare(stored_events().where(*_is_message), StoredEvent)
+UPDATE_MESSAGE = prepare(
+    update(_events)
+    .where(*_is_message)
+    .values(data=bindparam("new_data"), edited_at=database_now(), version=_events.c.version + 1)
+)
+DELETE_MESSAGE = prepare(
+    update(_events)
+    .where(*_is_message)
+    .values(event=MESSAGE_DELETED, data="null", target_id=_events.c.id, version=_events.c.version + 1)
+)
 DELETE_EVENTS = prepare(
     delete(_events).where(
         tuple_(_events.c.channel, _events.c.id).in_(
