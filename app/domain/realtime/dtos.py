@@ -89,7 +89,7 @@ class InvitationCreate(Input):
     """The user to invite, by id or by username."""
 
     user_id: UUID | UnsetType = UNSET
-    username: Username | UnsetType = UNSET
+    username: Annotated[Username, Meta(extra={"is_alternative": True})] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if (self.user_id is UNSET) is (self.username is UNSET):
