@@ -37,6 +37,8 @@ from app.lib.realtime.log import StoredEvent, stored_events
 from app.lib.realtime.tables import RealtimeEvent
 
 _DAY_SECONDS = 86_400.0
+_LAST_SECONDS = 60.0
+"""For which the events of a deleted room stay: other workers have still to deliver the last ones."""
 TICKET_SECONDS: Final = 30.0
 """By the database's clock: a ticket may be made on one machine and taken on another."""
 
@@ -171,12 +173,16 @@ DELETE_MESSAGE = prepare(
     .where(*_is_message)
     .values(event=MESSAGE_DELETED, data="null", target_id=_events.c.id, version=_events.c.version + 1)
 )
-DELETE_EVENTS = prepare(
-    delete(_events).where(
-        tuple_(_events.c.channel, _events.c.id).in_(
-            select(_events.c.channel, _events.c.id).where(_events.c.channel == bindparam("channel")).limit(BATCH)
-        )
+_soon = database_now_plus(_LAST_SECONDS)
+_lasting = (
+    select(_events.c.channel, _events.c.id)
+    .where(
+        _events.c.channel == bindparam("of_channel"), or_(_events.c.expires_at.is_(None), _events.c.expires_at > _soon)
     )
+    .limit(BATCH)
+)
+EXPIRE_EVENTS = prepare(
+    update(_events).where(tuple_(_events.c.channel, _events.c.id).in_(_lasting)).values(expires_at=_soon)
 )
 FORGET_SENDER = prepare(
     update(_events).where(tuple_(_events.c.channel, _events.c.id).in_(_some_of_sender)).values(sender_id=None)
