@@ -13,6 +13,7 @@ from app.domain.realtime.jobs import JOBS
 from app.domain.realtime.listeners import LISTENERS
 from app.domain.realtime.permissions import PERMISSIONS
 from app.domain.realtime.settings import RealtimeSettings
+from app.domain.realtime.webhooks import WEBHOOK_KINDS
 from app.lib.domain import Domain
 
 realtime = Domain(
@@ -26,6 +27,7 @@ realtime = Domain(
     permissions=PERMISSIONS,
     listeners=LISTENERS,
     jobs=JOBS,
+    webhook_kinds=WEBHOOK_KINDS,
     channel_kinds=CHANNEL_KINDS,
     development_handlers=lambda: (demo_router(),),
     notes=(f"Realtime channels have [a document of their own]({ASYNCAPI_PATH}).",),

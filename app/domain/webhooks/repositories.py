@@ -1,6 +1,6 @@
 """Every statement about webhooks: prepared ones, and repositories that write."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -32,7 +32,7 @@ from app.lib.db.prepared import columns_of, joined_strings, prepare
 from app.lib.db.repositories import ANY_VERSION, EntityRepository
 from app.lib.db.statements import delete_batch, insert_or_update
 from app.lib.db.versions import IfMatch
-from app.lib.pagination.filters import after, before, custom, equals
+from app.lib.pagination.filters import between, custom, equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 
@@ -237,8 +237,7 @@ DELIVERY_LIST = ListQuery(
         ),
         equals("status", WebhookDelivery.status),
         equals("kind", WebhookDelivery.kind),
-        after("created_after", WebhookDelivery.created_at),
-        before("created_before", WebhookDelivery.created_at),
+        *between("created", WebhookDelivery.created_at),
     ),
 )
 
@@ -299,13 +298,6 @@ class WebhookRepository(EntityRepository[WebhookEndpoint]):
             {"max_pending": max_pending},
         )
         return [Recipient(*row) for row in found]
-
-    async def lock_after(self, webhook_id: UUID | None, limit: int) -> Sequence[WebhookEndpoint]:
-        """Webhooks in the order of their ids, locked; after that one, or from the first."""
-        statement = select(WebhookEndpoint).order_by(WebhookEndpoint.id).limit(limit).with_for_update(key_share=True)
-        if webhook_id is not None:
-            statement = statement.where(WebhookEndpoint.id > webhook_id)
-        return (await self.unit.session.execute(statement)).scalars().all()
 
 
 class DeliveryRepository(EntityRepository[WebhookDelivery]):

@@ -9,7 +9,7 @@ from litestar import Litestar
 
 from app.domain.audit.permissions import AUDIT_READ
 from tests.domain.accounts.answers import is_refused
-from tests.domain.auth.steps import LOGIN, ME, REFRESH, STRANGER, QuickPeople, sign_in, sign_in_from
+from tests.domain.auth.steps import LOGIN, ME, REFRESH, STRANGER, sign_in, sign_in_from
 from tests.support.apps import ADDRESS
 from tests.support.audit import chain
 from tests.support.people import PASSWORD, People, Person
@@ -17,11 +17,6 @@ from tests.support.people import PASSWORD, People, Person
 LOG = "/api/v1/audit-log"
 OWN = f"{ME}/security-events"
 NEW_PASSWORD = "an even finer day"
-
-
-@pytest.fixture
-def people(app: Litestar) -> People:
-    return QuickPeople(app)
 
 
 async def listed(client: httpx.AsyncClient, url: str, who: Person, **parameters: Any) -> list[dict[str, Any]]:
@@ -122,6 +117,8 @@ async def test_the_log_is_filtered_and_walked_by_those_who_may(
         ({"subject_id": str(person.id)}, 4),
         ({"session_id": str(person.session_id)}, 1),
         ({"address": STRANGER}, 1),
+        ({"address": [f"::ffff:{STRANGER}", "192.0.2.1"]}, 1),
+        ({"address": "nonsense"}, 0),
         ({"created_before": (datetime.now(UTC) - timedelta(days=1)).isoformat()}, 0),
         ({"created_after": (datetime.now(UTC) - timedelta(days=1)).isoformat(), "kind": "sign_in.failed"}, 1),
     ]

@@ -16,19 +16,25 @@ from app.domain.accounts.dtos import (
     UserUpdate,
     UserWithProfile,
 )
-from app.domain.accounts.errors import BeyondOwnRights, EmailTaken, FixedServiceAccount, LastSuperuser, UsernameTaken
+from app.domain.accounts.errors import (
+    BeyondOwnRights,
+    EmailTaken,
+    FixedServiceAccount,
+    LastSuperuser,
+    TooManyServiceAccounts,
+    UsernameTaken,
+)
 from app.domain.accounts.permissions import ROLES_WRITE, USERS_DELETE, USERS_READ, USERS_WRITE
 from app.domain.accounts.services.queries import USER_SORT, AccountQueries
 from app.domain.accounts.services.roles import RoleService
 from app.domain.accounts.services.users import UserService
 from app.lib.errors import ReauthRequired
 from app.lib.http.answers import public_answer
-from app.lib.http.injection import Caller, Injected, Paging, Precondition
+from app.lib.http.injection import Caller, Injected, Paging, Precondition, Times
 from app.lib.http.locations import created
 from app.lib.http.rules import TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
-from app.lib.pagination.parameters import Instant
 from app.lib.security.policies import permission, public, sees
 from app.lib.wire.dto import StructDTO
 
@@ -67,13 +73,12 @@ class UserController(Controller):
         self,
         accounts: Accounts,
         paging: Paging,
+        times: Times,
         role: RoleFilter = None,
         is_active: ActiveFilter = None,
         is_superuser: SuperuserFilter = None,
         is_service: ServiceFilter = None,
         q: Text = None,
-        created_after: Instant = None,
-        created_before: Instant = None,
         sort: Annotated[str | None, USER_SORT] = None,
     ) -> UserPage:
         filters = {
@@ -82,17 +87,16 @@ class UserController(Controller):
             "is_superuser": is_superuser,
             "is_service": is_service,
             "q": q,
-            "created_after": created_after,
-            "created_before": created_before,
+            **times,
         }
         return await accounts.list_users(paging, sort, filters)
 
     @post(
-        guards=[permission(USERS_WRITE)],
+        guards=[permission(USERS_WRITE, fresh=True)],
         dto=StructDTO[UserCreate],
         summary="Create a user",
-        description="Only superusers may set `is_superuser`, and need a sign-in within 10 minutes for it.",
-        opt=IDEMPOTENT | may_raise(EmailTaken, UsernameTaken, ReauthRequired),
+        description="Only superusers may set `is_superuser`. Needs a sign-in within 10 minutes.",
+        opt=IDEMPOTENT | may_raise(EmailTaken, UsernameTaken),
     )
     async def create_user(self, data: JSONBody[UserCreate], users: Users, principal: Caller) -> Response[UserRead]:
         user = await users.create(data, principal)
@@ -141,9 +145,10 @@ class UserController(Controller):
 
     @post(
         "/{user_id:uuid}/activate",
-        guards=[permission(USERS_WRITE, sight=SEES_USER)],
+        guards=[permission(USERS_WRITE, sight=SEES_USER, fresh=True)],
         status_code=200,
         summary="Activate a user",
+        description="Needs a sign-in within 10 minutes.",
         opt=may_raise(BeyondOwnRights),
     )
     async def activate_user(self, user_id: UserId, users: Users, principal: Caller, if_match: Precondition) -> UserRead:
@@ -205,7 +210,7 @@ class UserController(Controller):
     return_dto=StructDTO[UserRead],
     summary="Create a service account",
     description="A user for programs, without a password and an address. Give it roles and API keys.",
-    opt=IDEMPOTENT | TEXT_BODY,
+    opt=IDEMPOTENT | TEXT_BODY | may_raise(TooManyServiceAccounts),
     tags=["Users"],
 )
 async def create_service_account(data: JSONBody[ServiceAccountCreate], users: Users) -> Response[UserRead]:

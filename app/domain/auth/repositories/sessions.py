@@ -12,6 +12,8 @@ from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.auth.dtos.sessions import SessionRead
 from app.domain.auth.errors import SessionEnded
 from app.domain.auth.models import Session
+from app.domain.auth.repositories.links import CHANGE_EMAIL, DELETE_UNUSED
+from app.domain.auth.repositories.mfa_tokens import DELETE_TOKENS_OF
 from app.domain.auth.repositories.second_factors import debt, has_second_factor
 from app.lib.db.base import SplitSet, table_of
 from app.lib.db.prepared import PreparedIn, columns_of, joined_strings, prepare
@@ -145,12 +147,15 @@ HOLD_USER = prepare(
 _live = update(Session).where(Session.revoked_at.is_(None)).values(revoked_at=_NOW, revoked_reason=bindparam("reason"))
 _overdue = (
     select(Session.id)
-    .where(Session.user_id == _USER_ID, Session.revoked_at.is_(None))
+    .where(Session.user_id == _USER_ID, Session.revoked_at.is_(None), Session.impersonator_id.is_(None))
     .order_by(Session.id.desc())
     .offset(MAX_SESSIONS)
 )
 _end_oldest = prepare(_live.where(Session.id.in_(_overdue)).returning(Session.id), UUID)
 _revoke = prepare(_live.where(Session.id == _SESSION_ID, Session.user_id == _USER_ID, Session.idle_expires_at > _NOW))
+_revoke_support = prepare(
+    _live.where(Session.user_id == _USER_ID, Session.impersonator_id == bindparam("impersonator_id", type_=Uuid()))
+)
 _revoke_all = prepare(_live.where(Session.user_id == _USER_ID, Session.id != bindparam("kept_id", type_=Uuid())))
 _reauthenticate = prepare(
     update(Session)
@@ -182,7 +187,7 @@ OWN_SESSIONS = prepare(
         _support_is_signed_in,
     )
     .order_by(Session.last_seen_at.desc(), Session.id.desc())
-    .limit(MAX_SESSIONS),
+    .limit(2 * MAX_SESSIONS),
     SessionRead,
 )
 
@@ -259,6 +264,11 @@ class SessionRepository(Repository):
         """Ends one session of a user; False when it was over already, or is none of theirs."""
         return await self.unit.execute(_revoke, session_id=session_id, user_id=user_id, now=now, reason=reason) == 1
 
+    async def end_support(self, user_id: UUID, impersonator_id: UUID, now: datetime) -> None:
+        """Ends the sessions in which this one acts as the user."""
+        ending = {"user_id": user_id, "impersonator_id": impersonator_id}
+        await self.unit.execute(_revoke_support, **ending, now=now, reason="replaced")
+
     async def check_live(self, session_id: UUID) -> None:
         """To be called with the user locked, before or after adding what is a way in: who ends all of it then finds it,
         or has ended the session. Raises ``SessionEnded``.
@@ -272,7 +282,12 @@ class SessionRepository(Repository):
         return await self.unit.execute(_reauthenticate, session_id=session_id, now=now) == 1
 
     async def revoke_all(self, user_id: UUID, now: datetime, reason: str, *, keep: UUID | None = None) -> int:
-        """Ends a user's sessions, except ``keep``. Returns the number of sessions that it ended."""
+        """Ends a user's sessions, except ``keep``, sign-ins that wait for a second factor, and a change of the address
+        that waits for its confirmation: all that a stranger may have begun. Returns the number of sessions that it
+        ended.
+        """
+        await self.unit.execute(DELETE_TOKENS_OF, user_id=user_id)
+        await self.unit.execute(DELETE_UNUSED, user_id=user_id, purpose=CHANGE_EMAIL)
         return await self.unit.execute(
             _revoke_all, user_id=user_id, now=now, reason=reason, kept_id=keep or _NO_SESSION
         )
