@@ -133,8 +133,17 @@ def upgrade() -> None:
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("headers", sa.LargeBinary(), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("location", sa.String(length=200), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_idempotency_keys")),
+    )
+    is_located = sa.text("location IS NOT NULL")
+    op.create_index(
+        "ix_idempotency_keys_location",
+        "idempotency_keys",
+        ["location"],
+        postgresql_where=is_located,
+        sqlite_where=is_located,
     )
     op.create_index(op.f("ix_idempotency_keys_created_at"), "idempotency_keys", ["created_at"])
     op.create_table(

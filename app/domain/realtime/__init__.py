@@ -7,6 +7,7 @@ from app.domain.realtime.build import build
 from app.domain.realtime.channels import CHANNEL_KINDS
 from app.domain.realtime.controllers.demo import demo_router
 from app.domain.realtime.controllers.document import ASYNCAPI_PATH
+from app.domain.realtime.controllers.messages import MessageController
 from app.domain.realtime.controllers.rooms import RoomController
 from app.domain.realtime.controllers.sockets import create_realtime_ticket, open_lobby, open_socket, stream_events
 from app.domain.realtime.exports import EXPORTS
@@ -22,7 +23,7 @@ realtime = Domain(
     exports=EXPORTS,
     settings=RealtimeSettings,
     build=build,
-    controllers=(RoomController, create_realtime_ticket, stream_events, open_socket),
+    controllers=(RoomController, MessageController, create_realtime_ticket, stream_events, open_socket),
     root_handlers=(open_lobby,),
     audit_kinds=AUDIT_KINDS,
     permissions=PERMISSIONS,
