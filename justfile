@@ -144,6 +144,7 @@ asvs:
 openapi:
     {{ run }} app openapi export --output {{ document }}
     {{ run }} app audit kinds > docs/audit-kinds.md
+    {{ run }} app events kinds > docs/event-kinds.md
 
 # bring the database to the newest revision
 [group('change')]

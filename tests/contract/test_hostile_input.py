@@ -206,7 +206,7 @@ async def test_methods_that_a_route_lacks_are_405(unlimited_app: Litestar, as_bo
 
 def typed_parameters(operation: Operation, word: str) -> list[str]:
     """Those in the query whose values are more than text, and that this word does not fit."""
-    path = operation.path.replace(":str}", "}").replace(":uuid}", "}")
+    path = operation.path.replace(":str}", "}").replace(":uuid}", "}").replace(":int}", "}")
     found: list[str] = []
     for parameter in DOCUMENT["paths"].get(path, {}).get(operation.method.lower(), {}).get("parameters", []):
         schema = parameter["schema"].get("items", parameter["schema"])

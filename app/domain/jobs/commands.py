@@ -11,7 +11,7 @@ from app.domain.jobs.services import JobQueries, JobService
 from app.lib.audit import SYSTEM
 from app.lib.cli.errors import MissingOrTaken
 from app.lib.cli.options import json_option, shown, write_json, write_list
-from app.lib.cli.running import run
+from app.lib.cli.running import make_core, run
 from app.lib.db.statements import BATCH
 from app.lib.jobs.operations import FINISHED, JobOperations
 from app.lib.jobs.tables import JobStatus
@@ -71,12 +71,12 @@ def show(job_id: UUID, *, as_json: bool) -> None:
 
 @jobs.command()
 @click.argument("job_id", type=click.UUID, required=False)
-@click.option("--all-dead", is_flag=True, help="All dead jobs, instead of one job.")
+@click.option("--all-failed", is_flag=True, help="all failed jobs, instead of one job.")
 @_kind_option
-def retry(job_id: UUID | None, kind: str | None, *, all_dead: bool) -> None:
-    """Run a dead or cancelled job again, or with --all-dead all dead ones."""
-    if all_dead == (job_id is not None):
-        raise click.UsageError("Name a job, or say --all-dead.")
+def retry(job_id: UUID | None, kind: str | None, *, all_failed: bool) -> None:
+    """Run a failed or cancelled job again, or with --all-failed all failed ones."""
+    if all_failed == (job_id is not None):
+        raise click.UsageError("Name a job, or say --all-failed.")
 
     async def work(core: Core) -> int:
         if job_id is not None:
@@ -86,7 +86,7 @@ def retry(job_id: UUID | None, kind: str | None, *, all_dead: bool) -> None:
         count = again = BATCH
         while again == BATCH:
             async with core.database.independent() as unit:
-                again = await JobOperations(unit).retry_dead(kind)
+                again = await JobOperations(unit).retry_failed(kind)
             count += again
         return count - BATCH
 
@@ -112,7 +112,7 @@ def cancel(job_id: UUID) -> None:
     "--status",
     type=click.Choice([status.value for status in FINISHED]),
     multiple=True,
-    default=("done", "cancelled"),
+    default=("succeeded", "cancelled"),
     show_default=True,
     help="In these states; repeat for several.",
 )
@@ -157,6 +157,19 @@ def list_events(kind: str | None, limit: int, *, as_json: bool) -> None:
     """List events, newest first, without their contents."""
     found = run(lambda core: core.services.build(JobQueries).list_events(kind, limit))
     write_list(found, _EVENT_COLUMNS, as_json=as_json)
+
+
+@events.command("kinds")
+def list_kinds() -> None:
+    """List the kinds of events that webhooks and `GET /events` have, as a page of Markdown."""
+    click.echo(
+        "# Kinds of events\n\nWritten by `app events kinds`. Webhooks send them, and `GET /events` lists them.\n"
+    )
+    click.echo("| Kind | What happened | Permission |\n| --- | --- | --- |")
+    kinds = [kind for domain in make_core().domains for kind in domain.webhook_kinds]
+    for kind in sorted(kinds, key=lambda each: each.name):
+        holders = f"`{kind.permission}`" if kind.permission else "for the user alone, not in `GET /events`"
+        click.echo(f"| `{kind.name}` | {kind.description} | {holders} |")
 
 
 @events.command()
