@@ -1,6 +1,4 @@
-"""The channel of an order, for its customer and for staff: ids only, so that subscribers read it with their rights."""
-
-from typing import Any
+"""The channel of an order, for its customer and for staff."""
 
 from app.domain.orders.events import (
     OrderCancelled,
@@ -10,6 +8,7 @@ from app.domain.orders.events import (
     OrderPlaced,
     OrderRefunded,
     OrderShipped,
+    OrderTrackingUpdated,
 )
 from app.domain.orders.services.queries import OrderQueries
 from app.lib.realtime.channels import ChannelKind, Publication, parse_id
@@ -25,18 +24,22 @@ def _channel_of(event: OrderChanged) -> str:
     return f"orders:{event.aggregate_id}"
 
 
-def _data(event: OrderChanged) -> dict[str, Any]:
-    return {"order_id": event.aggregate_id, "number": event.number, "status": event.status}
-
-
 CHANNEL_KINDS = (
     ChannelKind(
         name="orders",
         may_subscribe=may_listen,
         reserved_events=frozenset({"order", "payment", "product"}),
         publications=tuple(
-            Publication(event=event, channel=_channel_of, data=_data)
-            for event in (OrderPlaced, OrderPaid, OrderShipped, OrderDelivered, OrderCancelled, OrderRefunded)
+            Publication(event=event, channel=_channel_of, data=OrderChanged.data)
+            for event in (
+                OrderPlaced,
+                OrderPaid,
+                OrderShipped,
+                OrderTrackingUpdated,
+                OrderDelivered,
+                OrderCancelled,
+                OrderRefunded,
+            )
         ),
     ),
 )

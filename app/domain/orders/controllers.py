@@ -12,17 +12,22 @@ from app.domain.catalog.controllers import AmountFilter, CurrencyFilter
 from app.domain.catalog.errors import InsufficientStock
 from app.domain.orders.dtos import (
     DEFAULT_PAYMENT,
+    NO_REASON,
+    NO_TRACKING,
     WHOLE_REFUND,
+    OrderCancel,
     OrderCreate,
     OrderEventPage,
     OrderNumber,
     OrderPage,
     OrderRead,
+    OrderShip,
     OrderStatus,
     OrderUpdate,
     PaymentCreate,
     PaymentPage,
     RefundCreate,
+    RefundPage,
 )
 from app.domain.orders.errors import InvalidTransition, PaymentDeclined, RefundTooLarge, TooManyOpenOrders
 from app.domain.orders.permissions import ORDERS_READ, ORDERS_WRITE
@@ -131,8 +136,8 @@ class OrderController(Controller):
         "/{order_id:uuid}",
         guards=[authenticated],
         dto=StructDTO[OrderUpdate],
-        summary="Update the notes of an order",
-        description="While it is pending.",
+        summary="Update an order",
+        description="Its notes while it is pending or, with `orders:write`, its tracking once it is shipped.",
         opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed),
     )
     async def update_order(
@@ -169,6 +174,18 @@ class OrderController(Controller):
     ) -> PaymentPage:
         return await queries.list_payments(order_id, paging, principal)
 
+    @get(
+        "/{order_id:uuid}/refunds",
+        guards=[authenticated],
+        return_dto=StructDTO[RefundPage],
+        summary="List the refunds of an order",
+        description="Oldest first.",
+    )
+    async def list_order_refunds(
+        self, order_id: FromPath[UUID], queries: Queries, principal: Caller, paging: Paging
+    ) -> RefundPage:
+        return await queries.list_refunds(order_id, paging, principal)
+
     @post(
         "/{order_id:uuid}/pay",
         guards=[authenticated],
@@ -196,6 +213,7 @@ class OrderController(Controller):
     @post(
         "/{order_id:uuid}/cancel",
         guards=[authenticated],
+        dto=StructDTO[OrderCancel],
         status_code=200,
         summary="Cancel an order",
         description="Your own until it is paid, or with `orders:write` any until it is shipped. Refunds a paid order.",
@@ -207,20 +225,28 @@ class OrderController(Controller):
         cancel_service: Injected[CancelService],
         principal: Caller,
         if_match: Precondition,
+        data: JSONBody[OrderCancel | None] = None,
     ) -> OrderRead:
-        return await cancel_service.cancel(order_id, if_match, principal)
+        return await cancel_service.cancel(order_id, data or NO_REASON, if_match, principal)
 
     @post(
         "/{order_id:uuid}/ship",
         guards=[authenticated],
+        dto=StructDTO[OrderShip],
         status_code=200,
         summary="Ship an order",
+        description="Where to follow the parcel can be added and corrected later.",
         opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed) | for_holders_of(ORDERS_WRITE),
     )
     async def ship_order(
-        self, order_id: FromPath[UUID], orders: Orders, principal: Caller, if_match: Precondition
+        self,
+        order_id: FromPath[UUID],
+        orders: Orders,
+        principal: Caller,
+        if_match: Precondition,
+        data: JSONBody[OrderShip | None] = None,
     ) -> OrderRead:
-        return await orders.ship(order_id, if_match, principal)
+        return await orders.ship(order_id, data or NO_TRACKING, if_match, principal)
 
     @post(
         "/{order_id:uuid}/deliver",

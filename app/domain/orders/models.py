@@ -1,7 +1,9 @@
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -36,6 +38,9 @@ class Order(Entity):
     total_units: Mapped[int] = mapped_column(BigInteger)
     refunded_units: Mapped[int] = mapped_column(BigInteger, default=0)
     notes: Mapped[str | None] = mapped_column(String(500))
+    tracking_carrier: Mapped[str | None] = mapped_column(String(64))
+    tracking_number: Mapped[str | None] = mapped_column(String(64))
+    tracking_url: Mapped[str | None] = mapped_column(String(2048))
     payment_processing: Mapped[bool] = mapped_column(Boolean, default=False)
     expires_at: Mapped[datetime | None]
 
@@ -82,6 +87,8 @@ class OrderEvent(Base):
     actor: Mapped[str] = mapped_column(String(16))
     amount_units: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))
+    reason: Mapped[str | None] = mapped_column(String(500))
+    refund_id: Mapped[UUID | None] = mapped_column(ForeignKey("order_refunds.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime]
 
     __table_args__ = (Index(None, "order_id", "created_at", "id"),)
@@ -111,7 +118,9 @@ class OrderPayment(Base):
 
 
 class OrderRefund(Base):
-    """Money that goes back: written in the transaction of the refund, then sent by a job until it has arrived."""
+    """Money that goes back: written in the transaction of the refund, then sent by a job until it has arrived. Each of
+    the ``lines`` is a ``RefundLine``. The reason is in the timeline.
+    """
 
     __tablename__ = "order_refunds"
 
@@ -119,6 +128,7 @@ class OrderRefund(Base):
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id", ondelete="CASCADE"), index=True)
     payment_id: Mapped[UUID] = mapped_column(ForeignKey("order_payments.id", ondelete="CASCADE"), index=True)
     status: Mapped[str] = mapped_column(String(16))
+    lines: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     amount_units: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))
     created_at: Mapped[datetime]

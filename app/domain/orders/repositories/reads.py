@@ -2,8 +2,8 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, select
 
-from app.domain.orders.models import Order, OrderEvent, OrderItem, OrderPayment
-from app.domain.orders.rows import AttemptRow, EventRow, ItemRow, OrderRow
+from app.domain.orders.models import Order, OrderEvent, OrderItem, OrderPayment, OrderRefund
+from app.domain.orders.rows import AttemptRow, EventRow, ItemRow, OrderRow, RefundListRow
 from app.lib.db.prepared import PreparedIn, columns_of, prepare
 from app.lib.pagination.envelope import Page
 from app.lib.pagination.filters import after, at_least, at_most, before, equals
@@ -38,13 +38,14 @@ ORDER_LIST = ListQuery(
 EVENT_LIST = ListQuery(
     "order_events",
     Page[EventRow],
-    select(*columns_of(EventRow, OrderEvent)),
+    select(*columns_of(EventRow, OrderEvent, lines=OrderRefund.lines))
+    .select_from(OrderEvent)
+    .outerjoin(OrderRefund, OrderRefund.id == OrderEvent.refund_id),
     identity=OrderEvent.id,
     sorts=(SortKey("created_at", OrderEvent.created_at, datetime),),
     default_sort="created_at",
     filters=(equals("order_id", OrderEvent.order_id),),
 )
-
 
 PAYMENT_LIST = ListQuery(
     "order_payments",
@@ -55,6 +56,19 @@ PAYMENT_LIST = ListQuery(
     default_sort="created_at",
     filters=(equals("order_id", OrderPayment.order_id),),
 )
+
+REFUND_LIST = ListQuery(
+    "order_refunds",
+    Page[RefundListRow],
+    select(*columns_of(RefundListRow, OrderRefund, reason=OrderEvent.reason))
+    .select_from(OrderRefund)
+    .join(OrderEvent, OrderEvent.refund_id == OrderRefund.id),
+    identity=OrderRefund.id,
+    sorts=(SortKey("created_at", OrderRefund.created_at, datetime),),
+    default_sort="created_at",
+    filters=(equals("order_id", OrderRefund.order_id),),
+)
+
 ITEMS = PreparedIn(
     select(*columns_of(ItemRow, OrderItem)).order_by(OrderItem.order_id, OrderItem.position),
     OrderItem.order_id,

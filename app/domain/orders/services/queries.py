@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from app.domain.orders.dtos import OrderEventPage, OrderPage, OrderRead, PaymentPage
-from app.domain.orders.repositories.reads import EVENT_LIST, ITEMS, ORDER, ORDER_LIST, PAYMENT_LIST
+from app.domain.orders.dtos import OrderEventPage, OrderPage, OrderRead, PaymentPage, RefundPage
+from app.domain.orders.repositories.reads import EVENT_LIST, ITEMS, ORDER, ORDER_LIST, PAYMENT_LIST, REFUND_LIST
 from app.domain.orders.rows import ItemRow, OrderRow
 from app.domain.orders.services.access import may_read_all, require_readable
 from app.domain.orders.services.export import export_orders
@@ -55,6 +55,12 @@ class OrderQueries:
         await self.require_readable(order_id, viewer)
         page = await paginate(self.reader, PAYMENT_LIST, paging, self.cursors, filters={"order_id": order_id})
         return page.with_items(PaymentPage, [row.to_read() for row in page.items])
+
+    async def list_refunds(self, order_id: UUID, paging: PageRequest, viewer: Principal) -> RefundPage:
+        """Raises ``OrderNotFound``."""
+        await self.require_readable(order_id, viewer)
+        page = await paginate(self.reader, REFUND_LIST, paging, self.cursors, filters={"order_id": order_id})
+        return page.with_items(RefundPage, [row.to_read() for row in page.items])
 
     async def export(self, filters: Mapping[str, Any]) -> AsyncIterator[bytes]:
         """All orders as CSV, in chunks. Raises ``ValidationFailed``."""
