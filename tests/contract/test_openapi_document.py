@@ -125,6 +125,7 @@ OTHER_MEDIA_TYPES = {
     "streamEvents": "text/event-stream",
 }
 UNVERSIONED = {
+    "createStockMovement",
     "createApiKey",
     "createProducts",
     "createRealtimeTicket",

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.repositories import VISIBLE_PERSON
 from app.domain.realtime import errors, repositories
 from app.domain.realtime.dtos import (
@@ -52,8 +53,12 @@ class RoomService:
         self._rooms = RoomRepository(unit)
 
     async def create(self, data: RoomCreate, actor: Principal) -> RoomRead:
-        """A room of the actor. Raises ``RoomNameTaken``, ``TooManyRooms`` or ``TooManyRoomsInADay``."""
-        await self._rooms.lock_person(actor.user_id, alone=True)
+        """A room of the actor.
+
+        Raises ``AccountGone``, ``RoomNameTaken``, ``TooManyRooms`` or ``TooManyRoomsInADay``.
+        """
+        if not await self._rooms.lock_person(actor.user_id, alone=True):
+            raise AccountGone
         if (await self.unit.first(repositories.COUNT_OWNED, of_user=actor.user_id) or 0) >= MAX_OWNED:
             raise errors.TooManyRooms
         if (await self.unit.first(repositories.COUNT_CREATED, of_user=actor.user_id) or 0) >= MAX_CREATED:
@@ -99,9 +104,10 @@ class RoomService:
     async def join(self, room_id: UUID, actor: Principal) -> RoomRead:
         """Nothing happens when the actor is a member already.
 
-        Raises ``RoomNotFound``, ``RoomClosed``, ``NotInvited`` or ``RoomFull``.
+        Raises ``AccountGone``, ``RoomNotFound``, ``RoomClosed``, ``NotInvited`` or ``RoomFull``.
         """
-        await self._rooms.lock_person(actor.user_id)
+        if not await self._rooms.lock_person(actor.user_id):
+            raise AccountGone
         room, standing = await self._lock(room_id, actor)
         if not standing.is_member:
             if room.closed_at is not None:
