@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 
 from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.auth.dtos.sessions import SessionRead
+from app.domain.auth.errors import SessionEnded
 from app.domain.auth.models import Session
 from app.domain.auth.repositories.second_factors import debt, has_second_factor
 from app.lib.db.base import SplitSet, table_of
@@ -257,6 +258,14 @@ class SessionRepository(Repository):
     async def revoke(self, session_id: UUID, user_id: UUID, now: datetime, reason: str) -> bool:
         """Ends one session of a user; False when it was over already, or is none of theirs."""
         return await self.unit.execute(_revoke, session_id=session_id, user_id=user_id, now=now, reason=reason) == 1
+
+    async def check_live(self, session_id: UUID) -> None:
+        """To be called with the user locked, before or after adding what is a way in: who ends all of it then finds it,
+        or has ended the session. Raises ``SessionEnded``.
+        """
+        session = await self.unit.first(SESSION, session_id=session_id)
+        if session is None or session.revoked_at is not None:
+            raise SessionEnded
 
     async def reauthenticate(self, session_id: UUID, now: datetime) -> bool:
         """Records that the password was given again; False when the session is over."""
