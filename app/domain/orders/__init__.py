@@ -1,5 +1,7 @@
 """Orders: placed, paid, shipped, delivered, cancelled, refunded."""
 
+from pathlib import Path
+
 from app.domain.orders.audit import AUDIT_KINDS
 from app.domain.orders.build import build
 from app.domain.orders.channels import CHANNEL_KINDS
@@ -8,6 +10,7 @@ from app.domain.orders.errors import PaymentDeclined, TooManyOpenOrders
 from app.domain.orders.exports import EXPORTS
 from app.domain.orders.jobs import JOBS
 from app.domain.orders.listeners import LISTENERS
+from app.domain.orders.mails import mail_customer
 from app.domain.orders.permissions import PERMISSIONS
 from app.domain.orders.settings import OrderSettings
 from app.domain.orders.webhooks import WEBHOOK_KINDS
@@ -21,8 +24,9 @@ orders = Domain(
     controllers=(OrderController,),
     audit_kinds=AUDIT_KINDS,
     permissions=PERMISSIONS,
-    listeners=LISTENERS,
+    listeners=(*LISTENERS, mail_customer),
     jobs=JOBS,
+    mail_templates=(Path(__file__).parent / "templates",),
     webhook_kinds=WEBHOOK_KINDS,
     channel_kinds=CHANNEL_KINDS,
     error_codes=(PaymentDeclined.code, TooManyOpenOrders.code),

@@ -7,14 +7,17 @@ import msgspec
 
 from app.domain.orders.dtos import TrackingRead
 from app.lib.events import Event, event
+from app.lib.wire.money import Money
 
 
 class OrderChanged(Event, frozen=True, kw_only=True):
-    """The base of all events of orders."""
+    """The base of all events of orders. ``amount`` is the money that it concerns."""
 
     number: int
     customer_id: UUID | None
     status: str
+    actor: str
+    amount: Money
 
     def data(self) -> dict[str, Any]:
         """What webhooks and channels say about it."""

@@ -45,6 +45,13 @@ class ItemRow(msgspec.Struct, frozen=True):
         )
 
 
+class Recipient(msgspec.Struct, frozen=True):
+    """The address of a mail, and its language."""
+
+    email: str
+    locale: str
+
+
 class OpenOrders(msgspec.Struct, frozen=True):
     """What a customer has ordered and not paid."""
 

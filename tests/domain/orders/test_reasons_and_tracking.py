@@ -7,10 +7,20 @@ import pytest
 
 from app.domain.accounts.events import UserErasing
 from app.domain.orders.listeners import forget_customer
+from app.lib.mail.templates import MailTemplates
 from tests.support.apps import core_of
 from tests.support.shop import API, SEND, Shop
 
 TRACKING = {"carrier": "DHL", "number": "0034", "url": "https://track.example.com/0034"}
+
+
+async def mails_of(shop: Shop) -> list[tuple[str, str]]:
+    """What the customer was mailed, and in which words."""
+    templates = core_of(shop.app).services.get(MailTemplates)
+    rows = await shop.rows("SELECT context FROM mails WHERE kind = 'order_changed' ORDER BY id")
+    contexts = [row[0] if isinstance(row[0], dict) else msgspec.json.decode(row[0]) for row in rows]
+    mails = [templates.render("order_changed", "de", {**each, "unsubscribe_url": None}) for each in contexts]
+    return [(each.subject, each.text) for each in mails]
 
 
 async def events_of(shop: Shop, order: dict[str, Any]) -> list[dict[str, Any]]:
@@ -113,6 +123,43 @@ async def test_tracking_is_given_added_corrected_and_removed_by_staff(shop: Shop
     assert await shop.timeline(order) == ["placed", "paid", "shipped", "tracking_updated"]
     assert (await published(shop, order, "order.shipped"))[0]["tracking"] == TRACKING
     assert (await published(shop, order, "order.tracking_updated"))[0]["tracking"]["number"] == "0035"
+
+
+async def test_customers_are_mailed_what_others_do_with_their_orders(shop: Shop) -> None:
+    product = await shop.product(amount="5.00")
+    order, other = await shop.paid((product["id"], 2)), await shop.order((product["id"], 1))
+    lines = [{"product_id": product["id"], "quantity": 1}]
+
+    await shop.act(shop.buys, other, "cancel", json={"reason": "Buy at evil.example!"})
+    await shop.act(shop.boss, order, "ship", json={"tracking": TRACKING})
+    await shop.boss.patch(f"{API}/orders/{order['id']}", json={"tracking": {"number": "0035"}})
+    await shop.boss.patch(f"{API}/orders/{order['id']}", json={"tracking": None})
+    await shop.act(shop.boss, order, "refund", json={"items": lines, "reason": "One was <b>broken</b>."})
+
+    number, mails = order["number"], await mails_of(shop)
+    assert [subject for subject, _ in mails] == [
+        f"Bestellung {number} ist bezahlt",
+        f"Bestellung {number} ist unterwegs",
+        f"Neue Sendungsnummer für Bestellung {number}",
+        f"Erstattung für Bestellung {number}",
+    ]
+    assert "10.00 EUR" in mails[0][1]
+    assert TRACKING["url"] in mails[1][1]
+    assert "DHL" in mails[1][1]
+    assert "0035" in mails[2][1]
+    assert "5.00 EUR" in mails[3][1]
+    assert "Grund: One was <b>broken</b>." in mails[3][1]
+
+
+async def test_customers_are_mailed_why_staff_cancelled(shop: Shop) -> None:
+    order = await shop.paid(((await shop.product(amount="5.00"))["id"], 2))
+
+    await shop.act(shop.boss, order, "cancel", json={"reason": "Sold out."})
+
+    subject, text = (await mails_of(shop))[-1]
+    assert subject == f"Bestellung {order['number']} wurde storniert"
+    assert "10.00 EUR" in text
+    assert "Grund: Sold out." in text
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from app.domain.accounts.models import User
 from app.domain.accounts.services.access import account_must_exist
 from app.domain.orders.machine import Role, Status
 from app.domain.orders.models import IS_UNPAID, Order, OrderEvent, OrderItem
-from app.domain.orders.rows import ItemRow, OpenOrders, OrderRow
+from app.domain.orders.rows import ItemRow, OpenOrders, OrderRow, Recipient
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
 from app.lib.db.instants import database_now
@@ -35,6 +35,9 @@ _MUTABLE = (
 )
 
 _lock_customer = prepare(select(User.id).where(User.id == bindparam("user_id")).with_for_update(key_share=True), UUID)
+_recipient = prepare(
+    select(*columns_of(Recipient, User)).where(User.id == bindparam("user_id"), User.is_active), Recipient
+)
 _unpaid = (
     select(
         func.count(_items.c.order_id.distinct()).label("orders"),
@@ -100,6 +103,10 @@ class OrderRepository(Repository):
         """One transaction at a time places an order for them. Raises ``AccountGone``."""
         if await self.unit.first(_lock_customer, user_id=user_id) is None:
             raise AccountGone
+
+    async def find_recipient(self, user_id: UUID) -> Recipient | None:
+        """Where to mail the customer; None for one who is deactivated or deleted."""
+        return await self.unit.first(_recipient, user_id=user_id)
 
     async def count_open(self, user_id: UUID) -> OpenOrders:
         """The unpaid orders of a user, with those of transactions that held the lock before."""

@@ -7,6 +7,7 @@ from app.domain.orders.rows import OrderRow
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
 from app.lib.wire.dto import project
+from app.lib.wire.money import Money
 
 
 class Timeline:
@@ -36,6 +37,8 @@ class Timeline:
             order,
             aggregate_id=order.id,
             aggregate_version=order.version,
+            actor=actor.value,
+            amount=Money.from_minor_units(amount, order.currency),
             **{name: value for name, value in why.items() if name in event_type.__struct_fields__},
         )
         await self._events.publish(self.unit, event)
