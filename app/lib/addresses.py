@@ -40,6 +40,17 @@ def _parse(text: str) -> Address | None:
     return parsed
 
 
+def canonical_address(text: str) -> str | None:
+    """The one way to write the address. None for what is no address."""
+    return _canonical(text) if len(text) <= MAX_LENGTH else None
+
+
+@lru_cache(maxsize=8192)
+def _canonical(text: str) -> str | None:
+    address = parse_address(text)
+    return str(address) if address else None
+
+
 def is_loopback(host: str) -> bool:
     """Whether it is an address or a name (RFC 6761) that leads nowhere but to this machine."""
     address = parse_address(host)

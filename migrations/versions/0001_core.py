@@ -24,12 +24,23 @@ APPEND_ONLY = {
     ("audit_segments", "UPDATE"): (
         "OLD.stream = NEW.stream AND OLD.number = NEW.number AND OLD.first_seq = NEW.first_seq"
         " AND OLD.previous_hash = NEW.previous_hash AND OLD.started_at = NEW.started_at AND OLD.dropped_at IS NULL"
-        " AND ((OLD.sealed_at IS NULL AND NEW.dropped_at IS NULL AND OLD.last_seq <= NEW.last_seq)"
+        " AND ((OLD.sealed_at IS NULL AND NEW.dropped_at IS NULL AND OLD.last_seq <= NEW.last_seq"
+        " AND OLD.ended_at <= NEW.ended_at)"
         " OR (OLD.sealed_at = NEW.sealed_at AND OLD.last_seq = NEW.last_seq AND OLD.last_hash = NEW.last_hash"
         " AND OLD.ended_at = NEW.ended_at))"
     ),
 }
 """What the triggers of the audit log refuse, and what they do not."""
+REPLACEABLE_BY = {
+    "audit_inbox_by_id": "id = NEW.id",
+    "audit_inbox_by_rowid": "rowid = NEW.rowid",
+    "audit_events_by_id": "id = NEW.id",
+    "audit_events_by_place": "stream = NEW.stream AND seq = NEW.seq",
+    "audit_events_by_rowid": "rowid = NEW.rowid",
+    "audit_segments_by_place": "stream = NEW.stream AND number = NEW.number",
+    "audit_segments_by_rowid": "rowid = NEW.rowid",
+}
+"""All by which a row of SQLite can be in the way of another, by the trigger that refuses it."""
 
 
 def _recorded() -> list[sa.Column[Any]]:
@@ -89,10 +100,10 @@ def _refuse_on_sqlite() -> None:
             f"CREATE TRIGGER {table}_{event.lower()} BEFORE {event} ON {table}"
             f" WHEN NOT coalesce({allowed or 'false'}, false) BEGIN SELECT RAISE(ABORT, '{table} is append only'); END"
         )
-    for table in ("audit_events", "audit_segments"):  # INSERT OR REPLACE deletes without a trigger
-        key = "id = NEW.id" if table == "audit_events" else "stream = NEW.stream AND number = NEW.number"
+    for name, key in REPLACEABLE_BY.items():  # INSERT OR REPLACE deletes without a trigger
+        table = name.rpartition("_by_")[0]
         op.execute(
-            f"CREATE TRIGGER {table}_replace BEFORE INSERT ON {table} WHEN EXISTS (SELECT 1 FROM {table} WHERE {key})"  # noqa: S608 - the names above
+            f"CREATE TRIGGER {name} BEFORE INSERT ON {table} WHEN EXISTS (SELECT 1 FROM {table} WHERE {key})"  # noqa: S608 - the names above
             f" BEGIN SELECT RAISE(ABORT, '{table} is append only'); END"
         )
 

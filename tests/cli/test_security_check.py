@@ -180,7 +180,8 @@ def test_the_command_reports_on_a_running_service(own_url: DatabaseURL, cli: Cli
         assert "was refused" in refusal(wrong, 2)
 
     assert "does not answer" in refusal(cli("security-check", url), 2)
-    assert "expected a URL" in refusal(cli("security-check", "lodestar.example"), 2)
+    for nonsense in ("lodestar.example", "http://127.0.0.1:99999", "http://service.example/?page=1", "http://a..b"):
+        assert "expected" in refusal(cli("security-check", nonsense), 2)
 
 
 async def test_what_fails_is_in_the_table_and_the_exit_code(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
@@ -194,3 +195,20 @@ async def test_what_fails_is_in_the_table_and_the_exit_code(monkeypatch: pytest.
 
     assert re.search(r"^3\.4\.3,3\.4\.4,3\.4\.5,3\.4\.6 +failed +Answers cannot be framed", result.stdout, re.MULTILINE)
     assert "checks failed" in refusal(result, 1)
+
+
+@pytest.mark.parametrize(("status", "retry_after"), [(503, "0"), (429, "Wed, 21 Oct 2026 07:28:00 GMT"), (502, "x")])
+async def test_what_was_refused_for_load_was_not_checked(status: int, retry_after: str) -> None:
+    """No answer to a request that was not looked at says that something holds."""
+
+    async def send(_method: str, path: str, *_: object) -> Answer:
+        return (
+            Answer(200, {}, b'{"status":"ok"}')
+            if path == "/health"
+            else Answer(status, {"retry-after": retry_after}, b"")
+        )
+
+    found = {result.check: result.status for result in await run_checks(send)}
+
+    assert "ok" not in found.values()
+    assert found[accounts.limited.title] == "failed"

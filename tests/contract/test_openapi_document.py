@@ -125,6 +125,7 @@ OTHER_MEDIA_TYPES = {
     "streamEvents": "text/event-stream",
 }
 UNVERSIONED = {
+    "createStockMovement",
     "createApiKey",
     "createProducts",
     "createRealtimeTicket",
@@ -218,6 +219,27 @@ def test_successes_have_their_media_type_and_headers(name: str) -> None:
     if "304" in operation["responses"]:
         assert "content" not in operation["responses"]["304"]
         assert "If-None-Match" in {each["name"] for each in operation["parameters"]}
+
+
+def test_references_end_in_id() -> None:
+    members = [
+        re.search(r"/properties/([^/]+)(?:/(?:items|oneOf|anyOf)(?:/\d+)?)*$", where)
+        for where, schema in of_type("string")
+        if schema.get("format") == "uuid"
+    ]
+
+    assert {each[1] for each in members if each and not re.search(r"(?:^|_)ids?$", each[1])} == set()
+
+
+def test_people_have_one_shape() -> None:
+    shown = {
+        name: schema["properties"].keys()
+        for name, schema in SCHEMAS.items()
+        if "avatar_url" in schema.get("properties", ())
+    }
+
+    assert shown.pop("PersonRead") == {"id", "username", "name", "avatar_url"}
+    assert shown.keys() == {"ProfileRead", "ProfileUpdate", "PublicProfile"}
 
 
 def test_single_resources_are_versioned() -> None:

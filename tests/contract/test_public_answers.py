@@ -79,9 +79,9 @@ async def test_a_write_shows_in_the_next_answer(as_boss: httpx.AsyncClient, anon
         await as_boss.patch(url, json={"title": title})
         assert (await anonymous.get(url)).json()["title"] == title
         assert (await anonymous.get(POSTS)).json()["items"][0]["title"] == title
-    for bio in ("Sails.", "Rows."):
-        await as_boss.put("/api/v1/users/me/profile", json={"bio": bio})
-        assert (await anonymous.get(f"{url}?expand=author")).json()["author"]["bio"] == bio
+    for name in ("Augusta", "Ada"):
+        await as_boss.put("/api/v1/users/me/profile", json={"first_name": name})
+        assert (await anonymous.get(f"{url}?expand=author")).json()["author"]["name"] == name
     await as_boss.delete(url)
     assert (await anonymous.get(url)).status_code == 404
 

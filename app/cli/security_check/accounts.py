@@ -94,7 +94,7 @@ async def limited(target: Target) -> None:
         forwarded = {"X-Forwarded-For": address, "X-Real-IP": address, "Forwarded": f"for={address}"}
         answer = await target.sign_in(name, "not the password", headers=forwarded, waits=False)
         if answer.status == _RATE_LIMITED:
-            require(int(answer.headers.get("retry-after", "0")) > 0, "429 without Retry-After")
+            require(answer.retry_after > 0, "429 without Retry-After")
             return
         if answer.status != _UNAUTHORIZED:
             raise Skipped(f"sign-in answers {answer.status}")

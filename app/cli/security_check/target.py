@@ -10,10 +10,15 @@ from urllib.parse import urlsplit
 import httpcore
 import msgspec
 
+from app.lib.settings import WebAddress
+
 API = "/api/v1"
 _PATIENCE_SECONDS = 70
 _TIMEOUT = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), 20.0)}
-_RATE_LIMITED = 429
+_TOTAL_SECONDS = 60
+"""For a whole answer, also of a server that sends it byte by byte."""
+_RATE_LIMITED, _UNAVAILABLE = 429, 503
+_BUSY = {_RATE_LIMITED, 502, _UNAVAILABLE, 504}
 RawHeaders = list[tuple[bytes, bytes]]
 
 
@@ -37,6 +42,12 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes
     tls: str | None = None
 
+    @property
+    def retry_after(self) -> int:
+        """In seconds; 0 where it is not said, or as a date."""
+        found = self.headers.get("retry-after", "")
+        return int(found) if found.isascii() and found.isdecimal() else 0
+
     def json(self) -> dict[str, Any]:
         """The body as an object; empty when it is none."""
         try:
@@ -58,7 +69,9 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Target:
-    """Asks one deployment. A refusal for its limits is waited for, once, unless a check looks for it."""
+    """Asks one deployment. A refusal for its limits or its load is waited for, once, unless a check looks for limits.
+    What is refused again was not looked at, so nothing holds by that.
+    """
 
     def __init__(self, send: Send, *, is_https: bool = False) -> None:
         self._send = send
@@ -81,10 +94,12 @@ class Target:
             sent.setdefault("Content-Type", "application/json")
         raw = [(name.encode(), value if isinstance(value, bytes) else value.encode()) for name, value in sent.items()]
         answer = await self._send(method, path, raw, content)
-        pause = int(answer.headers.get("retry-after", "0")) if answer.status == _RATE_LIMITED else 0
+        pause = answer.retry_after if answer.status in {_RATE_LIMITED, _UNAVAILABLE} else 0
         if waits and 0 < pause <= _PATIENCE_SECONDS:
             await asyncio.sleep(pause)
             answer = await self._send(method, path, raw, content)
+        if answer.status in (_BUSY if waits else _BUSY - {_RATE_LIMITED}):
+            raise Unreachable(f"{method} {path} is answered with {answer.status}")
         return answer
 
     async def sign_in(self, name: str, password: str, **options: Any) -> Answer:
@@ -139,22 +154,25 @@ def over_network(url: str, *, certificates: str | None = None) -> tuple[Send, bo
 
     Paths are sent as they are, which a client for people would not do. Raises ``ValueError`` for what is no URL.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("expected a URL such as https://api.example.com")
+    parts = urlsplit(WebAddress.parse(url.rstrip("/")))
     context = ssl.create_default_context(cafile=certificates) if parts.scheme == "https" else None
     pool = httpcore.AsyncConnectionPool(ssl_context=context)
-    base = parts.path.rstrip("/")
 
     async def send(method: str, path: str, headers: RawHeaders, content: bytes) -> Answer:
         address = httpcore.URL(
-            scheme=parts.scheme, host=parts.hostname or "", port=parts.port, target=f"{base}{path}".encode("latin-1")
+            scheme=parts.scheme,
+            host=parts.hostname or "",
+            port=parts.port,
+            target=f"{parts.path}{path}".encode("latin-1"),
         )
-        fields = [(b"Host", parts.netloc.rpartition("@")[2].encode()), (b"Accept-Encoding", b"identity"), *headers]
+        fields = [(b"Host", parts.netloc.encode()), (b"Accept-Encoding", b"identity"), *headers]
         if content or method not in {"GET", "HEAD", "OPTIONS", "TRACE"}:
             fields.append((b"Content-Length", b"%d" % len(content)))
         try:
-            async with pool.stream(method, address, headers=fields, content=content, extensions=_TIMEOUT) as response:
+            async with (
+                asyncio.timeout(_TOTAL_SECONDS),
+                pool.stream(method, address, headers=fields, content=content, extensions=_TIMEOUT) as response,
+            ):
                 stream = response.extensions.get("network_stream")
                 tls = stream.get_extra_info("ssl_object") if stream else None
                 body = b"" if response.status == 101 else await response.aread()  # noqa: PLR2004 - switching protocols

@@ -31,6 +31,18 @@ RoleNames = Annotated[list[RoleName], Meta(max_length=50)]
 FullName = Annotated[str, Meta(max_length=254, examples=["Ada Lovelace"])]
 
 
+class PersonRead(Output):
+    """A person as others see them. ``name`` is first and last name, else the user's name, and never the address.
+
+    Of a deactivated account only the id is shown, and a deleted one is null where a person would be.
+    """
+
+    id: UUID
+    username: Username | None
+    name: FullName | None
+    avatar_url: HttpsUrl | None
+
+
 class AccountFields(Output):
     """A user as they and administrators see it."""
 
@@ -140,14 +152,10 @@ class ProfileRead(Versioned):
     version: Version
 
 
-class PublicProfile(Versioned):
-    """A profile as the public sees it, without the e-mail address."""
+class PublicProfile(PersonRead, Versioned):
+    """A person with the rest of their profile, as the public sees it; ``id`` is the user's."""
 
-    user_id: UUID
-    username: Username | None
-    full_name: FullName | None
     bio: Bio | None
-    avatar_url: HttpsUrl | None
     version: Version
 
 

@@ -4,9 +4,25 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, Uuid, and_, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    SQLColumnExpression,
+    String,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
-from app.domain.accounts.dtos import RolePage, RoleRead, UserPage, UserRead
+from app.domain.accounts.dtos import PersonRead, ProfileRead, PublicProfile, RolePage, RoleRead, UserPage, UserRead
 from app.domain.accounts.errors import (
     EmailTaken,
     ProfileNotFound,
@@ -17,12 +33,12 @@ from app.domain.accounts.errors import (
 )
 from app.domain.accounts.models import Profile, Role, RolePermission, User, UsernameHold, UserRole
 from app.domain.accounts.reserved_usernames import is_reserved
-from app.domain.accounts.rows import CredentialRow, PersonRow
+from app.domain.accounts.rows import CredentialRow, JoinedPerson
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
 from app.lib.db.prepared import PreparedIn, columns_of, joined_strings, prepare
 from app.lib.db.repositories import ANY_VERSION, EntityRepository
-from app.lib.db.statements import BATCH, delete_batch, insert_or_update
+from app.lib.db.statements import BATCH, delete_batch, insert_or_update, json_array
 from app.lib.db.versions import IfMatch
 from app.lib.pagination.filters import after, before, contains, custom, equals
 from app.lib.pagination.query import ListQuery
@@ -40,17 +56,39 @@ _is_there = User.deleted_at.is_(None)
 _users = select(*columns_of(UserRead, User, roles=role_names)).where(_is_there)
 _permissions = joined_strings(Role, RolePermission.code, RolePermission.role_id == Role.id)
 _roles = select(*columns_of(RoleRead, Role, permissions=_permissions))
-_people = select(*columns_of(PersonRow, Profile, email=User.email, username=User.username, name=User.name)).join(
-    User, User.id == Profile.user_id
+_name = case(
+    (
+        and_(Profile.first_name.is_not(None), Profile.last_name.is_not(None)),
+        Profile.first_name + " " + Profile.last_name,
+    ),
+    else_=func.coalesce(Profile.first_name, Profile.last_name, User.name),
 )
+_shown = {
+    "id": User.id,
+    "username": case((User.is_active, User.username)),
+    "name": case((User.is_active, _name)),
+    "avatar_url": case((User.is_active, Profile.avatar_url)),
+}
+_people = select(*columns_of(PersonRead, User, **_shown)).join(Profile, Profile.user_id == User.id).where(_is_there)
+_public = {"id": User.id, "username": User.username, "name": _name}
+_profiles = select(*columns_of(PublicProfile, Profile, **_public)).join(User, User.id == Profile.user_id)
 # Not of service accounts: no one signs in as them, resets their password or is mailed a link for them.
 _credentials = select(*columns_of(CredentialRow, User)).where(_is_there, User.is_service.is_(False))
 
 USERS = PreparedIn(_users, User.id, UserRead)
 ROLE = prepare(_roles.where(Role.id == _ROLE_ID), RoleRead)
 ROLE_ID = prepare(select(Role.id).where(Role.name == bindparam("name")), UUID)
-PERSON = prepare(_people.where(Profile.user_id == _USER_ID, _is_there), PersonRow)
-VISIBLE_PERSON = prepare(_people.where(Profile.user_id == _USER_ID, User.is_active), PersonRow)
+PEOPLE = PreparedIn(_people, User.id, PersonRead)
+PUBLIC_PROFILE = prepare(_profiles.where(Profile.user_id == _USER_ID, User.is_active), PublicProfile)
+PROFILE, OWN_PROFILE = (
+    prepare(
+        select(*columns_of(ProfileRead, Profile, full_name=full_name))
+        .join(User, User.id == Profile.user_id)
+        .where(Profile.user_id == _USER_ID, _is_there),
+        ProfileRead,
+    )
+    for full_name in (_name, func.coalesce(_name, User.email))
+)
 CREDENTIALS_BY_EMAIL = prepare(_credentials.where(User.email_key == bindparam("key")), CredentialRow)
 CREDENTIALS_BY_USERNAME = prepare(_credentials.where(User.username_key == bindparam("key")), CredentialRow)
 _KEY = bindparam("key", type_=User.username_key.type)
@@ -63,7 +101,16 @@ _keepers = (
 USERNAME_KEEPER = prepare(select(_keepers.c.user_id), UUID)
 """Who has a username, or for whom it is kept."""
 CREDENTIALS = prepare(_credentials.where(User.id == _USER_ID), CredentialRow)
-VISIBLE_PEOPLE = PreparedIn(_people.where(User.is_active), Profile.user_id, PersonRow)
+
+
+def person_of(
+    user_id: SQLColumnExpression[UUID] | SQLColumnExpression[UUID | None],
+) -> ColumnElement[PersonRead | None]:
+    """A column next to others: the person whose id a column holds, null where they are deleted."""
+    person = select(json_array(*_people.selected_columns)).select_from(User)
+    person = person.join(Profile, Profile.user_id == User.id).where(User.id == user_id, _is_there)
+    return type_coerce(person.scalar_subquery(), JoinedPerson())
+
 
 USER_LIST = ListQuery(
     "users",

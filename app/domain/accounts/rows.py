@@ -1,12 +1,12 @@
 """Rows that are read and not sent as they are."""
 
-from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
+from sqlalchemy import JSON, Dialect, TypeDecorator
 
-from app.domain.accounts.dtos import ProfileRead, PublicProfile
-from app.lib.wire.dto import project
+from app.domain.accounts.dtos import PersonRead
 
 
 class CredentialRow(msgspec.Struct, frozen=True):
@@ -22,34 +22,12 @@ class CredentialRow(msgspec.Struct, frozen=True):
     is_verified: bool
 
 
-def public_name(first_name: str | None, last_name: str | None, name: str | None) -> str | None:
-    """First and last name, else the user's name; never the address."""
-    return " ".join(part for part in (first_name, last_name) if part) or name
+class JoinedPerson(TypeDecorator[PersonRead | None]):
+    """The result of ``person_of``."""
 
+    impl = JSON
+    cache_ok = True
 
-class PersonRow(msgspec.Struct, frozen=True):
-    """A profile with the columns of its user that make the full name."""
-
-    user_id: UUID
-    email: str
-    username: str | None
-    name: str | None
-    first_name: str | None
-    last_name: str | None
-    bio: str | None
-    avatar_url: str | None
-    created_at: datetime
-    updated_at: datetime
-    version: int
-
-    @property
-    def public_name(self) -> str | None:
-        return public_name(self.first_name, self.last_name, self.name)
-
-    def to_read(self, *, own: bool) -> ProfileRead:
-        """The whole profile. Without a name, only the owner sees the e-mail address as the full name."""
-        return project(ProfileRead, self, full_name=self.public_name or (self.email if own else None))
-
-    def to_public(self) -> PublicProfile:
-        """The profile as the public sees it."""
-        return project(PublicProfile, self, full_name=self.public_name)
+    def process_result_value(self, value: Any, dialect: Dialect) -> PersonRead | None:
+        """Makes a person of what the database put together."""
+        return None if value is None else PersonRead(UUID(value[0]), *value[1:])

@@ -23,7 +23,7 @@ from app.domain.auth.events import (
 )
 from app.domain.auth.jobs import mail_link, send_link
 from app.domain.auth.repositories.api_keys import ApiKeyRepository
-from app.domain.auth.repositories.erasure import DELETE_CREDENTIALS_OF, FORGET_JOBS
+from app.domain.auth.repositories.erasure import DELETE_CREDENTIALS_OF, FORGET_JOBS, IS_A_JOB_LEFT
 from app.domain.auth.repositories.links import LinkRepository
 from app.domain.auth.repositories.second_factors import SecondFactorRepository
 from app.domain.auth.repositories.sessions import DELETE_OF, HOLD_USER, SessionRepository
@@ -34,7 +34,7 @@ from app.lib.db.base import new_id
 from app.lib.db.statements import BATCH
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Event, EventEnvelope, after_commit, in_every_process, in_transaction
-from app.lib.jobs import JobContext
+from app.lib.jobs import JobContext, Postpone
 from app.lib.services import Services
 
 
@@ -104,7 +104,11 @@ async def delete_credentials(event: UserErasing, unit: UnitOfWork) -> None:
 async def forget_addresses(envelope: EventEnvelope[UserDeleted], context: JobContext) -> None:
     """Jobs that mailed a link to another address have it in their payload, which is kept for operators."""
     pattern = f"{Purpose.CHANGE_EMAIL}:{envelope.event.aggregate_id}:%"
-    await context.in_batches(lambda unit: unit.execute(FORGET_JOBS, name=mail_link.name, key_pattern=pattern))
+    theirs = {"name": mail_link.name, "key_pattern": pattern}
+    await context.in_batches(lambda unit: unit.execute(FORGET_JOBS, **theirs))
+    async with context.unit() as unit:
+        if await unit.first(IS_A_JOB_LEFT, **theirs):  # it is running
+            raise Postpone(1)
 
 
 @in_transaction(UserErasing)

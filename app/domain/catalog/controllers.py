@@ -13,8 +13,9 @@ from app.domain.catalog.dtos import (
     ProductPricePage,
     ProductRead,
     ProductUpdate,
-    StockChange,
+    StockMovementCreate,
     StockMovementPage,
+    StockMovementRead,
 )
 from app.domain.catalog.errors import InsufficientStock, ProductHasHistory, ProductWasOrdered, SkuTaken
 from app.domain.catalog.permissions import PRODUCTS_WRITE
@@ -24,6 +25,7 @@ from app.domain.catalog.services.stock import StockService
 from app.lib.audit import Origin
 from app.lib.errors import PreconditionFailed, PreconditionRequired
 from app.lib.http.answers import public_answer
+from app.lib.http.conditional import TAGGED
 from app.lib.http.injection import Injected, Paging, Precondition
 from app.lib.http.locations import created
 from app.lib.http.rules import MAX_BODY, TEXT_BODY
@@ -45,6 +47,10 @@ TagFilter = Annotated[
     # msgspec reads the one and the document is written from the other.
     list[Annotated[str, Meta(min_length=1, max_length=50), QueryParameter(min_length=1, max_length=50)]] | None,
     QueryParameter(name="tag", description="With this tag; repeat for any of several.", max_items=20),
+]
+SkuFilter = Annotated[
+    list[Annotated[str, Meta(min_length=1, max_length=64), QueryParameter(min_length=1, max_length=64)]] | None,
+    QueryParameter(description="With this SKU, exactly; repeat for any of several.", max_items=20),
 ]
 Text = Annotated[
     str | None, QueryParameter(min_length=1, max_length=100, description="Part of the name, SKU or description.")
@@ -82,13 +88,15 @@ class ProductController(Controller):
         currency: CurrencyFilter = None,
         min_price: AmountFilter = None,
         max_price: AmountFilter = None,
+        sku: SkuFilter = None,
         in_stock: InStock = None,
         tag: TagFilter = None,
         is_active: ActiveFilter = None,
         sort: Sort = None,
     ) -> ProductPage:
         bounds = filter_bounds(currency, min_price=min_price, max_price=max_price)
-        filters = {"q": q, "currency": currency, **bounds, "in_stock": in_stock, "tag": tag, "is_active": is_active}
+        chosen = {"sku": sku, "in_stock": in_stock, "tag": tag, "is_active": is_active}
+        filters = {"q": q, "currency": currency, **bounds, **chosen}
         return await queries.list_products(paging, sort, filters, viewer)
 
     @post(
@@ -123,8 +131,8 @@ class ProductController(Controller):
         dto=StructDTO[ProductUpdate],
         summary="Update a product",
         description=(
-            "Needs `If-Match`; `*` matches any version, because every sale makes a new one. A new price is for future "
-            "orders; placed orders keep theirs."
+            "Needs `If-Match`; `*` matches any version. Movements of stock, so sales, make no new one. A new price is "
+            "for future orders; placed orders keep theirs."
         ),
         opt=TEXT_BODY | may_raise(SkuTaken, PreconditionFailed, PreconditionRequired),
     )
@@ -147,22 +155,26 @@ class ProductController(Controller):
         await products.delete(product_id, if_match)
 
     @post(
-        "/{product_id:uuid}/stock",
+        "/{product_id:uuid}/stock-movements",
         guards=[permission(PRODUCTS_WRITE)],
-        dto=StructDTO[StockChange],
-        status_code=200,
-        summary="Adjust the stock of a product",
-        opt=IDEMPOTENT | may_raise(InsufficientStock, PreconditionFailed),
+        dto=StructDTO[StockMovementCreate],
+        return_dto=StructDTO[StockMovementRead],
+        summary="Create a stock movement",
+        description=(
+            "Adds pieces to the stock of a product or takes them away, and says why. It changes the product's "
+            "`updated_at` and ETag, not its version, so it spoils no `If-Match`."
+        ),
+        opt=IDEMPOTENT | may_raise(InsufficientStock),
     )
-    async def adjust_stock(
+    async def create_stock_movement(
         self,
         product_id: FromPath[UUID],
-        data: JSONBody[StockChange],
+        data: JSONBody[StockMovementCreate],
         stock: Injected[StockService],
         origin: Injected[Origin],
-        if_match: Precondition,
-    ) -> ProductRead:
-        return await stock.adjust(product_id, data, if_match, origin)
+    ) -> Response[StockMovementRead]:
+        movement = await stock.adjust(product_id, data, origin)
+        return created(movement, f"/api/v1/products/{product_id}/stock-movements/{movement.id}")
 
     @get(
         "/{product_id:uuid}/stock-movements",
@@ -175,6 +187,19 @@ class ProductController(Controller):
         self, product_id: FromPath[UUID], queries: Queries, paging: Paging, viewer: Viewer
     ) -> StockMovementPage:
         return await queries.list_movements(product_id, paging, viewer)
+
+    @get(
+        "/{product_id:uuid}/stock-movements/{movement_id:uuid}",
+        guards=[permission(PRODUCTS_WRITE)],
+        return_dto=StructDTO[StockMovementRead],
+        summary="Get a stock movement",
+        description="`order_id` is null for callers without `orders:read`.",
+        opt=TAGGED,
+    )
+    async def get_stock_movement(
+        self, product_id: FromPath[UUID], movement_id: FromPath[UUID], queries: Queries, viewer: Viewer
+    ) -> StockMovementRead:
+        return await queries.get_movement(product_id, movement_id, viewer)
 
     @get(
         "/{product_id:uuid}/prices",

@@ -1,7 +1,7 @@
 """Products on the wire."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 import msgspec
@@ -52,7 +52,9 @@ _Balance = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 
 
 class ProductRead(Versioned):
-    """A product. Its version counts sales, too, because they change the stock."""
+    """A product. Movements of its stock, so sales, change `updated_at` and the ETag, and not the version."""
+
+    is_live: ClassVar[bool] = True
 
     id: UUID
     sku: Sku
@@ -128,7 +130,7 @@ def _check_delta(delta: int) -> int:
     return delta
 
 
-class StockChange(Input):
+class StockMovementCreate(Input):
     """Pieces that were added (positive) or taken, and why."""
 
     delta: Annotated[int, Meta(ge=-MAX_STOCK, le=MAX_STOCK, examples=[10]), Check(_check_delta)]

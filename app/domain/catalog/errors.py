@@ -10,6 +10,10 @@ class ProductNotFound(NotFound):
     detail = "There is no such product, or it is not active."
 
 
+class MovementNotFound(NotFound):
+    detail = "There is no such movement of this product's stock."
+
+
 class SkuTaken(Duplicate):
     detail = "Another product has this SKU."
 

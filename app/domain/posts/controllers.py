@@ -79,7 +79,7 @@ PublishedBefore = PublishedAfter
 Mine = Annotated[bool | None, QueryParameter(description="Your own posts instead, drafts and scheduled ones included.")]
 _TABLES = ("posts", "post_tags", "post_slugs", "users", "profiles")
 _PUBLIC = public_answer(*_TABLES, unless=[])
-Expand = Annotated[Literal["author"] | None, QueryParameter(description="Shows the authors' public profiles, too.")]
+Expand = Annotated[Literal["author"] | None, QueryParameter(description="Shows the authors, too.")]
 
 
 def shared(request: Request[Any, Any, Any], response: Response[T], *, seconds: int = 0) -> Response[T]:

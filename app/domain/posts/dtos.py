@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from app.domain.accounts.dtos import PublicProfile
+from app.domain.accounts.dtos import PersonRead
 from app.lib.errors import FieldCode
 from app.lib.http.conditional import Version, Versioned
 from app.lib.pagination.envelope import Page
@@ -79,13 +79,13 @@ class PostRead(PostSummary, Versioned):
 
 
 class PostSummaryWithAuthor(PostSummary):
-    """A post in a list with ``expand=author``. A deactivated author is null."""
+    """A post in a list with ``expand=author``."""
 
-    author: PublicProfile | None
+    author: PersonRead | None
 
 
 class PostWithAuthor(PostSummaryWithAuthor):
-    """A post with ``expand=author``. It has no ETag, because it is two resources. A deactivated author is null."""
+    """A post with ``expand=author``. It has no ETag, because it is two resources."""
 
     content: Markdown
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from app.domain.accounts.dtos import PersonRead
 from app.domain.realtime.names import MAX_ROOM_NAME, ROOM_NAME
 from app.lib.http.conditional import Version, Versioned
 from app.lib.pagination.envelope import Page
@@ -66,13 +67,6 @@ class RoomUpdate(Input):
     visibility: Visibility | UnsetType = UNSET
 
 
-class PersonRead(Output):
-    """A person as the members of a room see them. ``name`` is null without a name or an active account."""
-
-    id: UUID
-    name: Annotated[str, Meta(max_length=254, examples=["Ada Lovelace"])] | None
-
-
 class MemberRead(Output):
     """A member of a room."""
 
@@ -94,7 +88,7 @@ class InvitationRead(Output):
     """An open invitation. ``invited_by`` is null when that account is gone."""
 
     user: PersonRead
-    invited_by: UUID | None
+    invited_by: PersonRead | None
     created_at: datetime
 
 

@@ -8,10 +8,21 @@ from uuid import UUID
 from sqlalchemy import Boolean, Uuid, bindparam, case, delete, exists, func, insert, or_, select, tuple_, update
 
 from app.domain.accounts.models import User
-from app.domain.realtime.dtos import MEMBER, OWNER, PUBLIC, RoomPage, RoomRead
+from app.domain.accounts.repositories import person_of
+from app.domain.realtime.dtos import (
+    MEMBER,
+    OWNER,
+    PUBLIC,
+    InvitationPage,
+    InvitationRead,
+    MemberPage,
+    MemberRead,
+    RoomPage,
+    RoomRead,
+)
 from app.domain.realtime.errors import RoomNameTaken, RoomNotFound
 from app.domain.realtime.models import RealtimeTicket, Room, RoomInvitation, RoomMember
-from app.domain.realtime.rows import InvitationRow, MemberRow, RoomAccess, Standing
+from app.domain.realtime.rows import RoomAccess, Standing
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now, database_now_plus
 from app.lib.db.prepared import columns_of, prepare
@@ -75,8 +86,10 @@ ROOM_LIST = ListQuery(
 _role = case((RoomMember.user_id == Room.owner_id, OWNER), else_=MEMBER)
 MEMBER_LIST = ListQuery(
     "room_members",
-    Page[MemberRow],
-    select(*columns_of(MemberRow, RoomMember, role=_role)).join(Room, Room.id == RoomMember.room_id),
+    MemberPage,
+    select(*columns_of(MemberRead, RoomMember, user=person_of(RoomMember.user_id), role=_role)).join(
+        Room, Room.id == RoomMember.room_id
+    ),
     identity=RoomMember.user_id,
     sorts=(SortKey("joined_at", RoomMember.joined_at, datetime),),
     default_sort="joined_at",
@@ -84,8 +97,15 @@ MEMBER_LIST = ListQuery(
 )
 INVITATION_LIST = ListQuery(
     "room_invitations",
-    Page[InvitationRow],
-    select(*columns_of(InvitationRow, RoomInvitation)),
+    InvitationPage,
+    select(
+        *columns_of(
+            InvitationRead,
+            RoomInvitation,
+            user=person_of(RoomInvitation.user_id),
+            invited_by=person_of(RoomInvitation.invited_by),
+        )
+    ),
     identity=RoomInvitation.user_id,
     sorts=(SortKey("created_at", RoomInvitation.created_at, datetime),),
     default_sort="-created_at",

@@ -5,8 +5,6 @@ from uuid import UUID
 
 import msgspec
 
-from app.domain.realtime.dtos import MemberRole
-
 
 class Standing(msgspec.Struct, frozen=True):
     """What a user is to a room."""
@@ -21,15 +19,3 @@ class RoomAccess(msgspec.Struct, frozen=True):
     is_member: bool
     owner_id: UUID | None
     closed_at: datetime | None
-
-
-class MemberRow(msgspec.Struct, frozen=True):
-    user_id: UUID
-    role: MemberRole
-    joined_at: datetime
-
-
-class InvitationRow(msgspec.Struct, frozen=True):
-    user_id: UUID
-    invited_by: UUID | None
-    created_at: datetime

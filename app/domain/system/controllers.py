@@ -9,6 +9,7 @@ from app.domain.system.permissions import METRICS_READ
 from app.domain.system.readiness import Readiness, ReadinessReport
 from app.domain.system.settings import SystemSettings
 from app.lib.errors import InvalidToken, PermissionDenied, Unauthenticated
+from app.lib.http.answers import public_answer
 from app.lib.http.injection import Injected
 from app.lib.http.query import PASSED_ON
 from app.lib.http.responses import revalidated
@@ -34,7 +35,7 @@ _OK = Health(status="ok")
 @get(
     "/health",
     guards=[public],
-    opt=dict(PASSED_ON),
+    opt={**PASSED_ON, **public_answer()},
     return_dto=StructDTO[Health],
     summary="Check that the service answers",
     tags=["System"],
@@ -46,7 +47,7 @@ async def get_health() -> Health:
 @get(
     "/health/live",
     guards=[public],
-    opt=dict(PASSED_ON),
+    opt={**PASSED_ON, **public_answer()},
     return_dto=StructDTO[Health],
     summary="Check that the process is alive",
     description="Checks nothing else; restart the process when it does not answer.",

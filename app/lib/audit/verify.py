@@ -131,19 +131,19 @@ class _Walk:
         segments = await self._reader.all(_segments_of, of_stream=self._stream)
         self._check_segments(segments)
         end = segments[-1].last_seq if segments else 0
-        kept = [each for each in segments if each.dropped_at is None]
-        expected = kept[0].first_seq if kept else end + 1
-        starts = {each.first_seq: each.previous_hash for each in kept}
-        ends = {each.last_seq: each.last_hash for each in kept}
-        previous: bytes | None = None
+        # What comes before was dropped, and may not all be deleted yet.
+        kept_from = next((each.first_seq for each in segments if each.dropped_at is None), end + 1)
+        starts = {each.first_seq: each.previous_hash for each in segments}
+        ends = {each.last_seq: each.last_hash for each in segments}
+        previous, expected = None, 1
         async for row in self._rows():
-            if row.seq < expected or end < row.seq <= last:
+            if row.seq < 1 or end < row.seq <= last:
                 self._found("added: no segment has it", row.segment, row.seq)
                 continue
             if row.seq > end:
                 break
             if row.seq > expected:
-                self._missing(expected, row.seq - 1)
+                self._missing(max(expected, kept_from), row.seq - 1)
                 previous = None
             previous = starts.get(row.seq, previous)
             if previous is not None and digest_of(previous, row, self._stream, row.segment, row.seq) != row.hash:
@@ -151,16 +151,15 @@ class _Walk:
             if ends.get(row.seq, row.hash) != row.hash:
                 self._found("changed: its segment ends with another hash", row.segment, row.seq)
             previous, expected = row.hash, row.seq + 1
-            self._report.events += 1
-        if expected <= end:
-            self._missing(expected, end)
+            self._report.events += row.seq >= kept_from
+        self._missing(max(expected, kept_from), end)
 
     def _check_segments(self, segments: list[SegmentRow]) -> None:
         number, seq, previous = 1, 1, GENESIS
         for each in segments:
             if (each.number, each.first_seq, each.previous_hash) != (number, seq, previous):
                 self._found("changed or missing: the segment does not follow the one before", each.number, None)
-            if each.dropped_at is not None and each.ended_at > self._kept_since:
+            if each.dropped_at is not None and max(each.started_at, each.ended_at) > self._kept_since:
                 self._found("missing: the segment was dropped before its time", each.number, None)
             number, seq, previous = each.number + 1, each.last_seq + 1, each.last_hash
         self._report.segments += len(segments)
@@ -177,7 +176,8 @@ class _Walk:
             size, after = len(page), page[-1].seq if page else after
 
     def _missing(self, first: int, last: int) -> None:
-        self._found(f"missing: {first} to {last}" if first < last else "missing", None, first)
+        if first <= last:
+            self._found(f"missing: {first} to {last}" if first < last else "missing", None, first)
 
     def _found(self, problem: str, segment: int | None, seq: int | None) -> None:
         self._report.add(Finding(self._stream, segment, seq, problem))

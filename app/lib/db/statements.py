@@ -88,6 +88,22 @@ def _one_of_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
     return f"{column} IN (SELECT value FROM json_each({names}))"  # noqa: S608 - both parts come from the compiler
 
 
+class json_array(FunctionElement[Any]):  # noqa: N801 - reads like the SQL function that it is
+    """``json_array(a, b, …)``: the values as a JSON array."""
+
+    inherit_cache = True
+
+
+@compiles(json_array, "postgresql")
+def _json_array_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    return f"json_build_array({compiler.process(element.clauses, **options)})"
+
+
+@compiles(json_array, "sqlite")
+def _json_array_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    return f"json_array({compiler.process(element.clauses, **options)})"
+
+
 class next_number(FunctionElement[int]):  # noqa: N801 - reads like the SQL function that it is
     """The next number of an ``Identity`` column, for the values of an insert. No number is given twice, and no insert
     waits for another: PostgreSQL draws it outside the transaction, so one that is rolled back leaves a gap; SQLite has

@@ -18,4 +18,8 @@ class Writes:
 
     def happened_since(self, number: int, tables: Iterable[str]) -> bool:
         """Whether one of the tables was written to after the commit of that number."""
-        return any(self._last.get(table, 0) > number for table in tables)
+        last = self._last
+        for table in tables:  # noqa: SIM110 - any() takes four times as long, and each remembered answer asks
+            if last.get(table, 0) > number:
+                return True
+        return False

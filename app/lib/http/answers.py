@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import msgspec
+from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -85,25 +86,19 @@ class PublicAnswers:
         self._bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        key = self._key(scope)
-        if key is None:
+        if not self._seconds or scope["type"] != ScopeType.HTTP or scope["method"] != "GET":
             await self._app(scope, receive, send)
-        elif (answer := self._find(key)) is not None and await self._may_have(answer, scope):
+            return
+        key, is_signed_in = _asked(scope)
+        answer = self._find(key)
+        if answer is not None and (not is_signed_in or await self._may_have(answer, scope)):
             scope["path_template"] = answer.route
             await send({"type": "http.response.start", "status": _OK, "headers": list(answer.headers)})
             await send({"type": "http.response.body", "body": answer.body, "more_body": False})
         else:
             await self._app(scope, receive, self._remember(key, scope, send))
 
-    def _key(self, scope: Any) -> _Key | None:
-        if not self._seconds or scope["type"] != "http" or scope["method"] != "GET":
-            return None
-        accept = b",".join([value for name, value in scope["headers"] if name == b"accept"])
-        return scope["path"], scope["query_string"], accept
-
     async def _may_have(self, answer: _Answer, scope: Scope) -> bool:
-        if not any(name == b"authorization" for name, _ in scope["headers"]):
-            return True
         if answer.depends.unless is None:
             return False
         try:
@@ -155,6 +150,17 @@ class PublicAnswers:
         answer = self._answers.pop(key, None)
         if answer is not None:
             self._bytes -= _size(key, answer)
+
+
+def _asked(scope: Scope) -> tuple[_Key, bool]:
+    """What is asked for, and whether with credentials."""
+    accept, is_signed_in = b"", False
+    for name, value in scope["headers"]:
+        if name == b"accept":
+            accept = accept + b"," + value if accept else value
+        elif name == b"authorization":
+            is_signed_in = True
+    return (scope["path"], scope["query_string"], accept), is_signed_in
 
 
 def _size(key: _Key, answer: _Answer) -> int:

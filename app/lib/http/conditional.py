@@ -5,7 +5,8 @@ has is never taken for what another one asks for, and its answers are not to be 
 """
 
 import re
-from typing import Annotated, Any
+from hashlib import sha256
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from litestar import Litestar, Request
@@ -35,19 +36,26 @@ _CODING_OF_TAG = re.compile(_CODING.encode() + rb"\Z")
 _TAG_LIST = re.compile(r'\s*(?:W/)?"[^"]*"\s*(?:,\s*(?:W/)?"[^"]*"\s*)*')
 # What there is to send; what is read is a little more.
 _IF_MATCH = r'^(?:\*|(?:W/)?"[\x21\x23-\x7e]*"(?:, (?:W/)?"[\x21\x23-\x7e]*")*)$'
-_VERSION = re.compile(rf'(?:W/)?"(\d{{1,10}})(?:\.([0-9a-f]{{32}}))?(?:"|{_CODING})')
+_VERSION = re.compile(rf'(?:W/)?"(\d{{1,10}})(?:-[0-9a-f]{{16}})?(?:\.([0-9a-f]{{32}}))?(?:"|{_CODING})')
 
 
 Version = Annotated[int, Meta(ge=1, le=2**31 - 1, description="Counts the changes; the ETag is made of it.")]
 
 
 class Versioned(Output):
-    """Marks the Read Struct of a single resource; its field ``version: Version`` becomes the response's ``ETag``."""
+    """Marks the Read Struct of a single resource; its field ``version: Version`` becomes the response's ``ETag``.
+
+    ``is_live`` says that members change without a new version, such as a stock. Then the tag has a digest of the answer
+    next to the version: ``If-None-Match`` compares all of it, ``If-Match`` the version alone (docs/decisions/0038).
+    """
+
+    is_live: ClassVar[bool] = False
 
 
-def etag(version: int) -> str:
-    """The entity tag of a version."""
-    return f'"{version}"'
+def etag(content: Versioned, body: bytes) -> str:
+    """The entity tag of an answer, with its bytes."""
+    version: int = getattr(content, "version")  # noqa: B009 - declared by subclasses
+    return f'"{version}-{sha256(body).hexdigest()[:16]}"' if content.is_live else f'"{version}"'
 
 
 def declare_personal(app: Litestar, prefix: str) -> None:

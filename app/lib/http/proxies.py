@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from litestar.types import Scope
 
-from app.lib.addresses import Address, parse_address, parse_network
+from app.lib.addresses import canonical_address, parse_address, parse_network
 
 
 class TrustedProxies:
@@ -22,26 +22,27 @@ class TrustedProxies:
     def find_client(self, scope: Scope) -> None:
         """Of a request or handshake."""
         peer = cast("tuple[str, Any] | None", scope.setdefault("client", None))  # servers may leave it out
-        address = parse_address(peer[0]) if peer else None
+        address = canonical_address(peer[0]) if peer else None
         if peer and address:
-            hops = self._hops(scope) if self._trusts(address) else []
+            hops = self._hops(scope) if self._networks and self._trusts(address) else []
             if hops:
                 client = self._client_of(hops)
-                scope["client"] = (str(client), 0) if client else None
+                scope["client"] = (client, 0) if client else None
             else:
-                scope["client"] = (str(address), peer[1])
+                scope["client"] = (address, peer[1])
 
-    def _trusts(self, address: Address) -> bool:
-        return any(address in network for network in self._networks)
+    def _trusts(self, address: str) -> bool:
+        parsed = parse_address(address)
+        return parsed is not None and any(parsed in network for network in self._networks)
 
     @staticmethod
     def _hops(scope: Scope) -> list[str]:
         lines = (value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for")
         return [hop for line in lines for part in line.split(",") if (hop := part.strip())]
 
-    def _client_of(self, hops: list[str]) -> Address | None:
+    def _client_of(self, hops: list[str]) -> str | None:
         for hop in reversed(hops):
-            address = parse_address(hop)
+            address = canonical_address(hop)
             if address is None or not self._trusts(address):
                 return address
-        return parse_address(hops[0])
+        return canonical_address(hops[0])

@@ -19,14 +19,11 @@ _encode = msgspec.json.Encoder(enc_hook=default_serializer).encode
 
 
 async def encode_response(response: Response[Any]) -> Any:
-    """An ``after_request`` hook. Puts the ``ETag`` on a response whose content is :class:`Versioned`, and ``Link`` (RFC
-    8288) on one that is a :class:`Page`. Sends JSON itself; leaves HTML, files, streams and what has cookies or a
-    background task to Litestar.
+    """An ``after_request`` hook. Sends JSON itself, with the ``ETag`` where the content is :class:`Versioned`, and with
+    ``Link`` (RFC 8288) where it is a :class:`Page`; leaves HTML, files, streams and what has cookies or a background
+    task to Litestar.
     """
-    content = response.content
-    if isinstance(content, Versioned):
-        response.headers.setdefault("ETag", etag(getattr(content, "version")))  # noqa: B009 - declared by subclasses
-    is_json = isinstance(content, msgspec.Struct | dict | list)
+    is_json = isinstance(response.content, msgspec.Struct | dict | list)
     return _Encoded(response) if is_json and not response.cookies and response.background is None else response
 
 
@@ -61,7 +58,9 @@ class _Encoded:
         if isinstance(response.content, Page):
             query = request.query_params.multi_items()
             response.headers.setdefault("Link", link_header(request.url.path, query, response.content))
-        if "tagged" in request.route_handler.opt:
+        if isinstance(response.content, Versioned):
+            response.headers.setdefault("ETag", etag(response.content, body))
+        elif "tagged" in request.route_handler.opt:
             response.headers.setdefault("ETag", f'W/"{sha256(body).hexdigest()[:32]}"')
         named = {**headers, **response.headers} if headers else response.headers
         raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]

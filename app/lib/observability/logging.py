@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -89,7 +90,7 @@ def write_event(name: str, level: str, event: EventDict) -> None:
     """Writes an event with the context of the task, at any level: what structlog's loggers do in the end, without
     what they do before. For the access log, which has one line for each request.
     """
-    logger = _Line(name)
+    logger = _line(name)
     logger.debug(_finish(logger, level, merge_contextvars(logger, level, event)))
 
 
@@ -112,6 +113,9 @@ class _Line:
             return
 
     info = warning = warn = error = exception = critical = fatal = debug
+
+
+_line = lru_cache(maxsize=256)(_Line)
 
 
 class _StandardHandler(logging.Handler):

@@ -177,7 +177,11 @@ class RateLimiter:
 
     async def hit(self, limit: NamedLimit, key: str) -> Verdict:
         """Counts a hit, and says whether it was within the limit. A refused hit counts as well."""
-        return (await self.hit_all([(limit, key)]))[0]
+        if not self.enabled:
+            return _unlimited(limit)
+        name, reset_after = _window(limit, key)
+        sums = await self._add(limit.when_down, [Count(name, limit.limit.seconds)])
+        return _verdict(limit, sums[0], reset_after)
 
     async def hit_all(self, hits: Sequence[Hit], *, only_first_refuses: bool = False) -> list[Verdict]:
         """Counts a hit for each limit and key in one step, the narrowest limit first.
@@ -186,15 +190,12 @@ class RateLimiter:
         shares with others. Returns the verdicts up to that one. With ``only_first_refuses`` the others count alone.
         """
         if not self.enabled:
-            return [
-                Verdict(limit, allowed=True, remaining=limit.limit.amount, reset_after_seconds=limit.limit.seconds)
-                for limit, _ in hits
-            ]
+            return [_unlimited(limit) for limit, _ in hits]
         windows = [_window(limit, key) for limit, key in hits]
         counts = [Count(name, limit.limit.seconds) for (limit, _), (name, _) in zip(hits, windows, strict=True)]
         sums = await self._add(hits[0][0].when_down, counts)
         verdicts = [
-            Verdict(limit, count <= limit.limit.amount, max(0, limit.limit.amount - count), reset_after)
+            _verdict(limit, count, reset_after)
             for (limit, _), (_, reset_after), count in zip(hits, windows, sums, strict=True)
         ]
         refusing = verdicts[:1] if only_first_refuses else verdicts
@@ -229,6 +230,14 @@ class RateLimiter:
                     _LOG.info("rate limit counters are back")
                 return sums
         return [0] * len(counts) if when_down is WhenDown.ALLOW else await self._fallback.add(counts)
+
+
+def _verdict(limit: NamedLimit, count: int, reset_after: int) -> Verdict:
+    return Verdict(limit, count <= limit.limit.amount, max(0, limit.limit.amount - count), reset_after)
+
+
+def _unlimited(limit: NamedLimit) -> Verdict:
+    return Verdict(limit, allowed=True, remaining=limit.limit.amount, reset_after_seconds=limit.limit.seconds)
 
 
 def _window(limit: NamedLimit, key: str) -> tuple[str, int]:

@@ -1,5 +1,6 @@
 """After the deletion of an account nothing in the database names the person, but for what the documentation states."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from app.domain.accounts.models import User
 from app.domain.orders.models import Order
 from app.domain.posts.repositories import DELETED_AT_A_TIME
 from app.lib.db.base import metadata
+from app.lib.jobs import Postpone
 from app.lib.jobs.tables import QueuedJob
 from tests.domain.accounts.answers import ME, is_refused, rows
 from tests.domain.auth.steps import LOGIN, REGISTER, sign_in_from
@@ -138,3 +140,45 @@ async def test_who_has_very_much_is_named_no_more_at_once(app: Litestar, people:
     await chain(app)
     assert await tables_that_name(app, *NEEDLES) <= STATED
     assert await rows(app, User, User.id == person_id) == []
+
+
+@pytest.mark.asvs("14.2.7")
+async def test_what_is_asked_for_while_the_account_goes_leaves_nothing(app: Litestar, people: People) -> None:
+    person = await people.create(email=EMAIL)
+    room = {"name": "quiet", "visibility": "public"}
+    async with people.client(person) as calls:
+        *others, deleted = await asyncio.gather(
+            *[calls.post(f"{ME}/email", json={"email": f"zerelda.{number}@example.com"}) for number in range(4)],
+            calls.post("/api/v1/auth/reauthenticate", json={"password": person.password}),
+            calls.post(f"{ME}/mfa/totp"),
+            calls.post("/api/v1/rooms", json=room),
+            calls.delete(ME),
+        )
+
+    assert deleted.status_code == 204
+    assert {each.status_code for each in others} <= {200, 201, 202, 401}
+    await run_all_jobs(app)
+    await chain(app)
+    assert await tables_that_name(app, "zerelda") <= STATED
+
+
+@pytest.mark.asvs("14.2.7")
+async def test_a_job_that_runs_while_the_account_goes_is_forgotten_after_it(app: Litestar, people: People) -> None:
+    person = await people.create(email=EMAIL)
+    async with people.client(person) as calls:
+        assert (await calls.post(f"{ME}/email", json={"email": OTHER_EMAIL})).status_code == 202
+        await _set_job(app, "auth.mail_link", "running")
+        assert (await calls.delete(ME)).status_code == 204
+
+    with pytest.raises(Postpone):
+        await run_all_jobs(app)
+    await _set_job(app, "auth.mail_link", "done")
+    await run_all_jobs(app)
+    assert await tables_that_name(app, "zerelda") <= STATED
+
+
+async def _set_job(app: Litestar, name: str, status: str) -> None:
+    async with core_of(app).database.engine.begin() as connection:
+        await connection.execute(
+            text("UPDATE jobs SET status = :status WHERE name = :name"), {"status": status, "name": name}
+        )

@@ -33,6 +33,8 @@ async def stocked(shop: Shop) -> Shop:
         ({"q": "0% w"}, ["C"]),
         ({"q": "%"}, ["C"]),
         ({"q": "l_h"}, ["C"]),
+        ({"sku": "B"}, ["B"]),
+        ({"sku": ["D", "A", "b", "Z"]}, ["A", "D"]),
         ({"tag": "kitchen"}, ["A", "B"]),
         ({"tag": ["kitchen", "red"]}, ["A", "B", "D"]),
         ({"in_stock": "true"}, ["B", "C", "D"]),

@@ -75,7 +75,7 @@ class Play:
     async def _adjust(self, first: int, second: int, third: int) -> None:
         product = self.products[first % len(self.products)]
         body = {"delta": second - third or 1, "reason": "Count"}
-        expect(await self.shop.sells.post(f"{API}/products/{product['id']}/stock", json=body), {200, 409})
+        expect(await self.shop.sells.post(f"{API}/products/{product['id']}/stock-movements", json=body), {201, 409})
 
     async def _reprice(self, first: int, second: int, third: int) -> None:
         await self._patch(first, {"price": {"amount": f"{second}.{third:02}", "currency": "EUR"}})

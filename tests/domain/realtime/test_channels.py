@@ -52,7 +52,7 @@ async def test_members_hear_what_members_say(
         "id": heard["id"],
         "event": "message",
         "data": {"text": "Ahoy"},
-        "sender": {"id": str(other.id), "name": "Grace Hopper"},
+        "sender": {"id": str(other.id), "username": None, "name": "Grace Hopper", "avatar_url": None},
         "sent_at": heard["at"],
     }
 
@@ -228,7 +228,7 @@ async def test_an_invited_user_gets_an_event_on_their_own_channel(
         "name": "cabin",
         "version": 1,
         "user_id": str(friend.id),
-        "invited_by": str(caller.id),
+        "invited_by_id": str(caller.id),
     }
 
 

@@ -46,7 +46,12 @@ async def test_a_private_room_is_joined_by_invitation(calls: httpx.AsyncClient, 
 
     assert invited.status_code == 201
     assert invited.headers["location"] == f"{ROOMS}/{room['id']}/invitations"
-    assert invited.json()["user"] == {"id": str(friend.id), "name": "Grace Hopper"}
+    assert invited.json()["user"] == {
+        "id": str(friend.id),
+        "username": None,
+        "name": "Grace Hopper",
+        "avatar_url": None,
+    }
     assert (await friends.get(f"{ROOMS}/{room['id']}")).json() == room
     assert await names(friends, invited=True) == ["cabin"]
     assert is_refused(await friends.get(f"{ROOMS}/{room['id']}/members"), 403, "permission_denied")
@@ -70,7 +75,7 @@ async def test_an_active_user_is_invited_once(calls: httpx.AsyncClient, caller: 
     assert field_errors(await invite(calls, room, banned)) == {"/user_id": "not_found"}
     assert field_errors(await calls.post(url, json={"user_id": str(uuid4())})) == {"/user_id": "not_found"}
     listed = (await calls.get(url)).json()["items"]
-    assert [(item["user"]["id"], item["invited_by"]) for item in listed] == [(str(friend.id), str(caller.id))]
+    assert [(item["user"]["id"], item["invited_by"]["id"]) for item in listed] == [(str(friend.id), str(caller.id))]
 
 
 async def test_an_invitation_is_withdrawn_or_declined(calls: httpx.AsyncClient, crew: Crew) -> None:

@@ -16,6 +16,7 @@ from app.lib.audit import SYSTEM, AuditKind, Stream
 from app.lib.audit.chain import BATCH, Chainer
 from app.lib.audit.verify import Head, Report, verify
 from app.lib.clock import utc_now
+from app.lib.db.base import metadata
 from tests.support.apps import Deployment, core_of
 from tests.support.audit import audited, chain
 from tests.support.jobs import run_job
@@ -47,6 +48,17 @@ def found(report: Report) -> list[tuple[int | None, str]]:
     return [(each.seq, each.problem.split(":")[0]) for each in report.findings]
 
 
+def replacing(table: str) -> list[str]:
+    """A row of SQLite is replaced by any of its unique keys, and by the number that is hidden."""
+    names = [column.name for column in metadata.tables[table].columns]
+    key = "number" if table == "audit_segments" else "id"
+    others = ", ".join(f"{name} || 'x'" if name == key else name for name in names)
+    by_rowid = f"REPLACE INTO {table} (rowid, {', '.join(names)}) SELECT rowid, {others} FROM {table}"  # noqa: S608 - names of ours
+    by_key = f"REPLACE INTO {table} SELECT * FROM {table}"  # noqa: S608 - the same
+    by_place = f"REPLACE INTO {table} ({', '.join(names)}) SELECT {others} FROM {table}"  # noqa: S608 - the same
+    return [by_key, by_rowid, *([by_place] if table == "audit_events" else [])]
+
+
 @pytest.mark.asvs("16.4.2")
 @pytest.mark.parametrize("table", ["audit_inbox", "audit_events", "audit_segments"])
 async def test_the_database_refuses_changes(app: Litestar, table: str) -> None:
@@ -58,8 +70,8 @@ async def test_the_database_refuses_changes(app: Litestar, table: str) -> None:
     statements = [f"UPDATE {table} SET {update}", f"DELETE FROM {table}"]  # noqa: S608 - the names above
     if not database.url.is_sqlite:
         statements.append(f"TRUNCATE {table}")
-    elif table != "audit_inbox":  # nothing vouches yet for what waits
-        statements.append(f"REPLACE INTO {table} SELECT * FROM {table}")  # noqa: S608 - the names above
+    else:
+        statements += replacing(table)
 
     for statement in statements:
         with pytest.raises(DBAPIError, match="append only"):
@@ -77,6 +89,7 @@ async def test_a_segment_grows_and_is_sealed_and_then_only_dropped(app: Litestar
         "UPDATE audit_segments SET last_seq = 1",
         "UPDATE audit_segments SET previous_hash = last_hash",
         "UPDATE audit_segments SET dropped_at = ended_at",
+        "UPDATE audit_segments SET ended_at = '2020-01-01 00:00:00.000000+00:00'",  # as if its time were over
     ]
     seal = "UPDATE audit_segments SET sealed_at = ended_at"
     refused_when_sealed = ["UPDATE audit_segments SET last_seq = 3", "UPDATE audit_segments SET sealed_at = NULL"]
@@ -264,6 +277,26 @@ async def test_the_log_forgets_whole_segments_and_can_still_be_proved(app: Lites
 
     assert "test.lasting" not in list(await purge_after(app, 400 - 91 + 1))
     assert found(await verified(app)) == []
+
+
+async def test_events_that_are_not_deleted_yet_are_no_findings(app: Litestar) -> None:
+    """A worker was killed after the segment was dropped, or is still at work."""
+    await record(app, 3, "test.brief")
+    await chain(app)
+    await age(app, 91)
+    await record(app, 2, "test.brief")
+    await chain(app)
+    database = core_of(app).database
+    async with database.engine.begin() as connection:
+        await connection.execute(text("UPDATE audit_segments SET dropped_at = sealed_at WHERE number = 1"))
+        await connection.execute(text("DELETE FROM audit_events WHERE seq = 2"))
+
+    report = await verified(app)
+    assert (found(report), report.events, report.dropped) == ([], 2, 1)
+    await tamper(app, "UPDATE audit_events SET kind = 'sign_out' WHERE seq = 1")
+    assert found(await verified(app)) == [(1, "changed")]
+    await tamper(app, "DELETE FROM audit_events WHERE seq = 4")
+    assert found(await verified(app)) == [(1, "changed"), (4, "missing")]
 
 
 async def test_a_segment_that_was_dropped_before_its_time_is_found(app: Litestar) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.domain.accounts.dtos import PasswordChange, Registration
-from app.domain.accounts.errors import PasswordAlreadyChanged, UserNotFound, WrongCurrentPassword
+from app.domain.accounts.errors import AccountGone, PasswordAlreadyChanged, UserNotFound, WrongCurrentPassword
 from app.domain.accounts.events import PasswordChanged
 from app.domain.accounts.models import User
 from app.domain.accounts.repositories import REHASH, UserRepository
@@ -103,11 +103,11 @@ class PasswordService:
     async def verify_own(self, password: str, actor: Principal, *, pointer: str = "/current_password") -> CredentialRow:
         """The user who is signed in, if this is their password. ``pointer`` is where it stands in the body.
 
-        Raises ``WrongCurrentPassword``, ``RateLimited`` after too many of these, or ``UserNotFound``.
+        Raises ``WrongCurrentPassword``, ``RateLimited`` after too many of these, or ``AccountGone``.
         """
         current = await self.accounts.find_credentials_of(actor.user_id)
         if current is None:
-            raise UserNotFound
+            raise AccountGone
         await self._verify(current, password, pointer)
         return current
 

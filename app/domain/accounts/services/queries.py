@@ -3,21 +3,31 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from app.domain.accounts.dtos import ProfileRead, PublicProfile, RolePage, RoleRead, UserPage, UserRead, UserWithProfile
+from app.domain.accounts.dtos import (
+    PersonRead,
+    ProfileRead,
+    PublicProfile,
+    RolePage,
+    RoleRead,
+    UserPage,
+    UserRead,
+    UserWithProfile,
+)
 from app.domain.accounts.errors import ProfileNotFound, RoleNotFound, UserNotFound
 from app.domain.accounts.repositories import (
     CREDENTIALS,
     CREDENTIALS_BY_EMAIL,
     CREDENTIALS_BY_USERNAME,
-    PERSON,
+    OWN_PROFILE,
+    PEOPLE,
+    PROFILE,
+    PUBLIC_PROFILE,
     ROLE,
     ROLE_ID,
     ROLE_LIST,
     USER_LIST,
     USERNAME_KEEPER,
     USERS,
-    VISIBLE_PEOPLE,
-    VISIBLE_PERSON,
 )
 from app.domain.accounts.rows import CredentialRow
 from app.lib.db.reader import Reader
@@ -47,26 +57,26 @@ class AccountQueries:
     async def get_user_with_profile(self, user_id: UUID, viewer: Principal) -> UserWithProfile:
         """Raises ``UserNotFound``."""
         user = await self.get_user(user_id)
-        person = await self.reader.one(PERSON, UserNotFound, user_id=user_id)
-        return project(UserWithProfile, user, profile=person.to_read(own=viewer.user_id == user_id))
+        shown = OWN_PROFILE if viewer.user_id == user_id else PROFILE
+        return project(UserWithProfile, user, profile=await self.reader.one(shown, UserNotFound, user_id=user_id))
 
     async def list_users(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> UserPage:
         return await paginate(self.reader, USER_LIST, paging, self.cursors, sort=sort, filters=filters)
 
     async def get_own_profile(self, user_id: UUID) -> ProfileRead:
         """Raises ``ProfileNotFound``."""
-        return (await self.reader.one(PERSON, ProfileNotFound, user_id=user_id)).to_read(own=True)
+        return await self.reader.one(OWN_PROFILE, ProfileNotFound, user_id=user_id)
 
     async def get_public_profile(self, user_id: UUID) -> PublicProfile:
         """Of an active user. Raises ``ProfileNotFound``."""
-        return (await self.reader.one(VISIBLE_PERSON, ProfileNotFound, user_id=user_id)).to_public()
+        return await self.reader.one(PUBLIC_PROFILE, ProfileNotFound, user_id=user_id)
 
-    async def list_public_profiles(self, user_ids: Iterable[UUID]) -> dict[UUID, PublicProfile]:
-        """By user, of active users, in one query."""
-        if not (wanted := list(user_ids)):
+    async def list_people(self, user_ids: Iterable[UUID | None]) -> Mapping[UUID | None, PersonRead]:
+        """By id, in one query; not those who are deleted."""
+        if not (wanted := {each for each in user_ids if each is not None}):
             return {}
-        prepared, values = VISIBLE_PEOPLE.of(wanted)
-        return {person.user_id: person.to_public() for person in await self.reader.all(prepared, **values)}
+        prepared, values = PEOPLE.of(wanted)
+        return {person.id: person for person in await self.reader.all(prepared, **values)}
 
     async def get_role(self, role_id: UUID) -> RoleRead:
         """Raises ``RoleNotFound``."""

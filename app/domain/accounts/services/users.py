@@ -24,7 +24,7 @@ from app.domain.accounts.events import (
     UserUpdated,
 )
 from app.domain.accounts.models import Profile, User
-from app.domain.accounts.repositories import PERSON, TOUCH_PROFILE, ProfileRepository, UserRepository
+from app.domain.accounts.repositories import OWN_PROFILE, TOUCH_PROFILE, ProfileRepository, UserRepository
 from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.access import check_makes_superusers, check_not_last, check_reach
 from app.domain.accounts.services.erase import EraseUser, erase_batch, erase_user
@@ -129,9 +129,9 @@ class UserService:
         profile = await self._profiles.get_for_update(user_id, if_match, by=Profile.user_id)
         await self._profiles.update(profile, data)
         await self.events.publish(self.unit, ProfileUpdated(user_id=user_id))
-        if (person := await self.unit.first(PERSON, user_id=user_id)) is None:
+        if (updated := await self.unit.first(OWN_PROFILE, user_id=user_id)) is None:
             raise ProfileNotFound
-        return person.to_read(own=True)
+        return updated
 
     async def update(self, user_id: UUID, data: UserUpdate, if_match: IfMatch, actor: Principal) -> UserRead:
         """Updates another user. It is an address that is verified, so a new one is not, unless the request says so.

@@ -3,8 +3,6 @@
 from litestar import Controller, delete, get, post
 from litestar.params import JSONBody
 
-from app.domain.accounts.controllers.me import account_gone
-from app.domain.accounts.errors import UserNotFound
 from app.domain.auth.dtos.mfa import MfaRead, RecoveryCodes, TotpConfirmation, TotpEnrollment
 from app.domain.auth.errors import SecondFactorOff, TotpAlreadyOn, TotpNotFound
 from app.domain.auth.services.second_factors import SecondFactorService
@@ -19,7 +17,6 @@ from app.lib.wire.dto import StructDTO
 class MfaController(Controller):
     path = "/users/me/mfa"
     tags = ("Users",)
-    exception_handlers = {UserNotFound: account_gone}  # noqa: RUF012 - Litestar declares it as an instance's
 
     @get(guards=[signed_in], return_dto=StructDTO[MfaRead], summary="Get your second factors", opt=OPEN_TO_DEBTORS)
     async def get_mfa(self, principal: Caller, second_factors: Injected[SecondFactorService]) -> MfaRead:

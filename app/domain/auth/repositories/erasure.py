@@ -1,6 +1,6 @@
 """What goes when a user is deleted, besides sessions."""
 
-from sqlalchemy import bindparam, delete
+from sqlalchemy import bindparam, delete, exists, select
 
 from app.domain.auth import models
 from app.lib.db.base import Base, table_of
@@ -19,11 +19,6 @@ DELETE_CREDENTIALS_OF = tuple(
 """Keys, factors and links: some dozens of rows. They would go with the user's row, which may take a while."""
 
 _jobs = table_of(QueuedJob)
-FORGET_JOBS = prepare(
-    delete_batch(
-        _jobs,
-        _jobs.c.name == bindparam("name"),
-        _jobs.c.key.like(bindparam("key_pattern")),
-        _jobs.c.status != JobStatus.RUNNING.value,
-    )
-)
+_is_theirs = (_jobs.c.name == bindparam("name"), _jobs.c.key.like(bindparam("key_pattern")))
+FORGET_JOBS = prepare(delete_batch(_jobs, *_is_theirs, _jobs.c.status != JobStatus.RUNNING.value))
+IS_A_JOB_LEFT = prepare(select(exists().where(*_is_theirs)), bool)

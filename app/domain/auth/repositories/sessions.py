@@ -136,7 +136,10 @@ ROTATE = prepare(
     SessionRow,
 )
 """One step from ``generation`` to the next; no row when another request made it, or the session is over."""
-HOLD_USER = prepare(select(User.id).where(User.id == _USER_ID).with_for_update(read=True, key_share=True), UUID)
+HOLD_USER = prepare(
+    select(User.id).where(User.id == _USER_ID, User.deleted_at.is_(None)).with_for_update(read=True, key_share=True),
+    UUID,
+)
 """Keeps the user from being deleted. Run it first: users are locked before sessions everywhere."""
 _live = update(Session).where(Session.revoked_at.is_(None)).values(revoked_at=_NOW, revoked_reason=bindparam("reason"))
 _overdue = (

@@ -1,6 +1,6 @@
 from dataclasses import dataclass
 
-from app.domain.accounts.errors import EmailTaken, UserNotFound
+from app.domain.accounts.errors import AccountGone, EmailTaken
 from app.domain.accounts.services.passwords import Passwords, PasswordService
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
@@ -8,6 +8,7 @@ from app.domain.auth.dtos.links import MailRequest, PasswordReset
 from app.domain.auth.errors import SameEmail
 from app.domain.auth.events import AccountRecovered, EmailVerified
 from app.domain.auth.jobs import LINK_REQUESTED, MailLink, mail_link
+from app.domain.auth.repositories.sessions import HOLD_USER
 from app.domain.auth.services.links import LinkThrottle, MailedLinks, Purpose
 from app.lib import audit
 from app.lib.audit import Origin
@@ -36,15 +37,17 @@ class EmailChangeService:
     async def request(self, data: MailRequest, actor: Principal) -> None:
         """Has a link mailed to the new address, unless it has an account: no answer says which.
 
-        Raises ``SameEmail`` or ``RateLimited``.
+        Raises ``SameEmail``, ``RateLimited`` or ``AccountGone``.
         """
         user = await self.accounts.find_credentials_of(actor.user_id)
         if user is None:
-            raise UserNotFound
+            raise AccountGone
         key = lookup_key(data.email)
         if key == lookup_key(user.email):
             raise SameEmail
         await self.throttle.check(f"{Purpose.CHANGE_EMAIL}\n{key}", self.origin.address)
+        if await self.unit.first(HOLD_USER, user_id=user.id) is None:  # or the address would outlive the account
+            raise AccountGone
         await enqueue(self.unit, mail_link, MailLink(user.id, Purpose.CHANGE_EMAIL, data.email))
         await audit.record(self.unit, LINK_REQUESTED, self.origin, subject_id=user.id, purpose=Purpose.CHANGE_EMAIL)
 

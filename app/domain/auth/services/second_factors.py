@@ -8,7 +8,7 @@ import structlog
 from pyotp.exceptions import OTPVerificationError
 from pyotp.totp import TOTP
 
-from app.domain.accounts.errors import UserNotFound
+from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.repositories import UserRepository
 from app.domain.accounts.services.access import check_reach
 from app.domain.auth.dtos.mfa import MfaRead, RecoveryCodes
@@ -73,8 +73,8 @@ class SecondFactorService:
     _users: UserRepository
 
     async def get(self, user_id: UUID) -> MfaRead:
-        """Raises ``UserNotFound``."""
-        return await self.reader.one(MFA, UserNotFound, user_id=user_id)
+        """Raises ``AccountGone``."""
+        return await self.reader.one(MFA, AccountGone, user_id=user_id)
 
     async def use(self, user_id: UUID, code: str) -> str:
         """Uses a code up, and returns the kind that it is of.
@@ -82,7 +82,7 @@ class SecondFactorService:
         Call it before the unit has written. Raises ``WrongCode`` or ``RateLimited``.
         """
         plain = code.replace(" ", "").replace("-", "").lower()
-        found = await self.reader.one(POSSIBLE_CODES, UserNotFound, user_id=user_id, digest=digest(plain))
+        found = await self.reader.one(POSSIBLE_CODES, AccountGone, user_id=user_id, digest=digest(plain))
         key, address = str(user_id), self.origin.address
         trusted = await self.session_queries.knows_address(user_id, address)
         is_last = await self.throttle.check(key, address, trusted=trusted)
@@ -105,9 +105,9 @@ class SecondFactorService:
         raise WrongCode
 
     async def lock(self, user_id: UUID) -> None:
-        """To be called before a factor is added or removed. Raises ``UserNotFound``."""
+        """To be called before a factor is added or removed. Raises ``AccountGone``."""
         if await self.unit.first(LOCK_USER, user_id=user_id) is None:
-            raise UserNotFound
+            raise AccountGone
 
     async def added(self, change: FactorChange, actor: Principal) -> RecoveryCodes:
         """To be called when the actor has another factor. Returns recovery codes where there were none."""

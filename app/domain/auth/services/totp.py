@@ -10,7 +10,7 @@ from pyotp import random_base32
 from pyotp.totp import TOTP
 
 from app.core import PRODUCT
-from app.domain.accounts.errors import UserNotFound
+from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.dtos.mfa import RecoveryCodes, TotpConfirmation, TotpEnrollment
 from app.domain.auth.errors import TotpAlreadyOn, TotpNotFound, WrongCode
@@ -39,7 +39,7 @@ class TotpService:
         """A new secret, which is no factor before a code confirms it. Raises ``TotpAlreadyOn``."""
         user = await self.accounts.find_credentials_of(actor.user_id)
         if user is None:
-            raise UserNotFound
+            raise AccountGone
         secret = random_base32()
         await self.factors.lock(user.id)
         if not await self._factors.set_up_totp(user.id, self.sealer.seal(secret.encode(), user.id.bytes), utc_now()):

@@ -65,6 +65,7 @@ PRODUCT_LIST = ListQuery(
     filters=(
         equals("is_active", Product.is_active),
         equals("on_offer", Product.is_active),
+        equals("sku", Product.sku),
         equals("currency", Product.currency),
         at_least("min_price", Product.price_units),
         at_most("max_price", Product.price_units),
@@ -79,10 +80,15 @@ PRODUCT_LIST = ListQuery(
     ),
 )
 
+_movements = select(*columns_of(StockMovementRead, StockMovement))
+MOVEMENT = prepare(
+    _movements.where(StockMovement.id == bindparam("movement_id"), StockMovement.product_id == bindparam("product_id")),
+    StockMovementRead,
+)
 MOVEMENT_LIST = ListQuery(
     "stock_movements",
     StockMovementPage,
-    select(*columns_of(StockMovementRead, StockMovement)),
+    _movements,
     identity=StockMovement.id,
     sorts=(SortKey("created_at", StockMovement.created_at, datetime),),
     default_sort="-created_at",
@@ -104,13 +110,6 @@ class ProductRepository(EntityRepository[Product]):
     model = Product
     not_found = ProductNotFound
     taken = {"sku": SkuTaken}  # noqa: RUF012 - never changed
-
-    async def read(self, product_id: UUID) -> ProductRow:
-        """As this transaction has it."""
-        found = await self.unit.first(PRODUCT, product_id=product_id)
-        if found is None:
-            raise ProductNotFound
-        return found
 
     async def has_long_history(self, product_id: UUID) -> bool:
         """Whether it has more than :data:`BATCH` movements or prices."""

@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import bindparam, insert, or_, select, update
 
-from app.domain.catalog.dtos import MAX_STOCK
+from app.domain.catalog.dtos import MAX_STOCK, StockMovementRead
 from app.domain.catalog.models import Product, StockMovement
 from app.domain.catalog.rows import ProductTerms
 from app.lib.clock import utc_now
@@ -29,7 +29,7 @@ _delta = bindparam("delta", type_=_products.c.stock.type)
 _change = (
     update(_products)
     .where(_products.c.id == bindparam("product_id"))
-    .values(stock=_products.c.stock + _delta, version=_products.c.version + 1, updated_at=bindparam("now"))
+    .values(stock=_products.c.stock + _delta, updated_at=bindparam("now"))
     .returning(_products.c.id, _products.c.stock)
 )
 _sell = prepare(
@@ -81,11 +81,11 @@ class StockRepository(Repository):
         balances = await self._change(_put_back, changes)
         await self.record(balances, list(quantities.values()), "return", reason=reason, order_id=order_id)
 
-    async def adjust(self, product_id: UUID, delta: int, reason: str) -> bool:
-        """False when the stock would be negative or too large, or when there is no such product."""
+    async def adjust(self, product_id: UUID, delta: int, reason: str) -> StockMovementRead | None:
+        """None when the stock would be negative or too large, or when there is no such product."""
         balances = await self._change(_adjust, [{"product_id": product_id, "delta": delta}])
-        await self.record(balances, [delta], "adjustment", reason=reason)
-        return bool(balances)
+        lines = await self.record(balances, [delta], "adjustment", reason=reason)
+        return StockMovementRead(**lines[0]) if lines else None
 
     async def record(
         self,
@@ -95,14 +95,15 @@ class StockRepository(Repository):
         *,
         reason: str | None = None,
         order_id: UUID | None = None,
-    ) -> None:
-        """A line of the ledger for each balance, with the change that led to it."""
+    ) -> list[dict[str, Any]]:
+        """A line of the ledger for each balance, with the change that led to it. Returns the lines."""
         common = {"kind": kind, "reason": reason, "order_id": order_id, "created_at": utc_now()}
         lines = [
             {"id": new_id(), "product_id": each.id, "delta": delta, "balance": each.stock, **common}
             for each, delta in zip(balances, deltas, strict=False)
         ]
         await self.unit.insert(_record, *lines)
+        return lines
 
     async def _change(self, statement: Prepared[Balance], changes: Sequence[dict[str, Any]]) -> list[Balance]:
         now = utc_now()

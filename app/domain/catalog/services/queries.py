@@ -5,10 +5,10 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from app.domain.catalog.dtos import ProductPage, ProductPricePage, ProductRead, StockMovementPage
-from app.domain.catalog.errors import ProductNotFound
+from app.domain.catalog.dtos import ProductPage, ProductPricePage, ProductRead, StockMovementPage, StockMovementRead
+from app.domain.catalog.errors import MovementNotFound, ProductNotFound
 from app.domain.catalog.permissions import ORDERS_READ, PRODUCTS_WRITE
-from app.domain.catalog.repositories.products import MOVEMENT_LIST, PRICE_LIST, PRODUCT, PRODUCT_LIST
+from app.domain.catalog.repositories.products import MOVEMENT, MOVEMENT_LIST, PRICE_LIST, PRODUCT, PRODUCT_LIST
 from app.lib.db.reader import Reader
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.paginate import paginate
@@ -43,13 +43,16 @@ class ProductQueries:
     async def list_movements(
         self, product_id: UUID, paging: PageRequest, viewer: Principal | None
     ) -> StockMovementPage:
-        """Without the ids of orders for viewers who may not read these. Raises ``ProductNotFound``."""
+        """Raises ``ProductNotFound``."""
         await self._require(product_id)
         only = {"product_id": product_id}
         page = await paginate(self.reader, MOVEMENT_LIST, paging, self.cursors, filters=only)
-        if viewer is not None and viewer.may(ORDERS_READ):
-            return page
-        return page.with_items(StockMovementPage, [replace(each, order_id=None) for each in page.items])
+        return page.with_items(StockMovementPage, [_shown(each, viewer) for each in page.items])
+
+    async def get_movement(self, product_id: UUID, movement_id: UUID, viewer: Principal | None) -> StockMovementRead:
+        """Raises ``MovementNotFound``."""
+        ids = {"product_id": product_id, "movement_id": movement_id}
+        return _shown(await self.reader.one(MOVEMENT, MovementNotFound, **ids), viewer)
 
     async def list_prices(self, product_id: UUID, paging: PageRequest) -> ProductPricePage:
         """Raises ``ProductNotFound``."""
@@ -59,6 +62,11 @@ class ProductQueries:
 
     async def _require(self, product_id: UUID) -> None:
         await self.reader.one(PRODUCT, ProductNotFound, product_id=product_id)
+
+
+def _shown(movement: StockMovementRead, viewer: Principal | None) -> StockMovementRead:
+    """Without the id of the order for viewers who may not read orders."""
+    return movement if viewer is not None and viewer.may(ORDERS_READ) else replace(movement, order_id=None)
 
 
 def _keeps_products(viewer: Principal | None) -> bool:

@@ -5,15 +5,13 @@ from uuid import UUID
 
 import msgspec
 
-from app.domain.catalog.dtos import MAX_STOCK, ProductRead, StockChange
+from app.domain.catalog.dtos import MAX_STOCK, StockMovementCreate, StockMovementRead
 from app.domain.catalog.errors import InsufficientStock, ProductNotFound, ProductsChanged, Shortage
-from app.domain.catalog.repositories.products import ProductRepository
 from app.domain.catalog.repositories.stock import StockRepository
 from app.domain.catalog.rows import ProductTerms
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.uow import UnitOfWork
-from app.lib.db.versions import IfMatch
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 
 
@@ -31,14 +29,12 @@ class StockService:
     def __init__(self, unit: UnitOfWork) -> None:
         self.unit = unit
         self._stock = StockRepository(unit)
-        self._products = ProductRepository(unit)
 
-    async def adjust(self, product_id: UUID, change: StockChange, if_match: IfMatch, origin: Origin) -> ProductRead:
-        """Raises ``ProductNotFound``, ``PreconditionFailed``, ``InsufficientStock`` or ``ValidationFailed``."""
+    async def adjust(self, product_id: UUID, change: StockMovementCreate, origin: Origin) -> StockMovementRead:
+        """Raises ``ProductNotFound``, ``InsufficientStock`` or ``ValidationFailed``."""
         await self.unit.wait_turn(product_id)
-        if if_match.versions is not None:
-            await self._products.get_for_update(product_id, if_match, key_share=True)
-        if not await self._stock.adjust(product_id, change.delta, change.reason):
+        movement = await self._stock.adjust(product_id, change.delta, change.reason)
+        if movement is None:
             found = (await self._stock.terms([product_id])).get(product_id)
             if found is None:
                 raise ProductNotFound
@@ -48,7 +44,7 @@ class StockService:
             shortage = Shortage(pointer="/delta", product_id=product_id, requested=-change.delta, available=found.stock)
             raise InsufficientStock([shortage])
         await audit.record(self.unit, "product.stock_adjusted", origin, subject_id=product_id, delta=change.delta)
-        return (await self._products.read(product_id)).to_read()
+        return movement
 
     async def terms(self, lines: Sequence[CartLine]) -> Mapping[UUID, ProductTerms]:
         """The terms of each line at the moment. Raises ``ValidationFailed`` for products that are not on offer, and

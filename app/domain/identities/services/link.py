@@ -1,7 +1,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.domain.accounts.errors import UserNotFound
+from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
@@ -47,13 +47,13 @@ class LinkService:
     async def link(self, data: IdentityLink, actor: Principal) -> IdentityRead:
         """Links who came back from the provider to the user who went there.
 
-        Raises ``InvalidAttempt``, ``InvalidAnswer``, ``ProviderUnavailable``, ``OwnEmailNotConfirmed`` or
-        ``IdentityTaken``.
+        Raises ``InvalidAttempt``, ``InvalidAnswer``, ``ProviderUnavailable``, ``OwnEmailNotConfirmed``,
+        ``IdentityTaken`` or ``AccountGone``.
         """
         external = await self.attempts.finish(data.provider, data, actor.user_id)
         user = await self.accounts.find_credentials_of(actor.user_id)
         if user is None:
-            raise UserNotFound
+            raise AccountGone
         is_own_address = external.is_confirmed and lookup_key(external.email or "") == lookup_key(user.email)
         if not (user.is_verified or is_own_address):
             raise OwnEmailNotConfirmed

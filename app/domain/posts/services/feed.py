@@ -43,8 +43,8 @@ class FeedService:
     async def newest(self) -> Newest:
         """What is in the feed at the moment."""
         rows = await self._reader.all(FEED)
-        people = await self._accounts.list_public_profiles(row.author_id for row in rows)
-        authors = {user_id: person.full_name or person.username or _UNNAMED for user_id, person in people.items()}
+        people = await self._accounts.list_people(row.author_id for row in rows)
+        authors = {each.id: each.name or each.username or _UNNAMED for each in people.values()}
         seen = [(row.id.bytes, row.version, authors.get(row.author_id)) for row in rows]
         digest = sha256(msgspec.msgpack.encode((self._base_url, self._title, seen))).hexdigest()
         return Newest(rows, authors, f'W/"{digest[:32]}"')

@@ -76,12 +76,12 @@ class PostQueries:
         return await paginate(self.reader, TAG_LIST, paging, self.cursors, sort=sort)
 
     async def with_author(self, post: PostRead) -> PostWithAuthor:
-        authors = await self.accounts.list_public_profiles([post.author_id])
+        authors = await self.accounts.list_people([post.author_id])
         return project(PostWithAuthor, post, author=authors.get(post.author_id))
 
     async def with_authors(self, page: PostPage) -> PostWithAuthorPage:
         """In one query for all of them."""
-        authors = await self.accounts.list_public_profiles(post.author_id for post in page.items)
+        authors = await self.accounts.list_people(post.author_id for post in page.items)
         items = [project(PostSummaryWithAuthor, post, author=authors.get(post.author_id)) for post in page.items]
         return page.with_items(PostWithAuthorPage, items)
 

@@ -35,5 +35,5 @@ class SignedInPeople:
 
     async def member(self, principal: Principal) -> Member:
         """The person by their name, else their username, never their address."""
-        found = (await self._accounts.list_public_profiles([principal.user_id])).get(principal.user_id)
-        return Member(principal.user_id, ((found.full_name or found.username) if found else None) or "")
+        found = (await self._accounts.list_people([principal.user_id])).get(principal.user_id)
+        return Member(principal.user_id, ((found.name or found.username) if found else None) or "")

@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,12 +8,9 @@ import msgspec
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.realtime.dtos import (
     InvitationPage,
-    InvitationRead,
     MemberPage,
-    MemberRead,
     MessagePage,
     MessageRead,
-    PersonRead,
     RoomPage,
     RoomRead,
 )
@@ -75,19 +72,14 @@ class RoomQueries:
     async def list_members(self, room_id: UUID, paging: PageRequest, viewer: Principal) -> MemberPage:
         """Raises ``RoomNotFound`` or ``NotAMember``."""
         await self._require_readable(room_id, viewer)
-        page = await paginate(self.reader, MEMBER_LIST, paging, self.cursors, filters={"room_id": room_id})
-        people = await self._people(row.user_id for row in page.items)
-        return page.with_items(MemberPage, [project(MemberRead, row, user=people[row.user_id]) for row in page.items])
+        return await paginate(self.reader, MEMBER_LIST, paging, self.cursors, filters={"room_id": room_id})
 
     async def list_invitations(self, room_id: UUID, paging: PageRequest, viewer: Principal) -> InvitationPage:
         """Raises ``RoomNotFound`` or ``NotYourRoom``."""
         room = await self.access(room_id, viewer)
         if not can_see_all(viewer):
             require_can_manage(room.owner_id, viewer)
-        page = await paginate(self.reader, INVITATION_LIST, paging, self.cursors, filters={"room_id": room_id})
-        people = await self._people(row.user_id for row in page.items)
-        items = [project(InvitationRead, row, user=people[row.user_id]) for row in page.items]
-        return page.with_items(InvitationPage, items)
+        return await paginate(self.reader, INVITATION_LIST, paging, self.cursors, filters={"room_id": room_id})
 
     async def list_messages(
         self, room_id: UUID, paging: PageRequest, sort: str | None, filters: Mapping[str, Any], viewer: Principal
@@ -99,7 +91,7 @@ class RoomQueries:
         paging = msgspec.structs.replace(paging, page_size=min(paging.page_size, most))
         only = {**filters, "channel": [room_channel(room_id)]}
         page = await paginate(self.reader, MESSAGE_LIST, paging, self.cursors, sort=sort, filters=only)
-        people = await self._people(row.sender_id for row in page.items)
+        people = await self.accounts.list_people(row.sender_id for row in page.items)
         items = [
             project(MessageRead, row.frame, sender=people.get(row.sender_id), sent_at=row.created_at)
             for row in page.items
@@ -110,12 +102,6 @@ class RoomQueries:
         room = await self.access(room_id, viewer)
         if not room.is_member and not can_see_all(viewer):
             raise NotAMember
-
-    async def _people(self, user_ids: Iterable[UUID | None]) -> dict[UUID | None, PersonRead]:
-        wanted = {user_id for user_id in user_ids if user_id is not None}
-        profiles = await self.accounts.list_public_profiles(wanted)
-        names = {user_id: profile.full_name for user_id, profile in profiles.items()}
-        return {user_id: PersonRead(id=user_id, name=names.get(user_id)) for user_id in wanted}
 
 
 def _seen_by(viewer: Principal) -> dict[str, Any]:

@@ -5,13 +5,13 @@ from uuid import UUID
 
 import msgspec
 
-from app.domain.accounts.repositories import VISIBLE_PERSON
+from app.domain.accounts.errors import AccountGone
+from app.domain.accounts.repositories import PEOPLE
 from app.domain.realtime import errors, repositories
 from app.domain.realtime.dtos import (
     PUBLIC,
     InvitationCreate,
     InvitationRead,
-    PersonRead,
     RoomCreate,
     RoomRead,
     RoomUpdate,
@@ -52,8 +52,12 @@ class RoomService:
         self._rooms = RoomRepository(unit)
 
     async def create(self, data: RoomCreate, actor: Principal) -> RoomRead:
-        """A room of the actor. Raises ``RoomNameTaken``, ``TooManyRooms`` or ``TooManyRoomsInADay``."""
-        await self._rooms.lock_person(actor.user_id, alone=True)
+        """A room of the actor.
+
+        Raises ``AccountGone``, ``RoomNameTaken``, ``TooManyRooms`` or ``TooManyRoomsInADay``.
+        """
+        if not await self._rooms.lock_person(actor.user_id, alone=True):
+            raise AccountGone
         if (await self.unit.first(repositories.COUNT_OWNED, of_user=actor.user_id) or 0) >= MAX_OWNED:
             raise errors.TooManyRooms
         if (await self.unit.first(repositories.COUNT_CREATED, of_user=actor.user_id) or 0) >= MAX_CREATED:
@@ -99,9 +103,10 @@ class RoomService:
     async def join(self, room_id: UUID, actor: Principal) -> RoomRead:
         """Nothing happens when the actor is a member already.
 
-        Raises ``RoomNotFound``, ``RoomClosed``, ``NotInvited`` or ``RoomFull``.
+        Raises ``AccountGone``, ``RoomNotFound``, ``RoomClosed``, ``NotInvited`` or ``RoomFull``.
         """
-        await self._rooms.lock_person(actor.user_id)
+        if not await self._rooms.lock_person(actor.user_id):
+            raise AccountGone
         room, standing = await self._lock(room_id, actor)
         if not standing.is_member:
             if room.closed_at is not None:
@@ -144,7 +149,7 @@ class RoomService:
         room = await self._lock_managed(room_id, actor)
         if room.closed_at is not None:
             raise errors.RoomClosed
-        if not exists or (person := await self.unit.first(VISIBLE_PERSON, user_id=user_id)) is None:
+        if not exists:
             raise errors.InviteeNotFound
         invitee = await self._rooms.standing(room.id, user_id)
         if invitee.is_member:
@@ -157,10 +162,11 @@ class RoomService:
         row = {"room_id": room.id, "user_id": user_id, "invited_by": actor.user_id, "created_at": now}
         await self.unit.execute(repositories.CREATE_INVITATION, **row)
         # On their own channel, because they do not listen to the room's yet.
-        event = _event(room, ROOM_INVITED, user_channel(user_id), user_id=user_id, invited_by=actor.user_id)
+        event = _event(room, ROOM_INVITED, user_channel(user_id), user_id=user_id, invited_by_id=actor.user_id)
         await self._writer.publish_in(self.unit, event)
-        user = PersonRead(id=user_id, name=person.public_name)
-        return InvitationRead(user=user, invited_by=actor.user_id, created_at=now)
+        prepared, values = PEOPLE.of([user_id, actor.user_id])
+        people = {each.id: each for each in await self.unit.all(prepared, **values)}
+        return InvitationRead(user=people[user_id], invited_by=people.get(actor.user_id), created_at=now)
 
     async def delete_invitation(self, room_id: UUID, user_id: UUID, actor: Principal) -> None:
         """Withdrawn by the owner, or declined by the invited person.
