@@ -90,8 +90,8 @@ async def test_a_cancellation_keeps_its_reason_until_the_customer_is_forgotten(s
     [refund] = (await shop.boss.get(f"{API}/orders/{paid['id']}/refunds")).json()["items"]
     assert (last["reason"], last["refund_id"], last["items"]) == ("Out of print.", refund["id"], refund["items"])
     assert refund["reason"] == "Out of print."
-    [told] = await published(shop, paid, "order.cancelled")
-    assert (told["reason"], told["number"], told["refund_id"]) == ("Out of print.", paid["number"], refund["id"])
+    [sent] = await published(shop, paid, "order.cancelled")
+    assert (sent["reason"], sent["number"], sent["refund_id"]) == ("Out of print.", paid["number"], refund["id"])
     async with core_of(shop.app).database.independent() as unit:
         await forget_customer.handle(UserErasing(user_id=shop.customer.id), unit)
     assert await shop.rows("SELECT 1 FROM order_events WHERE reason IS NOT NULL") == []
