@@ -40,6 +40,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_orders_customer_id_created_at_id"), "orders", ["customer_id", "created_at", "id"])
     op.create_index(op.f("ix_orders_number"), "orders", ["number"], unique=True)
     op.create_index(op.f("ix_orders_expires_at"), "orders", ["expires_at"])
+    op.create_index(op.f("ix_orders_updated_at_id"), "orders", ["updated_at", "id"])
     op.create_index(op.f("ix_orders_status_created_at_id"), "orders", ["status", "created_at", "id"])
     op.create_table(
         "order_items",
@@ -61,7 +62,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("order_id", "product_id", name=op.f("pk_order_items")),
     )
-    op.create_index(op.f("ix_order_items_product_id"), "order_items", ["product_id"])
+    op.create_index(op.f("ix_order_items_product_id_order_id"), "order_items", ["product_id", "order_id"])
     op.create_table(
         "order_payments",
         sa.Column("id", sa.Uuid(), nullable=False),

@@ -1,5 +1,4 @@
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from litestar import Controller, Response, get, patch, post
@@ -24,6 +23,8 @@ from app.domain.orders.dtos import (
     OrderShip,
     OrderStatus,
     OrderUpdate,
+    OrderWithCustomer,
+    OrderWithCustomerPage,
     PaymentCreate,
     PaymentPage,
     RefundCreate,
@@ -32,6 +33,7 @@ from app.domain.orders.dtos import (
 from app.domain.orders.errors import InvalidTransition, PaymentDeclined, RefundTooLarge, TooManyOpenOrders
 from app.domain.orders.permissions import ORDERS_READ, ORDERS_WRITE
 from app.domain.orders.services.cancel import CancelService
+from app.domain.orders.services.export import ExportRows, OrderExport
 from app.domain.orders.services.orders import OrderService
 from app.domain.orders.services.pay import PaymentService
 from app.domain.orders.services.place import PlaceService
@@ -56,10 +58,15 @@ NumberFilter = Annotated[
     | None,
     QueryParameter(name="number", description="Repeat for any of several.", max_items=20),
 ]
+_Ids = list[Annotated[UUID, QueryParameter(schema_extra={"maxLength": 36})]] | None
 CustomerFilter = Annotated[
-    list[Annotated[UUID, QueryParameter(schema_extra={"maxLength": 36})]] | None,
-    QueryParameter(name="customer_id", description="Of this customer; repeat for any of several.", max_items=20),
+    _Ids, QueryParameter(name="customer_id", description="Of this customer; repeat for any of several.", max_items=20)
 ]
+ProductFilter = Annotated[
+    _Ids, QueryParameter(name="product_id", description="With this product; repeat for any of several.", max_items=20)
+]
+Expand = Annotated[Literal["customer"] | None, QueryParameter(description="Shows the customers, too.")]
+Rows = Annotated[ExportRows, QueryParameter(description="What a row is: a line of an order, or an order.")]
 Sort = Annotated[str | None, ORDER_SORT]
 Orders = Injected[OrderService]
 Queries = Injected[OrderQueries]
@@ -70,21 +77,27 @@ async def provide_order_filters(
     number: NumberFilter = None,
     status: StatusFilter = None,
     customer_id: CustomerFilter = None,
+    product_id: ProductFilter = None,
     currency: CurrencyFilter = None,
     min_total: AmountFilter = None,
     max_total: AmountFilter = None,
     created_after: Instant = None,
     created_before: Instant = None,
+    updated_after: Instant = None,
+    updated_before: Instant = None,
 ) -> dict[str, Any]:
     """The filters of a list of orders and of its export."""
     return {
         "number": number,
         "status": status,
         "customer_id": customer_id,
+        "product_id": product_id,
         "currency": currency,
         **filter_bounds(currency, min_total=min_total, max_total=max_total),
         "created_after": created_after,
         "created_before": created_before,
+        "updated_after": updated_after,
+        "updated_before": updated_before,
     }
 
 
@@ -101,14 +114,21 @@ class OrderController(Controller):
 
     @get(
         guards=[authenticated],
-        return_dto=StructDTO[OrderPage],
+        return_dto=None,
         summary="List orders",
         description="Your own, or with `orders:read` all. `min_total` and `max_total` need `currency`.",
     )
     async def list_orders(
-        self, queries: Queries, principal: Caller, paging: Paging, order_filters: Filters, sort: Sort = None
-    ) -> OrderPage:
-        return await queries.list_orders(paging, sort, order_filters, principal)
+        self,
+        queries: Queries,
+        principal: Caller,
+        paging: Paging,
+        order_filters: Filters,
+        sort: Sort = None,
+        expand: Expand = None,
+    ) -> OrderPage | OrderWithCustomerPage:
+        page = await queries.list_orders(paging, sort, order_filters, principal)
+        return page if expand is None else await queries.with_customers(page)
 
     @post(
         guards=[authenticated],
@@ -126,11 +146,15 @@ class OrderController(Controller):
     @get(
         "/{order_id:uuid}",
         guards=[authenticated],
+        return_dto=None,
         summary="Get an order",
-        description="Your own, or with `orders:read` any.",
+        description="Your own, or with `orders:read` any. With `expand=customer` there is no ETag.",
     )
-    async def get_order(self, order_id: FromPath[UUID], queries: Queries, principal: Caller) -> OrderRead:
-        return await queries.get_order(order_id, principal)
+    async def get_order(
+        self, order_id: FromPath[UUID], queries: Queries, principal: Caller, expand: Expand = None
+    ) -> OrderRead | OrderWithCustomer:
+        order = await queries.get_order(order_id, principal)
+        return order if expand is None else await queries.with_customer(order)
 
     @patch(
         "/{order_id:uuid}",
@@ -288,9 +312,12 @@ class OrderController(Controller):
         opt={PRODUCES_ANYTHING: True},
         media_type="text/csv",
         summary="Export orders as CSV",
-        description="Oldest first, with the filters of the list.",
+        description=(
+            "Oldest first, with the filters of the list. One row per line of an order, which repeats what is the "
+            "order's; with `rows=order` one per order. Text that would be a formula begins with an apostrophe."
+        ),
     )
-    async def export_orders(self, queries: Queries, order_filters: Filters) -> Stream:
-        lines: AsyncIterator[bytes] = await queries.export(order_filters)
+    async def export_orders(self, export: Injected[OrderExport], order_filters: Filters, rows: Rows = "line") -> Stream:
+        lines = await export.lines(order_filters, rows)
         headers = {"Content-Disposition": 'attachment; filename="orders.csv"', "Cache-Control": "no-store"}
         return Stream(lines, media_type="text/csv; charset=utf-8", headers=headers)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, UnsetType
 
+from app.domain.accounts.dtos import PersonRead
 from app.domain.catalog.dtos import Sku
 from app.lib.errors import FieldCode
 from app.lib.http.conditional import Version, Versioned
@@ -108,7 +109,7 @@ class OrderItemRead(Output):
     refunded_quantity: _Pieces
 
 
-class OrderRead(Versioned):
+class OrderFields(Output):
     """An order. ``number`` is its name among people, and gives no rights. ``expires_at`` is when it is cancelled unless
     it is paid; ``customer_id`` is null when the account is deleted. While ``payment_processing``, the outcome of a
     payment is awaited.
@@ -130,7 +131,18 @@ class OrderRead(Versioned):
     version: Version
 
 
+class OrderRead(OrderFields, Versioned):
+    __doc__ = OrderFields.__doc__
+
+
+class OrderWithCustomer(OrderFields):
+    """An order with ``expand=customer``. It has no ETag, because it is two resources. A deleted customer is null."""
+
+    customer: PersonRead | None
+
+
 OrderPage = Page[OrderRead]
+OrderWithCustomerPage = Page[OrderWithCustomer]
 
 
 class RefundItemRead(Output):

@@ -49,6 +49,7 @@ class Order(Entity):
         Index(None, "number", unique=True),
         Index(None, "customer_id", "created_at", "id"),
         Index(None, "created_at", "id"),
+        Index(None, "updated_at", "id"),
         Index(None, "status", "created_at", "id"),
         Index(None, "expires_at"),
         Index(None, "customer_id", postgresql_where=IS_UNPAID, sqlite_where=IS_UNPAID),
@@ -61,9 +62,7 @@ class OrderItem(Base):
     __tablename__ = "order_items"
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id", ondelete="CASCADE"), primary_key=True)
-    product_id: Mapped[UUID] = mapped_column(
-        ForeignKey("products.id", ondelete="RESTRICT"), primary_key=True, index=True
-    )
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id", ondelete="RESTRICT"), primary_key=True)
     position: Mapped[int] = mapped_column(Integer)
     sku: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(255))
@@ -72,7 +71,10 @@ class OrderItem(Base):
     total_units: Mapped[int] = mapped_column(BigInteger)
     refunded_quantity: Mapped[int] = mapped_column(Integer, default=0)
 
-    __table_args__ = (CheckConstraint("refunded_quantity BETWEEN 0 AND quantity", name="refunded_within_quantity"),)
+    __table_args__ = (
+        CheckConstraint("refunded_quantity BETWEEN 0 AND quantity", name="refunded_within_quantity"),
+        Index(None, "product_id", "order_id"),
+    )
 
 
 class OrderEvent(Base):

@@ -1,19 +1,30 @@
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import BindParameter, ColumnElement, bindparam, select
 
 from app.domain.orders.models import Order, OrderEvent, OrderItem, OrderPayment, OrderRefund
 from app.domain.orders.rows import AttemptRow, EventRow, ItemRow, OrderRow, RefundListRow
 from app.lib.db.prepared import PreparedIn, columns_of, prepare
 from app.lib.pagination.envelope import Page
-from app.lib.pagination.filters import after, at_least, at_most, before, equals
+from app.lib.pagination.filters import after, at_least, at_most, before, custom, equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 
 _orders = select(*columns_of(OrderRow, Order))
 ORDER = prepare(_orders.where(Order.id == bindparam("order_id")), OrderRow)
 
-_SORTS = (SortKey("created_at", Order.created_at, datetime), SortKey("total", Order.total_units, int))
+
+def _has_product(products: Sequence[BindParameter[Any]]) -> ColumnElement[bool]:
+    return Order.id.in_(select(OrderItem.order_id).where(OrderItem.product_id.in_(products)))
+
+
+_SORTS = (
+    SortKey("created_at", Order.created_at, datetime),
+    SortKey("updated_at", Order.updated_at, datetime),
+    SortKey("total", Order.total_units, int),
+)
 
 ORDER_LIST = ListQuery(
     "orders",
@@ -32,6 +43,9 @@ ORDER_LIST = ListQuery(
         at_most("max_total", Order.total_units),
         after("created_after", Order.created_at),
         before("created_before", Order.created_at),
+        after("updated_after", Order.updated_at),
+        before("updated_before", Order.updated_at),
+        custom("product_id", OrderItem.product_id.type, _has_product, repeatable=True),
     ),
 )
 

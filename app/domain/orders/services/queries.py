@@ -1,19 +1,28 @@
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from app.domain.orders.dtos import OrderEventPage, OrderPage, OrderRead, PaymentPage, RefundPage
+from app.domain.accounts.services.queries import AccountQueries
+from app.domain.orders.dtos import (
+    OrderEventPage,
+    OrderPage,
+    OrderRead,
+    OrderWithCustomer,
+    OrderWithCustomerPage,
+    PaymentPage,
+    RefundPage,
+)
 from app.domain.orders.repositories.reads import EVENT_LIST, ITEMS, ORDER, ORDER_LIST, PAYMENT_LIST, REFUND_LIST
 from app.domain.orders.rows import ItemRow, OrderRow
 from app.domain.orders.services.access import may_read_all, require_readable
-from app.domain.orders.services.export import export_orders
 from app.lib.db.reader import Reader
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
 from app.lib.security.principal import Principal
+from app.lib.wire.dto import project
 
 ORDER_SORT = ORDER_LIST.sort_parameter()
 
@@ -24,11 +33,12 @@ class OrderQueries:
 
     reader: Reader
     cursors: CursorCodec
+    accounts: AccountQueries
 
     async def get_order(self, order_id: UUID, viewer: Principal) -> OrderRead:
         """Raises ``OrderNotFound``."""
         order = await self.require_readable(order_id, viewer)
-        return order.to_read((await self._items([order_id]))[order_id])
+        return order.to_read((await self.items_of([order_id]))[order_id])
 
     async def require_readable(self, order_id: UUID, viewer: Principal) -> OrderRow:
         """Raises ``OrderNotFound``, also for another customer's order."""
@@ -41,8 +51,18 @@ class OrderQueries:
         owner = None if may_read_all(viewer) else viewer.user_id
         filters = {**filters, "owner_id": owner}
         page = await paginate(self.reader, ORDER_LIST, paging, self.cursors, sort=sort, filters=filters)
-        items = await self._items([row.id for row in page.items])
+        items = await self.items_of([row.id for row in page.items])
         return page.with_items(OrderPage, [row.to_read(items[row.id]) for row in page.items])
+
+    async def with_customer(self, order: OrderRead) -> OrderWithCustomer:
+        customers = await self.accounts.list_people([order.customer_id])
+        return project(OrderWithCustomer, order, customer=customers.get(order.customer_id))
+
+    async def with_customers(self, page: OrderPage) -> OrderWithCustomerPage:
+        """In one query for all of them."""
+        customers = await self.accounts.list_people(order.customer_id for order in page.items)
+        items = [project(OrderWithCustomer, order, customer=customers.get(order.customer_id)) for order in page.items]
+        return page.with_items(OrderWithCustomerPage, items)
 
     async def list_events(self, order_id: UUID, paging: PageRequest, viewer: Principal) -> OrderEventPage:
         """Raises ``OrderNotFound``."""
@@ -62,11 +82,7 @@ class OrderQueries:
         page = await paginate(self.reader, REFUND_LIST, paging, self.cursors, filters={"order_id": order_id})
         return page.with_items(RefundPage, [row.to_read() for row in page.items])
 
-    async def export(self, filters: Mapping[str, Any]) -> AsyncIterator[bytes]:
-        """All orders as CSV, in chunks. Raises ``ValidationFailed``."""
-        return await export_orders(self.reader, self.cursors, filters)
-
-    async def _items(self, order_ids: Sequence[UUID]) -> Mapping[UUID, list[ItemRow]]:
+    async def items_of(self, order_ids: Sequence[UUID]) -> Mapping[UUID, list[ItemRow]]:
         """The lines of many orders in one query, by order and sorted by position."""
         found: dict[UUID, list[ItemRow]] = defaultdict(list)
         if order_ids:
