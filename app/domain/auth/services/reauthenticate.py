@@ -95,4 +95,6 @@ class ReauthenticationService:
         await audit.record(self.unit, "session.reauthenticated", self.origin, subject_id=actor.user_id)
         viewed = {"user_id": actor.user_id, "current_id": actor.session_id}
         own = await self.unit.all(OWN_SESSIONS, **viewed, now=utc_now())
-        return next(each for each in own if each.current)
+        if (current := next((each for each in own if each.current), None)) is None:
+            raise SessionEnded
+        return current

@@ -121,6 +121,7 @@ class OpenIDProvider:
             raise refusal(url, f"answers {status} {exc}") from exc
         if metadata.issuer != self.issuer:
             raise refusal(url, "names another issuer than the settings: they must be the same, to the last slash")
+        self._client.check(metadata.authorization_endpoint)  # a page makes a link of it
         return metadata
 
     async def _fetch_keys(self) -> KeySet:
