@@ -40,12 +40,11 @@ from app.domain.orders.services.place import PlaceService
 from app.domain.orders.services.queries import ORDER_SORT, OrderQueries
 from app.domain.orders.services.refund import RefundService
 from app.lib.errors import PermissionDenied, PreconditionFailed
-from app.lib.http.injection import Caller, Injected, Paging, Precondition
+from app.lib.http.injection import Caller, Injected, Paging, Precondition, Times
 from app.lib.http.locations import created
 from app.lib.http.rules import PRODUCES_ANYTHING, TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import for_holders_of, may_raise, sends_headers
-from app.lib.pagination.parameters import Instant
 from app.lib.security.policies import authenticated, permission
 from app.lib.wire.dto import StructDTO
 from app.lib.wire.money import filter_bounds
@@ -74,6 +73,7 @@ Filters = Injected[dict[str, Any]]
 
 
 async def provide_order_filters(
+    times: Times,
     number: NumberFilter = None,
     status: StatusFilter = None,
     customer_id: CustomerFilter = None,
@@ -81,10 +81,6 @@ async def provide_order_filters(
     currency: CurrencyFilter = None,
     min_total: AmountFilter = None,
     max_total: AmountFilter = None,
-    created_after: Instant = None,
-    created_before: Instant = None,
-    updated_after: Instant = None,
-    updated_before: Instant = None,
 ) -> dict[str, Any]:
     """The filters of a list of orders and of its export."""
     return {
@@ -94,10 +90,7 @@ async def provide_order_filters(
         "product_id": product_id,
         "currency": currency,
         **filter_bounds(currency, min_total=min_total, max_total=max_total),
-        "created_after": created_after,
-        "created_before": created_before,
-        "updated_after": updated_after,
-        "updated_before": updated_before,
+        **times,
     }
 
 

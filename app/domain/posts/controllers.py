@@ -1,4 +1,3 @@
-from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
@@ -27,12 +26,13 @@ from app.lib.clock import utc_now
 from app.lib.errors import PreconditionFailed, Unauthenticated
 from app.lib.http.answers import PUBLIC_ANSWER, public_answer
 from app.lib.http.conditional import TAGGED, has_current, make_personal
-from app.lib.http.injection import Caller, Injected, Paging, Precondition
+from app.lib.http.injection import Caller, Injected, Paging, Precondition, Times
 from app.lib.http.locations import MOVES, created, moved
 from app.lib.http.query import PASSED_ON
 from app.lib.http.rules import MAX_BODY, PRODUCES
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
+from app.lib.pagination.parameters import After, Before
 from app.lib.security.policies import authenticated, find_principal, optional, policy_of, public
 from app.lib.wire.dto import StructDTO
 
@@ -74,8 +74,6 @@ Text = Annotated[
         ),
     ),
 ]
-PublishedAfter = Annotated[datetime | None, QueryParameter(description="An instant in UTC (RFC 3339).")]
-PublishedBefore = PublishedAfter
 Mine = Annotated[bool | None, QueryParameter(description="Your own posts instead, drafts and scheduled ones included.")]
 _TABLES = ("posts", "post_tags", "post_slugs", "users", "profiles")
 _PUBLIC = public_answer(*_TABLES, unless=[])
@@ -108,11 +106,12 @@ class PostController(Controller):
         request: Request[Any, Any, Any],
         queries: Queries,
         paging: Paging,
+        times: Times,
         author: Author = None,
         tag: TagFilter = None,
         q: Text = None,
-        published_after: PublishedAfter = None,
-        published_before: PublishedBefore = None,
+        published_after: After = None,
+        published_before: Before = None,
         mine: Mine = None,
         sort: Sort = None,
         expand: Expand = None,
@@ -123,6 +122,7 @@ class PostController(Controller):
             "q": q,
             "published_after": published_after,
             "published_before": published_before,
+            **times,
         }
         if not mine:
             page = await queries.list(paging, sort, filters)
@@ -241,14 +241,16 @@ async def list_user_posts(
     user_id: FromPath[UUID],
     queries: Queries,
     paging: Paging,
+    times: Times,
     tag: TagFilter = None,
     q: Text = None,
-    published_after: PublishedAfter = None,
-    published_before: PublishedBefore = None,
+    published_after: After = None,
+    published_before: Before = None,
     sort: Sort = None,
     expand: Expand = None,
 ) -> Response[PostPage | PostWithAuthorPage]:
-    filters = {"tag": tag, "q": q, "published_after": published_after, "published_before": published_before}
+    published = {"published_after": published_after, "published_before": published_before}
+    filters = {"tag": tag, "q": q, **published, **times}
     page = await queries.list_by_user(user_id, paging, sort, filters)
     return shared(request, Response(page if expand is None else await queries.with_authors(page)))
 
