@@ -10,7 +10,6 @@ from app.domain.orders.errors import PaymentDeclined, TooManyOpenOrders
 from app.domain.orders.exports import EXPORTS
 from app.domain.orders.jobs import JOBS
 from app.domain.orders.listeners import LISTENERS
-from app.domain.orders.mails import mail_customer
 from app.domain.orders.permissions import PERMISSIONS
 from app.domain.orders.settings import OrderSettings
 from app.domain.orders.webhooks import WEBHOOK_KINDS
@@ -24,7 +23,7 @@ orders = Domain(
     controllers=(OrderController,),
     audit_kinds=AUDIT_KINDS,
     permissions=PERMISSIONS,
-    listeners=(*LISTENERS, mail_customer),
+    listeners=LISTENERS,
     jobs=JOBS,
     mail_templates=(Path(__file__).parent / "templates",),
     webhook_kinds=WEBHOOK_KINDS,
