@@ -1,15 +1,6 @@
 """The channel of an order, for its customer and for staff."""
 
-from app.domain.orders.events import (
-    OrderCancelled,
-    OrderChanged,
-    OrderDelivered,
-    OrderPaid,
-    OrderPlaced,
-    OrderRefunded,
-    OrderShipped,
-    OrderTrackingUpdated,
-)
+from app.domain.orders.events import ORDER_EVENTS, OrderChanged
 from app.domain.orders.services.queries import OrderQueries
 from app.lib.realtime.channels import ChannelKind, Publication, parse_id
 from app.lib.security.principal import Principal
@@ -30,16 +21,7 @@ CHANNEL_KINDS = (
         may_subscribe=may_listen,
         reserved_events=frozenset({"order", "payment", "product"}),
         publications=tuple(
-            Publication(event=event, channel=_channel_of, data=OrderChanged.data)
-            for event in (
-                OrderPlaced,
-                OrderPaid,
-                OrderShipped,
-                OrderTrackingUpdated,
-                OrderDelivered,
-                OrderCancelled,
-                OrderRefunded,
-            )
+            Publication(event=event, channel=_channel_of, data=OrderChanged.data) for event in ORDER_EVENTS
         ),
     ),
 )

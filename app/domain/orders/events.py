@@ -85,3 +85,4 @@ EVENT_OF: dict[str, type[OrderChanged]] = {
     "refunded": OrderRefunded,
 }
 """By the kind of a line in the timeline."""
+ORDER_EVENTS = tuple(dict.fromkeys(EVENT_OF.values()))

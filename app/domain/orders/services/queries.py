@@ -1,7 +1,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from app.domain.accounts.services.queries import AccountQueries
@@ -19,11 +19,14 @@ from app.domain.orders.rows import ItemRow, OrderRow
 from app.domain.orders.services.access import may_read_all, require_readable
 from app.lib.db.reader import Reader
 from app.lib.pagination.cursor import CursorCodec
+from app.lib.pagination.envelope import Page
 from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
+from app.lib.pagination.query import ListQuery
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import project
 
+P = TypeVar("P", bound=Page[Any])
 ORDER_SORT = ORDER_LIST.sort_parameter()
 
 
@@ -66,21 +69,15 @@ class OrderQueries:
 
     async def list_events(self, order_id: UUID, paging: PageRequest, viewer: Principal) -> OrderEventPage:
         """Raises ``OrderNotFound``."""
-        await self.require_readable(order_id, viewer)
-        page = await paginate(self.reader, EVENT_LIST, paging, self.cursors, filters={"order_id": order_id})
-        return page.with_items(OrderEventPage, [row.to_read() for row in page.items])
+        return await self._list_of(order_id, EVENT_LIST, OrderEventPage, paging, viewer)
 
     async def list_payments(self, order_id: UUID, paging: PageRequest, viewer: Principal) -> PaymentPage:
         """Raises ``OrderNotFound``."""
-        await self.require_readable(order_id, viewer)
-        page = await paginate(self.reader, PAYMENT_LIST, paging, self.cursors, filters={"order_id": order_id})
-        return page.with_items(PaymentPage, [row.to_read() for row in page.items])
+        return await self._list_of(order_id, PAYMENT_LIST, PaymentPage, paging, viewer)
 
     async def list_refunds(self, order_id: UUID, paging: PageRequest, viewer: Principal) -> RefundPage:
         """Raises ``OrderNotFound``."""
-        await self.require_readable(order_id, viewer)
-        page = await paginate(self.reader, REFUND_LIST, paging, self.cursors, filters={"order_id": order_id})
-        return page.with_items(RefundPage, [row.to_read() for row in page.items])
+        return await self._list_of(order_id, REFUND_LIST, RefundPage, paging, viewer)
 
     async def items_of(self, order_ids: Sequence[UUID]) -> Mapping[UUID, list[ItemRow]]:
         """The lines of many orders in one query, by order and sorted by position."""
@@ -90,3 +87,10 @@ class OrderQueries:
             for row in await self.reader.all(prepared, **values):
                 found[row.order_id].append(row)
         return found
+
+    async def _list_of(
+        self, order_id: UUID, rows: ListQuery[Any], page_type: type[P], paging: PageRequest, viewer: Principal
+    ) -> P:
+        await self.require_readable(order_id, viewer)
+        page: Page[Any] = await paginate(self.reader, rows, paging, self.cursors, filters={"order_id": order_id})
+        return page.with_items(page_type, [row.to_read() for row in page.items])
