@@ -33,7 +33,7 @@ from app.domain.orders.dtos import (
 from app.domain.orders.errors import InvalidTransition, PaymentDeclined, RefundTooLarge, TooManyOpenOrders
 from app.domain.orders.permissions import ORDERS_READ, ORDERS_WRITE
 from app.domain.orders.services.cancel import CancelService
-from app.domain.orders.services.export import ExportRows, OrderExport
+from app.domain.orders.services.export import LINE_COLUMNS, ORDER_COLUMNS, ExportRows, OrderExport, csv_lines
 from app.domain.orders.services.orders import OrderService
 from app.domain.orders.services.pay import PaymentService
 from app.domain.orders.services.place import PlaceService
@@ -45,6 +45,7 @@ from app.lib.http.locations import created
 from app.lib.http.rules import PRODUCES_ANYTHING, TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import for_holders_of, may_raise, sends_headers
+from app.lib.openapi.examples import shows
 from app.lib.security.policies import authenticated, permission
 from app.lib.wire.dto import StructDTO
 from app.lib.wire.money import filter_bounds
@@ -172,7 +173,7 @@ class OrderController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[OrderEventPage],
         summary="List the events of an order",
-        description="Oldest first.",
+        description="What happened to the order, when and by whom, oldest first.",
     )
     async def list_order_events(
         self, order_id: FromPath[UUID], queries: Queries, principal: Caller, paging: Paging
@@ -184,7 +185,7 @@ class OrderController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[PaymentPage],
         summary="List the payments of an order",
-        description="Oldest first.",
+        description="Attempts to pay and how they ended, oldest first.",
     )
     async def list_order_payments(
         self, order_id: FromPath[UUID], queries: Queries, principal: Caller, paging: Paging
@@ -196,7 +197,7 @@ class OrderController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[RefundPage],
         summary="List the refunds of an order",
-        description="Oldest first.",
+        description="What was refunded, line by line, and whether the money has arrived, oldest first.",
     )
     async def list_order_refunds(
         self, order_id: FromPath[UUID], queries: Queries, principal: Caller, paging: Paging
@@ -252,7 +253,10 @@ class OrderController(Controller):
         dto=StructDTO[OrderShip],
         status_code=200,
         summary="Ship an order",
-        description="Where to follow the parcel can be added and corrected later.",
+        description=(
+            "A paid order becomes shipped. Its customer and webhooks are notified. The tracking can be added and "
+            "corrected later."
+        ),
         opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed) | for_holders_of(ORDERS_WRITE),
     )
     async def ship_order(
@@ -270,6 +274,7 @@ class OrderController(Controller):
         guards=[authenticated],
         status_code=200,
         summary="Deliver an order",
+        description="A shipped order becomes delivered. Its customer and webhooks are notified.",
         opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed) | for_holders_of(ORDERS_WRITE),
     )
     async def deliver_order(
@@ -302,7 +307,7 @@ class OrderController(Controller):
     @get(
         "/export",
         guards=[permission(ORDERS_READ)],
-        opt={PRODUCES_ANYTHING: True},
+        opt={PRODUCES_ANYTHING: True} | shows(200, csv_lines([(*ORDER_COLUMNS, *LINE_COLUMNS)]).decode()),
         media_type="text/csv",
         summary="Export orders as CSV",
         description=(
