@@ -55,7 +55,7 @@ export class RealtimeError extends Error {
 
 /**
  * @typedef {{id: string, name: string}} Member
- * @typedef {{channel: string, id: number, event: string, data: unknown, at: string, sender: string | null}} RealtimeEvent
+ * @typedef {{channel: string, id: number, event: string, data: unknown, sent_at: string, sender_id: string | null}} RealtimeEvent
  * @typedef {object} Handlers
  * @property {(event: RealtimeEvent) => void} [onEvent] every event once, in the order of their ids
  * @property {(presence: {members: Member[], join: Member[], leave: Member[]}) => void} [onPresence]

@@ -91,8 +91,8 @@ class Event:
     id: int
     event: str
     data: Any
-    at: str
-    sender: str | None
+    sent_at: str
+    sender_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class _Channel:
         if frame["id"] > position + 1:
             return False
         self.last_id = int(frame["id"])
-        self._put(Event(self.name, self.last_id, frame["event"], frame["data"], frame["at"], frame["sender"]))
+        self._put(Event(self.name, self.last_id, frame["event"], frame["data"], frame["sent_at"], frame["sender_id"]))
         return True
 
     def skip(self, id_: int) -> None:

@@ -38,6 +38,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_rooms_owner_id"), "rooms", ["owner_id"], unique=False)
     op.create_index(op.f("ix_rooms_creator_id_created_at"), "rooms", ["creator_id", "created_at"], unique=False)
     op.create_index(op.f("ix_rooms_created_at_id"), "rooms", ["created_at", "id"], unique=False)
+    op.create_index(op.f("ix_rooms_updated_at_id"), "rooms", ["updated_at", "id"], unique=False)
 
     op.create_table(
         "room_members",

@@ -86,6 +86,16 @@ async def keeps_sessions(send: Send, method: str, path: str, headers: RawHeaders
     return Answer(204, {}, b"") if path.endswith("/logout") else await send(method, path, headers, content)
 
 
+async def stores_accounts(send: Send, method: str, path: str, headers: RawHeaders, content: bytes) -> Answer:
+    found = await send(method, path, headers, content)
+    return altered(found, cache_control="private, max-age=60") if found.status == 200 else found
+
+
+async def frames_what_is_well(send: Send, method: str, path: str, headers: RawHeaders, content: bytes) -> Answer:
+    found = await send(method, path, headers, content)
+    return altered(found, content_security_policy=None) if found.status == 200 else found
+
+
 FAILING, OPEN = answers(status=500), answers(status=200)
 FAULTS: list[tuple[Fault, Check]] = [
     (answers(x_content_type_options=None), responses.headers),
@@ -94,11 +104,14 @@ FAULTS: list[tuple[Fault, Check]] = [
     (answers(body=b"Traceback (most recent call last)"), responses.errors),
     (FAILING, responses.errors),
     (answers(cache_control="public, max-age=60"), responses.caching),
+    (stores_accounts, responses.caching),
     (OPEN, responses.development),
     (OPEN, responses.methods),
     (OPEN, responses.paths),
     (answers(access_control_allow_origin="https://evil.example"), responses.cors),
     (answers(status=101), responses.websocket),
+    (answers(status=401), responses.websocket),
+    (frames_what_is_well, responses.headers),
     (FAILING, inputs.bodies),
     (OPEN, inputs.bodies),
     (OPEN, inputs.types),
@@ -132,7 +145,8 @@ async def test_each_fault_is_found_by_its_check(good: tuple[Litestar, Send]) -> 
             return await fault(send, method, path, headers, content)
 
         target = Target(faulty)
-        target.account = Account(EMAIL, person.access_token, person.refresh_token)
+        signed_in = Answer(200, {"cache-control": "no-store"}, b"")
+        target.account = Account(EMAIL, person.access_token, person.refresh_token, signed_in)
         with pytest.raises(Broken):
             await check.run(target)
 

@@ -41,7 +41,7 @@ class Talk:
     async def tell(self, *ids: int, channel: str = "room:tea") -> None:
         """Events with these ids, whose data is the id."""
         for number in ids:
-            about = {"event": "message", "at": "2026-01-31T12:00:00Z", "sender": None}
+            about = {"event": "message", "sent_at": "2026-01-31T12:00:00Z", "sender_id": None}
             await self.send("event", channel=channel, id=number, data={"number": number}, **about)
 
     async def ack(self, id_: int) -> dict[str, Any]:

@@ -118,7 +118,7 @@ async def test_an_event_that_cannot_be_read_stops_nothing(server: ScriptedServer
     talk = await subscribed(server, client)
 
     head = f'{{"type":"event","channel":"{ROOM}","id":1,"event":"message","data":'
-    await talk.connection.send(f'{head}{data},"at":"2026-01-31T12:00:00Z","sender":null}}')
+    await talk.connection.send(f'{head}{data},"sent_at":"2026-01-31T12:00:00Z","sender_id":null}}')
     await talk.tell(2)
 
     await until(lambda: [each["id"] for each in client.happenings[ROOM] if each["kind"] == "event"][-1:] == [2])

@@ -78,10 +78,11 @@ async def run_checks(send: Send, *, is_https: bool = False, credentials: tuple[s
 
 
 async def _sign_in(target: Target, email: str, password: str) -> Account:
-    pair = (await target.sign_in(email, password)).json()
-    if "access_token" not in pair:
+    answer = await target.sign_in(email, password)
+    pair = answer.json()
+    if not {"access_token", "refresh_token"} <= pair.keys():
         raise Unreachable(f"the sign-in of {email} was refused ({pair.get('code')})")
-    return Account(email, pair["access_token"], pair["refresh_token"])
+    return Account(email, pair["access_token"], pair["refresh_token"], answer)
 
 
 async def _run(check: Check, target: Target) -> Result:

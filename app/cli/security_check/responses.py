@@ -38,7 +38,7 @@ async def tls(target: Target) -> None:
 
 @check("Answers cannot be framed, sniffed or scripted, and leak no referrer", "3.4.3", "3.4.4", "3.4.5", "3.4.6")
 async def headers(target: Target) -> None:
-    for method, path in _ERRORS:
+    for method, path in (*_ERRORS, ("GET", "/health")):
         answer = await target.ask(method, path)
         where = f"{method} {path}"
         require(answer.headers.get("x-content-type-options") == "nosniff", f"{where}: no nosniff")
@@ -66,9 +66,14 @@ async def errors(target: Target) -> None:
 
 @check("Answers about sign-in and the own account are never stored", "14.3.2")
 async def caching(target: Target) -> None:
-    for method, path in (("POST", f"{API}/auth/login"), ("POST", f"{API}/auth/refresh"), ("GET", f"{API}/users/me")):
-        answer = await target.ask(method, path)
-        require("no-store" in answer.headers.get("cache-control", ""), f"{method} {path} may be stored")
+    """With an account, also those that have something in them."""
+    answers = {path: await target.ask("POST", path) for path in (f"{API}/auth/login", f"{API}/auth/refresh")}
+    answers[f"{API}/users/me"] = await target.ask("GET", f"{API}/users/me")
+    if target.account is not None:
+        answers["a sign-in"] = target.account.signed_in
+        answers["the own account"] = await target.me(target.account.access_token)
+    for what, answer in answers.items():
+        require("no-store" in answer.headers.get("cache-control", ""), f"{what} may be stored")
 
 
 @check("Pages of developers and sources are not there", "13.4.1", "13.4.2", "13.4.5")
@@ -137,3 +142,4 @@ async def websocket(target: Target) -> None:
     for path in (f"{API}/realtime", "/ws/security-check"):
         answer = await target.ask("GET", path, headers=handshake)
         require(answer.status != _SWITCHING, f"{path} was opened")
+        require(answer.status != _UNAUTHORIZED, f"{path} looks at the credentials alone, not at the origin")

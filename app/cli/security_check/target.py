@@ -61,11 +61,12 @@ Send = Callable[[str, str, RawHeaders, bytes], Awaitable[Answer]]
 
 
 class Account(msgspec.Struct, frozen=True):
-    """A user who has signed in for these checks."""
+    """A user who has signed in for these checks, by this answer."""
 
     email: str
     access_token: str
     refresh_token: str
+    signed_in: Answer
 
 
 class Target:

@@ -59,10 +59,13 @@ class UserErasing(Hint, frozen=True, kw_only=True):
 @event("user.password_changed")
 class PasswordChanged(Event, frozen=True, kw_only=True):
     """A user has another password, so all their sessions have to end. With ``is_recovery`` it was not given by one who
-    knew the current one: the account may have been in other hands, so their API keys have to end, too.
+    knew the current one: the account may have been in other hands, so their API keys have to end, too. With
+    ``is_taken_back`` it was: its owner has shown by mail who they are, and nothing that was a way in is one any more,
+    because a stranger may have made it, at any time.
     """
 
     is_recovery: bool = False
+    is_taken_back: bool = False
 
 
 @event("role.updated")

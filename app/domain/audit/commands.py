@@ -59,7 +59,7 @@ def list_events(
         "actor_id": actor,
         "subject_id": subject,
         "session_id": session,
-        "address": address,
+        "address": [address] if address else None,
         "created_after": after.replace(tzinfo=UTC) if after else None,
         "created_before": before.replace(tzinfo=UTC) if before else None,
     }

@@ -169,7 +169,7 @@ def _limited(principal: Principal, support: Principal | None) -> Principal | Non
     """Of an impersonation: with no more rights than the support, and None when they may not do so any more."""
     if principal.impersonator_session_id is None:
         return principal
-    if support is None or principal.is_superuser or not support.may(USERS_IMPERSONATE):
+    if support is None or support.owes or principal.is_superuser or not support.may(USERS_IMPERSONATE):
         return None
     held = principal.permissions if support.is_superuser else principal.permissions & support.permissions
     return msgspec.structs.replace(principal, permissions=held)

@@ -69,8 +69,8 @@ class InvalidMfaToken(ValidationFailed):
 class WrongCode(ValidationFailed):
     """One answer for a code that is wrong, was used, or is of another time."""
 
-    def __init__(self) -> None:
-        super().__init__([FieldError(pointer="/code", code=FieldCode.INVALID_CHOICE, detail="Is not right.")])
+    def __init__(self, pointer: str = "/code") -> None:
+        super().__init__([FieldError(pointer=pointer, code=FieldCode.INVALID_CHOICE, detail="Is not right.")])
 
 
 class TotpAlreadyOn(InvalidState):
@@ -112,6 +112,12 @@ class KeyRefused(InvalidToken):
 
 class ApiKeyNotFound(NotFound):
     detail = "There is no such API key, it is good no more, or it is not yours."
+
+
+class NoMailedCode(InvalidState):
+    """With a password, the mailbox alone must not be enough."""
+
+    detail = "Codes are mailed to users who have no password and a confirmed address. Confirm your password instead."
 
 
 class NotImpersonable(InvalidState):
@@ -157,6 +163,10 @@ class TooManyPasskeys(Conflict):
 
 class NoPasskey(InvalidState):
     detail = "This account has no passkey."
+
+
+class LastWayIn(InvalidState):
+    detail = "You could not sign in any more. Set a password first, or add another passkey or provider."
 
 
 class WrongPasskey(ValidationFailed):

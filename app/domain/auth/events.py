@@ -1,8 +1,9 @@
 """What happens to sessions, and to registrations."""
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
+
+import msgspec
 
 from app.domain.accounts.events import (
     PasswordChanged,
@@ -30,17 +31,6 @@ class EmailVerified(Event, frozen=True, kw_only=True):
     """
 
 
-@event("user.recovered")
-class AccountRecovered(Hint, frozen=True, kw_only=True):
-    """Who reads the mail to a user's address has the account back: by the link that undoes a change of the address, or
-    by a password of their own where the address was not confirmed before. What was added after ``since`` may be a
-    stranger's, and must not be a way in any more.
-    """
-
-    user_id: UUID
-    since: datetime = datetime.fromtimestamp(0, UTC)
-
-
 class FactorChange(StrEnum):
     """What has changed of a user's second factors. Also the kind of the audit log, after ``mfa.``."""
 
@@ -64,6 +54,22 @@ class SecondFactorChanged(Event, frozen=True, kw_only=True):
 @event("user.second_factor_refused")
 class SecondFactorRefused(Event, frozen=True, kw_only=True):
     """There were many wrong codes after the right password. It changes nothing of the user, so the version is 0."""
+
+
+@event("user.ways_in")
+class WaysIn(Hint, frozen=True, kw_only=True):
+    """Asks listeners in the transaction whether a user has another way to sign in, after one was taken away."""
+
+    user_id: UUID
+    _found: list[None] = msgspec.field(default_factory=list)
+
+    def found(self) -> None:
+        """To be called by a listener that knows one."""
+        self._found.append(None)
+
+    @property
+    def is_none(self) -> bool:
+        return not self._found
 
 
 @event("session.token_reused")

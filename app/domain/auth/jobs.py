@@ -7,7 +7,7 @@ from app.domain.auth.repositories.api_keys import PURGE_KEYS
 from app.domain.auth.repositories.links import PURGE_LINKS
 from app.domain.auth.repositories.mfa_tokens import PURGE_TOKENS
 from app.domain.auth.repositories.passkeys import PURGE_CHALLENGES
-from app.domain.auth.repositories.sessions import HOLD_USER, PURGE, SIGN_IN_FROM
+from app.domain.auth.repositories.sessions import HOLD_USER, PURGE, SESSION, SIGN_IN_FROM
 from app.domain.auth.services.devices import device_name
 from app.domain.auth.services.links import LinkThrottle, MailedLinks, Purpose
 from app.domain.auth.services.totp import reseal_secrets
@@ -23,13 +23,15 @@ from app.lib.security.sealing import Sealer
 class MailLink(msgspec.Struct, frozen=True):
     """``user_id`` is None where there is nothing to mail: the request that enqueues it must not take less time then.
     ``address`` is where to, if not to the user's own. ``asked`` is a digest of the name that was typed: unknown names
-    must not share one key, because a job that waits already costs less than a new one.
+    must not share one key, because a job that waits already costs less than a new one. ``session_id`` is whose wish it
+    was, where it was one of a user who is signed in: none of a session that has ended in the meantime is granted.
     """
 
     user_id: UUID | None
     purpose: Purpose
     address: str = ""
     asked: str = ""
+    session_id: UUID | None = None
 
 
 @job(
@@ -39,10 +41,12 @@ class MailLink(msgspec.Struct, frozen=True):
 )
 async def mail_link(payload: MailLink, context: JobContext) -> None:
     if payload.user_id is not None:
-        await send_link(payload.user_id, payload.purpose, context, payload.address)
+        await send_link(payload.user_id, payload.purpose, context, payload.address, payload.session_id)
 
 
-async def send_link(user_id: UUID, purpose: Purpose, context: JobContext, address: str = "") -> None:
+async def send_link(
+    user_id: UUID, purpose: Purpose, context: JobContext, address: str = "", session_id: UUID | None = None
+) -> None:
     """Mails a link to a user who can use it, unless they were sent many in the last hour."""
     accounts = context.services.build(AccountQueries)
     if address and await accounts.find_credentials(lookup_key(address)):
@@ -55,8 +59,14 @@ async def send_link(user_id: UUID, purpose: Purpose, context: JobContext, addres
     except RateLimited:
         return
     async with context.unit() as unit:
-        if await unit.first(HOLD_USER, user_id=user_id) is not None:
-            await context.services.build(MailedLinks, unit).send(purpose, user, context.job_id, address=address)
+        if await unit.first(HOLD_USER, user_id=user_id) is None:
+            return
+        if session_id is not None:
+            session = await unit.first(SESSION, session_id=session_id)
+            if session is None or session.revoked_at is not None:
+                return
+        links = context.services.build(MailedLinks, unit)
+        await links.send(purpose, user, context.job_id, address=address, session_id=session_id)
 
 
 class NewDevice(msgspec.Struct, frozen=True):

@@ -15,7 +15,6 @@ from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.auth.events import (
     ROLE_ACCESS_EVENTS,
     USER_ACCESS_EVENTS,
-    AccountRecovered,
     ApiKeyRevoked,
     RegisteredAgain,
     SessionReauthenticated,
@@ -57,10 +56,10 @@ async def revoke_links(event: PasswordChanged, unit: UnitOfWork) -> None:
     await LinkRepository(unit).delete_others(event.aggregate_id, Purpose.REVERT_EMAIL)
 
 
-@in_transaction(AccountRecovered)
-async def remove_later_factors(event: AccountRecovered, unit: UnitOfWork) -> None:
-    if await SecondFactorRepository(unit).delete_later(event.user_id, event.since):
-        await audit.record(unit, "mfa.recovered", audit.SYSTEM, subject_id=event.user_id)
+@in_transaction(PasswordChanged)
+async def remove_factors(event: PasswordChanged, unit: UnitOfWork) -> None:
+    if event.is_taken_back and await SecondFactorRepository(unit).delete_all(event.aggregate_id):
+        await audit.record(unit, "mfa.recovered", audit.SYSTEM, subject_id=event.aggregate_id)
 
 
 @in_transaction(AddressReplaced)
@@ -146,7 +145,7 @@ LISTENERS = (
     end_access_of_deactivated,
     end_sessions,
     revoke_links,
-    remove_later_factors,
+    remove_factors,
     mail_former_address,
     confirm_address,
     answer_second_registration,

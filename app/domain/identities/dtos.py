@@ -4,6 +4,7 @@ from uuid import UUID
 
 from msgspec import Meta
 
+from app.domain.auth.dtos.sessions import SecondFactorCode
 from app.lib.pagination.envelope import Page
 from app.lib.security.fields import Email
 from app.lib.wire.dto import Input, Output
@@ -56,6 +57,12 @@ class ProviderAnswer(Input):
     secret: _Secret
     code: _Code
     iss: _Issuer | None = None
+
+
+class ProviderReauthentication(ProviderAnswer, kw_only=True):
+    """The same; with a second factor, a code of it, too."""
+
+    mfa_code: SecondFactorCode | None = None
 
 
 class IdentityLink(ProviderAnswer, kw_only=True):

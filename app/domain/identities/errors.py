@@ -81,5 +81,10 @@ class IdentityTaken(Duplicate):
     detail = "This identity is linked to an account already, or your account has another one of this provider."
 
 
-class LastWayIn(InvalidState):
-    detail = "You could not sign in any more. Set a password first, or link another provider."
+class NotAskedAgain(InvalidState):
+    """A session that is open at the provider is no proof that the person is there."""
+
+    detail = (
+        "The identity provider does not say that it has just asked who you are. Confirm a passkey, or have a code "
+        "mailed to you: POST /api/v1/auth/reauthenticate/send-code."
+    )

@@ -1,8 +1,9 @@
 """What identities have to do with accounts."""
 
-from app.domain.accounts.events import UserErasing
-from app.domain.auth.events import AccountRecovered
-from app.domain.identities.repositories import IdentityRepository
+from app.domain.accounts.events import PasswordChanged, UserErasing
+from app.domain.auth.events import WaysIn
+from app.domain.identities.providers.registry import Providers
+from app.domain.identities.repositories import IDENTITIES_OF, IdentityRepository
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import in_transaction
 
@@ -13,10 +14,19 @@ async def delete_identities(event: UserErasing, unit: UnitOfWork) -> None:
     await IdentityRepository(unit).delete_of(event.user_id)
 
 
-@in_transaction(AccountRecovered)
-async def unlink_later(event: AccountRecovered, unit: UnitOfWork) -> None:
+@in_transaction(PasswordChanged)
+async def unlink_all(event: PasswordChanged, unit: UnitOfWork) -> None:
     """What was linked while the account may have been in other hands was perhaps not linked by its owner."""
-    await IdentityRepository(unit).delete_later(event.user_id, event.since)
+    if event.is_taken_back:
+        await IdentityRepository(unit).delete_of(event.aggregate_id)
 
 
-LISTENERS = (delete_identities, unlink_later)
+@in_transaction(WaysIn)
+async def find_way_in(event: WaysIn, unit: UnitOfWork, providers: Providers) -> None:
+    """An identity of a provider that is in the settings."""
+    identities = await unit.all(IDENTITIES_OF, user_id=event.user_id)
+    if any(providers.has_issuer(each.issuer) for each in identities):
+        event.found()
+
+
+LISTENERS = (delete_identities, unlink_all, find_way_in)

@@ -23,8 +23,8 @@ class AttemptRow(msgspec.Struct, frozen=True):
 
     id: UUID
     provider: str
-    user_id: UUID | None
     sealed: bytes
+    expires_at: datetime
 
 
 class IdentityRow(msgspec.Struct, frozen=True):
@@ -63,8 +63,8 @@ OWN_IDENTITIES = prepare(
     .limit(MAX_PROVIDERS * 2),
     IdentityRead,
 )
-HELD_USER = prepare(select(User.password_hash).where(User.id == _USER_ID, User.is_active).with_for_update(), str)
-"""The password's hash of an active user, who is locked, so that two of their identities cannot go at the same time."""
+HELD_USER = prepare(select(User.id).where(User.id == _USER_ID, User.is_active).with_for_update(), UUID)
+"""An active user, locked, so that two of their ways in cannot go at the same time."""
 IDENTITIES_OF = prepare(
     select(*columns_of(IdentityRow, Identity)).where(_identities.c.user_id == _USER_ID), IdentityRow
 )
@@ -91,12 +91,6 @@ _used = prepare(
 )
 _unlink = prepare(delete(_identities).where(_identities.c.id == bindparam("identity_id", type_=Uuid())))
 _delete_of = prepare(delete(_identities).where(_identities.c.user_id == _USER_ID))
-_delete_later = prepare(
-    delete(_identities).where(
-        _identities.c.user_id == _USER_ID,
-        _identities.c.linked_at > bindparam("since", type_=_identities.c.linked_at.type),
-    )
-)
 
 
 class AttemptRepository(Repository):
@@ -124,7 +118,3 @@ class IdentityRepository(Repository):
 
     async def delete_of(self, user_id: UUID) -> None:
         await self.unit.execute(_delete_of, user_id=user_id)
-
-    async def delete_later(self, user_id: UUID, since: datetime) -> None:
-        """Deletes those of a user that were linked after this time."""
-        await self.unit.execute(_delete_later, user_id=user_id, since=since)

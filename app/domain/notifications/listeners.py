@@ -66,8 +66,9 @@ async def welcome(event: EmailVerified, unit: UnitOfWork, mailer: Mailer) -> Non
 @in_transaction(PasswordChanged)
 async def password_changed(event: PasswordChanged, unit: UnitOfWork, mailer: Mailer) -> None:
     user_id = event.aggregate_id
-    business_id, is_recovery = f"{user_id}:{event.aggregate_version}", "yes" if event.is_recovery else ""
-    await notify(unit, mailer, user_id, "password_changed", business_id, at=_now(), is_recovery=is_recovery)
+    business_id = f"{user_id}:{event.aggregate_version}"
+    how = {name: "yes" if getattr(event, name) else "" for name in ("is_recovery", "is_taken_back")}
+    await notify(unit, mailer, user_id, "password_changed", business_id, topic=None, at=_now(), **how)
 
 
 @in_transaction(ApiKeyCreated)

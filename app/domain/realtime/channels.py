@@ -7,7 +7,7 @@ import msgspec
 from app.domain.realtime.rows import RoomAccess
 from app.domain.realtime.services.lobby import LOBBY
 from app.domain.realtime.services.queries import RoomQueries
-from app.domain.realtime.services.rooms import ROOM_LEFT
+from app.domain.realtime.services.rooms import ROOM_DELETED, ROOM_LEFT
 from app.lib.realtime.channels import ChannelKind, parse_id
 from app.lib.realtime.errors import ChannelClosed, ChannelForbidden, ChannelNotFound
 from app.lib.security.principal import Principal
@@ -52,6 +52,7 @@ CHANNEL_KINDS = (
         has_presence=True,
         reserved_events=frozenset({"room", "user"}),
         revoked_user=_user_who_left,
+        last_event=ROOM_DELETED,
     ),
     ChannelKind(name="user", may_subscribe=is_own_channel),
     ChannelKind(name="presence", may_subscribe=is_signed_in, has_presence=True),

@@ -9,11 +9,13 @@ from msgspec import UNSET, Meta, UnsetType
 
 from app.domain.accounts.dtos import PersonRead
 from app.domain.realtime.names import MAX_ROOM_NAME, ROOM_NAME
+from app.lib.errors import FieldCode
 from app.lib.http.conditional import Version, Versioned
 from app.lib.pagination.envelope import Page
 from app.lib.wire.decoding import Hint
 from app.lib.wire.dto import Input, Output
-from app.lib.wire.fields import SingleLine
+from app.lib.wire.field_errors import FieldProblem
+from app.lib.wire.fields import SingleLine, Username
 
 PUBLIC: Final = "public"
 OWNER: Final = "owner"
@@ -79,9 +81,14 @@ MemberPage = Page[MemberRead]
 
 
 class InvitationCreate(Input):
-    """The user to invite."""
+    """The user to invite, by id or by username."""
 
-    user_id: UUID
+    user_id: UUID | UnsetType = UNSET
+    username: Username | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if (self.user_id is UNSET) is (self.username is UNSET):
+            raise FieldProblem(FieldCode.INVALID_CHOICE, "Must have either user_id or username.")
 
 
 class InvitationRead(Output):

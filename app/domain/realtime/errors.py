@@ -62,12 +62,18 @@ class RoomClosed(InvalidState):
     detail = "The room is closed."
 
 
+class RoomEmpty(InvalidState):
+    """All have left it, so it has no owner."""
+
+    detail = "The room has no members."
+
+
 class RoomFull(Conflict):
     detail = f"The room has {MAX_MEMBERS} members, the maximum."
 
 
 class TooManyRooms(Conflict):
-    detail = f"You own {MAX_OWNED} open rooms, the maximum. Close one first."
+    detail = f"Its owner has {MAX_OWNED} open rooms, the maximum. Close one first."
 
 
 class TooManyRoomsInADay(RateLimited):
@@ -92,5 +98,6 @@ class AlreadyInvited(Duplicate):
 class InviteeNotFound(ValidationFailed):
     """There is no such user, or the account is not active."""
 
-    def __init__(self) -> None:
-        super().__init__([FieldError(pointer="/user_id", code=FieldCode.NOT_FOUND, detail="There is no such user.")])
+    def __init__(self, member: str) -> None:
+        detail = "There is no such user."
+        super().__init__([FieldError(pointer=f"/{member}", code=FieldCode.NOT_FOUND, detail=detail)])

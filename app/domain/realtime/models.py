@@ -31,6 +31,7 @@ class Room(Entity):
         Index(None, "creator_id", "created_at"),
         Index("ix_rooms_name", "name", unique=True, postgresql_where=_IS_LISTED, sqlite_where=_IS_LISTED),
         Index(None, "created_at", "id"),
+        Index(None, "updated_at", "id"),
     )
 
 

@@ -29,7 +29,7 @@ from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.repositories import EntityRepository
 from app.lib.db.statements import BATCH, delete_batch
 from app.lib.pagination.envelope import Page
-from app.lib.pagination.filters import at_least, at_most, contains, custom, equals
+from app.lib.pagination.filters import after, at_least, at_most, before, contains, custom, equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 from app.lib.realtime.log import StoredEvent
@@ -39,6 +39,7 @@ _DAY_SECONDS = 86_400.0
 TICKET_SECONDS: Final = 30.0
 """By the database's clock: a ticket may be made on one machine and taken on another."""
 
+_users = table_of(User)
 _members, _invitations = table_of(RoomMember), table_of(RoomInvitation)
 _events, _tickets = table_of(RealtimeEvent), table_of(RealtimeTicket)
 
@@ -71,7 +72,11 @@ ROOM_LIST = ListQuery(
     RoomPage,
     _rooms,
     identity=Room.id,
-    sorts=(SortKey("created_at", Room.created_at, datetime), SortKey("name", Room.name, str)),
+    sorts=(
+        SortKey("created_at", Room.created_at, datetime),
+        SortKey("updated_at", Room.updated_at, datetime),
+        SortKey("name", Room.name, str),
+    ),
     default_sort="-created_at",
     filters=(
         custom("seen_by", Uuid(), lambda ids: _is_visible_to(ids[0])),
@@ -81,6 +86,8 @@ ROOM_LIST = ListQuery(
         equals("visibility", Room.visibility),
         custom("closed", Boolean(), lambda wanted: case((Room.closed_at.is_not(None), True), else_=False) == wanted[0]),
         contains("q", Room.search_text),
+        after("updated_after", Room.updated_at),
+        before("updated_before", Room.updated_at),
     ),
 )
 _role = case((RoomMember.user_id == Room.owner_id, OWNER), else_=MEMBER)
@@ -132,6 +139,9 @@ _is_invited = (_invitations.c.room_id == _room_id, _invitations.c.user_id == _us
 _standing = prepare(
     select(exists().where(*_is_in_room).label("is_member"), exists().where(*_is_invited).label("is_invited")), Standing
 )
+USER_ID = prepare(
+    select(_users.c.id).where(_users.c.username_key == bindparam("username_key"), _users.c.is_active), UUID
+)
 COUNT_OWNED = prepare(select(func.count()).where(Room.owner_id == _user_id, Room.closed_at.is_(None)), int)
 COUNT_CREATED = prepare(
     select(func.count()).where(Room.creator_id == _user_id, Room.created_at > database_now_plus(-_DAY_SECONDS)), int
@@ -148,6 +158,13 @@ COUNT_INVITATIONS = prepare(
     select(func.count()).select_from(_invitations).where(_invitations.c.room_id == _room_id), int
 )
 _some_of_sender = select(_events.c.channel, _events.c.id).where(_events.c.sender_id == _user_id).limit(BATCH)
+DELETE_EVENTS = prepare(
+    delete(_events).where(
+        tuple_(_events.c.channel, _events.c.id).in_(
+            select(_events.c.channel, _events.c.id).where(_events.c.channel == bindparam("channel")).limit(BATCH)
+        )
+    )
+)
 FORGET_SENDER = prepare(
     update(_events).where(tuple_(_events.c.channel, _events.c.id).in_(_some_of_sender)).values(sender_id=None)
 )

@@ -87,10 +87,10 @@ def _instant(value: datetime) -> datetime:
     return to_utc(value)
 
 
-after = _bound(operator.gt, _instant)
-"""Strictly later than the instant; for ``*_after``."""
+after = _bound(operator.ge, _instant)
+"""The instant or later; for ``*_after``."""
 before = _bound(operator.lt, _instant)
-"""Strictly earlier than the instant; for ``*_before``."""
+"""Earlier than the instant; for ``*_before``, so that intervals meet without an overlap."""
 at_least = _bound(operator.ge)
 """The value or more; for ``min_*``."""
 at_most = _bound(operator.le)

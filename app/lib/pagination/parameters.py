@@ -56,7 +56,10 @@ CursorText = QueryParameter(
     schema_extra={"maxLength": MAX_CURSOR_LENGTH, "pattern": "^[A-Za-z0-9_-]+$"},
 )
 IncludeTotal = QueryParameter(description="Whether to count all that match. By default only by page, not by cursor.")
-Instant = Annotated[datetime | None, QueryParameter(description="An instant in UTC (RFC 3339).")]
+Instant = Annotated[
+    datetime | None,
+    QueryParameter(description="An instant (RFC 3339): what ends in `_after` includes it, `_before` does not."),
+]
 """For ``*_after`` and ``*_before``."""
 
 

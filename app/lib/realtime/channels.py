@@ -113,6 +113,8 @@ class ChannelKind(msgspec.Struct, frozen=True, kw_only=True):
     """First parts of names of events that only the service publishes, on any channel: ``order`` of ``order.paid``."""
     revoked_user: Callable[[str, bytes], UUID | None] | None = None
     """The user who may have lost the right to listen by an event, from its name and data."""
+    last_event: str | None = None
+    """The event with which a channel ends: no one hears anything of it after that."""
     publications: tuple[Publication, ...] = ()
 
 

@@ -144,14 +144,14 @@ class Ack(_FromServer):
 
 
 class Event(_FromServer):
-    """``at`` is the database's time; ``sender`` is the person who published it, or null."""
+    """``sent_at`` is the database's time; ``sender_id`` is the person who published it, or null."""
 
     channel: Channel
     id: EventId
     event: EventName
     data: Raw
-    at: datetime
-    sender: UUID | None
+    sent_at: datetime
+    sender_id: UUID | None
 
 
 class Presence(_FromServer):

@@ -64,8 +64,8 @@ class StoredEvent(msgspec.Struct, frozen=True):
             id=self.id,
             event=self.event,
             data=Raw(self.data.encode()),
-            at=self.created_at,
-            sender=self.sender_id,
+            sent_at=self.created_at,
+            sender_id=self.sender_id,
         )
 
 

@@ -68,7 +68,10 @@ class LocalChannel:
         live = [each for each in self.subscriptions.values() if each.position == event.id - 1]
         for each in live:
             each.deliver(event, text)
-        if self.kind is not None and self.kind.revoked_user is not None:
+        if self.kind is not None and event.event == self.kind.last_event:
+            for each in tuple(self.subscriptions.values()):
+                each.socket.context.detach(each.socket, self.name, "not_found")
+        elif self.kind is not None and self.kind.revoked_user is not None:
             user_id = self.kind.revoked_user(event.event, bytes(event.data))
             if user_id is not None:
                 self.revocations += 1

@@ -13,7 +13,7 @@ from argon2.exceptions import HashingError, InvalidHashError, VerificationError,
 from app.lib.errors import Unavailable
 from app.lib.security.opaque import new_secret
 
-_NO_PASSWORD = "!"  # noqa: S105 - marks that there is none; no hash of argon2 begins with it
+NO_PASSWORD = "!"  # noqa: S105 - marks that there is none; no hash of argon2 begins with it
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -107,12 +107,12 @@ def no_password() -> str:
     """What stands in place of a hash for an account without a password: nothing verifies against it, and finding that
     out takes as long as a mismatch. Each is another, because sessions are opened for the hash that was read.
     """
-    return new_secret(_NO_PASSWORD)
+    return new_secret(NO_PASSWORD)
 
 
 def has_password(encoded: str) -> bool:
     """Whether it is the hash of a password, and not :func:`no_password`."""
-    return not encoded.startswith(_NO_PASSWORD)
+    return not encoded.startswith(NO_PASSWORD)
 
 
 def composed(password: str) -> str:

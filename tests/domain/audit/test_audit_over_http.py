@@ -122,6 +122,8 @@ async def test_the_log_is_filtered_and_walked_by_those_who_may(
         ({"subject_id": str(person.id)}, 4),
         ({"session_id": str(person.session_id)}, 1),
         ({"address": STRANGER}, 1),
+        ({"address": [f"::ffff:{STRANGER}", "192.0.2.1"]}, 1),
+        ({"address": "nonsense"}, 0),
         ({"created_before": (datetime.now(UTC) - timedelta(days=1)).isoformat()}, 0),
         ({"created_after": (datetime.now(UTC) - timedelta(days=1)).isoformat(), "kind": "sign_in.failed"}, 1),
     ]

@@ -9,11 +9,12 @@ import time_machine
 from litestar import Litestar
 
 from app.domain.auth.permissions import USERS_IMPERSONATE
+from app.domain.auth.repositories.sessions import MAX_SESSIONS
 from app.domain.auth.services.tokens import TokenIssuer
 from app.lib.clock import utc_now
 from app.lib.realtime.frames import CloseCode
 from tests.domain.accounts.answers import ME, USERS, is_refused
-from tests.domain.auth.steps import bearer, whoami
+from tests.domain.auth.steps import bearer, sign_in, whoami
 from tests.support.apps import core_of
 from tests.support.audit import audited
 from tests.support.people import People, Person
@@ -66,6 +67,39 @@ async def test_support_acts_as_a_user_who_sees_it(app: Litestar, client: httpx.A
         assert event.session_id == claims.session_id
         assert event.actor_id == support.id
         assert event.details["acts_as"] == str(user.id)
+
+
+@pytest.mark.asvs("7.6.2", "7.1.2")
+async def test_support_has_one_session_of_a_user_and_ends_none_of_theirs(
+    client: httpx.AsyncClient, people: People
+) -> None:
+    support, user = await people.create(permissions=RIGHTS), await people.create()
+    tokens = [await token_for(client, support, user) for _ in range(MAX_SESSIONS + 2)]
+
+    assert is_refused(await whoami(client, tokens[0]), 401, "invalid_token")
+    assert (await whoami(client, tokens[-1])).status_code == 200
+    listed = (await client.get(SESSIONS, headers=user.headers)).json()["items"]
+    assert [(each["by_support"], each["current"]) for each in listed] == [(True, False), (False, True)]
+    confirmed = await client.post("/api/v1/auth/reauthenticate", json={"password": user.password}, headers=user.headers)
+    assert (confirmed.status_code, confirmed.json().get("id")) == (200, str(user.session_id))
+    for _ in range(MAX_SESSIONS - 1):
+        await people.sign_in(user.id, user.email)
+    assert (await sign_in(client, user.email, user.password)).status_code == 200
+    assert is_refused(await whoami(client, user.access_token), 401, "invalid_token")
+    assert (await whoami(client, tokens[-1])).status_code == 200
+
+
+@pytest.mark.asvs("6.3.3", "7.6.2")
+async def test_support_who_owes_a_second_factor_acts_as_no_one(client: httpx.AsyncClient, people: People) -> None:
+    boss, user = await people.create(is_superuser=True), await people.create()
+    role_id = await people.role("support", RIGHTS)
+    support = await people.create(roles=["support"])
+    token = await token_for(client, support, user)
+
+    strict = await client.patch(f"/api/v1/roles/{role_id}", json={"requires_mfa": True}, headers=boss.headers)
+
+    assert strict.status_code == 200
+    assert is_refused(await whoami(client, token), 401, "invalid_token")
 
 
 @pytest.mark.asvs("8.2.1", "8.2.2")

@@ -5,14 +5,29 @@ from typing import Any
 import httpx
 import pytest
 from litestar import Litestar
-from pyotp.totp import TOTP
+from sqlalchemy import update
 
+from app.domain.auth.authenticator import SessionAuthenticator
+from app.domain.auth.models import Session
 from app.lib.clock import utc_now
-from tests.domain.auth.factors import MFA, enroll
-from tests.domain.auth.passkeys import enrol, sign_in
-from tests.domain.auth.steps import CHANGE, FORGOT, MY_EMAIL, OTHER_PASSWORD, RESEND, RESET, REVERT, VERIFY, audited
+from tests.domain.auth.factors import MFA, enroll, mfa_token, second_step
+from tests.domain.auth.passkeys import NEW_OPTIONS, PASSKEYS, enrol, sign_in
+from tests.domain.auth.steps import (
+    CHANGE,
+    FORGOT,
+    ME,
+    MY_EMAIL,
+    OTHER_PASSWORD,
+    RESEND,
+    RESET,
+    REVERT,
+    VERIFY,
+    audited,
+    bearer,
+    whoami,
+)
 from tests.domain.auth.steps import sign_in as sign_in_by_password
-from tests.support.apps import client_of
+from tests.support.apps import client_of, core_of
 from tests.support.authenticators import Authenticator
 from tests.support.links import newest
 from tests.support.people import PASSWORD, People
@@ -60,34 +75,66 @@ async def test_an_owner_who_confirms_the_address_keeps_their_factors(
     assert (await sign_in(client, phone)).status_code == 200
 
 
-@pytest.mark.asvs("6.5.6")
-async def test_an_address_that_is_taken_back_takes_the_factors_of_the_thief(
-    app: Litestar, client: httpx.AsyncClient, people: People
+@pytest.mark.parametrize("prepared", ["before", "after"])
+@pytest.mark.asvs("6.5.6", "6.4.4")
+async def test_an_address_that_is_taken_back_leaves_a_thief_nothing(
+    app: Litestar, client: httpx.AsyncClient, people: People, prepared: str
 ) -> None:
+    """Whenever it was made or confirmed: no date says what is the owner's own."""
     person = await people.create(email="ada@example.com", is_verified=True)
-    hers, evil = Authenticator(), Authenticator()
-    async with people.client(person) as mine:
-        assert (await enrol(mine, hers)).status_code == 201
-        assert (await mine.post(MY_EMAIL, json={"email": "thief@example.com"})).status_code == 202
-        await post(app, CHANGE, token=(await newest(app, "change_email")).token)
-        assert (await enrol(mine, evil)).status_code == 201
-    await post(app, REVERT, token=(await newest(app, "revert_email")).token, password=OTHER_PASSWORD)
+    evil, made = Authenticator(), dict[str, Any]()
 
-    assert [(await sign_in(client, each)).status_code for each in (hers, evil)] == [200, 401]
+    async def prepare() -> None:
+        made["codes"] = (await enroll(theirs, person)).recovery_codes
+        assert (await enrol(theirs, evil)).status_code == 201
+        made["codes"] = (await theirs.post(f"{MFA}/recovery-codes")).json()["recovery_codes"]
+        body = {"name": "Nightly", "scopes": []}
+        made["key"] = (await theirs.post(f"{ME}/api-keys", json=body)).json()["key"]
+        made["mfa_token"] = await mfa_token(client, person)
 
-
-@pytest.mark.asvs("6.4.4")
-async def test_an_app_that_a_thief_began_to_add_before_the_change_goes_too(
-    app: Litestar, client: httpx.AsyncClient, people: People
-) -> None:
-    """It is a factor from when a code confirms it."""
-    person = await people.create(email="ada@example.com", is_verified=True)
     async with people.client(person) as theirs:
-        secret = (await theirs.post(f"{MFA}/totp")).json()["secret"]
+        if prepared == "before":
+            await prepare()
         assert (await theirs.post(MY_EMAIL, json={"email": "thief@example.com"})).status_code == 202
         await post(app, CHANGE, token=(await newest(app, "change_email")).token)
-        code = TOTP(secret).at(utc_now())
-        assert (await theirs.post(f"{MFA}/totp/confirm", json={"code": code})).status_code == 200
-    await post(app, REVERT, token=(await newest(app, "revert_email")).token, password=OTHER_PASSWORD)
+        person.email = "thief@example.com"
+        if prepared == "after":
+            await prepare()
+        options = (await theirs.post(NEW_OPTIONS)).json()
+    undo = await newest(app, "revert_email")
+    assert "removes second factors" in undo.text
+    await post(app, REVERT, token=undo.token, password=OTHER_PASSWORD)
 
-    assert (await sign_in_by_password(client, "ada@example.com", OTHER_PASSWORD)).status_code == 200
+    assert (await sign_in(client, evil)).status_code == 401
+    assert (await second_step(client, made["mfa_token"], made["codes"][0])).status_code == 422
+    assert (await whoami(client, made["key"])).status_code == 401
+    async with people.client(person) as theirs:
+        late = {"credential": Authenticator().create(options), "name": "Late"}
+        assert (await theirs.post(PASSKEYS, json=late)).status_code == 401
+    pair = await sign_in_by_password(client, "ada@example.com", OTHER_PASSWORD)
+    assert pair.status_code == 200, "without a second factor"
+    state = (await client.get(MFA, headers=bearer(pair.json()["access_token"]))).json()
+    assert (state["is_on"], state["recovery_codes_left"]) == (False, 0)
+    assert "linked providers were removed" in (await newest(app, "password_changed")).text
+
+
+@pytest.mark.asvs("6.5.6", "7.4.3")
+async def test_a_request_of_a_thief_that_is_late_adds_no_way_in(
+    app: Litestar, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was let in a moment before its session ended, and does its work after it."""
+    person, evil = await people.create(), Authenticator()
+    monkeypatch.setattr(core_of(app).services.get(SessionAuthenticator), "_cache_seconds", 60)
+    ended = update(Session).where(Session.id == person.session_id).values(revoked_at=utc_now())
+    async with people.client(person) as theirs:
+        options = (await theirs.post(NEW_OPTIONS)).json()
+        async with core_of(app).database.independent() as unit:
+            await unit.session.execute(ended)
+        answers = [
+            await theirs.post(PASSKEYS, json={"credential": evil.create(options), "name": "Late"}),
+            await theirs.post(f"{MFA}/totp"),
+            await theirs.post(f"{ME}/api-keys", json={"name": "Late", "scopes": []}),
+            await theirs.post("/api/v1/webhooks", json={"url": "https://example.com/", "kinds": ["user.updated"]}),
+        ]
+
+    assert [(each.status_code, each.json()["detail"][:20]) for each in answers] == [(401, "The session has ende")] * 4

@@ -12,8 +12,10 @@ from litestar import Litestar
 from app.domain.identities.models import Identity
 from app.lib.clock import utc_now
 from app.lib.security.passwords import no_password
+from tests.domain.auth.passkeys import PASSKEYS, enrol
 from tests.domain.auth.steps import CHANGE, ME, MY_EMAIL, OTHER_PASSWORD, REVERT, audited, user_row
 from tests.domain.identities.steps import MINE, Journey, refusal, rows
+from tests.support.authenticators import Authenticator
 from tests.support.links import newest, received
 from tests.support.people import People, Person
 
@@ -110,9 +112,27 @@ async def test_the_last_way_in_stays(app: Litestar, journey: Journey, people: Pe
     assert refusal(await unlink(people, ada, identity.id)) == (409, "invalid_state")
 
 
+@pytest.mark.asvs("6.8.1")
+async def test_a_passkey_is_a_way_in_too(app: Litestar, journey: Journey, people: People) -> None:
+    """So is an identity where the passkey goes; a security key that asks for no PIN is none."""
+    ada = await people.create(email=EMAIL, is_verified=True, password_hash=no_password())
+    journey.person("ada")
+    linked = (await journey.link("ada", ada)).json()["id"]
+    async with people.client(ada) as client:
+        key = (await enrol(client, Authenticator(verifies=False))).json()["id"]
+        assert refusal(await unlink(people, ada, linked)) == (409, "invalid_state")
+        passkey = (await enrol(client, Authenticator())).json()["id"]
+        assert (await unlink(people, ada, linked)).status_code == 204
+        assert refusal(await client.delete(f"{PASSKEYS}/{passkey}")) == (409, "invalid_state")
+        assert (await client.delete(f"{PASSKEYS}/{key}")).status_code == 204
+        assert (await journey.link("ada", ada)).status_code == 200
+        assert (await client.delete(f"{PASSKEYS}/{passkey}")).status_code == 204
+
+
 async def test_who_gets_the_address_back_gets_rid_of_what_the_thief_linked(
     app: Litestar, journey: Journey, people: People, ada: Person
 ) -> None:
+    """Also what was linked before the change."""
     journey.person("4711", emails=[])
     journey.person("thief", "thief@example.com")
     assert (await journey.link("4711", ada, "hub")).status_code == 200
@@ -125,4 +145,4 @@ async def test_who_gets_the_address_back_gets_rid_of_what_the_thief_linked(
         response = await client.post(REVERT, json={"token": token, "password": OTHER_PASSWORD})
 
     assert response.status_code == 204
-    assert [row.provider for row in await rows(app, Identity)] == ["hub"]
+    assert await rows(app, Identity) == []

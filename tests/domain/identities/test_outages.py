@@ -39,6 +39,8 @@ MISLEADING: list[dict[str, Any]] = [
     {"id_token_signing_alg_values_supported": ["HS256", "none"]},
     {"jwks_uri": None},
 ]
+NO_PAGES = ("javascript:alert(1)//", "data:text/html,x", "http://phisher.example/authorize", "//phisher.example", "")
+"""Where no browser must be sent."""
 
 
 @pytest.fixture
@@ -101,12 +103,13 @@ async def test_metadata_that_would_mislead_is_refused(
         "token_endpoint": f"{issuer}{TOKEN}",
         "jwks_uri": f"{issuer}{KEYS}",
     }
-    for wrong in MISLEADING:
+    for wrong in [*MISLEADING, *[{"authorization_endpoint": each} for each in NO_PAGES]]:
         impatient._metadata._kept, impatient._metadata._failed_at = None, float("-inf")
         journey.provider.answers[DISCOVERY] = (honest | wrong).copy
         async with journey.people.client() as client:
             begun = await client.post(f"{PROVIDERS}/acme/authorize")
         if begun.status_code == 200:
+            assert "authorization_endpoint" not in wrong
             begun = await journey.finish(journey.go(begun.json(), ada))
         assert refusal(begun) == DOWN, wrong
 

@@ -44,8 +44,8 @@ async def test_members_hear_what_members_say(
         "id": heard["id"],
         "event": "message",
         "data": {"text": "Ahoy"},
-        "at": heard["at"],
-        "sender": str(other.id),
+        "sent_at": heard["sent_at"],
+        "sender_id": str(other.id),
     }
     [kept, *_] = (await calls.get(f"{ROOMS}/{room['id']}/messages")).json()["items"]
     assert kept == {
@@ -53,7 +53,7 @@ async def test_members_hear_what_members_say(
         "event": "message",
         "data": {"text": "Ahoy"},
         "sender": {"id": str(other.id), "username": None, "name": "Grace Hopper", "avatar_url": None},
-        "sent_at": heard["at"],
+        "sent_at": heard["sent_at"],
     }
 
 
@@ -186,7 +186,7 @@ async def test_a_closed_room_says_so_and_takes_nothing_more(
         await socket.send(type="publish", channel=channel_of(room), data={})
         refused = await socket.receive()
 
-    assert (event["event"], event["sender"]) == ("room.closed", None)
+    assert (event["event"], event["sender_id"]) == ("room.closed", None)
     assert event["data"] == {"room_id": room["id"], "name": "harbour", "version": 2}
     assert refused["code"] == "closed"
     async with connected(app, token=caller.access_token) as socket:

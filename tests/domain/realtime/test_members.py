@@ -73,9 +73,29 @@ async def test_an_active_user_is_invited_once(calls: httpx.AsyncClient, caller: 
     assert is_refused(await invite(calls, room, friend), 409, "duplicate")
     assert is_refused(await invite(calls, room, caller), 409, "conflict")
     assert field_errors(await invite(calls, room, banned)) == {"/user_id": "not_found"}
-    assert field_errors(await calls.post(url, json={"user_id": str(uuid4())})) == {"/user_id": "not_found"}
+    for body, errors in [
+        ({"user_id": str(uuid4())}, {"/user_id": "not_found"}),
+        ({"username": "grace"}, {"/username": "not_found"}),
+        ({}, {"": "invalid_choice"}),
+        ({"user_id": str(friend.id), "username": "grace"}, {"": "invalid_choice"}),
+        ({"username": "a" * 33}, {"/username": "too_long"}),
+    ]:
+        assert field_errors(await calls.post(url, json=body)) == errors
     listed = (await calls.get(url)).json()["items"]
     assert [(item["user"]["id"], item["invited_by"]["id"]) for item in listed] == [(str(friend.id), str(caller.id))]
+
+
+async def test_a_user_is_invited_by_their_username(calls: httpx.AsyncClient, crew: Crew) -> None:
+    room = await private_room(calls)
+    url = f"{ROOMS}/{room['id']}/invitations"
+    friend, friends = await crew.add(username="Grace")
+    await crew.add(username="banned", is_active=False)
+    invited = await calls.post(url, json={"username": "gRACE"})
+
+    assert (invited.status_code, invited.json()["user"]["id"]) == (201, str(friend.id))
+    assert field_errors(await calls.post(url, json={"username": "banned"})) == {"/username": "not_found"}
+    assert (await join(friends, room)).status_code == 200
+    assert is_refused(await friends.post(url, json={"username": "grace"}), 403, "permission_denied")
 
 
 async def test_an_invitation_is_withdrawn_or_declined(calls: httpx.AsyncClient, crew: Crew) -> None:
@@ -105,7 +125,7 @@ async def test_a_user_who_leaves_is_no_longer_a_member(calls: httpx.AsyncClient,
     await join(friends, room)
     left = await friends.post(f"{ROOMS}/{room['id']}/leave")
 
-    assert (left.status_code, left.content) == (204, b"")
+    assert (left.status_code, left.json()) == (200, room)
     assert is_refused(await friends.post(f"{ROOMS}/{room['id']}/leave"), 404, "not_found")
     assert is_refused(await join(friends, room), 404, "not_found")
     assert str(friend.id) not in await members(calls, room)

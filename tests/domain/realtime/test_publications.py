@@ -32,7 +32,7 @@ async def test_public_posts_are_published(app: Litestar, calls: httpx.AsyncClien
         await run_queued(app)
         heard = await socket.receive()
 
-    assert (heard["event"], heard["sender"]) == ("post.published", None)
+    assert (heard["event"], heard["sender_id"]) == ("post.published", None)
     assert heard["data"] == {"post_id": post["id"], "author_id": str(caller.id), "version": 1}
 
 
@@ -125,7 +125,7 @@ async def test_messages_stay_without_their_sender(
     assert (heard["event"], heard["data"]["user_id"]) == ("room.left", str(other.id))
     said = (await calls.get(f"{ROOMS}/{room['id']}/messages", params={"sort": "id"})).json()["items"]
     assert [each["event"] for each in said] == ["room.joined", *["message"] * 3, "room.left"]
-    assert [each["sender"] for each in said] == [None] * 5
+    assert [each["sender_id"] for each in said] == [None] * 5
     assert {each.sender_id for each in await rows(app, RealtimeEvent)} == {None}
 
 

@@ -9,10 +9,23 @@ from sqlalchemy import update
 
 from app.domain.realtime.models import Room
 from app.lib.db.instants import database_now_plus
-from tests.domain.accounts.answers import audited, field_errors, is_refused
-from tests.domain.realtime.steps import ROOMS, Crew, invite, join, make_room, members, names, private_room
+from app.lib.realtime.tables import RealtimeEvent
+from tests.domain.accounts.answers import audited, field_errors, is_refused, rows
+from tests.domain.realtime.steps import (
+    ROOMS,
+    Crew,
+    channel_of,
+    invite,
+    join,
+    make_room,
+    members,
+    names,
+    private_room,
+    run_queued,
+)
 from tests.support.apps import core_of
 from tests.support.people import Person
+from tests.support.sockets import connected
 
 
 async def test_the_creator_of_a_room_owns_it(calls: httpx.AsyncClient, caller: Person) -> None:
@@ -196,6 +209,59 @@ async def test_a_closed_room_stays_closed(calls: httpx.AsyncClient, crew: Crew) 
     assert is_refused(await invite(calls, room, friend), 409, "invalid_state")
 
 
+async def test_a_room_is_reopened_when_its_name_is_free(
+    calls: httpx.AsyncClient, crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await make_room(calls)
+    url = f"{ROOMS}/{room['id']}"
+    await calls.post(f"{url}/close")
+    _, other = await crew.add()
+    taker = await make_room(other)
+    assert is_refused(await calls.post(f"{url}/reopen"), 409, "duplicate")
+    assert is_refused(await other.post(f"{url}/reopen"), 403, "permission_denied")
+    await other.delete(f"{ROOMS}/{taker['id']}")
+    assert is_refused(await calls.post(f"{url}/reopen", headers={"If-Match": '"1"'}), 412, "precondition_failed")
+    monkeypatch.setattr("app.domain.realtime.services.rooms.MAX_OWNED", 0)
+    assert is_refused(await calls.post(f"{url}/reopen"), 409, "conflict")
+    monkeypatch.undo()
+    reopened = await calls.post(f"{url}/reopen")
+
+    assert (reopened.status_code, reopened.json()["closed_at"], reopened.json()["version"]) == (200, None, 3)
+    assert (await calls.post(f"{url}/reopen")).json() == reopened.json()
+    assert (await join(other, room)).status_code == 200
+
+
+async def test_a_room_that_all_have_left_stays_closed(calls: httpx.AsyncClient, crew: Crew) -> None:
+    room = await make_room(calls)
+    _, staffs = await crew.add(permissions=["rooms:write"])
+    await calls.post(f"{ROOMS}/{room['id']}/leave")
+
+    assert is_refused(await staffs.post(f"{ROOMS}/{room['id']}/reopen"), 409, "invalid_state")
+
+
+async def test_a_room_is_deleted_once_with_its_messages(app: Litestar, calls: httpx.AsyncClient, crew: Crew) -> None:
+    room = await make_room(calls)
+    url = f"{ROOMS}/{room['id']}"
+    friend, friends = await crew.add()
+    await join(friends, room)
+    assert is_refused(await friends.delete(url), 403, "permission_denied")
+    assert is_refused(await calls.delete(url, headers={"If-Match": '"7"'}), 412, "precondition_failed")
+    async with connected(app, token=friend.access_token) as socket:
+        await socket.subscribe(channel_of(room))
+        assert (await calls.delete(url)).status_code == 204
+        last = await socket.receive()
+        assert (last["event"], last["data"]["room_id"]) == ("room.deleted", room["id"])
+        ended = await socket.receive()
+        assert (ended["type"], ended["reason"]) == ("unsubscribed", "not_found")
+        assert (await socket.subscribe(channel_of(room)))["code"] == "not_found"
+    for method, path in [("DELETE", ""), ("GET", ""), ("GET", "/messages"), ("POST", "/join"), ("POST", "/reopen")]:
+        assert is_refused(await calls.request(method, f"{url}{path}"), 404, "not_found")
+    await run_queued(app)
+
+    assert await rows(app, RealtimeEvent) == []
+    assert await audited(app, "room.deleted") == []
+
+
 async def test_only_the_owner_changes_a_room(calls: httpx.AsyncClient, crew: Crew) -> None:
     room = await make_room(calls)
     url = f"{ROOMS}/{room['id']}"
@@ -208,7 +274,7 @@ async def test_only_the_owner_changes_a_room(calls: httpx.AsyncClient, crew: Cre
     assert (await calls.get(url)).json() == room
 
 
-async def test_staff_changes_and_closes_every_room_and_is_audited(
+async def test_staff_changes_closes_and_deletes_every_room_and_is_audited(
     calls: httpx.AsyncClient, crew: Crew, app: Litestar
 ) -> None:
     room = await private_room(calls)
@@ -216,9 +282,11 @@ async def test_staff_changes_and_closes_every_room_and_is_audited(
     staff, staffs = await crew.add(permissions=["rooms:write"])
     changed = await staffs.patch(url, json={"title": "Kept in order"})
     closed = await staffs.post(f"{url}/close")
+    reopened = await staffs.post(f"{url}/reopen")
+    deleted = await staffs.delete(url)
 
-    assert (changed.status_code, closed.status_code) == (200, 200)
-    for kind in ("room.updated", "room.closed"):
+    assert [each.status_code for each in (changed, closed, reopened, deleted)] == [200, 200, 200, 204]
+    for kind in ("room.updated", "room.closed", "room.reopened", "room.deleted"):
         [entry] = await audited(app, kind)
         assert (entry.actor_id, str(entry.subject_id)) == (staff.id, room["id"])
 
@@ -238,7 +306,9 @@ async def test_who_is_not_invited_does_not_learn_of_a_private_room(calls: httpx.
     for method, path, body in [
         ("GET", "", None),
         ("PATCH", "", {"title": "Found"}),
+        ("DELETE", "", None),
         ("POST", "/close", None),
+        ("POST", "/reopen", None),
         ("POST", "/join", None),
         ("POST", "/leave", None),
         ("GET", "/members", None),

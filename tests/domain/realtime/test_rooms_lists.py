@@ -52,6 +52,16 @@ async def test_filters_narrow_the_list(calls: httpx.AsyncClient, crew: Crew) -> 
     assert await names(calls, q="nothing of it") == []
 
 
+async def test_a_copy_follows_what_was_updated(calls: httpx.AsyncClient) -> None:
+    first, second = await make_room(calls, "harbour"), await make_room(calls, "quay")
+    updated = (await calls.patch(f"{ROOMS}/{first['id']}", json={"title": "Later"})).json()["updated_at"]
+
+    assert await names(calls, sort="-updated_at") == ["harbour", "quay"]
+    assert await names(calls, updated_after=updated) == ["harbour"]
+    assert await names(calls, updated_before=updated) == ["quay"]
+    assert await names(calls, updated_after=second["updated_at"], updated_before=updated) == ["quay"]
+
+
 async def test_invitations_are_seen_by_who_is_invited(calls: httpx.AsyncClient, crew: Crew) -> None:
     room = await private_room(calls)
     friend, friends = await crew.add()

@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from redis.asyncio import SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.connection import Connection
-from sqlalchemy import MetaData, func, select
+from sqlalchemy import MetaData, event, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.lib.ratelimit.counters import Count, Counters, MemoryCounters, RedisCounters, TableCounters, rate_limit_table
@@ -191,6 +191,33 @@ async def test_a_process_that_stands_still_for_a_moment_takes_that_for_no_outage
     time.sleep(1.5)  # noqa: ASYNC251 - as a collection of garbage would
 
     assert await counting == 2
+
+
+async def test_many_expired_rows_are_deleted_as_fast_as_attackers_make_them(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    counters = TableCounters(engine, TABLE)
+    old = [{"key": f"old{number}", "hits": 1, "expires_at": 1} for number in range(1500)]
+    async with engine.begin() as connection:
+        await connection.execute(TABLE.insert(), old)
+
+    counters._next_purge = 0.0
+    for left in (501, 1):
+        await add(counters, "new", 3600)
+        assert await rows(engine) == left
+        counters._next_purge -= 1
+
+
+async def test_a_purge_that_fails_takes_no_count_away(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    counters = TableCounters(engine, TABLE)
+
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def refuse(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "DELETE" in statement:
+            raise OSError
+
+    counters._next_purge = 0.0
+    assert await add(counters, "a", 3600) == 1
 
 
 async def test_purges_and_counts_of_several_processes_do_not_disturb_each_other(make_engine: MakeEngine) -> None:

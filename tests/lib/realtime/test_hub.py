@@ -25,7 +25,7 @@ async def test_all_subscribers_receive_an_event(bench: Bench) -> None:
     for peer in (first, second):
         (event,) = await peer.wire.until("event")
         assert (event["id"], event["data"], event["event"]) == (1, {"text": "hello"}, "message")
-        assert event["sender"] == str(first.socket.user_id)
+        assert event["sender_id"] == str(first.socket.user_id)
     assert ack == {"type": "ack", "id": 1, "ref": "2"}
     kinds = [each["type"] for each in first.wire.frames]
     assert kinds.index("ack") < kinds.index("event")

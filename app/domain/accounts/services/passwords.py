@@ -97,7 +97,7 @@ class PasswordService:
             pointer="/new_password",
             others=[_SAME] if composed(data.new_password) == composed(data.current_password) else (),
         )
-        await self._replace(current, new_hash, "password.changed", is_recovery=False)
+        await self._replace(current, new_hash, "password.changed")
         return new_hash
 
     async def verify_own(self, password: str, actor: Principal, *, pointer: str = "/current_password") -> CredentialRow:
@@ -130,20 +130,24 @@ class PasswordService:
             await unit.execute(REHASH, user_id=user_id, old_hash=old_hash, new_hash=new_hash)
         return new_hash
 
-    async def replace(self, current: CredentialRow, new_hash: str, *, kind: str = "password.changed") -> None:
+    async def replace(
+        self, current: CredentialRow, new_hash: str, *, kind: str = "password.changed", takes_back: bool = False
+    ) -> None:
         """Replaces the hash of a user's password with one that was accepted, and ends their sessions and API keys: for
         users who do not know the current one.
 
-        ``kind`` is that of the audit log. Raises ``PasswordAlreadyChanged`` when ``current`` is out of date.
+        ``takes_back`` says that the owner takes the account back from a stranger: second factors, passkeys and linked
+        providers go as well. ``kind`` is that of the audit log. Raises ``PasswordAlreadyChanged`` when ``current`` is
+        out of date.
         """
-        await self._replace(current, new_hash, kind, is_recovery=True)
+        await self._replace(current, new_hash, kind, is_recovery=True, is_taken_back=takes_back)
 
-    async def _replace(self, current: CredentialRow, new_hash: str, kind: str, *, is_recovery: bool) -> None:
+    async def _replace(self, current: CredentialRow, new_hash: str, kind: str, **how: bool) -> None:
         user = await self._users.get_for_update(current.id)
         if user.password_hash != current.password_hash:
             raise PasswordAlreadyChanged
         await self._users.update(user, {"password_hash": new_hash, "must_change_password": False})
-        changed = PasswordChanged(aggregate_id=user.id, aggregate_version=user.version, is_recovery=is_recovery)
+        changed = PasswordChanged(aggregate_id=user.id, aggregate_version=user.version, **how)
         await self.events.publish(self.unit, changed)
         await audit.record(self.unit, kind, self.origin, subject_id=user.id)
 

@@ -89,6 +89,8 @@ class PageController(Controller):
                 await email_changes.confirm(convert(values, EmailChange, strict=True).token)
             case Purpose.REVERT_EMAIL:
                 await email_changes.revert(convert(values, PasswordReset, strict=True))
+            case Purpose.REAUTHENTICATE:
+                raise NotFound  # its mail has no link
         return _page(request, "done")
 
 

@@ -20,7 +20,7 @@ from app.domain.auth.dtos.passkeys import (
     RequestOptions,
 )
 from app.domain.auth.dtos.sessions import SessionRead, TokenPair
-from app.domain.auth.errors import AccountInactive, NoPasskey, PasskeyRefused, PasskeyTaken, TooManyPasskeys
+from app.domain.auth.errors import AccountInactive, LastWayIn, NoPasskey, PasskeyRefused, PasskeyTaken, TooManyPasskeys
 from app.domain.auth.services.passkey_sign_in import PasskeySignInService
 from app.domain.auth.services.passkeys import PasskeyQueries, PasskeyService
 from app.lib.http.injection import Caller, Injected, Paging, Precondition
@@ -104,7 +104,8 @@ class PasskeyController(Controller):
         "/{passkey_id:uuid}",
         guards=[recently_authenticated],
         summary="Delete a passkey",
-        description="Ends your other sessions. Needs a sign-in within 10 minutes.",
+        description="Not the last way to sign in. Ends your other sessions. Needs a sign-in within 10 minutes.",
+        opt=may_raise(LastWayIn),
     )
     async def delete_passkey(
         self, passkey_id: FromPath[UUID], passkeys: Injected[PasskeyService], principal: Caller, if_match: Precondition

@@ -4,8 +4,9 @@ from litestar import Controller, delete, get, post
 from litestar.params import FromPath, JSONBody
 
 from app.domain.accounts.errors import WrongCurrentPassword
+from app.domain.auth.dtos.links import MailRequested
 from app.domain.auth.dtos.sessions import Reauthentication, SessionPage, SessionRead
-from app.domain.auth.errors import MfaRequired
+from app.domain.auth.errors import MfaRequired, NoMailedCode
 from app.domain.auth.services.queries import SessionQueries
 from app.domain.auth.services.reauthenticate import ReauthenticationService
 from app.domain.auth.services.sessions import SessionService
@@ -64,7 +65,8 @@ class SessionController(Controller):
         summary="Confirm your password",
         description=(
             "Sensitive acts (403 `reauth_required`) are possible in this session for the next 10 minutes. Users with a "
-            "second factor send a `code` of it as well (403 `mfa_required`)."
+            "second factor send a `code` of it as well (403 `mfa_required`). Users without a password send the "
+            "`mailed_code` that `POST /api/v1/auth/reauthenticate/send-code` has mailed to them."
         ),
         opt=may_raise(WrongCurrentPassword, MfaRequired) | OPEN_TO_DEBTORS,
     )
@@ -75,3 +77,18 @@ class SessionController(Controller):
         reauthentication: Injected[ReauthenticationService],
     ) -> SessionRead:
         return await reauthentication.reauthenticate(data, principal)
+
+    @post(
+        "/reauthenticate/send-code",
+        guards=[signed_in, rate_limit("auth")],
+        return_dto=StructDTO[MailRequested],
+        status_code=202,
+        summary="Request a code to confirm who you are",
+        description="For users without a password: mails six digits, which are good in this session for 10 minutes.",
+        opt=may_raise(NoMailedCode) | OPEN_TO_DEBTORS,
+    )
+    async def send_reauthentication_code(
+        self, principal: Caller, reauthentication: Injected[ReauthenticationService]
+    ) -> MailRequested:
+        await reauthentication.send_code(principal)
+        return MailRequested(status="accepted", detail="A mail is on its way, unless you were sent many just now.")

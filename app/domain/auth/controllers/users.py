@@ -41,8 +41,8 @@ async def send_password_reset(user_id: FromPath[UUID], mail_requests: Injected[M
     status_code=200,
     summary="Act as a user",
     description=(
-        "An access token of the user for support, good for an hour. It ends with your own session, and by signing out "
-        "with it. Not for superusers, nor for users who have more rights than you."
+        "An access token of the user for support, good for an hour. It ends with your own session, by signing out with "
+        "it, and when you act as the same user again. Not for superusers, nor for users who have more rights than you."
     ),
     tags=["Users"],
     opt=may_raise(BeyondOwnRights, NotImpersonable),

@@ -124,7 +124,18 @@ class SessionPage(Page[SessionRead], frozen=True, kw_only=True):
 
 
 class Reauthentication(Input):
-    """The password of the user who is signed in; with a second factor, a code of it, too."""
+    """The password of the user who is signed in, or for one without a password the code of a mail; with a second
+    factor, a code of it, too.
+    """
 
-    password: GivenPassword
+    password: GivenPassword | None = None
+    mailed_code: (
+        Annotated[str, Meta(pattern=rf"^[0-9]{{6}}{END}", max_length=6, examples=["042917"], description="Six digits.")]
+        | None
+    ) = None
     code: SecondFactorCode | None = None
+
+    def __post_init__(self) -> None:
+        if (self.password is None) == (self.mailed_code is None):
+            detail = "Is required, unless you have no password and send 'mailed_code'."
+            raise ValidationFailed([FieldError(pointer="/password", code=FieldCode.REQUIRED, detail=detail)])

@@ -4,7 +4,7 @@ from typing import ClassVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Boolean, Uuid, and_, bindparam, func, or_, select, type_coerce, update
+from sqlalchemy import Boolean, Uuid, and_, bindparam, exists, func, or_, select, type_coerce, update
 
 from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.models import User
@@ -15,6 +15,7 @@ from app.lib.db.base import SplitText, table_of
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.repositories import EntityRepository
 from app.lib.db.statements import delete_batch, insert_or_update
+from app.lib.security.passwords import NO_PASSWORD
 
 
 class PasskeyRow(msgspec.Struct, frozen=True):
@@ -71,6 +72,17 @@ KNOWN_CREDENTIALS = prepare(
     select(*columns_of(KnownCredential, Passkey, transports=_transports)).where(Passkey.user_id == _USER_ID),
     KnownCredential,
 )
+HAS_WAY_IN = prepare(
+    select(User.id).where(
+        User.id == _USER_ID,
+        or_(
+            ~User.password_hash.startswith(NO_PASSWORD, autoescape=True),
+            exists().where(Passkey.user_id == User.id, Passkey.verifies_user),
+        ),
+    ),
+    UUID,
+)
+"""A user who can sign in by a password or a passkey."""
 COUNT_OF = prepare(select(func.count()).select_from(Passkey).where(Passkey.user_id == _USER_ID), int)
 USE_CHALLENGE = prepare(insert_or_update(_used).on_conflict_do_nothing())
 """One row for exactly one of many who use the same challenge."""

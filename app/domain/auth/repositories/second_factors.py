@@ -151,12 +151,6 @@ _lock_after = prepare(
 )
 _set_secret = prepare(update(_totp).where(_of_user).values(secret=bindparam("sealed", type_=_totp.c.secret.type)))
 _delete_factors = [prepare(delete(each).where(each.c.user_id == _USER_ID)) for each in (_totp, _passkeys, _codes)]
-_SINCE = bindparam("since", type_=_NOW.type)
-_delete_later = [
-    # A secret is no factor before it is confirmed, whenever it was made.
-    prepare(delete(_totp).where(_of_user, or_(_totp.c.created_at > _SINCE, _totp.c.confirmed_at > _SINCE))),
-    prepare(delete(_passkeys).where(_passkeys.c.user_id == _USER_ID, _passkeys.c.created_at > _SINCE)),
-]
 _insert_code = prepare(insert(_codes))
 _delete_codes = prepare(delete(_codes).where(_codes.c.user_id == _USER_ID))
 _use_code = prepare(delete(_codes).where(*_is_code))
@@ -188,19 +182,9 @@ class SecondFactorRepository(Repository):
         """The same secret, sealed with another key."""
         await self.unit.execute(_set_secret, user_id=user_id, sealed=sealed)
 
-    async def delete_all(self, user_id: UUID) -> None:
-        """Deletes the user's second factors of all kinds, and the recovery codes."""
-        for each in _delete_factors:
-            await self.unit.execute(each, user_id=user_id)
-
-    async def delete_later(self, user_id: UUID, since: datetime) -> int:
-        """Deletes the factors that the user has had since then, and the recovery codes with the last one. Returns the
-        number of factors.
-        """
-        deleted = sum([await self.unit.execute(each, user_id=user_id, since=since) for each in _delete_later])
-        if not await self.unit.first(HAS_SECOND_FACTOR, user_id=user_id):
-            await self.set_codes(user_id, ())
-        return deleted
+    async def delete_all(self, user_id: UUID) -> int:
+        """Deletes the user's second factors of all kinds, and the recovery codes. Returns the number of rows."""
+        return sum([await self.unit.execute(each, user_id=user_id) for each in _delete_factors])
 
     async def set_codes(self, user_id: UUID, digests: Iterable[bytes]) -> None:
         """Replaces the user's recovery codes."""

@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 
 from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.auth.dtos.sessions import SessionRead
+from app.domain.auth.errors import SessionEnded
 from app.domain.auth.models import Session
 from app.domain.auth.repositories.second_factors import debt, has_second_factor
 from app.lib.db.base import SplitSet, table_of
@@ -144,12 +145,15 @@ HOLD_USER = prepare(
 _live = update(Session).where(Session.revoked_at.is_(None)).values(revoked_at=_NOW, revoked_reason=bindparam("reason"))
 _overdue = (
     select(Session.id)
-    .where(Session.user_id == _USER_ID, Session.revoked_at.is_(None))
+    .where(Session.user_id == _USER_ID, Session.revoked_at.is_(None), Session.impersonator_id.is_(None))
     .order_by(Session.id.desc())
     .offset(MAX_SESSIONS)
 )
 _end_oldest = prepare(_live.where(Session.id.in_(_overdue)).returning(Session.id), UUID)
 _revoke = prepare(_live.where(Session.id == _SESSION_ID, Session.user_id == _USER_ID, Session.idle_expires_at > _NOW))
+_revoke_support = prepare(
+    _live.where(Session.user_id == _USER_ID, Session.impersonator_id == bindparam("impersonator_id", type_=Uuid()))
+)
 _revoke_all = prepare(_live.where(Session.user_id == _USER_ID, Session.id != bindparam("kept_id", type_=Uuid())))
 _reauthenticate = prepare(
     update(Session)
@@ -181,7 +185,7 @@ OWN_SESSIONS = prepare(
         _support_is_signed_in,
     )
     .order_by(Session.last_seen_at.desc(), Session.id.desc())
-    .limit(MAX_SESSIONS),
+    .limit(2 * MAX_SESSIONS),
     SessionRead,
 )
 
@@ -257,6 +261,19 @@ class SessionRepository(Repository):
     async def revoke(self, session_id: UUID, user_id: UUID, now: datetime, reason: str) -> bool:
         """Ends one session of a user; False when it was over already, or is none of theirs."""
         return await self.unit.execute(_revoke, session_id=session_id, user_id=user_id, now=now, reason=reason) == 1
+
+    async def end_support(self, user_id: UUID, impersonator_id: UUID, now: datetime) -> None:
+        """Ends the sessions in which this one acts as the user."""
+        ending = {"user_id": user_id, "impersonator_id": impersonator_id}
+        await self.unit.execute(_revoke_support, **ending, now=now, reason="replaced")
+
+    async def check_live(self, session_id: UUID) -> None:
+        """To be called with the user locked, before or after adding what is a way in: who ends all of it then finds it,
+        or has ended the session. Raises ``SessionEnded``.
+        """
+        session = await self.unit.first(SESSION, session_id=session_id)
+        if session is None or session.revoked_at is not None:
+            raise SessionEnded
 
     async def reauthenticate(self, session_id: UUID, now: datetime) -> bool:
         """Records that the password was given again; False when the session is over."""

@@ -12,10 +12,10 @@ from app.domain.accounts.models import User
 from app.domain.accounts.repositories.users import UserRepository
 from app.domain.accounts.services.access import check_reach
 from app.domain.auth.dtos.api_keys import MAX_KEYS, ApiKeyCreate, ApiKeyPage, ApiKeyRead, ApiKeyWithSecret
-from app.domain.auth.errors import ApiKeyNotFound, OwnKeysOnly, SessionEnded, TooManyApiKeys
+from app.domain.auth.errors import ApiKeyNotFound, OwnKeysOnly, TooManyApiKeys
 from app.domain.auth.events import ApiKeyCreated, ApiKeyRevoked
 from app.domain.auth.repositories.api_keys import LIVE_KEY, LIVE_KEYS, ApiKeyRepository
-from app.domain.auth.repositories.sessions import SESSION
+from app.domain.auth.repositories.sessions import SessionRepository
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.clock import utc_now
@@ -50,6 +50,7 @@ class ApiKeyService:
     origin: Origin
     _users: UserRepository
     _keys: ApiKeyRepository
+    _sessions: SessionRepository
 
     async def create_own(self, data: ApiKeyCreate, actor: Principal) -> ApiKeyWithSecret:
         """A key of the caller.
@@ -61,9 +62,7 @@ class ApiKeyService:
             user = await self._users.get_for_update(actor.user_id, key_share=True)
         except UserNotFound:
             raise AccountGone from None
-        session = await self.unit.first(SESSION, session_id=actor.session_id)
-        if session is None or session.revoked_at is not None:
-            raise SessionEnded
+        await self._sessions.check_live(actor.session_id)
         return await self._create(data, user)
 
     async def create_for(self, account_id: UUID, data: ApiKeyCreate, actor: Principal) -> ApiKeyWithSecret:

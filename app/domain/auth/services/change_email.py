@@ -6,7 +6,7 @@ from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
 from app.domain.auth.dtos.links import MailRequest, PasswordReset
 from app.domain.auth.errors import SameEmail
-from app.domain.auth.events import AccountRecovered, EmailVerified
+from app.domain.auth.events import EmailVerified
 from app.domain.auth.jobs import LINK_REQUESTED, MailLink, mail_link
 from app.domain.auth.repositories.sessions import HOLD_USER
 from app.domain.auth.services.links import LinkThrottle, MailedLinks, Purpose
@@ -48,7 +48,8 @@ class EmailChangeService:
         await self.throttle.check(f"{Purpose.CHANGE_EMAIL}\n{key}", self.origin.address)
         if await self.unit.first(HOLD_USER, user_id=user.id) is None:  # or the address would outlive the account
             raise AccountGone
-        await enqueue(self.unit, mail_link, MailLink(user.id, Purpose.CHANGE_EMAIL, data.email))
+        link = MailLink(user.id, Purpose.CHANGE_EMAIL, data.email, session_id=actor.session_id)
+        await enqueue(self.unit, mail_link, link)
         await audit.record(self.unit, LINK_REQUESTED, self.origin, subject_id=user.id, purpose=Purpose.CHANGE_EMAIL)
 
     async def confirm(self, token: str) -> None:
@@ -67,7 +68,8 @@ class EmailChangeService:
             await self.events.publish(self.unit, EmailVerified(aggregate_id=user.id, aggregate_version=0))
 
     async def revert(self, data: PasswordReset) -> None:
-        """Gives the former address back, with a password that a thief does not know. Ends all sessions.
+        """Gives the former address back, with a password that a thief does not know. Ends all sessions, and all that
+        else was a way in: a thief may have prepared it long before the change.
 
         Raises ``InvalidLink``, ``ValidationFailed`` for a weak password, ``EmailTaken`` or ``PasswordAlreadyChanged``.
         """
@@ -76,5 +78,4 @@ class EmailChangeService:
         await self.users.change_email(user, link.address, kind="email.reverted")
         await self.links.use(link)
         await self.links.forget_later(link)
-        await self.events.publish(self.unit, AccountRecovered(user_id=user.id, since=link.created_at))
-        await self.password_service.replace(user, new_hash, kind="password.reset")
+        await self.password_service.replace(user, new_hash, kind="password.reset", takes_back=True)

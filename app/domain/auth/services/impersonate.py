@@ -8,6 +8,7 @@ from app.domain.accounts.repositories.users import UserRepository
 from app.domain.accounts.services.access import check_reach
 from app.domain.auth.dtos.sessions import ImpersonationToken
 from app.domain.auth.errors import NotImpersonable
+from app.domain.auth.events import SessionsEnded
 from app.domain.auth.repositories.sessions import SessionRepository, SessionRow
 from app.domain.auth.services.tokens import TokenIssuer
 from app.lib import audit
@@ -15,6 +16,7 @@ from app.lib.audit import Origin
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.uow import UnitOfWork
+from app.lib.events import Events
 from app.lib.security.principal import Principal
 
 LIFETIME = timedelta(hours=1)
@@ -26,13 +28,14 @@ class ImpersonationService:
 
     unit: UnitOfWork
     issuer: TokenIssuer
+    events: Events
     origin: Origin
     _users: UserRepository
     _sessions: SessionRepository
 
     async def impersonate(self, user_id: UUID, actor: Principal) -> ImpersonationToken:
-        """Opens a session of the user for the actor, without a refresh token. Never of a superuser, nor of a user who
-        has more rights than the actor.
+        """Opens a session of the user for the actor, without a refresh token, in place of the one before. Never of a
+        superuser, nor of a user who has more rights than the actor.
 
         Raises ``UserNotFound``, ``OwnAccess``, ``BeyondOwnRights`` or ``NotImpersonable``.
         """
@@ -43,6 +46,8 @@ class ImpersonationService:
         if user.is_superuser:
             raise BeyondOwnRights
         now = utc_now()
+        await self._sessions.end_support(user.id, actor.user_id, now)
+        await self.events.publish(self.unit, SessionsEnded(user_id=user.id))
         row = SessionRow(
             id=new_id(),
             user_id=user.id,

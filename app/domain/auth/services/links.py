@@ -34,6 +34,8 @@ class Purpose(StrEnum):
     RESET_PASSWORD = "reset_password"  # noqa: S105 - the name of a purpose
     CHANGE_EMAIL = "change_email"
     REVERT_EMAIL = "revert_email"
+    REAUTHENTICATE = "reauthenticate"
+    """A code without a link, for a session."""
 
     @property
     def path(self) -> str:
@@ -50,6 +52,7 @@ _LIFETIMES = {
     Purpose.RESET_PASSWORD: timedelta(minutes=30),
     Purpose.CHANGE_EMAIL: timedelta(hours=24),
     Purpose.REVERT_EMAIL: timedelta(hours=72),
+    Purpose.REAUTHENTICATE: timedelta(minutes=10),
 }
 
 
@@ -88,9 +91,9 @@ class LinkMaker:
     def url(self, purpose: Purpose, token: str) -> str:
         return f"{self.base_url}{purpose.path}?token={token}"
 
-    def code_digests(self, user_id: UUID, code: str) -> list[bytes]:
+    def code_digests(self, bound_to: UUID, code: str) -> list[bytes]:
         """With the current key, and with those before it."""
-        return [hmac.digest(key, user_id.bytes + code.encode(), sha256) for key in (self.key, *self.fallbacks)]
+        return [hmac.digest(key, bound_to.bytes + code.encode(), sha256) for key in (self.key, *self.fallbacks)]
 
 
 @dataclass
@@ -104,14 +107,25 @@ class MailedLinks:
     maker: LinkMaker
     _links: LinkRepository
 
-    async def send(self, purpose: Purpose, user: CredentialRow, cause_id: UUID, *, address: str = "") -> None:
-        """Mails a new link to the user, or to ``address``, once for the same cause. The one before is good no more."""
+    async def send(
+        self,
+        purpose: Purpose,
+        user: CredentialRow,
+        cause_id: UUID,
+        *,
+        address: str = "",
+        session_id: UUID | None = None,
+    ) -> None:
+        """Mails a new link to the user, or to ``address``, once for the same cause. The one before is good no more.
+
+        A code to re-authenticate is good for the session alone.
+        """
         token, now = new_secret(), utc_now()
         secret = {"url": self.maker.url(purpose, token)}
         code_digest = None
-        if purpose is Purpose.VERIFY_EMAIL:
+        if purpose in {Purpose.VERIFY_EMAIL, Purpose.REAUTHENTICATE}:
             secret["code"] = f"{secrets.randbelow(10**_CODE_DIGITS):0{_CODE_DIGITS}}"
-            code_digest = self.maker.code_digests(user.id, secret["code"])[0]
+            code_digest = self.maker.code_digests(session_id or user.id, secret["code"])[0]
         if not await self.mail(purpose.value, user, str(cause_id), address=address, secret=secret):
             return
         await self._links.replace(
@@ -159,13 +173,15 @@ class MailedLinks:
         found = await self.reader.first(LINK, purpose=purpose.value, digest=digest(token), now=utc_now())
         return await self._of_its_user(purpose, found)
 
-    async def find_by_code(self, purpose: Purpose, user_id: UUID, code: str) -> tuple[LinkRow, CredentialRow]:
+    async def find_by_code(
+        self, purpose: Purpose, user_id: UUID, code: str, *, session_id: UUID | None = None, pointer: str = "/code"
+    ) -> tuple[LinkRow, CredentialRow]:
         """The same by the code of the mail. Raises ``InvalidLink``."""
         wanted = {"purpose": purpose.value, "user_id": user_id, "now": utc_now()}
         found: LinkRow | None = None
-        for code_digest in self.maker.code_digests(user_id, code):
+        for code_digest in self.maker.code_digests(session_id or user_id, code):
             found = found or await self.reader.first(LINK_BY_CODE, **wanted, code_digest=code_digest)
-        return await self._of_its_user(purpose, found, "/code")
+        return await self._of_its_user(purpose, found, pointer)
 
     async def use(self, link: LinkRow) -> None:
         """Uses a link up. Raises ``InvalidLink`` when another request was faster."""

@@ -32,10 +32,12 @@ from app.domain.auth.repositories.passkeys import (
 )
 from app.domain.auth.services.passkey_use import TIMEOUT, Ceremony, PasskeyVerifier, use_challenge, user_handle
 from app.domain.auth.services.second_factors import SecondFactorService
+from app.domain.auth.services.ways_in import check_ways_in
 from app.lib.db.base import new_id
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
+from app.lib.events import Events
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.paginate import page_of
 from app.lib.pagination.parameters import PageRequest
@@ -55,6 +57,7 @@ class PasskeyService:
     party: RelyingParty
     challenges: Challenges
     factors: SecondFactorService
+    events: Events
     _passkeys: PasskeyRepository
 
     async def options(self, actor: Principal) -> CreationOptions:
@@ -87,7 +90,7 @@ class PasskeyService:
             )
         except InvalidPasskey:
             raise WrongPasskey from None
-        await self.factors.lock(user_id)
+        await self.factors.lock(actor)
         if not await use_challenge(self.unit, challenge):
             raise WrongPasskey
         if (await self.unit.first(COUNT_OF, user_id=user_id) or 0) >= MAX_PASSKEYS:
@@ -112,10 +115,11 @@ class PasskeyService:
         return project(PasskeyRead, passkey, transports=[each for each in passkey.transports.split(",") if each])
 
     async def delete(self, passkey_id: UUID, if_match: IfMatch, actor: Principal) -> None:
-        """Raises ``PasskeyNotFound`` or ``PreconditionFailed``."""
-        await self.factors.lock(actor.user_id)
+        """Raises ``PasskeyNotFound``, ``PreconditionFailed`` or ``LastWayIn``."""
+        await self.factors.lock(actor)
         passkey = await self._own_for_update(passkey_id, if_match, actor)
         await self._passkeys.delete(passkey)
+        await check_ways_in(self.unit, self.events, actor.user_id)
         await self.factors.removed(FactorChange.PASSKEY_REMOVED, actor)
 
     async def _own_for_update(self, passkey_id: UUID, if_match: IfMatch, actor: Principal) -> Passkey:

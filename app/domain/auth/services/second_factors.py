@@ -104,10 +104,11 @@ class SecondFactorService:
         await self._record_refusal(user_id, is_last=is_last)
         raise WrongCode
 
-    async def lock(self, user_id: UUID) -> None:
-        """To be called before a factor is added or removed. Raises ``AccountGone``."""
-        if await self.unit.first(LOCK_USER, user_id=user_id) is None:
+    async def lock(self, actor: Principal) -> None:
+        """To be called before a factor is added or removed. Raises ``AccountGone`` or ``SessionEnded``."""
+        if await self.unit.first(LOCK_USER, user_id=actor.user_id) is None:
             raise AccountGone
+        await self._sessions.check_live(actor.session_id)
 
     async def added(self, change: FactorChange, actor: Principal) -> RecoveryCodes:
         """To be called when the actor has another factor. Returns recovery codes where there were none."""
@@ -124,7 +125,7 @@ class SecondFactorService:
 
     async def renew_codes(self, actor: Principal) -> RecoveryCodes:
         """Other recovery codes in place of those before. Raises ``SecondFactorOff``."""
-        await self.lock(actor.user_id)
+        await self.lock(actor)
         if not await self.unit.first(HAS_SECOND_FACTOR, user_id=actor.user_id):
             raise SecondFactorOff
         codes = await self._new_codes(actor.user_id)

@@ -41,7 +41,7 @@ class TotpService:
         if user is None:
             raise AccountGone
         secret = random_base32()
-        await self.factors.lock(user.id)
+        await self.factors.lock(actor)
         if not await self._factors.set_up_totp(user.id, self.sealer.seal(secret.encode(), user.id.bytes), utc_now()):
             raise TotpAlreadyOn
         url = TOTP(secret).provisioning_uri(name=user.email, issuer_name=PRODUCT)
@@ -55,7 +55,7 @@ class TotpService:
         Raises ``TotpNotFound``, also where it is confirmed or has expired, or ``WrongCode``.
         """
         user_id, now = actor.user_id, utc_now()
-        await self.factors.lock(user_id)
+        await self.factors.lock(actor)
         pending = await self.unit.first(PENDING_TOTP, user_id=user_id)
         if pending is None or pending.created_at < now - _TIME_TO_CONFIRM:
             raise TotpNotFound
@@ -66,7 +66,7 @@ class TotpService:
 
     async def remove(self, actor: Principal) -> None:
         """Raises ``TotpNotFound``."""
-        await self.factors.lock(actor.user_id)
+        await self.factors.lock(actor)
         if not await self._factors.delete_totp(actor.user_id):
             raise TotpNotFound
         await self.factors.removed(FactorChange.TOTP_REMOVED, actor)

@@ -7,7 +7,7 @@ from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
 from app.domain.auth.dtos.links import EmailVerification
 from app.domain.auth.errors import InvalidLink
-from app.domain.auth.events import AccountRecovered, EmailVerified
+from app.domain.auth.events import EmailVerified
 from app.domain.auth.repositories.links import LinkRow
 from app.domain.auth.services.links import CodeThrottle, MailedLinks, Purpose
 from app.lib.audit import Origin
@@ -57,9 +57,7 @@ class VerificationService:
         is_new = await self.users.verify_email(user.id, link.address)
         await self.links.use(link)
         if new_hash is not None:
-            await self.password_service.replace(user, new_hash)
-            if is_new:
-                await self.events.publish(self.unit, AccountRecovered(user_id=user.id))
+            await self.password_service.replace(user, new_hash, takes_back=is_new)
         if is_new:
             await self.events.publish(self.unit, EmailVerified(aggregate_id=user.id, aggregate_version=0))
 

@@ -3,14 +3,9 @@ from uuid import UUID
 from litestar import Controller, delete, get, post
 from litestar.params import FromPath, JSONBody
 
+from app.domain.auth.errors import LastWayIn
 from app.domain.identities.dtos import Authorization, IdentityLink, IdentityPage, IdentityRead, LinkRequest
-from app.domain.identities.errors import (
-    IdentityNotFound,
-    IdentityTaken,
-    LastWayIn,
-    OwnEmailNotConfirmed,
-    ProviderNotFound,
-)
+from app.domain.identities.errors import IdentityNotFound, IdentityTaken, OwnEmailNotConfirmed, ProviderNotFound
 from app.domain.identities.services.link import LinkService
 from app.domain.identities.services.queries import IdentityQueries
 from app.lib.http.injection import Caller, Injected, Paging

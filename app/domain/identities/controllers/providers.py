@@ -4,18 +4,19 @@ from litestar import Controller, Request, get, post
 from litestar.params import JSONBody, PathParameter
 
 from app.domain.accounts.dtos import DEFAULT_LOCALE
-from app.domain.auth.dtos.sessions import TokenPair
+from app.domain.auth.dtos.sessions import SessionRead, TokenPair
 from app.domain.auth.errors import AccountInactive, MfaRequired
-from app.domain.identities.dtos import Authorization, ProviderAnswer, ProviderPage
-from app.domain.identities.errors import EmailNotConfirmed, LinkRequired, ProviderNotFound
+from app.domain.identities.dtos import Authorization, ProviderAnswer, ProviderPage, ProviderReauthentication
+from app.domain.identities.errors import EmailNotConfirmed, LinkRequired, NotAskedAgain, ProviderNotFound
 from app.domain.identities.services.attempts import AttemptService
 from app.domain.identities.services.queries import IdentityQueries
+from app.domain.identities.services.reauthenticate import ProviderReauthenticationService
 from app.domain.identities.services.sign_in import ProviderSignInService
-from app.lib.http.injection import Injected, Paging
+from app.lib.http.injection import Caller, Injected, Paging
 from app.lib.http.language import preferred_locale
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
-from app.lib.security.policies import public
+from app.lib.security.policies import OPEN_TO_DEBTORS, public, signed_in
 from app.lib.wire.dto import StructDTO
 
 ProviderPath = Annotated[
@@ -70,3 +71,43 @@ class ProviderController(Controller):
     ) -> TokenPair:
         locale = preferred_locale(request.headers.get("accept-language", ""), DEFAULT_LOCALE)
         return await provider_sign_in.sign_in(name, data, locale)
+
+    @post(
+        "/{name:str}/reauthenticate/authorize",
+        guards=[signed_in, rate_limit("auth")],
+        return_dto=StructDTO[Authorization],
+        status_code=200,
+        summary="Begin to confirm who you are at an identity provider",
+        description=(
+            "Send the browser to `authorization_url`, where you are asked again. Not every provider can show that: for "
+            "those, such as GitHub, there is `POST /api/v1/auth/reauthenticate/send-code`."
+        ),
+        opt=may_raise(ProviderNotFound, NotAskedAgain) | OPEN_TO_DEBTORS,
+    )
+    async def authorize_reauthentication(
+        self, name: ProviderPath, principal: Caller, reauthentication: Injected[ProviderReauthenticationService]
+    ) -> Authorization:
+        return await reauthentication.begin(name, principal)
+
+    @post(
+        "/{name:str}/reauthenticate",
+        guards=[signed_in, rate_limit("auth")],
+        dto=StructDTO[ProviderReauthentication],
+        return_dto=StructDTO[SessionRead],
+        status_code=200,
+        summary="Confirm who you are at an identity provider",
+        description=(
+            "Send what the browser came back with, and the secret that you kept. Sensitive acts (403 "
+            "`reauth_required`) are possible in this session for the next 10 minutes. Users with a second factor send "
+            "an `mfa_code` of it as well (403 `mfa_required`)."
+        ),
+        opt=may_raise(ProviderNotFound, NotAskedAgain, MfaRequired) | OPEN_TO_DEBTORS,
+    )
+    async def reauthenticate_with_provider(
+        self,
+        name: ProviderPath,
+        data: JSONBody[ProviderReauthentication],
+        principal: Caller,
+        reauthentication: Injected[ProviderReauthenticationService],
+    ) -> SessionRead:
+        return await reauthentication.reauthenticate(name, data, principal)

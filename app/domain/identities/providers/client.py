@@ -35,12 +35,16 @@ class ProviderClient:
         self._headers = {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"}
         self._trust: ssl.SSLContext | None = None
 
+    def check(self, url: str) -> None:
+        """Raises ``ProviderUnavailable`` for a URL that neither this service nor a browser may be sent to."""
+        if not is_allowed(url, is_production=self._is_production):
+            raise refusal(url, "is neither https nor, in development, http to this machine")
+
     async def ask(
         self, url: str, *, form: str | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, Any]:
         """The status and the JSON of an answer; with a form it is a POST. Raises ``ProviderUnavailable``."""
-        if not is_allowed(url, is_production=self._is_production):
-            raise refusal(url, "is neither https nor, in development, http to this machine")
+        self.check(url)
         sent = {**self._headers, **(headers or {}), "Connection": "close"}
         if form is not None:
             sent["Content-Type"] = "application/x-www-form-urlencoded"

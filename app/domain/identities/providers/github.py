@@ -1,8 +1,9 @@
 """GitHub, and GitHub Enterprise Server: OAuth 2 without OpenID Connect, so people are asked for at its API."""
 
+from datetime import datetime
 from typing import Any
 
-from app.domain.identities.errors import InvalidAnswer
+from app.domain.identities.errors import InvalidAnswer, NotAskedAgain
 from app.domain.identities.providers.client import ProviderClient, refusal
 from app.domain.identities.providers.code_flow import CodeFlow
 from app.domain.identities.providers.people import ExternalIdentity, accepted_email, accepted_name
@@ -23,11 +24,17 @@ class GitHubProvider:
             config=config, client=client, redirect_uri=redirect_uri, scopes=("read:user", "user:email")
         )
 
-    async def authorization_url(self, *, state: str, nonce: str, verifier: str) -> str:
-        """Where to send the browser. There is no ID token, so the nonce goes nowhere."""
+    async def authorization_url(self, *, state: str, nonce: str, verifier: str, is_fresh: bool) -> str:
+        """Where to send the browser. There is no ID token, so the nonce goes nowhere, and nothing shows when a person
+        was asked who they are. Raises ``NotAskedAgain``.
+        """
+        if is_fresh:
+            raise NotAskedAgain
         return self._flow.authorization_url(f"{self.issuer}/login/oauth/authorize", state=state, verifier=verifier)
 
-    async def identify(self, *, code: str, iss: str | None, nonce: str, verifier: str) -> ExternalIdentity:
+    async def identify(
+        self, *, code: str, iss: str | None, nonce: str, verifier: str, since: datetime | None
+    ) -> ExternalIdentity:
         """Who has signed in there. Raises ``InvalidAnswer`` or ``ProviderUnavailable``."""
         if iss not in {None, self.issuer, f"{self.issuer}/login/oauth"}:
             raise InvalidAnswer

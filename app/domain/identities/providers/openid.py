@@ -1,6 +1,7 @@
 """Any provider of OpenID Connect, found by its issuer (OpenID Connect Core and Discovery 1.0)."""
 
 import logging
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
-from app.domain.identities.errors import InvalidAnswer
+from app.domain.identities.errors import InvalidAnswer, NotAskedAgain
 from app.domain.identities.providers.client import ProviderClient, Published, refusal
 from app.domain.identities.providers.code_flow import CodeFlow
 from app.domain.identities.providers.people import (
@@ -44,6 +45,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     id_token_signing_alg_values_supported: tuple[str, ...] = ("RS256",)
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
     authorization_response_iss_parameter_supported: bool = False
+    prompt_values_supported: tuple[str, ...] = ()
 
 
 class OpenIDProvider:
@@ -60,15 +62,27 @@ class OpenIDProvider:
         self._metadata = Published(self._discover)
         self._keys = Published(self._fetch_keys)
 
-    async def authorization_url(self, *, state: str, nonce: str, verifier: str) -> str:
-        """Where to send the browser. Raises ``ProviderUnavailable``."""
-        endpoint = (await self._metadata.get()).authorization_endpoint
-        return self._flow.authorization_url(endpoint, state=state, verifier=verifier, nonce=nonce)
+    async def authorization_url(self, *, state: str, nonce: str, verifier: str, is_fresh: bool) -> str:
+        """Where to send the browser. ``is_fresh`` wants the person to be asked again who they are: ``max_age=0`` says
+        that (OpenID Connect Core section 3.1.2.1), and ``prompt`` goes with it where it is announced, because some
+        refuse one that they do not know. Raises ``ProviderUnavailable``.
+        """
+        metadata = await self._metadata.get()
+        parameters = {"nonce": nonce}
+        if is_fresh:
+            parameters["max_age"] = "0"
+            if "login" in metadata.prompt_values_supported:
+                parameters["prompt"] = "login"
+        return self._flow.authorization_url(
+            metadata.authorization_endpoint, state=state, verifier=verifier, **parameters
+        )
 
-    async def identify(self, *, code: str, iss: str | None, nonce: str, verifier: str) -> ExternalIdentity:
-        """Who has signed in there. ``iss`` is what came back with the code (RFC 9207).
+    async def identify(
+        self, *, code: str, iss: str | None, nonce: str, verifier: str, since: datetime | None
+    ) -> ExternalIdentity:
+        """Who has signed in there; with ``since``, after this time. ``iss`` is what came back with the code (RFC 9207).
 
-        Raises ``InvalidAnswer`` or ``ProviderUnavailable``.
+        Raises ``InvalidAnswer``, ``NotAskedAgain`` or ``ProviderUnavailable``.
         """
         metadata = await self._metadata.get()
         if iss != self.issuer and (iss or metadata.authorization_response_iss_parameter_supported):
@@ -79,6 +93,8 @@ class OpenIDProvider:
             metadata.token_endpoint, method if self._config.client_secret else "none", code=code, verifier=verifier
         )
         claims = await self._verify(tokens, metadata, nonce)
+        if since is not None and not _is_later(claims.get("auth_time"), since):
+            raise NotAskedAgain
         if not claims.get("email") and metadata.userinfo_endpoint:
             info = await self._ask_userinfo(metadata.userinfo_endpoint, tokens, claims["sub"])
             claims = {**claims, "email_verified": False, **info}
@@ -105,6 +121,7 @@ class OpenIDProvider:
             raise refusal(url, f"answers {status} {exc}") from exc
         if metadata.issuer != self.issuer:
             raise refusal(url, "names another issuer than the settings: they must be the same, to the last slash")
+        self._client.check(metadata.authorization_endpoint)  # a page makes a link of it
         return metadata
 
     async def _fetch_keys(self) -> KeySet:
@@ -157,3 +174,8 @@ class OpenIDProvider:
     def _refusal(self, reason: str) -> InvalidAnswer:
         _LOG.warning("an answer of the identity provider %s was refused: %.200s", self.name, reason)
         return InvalidAnswer()
+
+
+def _is_later(moment: Any, since: datetime) -> bool:
+    """Whether a NumericDate is not before that time. A boolean is a number here, and none there."""
+    return type(moment) in {int, float} and moment >= since.timestamp() - _LEEWAY

@@ -1,5 +1,6 @@
 """The identity providers of the settings, by name."""
 
+from datetime import datetime
 from typing import Protocol
 
 from app.domain.identities.errors import ProviderNotFound
@@ -14,9 +15,11 @@ class Provider(Protocol):
     issuer: str
     redirect_uri: str
 
-    async def authorization_url(self, *, state: str, nonce: str, verifier: str) -> str: ...
+    async def authorization_url(self, *, state: str, nonce: str, verifier: str, is_fresh: bool) -> str: ...
 
-    async def identify(self, *, code: str, iss: str | None, nonce: str, verifier: str) -> ExternalIdentity: ...
+    async def identify(
+        self, *, code: str, iss: str | None, nonce: str, verifier: str, since: datetime | None
+    ) -> ExternalIdentity: ...
 
 
 class Providers(dict[str, Provider]):

@@ -6,9 +6,11 @@ from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
 from app.domain.auth.events import EmailVerified
+from app.domain.auth.repositories.sessions import SessionRepository
 from app.domain.auth.services.sessions import SessionService
+from app.domain.auth.services.ways_in import check_ways_in
 from app.domain.identities.dtos import Authorization, IdentityLink, IdentityRead
-from app.domain.identities.errors import IdentityNotFound, LastWayIn, OwnEmailNotConfirmed
+from app.domain.identities.errors import IdentityNotFound, OwnEmailNotConfirmed
 from app.domain.identities.providers.people import ExternalIdentity
 from app.domain.identities.providers.registry import Providers
 from app.domain.identities.repositories import HELD_USER, IDENTITIES_OF, IdentityRepository
@@ -21,7 +23,6 @@ from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
 from app.lib.mail.mailer import Mailer, NewMail
 from app.lib.security.emails import lookup_key
-from app.lib.security.passwords import has_password
 from app.lib.security.principal import Principal
 
 
@@ -39,25 +40,28 @@ class LinkService:
     events: Events
     origin: Origin
     _identities: IdentityRepository
+    _sessions: SessionRepository
 
     async def begin(self, provider_name: str, actor: Principal) -> Authorization:
         """Raises ``ProviderNotFound``, ``ProviderUnavailable`` or ``RateLimited``."""
-        return await self.attempts.begin(provider_name, actor.user_id)
+        return await self.attempts.begin(provider_name, actor)
 
     async def link(self, data: IdentityLink, actor: Principal) -> IdentityRead:
         """Links who came back from the provider to the user who went there.
 
         Raises ``InvalidAttempt``, ``InvalidAnswer``, ``ProviderUnavailable``, ``OwnEmailNotConfirmed``,
-        ``IdentityTaken`` or ``AccountGone``.
+        ``IdentityTaken``, ``AccountGone`` or ``SessionEnded``.
         """
-        external = await self.attempts.finish(data.provider, data, actor.user_id)
+        external = await self.attempts.finish(data.provider, data, actor)
         user = await self.accounts.find_credentials_of(actor.user_id)
         if user is None:
             raise AccountGone
         is_own_address = external.is_confirmed and lookup_key(external.email or "") == lookup_key(user.email)
         if not (user.is_verified or is_own_address):
             raise OwnEmailNotConfirmed
-        return await self.add(user, external)
+        linked = await self.add(user, external)
+        await self._sessions.check_live(actor.session_id)
+        return linked
 
     async def add(self, user: CredentialRow, external: ExternalIdentity, *, is_new: bool = False) -> IdentityRead:
         """Links an identity; where it shows that the address of the user is theirs, that is confirmed by it. The owner
@@ -88,16 +92,15 @@ class LinkService:
 
         Raises ``IdentityNotFound`` or ``LastWayIn``.
         """
-        password_hash = await self.unit.first(HELD_USER, user_id=actor.user_id)
-        identities = {each.id: each for each in await self.unit.all(IDENTITIES_OF, user_id=actor.user_id)}
-        gone = identities.pop(identity_id, None)
+        held = await self.unit.first(HELD_USER, user_id=actor.user_id)
+        gone = next(
+            (each for each in await self.unit.all(IDENTITIES_OF, user_id=actor.user_id) if each.id == identity_id), None
+        )
         user = await self.accounts.find_credentials_of(actor.user_id)
-        if password_hash is None or user is None or gone is None:
+        if held is None or user is None or gone is None:
             raise IdentityNotFound
-        others = any(self.providers.has_issuer(each.issuer) for each in identities.values())
-        if not others and not has_password(password_hash):
-            raise LastWayIn
         await self._identities.delete(identity_id)
+        await check_ways_in(self.unit, self.events, user.id)
         await self.sessions.sign_out_everywhere(actor, keeps_current=True)
         await audit.record(self.unit, "identity.unlinked", self.origin, subject_id=user.id, provider=gone.provider)
         provider = self.providers.get(gone.provider)

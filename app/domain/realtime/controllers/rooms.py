@@ -26,6 +26,7 @@ from app.lib.http.injection import Caller, Injected, Paging, Precondition
 from app.lib.http.locations import created
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
+from app.lib.pagination.parameters import Instant
 from app.lib.security.policies import authenticated
 from app.lib.wire.dto import StructDTO
 
@@ -71,10 +72,13 @@ class RoomController(Controller):
         q: Text = None,
         visibility: VisibilityFilter = None,
         closed: Closed = None,
+        updated_after: Instant = None,
+        updated_before: Instant = None,
         sort: RoomSort = None,
     ) -> RoomPage:
         filters = {"name": name, "q": q, "visibility": visibility, "closed": closed}
-        return await queries.list(paging, sort, filters, principal, mine=mine, invited=invited)
+        since = {"updated_after": updated_after, "updated_before": updated_before}
+        return await queries.list(paging, sort, filters | since, principal, mine=mine, invited=invited)
 
     @post(
         dto=StructDTO[RoomCreate],
@@ -109,11 +113,29 @@ class RoomController(Controller):
     @post(
         "/{room_id:uuid}/close",
         status_code=200,
-        summary="Close a room for good",
+        summary="Close a room",
         description="Your own, or with `rooms:write` any. Its messages can still be read.",
     )
     async def close_room(self, room_id: Id, rooms: Rooms, principal: Caller, if_match: Precondition) -> RoomRead:
         return await rooms.close(room_id, if_match, principal)
+
+    @post(
+        "/{room_id:uuid}/reopen",
+        status_code=200,
+        summary="Reopen a closed room",
+        description="Your own, or with `rooms:write` any that has members. A public one needs its name to be free.",
+        opt=may_raise(RoomClosed),
+    )
+    async def reopen_room(self, room_id: Id, rooms: Rooms, principal: Caller, if_match: Precondition) -> RoomRead:
+        return await rooms.reopen(room_id, if_match, principal)
+
+    @delete(
+        "/{room_id:uuid}",
+        summary="Delete a room",
+        description="Your own, or with `rooms:write` any, with all its messages. Its channel ends for all.",
+    )
+    async def delete_room(self, room_id: Id, rooms: Rooms, principal: Caller, if_match: Precondition) -> None:
+        await rooms.delete(room_id, if_match, principal)
 
     @post(
         "/{room_id:uuid}/join",
@@ -127,12 +149,12 @@ class RoomController(Controller):
 
     @post(
         "/{room_id:uuid}/leave",
-        status_code=204,
+        status_code=200,
         summary="Leave a room",
         description="A room that you own goes to its oldest member. Without members it is closed.",
     )
-    async def leave_room(self, room_id: Id, rooms: Rooms, principal: Caller) -> None:
-        await rooms.leave(room_id, principal)
+    async def leave_room(self, room_id: Id, rooms: Rooms, principal: Caller) -> RoomRead:
+        return await rooms.leave(room_id, principal)
 
     @get(
         "/{room_id:uuid}/messages",

@@ -92,10 +92,7 @@ class RoomQueries:
         only = {**filters, "channel": [room_channel(room_id)]}
         page = await paginate(self.reader, MESSAGE_LIST, paging, self.cursors, sort=sort, filters=only)
         people = await self.accounts.list_people(row.sender_id for row in page.items)
-        items = [
-            project(MessageRead, row.frame, sender=people.get(row.sender_id), sent_at=row.created_at)
-            for row in page.items
-        ]
+        items = [project(MessageRead, row.frame, sender=people.get(row.sender_id)) for row in page.items]
         return page.with_items(MessagePage, items)
 
     async def _require_readable(self, room_id: UUID, viewer: Principal) -> None:

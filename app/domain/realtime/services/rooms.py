@@ -1,4 +1,4 @@
-"""Create, change and close rooms, join and leave them, and invite to them."""
+"""Create, change, close, reopen and delete rooms, join and leave them, and invite to them."""
 
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from app.domain.realtime.dtos import (
     RoomRead,
     RoomUpdate,
 )
+from app.domain.realtime.events import RoomDeleted
 from app.domain.realtime.models import Room
 from app.domain.realtime.names import MAX_CREATED, MAX_INVITATIONS, MAX_MEMBERS, MAX_OWNED, room_channel, user_channel
 from app.domain.realtime.repositories import RoomRepository
@@ -28,6 +29,7 @@ from app.lib.db.base import new_id
 from app.lib.db.repositories import ANY_VERSION
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
+from app.lib.events import Events
 from app.lib.realtime.channels import NewEvent
 from app.lib.realtime.log import ChannelWriter
 from app.lib.security.principal import Principal
@@ -37,6 +39,8 @@ from app.lib.wire.dto import project, provided
 _ROOMS_AT_A_TIME = 100
 ROOM_UPDATED = "room.updated"
 ROOM_CLOSED = "room.closed"
+ROOM_REOPENED = "room.reopened"
+ROOM_DELETED = "room.deleted"
 ROOM_JOINED = "room.joined"
 ROOM_LEFT = "room.left"
 ROOM_INVITED = "room.invited"
@@ -45,8 +49,9 @@ ROOM_INVITED = "room.invited"
 class RoomService:
     """In one unit of work. Accounts are locked before rooms, rooms before their members, channels last."""
 
-    def __init__(self, unit: UnitOfWork, writer: ChannelWriter, origin: Origin) -> None:
+    def __init__(self, unit: UnitOfWork, writer: ChannelWriter, events: Events, origin: Origin) -> None:
         self.unit = unit
+        self._events = events
         self._writer = writer
         self._origin = origin
         self._rooms = RoomRepository(unit)
@@ -89,7 +94,7 @@ class RoomService:
         return project(RoomRead, room)
 
     async def close(self, room_id: UUID, if_match: IfMatch, actor: Principal) -> RoomRead:
-        """For good: no one joins or publishes any more. Nothing happens when it is closed already.
+        """No one joins or publishes until it is reopened. Nothing happens when it is closed already.
 
         Raises ``RoomNotFound``, ``NotYourRoom`` or ``PreconditionFailed``.
         """
@@ -99,6 +104,33 @@ class RoomService:
             await self._rooms.update(room, {"closed_at": utc_now()})
             await self._writer.publish_in(self.unit, _event(room, ROOM_CLOSED))
         return project(RoomRead, room)
+
+    async def reopen(self, room_id: UUID, if_match: IfMatch, actor: Principal) -> RoomRead:
+        """Nothing happens when it is open. Raises ``RoomNotFound``, ``NotYourRoom``, ``PreconditionFailed``,
+        ``RoomEmpty``, ``TooManyRooms`` or ``RoomNameTaken``.
+        """
+        room = await self._lock_managed(room_id, actor, if_match)
+        if room.closed_at is not None:
+            if room.owner_id is None:
+                raise errors.RoomEmpty
+            if (await self.unit.first(repositories.COUNT_OWNED, of_user=room.owner_id) or 0) >= MAX_OWNED:
+                raise errors.TooManyRooms
+            await self._audit("room.reopened", room, actor)
+            await self._rooms.update(room, {"closed_at": None})
+            await self._writer.publish_in(self.unit, _event(room, ROOM_REOPENED))
+        return project(RoomRead, room)
+
+    async def delete(self, room_id: UUID, if_match: IfMatch, actor: Principal) -> None:
+        """With its members, invitations and messages. Its event is the last one of its channel.
+
+        Raises ``RoomNotFound``, ``NotYourRoom`` or ``PreconditionFailed``.
+        """
+        room = await self._lock_managed(room_id, actor, if_match)
+        await self._audit("room.deleted", room, actor)
+        event = _event(room, ROOM_DELETED)
+        await self._events.publish(self.unit, RoomDeleted(aggregate_id=room.id, aggregate_version=room.version + 1))
+        await self._rooms.delete(room)
+        await self._writer.publish_in(self.unit, event)
 
     async def join(self, room_id: UUID, actor: Principal) -> RoomRead:
         """Nothing happens when the actor is a member already.
@@ -120,11 +152,12 @@ class RoomService:
             await self._writer.publish_in(self.unit, _event(room, ROOM_JOINED, user_id=actor.user_id))
         return project(RoomRead, room)
 
-    async def leave(self, room_id: UUID, actor: Principal) -> None:
+    async def leave(self, room_id: UUID, actor: Principal) -> RoomRead:
         """Nothing happens when the actor is not a member. Raises ``RoomNotFound``."""
         room, standing = await self._lock(room_id, actor)
         if standing.is_member:
             await self._writer.publish_in(self.unit, *await _remove(room, actor.user_id, self._rooms))
+        return project(RoomRead, room)
 
     async def delete_member(self, room_id: UUID, user_id: UUID, actor: Principal) -> None:
         """Removes the actor, or by the owner any member. Raises ``RoomNotFound``, ``NotYourRoom`` or
@@ -144,13 +177,16 @@ class RoomService:
         """Raises ``RoomNotFound``, ``NotYourRoom``, ``RoomClosed``, ``InviteeNotFound``, ``AlreadyMember``,
         ``AlreadyInvited`` or ``TooManyInvitations``.
         """
-        user_id = data.user_id
-        exists = await self._rooms.lock_person(user_id)
+        member, user_id = "user_id", data.user_id or None
+        if data.username:
+            member = "username"
+            user_id = await self.unit.first(repositories.USER_ID, username_key=casefold_key(data.username))
+        exists = user_id is not None and await self._rooms.lock_person(user_id)
         room = await self._lock_managed(room_id, actor)
         if room.closed_at is not None:
             raise errors.RoomClosed
-        if not exists:
-            raise errors.InviteeNotFound
+        if user_id is None or not exists:
+            raise errors.InviteeNotFound(member)
         invitee = await self._rooms.standing(room.id, user_id)
         if invitee.is_member:
             raise errors.AlreadyMember

@@ -109,7 +109,7 @@ async function listen(entered) {
   const since = showHistory(items);
   entered.subscription = realtime.subscribe(entered.channel, {
     since,
-    onEvent: (event) => showEvent(event, names.get(event.sender)),
+    onEvent: (event) => showEvent(event, names.get(event.sender_id)),
     onPresence: showPresent,
     onRecovered: ({ missed }) => missed > 0 && note(`${missed} missed`),
     onLost: () => attempt(() => listenAgain(entered)),

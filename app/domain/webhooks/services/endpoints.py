@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import UNSET
 
+from app.domain.auth.repositories.sessions import SessionRepository
 from app.domain.webhooks.dtos import WebhookCreate, WebhookRead, WebhookUpdate, WebhookWithSecret
 from app.domain.webhooks.errors import TooManyWebhooks
 from app.domain.webhooks.models import WebhookEndpoint
@@ -42,9 +43,10 @@ class WebhookService:
     origin: Origin
     settings: WebhookSettings
     _webhooks: WebhookRepository
+    _sessions: SessionRepository
 
     async def create(self, data: WebhookCreate, actor: Principal) -> WebhookWithSecret:
-        """Raises ``ValidationFailed``, ``TooManyWebhooks`` or ``AccountGone``."""
+        """Raises ``ValidationFailed``, ``TooManyWebhooks``, ``AccountGone`` or ``SessionEnded``."""
         self._check(data.url, data.kinds)
         if await self._webhooks.count_of(actor.user_id) >= MAX_WEBHOOKS:
             raise TooManyWebhooks(MAX_WEBHOOKS)
@@ -58,6 +60,7 @@ class WebhookService:
         secret = set_secret(webhook, self.sealer)
         await self._webhooks.create(webhook)
         await self._webhooks.set_kinds(webhook.id, set(data.kinds))
+        await self._sessions.check_live(actor.session_id)
         await self._audit("webhook.created", webhook, kinds=sorted(set(data.kinds)))
         return project(WebhookWithSecret, _to_read(webhook, data.kinds), secret=secret)
 
