@@ -42,7 +42,7 @@ from app.lib.http.shell import Shell, remember_refusal
 from app.lib.http.transaction import IdempotencyMiddleware, unit_provider
 from app.lib.observability.logging import configure_logging
 from app.lib.openapi.document import name_operations
-from app.lib.pagination.parameters import provide_list_parameters
+from app.lib.pagination.parameters import LIST_PARAMETERS
 from app.lib.ratelimit.general import GeneralLimit
 from app.lib.ratelimit.routes import ROUTE_LIMITS, undefined_limits
 from app.lib.security.bearer import BearerMiddleware
@@ -64,7 +64,7 @@ def _of_the_request(core: Core) -> dict[str, Callable[..., Any]]:
         "principal": provide_principal,
         "viewer": provide_viewer,
         "if_match": provide_if_match,
-        "paging": provide_list_parameters,
+        **LIST_PARAMETERS,
     }
 
 

@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("username_key", name=op.f("uq_users_username_key")),
     )
     op.create_index(op.f("ix_users_created_at_id"), "users", ["created_at", "id"])
+    op.create_index(op.f("ix_users_updated_at_id"), "users", ["updated_at", "id"])
     op.create_index(op.f("ix_users_name_key_id"), "users", ["name_key", "id"])
     op.create_index(
         "ix_users_superusers",

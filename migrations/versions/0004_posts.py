@@ -76,6 +76,7 @@ def upgrade() -> None:
         ["author_id", "public_from", "id"],
         ["title_key", "id"],
         ["created_at", "id"],
+        ["updated_at", "id"],
         ["is_announced", "public_from"],
     ):
         op.create_index(op.f(f"ix_posts_{'_'.join(columns)}"), "posts", columns, unique=False)

@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("sku", name=op.f("uq_products_sku")),
     )
     op.create_index(op.f("ix_products_created_at_id"), "products", ["created_at", "id"])
+    op.create_index(op.f("ix_products_updated_at_id"), "products", ["updated_at", "id"])
     op.create_index(op.f("ix_products_currency_price_units_id"), "products", ["currency", "price_units", "id"])
     op.create_table(
         "product_tags",

@@ -37,6 +37,7 @@ class User(Entity):
 
     __table_args__ = (
         Index(None, "created_at", "id"),
+        Index(None, "updated_at", "id"),
         Index(None, "name_key", "id"),
         Index(
             "ix_users_superusers",

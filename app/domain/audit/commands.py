@@ -37,7 +37,7 @@ def audit() -> None:
 @click.option("--subject", type=click.UUID, help="Only what was done to this user or thing.")
 @click.option("--session", type=click.UUID, help="Only what was done in this session.")
 @click.option("--address", help="Only from this client address.")
-@click.option("--after", type=_INSTANT, help="Only after this instant, UTC.")
+@click.option("--after", type=_INSTANT, help="Only from this instant on, UTC.")
 @click.option("--before", type=_INSTANT, help="Only before this instant, UTC.")
 @click.option("--limit", type=click.IntRange(1, 100), default=50, show_default=True, help="How many, newest first.")
 @json_option

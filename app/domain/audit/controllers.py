@@ -11,7 +11,7 @@ from app.domain.audit.services import AUDIT_SORT, AuditQueries
 from app.lib.addresses import MAX_LENGTH
 from app.lib.audit.kinds import MAX_KIND_LENGTH
 from app.lib.http.injection import Caller, Injected, Paging
-from app.lib.pagination.parameters import Instant
+from app.lib.pagination.parameters import After, Before
 from app.lib.security.policies import authenticated, permission
 from app.lib.wire.dto import StructDTO
 
@@ -51,8 +51,8 @@ async def list_audit_log(
     subject_id: Annotated[_Ids | None, _ids("subject_id", "Done to this user or thing")] = None,
     session_id: Annotated[_Ids | None, _ids("session_id", "Done in this session")] = None,
     address: Addresses = None,
-    created_after: Instant = None,
-    created_before: Instant = None,
+    created_after: After = None,
+    created_before: Before = None,
     sort: Annotated[str | None, AUDIT_SORT] = None,
 ) -> AuditEventPage:
     filters = {
@@ -80,8 +80,8 @@ async def list_security_events(
     principal: Caller,
     paging: Paging,
     kind: Kinds = None,
-    created_after: Instant = None,
-    created_before: Instant = None,
+    created_after: After = None,
+    created_before: Before = None,
 ) -> SecurityEventPage:
     filters = {"kind": kind, "created_after": created_after, "created_before": created_before}
     return await audit_queries.list_own(paging, filters, principal)

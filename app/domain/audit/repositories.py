@@ -7,12 +7,12 @@ from app.domain.audit.dtos import AuditEventPage, AuditEventRead, SecurityEventP
 from app.lib.audit import AuditEvent
 from app.lib.audit.kinds import KINDS
 from app.lib.db.prepared import columns_of
-from app.lib.pagination.filters import after, before, equals
+from app.lib.pagination.filters import between, equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 
 _CREATED = SortKey("created_at", AuditEvent.created_at, datetime)
-_BETWEEN = (after("created_after", AuditEvent.created_at), before("created_before", AuditEvent.created_at))
+_BETWEEN = between("created", AuditEvent.created_at)
 
 AUDIT_LIST = ListQuery(
     "audit-log",

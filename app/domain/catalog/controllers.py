@@ -26,7 +26,7 @@ from app.lib.audit import Origin
 from app.lib.errors import PreconditionFailed, PreconditionRequired
 from app.lib.http.answers import public_answer
 from app.lib.http.conditional import TAGGED
-from app.lib.http.injection import Injected, Paging, Precondition
+from app.lib.http.injection import Injected, Paging, Precondition, Times
 from app.lib.http.locations import created
 from app.lib.http.rules import MAX_BODY, TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
@@ -84,6 +84,7 @@ class ProductController(Controller):
         queries: Queries,
         viewer: Viewer,
         paging: Paging,
+        times: Times,
         q: Text = None,
         currency: CurrencyFilter = None,
         min_price: AmountFilter = None,
@@ -96,7 +97,7 @@ class ProductController(Controller):
     ) -> ProductPage:
         bounds = filter_bounds(currency, min_price=min_price, max_price=max_price)
         chosen = {"sku": sku, "in_stock": in_stock, "tag": tag, "is_active": is_active}
-        filters = {"q": q, "currency": currency, **bounds, **chosen}
+        filters = {"q": q, "currency": currency, **bounds, **chosen, **times}
         return await queries.list_products(paging, sort, filters, viewer)
 
     @post(

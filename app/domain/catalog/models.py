@@ -25,6 +25,7 @@ class Product(Entity):
     __table_args__ = (
         CheckConstraint("stock >= 0", name="stock_not_negative"),
         Index(None, "created_at", "id"),
+        Index(None, "updated_at", "id"),
         Index(None, "currency", "price_units", "id"),
     )
 

@@ -12,7 +12,7 @@ from app.domain.jobs.services import JOB_SORT, JobQueries, JobService
 from app.lib.http.injection import Injected, Paging
 from app.lib.jobs.tables import JobStatus
 from app.lib.openapi.document import may_raise
-from app.lib.pagination.parameters import Instant
+from app.lib.pagination.parameters import After, Before
 from app.lib.security.policies import permission, sees
 from app.lib.wire.dto import StructDTO
 
@@ -46,8 +46,8 @@ class JobController(Controller):
         paging: Paging,
         kind: Kinds = None,
         status: Statuses = None,
-        created_after: Instant = None,
-        created_before: Instant = None,
+        created_after: After = None,
+        created_before: Before = None,
         sort: Annotated[str | None, JOB_SORT] = None,
     ) -> JobPage:
         filters = {"kind": kind, "status": status, "created_after": created_after, "created_before": created_before}

@@ -13,7 +13,7 @@ from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.statements import delete_batch
 from app.lib.events.tables import StoredEvent
 from app.lib.jobs.tables import JobSchedule, QueuedJob
-from app.lib.pagination.filters import after, before, equals
+from app.lib.pagination.filters import between, equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 
@@ -53,7 +53,6 @@ JOB_LIST = ListQuery(
     filters=(
         equals("kind", QueuedJob.name),
         equals("status", QueuedJob.status),
-        after("created_after", QueuedJob.created_at),
-        before("created_before", QueuedJob.created_at),
+        *between("created", QueuedJob.created_at),
     ),
 )

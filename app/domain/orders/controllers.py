@@ -38,7 +38,7 @@ from app.lib.http.locations import created
 from app.lib.http.rules import PRODUCES_ANYTHING, TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import for_holders_of, may_raise, sends_headers
-from app.lib.pagination.parameters import Instant
+from app.lib.pagination.parameters import After, Before
 from app.lib.security.policies import authenticated, permission
 from app.lib.wire.dto import StructDTO
 from app.lib.wire.money import filter_bounds
@@ -68,8 +68,8 @@ async def provide_order_filters(
     currency: CurrencyFilter = None,
     min_total: AmountFilter = None,
     max_total: AmountFilter = None,
-    created_after: Instant = None,
-    created_before: Instant = None,
+    created_after: After = None,
+    created_before: Before = None,
 ) -> dict[str, Any]:
     """The filters of a list of orders and of its export."""
     return {

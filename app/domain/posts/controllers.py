@@ -1,4 +1,3 @@
-from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
@@ -29,12 +28,13 @@ from app.lib.clock import utc_now
 from app.lib.errors import PreconditionFailed, Unauthenticated
 from app.lib.http.answers import PUBLIC_ANSWER, public_answer
 from app.lib.http.conditional import TAGGED, has_current, make_personal
-from app.lib.http.injection import Caller, Injected, Paging, Precondition
+from app.lib.http.injection import Caller, Injected, Paging, Precondition, Times
 from app.lib.http.locations import MOVES, created, moved
 from app.lib.http.query import PASSED_ON
 from app.lib.http.rules import MAX_BODY, PRODUCES
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
+from app.lib.pagination.parameters import After, Before
 from app.lib.security.policies import authenticated, find_principal, optional, policy_of, public
 from app.lib.wire.dto import StructDTO
 
@@ -76,8 +76,6 @@ Text = Annotated[
         ),
     ),
 ]
-PublishedAfter = Annotated[datetime | None, QueryParameter(description="An instant in UTC (RFC 3339).")]
-PublishedBefore = PublishedAfter
 StatusFilter = Annotated[
     list[Status] | None, QueryParameter(name="status", description="Repeat for any of several.", max_items=3)
 ]
@@ -116,12 +114,13 @@ class PostController(Controller):
         request: Request[Any, Any, Any],
         queries: Queries,
         paging: Paging,
+        times: Times,
         author_id: Author = None,
         tag: TagFilter = None,
         status: StatusFilter = None,
         q: Text = None,
-        published_after: PublishedAfter = None,
-        published_before: PublishedBefore = None,
+        published_after: After = None,
+        published_before: Before = None,
         mine: Mine = None,
         sort: Sort = None,
         expand: Expand = None,
@@ -132,6 +131,7 @@ class PostController(Controller):
             "q": q,
             "published_after": published_after,
             "published_before": published_before,
+            **times,
         }
         if not mine and {PUBLISHED}.issuperset(status or ()):
             page = await queries.list(paging, sort, filters)
@@ -250,14 +250,16 @@ async def list_user_posts(
     user_id: FromPath[UUID],
     queries: Queries,
     paging: Paging,
+    times: Times,
     tag: TagFilter = None,
     q: Text = None,
-    published_after: PublishedAfter = None,
-    published_before: PublishedBefore = None,
+    published_after: After = None,
+    published_before: Before = None,
     sort: Sort = None,
     expand: Expand = None,
 ) -> Response[PostPage | PostWithAuthorPage]:
-    filters = {"tag": tag, "q": q, "published_after": published_after, "published_before": published_before}
+    published = {"published_after": published_after, "published_before": published_before}
+    filters = {"tag": tag, "q": q, **published, **times}
     page = await queries.list_by_user(user_id, paging, sort, filters)
     return shared(request, Response(page if expand is None else await queries.with_authors(page)))
 

@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -75,7 +75,9 @@ class PostSummary(Output):
 
 
 class PostRead(PostSummary, Versioned):
-    """A post with its content."""
+    """A post with its content. When a scheduled one becomes public, `updated_at` and the ETag change."""
+
+    is_live: ClassVar[bool] = True
 
     content: Markdown
 

@@ -44,6 +44,7 @@ class Post(Entity):
         Index(None, "author_id", "public_from", "id"),
         Index(None, "title_key", "id"),
         Index(None, "created_at", "id"),
+        Index(None, "updated_at", "id"),
         # For the job that announces what has become public: it holds what is still to come, and drafts.
         Index(None, "is_announced", "public_from"),
     )

@@ -33,7 +33,7 @@ from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.repositories import EntityRepository
 from app.lib.db.statements import delete_batch, is_one_of, json_list
-from app.lib.pagination.filters import Filter, after, before, equals
+from app.lib.pagination.filters import Filter, between, equals, times
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.search import SearchList
 from app.lib.pagination.sorting import SortKey
@@ -76,11 +76,11 @@ _due = (
     .with_for_update(skip_locked=True)
     .scalar_subquery()
 )
-# Not a change that anyone sees, so the version stays.
+# No one edits it, so the version stays. But who copies the public posts by updated_at has to find it now.
 _announce = prepare(
     update(_posts)
     .where(_posts.c.id.in_(_due))
-    .values(is_announced=True, updated_at=_posts.c.updated_at)
+    .values(is_announced=True, updated_at=database_now())
     .returning(*_written),
     WrittenRow,
 )
@@ -110,6 +110,7 @@ _SORTS = (
     SortKey("published_at", Post.public_from, datetime),
     SortKey("title", Post.title_key, str),
     SortKey("created_at", Post.created_at, datetime),
+    SortKey("updated_at", Post.updated_at, datetime),
 )
 
 
@@ -150,9 +151,9 @@ POST_LIST = SearchList(
         *(_has_status(each) for size in (1, 2, 3) for each in combinations(_STATUS, size)),
         equals("author_id", Post.author_id),
         equals("owner", Post.author_id),
-        _published(after("published_after", Post.public_from)),
-        _published(before("published_before", Post.public_from)),
+        *map(_published, between("published", Post.public_from)),
     ),
+    unindexed=times(Post),
 )
 """Every list of posts is this one with filters and an order."""
 

@@ -29,7 +29,7 @@ from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.repositories import EntityRepository
 from app.lib.db.statements import BATCH, delete_batch
 from app.lib.pagination.envelope import Page
-from app.lib.pagination.filters import after, at_least, at_most, before, contains, custom, equals
+from app.lib.pagination.filters import at_least, at_most, contains, custom, equals, times
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 from app.lib.realtime.log import StoredEvent
@@ -86,8 +86,7 @@ ROOM_LIST = ListQuery(
         equals("visibility", Room.visibility),
         custom("closed", Boolean(), lambda wanted: case((Room.closed_at.is_not(None), True), else_=False) == wanted[0]),
         contains("q", Room.search_text),
-        after("updated_after", Room.updated_at),
-        before("updated_before", Room.updated_at),
+        *times(Room),
     ),
 )
 _role = case((RoomMember.user_id == Room.owner_id, OWNER), else_=MEMBER)

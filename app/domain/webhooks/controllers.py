@@ -29,7 +29,7 @@ from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.paginate import page_of
-from app.lib.pagination.parameters import Instant
+from app.lib.pagination.parameters import After, Before
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import authenticated, recently_authenticated
 from app.lib.webhooks.kinds import WebhookKinds
@@ -171,8 +171,8 @@ class DeliveryController(Controller):
         paging: Paging,
         status: StatusFilter = None,
         kind: KindFilter = None,
-        created_after: Instant = None,
-        created_before: Instant = None,
+        created_after: After = None,
+        created_before: Before = None,
         sort: Annotated[str | None, DELIVERY_SORT] = None,
     ) -> DeliveryPage:
         filters = {"status": status, "kind": kind, "created_after": created_after, "created_before": created_before}

@@ -32,7 +32,7 @@ from app.lib.db.prepared import columns_of, joined_strings, prepare
 from app.lib.db.repositories import ANY_VERSION, EntityRepository
 from app.lib.db.statements import delete_batch, insert_or_update
 from app.lib.db.versions import IfMatch
-from app.lib.pagination.filters import after, before, custom, equals
+from app.lib.pagination.filters import between, custom, equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 
@@ -237,8 +237,7 @@ DELIVERY_LIST = ListQuery(
         ),
         equals("status", WebhookDelivery.status),
         equals("kind", WebhookDelivery.kind),
-        after("created_after", WebhookDelivery.created_at),
-        before("created_before", WebhookDelivery.created_at),
+        *between("created", WebhookDelivery.created_at),
     ),
 )
 

@@ -20,10 +20,11 @@ T = TypeVar("T")
 Injected: TypeAlias = NamedDependency[SkipValidation[T]]
 """A dependency by its parameter's name, taken as it is: our own objects need no validation."""
 
-# What every handler may inject, as ``principal``, ``if_match`` and ``paging``.
+# What every handler may inject, as ``principal``, ``if_match``, ``paging`` and ``times``.
 Caller: TypeAlias = Injected[Principal]
 Precondition: TypeAlias = Injected[IfMatch]
 Paging: TypeAlias = Injected[PageRequest]
+Times: TypeAlias = Injected[dict[str, Any]]
 
 
 class OwnRouter(Router):

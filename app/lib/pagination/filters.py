@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import BindParameter, ColumnElement, SQLColumnExpression, bindparam
 from sqlalchemy.types import TypeEngine
 
+from app.lib.db.base import Entity
 from app.lib.db.prepared import pad_to_power_of_two
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
 from app.lib.pagination.sorting import as_element
@@ -95,6 +96,16 @@ at_least = _bound(operator.ge)
 """The value or more; for ``min_*``."""
 at_most = _bound(operator.le)
 """The value or less; for ``max_*``."""
+
+
+def between(name: str, column: SQLColumnExpression[Any]) -> tuple[Filter, Filter]:
+    """``<name>_after`` and ``<name>_before``. One list's end is the next one's beginning, so neither misses a row."""
+    return after(f"{name}_after", column), before(f"{name}_before", column)
+
+
+def times(entity: type[Entity]) -> tuple[Filter, ...]:
+    """What a list takes that integrations copy; its route takes ``times: Times``, and it sorts by ``updated_at``."""
+    return *between("created", entity.created_at), *between("updated", entity.updated_at)
 
 
 def contains(name: str, column: SQLColumnExpression[Any]) -> Filter:

@@ -1,7 +1,8 @@
 """The query parameters that every list takes."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from litestar.params import QueryParameter
@@ -56,11 +57,17 @@ CursorText = QueryParameter(
     schema_extra={"maxLength": MAX_CURSOR_LENGTH, "pattern": "^[A-Za-z0-9_-]+$"},
 )
 IncludeTotal = QueryParameter(description="Whether to count all that match. By default only by page, not by cursor.")
-Instant = Annotated[
+After = Annotated[datetime | None, QueryParameter(description="At this instant (RFC 3339) or later.")]
+Before = Annotated[datetime | None, QueryParameter(description="Before this instant (RFC 3339).")]
+UpdatedAfter = Annotated[
     datetime | None,
-    QueryParameter(description="An instant (RFC 3339): what ends in `_after` includes it, `_before` does not."),
+    QueryParameter(
+        description=(
+            "Changed at this instant (RFC 3339) or later. To copy a list, walk it by cursor with `sort=updated_at`, "
+            "from a minute before the last walk began: a change is seen only once it is committed."
+        )
+    ),
 ]
-"""For ``*_after`` and ``*_before``."""
 
 
 async def provide_list_parameters(
@@ -69,9 +76,7 @@ async def provide_list_parameters(
     cursor: Annotated[str | None, CursorText] = None,
     include_total: Annotated[bool | None, IncludeTotal] = None,
 ) -> PageRequest:
-    """Litestar dependency: ``dependencies={"paging": Provide(provide_list_parameters)}``; the first page by default.
-
-    A handler takes it as ``paging: NamedDependency[PageRequest]``. Raises ``PageAndCursor`` for both, and
+    """The first page by default. Raises ``PageAndCursor`` for both, and
     ``ValidationFailed`` for a page that starts after row 10 000.
     """
     if page is not None and cursor is not None:
@@ -82,3 +87,22 @@ async def provide_list_parameters(
         detail = "Pages end at row 10000: read on with the 'cursor' from 'next_cursor'."
         raise ValidationFailed([FieldError(parameter="page", code=FieldCode.TOO_LARGE, detail=detail)])
     return request
+
+
+async def provide_times(
+    created_after: After = None,
+    created_before: Before = None,
+    updated_after: UpdatedAfter = None,
+    updated_before: Before = None,
+) -> dict[str, datetime | None]:
+    """The values of the filters that :func:`app.lib.pagination.filters.times` declares."""
+    return {
+        "created_after": created_after,
+        "created_before": created_before,
+        "updated_after": updated_after,
+        "updated_before": updated_before,
+    }
+
+
+LIST_PARAMETERS: dict[str, Callable[..., Any]] = {"paging": provide_list_parameters, "times": provide_times}
+"""Dependencies of the handlers of lists."""

@@ -39,7 +39,7 @@ class SearchList(Generic[P]):
     (tags); several are any of them. ``sort=-relevance`` puts rows first whose ``title_tokens`` have all the words; it
     depends on no other row, so it says nothing about hidden ones. Where words are frequent, only the newest rows in the
     default order are ranked.
-    Each of the ``filters`` should be one that an index serves together with the order.
+    Each of the ``filters`` should be one that an index serves together with the order; the others are ``unindexed``.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class SearchList(Generic[P]):
         sorts: Sequence[SortKey],
         default_sort: str,
         filters: Sequence[Filter],
+        unindexed: Sequence[Filter] = (),
     ) -> None:
         def query(name: str, order: Sequence[SortKey], *, scans: bool, **options: Any) -> ListQuery[P]:
             def has(sought: BindParameter[Any]) -> ColumnElement[bool]:
@@ -70,18 +71,18 @@ class SearchList(Generic[P]):
                 identity=identity,
                 sorts=order,
                 default_sort=default_sort,
-                filters=(*filters, labels, text),
+                filters=(*filters, *unindexed, labels, text),
                 **options,
             )
 
         in_title = matches(title_tokens, bindparam(f"filter_{_TEXT}_0", type_=SearchQuery()))
         relevance = SortKey(RELEVANCE, case((in_title, 1), else_=0), int)
         # As expressions, so that no index can be walked for the order.
-        unindexed = [SortKey(k.name, func.coalesce(k.expression, k.expression), k.python_type) for k in sorts]
+        unordered = [SortKey(k.name, func.coalesce(k.expression, k.expression), k.python_type) for k in sorts]
         narrowing = frozenset(each.name for each in filters)
         self._label = label
         self._plain = query(resource, sorts, scans=True)
-        self._all = query(resource, [*unindexed, relevance], scans=False)
+        self._all = query(resource, [*unordered, relevance], scans=False)
         self._newest = query(resource, sorts, scans=True, window=Window(_WINDOW, narrowing), counted_by=self._all)
         window = Window(_WINDOW, narrowing, along=default_sort)
         self._ranked = query(f"{resource}.newest", [*sorts, relevance], scans=True, window=window)

@@ -77,12 +77,15 @@ async def test_filters_alone_and_together(calls: httpx.AsyncClient, crew: dict[s
 
 
 @pytest.mark.caller("users:read")
-async def test_instants_bound_on_both_sides_without_themselves(calls: httpx.AsyncClient, crew: dict[str, str]) -> None:
+async def test_instants_bound_from_the_first_to_before_the_second(
+    calls: httpx.AsyncClient, crew: dict[str, str]
+) -> None:
     first, second, last = (NOON - timedelta(days=days) for days in (3, 2, 0))
 
-    assert await found(calls, crew, created_after=first.isoformat()) == ["Ada", "Olaf", "Zoë"]
+    assert await found(calls, crew, created_after=first.isoformat()) == ["Grace", "Ada", "Olaf", "Zoë"]
     assert await found(calls, crew, created_before=second.isoformat()) == ["Grace"]
     assert await found(calls, crew, created_after=first.isoformat(), created_before=last.isoformat()) == [
+        "Grace",
         "Ada",
         "Olaf",
     ]

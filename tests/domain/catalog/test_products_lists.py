@@ -78,3 +78,24 @@ async def test_a_walk_by_cursor_sees_each_product_once(shop: Shop) -> None:
         parameters["cursor"] = page["next_cursor"]
 
     assert sorted(seen) == sorted(made)
+
+
+async def test_a_walk_by_the_last_change_sees_what_is_sold_on_the_way_again(shop: Shop) -> None:
+    products = [await shop.product(stock=9) for _ in range(5)]
+    seen: list[tuple[str, int]] = []
+    parameters: dict[str, Any] = {"sort": "updated_at", "page_size": 2, "updated_after": products[0]["updated_at"]}
+    for number in range(10):
+        page = (await shop.buys.get(PRODUCTS, params=parameters)).json()
+        seen += [(each["id"], each["stock"]) for each in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        parameters["cursor"] = page["next_cursor"]
+        if number < 2:
+            await shop.order((products[number * 3]["id"], 1))  # one that was seen, and one that was not
+
+    first, *others = products
+    assert seen[0] == (first["id"], 9)
+    assert dict(seen) == {each["id"]: 9 for each in others} | {first["id"]: 8, products[3]["id"]: 8}
+    assert [each["id"] for each in (await shop.buys.get(PRODUCTS, params={"sort": "-updated_at"})).json()["items"]][
+        :2
+    ] == [products[3]["id"], first["id"]]

@@ -172,7 +172,7 @@ async def test_deliveries_are_listed_and_filtered(
     assert await ids(kind=["user.updated", "user.registered"], sort="created_at") == [oldest, middle, newest]
     assert await ids(status="failed") == [newest]
     assert await ids(status=["failed", "pending"]) == [newest, middle, oldest]
-    assert await ids(created_after=everything[1]["created_at"]) == [newest]
+    assert await ids(created_after=everything[1]["created_at"]) == [newest, middle]
     assert await ids(created_before=everything[1]["created_at"]) == [oldest]
     first = (await calls.get(url, params={"page_size": 2})).json()
     assert await ids(page_size=2, cursor=first["next_cursor"]) == [oldest]

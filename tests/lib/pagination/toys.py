@@ -15,7 +15,7 @@ from app.lib.db.base import sortable_text
 from app.lib.db.reader import Reader
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.envelope import Page
-from app.lib.pagination.filters import after, at_least, at_most, before, contains, custom, equals
+from app.lib.pagination.filters import at_least, at_most, between, contains, custom, equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 
@@ -90,8 +90,7 @@ def toy_list(resource: str = "toys") -> ListQuery[ToyPage]:
         filters=[
             equals("title", toys.title),
             equals("is_active", toys.is_active),
-            after("created_after", toys.created_at),
-            before("created_before", toys.created_at),
+            *between("created", toys.created_at),
             at_least("min_stock", toys.stock),
             at_most("max_stock", toys.stock),
             contains("q", toys.search),

@@ -21,12 +21,11 @@ from app.domain.accounts.services.queries import USER_SORT, AccountQueries
 from app.domain.accounts.services.roles import RoleService
 from app.domain.accounts.services.users import UserService
 from app.lib.errors import ReauthRequired
-from app.lib.http.injection import Caller, Injected, Paging, Precondition
+from app.lib.http.injection import Caller, Injected, Paging, Precondition, Times
 from app.lib.http.locations import created
 from app.lib.http.rules import TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
-from app.lib.pagination.parameters import Instant
 from app.lib.security.policies import permission, sees
 from app.lib.wire.dto import StructDTO
 
@@ -65,13 +64,12 @@ class UserController(Controller):
         self,
         accounts: Accounts,
         paging: Paging,
+        times: Times,
         role: RoleFilter = None,
         is_active: ActiveFilter = None,
         is_superuser: SuperuserFilter = None,
         is_service: ServiceFilter = None,
         q: Text = None,
-        created_after: Instant = None,
-        created_before: Instant = None,
         sort: Annotated[str | None, USER_SORT] = None,
     ) -> UserPage:
         filters = {
@@ -80,8 +78,7 @@ class UserController(Controller):
             "is_superuser": is_superuser,
             "is_service": is_service,
             "q": q,
-            "created_after": created_after,
-            "created_before": created_before,
+            **times,
         }
         return await accounts.list_users(paging, sort, filters)
 

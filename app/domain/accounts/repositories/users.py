@@ -1,6 +1,7 @@
 """Users: prepared selects for the Reader, and the repository that writes."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -36,7 +37,7 @@ from app.lib.db.prepared import PreparedIn, columns_of, joined_strings, prepare
 from app.lib.db.repositories import ANY_VERSION, EntityRepository
 from app.lib.db.statements import BATCH, delete_batch, insert_or_update
 from app.lib.db.versions import IfMatch
-from app.lib.pagination.filters import after, before, contains, custom, equals
+from app.lib.pagination.filters import contains, custom, equals, times
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 from app.lib.security.passwords import no_password
@@ -74,7 +75,8 @@ USER_LIST = ListQuery(
     _users,
     identity=User.id,
     sorts=(
-        SortKey("created_at", User.created_at, User.created_at.type.python_type),
+        SortKey("created_at", User.created_at, datetime),
+        SortKey("updated_at", User.updated_at, datetime),
         SortKey("email", User.email_key, str),
         SortKey("name", User.name_key, str),
     ),
@@ -92,8 +94,7 @@ USER_LIST = ListQuery(
         equals("is_superuser", User.is_superuser),
         equals("is_service", User.is_service),
         contains("q", User.search_text),
-        after("created_after", User.created_at),
-        before("created_before", User.created_at),
+        *times(User),
     ),
 )
 

@@ -24,7 +24,7 @@ from app.lib.db.prepared import columns_of, joined_strings, prepare
 from app.lib.db.repositories import EntityRepository
 from app.lib.db.statements import BATCH
 from app.lib.pagination.envelope import Page
-from app.lib.pagination.filters import at_least, at_most, contains, custom, equals
+from app.lib.pagination.filters import at_least, at_most, contains, custom, equals, times
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 
@@ -50,6 +50,7 @@ _insert_price = prepare(insert(table_of(ProductPrice)))
 
 _SORTS = (
     SortKey("created_at", Product.created_at, datetime),
+    SortKey("updated_at", Product.updated_at, datetime),
     SortKey("name", Product.name_key, str),
     SortKey("sku", Product.sku, str),
     SortKey("price", Product.price_units, int),
@@ -77,6 +78,7 @@ PRODUCT_LIST = ListQuery(
             repeatable=True,
         ),
         contains("q", Product.search_text),
+        *times(Product),
     ),
 )
 

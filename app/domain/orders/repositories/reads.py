@@ -6,7 +6,7 @@ from app.domain.orders.models import Order, OrderEvent, OrderItem, OrderPayment
 from app.domain.orders.rows import AttemptRow, EventRow, ItemRow, OrderRow
 from app.lib.db.prepared import PreparedIn, columns_of, prepare
 from app.lib.pagination.envelope import Page
-from app.lib.pagination.filters import after, at_least, at_most, before, equals
+from app.lib.pagination.filters import at_least, at_most, between, equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 
@@ -30,8 +30,7 @@ ORDER_LIST = ListQuery(
         equals("currency", Order.currency),
         at_least("min_total", Order.total_units),
         at_most("max_total", Order.total_units),
-        after("created_after", Order.created_at),
-        before("created_before", Order.created_at),
+        *between("created", Order.created_at),
     ),
 )
 

@@ -22,11 +22,10 @@ from app.domain.realtime.errors import RoomClosed
 from app.domain.realtime.names import MAX_ROOM_NAME, ROOM_NAME
 from app.domain.realtime.services.queries import MESSAGE_SORT, ROOM_SORT, RoomQueries
 from app.domain.realtime.services.rooms import RoomService
-from app.lib.http.injection import Caller, Injected, Paging, Precondition
+from app.lib.http.injection import Caller, Injected, Paging, Precondition, Times
 from app.lib.http.locations import created
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
-from app.lib.pagination.parameters import Instant
 from app.lib.security.policies import authenticated
 from app.lib.wire.dto import StructDTO
 
@@ -66,19 +65,17 @@ class RoomController(Controller):
         queries: Queries,
         principal: Caller,
         paging: Paging,
+        times: Times,
         mine: Mine = None,
         invited: Invited = None,
         name: Name = None,
         q: Text = None,
         visibility: VisibilityFilter = None,
         closed: Closed = None,
-        updated_after: Instant = None,
-        updated_before: Instant = None,
         sort: RoomSort = None,
     ) -> RoomPage:
         filters = {"name": name, "q": q, "visibility": visibility, "closed": closed}
-        since = {"updated_after": updated_after, "updated_before": updated_before}
-        return await queries.list(paging, sort, filters | since, principal, mine=mine, invited=invited)
+        return await queries.list(paging, sort, filters | times, principal, mine=mine, invited=invited)
 
     @post(
         dto=StructDTO[RoomCreate],
