@@ -6,6 +6,10 @@ import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from app.lib.cli.errors import CommandFailed
+from app.lib.cli.running import run
+from app.lib.security.resealing import reseal_all
+
 _HINTS = {
     "secret": """\
 For a new service: set SECRET_KEY to it.
@@ -14,8 +18,18 @@ To change the key of a running service without ending sessions:
   1. Put the new key into SECRET_KEY_FALLBACKS. Restart all workers.
   2. Set SECRET_KEY to the new key, and put the old one into SECRET_KEY_FALLBACKS in its place. Restart all workers.
   3. After REFRESH_TOKEN_EXPIRE_DAYS, remove the old key from SECRET_KEY_FALLBACKS.
-A service that stops for the change begins with step 2. A key that someone else may know is removed at once: leave it
-out of SECRET_KEY_FALLBACKS, and all sign in again.""",
+A service that stops for the change begins with step 2.
+
+In an emergency, when someone else may know the key:
+  1. Set SECRET_KEY to the new key, and put the old one into SECRET_KEY_FALLBACKS. Restart all workers.
+  2. Run 'app keys reseal' at once: it seals what the old key has sealed (secrets of apps that make codes, of webhooks,
+     and mails that wait) with the new one.
+  3. Remove the old key from SECRET_KEY_FALLBACKS. Restart. Access tokens that it signed are refused, and clients go on
+     by their refresh tokens, which no key alone can forge.
+Between 1 and 3, some minutes, one who has the old key can still make access tokens. Where that is too long, stop the
+service for them. If the old key is left out of step 1, codes of apps fail (recovery codes and passkeys work), and
+deliveries of webhooks and waiting mails fail until it is back or their owners make new ones.
+Who may have read the database as well has those secrets: new ones are needed then, by their owners.""",
     "ed25519": """\
 For a new service: save it to a file and set JWT_PRIVATE_KEY_FILE to its path. Set SECRET_KEY as well.
 
@@ -32,7 +46,7 @@ JWT_PRIVATE_KEY_FALLBACKS takes public keys, too, and several keys with commas b
 
 @click.group()
 def keys() -> None:
-    """Make keys, and explain how to change them."""
+    """Make keys, change them, and explain how."""
 
 
 @keys.command()
@@ -48,3 +62,15 @@ def generate(kind: str) -> None:
         key = Ed25519PrivateKey.generate()
         click.echo(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(), nl=False)
     click.echo(_HINTS[kind], err=True)
+
+
+@keys.command()
+def reseal() -> None:
+    """Seal again, with SECRET_KEY, what a key of SECRET_KEY_FALLBACKS has sealed. A job does it each hour, too."""
+    counts = run(lambda core: reseal_all(core.database, core.sealer))
+    click.echo(f"{counts['resealed']} secrets were sealed with the present key.")
+    if counts["unreadable"]:
+        raise CommandFailed(
+            f"{counts['unreadable']} secrets cannot be opened by any key.",
+            "Put the key that sealed them into SECRET_KEY_FALLBACKS. The log has their ids.",
+        )

@@ -58,6 +58,13 @@ def upgrade() -> None:
         sqlite_where=sa.text("is_superuser = 1"),
     )
     op.create_index(
+        "ix_users_service",
+        "users",
+        ["id"],
+        postgresql_where=sa.text("is_service"),
+        sqlite_where=sa.text("is_service = 1"),
+    )
+    op.create_index(
         "ix_users_deleted_at",
         "users",
         ["deleted_at"],
@@ -72,10 +79,12 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("kept_until", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_username_holds_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("username_key", name=op.f("pk_username_holds")),
     )
     op.create_index(op.f("ix_username_holds_user_id"), "username_holds", ["user_id"])
+    op.create_index(op.f("ix_username_holds_kept_until"), "username_holds", ["kept_until"])
     op.create_table(
         "profiles",
         sa.Column("id", sa.Uuid(), nullable=False),

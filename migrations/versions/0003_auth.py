@@ -123,6 +123,7 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("password_digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("way", sa.String(length=64), nullable=False),
+        sa.Column("network_digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("tries_left", sa.Integer(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_mfa_tokens_user_id"), ondelete="CASCADE"),

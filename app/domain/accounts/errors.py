@@ -59,6 +59,11 @@ class LastSuperuser(InvalidState):
     detail = "This is the last active superuser. Promote another user first."
 
 
+class TooManyServiceAccounts(Conflict):
+    def __init__(self, most: int) -> None:
+        super().__init__(f"There are {most} service accounts already. Delete one that is not needed any more.")
+
+
 class FixedServiceAccount(InvalidState):
     detail = "Of a service account only the name and the locale can be changed: no one signs in as it."
 

@@ -45,19 +45,27 @@ class User(Entity):
             postgresql_where=literal_column("is_superuser"),
             sqlite_where=literal_column("is_superuser = 1"),
         ),
+        Index(
+            "ix_users_service",
+            "id",
+            postgresql_where=literal_column("is_service"),
+            sqlite_where=literal_column("is_service = 1"),
+        ),
         Index("ix_users_deleted_at", "deleted_at", postgresql_where=_IS_DELETED, sqlite_where=_IS_DELETED),
     )
 
 
 class UsernameHold(Base):
     """Keeps a username for a user: the one that they have, or one that a registration with their address asked for when
-    the answer did not say that the address is taken. So the name is gone in both cases.
+    the answer did not say that the address is taken. So the name is gone in both cases: for
+    good, or, where a registration has asked for it and no one has confirmed the address, until ``kept_until``.
     """
 
     __tablename__ = "username_holds"
 
     username_key: Mapped[str] = mapped_column(sortable_text(30), primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    kept_until: Mapped[datetime | None] = mapped_column(index=True)
 
 
 class Profile(Entity):

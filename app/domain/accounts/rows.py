@@ -22,6 +22,13 @@ class CredentialRow(msgspec.Struct, frozen=True):
     is_verified: bool
 
 
+class HoldRow(msgspec.Struct, frozen=True):
+    """A username that is kept for a user."""
+
+    username_key: str
+    user_id: UUID
+
+
 class JoinedPerson(TypeDecorator[PersonRead | None]):
     """The result of ``person_of``."""
 

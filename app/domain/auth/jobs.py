@@ -1,8 +1,15 @@
+from collections.abc import Iterable
+from contextlib import suppress
 from uuid import UUID
 
 import msgspec
 
+from app.domain.accounts.errors import UserNotFound
+from app.domain.accounts.repositories.users import EXPIRED_HOLDS
+from app.domain.accounts.rows import HoldRow
 from app.domain.accounts.services.queries import AccountQueries
+from app.domain.accounts.services.users import UserService
+from app.domain.accounts.settings import AccountSettings
 from app.domain.auth.repositories.api_keys import PURGE_KEYS
 from app.domain.auth.repositories.links import PURGE_LINKS
 from app.domain.auth.repositories.mfa_tokens import PURGE_TOKENS
@@ -10,14 +17,13 @@ from app.domain.auth.repositories.passkeys import PURGE_CHALLENGES
 from app.domain.auth.repositories.sessions import HOLD_USER, PURGE, SESSION, SIGN_IN_FROM
 from app.domain.auth.services.devices import device_name
 from app.domain.auth.services.links import LinkThrottle, MailedLinks, Purpose
-from app.domain.auth.services.totp import reseal_secrets
+from app.lib import audit
 from app.lib.clock import utc_now
 from app.lib.errors import RateLimited
 from app.lib.jobs import Cron, JobContext, NoPayload, job
 from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter
 from app.lib.security.emails import lookup_key
 from app.lib.security.opaque import digest
-from app.lib.security.sealing import Sealer
 
 
 class MailLink(msgspec.Struct, frozen=True):
@@ -80,7 +86,7 @@ _NEW_DEVICES = NamedLimit("new_device", Limit.parse("5 per day"))
 """Mails to one user. A thief who uses more devices does not hide the first ones."""
 
 
-@job("auth.new_device", NewDevice)
+@job("auth.new_device", NewDevice, key=lambda each: f"{each.user_id}:{each.device_key.hex()}")
 async def mail_new_device(payload: NewDevice, context: JobContext) -> None:
     """Says when, from where and with what someone has signed in, once a day for each device."""
     user_id = payload.user_id
@@ -109,18 +115,20 @@ async def purge_sessions(_payload: NoPayload, context: JobContext) -> None:
     await context.in_batches(lambda unit: unit.execute(PURGE_CHALLENGES, now=now))
     await context.in_batches(lambda unit: unit.execute(PURGE_KEYS, now=now))
     await context.in_batches(lambda unit: unit.execute(PURGE_TOKENS, now=now))
+    while expired := await context.reader.all(EXPIRED_HOLDS, now=now):
+        await release_usernames(context, expired)
 
 
-@job("auth.reseal", NoPayload, schedule=Cron("14 * * * *"), timeout=600)
-async def reseal_totp(_payload: NoPayload, context: JobContext) -> None:
-    """While ``SECRET_KEY_FALLBACKS`` is set: afterwards nothing needs the former keys any more."""
-    sealer = context.service(Sealer)
-    after: UUID | None = UUID(int=0)
-    while sealer.has_fallbacks and after is not None:
+async def release_usernames(context: JobContext, holds: Iterable[HoldRow]) -> None:
+    """Makes usernames free again that registrations have reserved, each in its own transaction."""
+    keeps_own = not context.service(AccountSettings).require_verified_email
+    for each in holds:
         async with context.unit() as unit:
-            after = await reseal_secrets(unit, sealer, after)
+            with suppress(UserNotFound):
+                users = context.services.build(UserService, unit, audit.SYSTEM)
+                await users.release_username(each, keeps_own=keeps_own)
 
 
 LINK_REQUESTED = "link.requested"
 
-JOBS = (mail_link, mail_new_device, purge_sessions, reseal_totp)
+JOBS = (mail_link, mail_new_device, purge_sessions)

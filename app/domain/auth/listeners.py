@@ -10,6 +10,7 @@ from app.domain.accounts.events import (
     UserErasing,
     UserRegistered,
 )
+from app.domain.accounts.repositories.users import EXCESS_HOLDS
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.auth.events import (
@@ -20,7 +21,7 @@ from app.domain.auth.events import (
     SessionReauthenticated,
     SessionsEnded,
 )
-from app.domain.auth.jobs import mail_link, send_link
+from app.domain.auth.jobs import mail_link, release_usernames, send_link
 from app.domain.auth.repositories.api_keys import ApiKeyRepository
 from app.domain.auth.repositories.erasure import DELETE_CREDENTIALS_OF, FORGET_JOBS, IS_A_JOB_LEFT
 from app.domain.auth.repositories.links import LinkRepository
@@ -83,6 +84,7 @@ async def confirm_address(envelope: EventEnvelope[UserRegistered], context: JobC
 async def answer_second_registration(envelope: EventEnvelope[RegisteredAgain], context: JobContext) -> None:
     """A link for an address that is not confirmed; else a notice, at most once a day, because strangers cause it."""
     user_id = envelope.event.aggregate_id
+    await release_usernames(context, await context.reader.all(EXCESS_HOLDS, user_id=user_id))
     user = await context.services.build(AccountQueries).find_credentials_of(user_id)
     if user is None or not user.is_verified:
         await send_link(user_id, Purpose.VERIFY_EMAIL, context)

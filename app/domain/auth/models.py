@@ -6,6 +6,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base, Entity, new_id
 from app.lib.security.relying_party import MAX_CREDENTIAL_ID, MAX_PUBLIC_KEY
+from app.lib.security.resealing import sealed_for
 
 
 class Session(Base):
@@ -53,7 +54,7 @@ class TotpFactor(Base):
     __tablename__ = "totp_factors"
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    secret: Mapped[bytes] = mapped_column(LargeBinary(128))
+    secret: Mapped[bytes] = mapped_column(LargeBinary(128), info=sealed_for("user_id"))
     created_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
     last_step: Mapped[int] = mapped_column(BigInteger)
@@ -72,6 +73,7 @@ class MfaToken(Base):
     """A sign-in that waits for the second factor. It is deleted when it is used.
 
     ``password_digest`` is of the user's password hash: with another password the sign-in has to begin again.
+    ``network_digest`` is of where it began, so that others with the password do not push out the owner's.
     """
 
     __tablename__ = "mfa_tokens"
@@ -80,6 +82,7 @@ class MfaToken(Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     password_digest: Mapped[bytes] = mapped_column(LargeBinary(32))
     way: Mapped[str] = mapped_column(String(64))
+    network_digest: Mapped[bytes] = mapped_column(LargeBinary(32))
     tries_left: Mapped[int] = mapped_column(Integer)
     expires_at: Mapped[datetime]
 

@@ -1,14 +1,11 @@
 """Deliveries as jobs, and the clean-up after them."""
 
 from datetime import timedelta
-from uuid import UUID
 
 from app.domain.webhooks.repositories import OVERDUE, PURGE
 from app.domain.webhooks.services.deliver import delete_deliveries, deliver_webhook
-from app.domain.webhooks.services.secrets import reseal_secrets
 from app.lib.clock import utc_now
 from app.lib.jobs import Cron, JobContext, NoPayload, enqueue_many, job
-from app.lib.security.sealing import Sealer
 
 RETENTION = timedelta(days=30)
 """How long deliveries are kept that have succeeded or failed."""
@@ -23,18 +20,6 @@ async def purge_deliveries(_payload: NoPayload, context: JobContext) -> None:
     await context.in_batches(lambda unit: unit.execute(PURGE, before=before))
 
 
-@job("webhooks.reseal", NoPayload, schedule=Cron("12 * * * *"), timeout=600)
-async def reseal_webhooks(_payload: NoPayload, context: JobContext) -> None:
-    """While ``SECRET_KEY_FALLBACKS`` is set: afterwards nothing needs the former keys any more."""
-    sealer = context.service(Sealer)
-    after: UUID | None = None
-    while sealer.has_fallbacks:
-        async with context.unit() as unit:
-            after = await reseal_secrets(unit, sealer, after)
-        if after is None:
-            return
-
-
 @job("webhooks.sweep", NoPayload, schedule=Cron("*/5 * * * *"))
 async def sweep_deliveries(_payload: NoPayload, context: JobContext) -> None:
     """Gives a job to each delivery that is overdue and has none, because its job was cancelled or is dead."""
@@ -43,4 +28,4 @@ async def sweep_deliveries(_payload: NoPayload, context: JobContext) -> None:
         await enqueue_many(unit, [(deliver_webhook, each) for each in overdue])
 
 
-JOBS = (deliver_webhook, delete_deliveries, sweep_deliveries, purge_deliveries, reseal_webhooks)
+JOBS = (deliver_webhook, delete_deliveries, sweep_deliveries, purge_deliveries)

@@ -6,6 +6,7 @@ from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base, Entity
+from app.lib.security.resealing import sealed_for
 
 _PENDING: dict[str, Any] = dict.fromkeys(("postgresql_where", "sqlite_where"), literal_column("status = 'pending'"))
 
@@ -21,8 +22,8 @@ class WebhookEndpoint(Entity):
     is_active: Mapped[bool] = mapped_column(Boolean, default=True)
     disabled_reason: Mapped[str | None] = mapped_column(String(16))
     failing_since: Mapped[datetime | None]
-    secret: Mapped[bytes] = mapped_column(LargeBinary(128))
-    former_secret: Mapped[bytes | None] = mapped_column(LargeBinary(128))
+    secret: Mapped[bytes] = mapped_column(LargeBinary(128), info=sealed_for("id"))
+    former_secret: Mapped[bytes | None] = mapped_column(LargeBinary(128), info=sealed_for("id"))
     former_secret_expires_at: Mapped[datetime | None]
 
     __table_args__ = (Index(None, "owner_id", "created_at", "id"),)

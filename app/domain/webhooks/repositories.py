@@ -1,6 +1,6 @@
 """Every statement about webhooks: prepared ones, and repositories that write."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -298,13 +298,6 @@ class WebhookRepository(EntityRepository[WebhookEndpoint]):
             {"max_pending": max_pending},
         )
         return [Recipient(*row) for row in found]
-
-    async def lock_after(self, webhook_id: UUID | None, limit: int) -> Sequence[WebhookEndpoint]:
-        """Webhooks in the order of their ids, locked; after that one, or from the first."""
-        statement = select(WebhookEndpoint).order_by(WebhookEndpoint.id).limit(limit).with_for_update(key_share=True)
-        if webhook_id is not None:
-            statement = statement.where(WebhookEndpoint.id > webhook_id)
-        return (await self.unit.session.execute(statement)).scalars().all()
 
 
 class DeliveryRepository(EntityRepository[WebhookDelivery]):

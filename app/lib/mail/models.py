@@ -8,6 +8,7 @@ from sqlalchemy import JSON, Boolean, Index, Integer, LargeBinary, String, Uniqu
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base
+from app.lib.security.resealing import sealed_for
 
 
 class Mail(Base):
@@ -31,7 +32,7 @@ class Mail(Base):
     locale: Mapped[str] = mapped_column(String(10))
     template: Mapped[str] = mapped_column(String(64))
     context: Mapped[dict[str, Any]] = mapped_column(JSON)
-    secrets: Mapped[bytes | None] = mapped_column(LargeBinary)
+    secrets: Mapped[bytes | None] = mapped_column(LargeBinary, info=sealed_for("id"))
     has_secrets: Mapped[bool] = mapped_column(Boolean)
     message_id: Mapped[str] = mapped_column(String(255))
     status: Mapped[str] = mapped_column(String(16))

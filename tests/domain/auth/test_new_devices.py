@@ -1,5 +1,6 @@
 """A mail to a user who has signed in from a device that is not known [ASVS 6.3.5]."""
 
+import asyncio
 from datetime import timedelta
 
 import httpx
@@ -91,6 +92,17 @@ async def test_a_user_is_mailed_about_five_devices_a_day_at_most(app: Litestar, 
     texts = await notices(app)
     assert len(texts) == 5
     assert all("Device: a program that we do not know" in text for text in texts)
+
+
+async def test_parallel_sign_ins_from_a_new_device_are_one(app: Litestar, people: People) -> None:
+    """None of them sees the others, and they must not use up the mails of the day."""
+    person = await people.create()
+
+    await asyncio.gather(*[enter(app, person.email, STRANGER, IPHONE) for _ in range(6)])
+    assert len(await notices(app)) == 1
+    for number in range(5):
+        await enter(app, person.email, f"198.51.{number}.1", "curl/8")
+    assert len(await notices(app)) == 5
 
 
 async def test_the_mail_is_in_the_language_of_the_person(app: Litestar, people: People) -> None:

@@ -1,16 +1,22 @@
 """Registration with ``REQUIRE_VERIFIED_EMAIL``: it does not reveal who has an account [ASVS 6.3.8]."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
+import time_machine
 from litestar import Litestar
 
+from app.domain.accounts.models import User, UsernameHold
+from app.lib.clock import utc_now
+from tests.domain.accounts.answers import rows
 from tests.domain.auth.steps import (
     ME,
     REGISTER,
+    VERIFY,
     argon2_runs,
     audited,
     change_user,
@@ -23,6 +29,8 @@ from tests.domain.auth.steps import (
 )
 from tests.support.apps import Deployment, client_of
 from tests.support.counting import counted_statements
+from tests.support.jobs import run_job
+from tests.support.links import newest, run_mail_jobs
 from tests.support.people import PASSWORD, People
 
 pytestmark = pytest.mark.asvs("6.3.8")
@@ -226,3 +234,32 @@ async def test_limits_count_alike(strict: Litestar) -> None:
     taken, free = await register(strict, TAKEN), await register(strict, FREE)
     assert taken.status_code == free.status_code == 429
     assert taken.json()["code"] == "rate_limited"
+
+
+@pytest.mark.asvs("6.3.8", "15.2.2")
+async def test_names_that_are_kept_are_few_and_for_a_time(deployment: Deployment) -> None:
+    """The same for a free and a taken address, else who asks later sees which it was."""
+    app = await deployment.start(REQUIRE_VERIFIED_EMAIL="true", RATE_LIMIT_AUTH="1000/minute")
+    people, began = People(app), utc_now()
+    await people.create(email=TAKEN, is_verified=True)
+    for email, name in ((TAKEN, "taken"), (FREE, "free")):
+        for number in range(12):
+            with time_machine.travel(began + timedelta(minutes=number), tick=False):
+                assert (await register(app, email, username=f"{name}{number}")).status_code == 202
+    await run_mail_jobs(app)
+    held = [each.username_key for each in await rows(app, UsernameHold)]
+    kept = [[int(key.removeprefix(name)) for key in held if key.startswith(name)] for name in ("taken", "free")]
+    assert sorted(kept[0]) == sorted(kept[1]) == list(range(2, 12))
+    assert [row.username for row in await rows(app, User)] == [None, None]
+
+    assert (await register(app, "grace@example.com", username="grace")).status_code == 202
+    assert (await register(app, "linus@example.com", username="linus")).status_code == 202
+    body = {"token": (await newest(app, "verify_email")).token, "password": PASSWORD}
+    async with client_of(app) as client:
+        assert (await client.post(VERIFY, json=body)).status_code == 204
+    with time_machine.travel(utc_now() + timedelta(days=31)):
+        await run_job(app, "sessions.purge")
+        assert (await register(app, "new@example.com", username="grace")).status_code == 202
+        assert fields(await register(app, "new@example.com", username="linus")) == {"/username": "not_unique"}
+    assert {each.username_key for each in await rows(app, UsernameHold)} == {"grace", "linus"}
+    assert sorted(row.username for row in await rows(app, User) if row.username) == ["grace", "linus"]

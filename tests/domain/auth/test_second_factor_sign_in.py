@@ -308,7 +308,7 @@ async def test_another_secret_key_leaves_codes_good(deployment: Deployment) -> N
     first = await deployment.start(SECRET_KEY=former)
     someone = await enrolled(first, People(first))
     both = await deployment.start(SECRET_KEY=current, SECRET_KEY_FALLBACKS=former)
-    await run_job(both, "auth.reseal")
+    await run_job(both, "keys.reseal")
     last = await deployment.start(SECRET_KEY=current)
 
     async with client_of(last) as client:

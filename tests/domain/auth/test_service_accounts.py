@@ -8,6 +8,7 @@ import pytest
 from litestar import Litestar
 
 from app.domain.accounts.models import User
+from app.domain.accounts.services import users
 from app.domain.auth.jobs import MailLink
 from app.domain.auth.services.links import Purpose
 from app.lib.mail.models import Mail
@@ -122,3 +123,29 @@ async def test_service_accounts_are_no_superusers(client: httpx.AsyncClient, peo
     await create(client, admin)
 
     assert is_refused(await client.delete(ME, headers=admin.headers), 409, "invalid_state")
+
+
+@pytest.mark.asvs("6.3.3")
+async def test_a_role_that_requires_a_second_factor_does_not_stop_a_program(
+    client: httpx.AsyncClient, people: People
+) -> None:
+    """No one signs in as a service account, so there is nothing to which a second factor could be added."""
+    admin = await people.create(is_superuser=True)
+    await people.role("reader", ["users:read"], requires_mfa=True)
+    account = await create(client, admin, "reader")
+    key = (await create_key(client, admin, account, "users:read")).json()["key"]
+
+    assert (await client.get(USERS, headers=bearer(key))).status_code == 200
+
+
+@pytest.mark.asvs("15.2.2")
+async def test_there_is_a_number_of_service_accounts(
+    client: httpx.AsyncClient, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(users, "MAX_SERVICE_ACCOUNTS", 1)
+    admin = await people.create(permissions=["users:read", "users:write"])
+    await create(client, await people.create(is_superuser=True))
+
+    response = await client.post(SERVICE_ACCOUNTS, headers=admin.headers, json={"name": "One more"})
+
+    assert is_refused(response, 409, "conflict")

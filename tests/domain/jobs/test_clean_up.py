@@ -117,8 +117,8 @@ async def test_more_than_a_batch_is_removed_in_one_run(database_url: DatabaseURL
 def test_every_clean_up_has_a_schedule() -> None:
     assert set(SCHEDULED) == {
         *("jobs.purge", "events.purge", "sessions.purge", "idempotency_keys.purge", "mail.purge", "mail.sweep"),
-        *("webhooks.purge", "webhooks.reseal", "webhooks.sweep", "posts.announce"),
-        *("orders.expire", "realtime.trim", "audit.purge", "users.sweep", "auth.reseal", "identities.purge"),
+        *("webhooks.purge", "keys.reseal", "webhooks.sweep", "posts.announce"),
+        *("orders.expire", "realtime.trim", "audit.purge", "users.sweep", "identities.purge"),
     }
 
 

@@ -14,9 +14,10 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from app.domain.webhooks.events import WebhookDisabled
 from app.domain.webhooks.models import WebhookDelivery, WebhookEndpoint
-from app.domain.webhooks.services import secrets
 from app.domain.webhooks.services.deliver import FAILING_FOR, LONGEST_WAIT, RETRY
 from app.lib.clock import utc_now
+from app.lib.security import resealing
+from app.lib.security.resealing import reseal_all
 from app.lib.security.sealing import Sealer
 from tests.domain.accounts.answers import USERS, audited, rows
 from tests.domain.webhooks.attempts import WEBHOOKS, Attempts, make_webhook
@@ -288,8 +289,7 @@ async def test_the_secret_key_may_be_rotated(
         sender = sender_to(one.port)
         lost = await attempts.deliver(deliveries[0], sender, sealer=new)
         assert await attempts.deliver(deliveries[1], sender, sealer=both) is None
-        async with core.database.independent() as unit:
-            assert await secrets.reseal_secrets(unit, both) is None
+        assert await reseal_all(core.database, both) == {"resealed": 2}
         assert await attempts.deliver(deliveries[2], sender, sealer=new) is None
 
     assert lost is not None  # until the operator has put the former key back
@@ -306,20 +306,14 @@ async def test_resealing_goes_on_where_it_stopped_and_past_what_no_key_opens(
     made = [await make_webhook(calls) for _ in range(3)]
     core = core_of(app)
     both = Sealer(b"n" * 32, [core.keys.derive("sealing")])
-    monkeypatch.setattr(secrets, "_BATCH", 2)
+    monkeypatch.setattr(resealing, "_BATCH", 2)
     async with core.database.independent() as unit:
         await unit.session.execute(
             update(WebhookEndpoint).where(WebhookEndpoint.id == UUID(made[0]["id"])).values(secret=b"broken")
         )
 
-    batches = 0
-    after: UUID | None = None
-    while batches == 0 or after is not None:
-        async with core.database.independent() as unit:
-            after = await secrets.reseal_secrets(unit, both, after)
-        batches += 1
-
-    assert batches == 2
+    assert await reseal_all(core.database, both) == {"resealed": 2, "unreadable": 1}
+    assert await reseal_all(core.database, both) == {"unreadable": 1}
     found = {str(row.id): both.is_current(row.secret) for row in await rows(app, WebhookEndpoint)}
     assert [found[each["id"]] for each in made] == [False, True, True]
 

@@ -15,7 +15,14 @@ from app.domain.accounts.dtos import (
     UserUpdate,
     UserWithProfile,
 )
-from app.domain.accounts.errors import BeyondOwnRights, EmailTaken, FixedServiceAccount, LastSuperuser, UsernameTaken
+from app.domain.accounts.errors import (
+    BeyondOwnRights,
+    EmailTaken,
+    FixedServiceAccount,
+    LastSuperuser,
+    TooManyServiceAccounts,
+    UsernameTaken,
+)
 from app.domain.accounts.permissions import ROLES_WRITE, USERS_DELETE, USERS_READ, USERS_WRITE
 from app.domain.accounts.services.queries import USER_SORT, AccountQueries
 from app.domain.accounts.services.roles import RoleService
@@ -83,11 +90,11 @@ class UserController(Controller):
         return await accounts.list_users(paging, sort, filters)
 
     @post(
-        guards=[permission(USERS_WRITE)],
+        guards=[permission(USERS_WRITE, fresh=True)],
         dto=StructDTO[UserCreate],
         summary="Create a user",
-        description="Only superusers may set `is_superuser`, and need a sign-in within 10 minutes for it.",
-        opt=IDEMPOTENT | may_raise(EmailTaken, UsernameTaken, ReauthRequired),
+        description="Only superusers may set `is_superuser`. Needs a sign-in within 10 minutes.",
+        opt=IDEMPOTENT | may_raise(EmailTaken, UsernameTaken),
     )
     async def create_user(self, data: JSONBody[UserCreate], users: Users, principal: Caller) -> Response[UserRead]:
         user = await users.create(data, principal)
@@ -136,9 +143,10 @@ class UserController(Controller):
 
     @post(
         "/{user_id:uuid}/activate",
-        guards=[permission(USERS_WRITE, sight=SEES_USER)],
+        guards=[permission(USERS_WRITE, sight=SEES_USER, fresh=True)],
         status_code=200,
         summary="Activate a user",
+        description="Needs a sign-in within 10 minutes.",
         opt=may_raise(BeyondOwnRights),
     )
     async def activate_user(self, user_id: UserId, users: Users, principal: Caller, if_match: Precondition) -> UserRead:
@@ -200,7 +208,7 @@ class UserController(Controller):
     return_dto=StructDTO[UserRead],
     summary="Create a service account",
     description="A user for programs, without a password and an address. Give it roles and API keys.",
-    opt=IDEMPOTENT | TEXT_BODY,
+    opt=IDEMPOTENT | TEXT_BODY | may_raise(TooManyServiceAccounts),
     tags=["Users"],
 )
 async def create_service_account(data: JSONBody[ServiceAccountCreate], users: Users) -> Response[UserRead]:

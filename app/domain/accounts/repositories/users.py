@@ -13,6 +13,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    func,
     insert,
     or_,
     select,
@@ -30,7 +31,7 @@ from app.domain.accounts.errors import (
 )
 from app.domain.accounts.models import Profile, Role, RolePermission, User, UsernameHold, UserRole
 from app.domain.accounts.reserved_usernames import is_reserved
-from app.domain.accounts.rows import CredentialRow
+from app.domain.accounts.rows import CredentialRow, HoldRow
 from app.lib.clock import utc_now
 from app.lib.db.base import table_of
 from app.lib.db.prepared import PreparedIn, columns_of, joined_strings, prepare
@@ -41,6 +42,9 @@ from app.lib.pagination.filters import contains, custom, equals, times
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 from app.lib.security.passwords import no_password
+
+MAX_KEPT_USERNAMES = 10
+"""That registrations with a user's address may reserve at a time, when the answers do not say that it is taken."""
 
 role_names = joined_strings(User, Role.name, UserRole.role_id == Role.id, UserRole.user_id == User.id)
 """The names of a user's roles, as a column next to the user's own."""
@@ -149,20 +153,27 @@ _take_role = prepare(
     )
 )
 _new_hold = insert_or_update(UsernameHold).from_select(
-    ["username_key", "user_id"],
+    ["username_key", "user_id", "kept_until"],
     # Locked, so that the user is not deleted at the same time.
-    select(_KEY, User.id).where(User.id == _USER_ID).with_for_update(read=True, key_share=True),
+    select(_KEY, User.id, bindparam("kept_until", type_=UsernameHold.kept_until.type))
+    .where(User.id == _USER_ID)
+    .with_for_update(read=True, key_share=True),
 )
 _hold_username = prepare(
     _new_hold.on_conflict_do_update(
         index_elements=[UsernameHold.username_key],
-        set_={"user_id": _new_hold.excluded.user_id},
+        set_={"kept_until": _new_hold.excluded.kept_until},
         where=UsernameHold.user_id == _new_hold.excluded.user_id,
     )
 )
 _release_username = prepare(
     delete(UsernameHold).where(UsernameHold.username_key == _KEY, UsernameHold.user_id == _USER_ID)
 )
+_until = UsernameHold.kept_until
+_holds = select(*columns_of(HoldRow, UsernameHold)).where(_until.is_not(None)).order_by(_until.desc())
+EXPIRED_HOLDS = prepare(_holds.where(_until < bindparam("now", type_=_until.type)).limit(100), HoldRow)
+EXCESS_HOLDS = prepare(_holds.where(UsernameHold.user_id == _USER_ID).offset(MAX_KEPT_USERNAMES), HoldRow)
+COUNT_SERVICE_ACCOUNTS = prepare(select(func.count()).select_from(User).where(User.is_service), int)
 _release_usernames = prepare(delete_batch(table_of(UsernameHold), UsernameHold.user_id == _USER_ID, all_of_them=True))
 _delete_erased = prepare(delete(User).where(User.id == _USER_ID, User.deleted_at.is_not(None)))
 ERASING = prepare(select(User.id).where(User.deleted_at.is_not(None)).order_by(User.deleted_at).limit(100), UUID)
@@ -208,11 +219,10 @@ class UserRepository(EntityRepository[User]):
         """
         return bool(set(await self.unit.all(_superusers_and_user, user_id=user_id)) - {user_id})
 
-    async def hold_username(self, key: str, user_id: UUID) -> None:
-        """Keeps a username for a user. Waits for others who do the same. Raises ``UsernameTaken``, also for a reserved
-        one.
-        """
-        if is_reserved(key) or await self.unit.execute(_hold_username, key=key, user_id=user_id) != 1:
+    async def hold_username(self, key: str, user_id: UUID, kept_until: datetime | None = None) -> None:
+        """For good or a time. Waits for others who do the same. Raises ``UsernameTaken``, also for a reserved one."""
+        hold = {"key": key, "user_id": user_id, "kept_until": kept_until}
+        if is_reserved(key) or await self.unit.execute(_hold_username, **hold) != 1:
             raise UsernameTaken
 
     async def release_username(self, key: str, user_id: UUID) -> None:

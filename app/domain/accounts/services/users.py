@@ -1,5 +1,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,13 @@ from app.domain.accounts.dtos import (
     UserUpdate,
     WholeProfile,
 )
-from app.domain.accounts.errors import FixedServiceAccount, OwnAccess, ProfileNotFound, UserNotFound
+from app.domain.accounts.errors import (
+    FixedServiceAccount,
+    OwnAccess,
+    ProfileNotFound,
+    TooManyServiceAccounts,
+    UserNotFound,
+)
 from app.domain.accounts.events import (
     AddressReplaced,
     PasswordChanged,
@@ -26,8 +33,8 @@ from app.domain.accounts.events import (
 )
 from app.domain.accounts.models import Profile, User
 from app.domain.accounts.repositories.people import TOUCH_PROFILE, ProfileRepository
-from app.domain.accounts.repositories.users import UserRepository
-from app.domain.accounts.rows import CredentialRow
+from app.domain.accounts.repositories.users import COUNT_SERVICE_ACCOUNTS, UserRepository
+from app.domain.accounts.rows import CredentialRow, HoldRow
 from app.domain.accounts.services.access import check_makes_superusers, check_not_last, check_reach
 from app.domain.accounts.services.erase import EraseUser, erase_batch, erase_user
 from app.domain.accounts.services.identity import checked_email_key, has_email, with_keys
@@ -49,6 +56,8 @@ from app.lib.security.principal import Principal
 from app.lib.text import casefold_key
 from app.lib.wire.dto import project, provided
 
+MAX_SERVICE_ACCOUNTS = 500
+"""All together, because they belong to no one."""
 _FLAGS = frozenset({"is_verified", "is_superuser"})
 _OF_SERVICE_ACCOUNTS = frozenset({"name", "locale"})
 _SHOWN_IN_PROFILE = frozenset({"email", "username", "name"})
@@ -67,15 +76,18 @@ class UserService:
     _users: UserRepository
     _profiles: ProfileRepository
 
-    async def register(self, data: Registration, locale: str, *, kept_for: UUID | None = None) -> UserRead:
+    async def register(
+        self, data: Registration, locale: str, *, kept_for: UUID | None = None, kept_until: datetime | None = None
+    ) -> UserRead:
         """Creates a user for the caller, who gets mail in the language of ``locale``.
 
         An address that is ``kept_for`` another user is taken. The insertion fails by the id of that user then, so that
-        it takes the same time as one with an address that a user has.
+        it takes the same time as one with an address that a user has. The username is theirs until ``kept_until``,
+        unless the address is confirmed by then.
         Raises ``ValidationFailed``, ``EmailTaken`` or ``UsernameTaken``.
         """
-        values = {"id": kept_for} if kept_for else {}
-        user = await self._create_with_password(data, locale=locale, **values)
+        values: dict[str, Any] = {"id": kept_for} if kept_for else {}
+        user = await self._create_with_password(data, kept_until=kept_until, locale=locale, **values)
         await self.events.publish(self.unit, UserRegistered(aggregate_id=user.id, aggregate_version=user.version))
         await self._audit("user.registered", user)
         return await self._read(user) if self.settings.default_role else to_read(user, [])
@@ -90,18 +102,29 @@ class UserService:
         await self._audit("user.registered", user)
         return project(CredentialRow, user)
 
-    async def keep_username(self, username: str, user_id: UUID) -> None:
-        """No one else can have the username any more. Raises ``UsernameTaken``."""
-        await self._users.hold_username(casefold_key(username), user_id)
+    async def keep_username(self, username: str, user_id: UUID, kept_until: datetime) -> None:
+        """No one else can have the username until then. Raises ``UsernameTaken``."""
+        await self._users.hold_username(casefold_key(username), user_id, kept_until)
+
+    async def release_username(self, hold: HoldRow, *, keeps_own: bool) -> None:
+        """Makes a username free that was kept for a time. A user who has it in the meantime keeps it if their address
+        is confirmed, or if it ``keeps_own``.
+        """
+        user = await self._users.get_for_update(hold.user_id)
+        if user.username_key != hold.username_key:
+            await self._users.release_username(hold.username_key, user.id)
+        elif user.is_verified or keeps_own:
+            await self._users.hold_username(hold.username_key, user.id)
+        else:
+            await self._update(user, {"username": None})
 
     async def create(self, data: UserCreate, actor: Principal | None) -> UserRead:
         """Creates a user for another person. ``actor`` is None at the command line.
 
-        Raises ``PermissionDenied``, ``ReauthRequired``, ``ValidationFailed``, ``EmailTaken`` or ``UsernameTaken``.
+        Raises ``PermissionDenied``, ``ValidationFailed``, ``EmailTaken`` or ``UsernameTaken``.
         """
         if data.is_superuser and actor is not None:
             check_makes_superusers(actor)
-            check_recent(actor)
         flags = {"is_verified": data.is_verified, "is_superuser": data.is_superuser}
         user = await self._create_with_password(data, locale=data.locale, **flags)
         await self.events.publish(
@@ -112,8 +135,10 @@ class UserService:
 
     async def create_service_account(self, data: ServiceAccountCreate) -> UserRead:
         """Creates a user for programs, which act as it by API keys: without a password, and without an address that
-        mail could reach (RFC 6761).
+        mail could reach (RFC 6761). Raises ``TooManyServiceAccounts``.
         """
+        if (await self.unit.first(COUNT_SERVICE_ACCOUNTS) or 0) >= MAX_SERVICE_ACCOUNTS:
+            raise TooManyServiceAccounts(MAX_SERVICE_ACCOUNTS)
         user_id = new_id()
         names = {"email": f"{user_id}@service.invalid", "username": None, "name": data.name}
         user = await self._create(names, no_password(), id=user_id, is_service=True)
@@ -268,10 +293,12 @@ class UserService:
         names = {"email": data.email, "username": data.username, "name": data.name}
         return await self._create(names, password_hash, **values)
 
-    async def _create(self, names: Mapping[str, Any], password_hash: str, **values: Any) -> User:
+    async def _create(
+        self, names: Mapping[str, Any], password_hash: str, *, kept_until: datetime | None = None, **values: Any
+    ) -> User:
         user = await self._users.create(with_keys({**names, **values, "password_hash": password_hash}))
         if user.username_key:
-            await self._users.hold_username(user.username_key, user.id)
+            await self._users.hold_username(user.username_key, user.id, kept_until)
         await self._profiles.create_empty(user.id)
         return user
 

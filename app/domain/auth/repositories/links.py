@@ -14,6 +14,8 @@ from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.repositories import Repository
 from app.lib.db.statements import delete_batch, insert_or_update
 
+CHANGE_EMAIL = "change_email"
+
 
 class LinkRow(msgspec.Struct, frozen=True):
     """A mailed link that is good now. See :class:`MailedLink`."""
@@ -61,6 +63,7 @@ _delete_later = prepare(
         _links.c.created_at > bindparam("after", type_=_links.c.created_at.type),
     )
 )
+DELETE_UNUSED = prepare(_unused.where(_links.c.purpose == bindparam("purpose")))
 PURGE_LINKS = prepare(delete_batch(_links, _links.c.expires_at < _NOW))
 
 

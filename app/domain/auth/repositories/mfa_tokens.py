@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Uuid, bindparam, delete, insert, select, update
+from sqlalchemy import Uuid, bindparam, delete, insert, or_, select, update
 
 from app.domain.accounts.models import User
 from app.domain.auth.models import MfaToken
@@ -16,8 +16,8 @@ from app.lib.security.opaque import digest
 
 LIFETIME = timedelta(minutes=5)
 TRIES = 5
-_AT_A_TIME = 20
-"""Of a user."""
+_OF_A_NETWORK, _OF_A_USER = 5, 1_000
+"""At a time. Who knows the password needs 200 networks to push out what the owner has begun elsewhere."""
 
 _tokens = table_of(MfaToken)
 _USER_ID = bindparam("user_id", type_=Uuid())
@@ -30,13 +30,17 @@ _create = prepare(
         .with_for_update(read=True, key_share=True),
     )
 )
-_excess = (
-    select(_tokens.c.digest)
-    .where(_tokens.c.user_id == _USER_ID)
-    .order_by(_tokens.c.expires_at.desc())
-    .offset(_AT_A_TIME)
+_newest = select(_tokens.c.digest).where(_tokens.c.user_id == _USER_ID).order_by(_tokens.c.expires_at.desc())
+_NETWORK = bindparam("network_digest", type_=_tokens.c.network_digest.type)
+_delete_excess = prepare(
+    delete(_tokens).where(
+        or_(
+            _tokens.c.digest.in_(_newest.where(_tokens.c.network_digest == _NETWORK).offset(_OF_A_NETWORK)),
+            _tokens.c.digest.in_(_newest.offset(_OF_A_USER)),
+        )
+    )
 )
-_delete_excess = prepare(delete(_tokens).where(_tokens.c.digest.in_(_excess)))
+DELETE_TOKENS_OF = prepare(delete(_tokens).where(_tokens.c.user_id == _USER_ID))
 _is_it = _tokens.c.digest == bindparam("digest")
 _use = prepare(delete(_tokens).where(_is_it))
 PURGE_TOKENS = prepare(delete_batch(_tokens, _tokens.c.expires_at < _NOW))
@@ -69,13 +73,16 @@ MFA_TOKEN = prepare(
 
 
 class MfaTokenRepository(Repository):
-    async def create(self, token: str, user_id: UUID, password_hash: str, way: str, now: datetime) -> bool:
+    async def create(
+        self, token: str, user_id: UUID, password_hash: str, way: str, network: str, now: datetime
+    ) -> bool:
         """Adds a token of an active user whose password still has this hash; False when there is no such user."""
         values = {"user_id": user_id, "way": way, "tries_left": TRIES, "expires_at": now + LIFETIME}
         digests = {"digest": digest(token), "password_digest": digest(password_hash)}
+        digests["network_digest"] = digest(network)
         if await self.unit.execute(_create, **values, **digests, password_hash=password_hash) != 1:
             return False
-        await self.unit.execute(_delete_excess, user_id=user_id)
+        await self.unit.execute(_delete_excess, user_id=user_id, network_digest=digests["network_digest"])
         return True
 
     async def take_try(self, token_digest: bytes, now: datetime) -> MfaTokenRow | None:

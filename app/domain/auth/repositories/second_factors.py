@@ -54,9 +54,15 @@ requires_mfa = exists().where(UserRole.user_id == User.id, UserRole.role_id == R
 """That a role of the user requires a second factor, as a column next to the user's own."""
 debt = case(
     (User.must_change_password, "password_change_required"),
-    (and_(requires_mfa, not_(has_second_factor(User.id))), "mfa_enrollment_required"),
+    (
+        and_(User.is_service.is_(False), requires_mfa, not_(has_second_factor(User.id))),
+        "mfa_enrollment_required",
+    ),
 )
-"""What a user owes (:data:`app.lib.security.principal.Debt`), as a column next to the user's own."""
+"""What a user owes (:data:`app.lib.security.principal.Debt`), as a column next to the user's own. Also what their keys
+owe, whenever they were made. A service account has no sign-in to which a second factor could be added: its keys are
+random, and who creates them holds its permissions and owes nothing.
+"""
 HAS_SECOND_FACTOR = prepare(select(has_second_factor(_USER_ID)), bool)
 _codes_left = select(func.count()).where(RecoveryCode.user_id == User.id).scalar_subquery()
 MFA = prepare(
@@ -82,13 +88,6 @@ class PendingTotp(msgspec.Struct, frozen=True):
 
     secret: bytes
     created_at: datetime
-
-
-class SealedTotp(msgspec.Struct, frozen=True):
-    """A secret, and whose it is."""
-
-    user_id: UUID
-    secret: bytes
 
 
 class PossibleCodes(msgspec.Struct, frozen=True):
@@ -140,16 +139,6 @@ _use_step = prepare(
     update(_totp).where(_of_user, _totp.c.confirmed_at.is_not(None), _totp.c.last_step < _STEP).values(last_step=_STEP)
 )
 _delete_totp = prepare(delete(_totp).where(_of_user, _totp.c.confirmed_at.is_not(None)))
-_RESEALED_AT_ONCE = 100
-_lock_after = prepare(
-    select(_totp.c.user_id, _totp.c.secret)
-    .where(_totp.c.user_id > bindparam("after", type_=Uuid()))
-    .order_by(_totp.c.user_id)
-    .limit(_RESEALED_AT_ONCE)
-    .with_for_update(),
-    SealedTotp,
-)
-_set_secret = prepare(update(_totp).where(_of_user).values(secret=bindparam("sealed", type_=_totp.c.secret.type)))
 _delete_factors = [prepare(delete(each).where(each.c.user_id == _USER_ID)) for each in (_totp, _passkeys, _codes)]
 _insert_code = prepare(insert(_codes))
 _delete_codes = prepare(delete(_codes).where(_codes.c.user_id == _USER_ID))
@@ -173,14 +162,6 @@ class SecondFactorRepository(Repository):
     async def delete_totp(self, user_id: UUID) -> bool:
         """Deletes a confirmed secret; False when there is none."""
         return await self.unit.execute(_delete_totp, user_id=user_id) == 1
-
-    async def lock_after(self, user_id: UUID) -> list[SealedTotp]:
-        """A batch of all secrets by the ids of their users, locked."""
-        return await self.unit.all(_lock_after, after=user_id)
-
-    async def set_secret(self, user_id: UUID, sealed: bytes) -> None:
-        """The same secret, sealed with another key."""
-        await self.unit.execute(_set_secret, user_id=user_id, sealed=sealed)
 
     async def delete_all(self, user_id: UUID) -> int:
         """Deletes the user's second factors of all kinds, and the recovery codes. Returns the number of rows."""

@@ -12,6 +12,8 @@ from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.auth.dtos.sessions import SessionRead
 from app.domain.auth.errors import SessionEnded
 from app.domain.auth.models import Session
+from app.domain.auth.repositories.links import CHANGE_EMAIL, DELETE_UNUSED
+from app.domain.auth.repositories.mfa_tokens import DELETE_TOKENS_OF
 from app.domain.auth.repositories.second_factors import debt, has_second_factor
 from app.lib.db.base import SplitSet, table_of
 from app.lib.db.prepared import PreparedIn, columns_of, joined_strings, prepare
@@ -280,7 +282,12 @@ class SessionRepository(Repository):
         return await self.unit.execute(_reauthenticate, session_id=session_id, now=now) == 1
 
     async def revoke_all(self, user_id: UUID, now: datetime, reason: str, *, keep: UUID | None = None) -> int:
-        """Ends a user's sessions, except ``keep``. Returns the number of sessions that it ended."""
+        """Ends a user's sessions, except ``keep``, sign-ins that wait for a second factor, and a change of the address
+        that waits for its confirmation: all that a stranger may have begun. Returns the number of sessions that it
+        ended.
+        """
+        await self.unit.execute(DELETE_TOKENS_OF, user_id=user_id)
+        await self.unit.execute(DELETE_UNUSED, user_id=user_id, purpose=CHANGE_EMAIL)
         return await self.unit.execute(
             _revoke_all, user_id=user_id, now=now, reason=reason, kept_id=keep or _NO_SESSION
         )

@@ -17,6 +17,7 @@ from app.lib.clock import utc_now
 from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs import enqueue
+from app.lib.ratelimit.limiter import network_key
 from app.lib.security.opaque import new_secret
 
 _NEW_FOR = timedelta(days=1)
@@ -62,7 +63,8 @@ class EntryService:
         """Raises ``MfaRequired`` with a token for the second step, unless the user was changed just now."""
         token = new_secret()
         async with self.database.independent() as unit:
-            if not await MfaTokenRepository(unit).create(token, user_id, password_hash, way, utc_now()):
+            network, tokens = network_key(self.origin.address) or "", MfaTokenRepository(unit)
+            if not await tokens.create(token, user_id, password_hash, way, network, utc_now()):
                 return
             await audit.record(unit, "sign_in.mfa_required", self.origin, subject_id=user_id, way=way)
         raise MfaRequired(token)

@@ -13,7 +13,7 @@ from uuid import UUID
 from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.errors import InvalidLink
-from app.domain.auth.repositories.links import ADDRESS_KEEPER, LINK, LINK_BY_CODE, LinkRepository, LinkRow
+from app.domain.auth.repositories.links import ADDRESS_KEEPER, CHANGE_EMAIL, LINK, LINK_BY_CODE, LinkRepository, LinkRow
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.reader import Reader
@@ -32,7 +32,7 @@ class Purpose(StrEnum):
 
     VERIFY_EMAIL = "verify_email"
     RESET_PASSWORD = "reset_password"  # noqa: S105 - the name of a purpose
-    CHANGE_EMAIL = "change_email"
+    CHANGE_EMAIL = CHANGE_EMAIL
     REVERT_EMAIL = "revert_email"
     REAUTHENTICATE = "reauthenticate"
     """A code without a link, for a session."""

@@ -22,7 +22,7 @@ TIMEOUT = int(CHALLENGE_LIFE.total_seconds() * 1000)
 
 
 class Ceremony(StrEnum):
-    """What a challenge is for. Each is bound to something: a user, a token, a session; that of a sign-in to nothing."""
+    """What a challenge is for. Each is bound to a session or a token; that of a sign-in to nothing."""
 
     ENROLMENT = "enrolment"
     SIGN_IN = "sign_in"

@@ -72,7 +72,7 @@ class PasskeyService:
             user=UserEntity(
                 id=to_base64url(user_handle(user.id)), name=user.email, display_name=user.name or user.email
             ),
-            challenge=self.challenges.new(Ceremony.ENROLMENT, user.id.bytes),
+            challenge=self.challenges.new(Ceremony.ENROLMENT, actor.session_id.bytes),
             pub_key_cred_params=[KeyParameters(type="public-key", alg=each) for each in ALGORITHMS],
             timeout=TIMEOUT,
             exclude_credentials=await self.verifier.known(user.id),
@@ -84,7 +84,7 @@ class PasskeyService:
         """Raises ``WrongPasskey``, ``TooManyPasskeys`` or ``PasskeyTaken``."""
         response, user_id = data.credential.response, actor.user_id
         try:
-            challenge = self.challenges.read(response.client_data_json, Ceremony.ENROLMENT, user_id.bytes)
+            challenge = self.challenges.read(response.client_data_json, Ceremony.ENROLMENT, actor.session_id.bytes)
             key = self.party.verify_new(
                 challenge, client_data=response.client_data_json, attestation_object=response.attestation_object
             )

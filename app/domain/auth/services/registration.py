@@ -1,6 +1,7 @@
 import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from app.domain.accounts.dtos import Registration, UserRead
 from app.domain.accounts.errors import EmailTaken, UsernameTaken
@@ -10,12 +11,16 @@ from app.domain.auth.events import RegisteredAgain
 from app.domain.auth.services.links import MailedLinks
 from app.lib import audit
 from app.lib.audit import Origin
+from app.lib.clock import utc_now
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
 from app.lib.ratelimit.limiter import Limit, RateLimiter
 from app.lib.ratelimit.throttle import Throttle
 from app.lib.security.emails import lookup_key
 from app.lib.text import casefold_key
+
+KEEP_USERNAMES = timedelta(days=30)
+"""How long a username is kept for who registered with it and has not confirmed the address."""
 
 
 class RegistrationThrottle(Throttle):
@@ -56,22 +61,23 @@ class RegistrationService:
 
         The username is looked at first: if a taken address hid that the username is taken as well, the two together
         would show whether the address is. It is kept for the owner of a taken address, as a new user has theirs, so
-        that a later registration with the name does not see the difference.
+        that a later registration with the name does not see the difference: both for 30 days, unless the address is
+        confirmed, and the newest ten of an address.
         Raises ``UsernameTaken``, ``ValidationFailed`` or ``RateLimited``.
         """
         async with self._counted(data.email):
             if data.username and await self.accounts.find_keeper(casefold_key(data.username)):
                 raise UsernameTaken
-            keeper_id = await self.links.find_keeper(data.email)
+            keeper_id, kept_until = await self.links.find_keeper(data.email), utc_now() + KEEP_USERNAMES
             try:
                 async with self.unit.savepoint():
-                    await self.users.register(data, locale, kept_for=keeper_id)
+                    await self.users.register(data, locale, kept_for=keeper_id, kept_until=kept_until)
             except EmailTaken:
                 owner = await self.accounts.find_credentials(lookup_key(data.email))
                 owner_id = owner.id if owner else keeper_id
                 if owner_id is not None:
                     if data.username:
-                        await self.users.keep_username(data.username, owner_id)
+                        await self.users.keep_username(data.username, owner_id, kept_until)
                     await self.events.publish(self.unit, RegisteredAgain(aggregate_id=owner_id, aggregate_version=0))
                 await audit.record(self.unit, "user.registered_again", self.origin, subject_id=owner_id)
 

@@ -1,9 +1,7 @@
 """Codes of an app, by a secret and the time (RFC 6238)."""
 
-import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID
 
 import segno
 from pyotp import random_base32
@@ -20,7 +18,7 @@ from app.domain.auth.services.second_factors import SecondFactorService, matchin
 from app.lib.clock import utc_now
 from app.lib.db.uow import UnitOfWork
 from app.lib.security.principal import Principal
-from app.lib.security.sealing import CannotUnseal, Sealer
+from app.lib.security.sealing import Sealer
 
 _TIME_TO_CONFIRM = timedelta(minutes=10)
 
@@ -70,18 +68,3 @@ class TotpService:
         if not await self._factors.delete_totp(actor.user_id):
             raise TotpNotFound
         await self.factors.removed(FactorChange.TOTP_REMOVED, actor)
-
-
-async def reseal_secrets(unit: UnitOfWork, sealer: Sealer, after: UUID) -> UUID | None:
-    """Seals a batch of secrets with the present key where a former one did. Returns where to go on, None at the end.
-
-    What no key opens is left as it is.
-    """
-    factors = SecondFactorRepository(unit)
-    batch = await factors.lock_after(after)
-    for each in batch:
-        if not sealer.is_current(each.secret):
-            with contextlib.suppress(CannotUnseal):
-                opened = sealer.open(each.secret, each.user_id.bytes)
-                await factors.set_secret(each.user_id, sealer.seal(opened, each.user_id.bytes))
-    return batch[-1].user_id if batch else None
