@@ -54,6 +54,7 @@ class ProfileController(Controller):
         guards=[public],
         return_dto=StructDTO[PublicProfile],
         summary="Get a public profile",
+        description="What everybody may see of a user; never the address.",
         opt=_PUBLIC,
     )
     async def get_profile(self, user_id: UserId, accounts: Accounts) -> PublicProfile:
@@ -75,6 +76,7 @@ class ProfileController(Controller):
         dto=StructDTO[ProfileUpdate],
         return_dto=StructDTO[ProfileRead],
         summary="Update a user's profile",
+        description="A merge patch: what is left out stays, null clears.",
         opt=TEXT_BODY | may_raise(BeyondOwnRights),
     )
     async def update_user_profile(

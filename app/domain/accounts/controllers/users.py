@@ -66,7 +66,12 @@ class UserController(Controller):
     tags = ("Users",)
     return_dto = StructDTO[UserRead]
 
-    @get(guards=[permission(USERS_READ)], return_dto=StructDTO[UserPage], summary="List users")
+    @get(
+        guards=[permission(USERS_READ)],
+        return_dto=StructDTO[UserPage],
+        summary="List users",
+        description="Newest first, with filters and full-text search. Deleted users are not listed.",
+    )
     async def list_users(
         self,
         accounts: Accounts,
@@ -146,7 +151,7 @@ class UserController(Controller):
         guards=[permission(USERS_WRITE, sight=SEES_USER, fresh=True)],
         status_code=200,
         summary="Activate a user",
-        description="Needs a sign-in within 10 minutes.",
+        description="The user can sign in again. Needs a sign-in within 10 minutes.",
         opt=may_raise(BeyondOwnRights),
     )
     async def activate_user(self, user_id: UserId, users: Users, principal: Caller, if_match: Precondition) -> UserRead:
