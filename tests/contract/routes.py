@@ -15,6 +15,8 @@ APP = create_app(settings_for(DatabaseURL.parse("sqlite:///unused.db")))
 """It is never started: for its routes and its document."""
 DOCUMENT = described(APP)
 
+QUERIES = {"/api/v1/profiles": "?username=ada"}
+"""Of routes that need one."""
 ABSENT = "0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6b"
 
 
@@ -26,10 +28,10 @@ class Operation(NamedTuple):
     handler: Any
 
     def url(self, **values: str) -> str:
-        """The path with its parameters filled: those not given name nothing that exists."""
+        """The path with its parameters filled, and its query: those not given name nothing that exists."""
         parts = self.path.replace("{message_id:int}", "1").split("/")
         parts = [values.get(part[1:-1].split(":")[0], ABSENT) if "{" in part else part for part in parts]
-        return "/".join(parts)
+        return "/".join(parts) + QUERIES.get(self.path, "")
 
 
 def operations(app: Litestar) -> list[Operation]:

@@ -59,7 +59,7 @@ async def test_a_user_with_very_much_is_gone_at_once_and_erased_in_batches(app: 
         is_refused(await bosses.delete(f"{USERS}/{person.id}"), 404, "not_found")
         is_refused(await bosses.patch(f"{USERS}/{person.id}", json={"name": "Back"}), 404, "not_found")
         is_refused(await bosses.post(f"{USERS}/{person.id}/activate"), 404, "not_found")
-        is_refused(await anyone.get(f"{USERS}/{person.id}/profile"), 404, "not_found")
+        is_refused(await anyone.get(f"/api/v1/profiles/{person.id}"), 404, "not_found")
         assert [each["id"] for each in (await bosses.get(USERS)).json()["items"]] == [str(boss.id)]
         for address in (person.email, f"{person.id}@deleted.invalid"):
             form = {"username": address, "password": PASSWORD}
