@@ -206,6 +206,13 @@ async def _send_to_what_exists(client: httpx.AsyncClient, people: People, boss: 
     return response.status_code
 
 
+_PARTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "message_id": ("/api/v1/rooms/{room_id}/messages", {"data": {"text": "Hello"}}),
+    "movement_id": ("/api/v1/products/{product_id}/stock-movements", {"delta": 1, "reason": "Counted"}),
+}
+"""What belongs to something, and how a client makes it."""
+
+
 async def _made(
     client: httpx.AsyncClient, people: People, boss: Person, operation_id: str, names: set[str], number: int
 ) -> dict[str, Any]:
@@ -230,13 +237,10 @@ async def _made(
         found[name] = await owned[name](found.get("user_id", boss.id), people.core)
     if names & {"product_id", "order_id"}:
         found["product_id"], found["order_id"] = await product_and_order(client, operation_id)
-    for name, path, body in (
-        ("message_id", "rooms/{room_id}/messages", {"data": {"text": "Hello"}}),
-        ("movement_id", "products/{product_id}/stock-movements", {"delta": 1, "reason": "counted"}),
-    ):
-        if name in names:
-            answer = await client.post(f"/api/v1/{path.format(**found)}", json=body)
-            found[name] = answer.raise_for_status().json()["id"]
+    for name in names & _PARTS.keys():
+        path, body = _PARTS[name]
+        answer = await client.post(path.format(**found), json=body)
+        found[name] = answer.raise_for_status().json()["id"]
     return {name: found[name] for name in names}
 
 
