@@ -8,7 +8,7 @@ from tests.domain.accounts.answers import audited
 from tests.domain.auth.steps import CHANGE, FORGOT, ME, MY_EMAIL, OTHER_PASSWORD, RESEND, RESET, REVERT, VERIFY
 from tests.domain.auth.steps import sign_in as sign_in_by_password
 from tests.domain.webhooks.attempts import WEBHOOKS, make_webhook
-from tests.support.links import newest
+from tests.support.links import newest, received
 from tests.support.people import PASSWORD, People
 
 
@@ -48,3 +48,16 @@ async def test_who_takes_an_account_back_switches_its_webhooks_off(
     headers = {"Authorization": f"Bearer {pair['access_token']}"}
     assert (await client.get(url, headers=headers)).json()["is_active"]
     assert "webhooks switched off" not in (await newest(app, "password_changed")).text
+
+
+@pytest.mark.asvs("6.3.7")
+async def test_the_owner_is_mailed_where_events_go_from_now_on(app: Litestar, people: People) -> None:
+    """As of a new API key; not of other changes. The mail has no word of the URL, which may be a thief's."""
+    person = await people.create()
+    async with people.client(person) as client:
+        url = f"{WEBHOOKS}/{(await make_webhook(client))['id']}"
+        assert (await client.patch(url, json={"url": "https://thief.example/in"})).status_code == 200
+        assert (await client.patch(url, json={"description": "Mine"})).status_code == 200
+
+    mails = await received(app, "webhook_changed")
+    assert [(mail.to, "thief" in mail.text) for mail in mails] == [(person.email, False)] * 2
