@@ -103,6 +103,11 @@ check-removals:
 fuzz-sessions examples="200" steps="60":
     SESSION_EXAMPLES="$1" SESSION_STEPS="${2:-60}" {{ run }} pytest -n 2 tests/domain/auth/test_session_machine.py
 
+# more generated requests to every route than `test` makes: `just fuzz-api 100`
+[group('check')]
+fuzz-api examples="50":
+    API_EXAMPLES="$1" {{ run }} pytest {{ processes }} tests/contract/test_schemathesis.py
+
 # faults on purpose: killed workers, lost databases, full pools; takes minutes
 [group('check')]
 chaos *options:
@@ -139,6 +144,7 @@ asvs:
 openapi:
     {{ run }} app openapi export --output {{ document }}
     {{ run }} app audit kinds > docs/audit-kinds.md
+    {{ run }} app events kinds > docs/event-kinds.md
 
 # bring the database to the newest revision
 [group('change')]

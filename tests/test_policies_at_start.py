@@ -14,6 +14,8 @@ from app.lib.security.policies import authenticated, permission, public
 from tests.support.apps import settings_for
 from tests.test_policies_walk import endpoints
 
+SETTINGS = settings_for(DatabaseURL.parse("sqlite:///unused.db"))
+
 
 @get("/no-policy")
 async def without_policy() -> None: ...
@@ -37,24 +39,24 @@ async def socket_without_policy(socket: WebSocket[Any, Any, Any]) -> None: ...
 )
 @pytest.mark.parametrize("place", ["controllers", "root_handlers"])
 def test_the_app_refuses_to_start_with_a_route_that_has_not_one_policy(
-    monkeypatch: pytest.MonkeyPatch, database_url: DatabaseURL, handler: Any, place: str
+    monkeypatch: pytest.MonkeyPatch, handler: Any, place: str
 ) -> None:
     members: dict[str, Any] = {place: (handler,)}
     careless = Domain(name="careless", **members)
     monkeypatch.setattr(app.asgi, "DOMAINS", (*app.asgi.DOMAINS, careless))
 
     with pytest.raises(ImproperlyConfiguredException, match="polic"):
-        create_app(settings_for(database_url))
+        create_app(SETTINGS)
 
 
 @get("/with-policy", guards=[authenticated])
 async def with_policy() -> None: ...
 
 
-def test_the_app_starts_with_a_route_that_has_one(monkeypatch: pytest.MonkeyPatch, database_url: DatabaseURL) -> None:
+def test_the_app_starts_with_a_route_that_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
     careful = Domain(name="careful", controllers=(with_policy,))
     monkeypatch.setattr(app.asgi, "DOMAINS", (*app.asgi.DOMAINS, careful))
 
-    walked = {endpoint.path: repr(endpoint.policy) for endpoint in endpoints(create_app(settings_for(database_url)))}
+    walked = {endpoint.path: repr(endpoint.policy) for endpoint in endpoints(create_app(SETTINGS))}
 
     assert walked["/api/v1/with-policy"] == "authenticated"

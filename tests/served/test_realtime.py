@@ -259,3 +259,35 @@ async def test_a_stream_tells_what_is_said_on_another_worker(house: House) -> No
                 while "Ahoy" not in await anext(each):
                     pass
         socket.drop()
+
+
+async def test_what_becomes_of_a_message_is_heard_on_every_worker(house: House) -> None:
+    async with await house.person() as owner, AsyncExitStack() as stack:
+        channel = await make_room(owner, "pier")
+        url = f"{API}/rooms/{channel.removeprefix('room:')}"
+        sockets = [await house.connect(owner) for _ in range(MANY)]
+        for socket in sockets:
+            stack.callback(socket.drop)
+            await socket.send({"type": "subscribe", "channel": channel})
+            await socket.frame("subscribed")
+        message = (await owner.post(f"{url}/messages", json={"data": {"text": "Ahoi"}})).json()
+        at = f"{url}/messages/{message['id']}"
+        assert (await owner.patch(at, json={"data": {"text": "Ahoy"}})).json()["data"] == {"text": "Ahoy"}
+        assert [(await owner.delete(at)).status_code for _ in range(2)] == [204, 404]
+        back = await house.connect(owner)
+        stack.callback(back.drop)
+        await back.send({"type": "subscribe", "channel": channel, "since": 0})
+        missed = [await back.frame("event") for _ in range(3)]
+        assert (await owner.delete(url)).status_code == 204
+
+        gone = {"message_id": message["id"], "data": None}
+        assert [each["data"] for each in missed] == [gone] * 3
+        for socket in sockets:
+            heard = [await socket.frame("event") for _ in range(4)]
+            assert [each["id"] for each in heard] == [1, 2, 3, 4]
+            # A worker that reads later finds what the message says by then.
+            assert heard[0]["data"] in ({"text": "Ahoi"}, {"text": "Ahoy"}, gone)
+            assert heard[1]["data"] in ({"message_id": 1, "data": {"text": "Ahoy"}}, gone)
+            assert (heard[2]["event"], heard[2]["data"]) == ("room.message_deleted", gone)
+            assert heard[3]["event"] == "room.deleted"
+            assert (await socket.frame("unsubscribed"))["reason"] == "not_found"

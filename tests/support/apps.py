@@ -1,6 +1,7 @@
 """Apps under test: real ones, on real databases, called in the test's own event loop."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -12,12 +13,15 @@ from litestar import Litestar
 from app.asgi import DOMAINS, create_app, load_settings
 from app.config import Settings
 from app.core import Core
+from app.domain.accounts.services.passwords import Passwords
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.system.readiness import Readiness
 from app.lib.db.base import metadata
 from app.lib.db.url import DatabaseURL
+from app.lib.observability.logging import configure_logging
 from app.lib.openapi.document import build_document
 from app.lib.ratelimit.counters import MemoryCounters
+from app.lib.security.passwords import PasswordHasher
 from tests.support.databases import empty
 
 BASE_URL = "http://testserver"
@@ -26,7 +30,13 @@ ADDRESS = "203.0.113.7"
 MANY_ORDERS = {"ORDER_MAX_OPEN": "0"}
 """Lets a user place more than they pay for."""
 
+QUICK_HASHES = {"time_cost": 1, "memory_cost": 8, "parallelism": 1}
+"""How the apps of tests hash passwords; with OWASP's parameters that takes longer than all else that most tests do."""
+
 NewApp = Callable[..., Any]
+
+_stopped: deque[tuple[Any, Litestar]] = deque(maxlen=12)
+"""The apps that were stopped last, and where and with what settings they ran."""
 
 
 def settings_for(url: DatabaseURL, **overrides: str) -> Settings:
@@ -70,9 +80,23 @@ async def running(app: Litestar) -> AsyncIterator[Litestar]:
 
 @asynccontextmanager
 async def running_app(url: DatabaseURL, **overrides: str) -> AsyncIterator[Litestar]:
-    """A started app on a migrated database."""
-    async with running(create_app(settings_for(url, **overrides))) as app:
+    """A started app on a migrated database. To make one takes a quarter of a second and to start one nothing, so one
+    of these settings that a test before has stopped is started again, without its memories.
+    """
+    key = (asyncio.get_running_loop(), url, frozenset(overrides.items()))
+    app = next((app for stopped, app in reversed(_stopped) if stopped == key), None)
+    if app is None:
+        app = create_app(settings_for(url, **overrides))
+        core_of(app).services.get(Passwords).hasher = PasswordHasher(**QUICK_HASHES)
+    else:
+        _stopped.remove((key, app))
+        settings = core_of(app).settings
+        configure_logging(settings.effective_log_level, settings.log_format)
+        await forget(app)
+    async with running(app):
         yield app
+    if not core_of(app).draining.is_set():  # which is for good
+        _stopped.append((key, app))
 
 
 def client_of(app: Litestar, *, address: str = ADDRESS, **options: Any) -> httpx.AsyncClient:

@@ -29,9 +29,14 @@ from app.lib.db.base import new_id, table_of
 from app.lib.db.prepared import prepare
 from app.lib.db.uow import UnitOfWork
 from app.lib.security.opaque import digest, new_secret, with_checksum
-from tests.support.apps import ADDRESS, client_of, core_of
+from tests.support.apps import ADDRESS, QUICK_HASHES, client_of, core_of
 
 PASSWORD = "a fine day to sail"
+HASHER = PasswordHasher(
+    time_cost=QUICK_HASHES["time_cost"],
+    memory_cost=QUICK_HASHES["memory_cost"],
+    parallelism=QUICK_HASHES["parallelism"],
+)
 
 NEW_USER = {
     "locale": "en",
@@ -77,8 +82,8 @@ class RegistrationFactory(MsgspecFactory[Registration]):
 
 @cache
 def password_hash() -> str:
-    """Of :data:`PASSWORD`, with today's parameters; made once."""
-    return PasswordHasher(2, 19_456, 1).hash(PASSWORD)
+    """Of :data:`PASSWORD`, made once."""
+    return HASHER.hash(PASSWORD)
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """Jobs and events as operators see them, and the clean-up of the service's own tables."""
 
 from app.domain.jobs.audit import AUDIT_KINDS
-from app.domain.jobs.controllers import JobController
+from app.domain.jobs.build import build
+from app.domain.jobs.controllers import JobController, list_events
 from app.domain.jobs.jobs import JOBS
 from app.domain.jobs.permissions import PERMISSIONS
 from app.domain.jobs.settings import JobSettings
@@ -10,9 +11,13 @@ from app.lib.domain import Domain
 jobs = Domain(
     name="jobs",
     settings=JobSettings,
-    controllers=(JobController,),
+    build=build,
+    controllers=(JobController, list_events),
     audit_kinds=AUDIT_KINDS,
     permissions=PERMISSIONS,
     jobs=JOBS,
-    tags=(("Jobs", "Work in the background, for operators."),),
+    tags=(
+        ("Jobs", "Work in the background, for operators."),
+        ("Events", "What happened, deletions included, for systems that keep a copy."),
+    ),
 )

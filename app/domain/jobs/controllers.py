@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -5,9 +6,9 @@ from litestar import Controller, get, post
 from litestar.params import FromPath, QueryParameter
 from msgspec import Meta
 
-from app.domain.jobs.dtos import JobDetail, JobPage
+from app.domain.jobs.dtos import EventPage, JobDetail, JobPage
 from app.domain.jobs.errors import JobNotCancellable, JobNotRetryable
-from app.domain.jobs.permissions import JOBS_MANAGE
+from app.domain.jobs.permissions import EVENTS_READ, JOBS_MANAGE
 from app.domain.jobs.services import JOB_SORT, JobQueries, JobService
 from app.lib.http.injection import Injected, Paging
 from app.lib.jobs.tables import JobStatus
@@ -83,3 +84,27 @@ class JobController(Controller):
     )
     async def cancel_job(self, job_id: FromPath[UUID], job_service: Injected[JobService]) -> JobDetail:
         return await job_service.cancel(job_id)
+
+
+@get(
+    "/events",
+    guards=[permission(EVENTS_READ)],
+    return_dto=StructDTO[EventPage],
+    summary="List events",
+    description=(
+        "What happened to users, posts, products and orders, deletions included, oldest first, in an order in which "
+        "nothing ever comes before what you have seen. Follow `next_cursor`: it is there on the last page, too, so ask "
+        "with it again later, and you get each event exactly once. An event is shown as soon as all transactions that "
+        "began before its own have ended. Events are kept for `EVENTS_RETENTION_DAYS`."
+    ),
+    tags=["Events"],
+)
+async def list_events(
+    job_queries: Injected[JobQueries],
+    paging: Paging,
+    kind: Kinds = None,
+    since: Annotated[
+        datetime | None, QueryParameter(description="Where to begin: at this instant (RFC 3339) or later.")
+    ] = None,
+) -> EventPage:
+    return await job_queries.read_events(paging, since, kind)

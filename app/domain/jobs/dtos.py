@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Meta
 
+from app.lib.events.declaration import MAX_KIND_LENGTH
 from app.lib.jobs.declaration import MAX_KEY_LENGTH, MAX_NAME_LENGTH
 from app.lib.jobs.tables import MAX_ERROR_LENGTH, MAX_REQUEST_ID_LENGTH, JobStatus
 from app.lib.pagination.envelope import Page
@@ -53,11 +54,26 @@ class ScheduleRead(Output):
     last_at: datetime | None
 
 
-class EventRead(Output):
+class EventSummary(Output):
     """An event as the command line shows it."""
 
     id: UUID
-    kind: str
-    aggregate_id: UUID
-    aggregate_version: int
+    kind: Annotated[str, Meta(max_length=MAX_KIND_LENGTH, examples=["post.deleted"])]
+    aggregate_id: Annotated[UUID, Meta(description="What it happened to.")]
+    aggregate_version: Annotated[int, Meta(ge=0, le=2**31 - 1, description="Its version then; 0 if that stayed.")]
     created_at: datetime
+
+
+class EventRead(EventSummary):
+    """What happened. ``data`` is what webhooks of the kind are sent: ids, and nothing that names a person."""
+
+    data: dict[str, Any]
+
+
+EventPage = Page[EventRead]
+
+
+class EventRow(EventSummary):
+    """An event as it is stored."""
+
+    payload: str

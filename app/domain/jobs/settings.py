@@ -11,5 +11,5 @@ class JobSettings(Section, frozen=True, kw_only=True):
     jobs_retention_days: Annotated[int, Meta(ge=1, le=3650, description="How long finished jobs are kept.")] = 7
     jobs_dead_retention_days: Annotated[int, Meta(ge=1, le=3650, description="How long dead jobs are kept.")] = 90
     events_retention_days: Annotated[
-        int, Meta(ge=1, le=3650, description="How long events are kept, for listeners to come.")
+        int, Meta(ge=1, le=3650, description="How long events are kept, for `GET /events` and listeners to come.")
     ] = 365

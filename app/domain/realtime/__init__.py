@@ -5,6 +5,7 @@ from app.domain.realtime.build import build
 from app.domain.realtime.channels import CHANNEL_KINDS
 from app.domain.realtime.controllers.demo import demo_router
 from app.domain.realtime.controllers.document import ASYNCAPI_PATH
+from app.domain.realtime.controllers.messages import MessageController
 from app.domain.realtime.controllers.rooms import RoomController
 from app.domain.realtime.controllers.sockets import create_realtime_ticket, open_lobby, open_socket, stream_events
 from app.domain.realtime.exports import EXPORTS
@@ -12,6 +13,7 @@ from app.domain.realtime.jobs import JOBS
 from app.domain.realtime.listeners import LISTENERS
 from app.domain.realtime.permissions import PERMISSIONS
 from app.domain.realtime.settings import RealtimeSettings
+from app.domain.realtime.webhooks import WEBHOOK_KINDS
 from app.lib.domain import Domain
 
 realtime = Domain(
@@ -19,12 +21,13 @@ realtime = Domain(
     exports=EXPORTS,
     settings=RealtimeSettings,
     build=build,
-    controllers=(RoomController, create_realtime_ticket, stream_events, open_socket),
+    controllers=(RoomController, MessageController, create_realtime_ticket, stream_events, open_socket),
     root_handlers=(open_lobby,),
     audit_kinds=AUDIT_KINDS,
     permissions=PERMISSIONS,
     listeners=LISTENERS,
     jobs=JOBS,
+    webhook_kinds=WEBHOOK_KINDS,
     channel_kinds=CHANNEL_KINDS,
     development_handlers=lambda: (demo_router(),),
     notes=(f"Realtime channels have [a document of their own]({ASYNCAPI_PATH}).",),

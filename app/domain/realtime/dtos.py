@@ -1,7 +1,7 @@
 """Rooms and tickets over HTTP. The frames of sockets are in :mod:`app.lib.realtime.frames`."""
 
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -31,6 +31,11 @@ RoomName = Annotated[
     Hint("Must be lower-case letters, digits, dots, hyphens and underscores, with a letter or digit first."),
 ]
 EventName = Annotated[str, Meta(max_length=64, pattern=r"^[a-z][a-z0-9_.-]*$(?!\n)", examples=["message"])]
+
+
+_ANY_JSON = Meta(
+    extra_json_schema={"description": "Any JSON.", "examples": [{"text": "Ahoy"}]}, extra={"is_checked_later": True}
+)
 
 
 class RoomRead(Versioned):
@@ -84,7 +89,7 @@ class InvitationCreate(Input):
     """The user to invite, by id or by username."""
 
     user_id: UUID | UnsetType = UNSET
-    username: Username | UnsetType = UNSET
+    username: Annotated[Username, Meta(extra={"is_alternative": True})] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if (self.user_id is UNSET) is (self.username is UNSET):
@@ -102,16 +107,31 @@ class InvitationRead(Output):
 InvitationPage = Page[InvitationRead]
 
 
-class MessageRead(Output):
+class MessageRead(Versioned):
     """An event of a room's channel, with its id there. ``sender`` is null for events of the service, and when the
-    account is gone; ``data`` is what was published, any JSON.
+    account is gone; ``data`` is what was published, any JSON, or what it was edited to.
     """
 
     id: Annotated[int, Meta(ge=1, le=2**53 - 1)]
     event: EventName
-    data: Annotated[msgspec.Raw, Meta(extra_json_schema={"description": "Any JSON.", "examples": [{"text": "Ahoy"}]})]
+    data: Annotated[msgspec.Raw, _ANY_JSON]
     sender: PersonRead | None
     sent_at: datetime
+    edited_at: datetime | None
+    version: Version
+
+
+class MessageCreate(Input):
+    """What is published on the room's channel. ``data`` has at most as many bytes as on sockets."""
+
+    data: Annotated[Any, _ANY_JSON]
+    event: EventName = "message"
+
+
+class MessageUpdate(Input):
+    """A merge patch of a message. In objects of ``data``, too, null deletes a member, and what is not named stays."""
+
+    data: Annotated[Any, _ANY_JSON] = UNSET
 
 
 MessagePage = Page[MessageRead]

@@ -35,6 +35,16 @@ class InvitationNotFound(NotFound):
     detail = "There is no such invitation to this room."
 
 
+class MessageNotFound(NotFound):
+    detail = "There is no such message in this room, or it was deleted."
+
+
+class NotYourMessage(PermissionDenied):
+    """Only its sender, the room's owner and holders of the permission may change it."""
+
+    detail = f"This is not your message; you need the permission {ROOMS_WRITE}."
+
+
 class NotYourRoom(PermissionDenied):
     """Only the owner and holders of the permission may change it."""
 
@@ -81,6 +91,12 @@ class TooManyRoomsInADay(RateLimited):
 
     def __init__(self) -> None:
         super().__init__(_HOUR)
+
+
+class TooManyMessages(RateLimited):
+    def __init__(self, detail: str) -> None:
+        super().__init__(_HOUR)
+        self.detail = detail
 
 
 class TooManyInvitations(Conflict):

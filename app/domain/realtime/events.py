@@ -3,4 +3,4 @@ from app.lib.events import Event, event
 
 @event("room.deleted")
 class RoomDeleted(Event, frozen=True, kw_only=True):
-    """A room was deleted. Its messages follow in batches; no one can read them any more."""
+    """A room was deleted. Its messages expire; no one can read them any more."""

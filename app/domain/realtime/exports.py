@@ -32,6 +32,7 @@ EXPORTS = (
         RealtimeEvent.id,
         RealtimeEvent.event,
         RealtimeEvent.data,
+        RealtimeEvent.edited_at,
         of=RealtimeEvent.sender_id,
         by=[RealtimeEvent.created_at, RealtimeEvent.channel, RealtimeEvent.id],
     ),

@@ -4,7 +4,7 @@ from app.domain.accounts.events import UserDeleted, UserErasing
 from app.domain.auth.events import ROLE_ACCESS_EVENTS, USER_ACCESS_EVENTS, ApiKeyRevoked, SessionsEnded
 from app.domain.realtime.events import RoomDeleted
 from app.domain.realtime.names import room_channel
-from app.domain.realtime.repositories import DELETE_EVENTS, FORGET_SENDER
+from app.domain.realtime.repositories import EXPIRE_EVENTS, FORGET_SENDER
 from app.domain.realtime.services.rooms import remove_from_rooms
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import EventEnvelope, Hint, after_commit, in_every_process, in_transaction
@@ -25,10 +25,10 @@ async def forget_sender(envelope: EventEnvelope[UserDeleted], context: JobContex
     await context.in_batches(lambda unit: unit.execute(FORGET_SENDER, of_user=envelope.event.aggregate_id))
 
 
-@after_commit("realtime:delete_messages", RoomDeleted, timeout=600)
-async def delete_messages(envelope: EventEnvelope[RoomDeleted], context: JobContext) -> None:
+@after_commit("realtime:expire_messages", RoomDeleted, timeout=600)
+async def expire_messages(envelope: EventEnvelope[RoomDeleted], context: JobContext) -> None:
     channel = room_channel(envelope.event.aggregate_id)
-    await context.in_batches(lambda unit: unit.execute(DELETE_EVENTS, channel=channel))
+    await context.in_batches(lambda unit: unit.execute(EXPIRE_EVENTS, of_channel=channel))
 
 
 @in_every_process(SessionsEnded, ApiKeyRevoked, *USER_ACCESS_EVENTS, *ROLE_ACCESS_EVENTS)
@@ -36,4 +36,4 @@ def check_sockets(_event: Hint, realtime: Realtime) -> None:
     realtime.check_sessions_now()
 
 
-LISTENERS = (leave_rooms, forget_sender, delete_messages, check_sockets)
+LISTENERS = (leave_rooms, forget_sender, expire_messages, check_sockets)

@@ -13,6 +13,9 @@ MAX_CREATED = 100
 """Rooms that a user creates within a day: closed ones stay, with their messages."""
 MAX_ROOM_NAME = 64
 
+MESSAGE_UPDATED: Final = "room.message_updated"
+MESSAGE_DELETED: Final = "room.message_deleted"
+
 ROOM_NAME: Final = "^[a-z0-9][a-z0-9_.-]*$"
 
 

@@ -5,5 +5,5 @@ ROOMS_WRITE = "rooms:write"
 
 PERMISSIONS = (
     Permission(ROOMS_READ, "Read all rooms, private ones too, their members and messages."),
-    Permission(ROOMS_WRITE, "Update and close all rooms, invite users and remove members."),
+    Permission(ROOMS_WRITE, "Update, close and delete all rooms and their messages, invite users and remove members."),
 )

@@ -22,6 +22,7 @@ from app.domain.realtime.dtos import (
 )
 from app.domain.realtime.errors import RoomNameTaken, RoomNotFound
 from app.domain.realtime.models import RealtimeTicket, Room, RoomInvitation, RoomMember
+from app.domain.realtime.names import MESSAGE_DELETED
 from app.domain.realtime.rows import RoomAccess, Standing
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now, database_now_plus
@@ -32,10 +33,12 @@ from app.lib.pagination.envelope import Page
 from app.lib.pagination.filters import at_least, at_most, contains, custom, equals, times
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
-from app.lib.realtime.log import StoredEvent
+from app.lib.realtime.log import StoredEvent, stored_events
 from app.lib.realtime.tables import RealtimeEvent
 
 _DAY_SECONDS = 86_400.0
+_LAST_SECONDS = 60.0
+"""For which the events of a deleted room stay: other workers have still to deliver the last ones."""
 TICKET_SECONDS: Final = 30.0
 """By the database's clock: a ticket may be made on one machine and taken on another."""
 
@@ -120,7 +123,7 @@ INVITATION_LIST = ListQuery(
 MESSAGE_LIST = ListQuery(
     "room_messages",
     Page[StoredEvent],
-    select(*columns_of(StoredEvent, RealtimeEvent)),
+    stored_events(),
     identity=RealtimeEvent.id,
     sorts=(SortKey("id", RealtimeEvent.id, int),),
     default_sort="-id",
@@ -157,12 +160,28 @@ COUNT_INVITATIONS = prepare(
     select(func.count()).select_from(_invitations).where(_invitations.c.room_id == _room_id), int
 )
 _some_of_sender = select(_events.c.channel, _events.c.id).where(_events.c.sender_id == _user_id).limit(BATCH)
-DELETE_EVENTS = prepare(
-    delete(_events).where(
-        tuple_(_events.c.channel, _events.c.id).in_(
-            select(_events.c.channel, _events.c.id).where(_events.c.channel == bindparam("channel")).limit(BATCH)
-        )
+_is_message = (_events.c.channel == bindparam("in_channel"), _events.c.id == bindparam("message_id"))
+MESSAGE = prepare(stored_events().where(*_is_message), StoredEvent)
+UPDATE_MESSAGE = prepare(
+    update(_events)
+    .where(*_is_message)
+    .values(data=bindparam("new_data"), edited_at=database_now(), version=_events.c.version + 1)
+)
+DELETE_MESSAGE = prepare(
+    update(_events)
+    .where(*_is_message)
+    .values(event=MESSAGE_DELETED, data="null", target_id=_events.c.id, version=_events.c.version + 1)
+)
+_soon = database_now_plus(_LAST_SECONDS)
+_lasting = (
+    select(_events.c.channel, _events.c.id)
+    .where(
+        _events.c.channel == bindparam("of_channel"), or_(_events.c.expires_at.is_(None), _events.c.expires_at > _soon)
     )
+    .limit(BATCH)
+)
+EXPIRE_EVENTS = prepare(
+    update(_events).where(tuple_(_events.c.channel, _events.c.id).in_(_lasting)).values(expires_at=_soon)
 )
 FORGET_SENDER = prepare(
     update(_events).where(tuple_(_events.c.channel, _events.c.id).in_(_some_of_sender)).values(sender_id=None)

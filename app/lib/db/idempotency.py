@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any, ClassVar
 
 import msgspec
-from sqlalchemy import Index, Integer, LargeBinary, bindparam, delete, select, update
+from sqlalchemy import Index, Integer, LargeBinary, String, bindparam, delete, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -28,6 +28,9 @@ RETENTION = timedelta(hours=24)
 MAX_KEY_LENGTH = 255
 
 
+_IS_LOCATED = text("location IS NOT NULL")
+
+
 class IdempotencyKey(Base):
     __tablename__ = "idempotency_keys"
 
@@ -36,9 +39,13 @@ class IdempotencyKey(Base):
     status: Mapped[int | None] = mapped_column(Integer)
     headers: Mapped[bytes | None] = mapped_column(LargeBinary)
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    location: Mapped[str | None] = mapped_column(String(200))
     created_at: Mapped[datetime]
 
-    __table_args__ = (Index(None, "created_at"),)
+    __table_args__ = (
+        Index(None, "created_at"),
+        Index("ix_idempotency_keys_location", "location", postgresql_where=_IS_LOCATED, sqlite_where=_IS_LOCATED),
+    )
 
 
 class IdempotencyKeyReused(AppError):
@@ -98,8 +105,9 @@ _drop = prepare(delete(_keys).where(_keys.c.digest == bindparam("key"), _keys.c.
 _keep = prepare(
     update(_keys)
     .where(_keys.c.digest == bindparam("key"))
-    .values({each: bindparam(each) for each in ("status", "headers", "body")})
+    .values({each: bindparam(each) for each in ("status", "headers", "body", "location")})
 )
+_replace = prepare(update(_keys).where(_keys.c.location == bindparam("place")).values(body=bindparam("content")))
 _purge = prepare(delete_batch(_keys, _keys.c.created_at < bindparam("before")))
 
 
@@ -150,10 +158,12 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
         headers = msgspec.msgpack.decode(kept.headers, type=list[tuple[bytes, bytes]])
         raise IdempotentReplay(StoredResponse(kept.status, headers, kept.body))
 
-    async def keep(self, unit: UnitOfWork, response: StoredResponse) -> None:
-        """Writes the response into the transaction of the work, to be committed with it."""
-        headers = msgspec.msgpack.encode(response.headers)
-        await unit.execute(_keep, key=self.digest, status=response.status, headers=headers, body=response.body)
+    async def keep(self, unit: UnitOfWork, response: StoredResponse, location: str | None = None) -> None:
+        """Writes the response into the transaction of the work, to be committed with it. By its ``location``
+        :func:`replace_body` finds it.
+        """
+        values = msgspec.structs.asdict(response) | {"headers": msgspec.msgpack.encode(response.headers)}
+        await unit.execute(_keep, key=self.digest, location=location, **values)
 
 
 async def take_all(unit: UnitOfWork, claims: Sequence[Claim]) -> None:
@@ -168,6 +178,11 @@ async def take_all(unit: UnitOfWork, claims: Sequence[Claim]) -> None:
         raise IdempotencyInProgress from exc
     for claim in claims:
         await claim.take(unit)
+
+
+async def replace_body(unit: UnitOfWork, location: str, body: bytes) -> None:
+    """Replaces what is replayed of the creation of a resource, when no one may read any more what it was."""
+    await unit.execute(_replace, place=location, content=body)
 
 
 async def purge_idempotency_keys(unit: UnitOfWork) -> int:

@@ -54,7 +54,11 @@ def pad_to_power_of_two(values: Sequence[T]) -> list[T]:
 
 def tables_written_by(statement: ClauseElement) -> frozenset[str]:
     """The names of the tables that it inserts into, updates or deletes from."""
-    tables: list[Any] = [each.table for each in visitors.iterate(statement) if isinstance(each, UpdateBase)]
+    return _tables_written_in(visitors.iterate(statement))
+
+
+def _tables_written_in(parts: Iterable[Any]) -> frozenset[str]:
+    tables: list[Any] = [each.table for each in parts if isinstance(each, UpdateBase)]
     return frozenset(each.name for each in tables)
 
 
@@ -75,11 +79,12 @@ class Prepared(Generic[T_co]):
         self.columns: list[ColumnElement[Any]] = []
         if row_type is not None:
             self.columns = _columns_for(statement, row_type)
-        if lists := [b.key for b in visitors.iterate(statement) if isinstance(b, BindParameter) and _is_open_list(b)]:
+        parts = list(visitors.iterate(statement))  # once: this is a good part of what it takes to start a process
+        if lists := [each.key for each in parts if isinstance(each, BindParameter) and _is_open_list(each)]:
             raise TypeError(f"the length of {lists} must be known: write the list itself into the statement")
         self.statement = statement
         self.row_type = row_type
-        self.writes = tables_written_by(statement)
+        self.writes = _tables_written_in(parts)
         self._compiled: dict[type[Dialect], Compiled[T_co]] = {}
 
     def compiled(self, dialect: Dialect) -> "Compiled[T_co]":

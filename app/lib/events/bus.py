@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select, tuple_, update
 from structlog.contextvars import get_contextvars
 
 from app.lib.db.base import new_id, table_of
@@ -26,6 +26,7 @@ from app.lib.events.declaration import (
 )
 from app.lib.events.fanout import Fanout
 from app.lib.events.hints import Hints
+from app.lib.events.positions import next_position
 from app.lib.events.tables import StoredEvent
 from app.lib.jobs import GiveUp, Job, JobContext, enqueue_many
 from app.lib.services import Services
@@ -53,8 +54,9 @@ class EventRow(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
-_columns = {name: bindparam(name, type_=_events.c[name].type) for name in _events.c.keys() if name != "created_at"}  # noqa: SIM118 - a collection of columns is no dict
-_insert_event = prepare(insert(_events).values(**_columns, created_at=database_now()))
+_by_database = {"created_at": database_now(), "position": next_position()}
+_columns = {name: bindparam(name, type_=_events.c[name].type) for name in {*_events.c.keys()} - _by_database.keys()}
+_insert_event = prepare(insert(_events).values(**_columns, **_by_database))
 _add_listener = prepare(
     update(_events)
     .where(_events.c.id == bindparam("event_id"))
@@ -118,27 +120,29 @@ class Events:
         if listener not in self._kinds or kind not in {None, self._kinds[listener]}:
             raise LookupError(listener)
         missing = (
-            select(_events.c.id)
+            select(_events.c.position, _events.c.id)
             .where(
                 _events.c.kind == self._kinds[listener],
                 ~_events.c.listeners.contains(f",{listener},", autoescape=True),
             )
-            .order_by(_events.c.id)
+            .order_by(_events.c.position, _events.c.id)
             .limit(REPLAY_BATCH)
             .with_for_update(skip_locked=True)  # two replays at once share the work
         )
         if since is not None:
             missing = missing.where(_events.c.created_at >= since)
-        count, after = 0, UUID(int=0)
+        count, after = 0, (0, UUID(int=0))
         while True:
             async with database.independent() as unit:
-                ids = (await unit.session.execute(missing.where(_events.c.id > after))).scalars().all()
+                behind = tuple_(_events.c.position, _events.c.id) > after
+                found = [(row.position, row.id) for row in await unit.session.execute(missing.where(behind))]
+                ids = [event_id for _, event_id in found]
                 await unit.execute_many(_add_listener, [{"event_id": each, "more": f"{listener},"} for each in ids])
                 await enqueue_many(unit, [(self.jobs[listener], ListenerJob(each)) for each in ids])
             count += len(ids)
             if len(ids) < REPLAY_BATCH:
                 return count
-            after = ids[-1]  # else each batch would look through all those before it
+            after = found[-1]  # else each batch would look through all those before it
 
     async def start(self) -> None:
         """Starts to listen to other processes; does not wait until it can."""

@@ -55,27 +55,33 @@ def resolve_in_sequence(app: Litestar) -> None:
 def provide_services(
     router: Router, services: Services, provided: Collection[str], per_request: Mapping[type[Any], str]
 ) -> None:
-    """Gives a router a provider for each service that its handlers inject and that is not ``provided``.
+    """Gives the handlers of a router a provider for each service that they inject and that is not ``provided``.
 
     The annotations of handlers and constructors are all there is to declare, see :class:`~app.lib.services.Services`.
     ``per_request`` are the types that each request has its own of, and the names of their dependencies; a service that
     needs none of them is made once. Raises ``ImproperlyConfiguredException`` for one name with two types.
     """
     wanted: dict[str, type[Any]] = {}
-    for name, kind in _injected(router):
-        if name not in provided and wanted.setdefault(name, kind) is not kind:
+    providers: dict[str, Provide] = {}
+    for handler, name, kind in _injected(router):
+        if name in provided:
+            continue
+        if wanted.setdefault(name, kind) is not kind:
             raise ImproperlyConfiguredException(f"{name} is {kind.__name__} and {wanted[name].__name__}")
-    router.dependencies = {name: _provide(services, kind, per_request) for name, kind in wanted.items()}
+        if name not in providers:
+            providers[name] = _provide(services, kind, per_request)
+        # Of the handler, not of the router: Litestar compares all that a handler might inject, each with each other.
+        handler.dependencies = {**(handler.dependencies or {}), name: providers[name]}
 
 
-def _injected(router: Router) -> Iterator[tuple[str, Any]]:
+def _injected(router: Router) -> Iterator[tuple[Any, str, Any]]:
     for route in router.routes:
         handlers: Any = getattr(route, "route_handlers", None) or [getattr(route, "route_handler", None)]
         for handler in handlers:
             for name, hint in get_annotations(handler.fn).items():
                 is_injected = any(isinstance(each, Dependency) for each in getattr(hint, "__metadata__", ()))
                 if is_injected and name not in handler.dependency_name_set:
-                    yield name, hint.__origin__
+                    yield handler, name, hint.__origin__
 
 
 def _provide(services: Services, kind: type[Any], per_request: Mapping[type[Any], str]) -> Provide:

@@ -17,6 +17,9 @@ from app.lib.security.policies import find_principal
 IDEMPOTENT = {"idempotent": True}
 """Spread into a creating handler's ``opt`` to make it honour ``Idempotency-Key``."""
 
+REPLACEABLE = {"idempotent": "replaceable"}
+"""The same, where :func:`app.lib.db.idempotency.replace_body` must find the stored response by its ``Location``."""
+
 _ATTEMPT = "idempotency_attempt"
 _OK, _MULTIPLE_CHOICES = 200, 300
 _KEPT_HEADERS = {b"content-type", b"location", b"etag", b"link"}
@@ -28,7 +31,8 @@ class Attempt:
     While it has a unit of work, it is the owner of that transaction.
     """
 
-    def __init__(self, secrets: Sequence[bytes], keys: list[bytes]) -> None:
+    def __init__(self, secrets: Sequence[bytes], keys: list[bytes], *, is_replaceable: bool) -> None:
+        self._is_replaceable = is_replaceable
         self._secrets = secrets
         self._keys = keys
         self._claims: list[Claim] = []
@@ -68,8 +72,9 @@ class Attempt:
         headers = [(n.lower(), v) for n, v in start["headers"] if n.lower() in _KEPT_HEADERS]
         parts: list[Any] = self.held[1:]
         body = b"".join(each["body"] for each in parts if each["type"] == "http.response.body")
+        location = dict(headers)[b"location"].decode() if self._is_replaceable else None
         for claim in self._claims:
-            await claim.keep(self.unit, StoredResponse(start["status"], headers, body))
+            await claim.keep(self.unit, StoredResponse(start["status"], headers, body), location)
         await self.unit.commit()
         self.unit = None
 
@@ -110,12 +115,14 @@ class IdempotencyMiddleware:
 
     async def _handle(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Only 2xx is kept; what was refused leaves no trace and runs again."""
-        is_idempotent = "idempotent" in scope["route_handler"].opt
-        keys = [value for name, value in scope["headers"] if name == b"idempotency-key"] if is_idempotent else []
+        opt = scope["route_handler"].opt
+        keys = [value for name, value in scope["headers"] if name == b"idempotency-key"] if "idempotent" in opt else []
         if not keys:
             await app(scope, receive, send)
             return
-        scope["state"][_ATTEMPT] = attempt = Attempt(self._secrets, keys)
+        scope["state"][_ATTEMPT] = attempt = Attempt(
+            self._secrets, keys, is_replaceable=opt["idempotent"] == "replaceable"
+        )
         try:
             await app(scope, receive, attempt.hold)
             try:

@@ -49,13 +49,11 @@ async def paginate(
             counted = await reader.scalar(query.count(bound.widths), **bound.parameters)
             # A statement of its own may see fewer rows than the page did; a page past the end saw none.
             total = max(counted or 0, total if fetched else 0)
-    return _page(
-        query.page_type,
-        statement.items(fetched[: request.page_size]),
-        request,
-        total,
-        codec.encode(context, statement.key_values(fetched[request.page_size - 1])) if has_next else None,
-    )
+    rows = fetched[: request.page_size]
+    cursor = request.cursor if query.is_feed else None
+    if has_next or (query.is_feed and rows):
+        cursor = codec.encode(context, statement.key_values(rows[-1]))
+    return _page(query.page_type, statement.items(rows), request, total, cursor)
 
 
 def page_of(page_type: type[P], resource: str, items: Sequence[Any], request: PageRequest, codec: CursorCodec) -> P:

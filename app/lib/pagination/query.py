@@ -114,6 +114,7 @@ class ListQuery(Generic[P]):
     ``Page``, and rows are read into its item type. ``rows`` selects that Struct's fields, named and in order, with
     the list's fixed conditions but without order, limit, DISTINCT or grouping. ``identity`` is the unique
     column that settles ties. ``window`` bounds what a page looks at, and ``counted_by`` is the same list without it.
+    A list that ``is_feed`` grows at its end only: its last page has a ``next_cursor``, too, for what comes later.
 
     Raises ``TypeError`` or ``ValidationFailed`` at once for what does not fit together.
     """
@@ -130,9 +131,11 @@ class ListQuery(Generic[P]):
         filters: Iterable[Filter] = (),
         window: Window | None = None,
         counted_by: "ListQuery[P] | None" = None,
+        is_feed: bool = False,
     ) -> None:
         self.resource = resource
         self.page_type = page_type
+        self.is_feed = is_feed
         self._rows = rows
         self._row_type: type[msgspec.Struct] = item_type(page_type)
         self._identity = SortKey(_ID, identity)

@@ -49,7 +49,8 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event that will be published. ``data`` is JSON, already encoded, and is never encoded again.
 
     With a ``key`` it is published once per channel and sender, however often it is tried, for as long as the event is
-    kept. ``sender`` is None for what the service itself publishes.
+    kept. ``sender`` is None for what the service itself publishes. ``target`` is the id of the event that it updates or
+    deletes; then ``data`` goes to who listens now, and others find what the target has by then.
     """
 
     channel: str
@@ -57,6 +58,7 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
     sender: UUID | None = None
     key: str | None = None
+    target: int | None = None
 
 
 @event("channel.advanced")
@@ -144,7 +146,7 @@ class ChannelAccess:
             self.kinds[kind.name] = kind
         rules = {rule for kind in self.kinds.values() for rule in (kind.may_subscribe, kind.may_publish) if rule}
         self._services = {rule: [find(each) for each in further_parameters(rule, 2)] for rule in rules}
-        self._reserved = frozenset(each for kind in self.kinds.values() for each in kind.reserved_events)
+        self.reserved_events = frozenset(each for kind in self.kinds.values() for each in kind.reserved_events)
 
     async def check_subscribe(self, principal: Principal, channel: str) -> Member | None:
         """Whether the person may listen. Returns how the others see them; None where there is no presence.
@@ -159,7 +161,7 @@ class ChannelAccess:
         """Whether the person may publish. Raises as :meth:`check_subscribe`, and ``ChannelForbidden``."""
         kind, name = self._kind_of(channel)
         rule = kind.may_publish or kind.may_subscribe
-        if kind.may_publish is not None and event_name.partition(".")[0] in self._reserved:
+        if kind.may_publish is not None and event_name.partition(".")[0] in self.reserved_events:
             raise ChannelForbidden("Only the service publishes events with such a name.")
         await rule(principal, name, *self._services[rule])
         if kind.may_publish is None:

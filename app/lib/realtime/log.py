@@ -13,7 +13,23 @@ from uuid import UUID
 import msgspec
 import structlog
 from msgspec import Raw
-from sqlalchemy import BigInteger, Text, and_, bindparam, cast, delete, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    FromClause,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from app.lib.db.base import new_id, table_of
 from app.lib.db.engine import Database
@@ -55,15 +71,19 @@ class StoredEvent(msgspec.Struct, frozen=True):
     sender_id: UUID | None
     key: UUID
     created_at: datetime
+    target_id: int | None = None
+    edited_at: datetime | None = None
+    version: int = 1
 
     @property
     def frame(self) -> Event:
         """What sockets send."""
+        data = self.data if self.target_id is None else f'{{"message_id":{self.target_id},"data":{self.data}}}'
         return Event(
             channel=self.channel,
             id=self.id,
             event=self.event,
-            data=Raw(self.data.encode()),
+            data=Raw(data.encode()),
             sent_at=self.created_at,
             sender_id=self.sender_id,
         )
@@ -90,9 +110,21 @@ _last_ids = prepare(
     ),
     _Position,
 )
+_target = _events.alias("target")
+
+
+def stored_events(of: FromClause = _events) -> Select[Any]:
+    """Events as they are read: what has updated or deleted another has its data from there."""
+    columns = {
+        "event": case((_target.c.target_id.is_not(None), _target.c.event), else_=_events.c.event),
+        "data": func.coalesce(_target.c.data, _events.c.data),
+    }
+    is_target = and_(_target.c.channel == _events.c.channel, _target.c.id == _events.c.target_id)
+    return select(*columns_of(StoredEvent, _events.c, **columns)).select_from(of.outerjoin(_target, is_target))
+
+
 _after = prepare(
-    select(*columns_of(StoredEvent, _events.c))
-    .select_from(
+    stored_events(
         _pairs.join(
             _events, and_(_events.c.channel == _pairs.c.key, _events.c.id > _since, _events.c.id <= _since + PAGE)
         )
@@ -195,10 +227,12 @@ class EventLog:
                 continue
             ids[key], next_ids[event.channel] = next_ids[event.channel], next_ids[event.channel] + 1
             data = event.data.decode()
-            stored.append(StoredEvent(event.channel, ids[key], event.event, data, event.sender, key, now))
+            row = StoredEvent(event.channel, ids[key], event.event, data, event.sender, key, now, event.target)
+            stored.append(row)
             kind = self._kinds.get(event.channel.partition(":")[0])
             keep = self._keep_kept if kind is not None and kind.is_kept else self._keep
-            rows.append(msgspec.structs.asdict(stored[-1]) | {"expires_at": None if keep is None else now + keep})
+            kept = {"expires_at": None if keep is None else now + keep}
+            rows.append(msgspec.structs.asdict(row) | kept | ({} if event.target is None else {"data": "null"}))
         await unit.execute_many(_insert, rows)
         return stored, ids
 
@@ -221,7 +255,7 @@ class ChannelWriter:
         self._database = database
         self._log = event_log
         self._events = events
-        self._quota = Quota(database.reader, max_per_day)
+        self.quota = Quota(database.reader, max_per_day)
         self._queue: dict[UUID, NewEvent] = {}
         self._publishers: dict[UUID, list[tuple[asyncio.Future[int], Acknowledge | None]]] = {}
         self._task: asyncio.Task[None] | None = None
@@ -236,7 +270,7 @@ class ChannelWriter:
         :meth:`publish_in`.
         """
         if event.sender is not None:
-            await self._quota.take(event.sender)
+            await self.quota.take(event.sender)
         key = key_of(event)
         published: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._publishers.setdefault(key, []).append((published, acknowledge))

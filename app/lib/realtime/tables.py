@@ -27,6 +27,9 @@ class RealtimeEvent(Base):
     """An event. ``id`` is contiguous in its channel. ``key`` is a digest of its sender and the sender's key, or random.
     ``expires_at`` is NULL for what is kept.
 
+    ``target_id`` is the id of the event that this one has updated or deleted, whose row alone has the data; a deleted
+    one names itself and has none. ``edited_at`` and ``version`` are those of the data.
+
     No foreign key to the channel, whose row is locked when events are inserted, nor to the sender, who may be gone.
     """
 
@@ -40,6 +43,9 @@ class RealtimeEvent(Base):
     key: Mapped[UUID]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
+    target_id: Mapped[int | None] = mapped_column(BigInteger)
+    edited_at: Mapped[datetime | None]
+    version: Mapped[int]
 
     __table_args__ = (
         UniqueConstraint("channel", "key"),

@@ -246,7 +246,7 @@ def _unbounded(node: types.Type, place: str, seen: set[Any]) -> Iterator[str]:
 def _parts(node: types.Type, place: str) -> list[tuple[types.Type, str]]:
     match node:
         case types.Metadata():
-            return [(node.type, place)]
+            return [] if (node.extra or {}).get("is_checked_later") else [(node.type, place)]
         case types.UnionType():
             return [(option, place) for option in node.types]
         case types.StructType():

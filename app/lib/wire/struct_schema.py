@@ -195,6 +195,8 @@ def _choice(values: list[Any]) -> Keywords:
 def _example(node: types.Type, inside: tuple[Any, ...]) -> Any:
     example: Any = _EXAMPLES.get(type(node), UNSET)
     match node:
+        case types.Metadata() if (node.extra or {}).get("is_alternative"):
+            example = UNSET  # a body has this member or another one
         case types.Metadata():
             stated = (node.extra_json_schema or {}).get("examples")
             example = stated[0] if stated else _example(node.type, inside)

@@ -9,7 +9,7 @@ from litestar import Litestar
 
 from app.domain.audit.permissions import AUDIT_READ
 from tests.domain.accounts.answers import is_refused
-from tests.domain.auth.steps import LOGIN, ME, REFRESH, STRANGER, QuickPeople, sign_in, sign_in_from
+from tests.domain.auth.steps import LOGIN, ME, REFRESH, STRANGER, sign_in, sign_in_from
 from tests.support.apps import ADDRESS
 from tests.support.audit import chain
 from tests.support.people import PASSWORD, People, Person
@@ -17,11 +17,6 @@ from tests.support.people import PASSWORD, People, Person
 LOG = "/api/v1/audit-log"
 OWN = f"{ME}/security-events"
 NEW_PASSWORD = "an even finer day"
-
-
-@pytest.fixture
-def people(app: Litestar) -> People:
-    return QuickPeople(app)
 
 
 async def listed(client: httpx.AsyncClient, url: str, who: Person, **parameters: Any) -> list[dict[str, Any]]:

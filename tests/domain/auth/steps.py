@@ -17,10 +17,9 @@ from app.domain.accounts.models import User
 from app.domain.accounts.services.passwords import Passwords
 from app.domain.auth.models import Session
 from app.lib.db.reader import PostgreSQLDriver
-from app.lib.security.passwords import PasswordHasher
 from tests.support.apps import client_of, core_of
 from tests.support.audit import audited as audited  # noqa: PLC0414 - tests take it from here
-from tests.support.people import PASSWORD, People, Person
+from tests.support.people import PASSWORD
 
 T = TypeVar("T")
 
@@ -128,26 +127,6 @@ async def warm(*apps: Litestar) -> None:
 def without_purges(statements: list[str]) -> list[str]:
     """Less what a worker does once a minute, with any request that it has then."""
     return [each for each in statements if not ("DELETE FROM rate_limits" in each and "LIMIT" in each)]
-
-
-class QuickPeople(People):
-    """Accounts whose passwords are quickly verified."""
-
-    async def create(self, **values: Any) -> Person:
-        return await super().create(password_hash=argon2.PasswordHasher(1, 64, 1).hash(PASSWORD), **values)
-
-
-@contextmanager
-def quick_hashes(*apps: Litestar) -> Iterator[None]:
-    """Cheap ones inside the block, for tests that make many."""
-    usual = [(core_of(app).services.get(Passwords), core_of(app).services.get(Passwords).hasher) for app in apps]
-    for passwords, _ in usual:
-        passwords.hasher = PasswordHasher(time_cost=1, memory_cost=64)
-    try:
-        yield
-    finally:
-        for passwords, hasher in usual:
-            passwords.hasher = hasher
 
 
 @contextmanager

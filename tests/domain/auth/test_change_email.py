@@ -143,7 +143,7 @@ async def test_an_address_that_was_taken_in_the_meantime_stays_where_it_is(
     page = await client.post(link.path)
 
     assert (answer.status_code, answer.json()["code"]) == (409, "duplicate")
-    assert (page.status_code, "<form" in page.text) == (409, False)
+    assert (page.status_code, "<form" in page.text, "Another account" in page.text) == (409, False, True)
     assert await address(app, ada) == ADA
 
 

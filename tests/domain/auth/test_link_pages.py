@@ -82,10 +82,23 @@ async def test_a_password_that_is_refused_can_be_mended_on_the_page(app: Litesta
 async def test_what_was_not_mailed_is_no_link(app: Litestar, client: httpx.AsyncClient) -> None:
     mail = await register(app)
     page, _, token = mail.path.partition("?token=")
-    for wrong in ("", "x", token[:-1], token + "x", token.swapcase(), "é" * 43, "x" * 200, "%00", "%ff"):
+    wrongs = (
+        "",
+        "x",
+        token[:-1],
+        token + "x",
+        token.swapcase(),
+        "é" * 43,
+        "x" * 5_000,
+        "%00",
+        "%ff",
+        "%ed%a0%80",
+        "a&token=b",
+    )
+    for wrong in wrongs:
         for method in ("GET", "POST"):
             answer = await client.request(method, f"{page}?token={wrong}", data={"password": PASSWORD})
-            assert answer.status_code in {404, 422}, (wrong, answer.text)
+            assert is_page(answer, 404), (wrong, answer.text)
     for path in ("/account/nothing", f"/account/reset-password?token={token}", "/account/verify_email", "/account/%00"):
         for method in ("GET", "POST"):
             assert (await client.request(method, path, data={"password": PASSWORD})).status_code == 404

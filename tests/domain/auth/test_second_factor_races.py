@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from app.domain.auth.models import MfaToken
 from tests.domain.auth.factors import MFA, Enrolled, enrolled, mfa_token, second_step
-from tests.domain.auth.steps import QuickPeople, quick_hashes, sessions_of, sign_in
+from tests.domain.auth.steps import sessions_of, sign_in
 from tests.support.apps import client_of, core_of
 from tests.support.people import PASSWORD, People
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("clock")
 @pytest.mark.asvs("15.4.2", "7.4.3", "6.3.4")
 async def test_no_sign_in_slips_in_while_a_factor_is_confirmed(app: Litestar, client: httpx.AsyncClient) -> None:
     """Each was either asked for the factor, or its session was ended by the confirmation."""
-    people = QuickPeople(app)
+    people = People(app)
     person = await people.create()
     secret = (await client.post(f"{MFA}/totp", headers=person.headers)).json()["secret"]
     code = Enrolled(person, secret, []).code()
@@ -28,9 +28,8 @@ async def test_no_sign_in_slips_in_while_a_factor_is_confirmed(app: Litestar, cl
     async def confirm() -> httpx.Response:
         return await client.post(f"{MFA}/totp/confirm", json={"code": code}, headers=person.headers)
 
-    with quick_hashes(app):
-        attempts = [sign_in(client, person.email) for _ in range(8)]
-        answers = await asyncio.gather(*attempts[:4], confirm(), *attempts[4:], confirm())
+    attempts = [sign_in(client, person.email) for _ in range(8)]
+    answers = await asyncio.gather(*attempts[:4], confirm(), *attempts[4:], confirm())
 
     confirmed = [each for each in answers if "recovery_codes" in each.text]
     signed_in = [each for each in answers if "access_token" in each.text]
@@ -44,15 +43,14 @@ async def test_no_sign_in_slips_in_while_a_factor_is_confirmed(app: Litestar, cl
 
 @pytest.mark.asvs("6.5.1", "15.4.2")
 async def test_one_code_confirms_one_of_many_step_ups(app: Litestar, client: httpx.AsyncClient) -> None:
-    people = QuickPeople(app)
+    people = People(app)
     someone = await enrolled(app, people)
     sessions = [await people.sign_in(someone.person.id, someone.person.email) for _ in range(4)]
     body = {"password": PASSWORD, "code": someone.code()}
 
-    with quick_hashes(app):
-        answers = await asyncio.gather(
-            *(client.post("/api/v1/auth/reauthenticate", json=body, headers=each.headers) for each in sessions)
-        )
+    answers = await asyncio.gather(
+        *(client.post("/api/v1/auth/reauthenticate", json=body, headers=each.headers) for each in sessions)
+    )
 
     assert sorted(each.status_code for each in answers) == [200, 422, 422, 422]
 
@@ -63,13 +61,12 @@ async def test_a_user_has_at_most_twenty_sign_ins_that_wait(
 ) -> None:
     """The newest ones."""
     someone = await enrolled(app, people)
-    with quick_hashes(app):
-        async with client_of(app) as client:
-            tokens: list[str] = []
-            for _ in range(22):
-                tokens.append(await mfa_token(client, someone.person))
-                clock.shift(1)
-            answers = [await second_step(client, tokens[number], someone.code()) for number in (0, -1)]
+    async with client_of(app) as client:
+        tokens: list[str] = []
+        for _ in range(22):
+            tokens.append(await mfa_token(client, someone.person))
+            clock.shift(1)
+        answers = [await second_step(client, tokens[number], someone.code()) for number in (0, -1)]
 
     async with core_of(app).database.independent() as unit:
         kept = (await unit.session.execute(select(func.count()).select_from(MfaToken))).scalar_one()

@@ -23,7 +23,7 @@ from litestar import Litestar
 
 from app.lib.clock import utc_now
 from app.lib.db.url import DatabaseURL
-from tests.domain.auth.steps import QuickPeople, quick_hashes, refresh, sessions_of, sign_in, whoami
+from tests.domain.auth.steps import refresh, sessions_of, sign_in, whoami
 from tests.support.apps import client_of, running_app
 from tests.support.people import PASSWORD, People
 
@@ -69,7 +69,7 @@ class Sessions(RuleBasedStateMachine):
 
     @initialize()
     def make_people(self) -> None:
-        people = QuickPeople(self.app)
+        people = People(self.app)
         mark = str(datetime.now(UTC).timestamp()).replace(".", "-") + f"-{id(self)}"
         person = self.run(people.create(email=f"user-{mark}@example.com"))
         self.user_id, self.email = person.id, person.email
@@ -238,7 +238,6 @@ def machine(database_url: DatabaseURL) -> Iterator[Any]:
         starting = running_app(database_url, RATE_LIMIT_ENABLED="false")
         app = runner.run(starting.__aenter__())
         stack.callback(lambda: runner.run(starting.__aexit__(None, None, None)))
-        stack.enter_context(quick_hashes(app))
         yield lambda: Sessions(runner, app, clock)
 
 

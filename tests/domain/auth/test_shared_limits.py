@@ -1,7 +1,6 @@
 """Limits that several workers count together, and whose address it is that they count [ASVS 6.3.1]."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -11,16 +10,14 @@ from litestar import Litestar
 from tests.domain.auth.steps import (
     LOGIN,
     STRANGER,
-    QuickPeople,
     audited,
-    quick_hashes,
     refresh,
     sign_in,
     sign_in_from,
     warm,
 )
 from tests.support.apps import Deployment, client_of
-from tests.support.people import PASSWORD
+from tests.support.people import PASSWORD, People
 from tests.support.waiting import PATIENCE
 
 pytestmark = [pytest.mark.asvs("6.3.1"), pytest.mark.usefixtures("clock")]
@@ -29,15 +26,14 @@ PROXY = "10.0.0.5"
 
 
 @pytest_asyncio.fixture
-async def apps(deployment: Deployment) -> AsyncIterator[tuple[Litestar, Litestar]]:
+async def apps(deployment: Deployment) -> tuple[Litestar, Litestar]:
     apps = await deployment.start(), await deployment.start()
     await warm(*apps)
-    with quick_hashes(*apps):
-        yield apps
+    return apps
 
 
 async def test_attempts_at_an_account_are_counted_by_all_workers_together(apps: tuple[Litestar, Litestar]) -> None:
-    person = await QuickPeople(apps[0]).create()
+    person = await People(apps[0]).create()
 
     responses = [await sign_in_from(apps[n % 2], STRANGER, person.email, "a wrong one") for n in range(12)]
 
@@ -45,7 +41,7 @@ async def test_attempts_at_an_account_are_counted_by_all_workers_together(apps: 
 
 
 async def test_parallel_attempts_at_two_workers_do_not_slip_through(apps: tuple[Litestar, Litestar]) -> None:
-    person = await QuickPeople(apps[0]).create()
+    person = await People(apps[0]).create()
 
     responses = await asyncio.gather(
         *(sign_in_from(apps[n % 2], STRANGER, person.email, "a wrong one") for n in range(16))
@@ -68,7 +64,7 @@ async def test_counting_in_the_database_and_working_in_it_do_not_wait_for_each_o
     apps: tuple[Litestar, Litestar],
 ) -> None:
     """SQLite has one writer, for which counters, audit log and sessions compete."""
-    maker = QuickPeople(apps[0])
+    maker = People(apps[0])
     people = [await maker.create() for _ in range(6)]
 
     async def everything(number: int) -> list[int]:

@@ -11,6 +11,7 @@ import pytest
 from argon2 import PasswordHasher
 from litestar import Litestar
 
+from app.asgi import create_app
 from tests.domain.auth.steps import (
     LOGIN,
     audited,
@@ -21,6 +22,7 @@ from tests.domain.auth.steps import (
     user_row,
     whoami,
 )
+from tests.support.apps import Deployment, client_of, running, settings_for
 from tests.support.people import PASSWORD, People
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -281,20 +283,25 @@ async def test_what_comes_of_it_is_audited_with_its_origin(
 
 
 @pytest.mark.asvs("11.4.2")
-async def test_a_weaker_hash_is_renewed_at_sign_in(client: httpx.AsyncClient, people: People, app: Litestar) -> None:
-    person = await people.create()
-    await change_user(app, person.id, password_hash=PasswordHasher(1, 8_192, 1).hash(PASSWORD))
-    before = await user_row(app, person.id)
+async def test_passwords_are_kept_as_owasp_advises_and_weaker_hashes_renewed_at_sign_in(deployment: Deployment) -> None:
+    """By the app as it is made: others of tests hash more quickly."""
+    current, email = "$argon2id$v=19$m=19456,t=2,p=1$", "ada@example.com"
+    async with running(create_app(settings_for(deployment.url))) as app, client_of(app) as client:
+        registered = await client.post("/api/v1/auth/register", json={"email": email, "password": PASSWORD})
+        user_id = UUID(registered.json()["id"])
+        assert (await user_row(app, user_id)).password_hash.startswith(current)
+        await change_user(app, user_id, password_hash=PasswordHasher(1, 8_192, 1).hash(PASSWORD))
+        before = await user_row(app, user_id)
 
-    assert (await sign_in(client, person.email, "a wrong one")).status_code == 401
-    assert (await user_row(app, person.id)).password_hash == before.password_hash
-    assert (await sign_in(client, person.email)).status_code == 200
+        assert (await sign_in(client, email, "a wrong one")).status_code == 401
+        assert (await user_row(app, user_id)).password_hash == before.password_hash
+        assert (await sign_in(client, email)).status_code == 200
 
-    after = await user_row(app, person.id)
-    assert after.password_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
-    assert (after.version, after.updated_at) == (before.version, before.updated_at)
-    assert (await sign_in(client, person.email)).status_code == 200
-    assert (await user_row(app, person.id)).password_hash == after.password_hash
+        after = await user_row(app, user_id)
+        assert after.password_hash.startswith(current)
+        assert (after.version, after.updated_at) == (before.version, before.updated_at)
+        assert (await sign_in(client, email)).status_code == 200
+        assert (await user_row(app, user_id)).password_hash == after.password_hash
 
 
 async def test_sign_ins_that_renew_a_hash_at_once_all_succeed(

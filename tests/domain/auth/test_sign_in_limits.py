@@ -1,7 +1,6 @@
 """Limits on guessing passwords [ASVS 6.3.1]."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -11,12 +10,10 @@ from litestar import Litestar
 from tests.domain.auth.steps import (
     LOGIN,
     STRANGER,
-    QuickPeople,
     a_few_at_a_time,
     audited,
     change_user,
     full_queue,
-    quick_hashes,
     refresh,
     shown,
     sign_in,
@@ -30,16 +27,9 @@ pytestmark = [pytest.mark.asvs("6.3.1"), pytest.mark.usefixtures("clock")]
 
 
 @pytest_asyncio.fixture
-async def app(app: Litestar) -> AsyncIterator[Litestar]:
-    """With cheap hashes, because many are made here."""
+async def app(app: Litestar) -> Litestar:
     await warm(app)
-    with quick_hashes(app):
-        yield app
-
-
-@pytest.fixture
-def people(app: Litestar) -> People:
-    return QuickPeople(app)
+    return app
 
 
 def refused(response: httpx.Response) -> bool:

@@ -7,7 +7,6 @@ from typing import Any
 
 import httpx
 import pytest
-from argon2 import PasswordHasher
 from litestar import Litestar
 from sqlalchemy import delete, update
 
@@ -15,7 +14,7 @@ from app.domain.accounts.models import User
 from tests.domain.auth.steps import argon2_runs, sessions_of, sign_in
 from tests.support.apps import core_of
 from tests.support.counting import counted_statements
-from tests.support.people import PASSWORD, People, Person
+from tests.support.people import HASHER, PASSWORD, People, Person
 from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.asvs("15.4.2")
@@ -56,7 +55,7 @@ async def test_the_old_password_opens_nothing_after_a_change(
 ) -> None:
     """Else who knows it could start a sign-in just before the change and stay."""
     person = await people.create()
-    change = update(User).where(User.id == person.id).values(password_hash=PasswordHasher(2, 19_456, 1).hash(NEW))
+    change = update(User).where(User.id == person.id).values(password_hash=HASHER.hash(NEW))
 
     async with sign_in_during(app, client, person, change) as attempt:
         response = await attempt
@@ -91,7 +90,7 @@ async def test_a_hash_that_was_renewed_at_the_same_time_does_no_harm(
     app: Litestar, client: httpx.AsyncClient, people: People
 ) -> None:
     person = await people.create()
-    change = update(User).where(User.id == person.id).values(password_hash=PasswordHasher(2, 19_456, 1).hash(PASSWORD))
+    change = update(User).where(User.id == person.id).values(password_hash=HASHER.hash(PASSWORD))
 
     async with sign_in_during(app, client, person, change) as attempt:
         response = await attempt

@@ -1,7 +1,5 @@
 """Limits on what many clients do together, and on one who tries many accounts [ASVS 6.3.1]."""
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
 import pytest_asyncio
@@ -13,15 +11,13 @@ from tests.domain.auth.steps import (
     RESEND,
     STRANGER,
     VERIFY,
-    QuickPeople,
     a_few_at_a_time,
-    quick_hashes,
     refresh,
     sign_in_from,
     warm,
 )
 from tests.support.apps import ADDRESS, Deployment, client_of
-from tests.support.people import PASSWORD
+from tests.support.people import PASSWORD, People
 
 pytestmark = [pytest.mark.asvs("6.3.1"), pytest.mark.usefixtures("clock")]
 
@@ -29,12 +25,11 @@ FEW = {"RATE_LIMIT_WRONG_PASSWORDS": "12/hour", "RATE_LIMIT_WRONG_PASSWORDS_TOGE
 
 
 @pytest_asyncio.fixture
-async def app(deployment: Deployment) -> AsyncIterator[Litestar]:
-    """With limits that a test can reach, and hashes that are made quickly."""
+async def app(deployment: Deployment) -> Litestar:
+    """With limits that a test can reach."""
     app = await deployment.start(**FEW, RATE_LIMIT_AUTH="1000/minute")
     await warm(app)
-    with quick_hashes(app):
-        yield app
+    return app
 
 
 async def guesses(app: Litestar, addresses: list[str], names: list[str] | None = None) -> int:
@@ -47,7 +42,7 @@ async def guesses(app: Litestar, addresses: list[str], names: list[str] | None =
 
 
 async def test_one_address_cannot_try_many_accounts_but_its_known_devices_sign_in(app: Litestar) -> None:
-    people = QuickPeople(app)
+    people = People(app)
     person, other = await people.create(), await people.create()
     await sign_in_from(app, STRANGER, other.email)
 
@@ -61,7 +56,7 @@ async def test_one_address_cannot_try_many_accounts_but_its_known_devices_sign_i
 
 
 async def test_mistakes_of_one_person_lock_no_colleague_behind_the_same_address_out(app: Litestar) -> None:
-    people = QuickPeople(app)
+    people = People(app)
     person, colleague = await people.create(), await people.create()
 
     assert await guesses(app, [STRANGER] * 30, [person.email] * 30) == 10
@@ -78,7 +73,7 @@ async def test_a_network_that_changes_its_addresses_is_bounded(app: Litestar, ne
 
 
 async def test_everyone_together_is_bounded_and_known_devices_sign_in(app: Litestar) -> None:
-    person = await QuickPeople(app).create()
+    person = await People(app).create()
 
     assert await guesses(app, [f"198.18.{number}.1" for number in range(160)]) == 150
 
@@ -88,9 +83,8 @@ async def test_everyone_together_is_bounded_and_known_devices_sign_in(app: Lites
 
 async def test_limits_survive_a_restart(deployment: Deployment) -> None:
     app = await deployment.start(**FEW)
-    person = await QuickPeople(app).create()
-    with quick_hashes(app):
-        assert await guesses(app, [STRANGER] * 11, [person.email] * 11) == 10
+    person = await People(app).create()
+    assert await guesses(app, [STRANGER] * 11, [person.email] * 11) == 10
 
     again = await deployment.start(**FEW)
 
@@ -115,8 +109,8 @@ async def test_asking_for_mails_and_guessing_codes_is_bounded_for_an_address_and
 
 
 async def test_a_session_is_refreshed_at_most_three_hundred_times_an_hour(app: Litestar) -> None:
-    person = await QuickPeople(app).create()
-    token, other = person.refresh_token, await QuickPeople(app).sign_in(person.id, person.email)
+    person = await People(app).create()
+    token, other = person.refresh_token, await People(app).sign_in(person.id, person.email)
     async with client_of(app) as client:
         for _ in range(300):
             response = await refresh(client, token)

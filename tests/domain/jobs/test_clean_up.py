@@ -60,6 +60,7 @@ async def test_old_events_are_removed(database_url: DatabaseURL) -> None:
                 await connection.execute(
                     insert(StoredEvent).values(
                         id=event_id,
+                        position=days,
                         kind="a.b",
                         aggregate_type="a",
                         aggregate_id=uuid4(),

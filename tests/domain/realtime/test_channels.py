@@ -54,6 +54,8 @@ async def test_members_hear_what_members_say(
         "data": {"text": "Ahoy"},
         "sender": {"id": str(other.id), "username": None, "name": "Grace Hopper", "avatar_url": None},
         "sent_at": heard["sent_at"],
+        "edited_at": None,
+        "version": 1,
     }
 
 

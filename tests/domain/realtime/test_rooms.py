@@ -9,6 +9,7 @@ from sqlalchemy import update
 
 from app.domain.realtime.models import Room
 from app.lib.db.instants import database_now_plus
+from app.lib.realtime.service import Realtime
 from app.lib.realtime.tables import RealtimeEvent
 from tests.domain.accounts.answers import audited, field_errors, is_refused, rows
 from tests.domain.realtime.steps import (
@@ -257,6 +258,10 @@ async def test_a_room_is_deleted_once_with_its_messages(app: Litestar, calls: ht
     for method, path in [("DELETE", ""), ("GET", ""), ("GET", "/messages"), ("POST", "/join"), ("POST", "/reopen")]:
         assert is_refused(await calls.request(method, f"{url}{path}"), 404, "not_found")
     await run_queued(app)
+    assert all(row.expires_at for row in await rows(app, RealtimeEvent))
+    async with core_of(app).database.independent() as unit:
+        await unit.session.execute(update(RealtimeEvent).values(expires_at=database_now_plus(-1)))
+        await core_of(app).services.get(Realtime).trim(unit)
 
     assert await rows(app, RealtimeEvent) == []
     assert await audited(app, "room.deleted") == []

@@ -4,11 +4,12 @@ Mail filters follow links before people do, so a GET changes nothing: the page h
 which the access log does not have.
 """
 
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Controller, Request, Response, get, post
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath
 
+from app.domain.accounts.errors import EmailTaken
 from app.domain.auth.dtos.links import EmailChange, EmailVerification, PasswordReset
 from app.domain.auth.services.change_email import EmailChangeService
 from app.domain.auth.services.links import MailedLinks, Purpose
@@ -27,7 +28,12 @@ from app.lib.wire.decoding import convert
 from app.lib.wire.dto import parse_form
 
 _PURPOSES = {purpose.path: purpose for purpose in Purpose}
-_Token = Annotated[str, QueryParameter(max_length=200, description="From the link in a mail.")]
+
+
+def _token(request: Request[Any, Any, Any]) -> str:
+    """Of the link, as it came through the mail. No parameter of the handler, because its refusal is no page."""
+    found: str = request.query_params.get("token", "")
+    return found
 
 
 def _page(request: Request[Any, Any, Any], state: str, *, status_code: int = 200, problem: str = "") -> Response[str]:
@@ -45,6 +51,8 @@ def _refuse(request: Request[Any, Any, Any], error: AppError) -> Response[Any]:
     problems = {each.pointer: each.code.value for each in error.errors}
     if isinstance(error, ValidationFailed) and "/password" in problems:
         return _page(request, "ask", status_code=422, problem=problems["/password"])
+    if isinstance(error, EmailTaken):
+        return _page(request, "taken", status_code=error.status)
     is_unknown = isinstance(error, ValidationFailed | NotFound)
     response = _page(request, "unknown" if is_unknown else "failed", status_code=404 if is_unknown else error.status)
     response.headers.update(error.headers)
@@ -57,9 +65,9 @@ class PageController(Controller):
 
     @get("/{action:str}", name="link_page", include_in_schema=False, **HTML_PAGE)
     async def show_page(
-        self, request: Request[Any, Any, Any], action: FromPath[str], links: Injected[MailedLinks], token: _Token = ""
+        self, request: Request[Any, Any, Any], action: FromPath[str], links: Injected[MailedLinks]
     ) -> Response[str]:
-        await links.find(_purpose(request), token)
+        await links.find(_purpose(request), _token(request))
         return _page(request, "ask")
 
     @post(
@@ -77,9 +85,8 @@ class PageController(Controller):
         verification: Injected[VerificationService],
         resets: Injected[ResetService],
         email_changes: Injected[EmailChangeService],
-        token: _Token = "",
     ) -> Response[str]:
-        values = {"token": token, **parse_form(await request.body())}
+        values = {"token": _token(request), **parse_form(await request.body())}
         match _purpose(request):
             case Purpose.VERIFY_EMAIL:
                 await verification.verify(convert(values, EmailVerification, strict=True), None)

@@ -129,9 +129,19 @@ class Reauthentication(Input):
     """
 
     password: GivenPassword | None = None
-    mailed_code: Annotated[str, Meta(pattern=rf"^[0-9]{{6}}{END}", max_length=6, description="Six digits.")] | None = (
-        None
-    )
+    mailed_code: (
+        Annotated[
+            str,
+            Meta(
+                pattern=rf"^[0-9]{{6}}{END}",
+                max_length=6,
+                examples=["042917"],
+                description="Six digits.",
+                extra={"is_alternative": True},
+            ),
+        ]
+        | None
+    ) = None
     code: SecondFactorCode | None = None
 
     def __post_init__(self) -> None:

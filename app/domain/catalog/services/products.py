@@ -6,6 +6,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.catalog.dtos import ProductCreate, ProductRead, ProductUpdate
 from app.domain.catalog.errors import ProductHasHistory, ProductWasOrdered, SkuTaken
+from app.domain.catalog.events import ProductDeleted
 from app.domain.catalog.models import Product
 from app.domain.catalog.repositories.products import ProductRepository
 from app.domain.catalog.repositories.stock import Balance, StockRepository
@@ -15,6 +16,7 @@ from app.lib.audit import Origin
 from app.lib.db.base import new_id
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
+from app.lib.events import Events
 from app.lib.text import casefold_key
 from app.lib.wire.dto import project, provided
 from app.lib.wire.money import Money
@@ -23,8 +25,9 @@ from app.lib.wire.money import Money
 class ProductService:
     """Products and their prices, in one unit of work."""
 
-    def __init__(self, unit: UnitOfWork, origin: Origin) -> None:
+    def __init__(self, unit: UnitOfWork, origin: Origin, events: Events) -> None:
         self.unit = unit
+        self.events = events
         self._origin = origin
         self._products = ProductRepository(unit)
         self._stock = StockRepository(unit)
@@ -100,6 +103,8 @@ class ProductService:
             await self._products.delete(product)
         except IntegrityError as exc:  # only lines of orders refer to a product and stay
             raise ProductWasOrdered from exc
+        deleted = ProductDeleted(aggregate_id=product_id, aggregate_version=product.version + 1)
+        await self.events.publish(self.unit, deleted)
 
 
 def _assign(product: Product, values: Mapping[str, Any]) -> None:

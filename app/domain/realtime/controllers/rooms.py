@@ -11,7 +11,6 @@ from app.domain.realtime.dtos import (
     InvitationPage,
     InvitationRead,
     MemberPage,
-    MessagePage,
     RoomCreate,
     RoomPage,
     RoomRead,
@@ -20,7 +19,7 @@ from app.domain.realtime.dtos import (
 )
 from app.domain.realtime.errors import RoomClosed
 from app.domain.realtime.names import MAX_ROOM_NAME, ROOM_NAME
-from app.domain.realtime.services.queries import MESSAGE_SORT, ROOM_SORT, RoomQueries
+from app.domain.realtime.services.queries import ROOM_SORT, RoomQueries
 from app.domain.realtime.services.rooms import RoomService
 from app.lib.http.injection import Caller, Injected, Paging, Precondition, Times
 from app.lib.http.locations import created
@@ -33,7 +32,6 @@ Id = FromPath[UUID]
 Rooms = Injected[RoomService]
 Queries = Injected[RoomQueries]
 RoomSort = Annotated[str | None, ROOM_SORT]
-MessageSort = Annotated[str | None, MESSAGE_SORT]
 Mine = Annotated[bool | None, QueryParameter(description="Only rooms that you are in.")]
 Invited = Annotated[bool | None, QueryParameter(description="Only rooms that you are invited to.")]
 Closed = Annotated[bool | None, QueryParameter(description="Only closed rooms, or only open ones.")]
@@ -44,8 +42,6 @@ Name = Annotated[
     str | None, QueryParameter(max_length=MAX_ROOM_NAME, pattern=ROOM_NAME, description="Only rooms of this name.")
 ]
 Text = Annotated[str | None, QueryParameter(min_length=1, max_length=100, description="Part of the name or title.")]
-MinId = Annotated[int | None, QueryParameter(ge=1, le=2**53 - 1, description="This event and later ones.")]
-MaxId = Annotated[int | None, QueryParameter(ge=1, le=2**53 - 1, description="This event and earlier ones.")]
 
 
 class RoomController(Controller):
@@ -152,25 +148,6 @@ class RoomController(Controller):
     )
     async def leave_room(self, room_id: Id, rooms: Rooms, principal: Caller) -> RoomRead:
         return await rooms.leave(room_id, principal)
-
-    @get(
-        "/{room_id:uuid}/messages",
-        return_dto=StructDTO[MessagePage],
-        summary="List the messages of a room",
-        description="All events of its channel, newest first. For members, and with `rooms:read`.",
-    )
-    async def list_room_messages(
-        self,
-        room_id: Id,
-        queries: Queries,
-        principal: Caller,
-        paging: Paging,
-        min_id: MinId = None,
-        max_id: MaxId = None,
-        sort: MessageSort = None,
-    ) -> MessagePage:
-        filters = {"min_id": min_id, "max_id": max_id}
-        return await queries.list_messages(room_id, paging, sort, filters, principal)
 
     @get(
         "/{room_id:uuid}/members",

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from app.domain.accounts.dtos import PersonRead
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.realtime.dtos import (
     InvitationPage,
@@ -14,16 +15,26 @@ from app.domain.realtime.dtos import (
     RoomPage,
     RoomRead,
 )
-from app.domain.realtime.errors import NotAMember, NotYourRoom, RoomNotFound
+from app.domain.realtime.errors import MessageNotFound, NotAMember, NotYourRoom, RoomNotFound
 from app.domain.realtime.names import room_channel
 from app.domain.realtime.permissions import ROOMS_READ, ROOMS_WRITE
-from app.domain.realtime.repositories import INVITATION_LIST, MEMBER_LIST, MESSAGE_LIST, ROOM, ROOM_ACCESS, ROOM_LIST
+from app.domain.realtime.repositories import (
+    INVITATION_LIST,
+    MEMBER_LIST,
+    MESSAGE,
+    MESSAGE_LIST,
+    ROOM,
+    ROOM_ACCESS,
+    ROOM_LIST,
+)
 from app.domain.realtime.rows import RoomAccess
 from app.domain.realtime.settings import RealtimeSettings
 from app.lib.db.reader import Reader
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
+from app.lib.realtime.frames import MAX_ID
+from app.lib.realtime.log import StoredEvent
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import project
 
@@ -92,13 +103,25 @@ class RoomQueries:
         only = {**filters, "channel": [room_channel(room_id)]}
         page = await paginate(self.reader, MESSAGE_LIST, paging, self.cursors, sort=sort, filters=only)
         people = await self.accounts.list_people(row.sender_id for row in page.items)
-        items = [project(MessageRead, row.frame, sender=people.get(row.sender_id)) for row in page.items]
-        return page.with_items(MessagePage, items)
+        return page.with_items(MessagePage, [read_message(row, people) for row in page.items])
+
+    async def get_message(self, room_id: UUID, message_id: int, viewer: Principal) -> MessageRead:
+        """Raises ``RoomNotFound``, ``NotAMember`` or ``MessageNotFound``."""
+        await self._require_readable(room_id, viewer)
+        message = {"in_channel": room_channel(room_id), "message_id": min(message_id, MAX_ID)}
+        row = await self.reader.one(MESSAGE, MessageNotFound, **message)
+        return read_message(row, await self.accounts.list_people([row.sender_id]))
 
     async def _require_readable(self, room_id: UUID, viewer: Principal) -> None:
         room = await self.access(room_id, viewer)
         if not room.is_member and not can_see_all(viewer):
             raise NotAMember
+
+
+def read_message(row: StoredEvent, people: Mapping[UUID | None, PersonRead]) -> MessageRead:
+    """A row of the log as REST shows it."""
+    sender = people.get(row.sender_id)
+    return project(MessageRead, row.frame, sender=sender, edited_at=row.edited_at, version=row.version)
 
 
 def _seen_by(viewer: Principal) -> dict[str, Any]:

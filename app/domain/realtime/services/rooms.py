@@ -89,7 +89,7 @@ class RoomService:
         values = provided(data)
         values["search_text"] = _search_text(values.get("name", room.name), values.get("title", room.title))
         if await self._rooms.update(room, values):
-            await self._audit("room.updated", room, actor, fields=sorted(provided(data)))
+            await self.record("room.updated", room, actor, fields=sorted(provided(data)))
             await self._writer.publish_in(self.unit, _event(room, ROOM_UPDATED))
         return project(RoomRead, room)
 
@@ -100,7 +100,7 @@ class RoomService:
         """
         room = await self._lock_managed(room_id, actor, if_match)
         if room.closed_at is None:
-            await self._audit("room.closed", room, actor)
+            await self.record("room.closed", room, actor)
             await self._rooms.update(room, {"closed_at": utc_now()})
             await self._writer.publish_in(self.unit, _event(room, ROOM_CLOSED))
         return project(RoomRead, room)
@@ -115,7 +115,7 @@ class RoomService:
                 raise errors.RoomEmpty
             if (await self.unit.first(repositories.COUNT_OWNED, of_user=room.owner_id) or 0) >= MAX_OWNED:
                 raise errors.TooManyRooms
-            await self._audit("room.reopened", room, actor)
+            await self.record("room.reopened", room, actor)
             await self._rooms.update(room, {"closed_at": None})
             await self._writer.publish_in(self.unit, _event(room, ROOM_REOPENED))
         return project(RoomRead, room)
@@ -126,7 +126,7 @@ class RoomService:
         Raises ``RoomNotFound``, ``NotYourRoom`` or ``PreconditionFailed``.
         """
         room = await self._lock_managed(room_id, actor, if_match)
-        await self._audit("room.deleted", room, actor)
+        await self.record("room.deleted", room, actor)
         event = _event(room, ROOM_DELETED)
         await self._events.publish(self.unit, RoomDeleted(aggregate_id=room.id, aggregate_version=room.version + 1))
         await self._rooms.delete(room)
@@ -139,7 +139,7 @@ class RoomService:
         """
         if not await self._rooms.lock_person(actor.user_id):
             raise AccountGone
-        room, standing = await self._lock(room_id, actor)
+        room, standing = await self.lock(room_id, actor)
         if not standing.is_member:
             if room.closed_at is not None:
                 raise errors.RoomClosed
@@ -154,7 +154,7 @@ class RoomService:
 
     async def leave(self, room_id: UUID, actor: Principal) -> RoomRead:
         """Nothing happens when the actor is not a member. Raises ``RoomNotFound``."""
-        room, standing = await self._lock(room_id, actor)
+        room, standing = await self.lock(room_id, actor)
         if standing.is_member:
             await self._writer.publish_in(self.unit, *await _remove(room, actor.user_id, self._rooms))
         return project(RoomRead, room)
@@ -163,7 +163,7 @@ class RoomService:
         """Removes the actor, or by the owner any member. Raises ``RoomNotFound``, ``NotYourRoom`` or
         ``MemberNotFound``.
         """
-        room, _ = await self._lock(room_id, actor)
+        room, _ = await self.lock(room_id, actor)
         if user_id != actor.user_id:
             require_can_manage(room.owner_id, actor)
         if not (await self._rooms.standing(room.id, user_id)).is_member:
@@ -209,13 +209,13 @@ class RoomService:
 
         Raises ``RoomNotFound``, ``NotYourRoom`` or ``InvitationNotFound``.
         """
-        room, _ = await self._lock(room_id, actor)
+        room, _ = await self.lock(room_id, actor)
         if user_id != actor.user_id:
             require_can_manage(room.owner_id, actor)
         if not await self.unit.execute(repositories.DELETE_INVITATION, in_room=room.id, of_user=user_id):
             raise errors.InvitationNotFound
 
-    async def _lock(self, room_id: UUID, actor: Principal) -> tuple[Room, Standing]:
+    async def lock(self, room_id: UUID, actor: Principal) -> tuple[Room, Standing]:
         """A room, locked, and what the actor is to it.
 
         Raises ``RoomNotFound`` for one that is not there, and ``RoomNotVisible`` for one that the actor must not know
@@ -229,7 +229,7 @@ class RoomService:
         return room, standing
 
     async def _lock_managed(self, room_id: UUID, actor: Principal, if_match: IfMatch = ANY_VERSION) -> Room:
-        room, _ = await self._lock(room_id, actor)
+        room, _ = await self.lock(room_id, actor)
         require_can_manage(room.owner_id, actor)
         if_match.check(room.version)
         return room
@@ -237,7 +237,7 @@ class RoomService:
     async def _create_member(self, room: Room, actor: Principal) -> None:
         await self.unit.execute(repositories.CREATE_MEMBER, room_id=room.id, user_id=actor.user_id, joined_at=utc_now())
 
-    async def _audit(self, kind: str, room: Room, actor: Principal, **details: object) -> None:
+    async def record(self, kind: str, room: Room, actor: Principal, **details: object) -> None:
         """Records what staff does to the rooms of others, and nothing of what owners do to their own."""
         if room.owner_id != actor.user_id:
             await audit.record(self.unit, kind, self._origin, subject_id=room.id, **details)

@@ -9,6 +9,7 @@ const at = (id) => document.getElementById(id);
 
 const session = { access: null, refresh: null };
 const names = new Map();
+const shown = new Map();
 let realtime = null;
 let room = null;
 
@@ -127,6 +128,7 @@ async function listenAgain(entered) {
 /** Newest first, as they come; the id of the newest. */
 function showHistory(items) {
   at("messages").replaceChildren();
+  shown.clear();
   for (const { sender, ...event } of items.reverse()) {
     if (sender?.name) names.set(sender.id, sender.name);
     showEvent(event, sender?.name);
@@ -136,14 +138,21 @@ function showHistory(items) {
 
 // --- what is said ------------------------------------------------------------------------------------------------
 
-function showEvent({ event, data }, sender) {
-  if (event === "message" && typeof data?.text === "string") show(`${sender || "someone"}: ${data.text}`, "message");
-  else if (event === "room.closed") closeRoom();
+function showEvent({ id, event, data }, sender) {
+  const said = shown.get(data?.message_id);
+  if (event === "message" && typeof data?.text === "string") {
+    const row = show(`${sender || "someone"}: ${data.text}`, "message");
+    row.dataset.sender = sender || "someone";
+    shown.set(id, row);
+  } else if (event === "room.message_updated" && said) {
+    said.textContent = `${said.dataset.sender}: ${data.data?.text ?? ""} (edited)`;
+  } else if (event === "room.message_deleted") said?.remove();
+  else if (event === "room.closed" || event === "room.reopened") setClosed(event === "room.closed");
 }
 
-function closeRoom() {
-  at("say").elements.text.disabled = true;
-  note("the room is closed");
+function setClosed(isClosed) {
+  at("say").elements.text.disabled = isClosed;
+  note(isClosed ? "the room is closed" : "the room is open again");
 }
 
 function showPresent({ members }) {

@@ -1,0 +1,49 @@
+"""The order in which everyone sees stored events, and up to where it is settled.
+
+Who reads events in an order and goes on behind the last one must miss none. By time or id they would: an event that
+commits late has an earlier one. On PostgreSQL the position is the number of the transaction, and an event is shown once
+every transaction with a smaller number has ended, so that nothing can come before it any more. SQLite has one writer,
+so events commit in the order in which they are inserted and counted.
+"""
+
+from typing import Any
+
+from sqlalchemy import BigInteger
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class next_position(FunctionElement[Any]):  # noqa: N801 - reads like the SQL function that it is
+    """The position of an event that is inserted."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+class settled_position(FunctionElement[Any]):  # noqa: N801 - reads like the SQL function that it is
+    """Nothing can come any more at positions below this one."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(next_position, "postgresql")
+def _next_on_postgresql(_element: Any, _compiler: Any, **_options: Any) -> str:
+    return "pg_current_xact_id()::text::bigint"
+
+
+@compiles(next_position, "sqlite")
+def _next_on_sqlite(_element: Any, _compiler: Any, **_options: Any) -> str:
+    # By the clock as well, so that it goes on where all the events before have been deleted.
+    milliseconds = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+    return f"max(coalesce((SELECT max(position) FROM events), 0) + 1, {milliseconds})"  # noqa: S608 - of constants
+
+
+@compiles(settled_position, "postgresql")
+def _settled_on_postgresql(_element: Any, _compiler: Any, **_options: Any) -> str:
+    return "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+
+
+@compiles(settled_position, "sqlite")
+def _settled_on_sqlite(_element: Any, _compiler: Any, **_options: Any) -> str:
+    return str(2**63 - 1)
