@@ -84,7 +84,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
     settings = with_secret_key(settings or load_settings()[0])
     configure_logging(settings.effective_log_level, settings.log_format)
     core = Core(settings, DOMAINS)
-    cors = CORS(settings.cors_origins, settings.address.origin, settings.cors_headers)
+    is_local = settings.environment == "development"
+    cors = CORS(settings.cors_origins, settings.address.origin, settings.cors_headers, takes_local=is_local)
     bearer = BearerMiddleware(core.services.get(Authenticator), core.services.find(TicketTaker), cors.check_opener)
     app = Litestar(
         route_handlers=[*_routes(core), *core.handlers],

@@ -115,7 +115,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Where jobs run: inside each worker process, external (`app worker`), or off: they wait."),
     ] = "inside"
     jobs_concurrency: Annotated[int, Meta(ge=1, le=200, description="Jobs that a process runs at a time.")] = 20
-    product_name: Annotated[str, Meta(min_length=1, max_length=60, description="What mails call the service.")] = (
+    product_name: Annotated[str, Meta(min_length=1, max_length=60, description="Name in mails, pages, documents.")] = (
         "Lodestar"
     )
     mail_backend: Annotated[

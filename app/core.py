@@ -5,7 +5,6 @@ The server, the job worker and the command line all make one :class:`Core`, so n
 
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from app.config import Settings
 from app.lib.db.base import metadata
 from app.lib.db.engine import Database
 from app.lib.db.migrations import Migrations
-from app.lib.domain import Domain, collect_error_codes, collect_permissions
+from app.lib.domain import Domain, collect_permissions
 from app.lib.events import Events
 from app.lib.events.fanout import choose_fanout
 from app.lib.jobs import registry_of
@@ -28,7 +27,6 @@ from app.lib.mail.smtp import SMTPTransport
 from app.lib.mail.templates import MailTemplates
 from app.lib.mail.transports import ConsoleTransport, FileTransport, Transport
 from app.lib.observability.metrics import Gauges, Metrics
-from app.lib.openapi.document import DocumentInfo
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.ratelimit.counters import Counters, MemoryCounters, RedisCounters, TableCounters, rate_limit_table
 from app.lib.ratelimit.limiter import Limit, RateLimiter
@@ -40,7 +38,6 @@ from app.lib.serving.draining import Draining
 from app.lib.settings import ConfigurationError
 
 API = "/api/v1"
-PRODUCT = "Lodestar"
 VERSION = version("lodestar")  # looked up once, because it reads files
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
@@ -105,24 +102,11 @@ class Core:
                 domain.build(self)
         self._add_mail()
         self.route_limits = RouteLimits(self.limiter, self.limits)
-        self.jobs = registry_of([*MAIL_JOBS, *self._declared("jobs"), *self.events.jobs.values()])
+        self.jobs = registry_of([*MAIL_JOBS, *self.declared("jobs"), *self.events.jobs.values()])
         self._attempts = AttemptMetrics(self.metrics.registry)
         gauges = JobGauges(self.database.reader)
         self.metrics.add(gauges, refresh=gauges.refresh)
         self.metrics.add(Gauges(*self.database.gauges()))
-
-    @cached_property
-    def document(self) -> DocumentInfo:
-        """What the OpenAPI document says about the service as a whole."""
-        return DocumentInfo(
-            title=PRODUCT,
-            version=VERSION,
-            description=" ".join(["Errors are problem details (RFC 9457).", *self._declared("notes")]),
-            token_url=f"{API}/auth/login",
-            base_path=self.settings.address.path,
-            tags=tuple(self._declared("tags")),
-            error_codes=collect_error_codes(self.domains),
-        )
 
     @property
     def migrations(self) -> Migrations:
@@ -169,7 +153,8 @@ class Core:
         executor = Executor(self.jobs, self.job_database, self.services, self._attempts.observe)
         return Worker(database, executor, WorkerOptions(concurrency=concurrency or self.settings.jobs_concurrency))
 
-    def _declared(self, what: str) -> Iterable[Any]:
+    def declared(self, what: str) -> Iterable[Any]:
+        """What the domains declare in a field of theirs, one after the other."""
         return (each for domain in self.domains for each in getattr(domain, what))
 
     def _limiter(self, *, shared: bool) -> RateLimiter:
@@ -182,7 +167,7 @@ class Core:
     def _add_mail(self) -> None:
         settings = self.settings
         shared = {"product": settings.product_name, "color": settings.mail_color, "base_url": settings.base_url}
-        templates = MailTemplates(self._declared("mail_templates"), shared)
+        templates = MailTemplates(self.declared("mail_templates"), shared)
         subscriptions = self.services.find(Subscriptions)
         composer = Composer(templates, self.sealer, subscriptions, settings.mail_sender)
         deliverer = Deliverer(

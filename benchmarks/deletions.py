@@ -117,7 +117,7 @@ async def _delete(app: Litestar, calls: httpx.AsyncClient, person: Person, role:
 
     async def work_off() -> None:
         while endings := await run_jobs(core, *JOBS):
-            if {"dead", "retry"} & set(endings):
+            if {"failed", "retry"} & set(endings):
                 raise RuntimeError(endings)
 
     await timed("role_seconds", lambda: delete(f"roles/{role}"))

@@ -1,4 +1,6 @@
-"""What a wheel holds beyond `app`: the client that the demo page loads. An editable install finds it by itself."""
+"""What a wheel holds beyond `app`: the client that the demo page loads, and the manual of the API. An editable install
+finds them by itself.
+"""
 
 from typing import Any
 
@@ -9,4 +11,5 @@ class ClientHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version != "editable":
             name = "lodestar-realtime.js"
+            build_data["force_include"]["docs/api.md"] = "app/domain/system/static/api.md"
             build_data["force_include"][f"clients/javascript/{name}"] = f"app/domain/realtime/static/{name}"

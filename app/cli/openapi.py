@@ -9,7 +9,7 @@ from app.asgi import create_app
 from app.cli.process import with_throwaway_secret
 from app.config import Settings
 from app.lib.cli.errors import CommandFailed
-from app.lib.openapi.document import build_document
+from app.lib.openapi.document import DocumentInfo, build_document
 
 COMMITTED = Path("docs/openapi.json")
 
@@ -40,6 +40,6 @@ def export(output: Path | None, *, check: bool) -> None:
 def render() -> str:
     """The document as a file holds it: characters that cannot be seen, which some patterns name, are escaped."""
     app = create_app(with_throwaway_secret(Settings(environment="test")))
-    document = msgspec.json.encode(build_document(app, app.state.core.document), order="sorted")
+    document = msgspec.json.encode(build_document(app, app.state.core.services.get(DocumentInfo)), order="sorted")
     text = msgspec.json.format(document, indent=2).decode() + "\n"
     return "".join(each if each.isprintable() or each == "\n" else f"\\u{ord(each):04x}" for each in text)

@@ -32,6 +32,17 @@ class Permissions(dict[str, Permission]):
     """All permissions by code."""
 
 
+class Link(msgspec.Struct, frozen=True):
+    """A link of ``GET /``: a route by its ``name``, shown where the app has it. ``title`` is translated by the catalogs
+    next to the mails' templates.
+    """
+
+    route: str
+    title: str
+    parameters: dict[str, str] = {}
+    """Of the route's path."""
+
+
 class Demo(msgspec.Struct, kw_only=True):
     """Demo data as it is made, domain by domain, in one unit of work.
 
@@ -74,8 +85,12 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     """Folders of mail templates and their translations."""
     tags: tuple[tuple[str, str], ...] = ()
     """OpenAPI tags and their descriptions."""
+    tag_group: str = ""
+    """Where documentation pages show these tags, such as ``Account``."""
     notes: tuple[str, ...] = ()
     """Sentences for the head of the OpenAPI document."""
+    links: tuple[Link, ...] = ()
+    """What ``GET /`` leads to."""
     demo: str | None = None
     """``module:function`` of an ``async def seed(demo: Demo) -> None`` for ``app seed``."""
 

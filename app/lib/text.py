@@ -1,5 +1,6 @@
 """Text that is compared, sorted or searched."""
 
+import re
 import unicodedata
 
 
@@ -13,3 +14,9 @@ def casefold_key(text: str) -> str:
     while (again := unicodedata.normalize("NFKC", folded.casefold())) != folded:
         folded = again
     return folded
+
+
+def product_token(name: str) -> str:
+    """A name as one word of a ``User-Agent`` (RFC 9110 section 5.6.2): ASCII letters and digits, joined by hyphens."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-") or "Service"

@@ -187,22 +187,23 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("claim", sa.Uuid(), nullable=True),
         sa.Column("beats", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("worker", sa.String(length=100), nullable=True),
         sa.Column("request_id", sa.String(length=64), nullable=True),
         sa.Column("error_kind", sa.String(length=100), nullable=True),
         sa.Column("error", sa.String(length=1000), nullable=True),
         sa.CheckConstraint(
-            "status IN ('pending', 'running', 'done', 'dead', 'cancelled')", name=op.f("ck_jobs_status")
+            "status IN ('pending', 'running', 'succeeded', 'failed', 'cancelled')", name=op.f("ck_jobs_status")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
     )
     op.create_index(op.f("ix_jobs_created_at_id"), "jobs", ["created_at", "id"])
     op.create_index(
-        "ix_jobs_dead",
+        "ix_jobs_failed",
         "jobs",
         ["id"],
-        postgresql_where=sa.text("status = 'dead'"),
-        sqlite_where=sa.text("status = 'dead'"),
+        postgresql_where=sa.text("status = 'failed'"),
+        sqlite_where=sa.text("status = 'failed'"),
     )
     op.create_index(
         "ix_jobs_finished_at",
@@ -258,11 +259,14 @@ def upgrade() -> None:
         sa.Column("message_id", sa.String(length=255), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("resends", sa.Integer(), nullable=False),
+        sa.Column("retries", sa.Integer(), nullable=False),
         sa.Column("last_error", sa.String(length=500), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("queued_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "status IN ('pending', 'succeeded', 'failed', 'bounced', 'cancelled')", name=op.f("ck_mails_status")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mails")),
         sa.UniqueConstraint("kind", "business_id", name=op.f("uq_mails_kind_business_id")),
     )

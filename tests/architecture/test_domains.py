@@ -31,7 +31,7 @@ OWN_ROOMS = {
     "orders": {"machine"},
     "posts": {"limits", "markdown", "slugs"},
     "realtime": {"names"},
-    "system": {"docs_pages", "problem_pages", "readiness"},
+    "system": {"docs_pages", "document", "home", "problem_pages", "readiness"},
 }
 """What only one domain has."""
 

@@ -56,7 +56,7 @@ async def test_ten_thousand_queued_jobs_drain(bench: Bench, tell: Tell, workers:
     tell(f"drained {QUEUED:,} by {workers} workers: {await rate(QUEUED, drain())}")
 
     assert sorted(bench.diary.texts, key=int) == [str(number) for number in range(QUEUED)]
-    assert {row.status for row in await bench.rows()} == {"done"}
+    assert {row.status for row in await bench.rows()} == {"succeeded"}
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ async def test_workers_that_are_killed_again_and_again_lose_nothing(
         await asyncio.sleep(1.5)
 
     async def all_are_done() -> bool:
-        return {row.status for row in await bench.rows()} == {"done"}
+        return {row.status for row in await bench.rows()} == {"succeeded"}
 
     await until_it_holds(all_are_done, 240)
     times = Counter(line.split()[1] for line in ran.read_text().splitlines())

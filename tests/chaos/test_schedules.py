@@ -29,7 +29,7 @@ async def test_a_schedule_fires_once_with_three_worker_processes(service: Servic
             await connection.execute(update(JobSchedule).where(JobSchedule.name == NAME).values(next_at=due))
 
         async def has_run(expected: int = fired) -> bool:
-            return await statuses(service) == ["done"] * expected
+            return await statuses(service) == ["succeeded"] * expected
 
         await until_it_holds(has_run)
         await asyncio.sleep(LOOK_SECONDS)

@@ -42,20 +42,22 @@ async def some_jobs(app: Litestar) -> dict[str, UUID]:
     old = utc_now() - timedelta(days=3)
     return {
         "pending": await put(app, "hello"),
-        "dead": await put(app, status="dead", attempts=8, finished_at=old, error_kind="TimedOut", error="Not done."),
-        "done": await put(app, status="done", finished_at=old),
+        "failed": await put(
+            app, status="failed", attempts=8, finished_at=old, error_kind="TimedOut", error="Not done."
+        ),
+        "succeeded": await put(app, status="succeeded", finished_at=old),
     }
 
 
 def test_jobs_are_listed_newest_first_without_what_they_hold(at: Cli, prepare: Prepare[dict[str, UUID]]) -> None:
     ids = prepare(some_jobs)
 
-    assert [each["id"] for each in listed(at)] == [str(ids[name]) for name in ("done", "dead", "pending")]
-    assert [each["status"] for each in listed(at, "--status", "dead", "--kind", "test.note")] == ["dead"]
+    assert [each["id"] for each in listed(at)] == [str(ids[name]) for name in ("succeeded", "failed", "pending")]
+    assert [each["status"] for each in listed(at, "--status", "failed", "--kind", "test.note")] == ["failed"]
     assert len(listed(at, "--limit", "1")) == 1
     header, *rows = at("jobs", "list").stdout.splitlines()
     assert header.split() == ["ID", "KIND", "STATUS", "ATTEMPTS", "CREATED", "RUN", "AT", "ERROR"]
-    assert rows[1].split()[1:4] == ["test.note", "dead", "8"]
+    assert rows[1].split()[1:4] == ["test.note", "failed", "8"]
     assert rows[1].endswith("TimedOut")
     assert not any("hello" in row for row in rows)
 
@@ -64,23 +66,23 @@ def test_a_job_is_shown_with_what_it_holds(at: Cli, prepare: Prepare[dict[str, U
     ids = prepare(some_jobs)
 
     assert json.loads(at("jobs", "show", str(ids["pending"]), "--json").stdout)["payload"] == {"text": "hello"}
-    assert "Not done." in at("jobs", "show", str(ids["dead"])).stdout
+    assert "Not done." in at("jobs", "show", str(ids["failed"])).stdout
 
 
 def test_a_dead_job_runs_again(at: Cli, prepare: Prepare[dict[str, UUID]]) -> None:
     ids = prepare(some_jobs)
 
-    assert at("jobs", "retry", str(ids["dead"])).stdout == "1 job will run again.\n"
+    assert at("jobs", "retry", str(ids["failed"])).stdout == "1 job will run again.\n"
     assert len(listed(at, "--status", "pending")) == 2
-    assert "Only a dead or cancelled job" in refusal(at("jobs", "retry", str(ids["done"])), 5)
+    assert "Only a failed or cancelled job" in refusal(at("jobs", "retry", str(ids["succeeded"])), 5)
     assert "no such job" in refusal(at("jobs", "retry", str(uuid4())), 5)
 
 
-def test_all_dead_jobs_run_again(at: Cli, prepare: Prepare[dict[str, UUID]]) -> None:
+def test_all_failed_jobs_run_again(at: Cli, prepare: Prepare[dict[str, UUID]]) -> None:
     prepare(some_jobs)
 
-    assert at("jobs", "retry", "--all-dead", "--kind", "test.other").stdout == "0 jobs will run again.\n"
-    assert at("jobs", "retry", "--all-dead").stdout == "1 job will run again.\n"
+    assert at("jobs", "retry", "--all-failed", "--kind", "test.other").stdout == "0 jobs will run again.\n"
+    assert at("jobs", "retry", "--all-failed").stdout == "1 job will run again.\n"
     assert at("jobs", "retry").exit_code == 2
 
 
@@ -89,7 +91,7 @@ def test_a_job_is_cancelled(at: Cli, prepare: Prepare[dict[str, UUID]]) -> None:
 
     assert at("jobs", "cancel", str(ids["pending"])).exit_code == 0
     assert [each["id"] for each in listed(at, "--status", "cancelled")] == [str(ids["pending"])]
-    assert "Only a job that waits or runs" in refusal(at("jobs", "cancel", str(ids["done"])), 5)
+    assert "Only a job that waits or runs" in refusal(at("jobs", "cancel", str(ids["succeeded"])), 5)
 
 
 def test_finished_jobs_are_removed(at: Cli, prepare: Prepare[dict[str, UUID]]) -> None:
@@ -97,8 +99,8 @@ def test_finished_jobs_are_removed(at: Cli, prepare: Prepare[dict[str, UUID]]) -
 
     assert at("jobs", "purge", "--older-than", "4").stdout == "0 jobs removed.\n"
     assert at("jobs", "purge", "--older-than", "2").stdout == "1 job removed.\n"
-    assert {each["status"] for each in listed(at)} == {"pending", "dead"}
-    assert at("jobs", "purge", "--older-than", "2", "--status", "dead").stdout == "1 job removed.\n"
+    assert {each["status"] for each in listed(at)} == {"pending", "failed"}
+    assert at("jobs", "purge", "--older-than", "2", "--status", "failed").stdout == "1 job removed.\n"
 
 
 def test_schedules_are_listed_once_a_worker_has_been_there(at: Cli, own_url: DatabaseURL) -> None:

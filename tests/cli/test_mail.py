@@ -61,30 +61,30 @@ def listed(at: Cli, *options: str) -> list[dict[str, Any]]:
 def test_mails_are_listed(at: Cli, own_url: DatabaseURL) -> None:
     (mail,) = listed(at)
     assert (mail["kind"], mail["to_address"], mail["status"], mail["attempts"]) == (
-        "welcome", "ada@example.com", "queued", 0,
+        "welcome", "ada@example.com", "pending", 0,
     )  # fmt: skip
     send_all(own_url)
 
-    assert listed(at, "--status", "queued") == []
-    assert listed(at, "--status", "sent")[0]["id"] == mail["id"]
+    assert listed(at, "--status", "pending") == []
+    assert listed(at, "--status", "succeeded")[0]["id"] == mail["id"]
     header, row = at("mail", "list").stdout.splitlines()
     assert header.split() == ["ID", "CREATED", "KIND", "TO", "STATUS", "ATTEMPTS", "ERROR"]
     assert row.split()[0] == mail["id"]
-    assert row.split()[3:] == ["welcome", "ada@example.com", "sent", "1"]
+    assert row.split()[3:] == ["welcome", "ada@example.com", "succeeded", "1"]
 
 
 @pytest.mark.usefixtures("queued")
 def test_a_mail_is_sent_again(at: Cli, own_url: DatabaseURL) -> None:
     (before,) = listed(at)
-    assert "still waiting" in refusal(at("mail", "resend", before["id"]), 5)
+    assert "still waiting" in refusal(at("mail", "retry", before["id"]), 5)
     send_all(own_url)
 
-    assert at("mail", "resend", before["id"]).exit_code == 0
+    assert at("mail", "retry", before["id"]).exit_code == 0
 
     (again,) = listed(at)
-    assert again["status"] == "queued"
+    assert again["status"] == "pending"
     assert again["message_id"] != before["message_id"]
-    assert "no such mail" in refusal(at("mail", "resend", str(uuid4())), 5)
+    assert "no such mail" in refusal(at("mail", "retry", str(uuid4())), 5)
 
 
 @pytest.mark.usefixtures("queued")

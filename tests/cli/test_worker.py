@@ -41,8 +41,8 @@ def test_it_waits_for_the_schema_runs_jobs_and_ends_on_a_signal(empty_url: Datab
         worker.until(lambda: worker.output.count("jobs.turn_failed") > 1)
         asyncio.run(Migrations(empty_url, MIGRATIONS).upgrade())
         job_id = asyncio.run(put(empty_url))
-        worker.until(lambda: '"event":"job.done"' in worker.output)
+        worker.until(lambda: '"event":"job.succeeded"' in worker.output)
 
         assert worker.end(signal.SIGINT if empty_url.is_sqlite else signal.SIGTERM) == 0
     assert f'"job_id":"{job_id}"' in worker.output
-    assert asyncio.run(status_of(empty_url, job_id)) == "done"
+    assert asyncio.run(status_of(empty_url, job_id)) == "succeeded"

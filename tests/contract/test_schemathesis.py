@@ -218,7 +218,7 @@ async def _made(
         found["session_id"] = (await people.sign_in(boss.id, boss.email)).session_id
     if "job_id" in names:
         assert isinstance(people.owner, Litestar)
-        found["job_id"] = await put(people.owner, status=("pending", "dead")[number % 2])
+        found["job_id"] = await put(people.owner, status=("pending", "failed")[number % 2])
     if names & {"webhook_id", "delivery_id"}:
         found["webhook_id"], found["delivery_id"] = await webhook_of(boss.id, people.core)
     if "room_id" in names:

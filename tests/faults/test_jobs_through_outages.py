@@ -34,7 +34,7 @@ async def test_a_worker_finds_its_database_again_and_loses_nothing(on_postgresql
         assert (await direct.rows())[0].status == "running"
         await proxy.restore()
 
-        rows = await direct.until_all("done")
+        rows = await direct.until_all("succeeded")
         assert bench.diary.texts == ["before", "in between"]
         assert {(row.attempts, row.losses) for row in rows} == {(1, 0)}
 
@@ -51,5 +51,5 @@ async def test_a_worker_that_stops_during_an_outage_stops(on_postgresql: Databas
                 await worker.stop()
 
         async with direct.worker(take_note, poll_seconds=0.05, stale_seconds=0.5):
-            (row,) = await direct.until_all("done")
+            (row,) = await direct.until_all("succeeded")
         assert (row.attempts, row.losses) == (1, 1)

@@ -26,7 +26,7 @@ async def test_jobs_run_while_requests_keep_every_connection_busy(on_postgresql:
 
         async def everything_is_done() -> bool:
             async with core.job_database.independent() as unit:
-                return set(await unit.session.scalars(text("SELECT status FROM jobs"))) == {"done"}
+                return set(await unit.session.scalars(text("SELECT status FROM jobs"))) == {"succeeded"}
 
         await occupy(core.database, stack, 1)
         async with core.working():

@@ -70,7 +70,7 @@ async def test_a_registration_is_mailed_once_by_one_of_the_workers(deployment: D
 
 
 async def all_done(app: Litestar) -> bool:
-    return {str(each.status) for each in await rows(app, QueuedJob)} <= {"done"}
+    return {str(each.status) for each in await rows(app, QueuedJob)} <= {"succeeded"}
 
 
 async def test_a_job_has_the_request_id_of_the_request_behind_it(deployment: Deployment) -> None:
@@ -178,7 +178,7 @@ async def test_a_receiver_that_fails_is_called_again_and_delays_no_other(
     assert await delivery_statuses(app, boss, webhook["id"]) == ["succeeded"]
 
 
-@pytest.mark.parametrize("status", ["dead", "cancelled"])
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
 async def test_operators_retry_failed_work(deployment: Deployment, mail: MailServer, status: str) -> None:
     """A dead or cancelled job of a mail is retried over HTTP, and the mail goes out then."""
     quiet = await deployment.start(**{**smtp(mail), "JOBS_WORKER": "off"})
@@ -204,4 +204,4 @@ async def bury(app: Litestar, job_id: str) -> None:
     async with core_of(app).database.independent() as unit:
         for each in (await unit.session.execute(select(QueuedJob))).scalars():
             if str(each.id) == job_id:
-                each.status = "dead"
+                each.status = "failed"

@@ -57,7 +57,7 @@ async def unfinished(app: Litestar) -> int:
     statement = select(QueuedJob).where(QueuedJob.name.not_like("posts.%"))
     async with core_of(app).database.independent() as unit:
         rows = (await unit.session.execute(statement)).scalars()
-        return sum(each.status != "done" for each in rows)
+        return sum(each.status != "succeeded" for each in rows)
 
 
 async def test_each_event_of_ones_own_posts_is_delivered(deployment: Deployment, inbox: Receiver) -> None:

@@ -19,7 +19,7 @@ from app.domain.system.readiness import Readiness
 from app.lib.db.base import metadata
 from app.lib.db.url import DatabaseURL
 from app.lib.observability.logging import configure_logging
-from app.lib.openapi.document import build_document
+from app.lib.openapi.document import DocumentInfo, build_document
 from app.lib.ratelimit.counters import MemoryCounters
 from app.lib.security.passwords import PasswordHasher
 from tests.support.databases import empty
@@ -114,7 +114,7 @@ def core_of(app: Litestar) -> Core:
 
 def described(app: Litestar) -> dict[str, Any]:
     """The app's OpenAPI document."""
-    return build_document(app, core_of(app).document)
+    return build_document(app, core_of(app).services.get(DocumentInfo))
 
 
 def make_core(url: DatabaseURL, **overrides: str) -> Core:

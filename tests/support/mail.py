@@ -15,9 +15,9 @@ from app.lib.mail.rows import MailStatus
 async def send_queued(deliverer: Deliverer, database: Database) -> int:
     """One attempt for each mail that waits. Returns their number."""
     async with AsyncSession(database.engine, expire_on_commit=False) as session:
-        queued = select(Mail.id, Mail.resends).where(Mail.status == MailStatus.QUEUED.value).order_by(Mail.id)
+        queued = select(Mail.id, Mail.retries).where(Mail.status == MailStatus.PENDING.value).order_by(Mail.id)
         rows = (await session.execute(queued)).all()
-    for mail_id, resends in rows:
+    for mail_id, retries in rows:
         with suppress(RetryLater):
-            await deliverer.deliver(mail_id, resends)
+            await deliverer.deliver(mail_id, retries)
     return len(rows)

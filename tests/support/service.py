@@ -74,7 +74,7 @@ class Service:
         """The Message-IDs of the mails that a worker is sending, or was sending when it was killed."""
         running = select(QueuedJob.payload).where(QueuedJob.name == send_mail.name, in_status(JobStatus.RUNNING))
         ids = [send_mail.decode(row.payload).mail_id for row in await self.rows(running)]
-        queued = select(Mail.message_id).where(Mail.status == MailStatus.QUEUED.value, Mail.id.in_(ids))
+        queued = select(Mail.message_id).where(Mail.status == MailStatus.PENDING.value, Mail.id.in_(ids))
         return {row.message_id for row in await self.rows(queued)}
 
     async def until_all_is_sent(self, seconds: float = 2 * PATIENCE) -> None:
@@ -83,7 +83,7 @@ class Service:
         async def holds() -> bool:
             await asyncio.sleep(0.2)
             mails = await self.rows(select(Mail.status, Mail.to_address))
-            is_sent = {row.status for row in mails} == {MailStatus.SENT.value}
+            is_sent = {row.status for row in mails} == {MailStatus.SUCCEEDED.value}
             return is_sent and await self.registered() <= {row.to_address for row in mails}
 
         await until_it_holds(holds, seconds)

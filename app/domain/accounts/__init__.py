@@ -28,6 +28,7 @@ accounts = Domain(
     webhook_kinds=WEBHOOK_KINDS,
     error_codes=(INVALID_CREDENTIALS,),
     demo="app.domain.accounts.demo:seed",
+    tag_group="Account",
     tags=(
         ("Users", "The current user, and all users for administrators."),
         ("Profiles", "What other people see of a user."),

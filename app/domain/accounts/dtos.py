@@ -51,8 +51,8 @@ class AccountFields(Output):
     username: Username | None
     name: Name | None
     locale: Locale
-    is_active: bool
-    is_verified: bool
+    is_active: Annotated[bool, Meta(examples=[True])]
+    is_verified: Annotated[bool, Meta(examples=[True])]
     is_superuser: bool
     is_service: Annotated[bool, Meta(description="A service account, whose address leads nowhere.")]
     roles: RoleNames

@@ -33,7 +33,6 @@ from app.domain.accounts.errors import (
     UserNotFound,
 )
 from app.domain.accounts.models import Profile, Role, RolePermission, User, UsernameHold, UserRole
-from app.domain.accounts.reserved_usernames import is_reserved
 from app.domain.accounts.rows import CredentialRow, HoldRow, JoinedPerson
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
@@ -268,9 +267,8 @@ class UserRepository(EntityRepository[User]):
         return bool(set(await self.unit.all(_superusers_and_user, user_id=user_id)) - {user_id})
 
     async def hold_username(self, key: str, user_id: UUID, kept_until: datetime | None = None) -> None:
-        """For good or a time. Waits for others who do the same. Raises ``UsernameTaken``, also for a reserved one."""
-        hold = {"key": key, "user_id": user_id, "kept_until": kept_until}
-        if is_reserved(key) or await self.unit.execute(_hold_username, **hold) != 1:
+        """For good or a time. Waits for others who do the same. Raises ``UsernameTaken``."""
+        if await self.unit.execute(_hold_username, key=key, user_id=user_id, kept_until=kept_until) != 1:
             raise UsernameTaken
 
     async def release_username(self, key: str, user_id: UUID) -> None:

@@ -19,5 +19,6 @@ audit = Domain(
     permissions=PERMISSIONS,
     audit_kinds=(DENIED, DROPPED),
     jobs=JOBS,
+    tag_group="Operations",
     tags=(("Audit log", "Who did what to whom, from where and when."),),
 )

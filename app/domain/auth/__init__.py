@@ -49,6 +49,7 @@ auth = Domain(
     jobs=JOBS,
     webhook_kinds=WEBHOOK_KINDS,
     error_codes=(AccountInactive.code, MfaRequired.code),
+    tag_group="Account",
     tags=(
         ("Auth", "Registration, sign-in and tokens."),
         ("API keys", "Secrets by which programs act as users."),

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from app.config import Settings
-from app.core import PRODUCT, Core
+from app.core import Core
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.auth.services.api_keys import KeyUses
 from app.domain.auth.services.links import LinkMaker
@@ -13,6 +13,8 @@ from app.lib.security.relying_party import Challenges, RelyingParty
 from app.lib.security.tokens import TokenSigner, ed25519_key
 from app.lib.settings import blaming
 
+_AUDIENCE = "lodestar"
+"""``aud`` of the tokens: a name of the protocol, which stays when the product gets another name."""
 _WITHOUT_HINTS = 0.1
 """Seconds that a principal is remembered where no hint says that it has changed."""
 
@@ -55,5 +57,5 @@ def _signer(settings: Settings, auth: AuthSettings) -> TokenSigner:
             private_key_pem=auth.jwt_private_key.reveal() if auth.jwt_private_key else None,
             private_key_fallbacks=fallbacks,
             issuer=settings.base_url,
-            audience=PRODUCT.lower(),
+            audience=_AUDIENCE,
         )

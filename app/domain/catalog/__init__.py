@@ -15,5 +15,6 @@ catalog = Domain(
     error_codes=(InsufficientStock.code,),
     webhook_kinds=WEBHOOK_KINDS,
     demo="app.domain.catalog.demo:seed",
+    tag_group="Shop",
     tags=(("Products", "What is on offer, for how much, and how much of it there is."),),
 )

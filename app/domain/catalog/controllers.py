@@ -104,6 +104,7 @@ class ProductController(Controller):
         guards=[permission(PRODUCTS_WRITE)],
         dto=StructDTO[ProductCreate],
         summary="Create a product",
+        description="A product with its price and stock. The `sku` is unique.",
         opt=IDEMPOTENT | TEXT_BODY | may_raise(SkuTaken),
     )
     async def create_product(self, data: JSONBody[ProductCreate], products: Products) -> Response[ProductRead]:
@@ -122,7 +123,13 @@ class ProductController(Controller):
     async def create_products(self, data: JSONBody[ProductBatch], products: Products) -> Response[ProductBatchRead]:
         return created(ProductBatchRead(items=await products.create_many(data.items)), "/api/v1/products")
 
-    @get("/{product_id:uuid}", guards=[optional], summary="Get a product", opt=_PUBLIC)
+    @get(
+        "/{product_id:uuid}",
+        guards=[optional],
+        summary="Get a product",
+        description="With its price and stock. Inactive products only for holders of `products:write`.",
+        opt=_PUBLIC,
+    )
     async def get_product(self, product_id: FromPath[UUID], queries: Queries, viewer: Viewer) -> ProductRead:
         return await queries.get_product(product_id, viewer)
 
@@ -207,7 +214,7 @@ class ProductController(Controller):
         guards=[permission(PRODUCTS_WRITE)],
         return_dto=StructDTO[ProductPricePage],
         summary="List the prices of a product",
-        description="Newest first.",
+        description="Every price that the product has had, newest first.",
     )
     async def list_product_prices(
         self, product_id: FromPath[UUID], queries: Queries, paging: Paging

@@ -62,7 +62,7 @@ class ProductRead(Versioned):
     description: Bio | None
     price: Money
     stock: _Balance
-    is_active: bool
+    is_active: Annotated[bool, Meta(examples=[True])]
     tags: Tags
     created_at: datetime
     updated_at: datetime

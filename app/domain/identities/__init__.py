@@ -26,5 +26,6 @@ identities = Domain(
     audit_kinds=AUDIT_KINDS,
     exports=EXPORTS,
     error_codes=(EMAIL_UNVERIFIED, LINK_REQUIRED),
+    tag_group="Account",
     tags=(("Identities", "Sign-in with identity providers: OpenID Connect and GitHub."),),
 )

@@ -1,4 +1,4 @@
-from app.core import PRODUCT, Core
+from app.core import Core
 from app.domain.auth.settings import AuthSettings
 from app.domain.identities.controllers.pages import PAGE
 from app.domain.identities.providers.client import ProviderClient
@@ -6,6 +6,7 @@ from app.domain.identities.providers.github import GitHubProvider
 from app.domain.identities.providers.openid import OpenIDProvider
 from app.domain.identities.providers.registry import Providers
 from app.domain.identities.settings import IdentitySettings
+from app.lib.text import product_token
 
 
 def build(core: Core) -> None:
@@ -13,7 +14,7 @@ def build(core: Core) -> None:
     settings = core.services.get(IdentitySettings)
     is_production = core.settings.is_production
     client = ProviderClient(
-        user_agent=PRODUCT,
+        user_agent=product_token(core.settings.product_name),
         allow_private=settings.oidc_allow_private or not is_production,
         is_production=is_production,
     )

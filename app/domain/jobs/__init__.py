@@ -16,6 +16,7 @@ jobs = Domain(
     audit_kinds=AUDIT_KINDS,
     permissions=PERMISSIONS,
     jobs=JOBS,
+    tag_group="Operations",
     tags=(
         ("Jobs", "Work in the background, for operators."),
         ("Events", "What happened, deletions included, for systems that keep a copy."),

@@ -71,12 +71,12 @@ def show(job_id: UUID, *, as_json: bool) -> None:
 
 @jobs.command()
 @click.argument("job_id", type=click.UUID, required=False)
-@click.option("--all-dead", is_flag=True, help="All dead jobs, instead of one job.")
+@click.option("--all-failed", is_flag=True, help="all failed jobs, instead of one job.")
 @_kind_option
-def retry(job_id: UUID | None, kind: str | None, *, all_dead: bool) -> None:
-    """Run a dead or cancelled job again, or with --all-dead all dead ones."""
-    if all_dead == (job_id is not None):
-        raise click.UsageError("Name a job, or say --all-dead.")
+def retry(job_id: UUID | None, kind: str | None, *, all_failed: bool) -> None:
+    """Run a failed or cancelled job again, or with --all-failed all failed ones."""
+    if all_failed == (job_id is not None):
+        raise click.UsageError("Name a job, or say --all-failed.")
 
     async def work(core: Core) -> int:
         if job_id is not None:
@@ -86,7 +86,7 @@ def retry(job_id: UUID | None, kind: str | None, *, all_dead: bool) -> None:
         count = again = BATCH
         while again == BATCH:
             async with core.database.independent() as unit:
-                again = await JobOperations(unit).retry_dead(kind)
+                again = await JobOperations(unit).retry_failed(kind)
             count += again
         return count - BATCH
 
@@ -112,7 +112,7 @@ def cancel(job_id: UUID) -> None:
     "--status",
     type=click.Choice([status.value for status in FINISHED]),
     multiple=True,
-    default=("done", "cancelled"),
+    default=("succeeded", "cancelled"),
     show_default=True,
     help="In these states; repeat for several.",
 )

@@ -10,7 +10,7 @@ from app.domain.jobs.dtos import EventPage, JobDetail, JobPage
 from app.domain.jobs.errors import JobNotCancellable, JobNotRetryable
 from app.domain.jobs.permissions import EVENTS_READ, JOBS_MANAGE
 from app.domain.jobs.services import JOB_SORT, JobQueries, JobService
-from app.lib.http.injection import Injected, Paging
+from app.lib.http.injection import Injected, Paging, Precondition
 from app.lib.jobs.tables import JobStatus
 from app.lib.openapi.document import may_raise
 from app.lib.pagination.parameters import After, Before
@@ -68,11 +68,13 @@ class JobController(Controller):
         guards=[MANAGES_JOB],
         status_code=200,
         summary="Retry a background job",
-        description="Runs a dead or cancelled job again, with all its attempts.",
+        description="Runs a failed or cancelled job again, with all its attempts.",
         opt=may_raise(JobNotRetryable),
     )
-    async def retry_job(self, job_id: FromPath[UUID], job_service: Injected[JobService]) -> JobDetail:
-        return await job_service.retry(job_id)
+    async def retry_job(
+        self, job_id: FromPath[UUID], job_service: Injected[JobService], if_match: Precondition
+    ) -> JobDetail:
+        return await job_service.retry(job_id, if_match)
 
     @post(
         "/{job_id:uuid}/cancel",
@@ -82,8 +84,10 @@ class JobController(Controller):
         description="A running job is interrupted within seconds; what it has committed stays.",
         opt=may_raise(JobNotCancellable),
     )
-    async def cancel_job(self, job_id: FromPath[UUID], job_service: Injected[JobService]) -> JobDetail:
-        return await job_service.cancel(job_id)
+    async def cancel_job(
+        self, job_id: FromPath[UUID], job_service: Injected[JobService], if_match: Precondition
+    ) -> JobDetail:
+        return await job_service.cancel(job_id, if_match)
 
 
 @get(

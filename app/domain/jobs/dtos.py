@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import Meta
 
 from app.lib.events.declaration import MAX_KIND_LENGTH
+from app.lib.http.conditional import Version, Versioned
 from app.lib.jobs.declaration import MAX_KEY_LENGTH, MAX_NAME_LENGTH
 from app.lib.jobs.tables import MAX_ERROR_LENGTH, MAX_REQUEST_ID_LENGTH, JobStatus
 from app.lib.pagination.envelope import Page
@@ -32,7 +33,7 @@ class JobRead(Output):
     request_id: Annotated[str, Meta(max_length=MAX_REQUEST_ID_LENGTH, description="The first request.")] | None
 
 
-class JobDetail(JobRead):
+class JobDetail(JobRead, Versioned):
     """A job with its payload, which may hold personal data, and its last error."""
 
     key: Annotated[str, Meta(max_length=MAX_KEY_LENGTH)] | None
@@ -40,6 +41,7 @@ class JobDetail(JobRead):
     losses: Annotated[int, Meta(ge=0, le=2**31 - 1, description="Workers that were lost with it.")]
     error: Annotated[str, Meta(max_length=MAX_ERROR_LENGTH)] | None
     payload: dict[str, Any]
+    version: Version
 
 
 JobPage = Page[JobRead]

@@ -6,7 +6,7 @@ class JobNotFound(NotFound):
 
 
 class JobNotRetryable(InvalidState):
-    detail = "Only a dead or cancelled job can be run again, and not while another one has its key."
+    detail = "Only a failed or cancelled job can be run again, and not while another one has its key."
 
 
 class JobNotCancellable(InvalidState):

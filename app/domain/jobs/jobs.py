@@ -16,8 +16,8 @@ DAY = 86_400.0
 async def purge_jobs(_payload: NoPayload, context: JobContext) -> None:
     settings = context.service(JobSettings)
     for statuses, days in (
-        ([JobStatus.DONE, JobStatus.CANCELLED], settings.jobs_retention_days),
-        ([JobStatus.DEAD], settings.jobs_dead_retention_days),
+        ([JobStatus.SUCCEEDED, JobStatus.CANCELLED], settings.jobs_retention_days),
+        ([JobStatus.FAILED], settings.jobs_failed_retention_days),
     ):
         await context.in_batches(partial(_purge_jobs, statuses, days))
 

@@ -51,6 +51,7 @@ JOB = prepare(
     ).where(QueuedJob.id == bindparam("job_id")),
     JobDetail,
 )
+LOCK_JOB = prepare(select(QueuedJob.version).where(QueuedJob.id == bindparam("job_id")).with_for_update(), int)
 SCHEDULES = prepare(select(*columns_of(ScheduleRead, JobSchedule)).order_by(JobSchedule.name), ScheduleRead)
 _latest_events = (
     select(*columns_of(EventSummary, StoredEvent))

@@ -8,11 +8,13 @@ import msgspec
 
 from app.domain.jobs.dtos import EventPage, EventRead, EventRow, EventSummary, JobDetail, JobPage, ScheduleRead
 from app.domain.jobs.errors import JobNotCancellable, JobNotFound, JobNotRetryable
-from app.domain.jobs.repositories import EVENTS, EVENTS_OF_KIND, JOB, JOB_LIST, SCHEDULES, event_list
+from app.domain.jobs.repositories import EVENTS, EVENTS_OF_KIND, JOB, JOB_LIST, LOCK_JOB, SCHEDULES, event_list
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.reader import Reader
+from app.lib.db.repositories import ANY_VERSION
 from app.lib.db.uow import UnitOfWork
+from app.lib.db.versions import IfMatch
 from app.lib.errors import FieldCode, FieldError, InvalidState, ValidationFailed
 from app.lib.jobs.operations import JobOperations
 from app.lib.pagination.cursor import CursorCodec
@@ -86,15 +88,23 @@ class JobService:
     origin: Origin
     operations: JobOperations
 
-    async def retry(self, job_id: UUID) -> JobDetail:
-        """Raises ``JobNotFound`` and ``JobNotRetryable``."""
+    async def retry(self, job_id: UUID, if_match: IfMatch = ANY_VERSION) -> JobDetail:
+        """Raises ``JobNotFound``, ``PreconditionFailed`` and ``JobNotRetryable``."""
+        await self._lock(job_id, if_match)
         done = await self.operations.retry(job_id)
         return await self._changed(job_id, "job.retried", None if done else JobNotRetryable())
 
-    async def cancel(self, job_id: UUID) -> JobDetail:
-        """Raises ``JobNotFound`` and ``JobNotCancellable``."""
+    async def cancel(self, job_id: UUID, if_match: IfMatch = ANY_VERSION) -> JobDetail:
+        """Raises ``JobNotFound``, ``PreconditionFailed`` and ``JobNotCancellable``."""
+        await self._lock(job_id, if_match)
         done = await self.operations.cancel(job_id)
         return await self._changed(job_id, "job.cancelled", None if done else JobNotCancellable())
+
+    async def _lock(self, job_id: UUID, if_match: IfMatch) -> None:
+        version = await self.unit.first(LOCK_JOB, job_id=job_id)
+        if version is None:
+            raise JobNotFound
+        if_match.check(version)
 
     async def _changed(self, job_id: UUID, what: str, refusal: InvalidState | None) -> JobDetail:
         job = await self.unit.first(JOB, job_id=job_id)

@@ -8,7 +8,7 @@ from app.domain.notifications.controllers.preferences import NotificationControl
 from app.domain.notifications.controllers.unsubscribe import show_unsubscribe_page, unsubscribe
 from app.domain.notifications.exports import EXPORTS
 from app.domain.notifications.listeners import LISTENERS
-from app.lib.domain import Domain
+from app.lib.domain import Domain, Link
 
 notifications = Domain(
     name="notifications",
@@ -17,6 +17,8 @@ notifications = Domain(
     controllers=(NotificationController, show_unsubscribe_page, unsubscribe),
     listeners=LISTENERS,
     mail_templates=(Path(__file__).parent / "templates",),
+    links=(Link("mailbox", "Mails of this development server"),),
     development_handlers=lambda: (mailbox_router,),
+    tag_group="Account",
     tags=(("Notifications", "Which mails a user receives."),),
 )

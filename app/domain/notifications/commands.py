@@ -76,12 +76,12 @@ def list_mails(status: str | None, limit: int, *, as_json: bool) -> None:
 
 @mail.command()
 @click.argument("mail_id", metavar="ID", type=click.UUID)
-def resend(mail_id: UUID) -> None:
+def retry(mail_id: UUID) -> None:
     """Send a mail again. A mail with a secret link cannot be sent again: its link is deleted once it is sent."""
 
     async def work(core: Core) -> None:
         async with core.database.independent() as unit:
-            await core.mailer.resend(unit, mail_id)
+            await core.mailer.retry(unit, mail_id)
 
     run(work)
     click.echo("The mail is queued; a running server or worker sends it.")

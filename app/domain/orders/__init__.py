@@ -27,5 +27,6 @@ orders = Domain(
     channel_kinds=CHANNEL_KINDS,
     error_codes=(PaymentDeclined.code, TooManyOpenOrders.code),
     demo="app.domain.orders.demo:seed",
+    tag_group="Shop",
     tags=(("Orders", "What was ordered, whether it is paid, and where it is."),),
 )

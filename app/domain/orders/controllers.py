@@ -27,6 +27,7 @@ from app.domain.orders.dtos import (
 from app.domain.orders.errors import InvalidTransition, PaymentDeclined, RefundTooLarge, TooManyOpenOrders
 from app.domain.orders.permissions import ORDERS_READ, ORDERS_WRITE
 from app.domain.orders.services.cancel import CancelService
+from app.domain.orders.services.export import COLUMNS, csv_lines
 from app.domain.orders.services.orders import OrderService
 from app.domain.orders.services.pay import PaymentService
 from app.domain.orders.services.place import PlaceService
@@ -38,6 +39,7 @@ from app.lib.http.locations import created
 from app.lib.http.rules import PRODUCES_ANYTHING, TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import for_holders_of, may_raise, sends_headers
+from app.lib.openapi.examples import shows
 from app.lib.pagination.parameters import After, Before
 from app.lib.security.policies import authenticated, permission
 from app.lib.wire.dto import StructDTO
@@ -132,7 +134,7 @@ class OrderController(Controller):
         guards=[authenticated],
         dto=StructDTO[OrderUpdate],
         summary="Update the notes of an order",
-        description="While it is pending.",
+        description="Sets or clears the notes, as a merge patch, while the order is pending.",
         opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed),
     )
     async def update_order(
@@ -150,7 +152,7 @@ class OrderController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[OrderEventPage],
         summary="List the events of an order",
-        description="Oldest first.",
+        description="What happened to the order, when and by whom, oldest first.",
     )
     async def list_order_events(
         self, order_id: FromPath[UUID], queries: Queries, principal: Caller, paging: Paging
@@ -162,7 +164,7 @@ class OrderController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[PaymentPage],
         summary="List the payments of an order",
-        description="Oldest first.",
+        description="Attempts to pay and how they ended, oldest first.",
     )
     async def list_order_payments(
         self, order_id: FromPath[UUID], queries: Queries, principal: Caller, paging: Paging
@@ -215,6 +217,7 @@ class OrderController(Controller):
         guards=[authenticated],
         status_code=200,
         summary="Ship an order",
+        description="A paid order becomes shipped. Its customer and webhooks are notified.",
         opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed) | for_holders_of(ORDERS_WRITE),
     )
     async def ship_order(
@@ -227,6 +230,7 @@ class OrderController(Controller):
         guards=[authenticated],
         status_code=200,
         summary="Deliver an order",
+        description="A shipped order becomes delivered. Its customer and webhooks are notified.",
         opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed) | for_holders_of(ORDERS_WRITE),
     )
     async def deliver_order(
@@ -259,7 +263,7 @@ class OrderController(Controller):
     @get(
         "/export",
         guards=[permission(ORDERS_READ)],
-        opt={PRODUCES_ANYTHING: True},
+        opt={PRODUCES_ANYTHING: True} | shows(200, csv_lines([COLUMNS]).decode()),
         media_type="text/csv",
         summary="Export orders as CSV",
         description="Oldest first, with the filters of the list.",

@@ -117,7 +117,7 @@ class PaymentRead(Output):
     """An attempt to pay. While it is processing, its outcome is not known yet; then ``settled_at`` is null."""
 
     id: UUID
-    method: Annotated[str, Meta(max_length=32)]
+    method: Annotated[str, Meta(max_length=32, examples=["test"])]
     status: Literal["processing", "succeeded", "declined"]
     amount: Money
     created_at: datetime

@@ -21,5 +21,6 @@ posts = Domain(
     webhook_kinds=WEBHOOK_KINDS,
     channel_kinds=CHANNEL_KINDS,
     demo="app.domain.posts.demo:seed",
+    tag_group="Content",
     tags=(("Posts", "What people write: drafts, publication, search, tags and an Atom feed."),),
 )

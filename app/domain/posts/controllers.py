@@ -32,6 +32,7 @@ from app.lib.http.query import PASSED_ON
 from app.lib.http.rules import MAX_BODY, PRODUCES
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
+from app.lib.openapi.examples import shows
 from app.lib.pagination.parameters import After, Before
 from app.lib.security.policies import authenticated, find_principal, optional, policy_of, public
 from app.lib.wire.dto import StructDTO
@@ -234,6 +235,7 @@ class PostController(Controller):
     guards=[public],
     opt=TAGGED | _PUBLIC,
     summary="List the posts of a user",
+    description="Published posts of one author, newest first.",
     tags=["Posts"],
 )
 async def list_user_posts(
@@ -272,10 +274,13 @@ async def list_tags(
     return shared(request, Response(page), seconds=60)
 
 
+_FEED = '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">…</feed>'
+
+
 @get(
     "/feed.atom",
     guards=[public],
-    opt={PRODUCES: ATOM, **TAGGED, **PASSED_ON, **_PUBLIC},
+    opt={PRODUCES: ATOM, **TAGGED, **PASSED_ON, **_PUBLIC} | shows(200, _FEED),
     media_type=ATOM,
     summary="Get the Atom feed",
     description="The newest 20 published posts (RFC 4287) with safe HTML; long ones with their summary and link only.",

@@ -1,5 +1,7 @@
 """Rooms, and channels over sockets and event streams."""
 
+from pathlib import Path
+
 from app.domain.realtime.audit import AUDIT_KINDS
 from app.domain.realtime.build import build
 from app.domain.realtime.channels import CHANNEL_KINDS
@@ -14,7 +16,7 @@ from app.domain.realtime.listeners import LISTENERS
 from app.domain.realtime.permissions import PERMISSIONS
 from app.domain.realtime.settings import RealtimeSettings
 from app.domain.realtime.webhooks import WEBHOOK_KINDS
-from app.lib.domain import Domain
+from app.lib.domain import Domain, Link
 
 realtime = Domain(
     name="realtime",
@@ -30,7 +32,13 @@ realtime = Domain(
     webhook_kinds=WEBHOOK_KINDS,
     channel_kinds=CHANNEL_KINDS,
     development_handlers=lambda: (demo_router(),),
+    mail_templates=(Path(__file__).parent / "templates",),
+    links=(
+        Link("asyncapi", "Realtime document (AsyncAPI)"),
+        Link("demo", "Demo chat", {"file_name": "chat"}),
+    ),
     notes=(f"Realtime channels have [a document of their own]({ASYNCAPI_PATH}).",),
+    tag_group="Realtime",
     tags=(
         ("Rooms", "Public rooms, and private ones by invitation, where members talk."),
         ("Realtime", "Tickets for sockets, and a stream of events. Sockets have a document of their own."),

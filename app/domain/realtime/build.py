@@ -50,4 +50,4 @@ def build(core: Core) -> None:
     core.services.add(TicketDesk(core.database, authenticator), TicketTaker)
     core.events.listen(*channel_listeners(kinds))
     if core.settings.docs == "public":
-        core.handlers.append(document_handler(core.settings.address, VERSION))
+        core.handlers.append(document_handler(core.settings.address, core.settings.product_name, VERSION))

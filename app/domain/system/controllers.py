@@ -15,7 +15,8 @@ from app.lib.http.query import PASSED_ON
 from app.lib.http.responses import revalidated
 from app.lib.http.rules import PRODUCES_ANYTHING
 from app.lib.observability.metrics import CONTENT_TYPE, Metrics
-from app.lib.openapi.document import build_document, for_holders_of, may_raise
+from app.lib.openapi.document import DocumentInfo, build_document, for_holders_of, may_raise
+from app.lib.openapi.examples import shows
 from app.lib.security.bearer import bearer_token
 from app.lib.security.policies import Connection, Policy, check_debts, public
 from app.lib.security.principal import Authenticator
@@ -34,10 +35,12 @@ _OK = Health(status="ok")
 
 @get(
     "/health",
+    name="health",
     guards=[public],
     opt={**PASSED_ON, **public_answer()},
     return_dto=StructDTO[Health],
     summary="Check that the service answers",
+    description="For people and simple monitors. It asks neither the database nor anything else.",
     tags=["System"],
 )
 async def get_health() -> Health:
@@ -98,7 +101,8 @@ metrics_access = MetricsAccess(f"{METRICS_READ} or METRICS_TOKEN")
     guards=[metrics_access],
     opt={PRODUCES_ANYTHING: True}
     | for_holders_of(METRICS_READ)
-    | may_raise(Unauthenticated, InvalidToken, PermissionDenied),
+    | may_raise(Unauthenticated, InvalidToken, PermissionDenied)
+    | shows(200, '# TYPE http_requests_total counter\nhttp_requests_total{method="GET",status="200"} 3.0\n'),
     media_type=CONTENT_TYPE,
     summary="Read the metrics",
     description="In Prometheus' text format. `METRICS_TOKEN` of the service is good as a bearer token, too.",
@@ -116,6 +120,6 @@ async def get_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
     state: Any = request.app.state
     document: bytes | None = state.get("openapi_document")
     if document is None:
-        document = msgspec.json.encode(build_document(request.app, state.core.document))
+        document = msgspec.json.encode(build_document(request.app, state.core.services.get(DocumentInfo)))
         state.openapi_document = document
     return revalidated(document)

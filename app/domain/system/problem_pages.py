@@ -9,6 +9,7 @@ from litestar.params import PathParameter
 from app.lib.errors import NotFound
 from app.lib.http.base_path import base_path_of
 from app.lib.http.rules import HTML_PAGE
+from app.lib.openapi.document import DocumentInfo
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _PAGE = """<!doctype html>
@@ -47,7 +48,7 @@ _Slug = Annotated[
     **HTML_PAGE,
 )
 async def get_problem(request: Request[Any, Any, Any], slug: _Slug) -> Response[bytes]:
-    codes = request.app.state.core.document.error_codes
+    codes = request.app.state.core.services.get(DocumentInfo).error_codes
     code = next((each for each in codes if each.type == f"/problems/{slug}"), None)
     if code is None:
         raise NotFound
@@ -58,12 +59,19 @@ async def get_problem(request: Request[Any, Any, Any], slug: _Slug) -> Response[
     return _page(code.title, body)
 
 
-@get("/problems", summary="List all problems", description="A page for people.", tags=["System"], **HTML_PAGE)
+@get(
+    "/problems",
+    name="problems",
+    summary="List all problems",
+    description="A page for people, with every code that refusals have.",
+    tags=["System"],
+    **HTML_PAGE,
+)
 async def list_problems(request: Request[Any, Any, Any]) -> Response[bytes]:
     base_path = base_path_of(request.scope)
     rows = "\n".join(
         f'<li><a href="{base_path}{code.type}"><code>{code.value}</code></a>: {escape(code.title)}</li>'
-        for code in request.app.state.core.document.error_codes
+        for code in request.app.state.core.services.get(DocumentInfo).error_codes
     )
     return _page("Problems", f"<h1>Problems</h1>\n<ul>\n{rows}\n</ul>")
 

@@ -3,8 +3,9 @@ from typing import Annotated
 from msgspec import Meta
 
 from app.config import Section, Settings
+from app.lib.mail.message import Mailbox, UnsafeHeader
 from app.lib.security.secret_key import check_secret
-from app.lib.settings import Secret
+from app.lib.settings import ConfigurationError, Secret, WebAddress
 
 
 class SystemSettings(Section, frozen=True, kw_only=True):
@@ -14,11 +15,22 @@ class SystemSettings(Section, frozen=True, kw_only=True):
         Secret | None,
         Meta(description="Bearer token for `/metrics`, at least 32 characters; without it, permission `metrics:read`."),
     ] = None
+    api_contact_url: Annotated[
+        WebAddress | None, Meta(description="Page where users of the API find help; in the OpenAPI document.")
+    ] = None
+    api_contact_email: Annotated[
+        str | None, Meta(description="Address for users of the API; in the OpenAPI document.")
+    ] = None
     max_connections_per_address: Annotated[
         int, Meta(ge=1, description="Connections of a client address, in each worker; trusted proxies are not counted.")
     ] = 2_500
 
     def check(self, settings: Settings) -> None:
-        """Refuses a token that could be guessed in production."""
+        """Refuses an address that is none and, in production, a token that could be guessed."""
+        if self.api_contact_email is not None:
+            try:
+                Mailbox(self.api_contact_email)
+            except UnsafeHeader as exc:
+                raise ConfigurationError("API_CONTACT_EMAIL: expected an address such as api@example.com") from exc
         if settings.is_production and self.metrics_token is not None:
             check_secret("METRICS_TOKEN", self.metrics_token)

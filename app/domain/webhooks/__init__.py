@@ -21,5 +21,6 @@ webhooks = Domain(
     audit_kinds=AUDIT_KINDS,
     listeners=LISTENERS,
     jobs=JOBS,
+    tag_group="Realtime",
     tags=(("Webhooks", "Events for your own servers, signed as Standard Webhooks says."),),
 )

@@ -61,7 +61,12 @@ class WebhookController(Controller):
     tags = ("Webhooks",)
     return_dto = StructDTO[WebhookRead]
 
-    @get(guards=[authenticated], return_dto=StructDTO[WebhookPage], summary="List your webhooks")
+    @get(
+        guards=[authenticated],
+        return_dto=StructDTO[WebhookPage],
+        summary="List your webhooks",
+        description="Your own endpoints without their secrets.",
+    )
     async def list_webhooks(
         self,
         queries: Queries,
@@ -89,7 +94,12 @@ class WebhookController(Controller):
         response.headers.update(NO_STORE)
         return response
 
-    @get("/{webhook_id:uuid}", guards=[authenticated], summary="Get a webhook")
+    @get(
+        "/{webhook_id:uuid}",
+        guards=[authenticated],
+        summary="Get a webhook",
+        description="One of your own endpoints without its secret, and whether it is failing.",
+    )
     async def get_webhook(self, webhook_id: WebhookId, queries: Queries, principal: Caller) -> WebhookRead:
         return await queries.get_webhook(webhook_id, principal)
 
@@ -178,24 +188,34 @@ class DeliveryController(Controller):
         filters = {"status": status, "kind": kind, "created_after": created_after, "created_before": created_before}
         return await queries.list_deliveries(webhook_id, paging, sort, filters, principal)
 
-    @get("/{delivery_id:uuid}", guards=[authenticated], summary="Get a webhook's delivery")
+    @get(
+        "/{delivery_id:uuid}",
+        guards=[authenticated],
+        summary="Get a webhook's delivery",
+        description="One event for the webhook: its state, its attempts, and the last answer of the receiver.",
+    )
     async def get_webhook_delivery(
         self, webhook_id: WebhookId, delivery_id: DeliveryId, queries: Queries, principal: Caller
     ) -> DeliveryRead:
         return await queries.get_delivery(webhook_id, delivery_id, principal)
 
     @post(
-        "/{delivery_id:uuid}/replay",
+        "/{delivery_id:uuid}/retry",
         guards=[authenticated, rate_limit("webhooks")],
         status_code=200,
-        summary="Replay a delivery",
+        summary="Retry a delivery",
         description="Sends it again under the same `webhook-id`, whether it succeeded or failed, with all attempts.",
         opt=may_raise(DeliveryPending, TooManyPending, WebhookInactive),
     )
-    async def replay_webhook_delivery(
-        self, webhook_id: WebhookId, delivery_id: DeliveryId, deliveries: Deliveries, principal: Caller
+    async def retry_webhook_delivery(
+        self,
+        webhook_id: WebhookId,
+        delivery_id: DeliveryId,
+        deliveries: Deliveries,
+        principal: Caller,
+        if_match: Precondition,
     ) -> DeliveryRead:
-        return await deliveries.replay(webhook_id, delivery_id, principal)
+        return await deliveries.retry(webhook_id, delivery_id, if_match, principal)
 
 
 @get(

@@ -72,7 +72,7 @@ class WebhookRead(Versioned):
     url: ReceiverUrl
     description: SingleLine | None
     kinds: Annotated[list[EventKind], Meta(max_length=50)]
-    is_active: bool
+    is_active: Annotated[bool, Meta(examples=[True])]
     disabled_reason: DisabledReason | None
     failing_since: datetime | None
     former_secret_expires_at: datetime | None

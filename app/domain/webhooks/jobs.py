@@ -22,7 +22,7 @@ async def purge_deliveries(_payload: NoPayload, context: JobContext) -> None:
 
 @job("webhooks.sweep", NoPayload, schedule=Cron("*/5 * * * *"))
 async def sweep_deliveries(_payload: NoPayload, context: JobContext) -> None:
-    """Gives a job to each delivery that is overdue and has none, because its job was cancelled or is dead."""
+    """Gives a job to each delivery that is overdue and has none, because its job was cancelled or has failed."""
     async with context.unit() as unit:
         overdue = await unit.all(OVERDUE, before=utc_now() - _OVERDUE_AFTER, count=_BATCH)
         await enqueue_many(unit, [(deliver_webhook, each) for each in overdue])

@@ -51,7 +51,7 @@ async def fan_out(unit: UnitOfWork, kind: WebhookKind, envelope: EventEnvelope[A
     """Makes a delivery for each webhook that is subscribed and whose owner may receive the event; returns the new ones.
 
     The same event again makes no second delivery. Where ``max_pending`` wait, the new one has failed from the start, so
-    that an endpoint that does not answer cannot fill the database and the queue; its owner may replay it later.
+    that an endpoint that does not answer cannot fill the database and the queue; its owner may retry it later.
     """
     payload = kind.payload_of(envelope.event)
     recipients = await WebhookRepository(unit).recipients(kind.name, kind.permission, payload.concerns, max_pending)

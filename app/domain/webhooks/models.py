@@ -2,7 +2,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, literal_column
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    literal_column,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base, Entity
@@ -64,6 +75,7 @@ class WebhookDelivery(Entity):
     duration_ms: Mapped[int | None] = mapped_column(Integer)
 
     __table_args__ = (
+        CheckConstraint("status IN ('pending', 'succeeded', 'failed')", name="status"),
         UniqueConstraint("endpoint_id", "event_id"),
         Index(None, "endpoint_id", "created_at", "id"),
         Index(None, "created_at"),

@@ -1,11 +1,15 @@
 """Cross-origin resource sharing (the Fetch standard, section 3.2) for listed origins."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
+import structlog
 from litestar.types import Scope
 
 from app.lib.errors import ForeignOrigin
 from app.lib.http.heads import Headers, headers_by_name
+from app.lib.http.rules import allowed_methods
+from app.lib.observability.repeats import log_once
 
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _REQUEST_HEADERS = (
@@ -13,27 +17,40 @@ _REQUEST_HEADERS = (
     "traceparent", "tracestate", "baggage", "sentry-trace",  # what tracing in browsers adds to every request
 )  # fmt: skip
 _EXPOSED = (
-    b"ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, "
-    b"X-Process-Time, X-Request-ID"
+    b"Accept-Patch, Accept-Post, Allow, Content-Disposition, Deprecation, ETag, Idempotency-Replayed, Link, Location, "
+    b"RateLimit, RateLimit-Policy, Retry-After, Sunset, WWW-Authenticate, X-Process-Time, X-Request-ID"
 )
+_LOCAL = re.compile(rb"https?://(?:localhost|[a-z0-9-]+\.localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
+"""What pages under development are loaded from, as browsers write it."""
+
+log = structlog.get_logger(__name__)
 
 
 class CORS:
     """Which headers a response needs, and whose pages may open sockets. Origins are as browsers write them, or ``*``;
-    ``own_origin`` is the service's own. Pages may send ``request_headers`` next to those that the service reads.
+    ``own_origin`` is the service's own. Pages may send ``request_headers`` next to those that the service reads. With
+    ``takes_local`` those of this machine are listed, too.
 
     Credentials are bearer tokens, so cookies are never allowed.
     """
 
-    def __init__(self, origins: Sequence[str], own_origin: str = "", request_headers: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        origins: Sequence[str],
+        own_origin: str = "",
+        request_headers: Sequence[str] = (),
+        *,
+        takes_local: bool = False,
+    ) -> None:
         self._origins = {origin.encode() for origin in origins}
         self._any = b"*" in self._origins
+        self._takes_local = takes_local
         self._own_origin = own_origin.encode()
         self._request_headers = ", ".join((*_REQUEST_HEADERS, *request_headers)).encode()
 
     def headers(self, origin: bytes | None) -> Headers:
         """What every response carries: ``Vary`` always, the rest for a listed origin only."""
-        if not self._origins:
+        if not self._origins and not self._takes_local:
             return []
         headers: Headers = [] if self._any else [(b"vary", b"Origin")]
         if origin is not None and self._lists(origin):
@@ -41,18 +58,26 @@ class CORS:
             headers.append((b"access-control-expose-headers", _EXPOSED))
         return headers
 
-    def preflight(self, origin: bytes | None, requested_method: bytes | None) -> Headers | None:
-        """The extra headers of a granted preflight, or None when this is none or is not granted."""
-        if origin is None or requested_method is None or not self._lists(origin):
+    def preflight(self, scope: Scope, request: Mapping[bytes, bytes]) -> Headers | None:
+        """The extra headers of a granted preflight, or None when this is none or is not granted, which is logged."""
+        origin = request.get(b"origin")
+        if origin is None or b"access-control-request-method" not in request:
             return None
+        if not self._lists(origin):
+            shown = origin[:200].decode("latin-1")
+            log_once(log.warning, "cors.refused", error="The origin is not in CORS_ORIGINS.", origin=shown)
+            return None
+        allow = allowed_methods(scope)
         return [
+            *([(b"allow", allow)] if allow else []),
             (b"access-control-allow-methods", _METHODS),
             (b"access-control-allow-headers", self._request_headers),
             (b"access-control-max-age", b"600"),
         ]
 
     def _lists(self, origin: bytes) -> bool:
-        return self._any or origin.lower() in self._origins
+        origin = origin.lower()
+        return self._any or origin in self._origins or (self._takes_local and _LOCAL.fullmatch(origin) is not None)
 
     def check_opener(self, scope: Scope) -> None:
         """Whose page opens a socket, or a stream that takes tickets; browsers do not ask (RFC 6455 section 10.2).

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Litestar, Request
+from litestar.exceptions import MethodNotAllowedException, NotFoundException
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
 from litestar.utils.path import normalize_path
@@ -152,6 +153,19 @@ def has_head(scope: Any) -> bool:
     return app is None or normalize_path(scope["path"]) not in app.state.get(_HEADLESS, ())
 
 
+def allowed_methods(scope: Any) -> bytes | None:
+    """What OPTIONS would say of the path, before anything is routed; None for a path that is not there."""
+    app: Litestar = scope["litestar_app"]
+    try:
+        handler = app.asgi_router.handle_routing(path=normalize_path(scope["path"]), method="OPTIONS")[1]
+    except MethodNotAllowedException:  # a path with sockets alone
+        return b"OPTIONS"
+    except NotFoundException:
+        return None
+    allow: bytes | None = handler.opt.get(_ALLOW)
+    return allow
+
+
 def complete_allow(allow: bytes, *, has_head: bool) -> bytes:
     """An ``Allow`` header with what a route answers besides what it declares: OPTIONS, and HEAD where it has GET.
 
@@ -223,13 +237,20 @@ def names_media_type(content_types: Sequence[bytes], expected: Collection[str]) 
 
 
 def accepts(accept: str, media_type: str) -> bool:
-    """Whether an ``Accept`` header admits the media type; the most specific range that matches decides."""
-    if accept in {media_type, "*/*"} or not accept.strip():
-        return True
+    """Whether an ``Accept`` header admits the media type."""
+    return accept in {media_type, "*/*"} or quality(accept, media_type) > 0
+
+
+def quality(accept: str, media_type: str) -> float:
+    """The weight that an ``Accept`` header gives to a media type, 0 for one that it excludes: the most specific range
+    that matches decides (RFC 9110 section 12.5.1).
+    """
+    if not accept.strip():
+        return 1.0
     ranges = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
     qualities: dict[str, float] = {}
     for part in accept.split(","):
         media_range, *parameters = part.split(";")
         weights = (_QUALITY.fullmatch(each) for each in parameters)  # what is no weight counts as 1
         qualities[media_range.strip().lower()] = next((float(match[1]) for match in weights if match), 1.0)
-    return next((qualities[each] > 0 for each in ranges if each in qualities), False)
+    return next((qualities[each] for each in ranges if each in qualities), 0.0)

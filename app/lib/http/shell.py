@@ -25,6 +25,7 @@ from app.lib.db.base import new_id
 from app.lib.errors import AppError, PermissionDenied, Unavailable
 from app.lib.http.conditional import check_if_none_match, if_none_match, is_personal, with_owner
 from app.lib.http.cors import CORS
+from app.lib.http.deprecation import deprecation_headers
 from app.lib.http.heads import Headers, TimedReceive, check_header_bytes, check_host, headers_by_name, send_body
 from app.lib.http.problems import DENIAL, error_of, head_and_body, send_problem
 from app.lib.http.proxies import TrustedProxies
@@ -185,8 +186,7 @@ class Exchange(Conversation):
         if self.method == "HEAD" and has_head(self.scope):
             self.scope["method"] = "GET"
         elif self.method == "OPTIONS":
-            asked = self.headers.get(b"access-control-request-method")
-            extra = self.shell.cors.preflight(self.headers.get(b"origin"), asked)
+            extra = self.shell.cors.preflight(self.scope, self.headers)
             if extra is not None:
                 await self._send_no_content(extra)
                 return
@@ -235,6 +235,7 @@ class Exchange(Conversation):
         present = {name for name, _ in headers}
         self.has_length = b"content-length" in present
         headers += [header for header in self.shell.fixed_headers if header[0] not in present]
+        headers += deprecation_headers(self.scope)
         if b"cache-control" not in present:
             secret = str(self.scope.get("path_template") or self.scope["path"]).startswith(self.shell.no_store)
             headers.append((b"cache-control", b"no-store" if secret or personal else b"private, no-cache"))

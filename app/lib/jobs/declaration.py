@@ -55,7 +55,7 @@ class JobContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GiveUp(Exception):
-    """Raised by a job that no repetition can help: it is dead at once. The text is kept for operators."""
+    """Raised by a job that no repetition can help: it fails for good at once. The text is kept for operators."""
 
 
 class RetryLater(Exception):

@@ -29,7 +29,7 @@ _insert = prepare(
     insert_or_update(_jobs)
     .values(
         **{name: bindparam(name, type_=_jobs.c[name].type) for name in _GIVEN},
-        **due_after(bindparam("delay", type_=Float())),
+        **due_after(bindparam("delay", type_=Float())) | {"version": 1},
         attempts=0,
         losses=0,
         beats=0,

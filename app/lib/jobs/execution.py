@@ -43,8 +43,8 @@ class Executor:
         outcome = await self._attempt(self.registry[claimed.name], claimed)
         seconds = time.perf_counter() - started
         self._observe(claimed.name, outcome.ending.value, seconds)
-        if outcome.ending is Ending.DONE:
-            log.info("job.done", attempt=claimed.attempts, seconds=round(seconds, 6))
+        if outcome.ending is Ending.SUCCEEDED:
+            log.info("job.succeeded", attempt=claimed.attempts, seconds=round(seconds, 6))
         return outcome
 
     async def _attempt(self, declared: Job[msgspec.Struct], claimed: ClaimedJob) -> Outcome:
@@ -74,7 +74,7 @@ class Executor:
             return _failed(declared, context, exc)  # something that the job waited for was cancelled, not the job
         except Exception as exc:  # noqa: BLE001 - any exception is the job's
             return _failed(declared, context, exc, timed_out=limit.expired())
-        return Outcome(job_id=claimed.id, ending=Ending.DONE)
+        return Outcome(job_id=claimed.id, ending=Ending.SUCCEEDED)
 
 
 def _failed(
@@ -88,15 +88,15 @@ def _failed(
     kind = "TimedOut" if timed_out else type(exc).__name__
     text = f"Not done after {declared.timeout:g} seconds." if timed_out else _text_of(exc)
     if final or context.is_last_attempt or isinstance(exc, GiveUp):
-        log_once(log.error, "job.dead", error=kind, of=declared.name, attempt=context.attempt, exc_info=exc)
-        return Outcome(job_id=context.job_id, ending=Ending.DEAD, error_kind=kind[:100], error=text)
+        log_once(log.error, "job.failed", error=kind, of=declared.name, attempt=context.attempt, exc_info=exc)
+        return Outcome(job_id=context.job_id, ending=Ending.FAILED, error_kind=kind[:100], error=text)
     asked = exc.seconds if isinstance(exc, RetryLater) else None
     seconds = declared.retry.wait_after(context.attempt) if asked is None else _bounded(asked)
     known = to_app_error(exc) if isinstance(exc, Exception) else None
     is_expected = asked is not None or isinstance(known, Unavailable)  # what is put off, or an outage: nothing to trace
     members = {"attempt": context.attempt, "again_in": round(seconds, 3), "reason": text[:200]}
     members |= {} if is_expected else {"exc_info": exc}
-    log_once(log.warning, "job.failed", error=kind, of=declared.name, **members)
+    log_once(log.warning, "job.attempt_failed", error=kind, of=declared.name, **members)
     return Outcome(job_id=context.job_id, ending=Ending.RETRY, wait_seconds=seconds, error_kind=kind[:100], error=text)
 
 

@@ -22,13 +22,13 @@ _PATIENCE_SECONDS = 1.0
 _MAX_COUNTED = 100_000
 
 _ABSENT: tuple[type[Exception], ...] = (*DATABASE_ERRORS, TimeoutError)
-_COUNTED = (JobStatus.PENDING, JobStatus.RUNNING, JobStatus.DEAD)
+_COUNTED = (JobStatus.PENDING, JobStatus.RUNNING, JobStatus.FAILED)
 
 
 class _Depths(msgspec.Struct, frozen=True):
     pending: int
     running: int
-    dead: int
+    failed: int
     oldest: datetime | None
     now: datetime
 
@@ -72,8 +72,8 @@ class JobGauges(Collector):
             self._depths = None
 
     def collect(self) -> Iterable[Metric]:
-        """Two gauges. Dead jobs are the failures that an operator has to look at."""
-        depth = GaugeMetricFamily("jobs_depth", "Jobs that wait, run or are dead.", labels=["status"])
+        """Two gauges. Failed jobs are the failures that an operator has to look at."""
+        depth = GaugeMetricFamily("jobs_depth", "Jobs that wait, run or have failed.", labels=["status"])
         late = GaugeMetricFamily("jobs_oldest_pending_seconds", "How long the oldest due job has been waiting.")
         if self._depths is not None:
             for status in _COUNTED:

@@ -1,4 +1,4 @@
-"""What operators do to jobs: run a dead one again, cancel one, remove old ones."""
+"""What operators do to jobs: run a failed one again, cancel one, remove old ones."""
 
 from collections.abc import Collection
 from typing import Any
@@ -14,9 +14,9 @@ from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.enqueue import wake_workers
 from app.lib.jobs.tables import JobStatus, QueuedJob, due_after, finished, in_status
 
-RETRYABLE = (JobStatus.DEAD, JobStatus.CANCELLED)
+RETRYABLE = (JobStatus.FAILED, JobStatus.CANCELLED)
 CANCELLABLE = (JobStatus.PENDING, JobStatus.RUNNING)
-FINISHED = (JobStatus.DONE, JobStatus.DEAD, JobStatus.CANCELLED)
+FINISHED = (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED)
 
 _jobs = table_of(QueuedJob)
 _c = _jobs.c
@@ -29,12 +29,12 @@ class JobOperations:
         self.unit = unit
 
     async def retry(self, job_id: UUID) -> bool:
-        """Makes a dead or cancelled job due now, with all its attempts. Not while its key is taken by another."""
+        """Makes a failed or cancelled job due now, with all its attempts. Not while its key is taken by another."""
         return await self._retry(_c.id == job_id) == 1
 
-    async def retry_dead(self, name: str | None = None) -> int:
-        """The same for a batch of all dead jobs, or of those of one name. Returns its size."""
-        conditions = [in_status(JobStatus.DEAD)]
+    async def retry_failed(self, name: str | None = None) -> int:
+        """The same for a batch of all failed jobs, or of those of one name. Returns its size."""
+        conditions = [in_status(JobStatus.FAILED)]
         if name is not None:
             conditions.append(_c.name == name)
         return await self._retry(*conditions)

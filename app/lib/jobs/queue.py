@@ -36,9 +36,9 @@ class ClaimedJob(msgspec.Struct, frozen=True):
 class Ending(StrEnum):
     """How an attempt ended. ``postponed`` is no attempt at all: the worker has to go, or the job's turn comes later."""
 
-    DONE = "done"
+    SUCCEEDED = "succeeded"
     RETRY = "retry"
-    DEAD = "dead"
+    FAILED = "failed"
     POSTPONED = "postponed"
 
 
@@ -86,6 +86,7 @@ def claim_of(names: Collection[str], *, by_owner: bool = False) -> Prepared[Clai
         .where(_c.id.in_(select(due.c.id)))
         .values(
             status=JobStatus.RUNNING.value,
+            version=_c.version + 1,
             claim=bindparam("worker_id", type_=_c.claim.type),
             worker=bindparam("worker_name", type_=_c.worker.type),
             beats=0,
@@ -109,13 +110,13 @@ _beat = prepare(
     .returning(_c.id),
     UUID,
 )
-_done = prepare(update(_jobs).where(*_ours).values(**finished(JobStatus.DONE)))
-_dead = prepare(update(_jobs).where(*_ours).values(**finished(JobStatus.DEAD), **_error))
+_succeeded = prepare(update(_jobs).where(*_ours).values(**finished(JobStatus.SUCCEEDED)))
+_failed = prepare(update(_jobs).where(*_ours).values(**finished(JobStatus.FAILED), **_error))
 _retry = prepare(update(_jobs).where(*_ours).values(**_wait, **_error))
 _postponed = prepare(update(_jobs).where(*_ours).values(**_wait, attempts=_c.attempts - 1))
 _still = (*_ours, _c.beats == bindparam("seen_beats"))
 _lost_at_last = prepare(
-    update(_jobs).where(*_still, _c.losses >= MAX_LOSSES - 1).values(**finished(JobStatus.DEAD), **_lost)
+    update(_jobs).where(*_still, _c.losses >= MAX_LOSSES - 1).values(**finished(JobStatus.FAILED), **_lost)
 )
 _taken_back = prepare(update(_jobs).where(*_still).values(**due_after(0), **_lost, attempts=_c.attempts - 1))
 
@@ -129,13 +130,13 @@ async def beat(unit: UnitOfWork, worker_id: UUID) -> set[UUID]:
 
 async def settle(unit: UnitOfWork, worker_id: UUID, outcomes: Sequence[Outcome]) -> None:
     """Writes how attempts ended; not for jobs that are not the worker's any more."""
-    done = [each.job_id for each in outcomes if each.ending is Ending.DONE]
-    await unit.execute_many(_done, [{"job_id": job_id, "worker_id": worker_id} for job_id in done])
+    done = [each.job_id for each in outcomes if each.ending is Ending.SUCCEEDED]
+    await unit.execute_many(_succeeded, [{"job_id": job_id, "worker_id": worker_id} for job_id in done])
     for each in outcomes:
         values: dict[str, Any] = {"job_id": each.job_id, "worker_id": worker_id}
         error = {"new_error_kind": each.error_kind, "new_error": (each.error or "")[:MAX_ERROR_LENGTH]}
-        if each.ending is Ending.DEAD:
-            await unit.execute(_dead, **values, **error)
+        if each.ending is Ending.FAILED:
+            await unit.execute(_failed, **values, **error)
         elif each.ending is Ending.RETRY:
             await unit.execute(_retry, **values, **error, wait=each.wait_seconds)
         elif each.ending is Ending.POSTPONED:
@@ -145,15 +146,15 @@ async def settle(unit: UnitOfWork, worker_id: UUID, outcomes: Sequence[Outcome])
 async def take_back(unit: UnitOfWork, rows: Iterable[RunningRow]) -> tuple[list[UUID], list[UUID]]:
     """Makes what a lost worker left behind pending again, unless there was a sign of life in the meantime.
 
-    Returns what was taken back and, of those, what is dead because it has lost too many workers.
+    Returns what was taken back and, of those, what has failed because it has lost too many workers.
     """
     taken: list[UUID] = []
-    dead: list[UUID] = []
+    failed: list[UUID] = []
     for row in rows:
         values = {"job_id": row.id, "worker_id": row.claim, "seen_beats": row.beats}
         if await unit.execute(_lost_at_last, **values):
             taken.append(row.id)
-            dead.append(row.id)
+            failed.append(row.id)
         elif await unit.execute(_taken_back, **values):
             taken.append(row.id)
-    return taken, dead
+    return taken, failed

@@ -17,12 +17,12 @@ MAX_REQUEST_ID_LENGTH = 64
 
 
 class JobStatus(StrEnum):
-    """``dead``: out of attempts, or given up; kept until an operator retries it or its retention is over."""
+    """``failed``: out of attempts, or given up; kept until an operator retries it or its retention is over."""
 
     PENDING = "pending"
     RUNNING = "running"
-    DONE = "done"
-    DEAD = "dead"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
     CANCELLED = "cancelled"
 
 
@@ -32,13 +32,17 @@ def in_status(status: JobStatus) -> ColumnElement[bool]:
 
 
 def due_after(seconds: float | BindParameter[float]) -> dict[str, Any]:
-    """What an INSERT or UPDATE sets when a job comes to wait; seconds after the statement began, by the database."""
-    return {"status": JobStatus.PENDING.value, "run_at": database_now_plus(seconds), "claim": None}
+    """What an UPDATE sets when a job comes to wait; seconds after the statement began, by the database."""
+    return {**_changed(JobStatus.PENDING), "run_at": database_now_plus(seconds), "claim": None}
 
 
 def finished(status: JobStatus) -> dict[str, Any]:
     """What an UPDATE sets when a job is over and its retention begins."""
-    return {"status": status.value, "finished_at": database_now(), "claim": None}
+    return {**_changed(status), "finished_at": database_now(), "claim": None}
+
+
+def _changed(status: JobStatus) -> dict[str, Any]:
+    return {"status": status.value, "version": QueuedJob.version + 1}
 
 
 def _where(condition: str) -> dict[str, Any]:
@@ -50,7 +54,7 @@ class QueuedJob(Base):
 
     ``owner`` is whose share of the places it takes. ``claim`` is the id of the worker that runs it, and ``beats``
     counts that worker's signs of life since: no heartbeat is compared with a clock. ``losses`` counts workers that were
-    lost with it.
+    lost with it. ``version`` counts all changes but signs of life.
     """
 
     __tablename__ = "jobs"
@@ -69,16 +73,17 @@ class QueuedJob(Base):
     finished_at: Mapped[datetime | None]
     claim: Mapped[UUID | None]
     beats: Mapped[int] = mapped_column(Integer)
+    version: Mapped[int] = mapped_column(Integer)
     worker: Mapped[str | None] = mapped_column(String(100))
     request_id: Mapped[str | None] = mapped_column(String(MAX_REQUEST_ID_LENGTH))
     error_kind: Mapped[str | None] = mapped_column(String(100))
     error: Mapped[str | None] = mapped_column(String(MAX_ERROR_LENGTH))
 
     __table_args__ = (
-        CheckConstraint("status IN ('pending', 'running', 'done', 'dead', 'cancelled')", name="status"),
+        CheckConstraint("status IN ('pending', 'running', 'succeeded', 'failed', 'cancelled')", name="status"),
         Index("ix_jobs_pending", "run_at", "id", **_where("status = 'pending'")),
         Index("ix_jobs_running", "id", **_where("status = 'running'")),
-        Index("ix_jobs_dead", "id", **_where("status = 'dead'")),
+        Index("ix_jobs_failed", "id", **_where("status = 'failed'")),
         Index(
             "ix_jobs_live_key",
             "name",

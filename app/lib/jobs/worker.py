@@ -199,13 +199,13 @@ class Worker:
         if not (plans or lost):
             return
         async with self._database.independent() as unit:
-            taken, dead = await take_back(unit, [others[key] for key in lost])
+            taken, failed = await take_back(unit, [others[key] for key in lost])
             fired = await self._planner.advance(unit, plans)
         self._hungry = True
         if taken:
             log.warning("jobs.taken_back", count=len(taken), job_ids=[str(each) for each in taken[:20]])
-        if dead:
-            log.error("jobs.dead", reason="WorkerLost", job_ids=[str(each) for each in dead[:20]])
+        if failed:
+            log.error("jobs.failed", reason="WorkerLost", job_ids=[str(each) for each in failed[:20]])
         for name in fired:
             log.info("job.scheduled", job=name)
 

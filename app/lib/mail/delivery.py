@@ -93,15 +93,15 @@ class Deliverer:
         self._transport = transport
         self._keep_secrets = keep_secrets
 
-    async def deliver(self, mail_id: UUID, resends: int = 0) -> None:
-        """One attempt, unless the mail is no longer queued or was resent since. Raises ``RetryLater``."""
+    async def deliver(self, mail_id: UUID, retries: int = 0) -> None:
+        """One attempt, unless the mail is no longer queued or was retried since. Raises ``RetryLater``."""
         async with self._database.independent() as unit:
             mail = await unit.first(MAIL, mail_id=mail_id)
-        if mail is None or mail.status != MailStatus.QUEUED or mail.resends != resends:
+        if mail is None or mail.status != MailStatus.PENDING or mail.retries != retries:
             return
         choices = self._subscriptions
         if choices and mail.topic and mail.user_id and not await choices.wants(mail.user_id, mail.topic):
-            await self._end(mail, MailStatus.SUPPRESSED, "not wanted")
+            await self._end(mail, MailStatus.CANCELLED, "not wanted")
             return
         try:
             await self._transport.send(self._composer.compose(mail))
@@ -120,7 +120,7 @@ class Deliverer:
         if utc_now() - mail.queued_at >= LIFETIME:
             await self._end(mail, MailStatus.FAILED, f"given up: {reason}")
             return
-        status = MailStatus.QUEUED.value
+        status = MailStatus.PENDING.value
         await self._record(mail, RECORD_FAILURE, one_line(reason), keeps_secrets=True, new_status=status)
         log.warning("mail.postponed", mail_id=str(mail.id), kind=mail.kind)
         # The reason stays in the row, out of the logs: servers repeat addresses in their answers.
@@ -129,12 +129,12 @@ class Deliverer:
     async def _end(self, mail: MailRow, status: MailStatus, reason: str) -> None:
         keeps = self._keep_secrets
         await self._record(mail, RECORD_FAILURE, one_line(reason), keeps_secrets=keeps, new_status=status.value)
-        write = log.info if status is MailStatus.SUPPRESSED else log.warning
+        write = log.info if status is MailStatus.CANCELLED else log.warning
         write("mail.given_up", mail_id=str(mail.id), kind=mail.kind, status=status.value)
 
     async def _record(self, mail: MailRow, outcome: Prepared[None], error: str | None, **values: object) -> None:
         async with self._database.independent() as unit:
-            await unit.execute(outcome, mail_id=mail.id, seen_resends=mail.resends, new_last_error=error, **values)
+            await unit.execute(outcome, mail_id=mail.id, seen_retries=mail.retries, new_last_error=error, **values)
 
 
 def one_line(text: str) -> str:

@@ -8,7 +8,7 @@ import msgspec
 from app.lib.clock import utc_now
 from app.lib.jobs import Cron, JobContext, NoPayload, Retry, enqueue_many, job
 from app.lib.mail.delivery import Deliverer
-from app.lib.mail.repository import PURGE_MAILS, QUEUED_MAILS
+from app.lib.mail.repository import PENDING_MAILS, PURGE_MAILS
 
 RETENTION = timedelta(days=90)
 """How long the rows of mails are kept."""
@@ -21,12 +21,12 @@ _BATCH = 500
 
 
 class SendMail(msgspec.Struct, frozen=True):
-    """``resends`` is the mail's at the time, so that a mail that is resent has another job. ``user_id`` is who it goes
+    """``retries`` is the mail's at the time, so that a mail that is retried has another job. ``user_id`` is who it goes
     to, so that many mails to one user do not delay those to others.
     """
 
     mail_id: UUID
-    resends: int = 0
+    retries: int = 0
     user_id: UUID | None = None
 
 
@@ -39,7 +39,7 @@ up to an hour. These are attempts for days: the mail's age ends them.
 @job(
     "mail.send",
     SendMail,
-    key=lambda payload: f"{payload.mail_id}:{payload.resends}",
+    key=lambda payload: f"{payload.mail_id}:{payload.retries}",
     retry=RETRY,
     timeout=180,
     at_most=_AT_MOST,
@@ -47,19 +47,19 @@ up to an hour. These are attempts for days: the mail's age ends them.
 )
 async def send_mail(payload: SendMail, context: JobContext) -> None:
     """Raises ``RetryLater`` while the mail cannot be sent."""
-    await context.service(Deliverer).deliver(payload.mail_id, payload.resends)
+    await context.service(Deliverer).deliver(payload.mail_id, payload.retries)
 
 
 @job("mail.sweep", NoPayload, schedule=Cron("*/5 * * * *"), timeout=240)
 async def sweep_mails(_payload: NoPayload, context: JobContext) -> None:
-    """Gives a job to each mail that waits and has none, because its job was cancelled or is dead. The key keeps those
-    that have one from getting a second.
+    """Gives a job to each mail that waits and has none, because its job was cancelled or has failed. The key keeps
+    those that have one from getting a second.
     """
     before, after = utc_now() - _PATIENCE, UUID(int=0)
     while True:
         async with context.unit() as unit:
-            mails = await unit.all(QUEUED_MAILS, before=before, after=after, count=_BATCH)
-            await enqueue_many(unit, [(send_mail, SendMail(mail.id, mail.resends, mail.user_id)) for mail in mails])
+            mails = await unit.all(PENDING_MAILS, before=before, after=after, count=_BATCH)
+            await enqueue_many(unit, [(send_mail, SendMail(mail.id, mail.retries, mail.user_id)) for mail in mails])
         if len(mails) < _BATCH:
             return
         after = mails[-1].id

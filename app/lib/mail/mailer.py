@@ -14,7 +14,7 @@ from app.lib.jobs import enqueue
 from app.lib.mail.delivery import one_line
 from app.lib.mail.jobs import SendMail, send_mail
 from app.lib.mail.message import message_id
-from app.lib.mail.repository import CREATE_MAIL, MAIL, RECORD_BOUNCE, REQUEUE_MAIL
+from app.lib.mail.repository import CREATE_MAIL, MAIL, RECORD_BOUNCE, RETRY_MAIL
 from app.lib.mail.rows import MailStatus
 from app.lib.security.sealing import Sealer
 
@@ -42,7 +42,7 @@ class MailNotFound(NotFound):
     detail = "There is no such mail."
 
 
-class MailStillQueued(InvalidState):
+class MailStillPending(InvalidState):
     detail = "This mail is still waiting to be sent."
 
 
@@ -73,9 +73,9 @@ class Mailer:
             "secrets": secrets,
             "has_secrets": bool(mail.secrets),
             "message_id": message_id(mail.kind, mail.business_id, self._host),
-            "status": MailStatus.QUEUED.value,
+            "status": MailStatus.PENDING.value,
             "attempts": 0,
-            "resends": 0,
+            "retries": 0,
             "last_error": None,
             "created_at": now,
             "queued_at": now,
@@ -86,30 +86,30 @@ class Mailer:
         await enqueue(unit, send_mail, SendMail(mail_id, user_id=mail.user_id))
         return True
 
-    async def resend(self, unit: UnitOfWork, mail_id: UUID) -> None:
+    async def retry(self, unit: UnitOfWork, mail_id: UUID) -> None:
         """Sends a mail again that is no longer queued; with a Message-ID of its own, or receivers would drop it.
 
-        Raises ``MailNotFound``, ``MailStillQueued`` or ``MailSecretsGone``.
+        Raises ``MailNotFound``, ``MailStillPending`` or ``MailSecretsGone``.
         """
         mail = await unit.first(MAIL, mail_id=mail_id)
         if mail is None:
             raise MailNotFound
-        if mail.status == MailStatus.QUEUED:
-            raise MailStillQueued
+        if mail.status == MailStatus.PENDING:
+            raise MailStillPending
         if mail.secrets is None and mail.has_secrets:
             raise MailSecretsGone
-        resends = mail.resends + 1
+        retries = mail.retries + 1
         requeued = await unit.execute(
-            REQUEUE_MAIL,
+            RETRY_MAIL,
             mail_id=mail.id,
-            seen_resends=mail.resends,
+            seen_retries=mail.retries,
             seen_status=mail.status,
-            new_message_id=message_id(mail.kind, f"{mail.business_id}\n{resends}", self._host),
+            new_message_id=message_id(mail.kind, f"{mail.business_id}\n{retries}", self._host),
             new_queued_at=utc_now(),
         )
         if not requeued:  # another call was faster
-            raise MailStillQueued
-        await enqueue(unit, send_mail, SendMail(mail.id, resends, mail.user_id))
+            raise MailStillPending
+        await enqueue(unit, send_mail, SendMail(mail.id, retries, mail.user_id))
 
     async def record_bounce(self, unit: UnitOfWork, mail_id: UUID, reason: str) -> None:
         """Records that a mail came back. Raises ``MailNotSent``."""

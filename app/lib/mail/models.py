@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Boolean, Index, Integer, LargeBinary, String, UniqueConstraint
+from sqlalchemy import JSON, Boolean, CheckConstraint, Index, Integer, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base
@@ -37,13 +37,14 @@ class Mail(Base):
     message_id: Mapped[str] = mapped_column(String(255))
     status: Mapped[str] = mapped_column(String(16))
     attempts: Mapped[int] = mapped_column(Integer)
-    resends: Mapped[int] = mapped_column(Integer)
+    retries: Mapped[int] = mapped_column(Integer)
     last_error: Mapped[str | None] = mapped_column(String(500))
     created_at: Mapped[datetime]
     queued_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
 
     __table_args__ = (
+        CheckConstraint("status IN ('pending', 'succeeded', 'failed', 'bounced', 'cancelled')", name="status"),
         UniqueConstraint("kind", "business_id"),
         Index(None, "status", "id"),
         Index(None, "user_id"),

@@ -20,26 +20,26 @@ def _value(name: str) -> Any:
     return bindparam(f"new_{name}", type_=_c[name].type)
 
 
-_QUEUED, _SENT, _FAILED, _BOUNCED = (
-    each.value for each in (MailStatus.QUEUED, MailStatus.SENT, MailStatus.FAILED, MailStatus.BOUNCED)
+_PENDING, _SUCCEEDED, _FAILED, _BOUNCED = (
+    each.value for each in (MailStatus.PENDING, MailStatus.SUCCEEDED, MailStatus.FAILED, MailStatus.BOUNCED)
 )
 _this = _c.id == bindparam("mail_id")
-_this_sending = (_this, _c.resends == bindparam("seen_resends"))
+_this_sending = (_this, _c.retries == bindparam("seen_retries"))
 
 MAIL = prepare(select(*columns_of(MailRow, Mail)).where(_this), MailRow)
 _newest = select(*columns_of(MailSummary, Mail)).order_by(_c.id.desc()).limit(bindparam("count"))
 _all = prepare(_newest, MailSummary)
 _of_status = prepare(_newest.where(_c.status == bindparam("status")), MailSummary)
 _id_of_message = prepare(select(_c.id).where(_c.message_id == bindparam("message_id")).limit(1), UUID)
-QUEUED_MAILS = prepare(
+PENDING_MAILS = prepare(
     select(*columns_of(MailRow, Mail))
-    .where(_c.status == _QUEUED, _c.queued_at < bindparam("before"), _c.id > bindparam("after"))
+    .where(_c.status == _PENDING, _c.queued_at < bindparam("before"), _c.id > bindparam("after"))
     .order_by(_c.id)
     .limit(bindparam("count")),
     MailRow,
 )
 CREATE_MAIL = prepare(insert_or_update(_mails).on_conflict_do_nothing())
-# The outcome of an attempt is not written when the mail was resent since, or is deleted.
+# The outcome of an attempt is not written when the mail was retried since, or is deleted.
 _attempted = {
     "attempts": _c.attempts + 1,
     "last_error": _value("last_error"),
@@ -48,18 +48,18 @@ _attempted = {
 # It is out, even if another attempt at the same time was refused.
 RECORD_SENT = prepare(
     update(_mails)
-    .where(*_this_sending, _c.status.in_([_QUEUED, _FAILED]))
-    .values(**_attempted, status=_SENT, sent_at=_value("sent_at"))
+    .where(*_this_sending, _c.status.in_([_PENDING, _FAILED]))
+    .values(**_attempted, status=_SUCCEEDED, sent_at=_value("sent_at"))
 )
 RECORD_FAILURE = prepare(
-    update(_mails).where(*_this_sending, _c.status == _QUEUED).values(**_attempted, status=_value("status"))
+    update(_mails).where(*_this_sending, _c.status == _PENDING).values(**_attempted, status=_value("status"))
 )
-REQUEUE_MAIL = prepare(
+RETRY_MAIL = prepare(
     update(_mails)
     .where(*_this_sending, _c.status == bindparam("seen_status"))
     .values(
-        status=_QUEUED,
-        resends=_c.resends + 1,
+        status=_PENDING,
+        retries=_c.retries + 1,
         message_id=_value("message_id"),
         last_error=None,
         queued_at=_value("queued_at"),
@@ -68,12 +68,12 @@ REQUEUE_MAIL = prepare(
 )
 RECORD_BOUNCE = prepare(
     update(_mails)
-    .where(_this, _c.status.in_([_SENT, _BOUNCED]))
+    .where(_this, _c.status.in_([_SUCCEEDED, _BOUNCED]))
     .values(status=_BOUNCED, last_error=_value("last_error"))
 )
 # One that is being sent at the moment may still arrive.
 DELETE_MAILS_OF = prepare(delete_batch(_mails, _c.user_id == bindparam("user_id"), all_of_them=True))
-PURGE_MAILS = prepare(delete_batch(_mails, _c.created_at < bindparam("before"), _c.status != _QUEUED))
+PURGE_MAILS = prepare(delete_batch(_mails, _c.created_at < bindparam("before"), _c.status != _PENDING))
 
 
 class MailReads:

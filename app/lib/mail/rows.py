@@ -9,13 +9,13 @@ import msgspec
 
 
 class MailStatus(StrEnum):
-    """``SUPPRESSED``: its user has unsubscribed from the topic; ``BOUNCED`` came back after it was sent."""
+    """``CANCELLED``: its user has unsubscribed from the topic; ``BOUNCED`` came back after it was sent."""
 
-    QUEUED = "queued"
-    SENT = "sent"
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
     FAILED = "failed"
     BOUNCED = "bounced"
-    SUPPRESSED = "suppressed"
+    CANCELLED = "cancelled"
 
 
 class MailRow(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ class MailRow(msgspec.Struct, frozen=True):
     message_id: str
     status: str
     attempts: int
-    resends: int
+    retries: int
     last_error: str | None
     queued_at: datetime
 

@@ -11,7 +11,7 @@ HTML is escaped, a variable that is not given is an error, and everything is rea
 
 import gettext
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -48,9 +48,10 @@ class MailTemplates:
         sources = _read_sources(found)
         self.samples = _read_samples(found)
         """By mail: what its context has in addition to what every template has."""
+        self._translations = _translations(found)
         self.environments = {
             locale: _make_environment(sources, translations, shared)
-            for locale, translations in _translations(found).items()
+            for locale, translations in self._translations.items()
         }
         """Jinja's environment of each language that there is, the one of the sources among them."""
 
@@ -61,6 +62,10 @@ class MailTemplates:
                 if candidate in self.environments:
                     return candidate
         return SOURCE_LOCALE
+
+    def translator(self, locale: str) -> Callable[[str], str]:
+        """Translates texts that templates do not have, such as titles of links."""
+        return self._translations[self.best_locale(locale)].gettext
 
     def render(self, name: str, locale: str, context: Mapping[str, Any]) -> Rendered:
         """A mail's words in the nearest language. Raises ``jinja2.TemplateError``."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from app.lib.db.idempotency import MAX_KEY_LENGTH
 from app.lib.http.conditional import MAX_IF_NONE_MATCH
+from app.lib.wire.struct_schema import example_id
 
 JSONObject = dict[str, Any]
 
@@ -18,6 +19,7 @@ def _text(description: str, *, pattern: str | None = None, maximum: int = 512, r
 
 
 HEADERS: JSONObject = {
+    "Deprecation": _text("Since when the route is deprecated (RFC 9745).", pattern="^@-?[0-9]+$", maximum=20),
     "ETag": _text("The version, for `If-Match` and `If-None-Match`.", pattern='^(?:W/)?"[^"]*"$', maximum=80),
     "Idempotency-Replayed": {
         "description": "`true` when this is the answer to an earlier request with the same key.",
@@ -26,6 +28,8 @@ HEADERS: JSONObject = {
     "Link": _text("The pages around this one (RFC 8288).", maximum=32_768, required=False),
     "Location": _text("Where the resource is.", pattern="^/", maximum=2048),
     "Retry-After": {"description": "Seconds to wait.", "required": True, "schema": _SECONDS},
+    "Sunset": _text("When the route goes (RFC 8594).", maximum=40),
+    "Vary": _text("The request headers that the answer depends on."),
     "WWW-Authenticate": _text("What is wrong with the credentials (RFC 6750).", pattern="^Bearer"),
     "X-Request-ID": _text(
         "The id of the exchange; the one you sent, if it was good.", pattern="^[A-Za-z0-9._-]{8,64}$", maximum=64
@@ -51,6 +55,8 @@ def tidy_parameter(parameter: JSONObject) -> JSONObject:
         if isinstance(schema.get(bound), float):
             schema[bound] = int(schema[bound])
     schema.update(_FORMATS.get(schema.get("format", ""), {}))
+    if kept["in"] == "path" and schema.get("format") == "uuid":
+        kept["example"] = example_id(parameter["name"])
     return kept
 
 

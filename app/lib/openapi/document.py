@@ -20,6 +20,7 @@ from litestar.routes import HTTPRoute
 
 from app.lib.errors import AppError, ErrorCode
 from app.lib.http.conditional import TAGGED, Versioned
+from app.lib.http.deprecation import DEPRECATION
 from app.lib.http.locations import MOVES
 from app.lib.http.rules import FORM, JSON, MERGE_PATCH, RequestRules, rules_of
 from app.lib.openapi.components import (
@@ -34,7 +35,9 @@ from app.lib.openapi.components import (
     without_null,
 )
 from app.lib.openapi.errors import error_response, problem_schemas
+from app.lib.openapi.examples import SHOWS, illustrate, take_examples
 from app.lib.openapi.patterns import make_portable
+from app.lib.openapi.samples import code_samples
 from app.lib.pagination.envelope import Page
 from app.lib.security.policies import (
     ANY_MEANS,
@@ -96,7 +99,10 @@ class DocumentInfo(msgspec.Struct, frozen=True, kw_only=True):
     token_url: str
     """A path, like those in links of the description: ``base_path`` comes before it."""
     base_path: str = ""
+    contact_url: str | None = None
+    contact_email: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
+    tag_groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
     error_codes: tuple[ErrorCode, ...] = ()
 
 
@@ -106,7 +112,7 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
         title=info.title,
         version=info.version,
         description=info.description.replace("](/", f"]({info.base_path}/"),
-        contact=Contact(name=info.title),
+        contact=Contact(name=info.title, url=info.contact_url, email=info.contact_email),
         license=License(name="MIT", identifier="MIT"),
         servers=[Server(url=info.base_path or "/", description="This service")],
         tags=[Tag(name=name, description=text) for name, text in info.tags],
@@ -117,13 +123,18 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
     document: JSONObject = plugin.provide_openapi().to_schema()
     used: set[int] = set()
     raised: list[type[AppError]] = []
+    components = document.setdefault("components", {})
+    schemas = components.get("schemas", {}) | problem_schemas(info.error_codes)
+    examples = take_examples(schemas)
     for route in app.routes:
         for method, (handler, _) in route.route_handler_map.items() if isinstance(route, HTTPRoute) else ():
             if method != "OPTIONS" and handler.resolve_include_in_schema():
-                used |= _complete(document["paths"][route.path_format or "/"][method.lower()], handler)
+                operation = document["paths"][route.path_format or "/"][method.lower()]
+                used |= _complete(operation, handler)
                 raised += handler.opt.get(MAY_RAISE, ())
-    components = document.setdefault("components", {})
-    schemas = components.get("schemas", {}) | problem_schemas(info.error_codes)
+                illustrate(operation, examples, handler.opt.get(SHOWS, {}))
+                path = info.base_path + (route.path_format or "/")
+                operation["x-codeSamples"] = code_samples(method, path, operation, examples)
     for name in _form_schemas(document):
         members: JSONObject = schemas[name]["properties"]
         schemas[name]["properties"] = {member: without_null(schema) for member, schema in members.items()}
@@ -131,11 +142,19 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
     components["responses"] = {
         f"Error{status}": error_response(status, raised, info.base_path) for status in sorted(used)
     }
-    components["headers"] = HEADERS
+    components["headers"] = _referred(document, "headers", HEADERS)
+    components["examples"] = _referred(document, "examples", examples)
     components["securitySchemes"] = security_schemes(OAUTH2, BEARER, TICKET, info.base_path + info.token_url)
+    document["x-tagGroups"] = [{"name": name, "tags": list(tags)} for name, tags in info.tag_groups]
     document["paths"] = dict(sorted(document["paths"].items()))
     make_portable(document)
     return document
+
+
+def _referred(document: JSONObject, kind: str, components: JSONObject) -> JSONObject:
+    """The components that the document refers to, sorted."""
+    text = msgspec.json.encode(document).decode()
+    return {name: each for name, each in sorted(components.items()) if f'"#/components/{kind}/{name}"' in text}
 
 
 def _form_schemas(document: JSONObject) -> Iterator[str]:
@@ -150,8 +169,9 @@ def _form_schemas(document: JSONObject) -> Iterator[str]:
 def _complete(operation: JSONObject, handler: HTTPRouteHandler) -> set[int]:
     """Writes what Litestar does not know into an operation; returns the statuses of its errors."""
     policy, rules = policy_of(handler), rules_of(handler)
-    if not operation.get("deprecated"):
-        operation.pop("deprecated", None)
+    operation.pop("deprecated", None)
+    if DEPRECATION in handler.opt:
+        operation["deprecated"] = True
     operation["security"] = _security(policy)
     operation["description"] = _description(operation.get("description"), handler, policy)
     body, data = operation.get("requestBody"), handler.parsed_data_field
@@ -252,6 +272,8 @@ def _complete_success(
         names.append("Link")
     if "idempotent" in handler.opt:
         names.append("Idempotency-Replayed")
+    if DEPRECATION in handler.opt:
+        names += ["Deprecation", "Sunset"]
     names += handler.opt.get(SENDS_HEADERS, {}).get(status, ())
     response["headers"] = headers = {name: header_reference(name) for name in names}
     if status in {_OK, _CREATED, _ACCEPTED, _NOT_MODIFIED} and any(tagged):

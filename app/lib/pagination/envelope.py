@@ -29,11 +29,13 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """
 
     items: Annotated[list[T], Meta(max_length=MAX_PAGE_SIZE)]
-    total: Annotated[int, Meta(ge=0, le=MAX_COUNTED_ROWS, description=_TOTAL)] | None
+    total: Annotated[int, Meta(ge=0, le=MAX_COUNTED_ROWS, description=_TOTAL, examples=[1])] | None
     total_capped: Annotated[bool, Meta(description="True when there are more than 10 000 rows.")]
-    page: Annotated[int, Meta(ge=1, le=MAX_COUNTED_ROWS, description=_PAGE)] | None
-    page_size: Annotated[int, Meta(ge=1, le=MAX_PAGE_SIZE, description="How many items a full page has.")]
-    pages: Annotated[int, Meta(ge=0, le=MAX_COUNTED_ROWS, description=_PAGES)] | None
+    page: Annotated[int, Meta(ge=1, le=MAX_COUNTED_ROWS, description=_PAGE, examples=[1])] | None
+    page_size: Annotated[
+        int, Meta(ge=1, le=MAX_PAGE_SIZE, description="How many items a full page has.", examples=[20])
+    ]
+    pages: Annotated[int, Meta(ge=0, le=MAX_COUNTED_ROWS, description=_PAGES, examples=[1])] | None
     next_cursor: Annotated[str, Meta(max_length=MAX_CURSOR_LENGTH, description=_NEXT_CURSOR)] | None
 
     def with_items(self, page_type: type[P], items: Sequence[Any]) -> P:

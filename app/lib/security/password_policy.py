@@ -44,7 +44,7 @@ class PasswordPolicy:
     def __init__(self, min_length: int = 8, max_length: int = 1024, words: Iterable[str] = ()) -> None:
         self.min_length = min_length
         self.max_length = max_length
-        self._words = tuple(casefold_key(word) for word in words if word)
+        self._words = tuple(casefold_key(word) for word in words if len(word) >= _SHORTEST_WORD)
         common_passwords()
 
     def check(

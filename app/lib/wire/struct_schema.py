@@ -9,8 +9,10 @@ A Struct gets an example made of the examples of its members, so that every body
 """
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, get_args, get_origin
+from hashlib import sha256
+from typing import Any, Literal, TypeAlias, get_args, get_origin
 
 import msgspec
 from litestar.openapi.spec import Reference, Schema
@@ -50,8 +52,12 @@ _CONSTRAINTS: Mapping[str, str] = {
     "max_length": "maxLength",
     "pattern": "pattern",
 }
+_READ_SUFFIX = re.compile(r"(?:Read|Detail|WithSecret|WithAuthor|WithProfile)+$")
+_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_TELLING = (types.StructType, types.CollectionType, types.UUIDType)
+"""What examples show where it may be null as well."""
 _EXAMPLES: Mapping[type[types.Type], Any] = {
-    types.BoolType: True,
+    types.BoolType: False,
     types.DictType: {},
     types.DateTimeType: "2026-01-31T12:00:00Z",
     types.DateType: "2026-01-31",
@@ -219,6 +225,53 @@ def _example(node: types.Type, inside: tuple[Any, ...]) -> Any:
     return example
 
 
+def example_id(name: str) -> str:
+    """A UUIDv7 for examples: the same for the same name, such as ``order_id``."""
+    digest = sha256(name.encode()).hexdigest()
+    return f"0193a3c4-5b6d-7{digest[:3]}-9{digest[3:6]}-{digest[6:18]}"
+
+
+def _example_member(member: types.Field, node: types.StructType, inside: tuple[Any, ...]) -> Any:
+    bare = _bare(member.type)
+    is_stated = _states_example(member.type)
+    may_be_null = isinstance(member.type, types.UnionType) and member.type.includes_none
+    is_answer = not node.forbid_unknown_fields
+    if may_be_null and is_answer and not is_stated and not isinstance(bare, _TELLING):
+        return None  # as in most answers
+    if isinstance(bare, types.UUIDType) and not is_stated:
+        stem = _WORD.sub("_", _READ_SUFFIX.sub("", node.cls.__name__)).lower()
+        return example_id(f"{stem}_id" if member.name == "id" else member.name)
+    if isinstance(bare, types.LiteralType) and not is_stated:  # msgspec sorts the choices
+        return _first_choice(next(each.type for each in msgspec.structs.fields(node.cls) if each.name == member.name))
+    return _example(member.type, inside)
+
+
+def _bare(node: types.Type) -> types.Type:
+    """The type without what is said about it, and without null."""
+    while isinstance(node, types.Metadata | types.UnionType):
+        if isinstance(node, types.Metadata):
+            node = node.type
+        else:
+            node = next(each for each in node.types if not isinstance(each, types.NoneType))
+    return node
+
+
+def _states_example(node: types.Type) -> bool:
+    if isinstance(node, types.UnionType):
+        return any(map(_states_example, node.types))
+    if not isinstance(node, types.Metadata):
+        return False
+    return "examples" in (node.extra_json_schema or {}) or _states_example(node.type)
+
+
+def _first_choice(annotation: Any) -> Any:
+    """The first value of the Literal in an annotation."""
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)[0]
+    found = (_first_choice(each) for each in get_args(annotation) if get_origin(each) or each is annotation)
+    return next((each for each in found if each is not None), None)
+
+
 def _example_number(node: types.IntType | types.FloatType) -> float:
     lowest = node.ge if node.ge is not None else node.gt + 1 if node.gt is not None else None
     highest = node.le if node.le is not None else node.lt - 1 if node.lt is not None else None
@@ -229,8 +282,9 @@ def _example_number(node: types.IntType | types.FloatType) -> float:
 def _example_struct(node: types.StructType, inside: tuple[Any, ...]) -> Any:
     example: Keywords = {node.tag_field: node.tag} if node.tag_field else {}
     for member in node.fields:
-        default = _default(member)
-        value = _example(member.type, inside) if default in (None, [], {}) else default
+        value = _default(member)
+        if value in (None, [], {}):
+            value = _example_member(member, node, inside)
         if value is not UNSET:
             example[member.encode_name] = value
         elif member.required:

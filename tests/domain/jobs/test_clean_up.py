@@ -35,9 +35,9 @@ async def ids(database: Database, column: object) -> set[object]:
         return set((await session.execute(select(column))).scalars())  # type: ignore[call-overload]  # any column
 
 
-@pytest.mark.parametrize("state", ["done", "cancelled", "dead"])
+@pytest.mark.parametrize("state", ["succeeded", "cancelled", "failed"])
 async def test_jobs_are_removed_when_their_time_is_over(database_url: DatabaseURL, state: str) -> None:
-    days = 90 if state == "dead" else 7
+    days = 90 if state == "failed" else 7
     async with running_app(database_url, JOBS_WORKER="inside") as app:
         database = core_of(app).database
         await empty(database)
@@ -128,4 +128,4 @@ async def run(database: Database, name: str) -> None:
     declared: Job[NoPayload] = SCHEDULED[name]
     async with database.independent() as unit:
         job_id = await enqueue(unit, declared, NoPayload())
-    await Bench(database).until(job_id, "done")
+    await Bench(database).until(job_id, "succeeded")

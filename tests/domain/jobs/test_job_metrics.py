@@ -27,16 +27,16 @@ async def test_the_queue_in_numbers(database_url: DatabaseURL) -> None:
         late = utc_now() - timedelta(minutes=5)
         await put(app, run_at=late)
         await put(app)
-        await put(app, status="dead")
-        await put(app, status="done")
+        await put(app, status="failed")
+        await put(app, status="succeeded")
         async with client_of(app, headers={"Authorization": f"Bearer {'t' * 32}"}) as client:
             samples = await scraped(client)
 
     assert samples['jobs_depth{status="pending"}'] == 2
-    assert samples['jobs_depth{status="dead"}'] == 1
+    assert samples['jobs_depth{status="failed"}'] == 1
     assert samples['jobs_depth{status="running"}'] == 0
     assert samples["jobs_oldest_pending_seconds"] >= 300
-    assert "done" not in str(samples)
+    assert "succeeded" not in str(samples)
 
 
 async def test_a_database_that_is_away_is_no_reason_to_fail(app: Litestar) -> None:

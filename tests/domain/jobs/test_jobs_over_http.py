@@ -9,17 +9,19 @@ from litestar import Litestar
 
 from app.domain.jobs.permissions import JOBS_MANAGE
 from app.lib.clock import utc_now
+from app.lib.jobs.queue import Ending, Outcome, beat, claim_of, settle
 from tests.domain.jobs.toys import put
+from tests.support.apps import core_of
 from tests.support.audit import audited
 
 pytestmark = pytest.mark.caller(JOBS_MANAGE)
 
 JOBS = "/api/v1/jobs"
-STATES = ("pending", "running", "done", "dead", "cancelled")
+STATES = ("pending", "running", "succeeded", "failed", "cancelled")
 
 
 async def test_the_list_is_newest_first_and_holds_no_payload(app: Litestar, calls: httpx.AsyncClient) -> None:
-    first, second = await put(app, "secret"), await put(app, "secret", status="dead", error_kind="E", error="secret")
+    first, second = await put(app, "secret"), await put(app, "secret", status="failed", error_kind="E", error="secret")
 
     response = await calls.get(JOBS)
 
@@ -39,8 +41,8 @@ async def test_the_list_is_filtered_by_kind_state_and_time(app: Litestar, calls:
         return [item["status"] for item in response.json()["items"]]
 
     assert await states() == list(STATES)
-    assert await states(status="dead") == ["dead"]
-    assert await states(status=["dead", "done"]) == ["done", "dead"]
+    assert await states(status="failed") == ["failed"]
+    assert await states(status=["failed", "succeeded"]) == ["succeeded", "failed"]
     assert await states(kind="test.note") == list(STATES)
     assert await states(kind="test.other") == []
     assert await states(created_before=(now - timedelta(minutes=90)).isoformat()) == list(STATES[2:])
@@ -85,7 +87,7 @@ async def test_only_dead_and_cancelled_jobs_run_again(app: Litestar, calls: http
 
     response = await calls.post(f"{JOBS}/{job_id}/retry")
 
-    if state in {"dead", "cancelled"}:
+    if state in {"failed", "cancelled"}:
         body = response.json()
         assert response.status_code == 200
         assert (body["status"], body["attempts"], body["losses"], body["finished_at"]) == ("pending", 0, 0, None)
@@ -108,8 +110,40 @@ async def test_only_what_waits_or_runs_can_be_cancelled(app: Litestar, calls: ht
         assert (response.status_code, response.json()["code"]) == (409, "invalid_state")
 
 
+async def test_a_job_has_a_version(app: Litestar, calls: httpx.AsyncClient) -> None:
+    job_id = await put(app)
+    url = f"{JOBS}/{job_id}"
+    seen = await calls.get(url)
+    assert (seen.headers["etag"], seen.json()["version"]) == ('"1"', 1)
+    assert (await calls.get(url, headers={"If-None-Match": '"1"'})).status_code == 304
+
+    stale = await calls.post(f"{url}/cancel", headers={"If-Match": '"7"'})
+    cancelled = await calls.post(f"{url}/cancel", headers={"If-Match": '"1"'})
+    late = await calls.post(f"{url}/retry", headers={"If-Match": '"1"'})
+    retried = await calls.post(f"{url}/retry", headers={"If-Match": cancelled.headers["etag"]})
+
+    assert [each.status_code for each in (stale, cancelled, late, retried)] == [412, 200, 412, 200]
+    assert [each.json()["version"] for each in (cancelled, retried)] == [2, 3]
+    assert retried.headers["etag"] == '"3"'
+
+
+async def test_an_attempt_changes_the_version(app: Litestar, calls: httpx.AsyncClient) -> None:
+    job_id = await put(app)
+    database = core_of(app).database
+    async with database.independent() as unit:
+        claimed = await unit.all(claim_of(["test.note"]), worker_id=job_id, worker_name="w", limit=1)
+        assert [each.id for each in claimed] == [job_id]
+    running = (await calls.get(f"{JOBS}/{job_id}")).json()
+    async with database.independent() as unit:
+        await beat(unit, job_id)
+        await settle(unit, job_id, [Outcome(job_id=job_id, ending=Ending.SUCCEEDED)])
+    over = (await calls.get(f"{JOBS}/{job_id}")).json()
+
+    assert [(each["status"], each["version"]) for each in (running, over)] == [("running", 2), ("succeeded", 3)]
+
+
 async def test_a_job_whose_key_is_taken_does_not_run_again(app: Litestar, calls: httpx.AsyncClient) -> None:
-    dead = await put(app, key="k", status="dead")
+    dead = await put(app, key="k", status="failed")
     await put(app, key="k")
 
     response = await calls.post(f"{JOBS}/{dead}/retry")

@@ -36,7 +36,7 @@ async def test_other_jobs_do_not_wait_for_a_silent_mail_server(database_url: Dat
             async def is_done() -> bool:
                 async with AsyncSession(database.engine, expire_on_commit=False) as session:
                     row = await session.get(QueuedJob, job_id)
-                return row is not None and row.status == JobStatus.DONE.value
+                return row is not None and row.status == JobStatus.SUCCEEDED.value
 
             await until_it_holds(is_done)
             assert server.messages == []

@@ -108,7 +108,7 @@ async def test_an_unknown_outcome_is_settled_later_and_nothing_overtakes_it(shop
     assert (answer.headers["Retry-After"], answer.headers["ETag"]) == ("20", '"2"')
     assert [each.status_code for each in (again, cancelled)] == [409, 409]
     assert {each.json()["code"] for each in (again, cancelled)} == {"invalid_state"}
-    assert (expired, between["status"], settled) == (0, "pending", ["done"])
+    assert (expired, between["status"], settled) == (0, "pending", ["succeeded"])
     assert (await shop.show(order))["status"] == "paid"
     assert [tuple(row) for row in await shop.rows(BOOKS)] == [("charge", "succeeded", 500, 2)]
     assert await shop.run_jobs(SETTLE) == []
@@ -185,7 +185,7 @@ async def test_a_crash_after_the_charge_is_settled_by_the_job(shop: Shop) -> Non
 
     settled = await shop.run_jobs(SETTLE)
 
-    assert (settled, (await shop.show(order))["status"]) == (["done"], "paid")
+    assert (settled, (await shop.show(order))["status"]) == (["succeeded"], "paid")
     assert [tuple(row) for row in await shop.rows(BOOKS)] == [("charge", "succeeded", 500, 2)]
 
 

@@ -69,7 +69,7 @@ async def test_any_failure_of_the_provider_is_an_unknown_outcome(shop: Shop, tro
         answer = await shop.act(shop.buys, order, "pay")
 
     assert (answer.status_code, answer.json()["payment_processing"]) == (202, True)
-    assert await shop.run_jobs(SETTLE) == ["done"]
+    assert await shop.run_jobs(SETTLE) == ["succeeded"]
     assert (await shop.show(order))["status"] == "paid"
 
 
@@ -84,9 +84,9 @@ async def test_a_refund_that_fails_stops_no_other(shop: Shop, trouble: Exception
         broken.good = set(ids[1:])
         sent = await shop.run_jobs(SEND, at_once=False)
 
-    assert (sent, len(broken.asked)) == (["done", "done", "retry"], 3)
+    assert (sent, len(broken.asked)) == (["retry", "succeeded", "succeeded"], 3)
     assert await shop.run_jobs(SEND, at_once=False) == []
-    assert await shop.run_jobs(SEND) == ["done"]
+    assert await shop.run_jobs(SEND) == ["succeeded"]
 
 
 async def test_a_payment_that_fails_stops_no_other(shop: Shop) -> None:
@@ -100,7 +100,7 @@ async def test_a_payment_that_fails_stops_no_other(shop: Shop) -> None:
         broken.good = set(ids[1:])
         settled = await shop.run_jobs(SETTLE)
 
-    assert settled == ["done", "done", "retry"]
+    assert settled == ["retry", "succeeded", "succeeded"]
     assert [(await shop.show(each))["status"] for each in orders] == ["pending", "paid", "paid"]
 
 

@@ -20,7 +20,7 @@ from tests.support.apps import Deployment, client_of
 from tests.support.people import Person
 from tests.support.sockets import SocketClient, connected
 
-DOCUMENT = realtime_document(WebAddress("http://127.0.0.1:8000"), "1.0")
+DOCUMENT = realtime_document(WebAddress("http://127.0.0.1:8000"), "Lodestar", "1.0")
 MESSAGES: dict[str, Any] = DOCUMENT["components"]["messages"]
 FROM_CLIENT = {frame.__name__: frame for frame in get_args(ClientFrame)}
 FROM_SERVER = {frame.__name__: frame for frame in get_args(ServerFrame)}

@@ -98,12 +98,12 @@ async def test_beyond_the_bound_a_delivery_has_failed_and_can_be_replayed_later(
     (refused,) = (await calls.get(f"{url}/deliveries", params={"status": "failed"})).json()["items"]
     assert (refused["failure"], refused["attempts"], refused["next_attempt_at"]) == ("too_many_pending", 0, None)
     assert len(await rows(app, QueuedJob, QueuedJob.name == "webhooks.deliver")) == 1
-    for path in ("test", f"deliveries/{refused['id']}/replay"):
+    for path in ("test", f"deliveries/{refused['id']}/retry"):
         is_refused(await calls.post(f"{url}/{path}"), 409, "conflict")
     async with receiver() as one:
         await attempts.deliver(waiting[0], sender_to(one.port))
-        replayed = await calls.post(f"{url}/deliveries/{refused['id']}/replay")
-        assert (replayed.status_code, replayed.json()["status"]) == (200, "pending")
+        retried = await calls.post(f"{url}/deliveries/{refused['id']}/retry")
+        assert (retried.status_code, retried.json()["status"]) == (200, "pending")
         assert await attempts.deliver(UUID(refused["id"]), sender_to(one.port)) is None
 
 
@@ -115,7 +115,7 @@ async def test_many_edits_and_endpoints_that_never_answer_leave_little(deploymen
     edits, endpoints = 30, 4
 
     async def is_fanned_out() -> bool:
-        waiting = rows(app, QueuedJob, QueuedJob.name.like("event:webhooks:%"), QueuedJob.status != "done")
+        waiting = rows(app, QueuedJob, QueuedJob.name.like("event:webhooks:%"), QueuedJob.status != "succeeded")
         return not await waiting
 
     async with receiver(saying(then=forever), tls=False) as silent, people.client(person) as calls:

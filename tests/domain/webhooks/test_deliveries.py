@@ -1,4 +1,4 @@
-"""GET /webhooks/{id}/deliveries, POST …/replay and POST /webhooks/{id}/test."""
+"""GET /webhooks/{id}/deliveries, POST …/retry and POST /webhooks/{id}/test."""
 
 from datetime import timedelta
 from typing import Any
@@ -63,7 +63,7 @@ async def test_a_test_event_honours_idempotency_keys(app: Litestar, calls: httpx
 
 
 @pytest.mark.parametrize("status", [200, 500])
-async def test_a_delivery_is_replayed_under_the_same_id(
+async def test_a_delivery_is_retried_under_the_same_id(
     calls: httpx.AsyncClient, attempts: Attempts, caller: Person, status: int
 ) -> None:
     made = await make_webhook(calls)
@@ -73,12 +73,14 @@ async def test_a_delivery_is_replayed_under_the_same_id(
         sender = sender_to(one.port)
         while await attempts.deliver(delivery, sender) is not None:
             pass
-        replayed = await calls.post(f"{url}/replay")
+        stale = await calls.post(f"{url}/retry", headers={"If-Match": '"1"'})
+        assert is_refused(stale, 412, "precondition_failed")
+        retried = await calls.post(f"{url}/retry", headers={"If-Match": (await calls.get(url)).headers["etag"]})
         one.behaviour = answering(204)
         assert await attempts.deliver(delivery, sender) is None
 
-    body = replayed.json()
-    assert (replayed.status_code, body["status"], body["attempts"]) == (200, "pending", 0)
+    body = retried.json()
+    assert (retried.status_code, body["status"], body["attempts"]) == (200, "pending", 0)
     assert body["next_attempt_at"]
     after = (await calls.get(url)).json()
     assert (after["status"], after["attempts"], after["response_status"]) == ("succeeded", 1, 204)
@@ -100,35 +102,35 @@ async def set_jobs(app: Litestar, **values: Any) -> None:
 async def test_a_replay_of_a_waiting_delivery_runs_its_job_now(
     app: Litestar, calls: httpx.AsyncClient, attempts: Attempts, caller: Person
 ) -> None:
-    """There is one job, however often a replay is asked for."""
+    """There is one job, however often a retry is asked for."""
     made = await make_webhook(calls)
     (delivery,) = await attempts.publish(about=caller)
     url = f"{WEBHOOKS}/{made['id']}/deliveries/{delivery}"
     async with receiver(answering(500)) as one:
         assert await attempts.deliver(delivery, sender_to(one.port)) is not None
 
-    assert (await calls.post(f"{url}/replay")).json()["attempts"] == 1
+    assert (await calls.post(f"{url}/retry")).json()["attempts"] == 1
     await set_jobs(app, run_at=utc_now() + timedelta(hours=5))
-    again = await calls.post(f"{url}/replay")
+    again = await calls.post(f"{url}/retry")
 
     [job] = await live_jobs(app)
     assert (again.status_code, again.json()["status"]) == (200, "pending")
     assert job.run_at < utc_now() + timedelta(minutes=1)
 
 
-async def test_a_running_delivery_or_one_of_an_inactive_webhook_is_not_replayed(
+async def test_a_running_delivery_or_one_of_an_inactive_webhook_is_not_retried(
     app: Litestar, calls: httpx.AsyncClient, attempts: Attempts, caller: Person
 ) -> None:
     webhook = f"{WEBHOOKS}/{(await make_webhook(calls))['id']}"
     (delivery,) = await attempts.publish(about=caller)
-    replay = f"{webhook}/deliveries/{delivery}/replay"
-    assert (await calls.post(replay)).status_code == 200
+    retry = f"{webhook}/deliveries/{delivery}/retry"
+    assert (await calls.post(retry)).status_code == 200
     await set_jobs(app, status="running")
 
-    assert is_refused(await calls.post(replay), 409, "invalid_state")
-    await set_jobs(app, status="done")
+    assert is_refused(await calls.post(retry), 409, "invalid_state")
+    await set_jobs(app, status="succeeded")
     await calls.patch(webhook, json={"is_active": False})
-    assert is_refused(await calls.post(replay), 409, "invalid_state")
+    assert is_refused(await calls.post(retry), 409, "invalid_state")
     assert is_refused(await calls.post(f"{webhook}/test"), 409, "invalid_state")
 
 

@@ -205,7 +205,7 @@ async def test_the_webhook_of_another_user_is_not_found(
         await calls.post(f"{url}/test"),
         await calls.get(f"{url}/deliveries"),
         await calls.get(f"{url}/deliveries/{delivery}"),
-        await calls.post(f"{url}/deliveries/{delivery}/replay"),
+        await calls.post(f"{url}/deliveries/{delivery}/retry"),
     ]
 
     assert all(is_refused(answer, 404, "not_found") for answer in answers)
@@ -220,7 +220,7 @@ async def test_a_delivery_is_only_found_below_its_own_webhook(
     (delivery,) = await attempts.publish(about=caller)
 
     assert (await calls.get(f"{WEBHOOKS}/{made['id']}/deliveries/{delivery}")).status_code == 200
-    for path in ("", "/replay"):
+    for path in ("", "/retry"):
         url = f"{WEBHOOKS}/{other['id']}/deliveries/{delivery}{path}"
         assert is_refused(await (calls.post(url) if path else calls.get(url)), 404, "not_found")
 

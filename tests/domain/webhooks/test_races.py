@@ -80,7 +80,7 @@ async def test_many_replays_make_one_job(
     (delivery,) = await attempts.publish(about=caller)
     async with receiver() as one:
         await attempts.deliver(delivery, sender_to(one.port))
-    url = f"{WEBHOOKS}/{made['id']}/deliveries/{delivery}/replay"
+    url = f"{WEBHOOKS}/{made['id']}/deliveries/{delivery}/retry"
 
     answers = await asyncio.gather(*[calls.post(url) for _ in range(MANY)])
 

@@ -117,7 +117,7 @@ async def test_each_listener_after_the_commit_has_a_job_with_the_request_id(benc
     with structlog.contextvars.bound_contextvars(request_id="request-0001"):
         await publish(bench, events, published("one"), PostRemoved(aggregate_id=uuid4(), aggregate_version=2))
     async with bench.worker(*events.jobs.values()):
-        await bench.until_all("done")
+        await bench.until_all("succeeded")
 
     assert sorted(bench.diary.texts) == ["archived one", "one"]
     assert bench.diary.contexts[0].request_id == "request-0001"
@@ -176,12 +176,12 @@ async def test_a_failing_listener_delays_no_other_and_is_kept(bench: Bench) -> N
         await until(lambda: len(bench.outcomes) == 6)
 
         async def all_are_over() -> bool:
-            return {row.status for row in await bench.rows()} == {"done", "dead"}
+            return {row.status for row in await bench.rows()} == {"succeeded", "failed"}
 
         await until_it_holds(all_are_over)
 
     assert sorted(bench.diary.texts) == ["one", "two"]
-    assert [row.name for row in await bench.rows(status="dead")] == ["event:test.failing"] * 2
+    assert [row.name for row in await bench.rows(status="failed")] == ["event:test.failing"] * 2
 
 
 async def test_a_replay_gives_a_new_listener_the_past_once(bench: Bench) -> None:
@@ -193,7 +193,7 @@ async def test_a_replay_gives_a_new_listener_the_past_once(bench: Bench) -> None
     assert await new.replay(bench.database, "test.archive") == 0
     assert await new.replay(bench.database, "test.reader") == 0
     async with bench.worker(*new.jobs.values()):
-        await bench.until_all("done")
+        await bench.until_all("succeeded")
 
     assert sorted(bench.diary.texts) == sorted([*titles, *(f"archived {title}" for title in titles)])
 
@@ -223,7 +223,7 @@ async def test_an_event_that_cannot_be_read_any_more_is_dead_at_once(bench: Benc
         await connection.execute(update(StoredEvent).where(StoredEvent.id == event_id).values(payload="{}"))
 
     async with bench.worker(*events.jobs.values()):
-        (row,) = await bench.until_all("dead")
+        (row,) = await bench.until_all("failed")
 
     assert (row.error_kind, row.attempts) == ("GiveUp", 1)
 

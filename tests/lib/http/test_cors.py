@@ -1,11 +1,16 @@
 """Cross-origin requests: listed origins, and no others."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.lib.http.toys import call, toy
 
 LISTED = "https://app.example.com"
 ORIGINS = [LISTED, "http://localhost:3000"]
+EXPOSED = {
+    *("Accept-Patch", "Accept-Post", "Allow", "Content-Disposition", "Deprecation", "ETag", "Idempotency-Replayed"),
+    *("Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "Sunset", "WWW-Authenticate", "X-Request-ID"),
+}
 PREFLIGHT = {"Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "authorization"}
 
 
@@ -20,7 +25,7 @@ async def test_a_listed_origin_may_read_every_answer(origin: str, method: str, p
     headers = response.headers
     assert headers.get_list("access-control-allow-origin") == [origin]
     exposed = {name.strip() for name in headers["access-control-expose-headers"].split(",")}
-    assert {"ETag", "Location", "Link", "Retry-After", "X-Request-ID", "RateLimit", "WWW-Authenticate"} <= exposed
+    assert exposed >= EXPOSED
     assert headers.get_list("vary") == ["Origin"]
     assert "access-control-allow-credentials" not in headers
 
@@ -62,8 +67,56 @@ async def test_a_preflight_of_a_listed_origin_is_granted() -> None:
     assert {"PATCH", "DELETE", "PUT"} <= set(headers["access-control-allow-methods"].split(", "))
     assert {"Authorization", "If-Match", "Idempotency-Key"} <= set(headers["access-control-allow-headers"].split(", "))
     assert headers["access-control-max-age"] == "600"
+    assert "POST" in headers["allow"]
     assert headers["vary"] == "Origin"
     assert "x-request-id" in headers
+
+
+async def test_a_preflight_of_what_is_not_there_is_granted_so_that_pages_see_the_404() -> None:
+    async with call(toy(origins=ORIGINS)) as client:
+        for path in ("/nowhere", "//", "/%00", "/notes/" + "x" * 3_000):
+            response = await client.options(path, headers={"Origin": LISTED, **PREFLIGHT})
+            assert (response.status_code, response.headers.get("allow")) == (204, None)
+            assert response.headers["access-control-allow-origin"] == LISTED
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_local"),
+    [
+        ("http://localhost:5173", True),
+        ("http://localhost", True),
+        ("https://shop.localhost:3000", True),
+        ("http://127.0.0.1:8080", True),
+        ("http://[::1]:8080", True),
+        ("http://localhost.evil.example", False),
+        ("http://localhost:5173.evil.example", False),
+        ("http://evil.example/localhost", False),
+        ("http://evil-localhost", False),
+        ("http://127.0.0.2", False),
+        ("file://localhost", False),
+        ("null", False),
+    ],
+)
+async def test_pages_of_this_machine_are_listed_in_development(origin: str, *, is_local: bool) -> None:
+    async with call(toy(takes_local=True)) as client:
+        answers = [
+            await client.get("/plain", headers={"Origin": origin}),
+            await client.options("/plain", headers={"Origin": origin, **PREFLIGHT}),
+        ]
+    for answer in answers:
+        assert answer.headers.get("access-control-allow-origin") == (origin if is_local else None)
+        assert answer.headers["vary"] == "Origin"
+        assert answer.status_code in {200, 204}
+
+
+async def test_refused_preflights_leave_one_hint() -> None:
+    with capture_logs() as lines:
+        async with call(toy(origins=ORIGINS)) as client:
+            for _ in range(3):
+                await client.options("/plain", headers={"Origin": "https://evil.example/" + "x" * 300, **PREFLIGHT})
+    [line] = [each for each in lines if each["event"] == "cors.refused"]
+    assert "CORS_ORIGINS" in line["error"]
+    assert len(line["origin"]) == 200
 
 
 async def test_options_without_a_requested_method_is_no_preflight() -> None:

@@ -14,7 +14,7 @@ from app.lib.errors import InvalidState, Unauthenticated
 from app.lib.http.cors import CORS
 from app.lib.http.problems import exception_handlers
 from app.lib.http.rules import PRODUCES_ANYTHING, RulesMiddleware, declare_rules
-from app.lib.http.shell import Observer, Shell
+from app.lib.http.shell import Shell
 from app.lib.observability.logging import configure_logging
 from app.lib.wire.dto import Input, StructDTO
 from app.lib.wire.fields import SingleLine
@@ -137,15 +137,15 @@ def make_app(handlers: Sequence[Any] = HANDLERS, **options: Any) -> Litestar:
     return app
 
 
-def in_shell(app: ASGIApp, *, origins: Sequence[str] = (), observe: Observer | None = None, **options: Any) -> Shell:
+def in_shell(app: ASGIApp, *, origins: Sequence[str] = (), takes_local: bool = False, **options: Any) -> Shell:
     """What the real app wraps itself in."""
-    return Shell(app, CORS(origins), observe=observe, no_store=("/secrets/",), **options)
+    return Shell(app, CORS(origins, takes_local=takes_local), no_store=("/secrets/",), **options)
 
 
-def toy(*, origins: Sequence[str] = (), observe: Observer | None = None, **options: Any) -> Litestar:
+def toy(**options: Any) -> Litestar:
     """The whole toy."""
     app = make_app()
-    app.asgi_handler = in_shell(app.asgi_router, origins=origins, observe=observe, **options)
+    app.asgi_handler = in_shell(app.asgi_router, **options)
     return app
 
 

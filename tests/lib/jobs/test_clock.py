@@ -27,7 +27,7 @@ async def test_no_job_is_lost_by_a_jump(bench: Bench, hours: int) -> None:
     await bench.set_clock(hours)
     async with bench.worker(take_note, poll_seconds=0.05):
         await bench.set_clock(-min(hours, 0))
-        await bench.until(job_id, "done")
+        await bench.until(job_id, "succeeded")
 
     assert bench.diary.texts == ["x"]
 
@@ -51,7 +51,7 @@ async def test_a_living_worker_keeps_its_job_through_a_jump(bench: Bench, hours:
 
         await until_it_holds(has_beaten_on)
         bench.diary.go_on.set()
-        row = await bench.until(job_id, "done")
+        row = await bench.until(job_id, "succeeded")
 
     assert (row.attempts, row.losses) == (1, 0)
     assert bench.diary.texts == ["x"]
@@ -65,7 +65,7 @@ async def test_what_a_lost_worker_ran_runs_again_through_a_jump(bench: Bench, ho
     await bench.set_clock(hours)
 
     async with bench.worker(take_note, poll_seconds=0.05, stale_seconds=0.5):
-        row = await bench.until(job_id, "done")
+        row = await bench.until(job_id, "succeeded")
 
     assert (row.attempts, row.losses) == (1, 1)
 
@@ -82,12 +82,12 @@ async def test_the_clock_of_a_process_does_not_matter(bench: Bench, hours: int) 
         async with bench.database.independent() as unit:
             await enqueue(unit, retried, Note("a"))
     async with bench.worker(retried, elsewhere=True):
-        await bench.until_all("done")
+        await bench.until_all("succeeded")
     async with bench.database.independent() as unit:
         await enqueue(unit, retried, Note("b"))
     with time_machine.travel(datetime.now(UTC) + timedelta(hours=hours)):
         async with bench.worker(retried, elsewhere=True):
-            await bench.until_all("done")
+            await bench.until_all("succeeded")
 
     assert bench.diary.texts == ["a", "a", "b", "b"]
 
@@ -113,7 +113,7 @@ async def test_an_instant_of_a_schedule_comes_once_though_the_clock_comes_by_aga
         await until(lambda: worker._declared)
         await bench.set_clock(1)  # over half past
         await until(lambda: len(bench.diary.texts) == 1)
-        await bench.until_all("done")
+        await bench.until_all("succeeded")
         await bench.set_clock(-1)  # and over it again, in an hour's time
         planned = await bench.plans()
         await bench.set_clock(0.99)

@@ -47,7 +47,7 @@ async def test_a_committed_job_runs_once(bench: Bench) -> None:
         async with bench.database.independent() as unit:
             await enqueue(unit, take_note, Note("hello"))
 
-        await bench.until_all("done")
+        await bench.until_all("succeeded")
 
     assert bench.diary.texts == ["hello"]
 
@@ -60,7 +60,7 @@ async def test_a_rolled_back_job_leaves_nothing(bench: Bench) -> None:
                 raise ZeroDivisionError
         async with bench.database.independent() as unit:
             await enqueue(unit, take_note, Note("after"))
-        await bench.until_all("done")
+        await bench.until_all("succeeded")
 
     assert bench.diary.texts == ["after"]
 
@@ -118,17 +118,17 @@ async def test_what_fails_is_tried_again(bench: Bench) -> None:
     async with bench.worker(fail_twice):
         async with bench.database.independent() as unit:
             job_id = await enqueue(unit, fail_twice, Note("x"))
-        await bench.until(job_id, "done")
+        await bench.until(job_id, "succeeded")
 
     assert [(c.attempt, c.is_last_attempt) for c in bench.diary.contexts] == [(1, False), (2, False), (3, True)]
-    assert bench.outcomes == [("test.stubborn", "retry"), ("test.stubborn", "retry"), ("test.stubborn", "done")]
+    assert bench.outcomes == [("test.stubborn", "retry"), ("test.stubborn", "retry"), ("test.stubborn", "succeeded")]
 
 
 async def test_what_fails_to_the_end_is_kept_as_dead(bench: Bench) -> None:
     async with bench.worker(fail_always):
         async with bench.database.independent() as unit:
             job_id = await enqueue(unit, fail_always, Note("x"))
-        row = await bench.until(job_id, "dead")
+        row = await bench.until(job_id, "failed")
 
     assert (row.attempts, row.error_kind, row.error) == (3, "ValueError", "never")
     assert len(bench.diary.texts) == 3
@@ -145,10 +145,10 @@ async def test_jobs_that_fail_together_write_one_traceback_and_a_count(
     async with bench.worker(fail_as_all_do):
         async with bench.database.independent() as unit:
             await enqueue_many(unit, [(fail_as_all_do, Note(str(number))) for number in range(40)])
-        await bench.until_all("dead")
+        await bench.until_all("failed")
         await asyncio.sleep(WINDOW_SECONDS + 0.2)
 
-    lines = [msgspec.json.decode(line) for line in capsys.readouterr().out.splitlines() if '"job.dead"' in line]
+    lines = [msgspec.json.decode(line) for line in capsys.readouterr().out.splitlines() if '"job.failed"' in line]
     assert sum("exception" in line for line in lines) <= 2, "it may take more than a second"
     assert sum(line.get("repeated", 1) for line in lines) == 40
 
@@ -162,7 +162,7 @@ async def test_who_gives_up_is_not_asked_again(bench: Bench) -> None:
     async with bench.worker(quitter):
         async with bench.database.independent() as unit:
             job_id = await enqueue(unit, quitter, Note("x"))
-        row = await bench.until(job_id, "dead")
+        row = await bench.until(job_id, "failed")
 
     assert (row.error_kind, row.error) == ("GiveUp", "no such address")
     assert bench.diary.texts == ["x"]
@@ -193,7 +193,7 @@ async def test_a_job_may_wait_for_its_turn_without_using_up_an_attempt(bench: Be
     async with bench.worker(patient):
         async with bench.database.independent() as unit:
             job_id = await enqueue(unit, patient, Note("x"))
-        row = await bench.until(job_id, "done")
+        row = await bench.until(job_id, "succeeded")
 
     assert (row.attempts, row.error_kind) == (1, None)
     assert [context.attempt for context in bench.diary.contexts] == [1, 1, 1]
@@ -206,7 +206,7 @@ async def test_a_waiting_job_can_be_run_now_by_its_key(bench: Bench) -> None:
         async with bench.database.independent() as unit:
             assert await run_now(unit, take_note_once, "a")
             assert not await run_now(unit, take_note_once, "b")
-        await bench.until(job_id, "done")
+        await bench.until(job_id, "succeeded")
 
 
 async def test_a_job_that_takes_too_long_is_ended_and_tried_again(bench: Bench) -> None:
@@ -218,7 +218,7 @@ async def test_a_job_that_takes_too_long_is_ended_and_tried_again(bench: Bench) 
     async with bench.worker(slow):
         async with bench.database.independent() as unit:
             job_id = await enqueue(unit, slow, Note("x"))
-        row = await bench.until(job_id, "dead")
+        row = await bench.until(job_id, "failed")
 
     assert (row.attempts, row.error_kind) == (2, "TimedOut")
     assert bench.diary.texts == ["x", "x"]
@@ -230,7 +230,7 @@ async def test_a_payload_that_cannot_be_read_is_dead_and_no_loop(bench: Bench) -
     await bench.change(job_id, payload='{"text": 5}')
 
     async with bench.worker(fail_twice):
-        row = await bench.until(job_id, "dead")
+        row = await bench.until(job_id, "failed")
 
     assert (row.attempts, row.error_kind) == (1, "ValidationError")
     assert bench.diary.texts == []
@@ -244,7 +244,7 @@ async def test_what_a_job_waited_for_being_cancelled_is_a_failure(bench: Bench) 
     async with bench.worker(cancelled):
         async with bench.database.independent() as unit:
             job_id = await enqueue(unit, cancelled, Note("x"))
-        row = await bench.until(job_id, "dead")
+        row = await bench.until(job_id, "failed")
 
     assert row.error_kind == "CancelledError"
 
@@ -254,7 +254,7 @@ async def test_a_delayed_job_waits(bench: Bench) -> None:
         late = await enqueue(unit, take_note, Note("late"), delay=3600)
         soon = await enqueue(unit, take_note, Note("soon"), delay=0.3)
     async with bench.worker(take_note):
-        await bench.until(soon, "done")
+        await bench.until(soon, "succeeded")
 
     assert bench.diary.texts == ["soon"]
     assert (await bench.row(late)).status == "pending"
@@ -272,10 +272,10 @@ async def test_a_key_is_taken_while_its_job_waits_or_runs(bench: Bench) -> None:
             assert await enqueue(unit, take_note_once, Note("a")) is None
             assert await enqueue(unit, take_note_once, Note("a"), key="another") is not None
         bench.diary.go_on.set()
-        await bench.until_all("done")
+        await bench.until_all("succeeded")
         async with bench.database.independent() as unit:
             assert await enqueue(unit, take_note_once, Note("a")) is not None
-        await bench.until_all("done")
+        await bench.until_all("succeeded")
 
     assert sorted(bench.diary.texts) == ["a", "a", "a", "b"]
 
@@ -284,7 +284,7 @@ async def test_many_at_once(bench: Bench) -> None:
     async with bench.worker(take_note, concurrency=4):
         async with bench.database.independent() as unit:
             await enqueue_many(unit, [(take_note, Note(str(i))) for i in range(700)])
-        await bench.until_all("done")
+        await bench.until_all("succeeded")
 
     assert sorted(bench.diary.texts, key=int) == [str(i) for i in range(700)]
 
@@ -297,7 +297,7 @@ async def test_three_workers_share_the_work_and_do_none_twice(bench: Bench) -> N
     ):
         async with bench.database.independent() as unit:
             await enqueue_many(unit, [(take_note, Note(str(i))) for i in range(300)])
-        rows = await bench.until_all("done")
+        rows = await bench.until_all("succeeded")
 
     assert sorted(bench.diary.texts, key=int) == [str(i) for i in range(300)]
     assert {row.attempts for row in rows} == {1}
@@ -317,7 +317,7 @@ async def test_no_more_than_the_concurrency_run_at_a_time(bench: Bench) -> None:
     async with bench.worker(crowd, concurrency=4):
         async with bench.database.independent() as unit:
             await enqueue_many(unit, [(crowd, Note())] * 30)
-        await bench.until_all("done")
+        await bench.until_all("succeeded")
 
     assert peak == 3  # a kind leaves a quarter to the others
 
@@ -327,7 +327,7 @@ async def test_jobs_that_are_not_declared_here_are_left_to_others(bench: Bench) 
         foreign = await enqueue(unit, fail_twice, Note("x"))
         own = await enqueue(unit, take_note, Note("y"))
     async with bench.worker(take_note):
-        await bench.until(own, "done")
+        await bench.until(own, "succeeded")
 
     row = await bench.row(foreign)
     assert (row.status, row.attempts) == ("pending", 0)

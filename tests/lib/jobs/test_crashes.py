@@ -78,7 +78,7 @@ async def test_on_sigterm_running_jobs_finish(bench: Bench, workers: Workers) ->
     await asyncio.to_thread(process.wait, 60)
 
     assert process.returncode == 0
-    assert (await bench.row(job_id)).status == "done"
+    assert (await bench.row(job_id)).status == "succeeded"
 
 
 async def test_on_sigterm_what_does_not_finish_is_handed_back(bench: Bench, workers: Workers) -> None:
@@ -110,7 +110,7 @@ async def test_a_job_that_loses_every_worker_is_dead_at_last(bench: Bench) -> No
     await bench.change(job_id, status="running", claim=job_id, attempts=1, losses=MAX_LOSSES - 1)
 
     async with bench.worker(take_note, poll_seconds=0.05, stale_seconds=0.5):
-        row = await bench.until(job_id, "dead")
+        row = await bench.until(job_id, "failed")
 
     assert (row.error_kind, row.losses) == ("WorkerLost", MAX_LOSSES)
     assert bench.diary.texts == []
@@ -146,6 +146,6 @@ async def test_what_a_worker_could_not_write_is_written_later(bench: Bench) -> N
         async with bench.database.engine.begin() as connection:
             await connection.exec_driver_sql("ALTER TABLE jobs_elsewhere RENAME TO jobs")
 
-        await bench.until(job_id, "done")
+        await bench.until(job_id, "succeeded")
 
     assert bench.diary.texts == ["x"]

@@ -77,7 +77,7 @@ async def test_a_missing_service_is_named(bench: Bench) -> None:
     async with bench.worker(needy):
         async with bench.database.independent() as unit:
             job_id = await enqueue(unit, needy, Note())
-        row = await bench.until(job_id, "dead")
+        row = await bench.until(job_id, "failed")
 
     assert (row.error_kind, row.error) == ("LookupError", "there is no Retry")
 
@@ -103,7 +103,7 @@ async def test_no_error_of_a_job_keeps_its_outcome_or_that_of_others_from_being_
     async with bench.worker(hostile, take_note) as worker:
         async with bench.database.independent() as unit:
             bad, good = await enqueue(unit, hostile, Note()), await enqueue(unit, take_note, Note())
-        await bench.until(good, "done")
+        await bench.until(good, "succeeded")
         bench.diary.go_on.set()
         row = await bench.until(bad, "pending")
         await asyncio.sleep(0)

@@ -32,10 +32,10 @@ async def test_a_running_job_that_is_cancelled_is_interrupted(bench: Bench) -> N
         await until(lambda: bench.diary.texts == ["begun", "interrupted"])
         async with bench.database.independent() as unit:
             other = await enqueue(unit, take_note, Note("next"))
-        await bench.until(other, "done")
+        await bench.until(other, "succeeded")
 
     assert (await bench.row(job_id)).status == "cancelled"
-    assert bench.outcomes == [("test.note", "done")]
+    assert bench.outcomes == [("test.note", "succeeded")]
 
 
 async def test_a_job_that_is_run_again_is_run_at_once(bench: Bench) -> None:
@@ -47,7 +47,7 @@ async def test_a_job_that_is_run_again_is_run_at_once(bench: Bench) -> None:
             assert not await JobOperations(unit).cancel(job_id)
         async with bench.database.independent() as unit:
             assert await JobOperations(unit).retry(job_id)
-        await bench.until(job_id, "done")
+        await bench.until(job_id, "succeeded")
         async with bench.database.independent() as unit:
             assert not await JobOperations(unit).retry(job_id)
 
@@ -55,10 +55,10 @@ async def test_a_job_that_is_run_again_is_run_at_once(bench: Bench) -> None:
 async def test_purging_takes_a_batch_at_a_time_and_only_what_is_old(bench: Bench) -> None:
     async with bench.database.independent() as unit:
         await enqueue_many(unit, [(take_note, Note())] * (BATCH + 1))
-        await JobOperations(unit)._change([], status="done", finished_at=database_now())
+        await JobOperations(unit)._change([], status="succeeded", finished_at=database_now())
     async with bench.database.independent() as unit:
         operations = JobOperations(unit)
-        assert await operations.purge([JobStatus.DONE], 3600) == 0
-        assert await operations.purge([JobStatus.DEAD], -3600) == 0
-        assert await operations.purge([JobStatus.DONE], -3600) == BATCH
-        assert await operations.purge([JobStatus.DONE], -3600) == 1
+        assert await operations.purge([JobStatus.SUCCEEDED], 3600) == 0
+        assert await operations.purge([JobStatus.FAILED], -3600) == 0
+        assert await operations.purge([JobStatus.SUCCEEDED], -3600) == BATCH
+        assert await operations.purge([JobStatus.SUCCEEDED], -3600) == 1

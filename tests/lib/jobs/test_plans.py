@@ -24,14 +24,14 @@ STATEMENTS: dict[str, tuple[Select[Any], str]] = {
     "claim": (CLAIM, "ix_jobs_pending"),
     "due": (select(select(QueuedJob.id).where(*due_jobs(["test.note"])).exists()), "ix_jobs_pending"),
     "running": (select(QueuedJob.id, QueuedJob.beats).where(in_status(JobStatus.RUNNING)), "ix_jobs_running"),
-    "dead": (select(QueuedJob.id).where(in_status(JobStatus.DEAD)), "ix_jobs_dead"),
+    "failed": (select(QueuedJob.id).where(in_status(JobStatus.FAILED)), "ix_jobs_failed"),
 }
 
 
 async def test_an_index_serves_each_statement(bench: Bench) -> None:
     async with bench.database.independent() as unit:
         await enqueue_many(unit, [(take_note, Note())] * 3000)
-        await unit.session.execute(update(QueuedJob).values(status="done"))
+        await unit.session.execute(update(QueuedJob).values(status="succeeded"))
         await enqueue_many(unit, [(take_note, Note())] * 20)
 
     for statement, index in STATEMENTS.values():

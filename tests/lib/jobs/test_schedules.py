@@ -48,7 +48,7 @@ async def test_a_schedule_fires_once_with_three_workers(bench: Bench) -> None:
         for round_ in range(1, 6):
             await bench.set_clock(1)  # longer than the interval, shorter than two
             await until(lambda expected=round_: len(bench.diary.texts) == expected)  # type: ignore[misc]  # bound now
-            await bench.until_all("done")
+            await bench.until_all("succeeded")
             for worker in workers:
                 await bench.looked(worker)
 
@@ -61,7 +61,7 @@ async def test_what_was_missed_is_made_up_for_once(bench: Bench) -> None:
         await until(lambda: worker._declared)
     await bench.set_clock(10)
     async with bench.worker(every, poll_seconds=0.05) as worker:
-        await bench.until_all("done")
+        await bench.until_all("succeeded")
         await bench.looked(worker)
 
     assert len(await bench.rows()) == 1
@@ -77,7 +77,7 @@ async def test_a_run_that_is_not_over_is_not_joined_by_the_next(bench: Bench) ->
                 await bench.looked(worker)
         assert len(await bench.rows()) == 1
         bench.diary.go_on.set()
-        await bench.until_all("done")
+        await bench.until_all("succeeded")
 
 
 async def test_a_schedule_that_was_changed_is_planned_again(bench: Bench) -> None:

@@ -41,10 +41,10 @@ async def test_jobs_of_one_kind_that_hang_leave_room_for_others(
         await until_it_holds(lambda: runs(bench, peak))
         async with bench.database.independent() as unit:
             quick = await enqueue(unit, take_note, Note("quick"))
-        await bench.until(quick, "done")
+        await bench.until(quick, "succeeded")
         assert len(await bench.rows(status="running")) == peak
         bench.diary.go_on.set()
-        await bench.until_all("done")
+        await bench.until_all("succeeded")
 
     assert bench.diary.texts == ["quick", *["slow"] * 30]
 
@@ -65,10 +65,10 @@ async def test_four_kinds_that_hang_leave_room_for_others(bench: Bench) -> None:
         async with bench.database.independent() as unit:
             await enqueue_many(unit, [(kind, Note("slow")) for kind in kinds * 10])
             quick = await enqueue(unit, take_note, Note("quick"))
-        await bench.until(quick, "done")
+        await bench.until(quick, "succeeded")
         assert len(await bench.rows(status="running")) <= 4
         bench.diary.go_on.set()
-        await bench.until_all("done")
+        await bench.until_all("succeeded")
 
 
 async def test_one_owner_with_many_slow_jobs_does_not_delay_the_others(bench: Bench) -> None:
@@ -86,11 +86,11 @@ async def test_one_owner_with_many_slow_jobs_does_not_delay_the_others(bench: Be
         async with bench.database.independent() as unit:
             quick = [await enqueue(unit, owned, Note("quick")) for _ in range(3)]
         for each in quick:
-            await bench.until(each, "done")
+            await bench.until(each, "succeeded")
         assert len(await bench.rows(status="running")) == 2
         assert {row.attempts for row in await bench.rows(status="pending")} == {0}
         bench.diary.go_on.set()
-        await bench.until_all("done")
+        await bench.until_all("succeeded")
 
 
 async def test_owners_take_turns_at_the_only_place_of_a_kind(bench: Bench) -> None:
@@ -104,7 +104,7 @@ async def test_owners_take_turns_at_the_only_place_of_a_kind(bench: Bench) -> No
     async with bench.database.independent() as unit:
         await enqueue_many(unit, [(take_turn, Note(text)) for text in ["many"] * 20 + ["some"] * 2 + ["one"]])
     async with bench.worker(take_turn, concurrency=4):
-        await bench.until_all("done")
+        await bench.until_all("succeeded")
 
     assert set(served[:3]) == {"many", "some", "one"}
     assert set(served[3:5]) == {"many", "some"}

@@ -42,7 +42,7 @@ async def test_a_queued_mail_is_sent_once(post: PostOffice) -> None:
     (mail,) = post.tray.sent
     row = await post.row(mail_id)
     assert (mail.to.address, mail.subject, mail.message_id) == ("ada@example.com", "Hello Ada", row.message_id)
-    assert (row.status, row.attempts, row.last_error) == ("sent", 1, None)
+    assert (row.status, row.attempts, row.last_error) == ("succeeded", 1, None)
     assert row.sent_at >= row.created_at
 
 
@@ -72,10 +72,10 @@ async def test_a_temporary_failure_is_retried_with_its_reason_in_the_row_only(po
     assert (caught.value.seconds, str(caught.value)) == (None, "The mail's row has the reason.")
     assert caught.value.__suppress_context__
     row = await post.row(mail_id)
-    assert (row.status, row.attempts, row.last_error) == ("queued", 1, "451 later X: y")
+    assert (row.status, row.attempts, row.last_error) == ("pending", 1, "451 later X: y")
     await send_mail.run(SendMail(mail_id), context_of(post))
     row = await post.row(mail_id)
-    assert (row.status, row.attempts, row.last_error) == ("sent", 2, None)
+    assert (row.status, row.attempts, row.last_error) == ("succeeded", 2, None)
 
 
 def test_retries_are_quick_for_ten_minutes_and_last_for_more_than_a_day() -> None:
@@ -128,7 +128,7 @@ async def test_a_worker_that_was_taken_for_dead_does_not_undo_what_another_did(
         await post.deliverer.deliver(mail_id)
 
     row = await post.row(mail_id)
-    assert (row.status, row.last_error, len(second.sent), len(post.tray.sent)) == ("sent", None, 1, 0)
+    assert (row.status, row.last_error, len(second.sent), len(post.tray.sent)) == ("succeeded", None, 1, 0)
 
 
 async def test_a_mail_that_is_out_counts_as_sent_although_another_attempt_was_refused(post: PostOffice) -> None:
@@ -142,7 +142,7 @@ async def test_a_mail_that_is_out_counts_as_sent_although_another_attempt_was_re
     post.tray.before = refused
     await post.deliverer.deliver(mail_id)
 
-    assert (await post.row(mail_id)).status == "sent"
+    assert (await post.row(mail_id)).status == "succeeded"
 
 
 async def test_a_crash_after_the_servers_250_repeats_with_the_same_bytes(post: PostOffice) -> None:
@@ -165,12 +165,12 @@ async def test_a_job_of_a_former_sending_sends_nothing(post: PostOffice) -> None
     mail_id = await post.queue()
     await post.deliverer.deliver(mail_id)
     async with post.database.independent() as unit:
-        await post.mailer.resend(unit, mail_id)
+        await post.mailer.retry(unit, mail_id)
 
     await post.deliverer.deliver(mail_id, 0)
 
     assert len(post.tray.sent) == 1
-    assert (await post.row(mail_id)).status == "queued"
+    assert (await post.row(mail_id)).status == "pending"
 
 
 async def test_what_a_user_has_unsubscribed_from_is_not_sent(post: PostOffice) -> None:
@@ -183,7 +183,7 @@ async def test_what_a_user_has_unsubscribed_from_is_not_sent(post: PostOffice) -
     for mail_id in (unwanted, essential, wanted):
         await post.deliverer.deliver(mail_id)
 
-    assert (await post.row(unwanted)).status == "suppressed"
+    assert (await post.row(unwanted)).status == "cancelled"
     urls = [mail.unsubscribe_url for mail in post.tray.sent]
     assert urls == [None, f"https://toys.example/out?token=hints.{eve}"]
     assert str(urls[1]) in post.tray.sent[1].text
@@ -263,4 +263,4 @@ async def test_old_mails_are_purged_and_waiting_ones_stay(post: PostOffice) -> N
     await purge_mails.run(NoPayload(), context_of(post))
 
     assert await post.row(sent) is None
-    assert (await post.row(waiting)).status == "queued"
+    assert (await post.row(waiting)).status == "pending"

@@ -7,7 +7,7 @@ import pytest
 
 from app.lib.db.base import new_id
 from app.lib.mail.jobs import SendMail
-from app.lib.mail.mailer import MailNotFound, MailNotSent, MailSecretsGone, MailStillQueued, NewMail
+from app.lib.mail.mailer import MailNotFound, MailNotSent, MailSecretsGone, MailStillPending, NewMail
 from app.lib.mail.rows import MailStatus
 from app.lib.mail.transports import PermanentFailure
 from tests.lib.mail.conftest import PostOffice
@@ -62,24 +62,24 @@ async def test_a_mail_is_sent_again_with_another_message_id(post: PostOffice) ->
     post.tray.failures = [PermanentFailure("550 no")]
     await post.deliverer.deliver(mail_id)
 
-    for resends in (1, 2):
+    for retries in (1, 2):
         async with post.database.independent() as unit:
-            await post.mailer.resend(unit, mail_id)
-        await post.deliverer.deliver(mail_id, resends)
+            await post.mailer.retry(unit, mail_id)
+        await post.deliverer.deliver(mail_id, retries)
 
     assert len({mail.message_id for mail in post.tray.sent}) == 2
     row = await post.row(mail_id)
-    assert (row.status, row.resends, row.last_error) == ("sent", 2, None)
-    assert await post.jobs() == [SendMail(mail_id, resends, row.user_id) for resends in range(3)]
+    assert (row.status, row.retries, row.last_error) == ("succeeded", 2, None)
+    assert await post.jobs() == [SendMail(mail_id, retries, row.user_id) for retries in range(3)]
 
 
 async def test_what_waits_or_is_not_there_is_not_sent_again(post: PostOffice) -> None:
     mail_id = await post.queue()
     async with post.database.independent() as unit:
-        with pytest.raises(MailStillQueued):
-            await post.mailer.resend(unit, mail_id)
+        with pytest.raises(MailStillPending):
+            await post.mailer.retry(unit, mail_id)
         with pytest.raises(MailNotFound):
-            await post.mailer.resend(unit, new_id())
+            await post.mailer.retry(unit, new_id())
 
 
 async def test_a_mail_whose_secret_is_gone_is_not_sent_again(post: PostOffice) -> None:
@@ -88,7 +88,7 @@ async def test_a_mail_whose_secret_is_gone_is_not_sent_again(post: PostOffice) -
 
     async with post.database.independent() as unit:
         with pytest.raises(MailSecretsGone):
-            await post.mailer.resend(unit, mail_id)
+            await post.mailer.retry(unit, mail_id)
 
 
 async def test_of_several_resends_at_once_one_is_done(post: PostOffice) -> None:
@@ -97,12 +97,12 @@ async def test_of_several_resends_at_once_one_is_done(post: PostOffice) -> None:
 
     async def resend() -> None:
         async with post.database.independent() as unit:
-            await post.mailer.resend(unit, mail_id)
+            await post.mailer.retry(unit, mail_id)
 
     outcomes = await asyncio.gather(*(resend() for _ in range(4)), return_exceptions=True)
 
-    assert [type(each) for each in outcomes].count(MailStillQueued) == 3
-    assert (await post.row(mail_id)).resends == 1
+    assert [type(each) for each in outcomes].count(MailStillPending) == 3
+    assert (await post.row(mail_id)).retries == 1
 
 
 async def test_a_bounce_is_recorded_of_what_was_sent(post: PostOffice) -> None:
@@ -120,4 +120,4 @@ async def test_a_bounce_is_recorded_of_what_was_sent(post: PostOffice) -> None:
     row = await post.row(mail_id)
     assert (row.status, row.last_error[:25], len(row.last_error)) == ("bounced", "5.1.1 550 no such user xx", 500)
     assert [mail.id for mail in await post.reads.newest(10, MailStatus.BOUNCED)] == [mail_id]
-    assert await post.reads.newest(10, MailStatus.SENT) == []
+    assert await post.reads.newest(10, MailStatus.SUCCEEDED) == []

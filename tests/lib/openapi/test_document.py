@@ -1,7 +1,7 @@
 """What the document says about a route follows from its policy, rules, types and declared errors."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from litestar.types import ControllerRouterHandler
 from app.lib.db.versions import IfMatch
 from app.lib.errors import AppError, ErrorCode
 from app.lib.http.conditional import Version, Versioned, provide_if_match
+from app.lib.http.deprecation import deprecated
 from app.lib.http.locations import MOVES
 from app.lib.http.rules import CONSUMES, declare_rules
 from app.lib.http.transaction import IDEMPOTENT
@@ -181,6 +182,19 @@ def test_an_action_may_send_more_and_be_for_fewer_people_than_its_policy_says() 
         *("ETag", "Idempotency-Replayed", "Retry-After", "X-Request-ID"),
     }
     assert operation["description"].startswith("For holders of `toys:play`. Safe to repeat")
+
+
+def test_a_deprecated_route_is_marked() -> None:
+    soon = deprecated(datetime(2026, 1, 31, tzinfo=UTC), datetime(2026, 12, 31, tzinfo=UTC))
+
+    @post("/act", guards=[authenticated], return_dto=StructDTO[ToyRead], opt=soon)
+    async def act() -> ToyRead:
+        raise NotImplementedError
+
+    operation = described(act)
+
+    assert operation["deprecated"] is True
+    assert {"Deprecation", "Sunset"} <= operation["responses"]["201"]["headers"].keys()
 
 
 def test_a_versioned_resource_can_be_asked_for_again() -> None:

@@ -15,6 +15,7 @@ from app.lib.http.injection import Caller, Injected, Precondition
 from app.lib.http.problems import respond
 from app.lib.http.rules import TEXT_BODY
 from app.lib.openapi.document import may_raise
+from app.lib.openapi.examples import shows
 from app.lib.security.policies import OPEN_TO_DEBTORS, authenticated, recently_authenticated
 from app.lib.wire.dto import StructDTO
 
@@ -35,7 +36,12 @@ class MeController(Controller):
     return_dto = StructDTO[UserRead]
     exception_handlers = {NotFound: account_gone}  # noqa: RUF012 - Litestar declares it as an instance's
 
-    @get(guards=[authenticated], summary="Get the current user", opt=OPEN_TO_DEBTORS)
+    @get(
+        guards=[authenticated],
+        summary="Get the current user",
+        description="Who the token belongs to, with roles and settings. Clients read it after a sign-in.",
+        opt=OPEN_TO_DEBTORS,
+    )
     async def get_me(self, principal: Caller, accounts: Accounts) -> UserRead:
         return await accounts.get_user(principal.user_id)
 
@@ -43,6 +49,7 @@ class MeController(Controller):
         guards=[authenticated],
         dto=StructDTO[OwnUserUpdate],
         summary="Update the current user",
+        description="Name, username and language, as a merge patch. Address and password have their own routes.",
         opt=may_raise(UsernameTaken),
     )
     async def update_me(
@@ -62,7 +69,7 @@ class MeController(Controller):
     @get(
         "/export",
         guards=[recently_authenticated],
-        opt=may_raise(RateLimited),
+        opt=may_raise(RateLimited) | shows(200, user=[{"email": "ada@example.com", "name": "Ada Lovelace"}]),
         return_dto=None,
         responses={200: ResponseSpec(dict[str, Any], generate_examples=False)},
         summary="Export what is held on the current user",
@@ -77,6 +84,7 @@ class MeController(Controller):
         guards=[authenticated],
         return_dto=StructDTO[ProfileRead],
         summary="Get the current user's profile",
+        description="What others see of you, and your `full_name` as you see it.",
     )
     async def get_my_profile(self, principal: Caller, accounts: Accounts) -> ProfileRead:
         return await accounts.get_own_profile(principal.user_id)
@@ -87,6 +95,7 @@ class MeController(Controller):
         dto=StructDTO[ProfileUpdate],
         return_dto=StructDTO[ProfileRead],
         summary="Update the current user's profile",
+        description="Sets all of it: what the body leaves out is cleared.",
         opt=TEXT_BODY,
     )
     async def update_my_profile(

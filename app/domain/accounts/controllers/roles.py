@@ -33,7 +33,12 @@ class RoleController(Controller):
     tags = ("Roles",)
     return_dto = StructDTO[RoleRead]
 
-    @get(guards=[permission(ROLES_READ)], return_dto=StructDTO[RolePage], summary="List roles")
+    @get(
+        guards=[permission(ROLES_READ)],
+        return_dto=StructDTO[RolePage],
+        summary="List roles",
+        description="All roles with their permissions.",
+    )
     async def list_roles(
         self, accounts: Accounts, paging: Paging, sort: Annotated[str | None, ROLE_SORT] = None
     ) -> RolePage:
@@ -43,13 +48,14 @@ class RoleController(Controller):
         guards=[permission(ROLES_WRITE, fresh=True)],
         dto=StructDTO[RoleCreate],
         summary="Create a role",
+        description="A name, and the permissions that it gives: only those that you have yourself.",
         opt=IDEMPOTENT | TEXT_BODY | may_raise(RoleNameTaken, BeyondOwnRights, SystemRole),
     )
     async def create_role(self, data: JSONBody[RoleCreate], roles: Roles, principal: Caller) -> Response[RoleRead]:
         role = await roles.create(data, principal)
         return created(role, f"/api/v1/roles/{role.id}")
 
-    @get("/{role_id:uuid}", guards=[SEES_ROLE], summary="Get a role")
+    @get("/{role_id:uuid}", guards=[SEES_ROLE], summary="Get a role", description="A role with its permissions.")
     async def get_role(self, role_id: RoleId, accounts: Accounts) -> RoleRead:
         return await accounts.get_role(role_id)
 
@@ -58,6 +64,7 @@ class RoleController(Controller):
         guards=[WRITES_ROLE],
         dto=StructDTO[RoleUpdate],
         summary="Update a role",
+        description="Users who have the role have its new permissions at once. You cannot give those that you lack.",
         opt=TEXT_BODY | may_raise(RoleNameTaken, BeyondOwnRights, SystemRole),
     )
     async def update_role(

@@ -68,7 +68,12 @@ class UserController(Controller):
     tags = ("Users",)
     return_dto = StructDTO[UserRead]
 
-    @get(guards=[permission(USERS_READ)], return_dto=StructDTO[UserPage], summary="List users")
+    @get(
+        guards=[permission(USERS_READ)],
+        return_dto=StructDTO[UserPage],
+        summary="List users",
+        description="Newest first, with filters and full-text search. Deleted users are not listed.",
+    )
     async def list_users(
         self,
         accounts: Accounts,
@@ -148,6 +153,7 @@ class UserController(Controller):
         guards=[permission(USERS_WRITE, sight=SEES_USER, fresh=True)],
         status_code=200,
         summary="Activate a user",
+        description="The user can sign in again.",
         opt=may_raise(BeyondOwnRights),
     )
     async def activate_user(self, user_id: UserId, users: Users, principal: Caller, if_match: Precondition) -> UserRead:
@@ -222,6 +228,7 @@ async def create_service_account(data: JSONBody[ServiceAccountCreate], users: Us
     guards=[public],
     return_dto=StructDTO[PublicProfile],
     summary="Get a public profile",
+    description="What everybody may see of a user; never the address.",
     opt=public_answer("users", "profiles", unless=[]),
     tags=["Profiles"],
 )

@@ -39,7 +39,7 @@ async def erase_user(payload: EraseUser, context: JobContext) -> None:
 
 @job("users.sweep", NoPayload, schedule=Cron("*/10 * * * *"))
 async def sweep_erased(_payload: NoPayload, context: JobContext) -> None:
-    """Gives a job to each deleted user that has none, because it was cancelled or is dead."""
+    """Gives a job to each deleted user that has none, because it was cancelled or has failed."""
     async with context.unit() as unit:
         erasing = await unit.all(ERASING)
         await enqueue_many(unit, [(erase_user, EraseUser(each)) for each in erasing])

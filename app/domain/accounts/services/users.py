@@ -19,6 +19,7 @@ from app.domain.accounts.errors import (
     OwnAccess,
     ProfileNotFound,
     TooManyServiceAccounts,
+    UsernameTaken,
     UserNotFound,
 )
 from app.domain.accounts.events import (
@@ -38,6 +39,7 @@ from app.domain.accounts.repositories import (
     ProfileRepository,
     UserRepository,
 )
+from app.domain.accounts.reserved_usernames import ReservedUsernames
 from app.domain.accounts.rows import CredentialRow, HoldRow
 from app.domain.accounts.services.access import check_makes_superusers, check_not_last, check_reach
 from app.domain.accounts.services.erase import EraseUser, erase_batch, erase_user
@@ -75,6 +77,7 @@ class UserService:
     accounts: AccountQueries
     passwords: Passwords
     settings: AccountSettings
+    reserved: ReservedUsernames
     events: Events
     origin: Origin
     _users: UserRepository
@@ -108,7 +111,7 @@ class UserService:
 
     async def keep_username(self, username: str, user_id: UUID, kept_until: datetime) -> None:
         """No one else can have the username until then. Raises ``UsernameTaken``."""
-        await self._users.hold_username(casefold_key(username), user_id, kept_until)
+        await self._hold(casefold_key(username), user_id, kept_until)
 
     async def release_username(self, hold: HoldRow, *, keeps_own: bool) -> None:
         """Makes a username free that was kept for a time. A user who has it in the meantime keeps it if their address
@@ -296,7 +299,7 @@ class UserService:
     ) -> User:
         user = await self._users.create(with_keys({**names, **values, "password_hash": password_hash}))
         if user.username_key:
-            await self._users.hold_username(user.username_key, user.id, kept_until)
+            await self._hold(user.username_key, user.id, kept_until)
         await self._profiles.create_empty(user.id)
         return user
 
@@ -314,9 +317,14 @@ class UserService:
         flags = {name: getattr(user, name) for name in sorted(changed & _FLAGS)}
         await self._publish_update(user, kind, fields=sorted(changed), **flags)
 
+    async def _hold(self, username_key: str, user_id: UUID, kept_until: datetime | None = None) -> None:
+        if username_key in self.reserved:
+            raise UsernameTaken
+        await self._users.hold_username(username_key, user_id, kept_until)
+
     async def _move_hold(self, user: User, former_key: str | None) -> None:
         if user.username_key:
-            await self._users.hold_username(user.username_key, user.id)
+            await self._hold(user.username_key, user.id)
         if former_key:
             await self._users.release_username(former_key, user.id)
 

@@ -28,7 +28,12 @@ class ApiKeyController(Controller):
     tags = ("API keys",)
     return_dto = StructDTO[ApiKeyRead]
 
-    @get(guards=[signed_in], return_dto=StructDTO[ApiKeyPage], summary="List your API keys")
+    @get(
+        guards=[signed_in],
+        return_dto=StructDTO[ApiKeyPage],
+        summary="List your API keys",
+        description="Without their secrets, which only the answers of their creation have.",
+    )
     async def list_api_keys(self, queries: Queries, principal: Caller, paging: Paging) -> ApiKeyPage:
         return await queries.list(paging, principal.user_id)
 
@@ -45,11 +50,21 @@ class ApiKeyController(Controller):
     ) -> Response[ApiKeyWithSecret]:
         return _shown_once(await keys.create_own(data, principal), "me")
 
-    @get("/{key_id:uuid}", guards=[signed_in], summary="Get an API key")
+    @get(
+        "/{key_id:uuid}",
+        guards=[signed_in],
+        summary="Get an API key",
+        description="One of your own keys without its secret: its permissions, last use and end.",
+    )
     async def get_api_key(self, key_id: KeyId, queries: Queries, principal: Caller) -> ApiKeyRead:
         return await queries.get(key_id, principal.user_id)
 
-    @delete("/{key_id:uuid}", guards=[signed_in], summary="Revoke an API key")
+    @delete(
+        "/{key_id:uuid}",
+        guards=[signed_in],
+        summary="Revoke an API key",
+        description="The key is refused from the next request on. It stays in the list.",
+    )
     async def revoke_api_key(self, key_id: KeyId, keys: Keys, principal: Caller) -> None:
         await keys.revoke(key_id, principal)
 
@@ -63,6 +78,7 @@ class UserKeyController(Controller):
         guards=[permission(USERS_READ, sight=SEES_USER, in_person=True)],
         return_dto=StructDTO[ApiKeyPage],
         summary="List a user's API keys",
+        description="Without their secrets, for administrators.",
     )
     async def list_user_api_keys(
         self, user_id: UserId, queries: Queries, accounts: Injected[AccountQueries], paging: Paging
@@ -87,6 +103,7 @@ class UserKeyController(Controller):
         "/{key_id:uuid}",
         guards=[permission(USERS_READ, sight=SEES_USER, in_person=True)],
         summary="Get a user's API key",
+        description="Without its secret: its permissions, last use and end.",
     )
     async def get_user_api_key(self, user_id: UserId, key_id: KeyId, queries: Queries) -> ApiKeyRead:
         return await queries.get(key_id, user_id)
@@ -95,6 +112,7 @@ class UserKeyController(Controller):
         "/{key_id:uuid}",
         guards=[permission(USERS_WRITE, sight=SEES_USER, in_person=True)],
         summary="Revoke a user's API key",
+        description="The key is refused from the next request on.",
         opt=may_raise(BeyondOwnRights),
     )
     async def revoke_user_api_key(self, user_id: UserId, key_id: KeyId, keys: Keys, principal: Caller) -> None:

@@ -105,7 +105,14 @@ class AuthController(Controller):
     async def refresh(self, data: JSONBody[Refresh], sessions: Injected[SessionService]) -> TokenPair:
         return await sessions.refresh(data.refresh_token)
 
-    @post("/logout", guards=[in_session], status_code=204, summary="Sign out", opt=OPEN_TO_DEBTORS)
+    @post(
+        "/logout",
+        guards=[in_session],
+        status_code=204,
+        summary="Sign out",
+        description="Ends the session of the token. Its access and refresh tokens are good no more.",
+        opt=OPEN_TO_DEBTORS,
+    )
     async def logout(self, principal: Caller, sessions: Injected[SessionService]) -> None:
         await sessions.sign_out(principal)
 

@@ -18,7 +18,13 @@ class MfaController(Controller):
     path = "/users/me/mfa"
     tags = ("Users",)
 
-    @get(guards=[signed_in], return_dto=StructDTO[MfaRead], summary="Get your second factors", opt=OPEN_TO_DEBTORS)
+    @get(
+        guards=[signed_in],
+        return_dto=StructDTO[MfaRead],
+        summary="Get your second factors",
+        description="Which factors are on, and how many recovery codes are left.",
+        opt=OPEN_TO_DEBTORS,
+    )
     async def get_mfa(self, principal: Caller, second_factors: Injected[SecondFactorService]) -> MfaRead:
         return await second_factors.get(principal.user_id)
 

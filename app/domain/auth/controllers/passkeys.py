@@ -77,19 +77,36 @@ class PasskeyController(Controller):
         passkey = await passkeys.create(data, principal)
         return created(passkey, f"/api/v1/users/me/passkeys/{passkey.id}")
 
-    @get(guards=[signed_in], return_dto=StructDTO[PasskeyPage], summary="List your passkeys", opt=OPEN_TO_DEBTORS)
+    @get(
+        guards=[signed_in],
+        return_dto=StructDTO[PasskeyPage],
+        summary="List your passkeys",
+        description="Their names, when they were made and last used.",
+        opt=OPEN_TO_DEBTORS,
+    )
     async def list_passkeys(
         self, passkey_queries: Injected[PasskeyQueries], principal: Caller, paging: Paging
     ) -> PasskeyPage:
         return await passkey_queries.list(paging, principal)
 
-    @get("/{passkey_id:uuid}", guards=[signed_in], summary="Get a passkey")
+    @get(
+        "/{passkey_id:uuid}",
+        guards=[signed_in],
+        summary="Get a passkey",
+        description="One of your own passkeys; its key is never shown.",
+    )
     async def get_passkey(
         self, passkey_id: FromPath[UUID], passkey_queries: Injected[PasskeyQueries], principal: Caller
     ) -> PasskeyRead:
         return await passkey_queries.get(passkey_id, principal)
 
-    @patch("/{passkey_id:uuid}", guards=[signed_in], dto=StructDTO[PasskeyUpdate], summary="Rename a passkey")
+    @patch(
+        "/{passkey_id:uuid}",
+        guards=[signed_in],
+        dto=StructDTO[PasskeyUpdate],
+        summary="Rename a passkey",
+        description="The name is for you alone, so that you know which device it is.",
+    )
     async def update_passkey(
         self,
         passkey_id: FromPath[UUID],

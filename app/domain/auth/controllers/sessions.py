@@ -26,6 +26,7 @@ class SessionController(Controller):
         guards=[signed_in],
         return_dto=StructDTO[SessionPage],
         summary="List your sessions",
+        description="Where you are signed in: device, address and times. `current` is the one that asks.",
         opt=OPEN_TO_DEBTORS,
     )
     async def list_sessions(

@@ -35,7 +35,7 @@ class TotpEnrollment(Output):
         str,
         Meta(
             max_length=2000,
-            examples=["otpauth://totp/Lodestar:ada%40example.com?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"],
+            examples=["otpauth://totp/Example:ada%40example.com?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"],
         ),
     ]
     qr_svg: Annotated[

@@ -168,7 +168,9 @@ class CredentialDescriptor(Output):
     transports: Annotated[list[_Transport], Meta(max_length=len(TRANSPORTS))]
 
 
-_Challenge = Annotated[_Bytes, Meta(max_length=100, description="Good for five minutes, once.")]
+_Challenge = Annotated[
+    _Bytes, Meta(max_length=100, description="Good for five minutes, once.", examples=["fZ3vW2mXl0kq9yqk3bJm1A"])
+]
 _Domain = Annotated[str, Meta(max_length=255, examples=["example.com"])]
 _Timeout = Annotated[int, Meta(ge=0, le=3_600_000, description="In milliseconds.", examples=[300_000])]
 _Descriptors = Annotated[list[CredentialDescriptor], Meta(max_length=MAX_PASSKEYS)]
@@ -179,13 +181,13 @@ class RelyingPartyEntity(Output):
     """`PublicKeyCredentialRpEntity`"""
 
     id: _Domain
-    name: Annotated[str, Meta(max_length=100, examples=["Lodestar"])]
+    name: Annotated[str, Meta(max_length=100, examples=["Example"])]
 
 
 class UserEntity(Output, rename="camel"):
     """`PublicKeyCredentialUserEntityJSON`. The id says nothing of the user."""
 
-    id: Annotated[_Bytes, Meta(max_length=100)]
+    id: Annotated[_Bytes, Meta(max_length=100, examples=["V1y7IYjmVfOKuWIEgdQh8w"])]
     name: Annotated[str, Meta(max_length=254, examples=["ada@example.com"])]
     display_name: Annotated[str, Meta(max_length=254, examples=["Ada Lovelace"])]
 

@@ -7,7 +7,7 @@ import segno
 from pyotp import random_base32
 from pyotp.totp import TOTP
 
-from app.core import PRODUCT
+from app.config import Settings
 from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.dtos.mfa import RecoveryCodes, TotpConfirmation, TotpEnrollment
@@ -28,6 +28,7 @@ class TotpService:
     """Sets up the app of a user, and takes it away."""
 
     unit: UnitOfWork
+    settings: Settings
     accounts: AccountQueries
     sealer: Sealer
     factors: SecondFactorService
@@ -42,7 +43,7 @@ class TotpService:
         await self.factors.lock(actor)
         if not await self._factors.set_up_totp(user.id, self.sealer.seal(secret.encode(), user.id.bytes), utc_now()):
             raise TotpAlreadyOn
-        url = TOTP(secret).provisioning_uri(name=user.email, issuer_name=PRODUCT)
+        url = TOTP(secret).provisioning_uri(name=user.email, issuer_name=self.settings.product_name)
         return TotpEnrollment(
             secret=secret, otpauth_url=url, qr_svg=segno.make_qr(url).svg_inline(scale=4, light="white")
         )

@@ -20,7 +20,12 @@ class IdentityController(Controller):
     tags = ("Identities",)
     return_dto = StructDTO[IdentityRead]
 
-    @get(guards=[signed_in], return_dto=StructDTO[IdentityPage], summary="List your identities")
+    @get(
+        guards=[signed_in],
+        return_dto=StructDTO[IdentityPage],
+        summary="List your identities",
+        description="Accounts at identity providers that you can sign in with.",
+    )
     async def list_identities(
         self, identity_queries: Injected[IdentityQueries], principal: Caller, paging: Paging
     ) -> IdentityPage:

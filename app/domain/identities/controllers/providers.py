@@ -32,7 +32,12 @@ class ProviderController(Controller):
     path = "/auth/providers"
     tags = ("Identities",)
 
-    @get(guards=[public], return_dto=StructDTO[ProviderPage], summary="List identity providers")
+    @get(
+        guards=[public],
+        return_dto=StructDTO[ProviderPage],
+        summary="List identity providers",
+        description="Those that people can sign in with here; empty where there are none.",
+    )
     async def list_providers(self, identity_queries: Injected[IdentityQueries], paging: Paging) -> ProviderPage:
         return identity_queries.list_providers(paging)
 

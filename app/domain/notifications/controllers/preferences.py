@@ -30,6 +30,7 @@ class NotificationController(Controller):
         guards=[authenticated],
         dto=StructDTO[NotificationsUpdate],
         summary="Update the current user's mail preferences",
+        description="Subscribes to topics and unsubscribes from them, as a merge patch.",
     )
     async def update_my_notifications(
         self,

@@ -30,12 +30,12 @@ _MULTIPART = RequestEncodingType.MULTI_PART.value
 _Token = Annotated[str | None, QueryParameter(max_length=200, description="From the link in a mail.")]
 
 
+_ONE_CLICK_FORM = {"List-Unsubscribe": "One-Click"}
 _ONE_CLICK = Schema(
     type=OpenAPIType.OBJECT,
     properties={"List-Unsubscribe": Schema(type=OpenAPIType.STRING, const="One-Click")},
     required=["List-Unsubscribe"],
     additional_properties=False,
-    examples=[{"List-Unsubscribe": "One-Click"}],
 )
 
 
@@ -44,7 +44,7 @@ class _OneClickOperation(Operation):
     """The handler reads the form by itself, because mail programs may also send it as multipart (RFC 8058)."""
 
     def __post_init__(self) -> None:
-        self.request_body = RequestBody(content={FORM: OpenAPIMediaType(schema=_ONE_CLICK)})
+        self.request_body = RequestBody(content={FORM: OpenAPIMediaType(schema=_ONE_CLICK, example=_ONE_CLICK_FORM)})
 
 
 @get(

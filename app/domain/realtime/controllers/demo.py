@@ -33,12 +33,16 @@ def demo_router() -> Router:
     files = {name: (path.read_bytes(), _MEDIA_TYPES[path.suffix]) for name, path in paths.items()}
 
     @get(
-        "/{name:str}", name="demo", guards=[public], include_in_schema=False, opt={PRODUCES_ANYTHING: True, **PASSED_ON}
+        "/{file_name:str}",
+        name="demo",
+        guards=[public],
+        include_in_schema=False,
+        opt={PRODUCES_ANYTHING: True, **PASSED_ON},
     )
-    async def demo_file(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
-        if name not in files:
+    async def demo_file(request: Request[Any, Any, Any], file_name: FromPath[str]) -> Response[bytes]:
+        if file_name not in files:
             raise NotFound
-        content, media_type = files[name]
+        content, media_type = files[file_name]
         content = content.replace(b"{{base_path}}", base_path_of(request.scope).encode())
         return revalidated(content, media_type, {"Content-Security-Policy": _POLICY})
 

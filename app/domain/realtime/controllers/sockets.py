@@ -15,6 +15,7 @@ from app.lib.errors import NotFound, PermissionDenied, UnknownParameter
 from app.lib.http.injection import Injected
 from app.lib.http.rules import PRODUCES_ANYTHING
 from app.lib.openapi.document import may_raise
+from app.lib.openapi.examples import shows
 from app.lib.realtime.errors import TooManyConnections
 from app.lib.realtime.protocols import Connection, EventStream, EventStreamTransport, WebSocketTransport
 from app.lib.realtime.service import Realtime
@@ -79,10 +80,13 @@ class EventStreamResponse(Response[None]):
         await self._realtime.serve(self._stream, EventStreamTransport(receive, send))
 
 
+_EVENT = 'id: posts=7\ndata: {"type":"event","channel":"posts","id":7,"kind":"post.published","data":{}}\n'
+
+
 @get(
     "/realtime/events",
     guards=[ticketed],
-    opt={PRODUCES_ANYTHING: True} | may_raise(PermissionDenied, NotFound, TooManyConnections),
+    opt={PRODUCES_ANYTHING: True} | may_raise(PermissionDenied, NotFound, TooManyConnections) | shows(200, _EVENT),
     media_type="text/event-stream",
     tags=["Realtime"],
     summary="Listen to channels as Server-Sent Events",

@@ -15,4 +15,8 @@
     presets: [SwaggerUIBundle.presets.apis],
     layout: "BaseLayout",
   });
+  // The dialog for signing in begins with the password form: Swagger UI puts OAuth2 below all other schemes.
+  const style = document.createElement("style");
+  style.textContent = ".modal-ux-content > .auth-container { display: flex; flex-direction: column-reverse; }";
+  document.head.append(style);
 })();

@@ -15,8 +15,8 @@ from app.domain.webhooks.services.deliver import TEST_KIND, enqueue_delivery
 from app.domain.webhooks.settings import WebhookSettings
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
-from app.lib.db.repositories import ANY_VERSION
 from app.lib.db.uow import UnitOfWork
+from app.lib.db.versions import IfMatch
 from app.lib.security.principal import Principal
 from app.lib.webhooks.kinds import message_body
 from app.lib.wire.dto import project
@@ -50,18 +50,19 @@ class DeliveryService:
         await enqueue_delivery(self.unit, DeliverWebhook(delivery.id, actor.user_id))
         return _to_read(delivery)
 
-    async def replay(self, webhook_id: UUID, delivery_id: UUID, actor: Principal) -> DeliveryRead:
+    async def retry(self, webhook_id: UUID, delivery_id: UUID, if_match: IfMatch, actor: Principal) -> DeliveryRead:
         """Makes an attempt now, under the same ``webhook-id``. What has succeeded or failed starts again with its first
         attempt.
 
-        Raises ``DeliveryNotFound``, ``DeliveryPending``, ``WebhookInactive`` or ``TooManyPending``.
+        Raises ``DeliveryNotFound``, ``PreconditionFailed``, ``DeliveryPending``, ``WebhookInactive`` or
+        ``TooManyPending``.
         """
         try:
             await self._require_active(webhook_id, actor)
         except WebhookNotFound:
             raise DeliveryNotFound from None
         delivery = await self._deliveries.get_for_update(
-            delivery_id, ANY_VERSION, WebhookDelivery.endpoint_id == webhook_id
+            delivery_id, if_match, WebhookDelivery.endpoint_id == webhook_id
         )
         if delivery.status != PENDING:
             await self._require_room(webhook_id)

@@ -1,0 +1,124 @@
+"""``docs/api.md``: every sample of the manual is run, one after the other, and answers as it says."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+from litestar import Litestar
+
+from app.domain.system.document import MANUAL
+from app.lib.openapi.document import DocumentInfo
+from tests.support.apps import client_of, core_of
+from tests.support.people import People
+
+BLOCK = re.compile(r"^```(sh|json|http)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CAPTURE = re.compile(r"(\w+)=\$\((.*) \| jq -r (\S+)\)", re.DOTALL)
+HOST = "https://api.example.com"
+
+
+class Terminal:
+    """Runs the commands of the manual against an app: ``curl``, and variables."""
+
+    def __init__(self, client: httpx.AsyncClient, **variables: str) -> None:
+        self.client = client
+        self.variables = variables
+        self.answers: list[httpx.Response] = []
+
+    async def run(self, block: str) -> None:
+        for command in block.replace("\\\n", " ").strip().splitlines():
+            if captured := CAPTURE.fullmatch(command):
+                name, curl, path = captured.groups()
+                value: Any = (await self.curl(curl)).json()
+                for step in re.findall(r"\w+", path):
+                    value = value[int(step) if step.isdigit() else step]
+                self.variables[name] = str(value)
+            elif command.startswith("curl "):
+                await self.curl(command)
+            else:
+                name, _, value = command.partition("=")
+                self.variables.setdefault(name, value)
+
+    async def curl(self, command: str) -> httpx.Response:
+        method, url, body = "GET", "", None
+        headers: dict[str, str] = {}
+        form: dict[str, str] = {}
+        expanded = re.sub(r"\$(\w+)", lambda match: self.variables[match[1]], command)
+        words = iter(shlex.split(expanded)[1:])
+        for word in words:
+            match word:
+                case "-X":
+                    method = next(words)
+                case "-H":
+                    name, _, value = next(words).partition(": ")
+                    headers[name] = value
+                case "-d" | "--data-urlencode":
+                    body = next(words)
+                    form |= dict([body.split("=", 1)]) if not body.startswith("{") else {}
+                case "-i":
+                    pass
+                case _:
+                    url = word
+        sent: dict[str, Any] = {"data": form} if form else {"content": body}
+        answer = await self.client.request(method, url.removeprefix(HOST), headers=headers, **sent)
+        self.answers.append(answer)
+        return answer
+
+
+def check(shown: Any, answered: Any, where: str = "") -> None:
+    """What is shown is in the answer; ``…`` stands for any rest of a text."""
+    match shown:
+        case dict():
+            for name, value in shown.items():
+                assert name in answered, f"{where}/{name}"
+                check(value, answered[name], f"{where}/{name}")
+        case list():
+            assert len(shown) == len(answered), where
+            for number, value in enumerate(shown):
+                check(value, answered[number], f"{where}/{number}")
+        case str():
+            assert re.fullmatch(re.escape(shown).replace("…", ".*"), answered), where
+        case _:
+            assert shown == answered, where
+
+
+async def test_the_samples_do_what_they_say(app: Litestar, people: People) -> None:
+    seller = await people.create(permissions=["products:write"])
+    product = {"sku": "mug", "name": "Mug", "price": {"amount": "19.90", "currency": "EUR"}, "stock": 5}
+    async with people.client(seller) as sells:
+        made = await sells.post("/api/v1/products", json=product)
+    async with client_of(app) as client:
+        terminal = Terminal(client, PRODUCT=made.json()["id"])
+        for kind, text in BLOCK.findall(MANUAL):
+            if kind == "sh":
+                await terminal.run(text)
+                continue
+            answer = terminal.answers[-1]
+            if kind == "json":
+                check(msgspec.json.decode(text), answer.json())
+                continue
+            status, *headers = text.strip().splitlines()
+            assert status.split()[1] == str(answer.status_code), text
+            for name, _, value in (header.partition(": ") for header in headers):
+                check(value, answer.headers[name], name)
+
+    assert len(terminal.answers) > 15
+    failed = [answer for answer in terminal.answers if answer.is_error]
+    assert {answer.status_code for answer in failed} == {412, 422}
+
+
+async def test_the_document_opens_with_the_manual(app: Litestar) -> None:
+    description = core_of(app).services.get(DocumentInfo).description
+    async with client_of(app) as client:
+        served = (await client.get("/docs/openapi.json")).json()["info"]["description"]
+
+    assert served == description
+    assert served.startswith(MANUAL.partition("\n\n")[2][:200])
+    assert "](/docs/asyncapi.json)" in served
+    assert "decisions/" not in served
+
+
+def test_the_manual_is_one_text() -> None:
+    assert Path("docs/api.md").read_text(encoding="utf-8") == MANUAL
