@@ -20,6 +20,9 @@ def upgrade() -> None:
         sa.Column("total_units", sa.BigInteger(), nullable=False),
         sa.Column("refunded_units", sa.BigInteger(), nullable=False),
         sa.Column("notes", sa.String(length=500), nullable=True),
+        sa.Column("tracking_carrier", sa.String(length=64), nullable=True),
+        sa.Column("tracking_number", sa.String(length=64), nullable=True),
+        sa.Column("tracking_url", sa.String(length=2048), nullable=True),
         sa.Column("payment_processing", sa.Boolean(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -37,6 +40,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_orders_customer_id_created_at_id"), "orders", ["customer_id", "created_at", "id"])
     op.create_index(op.f("ix_orders_number"), "orders", ["number"], unique=True)
     op.create_index(op.f("ix_orders_expires_at"), "orders", ["expires_at"])
+    op.create_index(op.f("ix_orders_updated_at_id"), "orders", ["updated_at", "id"])
     op.create_index(op.f("ix_orders_status_created_at_id"), "orders", ["status", "created_at", "id"])
     op.create_table(
         "order_items",
@@ -58,21 +62,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("order_id", "product_id", name=op.f("pk_order_items")),
     )
-    op.create_index(op.f("ix_order_items_product_id"), "order_items", ["product_id"])
-    op.create_table(
-        "order_events",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("order_id", sa.Uuid(), nullable=False),
-        sa.Column("kind", sa.String(length=16), nullable=False),
-        sa.Column("status", sa.String(length=16), nullable=False),
-        sa.Column("actor", sa.String(length=16), nullable=False),
-        sa.Column("amount_units", sa.BigInteger(), nullable=False),
-        sa.Column("currency", sa.String(length=3), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_order_events_order_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_order_events")),
-    )
-    op.create_index(op.f("ix_order_events_order_id_created_at_id"), "order_events", ["order_id", "created_at", "id"])
+    op.create_index(op.f("ix_order_items_product_id_order_id"), "order_items", ["product_id", "order_id"])
     op.create_table(
         "order_payments",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -104,6 +94,7 @@ def upgrade() -> None:
         sa.Column("order_id", sa.Uuid(), nullable=False),
         sa.Column("payment_id", sa.Uuid(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("lines", sa.JSON(), nullable=False),
         sa.Column("amount_units", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -118,6 +109,26 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_order_refunds_order_id"), "order_refunds", ["order_id"])
     op.create_index(op.f("ix_order_refunds_payment_id"), "order_refunds", ["payment_id"])
+    op.create_table(
+        "order_events",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("order_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("actor", sa.String(length=16), nullable=False),
+        sa.Column("amount_units", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=True),
+        sa.Column("refund_id", sa.Uuid(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_order_events_order_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["refund_id"], ["order_refunds.id"], name=op.f("fk_order_events_refund_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_order_events")),
+    )
+    op.create_index(op.f("ix_order_events_order_id_created_at_id"), "order_events", ["order_id", "created_at", "id"])
+    op.create_index(op.f("ix_order_events_refund_id"), "order_events", ["refund_id"])
     op.create_table(
         "test_provider_transactions",
         sa.Column("reference", sa.Uuid(), nullable=False),
@@ -135,9 +146,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in (
         "test_provider_transactions",
+        "order_events",
         "order_refunds",
         "order_payments",
-        "order_events",
         "order_items",
         "orders",
     ):

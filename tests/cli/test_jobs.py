@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import pytest
-from litestar import Litestar
 
+from app.core import Core
 from app.lib.clock import utc_now
 from app.lib.db.url import DatabaseURL
 from tests.cli.conftest import Cli, refusal
@@ -16,17 +16,18 @@ from tests.support.apps import make_core, running_app
 
 T = TypeVar("T")
 
-Prepare = Callable[[Callable[[Litestar], Awaitable[T]]], T]
+Prepare = Callable[[Callable[[Core], Awaitable[T]]], T]
 
 
 @pytest.fixture
 def prepare(own_url: DatabaseURL) -> Prepare[Any]:
     """Puts something into the database that the commands use."""
 
-    def run(work: Callable[[Litestar], Awaitable[T]]) -> T:
+    def run(work: Callable[[Core], Awaitable[T]]) -> T:
         async def main() -> T:
-            async with running_app(own_url) as app:
-                return await work(app)
+            core = make_core(own_url)
+            async with core.running():
+                return await work(core)
 
         return asyncio.run(main())
 
@@ -38,14 +39,14 @@ def listed(at: Cli, *options: str) -> list[dict[str, Any]]:
     return found
 
 
-async def some_jobs(app: Litestar) -> dict[str, UUID]:
+async def some_jobs(core: Core) -> dict[str, UUID]:
     old = utc_now() - timedelta(days=3)
     return {
-        "pending": await put(app, "hello"),
+        "pending": await put(core, "hello"),
         "failed": await put(
-            app, status="failed", attempts=8, finished_at=old, error_kind="TimedOut", error="Not done."
+            core, status="failed", attempts=8, finished_at=old, error_kind="TimedOut", error="Not done."
         ),
-        "succeeded": await put(app, status="succeeded", finished_at=old),
+        "succeeded": await put(core, status="succeeded", finished_at=old),
     }
 
 

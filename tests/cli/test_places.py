@@ -1,12 +1,13 @@
 """Folders and users that others choose: containers run as a number, on a file system that cannot be written."""
 
 import os
+import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 
@@ -25,7 +26,6 @@ def unknown(number):
 pwd.getpwuid = unknown
 """
 NO_TEMPORARY_FOLDER = "import tempfile\ntempfile.tempdir = '/nowhere'\n"
-NO_SHARED_MEMORY = "import app.cli.serve\napp.cli.serve._PLACES = (None,)\n"
 A_NUMBER = 12_345
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - looked at, not written to
 
@@ -61,15 +61,21 @@ def test_a_number_without_a_name_and_a_home_serves(own_url: DatabaseURL, tmp_pat
         assert server.get("/docs").status_code == 200
 
 
-def test_a_number_without_a_name_has_to_name_the_user_of_the_database(tmp_path: Path) -> None:
-    url = "postgresql://127.0.0.1:1/x"
-    nameless = run(program(NAMELESS, "db", "current"), tmp_path, DATABASE_URL=url)
-    named = run(program(NAMELESS, "db", "current"), tmp_path, DATABASE_URL=url, PGUSER="ann")
+def test_a_number_without_a_name_has_to_name_the_user_of_the_database(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(number: int) -> None:
+        raise KeyError(number)
 
-    assert nameless.returncode == 3
-    assert nameless.stderr.startswith("Error: DATABASE_URL: its user has to be named")
-    assert len(nameless.stderr.splitlines()) == 1
-    assert named.returncode == 4
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    url = "postgresql://127.0.0.1:1/x"
+    nameless = refusal(cli("db", "current", DATABASE_URL=url), 3)
+    named = cli("db", "current", DATABASE_URL=url, PGUSER="ann")
+
+    assert nameless.startswith("Error: DATABASE_URL: its user has to be named")
+    assert named.exit_code == 4
 
 
 @pytest.mark.parametrize(
@@ -94,34 +100,31 @@ def test_several_workers_need_no_temporary_folder_where_there_is_shared_memory(t
     assert "http_requests" in scraped.text
 
 
-def test_several_workers_without_any_folder_say_what_they_need(tmp_path: Path) -> None:
-    command = program(NO_TEMPORARY_FOLDER + NO_SHARED_MEMORY, "serve", "--workers", "2")
-    found = run(command, tmp_path, PORT=str(free_port()), SECRET_KEY=SECRET)
+def test_several_workers_without_any_folder_say_what_they_need(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    monkeypatch.setattr("app.cli.serve._PLACES", (None,))
 
-    assert found.returncode == 1
-    assert found.stderr == (
-        "Error: Several workers need a folder for temporary files. Name one in TMPDIR, or set WORKERS=1.\n"
+    assert refusal(cli("serve", WORKERS="2", PORT=str(free_port()), SECRET_KEY=SECRET), 1) == (
+        "Error: Several workers need a folder for temporary files. Name one in TMPDIR, or set WORKERS=1."
     )
 
 
-def test_a_folder_for_metrics_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    environ = {"PROMETHEUS_MULTIPROC_DIR": "/nowhere", "PORT": str(free_port()), "SECRET_KEY": SECRET}
-    found = run(app_command("serve"), tmp_path, **environ)
+def test_a_folder_for_metrics_that_is_not_there_is_refused(cli: Cli) -> None:
+    said = refusal(cli("serve", PROMETHEUS_MULTIPROC_DIR="/nowhere", PORT=str(free_port()), SECRET_KEY=SECRET), 3)
 
-    assert found.returncode == 3
-    assert found.stderr.startswith("Error: PROMETHEUS_MULTIPROC_DIR: expected a folder that can be written")
+    assert said.startswith("Error: PROMETHEUS_MULTIPROC_DIR: expected a folder that can be written")
 
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """Which another user may enter and write."""
-    folder = Path(mkdtemp())
+    folder = Path(tempfile.mkdtemp())
     folder.chmod(0o777)
     yield folder
     shutil.rmtree(folder)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def as_a_number() -> list[str]:
     """What a command begins with to run as a user who has no name, home or group here."""
     setpriv = shutil.which("setpriv")

@@ -10,14 +10,12 @@ from litestar import Litestar
 
 from app.lib.http.rules import FORM, JSON, MERGE_PATCH
 from tests.contract.routes import DOCUMENT, Operation, operations
+from tests.support.databases import on_one_database
 from tests.support.people import Person
 from tests.support.streams import EVENTS as STREAM
 
 DEEP = 100_000
 LIMIT = 2_000_000
-
-on_one_database = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True, scope="session")
-"""What is refused before anything but the caller is looked up, is refused alike on both."""
 
 
 class Hostile(NamedTuple):

@@ -15,6 +15,7 @@ from app.lib.db.url import DatabaseURL
 from app.lib.http.base_path import below
 from tests.domain.notifications.steps import ONE_CLICK, composed
 from tests.support.apps import Deployment, client_of, fresh, running_app
+from tests.support.databases import on_one_database
 from tests.support.links import newest
 from tests.support.people import PASSWORD, People
 from tests.support.sockets import Refused, connected
@@ -225,6 +226,7 @@ async def test_probes_on_the_machine_need_no_path(service: Litestar) -> None:
         assert (await client.get(f"{PATH}{PATH}/health/ready")).status_code == 404
 
 
+@on_one_database
 @pytest.mark.parametrize("path", ["/api", "/api/v1", "/docs", "/health", "/problems", "/api/v1/posts"])
 async def test_the_path_may_begin_like_the_own_ones(deployment: Deployment, path: str) -> None:
     app = await deployment.start(PUBLIC_URL=f"{ORIGIN}{path}", RATE_LIMIT_ENABLED="false")

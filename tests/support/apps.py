@@ -106,9 +106,9 @@ def client_of(app: Litestar, *, address: str = ADDRESS, **options: Any) -> httpx
     return httpx.AsyncClient(transport=transport, base_url=BASE_URL, **options)
 
 
-def core_of(app: Litestar) -> Core:
-    """The long-lived objects of an app."""
-    core: Core = app.state.core
+def core_of(owner: Litestar | Core) -> Core:
+    """The long-lived objects of an app, or of a process without one."""
+    core: Core = owner if isinstance(owner, Core) else owner.state.core
     return core
 
 

@@ -25,6 +25,9 @@ from app.lib.db.migrations import Migrations
 from app.lib.db.url import DatabaseURL
 from tests.support.unguarded import without_triggers
 
+on_one_database = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True, scope="session")
+"""For tests that need an app, but where the kind of its database makes no difference."""
+
 _ATTEMPTS = 5
 _servers: dict[str, URL] = {}
 """Where each PostgreSQL database of this process is."""

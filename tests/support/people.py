@@ -107,7 +107,7 @@ class People:
 
     def __init__(self, owner: Litestar | Core) -> None:
         self.owner = owner
-        self.core = owner if isinstance(owner, Core) else core_of(owner)
+        self.core = core_of(owner)
         self._count = 0
 
     async def create(

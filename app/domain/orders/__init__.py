@@ -1,5 +1,7 @@
 """Orders: placed, paid, shipped, delivered, cancelled, refunded."""
 
+from pathlib import Path
+
 from app.domain.orders.audit import AUDIT_KINDS
 from app.domain.orders.build import build
 from app.domain.orders.channels import CHANNEL_KINDS
@@ -23,6 +25,7 @@ orders = Domain(
     permissions=PERMISSIONS,
     listeners=LISTENERS,
     jobs=JOBS,
+    mail_templates=(Path(__file__).parent / "templates",),
     webhook_kinds=WEBHOOK_KINDS,
     channel_kinds=CHANNEL_KINDS,
     error_codes=(PaymentDeclined.code, TooManyOpenOrders.code),

@@ -1,16 +1,6 @@
-"""The channel of an order, for its customer and for staff: ids only, so that subscribers read it with their rights."""
+"""The channel of an order, for its customer and for staff."""
 
-from typing import Any
-
-from app.domain.orders.events import (
-    OrderCancelled,
-    OrderChanged,
-    OrderDelivered,
-    OrderPaid,
-    OrderPlaced,
-    OrderRefunded,
-    OrderShipped,
-)
+from app.domain.orders.events import ORDER_EVENTS, OrderChanged
 from app.domain.orders.services.queries import OrderQueries
 from app.lib.realtime.channels import ChannelKind, Publication, parse_id
 from app.lib.security.principal import Principal
@@ -25,18 +15,13 @@ def _channel_of(event: OrderChanged) -> str:
     return f"orders:{event.aggregate_id}"
 
 
-def _data(event: OrderChanged) -> dict[str, Any]:
-    return {"order_id": event.aggregate_id, "number": event.number, "status": event.status}
-
-
 CHANNEL_KINDS = (
     ChannelKind(
         name="orders",
         may_subscribe=may_listen,
         reserved_events=frozenset({"order", "payment", "product"}),
         publications=tuple(
-            Publication(event=event, channel=_channel_of, data=_data)
-            for event in (OrderPlaced, OrderPaid, OrderShipped, OrderDelivered, OrderCancelled, OrderRefunded)
+            Publication(event=event, channel=_channel_of, data=OrderChanged.data) for event in ORDER_EVENTS
         ),
     ),
 )

@@ -1,5 +1,4 @@
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from litestar import Controller, Response, get, patch, post
@@ -12,35 +11,41 @@ from app.domain.catalog.controllers import AmountFilter, CurrencyFilter
 from app.domain.catalog.errors import InsufficientStock
 from app.domain.orders.dtos import (
     DEFAULT_PAYMENT,
+    NO_REASON,
+    NO_TRACKING,
     WHOLE_REFUND,
+    OrderCancel,
     OrderCreate,
     OrderEventPage,
     OrderNumber,
     OrderPage,
     OrderRead,
+    OrderShip,
     OrderStatus,
     OrderUpdate,
+    OrderWithCustomer,
+    OrderWithCustomerPage,
     PaymentCreate,
     PaymentPage,
     RefundCreate,
+    RefundPage,
 )
 from app.domain.orders.errors import InvalidTransition, PaymentDeclined, RefundTooLarge, TooManyOpenOrders
 from app.domain.orders.permissions import ORDERS_READ, ORDERS_WRITE
 from app.domain.orders.services.cancel import CancelService
-from app.domain.orders.services.export import COLUMNS, csv_lines
+from app.domain.orders.services.export import LINE_COLUMNS, ORDER_COLUMNS, ExportRows, OrderExport, csv_lines
 from app.domain.orders.services.orders import OrderService
 from app.domain.orders.services.pay import PaymentService
 from app.domain.orders.services.place import PlaceService
 from app.domain.orders.services.queries import ORDER_SORT, OrderQueries
 from app.domain.orders.services.refund import RefundService
 from app.lib.errors import PermissionDenied, PreconditionFailed
-from app.lib.http.injection import Caller, Injected, Paging, Precondition
+from app.lib.http.injection import Caller, Injected, Paging, Precondition, Times
 from app.lib.http.locations import created
 from app.lib.http.rules import PRODUCES_ANYTHING, TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import for_holders_of, may_raise, sends_headers
 from app.lib.openapi.examples import shows
-from app.lib.pagination.parameters import After, Before
 from app.lib.security.policies import authenticated, permission
 from app.lib.wire.dto import StructDTO
 from app.lib.wire.money import filter_bounds
@@ -53,10 +58,15 @@ NumberFilter = Annotated[
     | None,
     QueryParameter(name="number", description="Repeat for any of several.", max_items=20),
 ]
+_Ids = list[Annotated[UUID, QueryParameter(schema_extra={"maxLength": 36})]] | None
 CustomerFilter = Annotated[
-    list[Annotated[UUID, QueryParameter(schema_extra={"maxLength": 36})]] | None,
-    QueryParameter(name="customer_id", description="Of this customer; repeat for any of several.", max_items=20),
+    _Ids, QueryParameter(name="customer_id", description="Of this customer; repeat for any of several.", max_items=20)
 ]
+ProductFilter = Annotated[
+    _Ids, QueryParameter(name="product_id", description="With this product; repeat for any of several.", max_items=20)
+]
+Expand = Annotated[Literal["customer"] | None, QueryParameter(description="Shows the customers, too.")]
+Rows = Annotated[ExportRows, QueryParameter(description="What a row is: a line of an order, or an order.")]
 Sort = Annotated[str | None, ORDER_SORT]
 Orders = Injected[OrderService]
 Queries = Injected[OrderQueries]
@@ -64,24 +74,24 @@ Filters = Injected[dict[str, Any]]
 
 
 async def provide_order_filters(
+    times: Times,
     number: NumberFilter = None,
     status: StatusFilter = None,
     customer_id: CustomerFilter = None,
+    product_id: ProductFilter = None,
     currency: CurrencyFilter = None,
     min_total: AmountFilter = None,
     max_total: AmountFilter = None,
-    created_after: After = None,
-    created_before: Before = None,
 ) -> dict[str, Any]:
     """The filters of a list of orders and of its export."""
     return {
         "number": number,
         "status": status,
         "customer_id": customer_id,
+        "product_id": product_id,
         "currency": currency,
         **filter_bounds(currency, min_total=min_total, max_total=max_total),
-        "created_after": created_after,
-        "created_before": created_before,
+        **times,
     }
 
 
@@ -98,14 +108,21 @@ class OrderController(Controller):
 
     @get(
         guards=[authenticated],
-        return_dto=StructDTO[OrderPage],
+        return_dto=None,
         summary="List orders",
         description="Your own, or with `orders:read` all. `min_total` and `max_total` need `currency`.",
     )
     async def list_orders(
-        self, queries: Queries, principal: Caller, paging: Paging, order_filters: Filters, sort: Sort = None
-    ) -> OrderPage:
-        return await queries.list_orders(paging, sort, order_filters, principal)
+        self,
+        queries: Queries,
+        principal: Caller,
+        paging: Paging,
+        order_filters: Filters,
+        sort: Sort = None,
+        expand: Expand = None,
+    ) -> OrderPage | OrderWithCustomerPage:
+        page = await queries.list_orders(paging, sort, order_filters, principal)
+        return page if expand is None else await queries.with_customers(page)
 
     @post(
         guards=[authenticated],
@@ -123,18 +140,22 @@ class OrderController(Controller):
     @get(
         "/{order_id:uuid}",
         guards=[authenticated],
+        return_dto=None,
         summary="Get an order",
-        description="Your own, or with `orders:read` any.",
+        description="Your own, or with `orders:read` any. With `expand=customer` there is no ETag.",
     )
-    async def get_order(self, order_id: FromPath[UUID], queries: Queries, principal: Caller) -> OrderRead:
-        return await queries.get_order(order_id, principal)
+    async def get_order(
+        self, order_id: FromPath[UUID], queries: Queries, principal: Caller, expand: Expand = None
+    ) -> OrderRead | OrderWithCustomer:
+        order = await queries.get_order(order_id, principal)
+        return order if expand is None else await queries.with_customer(order)
 
     @patch(
         "/{order_id:uuid}",
         guards=[authenticated],
         dto=StructDTO[OrderUpdate],
-        summary="Update the notes of an order",
-        description="Sets or clears the notes, as a merge patch, while the order is pending.",
+        summary="Update an order",
+        description="Its notes while it is pending or, with `orders:write`, its tracking once it is shipped.",
         opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed),
     )
     async def update_order(
@@ -171,6 +192,18 @@ class OrderController(Controller):
     ) -> PaymentPage:
         return await queries.list_payments(order_id, paging, principal)
 
+    @get(
+        "/{order_id:uuid}/refunds",
+        guards=[authenticated],
+        return_dto=StructDTO[RefundPage],
+        summary="List the refunds of an order",
+        description="What was refunded, line by line, and whether the money has arrived, oldest first.",
+    )
+    async def list_order_refunds(
+        self, order_id: FromPath[UUID], queries: Queries, principal: Caller, paging: Paging
+    ) -> RefundPage:
+        return await queries.list_refunds(order_id, paging, principal)
+
     @post(
         "/{order_id:uuid}/pay",
         guards=[authenticated],
@@ -198,6 +231,7 @@ class OrderController(Controller):
     @post(
         "/{order_id:uuid}/cancel",
         guards=[authenticated],
+        dto=StructDTO[OrderCancel],
         status_code=200,
         summary="Cancel an order",
         description="Your own until it is paid, or with `orders:write` any until it is shipped. Refunds a paid order.",
@@ -209,21 +243,31 @@ class OrderController(Controller):
         cancel_service: Injected[CancelService],
         principal: Caller,
         if_match: Precondition,
+        data: JSONBody[OrderCancel | None] = None,
     ) -> OrderRead:
-        return await cancel_service.cancel(order_id, if_match, principal)
+        return await cancel_service.cancel(order_id, data or NO_REASON, if_match, principal)
 
     @post(
         "/{order_id:uuid}/ship",
         guards=[authenticated],
+        dto=StructDTO[OrderShip],
         status_code=200,
         summary="Ship an order",
-        description="A paid order becomes shipped. Its customer and webhooks are notified.",
+        description=(
+            "A paid order becomes shipped. Its customer and webhooks are notified. The tracking can be added and "
+            "corrected later."
+        ),
         opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed) | for_holders_of(ORDERS_WRITE),
     )
     async def ship_order(
-        self, order_id: FromPath[UUID], orders: Orders, principal: Caller, if_match: Precondition
+        self,
+        order_id: FromPath[UUID],
+        orders: Orders,
+        principal: Caller,
+        if_match: Precondition,
+        data: JSONBody[OrderShip | None] = None,
     ) -> OrderRead:
-        return await orders.ship(order_id, if_match, principal)
+        return await orders.ship(order_id, data or NO_TRACKING, if_match, principal)
 
     @post(
         "/{order_id:uuid}/deliver",
@@ -263,12 +307,15 @@ class OrderController(Controller):
     @get(
         "/export",
         guards=[permission(ORDERS_READ)],
-        opt={PRODUCES_ANYTHING: True} | shows(200, csv_lines([COLUMNS]).decode()),
+        opt={PRODUCES_ANYTHING: True} | shows(200, csv_lines([(*ORDER_COLUMNS, *LINE_COLUMNS)]).decode()),
         media_type="text/csv",
         summary="Export orders as CSV",
-        description="Oldest first, with the filters of the list.",
+        description=(
+            "Oldest first, with the filters of the list. One row per line of an order, which repeats what is the "
+            "order's; with `rows=order` one per order. Text that would be a formula begins with an apostrophe."
+        ),
     )
-    async def export_orders(self, queries: Queries, order_filters: Filters) -> Stream:
-        lines: AsyncIterator[bytes] = await queries.export(order_filters)
+    async def export_orders(self, export: Injected[OrderExport], order_filters: Filters, rows: Rows = "line") -> Stream:
+        lines = await export.lines(order_filters, rows)
         headers = {"Content-Disposition": 'attachment; filename="orders.csv"', "Cache-Control": "no-store"}
         return Stream(lines, media_type="text/csv; charset=utf-8", headers=headers)

@@ -6,30 +6,27 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, UnsetType
 
+from app.domain.accounts.dtos import PersonRead
 from app.domain.catalog.dtos import Sku
 from app.lib.errors import FieldCode
 from app.lib.http.conditional import Version, Versioned
 from app.lib.pagination.envelope import Page
 from app.lib.wire.decoding import Check, FieldProblem, Hint
 from app.lib.wire.dto import Input, Output
-from app.lib.wire.fields import SingleLine
+from app.lib.wire.fields import Line, PublicUrl, SingleLine, TextLines, VisibleTextLines
 from app.lib.wire.money import Money
 
 MAX_LINES = 100
 
 OrderStatus = Literal["pending", "paid", "shipped", "delivered", "cancelled", "refunded"]
-EventKind = Literal["placed", "paid", "shipped", "delivered", "cancelled", "expired", "refunded"]
+EventKind = Literal["placed", "paid", "shipped", "tracking_updated", "delivered", "cancelled", "expired", "refunded"]
 
 OrderNumber = Annotated[int, Meta(ge=1, le=2**53 - 1, examples=[1001])]
-Notes = Annotated[
-    str,
-    Meta(
-        max_length=500,
-        pattern=r"^[^\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]*$",
-        examples=["Please ring twice."],
-    ),
-    Hint("Must not have control characters other than line breaks and tabs."),
-]
+Notes = Annotated[TextLines, Meta(max_length=500, examples=["Please ring twice."])]
+Reason = Annotated[VisibleTextLines, Meta(max_length=500, examples=["Arrived broken."])]
+Carrier = Annotated[Line, Meta(max_length=64, examples=["DHL"])]
+TrackingNumber = Annotated[Line, Meta(max_length=64, examples=["00340434161094042557"])]
+TrackingUrl = Annotated[PublicUrl, Meta(examples=["https://track.example.com/00340434161094042557"])]
 Quantity = Annotated[int, Meta(ge=1, le=1000, examples=[2])]
 _Pieces = Annotated[int, Meta(ge=0, le=1000)]
 
@@ -57,10 +54,47 @@ class OrderCreate(Input):
     notes: Notes | None = None
 
 
+class TrackingCreate(Input):
+    """Where to follow the parcel."""
+
+    carrier: Carrier
+    number: TrackingNumber
+    url: TrackingUrl | None = None
+
+
+class TrackingUpdate(Input):
+    """A merge patch; an order without tracking takes all but the URL."""
+
+    carrier: Carrier | UnsetType = UNSET
+    number: TrackingNumber | UnsetType = UNSET
+    url: TrackingUrl | None | UnsetType = UNSET
+
+
+class TrackingRead(Output):
+    """Where to follow the parcel. The service never looks there."""
+
+    carrier: Carrier
+    number: TrackingNumber
+    url: TrackingUrl | None
+
+
 class OrderUpdate(Input):
-    """A merge patch of an order that is not paid yet."""
+    """A merge patch: ``notes`` until the order is paid, ``tracking`` once it is shipped."""
 
     notes: Notes | None | UnsetType = UNSET
+    tracking: TrackingUpdate | None | UnsetType = UNSET
+
+
+class OrderCancel(Input):
+    """Why it is cancelled. The customer can read it."""
+
+    reason: Reason | None = None
+
+
+class OrderShip(Input):
+    """Where to follow the parcel; this can be added later, too."""
+
+    tracking: TrackingCreate | None = None
 
 
 class OrderItemRead(Output):
@@ -75,7 +109,7 @@ class OrderItemRead(Output):
     refunded_quantity: _Pieces
 
 
-class OrderRead(Versioned):
+class OrderFields(Output):
     """An order. ``number`` is its name among people, and gives no rights. ``expires_at`` is when it is cancelled unless
     it is paid; ``customer_id`` is null when the account is deleted. While ``payment_processing``, the outcome of a
     payment is awaited.
@@ -89,6 +123,7 @@ class OrderRead(Versioned):
     total: Money
     refunded: Money
     notes: Notes | None
+    tracking: TrackingRead | None
     payment_processing: bool
     expires_at: datetime | None
     created_at: datetime
@@ -96,17 +131,62 @@ class OrderRead(Versioned):
     version: Version
 
 
+class OrderRead(OrderFields, Versioned):
+    __doc__ = OrderFields.__doc__
+
+
+class OrderWithCustomer(OrderFields):
+    """An order with ``expand=customer``. It has no ETag, because it is two resources. A deleted customer is null."""
+
+    customer: PersonRead | None
+
+
 OrderPage = Page[OrderRead]
+OrderWithCustomerPage = Page[OrderWithCustomer]
+
+
+class RefundItemRead(Output):
+    """Refunded pieces of a line, and whether they returned to the stock."""
+
+    product_id: UUID
+    sku: Sku
+    name: SingleLine
+    quantity: Quantity
+    amount: Money
+    restock: bool
+
+
+_RefundItems = Annotated[list[RefundItemRead], Meta(max_length=MAX_LINES)]
+
+
+class RefundRead(Output):
+    """Money that goes back. While it is processing, the payment provider has not confirmed it yet."""
+
+    id: UUID
+    status: Literal["processing", "succeeded"]
+    amount: Money
+    reason: Reason | None
+    items: _RefundItems
+    created_at: datetime
+    settled_at: datetime | None
+
+
+RefundPage = Page[RefundRead]
 
 
 class OrderEventRead(Output):
-    """An event in the life of an order; ``amount`` is the money that it concerns."""
+    """An event in the life of an order; ``amount`` is the money that it concerns. ``items`` are the lines that were
+    refunded, by the refund of ``refund_id``.
+    """
 
     id: UUID
     kind: EventKind
     status: OrderStatus
     actor: Literal["customer", "staff", "system"]
     amount: Money
+    reason: Reason | None
+    refund_id: UUID | None
+    items: _RefundItems
     created_at: datetime
 
 
@@ -152,11 +232,14 @@ def _refunded_once(items: list[RefundItem]) -> list[RefundItem]:
 
 
 class RefundCreate(Input):
-    """Which lines to refund; without ``items`` all that is left. ``restock`` is for lines without their own."""
+    """Which lines to refund; without ``items`` all that is left. ``restock`` is for lines without their own. The
+    customer can read the reason.
+    """
 
     items: Annotated[list[RefundItem], Meta(min_length=1, max_length=MAX_LINES), Check(_refunded_once)] | None = None
     restock: bool = True
+    reason: Reason | None = None
 
 
-DEFAULT_PAYMENT = PaymentCreate()
-WHOLE_REFUND = RefundCreate()
+DEFAULT_PAYMENT, WHOLE_REFUND = PaymentCreate(), RefundCreate()
+NO_REASON, NO_TRACKING = OrderCancel(), OrderShip()

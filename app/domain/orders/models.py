@@ -1,7 +1,9 @@
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -36,6 +38,9 @@ class Order(Entity):
     total_units: Mapped[int] = mapped_column(BigInteger)
     refunded_units: Mapped[int] = mapped_column(BigInteger, default=0)
     notes: Mapped[str | None] = mapped_column(String(500))
+    tracking_carrier: Mapped[str | None] = mapped_column(String(64))
+    tracking_number: Mapped[str | None] = mapped_column(String(64))
+    tracking_url: Mapped[str | None] = mapped_column(String(2048))
     payment_processing: Mapped[bool] = mapped_column(Boolean, default=False)
     expires_at: Mapped[datetime | None]
 
@@ -44,6 +49,7 @@ class Order(Entity):
         Index(None, "number", unique=True),
         Index(None, "customer_id", "created_at", "id"),
         Index(None, "created_at", "id"),
+        Index(None, "updated_at", "id"),
         Index(None, "status", "created_at", "id"),
         Index(None, "expires_at"),
         Index(None, "customer_id", postgresql_where=IS_UNPAID, sqlite_where=IS_UNPAID),
@@ -56,9 +62,7 @@ class OrderItem(Base):
     __tablename__ = "order_items"
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id", ondelete="CASCADE"), primary_key=True)
-    product_id: Mapped[UUID] = mapped_column(
-        ForeignKey("products.id", ondelete="RESTRICT"), primary_key=True, index=True
-    )
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id", ondelete="RESTRICT"), primary_key=True)
     position: Mapped[int] = mapped_column(Integer)
     sku: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(255))
@@ -67,7 +71,10 @@ class OrderItem(Base):
     total_units: Mapped[int] = mapped_column(BigInteger)
     refunded_quantity: Mapped[int] = mapped_column(Integer, default=0)
 
-    __table_args__ = (CheckConstraint("refunded_quantity BETWEEN 0 AND quantity", name="refunded_within_quantity"),)
+    __table_args__ = (
+        CheckConstraint("refunded_quantity BETWEEN 0 AND quantity", name="refunded_within_quantity"),
+        Index(None, "product_id", "order_id"),
+    )
 
 
 class OrderEvent(Base):
@@ -82,6 +89,8 @@ class OrderEvent(Base):
     actor: Mapped[str] = mapped_column(String(16))
     amount_units: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))
+    reason: Mapped[str | None] = mapped_column(String(500))
+    refund_id: Mapped[UUID | None] = mapped_column(ForeignKey("order_refunds.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime]
 
     __table_args__ = (Index(None, "order_id", "created_at", "id"),)
@@ -111,7 +120,9 @@ class OrderPayment(Base):
 
 
 class OrderRefund(Base):
-    """Money that goes back: written in the transaction of the refund, then sent by a job until it has arrived."""
+    """Money that goes back: written in the transaction of the refund, then sent by a job until it has arrived. Each of
+    the ``lines`` is a ``RefundLine``. The reason is in the timeline.
+    """
 
     __tablename__ = "order_refunds"
 
@@ -119,6 +130,7 @@ class OrderRefund(Base):
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id", ondelete="CASCADE"), index=True)
     payment_id: Mapped[UUID] = mapped_column(ForeignKey("order_payments.id", ondelete="CASCADE"), index=True)
     status: Mapped[str] = mapped_column(String(16))
+    lines: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     amount_units: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))
     created_at: Mapped[datetime]

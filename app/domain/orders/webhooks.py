@@ -8,15 +8,14 @@ from app.domain.orders.events import (
     OrderPlaced,
     OrderRefunded,
     OrderShipped,
+    OrderTrackingUpdated,
 )
 from app.domain.orders.permissions import ORDERS_READ
 from app.lib.webhooks.kinds import WebhookKind, WebhookPayload
 
 
 def _payload_of(event: OrderChanged) -> WebhookPayload:
-    concerns = (event.customer_id,) if event.customer_id else ()
-    data = {"order_id": str(event.aggregate_id), "number": event.number, "status": event.status}
-    return WebhookPayload(data=data, concerns=concerns)
+    return WebhookPayload(data=event.data(), concerns=(event.customer_id,) if event.customer_id else ())
 
 
 WEBHOOK_KINDS = tuple(
@@ -25,6 +24,7 @@ WEBHOOK_KINDS = tuple(
         (OrderPlaced, "An order was placed."),
         (OrderPaid, "An order was paid."),
         (OrderShipped, "An order was sent off."),
+        (OrderTrackingUpdated, "The tracking of a shipped order was added, corrected or removed."),
         (OrderDelivered, "An order has arrived."),
         (OrderCancelled, "An order was cancelled, or was not paid in time."),
         (OrderRefunded, "Money of an order goes back, all of it or a part."),

@@ -45,9 +45,10 @@ _LOCALE_HINT: Final = Hint("Must be a language code such as 'en' or 'en-GB'.")
 _USERNAME: Final = rf"^[A-Za-z0-9][A-Za-z0-9._\-]*[A-Za-z0-9]{END}"
 _LOCALE: Final = rf"^[a-z]{{2,3}}(?:-[A-Z]{{2}})?{END}"
 
-SingleLine = Annotated[
-    str, Meta(min_length=1, max_length=255, pattern=_VISIBLE, examples=["A line of text"]), _NAME_HINT
-]
+Line = Annotated[str, Meta(min_length=1, pattern=_VISIBLE), _NAME_HINT]
+"""One line that is not blank. The user of the type says how long it may be: ``Annotated[Line, Meta(max_length=…)]``."""
+
+SingleLine = Annotated[Line, Meta(max_length=255, examples=["A line of text"])]
 """One line of up to 255 characters that is not blank."""
 
 PersonalName = Annotated[str, Meta(min_length=1, max_length=100, pattern=_VISIBLE, examples=["Ada"]), _NAME_HINT]
@@ -119,16 +120,13 @@ def check_public_https_url(url: str) -> str:
     return url
 
 
-HttpsUrl = Annotated[
+PublicUrl = Annotated[
     str,
-    Meta(
-        min_length=12,
-        max_length=2048,
-        pattern=rf"^https://[!-~]+{END}",
-        examples=["https://images.example.com/ada.png"],
-        extra_json_schema={"format": "uri"},
-    ),
+    Meta(min_length=12, max_length=2048, pattern=rf"^https://[!-~]+{END}", extra_json_schema={"format": "uri"}),
     Hint("Must be an https URL; other than ASCII is percent-encoded."),
     Check(check_public_https_url),
 ]
 """An https URL on the public internet (RFC 3986, so ASCII only). It is shown, never fetched."""
+
+HttpsUrl = Annotated[PublicUrl, Meta(examples=["https://images.example.com/ada.png"])]
+"""Such a URL of a picture."""

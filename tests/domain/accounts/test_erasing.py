@@ -39,7 +39,7 @@ async def give_much(app: Litestar, person: Person) -> UUID:
     order = {"status": "delivered", "currency": "EUR", "total_units": 1, "notes": "Ring.", "payment_processing": False}
     delivery = {"endpoint_id": webhook, "kind": "user.updated", "body": "{}", "status": "failed"}
     async with core.database.independent() as unit:
-        orders = [{"id": new_id(), "customer_id": person.id, **order} for _ in range(MANY)]
+        orders = [{"id": new_id(), "number": each, "customer_id": person.id, **order} for each in range(1, MANY + 1)]
         await unit.session.execute(insert(Order), orders)
         deliveries = [{"id": new_id(), "event_id": new_id(), **delivery} for _ in range(MANY)]
         await unit.session.execute(insert(WebhookDelivery), deliveries)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from app.lib.security.tokens import ed25519_key
 from app.lib.settings import ConfigurationError
 from tests.domain.auth.steps import RESEND, VERIFY, bearer, refresh, sign_in, whoami
-from tests.support.apps import Deployment, client_of
+from tests.support.apps import Deployment, client_of, running_app
 from tests.support.links import newest
 from tests.support.people import PASSWORD, People
 
@@ -35,6 +35,10 @@ def private_key() -> str:
 def public_half(pem: str) -> str:
     key = load_pem_private_key(pem.encode(), password=None).public_key()
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+# The same for all tests, so that apps with these settings serve several.
+PEM, NEW_PEM = private_key(), private_key()
 
 
 async def test_with_a_private_key_anybody_can_verify_a_token(deployment: Deployment, tmp_path: Path) -> None:
@@ -67,8 +71,7 @@ async def test_with_a_private_key_anybody_can_verify_a_token(deployment: Deploym
 
 async def test_a_token_is_not_taken_by_the_other_kind_of_key(deployment: Deployment) -> None:
     """Nor is a public key ever a shared secret."""
-    pem = private_key()
-    symmetric, asymmetric = await deployment.start(), await deployment.start(JWT_PRIVATE_KEY=pem)
+    symmetric, asymmetric = await deployment.start(), await deployment.start(JWT_PRIVATE_KEY=PEM)
     person = await People(symmetric).create()
     other = await People(asymmetric).sign_in(person.id, person.email)
 
@@ -112,13 +115,13 @@ async def steps(deployment: Deployment, *settings: dict[str, str]) -> tuple[list
     """One user goes through apps with these settings, one after the other, as through deployments; what became of the
     access token and the refresh token at each, and the ids of the keys that each publishes.
     """
-    first = await deployment.start(**settings[0])
-    person = await People(first).create()
+    async with running_app(deployment.url, **settings[0]) as first:
+        person = await People(first).create()
     pair = {"access_token": person.access_token, "refresh_token": person.refresh_token}
     statuses: list[int] = []
     published: list[list[str]] = []
     for each in settings:
-        async with client_of(await deployment.start(**each)) as client:
+        async with running_app(deployment.url, **each) as app, client_of(app) as client:
             statuses.append((await whoami(client, pair["access_token"])).status_code)
             refreshed = await refresh(client, pair["refresh_token"])
             statuses.append(refreshed.status_code)
@@ -135,7 +138,7 @@ def x_of(pem: str) -> str:
 
 
 async def test_a_new_ed25519_key_ends_no_session_and_is_published_before_it_signs(deployment: Deployment) -> None:
-    old, new = private_key(), private_key()
+    old, new = PEM, NEW_PEM
 
     statuses, published = await steps(
         deployment,
@@ -150,15 +153,13 @@ async def test_a_new_ed25519_key_ends_no_session_and_is_published_before_it_sign
 
 
 async def test_the_steps_from_a_secret_to_ed25519_and_back_end_no_session(deployment: Deployment) -> None:
-    pem = private_key()
-
     statuses, published = await steps(
         deployment,
         {"SECRET_KEY": OLD},
-        {"SECRET_KEY": OLD, "JWT_PRIVATE_KEY_FALLBACKS": pem},
-        {"SECRET_KEY": OLD, "SECRET_KEY_FALLBACKS": OLD, "JWT_PRIVATE_KEY": pem},
-        {"SECRET_KEY": NEW, "SECRET_KEY_FALLBACKS": OLD, "JWT_PRIVATE_KEY": pem},
-        {"SECRET_KEY": NEW, "JWT_PRIVATE_KEY_FALLBACKS": public_half(pem)},
+        {"SECRET_KEY": OLD, "JWT_PRIVATE_KEY_FALLBACKS": PEM},
+        {"SECRET_KEY": OLD, "SECRET_KEY_FALLBACKS": OLD, "JWT_PRIVATE_KEY": PEM},
+        {"SECRET_KEY": NEW, "SECRET_KEY_FALLBACKS": OLD, "JWT_PRIVATE_KEY": PEM},
+        {"SECRET_KEY": NEW, "JWT_PRIVATE_KEY_FALLBACKS": public_half(PEM)},
         {"SECRET_KEY": NEW},
     )
 
@@ -168,7 +169,7 @@ async def test_the_steps_from_a_secret_to_ed25519_and_back_end_no_session(deploy
 
 async def test_a_step_without_fallbacks_refuses_access_tokens_and_ends_no_session(deployment: Deployment) -> None:
     """A secret that leaks is no key to accounts: refresh tokens need the secret of their session, too."""
-    statuses, _ = await steps(deployment, {"SECRET_KEY": OLD}, {"SECRET_KEY": OLD, "JWT_PRIVATE_KEY": private_key()})
+    statuses, _ = await steps(deployment, {"SECRET_KEY": OLD}, {"SECRET_KEY": OLD, "JWT_PRIVATE_KEY": PEM})
 
     assert statuses == [200, 200, 401, 200]
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from litestar import Litestar
 from sqlalchemy import update
 
+from app.core import Core
 from app.domain.jobs.jobs import purge_jobs
 from app.lib.jobs import JobContext, NoPayload, enqueue, job
 from app.lib.jobs.tables import QueuedJob
@@ -17,9 +18,9 @@ from tests.support.apps import core_of
 async def take_note(_note: Note, _context: JobContext) -> None: ...
 
 
-async def put(app: Litestar, text: str = "", *, key: str | None = None, **values: Any) -> UUID:
+async def put(owner: Litestar | Core, text: str = "", *, key: str | None = None, **values: Any) -> UUID:
     """A job with these columns."""
-    database = core_of(app).database
+    database = core_of(owner).database
     async with database.independent() as unit:
         job_id = await enqueue(unit, take_note, Note(text), key=key)
         assert job_id is not None

@@ -10,6 +10,7 @@ from app.domain.orders.services.provider import NoProvider, PaymentProvider
 from app.domain.orders.services.sandbox import SandboxProvider
 from tests.domain.orders.test_payments import BOOKS
 from tests.support.apps import Deployment, client_of, core_of
+from tests.support.databases import on_one_database
 from tests.support.people import People
 from tests.support.shop import API, SEND, SETTLE, Shop, open_shop, order_body, run_jobs
 
@@ -22,6 +23,7 @@ PRODUCTION = {
 }
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("environ", "kind"),
     [

@@ -7,8 +7,13 @@ from typing import Any, cast
 
 import pytest
 from litestar import Litestar
+from sqlalchemy import text
 
+from app.domain.orders.repositories.reads import ORDER_LIST
 from app.domain.orders.services import export
+from app.lib.clock import utc_now
+from app.lib.db.base import new_id
+from app.lib.pagination.query import Shape
 from tests.support.apps import core_of
 from tests.support.counting import counted_statements
 from tests.support.people import People
@@ -71,6 +76,68 @@ async def test_filters_by_time_and_customer(shop: Shop, orders: list[dict[str, A
     assert not_mine == []
 
 
+async def test_filters_by_product_and_change(shop: Shop, orders: list[dict[str, Any]]) -> None:
+    dear, yen = orders[1]["items"][1]["product_id"], orders[2]["items"][0]["product_id"]
+
+    async def found(**parameters: Any) -> list[int]:
+        items = (await shop.boss.get(ORDERS, params={"sort": "updated_at", **parameters})).json()["items"]
+        return [next(i for i, order in enumerate(orders) if order["id"] == each["id"]) for each in items]
+
+    before = await found()
+    paid = await shop.act(shop.buys, orders[0], "pay")
+
+    assert before == [0, 1, 2, 3]
+    assert await found(product_id=dear) == [1, 3]
+    assert await found(product_id=[dear, yen]) == [1, 2, 3]
+    assert await found(product_id=orders[0]["id"]) == []
+    assert await found(updated_after=orders[2]["updated_at"]) == [2, 3, 0]
+    assert await found(updated_before=paid.json()["updated_at"]) == [1, 2, 3]
+    csv = (await shop.boss.get(f"{ORDERS}/export", params={"product_id": yen, "rows": "order"})).text.splitlines()
+    assert len(csv) == 2
+
+
+async def test_customers_are_shown_on_request_in_one_more_query(
+    shop: Shop, people: People, orders: list[dict[str, Any]]
+) -> None:
+    one = f"{ORDERS}/{orders[0]['id']}"
+
+    with counted_statements(shop.app) as seen:
+        page = (await shop.boss.get(ORDERS, params={"expand": "customer"})).json()
+    plain = await shop.buys.get(one)
+    expanded = await shop.buys.get(one, params={"expand": "customer"})
+    unknown = await shop.buys.get(one, params={"expand": "items"})
+
+    assert [each["customer"]["id"] for each in page["items"]] == [each["customer_id"] for each in orders[::-1]]
+    assert sum("FROM users" in each for each in seen) == 1
+    assert page["items"][0]["customer"].keys() == {"id", "username", "name", "avatar_url"}
+    assert expanded.json() == {**plain.json(), "customer": page["items"][-1]["customer"]}
+    assert ("etag" in plain.headers, "etag" in expanded.headers, unknown.status_code) == (True, False, 422)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sort", "index"),
+    [
+        ("updated_after", utc_now(), "updated_at", "ix_orders_updated_at_id"),
+        ("product_id", new_id(), None, "ix_order_items_product_id_order_id"),
+        ("number", 1001, None, "ix_orders_number"),
+    ],
+)
+async def test_filters_are_served_by_indexes(shop: Shop, name: str, value: Any, sort: str | None, index: str) -> None:
+    engine = core_of(shop.app).database.engine
+    shape = Shape(ORDER_LIST.order(sort), ((name, 1),), after_cursor=False)
+    compiled = ORDER_LIST.statement(shape).prepared.compiled(engine.dialect)
+    arguments = tuple(compiled.arguments({"limit": 21, "offset": 0, f"filter_{name}_0": value}))
+    explain = "EXPLAIN QUERY PLAN"
+    async with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            explain = "EXPLAIN"
+            await connection.execute(text("SET LOCAL enable_seqscan = off"))
+        rows = (await connection.exec_driver_sql(f"{explain} {compiled.sql}", arguments)).all()
+
+    plan = "\n".join(str(row[-1]) for row in rows)
+    assert index in plan, plan
+
+
 async def test_the_lines_of_a_page_are_one_more_query(shop: Shop, orders: list[dict[str, Any]]) -> None:
     counts = []
     for size in (1, 4):
@@ -102,12 +169,34 @@ async def test_the_export_has_every_order_in_batches(
 
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    lines = [(order, number, item) for order in orders for number, item in enumerate(order["items"], 1)]
+    assert [(row["id"], row["line"]) for row in rows] == [(order["id"], str(number)) for order, number, _ in lines]
+    for row, (order, _, item) in zip(rows, lines, strict=True):
+        assert (row["number"], row["created_at"]) == (str(order["number"]), order["created_at"])
+        assert (row["currency"], row["total"]) == (order["total"]["currency"], order["total"]["amount"])
+        assert (row["product_id"], row["sku"], row["name"]) == (item["product_id"], item["sku"], item["name"])
+        assert (row["unit_price"], row["line_total"]) == (item["unit_price"]["amount"], item["total"]["amount"])
+        assert (row["quantity"], row["refunded_quantity"]) == (str(item["quantity"]), "0")
+    for table in ("FROM orders", "FROM order_items", "FROM users"):
+        assert sum(table in each for each in seen) == 2, "a query for each batch"
+
+
+async def test_the_export_has_one_row_per_order_on_request_and_no_formula(
+    shop: Shop, people: People, orders: list[dict[str, Any]]
+) -> None:
+    async with people.client(shop.customer) as customer:
+        profile = await customer.put(f"{API}/users/me/profile", json={"first_name": "=HYPERLINK(1)"})
+        assert profile.status_code == 200, profile.text
+
+    answer = await shop.boss.get(f"{ORDERS}/export", params={"rows": "order"})
+    wrong = await shop.boss.get(f"{ORDERS}/export", params={"rows": "page"})
+
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert [row["id"] for row in rows] == [each["id"] for each in orders]
-    assert [(row["currency"], row["total"]) for row in rows] == [
-        (each["total"]["currency"], each["total"]["amount"]) for each in orders
-    ]
-    assert rows[1]["created_at"] == orders[1]["created_at"]
-    assert sum("FROM orders" in each for each in seen) == 2
+    assert "sku" not in rows[0]
+    assert [row["customer_id"] for row in rows] == [each["customer_id"] for each in orders]
+    assert rows[0]["customer_name"] == "'=HYPERLINK(1)"
+    assert (wrong.status_code, wrong.json()["errors"][0]["parameter"]) == (422, "rows")
 
 
 async def test_an_export_holds_one_batch_and_no_connection_while_the_client_is_slow(
@@ -115,7 +204,7 @@ async def test_an_export_holds_one_batch_and_no_connection_while_the_client_is_s
 ) -> None:
     monkeypatch.setattr(export, "BATCH", 1)
     core = core_of(shop.app)
-    lines = await export.export_orders(core.database.reader, core.cursors, {})
+    lines = await core.services.build(export.OrderExport).lines({}, "order")
 
     seen = [(part.count(b"\r\n"), core.database.busy_readers()) async for part in lines]
 
@@ -127,18 +216,19 @@ async def test_who_goes_away_during_an_export_leaves_nothing_behind(
 ) -> None:
     monkeypatch.setattr(export, "BATCH", 1)
     core = core_of(shop.app)
-    lines = await export.export_orders(core.database.reader, core.cursors, {})
+    lines = await core.services.build(export.OrderExport).lines({}, "order")
     parts = [await anext(lines), await anext(lines)]
 
     with counted_statements(shop.app) as after:
         await cast("AsyncGenerator[bytes, None]", lines).aclose()
 
     assert (len(parts), after, core.database.busy_readers()) == (2, [], 0)
-    assert len((await shop.boss.get(f"{ORDERS}/export")).text.splitlines()) == 1 + len(orders)
+    again = await shop.boss.get(f"{ORDERS}/export", params={"rows": "order"})
+    assert len(again.text.splitlines()) == 1 + len(orders)
 
 
 async def test_the_export_takes_the_filters_of_the_list(shop: Shop, orders: list[dict[str, Any]]) -> None:
-    answer = await shop.boss.get(f"{ORDERS}/export", params={"status": "paid"})
+    answer = await shop.boss.get(f"{ORDERS}/export", params={"status": "paid", "rows": "order"})
 
     assert [row["id"] for row in csv.DictReader(io.StringIO(answer.text))] == [orders[1]["id"]]
 

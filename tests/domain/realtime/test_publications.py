@@ -103,6 +103,10 @@ async def test_customers_and_staff_hear_of_an_order(shop: Shop, crew: Crew) -> N
         "order_id": order["id"],
         "number": order["number"],
         "status": "cancelled",
+        "actor": "customer",
+        "amount": order["total"],
+        "reason": None,
+        "refund_id": None,
         "version": 2,
     }
 

@@ -11,7 +11,7 @@ from app.domain.accounts.models import User
 from app.domain.accounts.services.access import account_must_exist
 from app.domain.orders.machine import Role, Status
 from app.domain.orders.models import IS_UNPAID, Order, OrderEvent, OrderItem
-from app.domain.orders.rows import ItemRow, OpenOrders, OrderRow
+from app.domain.orders.rows import ItemRow, OpenOrders, OrderRow, Recipient
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
 from app.lib.db.instants import database_now
@@ -19,11 +19,25 @@ from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.repositories import Repository
 from app.lib.db.statements import batch_of, next_number
 
-_orders, _items = table_of(Order), table_of(OrderItem)
+_orders, _items, _events = table_of(Order), table_of(OrderItem), table_of(OrderEvent)
 _CREATED = frozenset(OrderRow.__struct_fields__) - {"number"}
-_MUTABLE = ("status", "refunded_units", "notes", "payment_processing", "expires_at", "updated_at", "version")
+_MUTABLE = (
+    "status",
+    "refunded_units",
+    "notes",
+    "tracking_carrier",
+    "tracking_number",
+    "tracking_url",
+    "payment_processing",
+    "expires_at",
+    "updated_at",
+    "version",
+)
 
 _lock_customer = prepare(select(User.id).where(User.id == bindparam("user_id")).with_for_update(key_share=True), UUID)
+_recipient = prepare(
+    select(*columns_of(Recipient, User)).where(User.id == bindparam("user_id"), User.is_active), Recipient
+)
 _unpaid = (
     select(
         func.count(_items.c.order_id.distinct()).label("orders"),
@@ -38,7 +52,7 @@ _insert = prepare(
     insert(_orders).values(**_values, number=next_number(_orders.c.number)).returning(_orders.c.number), int
 )
 _insert_item = prepare(insert(_items))
-_insert_event = prepare(insert(table_of(OrderEvent)))
+_insert_event = prepare(insert(_events))
 _lock = prepare(
     select(*columns_of(OrderRow, Order)).where(_orders.c.id == bindparam("order_id")).with_for_update(key_share=True),
     OrderRow,
@@ -72,6 +86,13 @@ _forget_customer = prepare(
     update(_orders)
     .where(_orders.c.id.in_(batch_of(_orders.c.id, _orders.c.customer_id == bindparam("user_id"))))
     .values(customer_id=None, notes=None, version=_orders.c.version + 1, updated_at=bindparam("now"))
+    .returning(_orders.c.id),
+    UUID,
+)
+_forget_reasons = prepare(
+    update(_events)
+    .where(_events.c.order_id == bindparam("of_order"), _events.c.reason.is_not(None))
+    .values(reason=None)
 )
 
 
@@ -82,6 +103,10 @@ class OrderRepository(Repository):
         """One transaction at a time places an order for them. Raises ``AccountGone``."""
         if await self.unit.first(_lock_customer, user_id=user_id) is None:
             raise AccountGone
+
+    async def find_recipient(self, user_id: UUID) -> Recipient | None:
+        """Where to mail the customer; None for one who is deactivated or deleted."""
+        return await self.unit.first(_recipient, user_id=user_id)
 
     async def count_open(self, user_id: UUID) -> OpenOrders:
         """The unpaid orders of a user, with those of transactions that held the lock before."""
@@ -100,7 +125,9 @@ class OrderRepository(Repository):
         """Each locks its product against deletion, so take the stock first."""
         await self.unit.insert(_insert_item, *map(asdict, items))
 
-    async def create_event(self, order: OrderRow, kind: str, actor: Role, amount_units: int) -> None:
+    async def create_event(
+        self, order: OrderRow, kind: str, actor: Role, amount_units: int, reason: str | None, refund_id: UUID | None
+    ) -> None:
         """A line of the timeline."""
         row = {
             "id": new_id(),
@@ -110,6 +137,8 @@ class OrderRepository(Repository):
             "actor": actor.value,
             "amount_units": amount_units,
             "currency": order.currency,
+            "reason": reason,
+            "refund_id": refund_id,
             "created_at": utc_now(),
         }
         await self.unit.insert(_insert_event, row)
@@ -141,5 +170,7 @@ class OrderRepository(Repository):
         return await self.unit.all(_list_overdue, now=now, limit=limit)
 
     async def forget_customer(self, user_id: UUID) -> int:
-        """Removes the person from a batch of their orders, and the notes that they wrote. Returns its size."""
-        return await self.unit.execute(_forget_customer, user_id=user_id, now=utc_now())
+        """Removes the person from a batch of their orders, and the notes and reasons. Returns its size."""
+        orders = await self.unit.all(_forget_customer, user_id=user_id, now=utc_now())
+        await self.unit.execute_many(_forget_reasons, [{"of_order": each} for each in orders])
+        return len(orders)

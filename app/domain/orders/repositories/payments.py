@@ -1,11 +1,13 @@
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from msgspec.structs import asdict
 from sqlalchemy import bindparam, insert, select, update
 
 from app.domain.orders.models import OrderPayment, OrderRefund, SandboxTransaction
-from app.domain.orders.rows import OrderRow, PaymentRow, RefundRow
+from app.domain.orders.rows import OrderRow, PaymentRow, RefundLine, RefundRow
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
 from app.lib.db.prepared import columns_of, prepare
@@ -61,7 +63,7 @@ class PaymentRepository(Repository):
         """Writes the outcome. False when there is one already."""
         return await self.unit.execute(_settle, payment_id=payment_id, outcome=outcome, now=utc_now()) == 1
 
-    async def create_refund(self, order: OrderRow, amount_units: int) -> UUID:
+    async def create_refund(self, order: OrderRow, amount_units: int, lines: Sequence[RefundLine]) -> UUID:
         """A refund of the payment that succeeded. Returns its id."""
         payment_id = await self.unit.first(_succeeded, order_id=order.id)
         refund_id = new_id()
@@ -71,6 +73,7 @@ class PaymentRepository(Repository):
             order_id=order.id,
             payment_id=payment_id,
             status=PROCESSING,
+            lines=msgspec.to_builtins(lines),
             amount_units=amount_units,
             currency=order.currency,
             created_at=utc_now(),

@@ -2,7 +2,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.domain.catalog.services.stock import StockService
-from app.domain.orders.dtos import OrderRead
+from app.domain.orders.dtos import OrderCancel, OrderRead
 from app.domain.orders.errors import PaymentInProgress
 from app.domain.orders.machine import Role, Status, require_transition
 from app.domain.orders.repositories.orders import OrderRepository
@@ -30,7 +30,7 @@ class CancelService:
         self._timeline = Timeline(unit, events)
         self._refunds = RefundService(unit, events, origin)
 
-    async def cancel(self, order_id: UUID, if_match: IfMatch, actor: Principal) -> OrderRead:
+    async def cancel(self, order_id: UUID, data: OrderCancel, if_match: IfMatch, actor: Principal) -> OrderRead:
         """Puts the stock back, and refunds a paid order.
 
         Raises ``OrderNotFound``, ``PermissionDenied``, ``PreconditionFailed``, ``PaymentInProgress`` or
@@ -46,8 +46,9 @@ class CancelService:
             if order.payment_processing:
                 raise PaymentInProgress
             if order.status == Status.PAID.value:
-                return await self._refunds.refund_cancelled(order, transition.target)
-            return await self._cancel(order, "cancelled", Role.CUSTOMER if Role.CUSTOMER in roles else Role.STAFF)
+                return await self._refunds.refund_cancelled(order, transition.target, data.reason)
+            by = Role.CUSTOMER if Role.CUSTOMER in roles else Role.STAFF
+            return await self._cancel(order, "cancelled", by, data.reason)
 
         order = await in_savepoint(self.unit, work)
         await audit.record(self.unit, "order.cancelled", self._origin, subject_id=order_id)
@@ -66,9 +67,9 @@ class CancelService:
         await self._cancel(order, "expired", Role.SYSTEM)
         return True
 
-    async def _cancel(self, order: OrderRow, kind: str, by: Role) -> OrderRead:
+    async def _cancel(self, order: OrderRow, kind: str, by: Role, reason: str | None = None) -> OrderRead:
         changed = await self._orders.update(order, status=Status.CANCELLED.value, expires_at=None)
         items = await self._orders.list_items(order.id)
-        await self._timeline.record(changed, kind, by)
+        await self._timeline.record(changed, kind, by, reason=reason)
         await self._stock.put_back({each.product_id: each.quantity for each in items}, order.id, kind)
         return changed.to_read(items)

@@ -3,81 +3,107 @@
 import csv
 import io
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
 
+from app.domain.accounts.dtos import PersonRead
 from app.domain.orders.repositories.reads import ORDER_LIST
-from app.domain.orders.rows import OrderRow
-from app.lib.db.reader import Reader
-from app.lib.pagination.cursor import CursorCodec
+from app.domain.orders.rows import ItemRow, OrderRow
+from app.domain.orders.services.queries import OrderQueries
 from app.lib.pagination.envelope import Page
 from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
-from app.lib.wire.money import Money
 
-BATCH = 1_000
-COLUMNS = (
-    "number",
-    "id",
-    "status",
-    "customer_id",
-    "currency",
-    "total",
-    "refunded",
-    "created_at",
-    "updated_at",
-    "version",
+ExportRows = Literal["line", "order"]
+BATCH = 250
+"""Orders, with at most a hundred lines each."""
+ORDER_COLUMNS = (
+    *("number", "id", "status", "customer_id", "customer_username", "customer_name", "currency", "total", "refunded"),
+    *("created_at", "updated_at", "version"),
 )
-"""No text that customers wrote."""
+LINE_COLUMNS = ("line", "product_id", "sku", "name", "quantity", "unit_price", "line_total", "refunded_quantity")
+"""Of notes and reasons there are none: they are for the people who handle the order."""
 
 _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What spreadsheets take for the start of a formula; the last ones are the wide forms of the first (OWASP)."""
 
 
-async def export_orders(reader: Reader, cursors: CursorCodec, filters: Mapping[str, Any]) -> AsyncIterator[bytes]:
-    """The header and one line per order, oldest first. Each batch is a read of its own, so a slow client holds no
-    connection; an order is as it was when its batch was read.
+@dataclass
+class OrderExport:
+    """Reads only, without a transaction."""
 
-    The first batch is read before there is a line, so that what is wrong with the request is an error and not half a
-    file. Raises ``ValidationFailed``.
-    """
+    queries: OrderQueries
 
-    async def batch(cursor: str | None) -> Page[OrderRow]:
-        request = PageRequest(page=None, page_size=BATCH, cursor=cursor, include_total=False)
-        return await paginate(reader, ORDER_LIST, request, cursors, sort="created_at", filters=filters)
+    async def lines(self, filters: Mapping[str, Any], rows: ExportRows) -> AsyncIterator[bytes]:
+        """The header and one row per line of an order, or per order; oldest first. Each batch is a read of its own, so
+        a slow client holds no connection; an order is as it was when its batch was read.
 
-    async def lines(page: Page[OrderRow]) -> AsyncIterator[bytes]:
-        yield csv_lines([COLUMNS])
+        The first batch is read before there is a row, so that what is wrong with the request is an error and not half a
+        file. Raises ``ValidationFailed``.
+        """
+        return self._lines(filters, rows, await self._page(filters, None))
+
+    async def _lines(self, filters: Mapping[str, Any], rows: ExportRows, page: Page[OrderRow]) -> AsyncIterator[bytes]:
+        by_line = rows == "line"
+        yield csv_lines([(*ORDER_COLUMNS, *(LINE_COLUMNS if by_line else ()))])
         while page.items:
-            yield csv_lines(_cells(row) for row in page.items)
+            people = await self.queries.accounts.list_people(each.customer_id for each in page.items)
+            items = await self.queries.items_of([each.id for each in page.items] if by_line else [])
+            cells = [(each, _order_cells(each, people.get(each.customer_id))) for each in page.items]
+            if by_line:
+                yield csv_lines(
+                    (*order, *_line_cells(each, row.currency)) for row, order in cells for each in items[row.id]
+                )
+            else:
+                yield csv_lines(order for _, order in cells)
             if page.next_cursor is None:
                 return
-            page = await batch(page.next_cursor)
+            page = await self._page(filters, page.next_cursor)
 
-    return lines(await batch(None))
+    async def _page(self, filters: Mapping[str, Any], cursor: str | None) -> Page[OrderRow]:
+        request = PageRequest(page=None, page_size=BATCH, cursor=cursor, include_total=False)
+        reader, cursors = self.queries.reader, self.queries.cursors
+        return await paginate(reader, ORDER_LIST, request, cursors, sort="created_at", filters=filters)
 
 
-def _cells(row: OrderRow) -> tuple[object, ...]:
-    refunded = Money.from_minor_units(row.refunded_units, row.currency)
+def _order_cells(row: OrderRow, customer: PersonRead | None) -> tuple[object, ...]:
     return (
         row.number,
         row.id,
         row.status,
-        row.customer_id or "",
+        row.customer_id,
+        customer and customer.username,
+        customer and customer.name,
         row.currency,
         row.total.amount,
-        refunded.amount,
+        row.refunded.amount,
         _instant(row.created_at),
         _instant(row.updated_at),
         row.version,
     )
 
 
-def _instant(moment: Any) -> str:
-    return str(moment.isoformat().replace("+00:00", "Z"))
+def _line_cells(row: ItemRow, currency: str) -> tuple[object, ...]:
+    line = row.to_read(currency)
+    return (
+        row.position + 1,
+        line.product_id,
+        line.sku,
+        line.name,
+        line.quantity,
+        line.unit_price.amount,
+        line.total.amount,
+        line.refunded_quantity,
+    )
+
+
+def _instant(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def csv_lines(rows: Iterable[Sequence[object]]) -> bytes:
-    """Lines of CSV in UTF-8. Text that would be a formula gets an apostrophe in front (OWASP, CSV injection); numbers
+    """Rows of CSV in UTF-8. Text that would be a formula gets an apostrophe in front (OWASP, CSV injection); numbers
     stay as they are.
     """
     text = io.StringIO()

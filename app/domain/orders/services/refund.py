@@ -12,7 +12,7 @@ from app.domain.orders.errors import RefundTooLarge
 from app.domain.orders.machine import Role, Status, require_transition
 from app.domain.orders.repositories.orders import OrderRepository
 from app.domain.orders.repositories.payments import PROCESSING, PaymentRepository
-from app.domain.orders.rows import ItemRow, OrderRow
+from app.domain.orders.rows import ItemRow, OrderRow, RefundLine
 from app.domain.orders.services.access import require_writable, roles_of
 from app.domain.orders.services.provider import (
     ASK_AGAIN,
@@ -68,29 +68,31 @@ class RefundService:
             require_transition("refund", order.status, roles_of(actor, order))
             if_match.check(order.version)
             items = await self._orders.list_items(order_id)
-            return await self._refund(order, items, _pieces_of(data, items))
+            return await self._refund(order, items, _pieces_of(data, items), data.reason)
 
         order = await in_savepoint(self.unit, work)
         refunded = order.refunded.amount
         await audit.record(self.unit, "order.refunded", self._origin, subject_id=order_id, refunded=refunded)
         return order
 
-    async def refund_cancelled(self, order: OrderRow, target: Status) -> OrderRead:
+    async def refund_cancelled(self, order: OrderRow, target: Status, reason: str | None) -> OrderRead:
         """Refunds all that is left of a locked, paid order that is cancelled; its lines return to the stock."""
         items = await self._orders.list_items(order.id)
         left = {each.product_id: Pieces(each.refundable, restock=True) for each in items if each.refundable}
-        return await self._refund(order, items, left, cancelled=target)
+        return await self._refund(order, items, left, reason, cancelled=target)
 
     async def _refund(
         self,
         order: OrderRow,
         items: Sequence[ItemRow],
         pieces: Mapping[UUID, Pieces],
+        reason: str | None,
         *,
         cancelled: Status | None = None,
     ) -> OrderRead:
         quantities = {product_id: each.quantity for product_id, each in pieces.items()}
-        amount = sum(each.unit_price_units * quantities.get(each.product_id, 0) for each in items)
+        lines = [_line_of(each, pieces[each.product_id]) for each in items if each.product_id in pieces]
+        amount = sum(each.amount_units for each in lines)
         refunded = [
             msgspec.structs.replace(each, refunded_quantity=each.refunded_quantity + quantities.get(each.product_id, 0))
             for each in items
@@ -102,12 +104,23 @@ class RefundService:
             order, status=status, refunded_units=order.refunded_units + amount, expires_at=None
         )
         await self._orders.add_refunded(order.id, quantities)
-        refund_id = await self._payments.create_refund(order, amount)
+        refund_id = await self._payments.create_refund(order, amount, lines)
         await enqueue(self.unit, send_refund, RefundToSend(refund_id))
-        await self._timeline.record(changed, kind, Role.STAFF, amount)
+        await self._timeline.record(changed, kind, Role.STAFF, amount, reason=reason, refund_id=refund_id)
         restocked = {product_id: each.quantity for product_id, each in pieces.items() if each.restock}
         await self._stock.put_back(restocked, order.id, kind)
         return changed.to_read(refunded)
+
+
+def _line_of(item: ItemRow, pieces: Pieces) -> RefundLine:
+    return RefundLine(
+        product_id=item.product_id,
+        sku=item.sku,
+        name=item.name,
+        quantity=pieces.quantity,
+        amount_units=item.unit_price_units * pieces.quantity,
+        restock=pieces.restock,
+    )
 
 
 def _pieces_of(data: RefundCreate, items: Sequence[ItemRow]) -> dict[UUID, Pieces]:
