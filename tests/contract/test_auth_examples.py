@@ -60,3 +60,18 @@ async def test_a_request_of_the_page_can_be_sent(app: Litestar, people: People, 
 
 def test_there_are_many() -> None:
     assert len(COMMANDS) > 50
+
+
+@pytest.mark.asvs("6.3.3")
+def test_what_a_sign_in_with_a_second_factor_answers_is_in_the_document() -> None:
+    """Its problem has a member of its own, and one of its examples shows it."""
+    components = DOCUMENT["components"]
+    member = components["schemas"]["Problem"]["properties"]["mfa_token"]
+    content = components["responses"]["Error403"]["content"]["application/problem+json"]
+
+    assert (member["type"], "mfa_required" in member["description"]) == ("string", True)
+    assert content["examples"]["mfa_required"]["value"]["mfa_token"]
+    assert "mfa_token" not in components["schemas"]["Problem"]["required"]
+    for path in ("/auth/login", "/auth/reauthenticate", "/auth/providers/{name}/login"):
+        assert "403" in DOCUMENT["paths"][f"/api/v1{path}"]["post"]["responses"]
+    assert "ldk_" in components["securitySchemes"]["Bearer"]["description"]

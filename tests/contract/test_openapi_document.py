@@ -385,18 +385,3 @@ def test_problems_name_every_code() -> None:
     assert "payload_too_large" in SCHEMAS["ErrorCode"]["enum"]
     assert SCHEMAS["ErrorCode"]["type"] == SCHEMAS["FieldCode"]["type"] == "string"
     assert SCHEMAS["Problem"]["required"] == ["type", "title", "status", "code", "detail", "instance", "request_id"]
-
-
-@pytest.mark.asvs("6.3.3")
-def test_what_a_sign_in_with_a_second_factor_answers_is_in_the_document() -> None:
-    """Its problem has a member of its own, and one of its examples shows it."""
-    components = DOCUMENT["components"]
-    member = components["schemas"]["Problem"]["properties"]["mfa_token"]
-    content = components["responses"]["Error403"]["content"]["application/problem+json"]
-
-    assert (member["type"], "mfa_required" in member["description"]) == ("string", True)
-    assert content["examples"]["mfa_required"]["value"]["mfa_token"]
-    assert "mfa_token" not in components["schemas"]["Problem"]["required"]
-    for path in ("/auth/login", "/auth/reauthenticate", "/auth/providers/{name}/login"):
-        assert "403" in DOCUMENT["paths"][f"/api/v1{path}"]["post"]["responses"]
-    assert "ldk_" in components["securitySchemes"]["Bearer"]["description"]
