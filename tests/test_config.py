@@ -7,6 +7,7 @@ import pytest
 
 from app.asgi import load_settings
 from app.config import Settings
+from app.domain.accounts.settings import AccountSettings
 from app.domain.auth.settings import AuthSettings
 from app.lib.settings import ConfigurationError, Secret, described_fields
 from tests.support.environment import refusal, settings_from
@@ -203,7 +204,7 @@ def test_the_defaults_run() -> None:
     assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 1)
     assert (settings.rate_limit_default, settings.section(AuthSettings).rate_limit_auth) == ("600/minute", "30/minute")
     assert settings.request_max_body_size == 2_000_000
-    assert not settings.section(AuthSettings).require_verified_email
+    assert not settings.section(AccountSettings).require_verified_email
 
 
 @pytest.mark.parametrize(("name", "text", "value"), TAKEN)

@@ -299,7 +299,7 @@ def test_people_have_one_shape() -> None:
     }
 
     assert shown.pop("PersonRead") == {"id", "username", "name", "avatar_url"}
-    assert shown.keys() == {"ProfileRead", "ProfileUpdate", "PublicProfile"}
+    assert shown.keys() == {"ProfileRead", "ProfileUpdate", "PublicProfile", "WholeProfile"}
 
 
 def test_single_resources_are_versioned() -> None:

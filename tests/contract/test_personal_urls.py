@@ -8,7 +8,7 @@ from tests.contract.routes import Operation, operations
 from tests.support.people import People
 
 ME = "/api/v1/users/me"
-MINE = {"/api/v1/orders", "/api/v1/webhooks", "/api/v1/rooms", "/api/v1/posts?mine=true"}
+MINE = {"/api/v1/orders", "/api/v1/webhooks", "/api/v1/rooms", "/api/v1/posts?mine=true", "/api/v1/posts?status=draft"}
 """Lists of what the caller has or may see."""
 BODIES = {("PATCH", ME): {"name": "Ada"}, ("PUT", f"{ME}/profile"): {"bio": "Sails."}}
 
@@ -38,7 +38,7 @@ async def test_what_one_person_has_is_no_answer_for_another(app: Litestar, peopl
             assert eve.id.hex in second.headers["etag"]
             assert again.headers["cache-control"] == "no-store"
 
-    assert {ME, f"{ME}/profile", f"{ME}/notifications", "/api/v1/posts?mine=true"} <= tagged
+    assert {ME, f"{ME}/profile", f"{ME}/notification-preferences", "/api/v1/posts?mine=true"} <= tagged
 
 
 async def test_every_write_heeds_tags_with_and_without_their_owner(app: Litestar, people: People) -> None:

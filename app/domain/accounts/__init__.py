@@ -3,8 +3,9 @@
 from app.domain.accounts.audit import AUDIT_KINDS
 from app.domain.accounts.build import build
 from app.domain.accounts.controllers.me import MeController
+from app.domain.accounts.controllers.profiles import ProfileController
 from app.domain.accounts.controllers.roles import RoleController, list_permissions
-from app.domain.accounts.controllers.users import UserController, create_service_account, get_profile
+from app.domain.accounts.controllers.users import UserController, create_service_account
 from app.domain.accounts.errors import INVALID_CREDENTIALS
 from app.domain.accounts.exports import EXPORTS
 from app.domain.accounts.listeners import LISTENERS
@@ -20,7 +21,14 @@ accounts = Domain(
     exports=EXPORTS,
     settings=AccountSettings,
     build=build,
-    controllers=(MeController, UserController, create_service_account, get_profile, RoleController, list_permissions),
+    controllers=(
+        MeController,
+        UserController,
+        create_service_account,
+        ProfileController,
+        RoleController,
+        list_permissions,
+    ),
     audit_kinds=AUDIT_KINDS,
     permissions=PERMISSIONS,
     listeners=LISTENERS,

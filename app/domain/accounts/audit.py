@@ -5,6 +5,7 @@ AUDIT_KINDS = declare(
     AuditKind("user.created", "An administrator created a user.", is_own=True),
     AuditKind("service_account.created", "An administrator created a service account.", is_own=True),
     AuditKind("user.updated", "Names, address or flags of a user were changed.", is_own=True),
+    AuditKind("profile.updated", "An administrator changed the profile of a user.", is_own=True),
     AuditKind("user.activated", "A user may sign in again.", is_own=True),
     AuditKind("user.deactivated", "A user may not sign in any more.", is_own=True),
     AuditKind("user.deleted", "A user was deleted."),

@@ -3,7 +3,7 @@
 import secrets
 from typing import NamedTuple
 
-from app.domain.accounts.dtos import ProfileUpdate, RoleCreate, UserCreate, UserRead
+from app.domain.accounts.dtos import RoleCreate, UserCreate, UserRead, WholeProfile
 from app.domain.accounts.permissions import ROLES_READ, USERS_DELETE, USERS_READ, USERS_WRITE
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.roles import RoleService
@@ -112,6 +112,8 @@ async def seed(demo: Demo) -> None:
     for role in ROLES:
         await roles.create(role, actor)
     for person in PEOPLE:
+        own = demo.people[person.email]
+        await accounts.update_profile(own.user_id, _profile_of(person), IfMatch(), own)
         if person.role:
             await roles.set_roles(users[person.email].id, [person.role], IfMatch(), actor)
         if not person.is_active:
@@ -145,12 +147,13 @@ async def _create(demo: Demo, person: Person) -> UserRead:
         is_superuser=person.email == SIGN_INS[0].email,
     )
     users = demo.services.build(UserService, demo.unit, SYSTEM)
-    user = await users.create(data, None)
-    profile = ProfileUpdate(
+    return await users.create(data, None)
+
+
+def _profile_of(person: Person) -> WholeProfile:
+    return WholeProfile(
         first_name=person.first_name,
         last_name=person.last_name,
         bio=f"{person.first_name} is here to show what a profile looks like.",
         avatar_url=f"https://images.example.com/{person.username}.png",
     )
-    await users.update_profile(user.id, profile, IfMatch())
-    return user

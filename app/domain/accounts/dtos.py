@@ -126,13 +126,22 @@ class NewPassword(Input):
     password: Password
 
 
-class ProfileUpdate(Input):
+class WholeProfile(Input):
     """A whole profile; fields that are left out become empty."""
 
     first_name: PersonalName | None = None
     last_name: PersonalName | None = None
     bio: Bio | None = None
     avatar_url: HttpsUrl | None = None
+
+
+class ProfileUpdate(Input):
+    """A merge patch of a profile."""
+
+    first_name: PersonalName | None | UnsetType = UNSET
+    last_name: PersonalName | None | UnsetType = UNSET
+    bio: Bio | None | UnsetType = UNSET
+    avatar_url: HttpsUrl | None | UnsetType = UNSET
 
 
 class ProfileRead(Versioned):
@@ -157,6 +166,10 @@ class PublicProfile(PersonRead, Versioned):
 
     bio: Bio | None
     version: Version
+
+
+class PublicProfilePage(Page[PublicProfile], frozen=True, kw_only=True):
+    """Profiles that were found."""
 
 
 class UserWithProfile(AccountFields):

@@ -1,7 +1,7 @@
 import structlog
 
 from app.domain.accounts.events import UserRegistered
-from app.domain.accounts.repositories import GIVE_ROLE
+from app.domain.accounts.repositories.users import GIVE_ROLE
 from app.domain.accounts.settings import AccountSettings
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import in_transaction

@@ -14,6 +14,9 @@ class AccountSettings(Section, frozen=True, kw_only=True):
     password_min_length: Annotated[
         int, Meta(ge=8, le=128, description="15 is advised where there is no second factor.")
     ] = 8
+    require_verified_email: Annotated[
+        bool, Meta(description="Registration answers 202 for all, and only verified accounts sign in.")
+    ] = False
     default_role: Annotated[
         str | None, Meta(description="Name of the role that all who register get; it has to exist.")
     ] = None

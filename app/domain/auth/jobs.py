@@ -3,10 +3,11 @@ from uuid import UUID
 
 import msgspec
 
-from app.domain.accounts.repositories import EXPIRED_HOLDS
+from app.domain.accounts.repositories.users import EXPIRED_HOLDS
 from app.domain.accounts.rows import HoldRow
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
+from app.domain.accounts.settings import AccountSettings
 from app.domain.auth.repositories.api_keys import PURGE_KEYS
 from app.domain.auth.repositories.links import PURGE_LINKS
 from app.domain.auth.repositories.mfa_tokens import PURGE_TOKENS
@@ -14,7 +15,6 @@ from app.domain.auth.repositories.passkeys import PURGE_CHALLENGES
 from app.domain.auth.repositories.sessions import HOLD_USER, PURGE, SESSION, SIGN_IN_FROM
 from app.domain.auth.services.devices import device_name
 from app.domain.auth.services.links import LinkThrottle, MailedLinks, Purpose
-from app.domain.auth.settings import AuthSettings
 from app.lib import audit
 from app.lib.clock import utc_now
 from app.lib.errors import RateLimited
@@ -122,7 +122,7 @@ async def purge_sessions(_payload: NoPayload, context: JobContext) -> None:
 
 async def release_usernames(context: JobContext, holds: Iterable[HoldRow]) -> None:
     """Makes usernames free again that registrations have reserved, each in its own transaction."""
-    keeps_own = not context.service(AuthSettings).require_verified_email
+    keeps_own = not context.service(AccountSettings).require_verified_email
     for each in holds:
         async with context.unit() as unit:
             users = context.services.build(UserService, unit, audit.SYSTEM)

@@ -10,7 +10,7 @@ from app.domain.accounts.events import (
     UserErasing,
     UserRegistered,
 )
-from app.domain.accounts.repositories import EXCESS_HOLDS
+from app.domain.accounts.repositories.users import EXCESS_HOLDS
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.auth.events import (

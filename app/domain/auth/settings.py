@@ -20,9 +20,6 @@ class AuthSettings(Section, frozen=True, kw_only=True):
     auth_cache_seconds: Annotated[
         float, Meta(ge=0, le=1, description="How long a worker may remember who a token belongs to; 0 turns it off.")
     ] = 1.0
-    require_verified_email: Annotated[
-        bool, Meta(description="Registration answers 202 for all, and only verified accounts sign in.")
-    ] = False
     public_app_url: Annotated[
         WebOrigin | None,
         Meta(description="Your front end, whose pages the links in mails open; default: pages of the service itself."),

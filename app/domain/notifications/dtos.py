@@ -18,14 +18,14 @@ class Topic(StrEnum):
 GettingStarted = Annotated[bool, Meta(description="The welcome mail, and hints for the first steps.", examples=[True])]
 
 
-class NotificationsRead(Versioned):
+class NotificationPreferencesRead(Versioned):
     """Which mails a user receives next to the essential ones, which are about the account and its security."""
 
     getting_started: GettingStarted
     version: Version
 
 
-class NotificationsUpdate(Input):
+class NotificationPreferencesUpdate(Input):
     """A merge patch; each member is named like its topic."""
 
     getting_started: GettingStarted | UnsetType = UNSET

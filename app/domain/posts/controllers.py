@@ -9,6 +9,7 @@ from msgspec import Meta
 from app.domain.posts.dtos import (
     MAX_SLUG,
     MAX_TAG,
+    PUBLISHED,
     PostCreate,
     PostPage,
     PostRead,
@@ -16,6 +17,7 @@ from app.domain.posts.dtos import (
     PostWithAuthor,
     PostWithAuthorPage,
     Publication,
+    Status,
     TagPage,
 )
 from app.domain.posts.errors import NotYourPost, PostNotFound, SlugTaken
@@ -75,6 +77,9 @@ Text = Annotated[
         ),
     ),
 ]
+StatusFilter = Annotated[
+    list[Status] | None, QueryParameter(name="status", description="Repeat for any of several.", max_items=3)
+]
 Mine = Annotated[bool | None, QueryParameter(description="Your own posts instead, drafts and scheduled ones included.")]
 _TABLES = ("posts", "post_tags", "post_slugs", "users", "profiles")
 _PUBLIC = public_answer(*_TABLES, unless=[])
@@ -99,7 +104,10 @@ class PostController(Controller):
     @get(
         guards=[optional],
         summary="List posts",
-        description="Published posts; with `mine=true` your own, drafts included, which needs a sign-in.",
+        description=(
+            "Published posts. With another `status` your own that have it, or those of all with `posts:write`; with "
+            "`mine=true` your own of any status. Both need a sign-in."
+        ),
         opt=may_raise(Unauthenticated) | TAGGED | _PUBLIC,
     )
     async def list_posts(
@@ -108,8 +116,9 @@ class PostController(Controller):
         queries: Queries,
         paging: Paging,
         times: Times,
-        author: Author = None,
+        author_id: Author = None,
         tag: TagFilter = None,
+        status: StatusFilter = None,
         q: Text = None,
         published_after: After = None,
         published_before: Before = None,
@@ -118,21 +127,21 @@ class PostController(Controller):
         expand: Expand = None,
     ) -> Response[PostPage | PostWithAuthorPage]:
         filters = {
-            "author": author,
+            "author_id": author_id,
             "tag": tag,
             "q": q,
             "published_after": published_after,
             "published_before": published_before,
             **times,
         }
-        if not mine:
+        if not mine and {PUBLISHED}.issuperset(status or ()):
             page = await queries.list(paging, sort, filters)
             found = page if expand is None else await queries.with_authors(page)
             return shared(request, Response(found))
-        if (owner := find_principal(request)) is None:
+        if (viewer := find_principal(request)) is None:
             raise Unauthenticated
         make_personal(request)
-        page = await queries.list_own(paging, sort, filters, owner)
+        page = await queries.list_hidden(paging, sort, filters, viewer, status or (), mine=bool(mine))
         return Response(page if expand is None else await queries.with_authors(page))
 
     @post(

@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -16,6 +16,8 @@ from app.lib.wire.decoding import Check, FieldProblem, Hint
 from app.lib.wire.dto import Input, Output
 from app.lib.wire.fields import SingleLine, TextLines, Timestamp, VisibleTextLines
 
+Status = Literal["draft", "scheduled", "published"]
+PUBLISHED: Final = "published"
 MAX_SLUG: Final = 100
 MAX_TAG: Final = 40
 MAX_TAGS: Final = 10

@@ -1,8 +1,9 @@
 """Every statement about posts. Prepared selects are for the Reader, ``PostRepository`` writes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import combinations
 from typing import ClassVar
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    not_,
     or_,
     select,
     text,
@@ -23,7 +25,7 @@ from sqlalchemy import (
 from app.domain.accounts.errors import AccountGone
 from app.domain.posts.dtos import PostPage, PostRead, PostSummary, TagPage
 from app.domain.posts.errors import PostNotFound
-from app.domain.posts.models import Post, PostSlug, PostTag
+from app.domain.posts.models import NEVER, Post, PostSlug, PostTag
 from app.domain.posts.rows import FeedRow, WrittenRow
 from app.domain.posts.slugs import digest_of, digests_of
 from app.lib.db.base import table_of
@@ -112,6 +114,24 @@ _SORTS = (
 )
 
 
+_STATUS = {
+    "draft": Post.public_from == NEVER,
+    "scheduled": and_(Post.public_from < NEVER, not_(_is_public)),
+    "published": _is_public,
+}
+
+
+def status_filter(statuses: Iterable[str]) -> str:
+    """The name of the filter for posts that have one of these; it is True, or left out."""
+    return "+".join(sorted(set(statuses)))
+
+
+def _has_status(statuses: Sequence[str]) -> Filter:
+    """A filter of its own for each set, so that the planner knows which part of the index it means."""
+    clause = or_(*(_STATUS[each] for each in statuses))
+    return Filter(status_filter(statuses), Boolean(), lambda binds: and_(binds[0], clause))
+
+
 def _published(instants: Filter) -> Filter:
     """Drafts are neither before nor after an instant."""
     return replace(instants, clause=lambda binds: and_(instants.clause(binds), _is_published))
@@ -128,8 +148,9 @@ POST_LIST = SearchList(
     sorts=_SORTS,
     default_sort="-published_at",
     filters=(
-        Filter("public", Boolean(), lambda binds: and_(binds[0], _is_public)),  # True, or left out
-        equals("author", Post.author_id),
+        *(_has_status(each) for size in (1, 2, 3) for each in combinations(_STATUS, size)),
+        equals("author_id", Post.author_id),
+        equals("owner", Post.author_id),
         *map(_published, between("published", Post.public_from)),
     ),
     unindexed=times(Post),

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Boolean, Uuid, bindparam, case, delete, exists, func, insert, or_, select, tuple_, update
 
 from app.domain.accounts.models import User
-from app.domain.accounts.repositories import person_of
+from app.domain.accounts.repositories.people import person_of
 from app.domain.realtime.dtos import (
     MEMBER,
     OWNER,

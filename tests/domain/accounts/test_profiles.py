@@ -1,13 +1,16 @@
-"""GET and PUT /users/me/profile, GET /profiles/{id}."""
+"""Profiles: one's own, those that administrators edit, and what the public sees and finds."""
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from litestar import Litestar
 
 from tests.domain.accounts.answers import ME, MY_PROFILE, USERS, JSONObject, field_errors, is_refused, own_tag
+from tests.support.audit import audited
 from tests.support.people import People, Person
 
+PROFILES = "/api/v1/profiles"
 FULL: JSONObject = {
     "first_name": "Augusta Ada",
     "last_name": "King",
@@ -272,3 +275,60 @@ async def test_a_profile_is_json_and_nothing_else(calls: httpx.AsyncClient) -> N
     assert is_refused(patch_type, 415, "unsupported_media_type")
     assert field_errors(no_body) == {"": "required"}
     assert field_errors(null) == {"": "invalid_type"}
+
+
+async def test_a_patch_changes_what_it_names(calls: httpx.AsyncClient) -> None:
+    await calls.put(MY_PROFILE, json=FULL)
+    merge = {"Content-Type": "application/merge-patch+json"}
+    patched = await calls.patch(MY_PROFILE, content=b'{"bio": null, "first_name": "Ada"}', headers=merge)
+    same = await calls.patch(MY_PROFILE, json={}, headers={"If-Match": patched.headers["etag"]})
+    stale = await calls.patch(MY_PROFILE, json={"bio": "x"}, headers={"If-Match": '"2"'})
+
+    assert {name: patched.json()[name] for name in FULL} == FULL | {"bio": None, "first_name": "Ada"}
+    assert same.json() == patched.json()
+    assert is_refused(stale, 412, "precondition_failed")
+    assert field_errors(await calls.patch(MY_PROFILE, json={"full_name": "x", "avatar_url": "http://x.test"})) == {
+        "/full_name": "unknown_field",
+        "/avatar_url": "invalid_format",
+    }
+
+
+async def test_administrators_edit_profiles_within_their_reach(people: People, app: Litestar) -> None:
+    person, boss = await people.create(email="ada@example.com"), await people.create(is_superuser=True)
+    admin = await people.create(permissions=["users:read", "users:write"])
+    async with people.client(admin) as calls:
+        url = f"{USERS}/{person.id}/profile"
+        shown = await calls.get(url)
+        changed = await calls.patch(url, json={"bio": "Mended."}, headers={"If-Match": shown.headers["etag"]})
+        again = await calls.patch(url, json={"bio": "Mended."})
+        beyond = await calls.patch(f"{USERS}/{boss.id}/profile", json={"bio": "Mine."})
+        absent = await calls.patch(f"{USERS}/{uuid4()}/profile", json={"bio": "x"})
+    async with people.client(person) as calls:
+        own = await calls.get(url)
+        foreign = [await calls.get(f"{USERS}/{boss.id}/profile"), await calls.patch(f"{USERS}/{boss.id}/profile")]
+        refused = await calls.patch(url, json={"bio": "x"})
+
+    assert (shown.json()["full_name"], own.json()["full_name"]) == (None, "ada@example.com")
+    assert (changed.status_code, changed.json()["bio"], own.json()["bio"]) == (200, "Mended.", "Mended.")
+    assert again.json() == changed.json()
+    assert is_refused(beyond, 403, "permission_denied")
+    assert is_refused(absent, 404, "not_found")
+    assert [each.status_code for each in foreign] == [404, 404]
+    assert is_refused(refused, 403, "permission_denied")
+    assert [each.subject_id for each in await audited(app, "profile.updated")] == [person.id]
+
+
+async def test_people_are_found_by_their_whole_username(client: httpx.AsyncClient, people: People) -> None:
+    ada = await people.create(username="Ada.L", email="ada@example.com")
+    await people.create(username="gone", is_active=False)
+    await people.create(username="ada.lovelace")
+
+    found = await client.get(PROFILES, params={"username": "ada.l"})
+    both = await client.get(
+        PROFILES, params={"username": ["ADA.L", "ada.lovelace", "gone", "ada", "%", "ada@example.com"]}
+    )
+
+    assert (found.json()["total"], found.json()["items"]) == (1, [(await client.get(public_profile(ada.id))).json()])
+    assert [each["username"] for each in both.json()["items"]] == ["Ada.L", "ada.lovelace"]
+    assert field_errors(await client.get(PROFILES)) == {"username": "required"}
+    assert field_errors(await client.get(PROFILES, params={"username": ""})) == {"username": "too_short"}

@@ -96,6 +96,8 @@ async def test_what_a_registration_left_behind_does_not_say_whether_the_address_
             asked += [
                 await sign_in(client, name, password) for name in (email, *names) for password in ("no", PASSWORD)
             ]
+            found = await client.get("/api/v1/profiles", params={"username": names})
+            assert found.json()["items"] == []
         seen.append([shown(each) for each in asked])
 
     assert seen[0] == seen[1]

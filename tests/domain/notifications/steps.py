@@ -16,7 +16,7 @@ from tests.support.links import newest
 from tests.support.people import PASSWORD
 
 REGISTER = "/api/v1/auth/register"
-MINE = "/api/v1/users/me/notifications"
+MINE = "/api/v1/users/me/notification-preferences"
 UNSUBSCRIBE = "/api/v1/notifications/unsubscribe"
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 

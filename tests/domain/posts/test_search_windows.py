@@ -87,8 +87,8 @@ async def test_results_do_not_depend_on_the_plan(client: httpx.AsyncClient, writ
 
     assert await numbers(client, q="every", published_before=before) == list(range(2_200, COUNT))
     assert await numbers(client, q="old", published_after=before) == list(range(2_100, 2_200))
-    assert await numbers(client, q="few", author=str(writer.id)) == [5, 2_150, 2_299]
-    assert await numbers(client, q="few", author=str(new_id())) == []
+    assert await numbers(client, q="few", author_id=str(writer.id)) == [5, 2_150, 2_299]
+    assert await numbers(client, q="few", author_id=str(new_id())) == []
 
     # Frequent words are ranked among the newest posts only.
     frequent = await numbers(client, q="third", sort="-relevance")

@@ -38,7 +38,7 @@ async def test_no_one_else_sees_it(people: People) -> None:
                     for query in (*queries, {"q": "treasure", "sort": "-relevance"}):
                         page = (await others.get(url, params=query)).json()
                         assert (page["items"], page["total"]) == ([], 0)
-                assert (await others.get(POSTS, params={"author": str(owner.id)})).json()["total"] == 0
+                assert (await others.get(POSTS, params={"author_id": str(owner.id)})).json()["total"] == 0
                 assert (await others.get(TAGS)).json()["items"] == []
                 assert "Secret" not in (await others.get(FEED)).text
 
@@ -73,11 +73,38 @@ async def test_own_posts_are_those_of_the_caller(people: People) -> None:
         assert await titles(second, mine=False) == ["First's post"]
 
 
-async def test_own_posts_need_a_sign_in(client: httpx.AsyncClient) -> None:
-    response = await client.get(POSTS, params={"mine": True})
+@pytest.mark.parametrize("query", [{"mine": True}, {"status": "draft"}, {"status": ["published", "scheduled"]}])
+async def test_own_posts_need_a_sign_in(client: httpx.AsyncClient, query: dict[str, Any]) -> None:
+    response = await client.get(POSTS, params=query)
 
     assert is_refused(response, 401, "unauthenticated")
     assert response.headers["www-authenticate"] == "Bearer"
+
+
+async def test_posts_by_status_are_ones_own_or_those_of_all_for_editors(people: People) -> None:
+    writer = await people.create()
+    editor, janitor = [await people.create(permissions=[f"posts:{each}"]) for each in ("write", "delete")]
+    async with people.client(writer) as writes, people.client(editor) as edits, people.client(janitor) as cleans:
+        await write(writes, "P", tags=["sea"])
+        await draft(writes, "D", content="treasure", tags=["sea"])
+        await scheduled(writes, "S", content="treasure", tags=["sea"])
+        await draft(edits, "E")
+        own = {("draft",): ["D"], ("scheduled",): ["S"], ("draft", "published"): ["D", "P"], ("published",): ["P"]}
+        for status, found in own.items():
+            assert await titles(writes, status=status, sort="title") == found
+            assert await titles(edits, status=status, sort="title", author_id=str(writer.id)) == found
+            assert await titles(cleans, status=status) == (["P"] if status == ("published",) else [])
+        for query in ({}, {"q": "treasure"}, {"tag": "sea"}, {"author_id": [str(writer.id), str(editor.id)]}):
+            page = (await cleans.get(POSTS, params={**query, "status": ["draft", "scheduled"]})).json()
+            assert (page["items"], page["total"]) == ([], 0)
+        assert await titles(edits, status=["draft", "scheduled"], sort="title") == ["D", "E", "S"]
+        assert await titles(edits, status="draft", q="treasure") == ["D"]
+        assert await titles(edits, status="draft", mine=True) == ["E"]
+        assert await titles(writes, mine=True, author_id=str(editor.id)) == []
+        answer = await edits.get(POSTS, params={"status": "draft", "page_size": 1})
+        assert answer.headers["cache-control"] == "no-store"
+        cursor = answer.json()["next_cursor"]
+        assert is_refused(await writes.get(POSTS, params={"status": "draft", "cursor": cursor}), 400, "invalid_cursor")
 
 
 async def test_a_refused_change_says_no_more_than_a_refused_read(people: People) -> None:

@@ -5,7 +5,7 @@ from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 from litestar.response import Stream
 
-from app.domain.accounts.dtos import OwnUserUpdate, ProfileRead, ProfileUpdate, UserRead
+from app.domain.accounts.dtos import OwnUserUpdate, ProfileRead, ProfileUpdate, UserRead, WholeProfile
 from app.domain.accounts.errors import AccountGone, LastSuperuser, UsernameTaken
 from app.domain.accounts.services.export import ExportService
 from app.domain.accounts.services.queries import AccountQueries
@@ -87,18 +87,32 @@ class MeController(Controller):
         description="What others see of you, and your `full_name` as you see it.",
     )
     async def get_my_profile(self, principal: Caller, accounts: Accounts) -> ProfileRead:
-        return await accounts.get_own_profile(principal.user_id)
+        return await accounts.get_profile(principal.user_id, principal)
 
     @put(
+        "/profile",
+        guards=[authenticated],
+        dto=StructDTO[WholeProfile],
+        return_dto=StructDTO[ProfileRead],
+        summary="Set the current user's profile",
+        description="All of it: what is left out becomes empty.",
+        opt=TEXT_BODY,
+    )
+    async def set_my_profile(
+        self, data: JSONBody[WholeProfile], principal: Caller, users: Users, if_match: Precondition
+    ) -> ProfileRead:
+        return await users.update_profile(principal.user_id, data, if_match, principal)
+
+    @patch(
         "/profile",
         guards=[authenticated],
         dto=StructDTO[ProfileUpdate],
         return_dto=StructDTO[ProfileRead],
         summary="Update the current user's profile",
-        description="Sets all of it: what the body leaves out is cleared.",
+        description="A merge patch: what is left out stays, null clears.",
         opt=TEXT_BODY,
     )
     async def update_my_profile(
         self, data: JSONBody[ProfileUpdate], principal: Caller, users: Users, if_match: Precondition
     ) -> ProfileRead:
-        return await users.update_profile(principal.user_id, data, if_match)
+        return await users.update_profile(principal.user_id, data, if_match, principal)

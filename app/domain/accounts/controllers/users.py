@@ -7,7 +7,6 @@ from msgspec import Meta
 
 from app.domain.accounts.dtos import (
     NewPassword,
-    PublicProfile,
     RoleAssignment,
     ServiceAccountCreate,
     UserCreate,
@@ -29,13 +28,12 @@ from app.domain.accounts.services.queries import USER_SORT, AccountQueries
 from app.domain.accounts.services.roles import RoleService
 from app.domain.accounts.services.users import UserService
 from app.lib.errors import ReauthRequired
-from app.lib.http.answers import public_answer
 from app.lib.http.injection import Caller, Injected, Paging, Precondition, Times
 from app.lib.http.locations import created
 from app.lib.http.rules import TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
-from app.lib.security.policies import permission, public, sees
+from app.lib.security.policies import permission, sees
 from app.lib.wire.dto import StructDTO
 
 SEES_USER = sees(USERS_READ, or_self="user_id")
@@ -221,16 +219,3 @@ class UserController(Controller):
 async def create_service_account(data: JSONBody[ServiceAccountCreate], users: Users) -> Response[UserRead]:
     user = await users.create_service_account(data)
     return created(user, f"/api/v1/users/{user.id}")
-
-
-@get(
-    "/profiles/{user_id:uuid}",
-    guards=[public],
-    return_dto=StructDTO[PublicProfile],
-    summary="Get a public profile",
-    description="What everybody may see of a user; never the address.",
-    opt=public_answer("users", "profiles", unless=[]),
-    tags=["Profiles"],
-)
-async def get_profile(user_id: UserId, accounts: Accounts) -> PublicProfile:
-    return await accounts.get_public_profile(user_id)

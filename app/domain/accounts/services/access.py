@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.accounts.errors import AccountGone, BeyondOwnRights, LastSuperuser
 from app.domain.accounts.models import User
-from app.domain.accounts.repositories import UserRepository
+from app.domain.accounts.repositories.users import UserRepository
 from app.lib.db.faults import refers_to_missing
 from app.lib.errors import PermissionDenied
 from app.lib.security.principal import Principal

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from app.domain.accounts.events import UserErasing
-from app.domain.accounts.repositories import ERASING, UserRepository
+from app.domain.accounts.repositories.users import ERASING, UserRepository
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
 from app.lib.jobs import Cron, JobContext, NoPayload, Postpone, enqueue_many, job

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.domain.accounts.repositories import UserRepository
+from app.domain.accounts.repositories.users import UserRepository
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs import JobContext, enqueue, job
 

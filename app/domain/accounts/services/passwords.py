@@ -8,7 +8,7 @@ from app.domain.accounts.dtos import PasswordChange, Registration
 from app.domain.accounts.errors import AccountGone, PasswordAlreadyChanged, UserNotFound, WrongCurrentPassword
 from app.domain.accounts.events import PasswordChanged
 from app.domain.accounts.models import User
-from app.domain.accounts.repositories import REHASH, UserRepository
+from app.domain.accounts.repositories.users import REHASH, UserRepository
 from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.settings import AccountSettings

@@ -7,6 +7,7 @@ from app.domain.accounts.dtos import (
     PersonRead,
     ProfileRead,
     PublicProfile,
+    PublicProfilePage,
     RolePage,
     RoleRead,
     UserPage,
@@ -14,22 +15,18 @@ from app.domain.accounts.dtos import (
     UserWithProfile,
 )
 from app.domain.accounts.errors import ProfileNotFound, RoleNotFound, UserNotFound
-from app.domain.accounts.repositories import (
+from app.domain.accounts.repositories.people import OWN_PROFILE, PEOPLE, PROFILE, PROFILE_LIST, PUBLIC_PROFILE
+from app.domain.accounts.repositories.roles import ROLE, ROLE_ID, ROLE_LIST
+from app.domain.accounts.repositories.users import (
     CREDENTIALS,
     CREDENTIALS_BY_EMAIL,
     CREDENTIALS_BY_USERNAME,
-    OWN_PROFILE,
-    PEOPLE,
-    PROFILE,
-    PUBLIC_PROFILE,
-    ROLE,
-    ROLE_ID,
-    ROLE_LIST,
     USER_LIST,
     USERNAME_KEEPER,
     USERS,
 )
 from app.domain.accounts.rows import CredentialRow
+from app.lib.db.prepared import Prepared
 from app.lib.db.reader import Reader
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.paginate import paginate
@@ -57,19 +54,26 @@ class AccountQueries:
     async def get_user_with_profile(self, user_id: UUID, viewer: Principal) -> UserWithProfile:
         """Raises ``UserNotFound``."""
         user = await self.get_user(user_id)
-        shown = OWN_PROFILE if viewer.user_id == user_id else PROFILE
-        return project(UserWithProfile, user, profile=await self.reader.one(shown, UserNotFound, user_id=user_id))
+        profile = await self.reader.one(profile_for(user_id, viewer), UserNotFound, user_id=user_id)
+        return project(UserWithProfile, user, profile=profile)
 
     async def list_users(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> UserPage:
         return await paginate(self.reader, USER_LIST, paging, self.cursors, sort=sort, filters=filters)
 
-    async def get_own_profile(self, user_id: UUID) -> ProfileRead:
+    async def get_profile(self, user_id: UUID, viewer: Principal) -> ProfileRead:
         """Raises ``ProfileNotFound``."""
-        return await self.reader.one(OWN_PROFILE, ProfileNotFound, user_id=user_id)
+        return await self.reader.one(profile_for(user_id, viewer), ProfileNotFound, user_id=user_id)
 
     async def get_public_profile(self, user_id: UUID) -> PublicProfile:
         """Of an active user. Raises ``ProfileNotFound``."""
         return await self.reader.one(PUBLIC_PROFILE, ProfileNotFound, user_id=user_id)
+
+    async def find_profiles(
+        self, usernames: list[str], paging: PageRequest, *, is_verified: bool | None
+    ) -> PublicProfilePage:
+        """Of active users with one of these usernames, in any case."""
+        filters = {"username": usernames, "is_verified": is_verified}
+        return await paginate(self.reader, PROFILE_LIST, paging, self.cursors, filters=filters)
 
     async def list_people(self, user_ids: Iterable[UUID | None]) -> Mapping[UUID | None, PersonRead]:
         """By id, in one query; not those who are deleted."""
@@ -99,3 +103,8 @@ class AccountQueries:
 
     async def find_credentials_of(self, user_id: UUID) -> CredentialRow | None:
         return await self.reader.first(CREDENTIALS, user_id=user_id)
+
+
+def profile_for(user_id: UUID, viewer: Principal) -> Prepared[ProfileRead]:
+    """The statement for a profile; only its owner sees the address in it."""
+    return OWN_PROFILE if viewer.user_id == user_id else PROFILE

@@ -8,7 +8,8 @@ from app.domain.accounts.dtos import RoleCreate, RoleRead, RoleUpdate, UserRead
 from app.domain.accounts.errors import OwnAccess, SystemRole
 from app.domain.accounts.events import RoleDeleted, RoleUpdated, UserUpdated
 from app.domain.accounts.models import Role
-from app.domain.accounts.repositories import RoleRepository, UserRepository
+from app.domain.accounts.repositories.roles import RoleRepository
+from app.domain.accounts.repositories.users import UserRepository
 from app.domain.accounts.role_names import is_reserved_role
 from app.domain.accounts.services.access import check_granted, check_reach
 from app.domain.accounts.services.holders import touch_first_holders

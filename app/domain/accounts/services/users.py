@@ -13,6 +13,7 @@ from app.domain.accounts.dtos import (
     UserCreate,
     UserRead,
     UserUpdate,
+    WholeProfile,
 )
 from app.domain.accounts.errors import (
     FixedServiceAccount,
@@ -32,20 +33,15 @@ from app.domain.accounts.events import (
     UserUpdated,
 )
 from app.domain.accounts.models import Profile, User
-from app.domain.accounts.repositories import (
-    COUNT_SERVICE_ACCOUNTS,
-    OWN_PROFILE,
-    TOUCH_PROFILE,
-    ProfileRepository,
-    UserRepository,
-)
+from app.domain.accounts.repositories.people import TOUCH_PROFILE, ProfileRepository
+from app.domain.accounts.repositories.users import COUNT_SERVICE_ACCOUNTS, UserRepository
 from app.domain.accounts.reserved_usernames import ReservedUsernames
 from app.domain.accounts.rows import CredentialRow, HoldRow
 from app.domain.accounts.services.access import check_makes_superusers, check_not_last, check_reach
 from app.domain.accounts.services.erase import EraseUser, erase_batch, erase_user
 from app.domain.accounts.services.identity import checked_email_key, has_email, with_keys
 from app.domain.accounts.services.passwords import Passwords
-from app.domain.accounts.services.queries import AccountQueries
+from app.domain.accounts.services.queries import AccountQueries, profile_for
 from app.domain.accounts.settings import AccountSettings
 from app.lib import audit
 from app.lib.audit import Origin
@@ -161,12 +157,22 @@ class UserService:
         await self._update(user, provided(data))
         return await self._read(user)
 
-    async def update_profile(self, user_id: UUID, data: ProfileUpdate, if_match: IfMatch) -> ProfileRead:
-        """Raises ``ProfileNotFound`` or ``PreconditionFailed``."""
+    async def update_profile(
+        self, user_id: UUID, data: WholeProfile | ProfileUpdate, if_match: IfMatch, actor: Principal
+    ) -> ProfileRead:
+        """One's own, or that of another user, which is audited.
+
+        Raises ``UserNotFound``, ``ProfileNotFound``, ``BeyondOwnRights`` or ``PreconditionFailed``.
+        """
+        is_own = actor.user_id == user_id
+        if not is_own:
+            await check_reach(actor, await self._users.get_for_update(user_id), self._users)
         profile = await self._profiles.get_for_update(user_id, if_match, by=Profile.user_id)
-        await self._profiles.update(profile, data)
-        await self.events.publish(self.unit, ProfileUpdated(user_id=user_id))
-        if (updated := await self.unit.first(OWN_PROFILE, user_id=user_id)) is None:
+        if await self._profiles.update(profile, data):
+            await self.events.publish(self.unit, ProfileUpdated(user_id=user_id))
+            if not is_own:
+                await audit.record(self.unit, "profile.updated", self.origin, subject_id=user_id)
+        if (updated := await self.unit.first(profile_for(user_id, actor), user_id=user_id)) is None:
             raise ProfileNotFound
         return updated
 

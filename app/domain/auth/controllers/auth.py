@@ -7,6 +7,7 @@ from litestar.params import JSONBody
 
 from app.domain.accounts.dtos import DEFAULT_LOCALE, Registration, UserRead
 from app.domain.accounts.errors import EmailTaken, UsernameTaken
+from app.domain.accounts.settings import AccountSettings
 from app.domain.auth.dtos.links import RegistrationAccepted
 from app.domain.auth.dtos.mfa import MfaSignIn
 from app.domain.auth.dtos.sessions import JsonWebKeys, Refresh, SignIn, TokenPair
@@ -17,7 +18,6 @@ from app.domain.auth.services.registration import RegistrationService
 from app.domain.auth.services.sessions import SessionService
 from app.domain.auth.services.sign_in import SignInService
 from app.domain.auth.services.tokens import TokenIssuer
-from app.domain.auth.settings import AuthSettings
 from app.lib.http.injection import Caller, Injected
 from app.lib.http.language import preferred_locale
 from app.lib.http.locations import created
@@ -51,7 +51,7 @@ class AuthController(Controller):
         request: Request[Any, Any, Any],
         data: JSONBody[Registration],
         registration: Injected[RegistrationService],
-        settings: Injected[AuthSettings],
+        settings: Injected[AccountSettings],
     ) -> Response[UserRead]:
         locale = preferred_locale(request.headers.get("accept-language", ""), DEFAULT_LOCALE)
         if not settings.require_verified_email:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app.domain.accounts.errors import AccountGone, UserNotFound
 from app.domain.accounts.models import User
-from app.domain.accounts.repositories import UserRepository
+from app.domain.accounts.repositories.users import UserRepository
 from app.domain.accounts.services.access import check_reach
 from app.domain.auth.dtos.api_keys import MAX_KEYS, ApiKeyCreate, ApiKeyPage, ApiKeyRead, ApiKeyWithSecret
 from app.domain.auth.errors import ApiKeyNotFound, OwnKeysOnly, TooManyApiKeys

@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from app.domain.accounts.errors import BeyondOwnRights, OwnAccess
-from app.domain.accounts.repositories import UserRepository
+from app.domain.accounts.repositories.users import UserRepository
 from app.domain.accounts.services.access import check_reach
 from app.domain.auth.dtos.sessions import ImpersonationToken
 from app.domain.auth.errors import NotImpersonable

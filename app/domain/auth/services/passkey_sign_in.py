@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.domain.accounts.services.passwords import PasswordService
+from app.domain.accounts.settings import AccountSettings
 from app.domain.auth.dtos.passkeys import Assertion, MfaPasskey, PasskeyReauthentication, RequestOptions
 from app.domain.auth.dtos.sessions import SessionRead, TokenPair
 from app.domain.auth.errors import AccountInactive, PasskeyRefused, WrongPasskey
@@ -11,7 +12,6 @@ from app.domain.auth.services.entry import EntryService
 from app.domain.auth.services.mfa_sign_in import MfaSignInService
 from app.domain.auth.services.passkey_use import Ceremony, PasskeyVerifier
 from app.domain.auth.services.reauthenticate import ReauthenticationService
-from app.domain.auth.settings import AuthSettings
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.engine import Database
@@ -33,7 +33,7 @@ class PasskeySignInService:
     passwords: PasswordService
     reauthentication: ReauthenticationService
     origin: Origin
-    settings: AuthSettings
+    settings: AccountSettings
 
     async def options(self) -> RequestOptions:
         """The same for all: no account is named."""

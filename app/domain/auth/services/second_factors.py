@@ -9,7 +9,7 @@ from pyotp.exceptions import OTPVerificationError
 from pyotp.totp import TOTP
 
 from app.domain.accounts.errors import AccountGone
-from app.domain.accounts.repositories import UserRepository
+from app.domain.accounts.repositories.users import UserRepository
 from app.domain.accounts.services.access import check_reach
 from app.domain.auth.dtos.mfa import MfaRead, RecoveryCodes
 from app.domain.auth.errors import SecondFactorOff, WrongCode

@@ -5,13 +5,13 @@ from uuid import UUID
 from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.passwords import Passwords, PasswordService, SignInThrottle
 from app.domain.accounts.services.queries import AccountQueries
+from app.domain.accounts.settings import AccountSettings
 from app.domain.auth.dtos.sessions import SignIn, TokenPair
 from app.domain.auth.errors import AccountInactive, InvalidCredentials
 from app.domain.auth.jobs import MailLink, mail_link
 from app.domain.auth.services.entry import EntryService
 from app.domain.auth.services.links import Purpose
 from app.domain.auth.services.queries import SessionQueries
-from app.domain.auth.settings import AuthSettings
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.db.engine import Database
@@ -36,7 +36,7 @@ class SignInService:
     throttle: SignInThrottle
     entry: EntryService
     origin: Origin
-    settings: AuthSettings
+    settings: AccountSettings
 
     async def sign_in(self, data: SignIn) -> TokenPair:
         """Opens a session.

@@ -4,12 +4,12 @@ from app.domain.accounts.errors import EmailTaken
 from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
+from app.domain.accounts.settings import AccountSettings
 from app.domain.auth.dtos.sessions import TokenPair
 from app.domain.auth.errors import AccountInactive
 from app.domain.auth.events import EmailVerified
 from app.domain.auth.services.entry import EntryService
 from app.domain.auth.services.links import MailedLinks
-from app.domain.auth.settings import AuthSettings
 from app.domain.identities.dtos import ProviderAnswer
 from app.domain.identities.errors import EmailNotConfirmed, InvalidAttempt, LinkRequired, OwnEmailNotConfirmed
 from app.domain.identities.providers.people import ExternalIdentity
@@ -43,7 +43,7 @@ class ProviderSignInService:
     entry: EntryService
     events: Events
     origin: Origin
-    settings: AuthSettings
+    settings: AccountSettings
     _identities: IdentityRepository
 
     async def sign_in(self, provider_name: str, data: ProviderAnswer, locale: str) -> TokenPair:

@@ -2,7 +2,7 @@ from litestar import Controller, get, patch
 from litestar.params import JSONBody
 
 from app.domain.accounts.controllers.me import account_gone
-from app.domain.notifications.dtos import NotificationsRead, NotificationsUpdate
+from app.domain.notifications.dtos import NotificationPreferencesRead, NotificationPreferencesUpdate
 from app.domain.notifications.services.preferences import PreferenceQueries, PreferenceService
 from app.lib.errors import NotFound
 from app.lib.http.injection import Caller, Injected, Precondition
@@ -11,9 +11,9 @@ from app.lib.wire.dto import StructDTO
 
 
 class NotificationController(Controller):
-    path = "/users/me/notifications"
+    path = "/users/me/notification-preferences"
     tags = ("Notifications",)
-    return_dto = StructDTO[NotificationsRead]
+    return_dto = StructDTO[NotificationPreferencesRead]
     exception_handlers = {NotFound: account_gone}  # noqa: RUF012 - Litestar declares it as an instance's
 
     @get(
@@ -21,22 +21,22 @@ class NotificationController(Controller):
         summary="Get the current user's mail preferences",
         description="Essential mails about the account and its security are always sent.",
     )
-    async def get_my_notifications(
+    async def get_my_notification_preferences(
         self, principal: Caller, preference_queries: Injected[PreferenceQueries]
-    ) -> NotificationsRead:
+    ) -> NotificationPreferencesRead:
         return await preference_queries.get(principal.user_id)
 
     @patch(
         guards=[authenticated],
-        dto=StructDTO[NotificationsUpdate],
+        dto=StructDTO[NotificationPreferencesUpdate],
         summary="Update the current user's mail preferences",
         description="Subscribes to topics and unsubscribes from them, as a merge patch.",
     )
-    async def update_my_notifications(
+    async def update_my_notification_preferences(
         self,
-        data: JSONBody[NotificationsUpdate],
+        data: JSONBody[NotificationPreferencesUpdate],
         principal: Caller,
         preference_service: Injected[PreferenceService],
         if_match: Precondition,
-    ) -> NotificationsRead:
+    ) -> NotificationPreferencesRead:
         return await preference_service.update(principal.user_id, data, if_match)

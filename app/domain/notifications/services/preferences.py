@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.domain.accounts.errors import UserNotFound
-from app.domain.notifications.dtos import NotificationsRead, NotificationsUpdate, Topic
+from app.domain.notifications.dtos import NotificationPreferencesRead, NotificationPreferencesUpdate, Topic
 from app.domain.notifications.repositories import PREFERENCE, RECIPIENT, PreferenceRepository
 from app.domain.notifications.services.links import UnsubscribeLinks
 from app.lib.db.reader import Reader
@@ -18,7 +18,9 @@ class PreferenceService:
     unit: UnitOfWork
     _preferences: PreferenceRepository
 
-    async def update(self, user_id: UUID, data: NotificationsUpdate, if_match: IfMatch) -> NotificationsRead:
+    async def update(
+        self, user_id: UUID, data: NotificationPreferencesUpdate, if_match: IfMatch
+    ) -> NotificationPreferencesRead:
         """Raises ``UserNotFound`` or ``PreconditionFailed``."""
         if await self.unit.first(RECIPIENT, user_id=user_id) is None:
             raise UserNotFound
@@ -29,7 +31,7 @@ class PreferenceService:
         if await self.unit.first(RECIPIENT, user_id=user_id) is not None:
             await self._set(user_id, {topic.value: False}, IfMatch())
 
-    async def _set(self, user_id: UUID, wanted: dict[str, bool], if_match: IfMatch) -> NotificationsRead:
+    async def _set(self, user_id: UUID, wanted: dict[str, bool], if_match: IfMatch) -> NotificationPreferencesRead:
         row = await self._preferences.get_or_create_for_update(user_id)
         if_match.check(row.version)
         muted = {topic for topic in row.muted if topic not in wanted} | {each for each in wanted if not wanted[each]}
@@ -45,7 +47,7 @@ class PreferenceQueries:
 
     reader: Reader
 
-    async def get(self, user_id: UUID) -> NotificationsRead:
+    async def get(self, user_id: UUID) -> NotificationPreferencesRead:
         """Raises ``UserNotFound``."""
         row = await self.reader.one(PREFERENCE, UserNotFound, user_id=user_id)
         return _to_read(row.muted or [], row.version)
@@ -66,5 +68,5 @@ class UserSubscriptions:
         return self.links.url(user_id, topic)
 
 
-def _to_read(muted: list[str], version: int) -> NotificationsRead:
-    return NotificationsRead(version=version, **{topic.value: topic.value not in muted for topic in Topic})
+def _to_read(muted: list[str], version: int) -> NotificationPreferencesRead:
+    return NotificationPreferencesRead(version=version, **{topic.value: topic.value not in muted for topic in Topic})

@@ -1,5 +1,5 @@
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -7,17 +7,19 @@ from uuid import UUID
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.posts.dtos import (
     MAX_SLUG,
+    PUBLISHED,
     UUID_LIKE,
     PostPage,
     PostRead,
     PostSummaryWithAuthor,
     PostWithAuthor,
     PostWithAuthorPage,
+    Status,
     TagPage,
 )
 from app.domain.posts.errors import PostNotFound
 from app.domain.posts.permissions import POSTS_DELETE, POSTS_WRITE
-from app.domain.posts.repositories import POST_BY_CLAIM, POST_BY_ID, POST_BY_SLUG, POST_LIST, TAG_LIST
+from app.domain.posts.repositories import POST_BY_CLAIM, POST_BY_ID, POST_BY_SLUG, POST_LIST, TAG_LIST, status_filter
 from app.domain.posts.slugs import digest_of
 from app.lib.db.reader import Reader
 from app.lib.pagination.cursor import CursorCodec
@@ -54,19 +56,28 @@ class PostQueries:
 
     async def list(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> PostPage:
         """What the public sees."""
-        return await self._list(paging, sort, {**filters, "public": True})
+        return await self._list(paging, sort, {**filters, status_filter([PUBLISHED]): True})
 
-    async def list_own(
-        self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any], owner: Principal
+    async def list_hidden(
+        self,
+        paging: PageRequest,
+        sort: str | None,
+        filters: Mapping[str, Any],
+        viewer: Principal,
+        statuses: Collection[Status],
+        *,
+        mine: bool,
     ) -> PostPage:
-        """Drafts, scheduled and published ones."""
-        return await self._list(paging, sort, {**filters, "author": [owner.user_id]})
+        """Posts that have one of the statuses, or any: of the viewer, or of all for holders of ``posts:write``."""
+        owner = None if viewer.may(POSTS_WRITE) and not mine else [viewer.user_id]
+        wanted = {status_filter(statuses): True} if statuses else {}
+        return await self._list(paging, sort, {**filters, **wanted, "owner": owner})
 
     async def list_by_user(
         self, user_id: UUID, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]
     ) -> PostPage:
         """What the public sees of a user. Raises ``ProfileNotFound`` when there is no such user."""
-        page = await self.list(paging, sort, {**filters, "author": [user_id]})
+        page = await self.list(paging, sort, {**filters, "author_id": [user_id]})
         if not page.items:
             await self.accounts.get_public_profile(user_id)
         return page
@@ -86,7 +97,7 @@ class PostQueries:
         return page.with_items(PostWithAuthorPage, items)
 
     async def _list(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> PostPage:
-        """Name ``public`` or ``author`` in the filters, or everybody's drafts are in the list."""
+        """Name ``published`` or ``owner`` in the filters, or everybody's drafts are in the list."""
         return await POST_LIST.page(self.reader, paging, self.cursors, sort=sort, filters=filters)
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
-from app.domain.accounts.repositories import PEOPLE
+from app.domain.accounts.repositories.people import PEOPLE
 from app.domain.realtime.dtos import MessageCreate, MessageRead, MessageUpdate
 from app.domain.realtime.errors import MessageNotFound, NotAMember, NotYourMessage, RoomClosed, TooManyMessages
 from app.domain.realtime.models import Room

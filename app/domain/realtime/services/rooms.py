@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from app.domain.accounts.errors import AccountGone
-from app.domain.accounts.repositories import PEOPLE
+from app.domain.accounts.repositories.people import PEOPLE
 from app.domain.realtime import errors, repositories
 from app.domain.realtime.dtos import (
     PUBLIC,

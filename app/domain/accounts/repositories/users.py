@@ -1,4 +1,4 @@
-"""Every statement about users, profiles and roles: prepared selects for the Reader, and repositories that write."""
+"""Users: prepared selects for the Reader, and the repository that writes."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,38 +7,35 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    SQLColumnExpression,
     String,
     Uuid,
     and_,
     bindparam,
-    case,
     delete,
     exists,
     func,
     insert,
     or_,
     select,
-    type_coerce,
     update,
 )
 
-from app.domain.accounts.dtos import PersonRead, ProfileRead, PublicProfile, RolePage, RoleRead, UserPage, UserRead
+from app.domain.accounts.dtos import (
+    UserPage,
+    UserRead,
+)
 from app.domain.accounts.errors import (
     EmailTaken,
-    ProfileNotFound,
-    RoleNameTaken,
-    RoleNotFound,
     UsernameTaken,
     UserNotFound,
 )
 from app.domain.accounts.models import Profile, Role, RolePermission, User, UsernameHold, UserRole
-from app.domain.accounts.rows import CredentialRow, HoldRow, JoinedPerson
+from app.domain.accounts.rows import CredentialRow, HoldRow
 from app.lib.clock import utc_now
-from app.lib.db.base import new_id, table_of
+from app.lib.db.base import table_of
 from app.lib.db.prepared import PreparedIn, columns_of, joined_strings, prepare
 from app.lib.db.repositories import ANY_VERSION, EntityRepository
-from app.lib.db.statements import BATCH, delete_batch, insert_or_update, json_array
+from app.lib.db.statements import BATCH, delete_batch, insert_or_update
 from app.lib.db.versions import IfMatch
 from app.lib.pagination.filters import contains, custom, equals, times
 from app.lib.pagination.query import ListQuery
@@ -57,41 +54,10 @@ _AFTER = bindparam("after", type_=Uuid())
 
 _is_there = User.deleted_at.is_(None)
 _users = select(*columns_of(UserRead, User, roles=role_names)).where(_is_there)
-_permissions = joined_strings(Role, RolePermission.code, RolePermission.role_id == Role.id)
-_roles = select(*columns_of(RoleRead, Role, permissions=_permissions))
-_name = case(
-    (
-        and_(Profile.first_name.is_not(None), Profile.last_name.is_not(None)),
-        Profile.first_name + " " + Profile.last_name,
-    ),
-    else_=func.coalesce(Profile.first_name, Profile.last_name, User.name),
-)
-_shown = {
-    "id": User.id,
-    "username": case((User.is_active, User.username)),
-    "name": case((User.is_active, _name)),
-    "avatar_url": case((User.is_active, Profile.avatar_url)),
-}
-_people = select(*columns_of(PersonRead, User, **_shown)).join(Profile, Profile.user_id == User.id).where(_is_there)
-_public = {"id": User.id, "username": User.username, "name": _name}
-_profiles = select(*columns_of(PublicProfile, Profile, **_public)).join(User, User.id == Profile.user_id)
 # Not of service accounts: no one signs in as them, resets their password or is mailed a link for them.
 _credentials = select(*columns_of(CredentialRow, User)).where(_is_there, User.is_service.is_(False))
 
 USERS = PreparedIn(_users, User.id, UserRead)
-ROLE = prepare(_roles.where(Role.id == _ROLE_ID), RoleRead)
-ROLE_ID = prepare(select(Role.id).where(Role.name == bindparam("name")), UUID)
-PEOPLE = PreparedIn(_people, User.id, PersonRead)
-PUBLIC_PROFILE = prepare(_profiles.where(Profile.user_id == _USER_ID, User.is_active), PublicProfile)
-PROFILE, OWN_PROFILE = (
-    prepare(
-        select(*columns_of(ProfileRead, Profile, full_name=full_name))
-        .join(User, User.id == Profile.user_id)
-        .where(Profile.user_id == _USER_ID, _is_there),
-        ProfileRead,
-    )
-    for full_name in (_name, func.coalesce(_name, User.email))
-)
 CREDENTIALS_BY_EMAIL = prepare(_credentials.where(User.email_key == bindparam("key")), CredentialRow)
 CREDENTIALS_BY_USERNAME = prepare(_credentials.where(User.username_key == bindparam("key")), CredentialRow)
 _KEY = bindparam("key", type_=User.username_key.type)
@@ -104,15 +70,6 @@ _keepers = (
 USERNAME_KEEPER = prepare(select(_keepers.c.user_id), UUID)
 """Who has a username, or for whom it is kept."""
 CREDENTIALS = prepare(_credentials.where(User.id == _USER_ID), CredentialRow)
-
-
-def person_of(
-    user_id: SQLColumnExpression[UUID] | SQLColumnExpression[UUID | None],
-) -> ColumnElement[PersonRead | None]:
-    """A column next to others: the person whose id a column holds, null where they are deleted."""
-    person = select(json_array(*_people.selected_columns)).select_from(User)
-    person = person.join(Profile, Profile.user_id == User.id).where(User.id == user_id, _is_there)
-    return type_coerce(person.scalar_subquery(), JoinedPerson())
 
 
 USER_LIST = ListQuery(
@@ -143,11 +100,6 @@ USER_LIST = ListQuery(
         *times(User),
     ),
 )
-
-ROLE_LIST = ListQuery(
-    "roles", RolePage, _roles, identity=Role.id, sorts=(SortKey("name", Role.name, str),), default_sort="name"
-)
-
 
 _is_active_superuser = and_(User.is_superuser, User.is_active)
 # By OR, because the conditions are checked again after the wait for a lock; those of a subquery would not be.
@@ -293,56 +245,3 @@ class UserRepository(EntityRepository[User]):
         if is_deleted:
             await self.unit.execute(_take_role, role_id=role_id, after=after, last=last or UUID(int=2**128 - 1))
         return last
-
-
-TOUCH_PROFILE = prepare(
-    update(Profile)
-    .where(Profile.user_id == _USER_ID)
-    .values(version=Profile.version + 1, updated_at=bindparam("now", type_=Profile.updated_at.type))
-)
-"""Increments the version, because something of the user has changed that the profile shows."""
-
-
-_insert_profile = prepare(insert(Profile))
-_EMPTY = {"first_name": None, "last_name": None, "bio": None, "avatar_url": None, "version": 1}
-
-
-class ProfileRepository(EntityRepository[Profile]):
-    model = Profile
-    not_found = ProfileNotFound
-
-    async def create_empty(self, user_id: UUID) -> None:
-        """Adds the profile of a new user. As a prepared statement, because a registration with a free address must not
-        take longer than one with a taken address, which adds none.
-        """
-        now = utc_now()
-        await self.unit.execute(_insert_profile, id=new_id(), user_id=user_id, created_at=now, updated_at=now, **_EMPTY)
-
-
-_delete_role_permissions = prepare(delete(RolePermission).where(RolePermission.role_id == _ROLE_ID))
-_insert_role_permission = prepare(insert(RolePermission))
-
-
-class RoleRepository(EntityRepository[Role]):
-    model = Role
-    not_found = RoleNotFound
-    taken: ClassVar = {"name": RoleNameTaken}
-
-    async def lock_named(self, names: Iterable[str]) -> dict[str, UUID]:
-        """The ids of the roles that have these names, locked against deletion until the transaction ends."""
-        found = await self.unit.session.execute(
-            select(Role.name, Role.id).where(Role.name.in_(set(names))).order_by(Role.id).with_for_update(read=True)
-        )
-        return dict(found.tuples().all())
-
-    async def permissions_of(self, *role_ids: UUID) -> frozenset[str]:
-        """The permissions that the roles give together."""
-        found = await self.unit.session.execute(
-            select(RolePermission.code).where(RolePermission.role_id.in_(role_ids)).distinct()
-        )
-        return frozenset(found.scalars())
-
-    async def set_permissions(self, role_id: UUID, codes: Iterable[str], *, is_new: bool = False) -> None:
-        if not is_new:
-            await self.unit.execute(_delete_role_permissions, role_id=role_id)
-        await self.unit.execute_many(_insert_role_permission, [{"role_id": role_id, "code": code} for code in codes])
