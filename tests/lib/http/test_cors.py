@@ -3,6 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
+from app.lib.observability import repeats
 from tests.lib.http.toys import call, toy
 
 LISTED = "https://app.example.com"
@@ -109,7 +110,8 @@ async def test_pages_of_this_machine_are_listed_in_development(origin: str, *, i
         assert answer.status_code in {200, 204}
 
 
-async def test_refused_preflights_leave_one_hint() -> None:
+async def test_refused_preflights_leave_one_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeats, "_windows", {})
     with capture_logs() as lines:
         async with call(toy(origins=ORIGINS)) as client:
             for _ in range(3):
