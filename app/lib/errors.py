@@ -19,12 +19,13 @@ from msgspec import Meta
 class ErrorCode(msgspec.Struct, frozen=True):
     """The code of a problem: the contract of an error with its clients. Declared once, with the error that it is for.
 
-    ``title`` is the same for every problem of the code; ``advice`` says what a client should do.
+    ``title`` is that of all its problems, ``advice`` for clients; ``members``: further ones, description, example.
     """
 
     value: str
     title: str
     advice: str
+    members: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def type(self) -> str:

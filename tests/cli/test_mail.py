@@ -7,16 +7,19 @@ from uuid import uuid4
 
 import pytest
 
+from app.asgi import DOMAINS
 from app.core import Core
-from app.domain.notifications.commands import SAMPLES
 from app.lib.db.url import DatabaseURL
 from app.lib.mail.delivery import Deliverer
 from app.lib.mail.mailer import NewMail
+from app.lib.mail.templates import MailTemplates
 from tests.cli.conftest import Cli, refusal
 from tests.lib.mail.test_bounces import report
 from tests.support.apps import make_core
 from tests.support.mail import send_queued
 from tests.support.mailserver import MailServer, mail_server
+
+SAMPLES = MailTemplates([folder for domain in DOMAINS for folder in domain.mail_templates], {}).samples
 
 
 @pytest.fixture

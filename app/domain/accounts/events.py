@@ -21,10 +21,11 @@ class UserUpdated(Event, frozen=True, kw_only=True):
 
 @event("user.address_replaced")
 class AddressReplaced(Hint, frozen=True, kw_only=True):
-    """An administrator gave a user another address than the one that they had confirmed."""
+    """An administrator gave a user another address."""
 
     user_id: UUID
     former: str
+    was_confirmed: bool
 
 
 @event("user.deactivated")

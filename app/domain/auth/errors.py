@@ -49,7 +49,18 @@ class AccountInactive(PermissionDenied):
 class MfaRequired(PermissionDenied):
     """The first factor was right, and the user has a second one."""
 
-    code = ErrorCode("mfa_required", "A second factor is required", "Repeat the request with the second factor.")
+    code = ErrorCode(
+        "mfa_required",
+        "A second factor is required",
+        "Repeat the request with the second factor.",
+        (
+            (
+                "mfa_token",
+                "For the second step of a sign-in; absent where the same request has to be repeated with a `code`.",
+                "4fGc1XqzR8mWb0YtLh2KpVnA7sUeD9oJi3TxQ5rZgBy",
+            ),
+        ),
+    )
     is_denial = False
     detail = "This account has a second factor, which is needed as well."
 

@@ -1,10 +1,8 @@
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 import msgspec
 
-from app.domain.accounts.errors import UserNotFound
 from app.domain.accounts.repositories.users import EXPIRED_HOLDS
 from app.domain.accounts.rows import HoldRow
 from app.domain.accounts.services.queries import AccountQueries
@@ -115,7 +113,10 @@ async def purge_sessions(_payload: NoPayload, context: JobContext) -> None:
     await context.in_batches(lambda unit: unit.execute(PURGE_CHALLENGES, now=now))
     await context.in_batches(lambda unit: unit.execute(PURGE_KEYS, now=now))
     await context.in_batches(lambda unit: unit.execute(PURGE_TOKENS, now=now))
-    while expired := await context.reader.all(EXPIRED_HOLDS, now=now):
+    expired: Sequence[HoldRow] | None = None
+    while expired is None or expired:
+        async with context.unit() as unit:
+            expired = await unit.all(EXPIRED_HOLDS, now=now)
         await release_usernames(context, expired)
 
 
@@ -124,9 +125,8 @@ async def release_usernames(context: JobContext, holds: Iterable[HoldRow]) -> No
     keeps_own = not context.service(AccountSettings).require_verified_email
     for each in holds:
         async with context.unit() as unit:
-            with suppress(UserNotFound):
-                users = context.services.build(UserService, unit, audit.SYSTEM)
-                await users.release_username(each, keeps_own=keeps_own)
+            users = context.services.build(UserService, unit, audit.SYSTEM)
+            await users.release_username(each, keeps_own=keeps_own)
 
 
 LINK_REQUESTED = "link.requested"

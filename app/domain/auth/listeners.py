@@ -30,7 +30,6 @@ from app.domain.auth.repositories.sessions import DELETE_OF, HOLD_USER, SessionR
 from app.domain.auth.services.links import MailedLinks, Purpose
 from app.lib import audit
 from app.lib.clock import utc_now
-from app.lib.db.base import new_id
 from app.lib.db.statements import BATCH
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Event, EventEnvelope, after_commit, in_every_process, in_transaction
@@ -69,7 +68,7 @@ async def mail_former_address(event: AddressReplaced, unit: UnitOfWork, services
     user = await services.build(AccountQueries).find_credentials_of(event.user_id)
     if user is not None:
         former = msgspec.structs.replace(user, email=event.former)
-        await services.build(MailedLinks, unit).send(Purpose.REVERT_EMAIL, former, new_id())
+        await services.build(MailedLinks, unit).notify_former(former, was_confirmed=event.was_confirmed)
 
 
 # Both ways of a registration have one job after the commit, so that their answers take the same time.

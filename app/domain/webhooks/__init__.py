@@ -1,5 +1,7 @@
 """Webhooks: events for users' own servers (Standard Webhooks 1.0)."""
 
+from pathlib import Path
+
 from app.domain.webhooks.audit import AUDIT_KINDS
 from app.domain.webhooks.build import build
 from app.domain.webhooks.controllers import DeliveryController, WebhookController, list_webhook_kinds
@@ -15,6 +17,7 @@ webhooks = Domain(
     settings=WebhookSettings,
     build=build,
     controllers=(WebhookController, DeliveryController, list_webhook_kinds),
+    mail_templates=(Path(__file__).parent / "templates",),
     audit_kinds=AUDIT_KINDS,
     listeners=LISTENERS,
     jobs=JOBS,

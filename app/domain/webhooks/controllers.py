@@ -83,7 +83,7 @@ class WebhookController(Controller):
         dto=StructDTO[WebhookCreate],
         return_dto=StructDTO[WebhookWithSecret],
         summary="Create a webhook",
-        description="Only this answer has the secret. Needs a sign-in within 10 minutes.",
+        description="Only this answer has the secret.",
         opt=TEXT_BODY | may_raise(TooManyWebhooks),
     )
     async def create_webhook(
@@ -138,7 +138,7 @@ class WebhookController(Controller):
         return_dto=StructDTO[WebhookWithSecret],
         status_code=200,
         summary="Rotate a webhook's secret",
-        description="For 24 hours the present secret signs, too. Needs a sign-in within 10 minutes.",
+        description="For 24 hours the present secret signs, too.",
     )
     async def rotate_webhook_secret(
         self, webhook_id: WebhookId, webhooks: Webhooks, principal: Caller, if_match: Precondition

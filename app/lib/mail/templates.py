@@ -3,7 +3,8 @@
 A mail ``welcome`` is two files in a folder of its domain. ``welcome.txt`` extends ``base.txt`` and has the blocks
 ``subject``, ``preheader`` (the line that mail programs show next to the subject) and ``text``; ``welcome.html`` extends
 ``base.html`` and has the block ``content``. Texts stand in ``{% trans %}``; ``locales/de.po`` next to the templates
-has them in German. The catalogs are read as they are, so a clone needs no build step.
+has them in German, and ``samples.json`` the context of a sample of each mail, to look at. The catalogs are read as they
+are, so a clone needs no build step.
 
 HTML is escaped, a variable that is not given is an error, and everything is read once in a process.
 """
@@ -45,6 +46,8 @@ class MailTemplates:
     def __init__(self, folders: Iterable[Path], shared: Mapping[str, Any]) -> None:
         found = (BASE, *folders)
         sources = _read_sources(found)
+        self.samples = _read_samples(found)
+        """By mail: what its context has in addition to what every template has."""
         self._translations = _translations(found)
         self.environments = {
             locale: _make_environment(sources, translations, shared)
@@ -130,6 +133,12 @@ def _read_sources(folders: tuple[Path, ...]) -> dict[str, str]:
                 raise ValueError(f"there are two templates {path.name}")
             found[path.name] = path.read_text(encoding="utf-8")
     return found
+
+
+@cache
+def _read_samples(folders: tuple[Path, ...]) -> dict[str, dict[str, str]]:
+    files = [path for folder in folders if (path := folder / "samples.json").exists()]
+    return dict(pair for path in files for pair in msgspec.json.decode(path.read_bytes()).items())
 
 
 @cache

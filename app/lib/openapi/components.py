@@ -107,6 +107,10 @@ def security_schemes(oauth2: str, bearer: str, ticket: str, token_url: str) -> J
     flow = {"tokenUrl": token_url, "refreshUrl": token_url.replace("/login", "/refresh"), "scopes": {}}
     return {
         oauth2: {"type": "oauth2", "description": "For first-party clients.", "flows": {"password": flow}},
-        bearer: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token."},
+        bearer: {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An access token (a JWT), or an API key (`ldk_…`).",
+        },
         ticket: {"type": "apiKey", "in": "query", "name": "ticket", "description": "Good once, for half a minute."},
     }

@@ -1,7 +1,7 @@
 """The errors in the OpenAPI document: a response for each status, and the schemas of a problem."""
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -31,11 +31,18 @@ def error_response(status: int, raised: Iterable[type[AppError]], base_path: str
     }
     if status == ValidationFailed.status:
         example["errors"] = [{"pointer": "/name", "code": "too_short", "detail": "Must have at least 2 characters."}]
-    media_type = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {code.value: {"value": example}}}
+    examples = {code.value: {"value": example}}
+    for other in {
+        each.code.value: each.code for each in raised if each.status == status and each.code.members
+    }.values():
+        named = {"type": base_path + other.type, "title": other.title, "code": other.value, "detail": other.advice}
+        members = {name: shown for name, _, shown in other.members}
+        examples[other.value] = {"value": {**example, **named, **members}}
+    media_type = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
     return {"description": f"{code.title}.", "headers": headers, "content": {MEDIA_TYPE: media_type}}
 
 
-def problem_schemas(codes: Iterable[ErrorCode]) -> JSONObject:
+def problem_schemas(codes: Collection[ErrorCode]) -> JSONObject:
     """The schemas of a problem and its parts. Members that may be absent are never null."""
     schemas: JSONObject = msgspec.json.schema_components((Problem,), ref_template="#/components/schemas/{name}")[1]
     schemas["ErrorCode"] = {
@@ -43,6 +50,10 @@ def problem_schemas(codes: Iterable[ErrorCode]) -> JSONObject:
         "description": "The closed list of problem codes. The code is the contract; the rest of a problem is prose.",
     }
     schemas["Problem"]["properties"]["code"] = {"$ref": "#/components/schemas/ErrorCode"}
+    for code in codes:
+        for name, text, _ in code.members:
+            member = {"type": "string", "maxLength": 500, "description": f"Comes with `{code.value}`. {text}"}
+            schemas["Problem"]["properties"][name] = member
     for schema in schemas.values():
         schema.pop("title", None)
         schema["description"] = " ".join(inspect.cleandoc(schema["description"]).split("\n\n")[0].split())

@@ -11,11 +11,11 @@ from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
 from app.asgi import DOMAINS
-from app.domain.notifications.commands import SAMPLES
 from app.lib.mail.templates import BASE, SOURCE_LOCALE, MailTemplates
 
 OF_DOMAINS = [folder for domain in DOMAINS for folder in domain.mail_templates]
 FOLDERS = [BASE, *OF_DOMAINS]
+SAMPLES = MailTemplates(OF_DOMAINS, {}).samples
 SHARED = {"product": "Lodestar", "color": "#2952cc", "base_url": "https://lodestar.example"}
 CATALOGS = sorted(path for folder in FOLDERS for path in folder.glob("locales/*.po"))
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
@@ -33,7 +33,7 @@ def catalog(path: Path) -> Catalog:
 
 def texts_of(folder: Path) -> Iterator[str]:
     """What the templates of a folder have to say, in English."""
-    for path in sorted(folder.glob("*.*")):
+    for path in sorted({*folder.glob("*.txt"), *folder.glob("*.html")}):
         with path.open("rb") as file:
             options = {"trimmed": "true", "trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}
             for _line, text, _comments, _context in extract("jinja2.ext:babel_extract", file, options=options):

@@ -3,12 +3,17 @@
 import httpx
 import pytest
 from litestar import Litestar
+from sqlalchemy import update
 
+from app.domain.auth.authenticator import SessionAuthenticator
+from app.domain.auth.models import Session
+from app.lib.clock import utc_now
 from tests.domain.accounts.answers import audited
 from tests.domain.auth.steps import CHANGE, FORGOT, ME, MY_EMAIL, OTHER_PASSWORD, RESEND, RESET, REVERT, VERIFY
 from tests.domain.auth.steps import sign_in as sign_in_by_password
 from tests.domain.webhooks.attempts import WEBHOOKS, make_webhook
-from tests.support.links import newest
+from tests.support.apps import core_of
+from tests.support.links import newest, received
 from tests.support.people import PASSWORD, People
 
 
@@ -48,3 +53,32 @@ async def test_who_takes_an_account_back_switches_its_webhooks_off(
     headers = {"Authorization": f"Bearer {pair['access_token']}"}
     assert (await client.get(url, headers=headers)).json()["is_active"]
     assert "webhooks switched off" not in (await newest(app, "password_changed")).text
+
+
+@pytest.mark.asvs("6.3.7")
+async def test_the_owner_is_mailed_where_events_go_from_now_on(app: Litestar, people: People) -> None:
+    """As of a new API key; not of other changes. The mail has no word of the URL, which may be a thief's."""
+    person = await people.create()
+    async with people.client(person) as client:
+        url = f"{WEBHOOKS}/{(await make_webhook(client))['id']}"
+        assert (await client.patch(url, json={"url": "https://thief.example/in"})).status_code == 200
+        assert (await client.patch(url, json={"description": "Mine"})).status_code == 200
+
+    mails = await received(app, "webhook_changed")
+    assert [(mail.to, "thief" in mail.text) for mail in mails] == [(person.email, False)] * 2
+
+
+@pytest.mark.asvs("7.4.3")
+async def test_a_request_that_was_let_in_before_the_session_ended_makes_no_webhook(
+    app: Litestar, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = await people.create()
+    monkeypatch.setattr(core_of(app).services.get(SessionAuthenticator), "_cache_seconds", 60)
+    async with people.client(person) as client:
+        assert (await client.get(WEBHOOKS)).status_code == 200
+        async with core_of(app).database.independent() as unit:
+            ended = update(Session).where(Session.id == person.session_id).values(revoked_at=utc_now())
+            await unit.session.execute(ended)
+        late = await client.post(WEBHOOKS, json={"url": "https://example.com/", "kinds": ["user.updated"]})
+
+    assert (late.status_code, late.json()["detail"][:20]) == (401, "The session has ende")

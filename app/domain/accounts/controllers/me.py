@@ -60,7 +60,7 @@ class MeController(Controller):
     @delete(
         guards=[recently_authenticated],
         summary="Delete the current user",
-        description="Deletes your account and all that belongs to it. Needs a sign-in within 10 minutes.",
+        description="Deletes your account and all that belongs to it.",
         opt=may_raise(LastSuperuser),
     )
     async def delete_me(self, principal: Caller, users: Users, if_match: Precondition) -> None:

@@ -98,7 +98,7 @@ class UserController(Controller):
         guards=[permission(USERS_WRITE, fresh=True)],
         dto=StructDTO[UserCreate],
         summary="Create a user",
-        description="Only superusers may set `is_superuser`. Needs a sign-in within 10 minutes.",
+        description="Only superusers may set `is_superuser`.",
         opt=IDEMPOTENT | may_raise(EmailTaken, UsernameTaken),
     )
     async def create_user(self, data: JSONBody[UserCreate], users: Users, principal: Caller) -> Response[UserRead]:
@@ -140,7 +140,7 @@ class UserController(Controller):
         "/{user_id:uuid}",
         guards=[permission(USERS_DELETE, sight=SEES_USER, fresh=True)],
         summary="Delete a user",
-        description="Deletes the user and all that belongs to them. Needs a sign-in within 10 minutes.",
+        description="Deletes the user and all that belongs to them.",
         opt=may_raise(LastSuperuser, BeyondOwnRights),
     )
     async def delete_user(self, user_id: UserId, users: Users, principal: Caller, if_match: Precondition) -> None:
@@ -151,7 +151,7 @@ class UserController(Controller):
         guards=[permission(USERS_WRITE, sight=SEES_USER, fresh=True)],
         status_code=200,
         summary="Activate a user",
-        description="The user can sign in again. Needs a sign-in within 10 minutes.",
+        description="The user can sign in again.",
         opt=may_raise(BeyondOwnRights),
     )
     async def activate_user(self, user_id: UserId, users: Users, principal: Caller, if_match: Precondition) -> UserRead:
@@ -178,7 +178,7 @@ class UserController(Controller):
         summary="Set a user's password",
         description=(
             "Ends their sessions and API keys. They have to change it when they sign in: until then other routes "
-            "answer 403 `password_change_required`. Better have a reset mailed. Needs a sign-in within 10 minutes."
+            "answer 403 `password_change_required`. Better have a reset mailed."
         ),
         opt=may_raise(BeyondOwnRights),
     )
@@ -192,7 +192,7 @@ class UserController(Controller):
         guards=[permission(ROLES_WRITE, sight=SEES_USER, fresh=True)],
         dto=StructDTO[RoleAssignment],
         summary="Set a user's roles",
-        description="You cannot give permissions that you lack, nor change your own roles. Needs a recent sign-in.",
+        description="You cannot give permissions that you lack, nor change your own roles.",
         opt=may_raise(BeyondOwnRights),
     )
     async def set_user_roles(

@@ -113,9 +113,12 @@ class UserService:
         """Makes a username free that was kept for a time. A user who has it in the meantime keeps it if their address
         is confirmed, or if it ``keeps_own``.
         """
-        user = await self._users.get_for_update(hold.user_id)
-        if user.username_key != hold.username_key:
-            await self._users.release_username(hold.username_key, user.id)
+        try:
+            user = await self._users.get_for_update(hold.user_id)
+        except UserNotFound:  # and being erased
+            user = None
+        if user is None or user.username_key != hold.username_key:
+            await self._users.release_username(hold.username_key, hold.user_id)
         elif user.is_verified or keeps_own:
             await self._users.hold_username(hold.username_key, user.id)
         else:
@@ -201,8 +204,9 @@ class UserService:
             check_not_last(user, has_others=has_others)
         former, was_verified = user.email, user.is_verified
         await self._update(user, unchanged | values)
-        if was_verified and not is_same_address:
-            await self.events.publish(self.unit, AddressReplaced(user_id=user.id, former=former))
+        if not is_same_address:
+            replaced = AddressReplaced(user_id=user.id, former=former, was_confirmed=was_verified)
+            await self.events.publish(self.unit, replaced)
         return await self._read(user)
 
     async def verify_email(self, user_id: UUID, email: str) -> bool:

@@ -52,7 +52,7 @@ class CredentialController(Controller):
         summary="Change the current user's email address",
         description=(
             "Mails a link to the new address, which confirms it. The answer does not say whether another account has "
-            "the address; nothing is mailed then. Needs a sign-in within 10 minutes."
+            "the address; nothing is mailed then."
         ),
     )
     async def request_email_change(

@@ -35,8 +35,7 @@ class MfaController(Controller):
         status_code=200,
         summary="Set up an app that makes codes",
         description=(
-            "Answers with a secret for it, as text and as a QR code. It is no second factor before a code confirms it. "
-            "Needs a sign-in within 10 minutes."
+            "Answers with a secret for it, as text and as a QR code. It is no second factor before a code confirms it."
         ),
         opt=may_raise(TotpAlreadyOn) | OPEN_TO_DEBTORS,
     )
@@ -52,7 +51,7 @@ class MfaController(Controller):
         summary="Confirm the app that makes codes",
         description=(
             "Sign-in needs a code of the app from now on. Your first second factor comes with recovery codes, which "
-            "are shown here only. Ends your other sessions. Needs a sign-in within 10 minutes."
+            "are shown here only. Ends your other sessions."
         ),
         opt=may_raise(TotpNotFound) | OPEN_TO_DEBTORS,
     )
@@ -65,7 +64,7 @@ class MfaController(Controller):
         "/totp",
         guards=[recently_authenticated],
         summary="Remove the app that makes codes",
-        description="With your last second factor, the recovery codes go. Needs a sign-in within 10 minutes.",
+        description="With your last second factor, the recovery codes go.",
         opt=may_raise(TotpNotFound),
     )
     async def remove_totp(self, principal: Caller, totp: Injected[TotpService]) -> None:
@@ -77,7 +76,7 @@ class MfaController(Controller):
         return_dto=StructDTO[RecoveryCodes],
         status_code=200,
         summary="Renew the recovery codes",
-        description="Those before are good no more. Ends your other sessions. Needs a sign-in within 10 minutes.",
+        description="Those before are good no more. Ends your other sessions.",
         opt=may_raise(SecondFactorOff),
     )
     async def renew_recovery_codes(

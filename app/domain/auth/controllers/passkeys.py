@@ -50,7 +50,7 @@ class PasskeyController(Controller):
         summary="Get the options for a new passkey",
         description=(
             "`PublicKeyCredential.parseCreationOptionsFromJSON(answer)` makes of it the `publicKey` that "
-            "`navigator.credentials.create` takes. Needs a sign-in within 10 minutes."
+            "`navigator.credentials.create` takes."
         ),
         opt=OPEN_TO_DEBTORS,
     )
@@ -67,7 +67,7 @@ class PasskeyController(Controller):
         description=(
             "`credential` is what `navigator.credentials.create` gave, as `JSON.stringify` writes it. A sign-in with "
             "the password asks for a second factor from now on. Your first one comes with recovery codes, which only "
-            "this answer has. Ends your other sessions. Needs a sign-in within 10 minutes."
+            "this answer has. Ends your other sessions."
         ),
         opt=may_raise(PasskeyTaken, TooManyPasskeys) | OPEN_TO_DEBTORS,
     )
@@ -121,7 +121,7 @@ class PasskeyController(Controller):
         "/{passkey_id:uuid}",
         guards=[recently_authenticated],
         summary="Delete a passkey",
-        description="Not the last way to sign in. Ends your other sessions. Needs a sign-in within 10 minutes.",
+        description="Not the last way to sign in. Ends your other sessions.",
         opt=may_raise(LastWayIn),
     )
     async def delete_passkey(

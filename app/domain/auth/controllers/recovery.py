@@ -34,11 +34,12 @@ class RecoveryController(Controller):
     path = "/auth"
     tags = ("Auth",)
     return_dto = None
+    guards = (rate_limit("auth"),)
     exception_handlers = {NotFound: _link_gone}  # noqa: RUF012 - Litestar declares it as an instance's
 
     @post(
         "/verify-email",
-        guards=[optional_in_person, rate_limit("auth")],
+        guards=[optional_in_person],
         dto=StructDTO[EmailVerification],
         status_code=204,
         summary="Verify an email address",
@@ -59,7 +60,7 @@ class RecoveryController(Controller):
 
     @post(
         "/forgot-password",
-        guards=[public, rate_limit("auth")],
+        guards=[public],
         dto=StructDTO[MailRequest],
         return_dto=StructDTO[MailRequested],
         status_code=202,
@@ -74,7 +75,7 @@ class RecoveryController(Controller):
 
     @post(
         "/reset-password",
-        guards=[public, rate_limit("auth")],
+        guards=[public],
         dto=StructDTO[PasswordReset],
         status_code=204,
         summary="Reset a password",
@@ -86,7 +87,7 @@ class RecoveryController(Controller):
 
     @post(
         "/change-email",
-        guards=[public, rate_limit("auth")],
+        guards=[public],
         dto=StructDTO[EmailChange],
         status_code=204,
         summary="Confirm a new email address",
@@ -98,7 +99,7 @@ class RecoveryController(Controller):
 
     @post(
         "/revert-email",
-        guards=[public, rate_limit("auth")],
+        guards=[public],
         dto=StructDTO[PasswordReset],
         status_code=204,
         summary="Undo a change of an email address",
@@ -113,7 +114,7 @@ class RecoveryController(Controller):
 
     @post(
         "/verify-email/resend",
-        guards=[public, rate_limit("auth")],
+        guards=[public],
         dto=StructDTO[MailRequest],
         return_dto=StructDTO[MailRequested],
         status_code=202,

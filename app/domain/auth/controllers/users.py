@@ -60,7 +60,7 @@ async def impersonate_user(
     summary="Turn off a user's second factor",
     description=(
         "For a user who has lost it: removes every factor and the recovery codes, and ends their sessions. Make sure "
-        "that it is them who ask. Needs a sign-in within 10 minutes."
+        "that it is them who ask."
     ),
     tags=["Users"],
     opt=may_raise(BeyondOwnRights, SecondFactorOff),

@@ -12,7 +12,6 @@ from app.domain.auth.repositories.sessions import HOLD_USER
 from app.domain.auth.services.links import LinkThrottle, MailedLinks, Purpose
 from app.lib import audit
 from app.lib.audit import Origin
-from app.lib.db.base import new_id
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
 from app.lib.jobs import enqueue
@@ -53,7 +52,8 @@ class EmailChangeService:
         await audit.record(self.unit, LINK_REQUESTED, self.origin, subject_id=user.id, purpose=Purpose.CHANGE_EMAIL)
 
     async def confirm(self, token: str) -> None:
-        """Changes the address. The former one gets a link that undoes it, if it was the user's beyond doubt.
+        """Changes the address. The former one gets a link that undoes it, if it was the user's beyond doubt, else a
+        notice.
 
         Raises ``InvalidLink`` or ``EmailTaken``.
         """
@@ -62,9 +62,8 @@ class EmailChangeService:
             raise EmailTaken
         await self.users.change_email(user, link.address)
         await self.links.use(link)
-        if user.is_verified:
-            await self.links.send(Purpose.REVERT_EMAIL, user, new_id())
-        else:
+        await self.links.notify_former(user, was_confirmed=user.is_verified)
+        if not user.is_verified:
             await self.events.publish(self.unit, EmailVerified(aggregate_id=user.id, aggregate_version=0))
 
     async def revert(self, data: PasswordReset) -> None:

@@ -204,6 +204,18 @@ class MailedLinks:
             ADDRESS_KEEPER, key=lookup_key(email), purpose=Purpose.REVERT_EMAIL.value, now=utc_now()
         )
 
+    async def notify_former(self, former: CredentialRow, *, was_confirmed: bool) -> None:
+        """Mails to the address that a user had: a link that undoes the change, or, where it was never confirmed, that
+        it was changed. It may be the owner's, from whom someone took the account, but also a stranger's, who must not
+        get the account by a link: so that mail has none. It is sent once a day to an address.
+        """
+        if was_confirmed:
+            await self.send(Purpose.REVERT_EMAIL, former, new_id())
+            return
+        now = utc_now()
+        business_id = f"{digest(lookup_key(former.email)).hex()}:{now:%Y-%m-%d}"
+        await self.mail("address_replaced", former, business_id, context={"at": now.isoformat(timespec="seconds")})
+
     async def forget_later(self, link: LinkRow) -> None:
         """What came after a change that is undone cannot be undone: it was not the user's."""
         await self._links.delete_later(link.user_id, Purpose.REVERT_EMAIL, link.created_at)

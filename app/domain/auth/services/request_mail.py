@@ -1,6 +1,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from app.domain.accounts.errors import UserNotFound
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.jobs import LINK_REQUESTED, MailLink, mail_link
 from app.domain.auth.services.links import LinkThrottle, Purpose
@@ -22,8 +23,11 @@ class MailRequestService:
     origin: Origin
 
     async def request_reset_for(self, user_id: UUID) -> None:
-        """Has a link mailed to a user by which they set a password, for an administrator. Raises ``UserNotFound``."""
-        await self.accounts.get_user(user_id)
+        """Has a link mailed to a user by which they set a password, for an administrator. Raises ``UserNotFound``, also
+        for a service account, which has no password and gets no mail.
+        """
+        if await self.accounts.find_credentials_of(user_id) is None:
+            raise UserNotFound
         await self._enqueue(Purpose.RESET_PASSWORD, user_id)
 
     async def request(self, purpose: Purpose, email: str) -> None:

@@ -38,7 +38,7 @@ class IdentityController(Controller):
         return_dto=StructDTO[Authorization],
         status_code=200,
         summary="Begin to link an identity",
-        description="Send the browser to `authorization_url`. Needs a sign-in within 10 minutes.",
+        description="Send the browser to `authorization_url`.",
         opt=may_raise(ProviderNotFound),
     )
     async def authorize_link(
@@ -69,7 +69,7 @@ class IdentityController(Controller):
         summary="Unlink an identity",
         description=(
             "Ends your other sessions. Not the last way to sign in: set a password first, by "
-            "`POST /api/v1/auth/forgot-password`. Needs a sign-in within 10 minutes."
+            "`POST /api/v1/auth/forgot-password`."
         ),
         opt=may_raise(IdentityNotFound, LastWayIn),
     )

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import UNSET
 
+from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.repositories.sessions import SessionRepository
 from app.domain.webhooks.dtos import WebhookCreate, WebhookRead, WebhookUpdate, WebhookWithSecret
 from app.domain.webhooks.errors import TooManyWebhooks
@@ -21,6 +22,7 @@ from app.lib.db.base import new_id
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.errors import FieldCode, FieldError, ValidationFailed, unknown_items
+from app.lib.mail.mailer import Mailer, NewMail
 from app.lib.security.policies import check_recent
 from app.lib.security.principal import Principal
 from app.lib.security.sealing import Sealer
@@ -40,6 +42,8 @@ class WebhookService:
     unit: UnitOfWork
     kinds: WebhookKinds
     sealer: Sealer
+    accounts: AccountQueries
+    mailer: Mailer
     origin: Origin
     settings: WebhookSettings
     _webhooks: WebhookRepository
@@ -62,6 +66,7 @@ class WebhookService:
         await self._webhooks.set_kinds(webhook.id, set(data.kinds))
         await self._sessions.check_live(actor.session_id)
         await self._audit("webhook.created", webhook, kinds=sorted(set(data.kinds)))
+        await self._notify(actor)
         return project(WebhookWithSecret, _to_read(webhook, data.kinds), secret=secret)
 
     async def update(self, webhook_id: UUID, data: WebhookUpdate, if_match: IfMatch, actor: Principal) -> WebhookRead:
@@ -70,7 +75,7 @@ class WebhookService:
         Raises ``WebhookNotFound``, ``PreconditionFailed``, ``ValidationFailed`` or ``ReauthRequired``.
         """
         webhook = await self._webhooks.get_own_for_update(webhook_id, actor.user_id, if_match)
-        former = await self._webhooks.kinds_of(webhook_id)
+        former, former_url = await self._webhooks.kinds_of(webhook_id), webhook.url
         self._check(data.url or None, data.kinds or ())
         kinds = former if data.kinds is UNSET else frozenset(data.kinds)
         if data.url not in {UNSET, webhook.url}:
@@ -81,6 +86,8 @@ class WebhookService:
             if kinds != former:
                 await self._webhooks.set_kinds(webhook_id, kinds)
             await self._audit("webhook.updated", webhook, kinds=sorted(kinds), is_active=webhook.is_active)
+            if webhook.url != former_url:
+                await self._notify(actor)
         return _to_read(webhook, kinds)
 
     async def rotate_secret(self, webhook_id: UUID, if_match: IfMatch, actor: Principal) -> WebhookWithSecret:
@@ -114,6 +121,21 @@ class WebhookService:
         errors += unknown_items("/kinds", kinds, self.kinds, FieldCode.INVALID_CHOICE, detail)
         if errors:
             raise ValidationFailed(errors)
+
+    async def _notify(self, actor: Principal) -> None:
+        """The owner, as of a new API key: both take data out. Nothing of the webhook, whose words may be a thief's."""
+        owner, now = await self.accounts.find_credentials_of(actor.user_id), utc_now().isoformat(timespec="seconds")
+        if owner is not None:
+            mail = NewMail(
+                kind="webhook_changed",
+                business_id=str(new_id()),
+                user_id=owner.id,
+                to_address=owner.email,
+                locale=owner.locale,
+                template="webhook_changed",
+                context={"at": now},
+            )
+            await self.mailer.queue(self.unit, mail)
 
     async def _audit(self, kind: str, webhook: WebhookEndpoint, **details: Any) -> None:
         """Only the host, because paths and queries often hold tokens."""
