@@ -127,7 +127,9 @@ async def test_the_openapi_document_calls_itself_below_the_path(outside: httpx.A
 
     assert server["url"] == PATH
     for path, operations in document["paths"].items():
-        if "get" in operations and "{" not in path and not path.endswith("/realtime/events"):
+        if (
+            "get" in operations and "{" not in path and not path.endswith(("/realtime/events", "/profiles"))
+        ):  # they need a query
             assert (await outside.get(server["url"] + path)).status_code in {200, 401}, path
     for url in (flow["tokenUrl"], flow["refreshUrl"]):
         assert (await outside.post(url, data={})).status_code == 422
