@@ -129,7 +129,7 @@ async def test_messages_stay_without_their_sender(
     assert (heard["event"], heard["data"]["user_id"]) == ("room.left", str(other.id))
     said = (await calls.get(f"{ROOMS}/{room['id']}/messages", params={"sort": "id"})).json()["items"]
     assert [each["event"] for each in said] == ["room.joined", *["message"] * 3, "room.left"]
-    assert [each["sender_id"] for each in said] == [None] * 5
+    assert [each["sender"] for each in said] == [None] * 5
     assert {each.sender_id for each in await rows(app, RealtimeEvent)} == {None}
 
 
