@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Boolean, Uuid, bindparam, case, delete, exists, func, insert, or_, select, tuple_, update
+from sqlalchemy import Boolean, Uuid, bindparam, case, delete, exists, func, insert, not_, or_, select, tuple_, update
 
 from app.domain.accounts.models import User
 from app.domain.accounts.repositories.people import person_of
@@ -142,7 +142,12 @@ _standing = prepare(
     select(exists().where(*_is_in_room).label("is_member"), exists().where(*_is_invited).label("is_invited")), Standing
 )
 USER_ID = prepare(
-    select(_users.c.id).where(_users.c.username_key == bindparam("username_key"), _users.c.is_active), UUID
+    select(_users.c.id).where(
+        _users.c.username_key == bindparam("username_key"),
+        _users.c.is_active,
+        or_(_users.c.is_verified, not_(bindparam("verified", type_=Boolean()))),
+    ),
+    UUID,
 )
 COUNT_OWNED = prepare(select(func.count()).where(Room.owner_id == _user_id, Room.closed_at.is_(None)), int)
 COUNT_CREATED = prepare(

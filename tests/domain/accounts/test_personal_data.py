@@ -172,7 +172,7 @@ async def test_a_job_that_runs_while_the_account_goes_is_forgotten_after_it(app:
 
     with pytest.raises(Postpone):
         await run_all_jobs(app)
-    await _set_job(app, "auth.mail_link", "done")
+    await _set_job(app, "auth.mail_link", "succeeded")
     await run_all_jobs(app)
     assert await tables_that_name(app, "zerelda") <= STATED
 

@@ -9,7 +9,8 @@ from litestar import Litestar
 from app.domain.realtime.models import RoomMember
 from tests.domain.accounts.answers import ME, audited, field_errors, is_refused, rows
 from tests.domain.realtime.steps import ROOMS, Crew, invite, join, make_room, members, names, private_room
-from tests.support.people import Person
+from tests.support.apps import Deployment
+from tests.support.people import PASSWORD, People, Person
 
 
 async def test_anybody_joins_a_public_room(calls: httpx.AsyncClient, caller: Person, crew: Crew) -> None:
@@ -96,6 +97,20 @@ async def test_a_user_is_invited_by_their_username(calls: httpx.AsyncClient, cre
     assert field_errors(await calls.post(url, json={"username": "banned"})) == {"/username": "not_found"}
     assert (await join(friends, room)).status_code == 200
     assert is_refused(await friends.post(url, json={"username": "grace"}), 403, "permission_denied")
+
+
+@pytest.mark.asvs("6.3.8")
+async def test_who_can_be_invited_does_not_show_which_address_was_free(deployment: Deployment) -> None:
+    app = await deployment.start(REQUIRE_VERIFIED_EMAIL="true")
+    people = People(app)
+    person = await people.create(email="ada@example.com")
+    async with people.client() as anonymous, people.client(person) as calls:
+        for email, username in (("ada@example.com", "amazed"), ("eve@example.com", "amazing")):
+            user = {"email": email, "username": username, "password": PASSWORD}
+            assert (await anonymous.post("/api/v1/auth/register", json=user)).status_code == 202
+        url = f"{ROOMS}/{(await private_room(calls))['id']}/invitations"
+        for username in ("amazed", "amazing"):
+            assert field_errors(await calls.post(url, json={"username": username})) == {"/username": "not_found"}
 
 
 async def test_an_invitation_is_withdrawn_or_declined(calls: httpx.AsyncClient, crew: Crew) -> None:

@@ -7,6 +7,7 @@ import msgspec
 
 from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.repositories.people import PEOPLE
+from app.domain.accounts.settings import AccountSettings
 from app.domain.realtime import errors, repositories
 from app.domain.realtime.dtos import (
     PUBLIC,
@@ -49,8 +50,11 @@ ROOM_INVITED = "room.invited"
 class RoomService:
     """In one unit of work. Accounts are locked before rooms, rooms before their members, channels last."""
 
-    def __init__(self, unit: UnitOfWork, writer: ChannelWriter, events: Events, origin: Origin) -> None:
+    def __init__(
+        self, unit: UnitOfWork, writer: ChannelWriter, events: Events, origin: Origin, accounts: AccountSettings
+    ) -> None:
         self.unit = unit
+        self._accounts = accounts
         self._events = events
         self._writer = writer
         self._origin = origin
@@ -180,7 +184,9 @@ class RoomService:
         member, user_id = "user_id", data.user_id or None
         if data.username:
             member = "username"
-            user_id = await self.unit.first(repositories.USER_ID, username_key=casefold_key(data.username))
+            # With quiet registrations, who is found must not show which address was free.
+            named = {"username_key": casefold_key(data.username), "verified": self._accounts.require_verified_email}
+            user_id = await self.unit.first(repositories.USER_ID, **named)
         exists = user_id is not None and await self._rooms.lock_person(user_id)
         room = await self._lock_managed(room_id, actor)
         if room.closed_at is not None:
