@@ -20,9 +20,11 @@ GRANTING = {"roles:write", "users:impersonate"}
 
 OPEN_TO_KEYS = {
     f"PATCH {API}/users/me",
+    f"PATCH {API}/users/me/profile",
     f"PUT {API}/users/me/profile",
-    f"PATCH {API}/users/me/notifications",
+    f"PATCH {API}/users/me/notification-preferences",
     f"PATCH {API}/users/{{user_id:uuid}}",  # names only: address and flags need the user's own recent sign-in
+    f"PATCH {API}/users/{{user_id:uuid}}/profile",
     f"POST {API}/users/{{user_id:uuid}}/deactivate",
 }
 """All that keys can change about users."""

@@ -129,8 +129,10 @@ async def forget(app: Litestar) -> None:
     core.services.get(Readiness)._ask_again_at = 0.0
     core.database.writes.record(metadata.tables)
     for limiter in (core.general_limiter, core.limiter):
-        if isinstance(limiter.counters, MemoryCounters):  # those in the database went with its rows
-            limiter.counters._windows.clear()
+        limiter._is_down = False
+        for counters in (limiter.counters, limiter._fallback):
+            if isinstance(counters, MemoryCounters):  # those in the database went with its rows
+                counters._windows.clear()
 
 
 @asynccontextmanager

@@ -266,7 +266,7 @@ async def test_a_recovery_code_is_good_once_in_any_spelling_and_is_mailed(
     assert fields(answers[1]) == WRONG_CODE
     used = [mail for mail in await composed(app, "second_factor_changed") if mail.subject == "A recovery code was used"]
     assert len(used) == 1
-    assert "Codes that are left: 9." in used[0].text
+    assert "Codes left: 9." in used[0].text
     (event,) = await audited(app, "mfa.recovery_code_used")
     assert (event.subject_id, event.details) == (someone.person.id, {"recovery_codes_left": 9})
     state = (await client.get(MFA, headers=bearer(answers[0].json()["access_token"]))).json()
