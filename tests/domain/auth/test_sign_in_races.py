@@ -1,10 +1,12 @@
 """An account that changes while its password is being verified."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import argon2
 import httpx
 import pytest
 from litestar import Litestar
@@ -39,11 +41,22 @@ async def sign_in_during(
         """SQLite's has to be taken before the first statement, PostgreSQL's is part of one."""
         return bool(runs) and (database.url.is_sqlite or any("INTO sessions" in each for each in statements))
 
-    async with asyncio.timeout(PATIENCE):
-        with argon2_runs() as runs, counted_statements(app) as statements:
+    reached, gate = threading.Event(), threading.Event()
+    with argon2_runs() as runs, counted_statements(app) as statements, pytest.MonkeyPatch.context() as patch:
+        verify = argon2.PasswordHasher.verify
+
+        def held(*args: Any) -> bool:
+            reached.set()
+            gate.wait(PATIENCE)
+            return verify(*args)
+
+        patch.setattr(argon2.PasswordHasher, "verify", held)
+        async with asyncio.timeout(PATIENCE):
+            attempt = asyncio.create_task(sign_in(client, person.email))
+            await until(reached.is_set)  # SQLite's limits have been counted by then, and want no lock any more
             async with database.independent() as unit:
                 await unit.session.execute(change)
-                attempt = asyncio.create_task(sign_in(client, person.email))
+                gate.set()
                 await until(is_at_the_lock)
                 await asyncio.sleep(0.03)
                 assert not attempt.done()
