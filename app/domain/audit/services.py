@@ -4,7 +4,7 @@ from typing import Any
 
 from app.domain.audit.dtos import AuditEventPage, SecurityEventPage
 from app.domain.audit.repositories import AUDIT_LIST, security_events
-from app.lib.addresses import parse_address
+from app.lib.addresses import canonical_address
 from app.lib.db.reader import Reader
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.paginate import paginate
@@ -24,7 +24,7 @@ class AuditQueries:
     async def list(self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any]) -> AuditEventPage:
         """Client addresses in ``filters`` may be written in any way."""
         written = filters.get("address") or ()
-        addresses = [str(parse_address(each) or each) for each in written]
+        addresses = [canonical_address(each) or each for each in written]
         found = {**filters, "address": addresses or None}
         return await paginate(self.reader, AUDIT_LIST, paging, self.cursors, sort=sort, filters=found)
 

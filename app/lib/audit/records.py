@@ -7,7 +7,7 @@ import msgspec
 from litestar import Request
 from sqlalchemy import insert
 
-from app.lib.addresses import parse_address
+from app.lib.addresses import canonical_address
 from app.lib.audit.kinds import KINDS
 from app.lib.audit.tables import MAX_USER_AGENT, AuditInbox
 from app.lib.clock import utc_now
@@ -41,11 +41,10 @@ async def provide_origin(request: Request[Any, Any, Any]) -> Origin:
     """The origin of a request. What is not an IP address (a Unix socket, nonsense from a proxy) is no address."""
     principal = find_principal(request)
     agent = request.headers.get("user-agent", "")
-    address = parse_address(request.client.host if request.client else None)
     state = request.scope["state"]
     return Origin(
         **(_who(principal) if principal else {}),
-        address=str(address) if address else None,
+        address=canonical_address(request.client.host) if request.client else None,
         user_agent="".join(c for c in agent if c.isprintable())[:MAX_USER_AGENT] or None,
         request_id=state.get("own_request_id", state.get("request_id")),
         client_request_id=state["request_id"] if "own_request_id" in state else None,

@@ -46,8 +46,7 @@ class MailTemplates:
     def __init__(self, folders: Iterable[Path], shared: Mapping[str, Any]) -> None:
         found = (BASE, *folders)
         sources = _read_sources(found)
-        self.samples = _read_samples(found)
-        """By mail: what its context has in addition to what every template has."""
+        self._folders = found
         self._translations = _translations(found)
         self.environments = {
             locale: _make_environment(sources, translations, shared)
@@ -62,6 +61,11 @@ class MailTemplates:
                 if candidate in self.environments:
                     return candidate
         return SOURCE_LOCALE
+
+    @property
+    def samples(self) -> dict[str, dict[str, str]]:
+        """By mail: what its context has in addition to what every template has. Read when they are asked for."""
+        return _read_samples(self._folders)
 
     def translator(self, locale: str) -> Callable[[str], str]:
         """Translates texts that templates do not have, such as titles of links."""

@@ -146,7 +146,7 @@ class ChannelAccess:
             self.kinds[kind.name] = kind
         rules = {rule for kind in self.kinds.values() for rule in (kind.may_subscribe, kind.may_publish) if rule}
         self._services = {rule: [find(each) for each in further_parameters(rule, 2)] for rule in rules}
-        self.reserved_events = frozenset(each for kind in self.kinds.values() for each in kind.reserved_events)
+        self._reserved = frozenset(each for kind in self.kinds.values() for each in kind.reserved_events)
 
     async def check_subscribe(self, principal: Principal, channel: str) -> Member | None:
         """Whether the person may listen. Returns how the others see them; None where there is no presence.
@@ -161,11 +161,15 @@ class ChannelAccess:
         """Whether the person may publish. Raises as :meth:`check_subscribe`, and ``ChannelForbidden``."""
         kind, name = self._kind_of(channel)
         rule = kind.may_publish or kind.may_subscribe
-        if kind.may_publish is not None and event_name.partition(".")[0] in self.reserved_events:
+        if kind.may_publish is not None and self.is_reserved(event_name):
             raise ChannelForbidden("Only the service publishes events with such a name.")
         await rule(principal, name, *self._services[rule])
         if kind.may_publish is None:
             raise ChannelForbidden("Only the service publishes on this channel.")
+
+    def is_reserved(self, event_name: str) -> bool:
+        """Whether only the service publishes events of this name."""
+        return event_name.partition(".")[0] in self._reserved
 
     def _kind_of(self, channel: str) -> tuple[ChannelKind, str]:
         kind_name, name = split_channel(channel)

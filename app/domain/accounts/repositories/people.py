@@ -1,5 +1,6 @@
 """What others see of people, and profiles."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from uuid import UUID
 
@@ -31,8 +32,10 @@ from app.domain.accounts.rows import JoinedPerson
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.prepared import PreparedIn, columns_of, prepare
+from app.lib.db.reader import Reader
 from app.lib.db.repositories import EntityRepository
 from app.lib.db.statements import json_array
+from app.lib.db.uow import UnitOfWork
 from app.lib.pagination.filters import equals
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
@@ -67,6 +70,16 @@ PROFILE, OWN_PROFILE = (
     )
     for full_name in (_name, func.coalesce(_name, User.email))
 )
+
+
+async def people_by_id(
+    source: Reader | UnitOfWork, user_ids: Iterable[UUID | None]
+) -> Mapping[UUID | None, PersonRead]:
+    """In one query; not those who are deleted."""
+    if not (wanted := {each for each in user_ids if each is not None}):
+        return {}
+    prepared, values = PEOPLE.of(wanted)
+    return {person.id: person for person in await source.all(prepared, **values)}
 
 
 def person_of(

@@ -15,7 +15,7 @@ from app.domain.accounts.dtos import (
     UserWithProfile,
 )
 from app.domain.accounts.errors import ProfileNotFound, RoleNotFound, UserNotFound
-from app.domain.accounts.repositories.people import OWN_PROFILE, PEOPLE, PROFILE, PROFILE_LIST, PUBLIC_PROFILE
+from app.domain.accounts.repositories.people import OWN_PROFILE, PROFILE, PROFILE_LIST, PUBLIC_PROFILE, people_by_id
 from app.domain.accounts.repositories.roles import ROLE, ROLE_ID, ROLE_LIST
 from app.domain.accounts.repositories.users import (
     CREDENTIALS,
@@ -77,10 +77,7 @@ class AccountQueries:
 
     async def list_people(self, user_ids: Iterable[UUID | None]) -> Mapping[UUID | None, PersonRead]:
         """By id, in one query; not those who are deleted."""
-        if not (wanted := {each for each in user_ids if each is not None}):
-            return {}
-        prepared, values = PEOPLE.of(wanted)
-        return {person.id: person for person in await self.reader.all(prepared, **values)}
+        return await people_by_id(self.reader, user_ids)
 
     async def get_role(self, role_id: UUID) -> RoleRead:
         """Raises ``RoleNotFound``."""

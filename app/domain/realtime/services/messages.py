@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
-from app.domain.accounts.repositories.people import PEOPLE
+from app.domain.accounts.repositories.people import people_by_id
 from app.domain.realtime.dtos import MessageCreate, MessageRead, MessageUpdate
 from app.domain.realtime.errors import MessageNotFound, NotAMember, NotYourMessage, RoomClosed, TooManyMessages
 from app.domain.realtime.models import Room
@@ -40,7 +40,7 @@ class MessageService:
         room, standing = await self._rooms.lock(room_id, actor)
         if not standing.is_member:
             raise NotAMember
-        if data.event.partition(".")[0] in self._realtime.access.reserved_events:
+        if self._realtime.access.is_reserved(data.event):
             raise _invalid("event", FieldCode.INVALID_CHOICE, "Only the service publishes events with such a name.")
         message_id = await self._publish(room, data.event, self._encode(data.data), actor)
         return await self._read(room_id, message_id)
@@ -83,7 +83,7 @@ class MessageService:
             raise NotAMember
         values = {"in_channel": room_channel(room_id), "message_id": min(message_id, MAX_ID)}
         message = await self.unit.first(MESSAGE, **values)
-        if message is None or message.event.partition(".")[0] in self._realtime.access.reserved_events:
+        if message is None or self._realtime.access.is_reserved(message.event):
             raise MessageNotFound
         if not (is_staff or actor.user_id in {message.sender_id, room.owner_id}):
             raise NotYourMessage
@@ -118,8 +118,7 @@ class MessageService:
         row = await self.unit.first(MESSAGE, in_channel=room_channel(room_id), message_id=message_id)
         if row is None:
             raise MessageNotFound
-        prepared, values = PEOPLE.of([each for each in [row.sender_id] if each is not None])
-        read = read_message(row, {each.id: each for each in await self.unit.all(prepared, **values)})
+        read = read_message(row, await people_by_id(self.unit, [row.sender_id]))
         if was is not None and was.version != row.version:
             await replace_body(self.unit, location_of(room_id, message_id), msgspec.json.encode(read))
         return read

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from app.domain.accounts.errors import AccountGone
-from app.domain.accounts.repositories.people import PEOPLE
+from app.domain.accounts.repositories.people import people_by_id
 from app.domain.accounts.settings import AccountSettings
 from app.domain.realtime import errors, repositories
 from app.domain.realtime.dtos import (
@@ -206,8 +206,7 @@ class RoomService:
         # On their own channel, because they do not listen to the room's yet.
         event = _event(room, ROOM_INVITED, user_channel(user_id), user_id=user_id, invited_by_id=actor.user_id)
         await self._writer.publish_in(self.unit, event)
-        prepared, values = PEOPLE.of([user_id, actor.user_id])
-        people = {each.id: each for each in await self.unit.all(prepared, **values)}
+        people = await people_by_id(self.unit, [user_id, actor.user_id])
         return InvitationRead(user=people[user_id], invited_by=people.get(actor.user_id), created_at=now)
 
     async def delete_invitation(self, room_id: UUID, user_id: UUID, actor: Principal) -> None:
