@@ -92,7 +92,7 @@ class PublicAnswers:
         key, is_signed_in = _asked(scope)
         answer = self._find(key)
         if answer is not None and (not is_signed_in or await self._may_have(answer, scope)):
-            scope["path_template"] = answer.route
+            scope["path_template"], scope["route_handler"] = answer.route, answer.handler
             await send({"type": "http.response.start", "status": _OK, "headers": list(answer.headers)})
             await send({"type": "http.response.body", "body": answer.body, "more_body": False})
         else:
