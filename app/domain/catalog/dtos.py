@@ -142,7 +142,7 @@ class StockMovementRead(Output):
 
     id: UUID
     product_id: UUID
-    kind: Literal["initial", "adjustment", "order", "return"]
+    kind: Annotated[Literal["initial", "adjustment", "order", "return"], Meta(title="StockMovementKind")]
     delta: _Pieces
     balance: _Balance
     reason: SingleLine | None

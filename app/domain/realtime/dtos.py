@@ -21,8 +21,8 @@ PUBLIC: Final = "public"
 OWNER: Final = "owner"
 MEMBER: Final = "member"
 
-Visibility = Literal["public", "private"]
-MemberRole = Literal["owner", "member"]
+Visibility = Annotated[Literal["public", "private"], Meta(title="RoomVisibility")]
+MemberRole = Annotated[Literal["owner", "member"], Meta(title="RoomMemberRole")]
 
 
 RoomName = Annotated[
