@@ -72,7 +72,7 @@ _mypy:
 _pyright:
     {{ run }} pyright
 
-# lint the committed OpenAPI and AsyncAPI documents by Spectral
+# lint the committed OpenAPI and AsyncAPI documents by Spectral and Redocly
 [group('check')]
 openapi-lint:
     {{ run }} tools/openapi/lint.sh {{ document }} {{ realtime_document }}
