@@ -19,15 +19,21 @@ from app.lib.wire.money import Money
 MAX_LINES = 100
 
 OrderStatus = Annotated[
-    Literal["pending", "paid", "shipped", "delivered", "cancelled", "refunded"], Meta(title="OrderStatus")
+    Literal["pending", "paid", "shipped", "delivered", "cancelled", "refunded"],
+    Meta(title="OrderStatus", description="How far an order is."),
 ]
 EventKind = Annotated[
     Literal["placed", "paid", "shipped", "tracking_updated", "delivered", "cancelled", "expired", "refunded"],
-    Meta(title="OrderEventKind"),
+    Meta(title="OrderEventKind", description="What happened to an order."),
 ]
-OrderActor = Annotated[Literal["customer", "staff", "system"], Meta(title="OrderActor")]
-RefundStatus = Annotated[Literal["processing", "succeeded"], Meta(title="RefundStatus")]
-PaymentStatus = Annotated[Literal["processing", "succeeded", "declined"], Meta(title="PaymentStatus")]
+OrderActor = Annotated[Literal["customer", "staff", "system"], Meta(title="OrderActor", description="Who did it.")]
+RefundStatus = Annotated[
+    Literal["processing", "succeeded"], Meta(title="RefundStatus", description="Whether the money has arrived.")
+]
+PaymentStatus = Annotated[
+    Literal["processing", "succeeded", "declined"],
+    Meta(title="PaymentStatus", description="Whether the money has arrived."),
+]
 
 OrderNumber = Annotated[int, Meta(ge=1, le=2**53 - 1, examples=[1001])]
 Notes = Annotated[TextLines, Meta(max_length=500, examples=["Please ring twice."])]

@@ -32,8 +32,13 @@ EventKind = Annotated[
 ]
 EventKinds = Annotated[list[EventKind], Meta(min_length=1, max_length=50)]
 
-DisabledReason = Annotated[Literal["gone", "failing", "password_reset"], Meta(title="WebhookDisabledReason")]
-DeliveryStatus = Annotated[Literal["pending", "succeeded", "failed"], Meta(title="DeliveryStatus")]
+DisabledReason = Annotated[
+    Literal["gone", "failing", "password_reset"],
+    Meta(title="WebhookDisabledReason", description="Why the service sends nothing any more."),
+]
+DeliveryStatus = Annotated[
+    Literal["pending", "succeeded", "failed"], Meta(title="DeliveryStatus", description="Whether it has arrived.")
+]
 
 DeliveryFailure = Annotated[
     Literal[
@@ -48,7 +53,7 @@ DeliveryFailure = Annotated[
         "webhook_inactive",
         "too_many_pending",
     ],
-    Meta(title="DeliveryFailure"),
+    Meta(title="DeliveryFailure", description="Why the latest attempt failed."),
 ]
 
 SigningSecret = Annotated[

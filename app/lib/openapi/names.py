@@ -23,12 +23,19 @@ def name_choices(document: JSONObject) -> None:
     named |= {frozenset(each["enum"]): each["title"] for each in enums if "title" in each}
     for each in enums:
         if (name := each.pop("title", None) or named.get(frozenset(each["enum"]))) is not None:
-            _refer(each, name, {keyword: each.pop(keyword) for keyword in ("enum", "type")}, schemas)
+            _refer(
+                each,
+                name,
+                {keyword: each.pop(keyword) for keyword in ("enum", "type", "description") if keyword in each},
+                schemas,
+            )
     for each in _dicts(document["paths"]):
         if "anyOf" in each:
             # Those with more members come first: generated code takes the first that fits.
-            options = sorted(each.pop("anyOf"), key=lambda option: -_members(option, schemas))
-            _refer(each, _common_name([_component(option) for option in options]), {"anyOf": options}, schemas)
+            options: list[JSONObject] = sorted(each.pop("anyOf"), key=lambda option: -_members(option, schemas))
+            names = [_component(option) for option in options]
+            text = f"{', or '.join(f'`{name}`' for name in names)}, as the request asks."
+            _refer(each, _common_name(names), {"anyOf": options, "description": text}, schemas)
     document["components"]["schemas"] = dict(sorted(schemas.items()))
 
 
@@ -42,7 +49,7 @@ def _dicts(node: Any) -> Iterator[JSONObject]:
 
 def _refer(schema: JSONObject, name: str, component: JSONObject, schemas: JSONObject) -> None:
     """Lets a schema refer to a component of that name. What else it says stays there."""
-    schemas.setdefault(name, component)
+    schemas[name] = component | schemas.get(name, {})
     reference = {"$ref": f"#/components/schemas/{name}"}
     schema.update({"allOf": [reference]} if schema else reference)
 
