@@ -14,6 +14,7 @@ from app.lib.security.fields import Email, Password
 from app.lib.wire.decoding import Hint
 from app.lib.wire.dto import Input, Output
 from app.lib.wire.fields import Bio, HttpsUrl, Locale, Name, PersonalName, SingleLine, Username
+from app.lib.wire.metadata import Metadata, MetadataPatch
 
 RoleName = Annotated[
     str,
@@ -56,6 +57,7 @@ class AccountFields(Output):
     is_superuser: bool
     is_service: Annotated[bool, Meta(description="A service account, whose address leads nowhere.")]
     roles: RoleNames
+    metadata: Annotated[Metadata, Meta(description="Of other systems: set with `users:write`; the user sees it.")]
     created_at: datetime
     updated_at: datetime
     version: Version
@@ -87,6 +89,7 @@ class UserCreate(Registration):
     locale: Locale = DEFAULT_LOCALE
     is_verified: bool = False
     is_superuser: bool = False
+    metadata: Metadata = msgspec.field(default_factory=dict)
 
 
 class ServiceAccountCreate(Input):
@@ -109,6 +112,7 @@ class UserUpdate(OwnUserUpdate):
     email: Email | UnsetType = UNSET
     is_verified: bool | UnsetType = UNSET
     is_superuser: bool | UnsetType = UNSET
+    metadata: MetadataPatch | None | UnsetType = UNSET
 
 
 class PasswordChange(Input):

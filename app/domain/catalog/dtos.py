@@ -13,6 +13,7 @@ from app.lib.pagination.envelope import Page
 from app.lib.wire.decoding import Check, FieldProblem, Hint
 from app.lib.wire.dto import Input, Output
 from app.lib.wire.fields import Bio, SingleLine
+from app.lib.wire.metadata import Metadata, MetadataPatch
 from app.lib.wire.money import Amount, Currency, Money
 
 MAX_PRICE_UNITS = 999_999_999
@@ -64,6 +65,7 @@ class ProductRead(Versioned):
     stock: _Balance
     is_active: Annotated[bool, Meta(examples=[True])]
     tags: Tags
+    metadata: Annotated[Metadata, Meta(description="Null for those who may not update the product.")] | None
     created_at: datetime
     updated_at: datetime
     version: Version
@@ -82,6 +84,7 @@ class ProductCreate(Input):
     description: Bio | None = None
     is_active: bool = True
     tags: Tags = msgspec.field(default_factory=list)
+    metadata: Metadata = msgspec.field(default_factory=dict)
 
 
 class ProductBatch(Input):
@@ -122,6 +125,7 @@ class ProductUpdate(Input):
     description: Bio | None | UnsetType = UNSET
     is_active: bool | UnsetType = UNSET
     tags: Tags | UnsetType = UNSET
+    metadata: MetadataPatch | None | UnsetType = UNSET
 
 
 def _check_delta(delta: int) -> int:
@@ -142,7 +146,10 @@ class StockMovementRead(Output):
 
     id: UUID
     product_id: UUID
-    kind: Literal["initial", "adjustment", "order", "return"]
+    kind: Annotated[
+        Literal["initial", "adjustment", "order", "return"],
+        Meta(title="StockMovementKind", description="Why a stock changed."),
+    ]
     delta: _Pieces
     balance: _Balance
     reason: SingleLine | None

@@ -15,6 +15,7 @@ from app.lib.pagination.envelope import Page
 from app.lib.wire.decoding import Check, FieldProblem, Hint
 from app.lib.wire.dto import Input, Output
 from app.lib.wire.fields import SingleLine, TextLines, Timestamp, VisibleTextLines
+from app.lib.wire.metadata import Metadata, MetadataPatch
 
 Status = Literal["draft", "scheduled", "published"]
 PUBLISHED: Final = "published"
@@ -57,8 +58,8 @@ Excerpt = Annotated[TextLines, Meta(max_length=MAX_EXCERPT, examples=["Stars, ma
 
 
 class PostSummary(Output):
-    """A post in a list: all but its content. ``is_published`` is whether its publication is decided; the public sees it
-    from ``published_at`` on.
+    """A post in a list: all but its content and metadata. ``is_published`` is whether its publication is decided; the
+    public sees it from ``published_at`` on.
     """
 
     id: UUID
@@ -74,12 +75,16 @@ class PostSummary(Output):
     version: Version
 
 
+ShownMetadata = Annotated[Metadata, Meta(description="Null for those who may not update the post.")]
+
+
 class PostRead(PostSummary, Versioned):
     """A post with its content. When a scheduled one becomes public, `updated_at` and the ETag change."""
 
     is_live: ClassVar[bool] = True
 
     content: Markdown
+    metadata: ShownMetadata | None
 
 
 class PostSummaryWithAuthor(PostSummary):
@@ -92,6 +97,7 @@ class PostWithAuthor(PostSummaryWithAuthor):
     """A post with ``expand=author``. It has no ETag, because it is two resources."""
 
     content: Markdown
+    metadata: ShownMetadata | None
 
 
 class PostPage(Page[PostSummary], frozen=True, kw_only=True):
@@ -112,6 +118,7 @@ class PostCreate(Input):
     tags: Tags = msgspec.field(default_factory=list)
     is_published: bool | UnsetType = UNSET
     published_at: Timestamp | None | UnsetType = UNSET
+    metadata: Metadata = msgspec.field(default_factory=dict)
 
 
 class PostUpdate(Input):
@@ -124,6 +131,7 @@ class PostUpdate(Input):
     tags: Tags | UnsetType = UNSET
     is_published: bool | UnsetType = UNSET
     published_at: Timestamp | None | UnsetType = UNSET
+    metadata: MetadataPatch | None | UnsetType = UNSET
 
 
 class Publication(Input):

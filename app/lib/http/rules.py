@@ -43,6 +43,8 @@ MAX_BODY = "max_body"
 SMALL_BODY = 16_000
 TEXT_BODY = {MAX_BODY: 64_000}
 """Spread into a handler's ``opt`` whose body has longer texts or lists."""
+METADATA_BODY = {MAX_BODY: 400_000}
+"""Spread into a handler's ``opt`` whose body has metadata: 50 keys and values, each character as two escapes."""
 PRODUCES = "produces"
 """Key in a handler's ``opt``: the media type of its answers, where that is not JSON; ``Accept`` has to admit it."""
 

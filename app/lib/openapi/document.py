@@ -27,6 +27,7 @@ from app.lib.openapi.components import (
     HEADERS,
     IDEMPOTENCY_KEY,
     IF_NONE_MATCH,
+    IN_EVERY_RESPONSE,
     PERHAPS_ETAG,
     JSONObject,
     header_reference,
@@ -36,6 +37,7 @@ from app.lib.openapi.components import (
 )
 from app.lib.openapi.errors import error_response, problem_schemas
 from app.lib.openapi.examples import SHOWS, illustrate, take_examples
+from app.lib.openapi.names import name_choices
 from app.lib.openapi.patterns import make_portable
 from app.lib.openapi.samples import code_samples
 from app.lib.pagination.envelope import Page
@@ -114,7 +116,7 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
         description=info.description.replace("](/", f"]({info.base_path}/"),
         contact=Contact(name=info.title, url=info.contact_url, email=info.contact_email),
         license=License(name="MIT", identifier="MIT"),
-        servers=[Server(url=info.base_path or "/", description="This service")],
+        servers=[Server(url=info.base_path or "/", description="This service: in production, staging, or local.")],
         tags=[Tag(name=name, description=text) for name, text in info.tags],
         render_plugins=[],
     )
@@ -145,8 +147,10 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
     components["headers"] = _referred(document, "headers", HEADERS)
     components["examples"] = _referred(document, "examples", examples)
     components["securitySchemes"] = security_schemes(OAUTH2, BEARER, TICKET, info.base_path + info.token_url)
+    document["servers"][0]["x-internal"] = False
     document["x-tagGroups"] = [{"name": name, "tags": list(tags)} for name, tags in info.tag_groups]
     document["paths"] = dict(sorted(document["paths"].items()))
+    name_choices(document)
     make_portable(document)
     return document
 
@@ -265,7 +269,7 @@ def _complete_success(
             # Several of a choice of answers may fit: they are open to members that a client does not know.
             if "oneOf" in media_type["schema"]:
                 media_type["schema"]["anyOf"] = media_type["schema"].pop("oneOf")
-    names = ["X-Request-ID"]
+    names = [*IN_EVERY_RESPONSE]
     if status in {_CREATED, _MOVED}:
         names.append("Location")
     if any(issubclass(each, Page) for each in answers):

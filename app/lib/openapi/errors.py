@@ -7,7 +7,7 @@ import msgspec
 
 from app.lib.errors import AppError, ErrorCode, ValidationFailed
 from app.lib.http.problems import ERROR_OF_STATUS, MEDIA_TYPE, Problem
-from app.lib.openapi.components import JSONObject, header_reference
+from app.lib.openapi.components import IN_EVERY_RESPONSE, JSONObject, header_reference
 
 _ERROR_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 
@@ -16,7 +16,7 @@ def error_response(status: int, raised: Iterable[type[AppError]], base_path: str
     """The response for all errors of a status. ``raised`` are those that handlers declare: one of them is the example
     of a status that the kit itself never answers with.
     """
-    headers = {"X-Request-ID": header_reference("X-Request-ID")}
+    headers = {name: header_reference(name) for name in IN_EVERY_RESPONSE}
     if (name := _ERROR_HEADERS.get(status)) is not None:
         headers[name] = header_reference(name)
     code = (ERROR_OF_STATUS.get(status) or next(each for each in raised if each.status == status)).code

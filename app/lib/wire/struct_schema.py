@@ -106,6 +106,9 @@ class _Writer:
                 written = self._component(node.cls, lambda: _choice([member.value for member in node.cls]))
             case types.DictType():
                 bounds = _given(minProperties=node.min_length, maxProperties=node.max_length)
+                names = self.write(node.key_type)
+                if names != {"type": "string"}:
+                    bounds["propertyNames"] = _nested(names)
                 written = {"type": "object", "additionalProperties": _nested(self.write(node.value_type)), **bounds}
             case types.CollectionType():
                 unique = True if isinstance(node, types.SetType | types.FrozenSetType) else None

@@ -12,8 +12,9 @@ from redis.asyncio.connection import Connection
 from sqlalchemy import MetaData, event, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.lib.ratelimit.counters import Count, Counters, MemoryCounters, RedisCounters, TableCounters, rate_limit_table
+from app.lib.ratelimit.counters import Count, Counters, MemoryCounters, TableCounters, rate_limit_table
 from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, Verdict
+from app.lib.ratelimit.redis import RedisCounters
 
 MakeCounters = Callable[[], Counters]
 MakeEngine = Callable[[], AsyncEngine]

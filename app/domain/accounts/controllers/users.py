@@ -30,7 +30,7 @@ from app.domain.accounts.services.users import UserService
 from app.lib.errors import ReauthRequired
 from app.lib.http.injection import Caller, Injected, Paging, Precondition, Times
 from app.lib.http.locations import created
-from app.lib.http.rules import TEXT_BODY
+from app.lib.http.rules import METADATA_BODY, TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
 from app.lib.security.policies import permission, sees
@@ -99,7 +99,7 @@ class UserController(Controller):
         dto=StructDTO[UserCreate],
         summary="Create a user",
         description="Only superusers may set `is_superuser`.",
-        opt=IDEMPOTENT | may_raise(EmailTaken, UsernameTaken),
+        opt=IDEMPOTENT | METADATA_BODY | may_raise(EmailTaken, UsernameTaken),
     )
     async def create_user(self, data: JSONBody[UserCreate], users: Users, principal: Caller) -> Response[UserRead]:
         user = await users.create(data, principal)
@@ -129,7 +129,8 @@ class UserController(Controller):
             "address, if it was confirmed, is mailed a link that undoes the change. Your own address is changed by "
             "`POST /users/me/email`."
         ),
-        opt=may_raise(EmailTaken, UsernameTaken, FixedServiceAccount, LastSuperuser, BeyondOwnRights, ReauthRequired),
+        opt=METADATA_BODY
+        | may_raise(EmailTaken, UsernameTaken, FixedServiceAccount, LastSuperuser, BeyondOwnRights, ReauthRequired),
     )
     async def update_user(
         self, user_id: UserId, data: JSONBody[UserUpdate], users: Users, principal: Caller, if_match: Precondition

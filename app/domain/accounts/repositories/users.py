@@ -53,7 +53,7 @@ _ROLE_ID = bindparam("role_id", type_=Uuid())
 _AFTER = bindparam("after", type_=Uuid())
 
 _is_there = User.deleted_at.is_(None)
-_users = select(*columns_of(UserRead, User, roles=role_names)).where(_is_there)
+_users = select(*columns_of(UserRead, User, roles=role_names, metadata=User.metadata_)).where(_is_there)
 # Not of service accounts: no one signs in as them, resets their password or is mailed a link for them.
 _credentials = select(*columns_of(CredentialRow, User)).where(_is_there, User.is_service.is_(False))
 
@@ -203,7 +203,7 @@ class UserRepository(EntityRepository[User]):
         flags = dict.fromkeys(("is_active", "is_verified", "is_superuser"), False)
         names = {"email": nowhere, "email_key": nowhere, "username": None, "username_key": None}
         names |= {"name": None, "name_key": "", "search_text": "", "password_hash": no_password()}
-        await self.update(user, {**flags, **names, "deleted_at": utc_now()})
+        await self.update(user, {**flags, **names, "metadata_": {}, "deleted_at": utc_now()})
         await self.unit.execute(_release_usernames, user_id=user.id)
         await self.set_roles(user.id, ())
         await self.unit.execute(_clear_profile, user_id=user.id)

@@ -57,11 +57,12 @@ from app.lib.security.policies import check_recent
 from app.lib.security.principal import Principal
 from app.lib.text import casefold_key
 from app.lib.wire.dto import project, provided
+from app.lib.wire.metadata import merge_metadata
 
 MAX_SERVICE_ACCOUNTS = 500
 """All together, because they belong to no one."""
 _FLAGS = frozenset({"is_verified", "is_superuser"})
-_OF_SERVICE_ACCOUNTS = frozenset({"name", "locale"})
+_OF_SERVICE_ACCOUNTS = frozenset({"name", "locale", "metadata"})
 _SHOWN_IN_PROFILE = frozenset({"email", "username", "name"})
 
 
@@ -132,7 +133,7 @@ class UserService:
         if data.is_superuser and actor is not None:
             check_makes_superusers(actor)
         flags = {"is_verified": data.is_verified, "is_superuser": data.is_superuser}
-        user = await self._create_with_password(data, locale=data.locale, **flags)
+        user = await self._create_with_password(data, locale=data.locale, metadata_=data.metadata, **flags)
         await self.events.publish(
             self.unit, UserRegistered(aggregate_id=user.id, aggregate_version=user.version, by_administrator=True)
         )
@@ -190,6 +191,8 @@ class UserService:
         await check_reach(actor, user, self._users)
         if user.is_service and not values.keys() <= _OF_SERVICE_ACCOUNTS:
             raise FixedServiceAccount
+        if "metadata" in values:
+            values["metadata_"] = merge_metadata(user.metadata_, values.pop("metadata"))
         is_same_address = key is None or key == user.email_key
         unchanged = {"is_verified": user.is_verified and is_same_address, "is_superuser": user.is_superuser}
         flags = {name: values[name] for name, value in unchanged.items() if values.get(name, value) != value}
@@ -321,7 +324,7 @@ class UserService:
         if changed & _SHOWN_IN_PROFILE:
             await self.unit.execute(TOUCH_PROFILE, user_id=user.id, now=utc_now())
         flags = {name: getattr(user, name) for name in sorted(changed & _FLAGS)}
-        await self._publish_update(user, kind, fields=sorted(changed), **flags)
+        await self._publish_update(user, kind, fields=sorted(each.rstrip("_") for each in changed), **flags)
 
     async def _hold(self, username_key: str, user_id: UUID, kept_until: datetime | None = None) -> None:
         if username_key in self.reserved:
@@ -346,4 +349,4 @@ class UserService:
 
 
 def to_read(user: User, roles: list[str]) -> UserRead:
-    return project(UserRead, user, roles=roles)
+    return project(UserRead, user, roles=roles, metadata=user.metadata_)
