@@ -146,7 +146,10 @@ class StockMovementRead(Output):
 
     id: UUID
     product_id: UUID
-    kind: Literal["initial", "adjustment", "order", "return"]
+    kind: Annotated[
+        Literal["initial", "adjustment", "order", "return"],
+        Meta(title="StockMovementKind", description="Why a stock changed."),
+    ]
     delta: _Pieces
     balance: _Balance
     reason: SingleLine | None
