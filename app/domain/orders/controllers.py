@@ -42,7 +42,7 @@ from app.domain.orders.services.refund import RefundService
 from app.lib.errors import PermissionDenied, PreconditionFailed
 from app.lib.http.injection import Caller, Injected, Paging, Precondition, Times
 from app.lib.http.locations import created
-from app.lib.http.rules import PRODUCES_ANYTHING, TEXT_BODY
+from app.lib.http.rules import METADATA_BODY, PRODUCES_ANYTHING, TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import for_holders_of, may_raise, sends_headers
 from app.lib.openapi.examples import shows
@@ -129,7 +129,7 @@ class OrderController(Controller):
         dto=StructDTO[OrderCreate],
         summary="Place an order",
         description="All lines or none. The stock is reserved until the order expires.",
-        opt=IDEMPOTENT | TEXT_BODY | may_raise(InsufficientStock, TooManyOpenOrders),
+        opt=IDEMPOTENT | METADATA_BODY | may_raise(InsufficientStock, TooManyOpenOrders),
     )
     async def place_order(
         self, data: JSONBody[OrderCreate], place_service: Injected[PlaceService], principal: Caller
@@ -155,8 +155,10 @@ class OrderController(Controller):
         guards=[authenticated],
         dto=StructDTO[OrderUpdate],
         summary="Update an order",
-        description="Its notes while it is pending or, with `orders:write`, its tracking once it is shipped.",
-        opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed),
+        description=(
+            "Its notes while it is pending. With `orders:write` also its metadata, and its tracking once it is shipped."
+        ),
+        opt=METADATA_BODY | may_raise(InvalidTransition, PermissionDenied, PreconditionFailed),
     )
     async def update_order(
         self,

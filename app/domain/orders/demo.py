@@ -26,6 +26,6 @@ async def seed(demo: Demo) -> None:
     for number, (email, lines, notes) in enumerate(ORDERS):
         customer = demo.people[email]
         items = [OrderItemCreate(demo.ids[sku], quantity) for sku, quantity in lines]
-        order = await place_service.place(OrderCreate(items, notes), customer)
+        order = await place_service.place(OrderCreate(items, notes, {"shop_id": f"S-{number + 1}"}), customer)
         if number and PAID_BY in services.get(PaymentProvider).methods:
             demo.afterwards.append(partial(payments.pay, order.id, PAID_BY, IfMatch(), customer))

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
 from app.domain.accounts.dtos import PersonRead
 from app.domain.catalog.dtos import Sku
@@ -14,6 +14,7 @@ from app.lib.pagination.envelope import Page
 from app.lib.wire.decoding import Check, FieldProblem, Hint
 from app.lib.wire.dto import Input, Output
 from app.lib.wire.fields import Line, PublicUrl, SingleLine, TextLines, VisibleTextLines
+from app.lib.wire.metadata import Metadata, MetadataPatch
 from app.lib.wire.money import Money
 
 MAX_LINES = 100
@@ -52,6 +53,7 @@ class OrderCreate(Input):
 
     items: Annotated[list[OrderItemCreate], Meta(min_length=1, max_length=MAX_LINES), Check(_each_once)]
     notes: Notes | None = None
+    metadata: Metadata = field(default_factory=dict)
 
 
 class TrackingCreate(Input):
@@ -79,10 +81,11 @@ class TrackingRead(Output):
 
 
 class OrderUpdate(Input):
-    """A merge patch: ``notes`` until the order is paid, ``tracking`` once it is shipped."""
+    """A merge patch: ``notes`` until the order is paid, ``tracking`` once it is shipped, ``metadata`` at any time."""
 
     notes: Notes | None | UnsetType = UNSET
     tracking: TrackingUpdate | None | UnsetType = UNSET
+    metadata: MetadataPatch | None | UnsetType = UNSET
 
 
 class OrderCancel(Input):
@@ -124,6 +127,9 @@ class OrderFields(Output):
     refunded: Money
     notes: Notes | None
     tracking: TrackingRead | None
+    metadata: Annotated[
+        Metadata, Meta(description="Set with the order, then with `orders:write`; its customer sees it.")
+    ]
     payment_processing: bool
     expires_at: datetime | None
     created_at: datetime
