@@ -29,7 +29,12 @@ def queued(own_url: DatabaseURL) -> None:
     async def work(core: Core) -> None:
         async with core.database.independent() as unit:
             mail = NewMail(
-                kind="welcome", business_id="1", to_address="ada@example.com", locale="de", template="welcome"
+                kind="welcome",
+                business_id="1",
+                to_address="ada@example.com",
+                locale="de",
+                template="welcome",
+                context={"has_password": "yes"},
             )
             await core.mailer.queue(unit, mail)
 

@@ -149,7 +149,10 @@ class StockMovementRead(Output):
 
     id: UUID
     product_id: UUID
-    kind: Annotated[Literal["initial", "adjustment", "order", "return"], Meta(examples=["adjustment"])]
+    kind: Annotated[
+        Literal["initial", "adjustment", "order", "return"],
+        Meta(title="StockMovementKind", description="Why a stock changed.", examples=["adjustment"]),
+    ]
     delta: Annotated[_Pieces, Meta(examples=[10])]
     balance: Annotated[_Balance, Meta(examples=[60])]
     reason: _Reason | None

@@ -18,8 +18,22 @@ from app.lib.wire.money import Money
 
 MAX_LINES = 100
 
-OrderStatus = Literal["pending", "paid", "shipped", "delivered", "cancelled", "refunded"]
-EventKind = Literal["placed", "paid", "shipped", "tracking_updated", "delivered", "cancelled", "expired", "refunded"]
+OrderStatus = Annotated[
+    Literal["pending", "paid", "shipped", "delivered", "cancelled", "refunded"],
+    Meta(title="OrderStatus", description="How far an order is."),
+]
+EventKind = Annotated[
+    Literal["placed", "paid", "shipped", "tracking_updated", "delivered", "cancelled", "expired", "refunded"],
+    Meta(title="OrderEventKind", description="What happened to an order."),
+]
+OrderActor = Annotated[Literal["customer", "staff", "system"], Meta(title="OrderActor", description="Who did it.")]
+RefundStatus = Annotated[
+    Literal["processing", "succeeded"], Meta(title="RefundStatus", description="Whether the money has arrived.")
+]
+PaymentStatus = Annotated[
+    Literal["processing", "succeeded", "declined"],
+    Meta(title="PaymentStatus", description="Whether the money has arrived."),
+]
 
 OrderNumber = Annotated[int, Meta(ge=1, le=2**53 - 1, examples=[1001])]
 Notes = Annotated[TextLines, Meta(max_length=500, examples=["Please ring twice."])]
@@ -165,7 +179,7 @@ class RefundRead(Output):
     """Money that goes back. While it is processing, the payment provider has not confirmed it yet."""
 
     id: UUID
-    status: Literal["processing", "succeeded"]
+    status: RefundStatus
     amount: _Total
     reason: Reason | None
     items: _RefundItems
@@ -184,7 +198,7 @@ class OrderEventRead(Output):
     id: UUID
     kind: Annotated[EventKind, Meta(examples=["refunded"])]
     status: Annotated[OrderStatus, Meta(examples=["refunded"])]
-    actor: Annotated[Literal["customer", "staff", "system"], Meta(examples=["staff"])]
+    actor: Annotated[OrderActor, Meta(examples=["staff"])]
     amount: _Total
     reason: Reason | None
     refund_id: UUID | None
@@ -200,7 +214,7 @@ class PaymentRead(Output):
 
     id: UUID
     method: Annotated[str, Meta(max_length=32, examples=["test"])]
-    status: Literal["processing", "succeeded", "declined"]
+    status: PaymentStatus
     amount: _Total
     created_at: datetime
     settled_at: datetime | None

@@ -21,8 +21,10 @@ PUBLIC: Final = "public"
 OWNER: Final = "owner"
 MEMBER: Final = "member"
 
-Visibility = Literal["public", "private"]
-MemberRole = Literal["owner", "member"]
+Visibility = Annotated[
+    Literal["public", "private"], Meta(title="RoomVisibility", description="Who finds and joins a room.")
+]
+MemberRole = Annotated[Literal["owner", "member"], Meta(title="RoomMemberRole", description="What a member may do.")]
 
 
 RoomName = Annotated[

@@ -33,20 +33,28 @@ EventKind = Annotated[
 _Description = Annotated[SingleLine, Meta(examples=["Keeps the customer list up to date."])]
 EventKinds = Annotated[list[EventKind], Meta(min_length=1, max_length=50)]
 
-DisabledReason = Literal["gone", "failing", "password_reset"]
-DeliveryStatus = Literal["pending", "succeeded", "failed"]
+DisabledReason = Annotated[
+    Literal["gone", "failing", "password_reset"],
+    Meta(title="WebhookDisabledReason", description="Why the service sends nothing any more."),
+]
+DeliveryStatus = Annotated[
+    Literal["pending", "succeeded", "failed"], Meta(title="DeliveryStatus", description="Whether it has arrived.")
+]
 
-DeliveryFailure = Literal[
-    "name_not_found",
-    "address_refused",
-    "connection_failed",
-    "tls_failed",
-    "timeout",
-    "invalid_answer",
-    "refused",
-    "secret_unreadable",
-    "webhook_inactive",
-    "too_many_pending",
+DeliveryFailure = Annotated[
+    Literal[
+        "name_not_found",
+        "address_refused",
+        "connection_failed",
+        "tls_failed",
+        "timeout",
+        "invalid_answer",
+        "refused",
+        "secret_unreadable",
+        "webhook_inactive",
+        "too_many_pending",
+    ],
+    Meta(title="DeliveryFailure", description="Why the latest attempt failed."),
 ]
 
 SigningSecret = Annotated[

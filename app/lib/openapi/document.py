@@ -37,6 +37,7 @@ from app.lib.openapi.components import (
 )
 from app.lib.openapi.errors import error_response, problem_schemas
 from app.lib.openapi.examples import illustrate, take_examples
+from app.lib.openapi.names import name_choices
 from app.lib.openapi.patterns import make_portable
 from app.lib.openapi.samples import code_samples, example_path
 from app.lib.pagination.envelope import Page
@@ -152,6 +153,7 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
     document["servers"][0]["x-internal"] = False
     document["x-tagGroups"] = [{"name": name, "tags": list(tags)} for name, tags in info.tag_groups]
     document["paths"] = dict(sorted(document["paths"].items()))
+    name_choices(document)
     make_portable(document)
     return document
 

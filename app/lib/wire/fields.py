@@ -23,7 +23,7 @@ from app.lib.wire.decoding import Check, FieldProblem, Hint
 
 END: Final = r"$(?!\n)"
 """The very end of a text, in Python and in JavaScript."""
-UNFIT: Final = r"\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069"
+UNFIT: Final = r"\u0000-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069"
 """Control characters (C0, DEL, C1), line and paragraph separators, marks that reorder the text around them."""
 # What is no space and shows nothing all the same: joiners, fillers, marks of direction, selectors of variants.
 _INVISIBLE: Final = (

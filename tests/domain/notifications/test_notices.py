@@ -50,6 +50,8 @@ async def test_who_confirms_their_address_gets_one_welcome_mail(posting: Litesta
     assert link["List-Unsubscribe"] is None
     assert mail.recipients == ["Ada@example.com"] * 2
     assert message["Subject"] == "Welcome to Lodestar"
+    [welcome] = await composed(posting, "welcome")
+    assert "Sign in with this email address and your password." in " ".join(welcome.text.split())
     assert message["From"] == "Lodestar <noreply@lodestar.example>"
     assert message["Message-ID"].endswith("@lodestar.example>")
     assert message["List-Unsubscribe"].startswith("<https://lodestar.example/api/v1/notifications/unsubscribe?token=")

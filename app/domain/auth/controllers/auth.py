@@ -14,6 +14,7 @@ from app.domain.auth.dtos.sessions import JsonWebKeys, Refresh, SignIn, TokenPai
 from app.domain.auth.errors import AccountInactive, InvalidCredentials, MfaRequired, RefreshTokenReused
 from app.domain.auth.oauth2 import FORM_ERRORS, TOKEN_ERRORS
 from app.domain.auth.services.mfa_sign_in import MfaSignInService
+from app.domain.auth.services.refresh import RefreshService
 from app.domain.auth.services.registration import RegistrationService
 from app.domain.auth.services.sessions import SessionService
 from app.domain.auth.services.sign_in import SignInService
@@ -103,8 +104,8 @@ class AuthController(Controller):
         opt=FORM_OR_JSON | may_raise(RefreshTokenReused),
         exception_handlers=TOKEN_ERRORS,
     )
-    async def refresh(self, data: JSONBody[Refresh], sessions: Injected[SessionService]) -> TokenPair:
-        return await sessions.refresh(data.refresh_token)
+    async def refresh(self, data: JSONBody[Refresh], rotation: Injected[RefreshService]) -> TokenPair:
+        return await rotation.refresh(data.refresh_token)
 
     @post(
         "/logout",

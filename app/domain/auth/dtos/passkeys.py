@@ -175,7 +175,10 @@ _Challenge = Annotated[
 _Domain = Annotated[str, Meta(max_length=255, examples=["example.com"])]
 _Timeout = Annotated[int, Meta(ge=0, le=3_600_000, description="In milliseconds.", examples=[300_000])]
 _Descriptors = Annotated[list[CredentialDescriptor], Meta(max_length=MAX_PASSKEYS)]
-Requirement = Literal["required", "preferred", "discouraged"]
+Requirement = Annotated[
+    Literal["required", "preferred", "discouraged"],
+    Meta(title="PasskeyRequirement", description="How much WebAuthn wants it."),
+]
 
 
 class RelyingPartyEntity(Output):
