@@ -1,4 +1,4 @@
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from litestar import Controller, Response, delete, get, patch, post, put
@@ -33,8 +33,10 @@ from app.lib.http.locations import created
 from app.lib.http.rules import METADATA_BODY, TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
+from app.lib.openapi.examples import shows
 from app.lib.security.policies import permission, sees
 from app.lib.wire.dto import StructDTO
+from app.lib.wire.struct_schema import example_id
 
 SEES_USER = sees(USERS_READ, or_self="user_id")
 
@@ -99,7 +101,7 @@ class UserController(Controller):
         dto=StructDTO[UserCreate],
         summary="Create a user",
         description="Only superusers may set `is_superuser`.",
-        opt=IDEMPOTENT | METADATA_BODY | may_raise(EmailTaken, UsernameTaken),
+        opt=IDEMPOTENT | METADATA_BODY | may_raise(EmailTaken, UsernameTaken) | shows(201, roles=[]),
     )
     async def create_user(self, data: JSONBody[UserCreate], users: Users, principal: Caller) -> Response[UserRead]:
         user = await users.create(data, principal)
@@ -164,7 +166,7 @@ class UserController(Controller):
         status_code=200,
         summary="Deactivate a user",
         description="Ends their sessions at once.",
-        opt=may_raise(BeyondOwnRights, LastSuperuser),
+        opt=may_raise(BeyondOwnRights, LastSuperuser) | shows(200, is_active=False),
     )
     async def deactivate_user(
         self, user_id: UserId, users: Users, principal: Caller, if_match: Precondition
@@ -207,6 +209,18 @@ class UserController(Controller):
         return await roles.set_roles(user_id, data.roles, if_match, principal)
 
 
+_SERVICE_ACCOUNT: dict[str, Any] = {
+    "email": f"{example_id('user_id')}@service.invalid",
+    "username": None,
+    "name": "Nightly import",
+    "locale": "en",
+    "is_verified": False,
+    "is_service": True,
+    "roles": [],
+    "metadata": {},
+}
+
+
 @post(
     "/service-accounts",
     guards=[permission(USERS_WRITE, fresh=True)],
@@ -214,7 +228,7 @@ class UserController(Controller):
     return_dto=StructDTO[UserRead],
     summary="Create a service account",
     description="A user for programs, without a password and an address. Give it roles and API keys.",
-    opt=IDEMPOTENT | TEXT_BODY | may_raise(TooManyServiceAccounts),
+    opt=IDEMPOTENT | TEXT_BODY | may_raise(TooManyServiceAccounts) | shows(201, **_SERVICE_ACCOUNT),
     tags=["Users"],
 )
 async def create_service_account(data: JSONBody[ServiceAccountCreate], users: Users) -> Response[UserRead]:

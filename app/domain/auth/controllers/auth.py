@@ -24,6 +24,7 @@ from app.lib.http.language import preferred_locale
 from app.lib.http.locations import created
 from app.lib.http.rules import FORM_OR_JSON
 from app.lib.openapi.document import may_raise
+from app.lib.openapi.examples import shows
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import OPEN_TO_DEBTORS, in_session, public, signed_in
 from app.lib.wire.dto import FormDTO, StructDTO
@@ -45,7 +46,7 @@ class AuthController(Controller):
         responses={202: ResponseSpec(RegistrationAccepted, generate_examples=False)},
         summary="Register",
         description="`Accept-Language` sets the `locale` of the new user, which chooses the language of mail.",
-        opt=may_raise(EmailTaken, UsernameTaken),
+        opt=may_raise(EmailTaken, UsernameTaken) | shows(201, is_verified=False, roles=[], metadata={}),
     )
     async def register(
         self,
