@@ -47,7 +47,7 @@ def restore(url: DatabaseURL, file: Path) -> None:
     """Makes the database from a backup. The caller makes sure that a PostgreSQL database is empty.
 
     All of it or nothing is there afterwards. Raises ``BackupError``, and ``FileExistsError`` for an SQLite file that is
-    there, or of which a part is.
+    there.
     """
     if not file.is_file():
         raise BackupError(f"{file} is not a file")
@@ -66,7 +66,7 @@ def restore(url: DatabaseURL, file: Path) -> None:
 
 @contextmanager
 def _appearing(file: Path) -> Generator[Path]:
-    """A file beside this one to write to, which becomes it at the end."""
+    """A file next to this one to write to, which becomes it at the end."""
     draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     draft.touch(mode=0o600, exist_ok=False)
     try:
