@@ -98,7 +98,7 @@ test-postgres15 *options:
     {{ run }} tools/postgres/with-postgres15.sh pytest -k postgresql {{ processes }} "$@" \
         tests/contract/test_every_response.py tests/test_migrations.py tests/lib/db tests/domain/posts tests/domain/jobs
 
-# take domains away in a copy, then lint, check types, start and test what is left: `just check-removal orders`
+# take a domain away in a copy, write new ones, then lint, check types, start and test that: `just check-removal orders`
 [group('check')]
 check-removal +names:
     {{ run }} python tools/check_removal.py "$@"

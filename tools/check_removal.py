@@ -1,24 +1,29 @@
-"""Shows that a domain can be taken away, as README.md says it: `just check-removal orders`.
+"""Shows that a domain can be taken away and another be made, as README.md says it: `just check-removal orders`.
 
-Copies the tree and removes from the copy, for the domain and for those that stand on it: the folder, the tests that use
-it, its line in ``app/asgi.py``, its migration and its exported documents. Then lint, types and import layers must hold,
-the app must start and serve its probe and its OpenAPI document, and the tests of accounts must pass.
+In a copy of the tree ``app remove domain`` removes the domain and those that stand on it, and ``app new domain`` writes
+two that have every kind of field and every option. Then lint, types and import layers must hold, the app must start and
+serve its probe and its OpenAPI document, and the tests of accounts, of the new domains and of all routes on them must
+pass. At the end the new domains are removed again, and nothing of them is left.
 """
 
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-KEPT = {"accounts", "audit", "auth", "jobs", "system"}
-USES = re.compile(
-    r"^\s*(?:from|import) (?P<module>(?:app|tests|benchmarks)[\w.]*)(?: import (?P<names>[^#\n]*))?", re.MULTILINE
-)
+from app.cli.scaffold.removal import removable
 
+ROOT = Path(__file__).parents[1]
+NEW = {
+    "gadgets": (
+        "name:str(100)", "note:text?", "link:url", "count:int", "is_done:bool", "due_on:date?", "seen_at:datetime",
+        "part_id:uuid", "color:choice(red|blue)", "tags:list[str]", "--owned", "--event", "--job",
+    ),
+    "spare_parts": ("title:str", "weight:int?"),
+}  # fmt: skip
+"""Domains, their fields and their options."""
 SERVE = """
 import asyncio, httpx
 from app.asgi import create_app, load_settings
@@ -39,118 +44,69 @@ asyncio.run(main())
 
 def main() -> None:
     wanted = sys.argv[1:]
-    known = {path.parent.name for path in (ROOT / "app/domain").glob("*/__init__.py")}
-    if not wanted or not set(wanted) <= known - KEPT:
-        sys.exit(f"usage: check_removal.py NAME..., of {', '.join(sorted(known - KEPT))}")
+    known = removable(ROOT)
+    if not wanted or not set(wanted) <= set(known):
+        sys.exit(f"usage: check_removal.py NAME..., of {', '.join(known)}")
     for name in wanted:
         with tempfile.TemporaryDirectory(prefix="lodestar-without-") as folder:
             copy = Path(folder) / "lodestar"
-            gone = remove(name, copy)
-            print(f"== without {', '.join(gone)}", flush=True)
+            copy_tree(copy)
+            print(f"== without {name}", flush=True)
+            app(copy, "remove", "domain", name, "--yes")
+            before = content_of(copy)
+            for each, arguments in NEW.items():
+                fields = [part for given in arguments if ":" in given for part in ("--field", given)]
+                app(copy, "new", "domain", each, *fields, *(given for given in arguments if given.startswith("--")))
             check(copy)
+            for each in NEW:
+                app(copy, "remove", "domain", each, "--yes")
+            after = content_of(copy)
+            if left := sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path)):
+                sys.exit(f"the new domains have left something in {', '.join(left)}")
 
 
-def remove(name: str, copy: Path) -> list[str]:
-    """Copies what git knows, and removes the domain and those that need it. Returns their names."""
+def copy_tree(copy: Path) -> None:
+    """What git knows, and what it does not ignore."""
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)  # noqa: S607 - git is on the PATH
     for line in listed.stdout.decode().splitlines():
         if (ROOT / line).is_file():
             (copy / line).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / line, copy / line)
-    gone = standing_on(name, copy)
-    for each in gone:
-        shutil.rmtree(copy / "app/domain" / each)
-    wiring = copy / "app/asgi.py"
-    text = wiring.read_text()
-    for each in gone:
-        text = text.replace(f"from app.domain.{each} import {each}\n", "")
-        text = re.sub(rf"(?<=[(\s]){each}(?:, |(?=\)))", "", text)
-    wiring.write_text(text)
-    remove_users(copy, {f"{root}.domain.{each}" for each in gone for root in ("app", "tests")})
-    remove_migrations(copy, gone)
-    return gone
 
 
-def standing_on(name: str, root: Path) -> list[str]:
-    """The domain, and every other that imports it, directly or not."""
-    folders = sorted(path.parent for path in (root / "app/domain").glob("*/__init__.py"))
-    gone = [name]
-    for each in gone:
-        using = re.compile(rf"\bapp\.domain\.{each}\b")
-        gone += [
-            folder.name
-            for folder in folders
-            if folder.name not in gone and any(using.search(path.read_text()) for path in folder.rglob("*.py"))
-        ]
-    return gone
-
-
-def remove_users(root: Path, modules: set[str]) -> None:
-    """Removes tests and benchmarks that use the modules, directly or through one another."""
-    files = {str(p.relative_to(root)): p for folder in ("tests", "benchmarks") for p in (root / folder).rglob("*.py")}
-    names = {path.removesuffix(".py").replace("/", "."): path for path in files}
-    removed = True
-    while removed:
-        removed = {module for module, path in names.items() if uses(files[path], modules)}
-        for module in removed:
-            files[names.pop(module)].unlink()
-        modules |= removed
-    for module in modules:  # folders of tests that mirror the domain
-        folder = root / module.replace("app.domain.", "tests/domain/")
-        if module.startswith("app.domain.") and folder.is_dir():
-            shutil.rmtree(folder)
-
-
-def uses(path: Path, modules: set[str]) -> bool:
-    """Whether a file imports one of the modules, or one below it."""
-    found: set[str] = set()
-    for match in USES.finditer(path.read_text()):
-        found.add(match["module"])
-        found |= {f"{match['module']}.{each.split()[0]}" for each in (match["names"] or "").split(",") if each.split()}
-    return any(each == module or each.startswith(f"{module}.") for each in found for module in modules)
-
-
-def remove_migrations(root: Path, gone: list[str]) -> None:
-    """Deletes the domains' migrations, and lets each next one follow the one before."""
-    before: str | None = None
-    for path in sorted((root / "migrations/versions").glob("*.py")):
-        revision, _, name = path.stem.partition("_")
-        if name in gone:
-            path.unlink()
-            continue
-        text = re.sub(
-            r"^down_revision = .*$",
-            f"down_revision = {before!r}".replace("'", '"'),
-            path.read_text(),
-            flags=re.MULTILINE,
-        )
-        path.write_text(text)
-        before = revision
+def content_of(root: Path) -> dict[str, bytes]:
+    """Every file of the code, its tests and the exported documents."""
+    parts = [root / ".importlinter", *(root / name for name in ("app", "tests", "migrations", "docs"))]
+    files = [path for part in parts for path in (part.rglob("*") if part.is_dir() else [part]) if path.is_file()]
+    return {str(path.relative_to(root)): path.read_bytes() for path in files if path.suffix != ".pyc"}
 
 
 def check(root: Path) -> None:
     """Raises ``CalledProcessError`` for the first check that fails."""
-    environ = {**os.environ, "PYTHONPATH": str(root), "DATABASE_URL": f"sqlite:///{root}/data/check.db"}
-    python = [sys.executable]
-    app = [*python, "-c", "from app.cli import main; main()"]
-    run(root, environ, *app, "openapi", "export", "--output", "docs/openapi.json")
     tools = Path(sys.executable).parent
-    run(root, environ, tools / "ruff", "format", "--check", "--quiet")
-    run(root, environ, tools / "ruff", "check", "--quiet")
-    run(root, environ, tools / "lint-imports", "--no-cache")
-    run(root, environ, tools / "mypy", "app", "tests")
-    run(root, environ, tools / "pyright", "app")
-    run(root, environ, *app, "db", "upgrade")
-    run(root, environ, *app, "db", "check")
-    run(root, environ, *python, "-c", SERVE)
-    del environ["DATABASE_URL"]
-    run(root, environ, *python, "-m", "pytest", "-q", "-n", "2", "tests/domain/accounts")
+    run(root, tools / "ruff", "format", "--check", "--quiet")
+    run(root, tools / "ruff", "check", "--quiet")
+    run(root, tools / "lint-imports", "--no-cache")
+    run(root, tools / "mypy", "app", "tests")
+    run(root, tools / "pyright", "app")
+    database = f"sqlite:///{root}/data/check.db"
+    app(root, "db", "upgrade", DATABASE_URL=database)
+    app(root, "db", "check", DATABASE_URL=database)
+    run(root, sys.executable, "-c", SERVE, DATABASE_URL=database)
+    pytest = (sys.executable, "-m", "pytest", "-q", "-n", "2")
+    run(root, *pytest, *(f"tests/domain/{name}" for name in ("accounts", *NEW)))
+    run(root, *pytest, "tests/contract", "tests/architecture", "-k", "gadget or spare or architecture")
 
 
-def run(root: Path, environ: dict[str, str], *command: str | Path) -> None:
+def app(root: Path, *arguments: str, **environ: str) -> None:
+    """A command of the copy."""
+    run(root, sys.executable, "-c", "from app.cli import main; main()", *arguments, **environ)
+
+
+def run(root: Path, *command: str | Path, **environ: str) -> None:
     shown = " ".join(Path(each).name if isinstance(each, Path) else each for each in command).splitlines()[0]
     print(f"-- {shown[:100]}", flush=True)
-    subprocess.run(command, cwd=root, env=environ, check=True)  # noqa: S603 - our own commands
+    subprocess.run(command, cwd=root, env={**os.environ, "PYTHONPATH": str(root), **environ}, check=True)  # noqa: S603 - our own commands
 
 
 if __name__ == "__main__":

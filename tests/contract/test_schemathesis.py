@@ -4,11 +4,13 @@ The cases are generated with a fixed seed, the same every time, and sent in the 
 database: to generate them takes longer than to answer them.
 """
 
+import importlib
 import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -206,7 +208,15 @@ async def _send_to_what_exists(client: httpx.AsyncClient, people: People, boss: 
     return response.status_code
 
 
-_PARTS: dict[str, tuple[str, dict[str, Any]]] = {
+def _makers() -> dict[str, tuple[str, dict[str, Any]]]:
+    """What the domains' ``tests/domain/<name>/makers.py`` say."""
+    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    for path in sorted((Path(__file__).parents[1] / "domain").glob("*/makers.py")):
+        found |= importlib.import_module(f"tests.domain.{path.parent.name}.makers").MAKERS
+    return found
+
+
+_PARTS = _makers() | {
     "message_id": ("/api/v1/rooms/{room_id}/messages", {"data": {"text": "Hello"}}),
     "movement_id": ("/api/v1/products/{product_id}/stock-movements", {"delta": 1, "reason": "Counted"}),
 }
@@ -241,6 +251,9 @@ async def _made(
         path, body = _PARTS[name]
         answer = await client.post(path.format(**found), json=body)
         found[name] = answer.raise_for_status().json()["id"]
+    assert names <= found.keys(), (
+        f"add makers of {names - found.keys()} to MAKERS in tests/domain/<the domain>/makers.py"
+    )
     return {name: found[name] for name in names}
 
 

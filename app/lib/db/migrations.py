@@ -16,6 +16,7 @@ from sqlalchemy import Column, Connection, String, Table, column, event, select,
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from app.lib.clock import utc_now
 from app.lib.db.base import metadata
 from app.lib.db.engine import prepare_postgresql, prepare_sqlite
 from app.lib.db.prepared import prepare
@@ -114,8 +115,10 @@ class Migrations:
         return await self.read(compare)
 
     async def generate(self, message: str) -> Path:
-        """Writes a new revision from the difference between the models and the database."""
-        number = f"{len(self.history) + 1:04}"
+        """Writes a new revision from the difference between the models and the database. It is named after the time, so
+        that two that are written apart do not have one name.
+        """
+        number = utc_now().strftime("%Y%m%d%H%M%S")
         script: Any = await self.read(
             lambda connection: command.revision(self._config(connection), message, autogenerate=True, rev_id=number)
         )

@@ -1,0 +1,1 @@
+"""Writes domains in the grammar of the house, and takes them away. For checkouts, not for installed services."""

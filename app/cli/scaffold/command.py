@@ -1,0 +1,77 @@
+"""``app new`` and ``app remove``: write code into this checkout, and take it away."""
+
+import subprocess
+from pathlib import Path
+
+import click
+
+from app.cli.scaffold.fields import EXAMPLE, parse_field
+from app.cli.scaffold.naming import names_of
+from app.cli.scaffold.removal import removable, remove_domain, standing_on
+from app.cli.scaffold.writing import export_documents, write_domain
+from app.lib.cli.errors import CommandFailed, MissingOrTaken
+
+ROOT = Path(__file__).parents[3]
+
+
+@click.group()
+def new() -> None:
+    """Write a new domain into this checkout."""
+
+
+@new.command()
+@click.argument("name")
+@click.option("--field", "fields", multiple=True, required=True, help=f"A column; repeat it. {EXAMPLE}.")
+@click.option("--singular", help="Of the name, where it is not the name without its last letter.")
+@click.option("--owned", is_flag=True, help="Every user keeps their own, and sees no others.")
+@click.option("--event", is_flag=True, help="Publish an event when one is created.")
+@click.option("--job", is_flag=True, help="Run a job after one is created.")
+def domain(name: str, fields: tuple[str, ...], singular: str | None, *, owned: bool, event: bool, job: bool) -> None:
+    """Write the domain NAME, a plural such as `bookmarks`: table, migration, routes and tests, as the others are.
+
+    What it writes passes lint, types, layers, its own tests and the contract tests of all routes.
+    """
+    names, parsed = names_of(name, singular), [parse_field(each) for each in fields]
+    if len({each.name for each in parsed}) < len(parsed):
+        raise click.BadParameter("each field needs a name of its own.")
+    if all(each.is_nullable for each in parsed):
+        raise click.BadParameter("one field at least has to be required.")
+    _require_checkout()
+    if (ROOT / "app/domain" / name).exists() or (ROOT / "tests/domain" / name).exists():
+        raise MissingOrTaken(f"There is a domain {name} already.")
+    for path in write_domain(ROOT, names, parsed, owned=owned, event=event, job=job):
+        click.echo(path.relative_to(ROOT))
+    click.echo(f"Now: uv run app db upgrade && uv run pytest tests/domain/{name}", err=True)
+
+
+@click.group()
+def remove() -> None:
+    """Take a domain out of this checkout."""
+
+
+@remove.command("domain")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove_a_domain(name: str, *, yes: bool) -> None:
+    """Remove the domain NAME, those that stand on it, their tests and migrations, and export the documents again.
+
+    Run `app db downgrade` before that on a database that you keep.
+    """
+    _require_checkout()
+    if name not in (known := removable(ROOT)):
+        raise MissingOrTaken(f"There is no domain {name} that can go.", f"These can: {', '.join(known)}.")
+    if not yes:
+        click.confirm(f"Remove {', '.join(standing_on(ROOT, name))}?", abort=True)
+    gone = remove_domain(ROOT, name)
+    try:
+        documents = export_documents(ROOT)
+    except subprocess.CalledProcessError as exc:
+        raise CommandFailed(f"It is removed, and then a step failed: {exc.stderr.strip().splitlines()[-1]}") from exc
+    click.echo(
+        f"Removed {', '.join(gone)}; wrote {', '.join(path.name for path in documents)}. 'git status' has the files."
+    )
+
+
+def _require_checkout() -> None:
+    if not (ROOT / "tests").is_dir() or not (ROOT / "migrations").is_dir():
+        raise CommandFailed("This is no checkout.", "Run it where the tests and the migrations are.")

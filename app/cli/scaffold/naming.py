@@ -1,0 +1,61 @@
+"""Names in code and words in texts, from the name of a domain."""
+
+import keyword
+import re
+from typing import NamedTuple
+
+import click
+
+_MAX_LENGTH = 40
+
+
+class Names(NamedTuple):
+    """Of ``reading_lists``: ``reading_list``, ``ReadingList``, ``ReadingLists``, "reading list", "reading lists"."""
+
+    plural: str
+    singular: str
+
+    @property
+    def entity(self) -> str:
+        """The class of the model."""
+        return _joined(self.singular)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the templates use."""
+        one, many = self.singular.replace("_", " "), self.plural.replace("_", " ")
+        article = "an" if one[0] in "aeiou" else "a"
+        return {
+            "name": self.plural,
+            "singular": self.singular,
+            "NAME": self.plural.upper(),
+            "NAME1": self.singular.upper(),
+            "Class": self.entity,
+            "Plural": _joined(self.plural),
+            "path": self.plural.replace("_", "-"),
+            "words": many,
+            "words1": one,
+            "Words": many.capitalize(),
+            "a": article,
+            "A": article.capitalize(),
+        }
+
+
+def names_of(plural: str, singular: str | None) -> Names:
+    """Raises ``click.BadParameter`` for what is no name."""
+    if singular is None:
+        singular = re.sub(r"ies$", "y", plural) if plural.endswith("ies") else plural.removesuffix("s")
+    for name in (plural, singular):
+        if (
+            not re.fullmatch(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*", name)
+            or len(name) > _MAX_LENGTH
+            or keyword.iskeyword(name)
+        ):
+            raise click.BadParameter(f"'{name}' is not a name: lower-case words, with underscores between them.")
+    if singular == plural:
+        raise click.BadParameter(f"'{plural}' has to be a plural; name the singular with --singular.")
+    return Names(plural, singular)
+
+
+def _joined(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))

@@ -1,0 +1,114 @@
+"""Writes a domain: its rooms, its tests, its lines in the wiring, its migration and the exported documents."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from pprint import pformat
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from app.cli.scaffold.fields import Field
+from app.cli.scaffold.naming import Names
+from app.lib.cli.errors import CommandFailed
+
+TEMPLATES = Path(__file__).parent / "templates"
+DOCUMENTS = {
+    "docs/openapi.json": ("openapi", "export"),
+    "docs/audit-kinds.md": ("audit", "kinds"),
+    "docs/event-kinds.md": ("events", "kinds"),
+}
+"""What `just openapi` writes."""
+_LAYER = re.compile(r"^    auth \| \(posts\).*$", re.MULTILINE)
+
+
+def write_domain(root: Path, names: Names, fields: Sequence[Field], **options: bool) -> list[Path]:
+    """Returns the files that are new or changed. ``options`` are ``owned``, ``event`` and ``job``."""
+    written = [*_write_files(root, names, fields, options), *_wire(root, names.plural)]
+    try:
+        _tidy(root, written)
+        written.append(_migrate(root, names.plural))
+        _tidy(root, written)
+        return [*written, *export_documents(root)]
+    except subprocess.CalledProcessError as exc:
+        said = (exc.stderr or exc.stdout or "").strip().splitlines() or ["no reason"]
+        raise CommandFailed(f"The files are written, and then a step failed: {said[-1]}") from exc
+
+
+def export_documents(root: Path) -> list[Path]:
+    """Writes the exported documents again. Raises ``CalledProcessError``."""
+    for path, command in DOCUMENTS.items():
+        (root / path).write_text(_app(root, *command))
+    return [root / path for path in DOCUMENTS]
+
+
+def _write_files(root: Path, names: Names, fields: Sequence[Field], options: dict[str, bool]) -> list[Path]:
+    environment = Environment(  # noqa: S701 - Python, not HTML
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    bodies = {
+        "first": pformat({each.name: each.first for each in fields}, sort_dicts=False, width=100),
+        "second": pformat({fields[0].name: fields[0].second}, sort_dicts=False),
+    }
+    variables = {**names.variables, **options, **bodies, "fields": fields}
+    tests = root / "tests/domain" / names.plural
+    places = {"test.py": tests / f"test_{names.plural}.py", "makers.py": tests / "makers.py"}
+    written: list[Path] = []
+    for template in sorted(TEMPLATES.glob("*.jinja")):
+        text = environment.get_template(template.name).render(variables)
+        if text.strip():  # a room that this domain does not need
+            path = places.get(template.stem, root / "app/domain" / names.plural / template.stem)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            written.append(path)
+    return written
+
+
+def _wire(root: Path, name: str) -> list[Path]:
+    """Its line in ``DOMAINS``, and its place among the layers."""
+    wiring, layers = root / "app/asgi.py", root / ".importlinter"
+    text = wiring.read_text()
+    line = f"from app.domain.{name} import {name}\n"
+    after = [each for each in re.findall(r"^from app\.domain\..*\n", text, re.MULTILINE) if each < line]
+    text = text.replace(after[-1], after[-1] + line, 1)
+    wiring.write_text(re.sub(r"^(DOMAINS = \([^)]*?),?\s*\)", rf"\1, {name})", text, count=1, flags=re.MULTILINE))
+    layers.write_text(_LAYER.sub(rf"\g<0> | ({name})", layers.read_text(), count=1))
+    return [wiring, layers]
+
+
+def _tidy(root: Path, paths: Sequence[Path]) -> None:
+    """Orders and formats them as `just lint` wants it."""
+    python = [str(path) for path in paths if path.suffix == ".py"]
+    ruff = shutil.which("ruff", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
+    if ruff is None:
+        raise CommandFailed("ruff is not installed: run 'uv sync' first.")
+    for command in (("check", "--fix", "--quiet", "--select", "F401,I,F541"), ("format", "--quiet")):
+        subprocess.run([ruff, *command, *python], cwd=root, check=True, capture_output=True, text=True)  # noqa: S603 - ours
+
+
+def _migrate(root: Path, name: str) -> Path:
+    """The migration is the difference between a new database and the models."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = f"sqlite:///{folder}/empty.db"
+        _app(root, "db", "upgrade", DATABASE_URL=database)
+        path = Path(_app(root, "db", "revision", "-m", name, DATABASE_URL=database).strip().splitlines()[-1])
+    text = re.sub(r"^ *# ###.*\n", "", path.read_text(), flags=re.MULTILINE)  # alembic's remarks
+    path.write_text(re.sub(r'^"""' + name + '"""', f'"""The table of {name}."""', text, count=1))
+    return path
+
+
+def _app(root: Path, *arguments: str, **environ: str) -> str:
+    """A command of the changed code, so in a process of its own."""
+    program = "from app.cli import main; main()"
+    return subprocess.run(  # noqa: S603 - ours
+        [sys.executable, "-c", program, *arguments],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root), **environ},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
