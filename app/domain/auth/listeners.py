@@ -16,6 +16,7 @@ from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.auth.events import (
     ROLE_ACCESS_EVENTS,
     USER_ACCESS_EVENTS,
+    AccessChanged,
     ApiKeyRevoked,
     RegisteredAgain,
     SessionReauthenticated,
@@ -117,18 +118,8 @@ async def delete_sessions(event: UserErasing, unit: UnitOfWork) -> None:
         event.more_is_left()
 
 
-@in_every_process(SessionsEnded)
-def forget_session(event: SessionsEnded, authenticator: SessionAuthenticator) -> None:
-    authenticator.forget(event.user_id)
-
-
-@in_every_process(ApiKeyRevoked)
-def forget_key(event: ApiKeyRevoked, authenticator: SessionAuthenticator) -> None:
-    authenticator.forget(event.user_id)
-
-
-@in_every_process(SessionReauthenticated)
-def forget_sign_in(event: SessionReauthenticated, authenticator: SessionAuthenticator) -> None:
+@in_every_process(SessionsEnded, ApiKeyRevoked, SessionReauthenticated)
+def forget_access(event: AccessChanged, authenticator: SessionAuthenticator) -> None:
     authenticator.forget(event.user_id)
 
 
@@ -153,9 +144,7 @@ LISTENERS = (
     delete_credentials,
     forget_addresses,
     delete_sessions,
-    forget_session,
-    forget_key,
-    forget_sign_in,
+    forget_access,
     forget_user,
     forget_everyone,
 )

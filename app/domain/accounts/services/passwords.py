@@ -60,15 +60,14 @@ class Passwords:
 class SignInThrottle(Throttle):
     """Limits wrong passwords, at sign-in and wherever the current one is asked for."""
 
+    name = "sign_in"
+    per_account = Limit.parse("50 per hour")
+    per_account_and_address = Limit.parse("10 per 15 minutes")
+
     def __init__(self, limiter: RateLimiter, settings: AccountSettings) -> None:
-        super().__init__(
-            limiter,
-            "sign_in",
-            per_account=Limit.parse("50 per hour"),
-            per_account_and_address=Limit.parse("10 per 15 minutes"),
-            per_address=Limit.parse(settings.rate_limit_wrong_passwords),
-            together=Limit.parse(settings.rate_limit_wrong_passwords_together),
-        )
+        self.per_address = Limit.parse(settings.rate_limit_wrong_passwords)
+        self.together = Limit.parse(settings.rate_limit_wrong_passwords_together)
+        super().__init__(limiter)
 
 
 @dataclass

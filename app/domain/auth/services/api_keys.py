@@ -1,8 +1,6 @@
 """Secrets by which programs act as users."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -26,10 +24,10 @@ from app.lib.db.uow import UnitOfWork
 from app.lib.domain import Permissions
 from app.lib.errors import FieldCode, InvalidState, ValidationFailed, unknown_items
 from app.lib.events import Events
+from app.lib.jobs.background import wait_for_signal
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.paginate import page_of
 from app.lib.pagination.parameters import PageRequest
-from app.lib.realtime.background import Loops, wait_for_signal
 from app.lib.security.opaque import digest, new_secret, with_checksum
 from app.lib.security.principal import Principal
 
@@ -150,17 +148,8 @@ class KeyUses:
         self._used.add(key_id)
         self._has_used.set()
 
-    @asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
-        """Writes in the background."""
-        loops = Loops()
-        loops.repeat(self._write, "api_keys.uses_not_written")
-        try:
-            yield
-        finally:
-            await loops.close()
-
-    async def _write(self) -> None:
+    async def write(self) -> None:
+        """Waits for uses, and writes them."""
         if not self._used and not await wait_for_signal(self._has_used, _FOREVER):
             return
         await asyncio.sleep(_GATHER_SECONDS)

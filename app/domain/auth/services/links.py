@@ -19,7 +19,7 @@ from app.lib.db.base import new_id
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
 from app.lib.mail.mailer import Mailer, NewMail
-from app.lib.ratelimit.limiter import Limit, RateLimiter
+from app.lib.ratelimit.limiter import Limit
 from app.lib.ratelimit.throttle import Throttle
 from app.lib.security.emails import lookup_key
 from app.lib.security.opaque import digest, new_secret
@@ -59,25 +59,17 @@ _LIFETIMES = {
 class LinkThrottle(Throttle):
     """Limits the mails with links that one address is sent, whether there is such an account or not."""
 
-    def __init__(self, limiter: RateLimiter) -> None:
-        super().__init__(
-            limiter,
-            "mailed_link",
-            per_account=Limit.parse("10 per hour"),
-            per_account_and_address=Limit.parse("5 per 15 minutes"),
-        )
+    name = "mailed_link"
+    per_account = Limit.parse("10 per hour")
+    per_account_and_address = Limit.parse("5 per 15 minutes")
 
 
 class CodeThrottle(Throttle):
     """Limits guesses at a code: one in 50 000 finds it in the day that it is good for."""
 
-    def __init__(self, limiter: RateLimiter) -> None:
-        super().__init__(
-            limiter,
-            "mailed_code",
-            per_account=Limit.parse("20 per day"),
-            per_account_and_address=Limit.parse("5 per 15 minutes"),
-        )
+    name = "mailed_code"
+    per_account = Limit.parse("20 per day")
+    per_account_and_address = Limit.parse("5 per 15 minutes")
 
 
 @dataclass
@@ -153,16 +145,7 @@ class MailedLinks:
         """Queues a mail to the user, or to ``address``. False when the same ``kind`` and ``business_id`` have queued it
         before.
         """
-        mail = NewMail(
-            kind=kind,
-            business_id=business_id,
-            user_id=user.id,
-            to_address=address or user.email,
-            locale=user.locale,
-            template=kind,
-            secrets=secret,
-            context=context,
-        )
+        mail = NewMail.to(user, kind, business_id, address=address, secrets=secret, context=context)
         return await self.mailer.queue(self.unit, mail)
 
     async def find(self, purpose: Purpose, token: str) -> tuple[LinkRow, CredentialRow]:

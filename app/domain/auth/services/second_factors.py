@@ -30,7 +30,7 @@ from app.lib.db.engine import Database
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
-from app.lib.ratelimit.limiter import Limit, RateLimiter
+from app.lib.ratelimit.limiter import Limit
 from app.lib.ratelimit.throttle import Throttle
 from app.lib.security.opaque import digest
 from app.lib.security.principal import Principal
@@ -47,13 +47,9 @@ _GROUPS, _GROUP_LENGTH = 6, 4
 class SecondFactorThrottle(Throttle):
     """Limits guesses at codes, whichever sign-in they belong to: one of 4 000 finds a code in a day."""
 
-    def __init__(self, limiter: RateLimiter) -> None:
-        super().__init__(
-            limiter,
-            "second_factor",
-            per_account=Limit.parse("10 per 3 hours"),
-            per_account_and_address=Limit.parse("5 per 15 minutes"),
-        )
+    name = "second_factor"
+    per_account = Limit.parse("10 per 3 hours")
+    per_account_and_address = Limit.parse("5 per 15 minutes")
 
 
 @dataclass
@@ -106,8 +102,7 @@ class SecondFactorService:
 
     async def lock(self, actor: Principal) -> None:
         """To be called before a factor is added or removed. Raises ``AccountGone`` or ``SessionEnded``."""
-        if await self.unit.first(LOCK_USER, user_id=actor.user_id) is None:
-            raise AccountGone
+        await self.unit.one(LOCK_USER, AccountGone, user_id=actor.user_id)
         await self._sessions.check_live(actor.session_id)
 
     async def added(self, change: FactorChange, actor: Principal) -> RecoveryCodes:

@@ -107,13 +107,5 @@ class LinkService:
         await self._mail("identity_unlinked", user, identity_id, provider.title if provider else gone.provider)
 
     async def _mail(self, kind: str, user: CredentialRow, identity_id: UUID, title: str) -> None:
-        mail = NewMail(
-            kind=kind,
-            business_id=str(identity_id),
-            user_id=user.id,
-            to_address=user.email,
-            locale=user.locale,
-            template=kind,
-            context={"provider": title, "at": utc_now().isoformat(timespec="seconds")},
-        )
-        await self.mailer.queue(self.unit, mail)
+        context = {"provider": title, "at": utc_now().isoformat(timespec="seconds")}
+        await self.mailer.queue(self.unit, NewMail.to(user, kind, str(identity_id), context=context))

@@ -1,0 +1,23 @@
+"""SQL functions that the two databases spell differently: a class for each, whose arguments are those of the call."""
+
+from typing import Any, ClassVar, TypeVar
+
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+T = TypeVar("T")
+
+
+class DialectFunction(FunctionElement[T]):
+    """A subclass has the SQL of each database, in which ``{0}`` is the first argument and ``{all}`` are all of them."""
+
+    inherit_cache = True
+    postgresql: ClassVar[str]
+    sqlite: ClassVar[str]
+
+
+@compiles(DialectFunction)
+def _spelled(element: Any, compiler: Any, **options: Any) -> str:
+    arguments = [compiler.process(each, **options) for each in element.clauses]
+    sql: str = getattr(element, compiler.dialect.name)
+    return sql.format(*arguments, all=", ".join(arguments))
