@@ -12,7 +12,7 @@ from app.domain.accounts.services.access import check_reach
 from app.domain.auth.dtos.api_keys import MAX_KEYS, ApiKeyCreate, ApiKeyPage, ApiKeyRead, ApiKeyWithSecret
 from app.domain.auth.errors import ApiKeyNotFound, OwnKeysOnly, TooManyApiKeys
 from app.domain.auth.events import ApiKeyCreated, ApiKeyRevoked
-from app.domain.auth.repositories.api_keys import LIVE_KEY, LIVE_KEYS, ApiKeyRepository
+from app.domain.auth.repositories.api_keys import LIVE_KEY, LIVE_KEYS, REVOKE_KEY, ApiKeyRepository
 from app.domain.auth.repositories.sessions import SessionRepository
 from app.lib import audit
 from app.lib.audit import Origin
@@ -86,7 +86,8 @@ class ApiKeyService:
         if owner_id != actor.user_id:
             user = await self._users.get_for_update(owner_id, key_share=True)
             await check_reach(actor, user, self._users)
-        if not await self._keys.revoke(key_id, owner_id, utc_now(), "revoked"):
+        revoked = {"key_id": key_id, "user_id": owner_id, "now": utc_now(), "reason": "revoked"}
+        if not await self.unit.execute(REVOKE_KEY, **revoked):
             raise ApiKeyNotFound
         await self.events.publish(self.unit, ApiKeyRevoked(user_id=owner_id))
         await audit.record(self.unit, "api_key.revoked", self.origin, subject_id=owner_id, api_key_id=str(key_id))

@@ -13,7 +13,16 @@ from uuid import UUID
 from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.errors import InvalidLink
-from app.domain.auth.repositories.links import ADDRESS_KEEPER, CHANGE_EMAIL, LINK, LINK_BY_CODE, LinkRepository, LinkRow
+from app.domain.auth.repositories.links import (
+    ADDRESS_KEEPER,
+    CHANGE_EMAIL,
+    DELETE_LATER_LINKS,
+    LINK,
+    LINK_BY_CODE,
+    REPLACE_LINK,
+    USE_LINK,
+    LinkRow,
+)
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.reader import Reader
@@ -97,7 +106,6 @@ class MailedLinks:
     accounts: AccountQueries
     mailer: Mailer
     maker: LinkMaker
-    _links: LinkRepository
 
     async def send(
         self,
@@ -120,7 +128,8 @@ class MailedLinks:
             code_digest = self.maker.code_digests(session_id or user.id, secret["code"])[0]
         if not await self.mail(purpose.value, user, str(cause_id), address=address, secret=secret):
             return
-        await self._links.replace(
+        await self.unit.execute(
+            REPLACE_LINK,
             id=new_id(),
             user_id=user.id,
             purpose=purpose.value,
@@ -130,6 +139,7 @@ class MailedLinks:
             address=address or user.email,
             created_at=now,
             expires_at=now + purpose.lifetime,
+            used_at=None,
         )
 
     async def mail(
@@ -168,7 +178,7 @@ class MailedLinks:
 
     async def use(self, link: LinkRow) -> None:
         """Uses a link up. Raises ``InvalidLink`` when another request was faster."""
-        if not await self._links.use(link.digest, utc_now()):
+        if not await self.unit.execute(USE_LINK, digest=link.digest, now=utc_now()):
             raise InvalidLink
 
     async def _of_its_user(
@@ -201,4 +211,5 @@ class MailedLinks:
 
     async def forget_later(self, link: LinkRow) -> None:
         """What came after a change that is undone cannot be undone: it was not the user's."""
-        await self._links.delete_later(link.user_id, Purpose.REVERT_EMAIL, link.created_at)
+        later = {"user_id": link.user_id, "purpose": Purpose.REVERT_EMAIL.value, "after": link.created_at}
+        await self.unit.execute(DELETE_LATER_LINKS, **later)
