@@ -82,7 +82,9 @@ class Prepared(Generic[T_co]):
         if row_type is not None:
             self.columns = _columns_for(statement, row_type)
         parts = list(visitors.iterate(statement))  # once: this is a good part of what it takes to start a process
-        if lists := [each.key for each in parts if isinstance(each, BindParameter) and _is_open_list(each)]:
+        if lists := [
+            each.key for each in parts if isinstance(each, BindParameter) and each.expanding and each.required
+        ]:
             raise TypeError(f"the length of {lists} must be known: write the list itself into the statement")
         self.statement = statement
         self.row_type = row_type
@@ -115,10 +117,6 @@ def _columns_for(statement: Statement, row_type: type[Any]) -> list[ColumnElemen
     elif len(columns) != 1:
         raise TypeError(f"{row_type.__name__} takes one column, and not {len(columns)}")
     return columns
-
-
-def _is_open_list(bind: BindParameter[Any]) -> bool:
-    return bind.expanding and bind.required
 
 
 class Runner(ABC):

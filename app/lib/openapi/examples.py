@@ -1,6 +1,6 @@
 """Examples of bodies: one for each schema, which all operations refer to that have it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from app.lib.openapi.components import JSONObject
@@ -36,15 +36,16 @@ def _with_nulls(value: Any, schema: JSONObject, schemas: JSONObject) -> Any:
 
 def illustrate(operation: JSONObject, examples: JSONObject, shown: Mapping[str, Any]) -> None:
     """Gives the bodies of an operation their examples. ``shown`` is what :func:`shows` says, by status."""
-    for status, kind, media_type in _media_types(operation):
-        own = shown.get(status, _PAGE if kind == "text/html" else None)
-        name = _component(media_type.get("schema", {}))
-        if isinstance(own, str):
-            media_type["example"] = own
-        elif own:
-            media_type["example"] = examples.get(name, {}).get("value", {}) | own
-        elif name in examples:
-            media_type["examples"] = {"example": {"$ref": f"#/components/examples/{name}"}}
+    for status, body in [("", operation.get("requestBody", {})), *operation["responses"].items()]:
+        for kind, media_type in body.get("content", {}).items():
+            own = shown.get(status, _PAGE if kind == "text/html" else None)
+            name = _component(media_type.get("schema", {}))
+            if isinstance(own, str):
+                media_type["example"] = own
+            elif own:
+                media_type["example"] = examples.get(name, {}).get("value", {}) | own
+            elif name in examples:
+                media_type["examples"] = {"example": {"$ref": f"#/components/examples/{name}"}}
 
 
 def example_of(media_type: JSONObject, examples: JSONObject) -> Any:
@@ -52,12 +53,6 @@ def example_of(media_type: JSONObject, examples: JSONObject) -> Any:
     if "example" in media_type:
         return media_type["example"]
     return examples.get(_component(media_type.get("schema", {})), {}).get("value")
-
-
-def _media_types(operation: JSONObject) -> Iterator[tuple[str, str, JSONObject]]:
-    for status, body in [("", operation.get("requestBody", {})), *operation["responses"].items()]:
-        for kind, media_type in body.get("content", {}).items():
-            yield status, kind, media_type
 
 
 def _component(schema: JSONObject) -> str:

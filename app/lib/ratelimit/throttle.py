@@ -9,7 +9,6 @@ from app.lib.ratelimit.limiter import (
     Limit,
     NamedLimit,
     RateLimiter,
-    Verdict,
     client_key,
     network_key,
     rate_limit_headers,
@@ -62,7 +61,9 @@ class Throttle:
         verdicts = await self._limiter.hit_all(self._hits(account_key, address), only_first_refuses=trusted)
         refusing = verdicts[0 if trusted else -1]
         if not refusing.allowed:
-            raise _refusal(refusing)
+            # Names the limit, for a client that is well within those that every answer names.
+            named = {name.decode(): value.decode() for name, value in rate_limit_headers([refusing])}
+            raise RateLimited(refusing.reset_after_seconds, headers=named)
         guarding = (self._pair,) if trusted else (self._pair, self._account)
         return any(verdict.remaining == 0 for verdict in verdicts if verdict.limit in guarding)
 
@@ -85,12 +86,6 @@ class Throttle:
         if (network := network_key(address)) is None:
             return [pair, *rest]
         return [pair, (self._address, _digest(client_key(address))), (self._network, _digest(network)), *rest]
-
-
-def _refusal(verdict: Verdict) -> RateLimited:
-    """Names the limit, for a client that is well within those that every answer names."""
-    named = {name.decode(): value.decode() for name, value in rate_limit_headers([verdict])}
-    return RateLimited(verdict.reset_after_seconds, headers=named)
 
 
 def _digest(text: str) -> str:

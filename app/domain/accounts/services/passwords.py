@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.domain.accounts.dtos import PasswordChange, Registration
-from app.domain.accounts.errors import AccountGone, PasswordAlreadyChanged, UserNotFound, WrongCurrentPassword
+from app.domain.accounts.errors import PasswordAlreadyChanged, UserNotFound, WrongCurrentPassword
 from app.domain.accounts.events import PasswordChanged
 from app.domain.accounts.models import User
 from app.domain.accounts.repositories.users import REHASH, UserRepository
@@ -104,9 +104,7 @@ class PasswordService:
 
         Raises ``WrongCurrentPassword``, ``RateLimited`` after too many of these, or ``AccountGone``.
         """
-        current = await self.accounts.find_credentials_of(actor.user_id)
-        if current is None:
-            raise AccountGone
+        current = await self.accounts.get_credentials(actor.user_id)
         await self._verify(current, password, pointer)
         return current
 
@@ -115,9 +113,7 @@ class PasswordService:
 
         Raises ``UserNotFound``, ``ValidationFailed`` or ``PasswordAlreadyChanged``.
         """
-        user = await self.accounts.find_credentials_of(user_id)
-        if user is None:
-            raise UserNotFound
+        user = await self.accounts.get_credentials(user_id, UserNotFound)
         await self.replace(user, await self.passwords.accept(password, user))
 
     async def rehash(self, user_id: UUID, old_hash: str, password: str) -> str:

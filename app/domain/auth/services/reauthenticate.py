@@ -1,6 +1,5 @@
 from dataclasses import dataclass
 
-from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.services.passwords import PasswordService
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.dtos.sessions import Reauthentication, SessionRead
@@ -62,9 +61,7 @@ class ReauthenticationService:
         """Has a code mailed to a user who has no password, for this session. Raises ``NoMailedCode`` or
         ``RateLimited``.
         """
-        user = await self.accounts.find_credentials_of(actor.user_id)
-        if user is None:
-            raise AccountGone
+        user = await self.accounts.get_credentials(actor.user_id)
         if has_password(user.password_hash) or not user.is_verified:
             raise NoMailedCode
         await self.link_throttle.check(f"{Purpose.REAUTHENTICATE}\n{user.id}", self.origin.address)

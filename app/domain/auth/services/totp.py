@@ -8,7 +8,6 @@ from pyotp import random_base32
 from pyotp.totp import TOTP
 
 from app.config import Settings
-from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.dtos.mfa import RecoveryCodes, TotpConfirmation, TotpEnrollment
 from app.domain.auth.errors import TotpAlreadyOn, TotpNotFound, WrongCode
@@ -36,9 +35,7 @@ class TotpService:
 
     async def enroll(self, actor: Principal) -> TotpEnrollment:
         """A new secret, which is no factor before a code confirms it. Raises ``TotpAlreadyOn``."""
-        user = await self.accounts.find_credentials_of(actor.user_id)
-        if user is None:
-            raise AccountGone
+        user = await self.accounts.get_credentials(actor.user_id)
         secret = random_base32()
         await self.factors.lock(actor)
         if not await self._factors.set_up_totp(user.id, self.sealer.seal(secret.encode(), user.id.bytes), utc_now()):

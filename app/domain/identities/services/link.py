@@ -1,7 +1,6 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
@@ -52,9 +51,7 @@ class LinkService:
         ``IdentityTaken``, ``AccountGone`` or ``SessionEnded``.
         """
         external = await self.attempts.finish(data.provider, data, actor)
-        user = await self.accounts.find_credentials_of(actor.user_id)
-        if user is None:
-            raise AccountGone
+        user = await self.accounts.get_credentials(actor.user_id)
         is_own_address = external.is_confirmed and lookup_key(external.email or "") == lookup_key(user.email)
         if not (user.is_verified or is_own_address):
             raise OwnEmailNotConfirmed
