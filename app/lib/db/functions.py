@@ -18,6 +18,7 @@ class DialectFunction(FunctionElement[T]):
 
 @compiles(DialectFunction)
 def _spelled(element: Any, compiler: Any, **options: Any) -> str:
-    arguments = [compiler.process(each, **options) for each in element.clauses]
     sql: str = getattr(element, compiler.dialect.name)
+    # Where it has none of them they must not be compiled, for that would number their parameters.
+    arguments = [compiler.process(each, **options) for each in element.clauses] if "{" in sql else ()
     return sql.format(*arguments, all=", ".join(arguments))
