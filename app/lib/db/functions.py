@@ -11,9 +11,12 @@ T = TypeVar("T")
 class DialectFunction(FunctionElement[T]):
     """A subclass has the SQL of each database, in which ``{0}`` is the first argument and ``{all}`` are all of them."""
 
-    inherit_cache = True
     postgresql: ClassVar[str]
     sqlite: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        cls.inherit_cache = True  # SQLAlchemy asks each class itself
+        super().__init_subclass__()
 
 
 @compiles(DialectFunction)
