@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from pkgutil import resolve_name
+from typing import Any, cast
 
 from app.config import Settings
 from app.lib.db.base import metadata
@@ -25,10 +26,10 @@ from app.lib.mail.jobs import JOBS as MAIL_JOBS
 from app.lib.mail.mailer import Mailer
 from app.lib.mail.smtp import SMTPTransport
 from app.lib.mail.templates import MailTemplates
-from app.lib.mail.transports import ConsoleTransport, FileTransport, Transport
+from app.lib.mail.transports import ConsoleTransport, FileTransport, NoTransport, Transport
 from app.lib.observability.metrics import Gauges, Metrics
 from app.lib.pagination.cursor import CursorCodec
-from app.lib.ratelimit.counters import Counters, MemoryCounters, RedisCounters, TableCounters, rate_limit_table
+from app.lib.ratelimit.counters import Counters, MemoryCounters, SharedCounters, TableCounters, rate_limit_table
 from app.lib.ratelimit.limiter import Limit, RateLimiter
 from app.lib.ratelimit.routes import RouteLimits
 from app.lib.security.keys import Keys
@@ -72,7 +73,7 @@ class Core:
         # A rush of requests and a rush of jobs do not wait for each other.
         self.job_database = self.database.with_own_pool(settings.pool_sizes.jobs)
         redis_url = settings.redis_url.reveal() if settings.redis_url else None
-        self.redis = RedisCounters(redis_url) if redis_url else None
+        self.redis = _redis_counters(redis_url) if redis_url else None
         self.general_limiter = self._limiter(shared=False)
         self.limiter = self._limiter(shared=True)
         listens_at = settings.migration_database if settings.can_listen else None
@@ -81,7 +82,7 @@ class Core:
         self.cursors = CursorCodec(*self.keys.derive_all("cursors"))
         self.sealer = Sealer(*self.keys.derive_all("sealing"))
         self.mailer = Mailer(self.sealer, settings.mail_sender.domain)
-        self.mail_transport: Transport = ConsoleTransport(shows_text=not settings.is_production)
+        self.mail_transport: Transport = NoTransport() if settings.is_production else ConsoleTransport()
         if settings.mail_backend == "file":
             self.mail_transport = FileTransport(Path(settings.mail_directory))
         elif settings.smtp is not None:
@@ -178,3 +179,8 @@ class Core:
             keep_secrets=settings.shows_mailbox,
         )
         self.services.add_all(templates, composer, deliverer)
+
+
+def _redis_counters(url: str) -> SharedCounters:
+    """Loads the client library, which others do without."""
+    return cast("SharedCounters", resolve_name("app.lib.ratelimit.redis:RedisCounters")(url))

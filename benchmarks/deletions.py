@@ -31,22 +31,22 @@ _NUMBERS = "WITH RECURSIVE numbers (n) AS (SELECT {first} UNION ALL SELECT n + 1
 _STAMPS = "'2026-01-01 00:00:00+00', '2026-01-01 00:00:00+00', 1"
 _ROWS = (
     """INSERT INTO orders (id, number, customer_id, status, currency, total_units, refunded_units, notes,
-        payment_processing, created_at, updated_at, version)
-        {numbers} SELECT {id}, n, {user}, 'delivered', 'EUR', 100, 0, 'Ring.', false, {stamps} FROM numbers""",
+        metadata, payment_processing, created_at, updated_at, version)
+        {numbers} SELECT {id}, n, {user}, 'delivered', 'EUR', 100, 0, 'Ring.', '{{}}', false, {stamps} FROM numbers""",
     """INSERT INTO webhook_deliveries (id, endpoint_id, event_id, kind, body, status, attempts, created_at, updated_at,
         version)
         {numbers} SELECT {id}, {webhook}, {id}, 'user.updated', 'A body.', 'failed', 10, {stamps} FROM numbers""",
     """INSERT INTO users (id, email, email_key, name_key, search_text, locale, password_hash, is_active, is_verified,
-        is_superuser, created_at, updated_at, version)
-        {numbers} SELECT {id}, 'u' || n, 'u' || n, 'chunk {first}', '', 'en', '!', true, false, false, {stamps}
-        FROM numbers""",
+        is_superuser, is_service, must_change_password, metadata, created_at, updated_at, version)
+        {numbers} SELECT {id}, 'u' || n, 'u' || n, 'chunk {first}', '', 'en', '!', true, false, false, false, false,
+        '{{}}', {stamps} FROM numbers""",
     "INSERT INTO user_roles (user_id, role_id) SELECT id, {role} FROM users WHERE name_key = 'chunk {first}'",
 )
 _POSTS = (
-    """INSERT INTO posts (id, author_id, title, title_key, slug, excerpt, has_own_excerpt, tags, public_from,
+    """INSERT INTO posts (id, author_id, title, title_key, slug, excerpt, has_own_excerpt, tags, metadata, public_from,
         is_announced, title_search, content, search, created_at, updated_at, version)
-        {numbers} SELECT {id}, {user}, 'T', 't', 's' || n, 'E', false, '["sea"]', '9999-12-31 00:00:00+00', false, 't',
-        'C', 't', {stamps} FROM numbers""",
+        {numbers} SELECT {id}, {user}, 'T', 't', 's' || n, 'E', false, '["sea"]', '{{}}',
+        '9999-12-31 00:00:00+00', false, 't', 'C', 't', {stamps} FROM numbers""",
 )
 _LEFT = """SELECT (SELECT count(*) FROM posts) + (SELECT count(*) FROM webhook_deliveries)
     + (SELECT count(*) FROM user_roles) + (SELECT count(*) FROM orders WHERE customer_id IS NOT NULL)"""

@@ -16,8 +16,8 @@ _TABLES = ["posts", "post_tags"]
 # posts. Every twentieth post is a draft. The same numbers give the same posts, apart from their authors' ids.
 _POSTS = """
 INSERT INTO posts (
-    id, author_id, title, title_key, slug, excerpt, has_own_excerpt, tags, published_at, public_from,
-    is_announced, title_search, content, html, search, created_at, updated_at, version
+    id, author_id, title, title_key, slug, excerpt, has_own_excerpt, tags, metadata, published_at,
+    public_from, is_announced, title_search, content, html, search, created_at, updated_at, version
 )
 SELECT
     (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(md5(n::text), 1, 3)
@@ -25,7 +25,7 @@ SELECT
     ($4::uuid[])[1 + (hashint8(n) & 2147483647) % cardinality($4::uuid[])],
     'Post ' || n || ' on word' || n % 5000, 'post ' || n || ' on word' || n % 5000,
     'post-' || n, left(words, 200), false,
-    json_build_array('few' || n / 20, 'frequent', 'tag' || n % 97),
+    json_build_array('few' || n / 20, 'frequent', 'tag' || n % 97), '{}',
     CASE WHEN n % 20 > 0 THEN at END, CASE WHEN n % 20 > 0 THEN at ELSE '9999-12-31 00:00:00+00' END,
     n % 20 > 0, array_to_tsvector(ARRAY['post', n::text, 'on', 'word' || n % 5000]), words, '<p>' || words || '</p>',
     array_to_tsvector(string_to_array(

@@ -14,7 +14,8 @@ from uuid import UUID, uuid4
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
 from app.lib.events import Events
-from app.lib.events.fanout import Fanout, PostgreSQLFanout, RedisFanout, SilentFanout
+from app.lib.events.fanout import Fanout, PostgreSQLFanout, SilentFanout
+from app.lib.events.fanout.redis import RedisFanout
 from app.lib.observability.logging import configure_logging
 from app.lib.realtime.channels import ChannelAccess, ChannelKind, Member
 from app.lib.realtime.options import RealtimeOptions
@@ -50,7 +51,7 @@ class AllPeople:
         return self._known
 
     async def member(self, principal: Principal) -> Member:
-        return Member(principal.user_id, "a user")
+        return Member(principal.user_id, None, "a user", None)
 
 
 async def may(_principal: Principal, _name: str) -> None:

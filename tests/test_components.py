@@ -11,7 +11,8 @@ from app.config import Settings
 from app.core import Core
 from app.lib.db.prepared import prepare
 from app.lib.db.url import DatabaseURL
-from app.lib.ratelimit.counters import MemoryCounters, RedisCounters, TableCounters
+from app.lib.ratelimit.counters import MemoryCounters, TableCounters
+from app.lib.ratelimit.redis import RedisCounters
 from app.lib.settings import ConfigurationError
 from tests.support.apps import client_of, core_of, make_core, running, settings_for
 

@@ -15,12 +15,13 @@ from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.settings import AccountSettings
 from app.lib.addresses import is_loopback, parse_network
 from app.lib.cli.errors import CommandFailed
-from app.lib.cli.running import database_errors, schema_is_current
+from app.lib.cli.running import database_errors, state_of
 from app.lib.clock import utc_now
 from app.lib.db import sqlite
 from app.lib.db.engine import ServerRow
+from app.lib.db.migrations import SchemaState
 from app.lib.mail.smtp import SMTPTransport
-from app.lib.mail.transports import NotSent
+from app.lib.mail.transports import NoTransport, NotSent
 from app.lib.security.secret_key import check_secret
 from app.lib.settings import ConfigurationError
 
@@ -109,19 +110,18 @@ async def _database(core: Core) -> AsyncIterator[Finding]:
     server = None
     if url.is_missing:
         yield Finding("database", "ok", f"{url.masked} is not there yet")
-        yield Finding("migrations", "failed", "base", "Run 'app db upgrade'.")
+        yield _migrations(SchemaState.BEHIND, None)
     else:
         try:
             with database_errors(url):
                 server = await core.database.server()
-                is_current = await schema_is_current(core.migrations, core.database.reader)
+                state = await state_of(core.migrations, core.database.reader)
         except CommandFailed as exc:
             yield Finding("database", "failed", url.masked, exc.message)
             return
         yield _version(url.masked, server)
-        hint = None if is_current else "Run 'app db upgrade'."
-        yield Finding("migrations", "failed" if hint else "ok", "behind" if hint else f"{core.migrations.head}", hint)
-        if is_current and (hint := await missing_default_role(core)):
+        yield _migrations(state, core.migrations.head)
+        if state.is_usable and (hint := await missing_default_role(core)):
             yield Finding("default role", "advice", "DEFAULT_ROLE", hint)
         if allowed := await core.database.max_connections():
             most = most_connections(core.settings)
@@ -148,6 +148,13 @@ def _version(url: str, server: ServerRow | None) -> Finding:
     return Finding("database", "ok", found)
 
 
+def _migrations(state: SchemaState, head: str | None) -> Finding:
+    if state is SchemaState.CURRENT:
+        return Finding("migrations", "ok", f"{head}")
+    status: Literal["advice", "failed"] = "advice" if state.is_usable else "failed"
+    return Finding("migrations", status, state.name.lower().replace("_", " "), state.value)
+
+
 def _clock(server: ServerRow | None) -> Finding:
     """Tokens are good by it, and limits count by it."""
     now = utc_now()
@@ -162,10 +169,15 @@ def _clock(server: ServerRow | None) -> Finding:
     return Finding("clock", "ok", found)
 
 
+def missing_mail(core: Core) -> str | None:
+    """What to say where mails go nowhere."""
+    return "No mail is sent: set MAIL_BACKEND=smtp." if isinstance(core.mail_transport, NoTransport) else None
+
+
 async def _mail(core: Core) -> Finding:
     transport = core.mail_transport
     if not isinstance(transport, SMTPTransport):
-        hint = "No mail is sent: set MAIL_BACKEND=smtp." if core.settings.is_production else None
+        hint = missing_mail(core)
         return Finding("mail", "advice" if hint else "ok", f"MAIL_BACKEND={core.settings.mail_backend}", hint)
     found = f"{core.settings.smtp_host}"
     try:

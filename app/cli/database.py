@@ -13,10 +13,12 @@ from app.asgi import load_settings
 from app.core import MIGRATIONS
 from app.lib.cli.errors import CommandFailed, MissingOrTaken
 from app.lib.cli.options import json_option, write_json
-from app.lib.cli.running import database_errors
-from app.lib.db.migrations import Migrations
+from app.lib.cli.running import database_errors, require_usable
+from app.lib.db.migrations import Migrations, SchemaState
 
 T = TypeVar("T")
+
+_NEWER = {SchemaState.NEWER, SchemaState.TOO_NEW}
 
 
 @click.group()
@@ -29,6 +31,10 @@ def database() -> None:
 def upgrade(revision: str) -> None:
     """Migrate up to REVISION (default: head)."""
     migrations = _migrations()
+    if revision == "head" and (state := _run(migrations, migrations.state())) in _NEWER:
+        require_usable(state)
+        click.echo(f"{state.value} Nothing was migrated.", err=True)
+        return
     _run(migrations, migrations.upgrade(revision))
     click.echo(f"The database is at {_run(migrations, migrations.current())}.")
 
@@ -77,7 +83,8 @@ def check(*, as_json: bool) -> None:
     if as_json:
         write_json({"revision": applied, "head": head, "differences": differences})
     if applied != head:
-        raise CommandFailed(f"The database is at {applied or 'base'}, head is {head}.", "Run 'app db upgrade'.")
+        state = _run(migrations, migrations.state())
+        raise CommandFailed(f"The database is at {applied or 'base'}, head is {head}.", state.value)
     if differences:
         shown = "; ".join(differences)
         raise CommandFailed(f"Models and database differ: {shown}.", "Run 'app db revision' and read what it writes.")

@@ -9,16 +9,17 @@ import click
 import structlog
 
 from app.asgi import DOMAINS, load_settings
-from app.cli.checks import missing_default_role
+from app.cli.checks import missing_default_role, missing_mail
 from app.cli.configuration import most_connections
 from app.config import Settings
 from app.core import API, Core
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.system.settings import SystemSettings
 from app.environment import with_secret_key
-from app.lib.cli.errors import CommandFailed
-from app.lib.cli.running import database_errors, schema_is_current
+from app.lib.cli.errors import DatabaseUnusable
+from app.lib.cli.running import database_errors, require_usable, state_of
 from app.lib.db import sqlite
+from app.lib.db.migrations import SchemaState
 from app.lib.observability.logging import configure_logging
 from app.lib.pagination.parameters import PageRequest
 from app.lib.ratelimit.limiter import counted_as
@@ -53,25 +54,30 @@ async def _prepare(settings: Settings) -> list[str]:
     if settings.migrates_at_start:
         logging.getLogger("alembic").setLevel(logging.WARNING)  # it says the same when there is nothing to do
         with database_errors(core.migrations.url, settings.migration_setting):
-            before = None if core.migrations.url.is_missing else await core.migrations.current()
-            await core.migrations.upgrade()
-            after = await core.migrations.current()
-        if before != after:
-            log.info("database.migrated", before=before, after=after)
+            if await core.migrations.state() is SchemaState.BEHIND:
+                await core.migrations.upgrade()
+                log.info("database.migrated", to=core.migrations.head)
+    hints = [hint for hint in [missing_mail(core)] if hint]
     try:
         with database_errors(settings.database):
-            return await _advise(core)
-    except CommandFailed as exc:
+            return hints + await _advise(core)
+    except DatabaseUnusable as exc:
         # Readiness says so, too; the database may well come up later.
         log.warning("database.unavailable", error=str(exc))
-        return []
+        return hints
 
 
 async def _advise(core: Core) -> list[str]:
     async with core.running():
-        if not await schema_is_current(core.migrations, core.database.reader):
-            return ["The database schema is not up to date: run 'app db upgrade'."]
-        hints = [*await _advise_on_connections(core), *filter(None, [await missing_default_role(core)])]
+        state = await state_of(core.migrations, core.database.reader)
+        if state is SchemaState.BEHIND:
+            return [state.value]
+        require_usable(state)
+        hints = [
+            *filter(None, [state.value]),
+            *await _advise_on_connections(core),
+            *filter(None, [await missing_default_role(core)]),
+        ]
         accounts = core.services.build(AccountQueries)
         active = {"is_superuser": True, "is_active": True}
         if (await accounts.list_users(PageRequest(page_size=1, include_total=False), None, active)).items:

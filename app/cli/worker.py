@@ -2,12 +2,17 @@
 
 import asyncio
 import signal
+from contextlib import suppress
 
 import click
 import structlog
 
 from app.cli.process import make_core
 from app.core import Core
+from app.lib.cli.running import require_usable, state_of
+from app.lib.db.faults import DATABASE_ERRORS
+from app.lib.db.migrations import SchemaState
+from app.lib.errors import Unavailable
 from app.lib.observability.logging import configure_logging
 
 log = structlog.stdlib.get_logger(__name__)
@@ -29,6 +34,11 @@ async def _work(core: Core, concurrency: int | None) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with core.running(), core.working(concurrency) as works:
-        log.info("working", jobs=len(core.jobs), worker=works.name)
-        await stop.wait()
+    async with core.running():
+        with suppress(*DATABASE_ERRORS, OSError, Unavailable):  # it may well come up later
+            state = await state_of(core.migrations, core.database.reader)
+            if state is SchemaState.TOO_NEW:
+                require_usable(state)
+        async with core.working(concurrency) as works:
+            log.info("working", jobs=len(core.jobs), worker=works.name)
+            await stop.wait()

@@ -127,6 +127,11 @@ def _refuse_on_postgresql() -> None:
 def upgrade() -> None:
     _create_audit_tables()
     op.create_table(
+        "breaking_migrations",
+        sa.Column("revision", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("revision", name=op.f("pk_breaking_migrations")),
+    )
+    op.create_table(
         "idempotency_keys",
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("fingerprint", sa.LargeBinary(length=32), nullable=False),
@@ -265,7 +270,8 @@ def upgrade() -> None:
         sa.Column("queued_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "status IN ('pending', 'succeeded', 'failed', 'bounced', 'cancelled')", name=op.f("ck_mails_status")
+            "status IN ('pending', 'succeeded', 'failed', 'bounced', 'cancelled', 'skipped')",
+            name=op.f("ck_mails_status"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mails")),
         sa.UniqueConstraint("kind", "business_id", name=op.f("uq_mails_kind_business_id")),
@@ -287,6 +293,7 @@ def downgrade() -> None:
         "audit_segments",
         "audit_events",
         "audit_inbox",
+        "breaking_migrations",
     ):
         op.drop_table(table)
     if op.get_bind().dialect.name == "postgresql":

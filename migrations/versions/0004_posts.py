@@ -56,6 +56,7 @@ def upgrade() -> None:
         sa.Column("excerpt", sa.String(length=500), nullable=False),
         sa.Column("has_own_excerpt", sa.Boolean(), nullable=False),
         sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("metadata", sa.JSON(), nullable=False),
         sa.Column("published_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("public_from", sa.DateTime(timezone=True), nullable=False),
         sa.Column("is_announced", sa.Boolean(), nullable=False),

@@ -36,14 +36,21 @@ def test_a_database_behind_the_code_is_not(at: Cli) -> None:
     at("db", "downgrade", "-1")
     result = at("check")
 
-    assert re.search(r"^migrations +failed +behind +Run 'app db upgrade'\.$", result.stdout, re.MULTILINE)
+    assert re.search(
+        r"^migrations +failed +behind +The database schema is not up to date: run 'app db upgrade'\.$",
+        result.stdout,
+        re.MULTILINE,
+    )
     assert refusal(result, 1) == "Error: The service cannot run: migrations."
 
 
 def test_a_file_that_is_not_there_is_not_made(cli: Cli, tmp_path: Path) -> None:
     result = cli("check", "--json")
 
-    assert findings(result.stdout)["migrations"] == ("failed", "Run 'app db upgrade'.")
+    assert findings(result.stdout)["migrations"] == (
+        "failed",
+        "The database schema is not up to date: run 'app db upgrade'.",
+    )
     assert result.exit_code == 1
     assert list(tmp_path.iterdir()) == []
 

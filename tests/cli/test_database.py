@@ -62,7 +62,7 @@ def test_check_fails_below_head(cli: Cli, empty_url: DatabaseURL) -> None:
     line = refusal(cli("db", "check", DATABASE_URL=text_of(empty_url)), 1)
 
     assert "The database is at base, head is" in line
-    assert line.endswith("Run 'app db upgrade'.")
+    assert line.endswith("run 'app db upgrade'.")
 
 
 def test_check_fails_on_drift(at: Cli, own_url: DatabaseURL) -> None:

@@ -35,6 +35,20 @@ def test_help_does_not_wait_for_the_app_to_be_imported() -> None:
     assert found.stdout.splitlines()[-1] == "[]"
 
 
+def test_the_service_does_not_load_what_it_does_not_use() -> None:
+    """`app serve` with a wrong port ends after its modules were loaded."""
+    script = (
+        "import sys\nfrom app.cli import run\nfrom pkgutil import resolve_name\n"
+        "sys.argv = ['app', 'serve', '--port', '0']\n"
+        "try:\n    run()\n"
+        "finally:\n    resolve_name('app.asgi')\n"
+        "    print(sorted(name for name in ('rich', 'pygments', 'pydantic', 'redis') if sys.modules.get(name)))"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False, text=True)  # noqa: S603 - ours
+
+    assert found.stdout.splitlines()[-1:] == ["[]"], found.stderr
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_can_be_loaded(cli: Cli, name: str) -> None:
     command: click.Command = resolve_name(COMMANDS[name].target)

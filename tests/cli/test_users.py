@@ -174,7 +174,7 @@ def test_more_accounts_than_a_page_are_all_listed(at: Cli, own_url: DatabaseURL)
 def test_a_schema_that_is_not_migrated_is_refused(cli: Cli, empty_url: DatabaseURL) -> None:
     line = refusal(cli("users", "list", DATABASE_URL=text_of(empty_url)), 1)
 
-    assert line == "Error: The database schema is not up to date. Run 'app db upgrade'."
+    assert line == "Error: The database schema is not up to date: run 'app db upgrade'."
 
 
 @pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)

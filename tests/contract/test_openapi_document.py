@@ -17,6 +17,7 @@ from app.asgi import DOMAINS, create_app
 from app.cli.openapi import COMMITTED, render
 from app.lib.db.url import DatabaseURL
 from app.lib.http.conditional import Versioned
+from app.lib.openapi.components import IN_EVERY_RESPONSE
 from app.lib.wire.decoding import decode_json
 from tests.contract.routes import APP, DOCUMENT, Operation, operations
 from tests.support.apps import described, settings_for
@@ -242,7 +243,7 @@ def test_errors_are_problems(name: str) -> None:
             error = resolve(response)
             assert set(error["content"]) == {"application/problem+json"}
             assert error["description"].endswith(".")
-            assert "X-Request-ID" in error["headers"]
+            assert set(IN_EVERY_RESPONSE) <= set(error["headers"])
             example = next(iter(error["content"]["application/problem+json"]["examples"].values()))["value"]
             assert example["status"] == int(status)
 
@@ -270,7 +271,7 @@ def test_successes_have_their_media_type_and_headers(name: str) -> None:
 
     assert successes
     for status, response in successes.items():
-        assert "X-Request-ID" in response["headers"]
+        assert set(IN_EVERY_RESPONSE) <= set(response["headers"])
         media_type = OTHER_MEDIA_TYPES.get(name, "application/json")
         assert set(response.get("content", {})) == (set() if status == "204" else {media_type})
         assert ("Idempotency-Replayed" in response["headers"]) is repeatable
@@ -343,6 +344,7 @@ def test_every_integer_has_bounds() -> None:
         assert {"minimum", "maximum"} <= schema.keys(), f"{where}: {schema}"
         assert isinstance(schema["minimum"], int)
         assert isinstance(schema["maximum"], int)
+        assert schema["format"] == ("int32" if schema["minimum"] > -(2**31) and schema["maximum"] < 2**31 else "int64")
 
 
 def test_every_list_has_a_maximum() -> None:
@@ -370,12 +372,13 @@ def test_parameters_are_never_null_and_say_what_they_are() -> None:
         for parameter in operation.get("parameters", []):
             assert "null" not in str(parameter["schema"].get("type")), parameter
             assert "oneOf" not in parameter["schema"], parameter
-            assert parameter["in"] == "path" or parameter.get("description"), parameter
+            assert parameter.get("description"), parameter
 
 
-def test_component_names_leak_no_modules() -> None:
+def test_components_are_described_and_leak_no_modules() -> None:
     for name in SCHEMAS:
         assert re.fullmatch(r"[A-Z][A-Za-z]+", name)
+        assert SCHEMAS[name]["description"]
     text = msgspec.json.encode(DOCUMENT).decode()
     assert not re.search(r"\bapp[._](domain|lib)\b|\btests[._]", text)
     assert "``" not in text.replace("```", "")  # fences of the manual aside

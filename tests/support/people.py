@@ -38,13 +38,14 @@ HASHER = PasswordHasher(
     parallelism=QUICK_HASHES["parallelism"],
 )
 
-NEW_USER = {
+NEW_USER: dict[str, Any] = {
     "locale": "en",
     "is_active": True,
     "is_verified": False,
     "is_superuser": False,
     "is_service": False,
     "must_change_password": False,
+    "metadata": {},
     "deleted_at": None,
 }
 NEW_ROLE = {"description": None, "requires_mfa": False}

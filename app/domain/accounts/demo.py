@@ -151,6 +151,7 @@ async def _create(demo: Demo, person: Person) -> UserRead:
         locale=person.locale,
         is_verified=person.is_verified,
         is_superuser=person.email == SIGN_INS[0].email,
+        metadata={"crm_id": f"C-{1001 + PEOPLE.index(person)}"},
     )
     users = demo.services.build(UserService, demo.unit, SYSTEM)
     return await users.create(data, None)

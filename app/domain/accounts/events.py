@@ -16,7 +16,7 @@ class UserRegistered(Event, frozen=True, kw_only=True):
 
 @event("user.updated")
 class UserUpdated(Event, frozen=True, kw_only=True):
-    """A user was changed: names, address, flags or roles."""
+    """A user was changed: names, address, flags, metadata or roles."""
 
 
 @event("user.address_replaced")

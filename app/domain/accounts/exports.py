@@ -12,6 +12,7 @@ EXPORTS = (
         User.is_active,
         User.is_verified,
         User.is_superuser,
+        User.metadata_.label("metadata"),
         User.created_at,
         User.updated_at,
         of=User.id,

@@ -1,7 +1,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Boolean, ColumnElement, ForeignKey, Index, String, literal_column
+from sqlalchemy import JSON, Boolean, ColumnElement, ForeignKey, Index, String, literal_column
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base, Entity, sortable_text
@@ -33,6 +33,7 @@ class User(Entity):
     is_superuser: Mapped[bool] = mapped_column(Boolean, default=False)
     is_service: Mapped[bool] = mapped_column(Boolean, default=False)
     must_change_password: Mapped[bool] = mapped_column(Boolean, default=False)
+    metadata_: Mapped[dict[str, str]] = mapped_column("metadata", JSON, default=dict)
     deleted_at: Mapped[datetime | None]
 
     __table_args__ = (

@@ -21,7 +21,7 @@ WEBHOOK_KINDS = tuple(
     )
     for event, description in (
         (UserRegistered, "A user was created."),
-        (UserUpdated, "A user was changed: names, address, flags or roles."),
+        (UserUpdated, "A user was changed: names, address, flags, metadata or roles."),
         (UserDeleted, "A user was deleted."),
     )
 )

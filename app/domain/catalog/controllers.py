@@ -28,7 +28,7 @@ from app.lib.http.answers import public_answer
 from app.lib.http.conditional import TAGGED
 from app.lib.http.injection import Injected, Paging, Precondition, Times
 from app.lib.http.locations import created
-from app.lib.http.rules import MAX_BODY, TEXT_BODY
+from app.lib.http.rules import MAX_BODY, METADATA_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
 from app.lib.security.policies import optional, permission
@@ -100,7 +100,7 @@ class ProductController(Controller):
         guards=[permission(PRODUCTS_WRITE)],
         summary="Create a product",
         description="A product with its price and stock. The `sku` is unique.",
-        opt=IDEMPOTENT | TEXT_BODY | may_raise(SkuTaken),
+        opt=IDEMPOTENT | METADATA_BODY | may_raise(SkuTaken),
     )
     async def create_product(self, data: JSONBody[ProductCreate], products: Products) -> Response[ProductRead]:
         product = await products.create(data)
@@ -110,7 +110,7 @@ class ProductController(Controller):
         "/batch",
         guards=[permission(PRODUCTS_WRITE)],
         summary="Create up to 100 products",
-        description="All of them, or none.",
+        description="All of them, or none. The body may have 4.1 MB.",
         opt=IDEMPOTENT | {MAX_BODY: 4_100_000} | may_raise(SkuTaken),
     )
     async def create_products(self, data: JSONBody[ProductBatch], products: Products) -> Response[ProductBatchRead]:
@@ -134,7 +134,7 @@ class ProductController(Controller):
             "Needs `If-Match`; `*` matches any version. Movements of stock, so sales, make no new one. A new price is "
             "for future orders; placed orders keep theirs."
         ),
-        opt=TEXT_BODY | may_raise(SkuTaken, PreconditionFailed, PreconditionRequired),
+        opt=METADATA_BODY | may_raise(SkuTaken, PreconditionFailed, PreconditionRequired),
     )
     async def update_product(
         self, product_id: FromPath[UUID], data: JSONBody[ProductUpdate], products: Products, if_match: Precondition

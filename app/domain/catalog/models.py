@@ -1,7 +1,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, BigInteger, Boolean, CheckConstraint, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.lib.db.base import Base, Entity, new_id, sortable_text
@@ -21,6 +21,7 @@ class Product(Entity):
     currency: Mapped[str] = mapped_column(String(3))
     stock: Mapped[int] = mapped_column(BigInteger, default=0)
     is_active: Mapped[bool] = mapped_column(Boolean, default=True)
+    metadata_: Mapped[dict[str, str]] = mapped_column("metadata", JSON, default=dict)
 
     __table_args__ = (
         CheckConstraint("stock >= 0", name="stock_not_negative"),

@@ -20,12 +20,14 @@ class ProductRow(msgspec.Struct, frozen=True):
     stock: int
     is_active: bool
     tags: list[str]
+    metadata: dict[str, str]
     created_at: datetime
     updated_at: datetime
     version: int
 
-    def to_read(self) -> ProductRead:
-        return project(ProductRead, self, price=Money.from_minor_units(self.price_units, self.currency))
+    def to_read(self, *, shows_metadata: bool) -> ProductRead:
+        price = Money.from_minor_units(self.price_units, self.currency)
+        return project(ProductRead, self, price=price, metadata=self.metadata if shows_metadata else None)
 
 
 class PriceRow(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from app.domain.jobs.services import JOB_SORT, JobQueries, JobService
 from app.lib.http.injection import Injected, Paging, Precondition
 from app.lib.jobs.tables import JobStatus
 from app.lib.openapi.document import may_raise
+from app.lib.openapi.examples import shows
 from app.lib.pagination.parameters import After, Before
 from app.lib.security.policies import permission, sees
 
@@ -79,7 +80,7 @@ class JobController(Controller):
         status_code=200,
         summary="Cancel a background job",
         description="A running job is interrupted within seconds; what it has committed stays.",
-        opt=may_raise(JobNotCancellable),
+        opt=may_raise(JobNotCancellable) | shows(200, status="cancelled", finished_at="2026-01-31T12:05:00Z"),
     )
     async def cancel_job(
         self, job_id: FromPath[UUID], job_service: Injected[JobService], if_match: Precondition

@@ -9,6 +9,7 @@ from litestar.response import Stream
 
 from app.domain.catalog.controllers import AmountFilter, CurrencyFilter
 from app.domain.catalog.errors import InsufficientStock
+from app.domain.orders import examples
 from app.domain.orders.dtos import (
     DEFAULT_PAYMENT,
     NO_REASON,
@@ -33,7 +34,7 @@ from app.domain.orders.dtos import (
 from app.domain.orders.errors import InvalidTransition, PaymentDeclined, RefundTooLarge, TooManyOpenOrders
 from app.domain.orders.permissions import ORDERS_READ, ORDERS_WRITE
 from app.domain.orders.services.cancel import CancelService
-from app.domain.orders.services.export import LINE_COLUMNS, ORDER_COLUMNS, ExportRows, OrderExport, csv_lines
+from app.domain.orders.services.export import ExportRows, OrderExport
 from app.domain.orders.services.orders import OrderService
 from app.domain.orders.services.pay import PaymentService
 from app.domain.orders.services.place import PlaceService
@@ -42,7 +43,7 @@ from app.domain.orders.services.refund import RefundService
 from app.lib.errors import PermissionDenied, PreconditionFailed
 from app.lib.http.injection import Caller, Injected, Paging, Precondition, Times
 from app.lib.http.locations import created
-from app.lib.http.rules import PRODUCES_ANYTHING, TEXT_BODY
+from app.lib.http.rules import METADATA_BODY, PRODUCES_ANYTHING, TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import for_holders_of, may_raise, sends_headers
 from app.lib.openapi.examples import shows
@@ -124,7 +125,7 @@ class OrderController(Controller):
         guards=[authenticated],
         summary="Place an order",
         description="All lines or none. The stock is reserved until the order expires.",
-        opt=IDEMPOTENT | TEXT_BODY | may_raise(InsufficientStock, TooManyOpenOrders),
+        opt=IDEMPOTENT | METADATA_BODY | may_raise(InsufficientStock, TooManyOpenOrders),
     )
     async def place_order(
         self, data: JSONBody[OrderCreate], place_service: Injected[PlaceService], principal: Caller
@@ -148,8 +149,10 @@ class OrderController(Controller):
         "/{order_id:uuid}",
         guards=[authenticated],
         summary="Update an order",
-        description="Its notes while it is pending or, with `orders:write`, its tracking once it is shipped.",
-        opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed),
+        description=(
+            "Its notes while it is pending. With `orders:write` also its metadata, and its tracking once it is shipped."
+        ),
+        opt=METADATA_BODY | may_raise(InvalidTransition, PermissionDenied, PreconditionFailed),
     )
     async def update_order(
         self,
@@ -202,7 +205,9 @@ class OrderController(Controller):
         summary="Pay an order",
         description="Your own. 202 when the outcome is not known yet: read the order again later.",
         opt=may_raise(InvalidTransition, PaymentDeclined, PermissionDenied, PreconditionFailed)
-        | sends_headers(202, "Retry-After"),
+        | sends_headers(202, "Retry-After")
+        | shows(200, **examples.PAID)
+        | shows(202, **examples.PAYING),
     )
     async def pay_order(
         self,
@@ -223,7 +228,7 @@ class OrderController(Controller):
         status_code=200,
         summary="Cancel an order",
         description="Your own until it is paid, or with `orders:write` any until it is shipped. Refunds a paid order.",
-        opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed),
+        opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed) | shows(200, **examples.CANCELLED),
     )
     async def cancel_order(
         self,
@@ -244,7 +249,9 @@ class OrderController(Controller):
             "A paid order becomes shipped. Its customer and webhooks are notified. The tracking can be added and "
             "corrected later."
         ),
-        opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed) | for_holders_of(ORDERS_WRITE),
+        opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed)
+        | for_holders_of(ORDERS_WRITE)
+        | shows(200, **examples.SHIPPED),
     )
     async def ship_order(
         self,
@@ -262,7 +269,9 @@ class OrderController(Controller):
         status_code=200,
         summary="Deliver an order",
         description="A shipped order becomes delivered. Its customer and webhooks are notified.",
-        opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed) | for_holders_of(ORDERS_WRITE),
+        opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed)
+        | for_holders_of(ORDERS_WRITE)
+        | shows(200, **examples.DELIVERED),
     )
     async def deliver_order(
         self, order_id: FromPath[UUID], orders: Orders, principal: Caller, if_match: Precondition
@@ -278,7 +287,8 @@ class OrderController(Controller):
         opt=IDEMPOTENT
         | TEXT_BODY
         | may_raise(InvalidTransition, RefundTooLarge, PermissionDenied, PreconditionFailed)
-        | for_holders_of(ORDERS_WRITE),
+        | for_holders_of(ORDERS_WRITE)
+        | shows(200, **examples.REFUNDED),
     )
     async def refund_order(
         self,
@@ -293,7 +303,7 @@ class OrderController(Controller):
     @get(
         "/export",
         guards=[permission(ORDERS_READ)],
-        opt={PRODUCES_ANYTHING: True} | shows(200, csv_lines([(*ORDER_COLUMNS, *LINE_COLUMNS)]).decode()),
+        opt={PRODUCES_ANYTHING: True} | shows(200, examples.EXPORT),
         media_type="text/csv",
         summary="Export orders as CSV",
         description=(

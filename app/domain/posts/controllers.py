@@ -37,6 +37,7 @@ from app.lib.openapi.document import may_raise
 from app.lib.openapi.examples import shows
 from app.lib.pagination.parameters import After, Before
 from app.lib.security.policies import authenticated, find_principal, optional, policy_of, public
+from app.lib.wire.struct_schema import example_id
 
 T = TypeVar("T")
 
@@ -46,7 +47,12 @@ ATOM = "application/atom+xml"
 _LONG_BODY = {MAX_BODY: 1_300_000}
 
 # What fits neither is not there, so it is 404 and not 422: the bounds are documentation.
-_REFERENCE = {"type": OpenAPIType.STRING, "maxLength": MAX_SLUG, "pattern": "^[a-z0-9]+(?:-[a-z0-9]+)*$"}
+_REFERENCE = {
+    "type": OpenAPIType.STRING,
+    "maxLength": MAX_SLUG,
+    "pattern": "^[a-z0-9]+(?:-[a-z0-9]+)*$",
+    "examples": [example_id("post_id")],
+}
 
 PostReference = Annotated[str, PathParameter(description="The post's id or its slug.", schema_extra=_REFERENCE)]
 PostId = Annotated[str, PathParameter(description="The post's id.", schema_extra=_REFERENCE)]
@@ -223,7 +229,8 @@ class PostController(Controller):
         status_code=200,
         summary="Unpublish a post",
         description="By id. It is a draft again.",
-        opt=may_raise(NotYourPost, PostNotFound, PreconditionFailed),
+        opt=may_raise(NotYourPost, PostNotFound, PreconditionFailed)
+        | shows(200, is_published=False, published_at=None),
     )
     async def unpublish_post(
         self, post_ref: PostId, posts: Posts, principal: Caller, if_match: Precondition

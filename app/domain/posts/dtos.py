@@ -8,13 +8,14 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from app.domain.accounts.dtos import PersonRead
+from app.domain.accounts.dtos import PersonId, PersonRead
 from app.lib.errors import FieldCode
 from app.lib.http.conditional import Version, Versioned
 from app.lib.pagination.envelope import Page
 from app.lib.wire.decoding import Check, FieldProblem, Hint
 from app.lib.wire.dto import Input, Output
 from app.lib.wire.fields import SingleLine, TextLines, Timestamp, VisibleTextLines
+from app.lib.wire.metadata import Metadata, MetadataPatch
 
 Status = Literal["draft", "scheduled", "published"]
 PUBLISHED: Final = "published"
@@ -48,6 +49,8 @@ Tag = Annotated[
     Hint("Must be lower-case letters and digits, with single hyphens between them."),
 ]
 Tags = Annotated[list[Tag], Meta(max_length=MAX_TAGS), Check(_check_tags)]
+Title = Annotated[SingleLine, Meta(examples=["Sailing by night"])]
+_IsPublished = Annotated[bool, Meta(examples=[True])]
 Markdown = Annotated[
     TextLines,
     Meta(max_length=MAX_CONTENT, description="Markdown (CommonMark).", examples=["# Night\n\nStars, *many*."]),
@@ -57,21 +60,24 @@ Excerpt = Annotated[TextLines, Meta(max_length=MAX_EXCERPT, examples=["Stars, ma
 
 
 class PostSummary(Output):
-    """A post in a list: all but its content. ``is_published`` is whether its publication is decided; the public sees it
-    from ``published_at`` on.
+    """A post in a list: all but its content and metadata. ``is_published`` is whether its publication is decided; the
+    public sees it from ``published_at`` on.
     """
 
     id: UUID
-    author_id: UUID
-    title: SingleLine
+    author_id: PersonId
+    title: Title
     slug: Slug
     excerpt: Excerpt
     tags: Annotated[list[Tag], Meta(max_length=MAX_TAGS)]
-    is_published: bool
-    published_at: datetime | None
+    is_published: _IsPublished
+    published_at: Annotated[datetime, Meta(examples=["2026-01-31T12:00:00Z"])] | None
     created_at: datetime
     updated_at: datetime
     version: Version
+
+
+ShownMetadata = Annotated[Metadata, Meta(description="Null for those who may not update the post.")]
 
 
 class PostRead(PostSummary, Versioned):
@@ -80,6 +86,7 @@ class PostRead(PostSummary, Versioned):
     is_live: ClassVar[bool] = True
 
     content: Markdown
+    metadata: ShownMetadata | None
 
 
 class PostSummaryWithAuthor(PostSummary):
@@ -92,6 +99,7 @@ class PostWithAuthor(PostSummaryWithAuthor):
     """A post with ``expand=author``. It has no ETag, because it is two resources."""
 
     content: Markdown
+    metadata: ShownMetadata | None
 
 
 class PostPage(Page[PostSummary], frozen=True, kw_only=True):
@@ -105,25 +113,27 @@ class PostWithAuthorPage(Page[PostSummaryWithAuthor], frozen=True, kw_only=True)
 class PostCreate(Input):
     """A new post: a draft, unless it is published (now, or at an instant)."""
 
-    title: SingleLine
+    title: Title
     content: Markdown
     slug: Slug | UnsetType = UNSET
     excerpt: OwnExcerpt | None = None
     tags: Tags = msgspec.field(default_factory=list)
-    is_published: bool | UnsetType = UNSET
-    published_at: Timestamp | None | UnsetType = UNSET
+    is_published: _IsPublished | UnsetType = UNSET
+    published_at: Annotated[Timestamp, Meta(extra={"is_alternative": True})] | None | UnsetType = UNSET
+    metadata: Metadata = msgspec.field(default_factory=dict)
 
 
 class PostUpdate(Input):
     """A merge patch of a post. An excerpt that is null is made of the content again."""
 
-    title: SingleLine | UnsetType = UNSET
+    title: Title | UnsetType = UNSET
     slug: Slug | UnsetType = UNSET
     content: Markdown | UnsetType = UNSET
     excerpt: OwnExcerpt | None | UnsetType = UNSET
     tags: Tags | UnsetType = UNSET
-    is_published: bool | UnsetType = UNSET
-    published_at: Timestamp | None | UnsetType = UNSET
+    is_published: _IsPublished | UnsetType = UNSET
+    published_at: Annotated[Timestamp, Meta(extra={"is_alternative": True})] | None | UnsetType = UNSET
+    metadata: MetadataPatch | None | UnsetType = UNSET
 
 
 class Publication(Input):

@@ -10,6 +10,7 @@ EXPORTS = (
         Post.excerpt,
         Post.content,
         Post.tags,
+        Post.metadata_.label("metadata"),
         Post.published_at,
         Post.public_from,
         Post.created_at,

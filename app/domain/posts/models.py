@@ -29,6 +29,7 @@ class Post(Entity):
     excerpt: Mapped[str] = mapped_column(String(MAX_EXCERPT))
     has_own_excerpt: Mapped[bool] = mapped_column(Boolean, default=False)
     tags: Mapped[list[str]] = mapped_column(JSON)
+    metadata_: Mapped[dict[str, str]] = mapped_column("metadata", JSON, default=dict)
     published_at: Mapped[datetime | None]
     public_from: Mapped[datetime] = mapped_column(default=NEVER)
     is_announced: Mapped[bool] = mapped_column(Boolean, default=False)

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
+    case,
     delete,
     func,
     insert,
@@ -46,10 +47,10 @@ _is_public = Post.public_from <= database_now()
 _is_published = Post.published_at.is_not(None)
 
 # One post: what the public sees, the author's own posts, and all of them for moderators.
-_may_see = or_(
-    _is_public, Post.author_id == bindparam("viewer_id", type_=Uuid()), bindparam("sees_all", type_=Boolean())
-)
-_read = select(*columns_of(PostRead, Post, is_published=_is_published)).where(_may_see)
+_is_own = Post.author_id == bindparam("viewer_id", type_=Uuid())
+_may_see = or_(_is_public, _is_own, bindparam("sees_all", type_=Boolean()))
+_metadata = case((or_(_is_own, bindparam("writes_all", type_=Boolean())), Post.metadata_))
+_read = select(*columns_of(PostRead, Post, is_published=_is_published, metadata=_metadata)).where(_may_see)
 POST_BY_ID = prepare(_read.where(Post.id == bindparam("post_id")), PostRead)
 POST_BY_CLAIM = prepare(
     _read.join(PostSlug, PostSlug.post_id == Post.id).where(PostSlug.digest == bindparam("digest")), PostRead

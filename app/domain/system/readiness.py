@@ -10,7 +10,7 @@ import structlog
 from msgspec import Meta
 
 from app.lib.db.faults import DATABASE_ERRORS
-from app.lib.db.migrations import VERSION_TABLE, applied_revision
+from app.lib.db.migrations import VERSION_TABLE, SchemaState, schema_state
 from app.lib.db.reader import Reader
 from app.lib.errors import Unavailable
 from app.lib.wire.dto import Output
@@ -19,7 +19,6 @@ log = structlog.get_logger(__name__)
 
 CHECK_SECONDS = 3.0
 KEPT_SECONDS = 1.0
-_NOT_MIGRATED = "The schema is not up to date: run 'app db upgrade'."
 _FAILURES: tuple[type[Exception], ...] = (*DATABASE_ERRORS, OSError, Unavailable)
 
 
@@ -27,14 +26,16 @@ class Check(Output):
     """One thing that the service needs; ``hint`` says what to do where it fails."""
 
     name: Annotated[str, Meta(max_length=20, examples=["database"])]
-    status: Literal["ok", "failed"]
+    status: Annotated[Literal["ok", "failed"], Meta(title="CheckStatus", description="Whether it works.")]
     hint: Annotated[str, Meta(max_length=200)] | None
 
 
 class ReadinessReport(Output):
     """The service may get traffic. ``degraded`` when something fails that requests can do without."""
 
-    status: Literal["ready", "degraded"]
+    status: Annotated[
+        Literal["ready", "degraded"], Meta(title="ReadinessStatus", description="Whether everything works.")
+    ]
     checks: Annotated[list[Check], Meta(max_length=10)]
 
 
@@ -49,8 +50,8 @@ class NotReady(Unavailable):
 class Readiness:
     """Asks the database, its migrations, the counters' store, and whether the process is on its way out.
 
-    ``history`` is every revision that the code knows, the newest first. A revision that it does not know is one of a
-    newer release: the schema is migrated before the last old process is gone, and those have to go on serving.
+    ``history`` is every revision that the code knows, the newest first. A newer schema is ready where it can be: it is
+    migrated before the last old process is gone, and those have to go on serving.
     Answers are kept for a second, because anyone may ask, and each costs a query.
     """
 
@@ -62,7 +63,7 @@ class Readiness:
         redis: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self._reader = reader
-        self._outdated = frozenset(history[1:])
+        self._history = history
         self._is_draining = is_draining
         self._redis = redis
         self._hints: dict[str, str | None] = {}
@@ -88,15 +89,15 @@ class Readiness:
 
     async def _database_fault(self) -> str | None:
         try:
-            revision = await asyncio.wait_for(applied_revision(self._reader), CHECK_SECONDS)
+            state = await asyncio.wait_for(schema_state(self._reader, self._history), CHECK_SECONDS)
         except _FAILURES as exc:
             log.warning("readiness.database", error=type(exc).__name__)
             if VERSION_TABLE in str(exc):
-                return _NOT_MIGRATED
+                return SchemaState.BEHIND.value
             if getattr(exc, "sqlite_errorname", None) == "SQLITE_CANTOPEN":
                 return "The database file cannot be opened: run 'app db upgrade' to make it, or check who may read it."
             return "The database cannot be reached."
-        return _NOT_MIGRATED if revision is None or revision in self._outdated else None
+        return None if state.is_usable else state.value
 
     async def _redis_fault(self, ping: Callable[[], Awaitable[bool]]) -> str | None:
         try:

@@ -27,12 +27,24 @@ from app.lib.http.locations import created
 from app.lib.http.rules import TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
+from app.lib.openapi.examples import shows
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.paginate import page_of
 from app.lib.pagination.parameters import After, Before
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import authenticated, recently_authenticated
 from app.lib.webhooks.kinds import WebhookKinds
+
+_TEST = {
+    "kind": "webhook.test",
+    "status": "pending",
+    "attempts": 0,
+    "next_attempt_at": "2026-01-31T12:00:00Z",
+    **dict.fromkeys(["last_attempt_at", "response_status", "response_body", "duration_ms"]),
+}
+_RETRIED = {"status": "pending", "attempts": 0, "version": 3} | dict.fromkeys(
+    ["next_attempt_at", "updated_at"], "2026-01-31T12:10:00Z"
+)
 
 Webhooks = Injected[WebhookService]
 Deliveries = Injected[DeliveryService]
@@ -143,7 +155,7 @@ class WebhookController(Controller):
         guards=[authenticated, rate_limit("webhooks")],
         summary="Send a test event",
         description="A `webhook.test`, tried once, even without a subscription.",
-        opt=IDEMPOTENT | may_raise(TooManyPending, WebhookInactive),
+        opt=IDEMPOTENT | may_raise(TooManyPending, WebhookInactive) | shows(201, **_TEST),
     )
     async def test_webhook(
         self, webhook_id: WebhookId, deliveries: Deliveries, principal: Caller
@@ -195,7 +207,7 @@ class DeliveryController(Controller):
         status_code=200,
         summary="Retry a delivery",
         description="Sends it again under the same `webhook-id`, whether it succeeded or failed, with all attempts.",
-        opt=may_raise(DeliveryPending, TooManyPending, WebhookInactive),
+        opt=may_raise(DeliveryPending, TooManyPending, WebhookInactive) | shows(200, **_RETRIED),
     )
     async def retry_webhook_delivery(
         self,

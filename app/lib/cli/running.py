@@ -9,7 +9,7 @@ import click
 
 from app.lib.cli.errors import CommandFailed, DatabaseUnusable, MissingOrTaken
 from app.lib.db.faults import DATABASE_ERRORS, driver_error, sqlstate, to_app_error
-from app.lib.db.migrations import Migrations, applied_revision
+from app.lib.db.migrations import VERSION_TABLE, Migrations, SchemaState, schema_state
 from app.lib.db.reader import Reader
 from app.lib.db.url import DatabaseURL
 from app.lib.errors import AppError, Unavailable
@@ -31,24 +31,29 @@ def run(work: Callable[[Any], Awaitable[T]]) -> T:
 
     async def main() -> T:
         async with core.running():
-            if not await schema_is_current(core.migrations, core.database.reader):
-                raise CommandFailed("The database schema is not up to date.", "Run 'app db upgrade'.")
+            require_usable(await state_of(core.migrations, core.database.reader))
             return await work(core)
 
     with database_errors(core.settings.database):
         return asyncio.run(main())
 
 
-async def schema_is_current(migrations: Migrations, reader: Reader) -> bool:
-    """Whether the database is at the head of the migrations. Raises when it cannot be reached."""
+async def state_of(migrations: Migrations, reader: Reader) -> SchemaState:
+    """Raises when the database cannot be reached."""
     if migrations.url.is_missing:
-        return False
+        return SchemaState.BEHIND
     try:
-        return await applied_revision(reader) == migrations.head
+        return await schema_state(reader, migrations.history)
     except DATABASE_ERRORS as exc:
-        if "alembic_version" not in str(exc):
+        if VERSION_TABLE not in str(exc):
             raise
-        return False
+        return SchemaState.BEHIND
+
+
+def require_usable(state: SchemaState) -> None:
+    """Raises ``CommandFailed`` for a schema that this code does not work with."""
+    if not state.is_usable:
+        raise CommandFailed(state.value)
 
 
 @contextmanager

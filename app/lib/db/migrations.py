@@ -2,7 +2,8 @@
 
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, column, event, select, table, text
+from sqlalchemy import Column, Connection, String, Table, column, event, select, table, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -29,7 +30,36 @@ _ADVISORY_LOCK = 0x10DE57A2  # any number, as long as every starting server take
 
 _FULL_TEXT = re.compile(r"(?:ix_\w+_)?fts_")
 
+breaking_migrations = Table("breaking_migrations", metadata, Column("revision", String(32), primary_key=True))
+"""The migrations that were applied and say ``breaks_older_code = True``; ``migrations/env.py`` writes them."""
+
 _revision = prepare(select(column("version_num", type_=None)).select_from(table(VERSION_TABLE)), str)
+_breaking = prepare(select(breaking_migrations.c.revision), str)
+
+
+class SchemaState(Enum):
+    """What the database's schema is to this code; the value is what to say about it."""
+
+    BEHIND = "The database schema is not up to date: run 'app db upgrade'."
+    CURRENT = ""
+    NEWER = "The database schema is newer than this release, which works with it."
+    TOO_NEW = (
+        "The database schema is of a newer release, and this one does not work with it: deploy that release, "
+        "or run its 'app db downgrade' to this one's head."
+    )
+
+    @property
+    def is_usable(self) -> bool:
+        return self in {SchemaState.CURRENT, SchemaState.NEWER}
+
+    @classmethod
+    def of(cls, revision: str | None, history: Sequence[str], breaking: Collection[str]) -> "SchemaState":
+        """``history`` is every revision that the code knows, the newest first."""
+        if revision is None or revision in history[1:]:
+            return cls.BEHIND
+        if revision in history[:1]:
+            return cls.CURRENT
+        return cls.NEWER if set(breaking) <= set(history) else cls.TOO_NEW
 
 
 class Migrations:
@@ -62,6 +92,17 @@ class Migrations:
     async def current(self) -> str | None:
         """The revision that the database is at, or None when it was never migrated."""
         return await self._read(lambda connection: MigrationContext.configure(connection).get_current_revision())
+
+    async def state(self) -> SchemaState:
+        """Before the service's own reader is there."""
+
+        def ask(connection: Connection) -> SchemaState:
+            revision, history = MigrationContext.configure(connection).get_current_revision(), self.history
+            is_unknown = revision is not None and revision not in history
+            breaking = connection.scalars(select(breaking_migrations.c.revision)).all() if is_unknown else ()
+            return SchemaState.of(revision, history, breaking)
+
+        return SchemaState.BEHIND if self.url.is_missing else await self._read(ask)
 
     async def differences(self) -> list[Any]:
         """What the models have and the migrated database has not, or the other way round; empty when in step."""
@@ -126,6 +167,13 @@ class Migrations:
 async def applied_revision(reader: Reader) -> str | None:
     """The revision that the database is at, read through the service's own reader."""
     return await reader.first(_revision)
+
+
+async def schema_state(reader: Reader, history: Sequence[str]) -> SchemaState:
+    """The same as :meth:`Migrations.state`, through the service's own reader."""
+    revision = await applied_revision(reader)
+    is_unknown = revision is not None and revision not in history
+    return SchemaState.of(revision, history, await reader.all(_breaking) if is_unknown else ())
 
 
 async def _wait_for_turn(connection: AsyncConnection) -> None:

@@ -43,6 +43,8 @@ MAX_BODY = "max_body"
 SMALL_BODY = 16_000
 TEXT_BODY = {MAX_BODY: 64_000}
 """Spread into a handler's ``opt`` whose body has longer texts or lists."""
+METADATA_BODY = {MAX_BODY: 400_000}
+"""Spread into a handler's ``opt`` whose body has metadata: 50 keys and values, each character as two escapes."""
 PRODUCES = "produces"
 """Key in a handler's ``opt``: the media type of its answers, where that is not JSON; ``Accept`` has to admit it."""
 
@@ -51,6 +53,9 @@ _ANY_CHARSET = re.compile(r"\s*charset\b", re.IGNORECASE)
 _QUALITY = re.compile(r"\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*", re.IGNORECASE)
 
 _HEADLESS = "headless_paths"
+BY_HEAD = "by_head"
+"""Key in ``scope["state"]`` of a request by HEAD, which is routed as GET: for what must not be done without a reader.
+"""
 """Where ``app.state`` holds the paths whose GET takes a ticket: HEAD would use it up and show nothing."""
 _RULES = "request_rules"
 _ALLOW = "allow"

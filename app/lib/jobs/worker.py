@@ -220,7 +220,9 @@ class Worker:
             if beats:
                 alive = await beat(unit, self.id)
             if room > 0:
-                claimed, self._hungry = await self._claim(unit, room)
+                self._hungry = False  # before it asks, so that what wakes it in the meantime counts
+                claimed, may_have_more = await self._claim(unit, room)
+                self._hungry |= may_have_more
         del self._outcomes[: len(outcomes)]
         if alive is not None:
             self._next_beat = time.monotonic() + self._options.beat_seconds

@@ -19,6 +19,7 @@ def _text(description: str, *, pattern: str | None = None, maximum: int = 512, r
 
 
 HEADERS: JSONObject = {
+    "Access-Control-Allow-Origin": _text("The page's origin, or `*`, where that origin is listed.", required=False),
     "Deprecation": _text("Since when the route is deprecated (RFC 9745).", pattern="^@-?[0-9]+$", maximum=20),
     "ETag": _text("The version, for `If-Match` and `If-None-Match`.", pattern='^(?:W/)?"[^"]*"$', maximum=80),
     "Idempotency-Replayed": {
@@ -27,6 +28,8 @@ HEADERS: JSONObject = {
     },
     "Link": _text("The pages around this one (RFC 8288).", maximum=32_768, required=False),
     "Location": _text("Where the resource is.", pattern="^/", maximum=2048),
+    "RateLimit": _text("What is left of each limit, `r` for `t` seconds; not where nothing counts.", required=False),
+    "RateLimit-Policy": _text("The limits, `q` in `w` seconds; not where nothing counts.", required=False),
     "Retry-After": {"description": "Seconds to wait.", "required": True, "schema": _SECONDS},
     "Sunset": _text("When the route goes (RFC 8594).", maximum=40),
     "Vary": _text("The request headers that the answer depends on."),
@@ -35,7 +38,7 @@ HEADERS: JSONObject = {
         "The id of the exchange; the one you sent, if it was good.", pattern="^[A-Za-z0-9._-]{8,64}$", maximum=64
     ),
 }
-
+IN_EVERY_RESPONSE = ("X-Request-ID", "RateLimit", "RateLimit-Policy", "Access-Control-Allow-Origin")
 
 PERHAPS_ETAG: JSONObject = {**HEADERS["ETag"], "required": False}
 """Where some of the answers have a version and others do not."""
@@ -57,6 +60,9 @@ def tidy_parameter(parameter: JSONObject) -> JSONObject:
     schema.update(_FORMATS.get(schema.get("format", ""), {}))
     if kept["in"] == "path" and schema.get("format") == "uuid":
         kept["example"] = example_id(parameter["name"])
+        kept.setdefault("description", f"The id of the {parameter['name'].removesuffix('_id').replace('_', ' ')}.")
+    if kept["in"] == "path" and schema.get("type") == "integer":
+        kept["example"] = schema["minimum"]
     return kept
 
 
@@ -106,7 +112,11 @@ def security_schemes(oauth2: str, bearer: str, ticket: str, token_url: str) -> J
     """The password form for first-party clients and documentation pages, plain access tokens, and tickets."""
     flow = {"tokenUrl": token_url, "refreshUrl": token_url.replace("/login", "/refresh"), "scopes": {}}
     return {
-        oauth2: {"type": "oauth2", "description": "For first-party clients.", "flows": {"password": flow}},
+        oauth2: {
+            "type": "oauth2",
+            "description": "For first-party clients. Access tokens are JWTs, made and checked as RFC8725 says.",
+            "flows": {"password": flow},
+        },
         bearer: {
             "type": "http",
             "scheme": "bearer",

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Generic, TypeVar, get_args
 import msgspec
 from msgspec import Meta
 
+from app.lib.wire.fields import END
+
 MAX_PAGE_SIZE = 100
 MAX_COUNTED_ROWS = 10_000
 """``total`` counts no further than this, and no page starts after this row, so that both costs are bounded."""
@@ -36,7 +38,10 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
         int, Meta(ge=1, le=MAX_PAGE_SIZE, description="How many items a full page has.", examples=[20])
     ]
     pages: Annotated[int, Meta(ge=0, le=MAX_COUNTED_ROWS, description=_PAGES, examples=[1])] | None
-    next_cursor: Annotated[str, Meta(max_length=MAX_CURSOR_LENGTH, description=_NEXT_CURSOR)] | None
+    next_cursor: (
+        Annotated[str, Meta(max_length=MAX_CURSOR_LENGTH, pattern=rf"^[A-Za-z0-9_-]+{END}", description=_NEXT_CURSOR)]
+        | None
+    )
 
     def with_items(self, page_type: type[P], items: Sequence[Any]) -> P:
         """The same page of something else: for rows that become another Struct after an extra query."""

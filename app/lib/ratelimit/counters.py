@@ -1,20 +1,16 @@
-"""Where hits are counted: in this process, in Redis or Valkey, or in a table of the service's own database.
+"""Where hits are counted: in this process, in a table of the service's own database, or in Redis (:mod:`.redis`).
 
-All are fixed-window counters with one method: ``add`` counts several keys in one round trip, each key atomically, and
-returns their sums. A negative amount gives back, never below 0. ``base_exceptions`` are the errors of an outage.
+All are fixed-window counters with one method. A negative amount gives back, never below 0.
 """
 
 import asyncio
 import contextlib
-import re
 import time
 from collections.abc import Sequence
 from heapq import nsmallest
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.exceptions import RedisError
 from sqlalchemy import BigInteger, Column, Executable, Integer, MetaData, Row, String, Table, delete, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -31,6 +27,27 @@ class Count(NamedTuple):
     key: str
     seconds: int
     amount: int = 1
+
+
+class Counters(Protocol):
+    """``base_exceptions`` are the errors of an outage."""
+
+    @property
+    def base_exceptions(self) -> tuple[type[Exception], ...]: ...
+
+    async def add(self, counts: Sequence[Count]) -> list[int]:
+        """Counts the keys in one round trip, each key atomically, and returns their sums."""
+        ...
+
+
+class SharedCounters(Counters, Protocol):
+    """Outside this process and its database."""
+
+    async def check(self) -> bool:
+        """Whether they answer."""
+        ...
+
+    async def close(self) -> None: ...
 
 
 class MemoryCounters:
@@ -76,62 +93,6 @@ class MemoryCounters:
         self._sweep_at = min(max(_FIRST_SWEEP, 2 * len(self._windows)), self._max_keys)
 
 
-_ADD_IN_REDIS = """
-local sums = {}
-for i, key in ipairs(KEYS) do
-    local sum = redis.call('incrby', key, ARGV[2 * i])
-    if sum < 0 then
-        redis.call('set', key, 0, 'keepttl')
-        sum = 0
-    end
-    if redis.call('ttl', key) < 0 then
-        redis.call('expire', key, ARGV[2 * i - 1])
-    end
-    sums[i] = sum
-end
-return sums
-"""
-
-
-class RedisCounters:
-    """Counters for all processes, at a ``redis://``, ``rediss://``, ``valkey://``, ``valkeys://`` or ``unix://`` URL.
-
-    Each call of ``add`` is one Lua script, so it is atomic. A connection is waited for, made and read for at most
-    ``timeout_seconds`` each and nothing is retried: a limit that waits is worse than one that fails, and
-    :class:`.limiter.RateLimiter` says what happens then. Call :meth:`close` at the end.
-    """
-
-    base_exceptions = (RedisError,)
-
-    def __init__(
-        self, url: str, *, timeout_seconds: float = 0.5, max_connections: int = 50, key_prefix: str = "ratelimit"
-    ) -> None:
-        self._pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]  # untyped options
-            re.sub(r"^valkey(s?)://", r"redis\1://", url),
-            max_connections=max_connections,
-            timeout=timeout_seconds,
-            socket_timeout=timeout_seconds,
-            socket_connect_timeout=timeout_seconds,
-        )
-        self._redis: Redis = Redis(connection_pool=self._pool)
-        self._script: Any = self._redis.register_script(_ADD_IN_REDIS)
-        self._prefix = key_prefix
-
-    async def add(self, counts: Sequence[Count]) -> list[int]:
-        keys = [f"{self._prefix}:{count.key}" for count in counts]
-        return cast("list[int]", await self._script(keys, [part for count in counts for part in count[1:]]))
-
-    async def check(self) -> bool:
-        """Whether it answers."""
-        try:
-            return bool(await self._redis.ping())
-        except (RedisError, OSError):
-            return False
-
-    async def close(self) -> None:
-        await self._pool.disconnect()
-
-
 def rate_limit_table(metadata: MetaData) -> Table:
     """Defines the table ``rate_limits``; ``expires_at`` is in milliseconds since the epoch."""
     return Table(
@@ -166,8 +127,8 @@ class TableCounters:
     Each call is one statement in one short transaction, on its own connection. So never count while the caller holds
     a transaction on the same engine: where that engine has one connection (SQLite's writer) the two would wait for
     each other. Expired rows are deleted by a call of :meth:`add` once a minute, and once a second while there are many.
-    A call that takes PostgreSQL longer than ``timeout_seconds`` raises ``TimeoutError``: a limit that waits is worse
-    than one that fails.
+    A call that takes longer than ``timeout_seconds`` raises ``TimeoutError``, also while another process has SQLite's
+    lock: a limit that waits is worse than one that fails.
     """
 
     base_exceptions = (SQLAlchemyError,)
@@ -178,7 +139,7 @@ class TableCounters:
         # SQLAlchemy's AUTOCOMMIT would leave the driver's connection in another transaction mode than it found.
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT") if is_postgresql else engine
         self._table = table
-        self._timeout_seconds = timeout_seconds if is_postgresql else None
+        self._timeout_seconds = timeout_seconds
         self._add = text(_ADD_TO_TABLE.format(table=table.name, **(_ON_POSTGRESQL if is_postgresql else _ON_SQLITE)))
         self._next_purge = time.monotonic() + _PURGE_SECONDS
         self._given_up: set[asyncio.Task[Sequence[Row[Any]]]] = set()
@@ -211,10 +172,9 @@ class TableCounters:
         Waits in parts, so that a moment in which this process stands still is not mistaken for an outage.
         """
         task = asyncio.create_task(self._execute(statement, values))
-        seconds = None if self._timeout_seconds is None else self._timeout_seconds / _PARTS
         try:
             for _ in range(_PARTS):
-                if (await asyncio.wait({task}, timeout=seconds))[0]:
+                if (await asyncio.wait({task}, timeout=self._timeout_seconds / _PARTS))[0]:
                     return task.result()
             raise TimeoutError
         finally:
@@ -231,6 +191,3 @@ class TableCounters:
         self._given_up.discard(task)
         if not task.cancelled():
             task.exception()  # retrieved, so that asyncio does not log it; the caller got a TimeoutError
-
-
-Counters: TypeAlias = MemoryCounters | RedisCounters | TableCounters

@@ -37,6 +37,7 @@ async def test_an_account_is_made_with_its_location_and_etag(calls: httpx.AsyncC
         "is_superuser": False,
         "is_service": False,
         "roles": [],
+        "metadata": {},
         "version": 1,
     }
     reader = await people.create(permissions=["users:read"])

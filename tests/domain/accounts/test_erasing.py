@@ -52,6 +52,8 @@ async def test_a_user_with_very_much_is_gone_at_once_and_erased_in_batches(app: 
     webhook = await give_much(app, person)
 
     async with people.client(person) as calls, people.client(boss) as bosses, people.client() as anyone:
+        changes = {"metadata": {"crm_id": "C-7"}}
+        assert (await bosses.patch(f"{USERS}/{person.id}", json=changes)).status_code == 200
         assert (await calls.delete(ME)).status_code == 204
 
         assert (await calls.get(ME)).status_code == 401
@@ -70,6 +72,7 @@ async def test_a_user_with_very_much_is_gone_at_once_and_erased_in_batches(app: 
     (row,) = await rows(app, User, User.id == person.id)
     (profile,) = await rows(app, Profile, Profile.user_id == person.id)
     assert (row.name, row.username, row.search_text, profile.first_name) == (None, None, "", None)
+    assert row.metadata_ == {}
     (job,) = await rows(app, QueuedJob, QueuedJob.name == "users.erase")
     assert job.key == str(person.id)
 

@@ -34,6 +34,7 @@ async def test_everybody_sees_their_own_account(people: People) -> None:
         "is_superuser": False,
         "is_service": False,
         "roles": ["made-for-1"],
+        "metadata": {},
         "version": 1,
     }
 

@@ -38,7 +38,7 @@ async def test_a_slug_stays_unless_asked(calls: httpx.AsyncClient, client: httpx
 
     assert (renamed["slug"], moved["slug"]) == ("first", "third")
     assert (post["version"], renamed["version"], moved["version"]) == (1, 2, 3)
-    assert (await client.get(f"{POSTS}/third")).json() == moved
+    assert (await calls.get(f"{POSTS}/third")).json() == moved
 
 
 async def test_a_former_slug_redirects_to_the_present_one(calls: httpx.AsyncClient, client: httpx.AsyncClient) -> None:

@@ -84,7 +84,7 @@ async def test_an_empty_file_is_not_ready(tmp_path: Path) -> None:
     async with running_app(DatabaseURL.parse(f"sqlite:///{tmp_path}/test.db")) as app, client_of(app) as client:
         failed = not_ready(await client.get("/health/ready"))
 
-    assert failed == {"database": "The schema is not up to date: run 'app db upgrade'."}
+    assert failed == {"database": "The database schema is not up to date: run 'app db upgrade'."}
 
 
 async def test_an_unreachable_server_is_not_ready() -> None:

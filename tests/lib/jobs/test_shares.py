@@ -4,9 +4,12 @@ import pytest
 
 from app.lib.jobs import Job, JobContext, enqueue, enqueue_many, job
 from tests.lib.jobs.bench import Bench, Diary, Note
-from tests.support.waiting import until_it_holds
+from tests.support.waiting import PATIENCE, until_it_holds
 
 pytestmark = pytest.mark.asvs("15.2.2")
+
+SELDOM = 10 * PATIENCE
+"""Seconds between two looks at the database: what ends, or is put into the queue, wakes the worker by itself."""
 
 
 @job("test.note", Note)
@@ -35,7 +38,7 @@ async def test_jobs_of_one_kind_that_hang_leave_room_for_others(
     async def slow(note: Note, context: JobContext) -> None:
         await wait(note, context)
 
-    async with bench.worker(slow, take_note, concurrency=concurrency):
+    async with bench.worker(slow, take_note, concurrency=concurrency, poll_seconds=SELDOM):
         async with bench.database.independent() as unit:
             await enqueue_many(unit, [(slow, Note("slow"))] * 30)
         await until_it_holds(lambda: runs(bench, peak))
@@ -61,7 +64,7 @@ async def test_four_kinds_that_hang_leave_room_for_others(bench: Bench) -> None:
         return hangs
 
     kinds = [hanging(name) for name in ("mail", "webhooks", "payments", "refunds")]
-    async with bench.worker(*kinds, take_note, concurrency=5):
+    async with bench.worker(*kinds, take_note, concurrency=5, poll_seconds=SELDOM):
         async with bench.database.independent() as unit:
             await enqueue_many(unit, [(kind, Note("slow")) for kind in kinds * 10])
             quick = await enqueue(unit, take_note, Note("quick"))
@@ -79,7 +82,7 @@ async def test_one_owner_with_many_slow_jobs_does_not_delay_the_others(bench: Be
         if note.text != "quick":
             await wait(note, context)
 
-    async with bench.worker(owned, concurrency=20):
+    async with bench.worker(owned, concurrency=20, poll_seconds=SELDOM):
         async with bench.database.independent() as unit:
             await enqueue_many(unit, [(owned, Note(text)) for text in ["slow"] * 30 + ["slower"] * 30])
         await until_it_holds(lambda: runs(bench, 2))
@@ -103,7 +106,7 @@ async def test_owners_take_turns_at_the_only_place_of_a_kind(bench: Bench) -> No
 
     async with bench.database.independent() as unit:
         await enqueue_many(unit, [(take_turn, Note(text)) for text in ["many"] * 20 + ["some"] * 2 + ["one"]])
-    async with bench.worker(take_turn, concurrency=4):
+    async with bench.worker(take_turn, concurrency=4, poll_seconds=SELDOM):
         await bench.until_all("succeeded")
 
     assert set(served[:3]) == {"many", "some", "one"}

@@ -8,7 +8,8 @@ from sqlalchemy import MetaData
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from app.lib.ratelimit.counters import Counters, MemoryCounters, RedisCounters, TableCounters, rate_limit_table
+from app.lib.ratelimit.counters import Counters, MemoryCounters, TableCounters, rate_limit_table
+from app.lib.ratelimit.redis import RedisCounters
 from tests.support.databases import postgresql_database
 from tests.support.valkey import running_valkey
 

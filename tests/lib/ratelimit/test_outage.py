@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.lib.ratelimit.counters import Count, RedisCounters, TableCounters, rate_limit_table
+from app.lib.ratelimit.counters import Count, TableCounters, rate_limit_table
 from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, WhenDown
+from app.lib.ratelimit.redis import RedisCounters
 from tests.support.valkey import Valkey, running_valkey
 
 pytestmark = pytest.mark.usefixtures("clock")

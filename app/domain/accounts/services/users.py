@@ -34,7 +34,7 @@ from app.domain.accounts.events import (
 )
 from app.domain.accounts.models import Profile, User
 from app.domain.accounts.repositories.people import TOUCH_PROFILE, ProfileRepository
-from app.domain.accounts.repositories.users import COUNT_SERVICE_ACCOUNTS, UserRepository
+from app.domain.accounts.repositories.users import UserRepository
 from app.domain.accounts.reserved_usernames import ReservedUsernames
 from app.domain.accounts.rows import CredentialRow, HoldRow
 from app.domain.accounts.services.access import check_makes_superusers, check_not_last, check_reach
@@ -57,11 +57,12 @@ from app.lib.security.policies import check_recent
 from app.lib.security.principal import Principal
 from app.lib.text import casefold_key
 from app.lib.wire.dto import project, provided
+from app.lib.wire.metadata import merge_metadata
 
 MAX_SERVICE_ACCOUNTS = 500
 """All together, because they belong to no one."""
 _FLAGS = frozenset({"is_verified", "is_superuser"})
-_OF_SERVICE_ACCOUNTS = frozenset({"name", "locale"})
+_OF_SERVICE_ACCOUNTS = frozenset({"name", "locale", "metadata"})
 _SHOWN_IN_PROFILE = frozenset({"email", "username", "name"})
 
 
@@ -132,7 +133,7 @@ class UserService:
         if data.is_superuser and actor is not None:
             check_makes_superusers(actor)
         flags = {"is_verified": data.is_verified, "is_superuser": data.is_superuser}
-        user = await self._create_with_password(data, locale=data.locale, **flags)
+        user = await self._create_with_password(data, locale=data.locale, metadata_=data.metadata, **flags)
         await self.events.publish(
             self.unit, UserRegistered(aggregate_id=user.id, aggregate_version=user.version, by_administrator=True)
         )
@@ -143,7 +144,7 @@ class UserService:
         """Creates a user for programs, which act as it by API keys: without a password, and without an address that
         mail could reach (RFC 6761). Raises ``TooManyServiceAccounts``.
         """
-        if (await self.unit.first(COUNT_SERVICE_ACCOUNTS) or 0) >= MAX_SERVICE_ACCOUNTS:
+        if await self._users.count_service_accounts() >= MAX_SERVICE_ACCOUNTS:
             raise TooManyServiceAccounts(MAX_SERVICE_ACCOUNTS)
         user_id = new_id()
         names = {"email": f"{user_id}@service.invalid", "username": None, "name": data.name}
@@ -190,6 +191,8 @@ class UserService:
         await check_reach(actor, user, self._users)
         if user.is_service and not values.keys() <= _OF_SERVICE_ACCOUNTS:
             raise FixedServiceAccount
+        if "metadata" in values:
+            values["metadata_"] = merge_metadata(user.metadata_, values.pop("metadata"))
         is_same_address = key is None or key == user.email_key
         unchanged = {"is_verified": user.is_verified and is_same_address, "is_superuser": user.is_superuser}
         flags = {name: values[name] for name, value in unchanged.items() if values.get(name, value) != value}
@@ -319,7 +322,7 @@ class UserService:
         if changed & _SHOWN_IN_PROFILE:
             await self.unit.execute(TOUCH_PROFILE, user_id=user.id, now=utc_now())
         flags = {name: getattr(user, name) for name in sorted(changed & _FLAGS)}
-        await self._publish_update(user, kind, fields=sorted(changed), **flags)
+        await self._publish_update(user, kind, fields=sorted(each.rstrip("_") for each in changed), **flags)
 
     async def _hold(self, username_key: str, user_id: UUID, kept_until: datetime | None = None) -> None:
         if username_key in self.reserved:
@@ -344,4 +347,4 @@ class UserService:
 
 
 def to_read(user: User, roles: list[str]) -> UserRead:
-    return project(UserRead, user, roles=roles)
+    return project(UserRead, user, roles=roles, metadata=user.metadata_)

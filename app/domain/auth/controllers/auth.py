@@ -14,6 +14,7 @@ from app.domain.auth.dtos.sessions import JsonWebKeys, Refresh, SignIn, TokenPai
 from app.domain.auth.errors import AccountInactive, InvalidCredentials, MfaRequired, RefreshTokenReused
 from app.domain.auth.oauth2 import FORM_ERRORS, TOKEN_ERRORS
 from app.domain.auth.services.mfa_sign_in import MfaSignInService
+from app.domain.auth.services.refresh import RefreshService
 from app.domain.auth.services.registration import RegistrationService
 from app.domain.auth.services.sessions import SessionService
 from app.domain.auth.services.sign_in import SignInService
@@ -23,6 +24,7 @@ from app.lib.http.language import preferred_locale
 from app.lib.http.locations import created
 from app.lib.http.rules import FORM_OR_JSON
 from app.lib.openapi.document import may_raise
+from app.lib.openapi.examples import shows
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import OPEN_TO_DEBTORS, in_session, public, signed_in
 from app.lib.wire.dto import FormDTO
@@ -43,7 +45,7 @@ class AuthController(Controller):
         responses={202: ResponseSpec(RegistrationAccepted, generate_examples=False)},
         summary="Register",
         description="`Accept-Language` sets the `locale` of the new user, which chooses the language of mail.",
-        opt=may_raise(EmailTaken, UsernameTaken),
+        opt=may_raise(EmailTaken, UsernameTaken) | shows(201, is_verified=False, roles=[], metadata={}),
     )
     async def register(
         self,
@@ -97,8 +99,8 @@ class AuthController(Controller):
         opt=FORM_OR_JSON | may_raise(RefreshTokenReused),
         exception_handlers=TOKEN_ERRORS,
     )
-    async def refresh(self, data: JSONBody[Refresh], sessions: Injected[SessionService]) -> TokenPair:
-        return await sessions.refresh(data.refresh_token)
+    async def refresh(self, data: JSONBody[Refresh], rotation: Injected[RefreshService]) -> TokenPair:
+        return await rotation.refresh(data.refresh_token)
 
     @post(
         "/logout",

@@ -7,9 +7,6 @@ from app.domain.auth.dtos.sessions import TokenPair
 from app.domain.auth.repositories.sessions import SessionRow
 from app.lib.security.tokens import TokenSigner, refresh_jti
 
-GRACE = timedelta(seconds=10)
-"""How long after a rotation the token before it still gets the same answer: a retry whose answer was lost."""
-
 
 class Lifetimes(msgspec.Struct, frozen=True):
     """Of an access token, of a session without use, and of a session altogether."""

@@ -30,7 +30,7 @@ from app.lib.pagination.sorting import SortKey
 
 _tag_table = table_of(ProductTag)
 _tags = joined_strings(Product, ProductTag.tag, ProductTag.product_id == Product.id)
-_products = select(*columns_of(ProductRow, Product, tags=_tags))
+_products = select(*columns_of(ProductRow, Product, tags=_tags, metadata=Product.metadata_))
 PRODUCT = prepare(_products.where(Product.id == bindparam("product_id")), ProductRow)
 _tags_of = prepare(select(ProductTag.tag).where(ProductTag.product_id == bindparam("product_id")), str)
 _delete_tags = prepare(delete(_tag_table).where(_tag_table.c.product_id == bindparam("product_id")))

@@ -19,6 +19,7 @@ from app.lib.db.versions import IfMatch
 from app.lib.events import Events
 from app.lib.text import casefold_key
 from app.lib.wire.dto import project, provided
+from app.lib.wire.metadata import merge_metadata
 from app.lib.wire.money import Money
 
 
@@ -34,7 +35,9 @@ class ProductService:
 
     async def create(self, data: ProductCreate) -> ProductRead:
         """Raises ``SkuTaken``."""
-        product = Product(id=new_id(), sku=data.sku, stock=data.stock, is_active=data.is_active)
+        product = Product(
+            id=new_id(), sku=data.sku, stock=data.stock, is_active=data.is_active, metadata_=data.metadata
+        )
         _assign(product, {"name": data.name, "description": data.description, "price": data.price})
         await self._products.create(product)
         tags = sorted(set(data.tags))
@@ -43,7 +46,7 @@ class ProductService:
         if product.stock:
             await self._stock.record([Balance(product.id, product.stock)], [product.stock], "initial")
         await audit.record(self.unit, "product.created", self._origin, subject_id=product.id, sku=product.sku)
-        return project(ProductRow, product, tags=tags).to_read()
+        return _read(product, tags)
 
     async def create_many(self, data: Sequence[ProductCreate]) -> list[ProductRead]:
         """All of them or, raising ``SkuTaken``, none."""
@@ -74,6 +77,8 @@ class ProductService:
         old_price = Money.from_minor_units(product.price_units, product.currency)
         values = provided(data)
         tags = sorted(set(values.pop("tags", old_tags)))
+        if "metadata" in values:
+            values["metadata_"] = merge_metadata(product.metadata_, values.pop("metadata"))
         if "price" in values:
             values["price"] = values["price"].merged(old_price)
         _assign(product, values)
@@ -85,7 +90,7 @@ class ProductService:
         if is_changed:
             fields = sorted(provided(data))
             await audit.record(self.unit, "product.updated", self._origin, subject_id=product_id, fields=fields)
-        return project(ProductRow, product, tags=tags).to_read()
+        return _read(product, tags)
 
     async def delete(self, product_id: UUID, if_match: IfMatch) -> None:
         """Raises ``PreconditionRequired``, ``ProductNotFound``, ``PreconditionFailed``, ``ProductHasHistory`` or
@@ -105,6 +110,10 @@ class ProductService:
             raise ProductWasOrdered from exc
         deleted = ProductDeleted(aggregate_id=product_id, aggregate_version=product.version + 1)
         await self.events.publish(self.unit, deleted)
+
+
+def _read(product: Product, tags: list[str]) -> ProductRead:
+    return project(ProductRow, product, tags=tags, metadata=product.metadata_).to_read(shows_metadata=True)
 
 
 def _assign(product: Product, values: Mapping[str, Any]) -> None:

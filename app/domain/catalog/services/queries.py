@@ -30,15 +30,16 @@ class ProductQueries:
         row = await self.reader.first(PRODUCT, product_id=product_id)
         if row is None or not (row.is_active or _keeps_products(viewer)):
             raise ProductNotFound
-        return row.to_read()
+        return row.to_read(shows_metadata=_keeps_products(viewer))
 
     async def list_products(
         self, paging: PageRequest, sort: str | None, filters: Mapping[str, Any], viewer: Principal | None
     ) -> ProductPage:
         """Active ones; holders of ``products:write`` may ask for others by ``is_active`` among the filters."""
-        shown = {"is_active": filters["is_active"] or [True], "on_offer": not _keeps_products(viewer) or None}
+        is_keeper = _keeps_products(viewer)
+        shown = {"is_active": filters["is_active"] or [True], "on_offer": not is_keeper or None}
         page = await paginate(self.reader, PRODUCT_LIST, paging, self.cursors, sort=sort, filters={**filters, **shown})
-        return page.with_items(ProductPage, [row.to_read() for row in page.items])
+        return page.with_items(ProductPage, [row.to_read(shows_metadata=is_keeper) for row in page.items])
 
     async def list_movements(
         self, product_id: UUID, paging: PageRequest, viewer: Principal | None

@@ -24,6 +24,7 @@ from app.lib.db.versions import IfMatch
 from app.lib.events import Events
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import project, provided
+from app.lib.wire.metadata import merge_metadata
 
 
 class _Locked(NamedTuple):
@@ -57,6 +58,7 @@ class PostService:
             tags=data.tags,
             has_own_excerpt=data.excerpt is not None,
             is_announced=False,
+            metadata_=data.metadata,
             **columns,
         )
         becomes_public = publish(post, decide(None, data.is_published, data.published_at, now), now)
@@ -70,7 +72,7 @@ class PostService:
         await self._posts.create_tags(post)
         if becomes_public:
             await self._publish(PostPublished, post)
-        return project(PostRead, post)
+        return project(PostRead, post, metadata=post.metadata_)
 
     async def update(self, post_id: UUID, data: PostUpdate, if_match: IfMatch, actor: Principal) -> PostRead:
         """Raises ``NotYourPost``, ``PostNotVisible``, ``ValidationFailed``, ``SlugTaken`` or ``PreconditionFailed``."""
@@ -85,6 +87,8 @@ class PostService:
         before = (post.title, post.content, post.tags, post.has_own_excerpt, post.excerpt)
         for name in values.keys() & {"title", "content", "tags"}:
             setattr(post, name, values[name])
+        if "metadata" in values:
+            post.metadata_ = merge_metadata(post.metadata_, values["metadata"])
         if "excerpt" in values:
             post.has_own_excerpt = values["excerpt"] is not None
             post.excerpt = values["excerpt"] or post.excerpt
@@ -149,7 +153,7 @@ class PostService:
             )
             await self._publish(kind, post)
             await self._audit("post.updated", post, actor)
-        return project(PostRead, post)
+        return project(PostRead, post, metadata=post.metadata_)
 
     async def _claim_slug(self, locked: _Locked, wanted: str | UnsetType, at: datetime | None) -> str:
         """The slug of a post that will be public from that instant. Call it before anything of the post is changed,

@@ -46,7 +46,8 @@ class PostQueries:
         """By id, or by a slug that it has or had. Raises ``PostNotFound``, also for what the viewer may not see."""
         key = read_reference(reference)
         sees_all = viewer is not None and sees_everything(viewer)
-        may_see = {"viewer_id": viewer.user_id if viewer else None, "sees_all": sees_all}
+        writes_all = viewer is not None and viewer.may(POSTS_WRITE)
+        may_see = {"viewer_id": viewer.user_id if viewer else None, "sees_all": sees_all, "writes_all": writes_all}
         if isinstance(key, UUID):
             return await self.reader.one(POST_BY_ID, PostNotFound, post_id=key, **may_see)
         if (claimed := await self.reader.first(POST_BY_CLAIM, digest=digest_of(key), **may_see)) is not None:

@@ -15,6 +15,7 @@ from app.lib.http.locations import created
 from app.lib.http.rules import TEXT_BODY
 from app.lib.http.transaction import REPLACEABLE
 from app.lib.openapi.document import may_raise
+from app.lib.openapi.examples import shows
 from app.lib.realtime.frames import MAX_ID
 from app.lib.security.policies import authenticated
 
@@ -74,7 +75,7 @@ class MessageController(Controller):
         "/{message_id:int}",
         summary="Update a message in a room",
         description="Your own, in a room of your own any, and with `rooms:write` all. Its channel says so.",
-        opt=TEXT_BODY | may_raise(RoomClosed),
+        opt=TEXT_BODY | may_raise(RoomClosed) | shows(200, edited_at="2026-01-31T12:05:00Z", version=2),
     )
     async def update_room_message(
         self,

@@ -25,6 +25,7 @@ from app.lib.http.injection import Caller, Injected, Paging, Precondition, Times
 from app.lib.http.locations import created
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
+from app.lib.openapi.examples import shows
 from app.lib.security.policies import authenticated
 
 Id = FromPath[UUID]
@@ -102,6 +103,7 @@ class RoomController(Controller):
         status_code=200,
         summary="Close a room",
         description="Your own, or with `rooms:write` any. Its messages can still be read.",
+        opt=shows(200, closed_at="2026-01-31T12:05:00Z"),
     )
     async def close_room(self, room_id: Id, rooms: Rooms, principal: Caller, if_match: Precondition) -> RoomRead:
         return await rooms.close(room_id, if_match, principal)
