@@ -388,3 +388,16 @@ def test_problems_name_every_code() -> None:
     assert "payload_too_large" in SCHEMAS["ErrorCode"]["enum"]
     assert SCHEMAS["ErrorCode"]["type"] == SCHEMAS["FieldCode"]["type"] == "string"
     assert SCHEMAS["Problem"]["required"] == ["type", "title", "status", "code", "detail", "instance", "request_id"]
+
+
+def test_references_end_in_id_and_instants_in_at() -> None:
+    """And what is tried or sent again is retried, in every domain."""
+    members = [member for each in SCHEMAS.values() for member in each.get("properties", {}).items()]
+    ids = {name for name, schema in members if schema.get("format") == "uuid"}
+    instants = {name for name, schema in members if schema.get("format") == "date-time"}
+
+    assert {name for name in ids if not f"_{name}".endswith("_id")} == set()
+    assert {name for name in instants if not name.endswith("_at")} == set()
+    assert len(ids) > 10 < len(instants)
+    again = re.compile("resend|replay|rerun", re.IGNORECASE)
+    assert [name for name in (*OPERATIONS, *DOCUMENT["paths"]) if again.search(name)] == []

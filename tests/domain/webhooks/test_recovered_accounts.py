@@ -12,7 +12,7 @@ from app.domain.auth.models import ApiKey, Session
 from app.domain.webhooks.models import WebhookEndpoint
 from app.lib.clock import utc_now
 from tests.domain.accounts.answers import audited, rows
-from tests.domain.auth.steps import CHANGE, FORGOT, ME, MY_EMAIL, OTHER_PASSWORD, RESEND, RESET, REVERT, VERIFY
+from tests.domain.auth.steps import CHANGE, FORGOT, ME, MY_EMAIL, OTHER_PASSWORD, RESET, REVERT, SEND_CODE, VERIFY
 from tests.domain.auth.steps import sign_in as sign_in_by_password
 from tests.domain.webhooks.attempts import WEBHOOKS, make_webhook
 from tests.support.apps import core_of
@@ -35,7 +35,7 @@ async def test_who_takes_an_account_back_switches_its_webhooks_off(
             assert (await theirs.post(MY_EMAIL, json={"email": "thief@example.com"})).status_code == 202
             await client.post(CHANGE, json={"token": (await newest(app, "change_email")).token})
     if way != "revert":
-        await client.post(RESEND if way == "confirm" else FORGOT, json={"email": "ada@example.com"})
+        await client.post(SEND_CODE if way == "confirm" else FORGOT, json={"email": "ada@example.com"})
     route, kind = {
         "confirm": (VERIFY, "verify_email"), "reset": (RESET, "reset_password"), "revert": (REVERT, "revert_email")
     }[way]  # fmt: skip

@@ -82,7 +82,7 @@ class WebhookService:
         if data.url not in {UNSET, webhook.url}:
             check_recent(actor)
         if data.is_active is True and not webhook.is_active:
-            webhook.disabled_reason = webhook.failing_since = None
+            webhook.disabled_reason = webhook.first_failed_at = None
         if await self._webhooks.update(webhook, data, touch=kinds != former):
             if kinds != former:
                 await self._webhooks.set_kinds(webhook_id, kinds)
