@@ -23,6 +23,7 @@ def name_choices(document: JSONObject) -> None:
     named |= {frozenset(each["enum"]): each["title"] for each in enums if "title" in each}
     for each in enums:
         if (name := each.pop("title", None) or named.get(frozenset(each["enum"]))) is not None:
+            each.pop("examples", None)  # they are for examples of what the member is in
             _refer(
                 each,
                 name,

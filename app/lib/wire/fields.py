@@ -48,7 +48,7 @@ _LOCALE: Final = rf"^[a-z]{{2,3}}(?:-[A-Z]{{2}})?{END}"
 Line = Annotated[str, Meta(min_length=1, pattern=_VISIBLE), _NAME_HINT]
 """One line that is not blank. The user of the type says how long it may be: ``Annotated[Line, Meta(max_length=…)]``."""
 
-SingleLine = Annotated[Line, Meta(max_length=255, examples=["A line of text"])]
+SingleLine = Annotated[Line, Meta(max_length=255)]
 """One line of up to 255 characters that is not blank."""
 
 PersonalName = Annotated[str, Meta(min_length=1, max_length=100, pattern=_VISIBLE, examples=["Ada"]), _NAME_HINT]

@@ -127,9 +127,9 @@ def test_declared_errors_are_listed() -> None:
     operation = described(get("/x", guards=[public], opt=may_raise(Declined))(nothing))
 
     assert operation["responses"]["402"] == {"$ref": "#/components/responses/Error402"}
-    assert error_response(402, [Declined], "")["description"] == "The payment was declined."
+    assert error_response(402, [(Declined, "/orders")], "", ["/orders"])["description"] == "The payment was declined."
     with pytest.raises(StopIteration):
-        error_response(418, [Declined], "")
+        error_response(418, [(Declined, "/orders")], "", ["/orders"])
 
 
 def test_a_body_brings_its_first_media_type_and_errors_and_names_the_others() -> None:
