@@ -31,6 +31,7 @@ from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.migrations import Migrations, applied_revision
 from app.lib.db.url import DatabaseURL
 from app.lib.errors import Conflict
+from tests.support.each import each
 
 ROOT = Path(__file__).parent.parent
 
@@ -263,10 +264,7 @@ def test_a_domain_has_one_revision_with_its_tables_and_no_others() -> None:
     assert created == expected
 
 
-TABLES = pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
-
-
-@TABLES
+@each(metadata.sorted_tables)
 def test_foreign_keys_are_indexed_and_say_what_deletion_does(table: Table) -> None:
     leading = [tuple(index.columns.keys()) for index in table.indexes]
     unique = (PrimaryKeyConstraint, UniqueConstraint)
@@ -277,14 +275,14 @@ def test_foreign_keys_are_indexed_and_say_what_deletion_does(table: Table) -> No
         assert any(index[: len(columns)] == columns for index in leading), f"{key.name} has no index"
 
 
-@TABLES
+@each(metadata.sorted_tables)
 def test_names_follow_the_convention(table: Table) -> None:
     names = [str(item.name) for item in table.constraints] + [str(item.name) for item in table.indexes]
     assert all(re.fullmatch(rf"(pk|uq|fk|ck|ix)_{table.name}(_\w+)?", name) for name in names), names
     assert all(len(name) <= 63 for name in names), names  # PostgreSQL cuts longer ones
 
 
-@TABLES
+@each(metadata.sorted_tables)
 def test_strings_have_a_length_and_instants_a_zone(table: Table) -> None:
     for column in table.columns:
         kind = column.type.impl if isinstance(column.type, TypeDecorator) else column.type
