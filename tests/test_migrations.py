@@ -106,7 +106,7 @@ from app.lib.db.url import DatabaseURL
 
 migrations = Migrations(DatabaseURL.parse(sys.argv[1]), Path(sys.argv[2]))
 children = []
-for _ in range(5):
+for _ in range(3):
     child = os.fork()
     if not child:
         asyncio.run(migrations.upgrade())
@@ -116,7 +116,7 @@ sys.exit(max(os.waitpid(child, 0)[1] for child in children))
 """
 
 
-async def test_five_servers_that_start_together_migrate_once(empty_url: DatabaseURL) -> None:
+async def test_three_servers_that_start_together_migrate_once(empty_url: DatabaseURL) -> None:
     url = empty_url.url.render_as_string(hide_password=False)
 
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", UPGRADE, url, str(MIGRATIONS), cwd=ROOT)
