@@ -26,7 +26,7 @@ from app.lib.mail.jobs import JOBS as MAIL_JOBS
 from app.lib.mail.mailer import Mailer
 from app.lib.mail.smtp import SMTPTransport
 from app.lib.mail.templates import MailTemplates
-from app.lib.mail.transports import ConsoleTransport, FileTransport, Transport
+from app.lib.mail.transports import ConsoleTransport, FileTransport, NoTransport, Transport
 from app.lib.observability.metrics import Gauges, Metrics
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.ratelimit.counters import Counters, MemoryCounters, SharedCounters, TableCounters, rate_limit_table
@@ -82,7 +82,7 @@ class Core:
         self.cursors = CursorCodec(*self.keys.derive_all("cursors"))
         self.sealer = Sealer(*self.keys.derive_all("sealing"))
         self.mailer = Mailer(self.sealer, settings.mail_sender.domain)
-        self.mail_transport: Transport = ConsoleTransport(shows_text=not settings.is_production)
+        self.mail_transport: Transport = NoTransport() if settings.is_production else ConsoleTransport()
         if settings.mail_backend == "file":
             self.mail_transport = FileTransport(Path(settings.mail_directory))
         elif settings.smtp is not None:

@@ -51,7 +51,7 @@ class AllPeople:
         return self._known
 
     async def member(self, principal: Principal) -> Member:
-        return Member(principal.user_id, "a user")
+        return Member(principal.user_id, None, "a user", None)
 
 
 async def may(_principal: Principal, _name: str) -> None:

@@ -21,7 +21,7 @@ from app.lib.db import sqlite
 from app.lib.db.engine import ServerRow
 from app.lib.db.migrations import SchemaState
 from app.lib.mail.smtp import SMTPTransport
-from app.lib.mail.transports import NotSent
+from app.lib.mail.transports import NoTransport, NotSent
 from app.lib.security.secret_key import check_secret
 from app.lib.settings import ConfigurationError
 
@@ -169,10 +169,15 @@ def _clock(server: ServerRow | None) -> Finding:
     return Finding("clock", "ok", found)
 
 
+def missing_mail(core: Core) -> str | None:
+    """What to say where mails go nowhere."""
+    return "No mail is sent: set MAIL_BACKEND=smtp." if isinstance(core.mail_transport, NoTransport) else None
+
+
 async def _mail(core: Core) -> Finding:
     transport = core.mail_transport
     if not isinstance(transport, SMTPTransport):
-        hint = "No mail is sent: set MAIL_BACKEND=smtp." if core.settings.is_production else None
+        hint = missing_mail(core)
         return Finding("mail", "advice" if hint else "ok", f"MAIL_BACKEND={core.settings.mail_backend}", hint)
     found = f"{core.settings.smtp_host}"
     try:

@@ -9,7 +9,7 @@ import click
 import structlog
 
 from app.asgi import DOMAINS, load_settings
-from app.cli.checks import missing_default_role
+from app.cli.checks import missing_default_role, missing_mail
 from app.cli.configuration import most_connections
 from app.config import Settings
 from app.core import API, Core
@@ -57,13 +57,14 @@ async def _prepare(settings: Settings) -> list[str]:
             if await core.migrations.state() is SchemaState.BEHIND:
                 await core.migrations.upgrade()
                 log.info("database.migrated", to=core.migrations.head)
+    hints = [hint for hint in [missing_mail(core)] if hint]
     try:
         with database_errors(settings.database):
-            return await _advise(core)
+            return hints + await _advise(core)
     except DatabaseUnusable as exc:
         # Readiness says so, too; the database may well come up later.
         log.warning("database.unavailable", error=str(exc))
-        return []
+        return hints
 
 
 async def _advise(core: Core) -> list[str]:

@@ -77,10 +77,12 @@ class RealtimeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A user who is present."""
+    """A user who is present. All but the id may be unknown."""
 
     id: str
-    name: str
+    username: str | None
+    name: str | None
+    avatar_url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -752,7 +754,7 @@ class Realtime:
 
 
 def _members(listed: list[dict[str, Any]]) -> tuple[Member, ...]:
-    return tuple(Member(each["id"], each["name"]) for each in listed)
+    return tuple(Member(each["id"], each["username"], each["name"], each["avatar_url"]) for each in listed)
 
 
 def _check_channel(name: str) -> None:

@@ -270,7 +270,8 @@ def upgrade() -> None:
         sa.Column("queued_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "status IN ('pending', 'succeeded', 'failed', 'bounced', 'cancelled')", name=op.f("ck_mails_status")
+            "status IN ('pending', 'succeeded', 'failed', 'bounced', 'cancelled', 'skipped')",
+            name=op.f("ck_mails_status"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mails")),
         sa.UniqueConstraint("kind", "business_id", name=op.f("uq_mails_kind_business_id")),

@@ -127,7 +127,9 @@ def upgrade() -> None:
         sa.Column("process_id", sa.Uuid(), nullable=False),
         sa.Column("channel", _name(), nullable=False),
         sa.Column("member_id", sa.Uuid(), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("username", sa.String(length=255), nullable=True),
+        sa.Column("name", sa.String(length=255), nullable=True),
+        sa.Column("avatar_url", sa.String(length=2048), nullable=True),
         sa.ForeignKeyConstraint(
             ["process_id"], ["realtime_processes.id"], name=op.f("fk_realtime_presence_process_id"), ondelete="CASCADE"
         ),

@@ -28,7 +28,7 @@ OWN_ROOMS = {
     "accounts": {"reserved_usernames", "role_names"},
     "auth": {"authenticator", "oauth2"},
     "identities": {"providers"},
-    "orders": {"machine"},
+    "orders": {"examples", "machine"},
     "posts": {"limits", "markdown", "slugs"},
     "realtime": {"names"},
     "system": {"docs_pages", "document", "home", "problem_pages", "readiness"},

@@ -39,7 +39,8 @@ def test_the_log_is_listed_and_verified(at: Cli, own_url: DatabaseURL) -> None:
     assert verified.exit_code == 0
     assert summary == "3 events in 1 segments (0 dropped), 0 wait for the chain."
     assert at("audit", "verify", "--expect", head.removeprefix("head ")).exit_code == 0
-    assert "--expect is like" in refusal(at("audit", "verify", "--expect", "lasting"), 2)
+    for wrong in ("lasting", f"lasting:{2**63}:0f3c", f"lasting:{'9' * 5_000}:0f3c", "lasting:\u0663:0f3c"):
+        assert "--expect is like" in refusal(at("audit", "verify", "--expect", wrong), 2)
 
 
 def test_a_changed_and_a_missing_event_are_found_and_named(at: Cli, own_url: DatabaseURL) -> None:

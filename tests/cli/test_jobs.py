@@ -104,6 +104,11 @@ def test_finished_jobs_are_removed(at: Cli, prepare: Prepare[dict[str, UUID]]) -
     assert at("jobs", "purge", "--older-than", "2", "--status", "failed").stdout == "1 job removed.\n"
 
 
+@pytest.mark.parametrize("days", ["nan", "inf", "1e300", "-1"])
+def test_an_age_of_jobs_is_a_number_of_days(at: Cli, days: str) -> None:
+    assert "is not in the range 0<=x<=36525" in refusal(at("jobs", "purge", "--older-than", days), 2)
+
+
 def test_schedules_are_listed_once_a_worker_has_been_there(at: Cli, own_url: DatabaseURL) -> None:
     async def start() -> None:
         async with running_app(own_url, JOBS_WORKER="inside"):

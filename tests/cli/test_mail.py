@@ -14,6 +14,7 @@ from app.lib.mail.delivery import Deliverer
 from app.lib.mail.mailer import NewMail
 from app.lib.mail.templates import MailTemplates
 from tests.cli.conftest import Cli, refusal
+from tests.cli.test_check import PRODUCTION
 from tests.lib.mail.test_bounces import report
 from tests.support.apps import make_core
 from tests.support.mail import send_queued
@@ -29,7 +30,12 @@ def queued(own_url: DatabaseURL) -> None:
     async def work(core: Core) -> None:
         async with core.database.independent() as unit:
             mail = NewMail(
-                kind="welcome", business_id="1", to_address="ada@example.com", locale="de", template="welcome"
+                kind="welcome",
+                business_id="1",
+                to_address="ada@example.com",
+                locale="de",
+                template="welcome",
+                context={"has_password": "yes"},
             )
             await core.mailer.queue(unit, mail)
 
@@ -143,6 +149,8 @@ def test_a_test_mail_says_why_it_is_not_sent(cli: Cli) -> None:
     line = refusal(cli("mail", "test", "--to", "ada@example.com", **environ), 1)
 
     assert line.startswith("Error: The mail is not sent: no connection to the mail server")
+    nowhere = refusal(cli("mail", "test", "--to", "ada@example.com", **PRODUCTION), 1)
+    assert nowhere.startswith("Error: The mail is not sent: MAIL_BACKEND is console")
 
 
 async def test_a_test_mail_goes_to_the_server(cli: Cli) -> None:

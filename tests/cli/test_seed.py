@@ -30,8 +30,17 @@ async def check_people(client: httpx.AsyncClient) -> None:
 
 async def check_shop(client: httpx.AsyncClient) -> None:
     products = (await client.get("/api/v1/products")).json()["total"]
-    orders = (await client.get("/api/v1/orders", headers=await token_of(client, SIGN_INS[0]))).json()["items"]
-    assert (products, sorted(each["status"] for each in orders)) == (9, ["paid", "paid", "pending"])
+    client.headers.update(await token_of(client, SIGN_INS[0]))
+    orders = (await client.get("/api/v1/orders")).json()["items"]
+    assert (products, sorted(each["status"] for each in orders)) == (
+        9,
+        ["paid", "paid", "pending", "refunded", "shipped"],
+    )
+    by_status = {each["status"]: each for each in orders}
+    assert by_status["shipped"]["tracking"]["carrier"] == "Example Post"
+    [refund] = (await client.get(f"/api/v1/orders/{by_status['refunded']['id']}/refunds")).json()["items"]
+    assert refund["reason"]
+    del client.headers["Authorization"]
 
 
 async def check_posts(client: httpx.AsyncClient) -> None:

@@ -204,6 +204,7 @@ def test_production_migrates_only_when_set_and_logs_instead_of_talking(serve: Se
 
     assert server.get("/health/ready").status_code == 503
     assert "run 'app db upgrade'" in server.output
+    assert "No mail is sent: set MAIL_BACKEND=smtp." in server.output
     assert '"serving"' in server.output
     assert server.errors == ""
     assert server.end() == 0

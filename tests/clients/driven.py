@@ -117,7 +117,7 @@ def _plain(happening: Happening) -> dict[str, Any]:
 
 
 def _names(members: Sequence[Member]) -> list[str]:
-    return sorted(member.name for member in members)
+    return sorted(member.name or "" for member in members)
 
 
 class JavaScriptClient:

@@ -140,5 +140,5 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             await writer.drain()
 
 
-def member(name: str) -> dict[str, str]:
-    return {"id": f"id-of-{name}", "name": name}
+def member(name: str) -> dict[str, str | None]:
+    return {"id": f"id-of-{name}", "username": None, "name": name, "avatar_url": None}

@@ -7,7 +7,7 @@ import pytest
 
 from tests.clients.conftest import Connect
 from tests.clients.driven import Client, Refused
-from tests.clients.scripted import ScriptedServer, Talk
+from tests.clients.scripted import ScriptedServer, Talk, member
 from tests.support.waiting import until
 
 ROOM = "room:tea"
@@ -114,8 +114,8 @@ async def test_since_of_an_earlier_life_is_used(server: ScriptedServer, connect:
 async def test_presence_is_followed_across_a_break(server: ScriptedServer, connect: Connect) -> None:
     client = await connect()
     talk = await subscribed(server, client, presence=("ada", "bob"))
-    await talk.send("presence", channel=ROOM, join=[{"id": "id-of-cy", "name": "cy"}], leave=[])
-    await talk.send("presence", channel=ROOM, join=[], leave=[{"id": "id-of-bob", "name": "bob"}])
+    await talk.send("presence", channel=ROOM, join=[member("cy")], leave=[])
+    await talk.send("presence", channel=ROOM, join=[], leave=[member("bob")])
     await until(lambda: len(others(client, "presence")) == 3)
     talk.drop()
     talk = await server.accept()

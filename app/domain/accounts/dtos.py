@@ -15,10 +15,11 @@ from app.lib.wire.decoding import Hint
 from app.lib.wire.dto import Input, Output
 from app.lib.wire.fields import Bio, HttpsUrl, Locale, Name, PersonalName, SingleLine, Username
 from app.lib.wire.metadata import Metadata, MetadataPatch
+from app.lib.wire.struct_schema import example_id
 
 RoleName = Annotated[
     str,
-    Meta(pattern=ROLE_NAME, max_length=50, examples=["editor"]),
+    Meta(pattern=ROLE_NAME, max_length=50, examples=["support"]),
     Hint("Must be 2 to 50 lower-case letters, digits, hyphens and underscores, with a letter first."),
 ]
 PermissionCode = Annotated[
@@ -28,7 +29,9 @@ PermissionCode = Annotated[
 ]
 
 
+PersonId = Annotated[UUID, Meta(examples=[example_id("user_id")])]
 RoleNames = Annotated[list[RoleName], Meta(max_length=50)]
+_LastName = Annotated[PersonalName, Meta(examples=["Lovelace"])]
 FullName = Annotated[str, Meta(max_length=254, examples=["Ada Lovelace"])]
 
 
@@ -38,7 +41,7 @@ class PersonRead(Output):
     Of a deactivated account only the id is shown, and a deleted one is null where a person would be.
     """
 
-    id: UUID
+    id: PersonId
     username: Username | None
     name: FullName | None
     avatar_url: HttpsUrl | None
@@ -87,7 +90,7 @@ class UserCreate(Registration):
     """A new user, created by an administrator."""
 
     locale: Locale = DEFAULT_LOCALE
-    is_verified: bool = False
+    is_verified: Annotated[bool, Meta(examples=[True])] = False
     is_superuser: bool = False
     metadata: Metadata = msgspec.field(default_factory=dict)
 
@@ -95,7 +98,7 @@ class UserCreate(Registration):
 class ServiceAccountCreate(Input):
     """A new service account."""
 
-    name: Name
+    name: Annotated[Name, Meta(examples=["Nightly import"])]
 
 
 class OwnUserUpdate(Input):
@@ -110,7 +113,7 @@ class UserUpdate(OwnUserUpdate):
     """A merge patch of a user; only superusers may change ``is_superuser``."""
 
     email: Email | UnsetType = UNSET
-    is_verified: bool | UnsetType = UNSET
+    is_verified: Annotated[bool, Meta(examples=[True])] | UnsetType = UNSET
     is_superuser: bool | UnsetType = UNSET
     metadata: MetadataPatch | None | UnsetType = UNSET
 
@@ -119,7 +122,7 @@ class PasswordChange(Input):
     """The current password and the new one."""
 
     current_password: Annotated[
-        str, Meta(min_length=1, max_length=1024, examples=["the one before"], extra_json_schema={"format": "password"})
+        str, Meta(min_length=1, max_length=1024, examples=["Tr0ub4dor&3"], extra_json_schema={"format": "password"})
     ]
     new_password: Password
 
@@ -134,7 +137,7 @@ class WholeProfile(Input):
     """A whole profile; fields that are left out become empty."""
 
     first_name: PersonalName | None = None
-    last_name: PersonalName | None = None
+    last_name: _LastName | None = None
     bio: Bio | None = None
     avatar_url: HttpsUrl | None = None
 
@@ -143,7 +146,7 @@ class ProfileUpdate(Input):
     """A merge patch of a profile."""
 
     first_name: PersonalName | None | UnsetType = UNSET
-    last_name: PersonalName | None | UnsetType = UNSET
+    last_name: _LastName | None | UnsetType = UNSET
     bio: Bio | None | UnsetType = UNSET
     avatar_url: HttpsUrl | None | UnsetType = UNSET
 
@@ -156,7 +159,7 @@ class ProfileRead(Versioned):
 
     user_id: UUID
     first_name: PersonalName | None
-    last_name: PersonalName | None
+    last_name: _LastName | None
     full_name: FullName | None
     bio: Bio | None
     avatar_url: HttpsUrl | None
@@ -193,6 +196,7 @@ class PermissionPage(Page[PermissionRead], frozen=True, kw_only=True):
     """One page of permissions, sorted by code."""
 
 
+_RoleDescription = Annotated[SingleLine, Meta(examples=["Looks after users."])]
 RequiresMfa = Annotated[bool, Meta(description="Users who have the role must have a second factor.")]
 
 
@@ -201,7 +205,7 @@ class RoleRead(Versioned):
 
     id: UUID
     name: RoleName
-    description: SingleLine | None
+    description: _RoleDescription | None
     permissions: Annotated[list[PermissionCode], Meta(max_length=200)]
     requires_mfa: RequiresMfa
     created_at: datetime
@@ -217,7 +221,7 @@ class RoleCreate(Input):
     """A new role."""
 
     name: RoleName
-    description: SingleLine | None = None
+    description: _RoleDescription | None = None
     permissions: Annotated[list[PermissionCode], Meta(max_length=200)] = msgspec.field(default_factory=list)
     requires_mfa: RequiresMfa = False
 
@@ -226,7 +230,7 @@ class RoleUpdate(Input):
     """A merge patch of a role."""
 
     name: RoleName | UnsetType = UNSET
-    description: SingleLine | None | UnsetType = UNSET
+    description: _RoleDescription | None | UnsetType = UNSET
     permissions: Annotated[list[PermissionCode], Meta(max_length=200)] | UnsetType = UNSET
     requires_mfa: RequiresMfa | UnsetType = UNSET
 

@@ -1,5 +1,6 @@
 """``app audit``: the audit log, and whether it is as it was written."""
 
+import re
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -23,6 +24,7 @@ _COLUMNS = {
     "SEQ": "seq",
 }
 _PLACE = {"STREAM": "stream", "SEGMENT": "segment", "SEQ": "seq", "PROBLEM": "problem"}
+_SEQ = re.compile(r"[0-9]{1,19}")
 _INSTANT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 
@@ -106,6 +108,8 @@ def list_kinds() -> None:
 def _head_of(text: str) -> Head:
     stream, _, rest = text.partition(":")
     seq, _, digest = rest.partition(":")
-    if not (seq.isdecimal() and digest):
-        raise click.UsageError("--expect is like lasting:42:0f3c…, as 'app audit verify' writes it.")
+    if not (_SEQ.fullmatch(seq) and int(seq) < 2**63 and digest):
+        raise click.UsageError(
+            "--expect is like lasting:42:0f3c…, as 'app audit verify' writes it; the number has at most 63 bits."
+        )
     return Head(stream, int(seq), digest)

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from msgspec import Meta
 
+from app.domain.accounts.dtos import PersonId
 from app.lib.addresses import MAX_LENGTH
 from app.lib.audit.kinds import MAX_KIND_LENGTH
 from app.lib.audit.tables import MAX_REQUEST_ID, MAX_USER_AGENT
@@ -22,8 +23,8 @@ class AuditEventRead(Output):
     id: UUID
     created_at: datetime
     kind: Kind
-    actor_id: Annotated[UUID, Meta(description="Who did it; null for callers who are not signed in.")] | None
-    subject_id: Annotated[UUID, Meta(description="The user or thing that it was done to.")] | None
+    actor_id: Annotated[PersonId, Meta(description="Who did it; null for callers who are not signed in.")] | None
+    subject_id: Annotated[PersonId, Meta(description="The user or thing that it was done to.")] | None
     session_id: Annotated[UUID, Meta(description="The session of the actor.")] | None
     address: Address | None
     user_agent: UserAgent | None

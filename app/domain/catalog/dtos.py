@@ -46,6 +46,9 @@ Tag = Annotated[
     Meta(min_length=1, max_length=50, pattern=r"^[a-z0-9][a-z0-9-]*$(?!\n)", examples=["kitchen"]),
     Hint("Must be lower-case letters, digits and hyphens, with a letter or digit first."),
 ]
+ProductName = Annotated[SingleLine, Meta(examples=["Blue mug"])]
+_Description = Annotated[Bio, Meta(examples=["Holds a third of a litre. Dishwasher-safe."])]
+_Reason = Annotated[SingleLine, Meta(examples=["Delivery from the supplier."])]
 Tags = Annotated[list[Tag], Meta(max_length=20)]
 Stock = Annotated[int, Meta(ge=0, le=MAX_STOCK, examples=[50])]
 _Pieces = Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1)]
@@ -59,10 +62,10 @@ class ProductRead(Versioned):
 
     id: UUID
     sku: Sku
-    name: SingleLine
-    description: Bio | None
+    name: ProductName
+    description: _Description | None
     price: Money
-    stock: _Balance
+    stock: Annotated[_Balance, Meta(examples=[50])]
     is_active: Annotated[bool, Meta(examples=[True])]
     tags: Tags
     metadata: Annotated[Metadata, Meta(description="Null for those who may not update the product.")] | None
@@ -78,10 +81,10 @@ class ProductCreate(Input):
     """A new product."""
 
     sku: Sku
-    name: SingleLine
+    name: ProductName
     price: Price
     stock: Stock = 0
-    description: Bio | None = None
+    description: _Description | None = None
     is_active: bool = True
     tags: Tags = msgspec.field(default_factory=list)
     metadata: Metadata = msgspec.field(default_factory=dict)
@@ -120,10 +123,10 @@ class ProductUpdate(Input):
     """A merge patch of a product. Its stock changes by movements only."""
 
     sku: Sku | UnsetType = UNSET
-    name: SingleLine | UnsetType = UNSET
+    name: ProductName | UnsetType = UNSET
     price: Annotated[PricePatch, Meta(description=_PRICE_LIMITS)] | UnsetType = UNSET
-    description: Bio | None | UnsetType = UNSET
-    is_active: bool | UnsetType = UNSET
+    description: _Description | None | UnsetType = UNSET
+    is_active: Annotated[bool, Meta(examples=[True])] | UnsetType = UNSET
     tags: Tags | UnsetType = UNSET
     metadata: MetadataPatch | None | UnsetType = UNSET
 
@@ -138,7 +141,7 @@ class StockMovementCreate(Input):
     """Pieces that were added (positive) or taken, and why."""
 
     delta: Annotated[int, Meta(ge=-MAX_STOCK, le=MAX_STOCK, examples=[10]), Check(_check_delta)]
-    reason: SingleLine
+    reason: _Reason
 
 
 class StockMovementRead(Output):
@@ -146,11 +149,14 @@ class StockMovementRead(Output):
 
     id: UUID
     product_id: UUID
-    kind: Literal["initial", "adjustment", "order", "return"]
-    delta: _Pieces
-    balance: _Balance
-    reason: SingleLine | None
-    order_id: UUID | None
+    kind: Annotated[
+        Literal["initial", "adjustment", "order", "return"],
+        Meta(title="StockMovementKind", description="Why a stock changed.", examples=["adjustment"]),
+    ]
+    delta: Annotated[_Pieces, Meta(examples=[10])]
+    balance: Annotated[_Balance, Meta(examples=[60])]
+    reason: _Reason | None
+    order_id: Annotated[UUID | None, Meta(examples=[None])]
     created_at: datetime
 
 

@@ -12,6 +12,7 @@ from app.lib.wire.dto import Input, Output
 ProviderName = Annotated[str, Meta(min_length=1, max_length=31, examples=["google"])]
 ProviderTitle = Annotated[str, Meta(max_length=40, examples=["Google"])]
 _Secret = Annotated[str, Meta(min_length=1, max_length=100, examples=["4fGc1XqzR8mWb0YtLh2KpVnA7sUeD9oJi3TxQ5rZgBy"])]
+_State = Annotated[str, Meta(min_length=1, max_length=100, examples=["tQ7xWb2nKe9LrVd4ZsYc0HmJp8GuAf6TiRoX1DkNvEq"])]
 _Code = Annotated[
     str, Meta(min_length=1, max_length=3000, examples=["SplxlOBeZQQYbYS6WxSbIA"], description="As it came back.")
 ]
@@ -45,15 +46,15 @@ class Authorization(Output):
         str, Meta(max_length=4096, examples=["https://accounts.google.com/o/oauth2/v2/auth?…"])
     ]
     redirect_uri: Annotated[str, Meta(max_length=2048, examples=["https://app.example.com/account/sign-in/google"])]
-    state: _Secret
+    state: _State
     secret: _Secret
-    expires_at: datetime
+    expires_at: Annotated[datetime, Meta(examples=["2026-01-31T12:10:00Z"])]
 
 
 class ProviderAnswer(Input):
     """What the browser came back with, and the secret that was kept for it."""
 
-    state: _Secret
+    state: _State
     secret: _Secret
     code: _Code
     iss: _Issuer | None = None

@@ -34,6 +34,7 @@ _EVENT_COLUMNS = {
     "CREATED": "created_at",
 }
 _STATUSES = click.Choice([status.value for status in JobStatus])
+_LONGEST_DAYS = 36_525
 _kind_option = click.option("--kind", help="Only jobs of this kind.")
 _event_kind_option = click.option("--kind", help="Only events of this kind.")
 
@@ -106,8 +107,15 @@ def cancel(job_id: UUID) -> None:
     click.echo(f"Job {job_id} is cancelled.")
 
 
+def _check_days(_context: click.Context, _option: click.Parameter, days: float) -> float:
+    """A range of click's would take NaN."""
+    if not 0 <= days <= _LONGEST_DAYS:
+        raise click.BadParameter(f"{days} is not in the range 0<=x<={_LONGEST_DAYS}.")
+    return days
+
+
 @jobs.command()
-@click.option("--older-than", type=click.FloatRange(0), required=True, help="Days since they were finished.")
+@click.option("--older-than", type=float, callback=_check_days, required=True, help="Days since they were finished.")
 @click.option(
     "--status",
     type=click.Choice([status.value for status in FINISHED]),

@@ -13,9 +13,9 @@ from app.domain.jobs.services import JOB_SORT, JobQueries, JobService
 from app.lib.http.injection import Injected, Paging, Precondition
 from app.lib.jobs.tables import JobStatus
 from app.lib.openapi.document import may_raise
+from app.lib.openapi.examples import shows
 from app.lib.pagination.parameters import After, Before
 from app.lib.security.policies import permission, sees
-from app.lib.wire.dto import StructDTO
 
 Kinds = Annotated[
     list[Annotated[str, Meta(min_length=1, max_length=100), QueryParameter(min_length=1, max_length=100)]] | None,
@@ -33,11 +33,9 @@ MANAGES_JOB = permission(JOBS_MANAGE, sight=SEES_JOB)
 class JobController(Controller):
     path = "/jobs"
     tags = ("Jobs",)
-    return_dto = StructDTO[JobDetail]
 
     @get(
         guards=[permission(JOBS_MANAGE)],
-        return_dto=StructDTO[JobPage],
         summary="List background jobs",
         description="Without their payloads, which may hold personal data.",
     )
@@ -82,7 +80,7 @@ class JobController(Controller):
         status_code=200,
         summary="Cancel a background job",
         description="A running job is interrupted within seconds; what it has committed stays.",
-        opt=may_raise(JobNotCancellable),
+        opt=may_raise(JobNotCancellable) | shows(200, status="cancelled", finished_at="2026-01-31T12:05:00Z"),
     )
     async def cancel_job(
         self, job_id: FromPath[UUID], job_service: Injected[JobService], if_match: Precondition
@@ -93,7 +91,6 @@ class JobController(Controller):
 @get(
     "/events",
     guards=[permission(EVENTS_READ)],
-    return_dto=StructDTO[EventPage],
     summary="List events",
     description=(
         "What happened to users, posts, products and orders, deletions included, oldest first, in an order in which "

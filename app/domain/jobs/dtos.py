@@ -12,10 +12,13 @@ from app.lib.jobs.declaration import MAX_KEY_LENGTH, MAX_NAME_LENGTH
 from app.lib.jobs.tables import MAX_ERROR_LENGTH, MAX_REQUEST_ID_LENGTH, JobStatus
 from app.lib.pagination.envelope import Page
 from app.lib.wire.dto import Output
+from app.lib.wire.struct_schema import example_id
 
+_POST_ID = example_id("post_id")
+_DATA = {"post_id": _POST_ID, "author_id": example_id("user_id"), "version": 1}
 JobKind = Annotated[str, Meta(max_length=MAX_NAME_LENGTH, examples=["jobs.purge"])]
-Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-ErrorKind = Annotated[str, Meta(max_length=100, description="The type of the last error.", examples=["TimedOut"])]
+Count = Annotated[int, Meta(ge=0, le=2**31 - 1, examples=[0])]
+ErrorKind = Annotated[str, Meta(max_length=100, description="The type of the last error.")]
 
 
 class JobRead(Output):
@@ -38,7 +41,7 @@ class JobDetail(JobRead, Versioned):
 
     key: Annotated[str, Meta(max_length=MAX_KEY_LENGTH)] | None
     worker: Annotated[str, Meta(max_length=100, description="The last worker: host and process.")] | None
-    losses: Annotated[int, Meta(ge=0, le=2**31 - 1, description="Workers that were lost with it.")]
+    losses: Annotated[Count, Meta(description="Workers that were lost with it.")]
     error: Annotated[str, Meta(max_length=MAX_ERROR_LENGTH)] | None
     payload: dict[str, Any]
     version: Version
@@ -61,7 +64,7 @@ class EventSummary(Output):
 
     id: UUID
     kind: Annotated[str, Meta(max_length=MAX_KIND_LENGTH, examples=["post.deleted"])]
-    aggregate_id: Annotated[UUID, Meta(description="What it happened to.")]
+    aggregate_id: Annotated[UUID, Meta(description="What it happened to.", examples=[_POST_ID])]
     aggregate_version: Annotated[int, Meta(ge=0, le=2**31 - 1, description="Its version then; 0 if that stayed.")]
     created_at: datetime
 
@@ -69,7 +72,7 @@ class EventSummary(Output):
 class EventRead(EventSummary):
     """What happened. ``data`` is what webhooks of the kind are sent: ids, and nothing that names a person."""
 
-    data: dict[str, Any]
+    data: Annotated[dict[str, Any], Meta(examples=[_DATA])]
 
 
 EventPage = Page[EventRead]

@@ -11,7 +11,7 @@ from app.domain.auth.events import (
     TokenReuseDetected,
 )
 from app.domain.notifications.dtos import Topic
-from app.domain.notifications.repositories import RECIPIENT
+from app.domain.notifications.repositories import HAS_PASSWORD, RECIPIENT
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.statements import BATCH
@@ -39,16 +39,7 @@ async def notify(
     recipient = await unit.first(RECIPIENT, user_id=user_id)
     if recipient is None:
         return
-    mail = NewMail(
-        kind=kind,
-        business_id=business_id,
-        user_id=recipient.id,
-        to_address=recipient.email,
-        locale=recipient.locale,
-        template=kind,
-        topic=topic.value if topic else None,
-        context=context,
-    )
+    mail = NewMail.to(recipient, kind, business_id, topic=topic.value if topic else None, context=context)
     await mailer.queue(unit, mail)
 
 
@@ -60,7 +51,8 @@ def _now() -> str:
 async def welcome(event: EmailVerified, unit: UnitOfWork, mailer: Mailer) -> None:
     """Once, and not earlier: the address may have been a stranger's until then."""
     user_id = event.aggregate_id
-    await notify(unit, mailer, user_id, "welcome", str(user_id), topic=Topic.GETTING_STARTED)
+    has_password = "yes" if await unit.first(HAS_PASSWORD, user_id=user_id) else ""
+    await notify(unit, mailer, user_id, "welcome", str(user_id), topic=Topic.GETTING_STARTED, has_password=has_password)
 
 
 @in_transaction(PasswordChanged)

@@ -12,6 +12,7 @@ from app.lib.db.base import new_id, table_of
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.repositories import EntityRepository
 from app.lib.db.statements import insert_or_update
+from app.lib.security.passwords import NO_PASSWORD
 
 
 class PreferenceRow(msgspec.Struct, frozen=True):
@@ -45,6 +46,15 @@ RECIPIENT = prepare(
     Recipient,
 )
 """Locked until the transaction ends, so that the user is not deleted while a mail to them is written."""
+
+
+HAS_PASSWORD = prepare(
+    select(User.id).where(
+        User.id == bindparam("user_id"), ~User.password_hash.startswith(NO_PASSWORD, autoescape=True)
+    ),
+    UUID,
+)
+"""A user who can sign in by a password. Another domain may have made them without one."""
 
 
 class PreferenceRepository(EntityRepository[NotificationPreference]):

@@ -9,6 +9,7 @@ from litestar.response import Stream
 
 from app.domain.catalog.controllers import AmountFilter, CurrencyFilter
 from app.domain.catalog.errors import InsufficientStock
+from app.domain.orders import examples
 from app.domain.orders.dtos import (
     DEFAULT_PAYMENT,
     NO_REASON,
@@ -33,7 +34,7 @@ from app.domain.orders.dtos import (
 from app.domain.orders.errors import InvalidTransition, PaymentDeclined, RefundTooLarge, TooManyOpenOrders
 from app.domain.orders.permissions import ORDERS_READ, ORDERS_WRITE
 from app.domain.orders.services.cancel import CancelService
-from app.domain.orders.services.export import LINE_COLUMNS, ORDER_COLUMNS, ExportRows, OrderExport, csv_lines
+from app.domain.orders.services.export import ExportRows, OrderExport
 from app.domain.orders.services.orders import OrderService
 from app.domain.orders.services.pay import PaymentService
 from app.domain.orders.services.place import PlaceService
@@ -42,12 +43,11 @@ from app.domain.orders.services.refund import RefundService
 from app.lib.errors import PermissionDenied, PreconditionFailed
 from app.lib.http.injection import Caller, Injected, Paging, Precondition, Times
 from app.lib.http.locations import created
-from app.lib.http.rules import PRODUCES_ANYTHING, TEXT_BODY
+from app.lib.http.rules import METADATA_BODY, PRODUCES_ANYTHING, TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import for_holders_of, may_raise, sends_headers
 from app.lib.openapi.examples import shows
 from app.lib.security.policies import authenticated, permission
-from app.lib.wire.dto import StructDTO
 from app.lib.wire.money import filter_bounds
 
 StatusFilter = Annotated[
@@ -103,12 +103,9 @@ class OrderController(Controller):
     path = "/orders"
     dependencies = {"order_filters": Provide(provide_order_filters)}  # noqa: RUF012 - Litestar reads it from the class
     tags = ("Orders",)
-    dto = None
-    return_dto = StructDTO[OrderRead]
 
     @get(
         guards=[authenticated],
-        return_dto=None,
         summary="List orders",
         description="Your own, or with `orders:read` all. `min_total` and `max_total` need `currency`.",
     )
@@ -126,10 +123,9 @@ class OrderController(Controller):
 
     @post(
         guards=[authenticated],
-        dto=StructDTO[OrderCreate],
         summary="Place an order",
         description="All lines or none. The stock is reserved until the order expires.",
-        opt=IDEMPOTENT | TEXT_BODY | may_raise(InsufficientStock, TooManyOpenOrders),
+        opt=IDEMPOTENT | METADATA_BODY | may_raise(InsufficientStock, TooManyOpenOrders),
     )
     async def place_order(
         self, data: JSONBody[OrderCreate], place_service: Injected[PlaceService], principal: Caller
@@ -140,7 +136,6 @@ class OrderController(Controller):
     @get(
         "/{order_id:uuid}",
         guards=[authenticated],
-        return_dto=None,
         summary="Get an order",
         description="Your own, or with `orders:read` any. With `expand=customer` there is no ETag.",
     )
@@ -153,10 +148,11 @@ class OrderController(Controller):
     @patch(
         "/{order_id:uuid}",
         guards=[authenticated],
-        dto=StructDTO[OrderUpdate],
         summary="Update an order",
-        description="Its notes while it is pending or, with `orders:write`, its tracking once it is shipped.",
-        opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed),
+        description=(
+            "Its notes while it is pending. With `orders:write` also its metadata, and its tracking once it is shipped."
+        ),
+        opt=METADATA_BODY | may_raise(InvalidTransition, PermissionDenied, PreconditionFailed),
     )
     async def update_order(
         self,
@@ -171,7 +167,6 @@ class OrderController(Controller):
     @get(
         "/{order_id:uuid}/events",
         guards=[authenticated],
-        return_dto=StructDTO[OrderEventPage],
         summary="List the events of an order",
         description="What happened to the order, when and by whom, oldest first.",
     )
@@ -183,7 +178,6 @@ class OrderController(Controller):
     @get(
         "/{order_id:uuid}/payments",
         guards=[authenticated],
-        return_dto=StructDTO[PaymentPage],
         summary="List the payments of an order",
         description="Attempts to pay and how they ended, oldest first.",
     )
@@ -195,7 +189,6 @@ class OrderController(Controller):
     @get(
         "/{order_id:uuid}/refunds",
         guards=[authenticated],
-        return_dto=StructDTO[RefundPage],
         summary="List the refunds of an order",
         description="What was refunded, line by line, and whether the money has arrived, oldest first.",
     )
@@ -207,13 +200,14 @@ class OrderController(Controller):
     @post(
         "/{order_id:uuid}/pay",
         guards=[authenticated],
-        dto=StructDTO[PaymentCreate],
         status_code=200,
         responses={202: ResponseSpec(OrderRead, generate_examples=False)},
         summary="Pay an order",
         description="Your own. 202 when the outcome is not known yet: read the order again later.",
         opt=may_raise(InvalidTransition, PaymentDeclined, PermissionDenied, PreconditionFailed)
-        | sends_headers(202, "Retry-After"),
+        | sends_headers(202, "Retry-After")
+        | shows(200, **examples.PAID)
+        | shows(202, **examples.PAYING),
     )
     async def pay_order(
         self,
@@ -231,11 +225,10 @@ class OrderController(Controller):
     @post(
         "/{order_id:uuid}/cancel",
         guards=[authenticated],
-        dto=StructDTO[OrderCancel],
         status_code=200,
         summary="Cancel an order",
         description="Your own until it is paid, or with `orders:write` any until it is shipped. Refunds a paid order.",
-        opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed),
+        opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed) | shows(200, **examples.CANCELLED),
     )
     async def cancel_order(
         self,
@@ -250,14 +243,15 @@ class OrderController(Controller):
     @post(
         "/{order_id:uuid}/ship",
         guards=[authenticated],
-        dto=StructDTO[OrderShip],
         status_code=200,
         summary="Ship an order",
         description=(
             "A paid order becomes shipped. Its customer and webhooks are notified. The tracking can be added and "
             "corrected later."
         ),
-        opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed) | for_holders_of(ORDERS_WRITE),
+        opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed)
+        | for_holders_of(ORDERS_WRITE)
+        | shows(200, **examples.SHIPPED),
     )
     async def ship_order(
         self,
@@ -275,7 +269,9 @@ class OrderController(Controller):
         status_code=200,
         summary="Deliver an order",
         description="A shipped order becomes delivered. Its customer and webhooks are notified.",
-        opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed) | for_holders_of(ORDERS_WRITE),
+        opt=may_raise(InvalidTransition, PermissionDenied, PreconditionFailed)
+        | for_holders_of(ORDERS_WRITE)
+        | shows(200, **examples.DELIVERED),
     )
     async def deliver_order(
         self, order_id: FromPath[UUID], orders: Orders, principal: Caller, if_match: Precondition
@@ -285,14 +281,14 @@ class OrderController(Controller):
     @post(
         "/{order_id:uuid}/refund",
         guards=[authenticated],
-        dto=StructDTO[RefundCreate],
         status_code=200,
         summary="Refund an order",
         description="Some of its lines or, without a body, all that is left, which returns to the stock.",
         opt=IDEMPOTENT
         | TEXT_BODY
         | may_raise(InvalidTransition, RefundTooLarge, PermissionDenied, PreconditionFailed)
-        | for_holders_of(ORDERS_WRITE),
+        | for_holders_of(ORDERS_WRITE)
+        | shows(200, **examples.REFUNDED),
     )
     async def refund_order(
         self,
@@ -307,7 +303,7 @@ class OrderController(Controller):
     @get(
         "/export",
         guards=[permission(ORDERS_READ)],
-        opt={PRODUCES_ANYTHING: True} | shows(200, csv_lines([(*ORDER_COLUMNS, *LINE_COLUMNS)]).decode()),
+        opt={PRODUCES_ANYTHING: True} | shows(200, examples.EXPORT),
         media_type="text/csv",
         summary="Export orders as CSV",
         description=(

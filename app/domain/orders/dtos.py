@@ -4,22 +4,37 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
-from app.domain.accounts.dtos import PersonRead
-from app.domain.catalog.dtos import Sku
+from app.domain.accounts.dtos import PersonId, PersonRead
+from app.domain.catalog.dtos import ProductName, Sku
 from app.lib.errors import FieldCode
 from app.lib.http.conditional import Version, Versioned
 from app.lib.pagination.envelope import Page
 from app.lib.wire.decoding import Check, FieldProblem, Hint
 from app.lib.wire.dto import Input, Output
-from app.lib.wire.fields import Line, PublicUrl, SingleLine, TextLines, VisibleTextLines
+from app.lib.wire.fields import Line, PublicUrl, TextLines, VisibleTextLines
+from app.lib.wire.metadata import Metadata, MetadataPatch
 from app.lib.wire.money import Money
 
 MAX_LINES = 100
 
-OrderStatus = Literal["pending", "paid", "shipped", "delivered", "cancelled", "refunded"]
-EventKind = Literal["placed", "paid", "shipped", "tracking_updated", "delivered", "cancelled", "expired", "refunded"]
+OrderStatus = Annotated[
+    Literal["pending", "paid", "shipped", "delivered", "cancelled", "refunded"],
+    Meta(title="OrderStatus", description="How far an order is."),
+]
+EventKind = Annotated[
+    Literal["placed", "paid", "shipped", "tracking_updated", "delivered", "cancelled", "expired", "refunded"],
+    Meta(title="OrderEventKind", description="What happened to an order."),
+]
+OrderActor = Annotated[Literal["customer", "staff", "system"], Meta(title="OrderActor", description="Who did it.")]
+RefundStatus = Annotated[
+    Literal["processing", "succeeded"], Meta(title="RefundStatus", description="Whether the money has arrived.")
+]
+PaymentStatus = Annotated[
+    Literal["processing", "succeeded", "declined"],
+    Meta(title="PaymentStatus", description="Whether the money has arrived."),
+]
 
 OrderNumber = Annotated[int, Meta(ge=1, le=2**53 - 1, examples=[1001])]
 Notes = Annotated[TextLines, Meta(max_length=500, examples=["Please ring twice."])]
@@ -28,7 +43,9 @@ Carrier = Annotated[Line, Meta(max_length=64, examples=["DHL"])]
 TrackingNumber = Annotated[Line, Meta(max_length=64, examples=["00340434161094042557"])]
 TrackingUrl = Annotated[PublicUrl, Meta(examples=["https://track.example.com/00340434161094042557"])]
 Quantity = Annotated[int, Meta(ge=1, le=1000, examples=[2])]
-_Pieces = Annotated[int, Meta(ge=0, le=1000)]
+_Pieces = Annotated[int, Meta(ge=0, le=1000, examples=[0])]
+_Total = Annotated[Money, Meta(examples=[{"amount": "39.80", "currency": "EUR"}])]
+_Nothing = Annotated[Money, Meta(examples=[{"amount": "0.00", "currency": "EUR"}])]
 
 
 class OrderItemCreate(Input):
@@ -52,6 +69,7 @@ class OrderCreate(Input):
 
     items: Annotated[list[OrderItemCreate], Meta(min_length=1, max_length=MAX_LINES), Check(_each_once)]
     notes: Notes | None = None
+    metadata: Metadata = field(default_factory=dict)
 
 
 class TrackingCreate(Input):
@@ -79,16 +97,17 @@ class TrackingRead(Output):
 
 
 class OrderUpdate(Input):
-    """A merge patch: ``notes`` until the order is paid, ``tracking`` once it is shipped."""
+    """A merge patch: ``notes`` until the order is paid, ``tracking`` once it is shipped, ``metadata`` at any time."""
 
     notes: Notes | None | UnsetType = UNSET
-    tracking: TrackingUpdate | None | UnsetType = UNSET
+    tracking: Annotated[TrackingUpdate, Meta(extra={"is_alternative": True})] | None | UnsetType = UNSET
+    metadata: MetadataPatch | None | UnsetType = UNSET
 
 
 class OrderCancel(Input):
     """Why it is cancelled. The customer can read it."""
 
-    reason: Reason | None = None
+    reason: Annotated[Reason, Meta(examples=["Ordered twice."])] | None = None
 
 
 class OrderShip(Input):
@@ -102,10 +121,10 @@ class OrderItemRead(Output):
 
     product_id: UUID
     sku: Sku
-    name: SingleLine
+    name: ProductName
     quantity: Quantity
     unit_price: Money
-    total: Money
+    total: _Total
     refunded_quantity: _Pieces
 
 
@@ -118,14 +137,17 @@ class OrderFields(Output):
     id: UUID
     number: OrderNumber
     status: OrderStatus
-    customer_id: UUID | None
+    customer_id: PersonId | None
     items: Annotated[list[OrderItemRead], Meta(max_length=MAX_LINES)]
-    total: Money
-    refunded: Money
+    total: _Total
+    refunded: _Nothing
     notes: Notes | None
-    tracking: TrackingRead | None
+    tracking: Annotated[TrackingRead | None, Meta(examples=[None])]
+    metadata: Annotated[
+        Metadata, Meta(description="Set with the order, then with `orders:write`; its customer sees it.")
+    ]
     payment_processing: bool
-    expires_at: datetime | None
+    expires_at: Annotated[datetime, Meta(examples=["2026-01-31T12:30:00Z"])] | None
     created_at: datetime
     updated_at: datetime
     version: Version
@@ -150,10 +172,10 @@ class RefundItemRead(Output):
 
     product_id: UUID
     sku: Sku
-    name: SingleLine
+    name: ProductName
     quantity: Quantity
-    amount: Money
-    restock: bool
+    amount: _Total
+    restock: Annotated[bool, Meta(examples=[True])]
 
 
 _RefundItems = Annotated[list[RefundItemRead], Meta(max_length=MAX_LINES)]
@@ -163,8 +185,8 @@ class RefundRead(Output):
     """Money that goes back. While it is processing, the payment provider has not confirmed it yet."""
 
     id: UUID
-    status: Literal["processing", "succeeded"]
-    amount: Money
+    status: RefundStatus
+    amount: _Total
     reason: Reason | None
     items: _RefundItems
     created_at: datetime
@@ -180,10 +202,10 @@ class OrderEventRead(Output):
     """
 
     id: UUID
-    kind: EventKind
-    status: OrderStatus
-    actor: Literal["customer", "staff", "system"]
-    amount: Money
+    kind: Annotated[EventKind, Meta(examples=["refunded"])]
+    status: Annotated[OrderStatus, Meta(examples=["refunded"])]
+    actor: Annotated[OrderActor, Meta(examples=["staff"])]
+    amount: _Total
     reason: Reason | None
     refund_id: UUID | None
     items: _RefundItems
@@ -198,8 +220,8 @@ class PaymentRead(Output):
 
     id: UUID
     method: Annotated[str, Meta(max_length=32, examples=["test"])]
-    status: Literal["processing", "succeeded", "declined"]
-    amount: Money
+    status: PaymentStatus
+    amount: _Total
     created_at: datetime
     settled_at: datetime | None
 
@@ -222,7 +244,7 @@ class RefundItem(Input):
 
     product_id: UUID
     quantity: Quantity
-    restock: bool | UnsetType = UNSET
+    restock: Annotated[bool, Meta(examples=[True])] | UnsetType = UNSET
 
 
 def _refunded_once(items: list[RefundItem]) -> list[RefundItem]:

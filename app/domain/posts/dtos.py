@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from app.domain.accounts.dtos import PersonRead
+from app.domain.accounts.dtos import PersonId, PersonRead
 from app.lib.errors import FieldCode
 from app.lib.http.conditional import Version, Versioned
 from app.lib.pagination.envelope import Page
@@ -49,6 +49,8 @@ Tag = Annotated[
     Hint("Must be lower-case letters and digits, with single hyphens between them."),
 ]
 Tags = Annotated[list[Tag], Meta(max_length=MAX_TAGS), Check(_check_tags)]
+Title = Annotated[SingleLine, Meta(examples=["Sailing by night"])]
+_IsPublished = Annotated[bool, Meta(examples=[True])]
 Markdown = Annotated[
     TextLines,
     Meta(max_length=MAX_CONTENT, description="Markdown (CommonMark).", examples=["# Night\n\nStars, *many*."]),
@@ -63,13 +65,13 @@ class PostSummary(Output):
     """
 
     id: UUID
-    author_id: UUID
-    title: SingleLine
+    author_id: PersonId
+    title: Title
     slug: Slug
     excerpt: Excerpt
     tags: Annotated[list[Tag], Meta(max_length=MAX_TAGS)]
-    is_published: bool
-    published_at: datetime | None
+    is_published: _IsPublished
+    published_at: Annotated[datetime, Meta(examples=["2026-01-31T12:00:00Z"])] | None
     created_at: datetime
     updated_at: datetime
     version: Version
@@ -111,26 +113,26 @@ class PostWithAuthorPage(Page[PostSummaryWithAuthor], frozen=True, kw_only=True)
 class PostCreate(Input):
     """A new post: a draft, unless it is published (now, or at an instant)."""
 
-    title: SingleLine
+    title: Title
     content: Markdown
     slug: Slug | UnsetType = UNSET
     excerpt: OwnExcerpt | None = None
     tags: Tags = msgspec.field(default_factory=list)
-    is_published: bool | UnsetType = UNSET
-    published_at: Timestamp | None | UnsetType = UNSET
+    is_published: _IsPublished | UnsetType = UNSET
+    published_at: Annotated[Timestamp, Meta(extra={"is_alternative": True})] | None | UnsetType = UNSET
     metadata: Metadata = msgspec.field(default_factory=dict)
 
 
 class PostUpdate(Input):
     """A merge patch of a post. An excerpt that is null is made of the content again."""
 
-    title: SingleLine | UnsetType = UNSET
+    title: Title | UnsetType = UNSET
     slug: Slug | UnsetType = UNSET
     content: Markdown | UnsetType = UNSET
     excerpt: OwnExcerpt | None | UnsetType = UNSET
     tags: Tags | UnsetType = UNSET
-    is_published: bool | UnsetType = UNSET
-    published_at: Timestamp | None | UnsetType = UNSET
+    is_published: _IsPublished | UnsetType = UNSET
+    published_at: Annotated[Timestamp, Meta(extra={"is_alternative": True})] | None | UnsetType = UNSET
     metadata: MetadataPatch | None | UnsetType = UNSET
 
 

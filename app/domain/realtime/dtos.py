@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from app.domain.accounts.dtos import PersonRead
+from app.domain.accounts.dtos import PersonId, PersonRead
 from app.domain.realtime.names import MAX_ROOM_NAME, ROOM_NAME
 from app.lib.errors import FieldCode
 from app.lib.http.conditional import Version, Versioned
@@ -21,8 +21,10 @@ PUBLIC: Final = "public"
 OWNER: Final = "owner"
 MEMBER: Final = "member"
 
-Visibility = Literal["public", "private"]
-MemberRole = Literal["owner", "member"]
+Visibility = Annotated[
+    Literal["public", "private"], Meta(title="RoomVisibility", description="Who finds and joins a room.")
+]
+MemberRole = Annotated[Literal["owner", "member"], Meta(title="RoomMemberRole", description="What a member may do.")]
 
 
 RoomName = Annotated[
@@ -33,9 +35,18 @@ RoomName = Annotated[
 EventName = Annotated[str, Meta(max_length=64, pattern=r"^[a-z][a-z0-9_.-]*$(?!\n)", examples=["message"])]
 
 
+_Title = Annotated[SingleLine, Meta(examples=["The harbour"])]
 _ANY_JSON = Meta(
     extra_json_schema={"description": "Any JSON.", "examples": [{"text": "Ahoy"}]}, extra={"is_checked_later": True}
 )
+
+
+_GRACE = {
+    "id": "0193a3c4-5b6d-7a11-9c2e-5d0f4b8e7a36",
+    "username": "grace.hopper",
+    "name": "Grace Hopper",
+    "avatar_url": "https://images.example.com/grace.png",
+}
 
 
 class RoomRead(Versioned):
@@ -46,9 +57,9 @@ class RoomRead(Versioned):
 
     id: UUID
     name: RoomName
-    title: SingleLine | None
+    title: _Title | None
     visibility: Visibility
-    owner_id: UUID | None
+    owner_id: PersonId | None
     closed_at: datetime | None
     created_at: datetime
     updated_at: datetime
@@ -62,7 +73,7 @@ class RoomCreate(Input):
     """A new room."""
 
     name: RoomName
-    title: SingleLine | None = None
+    title: _Title | None = None
     visibility: Visibility = "public"
 
 
@@ -70,7 +81,7 @@ class RoomUpdate(Input):
     """A merge patch of a room."""
 
     name: RoomName | UnsetType = UNSET
-    title: SingleLine | None | UnsetType = UNSET
+    title: _Title | None | UnsetType = UNSET
     visibility: Visibility | UnsetType = UNSET
 
 
@@ -100,7 +111,7 @@ class InvitationRead(Output):
     """An open invitation. ``invited_by`` is null when that account is gone."""
 
     user: PersonRead
-    invited_by: PersonRead | None
+    invited_by: Annotated[PersonRead, Meta(examples=[_GRACE])] | None
     created_at: datetime
 
 
@@ -118,7 +129,7 @@ class MessageRead(Versioned):
     sender: PersonRead | None
     sent_at: datetime
     edited_at: datetime | None
-    version: Version
+    version: Annotated[Version, Meta(examples=[1])]
 
 
 class MessageCreate(Input):
@@ -149,4 +160,4 @@ class TicketRead(Output):
             description="Goes into the query of the WebSocket or event stream.",
         ),
     ]
-    expires_at: datetime
+    expires_at: Annotated[datetime, Meta(examples=["2026-01-31T12:00:30Z"])]

@@ -149,6 +149,7 @@ USER_ID = prepare(
     ),
     UUID,
 )
+OWNER_ID = prepare(select(Room.owner_id).where(Room.id == _room_id), UUID)
 COUNT_OWNED = prepare(select(func.count()).where(Room.owner_id == _user_id, Room.closed_at.is_(None)), int)
 COUNT_CREATED = prepare(
     select(func.count()).where(Room.creator_id == _user_id, Room.created_at > database_now_plus(-_DAY_SECONDS)), int

@@ -34,7 +34,8 @@ code {{ background: #8882; padding: 0.1em 0.3em; border-radius: 0.2em; }}
 _Slug = Annotated[
     str,
     PathParameter(
-        description="A code, with hyphens.", schema_extra={"maxLength": 64, "pattern": "^[a-z]+(?:-[a-z]+)*$"}
+        description="A code, with hyphens.",
+        schema_extra={"maxLength": 64, "pattern": "^[a-z]+(?:-[a-z]+)*$", "examples": ["validation-failed"]},
     ),
 ]
 

@@ -26,14 +26,16 @@ class Check(Output):
     """One thing that the service needs; ``hint`` says what to do where it fails."""
 
     name: Annotated[str, Meta(max_length=20, examples=["database"])]
-    status: Literal["ok", "failed"]
+    status: Annotated[Literal["ok", "failed"], Meta(title="CheckStatus", description="Whether it works.")]
     hint: Annotated[str, Meta(max_length=200)] | None
 
 
 class ReadinessReport(Output):
     """The service may get traffic. ``degraded`` when something fails that requests can do without."""
 
-    status: Literal["ready", "degraded"]
+    status: Annotated[
+        Literal["ready", "degraded"], Meta(title="ReadinessStatus", description="Whether everything works.")
+    ]
     checks: Annotated[list[Check], Meta(max_length=10)]
 
 

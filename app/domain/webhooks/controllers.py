@@ -27,13 +27,24 @@ from app.lib.http.locations import created
 from app.lib.http.rules import TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
+from app.lib.openapi.examples import shows
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.paginate import page_of
 from app.lib.pagination.parameters import After, Before
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import authenticated, recently_authenticated
 from app.lib.webhooks.kinds import WebhookKinds
-from app.lib.wire.dto import StructDTO
+
+_TEST = {
+    "kind": "webhook.test",
+    "status": "pending",
+    "attempts": 0,
+    "next_attempt_at": "2026-01-31T12:00:00Z",
+    **dict.fromkeys(["last_attempt_at", "response_status", "response_body", "duration_ms"]),
+}
+_RETRIED = {"status": "pending", "attempts": 0, "version": 3} | dict.fromkeys(
+    ["next_attempt_at", "updated_at"], "2026-01-31T12:10:00Z"
+)
 
 Webhooks = Injected[WebhookService]
 Deliveries = Injected[DeliveryService]
@@ -59,11 +70,9 @@ KindFilter = Annotated[
 class WebhookController(Controller):
     path = "/webhooks"
     tags = ("Webhooks",)
-    return_dto = StructDTO[WebhookRead]
 
     @get(
         guards=[authenticated],
-        return_dto=StructDTO[WebhookPage],
         summary="List your webhooks",
         description="Your own endpoints without their secrets.",
     )
@@ -80,8 +89,6 @@ class WebhookController(Controller):
 
     @post(
         guards=[recently_authenticated],
-        dto=StructDTO[WebhookCreate],
-        return_dto=StructDTO[WebhookWithSecret],
         summary="Create a webhook",
         description="Only this answer has the secret.",
         opt=TEXT_BODY | may_raise(TooManyWebhooks),
@@ -106,7 +113,6 @@ class WebhookController(Controller):
     @patch(
         "/{webhook_id:uuid}",
         guards=[authenticated],
-        dto=StructDTO[WebhookUpdate],
         summary="Update a webhook",
         description="Another `url` needs a sign-in within 10 minutes.",
         opt=TEXT_BODY | may_raise(ReauthRequired),
@@ -135,7 +141,6 @@ class WebhookController(Controller):
     @post(
         "/{webhook_id:uuid}/rotate-secret",
         guards=[recently_authenticated],
-        return_dto=StructDTO[WebhookWithSecret],
         status_code=200,
         summary="Rotate a webhook's secret",
         description="For 24 hours the present secret signs, too.",
@@ -148,10 +153,9 @@ class WebhookController(Controller):
     @post(
         "/{webhook_id:uuid}/test",
         guards=[authenticated, rate_limit("webhooks")],
-        return_dto=StructDTO[DeliveryRead],
         summary="Send a test event",
         description="A `webhook.test`, tried once, even without a subscription.",
-        opt=IDEMPOTENT | may_raise(TooManyPending, WebhookInactive),
+        opt=IDEMPOTENT | may_raise(TooManyPending, WebhookInactive) | shows(201, **_TEST),
     )
     async def test_webhook(
         self, webhook_id: WebhookId, deliveries: Deliveries, principal: Caller
@@ -163,11 +167,9 @@ class WebhookController(Controller):
 class DeliveryController(Controller):
     path = "/webhooks/{webhook_id:uuid}/deliveries"
     tags = ("Webhooks",)
-    return_dto = StructDTO[DeliveryRead]
 
     @get(
         guards=[authenticated],
-        return_dto=StructDTO[DeliveryPage],
         summary="List a webhook's deliveries",
         description="Those that have succeeded or failed are kept for 30 days. Where `WEBHOOKS_MAX_PENDING` wait, a "
         "new one has failed from the start (`too_many_pending`). A `user.updated` or `post.updated` that was not yet "
@@ -205,7 +207,7 @@ class DeliveryController(Controller):
         status_code=200,
         summary="Retry a delivery",
         description="Sends it again under the same `webhook-id`, whether it succeeded or failed, with all attempts.",
-        opt=may_raise(DeliveryPending, TooManyPending, WebhookInactive),
+        opt=may_raise(DeliveryPending, TooManyPending, WebhookInactive) | shows(200, **_RETRIED),
     )
     async def retry_webhook_delivery(
         self,
@@ -221,7 +223,6 @@ class DeliveryController(Controller):
 @get(
     "/webhook-kinds",
     guards=[authenticated],
-    return_dto=StructDTO[WebhookKindPage],
     summary="List webhook kinds",
     description="The kinds of events that webhooks can subscribe to.",
     tags=["Webhooks"],

@@ -30,22 +30,31 @@ EventKind = Annotated[
     Meta(max_length=64, pattern=r"^[a-z_]+(?:\.[a-z_]+)+$(?!\n)", examples=["user.updated"]),
     Hint("Must be lower-case words with dots between them."),
 ]
+_Description = Annotated[SingleLine, Meta(examples=["Keeps the customer list up to date."])]
 EventKinds = Annotated[list[EventKind], Meta(min_length=1, max_length=50)]
 
-DisabledReason = Literal["gone", "failing", "password_reset"]
-DeliveryStatus = Literal["pending", "succeeded", "failed"]
+DisabledReason = Annotated[
+    Literal["gone", "failing", "password_reset"],
+    Meta(title="WebhookDisabledReason", description="Why the service sends nothing any more."),
+]
+DeliveryStatus = Annotated[
+    Literal["pending", "succeeded", "failed"], Meta(title="DeliveryStatus", description="Whether it has arrived.")
+]
 
-DeliveryFailure = Literal[
-    "name_not_found",
-    "address_refused",
-    "connection_failed",
-    "tls_failed",
-    "timeout",
-    "invalid_answer",
-    "refused",
-    "secret_unreadable",
-    "webhook_inactive",
-    "too_many_pending",
+DeliveryFailure = Annotated[
+    Literal[
+        "name_not_found",
+        "address_refused",
+        "connection_failed",
+        "tls_failed",
+        "timeout",
+        "invalid_answer",
+        "refused",
+        "secret_unreadable",
+        "webhook_inactive",
+        "too_many_pending",
+    ],
+    Meta(title="DeliveryFailure", description="Why the latest attempt failed."),
 ]
 
 SigningSecret = Annotated[
@@ -70,7 +79,7 @@ class WebhookRead(Versioned):
 
     id: UUID
     url: ReceiverUrl
-    description: SingleLine | None
+    description: _Description | None
     kinds: Annotated[list[EventKind], Meta(max_length=50)]
     is_active: Annotated[bool, Meta(examples=[True])]
     disabled_reason: DisabledReason | None
@@ -95,7 +104,7 @@ class WebhookCreate(Input):
 
     url: ReceiverUrl
     kinds: EventKinds
-    description: SingleLine | None = None
+    description: _Description | None = None
     is_active: bool = True
 
 
@@ -104,15 +113,17 @@ class WebhookUpdate(Input):
 
     url: ReceiverUrl | UnsetType = UNSET
     kinds: EventKinds | UnsetType = UNSET
-    description: SingleLine | None | UnsetType = UNSET
-    is_active: bool | UnsetType = UNSET
+    description: _Description | None | UnsetType = UNSET
+    is_active: Annotated[bool, Meta(examples=[True])] | UnsetType = UNSET
 
 
 class WebhookKindRead(Output):
     """A kind of event that webhooks can subscribe to."""
 
     name: EventKind
-    description: Annotated[str, Meta(max_length=255, examples=["A user was created."])]
+    description: Annotated[
+        str, Meta(max_length=255, examples=["A user was changed: names, address, flags, metadata or roles."])
+    ]
 
 
 WebhookKindPage = Page[WebhookKindRead]
@@ -129,14 +140,14 @@ class DeliveryRead(Versioned):
     webhook_id: UUID
     event_id: UUID
     kind: EventKind
-    status: DeliveryStatus
+    status: Annotated[DeliveryStatus, Meta(examples=["succeeded"])]
     attempts: _Count
     next_attempt_at: datetime | None
-    last_attempt_at: datetime | None
+    last_attempt_at: Annotated[datetime, Meta(examples=["2026-01-31T12:05:00Z"])] | None
     failure: DeliveryFailure | None
-    response_status: Annotated[int, Meta(ge=100, le=999)] | None
-    response_body: Annotated[str, Meta(max_length=1000)] | None
-    duration_ms: _Count | None
+    response_status: Annotated[int, Meta(ge=100, le=999, examples=[200])] | None
+    response_body: Annotated[str, Meta(max_length=1000, examples=["ok"])] | None
+    duration_ms: Annotated[_Count, Meta(examples=[84])] | None
     created_at: datetime
     updated_at: datetime
     version: Version

@@ -9,11 +9,11 @@ everyone else within a second. See ``docs/decisions/0028-public-answers.md``.
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from litestar.enums import ScopeType
-from litestar.handlers import BaseRouteHandler
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.lib.db.writes import Writes
@@ -60,7 +60,7 @@ class _Answer(msgspec.Struct, frozen=True):
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
     route: str
-    handler: BaseRouteHandler
+    handler: HTTPRouteHandler
     depends: PublicAnswer
     number: int
     good_until: float
@@ -92,7 +92,7 @@ class PublicAnswers:
         key, is_signed_in = _asked(scope)
         answer = self._find(key)
         if answer is not None and (not is_signed_in or await self._may_have(answer, scope)):
-            scope["path_template"] = answer.route
+            scope["path_template"], scope["route_handler"] = answer.route, answer.handler
             await send({"type": "http.response.start", "status": _OK, "headers": list(answer.headers)})
             await send({"type": "http.response.body", "body": answer.body, "more_body": False})
         else:
@@ -130,7 +130,7 @@ class PublicAnswers:
             elif message["type"] == "http.response.body" and start:
                 depends, headers = start.pop()
                 if message["body"] and not message.get("more_body"):  # neither a stream nor what will be a 304
-                    route, handler = str(scope.get("path_template")), scope["route_handler"]
+                    route, handler = str(scope.get("path_template")), cast("HTTPRouteHandler", scope["route_handler"])
                     answer = _Answer(headers, message["body"], route, handler, depends, number, good_until)
                     self._keep(key, answer)
             await send(message)

@@ -39,7 +39,9 @@ _IF_MATCH = r'^(?:\*|(?:W/)?"[\x21\x23-\x7e]*"(?:, (?:W/)?"[\x21\x23-\x7e]*")*)$
 _VERSION = re.compile(rf'(?:W/)?"(\d{{1,10}})(?:-[0-9a-f]{{16}})?(?:\.([0-9a-f]{{32}}))?(?:"|{_CODING})')
 
 
-Version = Annotated[int, Meta(ge=1, le=2**31 - 1, description="Counts the changes; the ETag is made of it.")]
+Version = Annotated[
+    int, Meta(ge=1, le=2**31 - 1, description="Counts the changes; the ETag is made of it.", examples=[2])
+]
 
 
 class Versioned(Output):

@@ -53,6 +53,9 @@ _ANY_CHARSET = re.compile(r"\s*charset\b", re.IGNORECASE)
 _QUALITY = re.compile(r"\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*", re.IGNORECASE)
 
 _HEADLESS = "headless_paths"
+BY_HEAD = "by_head"
+"""Key in ``scope["state"]`` of a request by HEAD, which is routed as GET: for what must not be done without a reader.
+"""
 """Where ``app.state`` holds the paths whose GET takes a ticket: HEAD would use it up and show nothing."""
 _RULES = "request_rules"
 _ALLOW = "allow"

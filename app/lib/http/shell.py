@@ -29,7 +29,7 @@ from app.lib.http.deprecation import deprecation_headers
 from app.lib.http.heads import Headers, TimedReceive, check_header_bytes, check_host, headers_by_name, send_body
 from app.lib.http.problems import DENIAL, error_of, head_and_body, send_problem
 from app.lib.http.proxies import TrustedProxies
-from app.lib.http.rules import complete_allow, has_head
+from app.lib.http.rules import BY_HEAD, complete_allow, has_head
 from app.lib.observability.logging import write_event
 from app.lib.security.policies import principal_in
 
@@ -184,7 +184,7 @@ class Exchange(Conversation):
         check_host(self.scope, self.headers)
         check_if_none_match(self.headers.get(b"if-none-match", b""))
         if self.method == "HEAD" and has_head(self.scope):
-            self.scope["method"] = "GET"
+            self.scope["method"], self.scope["state"][BY_HEAD] = "GET", True
         elif self.method == "OPTIONS":
             extra = self.shell.cors.preflight(self.scope, self.headers)
             if extra is not None:
@@ -204,9 +204,11 @@ class Exchange(Conversation):
                 await self.shell.on_denial(self.scope, denial)
             self._start(message)
             await self.send(message)
-        elif message["type"] == "http.response.body" and self.bodyless:
+            if not self.bodyless or self.has_length or self.status != _OK:
+                return
+        if self.bodyless:
             await self.send({"type": "http.response.body", "body": b"", "more_body": False})
-            if message.get("more_body"):  # a stream is stopped, because it may have no end of its own
+            if message.get("more_body", "status" in message):  # a stream is not begun, and has no end of its own
                 self.stopped = True
                 raise ResponseComplete
         else:

@@ -20,7 +20,7 @@ from app.lib.mail.message import Mailbox, OutgoingMail, UnsafeHeader
 from app.lib.mail.repository import MAIL, RECORD_FAILURE, RECORD_SENT
 from app.lib.mail.rows import MailRow, MailStatus
 from app.lib.mail.templates import MailTemplates
-from app.lib.mail.transports import PermanentFailure, TemporaryFailure, Transport
+from app.lib.mail.transports import NoBackend, PermanentFailure, TemporaryFailure, Transport
 from app.lib.security.sealing import CannotUnseal, Sealer
 
 LIFETIME = timedelta(days=1)
@@ -109,6 +109,8 @@ class Deliverer:
             await self._retry(mail, failure.reason)
         except PermanentFailure as failure:
             await self._end(mail, MailStatus.FAILED, failure.reason)
+        except NoBackend as failure:
+            await self._end(mail, MailStatus.SKIPPED, failure.reason)
         except (TemplateError, CannotUnseal, UnsafeHeader) as mistake:
             log.exception("mail.not_composed", mail_id=str(mail.id), kind=mail.kind)
             await self._end(mail, MailStatus.FAILED, f"{type(mistake).__name__}: {mistake}")

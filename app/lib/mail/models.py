@@ -44,7 +44,9 @@ class Mail(Base):
     sent_at: Mapped[datetime | None]
 
     __table_args__ = (
-        CheckConstraint("status IN ('pending', 'succeeded', 'failed', 'bounced', 'cancelled')", name="status"),
+        CheckConstraint(
+            "status IN ('pending', 'succeeded', 'failed', 'bounced', 'cancelled', 'skipped')", name="status"
+        ),
         UniqueConstraint("kind", "business_id"),
         Index(None, "status", "id"),
         Index(None, "user_id"),

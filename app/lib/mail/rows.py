@@ -9,13 +9,16 @@ import msgspec
 
 
 class MailStatus(StrEnum):
-    """``CANCELLED``: its user has unsubscribed from the topic; ``BOUNCED`` came back after it was sent."""
+    """``CANCELLED``: its user has unsubscribed from the topic. ``SKIPPED``: no backend sends mails. ``BOUNCED``: it
+    came back after it was sent.
+    """
 
     PENDING = "pending"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     BOUNCED = "bounced"
     CANCELLED = "cancelled"
+    SKIPPED = "skipped"
 
 
 class MailRow(msgspec.Struct, frozen=True):

@@ -7,11 +7,7 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-import structlog
-
 from app.lib.mail.message import OutgoingMail
-
-log = structlog.stdlib.get_logger(__name__)
 
 
 class NotSent(Exception):
@@ -30,32 +26,29 @@ class PermanentFailure(NotSent):
     """It will never work: an answer of 5xx to the sender, the recipient or the message."""
 
 
+class NoBackend(NotSent):
+    """No one is responsible for mails here."""
+
+
 class Transport(Protocol):
     """Sends one mail at a time; calls may overlap."""
 
     name: str
 
     async def send(self, mail: OutgoingMail) -> None:
-        """Returns once another server is responsible for it. Raises ``TemporaryFailure`` or ``PermanentFailure``."""
+        """Returns once another server is responsible for it. Raises ``NotSent``."""
         ...
 
 
 class ConsoleTransport:
-    """Writes the text of a mail to standard error, because standard output is the log's.
-
-    ``shows_text=False`` only says that there was a mail: in production its links belong into no console.
+    """Writes the text of a mail to standard error, because standard output is the log's. For development: in production
+    the links of mails belong into no console.
     """
 
     name = "console"
 
-    def __init__(self, *, shows_text: bool) -> None:
-        self._shows_text = shows_text
-
     async def send(self, mail: OutgoingMail) -> None:
         """Never fails: a console that is gone takes nothing with it."""
-        if not self._shows_text:
-            log.warning("mail.not_sent", reason="MAIL_BACKEND is console", message_id=mail.message_id)
-            return
         rule = "-" * 72
         shown = f"{rule}\nTo: {mail.to.address}\nSubject: {mail.subject}\n\n{mail.text}\n{rule}\n"
         try:
@@ -63,6 +56,16 @@ class ConsoleTransport:
             sys.stderr.flush()
         except (OSError, ValueError):
             return
+
+
+class NoTransport:
+    """Sends nothing, and says so: production without a mail server."""
+
+    name = "console"
+
+    async def send(self, mail: OutgoingMail) -> None:
+        """Raises ``NoBackend``."""
+        raise NoBackend("MAIL_BACKEND is console, which sends nothing in production")
 
 
 class FileTransport:

@@ -61,6 +61,8 @@ def tidy_parameter(parameter: JSONObject) -> JSONObject:
     if kept["in"] == "path" and schema.get("format") == "uuid":
         kept["example"] = example_id(parameter["name"])
         kept.setdefault("description", f"The id of the {parameter['name'].removesuffix('_id').replace('_', ' ')}.")
+    if kept["in"] == "path" and schema.get("type") == "integer":
+        kept["example"] = schema["minimum"]
     return kept
 
 

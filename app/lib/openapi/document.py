@@ -36,9 +36,10 @@ from app.lib.openapi.components import (
     without_null,
 )
 from app.lib.openapi.errors import error_response, problem_schemas
-from app.lib.openapi.examples import SHOWS, illustrate, take_examples
+from app.lib.openapi.examples import illustrate, take_examples
+from app.lib.openapi.names import name_choices
 from app.lib.openapi.patterns import make_portable
-from app.lib.openapi.samples import code_samples
+from app.lib.openapi.samples import code_samples, example_path
 from app.lib.pagination.envelope import Page
 from app.lib.security.policies import (
     ANY_MEANS,
@@ -122,8 +123,8 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
     plugin = app.plugins.get(OpenAPIPlugin)
     plugin.on_app_init(AppConfig(openapi_config=config))
     document: JSONObject = plugin.provide_openapi().to_schema()
-    used: set[int] = set()
-    raised: list[type[AppError]] = []
+    used: dict[int, list[str]] = {}
+    raised: list[tuple[type[AppError], str]] = []
     components = document.setdefault("components", {})
     schemas = components.get("schemas", {}) | problem_schemas(info.error_codes)
     examples = take_examples(schemas)
@@ -131,17 +132,20 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
         for method, (handler, _) in route.route_handler_map.items() if isinstance(route, HTTPRoute) else ():
             if method != "OPTIONS" and handler.resolve_include_in_schema():
                 operation = document["paths"][route.path_format or "/"][method.lower()]
-                used |= _complete(operation, handler)
-                raised += handler.opt.get(MAY_RAISE, ())
-                illustrate(operation, examples, handler.opt.get(SHOWS, {}))
-                path = info.base_path + (route.path_format or "/")
+                statuses = _complete(operation, handler)
+                path = info.base_path + example_path(route.path_format or "/", operation)
+                for status in statuses:
+                    used.setdefault(status, []).append(path)
+                raised += [(each, path) for each in handler.opt.get(MAY_RAISE, ())]
+                illustrate(operation, examples, handler.opt)
                 operation["x-codeSamples"] = code_samples(method, path, operation, examples)
     for name in _form_schemas(document):
         members: JSONObject = schemas[name]["properties"]
         schemas[name]["properties"] = {member: without_null(schema) for member, schema in members.items()}
     components["schemas"] = dict(sorted(schemas.items()))
     components["responses"] = {
-        f"Error{status}": error_response(status, raised, info.base_path) for status in sorted(used)
+        f"Error{status}": error_response(status, raised, info.base_path, paths)
+        for status, paths in sorted(used.items())
     }
     components["headers"] = _referred(document, "headers", HEADERS)
     components["examples"] = _referred(document, "examples", examples)
@@ -149,6 +153,7 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
     document["servers"][0]["x-internal"] = False
     document["x-tagGroups"] = [{"name": name, "tags": list(tags)} for name, tags in info.tag_groups]
     document["paths"] = dict(sorted(document["paths"].items()))
+    name_choices(document)
     make_portable(document)
     return document
 

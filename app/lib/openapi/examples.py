@@ -5,15 +5,15 @@ from typing import Any
 
 from app.lib.openapi.components import JSONObject
 
-SHOWS = "shows_example"
+_SHOWS = "shows_example_{}"
 _PAGE = '<!doctype html>\n<html lang="en">…</html>'
 
 
-def shows(status: int, text: str | None = None, **members: Any) -> JSONObject:
+def shows(status: int, text: str | None = None, /, **members: Any) -> JSONObject:
     """For a handler's ``opt``: what the example of a success has that its schema does not say. That is the ``text`` of
     an answer that is no JSON, or other values of members, such as the state that an action leads to.
     """
-    return {SHOWS: {str(status): members if text is None else text}}
+    return {_SHOWS.format(status): members if text is None else text}
 
 
 def take_examples(schemas: JSONObject) -> JSONObject:
@@ -34,17 +34,32 @@ def _with_nulls(value: Any, schema: JSONObject, schemas: JSONObject) -> Any:
     return dict.fromkeys(schema.get("required", ())) | present
 
 
-def illustrate(operation: JSONObject, examples: JSONObject, shown: Mapping[str, Any]) -> None:
-    """Gives the bodies of an operation their examples. ``shown`` is what :func:`shows` says, by status."""
+def illustrate(operation: JSONObject, examples: JSONObject, opt: Mapping[str, Any]) -> None:
+    """Gives the bodies of an operation their examples. ``opt`` is its handler's, with what :func:`shows` says."""
     for status, kind, media_type in _media_types(operation):
-        own = shown.get(status, _PAGE if kind == "text/html" else None)
+        own = opt.get(_SHOWS.format(status), _PAGE if kind == "text/html" else None)
         name = _component(media_type.get("schema", {}))
         if isinstance(own, str):
             media_type["example"] = own
-        elif own:
-            media_type["example"] = examples.get(name, {}).get("value", {}) | own
         elif name in examples:
-            media_type["examples"] = {"example": {"$ref": f"#/components/examples/{name}"}}
+            value = examples[name]["value"]
+            shown_value = (_as_new(value) if status == "201" else value) | (own or {})
+            if shown_value == value:
+                media_type["examples"] = {"example": {"$ref": f"#/components/examples/{name}"}}
+            else:
+                media_type["example"] = shown_value
+        elif own:
+            media_type["example"] = own
+
+
+def _as_new(value: Any) -> Any:
+    """An example as it is when it has just been created."""
+    if isinstance(value, list):
+        return [_as_new(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    first = {"version": 1, "updated_at": value.get("created_at")}
+    return {name: first.get(name, _as_new(each)) for name, each in value.items()}
 
 
 def example_of(media_type: JSONObject, examples: JSONObject) -> Any:

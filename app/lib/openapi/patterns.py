@@ -5,6 +5,7 @@ from typing import Any
 
 _END = re.compile(r"\$\(\?!\\n\)$")
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")
+_LINE_ENDS = re.compile(r"\[\^([^]]*)\\u2028-([^]]*)\]")
 _LATIN_1 = 0x100
 _INTEGER = ("integer", ["integer", "null"])
 _BOUNDS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
@@ -27,9 +28,12 @@ def portable(pattern: str) -> str:
     r"""The same pattern without what only Python needs or only some engines know.
 
     ``$`` is the very end elsewhere, so the ``(?!\n)`` after it goes. Go has no ``\u2028``: a character stands for
-    itself there, and ``\x7f`` stands for one below 256, because most of these cannot be seen.
+    itself there, and ``\x7f`` stands for one below 256, because most of these cannot be seen. U+2028 and U+2029 cannot
+    stand for themselves, because they end the line in a regular expression of JavaScript: a range from the character
+    before them holds them, which an alternative lets in again.
     """
-    return _ESCAPE.sub(_character, _END.sub("$", pattern))
+    pattern = _LINE_ENDS.sub(r"(?:[^\1\\u2027-\2]|\\u2027)", _END.sub("$", pattern))
+    return _ESCAPE.sub(_character, pattern)
 
 
 def _character(escape: re.Match[str]) -> str:

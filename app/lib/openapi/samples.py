@@ -32,7 +32,7 @@ class _Request(msgspec.Struct, frozen=True):
 
 
 def code_samples(method: str, path: str, operation: JSONObject, examples: JSONObject) -> list[JSONObject]:
-    """For an operation that has its examples. ``path`` begins with the base path."""
+    """For an operation that has its examples, at a path of :func:`example_path` after the base path."""
     request = _request(method.upper(), path, operation, examples)
     writers: tuple[tuple[str, str, Callable[[_Request], str]], ...] = (
         ("Shell", "curl", _curl),
@@ -42,11 +42,16 @@ def code_samples(method: str, path: str, operation: JSONObject, examples: JSONOb
     return [{"lang": lang, "label": label, "source": write(request)} for lang, label, write in writers]
 
 
+def example_path(path: str, operation: JSONObject) -> str:
+    """The path with the examples of its parameters."""
+    values = {each["name"]: _value(each) for each in operation.get("parameters", []) if each["in"] == "path"}
+    return _PARAMETER.sub(lambda match: quote(values[match[1]]), path)
+
+
 def _request(method: str, path: str, operation: JSONObject, examples: JSONObject) -> _Request:
     parameters = operation.get("parameters", [])
-    values = {each["name"]: _value(each) for each in parameters if each["in"] == "path"}
     query = {each["name"]: _value(each) for each in parameters if each["in"] == "query" and each.get("required")}
-    url = HOST + _PARAMETER.sub(lambda match: quote(values[match[1]]), path)
+    url = HOST + path
     content = operation.get("requestBody", {}).get("content", {})
     media_type, described = next(iter(content.items()), (None, {}))
     body = example_of(described, examples)
@@ -68,7 +73,7 @@ def _request(method: str, path: str, operation: JSONObject, examples: JSONObject
 def _value(parameter: JSONObject) -> str:
     schema = parameter["schema"]
     found = parameter.get("example", next(iter(schema.get("examples", ())), schema.get("default", parameter["name"])))
-    return str(found)
+    return str(found[0] if isinstance(found, list) else found)
 
 
 def _curl(request: _Request) -> str:

@@ -127,8 +127,8 @@ class TableCounters:
     Each call is one statement in one short transaction, on its own connection. So never count while the caller holds
     a transaction on the same engine: where that engine has one connection (SQLite's writer) the two would wait for
     each other. Expired rows are deleted by a call of :meth:`add` once a minute, and once a second while there are many.
-    A call that takes PostgreSQL longer than ``timeout_seconds`` raises ``TimeoutError``: a limit that waits is worse
-    than one that fails.
+    A call that takes longer than ``timeout_seconds`` raises ``TimeoutError``, also while another process has SQLite's
+    lock: a limit that waits is worse than one that fails.
     """
 
     base_exceptions = (SQLAlchemyError,)
@@ -139,7 +139,7 @@ class TableCounters:
         # SQLAlchemy's AUTOCOMMIT would leave the driver's connection in another transaction mode than it found.
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT") if is_postgresql else engine
         self._table = table
-        self._timeout_seconds = timeout_seconds if is_postgresql else None
+        self._timeout_seconds = timeout_seconds
         self._add = text(_ADD_TO_TABLE.format(table=table.name, **(_ON_POSTGRESQL if is_postgresql else _ON_SQLITE)))
         self._next_purge = time.monotonic() + _PURGE_SECONDS
         self._given_up: set[asyncio.Task[Sequence[Row[Any]]]] = set()
@@ -172,10 +172,9 @@ class TableCounters:
         Waits in parts, so that a moment in which this process stands still is not mistaken for an outage.
         """
         task = asyncio.create_task(self._execute(statement, values))
-        seconds = None if self._timeout_seconds is None else self._timeout_seconds / _PARTS
         try:
             for _ in range(_PARTS):
-                if (await asyncio.wait({task}, timeout=seconds))[0]:
+                if (await asyncio.wait({task}, timeout=self._timeout_seconds / _PARTS))[0]:
                     return task.result()
             raise TimeoutError
         finally:

@@ -39,10 +39,12 @@ def parse_id(name: str) -> UUID:
 
 
 class Member(msgspec.Struct, frozen=True):
-    """A person who is present."""
+    """A person who is present, as people are shown everywhere."""
 
     id: UUID
-    name: str
+    username: str | None
+    name: str | None
+    avatar_url: str | None
 
 
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from app.lib.db.base import new_id, table_of
 from app.lib.db.engine import Database
 from app.lib.db.faults import DATABASE_ERRORS
 from app.lib.db.instants import database_now, database_now_plus
-from app.lib.db.prepared import prepare
+from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.retries import in_transaction
 from app.lib.db.statements import delete_batch, insert_or_update, is_one_of, json_list
 from app.lib.db.uow import UnitOfWork
@@ -46,7 +46,9 @@ _presence = table_of(RealtimePresence)
 class _Present(msgspec.Struct, frozen=True):
     channel: str
     member_id: UUID
-    name: str
+    username: str | None
+    name: str | None
+    avatar_url: str | None
 
 
 _process_id = bindparam("process_id", type_=Uuid())
@@ -74,9 +76,11 @@ _new = select(
     _processes.c.id,
     _channel,
     bindparam("member_id", type_=Uuid()),
+    bindparam("username", type_=String()),
     bindparam("name", type_=String()),
+    bindparam("avatar_url", type_=String()),
 ).where(_processes.c.id == _process_id)
-_columns = ["id", "process_id", "channel", "member_id", "name"]
+_columns = ["id", "process_id", "channel", "member_id", "username", "name", "avatar_url"]
 _join = prepare(insert(_presence).from_select(_columns, _new, include_defaults=False))
 _open = prepare(
     insert(_presence).from_select(
@@ -85,7 +89,7 @@ _open = prepare(
 )
 _leave = prepare(delete(_presence).where(_presence.c.id == bindparam("presence_id")))
 _members = prepare(
-    select(_presence.c.channel, _presence.c.member_id, _presence.c.name)
+    select(*columns_of(_Present, RealtimePresence))
     .select_from(_present)
     .where(is_one_of(_presence.c.channel, "channels"), _is_renewed)
     .order_by(_presence.c.member_id),
@@ -146,7 +150,7 @@ class SocketRegistry:
             # First: a client that comes back at once is not counted twice.
             left = [{"presence_id": each} for each, where in sorted(self._left.items()) if where == channel]
             await unit.execute_many(_leave, left)
-            row = self._row(socket_id, channel, Member(user_id, ""))
+            row = self._row(socket_id, channel, Member(user_id, None, None, None))
             await unit.execute(_lease, process_id=row["process_id"])
             most, seconds = self._options.max_sockets, -self._options.alive_seconds
             return await unit.execute(_open, **row, most=most, seconds=seconds)
@@ -174,7 +178,7 @@ class SocketRegistry:
         found: dict[str, dict[UUID, Member]] = {channel: {} for channel in channels}
         seconds = -self._options.expire_seconds
         for row in await self._database.reader.all(_members, channels=json_list(channels), seconds=seconds):
-            found[row.channel][row.member_id] = Member(row.member_id, row.name)
+            found[row.channel][row.member_id] = Member(row.member_id, row.username, row.name, row.avatar_url)
         return found
 
     async def purge(self, unit: UnitOfWork) -> int:
@@ -189,11 +193,8 @@ class SocketRegistry:
         await asyncio.sleep(self._options.renew_seconds)
         if not self._sockets:
             return  # a service at rest does not write
-
-        async def work(unit: UnitOfWork) -> int:
-            return await unit.execute(_renew, process_id=self._process_id)
-
-        if not await in_transaction(self._database, work) and self._sockets:
+        renewed = await in_transaction(self._database, lambda unit: unit.execute(_renew, process_id=self._process_id))
+        if not renewed and self._sockets:
             self._process_id = new_id()
             self._on_expired()
 
@@ -218,7 +219,9 @@ class SocketRegistry:
             "process_id": self._process_id,
             "channel": channel,
             "member_id": member.id,
+            "username": member.username,
             "name": member.name,
+            "avatar_url": member.avatar_url,
         }
 
     async def _insert(self, presence_id: UUID, channel: str, work: Callable[[UnitOfWork], Awaitable[int]]) -> int:

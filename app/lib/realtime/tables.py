@@ -10,6 +10,7 @@ from app.lib.db.base import Base, sortable_text
 
 MAX_CHANNEL_LENGTH = 97
 MAX_NAME_LENGTH = 255
+MAX_URL_LENGTH = 2048
 
 _HAS_SENDER, _EXPIRES = text("sender_id IS NOT NULL"), text("expires_at IS NOT NULL")
 
@@ -78,4 +79,6 @@ class RealtimePresence(Base):
     process_id: Mapped[UUID] = mapped_column(ForeignKey("realtime_processes.id", ondelete="CASCADE"), index=True)
     channel: Mapped[str] = mapped_column(sortable_text(MAX_CHANNEL_LENGTH), index=True)
     member_id: Mapped[UUID]
-    name: Mapped[str] = mapped_column(String(MAX_NAME_LENGTH))
+    username: Mapped[str | None] = mapped_column(String(MAX_NAME_LENGTH))
+    name: Mapped[str | None] = mapped_column(String(MAX_NAME_LENGTH))
+    avatar_url: Mapped[str | None] = mapped_column(String(MAX_URL_LENGTH))

@@ -23,7 +23,7 @@ from app.lib.wire.decoding import Check, FieldProblem, Hint
 
 END: Final = r"$(?!\n)"
 """The very end of a text, in Python and in JavaScript."""
-UNFIT: Final = r"\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069"
+UNFIT: Final = r"\u0000-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069"
 """Control characters (C0, DEL, C1), line and paragraph separators, marks that reorder the text around them."""
 # What is no space and shows nothing all the same: joiners, fillers, marks of direction, selectors of variants.
 _INVISIBLE: Final = (
@@ -48,7 +48,7 @@ _LOCALE: Final = rf"^[a-z]{{2,3}}(?:-[A-Z]{{2}})?{END}"
 Line = Annotated[str, Meta(min_length=1, pattern=_VISIBLE), _NAME_HINT]
 """One line that is not blank. The user of the type says how long it may be: ``Annotated[Line, Meta(max_length=…)]``."""
 
-SingleLine = Annotated[Line, Meta(max_length=255, examples=["A line of text"])]
+SingleLine = Annotated[Line, Meta(max_length=255)]
 """One line of up to 255 characters that is not blank."""
 
 PersonalName = Annotated[str, Meta(min_length=1, max_length=100, pattern=_VISIBLE, examples=["Ada"]), _NAME_HINT]

@@ -52,8 +52,10 @@ _CONSTRAINTS: Mapping[str, str] = {
     "max_length": "maxLength",
     "pattern": "pattern",
 }
-_READ_SUFFIX = re.compile(r"(?:Read|Detail|WithSecret|WithAuthor|WithProfile)+$")
+_READ_SUFFIX = re.compile(r"(?:Read|Detail|Summary|With[A-Z][a-z]+)+$")
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_WHEN: Mapping[str, str] = {"updated_at": "2026-01-31T12:05:00Z", "expires_at": "2026-05-01T12:00:00Z"}
+"""Instants after those of other members."""
 _TELLING = (types.StructType, types.CollectionType, types.UUIDType)
 """What examples show where it may be null as well."""
 _EXAMPLES: Mapping[type[types.Type], Any] = {
@@ -95,6 +97,7 @@ class _Writer:
                 stated = dict(node.extra_json_schema or {})
                 stated.update(stated.pop("extra", {}))
                 if isinstance(written, Reference):
+                    stated.pop("examples", None)  # they are for examples of what the member is in
                     written = {"allOf": [written], **stated} if stated else written
                 else:
                     written = {**written, **stated}
@@ -216,7 +219,7 @@ def _example(node: types.Type, inside: tuple[Any, ...]) -> Any:
             example = _example_struct(node, (*inside, node.cls))
         case types.CollectionType():
             item = _example(node.item_type, inside)
-            example = [] if item is UNSET else [item] * (node.min_length or 1)
+            example = [item] * (node.min_length or 1) if item is not UNSET else UNSET if node.min_length else []
         case types.EnumType():
             example = next(iter(node.cls)).value
         case types.LiteralType():
@@ -242,10 +245,12 @@ def _example_member(member: types.Field, node: types.StructType, inside: tuple[A
     if may_be_null and is_answer and not is_stated and not isinstance(bare, _TELLING):
         return None  # as in most answers
     if isinstance(bare, types.UUIDType) and not is_stated:
-        stem = _WORD.sub("_", _READ_SUFFIX.sub("", node.cls.__name__)).lower()
+        stem = _WORD.split(_READ_SUFFIX.sub("", node.cls.__name__))[-1].lower()  # as in paths
         return example_id(f"{stem}_id" if member.name == "id" else member.name)
     if isinstance(bare, types.LiteralType) and not is_stated:  # msgspec sorts the choices
         return _first_choice(next(each.type for each in msgspec.structs.fields(node.cls) if each.name == member.name))
+    if isinstance(bare, types.DateTimeType) and not is_stated:
+        return _WHEN.get(member.name, _EXAMPLES[types.DateTimeType])
     return _example(member.type, inside)
 
 
@@ -286,7 +291,7 @@ def _example_struct(node: types.StructType, inside: tuple[Any, ...]) -> Any:
     example: Keywords = {node.tag_field: node.tag} if node.tag_field else {}
     for member in node.fields:
         value = _default(member)
-        if value in (None, [], {}):
+        if value in (None, [], {}) or _states_example(member.type):
             value = _example_member(member, node, inside)
         if value is not UNSET:
             example[member.encode_name] = value

@@ -76,8 +76,13 @@ async def test_an_export_needs_a_recent_sign_in_and_is_limited(
 
     assert is_refused(await client.get(EXPORT), 401, "unauthenticated")
     assert is_refused(await client.get(EXPORT, headers=late.headers), 403, "reauth_required")
+    heads = [await client.head(EXPORT, headers=person.headers) for _ in range(6)]
+    assert await audited(app, "user.exported") == []
     answers = [await client.get(EXPORT, headers=person.headers) for _ in range(6)]
 
+    assert [each.status_code for each in heads] == [200] * 6, "nothing is exported, so nothing is counted"
+    assert heads[0].headers.keys() == answers[0].headers.keys()
+    assert (await client.head(EXPORT, headers=late.headers)).status_code == 403
     assert [each.status_code for each in answers] == [200] * 5 + [429]
     assert is_refused(answers[5], 429, "rate_limited")
     assert int(answers[5].headers["retry-after"]) > 0

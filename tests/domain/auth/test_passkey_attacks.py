@@ -11,13 +11,16 @@ import pytest
 import pytest_asyncio
 import time_machine
 from litestar import Litestar
+from sqlalchemy import delete
 
+from app.domain.auth.models import Passkey
 from app.domain.auth.services.passkey_use import user_handle
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
+from tests.domain.accounts.answers import is_refused
 from tests.domain.auth.passkeys import LOGIN, NEW_OPTIONS, OPTIONS, PASSKEYS, enrol, sign_in
 from tests.domain.auth.steps import audited, change_user, fields, warm
-from tests.support.apps import Deployment, client_of
+from tests.support.apps import Deployment, client_of, core_of
 from tests.support.authenticators import (
     BACKED_UP,
     PRESENT,
@@ -25,7 +28,9 @@ from tests.support.authenticators import (
     Authenticator,
     to_text,
 )
+from tests.support.counting import counted_statements
 from tests.support.people import People
+from tests.support.waiting import until
 
 
 @pytest_asyncio.fixture
@@ -133,6 +138,21 @@ async def test_a_copied_authenticator_is_refused_and_audited(
     cloned = await audited(app, "passkey.cloned")
     assert [each.details["passkey_id"] for each in cloned] == [found["id"]] * 3
     assert {each.subject_id for each in cloned} == {(await audited(app, "sign_in.ok"))[0].subject_id}
+
+
+async def test_a_passkey_that_is_deleted_while_it_is_used_is_no_copy(
+    app: Litestar, client: httpx.AsyncClient, authenticator: Authenticator
+) -> None:
+    credential = {"credential": authenticator.get((await client.post(OPTIONS)).json())}
+    with counted_statements(app) as statements:
+        async with core_of(app).database.independent() as other:
+            await other.session.execute(delete(Passkey))
+            attempt = asyncio.create_task(client.post(LOGIN, json=credential))
+            await until(lambda: any("FROM passkeys" in each for each in statements))
+
+    assert is_refused(await attempt, 401, "invalid_credentials")
+    assert await audited(app, "passkey.cloned") == []
+    assert len(await audited(app, "sign_in.failed")) == 1
 
 
 @pytest.mark.asvs("6.3.8")

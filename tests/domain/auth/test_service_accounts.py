@@ -1,5 +1,6 @@
 """Users for programs: no one signs in as them, and their keys come from administrators."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -142,10 +143,13 @@ async def test_a_role_that_requires_a_second_factor_does_not_stop_a_program(
 async def test_there_is_a_number_of_service_accounts(
     client: httpx.AsyncClient, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(users, "MAX_SERVICE_ACCOUNTS", 1)
+    monkeypatch.setattr(users, "MAX_SERVICE_ACCOUNTS", 2)
     admin = await people.create(permissions=["users:read", "users:write"])
     await create(client, await people.create(is_superuser=True))
 
-    response = await client.post(SERVICE_ACCOUNTS, headers=admin.headers, json={"name": "One more"})
+    body = {"name": "One more"}
+    answers = await asyncio.gather(*(client.post(SERVICE_ACCOUNTS, headers=admin.headers, json=body) for _ in range(5)))
 
+    assert sorted(each.status_code for each in answers) == [201, 409, 409, 409, 409]
+    response = await client.post(SERVICE_ACCOUNTS, headers=admin.headers, json=body)
     assert is_refused(response, 409, "conflict")

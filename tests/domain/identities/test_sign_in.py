@@ -45,7 +45,9 @@ async def test_a_person_who_is_new_becomes_a_user_without_a_password(
     me = await me_of(client, await journey.sign_in(ada, language="de-AT"))
 
     assert (me["email"], me["name"], me["is_verified"], me["locale"]) == (EMAIL, "Ada Lovelace", True, "de-AT")
-    assert [mail.kind for mail in await received(app)] == ["welcome"]
+    [welcome] = await received(app)
+    assert welcome.kind == "welcome"
+    assert "Melde dich an wie eben; ein Passwort brauchst du nicht." in " ".join(welcome.text.split())
     assert [row.details["way"] for row in await audited(app, "sign_in.ok")] == ["provider:acme"]
     for password in ("", "!", (await user_row(app, UUID(me["id"]))).password_hash, PASSWORD):
         assert (await sign_in(client, EMAIL, password or "x")).status_code == 401

@@ -50,6 +50,8 @@ async def test_who_confirms_their_address_gets_one_welcome_mail(posting: Litesta
     assert link["List-Unsubscribe"] is None
     assert mail.recipients == ["Ada@example.com"] * 2
     assert message["Subject"] == "Welcome to Lodestar"
+    [welcome] = await composed(posting, "welcome")
+    assert "Sign in with this email address and your password." in " ".join(welcome.text.split())
     assert message["From"] == "Lodestar <noreply@lodestar.example>"
     assert message["Message-ID"].endswith("@lodestar.example>")
     assert message["List-Unsubscribe"].startswith("<https://lodestar.example/api/v1/notifications/unsubscribe?token=")
@@ -57,6 +59,20 @@ async def test_who_confirms_their_address_gets_one_welcome_mail(posting: Litesta
     for row in await mails(posting):
         assert (row.status, row.attempts) == (MailStatus.SUCCEEDED, 1)
         assert row.secrets is None
+
+
+async def test_without_a_mail_server_in_production_mails_are_skipped(
+    shared_app: Litestar, database_url: DatabaseURL
+) -> None:
+    await empty(core_of(shared_app).database)
+    production = {"ENVIRONMENT": "production", "PUBLIC_URL": "https://lodestar.example"}
+    async with running_app(database_url, **production) as app, client_of(app) as client:
+        assert (await register(client)).status_code == 201
+        await run_mail_jobs(app)
+        await send_queued(core_of(app).services.get(Deliverer), core_of(app).database)
+
+        (row,) = await mails(app)
+        assert (row.status, row.secrets) == (MailStatus.SKIPPED, None)
 
 
 async def test_a_registration_that_is_rolled_back_sends_none(

@@ -30,7 +30,7 @@ async def test_members_hear_what_members_say(
         assert await one.receive() == {
             "type": "presence",
             "channel": channel_of(room),
-            "join": [{"id": str(other.id), "name": "Grace Hopper"}],
+            "join": [{"id": str(other.id), "username": None, "name": "Grace Hopper", "avatar_url": None}],
             "leave": [],
         }
         await two.send(type="publish", channel=channel_of(room), data={"text": "Ahoy"}, ref="1")
@@ -144,7 +144,11 @@ async def test_staff_does_not_listen_in(app: Litestar, calls: httpx.AsyncClient,
 
 
 async def test_presence_is_for_everybody(app: Litestar, caller: Person, crew: Crew) -> None:
-    other, _ = await crew.add(name="Grace Hopper")
+    """In the shape in which people are shown over REST."""
+    other, others = await crew.add(name="Grace Hopper")
+    await others.patch("/api/v1/users/me", json={"username": "grace"})
+    await others.patch("/api/v1/users/me/profile", json={"avatar_url": "https://images.example.com/grace.png"})
+    profile = (await others.get(f"/api/v1/profiles/{other.id}")).json()
     async with connected(app, token=caller.access_token) as one:
         await one.subscribe("presence:deck")
         async with connected(app, token=other.access_token) as two:
@@ -152,7 +156,8 @@ async def test_presence_is_for_everybody(app: Litestar, caller: Person, crew: Cr
             came = await one.receive()
         went = await one.receive()
 
-    grace = [{"id": str(other.id), "name": "Grace Hopper"}]
+    grace = [{each: profile[each] for each in ("id", "username", "name", "avatar_url")}]
+    assert None not in grace[0].values()
     assert (came["join"], came["leave"]) == (grace, [])
     assert (went["join"], went["leave"]) == ([], grace)
 

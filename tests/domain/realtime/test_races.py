@@ -1,14 +1,21 @@
 """Concurrent changes of rooms."""
 
 import asyncio
+from uuid import UUID
 
 import httpx
 import pytest
 from litestar import Litestar
+from sqlalchemy import select, update
 
+from app.domain.accounts.models import User
 from app.domain.realtime.models import Room, RoomInvitation, RoomMember
 from tests.domain.accounts.answers import ME, rows
 from tests.domain.realtime.steps import ROOMS, Crew, invite, join, make_room, members, private_room
+from tests.support.apps import core_of
+from tests.support.counting import counted_statements
+from tests.support.people import Person
+from tests.support.waiting import until
 
 
 async def test_of_many_who_want_a_name_one_gets_it(app: Litestar, crew: Crew) -> None:
@@ -38,6 +45,28 @@ async def test_concurrent_creations_keep_the_limit_of_rooms(
     answers = await asyncio.gather(*(calls.post(ROOMS, json={"name": f"room-{number}"}) for number in range(5)))
 
     assert sorted(each.status_code for each in answers) == [201, 201, 409, 409, 409]
+
+
+async def test_reopening_waits_for_another_that_is_not_committed(
+    app: Litestar, caller: Person, calls: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else both would find room for one more."""
+    first, second = [await make_room(calls, name) for name in ("harbour", "quay")]
+    for room in (first, second):
+        assert (await calls.post(f"{ROOMS}/{room['id']}/close")).status_code == 200
+    monkeypatch.setattr("app.domain.realtime.services.rooms.MAX_OWNED", 1)
+    database = core_of(app).database
+    with counted_statements(app) as statements:
+        async with database.independent() as other:
+            await other.session.execute(select(User.id).where(User.id == caller.id).with_for_update(key_share=True))
+            await other.session.execute(update(Room).where(Room.id == UUID(first["id"])).values(closed_at=None))
+            statements.clear()
+            attempt = asyncio.create_task(calls.post(f"{ROOMS}/{second['id']}/reopen"))
+            await until(lambda: attempt.done() or bool(statements) or database.url.is_sqlite)
+            await asyncio.wait({attempt}, timeout=0.1)  # who does not wait for the lock is done by then
+
+    assert (await attempt).json()["code"] == "conflict"
+    assert len([room for room in await rows(app, Room) if room.closed_at is None]) == 1
 
 
 async def test_an_open_room_has_one_owner_when_members_leave_at_once(

@@ -2,15 +2,18 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from typing import Any, cast
 from uuid import UUID
 
 import httpx
 import pytest
+from litestar import get
+from litestar.response import Stream
 from litestar.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from tests.lib.http.toys import SECRET_TEXT, call, in_shell, toy
+from tests.lib.http.toys import SECRET_TEXT, call, in_shell, make_app, toy
 from tests.support.waiting import PATIENCE
 
 EVERYWHERE = [
@@ -108,6 +111,27 @@ async def test_head_has_the_headers_of_get_and_no_body(path: str) -> None:
 
 def _comparable(response: httpx.Response) -> dict[str, str]:
     return {name: value for name, value in response.headers.items() if name != "x-process-time"}
+
+
+async def test_head_does_not_begin_a_stream() -> None:
+    begun: list[str] = []
+
+    @get("/rows")
+    async def rows() -> Stream:
+        async def pieces() -> AsyncIterator[bytes]:
+            begun.append("rows")
+            yield b"a row"
+
+        return Stream(pieces(), media_type="text/csv", headers={"Content-Disposition": "attachment"})
+
+    app = make_app([rows])
+    app.asgi_handler = in_shell(app.asgi_router)
+    async with call(app, headers={"X-Request-ID": "same-for-both"}) as client:
+        head = await client.head("/rows")
+        assert begun == []
+        assert _comparable(head) == _comparable(await client.get("/rows"))
+
+    assert (head.status_code, head.content, begun) == (200, b"", ["rows"])
 
 
 async def test_head_ends_a_stream_that_has_no_end() -> None:

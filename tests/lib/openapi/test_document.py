@@ -8,8 +8,9 @@ from uuid import UUID
 import pytest
 from litestar import Litestar, Response, get, patch, post
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
+from msgspec import Meta
 
 from app.lib.db.versions import IfMatch
 from app.lib.errors import AppError, ErrorCode
@@ -52,6 +53,11 @@ class ToyRead(Versioned):
 
 class ToyWithParts(Output):
     name: Name
+
+
+class ToyInColor(Output):
+    color: Annotated[Literal["red", "blue"], Meta(title="ToyColor")]
+    other: Annotated[Literal["red", "blue"], Meta(title="ToyColor")] | None
 
 
 class ToyPage(Page[ToyRead], frozen=True, kw_only=True):
@@ -121,9 +127,9 @@ def test_declared_errors_are_listed() -> None:
     operation = described(get("/x", guards=[public], opt=may_raise(Declined))(nothing))
 
     assert operation["responses"]["402"] == {"$ref": "#/components/responses/Error402"}
-    assert error_response(402, [Declined], "")["description"] == "The payment was declined."
+    assert error_response(402, [(Declined, "/orders")], "", ["/orders"])["description"] == "The payment was declined."
     with pytest.raises(StopIteration):
-        error_response(418, [Declined], "")
+        error_response(418, [(Declined, "/orders")], "", ["/orders"])
 
 
 def test_a_body_brings_its_first_media_type_and_errors_and_names_the_others() -> None:
@@ -219,10 +225,32 @@ def test_a_choice_of_answers_is_open() -> None:
     async def show(toy_id: FromPath[UUID]) -> ToyRead | ToyWithParts:
         raise NotImplementedError
 
-    ok = described(show)["responses"]["200"]
+    described_toys = document(show)
+    ok = described_toys["paths"]["/toys/{toy_id}"]["get"]["responses"]["200"]
 
-    assert len(ok["content"]["application/json"]["schema"]["anyOf"]) == 2
     assert ok["headers"]["ETag"]["required"] is False
+    assert ok["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/AnyToy"}
+    assert described_toys["components"]["schemas"]["AnyToy"]["anyOf"] == [
+        {"$ref": "#/components/schemas/ToyRead"},
+        {"$ref": "#/components/schemas/ToyWithParts"},
+    ]
+
+
+def test_a_choice_of_values_has_one_name_wherever_it_is() -> None:
+    @get("/toys", guards=[public])
+    async def find(color: FromQuery[Literal["red", "blue"]]) -> ToyInColor:
+        raise NotImplementedError
+
+    described_toys = document(find)
+    color = {"$ref": "#/components/schemas/ToyColor"}
+
+    assert set(described_toys["components"]["schemas"]["ToyColor"]["enum"]) == {"red", "blue"}
+    assert described_toys["components"]["schemas"]["ToyInColor"]["properties"] == {
+        "color": color,
+        "other": {"oneOf": [color, {"type": "null"}]},
+    }
+    [parameter] = described_toys["paths"]["/toys"]["get"]["parameters"]
+    assert parameter["schema"] == color
 
 
 def test_a_body_that_may_be_left_out_is_not_required() -> None:

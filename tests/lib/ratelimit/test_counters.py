@@ -21,6 +21,7 @@ MakeEngine = Callable[[], AsyncEngine]
 TABLE = rate_limit_table(MetaData())
 TEN = NamedLimit("ten", Limit(10, 3600))
 OTHER = NamedLimit("other", Limit(10, 3600))
+PATIENCE = 30.0
 
 
 async def add(counters: Counters, key: str, seconds: int, amount: int = 1) -> int:
@@ -192,6 +193,22 @@ async def test_a_process_that_stands_still_for_a_moment_takes_that_for_no_outage
     time.sleep(1.5)  # noqa: ASYNC251 - as a collection of garbage would
 
     assert await counting == 2
+
+
+async def test_a_count_that_waits_for_another_transaction_gives_up(make_engine: MakeEngine) -> None:
+    """SQLite's has the lock of the writer, PostgreSQL's the row."""
+    counters = TableCounters(make_engine(), TABLE, timeout_seconds=0.1)
+    assert await add(counters, "a", 3600) == 1
+    async with make_engine().begin() as other:
+        await other.execute(TABLE.update().values(hits=7))
+        async with asyncio.timeout(PATIENCE):
+            for _ in range(3):
+                with pytest.raises(TimeoutError):
+                    await add(counters, "a", 3600)
+
+    assert await add(TableCounters(make_engine(), TABLE), "a", 3600) == 8, "what was given up is not counted later"
+    counters._timeout_seconds = PATIENCE
+    assert await add(counters, "a", 3600) == 9
 
 
 async def test_many_expired_rows_are_deleted_as_fast_as_attackers_make_them(make_engine: MakeEngine) -> None:

@@ -80,7 +80,8 @@ class Doorkeeper:
         return {each: self.sessions[each] for each in session_ids if each in self.sessions}
 
     async def member(self, principal: Principal) -> Member:
-        return Member(principal.user_id, *principal.permissions)
+        (name,) = principal.permissions
+        return Member(principal.user_id, None, name, None)
 
     def _kind(self, kind: str, *, is_named: bool = True, **more: Any) -> ChannelKind:
         async def may_subscribe(principal: Principal, name: str) -> None:

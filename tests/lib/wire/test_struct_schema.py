@@ -60,7 +60,7 @@ class Everything(Struct, forbid_unknown_fields=True, kw_only=True):
     shape: Point | Line
     point: Point | None = None
     described: Annotated[Point, Meta(description="Where it is.")]
-    tags: Annotated[list[SingleLine], Meta(min_length=1, max_length=5)]
+    tags: Annotated[list[Annotated[SingleLine, Meta(examples=["sea"])]], Meta(min_length=1, max_length=5)]
     unique: Annotated[set[Int32], Meta(max_length=5)] = msgspec.field(default_factory=set[int])
     labels: Annotated[dict[str, Int32], Meta(max_length=5)] = msgspec.field(default_factory=dict[str, int])
     either: Annotated[int, Meta(ge=0, le=9)] | Annotated[str, Meta(max_length=9)] | None = None

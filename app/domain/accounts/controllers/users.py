@@ -1,4 +1,4 @@
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from litestar import Controller, Response, delete, get, patch, post, put
@@ -33,8 +33,9 @@ from app.lib.http.locations import created
 from app.lib.http.rules import METADATA_BODY, TEXT_BODY
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
+from app.lib.openapi.examples import shows
 from app.lib.security.policies import permission, sees
-from app.lib.wire.dto import StructDTO
+from app.lib.wire.struct_schema import example_id
 
 SEES_USER = sees(USERS_READ, or_self="user_id")
 
@@ -64,11 +65,9 @@ Expand = Annotated[Literal["profile"] | None, QueryParameter(description="Adds t
 class UserController(Controller):
     path = "/users"
     tags = ("Users",)
-    return_dto = StructDTO[UserRead]
 
     @get(
         guards=[permission(USERS_READ)],
-        return_dto=StructDTO[UserPage],
         summary="List users",
         description="Newest first, with filters and full-text search. Deleted users are not listed.",
     )
@@ -96,10 +95,9 @@ class UserController(Controller):
 
     @post(
         guards=[permission(USERS_WRITE, fresh=True)],
-        dto=StructDTO[UserCreate],
         summary="Create a user",
         description="Only superusers may set `is_superuser`.",
-        opt=IDEMPOTENT | METADATA_BODY | may_raise(EmailTaken, UsernameTaken),
+        opt=IDEMPOTENT | METADATA_BODY | may_raise(EmailTaken, UsernameTaken) | shows(201, roles=[]),
     )
     async def create_user(self, data: JSONBody[UserCreate], users: Users, principal: Caller) -> Response[UserRead]:
         user = await users.create(data, principal)
@@ -108,7 +106,6 @@ class UserController(Controller):
     @get(
         "/{user_id:uuid}",
         guards=[SEES_USER],
-        return_dto=None,
         summary="Get a user",
         description="Yourself, or with `users:read` any user. With `expand=profile` there is no ETag.",
     )
@@ -122,7 +119,6 @@ class UserController(Controller):
     @patch(
         "/{user_id:uuid}",
         guards=[permission(USERS_WRITE, sight=SEES_USER)],
-        dto=StructDTO[UserUpdate],
         summary="Update a user",
         description=(
             "Only superusers may change `is_superuser`. Address and flags need a sign-in within 10 minutes. The former "
@@ -164,7 +160,7 @@ class UserController(Controller):
         status_code=200,
         summary="Deactivate a user",
         description="Ends their sessions at once.",
-        opt=may_raise(BeyondOwnRights, LastSuperuser),
+        opt=may_raise(BeyondOwnRights, LastSuperuser) | shows(200, is_active=False),
     )
     async def deactivate_user(
         self, user_id: UserId, users: Users, principal: Caller, if_match: Precondition
@@ -174,7 +170,6 @@ class UserController(Controller):
     @post(
         "/{user_id:uuid}/password",
         guards=[permission(USERS_WRITE, sight=SEES_USER, fresh=True)],
-        dto=StructDTO[NewPassword],
         status_code=200,
         summary="Set a user's password",
         description=(
@@ -191,7 +186,6 @@ class UserController(Controller):
     @put(
         "/{user_id:uuid}/roles",
         guards=[permission(ROLES_WRITE, sight=SEES_USER, fresh=True)],
-        dto=StructDTO[RoleAssignment],
         summary="Set a user's roles",
         description="You cannot give permissions that you lack, nor change your own roles.",
         opt=may_raise(BeyondOwnRights),
@@ -207,14 +201,24 @@ class UserController(Controller):
         return await roles.set_roles(user_id, data.roles, if_match, principal)
 
 
+_SERVICE_ACCOUNT: dict[str, Any] = {
+    "email": f"{example_id('user_id')}@service.invalid",
+    "username": None,
+    "name": "Nightly import",
+    "locale": "en",
+    "is_verified": False,
+    "is_service": True,
+    "roles": [],
+    "metadata": {},
+}
+
+
 @post(
     "/service-accounts",
     guards=[permission(USERS_WRITE, fresh=True)],
-    dto=StructDTO[ServiceAccountCreate],
-    return_dto=StructDTO[UserRead],
     summary="Create a service account",
     description="A user for programs, without a password and an address. Give it roles and API keys.",
-    opt=IDEMPOTENT | TEXT_BODY | may_raise(TooManyServiceAccounts),
+    opt=IDEMPOTENT | TEXT_BODY | may_raise(TooManyServiceAccounts) | shows(201, **_SERVICE_ACCOUNT),
     tags=["Users"],
 )
 async def create_service_account(data: JSONBody[ServiceAccountCreate], users: Users) -> Response[UserRead]:

@@ -172,7 +172,9 @@ _until = UsernameHold.kept_until
 _holds = select(*columns_of(HoldRow, UsernameHold)).where(_until.is_not(None)).order_by(_until.desc())
 EXPIRED_HOLDS = prepare(_holds.where(_until < bindparam("now", type_=_until.type)).limit(100), HoldRow)
 EXCESS_HOLDS = prepare(_holds.where(UsernameHold.user_id == _USER_ID).offset(MAX_KEPT_USERNAMES), HoldRow)
-COUNT_SERVICE_ACCOUNTS = prepare(select(func.count()).select_from(User).where(User.is_service), int)
+_count_service_accounts = prepare(select(func.count()).select_from(User).where(User.is_service), int)
+_first_service_account = select(User.id).where(User.is_service).order_by(User.id).limit(1)
+_lock_service_account = prepare(_first_service_account.with_for_update(key_share=True), UUID)
 _release_usernames = prepare(delete_batch(table_of(UsernameHold), UsernameHold.user_id == _USER_ID, all_of_them=True))
 _delete_erased = prepare(delete(User).where(User.id == _USER_ID, User.deleted_at.is_not(None)))
 ERASING = prepare(select(User.id).where(User.deleted_at.is_not(None)).order_by(User.deleted_at).limit(100), UUID)
@@ -209,6 +211,11 @@ class UserRepository(EntityRepository[User]):
     async def delete_erased(self, user_id: UUID) -> None:
         """Deletes the row of a deleted user, to whom nothing belongs any more."""
         await self.unit.execute(_delete_erased, user_id=user_id)
+
+    async def count_service_accounts(self) -> int:
+        """Locks the first of them, so that two who count at once do not both find room."""
+        await self.unit.first(_lock_service_account)
+        return await self.unit.first(_count_service_accounts) or 0
 
     async def lock_superusers(self, user_id: UUID) -> bool:
         """Locks a user and the active superusers; whether one of these is another user.

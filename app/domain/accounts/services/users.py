@@ -34,7 +34,7 @@ from app.domain.accounts.events import (
 )
 from app.domain.accounts.models import Profile, User
 from app.domain.accounts.repositories.people import TOUCH_PROFILE, ProfileRepository
-from app.domain.accounts.repositories.users import COUNT_SERVICE_ACCOUNTS, UserRepository
+from app.domain.accounts.repositories.users import UserRepository
 from app.domain.accounts.reserved_usernames import ReservedUsernames
 from app.domain.accounts.rows import CredentialRow, HoldRow
 from app.domain.accounts.services.access import check_makes_superusers, check_not_last, check_reach
@@ -144,7 +144,7 @@ class UserService:
         """Creates a user for programs, which act as it by API keys: without a password, and without an address that
         mail could reach (RFC 6761). Raises ``TooManyServiceAccounts``.
         """
-        if (await self.unit.first(COUNT_SERVICE_ACCOUNTS) or 0) >= MAX_SERVICE_ACCOUNTS:
+        if await self._users.count_service_accounts() >= MAX_SERVICE_ACCOUNTS:
             raise TooManyServiceAccounts(MAX_SERVICE_ACCOUNTS)
         user_id = new_id()
         names = {"email": f"{user_id}@service.invalid", "username": None, "name": data.name}
@@ -242,9 +242,7 @@ class UserService:
         Raises ``UserNotFound``, also for a service account, ``ValidationFailed`` for a weak password, ``OwnAccess``,
         ``BeyondOwnRights`` or ``PreconditionFailed``.
         """
-        owner = await self.accounts.find_credentials_of(user_id)
-        if owner is None:
-            raise UserNotFound
+        owner = await self.accounts.get_credentials(user_id, UserNotFound)
         new_hash = await self.passwords.accept(password, owner)
         user = await self._get_other_for_update(user_id, if_match, actor)
         await self._users.update(user, {"password_hash": new_hash, "must_change_password": True})

@@ -19,10 +19,13 @@ Scopes = Annotated[
 ]
 
 
+_KeyName = Annotated[Name, Meta(examples=["Nightly import"])]
+
+
 class ApiKeyCreate(Input):
     """A new API key."""
 
-    name: Name
+    name: _KeyName
     scopes: Scopes = msgspec.field(default_factory=list)
     expires_in_days: Annotated[int, Meta(ge=1, le=365)] = 90
 
@@ -31,7 +34,7 @@ class ApiKeyRead(Output):
     """An API key that is good, without its secret."""
 
     id: UUID
-    name: Name
+    name: _KeyName
     scopes: Scopes
     created_at: datetime
     expires_at: datetime

@@ -12,17 +12,20 @@ from app.lib.wire.dto import Input, Output
 from app.lib.wire.fields import END
 
 RecoveryCodeList = Annotated[
-    list[Annotated[str, Meta(max_length=40, examples=["4k7m-q2xd-9vfh-c3wt-8nbz-5rjy"])]], Meta(max_length=10)
+    list[Annotated[str, Meta(max_length=40)]],
+    Meta(max_length=10, examples=[["4k7m-q2xd-9vfh-c3wt-8nbz-5rjy", "7d2p-w8hk-3nxb-m6qv-t4zc-9fjr"]]),
 ]
 
 
 class MfaRead(Output):
     """The second factors of the current user."""
 
-    is_on: Annotated[bool, Meta(description="Whether a sign-in with the password needs a second factor.")]
+    is_on: Annotated[
+        bool, Meta(examples=[True], description="Whether a sign-in with the password needs a second factor.")
+    ]
     is_required: Annotated[bool, Meta(description="Whether one of your roles requires a second factor.")]
-    totp_confirmed_at: datetime | None
-    recovery_codes_left: Annotated[int, Meta(ge=0, le=10)]
+    totp_confirmed_at: Annotated[datetime, Meta(examples=["2026-01-31T12:05:00Z"])] | None
+    recovery_codes_left: Annotated[int, Meta(ge=0, le=10, examples=[10])]
 
 
 class TotpEnrollment(Output):

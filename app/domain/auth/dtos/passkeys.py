@@ -48,6 +48,7 @@ _Bytes = Annotated[str, _BASE64URL, _HINT]
 
 CredentialId = Annotated[_Bytes, Meta(min_length=1, max_length=1364, examples=["V1y7IYjmVfOKuWIEgdQh8w"])]
 _ClientData = Annotated[_Bytes, Meta(max_length=2048, examples=[_CLIENT_DATA]), _sound(client_data_of)]
+_PasskeyName = Annotated[SingleLine, Meta(examples=["Work laptop"])]
 _Transport = Annotated[str, Meta(max_length=32, examples=["internal"])]
 
 
@@ -99,13 +100,13 @@ class PasskeyCreate(Input):
     """A new passkey, and a name to know it by."""
 
     credential: NewCredential
-    name: SingleLine = "Passkey"
+    name: _PasskeyName = "Passkey"
 
 
 class PasskeyUpdate(Input):
     """A merge patch of a passkey."""
 
-    name: SingleLine | UnsetType = UNSET
+    name: _PasskeyName | UnsetType = UNSET
 
 
 class PasskeyUse(Input):
@@ -140,9 +141,9 @@ class PasskeyRead(Versioned):
     """
 
     id: UUID
-    name: SingleLine
+    name: _PasskeyName
     transports: Annotated[list[_Transport], Meta(max_length=len(TRANSPORTS))]
-    verifies_user: bool
+    verifies_user: Annotated[bool, Meta(examples=[True])]
     is_backed_up: bool
     last_used_at: datetime | None
     created_at: datetime
@@ -174,7 +175,10 @@ _Challenge = Annotated[
 _Domain = Annotated[str, Meta(max_length=255, examples=["example.com"])]
 _Timeout = Annotated[int, Meta(ge=0, le=3_600_000, description="In milliseconds.", examples=[300_000])]
 _Descriptors = Annotated[list[CredentialDescriptor], Meta(max_length=MAX_PASSKEYS)]
-Requirement = Literal["required", "preferred", "discouraged"]
+Requirement = Annotated[
+    Literal["required", "preferred", "discouraged"],
+    Meta(title="PasskeyRequirement", description="How much WebAuthn wants it."),
+]
 
 
 class RelyingPartyEntity(Output):

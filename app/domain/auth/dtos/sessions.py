@@ -34,7 +34,9 @@ SecondFactorCode = Annotated[
     ),
     Hint("Must be the six digits of the app, or a recovery code."),
 ]
-Token = Annotated[str, Meta(min_length=1, max_length=4096, examples=["eyJhbGciOi…"])]
+Token = Annotated[str, Meta(min_length=1, max_length=4096)]
+_AccessToken = Annotated[Token, Meta(examples=["eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOi…"])]
+_RefreshToken = Annotated[Token, Meta(examples=["eyJhbGciOiJFZERTQSIsInR5cCI6InJlZnJlc2grand0In0.eyJzdWIiOi…"])]
 
 
 class SignIn(Input):
@@ -64,7 +66,7 @@ class SignIn(Input):
 class Refresh(Input):
     """A refresh token, as JSON or as the OAuth2 form (RFC 6749 section 6)."""
 
-    refresh_token: Token
+    refresh_token: _RefreshToken
     grant_type: Annotated[Literal["refresh_token", ""], Meta(examples=["refresh_token"])] | None = None
     scope: Annotated[str, Meta(max_length=1000, description="Ignored.")] | None = None
     client_id: Annotated[str, Meta(max_length=255, description="Ignored.")] | None = None
@@ -74,8 +76,8 @@ class Refresh(Input):
 class TokenPair(Output):
     """The result of a sign-in (RFC 6749 section 5.1). ``expires_in`` is in seconds, for the access token."""
 
-    access_token: Token
-    refresh_token: Token
+    access_token: _AccessToken
+    refresh_token: _RefreshToken
     token_type: Literal["bearer"]
     expires_in: Annotated[int, Meta(ge=1, le=86_400, examples=[600])]
 
@@ -83,7 +85,7 @@ class TokenPair(Output):
 class ImpersonationToken(Output):
     """An access token by which support acts as a user. There is no refresh token. ``expires_in`` is in seconds."""
 
-    access_token: Token
+    access_token: _AccessToken
     token_type: Literal["bearer"]
     expires_in: Annotated[int, Meta(ge=1, le=3600, examples=[3600])]
 
@@ -109,7 +111,7 @@ class SessionRead(Output):
     """A sign-in that has not ended. ``device`` is what the client says of itself (``User-Agent``)."""
 
     id: UUID
-    current: Annotated[bool, Meta(description="Whether the request belongs to this session.")]
+    current: Annotated[bool, Meta(examples=[True], description="Whether the request belongs to this session.")]
     by_support: Annotated[bool, Meta(description="Whether support acts as you in it, for an hour at most.")]
     device: Annotated[str, Meta(max_length=MAX_USER_AGENT, examples=["Mozilla/5.0 (X11; Linux x86_64)"])] | None
     address: Annotated[str, Meta(max_length=MAX_LENGTH, examples=["203.0.113.7"])] | None

@@ -100,7 +100,10 @@ USE_PASSKEY = prepare(
         updated_at=_passkeys.c.updated_at,
     )
 )
-"""No row when the counter has not gone up, which says that there is a copy of the authenticator."""
+"""No row when the counter has not gone up, which says that there is a copy of the authenticator, or when the passkey
+was deleted.
+"""
+IS_THERE = prepare(select(exists().where(Passkey.id == bindparam("passkey_id", type_=Uuid()))), bool)
 PURGE_CHALLENGES = prepare(delete_batch(_used, _used.c.expires_at < _NOW))
 
 

@@ -8,15 +8,23 @@ from uuid import UUID
 
 from app.domain.auth.dtos.passkeys import Assertion, CredentialDescriptor, RequestOptions, Requirement
 from app.domain.auth.errors import NoPasskey
-from app.domain.auth.repositories.passkeys import KNOWN_CREDENTIALS, PASSKEY, USE_CHALLENGE, USE_PASSKEY, PasskeyRow
+from app.domain.auth.repositories.passkeys import (
+    IS_THERE,
+    KNOWN_CREDENTIALS,
+    PASSKEY,
+    USE_CHALLENGE,
+    USE_PASSKEY,
+    PasskeyRow,
+)
 from app.lib import audit
 from app.lib.audit import Origin
 from app.lib.clock import utc_now
 from app.lib.db.engine import Database
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
-from app.lib.security.authenticator_data import from_base64url, to_base64url
+from app.lib.security.authenticator_data import from_base64url
 from app.lib.security.relying_party import CHALLENGE_LIFE, Challenge, Challenges, InvalidPasskey, KeyUse, RelyingParty
+from app.lib.wire import base64url
 
 TIMEOUT = int(CHALLENGE_LIFE.total_seconds() * 1000)
 
@@ -69,7 +77,7 @@ class PasskeyVerifier:
         """The passkeys of a user, for the browser."""
         return [
             CredentialDescriptor(
-                id=to_base64url(each.credential_id),
+                id=base64url.encode(each.credential_id),
                 type="public-key",
                 transports=each.transports,
             )
@@ -118,7 +126,8 @@ class PasskeyVerifier:
                 raise InvalidPasskey
             values = {"passkey_id": found.id, "new_sign_count": use.sign_count, "backed_up": use.is_backed_up}
             is_original = await unit.execute(USE_PASSKEY, **values, now=utc_now()) == 1
-            if not is_original:
+            # One that was deleted in this moment is refused like any that is not known.
+            if not is_original and await unit.first(IS_THERE, passkey_id=found.id):
                 await audit.record(
                     unit, "passkey.cloned", self.origin, subject_id=found.user_id, passkey_id=str(found.id)
                 )

@@ -15,9 +15,9 @@ from app.lib.http.locations import created
 from app.lib.http.rules import TEXT_BODY
 from app.lib.http.transaction import REPLACEABLE
 from app.lib.openapi.document import may_raise
+from app.lib.openapi.examples import shows
 from app.lib.realtime.frames import MAX_ID
 from app.lib.security.policies import authenticated
-from app.lib.wire.dto import StructDTO
 
 Messages = Injected[MessageService]
 MessageId = Annotated[
@@ -32,11 +32,8 @@ class MessageController(Controller):
     path = "/rooms/{room_id:uuid}/messages"
     tags = ("Rooms",)
     guards = (authenticated,)
-    dto = None
-    return_dto = StructDTO[MessageRead]
 
     @get(
-        return_dto=StructDTO[MessagePage],
         summary="List the messages of a room",
         description="All events of its channel, newest first. For members, and with `rooms:read`.",
     )
@@ -54,7 +51,6 @@ class MessageController(Controller):
         return await queries.list_messages(room_id, paging, sort, filters, principal)
 
     @post(
-        dto=StructDTO[MessageCreate],
         summary="Publish a message in a room",
         description="For members. All who listen to its channel get it.",
         opt=REPLACEABLE | TEXT_BODY,
@@ -77,10 +73,9 @@ class MessageController(Controller):
 
     @patch(
         "/{message_id:int}",
-        dto=StructDTO[MessageUpdate],
         summary="Update a message in a room",
         description="Your own, in a room of your own any, and with `rooms:write` all. Its channel says so.",
-        opt=TEXT_BODY | may_raise(RoomClosed),
+        opt=TEXT_BODY | may_raise(RoomClosed) | shows(200, edited_at="2026-01-31T12:05:00Z", version=2),
     )
     async def update_room_message(
         self,

@@ -25,8 +25,8 @@ from app.lib.http.injection import Caller, Injected, Paging, Precondition, Times
 from app.lib.http.locations import created
 from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
+from app.lib.openapi.examples import shows
 from app.lib.security.policies import authenticated
-from app.lib.wire.dto import StructDTO
 
 Id = FromPath[UUID]
 Rooms = Injected[RoomService]
@@ -48,11 +48,8 @@ class RoomController(Controller):
     path = "/rooms"
     tags = ("Rooms",)
     guards = (authenticated,)
-    dto = None
-    return_dto = StructDTO[RoomRead]
 
     @get(
-        return_dto=StructDTO[RoomPage],
         summary="List rooms",
         description="Public rooms, your own, and those that you are invited to; with `rooms:read` all.",
     )
@@ -74,7 +71,6 @@ class RoomController(Controller):
         return await queries.list(paging, sort, filters | times, principal, mine=mine, invited=invited)
 
     @post(
-        dto=StructDTO[RoomCreate],
         summary="Create a room",
         description="You own it, and are its first member.",
         opt=IDEMPOTENT,
@@ -93,7 +89,6 @@ class RoomController(Controller):
 
     @patch(
         "/{room_id:uuid}",
-        dto=StructDTO[RoomUpdate],
         summary="Update a room",
         description="Its name, title or visibility. Your own, or with `rooms:write` any. Members stay members.",
         opt=may_raise(RoomClosed),
@@ -108,6 +103,7 @@ class RoomController(Controller):
         status_code=200,
         summary="Close a room",
         description="Your own, or with `rooms:write` any. Its messages can still be read.",
+        opt=shows(200, closed_at="2026-01-31T12:05:00Z"),
     )
     async def close_room(self, room_id: Id, rooms: Rooms, principal: Caller, if_match: Precondition) -> RoomRead:
         return await rooms.close(room_id, if_match, principal)
@@ -151,7 +147,6 @@ class RoomController(Controller):
 
     @get(
         "/{room_id:uuid}/members",
-        return_dto=StructDTO[MemberPage],
         summary="List the members of a room",
         description="For members, and with `rooms:read`. Those who joined first come first.",
     )
@@ -168,7 +163,6 @@ class RoomController(Controller):
 
     @get(
         "/{room_id:uuid}/invitations",
-        return_dto=StructDTO[InvitationPage],
         summary="List the invitations to a room",
         description="For its owner, and with `rooms:read`. Newest first.",
     )
@@ -179,8 +173,6 @@ class RoomController(Controller):
 
     @post(
         "/{room_id:uuid}/invitations",
-        dto=StructDTO[InvitationCreate],
-        return_dto=StructDTO[InvitationRead],
         summary="Invite a user to a room",
         description="To your room, or with `rooms:write` to any. They get an event on their own channel.",
         opt=IDEMPOTENT,

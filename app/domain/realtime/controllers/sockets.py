@@ -22,7 +22,7 @@ from app.lib.realtime.service import Realtime
 from app.lib.realtime.sockets import Socket
 from app.lib.security.policies import authenticated, current_principal, ticketed
 from app.lib.security.principal import Principal
-from app.lib.wire.dto import StructDTO
+from app.lib.wire.struct_schema import example_id
 
 _CHANNEL = r"[a-z]{1,32}(?::[A-Za-z0-9_.-]{1,64})?"
 _POSITION = rf"{_CHANNEL}=[0-9]{{1,16}}"
@@ -33,7 +33,15 @@ _SEEN = "The id of the last event seen, for clients that cannot send `Last-Event
 _LAST = "The id of the last event seen; what was missed since comes first."
 _TICKET = QueryParameter(max_length=64, pattern="^[0-9A-Za-z]*$", description="A ticket, in place of `Authorization`.")
 
-Channels = Annotated[str, QueryParameter(max_length=9_800, pattern=rf"^{_CHANNEL}(?:,{_CHANNEL})*$", description=_MANY)]
+Channels = Annotated[
+    str,
+    QueryParameter(
+        max_length=9_800,
+        pattern=rf"^{_CHANNEL}(?:,{_CHANNEL})*$",
+        description=_MANY,
+        schema_extra={"examples": ["posts"]},
+    ),
+]
 Positions = Annotated[str | None, QueryParameter(max_length=11_500, pattern=_POSITIONS, description=_SEEN)]
 LastEventId = Annotated[
     str | None,
@@ -80,7 +88,11 @@ class EventStreamResponse(Response[None]):
         await self._realtime.serve(self._stream, EventStreamTransport(receive, send))
 
 
-_EVENT = 'id: posts=7\ndata: {"type":"event","channel":"posts","id":7,"kind":"post.published","data":{}}\n'
+_EVENT = (
+    'id: posts=7\nevent: event\ndata: {"type":"event","channel":"posts","id":7,"event":"post.published",'
+    f'"data":{{"post_id":"{example_id("post_id")}","author_id":"{example_id("user_id")}"}},'
+    '"sent_at":"2026-01-31T12:00:00Z","sender_id":null}\n\n'
+)
 
 
 @get(
@@ -110,7 +122,6 @@ async def stream_events(
 @post(
     "/realtime/tickets",
     guards=[authenticated],
-    return_dto=StructDTO[TicketRead],
     tags=["Realtime"],
     summary="Create a ticket for a socket or event stream",
     description="For browsers, which cannot send `Authorization` there. It can be used once, within 30 seconds.",

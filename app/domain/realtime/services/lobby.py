@@ -43,7 +43,7 @@ class LobbySocket(Socket):
 
     async def admit(self, channel: str) -> Member:
         """All are present, under their client id."""
-        return Member(self.id, self._client_id)
+        return Member(self.id, None, self._client_id, None)
 
     async def on_text(self, text: str) -> None:
         """Sends the line to all, on all workers, and to the sender, too. The protocol has no word for a failure, so a

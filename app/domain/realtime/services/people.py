@@ -8,6 +8,7 @@ from app.lib.errors import InvalidToken
 from app.lib.realtime.channels import Member
 from app.lib.realtime.errors import TokenRefused
 from app.lib.security.principal import Principal
+from app.lib.wire.dto import project
 
 
 class SignedInPeople:
@@ -34,6 +35,6 @@ class SignedInPeople:
         return {session_id: each for session_id, each in found.items() if each.owes is None}
 
     async def member(self, principal: Principal) -> Member:
-        """The person by their name, else their username, never their address."""
+        """The person as others see them; of one who is deleted only the id."""
         found = (await self._accounts.list_people([principal.user_id])).get(principal.user_id)
-        return Member(principal.user_id, ((found.name or found.username) if found else None) or "")
+        return Member(principal.user_id, None, None, None) if found is None else project(Member, found)

@@ -30,6 +30,7 @@ from app.lib.db.base import new_id
 from app.lib.db.repositories import ANY_VERSION
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
+from app.lib.errors import Conflict
 from app.lib.events import Events
 from app.lib.realtime.channels import NewEvent
 from app.lib.realtime.log import ChannelWriter
@@ -111,12 +112,17 @@ class RoomService:
 
     async def reopen(self, room_id: UUID, if_match: IfMatch, actor: Principal) -> RoomRead:
         """Nothing happens when it is open. Raises ``RoomNotFound``, ``NotYourRoom``, ``PreconditionFailed``,
-        ``RoomEmpty``, ``TooManyRooms`` or ``RoomNameTaken``.
+        ``RoomEmpty``, ``TooManyRooms``, ``RoomNameTaken``, or ``Conflict`` when its owner has just left.
         """
+        owner_id = await self.unit.first(repositories.OWNER_ID, in_room=room_id)
+        if owner_id is not None:
+            await self._rooms.lock_person(owner_id, alone=True)
         room = await self._lock_managed(room_id, actor, if_match)
         if room.closed_at is not None:
             if room.owner_id is None:
                 raise errors.RoomEmpty
+            if room.owner_id != owner_id:
+                raise Conflict
             if (await self.unit.first(repositories.COUNT_OWNED, of_user=room.owner_id) or 0) >= MAX_OWNED:
                 raise errors.TooManyRooms
             await self.record("room.reopened", room, actor)

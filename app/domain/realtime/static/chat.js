@@ -130,7 +130,7 @@ function showHistory(items) {
   at("messages").replaceChildren();
   shown.clear();
   for (const { sender, ...event } of items.reverse()) {
-    if (sender?.name) names.set(sender.id, sender.name);
+    if (sender) names.set(sender.id, nameOf(sender));
     showEvent(event, sender?.name);
   }
   return items.at(-1)?.id ?? 0;
@@ -155,9 +155,13 @@ function setClosed(isClosed) {
   note(isClosed ? "the room is closed" : "the room is open again");
 }
 
+function nameOf({ name, username }) {
+  return name || username || "someone";
+}
+
 function showPresent({ members }) {
-  for (const { id, name } of members) names.set(id, name);
-  at("present").textContent = `Here: ${members.map(({ name }) => name || "someone").sort().join(", ")}`;
+  for (const person of members) names.set(person.id, nameOf(person));
+  at("present").textContent = `Here: ${members.map(nameOf).sort().join(", ")}`;
 }
 
 async function say(form) {

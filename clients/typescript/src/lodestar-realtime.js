@@ -54,7 +54,7 @@ export class RealtimeError extends Error {
 }
 
 /**
- * @typedef {{id: string, name: string}} Member
+ * @typedef {{id: string, username: ?string, name: ?string, avatar_url: ?string}} Member
  * @typedef {{channel: string, id: number, event: string, data: unknown, sent_at: string, sender_id: string | null}} RealtimeEvent
  * @typedef {object} Handlers
  * @property {(event: RealtimeEvent) => void} [onEvent] every event once, in the order of their ids
