@@ -31,7 +31,7 @@ def test_routes_are_listed_with_policy_and_limits(cli: Cli, tmp_path: Path) -> N
 
 
 def test_the_document_is_the_committed_one_and_sorted(cli: Cli, tmp_path: Path) -> None:
-    """Whatever the settings are."""
+    """With any settings."""
     text = cli("openapi", "export", PORT="9000", DOCS="off", PUBLIC_URL="https://api.example.com").stdout
 
     assert text == (ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"), "run: just openapi"
