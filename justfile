@@ -41,7 +41,7 @@ test: lint types
 
 # `test`, and what needs Node, a browser or Debian's PostgreSQL 15 (installs them)
 [group('check')]
-test-all: openapi-lint generators test-browser test-postgres15 test
+test-all: openapi-lint generators clients test-browser test-postgres15 test
 
 # only pytest, with its own options: `just pytest tests/lib -k cursor`
 [group('check')]
@@ -81,6 +81,11 @@ openapi-lint:
 [group('check')]
 generators:
     {{ run }} --group generators python -m tools.generators
+
+# make the clients of `clients/` from the OpenAPI document, check their types, and run them against the service
+[group('check')]
+clients:
+    {{ run }} --group generators python -m tools.clients
 
 # the documentation pages and the demo chat, in headless Chromium
 [group('check')]
@@ -176,5 +181,5 @@ container tag="lodestar":
 [group('ship')]
 clean:
     rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* \
-        coverage.xml htmlcov build dist tools/openapi/node_modules tools/generators/node_modules benchmarks/peers/node_modules
+        coverage.xml htmlcov build dist tools/openapi/node_modules tools/generators/node_modules clients/typescript/node_modules clients/typescript/dist benchmarks/peers/node_modules
     find app tests benchmarks migrations -name __pycache__ -type d -prune -exec rm -rf {} +

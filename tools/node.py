@@ -23,6 +23,6 @@ def install(folder: Path) -> None:
 def environ(folder: Path) -> dict[str, str]:
     """An environment in which the commands of the packages in a folder are found, and run by this Node.js."""
     links = folder / "node_modules/.bin"
-    if not (links / "node").exists():
-        (links / "node").symlink_to(NODE)
+    (links / "node").unlink(missing_ok=True)
+    (links / "node").symlink_to(NODE)
     return {**os.environ, "PATH": os.pathsep.join([str(links), str(Path(sys.executable).parent), os.environ["PATH"]])}

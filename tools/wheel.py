@@ -12,4 +12,4 @@ class ClientHook(BuildHookInterface[Any]):
         if version != "editable":
             name = "lodestar-realtime.js"
             build_data["force_include"]["docs/api.md"] = "app/domain/system/static/api.md"
-            build_data["force_include"][f"clients/javascript/{name}"] = f"app/domain/realtime/static/{name}"
+            build_data["force_include"][f"clients/typescript/src/{name}"] = f"app/domain/realtime/static/{name}"

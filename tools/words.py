@@ -30,7 +30,7 @@ ALLOWED = {("app/lib/security/common_passwords.txt", "whatever"): "passwords tha
 
 READ = (".ci", "app", "benchmarks", "clients", "deploy", "docs", "migrations", "tests", "tools", "*.md", "justfile",
         "Containerfile", ".containerignore", ".env.example", ".importlinter", "pyproject.toml", "dev")  # fmt: skip
-NOT_READ = {"node_modules", "__pycache__", "package-lock.json", "words.py", "test_words.py"}
+NOT_READ = {"node_modules", "generated", "dist", "__pycache__", "package-lock.json", "words.py", "test_words.py"}
 BINARY = {".gz", ".png", ".pyc", ".woff2"}
 
 _EITHER = "|".join(word.replace(" ", r"(?:\s|#)+") for word in BETTER)

@@ -2,7 +2,7 @@
 
 import { createInterface } from "node:readline";
 
-import { Realtime } from "../../clients/javascript/lodestar-realtime.js";
+import { Realtime } from "../../clients/typescript/src/lodestar-realtime.js";
 
 const { url, tokens, silence } = JSON.parse(process.argv[2]);
 const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);

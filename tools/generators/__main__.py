@@ -53,19 +53,20 @@ GENERATORS = {
 
 def main() -> None:
     node.install(HERE)
+    environ = node.environ(HERE)
     with tempfile.TemporaryDirectory(prefix="lodestar-generators-") as folder, ThreadPoolExecutor(2) as pool:
         (Path(folder) / "node_modules").symlink_to(HERE / "node_modules")
-        good = list(pool.map(lambda name: run(name, Path(folder)), GENERATORS))
+        good = list(pool.map(lambda name: run(name, Path(folder), environ), GENERATORS))
     sys.exit(not all(good))
 
 
-def run(name: str, folder: Path) -> bool:
+def run(name: str, folder: Path, environ: dict[str, str]) -> bool:
     """Whether a generator and all checks of what it wrote end well."""
     begin, lines, status = time.monotonic(), list[str](), 0
     for step in GENERATORS[name]:
         command = step.format(document=DOCUMENT, out=folder / name.strip("@").replace("/", "-")).split()
         ended = subprocess.run(  # noqa: S603 - our own words
-            command, cwd=folder, env=node.environ(HERE), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+            command, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
         )
         said = ended.stdout.decode(errors="replace").splitlines()
         if (status := ended.returncode) != 0:

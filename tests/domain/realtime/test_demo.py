@@ -13,7 +13,7 @@ from app.domain.realtime.controllers.demo import demo_router
 from app.lib.http.problems import exception_handlers
 from tests.support.apps import Deployment, client_of
 
-CLIENT = Path(__file__).parents[3] / "clients" / "javascript" / "lodestar-realtime.js"
+CLIENT = Path(__file__).parents[3] / "clients" / "typescript" / "src" / "lodestar-realtime.js"
 LINK = re.compile(r'(?:src|href)="(/[^"]+)"')
 
 

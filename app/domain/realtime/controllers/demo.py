@@ -26,7 +26,7 @@ def demo_router() -> Router:
     """The page and the files that it loads, read once."""
     client = _STATIC / _CLIENT  # where a wheel puts it
     if not client.is_file():
-        client = _STATIC.parents[3] / "clients" / "javascript" / _CLIENT
+        client = _STATIC.parents[3] / "clients" / "typescript" / "src" / _CLIENT
     paths = {"chat": _STATIC / "chat.html"} | {
         path.name: path for path in (_STATIC / "chat.css", _STATIC / "chat.js", client)
     }
