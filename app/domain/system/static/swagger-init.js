@@ -15,8 +15,8 @@
     presets: [SwaggerUIBundle.presets.apis],
     layout: "BaseLayout",
   });
-  // The dialog for signing in begins with the password form: Swagger UI puts OAuth2 below all other schemes, and a
-  // text about scopes, of which there are none, above it.
+  // The dialog for signing in begins with the password form: Swagger UI puts OAuth2 below all other schemes, and above
+  // it a text about scopes. There are none.
   const style = document.createElement("style");
   style.textContent =
     ".modal-ux-content > .auth-container { display: flex; flex-direction: column-reverse; } .scope-def { display: none; }";
