@@ -3,7 +3,7 @@
 from litestar import Controller, delete, get, post
 from litestar.params import JSONBody
 
-from app.domain.auth.dtos.mfa import MfaRead, RecoveryCodes, TotpConfirmation, TotpEnrollment
+from app.domain.auth.dtos.mfa import MfaRead, RecoveryCodesRead, TotpConfirmation, TotpEnrollment
 from app.domain.auth.errors import SecondFactorOff, TotpAlreadyOn, TotpNotFound
 from app.domain.auth.services.second_factors import SecondFactorService
 from app.domain.auth.services.totp import TotpService
@@ -46,7 +46,7 @@ class MfaController(Controller):
         "/totp/confirm",
         guards=[recently_authenticated, rate_limit("auth")],
         dto=StructDTO[TotpConfirmation],
-        return_dto=StructDTO[RecoveryCodes],
+        return_dto=StructDTO[RecoveryCodesRead],
         status_code=200,
         summary="Confirm the app that makes codes",
         description=(
@@ -57,7 +57,7 @@ class MfaController(Controller):
     )
     async def confirm_totp(
         self, data: JSONBody[TotpConfirmation], principal: Caller, totp: Injected[TotpService]
-    ) -> RecoveryCodes:
+    ) -> RecoveryCodesRead:
         return await totp.confirm(data, principal)
 
     @delete(
@@ -73,7 +73,7 @@ class MfaController(Controller):
     @post(
         "/recovery-codes",
         guards=[recently_authenticated, rate_limit("auth")],
-        return_dto=StructDTO[RecoveryCodes],
+        return_dto=StructDTO[RecoveryCodesRead],
         status_code=200,
         summary="Renew the recovery codes",
         description="Those before are good no more. Ends your other sessions.",
@@ -81,5 +81,5 @@ class MfaController(Controller):
     )
     async def renew_recovery_codes(
         self, principal: Caller, second_factors: Injected[SecondFactorService]
-    ) -> RecoveryCodes:
+    ) -> RecoveryCodesRead:
         return await second_factors.renew_codes(principal)
