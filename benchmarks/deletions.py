@@ -31,8 +31,8 @@ _NUMBERS = "WITH RECURSIVE numbers (n) AS (SELECT {first} UNION ALL SELECT n + 1
 _STAMPS = "'2026-01-01 00:00:00+00', '2026-01-01 00:00:00+00', 1"
 _ROWS = (
     """INSERT INTO orders (id, number, customer_id, status, currency, total_units, refunded_units, notes,
-        payment_processing, created_at, updated_at, version)
-        {numbers} SELECT {id}, n, {user}, 'delivered', 'EUR', 100, 0, 'Ring.', false, {stamps} FROM numbers""",
+        metadata, payment_processing, created_at, updated_at, version)
+        {numbers} SELECT {id}, n, {user}, 'delivered', 'EUR', 100, 0, 'Ring.', '{{}}', false, {stamps} FROM numbers""",
     """INSERT INTO webhook_deliveries (id, endpoint_id, event_id, kind, body, status, attempts, created_at, updated_at,
         version)
         {numbers} SELECT {id}, {webhook}, {id}, 'user.updated', 'A body.', 'failed', 10, {stamps} FROM numbers""",

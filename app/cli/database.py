@@ -10,6 +10,7 @@ import click
 from alembic.util import CommandError
 
 from app.asgi import load_settings
+from app.cli.backup import backup, restore, verify
 from app.core import MIGRATIONS
 from app.lib.cli.errors import CommandFailed, MissingOrTaken
 from app.lib.cli.options import json_option, write_json
@@ -24,6 +25,11 @@ _NEWER = {SchemaState.NEWER, SchemaState.TOO_NEW}
 @click.group()
 def database() -> None:
     """Migrate the database at DATABASE_DIRECT_URL, or else DATABASE_URL."""
+
+
+database.add_command(backup)
+database.add_command(restore)
+database.add_command(verify)
 
 
 @database.command()

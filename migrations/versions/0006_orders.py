@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("tracking_carrier", sa.String(length=64), nullable=True),
         sa.Column("tracking_number", sa.String(length=64), nullable=True),
         sa.Column("tracking_url", sa.String(length=2048), nullable=True),
+        sa.Column("metadata", sa.JSON(), nullable=False),
         sa.Column("payment_processing", sa.Boolean(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),

@@ -58,6 +58,7 @@ def test_small_bodies_have_a_small_limit() -> None:
     larger = {f"{each.method} {each.path}" for each in READING if limit_of(each) > 64_000}
     with_metadata = {
         *("POST /api/v1/users", "PATCH /api/v1/users/{user_id:uuid}"),
+        *("POST /api/v1/orders", "PATCH /api/v1/orders/{order_id:uuid}"),
         *("POST /api/v1/products", "PATCH /api/v1/products/{product_id:uuid}"),
     }
     long = {"POST /api/v1/posts", "PATCH /api/v1/posts/{post_ref:str}", "POST /api/v1/products/batch"}

@@ -1,8 +1,9 @@
-"""``metadata`` of users, posts and products: merged by key, limited, and shown to those who may write the resource."""
+"""``metadata`` of users, posts, products and orders: merged by key, limited, and not for the public."""
 
 import asyncio
 import json
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -13,14 +14,23 @@ from tests.domain.posts.writing import POSTS, titles, write
 from tests.support.audit import audited
 from tests.support.people import PASSWORD, People
 
-USERS, PRODUCTS = "/api/v1/users", "/api/v1/products"
+USERS, PRODUCTS, ORDERS = "/api/v1/users", "/api/v1/products", "/api/v1/orders"
 NEW: dict[str, dict[str, Any]] = {
     USERS: {"email": "grace@example.com", "password": PASSWORD},
     POSTS: {"title": "A day at sea", "content": "Wind."},
     PRODUCTS: {"sku": "MUG", "name": "Mug", "price": {"amount": "1.00", "currency": "EUR"}},
+    ORDERS: {},
 }
 MOST = {f"{number:02}{'é' * 38}": "é" * 500 for number in range(50)}
-WRITERS = ["users:read", "users:write", "posts:write", "products:write"]
+WRITERS = ["users:read", "users:write", "posts:write", "products:write", "orders:write"]
+
+
+async def create(calls: httpx.AsyncClient, path: str, **members: Any) -> httpx.Response:
+    body = NEW[path] | members
+    if path == ORDERS:
+        product = (await calls.post(PRODUCTS, json=NEW[PRODUCTS] | {"sku": str(uuid4()), "stock": 9})).json()
+        body["items"] = [{"product_id": product["id"], "quantity": 1}]
+    return await calls.post(path, json=body)
 
 
 async def patch(calls: httpx.AsyncClient, url: str, metadata: Any) -> httpx.Response:
@@ -31,7 +41,7 @@ async def patch(calls: httpx.AsyncClient, url: str, metadata: Any) -> httpx.Resp
 @pytest.mark.parametrize("path", NEW)
 async def test_metadata_is_merged_by_key_and_limited(people: People, path: str) -> None:
     async with people.client(await people.create(permissions=WRITERS)) as calls:
-        made = await calls.post(path, json=NEW[path] | {"metadata": {"crm_id": "C-1", "shop": ""}})
+        made = await create(calls, path, metadata={"crm_id": "C-1", "shop": ""})
         assert made.status_code == 201, made.text
         url = f"{path}/{made.json()['id']}"
         merged = await patch(calls, url, {"crm_id": None, "erp/id~": "7"})
@@ -48,7 +58,7 @@ async def test_metadata_is_merged_by_key_and_limited(people: People, path: str) 
         nothing = await patch(calls, url, {})
         filled = await patch(calls, url, MOST)
         quoted = await patch(calls, url, dict.fromkeys(MOST, '"' * 500))
-        too_many = await calls.post(path, json=NEW[path] | {"metadata": MOST | {"one more": "x"}})
+        too_many = await create(calls, path, metadata=MOST | {"one more": "x"})
 
     assert made.json()["metadata"] == {"crm_id": "C-1", "shop": ""}
     assert merged.json()["metadata"] == {"shop": "", "erp/id~": "7"}
@@ -112,7 +122,7 @@ async def test_what_the_public_has_is_nothing_that_a_writer_has(people: People, 
 async def test_no_two_patches_go_beyond_the_limit_together(people: People) -> None:
     async with people.client(await people.create(permissions=WRITERS)) as calls:
         for path in NEW:
-            url = f"{path}/{(await calls.post(path, json=NEW[path])).json()['id']}"
+            url = f"{path}/{(await create(calls, path)).json()['id']}"
             changes = [{f"{half}{number}": "x" for number in range(30)} for half in "ab"]
             sent = [calls.patch(url, json={"metadata": each}, headers={"If-Match": "*"}) for each in changes]
             answers = await asyncio.gather(*sent)

@@ -34,10 +34,10 @@ async def seed(demo: Demo) -> None:
     """
     place_service = demo.services.build(PlaceService, demo.unit, SYSTEM)
     staff = next(iter(demo.people.values()))
-    for email, lines, notes, status in ORDERS:
+    for number, (email, lines, notes, status) in enumerate(ORDERS, 1):
         customer = demo.people[email]
         items = [OrderItemCreate(demo.ids[sku], quantity) for sku, quantity in lines]
-        order = await place_service.place(OrderCreate(items, notes), customer)
+        order = await place_service.place(OrderCreate(items, notes, {"shop_id": f"S-{number}"}), customer)
         if status != "pending" and PAID_BY in demo.services.get(PaymentProvider).methods:
             demo.afterwards.append(partial(_complete, demo, order.id, status, customer, staff))
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
 from app.domain.accounts.dtos import PersonId, PersonRead
 from app.domain.catalog.dtos import ProductName, Sku
@@ -14,6 +14,7 @@ from app.lib.pagination.envelope import Page
 from app.lib.wire.decoding import Check, FieldProblem, Hint
 from app.lib.wire.dto import Input, Output
 from app.lib.wire.fields import Line, PublicUrl, TextLines, VisibleTextLines
+from app.lib.wire.metadata import Metadata, MetadataPatch
 from app.lib.wire.money import Money
 
 MAX_LINES = 100
@@ -68,6 +69,7 @@ class OrderCreate(Input):
 
     items: Annotated[list[OrderItemCreate], Meta(min_length=1, max_length=MAX_LINES), Check(_each_once)]
     notes: Notes | None = None
+    metadata: Metadata = field(default_factory=dict)
 
 
 class TrackingCreate(Input):
@@ -95,10 +97,11 @@ class TrackingRead(Output):
 
 
 class OrderUpdate(Input):
-    """A merge patch: ``notes`` until the order is paid, ``tracking`` once it is shipped."""
+    """A merge patch: ``notes`` until the order is paid, ``tracking`` once it is shipped, ``metadata`` at any time."""
 
     notes: Notes | None | UnsetType = UNSET
     tracking: Annotated[TrackingUpdate, Meta(extra={"is_alternative": True})] | None | UnsetType = UNSET
+    metadata: MetadataPatch | None | UnsetType = UNSET
 
 
 class OrderCancel(Input):
@@ -140,6 +143,9 @@ class OrderFields(Output):
     refunded: _Nothing
     notes: Notes | None
     tracking: Annotated[TrackingRead | None, Meta(examples=[None])]
+    metadata: Annotated[
+        Metadata, Meta(description="Set with the order, then with `orders:write`; its customer sees it.")
+    ]
     payment_processing: bool
     expires_at: Annotated[datetime, Meta(examples=["2026-01-31T12:30:00Z"])] | None
     created_at: datetime

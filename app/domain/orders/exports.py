@@ -17,6 +17,7 @@ EXPORTS = (
         Order.tracking_carrier,
         Order.tracking_number,
         Order.tracking_url,
+        Order.metadata_.label("metadata"),
         Order.updated_at,
         of=Order.customer_id,
         by=[Order.created_at, Order.id],

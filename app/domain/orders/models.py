@@ -41,6 +41,7 @@ class Order(Entity):
     tracking_carrier: Mapped[str | None] = mapped_column(String(64))
     tracking_number: Mapped[str | None] = mapped_column(String(64))
     tracking_url: Mapped[str | None] = mapped_column(String(2048))
+    metadata_: Mapped[dict[str, str]] = mapped_column("metadata", JSON, default=dict)
     payment_processing: Mapped[bool] = mapped_column(Boolean, default=False)
     expires_at: Mapped[datetime | None]
 

@@ -71,6 +71,7 @@ class OrderRow(msgspec.Struct, frozen=True):
     tracking_carrier: str | None
     tracking_number: str | None
     tracking_url: str | None
+    metadata: dict[str, str]
     payment_processing: bool
     expires_at: datetime | None
     created_at: datetime

@@ -91,7 +91,7 @@ class Migrations:
 
     async def current(self) -> str | None:
         """The revision that the database is at, or None when it was never migrated."""
-        return await self._read(lambda connection: MigrationContext.configure(connection).get_current_revision())
+        return await self.read(lambda connection: MigrationContext.configure(connection).get_current_revision())
 
     async def state(self) -> SchemaState:
         """Before the service's own reader is there."""
@@ -102,7 +102,7 @@ class Migrations:
             breaking = connection.scalars(select(breaking_migrations.c.revision)).all() if is_unknown else ()
             return SchemaState.of(revision, history, breaking)
 
-        return SchemaState.BEHIND if self.url.is_missing else await self._read(ask)
+        return SchemaState.BEHIND if self.url.is_missing else await self.read(ask)
 
     async def differences(self) -> list[Any]:
         """What the models have and the migrated database has not, or the other way round; empty when in step."""
@@ -111,17 +111,18 @@ class Migrations:
             context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_modelled})
             return list(compare_metadata(context, metadata))
 
-        return await self._read(compare)
+        return await self.read(compare)
 
     async def generate(self, message: str) -> Path:
         """Writes a new revision from the difference between the models and the database."""
         number = f"{len(self.history) + 1:04}"
-        script: Any = await self._read(
+        script: Any = await self.read(
             lambda connection: command.revision(self._config(connection), message, autogenerate=True, rev_id=number)
         )
         return Path(script.path)
 
-    async def _read(self, ask: Callable[[Connection], T]) -> T:
+    async def read(self, ask: Callable[[Connection], T]) -> T:
+        """What ``ask`` finds, on a connection of its own without the service's short timeouts."""
         engine = self._engine()
         try:
             async with engine.connect() as connection:

@@ -20,10 +20,9 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
 
 from app.lib.db.base import Base
+from app.lib.db.functions import DialectFunction
 
 
 def insert_or_update(into: type[Base] | Table) -> postgresql.Insert:
@@ -58,14 +57,15 @@ def batch_of(
     return select(found.cte("found"))
 
 
-class is_one_of(FunctionElement[bool]):  # noqa: N801 - reads like the SQL operator that it is
+class is_one_of(DialectFunction[bool]):  # noqa: N801 - reads like the SQL operator that it is
     """That a column of texts has one of the values of a :func:`json_list`, which the named parameter brings.
 
     One parameter however long the list is, so that the statement can be prepared once.
     """
 
     type = Boolean()
-    inherit_cache = True
+    postgresql = "{0} IN (SELECT json_array_elements_text(CAST({1} AS JSON)))"
+    sqlite = "{0} IN (SELECT value FROM json_each({1}))"
 
     def __init__(self, column: ColumnElement[Any], parameter: str) -> None:
         super().__init__(column, bindparam(parameter, type_=Text()))
@@ -76,42 +76,22 @@ def json_list(values: Iterable[str]) -> str:
     return msgspec.json.encode(list(values)).decode()
 
 
-@compiles(is_one_of, "postgresql")
-def _one_of_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
-    column, names = (compiler.process(each, **options) for each in element.clauses)
-    return f"{column} IN (SELECT json_array_elements_text(CAST({names} AS JSON)))"
-
-
-@compiles(is_one_of, "sqlite")
-def _one_of_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    column, names = (compiler.process(each, **options) for each in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({names}))"  # noqa: S608 - both parts come from the compiler
-
-
-class json_array(FunctionElement[Any]):  # noqa: N801 - reads like the SQL function that it is
+class json_array(DialectFunction[Any]):  # noqa: N801 - reads like the SQL function that it is
     """``json_array(a, b, …)``: the values as a JSON array."""
 
-    inherit_cache = True
+    postgresql = "json_build_array({all})"
+    sqlite = "json_array({all})"
 
 
-@compiles(json_array, "postgresql")
-def _json_array_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
-    return f"json_build_array({compiler.process(element.clauses, **options)})"
-
-
-@compiles(json_array, "sqlite")
-def _json_array_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    return f"json_array({compiler.process(element.clauses, **options)})"
-
-
-class next_number(FunctionElement[int]):  # noqa: N801 - reads like the SQL function that it is
+class next_number(DialectFunction[int]):  # noqa: N801 - reads like the SQL function that it is
     """The next number of an ``Identity`` column, for the values of an insert. No number is given twice, and no insert
     waits for another: PostgreSQL draws it outside the transaction, so one that is rolled back leaves a gap; SQLite has
     one writer, and takes the largest of the table plus one.
     """
 
     type = BigInteger()
-    inherit_cache = True
+    postgresql = "DEFAULT"
+    sqlite = "{0}"
 
     def __init__(self, column: Column[int]) -> None:
         if column.identity is None or column.identity.start is None:
@@ -120,27 +100,8 @@ class next_number(FunctionElement[int]):  # noqa: N801 - reads like the SQL func
         super().__init__(select(func.coalesce(func.max(column) + 1, first)).scalar_subquery())
 
 
-@compiles(next_number, "postgresql")
-def _next_on_postgresql(_element: Any, _compiler: Any, **_options: Any) -> str:
-    return "DEFAULT"
-
-
-@compiles(next_number, "sqlite")
-def _next_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    return str(compiler.process(element.clauses, **options))
-
-
-class json_pairs(FunctionElement[Any]):  # noqa: N801 - reads like the SQL function that it is
+class json_pairs(DialectFunction[Any]):  # noqa: N801 - reads like the SQL function that it is
     """The members of a JSON object as rows of ``key`` and ``value``."""
 
-    inherit_cache = True
-
-
-@compiles(json_pairs, "postgresql")
-def _pairs_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
-    return f"json_each_text(CAST({compiler.process(element.clauses, **options)} AS JSON))"
-
-
-@compiles(json_pairs, "sqlite")
-def _pairs_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **options)})"
+    postgresql = "json_each_text(CAST({0} AS JSON))"
+    sqlite = "json_each({0})"

@@ -30,11 +30,27 @@ async def reseal_all(database: Database, sealer: Sealer) -> Counter[str]:
     as they are.
     """
     counts = Counter[str]()
-    for table in metadata.sorted_tables:
-        for column in table.columns:
-            if _CONTEXT in column.info:
-                counts += await _reseal(database, sealer, column)
+    for column in _sealed_columns():
+        counts += await _reseal(database, sealer, column)
     return counts
+
+
+async def count_unreadable(database: Database, sealer: Sealer) -> int:
+    """How many secrets no key opens. Writes nothing."""
+    count = 0
+    for column in _sealed_columns():
+        wanted = select(column.table.c[column.info[_CONTEXT]], column).where(column.is_not(None))
+        async with database.independent() as unit:
+            async for context, sealed in await unit.session.stream(wanted):
+                try:
+                    sealer.open(sealed, context.bytes)
+                except CannotUnseal:
+                    count += 1
+    return count
+
+
+def _sealed_columns() -> list[Column[Any]]:
+    return [column for table in metadata.sorted_tables for column in table.columns if _CONTEXT in column.info]
 
 
 async def _reseal(database: Database, sealer: Sealer, column: Column[Any]) -> Counter[str]:

@@ -151,13 +151,13 @@ _overdue = (
     .order_by(Session.id.desc())
     .offset(MAX_SESSIONS)
 )
-_end_oldest = prepare(_live.where(Session.id.in_(_overdue)).returning(Session.id), UUID)
+END_OLDEST = prepare(_live.where(Session.id.in_(_overdue)).returning(Session.id), UUID)
 _revoke = prepare(_live.where(Session.id == _SESSION_ID, Session.user_id == _USER_ID, Session.idle_expires_at > _NOW))
 _revoke_support = prepare(
     _live.where(Session.user_id == _USER_ID, Session.impersonator_id == bindparam("impersonator_id", type_=Uuid()))
 )
 _revoke_all = prepare(_live.where(Session.user_id == _USER_ID, Session.id != bindparam("kept_id", type_=Uuid())))
-_reauthenticate = prepare(
+REAUTHENTICATE = prepare(
     update(Session)
     .where(Session.id == _SESSION_ID, Session.revoked_at.is_(None), Session.expires_at > _NOW)
     .values(authenticated_at=_NOW)
@@ -256,10 +256,6 @@ class SessionRepository(Repository):
         }
         return await self.unit.execute(_create, **values, **times, **device, password_hash=password_hash) == 1
 
-    async def end_oldest(self, user_id: UUID, now: datetime) -> list[UUID]:
-        """Ends the user's sessions beyond the newest :data:`MAX_SESSIONS`, and returns their ids."""
-        return await self.unit.all(_end_oldest, user_id=user_id, now=now, reason="too_many")
-
     async def revoke(self, session_id: UUID, user_id: UUID, now: datetime, reason: str) -> bool:
         """Ends one session of a user; False when it was over already, or is none of theirs."""
         return await self.unit.execute(_revoke, session_id=session_id, user_id=user_id, now=now, reason=reason) == 1
@@ -276,10 +272,6 @@ class SessionRepository(Repository):
         session = await self.unit.first(SESSION, session_id=session_id)
         if session is None or session.revoked_at is not None:
             raise SessionEnded
-
-    async def reauthenticate(self, session_id: UUID, now: datetime) -> bool:
-        """Records that the password was given again; False when the session is over."""
-        return await self.unit.execute(_reauthenticate, session_id=session_id, now=now) == 1
 
     async def revoke_all(self, user_id: UUID, now: datetime, reason: str, *, keep: UUID | None = None) -> int:
         """Ends a user's sessions, except ``keep``, sign-ins that wait for a second factor, and a change of the address

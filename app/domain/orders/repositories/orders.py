@@ -28,6 +28,7 @@ _MUTABLE = (
     "tracking_carrier",
     "tracking_number",
     "tracking_url",
+    "metadata",
     "payment_processing",
     "expires_at",
     "updated_at",
@@ -54,7 +55,9 @@ _insert = prepare(
 _insert_item = prepare(insert(_items))
 _insert_event = prepare(insert(_events))
 _lock = prepare(
-    select(*columns_of(OrderRow, Order)).where(_orders.c.id == bindparam("order_id")).with_for_update(key_share=True),
+    select(*columns_of(OrderRow, Order, metadata=Order.metadata_))
+    .where(_orders.c.id == bindparam("order_id"))
+    .with_for_update(key_share=True),
     OrderRow,
 )
 _update = prepare(
@@ -85,7 +88,7 @@ _list_overdue = prepare(
 _forget_customer = prepare(
     update(_orders)
     .where(_orders.c.id.in_(batch_of(_orders.c.id, _orders.c.customer_id == bindparam("user_id"))))
-    .values(customer_id=None, notes=None, version=_orders.c.version + 1, updated_at=bindparam("now"))
+    .values(customer_id=None, notes=None, metadata={}, version=_orders.c.version + 1, updated_at=bindparam("now"))
     .returning(_orders.c.id),
     UUID,
 )
@@ -170,7 +173,7 @@ class OrderRepository(Repository):
         return await self.unit.all(_list_overdue, now=now, limit=limit)
 
     async def forget_customer(self, user_id: UUID) -> int:
-        """Removes the person from a batch of their orders, and the notes and reasons. Returns its size."""
+        """Removes the person from a batch of their orders, and the notes, metadata and reasons. Returns its size."""
         orders = await self.unit.all(_forget_customer, user_id=user_id, now=utc_now())
         await self.unit.execute_many(_forget_reasons, [{"of_order": each} for each in orders])
         return len(orders)

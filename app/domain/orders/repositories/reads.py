@@ -12,7 +12,7 @@ from app.lib.pagination.filters import at_least, at_most, custom, equals, times
 from app.lib.pagination.query import ListQuery
 from app.lib.pagination.sorting import SortKey
 
-_orders = select(*columns_of(OrderRow, Order))
+_orders = select(*columns_of(OrderRow, Order, metadata=Order.metadata_))
 ORDER = prepare(_orders.where(Order.id == bindparam("order_id")), OrderRow)
 
 

@@ -18,10 +18,12 @@ from app.lib.errors import FieldCode, FieldError, PermissionDenied, ValidationFa
 from app.lib.events import Events
 from app.lib.security.principal import Principal
 from app.lib.wire.dto import provided
+from app.lib.wire.metadata import merge_metadata
 
 _CHANGED_WHILE = {
     "notes": frozenset({Status.PENDING.value}),
     "tracking": frozenset({Status.SHIPPED.value, Status.DELIVERED.value}),
+    "metadata": frozenset(each.value for each in Status),
 }
 _TRACKING = TrackingUpdate.__struct_fields__
 
@@ -36,22 +38,26 @@ class OrderService:
         self._timeline = Timeline(unit, events)
 
     async def update(self, order_id: UUID, data: OrderUpdate, if_match: IfMatch, actor: Principal) -> OrderRead:
-        """The notes while the order is pending; for staff, the tracking once it is shipped. Raises ``OrderNotFound``,
-        ``PermissionDenied``, ``PreconditionFailed``, ``InvalidTransition`` or ``ValidationFailed``.
+        """The notes while the order is pending; for staff, the metadata, and the tracking once it is shipped. Raises
+        ``OrderNotFound``, ``PermissionDenied``, ``PreconditionFailed``, ``InvalidTransition`` or ``ValidationFailed``.
         """
         await self.unit.wait_turn(order_id)
         order = require_writable(await self._orders.get_for_update(order_id), actor)
         roles, patch = roles_of(actor, order), provided(data)
-        if not roles or ("tracking" in patch and Role.STAFF not in roles):
+        if not roles or (patch.keys() & {"tracking", "metadata"} and Role.STAFF not in roles):
             raise PermissionDenied
         if_match.check(order.version)
         if any(order.status not in _CHANGED_WHILE[name] for name in patch):
             raise InvalidTransition("change", order.status, allowed(order.status, roles))
-        if "notes" in patch and data.notes != order.notes:
-            order = await self._orders.update(order, notes=data.notes)
         tracking = {} if data.tracking is UNSET else _columns_of(data.tracking, order)
-        if any(getattr(order, name) != value for name, value in tracking.items()):
-            order = await self._orders.update(order, **tracking)
+        values = {**patch, **tracking}
+        values.pop("tracking", None)
+        if data.metadata is not UNSET:
+            values["metadata"] = merge_metadata(order.metadata, data.metadata)
+        changed = {name: value for name, value in values.items() if getattr(order, name) != value}
+        if changed:
+            order = await self._orders.update(order, **changed)
+        if changed.keys() & tracking.keys():
             await self._timeline.record(order, "tracking_updated", Role.STAFF)
         return await self._read(order)
 

@@ -65,6 +65,7 @@ class PlaceService:
             tracking_carrier=None,
             tracking_number=None,
             tracking_url=None,
+            metadata=data.metadata,
             payment_processing=False,
             expires_at=now + timedelta(minutes=minutes),
             created_at=now,

@@ -126,16 +126,7 @@ class WebhookService:
         """The owner, as of a new API key: both take data out. Nothing of the webhook, whose words may be a thief's."""
         owner, now = await self.accounts.find_credentials_of(actor.user_id), utc_now().isoformat(timespec="seconds")
         if owner is not None:
-            mail = NewMail(
-                kind="webhook_changed",
-                business_id=str(new_id()),
-                user_id=owner.id,
-                to_address=owner.email,
-                locale=owner.locale,
-                template="webhook_changed",
-                context={"at": now},
-            )
-            await self.mailer.queue(self.unit, mail)
+            await self.mailer.queue(self.unit, NewMail.to(owner, "webhook_changed", str(new_id()), context={"at": now}))
 
     async def _audit(self, kind: str, webhook: WebhookEndpoint, **details: Any) -> None:
         """Only the host, because paths and queries often hold tokens."""
