@@ -17,6 +17,8 @@ from tests.support.apps import Deployment, client_of, core_of, forget, fresh, ru
 from tests.support.databases import empty, own_database, postgresql_server
 from tests.support.people import People, Person
 
+gc.disable()  # until everything is imported and collected, which leaves little to free
+
 pytest_plugins = ["tests.support.fixtures"]
 
 # What takes how long is for benchmarks to say: the machine may have other work.
@@ -24,6 +26,15 @@ settings.register_profile("suite", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("suite")
 
 _FREEZE_EVERY = 300
+_WAITING = (
+    "tests/served/",
+    "tests/faults/",
+    "tests/flows/",
+    "tests/cli/",
+    "tests/lib/jobs/",
+    "tests/test_platforms.py",
+)
+"""Tests that wait for processes, jobs and clocks."""
 _finished = count(1)
 
 # What the developer's shell has set must not change what is tested. Processes that may not keep their bytecode compile
@@ -37,9 +48,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "asvs(*ids): the OWASP ASVS 5.0 requirements that the test shows")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that wait come first: in the meantime the others use the processor, and none of them is left at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_WAITING))
+
+
 def pytest_collection_finish() -> None:
     """What was imported and collected by now stays: looking through it again and again takes a tenth of the time."""
     _freeze()
+    gc.enable()
     # Old objects are looked through between tests only: it takes so long that a waiting client gives up.
     gc.set_threshold(20_000, 20, 1_000_000)
 

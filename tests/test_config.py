@@ -10,6 +10,7 @@ from app.config import Settings
 from app.domain.accounts.settings import AccountSettings
 from app.domain.auth.settings import AuthSettings
 from app.lib.settings import ConfigurationError, Secret, described_fields
+from tests.support.each import each
 from tests.support.environment import refusal, settings_from
 
 ROOT = Path(__file__).parent.parent
@@ -207,8 +208,9 @@ def test_the_defaults_run() -> None:
     assert not settings.section(AccountSettings).require_verified_email
 
 
-@pytest.mark.parametrize(("name", "text", "value"), TAKEN)
-def test_a_variable_is_taken_by_its_name(name: str, text: str, value: Any) -> None:
+@each(TAKEN)
+def test_a_variable_is_taken_by_its_name(taken: tuple[str, str, Any]) -> None:
+    name, text, value = taken
     settings, origins = load_settings({name: text}, None)
 
     assert value_of(settings, name) == value
@@ -216,22 +218,20 @@ def test_a_variable_is_taken_by_its_name(name: str, text: str, value: Any) -> No
     assert {key for key, origin in origins.items() if origin != "default"} == {name}
 
 
-@pytest.mark.parametrize(("name", "text", "value"), TAKEN)
-def test_a_variable_is_taken_from_a_file(tmp_path: Path, name: str, text: str, value: Any) -> None:
-    (tmp_path / "value").write_text(f"{text}\n")
+def test_a_variable_is_taken_from_a_file(tmp_path: Path) -> None:
+    for name, text, value in TAKEN:
+        (tmp_path / "value").write_text(f"{text}\n")
 
-    assert value_of(settings_from(**{f"{name}_FILE": str(tmp_path / "value")}), name) == value
+        assert value_of(settings_from(**{f"{name}_FILE": str(tmp_path / "value")}), name) == value, name
 
 
 @pytest.mark.parametrize("wrapped", ['"{}"', "'{}'", "\ufeff{}", '\ufeff"{}"\r\n', "{}\r"])
-@pytest.mark.parametrize(("name", "text", "value"), TAKEN)
-def test_what_editors_and_docker_put_around_a_value_is_taken_off(
-    tmp_path: Path, name: str, text: str, value: Any, wrapped: str
-) -> None:
-    (tmp_path / "value").write_bytes(wrapped.format(text).encode())
+def test_what_editors_and_docker_put_around_a_value_is_taken_off(tmp_path: Path, wrapped: str) -> None:
+    for name, text, value in TAKEN:
+        (tmp_path / "value").write_bytes(wrapped.format(text).encode())
 
-    assert value_of(settings_from(**{name: wrapped.format(text)}), name) == value
-    assert value_of(settings_from(**{f"{name}_FILE": wrapped.format(tmp_path / "value")}), name) == value
+        assert value_of(settings_from(**{name: wrapped.format(text)}), name) == value, name
+        assert value_of(settings_from(**{f"{name}_FILE": wrapped.format(tmp_path / "value")}), name) == value, name
 
 
 def test_a_file_of_settings_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
@@ -265,8 +265,9 @@ def test_migrations_may_go_around_the_pooler() -> None:
     assert refusal(DATABASE_URL=POSTGRESQL, DATABASE_DIRECT_URL="sqlite:///x.db").startswith("DATABASE_DIRECT_URL: ")
 
 
-@pytest.mark.parametrize(("name", "text"), REFUSED)
-def test_a_bad_value_is_one_line_that_names_the_variable(name: str, text: str) -> None:
+@each(REFUSED)
+def test_a_bad_value_is_one_line_that_names_the_variable(refused: tuple[str, str]) -> None:
+    name, text = refused
     line = refusal(**{name: text})
 
     assert line.startswith(f"{name}: ")

@@ -31,6 +31,7 @@ from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.migrations import Migrations, applied_revision
 from app.lib.db.url import DatabaseURL
 from app.lib.errors import Conflict
+from tests.support.each import each
 
 ROOT = Path(__file__).parent.parent
 
@@ -105,7 +106,7 @@ from app.lib.db.url import DatabaseURL
 
 migrations = Migrations(DatabaseURL.parse(sys.argv[1]), Path(sys.argv[2]))
 children = []
-for _ in range(5):
+for _ in range(3):
     child = os.fork()
     if not child:
         asyncio.run(migrations.upgrade())
@@ -115,7 +116,7 @@ sys.exit(max(os.waitpid(child, 0)[1] for child in children))
 """
 
 
-async def test_five_servers_that_start_together_migrate_once(empty_url: DatabaseURL) -> None:
+async def test_three_servers_that_start_together_migrate_once(empty_url: DatabaseURL) -> None:
     url = empty_url.url.render_as_string(hide_password=False)
 
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", UPGRADE, url, str(MIGRATIONS), cwd=ROOT)
@@ -266,10 +267,7 @@ def test_a_domain_has_one_revision_with_its_tables_and_no_others() -> None:
     assert created == expected
 
 
-TABLES = pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
-
-
-@TABLES
+@each(metadata.sorted_tables)
 def test_foreign_keys_are_indexed_and_say_what_deletion_does(table: Table) -> None:
     leading = [tuple(index.columns.keys()) for index in table.indexes]
     unique = (PrimaryKeyConstraint, UniqueConstraint)
@@ -280,14 +278,14 @@ def test_foreign_keys_are_indexed_and_say_what_deletion_does(table: Table) -> No
         assert any(index[: len(columns)] == columns for index in leading), f"{key.name} has no index"
 
 
-@TABLES
+@each(metadata.sorted_tables)
 def test_names_follow_the_convention(table: Table) -> None:
     names = [str(item.name) for item in table.constraints] + [str(item.name) for item in table.indexes]
     assert all(re.fullmatch(rf"(pk|uq|fk|ck|ix)_{table.name}(_\w+)?", name) for name in names), names
     assert all(len(name) <= 63 for name in names), names  # PostgreSQL cuts longer ones
 
 
-@TABLES
+@each(metadata.sorted_tables)
 def test_strings_have_a_length_and_instants_a_zone(table: Table) -> None:
     for column in table.columns:
         kind = column.type.impl if isinstance(column.type, TypeDecorator) else column.type

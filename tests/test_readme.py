@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 import msgspec
-import pytest
 from msgspec import Meta
 
 from app.asgi import DOMAINS
 from app.config import Settings
 from app.domain.accounts.demo import PEOPLE
 from app.lib.settings import described_fields
+from tests.support.each import each
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 KINDS: list[type[msgspec.Struct]] = [Settings, *(domain.settings for domain in DOMAINS if domain.settings)]
@@ -32,7 +32,7 @@ def _description(hint: Any) -> str:
     return next(meta.description for meta in get_args(hint) if isinstance(meta, Meta) and meta.description)
 
 
-@pytest.mark.parametrize("name", FIELDS)
+@each(FIELDS)
 def test_every_setting_is_in_the_table_with_its_default_and_meaning(name: str) -> None:
     row = f"| `{name.upper()}` | {_default(FIELDS[name].default)} | {_description(HINTS[name])} |"
 

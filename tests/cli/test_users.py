@@ -10,7 +10,7 @@ import pytest
 
 from app.lib.db.url import DatabaseURL
 from tests.cli.conftest import Cli, refusal, text_of
-from tests.support.apps import client_of, running_app
+from tests.support.apps import client_of, make_core, running_app
 from tests.support.people import People
 from tests.support.processes import PATIENCE, app_command
 
@@ -218,7 +218,8 @@ def _type(terminal: int, text: str) -> str:
 
 
 async def insert_users(url: DatabaseURL, emails: list[str]) -> None:
-    async with running_app(url) as app:
-        people = People(app)
-        for email in emails:
-            await people.create(email=email)
+    core = make_core(url)
+    people = People(core)
+    for email in emails:
+        await people.create(email=email)
+    await core.database.close()

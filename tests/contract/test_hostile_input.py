@@ -321,6 +321,7 @@ async def test_ids_that_are_none_are_404(unlimited_app: Litestar, as_boss: httpx
             assert response.headers["content-type"] == "application/problem+json"
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("name", "value"),
     [

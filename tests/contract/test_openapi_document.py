@@ -21,6 +21,7 @@ from app.lib.openapi.components import IN_EVERY_RESPONSE
 from app.lib.wire.decoding import decode_json
 from tests.contract.routes import APP, DOCUMENT, Operation, operations
 from tests.support.apps import described, settings_for
+from tests.support.each import each
 
 OPERATIONS = {operation["operationId"]: operation for item in DOCUMENT["paths"].values() for operation in item.values()}
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
@@ -81,7 +82,7 @@ def example(body: dict[str, Any]) -> Any:
     return body["example"] if "example" in body else resolve(body["examples"]["example"])["value"]
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@each(OPERATIONS)
 def test_an_operation_is_described_shown_and_called(name: str) -> None:
     """It says more than its summary; its bodies have examples that fit; and there is code for a call."""
     operation, handler = OPERATIONS[name], ROUTES[name].handler
@@ -199,7 +200,7 @@ REPEATABLE_ACTIONS = {"adjustStock", "refundOrder"}
 """Actions that would do the same once more when they are repeated, and so take a key like creations."""
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@each(OPERATIONS)
 def test_an_operation_says_what_it_is(name: str) -> None:
     operation = OPERATIONS[name]
 
@@ -211,7 +212,7 @@ def test_an_operation_says_what_it_is(name: str) -> None:
     assert "deprecated" not in operation
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@each(OPERATIONS)
 def test_security_is_what_the_policy_says(name: str) -> None:
     policy = ROUTES[name].policy
     schemes: list[Any] = [{"OAuth2Password": []}, {"Bearer": []}]
@@ -233,7 +234,7 @@ def test_the_password_flow_points_at_the_sign_in() -> None:
     assert schemes["Bearer"]["scheme"] == "bearer"
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@each(OPERATIONS)
 def test_errors_are_problems(name: str) -> None:
     responses = OPERATIONS[name]["responses"]
 
@@ -248,7 +249,7 @@ def test_errors_are_problems(name: str) -> None:
             assert example["status"] == int(status)
 
 
-@pytest.mark.parametrize("name", [name for name, each in OPERATIONS.items() if "requestBody" in each])
+@each(name for name, operation in OPERATIONS.items() if "requestBody" in operation)
 def test_a_body_has_an_example_that_is_accepted(name: str) -> None:
     operation, route = OPERATIONS[name], ROUTES[name]
 
@@ -262,7 +263,7 @@ def test_a_body_has_an_example_that_is_accepted(name: str) -> None:
     assert {"408", "413", "415", "422"} <= set(operation["responses"])
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@each(OPERATIONS)
 def test_successes_have_their_media_type_and_headers(name: str) -> None:
     operation = OPERATIONS[name]
     successes = {status: each for status, each in operation["responses"].items() if status.startswith("2")}
@@ -309,14 +310,14 @@ def test_single_resources_are_versioned() -> None:
         assert issubclass(ROUTES[name].handler.parsed_return_field.annotation, Versioned)
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@each(OPERATIONS)
 def test_if_match_comes_with_412(name: str) -> None:
     parameters = {each["name"] for each in OPERATIONS[name].get("parameters", [])}
 
     assert ("If-Match" in parameters) is ("412" in OPERATIONS[name]["responses"])
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@each(OPERATIONS)
 def test_creations_offer_idempotency_except_where_the_answer_is_secret(name: str) -> None:
     operation, route = OPERATIONS[name], ROUTES[name]
     parameters = {each["name"] for each in operation.get("parameters", [])}
@@ -376,9 +377,11 @@ def test_parameters_are_never_null_and_say_what_they_are() -> None:
 
 
 def test_components_are_described_and_leak_no_modules() -> None:
-    for name in SCHEMAS:
+    for name, schema in SCHEMAS.items():
         assert re.fullmatch(r"[A-Z][A-Za-z]+", name)
-        assert SCHEMAS[name]["description"]
+        assert schema["description"]
+        variable = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+        assert variable not in schema.get("properties", {}), f"generated code mixes {variable} up with {name}"
     text = msgspec.json.encode(DOCUMENT).decode()
     assert not re.search(r"\bapp[._](domain|lib)\b|\btests[._]", text)
     assert "``" not in text.replace("```", "")  # fences of the manual aside

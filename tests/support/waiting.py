@@ -20,6 +20,8 @@ async def until(condition: Callable[[], bool], seconds: float = PATIENCE, *, eve
 
 async def until_it_holds(condition: Callable[[], Awaitable[bool]], seconds: float = PATIENCE) -> None:
     """The same for a condition that has to be asked for. Raises ``TimeoutError``."""
+    pause = 0.01
     async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 - what happens in a database sets no event here
-            await asyncio.sleep(0.02)
+        while not await condition():
+            await asyncio.sleep(pause)
+            pause = min(1.5 * pause, 0.1)  # who waits for long asks less often

@@ -113,7 +113,13 @@ async def seed(demo: Demo) -> None:
         await roles.create(role, actor)
     for person in PEOPLE:
         own = demo.people[person.email]
-        await accounts.update_profile(own.user_id, _profile_of(person), IfMatch(), own)
+        profile = WholeProfile(
+            first_name=person.first_name,
+            last_name=person.last_name,
+            bio=f"{person.first_name} is here to show what a profile looks like.",
+            avatar_url=f"https://images.example.com/{person.username}.png",
+        )
+        await accounts.update_profile(own.user_id, profile, IfMatch(), own)
         if person.role:
             await roles.set_roles(users[person.email].id, [person.role], IfMatch(), actor)
         if not person.is_active:
@@ -149,12 +155,3 @@ async def _create(demo: Demo, person: Person) -> UserRead:
     )
     users = demo.services.build(UserService, demo.unit, SYSTEM)
     return await users.create(data, None)
-
-
-def _profile_of(person: Person) -> WholeProfile:
-    return WholeProfile(
-        first_name=person.first_name,
-        last_name=person.last_name,
-        bio=f"{person.first_name} is here to show what a profile looks like.",
-        avatar_url=f"https://images.example.com/{person.username}.png",
-    )

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from functools import partial
 
 from app.config import Settings
 from app.core import Core
@@ -7,6 +8,7 @@ from app.domain.auth.services.api_keys import KeyUses
 from app.domain.auth.services.links import LinkMaker
 from app.domain.auth.services.tokens import Lifetimes, TokenIssuer
 from app.domain.auth.settings import AuthSettings
+from app.lib.jobs.background import repeating
 from app.lib.ratelimit.limiter import Limit
 from app.lib.security.principal import Authenticator
 from app.lib.security.relying_party import Challenges, RelyingParty
@@ -29,7 +31,7 @@ def build(core: Core) -> None:
     )
     issuer = TokenIssuer(_signer(core.settings, settings), lifetimes)
     key_uses = KeyUses(core.database)
-    core.lifespans.append(key_uses.running)
+    core.lifespans.append(partial(repeating, key_uses.write, "api_keys.uses_not_written"))
     cache_seconds = settings.auth_cache_seconds
     if not core.events.hints.fanout.reaches_others:  # such as two workers on SQLite, whose reads are cheap
         cache_seconds = min(cache_seconds, _WITHOUT_HINTS)

@@ -79,11 +79,16 @@ class TokenReuseDetected(Event, frozen=True, kw_only=True):
     user_id: UUID
 
 
-@event("session.ended")
-class SessionsEnded(Hint, frozen=True, kw_only=True):
-    """``session_id`` None is all of the user's."""
+class AccessChanged(Hint, frozen=True, kw_only=True):
+    """By what was begun or ended, a user may have other rights."""
 
     user_id: UUID
+
+
+@event("session.ended")
+class SessionsEnded(AccessChanged, frozen=True, kw_only=True):
+    """``session_id`` None is all of the user's."""
+
     session_id: UUID | None = None
 
 
@@ -95,17 +100,13 @@ class ApiKeyCreated(Event, frozen=True, kw_only=True):
 
 
 @event("api_key.revoked")
-class ApiKeyRevoked(Hint, frozen=True, kw_only=True):
+class ApiKeyRevoked(AccessChanged, frozen=True, kw_only=True):
     """A key of the user, or several, are good no more."""
-
-    user_id: UUID
 
 
 @event("session.reauthenticated")
-class SessionReauthenticated(Hint, frozen=True, kw_only=True):
+class SessionReauthenticated(AccessChanged, frozen=True, kw_only=True):
     """The user has given their password again, so that sensitive acts are possible for a while."""
-
-    user_id: UUID
 
 
 USER_ACCESS_EVENTS = (UserUpdated, UserDeactivated, UserDeleted, PasswordChanged)

@@ -16,16 +16,17 @@ from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.auth.events import (
     ROLE_ACCESS_EVENTS,
     USER_ACCESS_EVENTS,
+    AccessChanged,
     ApiKeyRevoked,
     RegisteredAgain,
     SessionReauthenticated,
     SessionsEnded,
 )
 from app.domain.auth.jobs import mail_link, release_usernames, send_link
-from app.domain.auth.repositories.api_keys import ApiKeyRepository
+from app.domain.auth.repositories.api_keys import REVOKE_KEYS_OF
 from app.domain.auth.repositories.erasure import DELETE_CREDENTIALS_OF, FORGET_JOBS, IS_A_JOB_LEFT
-from app.domain.auth.repositories.links import LinkRepository
-from app.domain.auth.repositories.second_factors import SecondFactorRepository
+from app.domain.auth.repositories.links import DELETE_OTHER_LINKS
+from app.domain.auth.repositories.second_factors import DELETE_FACTORS
 from app.domain.auth.repositories.sessions import DELETE_OF, HOLD_USER, SessionRepository
 from app.domain.auth.services.links import MailedLinks, Purpose
 from app.lib import audit
@@ -39,26 +40,30 @@ from app.lib.services import Services
 
 @in_transaction(UserDeactivated)
 async def end_access_of_deactivated(event: UserDeactivated, unit: UnitOfWork) -> None:
-    await SessionRepository(unit).revoke_all(event.aggregate_id, utc_now(), "deactivated")
-    await ApiKeyRepository(unit).revoke_all(event.aggregate_id, utc_now(), "deactivated")
+    user_id, now, reason = event.aggregate_id, utc_now(), "deactivated"
+    await SessionRepository(unit).revoke_all(user_id, now, reason)
+    await unit.execute(REVOKE_KEYS_OF, user_id=user_id, now=now, reason=reason)
 
 
 @in_transaction(PasswordChanged)
 async def end_sessions(event: PasswordChanged, unit: UnitOfWork) -> None:
     await SessionRepository(unit).revoke_all(event.aggregate_id, utc_now(), "password_changed")
     if event.is_recovery:
-        await ApiKeyRepository(unit).revoke_all(event.aggregate_id, utc_now(), "password_reset")
+        await unit.execute(REVOKE_KEYS_OF, user_id=event.aggregate_id, now=utc_now(), reason="password_reset")
 
 
 @in_transaction(PasswordChanged)
 async def revoke_links(event: PasswordChanged, unit: UnitOfWork) -> None:
     """They may have been asked for by a thief, but the one who got an address back by theft has no link to undo it."""
-    await LinkRepository(unit).delete_others(event.aggregate_id, Purpose.REVERT_EMAIL)
+    await unit.execute(DELETE_OTHER_LINKS, user_id=event.aggregate_id, purpose=Purpose.REVERT_EMAIL.value)
 
 
 @in_transaction(PasswordChanged)
 async def remove_factors(event: PasswordChanged, unit: UnitOfWork) -> None:
-    if event.is_taken_back and await SecondFactorRepository(unit).delete_all(event.aggregate_id):
+    if not event.is_taken_back:
+        return
+    removed = [await unit.execute(each, user_id=event.aggregate_id) for each in DELETE_FACTORS]
+    if any(removed):
         await audit.record(unit, "mfa.recovered", audit.SYSTEM, subject_id=event.aggregate_id)
 
 
@@ -117,18 +122,8 @@ async def delete_sessions(event: UserErasing, unit: UnitOfWork) -> None:
         event.more_is_left()
 
 
-@in_every_process(SessionsEnded)
-def forget_session(event: SessionsEnded, authenticator: SessionAuthenticator) -> None:
-    authenticator.forget(event.user_id)
-
-
-@in_every_process(ApiKeyRevoked)
-def forget_key(event: ApiKeyRevoked, authenticator: SessionAuthenticator) -> None:
-    authenticator.forget(event.user_id)
-
-
-@in_every_process(SessionReauthenticated)
-def forget_sign_in(event: SessionReauthenticated, authenticator: SessionAuthenticator) -> None:
+@in_every_process(SessionsEnded, ApiKeyRevoked, SessionReauthenticated)
+def forget_access(event: AccessChanged, authenticator: SessionAuthenticator) -> None:
     authenticator.forget(event.user_id)
 
 
@@ -153,9 +148,7 @@ LISTENERS = (
     delete_credentials,
     forget_addresses,
     delete_sessions,
-    forget_session,
-    forget_key,
-    forget_sign_in,
+    forget_access,
     forget_user,
     forget_everyone,
 )

@@ -37,16 +37,17 @@ PRODUCTS = (
 async def seed(demo: Demo) -> None:
     """Creates the products."""
     products = demo.services.build(ProductService, demo.unit, SYSTEM)
-    created = await products.create_many([_product(each) for each in PRODUCTS])
-    demo.ids.update({product.sku: product.id for product in created})
-
-
-def _product(goods: Goods) -> ProductCreate:
-    return ProductCreate(
-        sku=goods.sku,
-        name=goods.name,
-        price=Money(goods.price, "EUR"),
-        stock=goods.stock,
-        tags=list(goods.tags),
-        is_active=goods.is_active,
+    created = await products.create_many(
+        [
+            ProductCreate(
+                sku=each.sku,
+                name=each.name,
+                price=Money(each.price, "EUR"),
+                stock=each.stock,
+                tags=list(each.tags),
+                is_active=each.is_active,
+            )
+            for each in PRODUCTS
+        ]
     )
+    demo.ids.update({product.sku: product.id for product in created})

@@ -101,15 +101,10 @@ class JobService:
         return await self._changed(job_id, "job.cancelled", None if done else JobNotCancellable())
 
     async def _lock(self, job_id: UUID, if_match: IfMatch) -> None:
-        version = await self.unit.first(LOCK_JOB, job_id=job_id)
-        if version is None:
-            raise JobNotFound
-        if_match.check(version)
+        if_match.check(await self.unit.one(LOCK_JOB, JobNotFound, job_id=job_id))
 
     async def _changed(self, job_id: UUID, what: str, refusal: InvalidState | None) -> JobDetail:
-        job = await self.unit.first(JOB, job_id=job_id)
-        if job is None:
-            raise JobNotFound
+        job = await self.unit.one(JOB, JobNotFound, job_id=job_id)
         if refusal is not None:
             raise refusal
         await audit.record(self.unit, what, self.origin, subject_id=job_id, job=job.kind)

@@ -39,16 +39,7 @@ async def notify(
     recipient = await unit.first(RECIPIENT, user_id=user_id)
     if recipient is None:
         return
-    mail = NewMail(
-        kind=kind,
-        business_id=business_id,
-        user_id=recipient.id,
-        to_address=recipient.email,
-        locale=recipient.locale,
-        template=kind,
-        topic=topic.value if topic else None,
-        context=context,
-    )
+    mail = NewMail.to(recipient, kind, business_id, topic=topic.value if topic else None, context=context)
     await mailer.queue(unit, mail)
 
 

@@ -37,7 +37,6 @@ from app.lib.openapi.document import may_raise
 from app.lib.openapi.examples import shows
 from app.lib.pagination.parameters import After, Before
 from app.lib.security.policies import authenticated, find_principal, optional, policy_of, public
-from app.lib.wire.dto import StructDTO
 from app.lib.wire.struct_schema import example_id
 
 T = TypeVar("T")
@@ -152,8 +151,6 @@ class PostController(Controller):
 
     @post(
         guards=[authenticated],
-        dto=StructDTO[PostCreate],
-        return_dto=StructDTO[PostRead],
         summary="Create a post",
         description="A draft, unless `is_published` or `published_at` says otherwise.",
         opt=IDEMPOTENT | _LONG_BODY | may_raise(SlugTaken),
@@ -188,8 +185,6 @@ class PostController(Controller):
     @patch(
         "/{post_ref:str}",
         guards=[authenticated],
-        dto=StructDTO[PostUpdate],
-        return_dto=StructDTO[PostRead],
         summary="Update a post",
         description="By id. Your own, or with `posts:write` any. The slug stays unless it is given.",
         opt=_LONG_BODY | may_raise(NotYourPost, PostNotFound, SlugTaken, PreconditionFailed),
@@ -212,11 +207,9 @@ class PostController(Controller):
     @post(
         "/{post_ref:str}/publish",
         guards=[authenticated],
-        dto=StructDTO[Publication],
-        return_dto=StructDTO[PostRead],
         status_code=200,
         summary="Publish a post",
-        description="By id, now or `at` an instant, up to ten years ahead.",
+        description="By id, now or at `published_at`, up to ten years ahead.",
         opt=may_raise(NotYourPost, PostNotFound, PreconditionFailed),
     )
     async def publish_post(
@@ -227,13 +220,12 @@ class PostController(Controller):
         if_match: Precondition,
         data: JSONBody[Publication | None] = None,
     ) -> PostRead:
-        at = data.at if data is not None else None
+        at = data.published_at if data is not None else None
         return await posts.publish(read_id(post_ref), at, if_match, principal)
 
     @post(
         "/{post_ref:str}/unpublish",
         guards=[authenticated],
-        return_dto=StructDTO[PostRead],
         status_code=200,
         summary="Unpublish a post",
         description="By id. It is a draft again.",
@@ -276,7 +268,6 @@ async def list_user_posts(
 @get(
     "/tags",
     guards=[public],
-    return_dto=StructDTO[TagPage],
     opt=TAGGED | _PUBLIC,
     summary="List the tags of published posts",
     description="With the number of published posts that have them. Caches may keep it for a minute.",

@@ -5,8 +5,6 @@ background. What commits late is chained late, so the order of the chain is no o
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -23,7 +21,6 @@ from app.lib.db.base import table_of
 from app.lib.db.engine import Database
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.uow import UnitOfWork
-from app.lib.observability.repeats import log_once
 
 BATCH = 250
 """Events that are chained in one transaction: on SQLite no other one can write in the meantime."""
@@ -114,20 +111,15 @@ class Chainer:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    @asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
-        """Chains in the background. Outlives a database that is away."""
-        task = asyncio.create_task(self._run(), name="audit")
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+    async def step(self) -> None:
+        """To be repeated in the background."""
+        await self.chain()
+        await asyncio.sleep(PAUSE)
 
     async def chain(self) -> int:
         """Chains all that waits, unless another process does. Returns the number of events."""
         count = 0
-        while await self._database.reader.scalar(_is_waiting):
+        while await self._database.reader.first(_is_waiting):
             async with self._database.independent() as unit:
                 taken = await self._chain_batch(unit)
             count += taken
@@ -144,14 +136,6 @@ class Chainer:
             if each.sealed_at is None and each.started_at.date() < now.date():
                 await self._seal(unit, each, now)
         return True
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.chain()
-            except Exception as exc:  # noqa: BLE001 - the database is away, or will be back; what waits stays in the inbox
-                log_once(log.warning, "audit.chain_failed", error=type(exc).__name__, exc_info=exc)
-            await asyncio.sleep(PAUSE)
 
     async def _lock(self, unit: UnitOfWork) -> bool:
         """Until the transaction ends. SQLite has one writer in any case."""

@@ -96,10 +96,10 @@ async def verify(reader: Reader, days: Mapping[Stream, int], expected: Head | No
     """
     dropped = -1
     while True:  # segments that are dropped in the meantime would look as if they were missing
-        report = Report(waiting=await reader.scalar(_waiting) or 0)
+        report = Report(waiting=await reader.first(_waiting) or 0)
         for stream in sorted(await reader.all(_streams)):
             await _Walk(reader, stream, days, report).run()
-        now_dropped = await reader.scalar(_dropped) or 0
+        now_dropped = await reader.first(_dropped) or 0
         if not report.wrong or now_dropped in {dropped, report.dropped}:
             break
         dropped = now_dropped
@@ -111,7 +111,7 @@ async def verify(reader: Reader, days: Mapping[Stream, int], expected: Head | No
 async def _check_expected(reader: Reader, expected: Head, report: Report) -> None:
     segments = await reader.all(_segments_of, of_stream=expected.stream)
     ends = {each.last_seq: each.last_hash for each in segments}
-    found = ends.get(expected.seq) or await reader.scalar(_hash_at, of_stream=expected.stream, seq=expected.seq)
+    found = ends.get(expected.seq) or await reader.first(_hash_at, of_stream=expected.stream, seq=expected.seq)
     if found is None or found.hex() != expected.hash:
         problem = "missing: the head that was kept" if found is None else "changed since the head was kept"
         report.add(Finding(expected.stream, None, expected.seq, problem))
@@ -127,7 +127,7 @@ class _Walk:
         self._report = report
 
     async def run(self) -> None:
-        last = await self._reader.scalar(_last_seq, of_stream=self._stream) or 0  # first, because the segments grow
+        last = await self._reader.first(_last_seq, of_stream=self._stream) or 0  # first, because the segments grow
         segments = await self._reader.all(_segments_of, of_stream=self._stream)
         self._check_segments(segments)
         end = segments[-1].last_seq if segments else 0

@@ -93,6 +93,12 @@ def to_app_error(exc: BaseException) -> AppError | None:
     return _bad_value() if driver is not exc and isinstance(driver, UNBINDABLE) else None
 
 
+def is_passing(exc: BaseException) -> bool:
+    """Whether it is no bug: the network, or what the database cannot do at the moment."""
+    error = to_app_error(exc)
+    return isinstance(exc, OSError) or (error is not None and error.status >= 500)  # noqa: PLR2004 - faults of servers
+
+
 def driver_error(exc: BaseException) -> BaseException:
     """The driver's own error under SQLAlchemy's, advanced-alchemy's and our own wrapping."""
     wrapped = _find(exc, DBAPIError)

@@ -1,5 +1,6 @@
 """Statements that are compiled once per dialect and run many times with other values."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -29,6 +30,7 @@ from sqlalchemy.sql.compiler import ExpandedState
 from sqlalchemy.types import TypeEngine
 
 from app.lib.db.base import Base, SplitText
+from app.lib.errors import AppError
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -80,7 +82,9 @@ class Prepared(Generic[T_co]):
         if row_type is not None:
             self.columns = _columns_for(statement, row_type)
         parts = list(visitors.iterate(statement))  # once: this is a good part of what it takes to start a process
-        if lists := [each.key for each in parts if isinstance(each, BindParameter) and _is_open_list(each)]:
+        if lists := [
+            each.key for each in parts if isinstance(each, BindParameter) and each.expanding and each.required
+        ]:
             raise TypeError(f"the length of {lists} must be known: write the list itself into the statement")
         self.statement = statement
         self.row_type = row_type
@@ -115,8 +119,23 @@ def _columns_for(statement: Statement, row_type: type[Any]) -> list[ColumnElemen
     return columns
 
 
-def _is_open_list(bind: BindParameter[Any]) -> bool:
-    return bind.expanding and bind.required
+class Runner(ABC):
+    """What prepared statements run on, with and without a transaction."""
+
+    @abstractmethod
+    async def all(self, prepared: Prepared[T], /, **values: Any) -> list[T]:
+        """Every row of a select, or of what a statement with ``RETURNING`` wrote."""
+
+    async def first(self, prepared: Prepared[T], /, **values: Any) -> T | None:
+        """The first row, or None. The statement itself should say ``LIMIT 1`` where there may be more."""
+        rows = await self.all(prepared, **values)
+        return rows[0] if rows else None
+
+    async def one(self, prepared: Prepared[T], missing: type[AppError], /, **values: Any) -> T:
+        """The first row. Raises ``missing`` when there is none."""
+        if (found := await self.first(prepared, **values)) is None:
+            raise missing
+        return found
 
 
 class PreparedIn(Generic[T_co]):

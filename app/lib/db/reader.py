@@ -23,9 +23,8 @@ from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 from app.lib.db.faults import UNBINDABLE, DatabaseUnavailable
 from app.lib.db.point_reads import PointReads
 from app.lib.db.pool import FairQueue
-from app.lib.db.prepared import JSON_CODECS, Prepared, PreparedIn
+from app.lib.db.prepared import JSON_CODECS, Prepared, PreparedIn, Runner
 from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline, identity_of
-from app.lib.errors import AppError
 
 T = TypeVar("T")
 
@@ -50,7 +49,7 @@ class Driver(Protocol):
     async def close(self) -> None: ...
 
 
-class Reader:
+class Reader(Runner):
     """Runs prepared selects. Every call stands alone: two calls may see two states of the database."""
 
     def __init__(self, driver: Driver) -> None:
@@ -66,26 +65,11 @@ class Reader:
             observe(compiled.sql)
         return compiled.rows(await self._driver.fetch(compiled.sql, compiled.arguments(values)))
 
-    async def first(self, prepared: Prepared[T], /, **values: Any) -> T | None:
-        """The first row, or None. The statement itself should say ``LIMIT 1`` where there may be more."""
-        rows = await self.all(prepared, **values)
-        return rows[0] if rows else None
-
-    async def one(self, prepared: Prepared[T], missing: type[AppError], /, **values: Any) -> T:
-        """The first row. Raises ``missing`` when there is none."""
-        if (found := await self.first(prepared, **values)) is None:
-            raise missing
-        return found
-
     async def find(self, prepared: PreparedIn[T], key: Any, /, **values: Any) -> T | None:
         """The row with this key, or None; together with other callers who look for one at this moment. So ``values``
         have to be the same for all of them, such as the time.
         """
         return await self._points.find(prepared, key, values)
-
-    async def scalar(self, prepared: Prepared[T], /, **values: Any) -> T | None:
-        """The first column of the first row, or None; for statements prepared with a plain type."""
-        return await self.first(prepared, **values)
 
 
 class PostgreSQLDriver:

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Delete,
-    Select,
     Table,
     Text,
     bindparam,
@@ -18,12 +17,12 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    tuple_,
 )
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
 
 from app.lib.db.base import Base
+from app.lib.db.functions import DialectFunction
 
 
 def insert_or_update(into: type[Base] | Table) -> postgresql.Insert:
@@ -45,27 +44,28 @@ def delete_batch(
     finds none: one statement for a million rows would be cut off by the statement timeout, every time. Prepare it,
     because sessions do not count it.
     """
-    (key,) = table.primary_key.columns
-    return delete(table).where(key.in_(batch_of(key, *conditions, limit=limit, skip_locked=not all_of_them)))
+    return delete(table).where(in_batch(table, *conditions, limit=limit, skip_locked=not all_of_them))
 
 
-def batch_of(
-    key: ColumnElement[Any], *conditions: ColumnElement[bool], limit: int = BATCH, skip_locked: bool = False
-) -> Select[Any]:
-    """The keys of up to ``limit`` rows that meet the conditions, locked, for an update or delete of these."""
-    found = select(key).where(*conditions).limit(limit).with_for_update(skip_locked=skip_locked)
+def in_batch(
+    table: Table, *conditions: ColumnElement[bool], limit: int = BATCH, skip_locked: bool = False
+) -> ColumnElement[bool]:
+    """Among up to ``limit`` rows that meet the conditions, which are locked: for an update or delete of these."""
+    key = table.primary_key.columns
+    found = select(*key).where(*conditions).limit(limit).with_for_update(skip_locked=skip_locked)
     # As a subquery PostgreSQL may run it for every row, and then there is no limit.
-    return select(found.cte("found"))
+    return tuple_(*key).in_(select(found.cte("found")))
 
 
-class is_one_of(FunctionElement[bool]):  # noqa: N801 - reads like the SQL operator that it is
+class is_one_of(DialectFunction[bool]):  # noqa: N801 - reads like the SQL operator that it is
     """That a column of texts has one of the values of a :func:`json_list`, which the named parameter brings.
 
     One parameter however long the list is, so that the statement can be prepared once.
     """
 
     type = Boolean()
-    inherit_cache = True
+    postgresql = "{0} IN (SELECT json_array_elements_text(CAST({1} AS JSON)))"
+    sqlite = "{0} IN (SELECT value FROM json_each({1}))"
 
     def __init__(self, column: ColumnElement[Any], parameter: str) -> None:
         super().__init__(column, bindparam(parameter, type_=Text()))
@@ -76,42 +76,22 @@ def json_list(values: Iterable[str]) -> str:
     return msgspec.json.encode(list(values)).decode()
 
 
-@compiles(is_one_of, "postgresql")
-def _one_of_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
-    column, names = (compiler.process(each, **options) for each in element.clauses)
-    return f"{column} IN (SELECT json_array_elements_text(CAST({names} AS JSON)))"
-
-
-@compiles(is_one_of, "sqlite")
-def _one_of_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    column, names = (compiler.process(each, **options) for each in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({names}))"  # noqa: S608 - both parts come from the compiler
-
-
-class json_array(FunctionElement[Any]):  # noqa: N801 - reads like the SQL function that it is
+class json_array(DialectFunction[Any]):  # noqa: N801 - reads like the SQL function that it is
     """``json_array(a, b, …)``: the values as a JSON array."""
 
-    inherit_cache = True
+    postgresql = "json_build_array({all})"
+    sqlite = "json_array({all})"
 
 
-@compiles(json_array, "postgresql")
-def _json_array_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
-    return f"json_build_array({compiler.process(element.clauses, **options)})"
-
-
-@compiles(json_array, "sqlite")
-def _json_array_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    return f"json_array({compiler.process(element.clauses, **options)})"
-
-
-class next_number(FunctionElement[int]):  # noqa: N801 - reads like the SQL function that it is
+class next_number(DialectFunction[int]):  # noqa: N801 - reads like the SQL function that it is
     """The next number of an ``Identity`` column, for the values of an insert. No number is given twice, and no insert
     waits for another: PostgreSQL draws it outside the transaction, so one that is rolled back leaves a gap; SQLite has
     one writer, and takes the largest of the table plus one.
     """
 
     type = BigInteger()
-    inherit_cache = True
+    postgresql = "DEFAULT"
+    sqlite = "{0}"
 
     def __init__(self, column: Column[int]) -> None:
         if column.identity is None or column.identity.start is None:
@@ -120,27 +100,8 @@ class next_number(FunctionElement[int]):  # noqa: N801 - reads like the SQL func
         super().__init__(select(func.coalesce(func.max(column) + 1, first)).scalar_subquery())
 
 
-@compiles(next_number, "postgresql")
-def _next_on_postgresql(_element: Any, _compiler: Any, **_options: Any) -> str:
-    return "DEFAULT"
-
-
-@compiles(next_number, "sqlite")
-def _next_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    return str(compiler.process(element.clauses, **options))
-
-
-class json_pairs(FunctionElement[Any]):  # noqa: N801 - reads like the SQL function that it is
+class json_pairs(DialectFunction[Any]):  # noqa: N801 - reads like the SQL function that it is
     """The members of a JSON object as rows of ``key`` and ``value``."""
 
-    inherit_cache = True
-
-
-@compiles(json_pairs, "postgresql")
-def _pairs_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
-    return f"json_each_text(CAST({compiler.process(element.clauses, **options)} AS JSON))"
-
-
-@compiles(json_pairs, "sqlite")
-def _pairs_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **options)})"
+    postgresql = "json_each_text(CAST({0} AS JSON))"
+    sqlite = "json_each({0})"

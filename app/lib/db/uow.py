@@ -12,7 +12,7 @@ from sqlalchemy.orm import ORMExecuteState, Session
 from sqlalchemy.util import await_only, greenlet_spawn
 
 from app.lib.db.direct import Arguments, DirectConnection, direct
-from app.lib.db.prepared import Prepared, tables_written_by
+from app.lib.db.prepared import Prepared, Runner, tables_written_by
 from app.lib.db.turns import PATIENCE, NotYourTurn, Turns
 from app.lib.db.writes import Writes
 
@@ -23,7 +23,7 @@ _TOGETHER = 2
 statement to prepare."""
 
 
-class UnitOfWork:
+class UnitOfWork(Runner):
     """The transaction of one request (or job): prepared statements, a session, and callbacks for after the commit.
 
     The first statement takes a connection and begins. Commit and rollback give it back; then the next statement begins
@@ -104,7 +104,7 @@ class UnitOfWork:
             await connection.execute_many(compiled.sql, arguments)
 
     async def all(self, prepared: Prepared[T], /, **values: Any) -> list[T]:
-        """Every row of a select, or of what a statement with ``RETURNING`` wrote."""
+        """Every row."""
         connection = await self._connection()
         self._written |= prepared.writes
         compiled = prepared.compiled(connection.dialect)
@@ -121,11 +121,6 @@ class UnitOfWork:
         if len(arguments) == 1:
             return compiled.rows(await connection.fetch(compiled.sql, arguments[0]))
         return compiled.rows(await connection.fetch_many(compiled.sql, arguments)) if arguments else []
-
-    async def first(self, prepared: Prepared[T], /, **values: Any) -> T | None:
-        """The first row, or None."""
-        rows = await self.all(prepared, **values)
-        return rows[0] if rows else None
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncGenerator[None]:

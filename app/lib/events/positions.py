@@ -9,41 +9,26 @@ so events commit in the order in which they are inserted and counted.
 from typing import Any
 
 from sqlalchemy import BigInteger
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
+
+from app.lib.db.functions import DialectFunction
 
 
-class next_position(FunctionElement[Any]):  # noqa: N801 - reads like the SQL function that it is
-    """The position of an event that is inserted."""
+class next_position(DialectFunction[Any]):  # noqa: N801 - reads like the SQL function that it is
+    """The position of an event that is inserted. On SQLite by the clock as well, so that it goes on where all the
+    events before have been deleted.
+    """
 
     type = BigInteger()
-    inherit_cache = True
+    postgresql = "pg_current_xact_id()::text::bigint"
+    sqlite = (
+        "max(coalesce((SELECT max(position) FROM events), 0) + 1, "
+        "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))"
+    )
 
 
-class settled_position(FunctionElement[Any]):  # noqa: N801 - reads like the SQL function that it is
+class settled_position(DialectFunction[Any]):  # noqa: N801 - reads like the SQL function that it is
     """Nothing can come any more at positions below this one."""
 
     type = BigInteger()
-    inherit_cache = True
-
-
-@compiles(next_position, "postgresql")
-def _next_on_postgresql(_element: Any, _compiler: Any, **_options: Any) -> str:
-    return "pg_current_xact_id()::text::bigint"
-
-
-@compiles(next_position, "sqlite")
-def _next_on_sqlite(_element: Any, _compiler: Any, **_options: Any) -> str:
-    # By the clock as well, so that it goes on where all the events before have been deleted.
-    milliseconds = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
-    return f"max(coalesce((SELECT max(position) FROM events), 0) + 1, {milliseconds})"  # noqa: S608 - of constants
-
-
-@compiles(settled_position, "postgresql")
-def _settled_on_postgresql(_element: Any, _compiler: Any, **_options: Any) -> str:
-    return "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-
-
-@compiles(settled_position, "sqlite")
-def _settled_on_sqlite(_element: Any, _compiler: Any, **_options: Any) -> str:
-    return str(2**63 - 1)
+    postgresql = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+    sqlite = str(2**63 - 1)

@@ -191,7 +191,7 @@ class Worker:
     async def _look(self, now: float) -> None:
         """Reads what others have changed: new jobs, due schedules, lost workers."""
         reader = self._database.reader
-        if await reader.scalar(self._anything_due):
+        if await reader.first(self._anything_due):
             self._hungry = True
         plans = self._planner.overdue(await reader.all(all_plans))
         others = {(row.id, row.claim): row for row in await reader.all(_running_rows) if row.claim != self.id}

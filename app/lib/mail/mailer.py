@@ -1,7 +1,7 @@
 """Puts mails into the table, in the transaction of their cause."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, Self
 from uuid import UUID
 
 import msgspec
@@ -17,6 +17,17 @@ from app.lib.mail.message import message_id
 from app.lib.mail.repository import CREATE_MAIL, MAIL, RECORD_BOUNCE, RETRY_MAIL
 from app.lib.mail.rows import MailStatus
 from app.lib.security.sealing import Sealer
+
+
+class Addressee(Protocol):
+    """A user, as far as mail has to know them."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def email(self) -> str: ...
+    @property
+    def locale(self) -> str: ...
 
 
 class NewMail(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +47,19 @@ class NewMail(msgspec.Struct, frozen=True, kw_only=True):
     secrets: Mapping[str, Any] = {}
     user_id: UUID | None = None
     topic: str | None = None
+
+    @classmethod
+    def to(cls, user: Addressee, kind: str, business_id: str, *, address: str = "", **others: Any) -> Self:
+        """A mail to a user, or to ``address``, of the template that is named like its kind."""
+        return cls(
+            kind=kind,
+            business_id=business_id,
+            user_id=user.id,
+            to_address=address or user.email,
+            locale=user.locale,
+            template=kind,
+            **others,
+        )
 
 
 class MailNotFound(NotFound):
@@ -91,9 +115,7 @@ class Mailer:
 
         Raises ``MailNotFound``, ``MailStillPending`` or ``MailSecretsGone``.
         """
-        mail = await unit.first(MAIL, mail_id=mail_id)
-        if mail is None:
-            raise MailNotFound
+        mail = await unit.one(MAIL, MailNotFound, mail_id=mail_id)
         if mail.status == MailStatus.PENDING:
             raise MailStillPending
         if mail.secrets is None and mail.has_secrets:

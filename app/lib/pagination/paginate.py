@@ -46,7 +46,7 @@ async def paginate(
     if request.wants_total:
         total = request.offset + len(fetched)
         if has_next or request.page is None or not (fetched or request.page == 1):
-            counted = await reader.scalar(query.count(bound.widths), **bound.parameters)
+            counted = await reader.first(query.count(bound.widths), **bound.parameters)
             # A statement of its own may see fewer rows than the page did; a page past the end saw none.
             total = max(counted or 0, total if fetched else 0)
     rows = fetched[: request.page_size]

@@ -115,5 +115,5 @@ class SearchList(Generic[P]):
                 return await read(self._ranked)
             return await read(self._all)
         bound = self._ranked.bind(filters)
-        found = await reader.scalar(self._ranked.count(bound.widths), **bound.parameters)
+        found = await reader.first(self._ranked.count(bound.widths), **bound.parameters)
         return await read(self._ranked if (found or 0) >= _FREQUENT else self._all)

@@ -1,6 +1,7 @@
 """Limits on attempts at an account: passwords, codes, mailed links."""
 
 from hashlib import sha256
+from typing import ClassVar
 
 from app.lib.errors import RateLimited
 from app.lib.ratelimit.limiter import (
@@ -8,13 +9,11 @@ from app.lib.ratelimit.limiter import (
     Limit,
     NamedLimit,
     RateLimiter,
-    Verdict,
     client_key,
     network_key,
     rate_limit_headers,
 )
 
-PER_ADDRESS, TOGETHER = Limit(100, 3600), Limit(1000, 60)
 _DIGEST_LENGTH = 32  # 128 bits in hex
 
 
@@ -36,27 +35,24 @@ class Throttle:
     ``trusted`` says that the attempt comes from where the account is signed in already: then only the limit for the
     account from this address refuses it, so that strangers who exhaust the others cannot lock the owner out. It is
     counted all the same, so that the time it takes does not tell that such an account exists.
+
+    A subclass has the limits. A network has ten times that of an address. ``together`` has a short window, because
+    those who use it up keep all strangers out until it ends.
     """
 
-    def __init__(
-        self,
-        limiter: RateLimiter,
-        name: str,
-        *,
-        per_account: Limit,
-        per_account_and_address: Limit,
-        per_address: Limit = PER_ADDRESS,
-        together: Limit = TOGETHER,
-    ) -> None:
-        """A network has ten times the limit of an address. ``together`` has a short window, because those who use it up
-        keep all strangers out until it ends.
-        """
+    name: ClassVar[str]
+    per_account: ClassVar[Limit]
+    per_account_and_address: ClassVar[Limit]
+    per_address = Limit(100, 3600)
+    together = Limit(1000, 60)
+
+    def __init__(self, limiter: RateLimiter) -> None:
         self._limiter = limiter
-        self._pair = NamedLimit(f"{name}.pair", per_account_and_address)
-        self._address = NamedLimit(f"{name}.address", per_address)
-        self._network = NamedLimit(f"{name}.network", per_address.times(10))
-        self._account = NamedLimit(f"{name}.account", per_account)
-        self._together = NamedLimit(f"{name}.together", together)
+        self._pair = NamedLimit(f"{self.name}.pair", self.per_account_and_address)
+        self._address = NamedLimit(f"{self.name}.address", self.per_address)
+        self._network = NamedLimit(f"{self.name}.network", self.per_address.times(10))
+        self._account = NamedLimit(f"{self.name}.account", self.per_account)
+        self._together = NamedLimit(f"{self.name}.together", self.together)
 
     async def check(self, account_key: str, address: str | None, *, trusted: bool = False) -> bool:
         """Counts an attempt; raises ``RateLimited`` when it must not be made. True when it is the last one of this
@@ -65,7 +61,9 @@ class Throttle:
         verdicts = await self._limiter.hit_all(self._hits(account_key, address), only_first_refuses=trusted)
         refusing = verdicts[0 if trusted else -1]
         if not refusing.allowed:
-            raise _refusal(refusing)
+            # Names the limit, for a client that is well within those that every answer names.
+            named = {name.decode(): value.decode() for name, value in rate_limit_headers([refusing])}
+            raise RateLimited(refusing.reset_after_seconds, headers=named)
         guarding = (self._pair,) if trusted else (self._pair, self._account)
         return any(verdict.remaining == 0 for verdict in verdicts if verdict.limit in guarding)
 
@@ -88,12 +86,6 @@ class Throttle:
         if (network := network_key(address)) is None:
             return [pair, *rest]
         return [pair, (self._address, _digest(client_key(address))), (self._network, _digest(network)), *rest]
-
-
-def _refusal(verdict: Verdict) -> RateLimited:
-    """Names the limit, for a client that is well within those that every answer names."""
-    named = {name.decode(): value.decode() for name, value in rate_limit_headers([verdict])}
-    return RateLimited(verdict.reset_after_seconds, headers=named)
 
 
 def _digest(text: str) -> str:

@@ -5,12 +5,12 @@ from typing import ClassVar
 
 import structlog
 
-from app.lib.db.faults import to_app_error
+from app.lib.db.faults import is_passing
 from app.lib.errors import AppError, RateLimited
 
 log = structlog.stdlib.get_logger(__name__)
 
-_NOT_FOUND, _SERVER_ERRORS = 404, 500
+_NOT_FOUND = 404
 _RETRY_AFTER = 2
 
 
@@ -113,9 +113,7 @@ def as_realtime_error(exc: Exception) -> RealtimeError | None:
     """What a client gets when the database fails; None for a bug."""
     if isinstance(exc, RealtimeError):
         return exc
-    error = to_app_error(exc)
-    passes = isinstance(exc, OSError) or (error is not None and error.status >= _SERVER_ERRORS)
-    return RealtimeUnavailable() if passes else None
+    return RealtimeUnavailable() if is_passing(exc) else None
 
 
 def refusal_of(exc: Exception) -> RealtimeError:

@@ -13,7 +13,7 @@ from itertools import islice
 import structlog
 
 from app.lib.events import Hint, HintsLost, in_every_process
-from app.lib.realtime.background import wait_for_signal
+from app.lib.jobs.background import wait_for_signal
 from app.lib.realtime.channels import ChannelAdvanced, ChannelKind, PresenceChanged
 from app.lib.realtime.errors import as_realtime_error
 from app.lib.realtime.frames import REPLAY_LIMIT, Subscribed, Unsubscribed, encode_frame

@@ -193,11 +193,8 @@ class SocketRegistry:
         await asyncio.sleep(self._options.renew_seconds)
         if not self._sockets:
             return  # a service at rest does not write
-
-        async def work(unit: UnitOfWork) -> int:
-            return await unit.execute(_renew, process_id=self._process_id)
-
-        if not await in_transaction(self._database, work) and self._sockets:
+        renewed = await in_transaction(self._database, lambda unit: unit.execute(_renew, process_id=self._process_id))
+        if not renewed and self._sockets:
             self._process_id = new_id()
             self._on_expired()
 

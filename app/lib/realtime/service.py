@@ -16,7 +16,7 @@ from app.lib.db.engine import Database
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import EventEnvelope, Events, Listener, after_commit
 from app.lib.jobs import JobContext
-from app.lib.realtime.background import Loops, wait_for_signal
+from app.lib.jobs.background import Loops, wait_for_signal
 from app.lib.realtime.channels import ChannelAccess, ChannelKind, NewEvent, Publication
 from app.lib.realtime.errors import refusal_of
 from app.lib.realtime.frames import CloseCode

@@ -5,13 +5,14 @@ of two hundred bytes, and a broken structure raises all kinds of errors. Here ei
 ``FieldProblem`` is raised.
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from typing import Any, Final
 
 import msgspec
 from webauthn.helpers import parse_cbor
 
 from app.lib.errors import FieldCode
+from app.lib.wire import base64url
 from app.lib.wire.decoding import FieldProblem
 
 _MAX_DEPTH: Final = 4  # CTAP 2.1, section 8
@@ -34,11 +35,6 @@ def from_base64url(text: str) -> bytes:
         return urlsafe_b64decode(f"{text}{'=' * (-len(text) % 4)}")
     except ValueError:
         raise FieldProblem(FieldCode.INVALID_FORMAT, "Must be base64url.") from None
-
-
-def to_base64url(data: bytes) -> str:
-    """Without padding, as browsers have it."""
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def client_data_of(text: str) -> ClientData:
@@ -70,7 +66,7 @@ def attested_data_of(text: str) -> bytes:
     try:
         decoded: Any = parse_cbor(raw)
         data: bytes = decoded["authData"]
-        return authenticator_data_of(to_base64url(data))
+        return authenticator_data_of(base64url.encode(data))
     except Exception:  # noqa: BLE001 - a map with two equal keys, no map, no such key, no bytes
         raise _malformed() from None
 

@@ -27,7 +27,8 @@ from webauthn.helpers.structs import (
 )
 
 from app.lib.clock import utc_now
-from app.lib.security.authenticator_data import attested_data_of, client_data_of, from_base64url, to_base64url
+from app.lib.security.authenticator_data import attested_data_of, client_data_of, from_base64url
+from app.lib.wire import base64url
 
 ALGORITHMS: Final = (
     COSEAlgorithmIdentifier.EDDSA,
@@ -83,7 +84,7 @@ class Challenges:
         """A challenge for one purpose, and one user, session or token; good for five minutes."""
         expiry = int((utc_now() + CHALLENGE_LIFE).timestamp()).to_bytes(_EXPIRY, "big")
         value = expiry + secrets.token_bytes(_VALUE - _EXPIRY)
-        return to_base64url(value + _tag(self._keys[0], value, purpose, bound_to))
+        return base64url.encode(value + _tag(self._keys[0], value, purpose, bound_to))
 
     def read(self, client_data: str, purpose: str, bound_to: bytes = b"") -> Challenge:
         """The challenge that was answered. Raises ``InvalidPasskey``."""

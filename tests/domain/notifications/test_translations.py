@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
+from itertools import product
 from pathlib import Path
-from typing import Any
 
 import pytest
 from babel.messages.catalog import Catalog
@@ -12,18 +13,20 @@ from babel.messages.pofile import read_po
 
 from app.asgi import DOMAINS
 from app.lib.mail.templates import BASE, SOURCE_LOCALE, MailTemplates
+from tests.support.each import each
 
 OF_DOMAINS = [folder for domain in DOMAINS for folder in domain.mail_templates]
 FOLDERS = [BASE, *OF_DOMAINS]
 SAMPLES = MailTemplates(OF_DOMAINS, {}).samples
 SHARED = {"product": "Lodestar", "color": "#2952cc", "base_url": "https://lodestar.example"}
+LOCALES = ("en", "de")
 CATALOGS = sorted(path for folder in FOLDERS for path in folder.glob("locales/*.po"))
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
-@pytest.fixture(scope="module")
-def templates() -> MailTemplates:
-    return MailTemplates(OF_DOMAINS, SHARED)
+@cache
+def templates(product_name: str = SHARED["product"]) -> MailTemplates:
+    return MailTemplates(OF_DOMAINS, {**SHARED, "product": product_name})
 
 
 def catalog(path: Path) -> Catalog:
@@ -40,8 +43,8 @@ def texts_of(folder: Path) -> Iterator[str]:
                 yield from [text] if isinstance(text, str) else text
 
 
-def test_the_languages_are_english_and_one_more(templates: MailTemplates) -> None:
-    assert sorted(templates.environments) == ["de", SOURCE_LOCALE]
+def test_the_languages_are_english_and_one_more() -> None:
+    assert sorted(templates().environments) == ["de", SOURCE_LOCALE]
     assert {path.stem for path in CATALOGS} == {"de"}
 
 
@@ -65,13 +68,10 @@ def test_every_mail_has_a_sample() -> None:
     assert texts == SAMPLES.keys()
 
 
-@pytest.mark.parametrize("locale", ["en", "de"])
-@pytest.mark.parametrize("name", sorted(SAMPLES))
-@pytest.mark.parametrize("unsubscribe_url", [None, "https://lodestar.example/out"])
-def test_every_mail_can_be_written(
-    templates: MailTemplates, name: str, locale: str, unsubscribe_url: str | None
-) -> None:
-    mail = templates.render(name, locale, {**SAMPLES[name], "unsubscribe_url": unsubscribe_url})
+@each(product(sorted(SAMPLES), LOCALES, [None, "https://lodestar.example/out"]))
+def test_every_mail_can_be_written(case: tuple[str, str, str | None]) -> None:
+    name, locale, unsubscribe_url = case
+    mail = templates().render(name, locale, {**SAMPLES[name], "unsubscribe_url": unsubscribe_url})
 
     assert 0 < len(mail.subject) <= 60
     assert 0 < len(mail.preheader) <= 100
@@ -82,10 +82,10 @@ def test_every_mail_can_be_written(
     assert not re.search(r"[{}]|%\(|Undefined|None", words)
 
 
-@pytest.mark.parametrize("name", sorted(SAMPLES))
-def test_the_languages_differ(templates: MailTemplates, name: str) -> None:
+@each(sorted(SAMPLES))
+def test_the_languages_differ(name: str) -> None:
     context = {**SAMPLES[name], "unsubscribe_url": None}
-    english, german = (templates.render(name, locale, context) for locale in ("en", "de"))
+    english, german = (templates().render(name, locale, context) for locale in LOCALES)
 
     assert english.subject != german.subject
     assert english.preheader != german.preheader
@@ -93,12 +93,10 @@ def test_the_languages_differ(templates: MailTemplates, name: str) -> None:
     assert paragraphs[0] & paragraphs[1] <= {"--\nLodestar <https://lodestar.example>\n", *SAMPLES[name].values()}
 
 
-@pytest.mark.parametrize("name", sorted(SAMPLES))
-@pytest.mark.parametrize("locale", ["en", "de"])
-def test_what_is_put_in_is_escaped(name: str, locale: str) -> None:
-    evil: dict[str, Any] = {**SHARED, "product": "<b>&</b>"}
-
-    mail = MailTemplates(OF_DOMAINS, evil).render(name, locale, {**SAMPLES[name], "unsubscribe_url": None})
+@each(product(sorted(SAMPLES), LOCALES))
+def test_what_is_put_in_is_escaped(case: tuple[str, str]) -> None:
+    name, locale = case
+    mail = templates("<b>&</b>").render(name, locale, {**SAMPLES[name], "unsubscribe_url": None})
 
     assert "<b>" not in mail.html
     assert "&lt;b&gt;&amp;&lt;/b&gt;" in mail.html

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from app.domain.auth.authenticator import SessionAuthenticator
-from app.domain.orders.repositories.payments import PaymentRepository
+from app.domain.orders.repositories.payments import PAYMENT
 from app.domain.orders.services.pay import PaymentService
 from app.domain.orders.services.provider import Charge, MoneyBack, Outcome, PaymentProvider
 from app.lib.clock import utc_now
@@ -194,7 +194,8 @@ async def test_settling_twice_at_once_writes_one_outcome(shop: Shop) -> None:
     await shop.act(shop.buys, order, "pay", json={"method": "test_timeout"})
     core = core_of(shop.app)
     async with core.database.independent() as unit:
-        payment = await PaymentRepository(unit).get(UUID(str((await shop.rows("SELECT id FROM order_payments"))[0].id)))
+        payment_id = UUID(str((await shop.rows("SELECT id FROM order_payments"))[0].id))
+        payment = await unit.first(PAYMENT, payment_id=payment_id)
     assert payment is not None
 
     await asyncio.gather(*(core.services.build(PaymentService).settle(payment) for _ in range(4)))

@@ -2,6 +2,7 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 import asyncpg
@@ -28,6 +29,7 @@ from app.lib.db.faults import (
 from app.lib.errors import AppError, Conflict, Duplicate, NotFound, Unavailable, ValidationFailed
 from tests.lib.db.conftest import Run
 from tests.lib.db.toys import ON_POSTGRESQL, ON_SQLITE, Box, Marble, Toy
+from tests.support.each import each
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -241,9 +243,9 @@ POSTGRESQL_CODES = {
 }
 
 
-@pytest.mark.parametrize("code", POSTGRESQL_CODES)
-@pytest.mark.parametrize("wrap", [False, True])
-def test_postgresqls_codes(code: str, wrap: bool) -> None:
+@each(product(POSTGRESQL_CODES, [False, True]))
+def test_postgresqls_codes(case: tuple[str, bool]) -> None:
+    code, wrap = case
     exc: Exception = asyncpg.PostgresError("words")
     exc.sqlstate = code  # type: ignore[attr-defined]  # as the driver sets it
     if wrap:
@@ -275,9 +277,9 @@ SQLITE_NAMES = {
 }
 
 
-@pytest.mark.parametrize("name", SQLITE_NAMES)
-@pytest.mark.parametrize("wrap", [False, True])
-def test_sqlites_codes(name: str, wrap: bool) -> None:
+@each(product(SQLITE_NAMES, [False, True]))
+def test_sqlites_codes(case: tuple[str, bool]) -> None:
+    name, wrap = case
     exc: Exception = sqlite3.OperationalError("words")
     exc.sqlite_errorname = name  # type: ignore[attr-defined]  # as the driver sets it
     if wrap:

@@ -109,9 +109,9 @@ async def test_an_instant_goes_in_from_any_zone_but_not_without_one(toys: Databa
 async def test_a_scalar_is_converted_too(toys: Database) -> None:
     (item_id,) = await add(toys, FULL)
 
-    assert await toys.reader.scalar(prepare(select(Toy.id), UUID)) == item_id
-    assert await toys.reader.scalar(prepare(select(Toy.parts), dict)) == FULL["parts"]
-    assert await toys.reader.scalar(prepare(select(func.count()).select_from(Toy), int)) == 1
+    assert await toys.reader.first(prepare(select(Toy.id), UUID)) == item_id
+    assert await toys.reader.first(prepare(select(Toy.parts), dict)) == FULL["parts"]
+    assert await toys.reader.first(prepare(select(func.count()).select_from(Toy), int)) == 1
 
 
 async def test_lists_are_written_into_the_statement_and_converted(toys: Database) -> None:

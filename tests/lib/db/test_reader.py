@@ -49,11 +49,11 @@ async def until_idle(database: Database) -> None:
 
 
 async def one(database: Database) -> int | None:
-    return await database.reader.scalar(_one)
+    return await database.reader.first(_one)
 
 
 async def server_process(database: Database) -> int | None:
-    return await database.reader.scalar(_pid)
+    return await database.reader.first(_pid)
 
 
 @ON_POSTGRESQL
@@ -84,7 +84,7 @@ async def test_behind_a_pooler_a_read_is_one_transaction_of_unnamed_statements(
         assert (proxy.heard[0], proxy.heard[-1], proxy.heard.count("Q")) == ("Q", "Q", 2)
         assert "P" in proxy.heard
         names = prepare(select(func.count()).select_from(text("pg_prepared_statements")), int)
-        assert await database.reader.scalar(names) == 0
+        assert await database.reader.first(names) == 0
         await database.close()
 
 

@@ -114,9 +114,9 @@ class DeletingReader(Reader):
         self._store = store
         self._doomed = doomed
 
-    async def scalar(self, prepared: Prepared[T], /, **values: Any) -> T | None:
+    async def first(self, prepared: Prepared[T], /, **values: Any) -> T | None:
         await self._store.delete([row["id"] for row in self._doomed])
-        return await super().scalar(prepared, **values)
+        return await super().first(prepared, **values)
 
 
 async def test_a_total_is_never_less_than_what_the_page_shows(store: ToyStore) -> None:

@@ -15,16 +15,20 @@ MakeCounters = Callable[[], Counters]
 OWNER = "person@example.org"
 
 
-def make_throttle(counters: Counters, *, name: str = "login", enabled: bool = True) -> Throttle:
-    limiter = RateLimiter(counters, enabled=enabled)
-    return Throttle(
-        limiter,
-        name,
-        per_account=Limit(6, 3600),
-        per_account_and_address=Limit(3, 3600),
-        per_address=Limit(9, 3600),
-        together=Limit(200, 3600),
-    )
+class LoginThrottle(Throttle):
+    name = "login"
+    per_account = Limit(6, 3600)
+    per_account_and_address = Limit(3, 3600)
+    per_address = Limit(9, 3600)
+    together = Limit(200, 3600)
+
+
+class OtherThrottle(LoginThrottle):
+    name = "other"
+
+
+def make_throttle(counters: Counters, kind: type[Throttle] = LoginThrottle, *, enabled: bool = True) -> Throttle:
+    return kind(RateLimiter(counters, enabled=enabled))
 
 
 @pytest.fixture
@@ -172,7 +176,7 @@ async def test_who_signs_in_uses_up_nothing_that_others_share(throttle: Throttle
 
 async def test_throttles_with_other_names_count_apart() -> None:
     storage = MemoryCounters()
-    login, forgot = make_throttle(storage), make_throttle(storage, name="forgot")
+    login, forgot = make_throttle(storage), make_throttle(storage, OtherThrottle)
 
     assert sum([await guess(login, "192.0.2.1") for _ in range(5)]) == 3
     assert sum([await guess(forgot, "192.0.2.1") for _ in range(5)]) == 3

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.domain.accounts.dtos import PasswordChange, Registration
-from app.domain.accounts.errors import AccountGone, PasswordAlreadyChanged, UserNotFound, WrongCurrentPassword
+from app.domain.accounts.errors import PasswordAlreadyChanged, UserNotFound, WrongCurrentPassword
 from app.domain.accounts.events import PasswordChanged
 from app.domain.accounts.models import User
 from app.domain.accounts.repositories.users import REHASH, UserRepository
@@ -60,15 +60,14 @@ class Passwords:
 class SignInThrottle(Throttle):
     """Limits wrong passwords, at sign-in and wherever the current one is asked for."""
 
+    name = "sign_in"
+    per_account = Limit.parse("50 per hour")
+    per_account_and_address = Limit.parse("10 per 15 minutes")
+
     def __init__(self, limiter: RateLimiter, settings: AccountSettings) -> None:
-        super().__init__(
-            limiter,
-            "sign_in",
-            per_account=Limit.parse("50 per hour"),
-            per_account_and_address=Limit.parse("10 per 15 minutes"),
-            per_address=Limit.parse(settings.rate_limit_wrong_passwords),
-            together=Limit.parse(settings.rate_limit_wrong_passwords_together),
-        )
+        self.per_address = Limit.parse(settings.rate_limit_wrong_passwords)
+        self.together = Limit.parse(settings.rate_limit_wrong_passwords_together)
+        super().__init__(limiter)
 
 
 @dataclass
@@ -105,9 +104,7 @@ class PasswordService:
 
         Raises ``WrongCurrentPassword``, ``RateLimited`` after too many of these, or ``AccountGone``.
         """
-        current = await self.accounts.find_credentials_of(actor.user_id)
-        if current is None:
-            raise AccountGone
+        current = await self.accounts.get_credentials(actor.user_id)
         await self._verify(current, password, pointer)
         return current
 
@@ -116,9 +113,7 @@ class PasswordService:
 
         Raises ``UserNotFound``, ``ValidationFailed`` or ``PasswordAlreadyChanged``.
         """
-        user = await self.accounts.find_credentials_of(user_id)
-        if user is None:
-            raise UserNotFound
+        user = await self.accounts.get_credentials(user_id, UserNotFound)
         await self.replace(user, await self.passwords.accept(password, user))
 
     async def rehash(self, user_id: UUID, old_hash: str, password: str) -> str:

@@ -14,7 +14,7 @@ from app.domain.accounts.dtos import (
     UserRead,
     UserWithProfile,
 )
-from app.domain.accounts.errors import ProfileNotFound, RoleNotFound, UserNotFound
+from app.domain.accounts.errors import AccountGone, ProfileNotFound, RoleNotFound, UserNotFound
 from app.domain.accounts.repositories.people import OWN_PROFILE, PROFILE, PROFILE_LIST, PUBLIC_PROFILE, people_by_id
 from app.domain.accounts.repositories.roles import ROLE, ROLE_ID, ROLE_LIST
 from app.domain.accounts.repositories.users import (
@@ -28,6 +28,7 @@ from app.domain.accounts.repositories.users import (
 from app.domain.accounts.rows import CredentialRow
 from app.lib.db.prepared import Prepared
 from app.lib.db.reader import Reader
+from app.lib.errors import AppError
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.paginate import paginate
 from app.lib.pagination.parameters import PageRequest
@@ -100,6 +101,10 @@ class AccountQueries:
 
     async def find_credentials_of(self, user_id: UUID) -> CredentialRow | None:
         return await self.reader.first(CREDENTIALS, user_id=user_id)
+
+    async def get_credentials(self, user_id: UUID, gone: type[AppError] = AccountGone) -> CredentialRow:
+        """Raises ``gone``."""
+        return await self.reader.one(CREDENTIALS, gone, user_id=user_id)
 
 
 def profile_for(user_id: UUID, viewer: Principal) -> Prepared[ProfileRead]:

@@ -242,9 +242,7 @@ class UserService:
         Raises ``UserNotFound``, also for a service account, ``ValidationFailed`` for a weak password, ``OwnAccess``,
         ``BeyondOwnRights`` or ``PreconditionFailed``.
         """
-        owner = await self.accounts.find_credentials_of(user_id)
-        if owner is None:
-            raise UserNotFound
+        owner = await self.accounts.get_credentials(user_id, UserNotFound)
         new_hash = await self.passwords.accept(password, owner)
         user = await self._get_other_for_update(user_id, if_match, actor)
         await self._users.update(user, {"password_hash": new_hash, "must_change_password": True})

@@ -3,7 +3,7 @@
 from litestar import Controller, delete, get, post
 from litestar.params import JSONBody
 
-from app.domain.auth.dtos.mfa import MfaRead, RecoveryCodes, TotpConfirmation, TotpEnrollment
+from app.domain.auth.dtos.mfa import MfaRead, RecoveryCodesRead, TotpConfirmation, TotpEnrollment
 from app.domain.auth.errors import SecondFactorOff, TotpAlreadyOn, TotpNotFound
 from app.domain.auth.services.second_factors import SecondFactorService
 from app.domain.auth.services.totp import TotpService
@@ -11,7 +11,6 @@ from app.lib.http.injection import Caller, Injected
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import OPEN_TO_DEBTORS, recently_authenticated, signed_in
-from app.lib.wire.dto import StructDTO
 
 
 class MfaController(Controller):
@@ -20,7 +19,6 @@ class MfaController(Controller):
 
     @get(
         guards=[signed_in],
-        return_dto=StructDTO[MfaRead],
         summary="Get your second factors",
         description="Which factors are on, and how many recovery codes are left.",
         opt=OPEN_TO_DEBTORS,
@@ -31,7 +29,6 @@ class MfaController(Controller):
     @post(
         "/totp",
         guards=[recently_authenticated, rate_limit("auth")],
-        return_dto=StructDTO[TotpEnrollment],
         status_code=200,
         summary="Set up an app that makes codes",
         description=(
@@ -45,8 +42,6 @@ class MfaController(Controller):
     @post(
         "/totp/confirm",
         guards=[recently_authenticated, rate_limit("auth")],
-        dto=StructDTO[TotpConfirmation],
-        return_dto=StructDTO[RecoveryCodes],
         status_code=200,
         summary="Confirm the app that makes codes",
         description=(
@@ -57,7 +52,7 @@ class MfaController(Controller):
     )
     async def confirm_totp(
         self, data: JSONBody[TotpConfirmation], principal: Caller, totp: Injected[TotpService]
-    ) -> RecoveryCodes:
+    ) -> RecoveryCodesRead:
         return await totp.confirm(data, principal)
 
     @delete(
@@ -73,7 +68,6 @@ class MfaController(Controller):
     @post(
         "/recovery-codes",
         guards=[recently_authenticated, rate_limit("auth")],
-        return_dto=StructDTO[RecoveryCodes],
         status_code=200,
         summary="Renew the recovery codes",
         description="Those before are good no more. Ends your other sessions.",
@@ -81,5 +75,5 @@ class MfaController(Controller):
     )
     async def renew_recovery_codes(
         self, principal: Caller, second_factors: Injected[SecondFactorService]
-    ) -> RecoveryCodes:
+    ) -> RecoveryCodesRead:
         return await second_factors.renew_codes(principal)

@@ -93,8 +93,9 @@ _newest_dead = select(_keys.c.id).where(*_is_dead).order_by(_keys.c.id.desc()).l
 _delete_older_dead = prepare(delete(_keys).where(*_is_dead, _keys.c.id.not_in(_newest_dead)))
 _revoking = update(_keys).where(_keys.c.user_id == _USER_ID, *_is_live)
 _revoking = _revoking.values(revoked_at=_NOW, revoked_reason=bindparam("reason"))
-_revoke = prepare(_revoking.where(_keys.c.id == _KEY_ID))
-_revoke_all = prepare(_revoking)
+REVOKE_KEY = prepare(_revoking.where(_keys.c.id == _KEY_ID))
+"""No row when it is good no more, or none of the user's."""
+REVOKE_KEYS_OF = prepare(_revoking)
 _write_use = prepare(
     update(_keys)
     .where(_keys.c.id == _KEY_ID, or_(_keys.c.last_used_at.is_(None), _keys.c.last_used_at < bindparam("before")))
@@ -115,14 +116,6 @@ class ApiKeyRepository(Repository):
         unused = dict.fromkeys(("last_used_at", "revoked_at", "revoked_reason"))
         await self.unit.execute(_create, **values, created_at=now, **unused)
         return True
-
-    async def revoke(self, key_id: UUID, user_id: UUID, now: datetime, reason: str) -> bool:
-        """Ends a key of a user; False when it is good no more, or is none of theirs."""
-        return await self.unit.execute(_revoke, key_id=key_id, user_id=user_id, now=now, reason=reason) == 1
-
-    async def revoke_all(self, user_id: UUID, now: datetime, reason: str) -> int:
-        """Ends a user's keys. Returns the number of keys that it ended."""
-        return await self.unit.execute(_revoke_all, user_id=user_id, now=now, reason=reason)
 
     async def write_uses(self, used: Iterable[UUID], now: datetime, interval: timedelta) -> None:
         """Writes down that keys were used, unless another process has done so within the interval."""

@@ -42,7 +42,8 @@ _delete_excess = prepare(
 )
 DELETE_TOKENS_OF = prepare(delete(_tokens).where(_tokens.c.user_id == _USER_ID))
 _is_it = _tokens.c.digest == bindparam("digest")
-_use = prepare(delete(_tokens).where(_is_it))
+USE_TOKEN = prepare(delete(_tokens).where(_is_it))
+"""One row, for exactly one of many who try."""
 PURGE_TOKENS = prepare(delete_batch(_tokens, _tokens.c.expires_at < _NOW))
 
 
@@ -54,15 +55,14 @@ class MfaTokenRow(msgspec.Struct, frozen=True):
     way: str
 
 
-_take_try = prepare(
+TAKE_TRY = prepare(
     update(_tokens)
     .where(_is_it, _tokens.c.tries_left > 0, _tokens.c.expires_at > _NOW)
     .values(tries_left=_tokens.c.tries_left - 1)
     .returning(*columns_of(MfaTokenRow, MfaToken)),
     MfaTokenRow,
 )
-
-
+"""Takes one of the tries, for no more requests than there are tries; no row when none is left, or no token."""
 MFA_TOKEN = prepare(
     select(*columns_of(MfaTokenRow, MfaToken)).where(
         MfaToken.digest == bindparam("digest"), MfaToken.tries_left > 0, MfaToken.expires_at > _NOW
@@ -84,11 +84,3 @@ class MfaTokenRepository(Repository):
             return False
         await self.unit.execute(_delete_excess, user_id=user_id, network_digest=digests["network_digest"])
         return True
-
-    async def take_try(self, token_digest: bytes, now: datetime) -> MfaTokenRow | None:
-        """Takes one of the tries, for no more requests than there are tries; None when none is left, or no token."""
-        return await self.unit.first(_take_try, digest=token_digest, now=now)
-
-    async def use(self, token_digest: bytes) -> bool:
-        """Uses a token up, for exactly one of many who try."""
-        return await self.unit.execute(_use, digest=token_digest) == 1

@@ -130,19 +130,21 @@ _set_up_totp = prepare(
     )
 )
 _STEP = bindparam("step", type_=_totp.c.last_step.type)
-_confirm_totp = prepare(
+CONFIRM_TOTP = prepare(
     update(_totp)
     .where(_of_user, _totp.c.confirmed_at.is_(None), _totp.c.secret == bindparam("sealed"))
     .values(confirmed_at=_NOW, last_step=_STEP)
 )
-_use_step = prepare(
+USE_STEP = prepare(
     update(_totp).where(_of_user, _totp.c.confirmed_at.is_not(None), _totp.c.last_step < _STEP).values(last_step=_STEP)
 )
-_delete_totp = prepare(delete(_totp).where(_of_user, _totp.c.confirmed_at.is_not(None)))
-_delete_factors = [prepare(delete(each).where(each.c.user_id == _USER_ID)) for each in (_totp, _passkeys, _codes)]
+DELETE_TOTP = prepare(delete(_totp).where(_of_user, _totp.c.confirmed_at.is_not(None)))
+DELETE_FACTORS = [prepare(delete(each).where(each.c.user_id == _USER_ID)) for each in (_totp, _passkeys, _codes)]
+"""Those of all kinds, and the recovery codes."""
 _insert_code = prepare(insert(_codes))
 _delete_codes = prepare(delete(_codes).where(_codes.c.user_id == _USER_ID))
-_use_code = prepare(delete(_codes).where(*_is_code))
+USE_CODE = prepare(delete(_codes).where(*_is_code))
+"""One row, for exactly one of many who try, as of the time step."""
 
 
 class SecondFactorRepository(Repository):
@@ -151,27 +153,7 @@ class SecondFactorRepository(Repository):
         values = {"secret": sealed, "created_at": now, "confirmed_at": None, "last_step": 0}
         return await self.unit.execute(_set_up_totp, user_id=user_id, **values) == 1
 
-    async def confirm_totp(self, user_id: UUID, sealed: bytes, step: int, now: datetime) -> bool:
-        """Confirms this secret with the code of a time step; False when another request was faster."""
-        return await self.unit.execute(_confirm_totp, user_id=user_id, sealed=sealed, step=step, now=now) == 1
-
-    async def use_step(self, user_id: UUID, step: int) -> bool:
-        """Uses up the code of a time step and all before it, for exactly one of many who try."""
-        return await self.unit.execute(_use_step, user_id=user_id, step=step) == 1
-
-    async def delete_totp(self, user_id: UUID) -> bool:
-        """Deletes a confirmed secret; False when there is none."""
-        return await self.unit.execute(_delete_totp, user_id=user_id) == 1
-
-    async def delete_all(self, user_id: UUID) -> int:
-        """Deletes the user's second factors of all kinds, and the recovery codes. Returns the number of rows."""
-        return sum([await self.unit.execute(each, user_id=user_id) for each in _delete_factors])
-
     async def set_codes(self, user_id: UUID, digests: Iterable[bytes]) -> None:
         """Replaces the user's recovery codes."""
         await self.unit.execute(_delete_codes, user_id=user_id)
         await self.unit.execute_many(_insert_code, [{"user_id": user_id, "digest": each} for each in digests])
-
-    async def use_code(self, user_id: UUID, digest: bytes) -> bool:
-        """Uses a recovery code up, for exactly one of many who try."""
-        return await self.unit.execute(_use_code, user_id=user_id, digest=digest) == 1

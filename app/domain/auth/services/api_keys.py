@@ -1,8 +1,6 @@
 """Secrets by which programs act as users."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -14,7 +12,7 @@ from app.domain.accounts.services.access import check_reach
 from app.domain.auth.dtos.api_keys import MAX_KEYS, ApiKeyCreate, ApiKeyPage, ApiKeyRead, ApiKeyWithSecret
 from app.domain.auth.errors import ApiKeyNotFound, OwnKeysOnly, TooManyApiKeys
 from app.domain.auth.events import ApiKeyCreated, ApiKeyRevoked
-from app.domain.auth.repositories.api_keys import LIVE_KEY, LIVE_KEYS, ApiKeyRepository
+from app.domain.auth.repositories.api_keys import LIVE_KEY, LIVE_KEYS, REVOKE_KEY, ApiKeyRepository
 from app.domain.auth.repositories.sessions import SessionRepository
 from app.lib import audit
 from app.lib.audit import Origin
@@ -26,10 +24,10 @@ from app.lib.db.uow import UnitOfWork
 from app.lib.domain import Permissions
 from app.lib.errors import FieldCode, InvalidState, ValidationFailed, unknown_items
 from app.lib.events import Events
+from app.lib.jobs.background import wait_for_signal
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.paginate import page_of
 from app.lib.pagination.parameters import PageRequest
-from app.lib.realtime.background import Loops, wait_for_signal
 from app.lib.security.opaque import digest, new_secret, with_checksum
 from app.lib.security.principal import Principal
 
@@ -88,7 +86,8 @@ class ApiKeyService:
         if owner_id != actor.user_id:
             user = await self._users.get_for_update(owner_id, key_share=True)
             await check_reach(actor, user, self._users)
-        if not await self._keys.revoke(key_id, owner_id, utc_now(), "revoked"):
+        revoked = {"key_id": key_id, "user_id": owner_id, "now": utc_now(), "reason": "revoked"}
+        if not await self.unit.execute(REVOKE_KEY, **revoked):
             raise ApiKeyNotFound
         await self.events.publish(self.unit, ApiKeyRevoked(user_id=owner_id))
         await audit.record(self.unit, "api_key.revoked", self.origin, subject_id=owner_id, api_key_id=str(key_id))
@@ -150,17 +149,8 @@ class KeyUses:
         self._used.add(key_id)
         self._has_used.set()
 
-    @asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
-        """Writes in the background."""
-        loops = Loops()
-        loops.repeat(self._write, "api_keys.uses_not_written")
-        try:
-            yield
-        finally:
-            await loops.close()
-
-    async def _write(self) -> None:
+    async def write(self) -> None:
+        """Waits for uses, and writes them."""
         if not self._used and not await wait_for_signal(self._has_used, _FOREVER):
             return
         await asyncio.sleep(_GATHER_SECONDS)

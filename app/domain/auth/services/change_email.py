@@ -38,9 +38,7 @@ class EmailChangeService:
 
         Raises ``SameEmail``, ``RateLimited`` or ``AccountGone``.
         """
-        user = await self.accounts.find_credentials_of(actor.user_id)
-        if user is None:
-            raise AccountGone
+        user = await self.accounts.get_credentials(actor.user_id)
         key = lookup_key(data.email)
         if key == lookup_key(user.email):
             raise SameEmail

@@ -13,13 +13,22 @@ from uuid import UUID
 from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.errors import InvalidLink
-from app.domain.auth.repositories.links import ADDRESS_KEEPER, CHANGE_EMAIL, LINK, LINK_BY_CODE, LinkRepository, LinkRow
+from app.domain.auth.repositories.links import (
+    ADDRESS_KEEPER,
+    CHANGE_EMAIL,
+    DELETE_LATER_LINKS,
+    LINK,
+    LINK_BY_CODE,
+    REPLACE_LINK,
+    USE_LINK,
+    LinkRow,
+)
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
 from app.lib.mail.mailer import Mailer, NewMail
-from app.lib.ratelimit.limiter import Limit, RateLimiter
+from app.lib.ratelimit.limiter import Limit
 from app.lib.ratelimit.throttle import Throttle
 from app.lib.security.emails import lookup_key
 from app.lib.security.opaque import digest, new_secret
@@ -59,25 +68,17 @@ _LIFETIMES = {
 class LinkThrottle(Throttle):
     """Limits the mails with links that one address is sent, whether there is such an account or not."""
 
-    def __init__(self, limiter: RateLimiter) -> None:
-        super().__init__(
-            limiter,
-            "mailed_link",
-            per_account=Limit.parse("10 per hour"),
-            per_account_and_address=Limit.parse("5 per 15 minutes"),
-        )
+    name = "mailed_link"
+    per_account = Limit.parse("10 per hour")
+    per_account_and_address = Limit.parse("5 per 15 minutes")
 
 
 class CodeThrottle(Throttle):
     """Limits guesses at a code: one in 50 000 finds it in the day that it is good for."""
 
-    def __init__(self, limiter: RateLimiter) -> None:
-        super().__init__(
-            limiter,
-            "mailed_code",
-            per_account=Limit.parse("20 per day"),
-            per_account_and_address=Limit.parse("5 per 15 minutes"),
-        )
+    name = "mailed_code"
+    per_account = Limit.parse("20 per day")
+    per_account_and_address = Limit.parse("5 per 15 minutes")
 
 
 @dataclass
@@ -105,7 +106,6 @@ class MailedLinks:
     accounts: AccountQueries
     mailer: Mailer
     maker: LinkMaker
-    _links: LinkRepository
 
     async def send(
         self,
@@ -128,7 +128,8 @@ class MailedLinks:
             code_digest = self.maker.code_digests(session_id or user.id, secret["code"])[0]
         if not await self.mail(purpose.value, user, str(cause_id), address=address, secret=secret):
             return
-        await self._links.replace(
+        await self.unit.execute(
+            REPLACE_LINK,
             id=new_id(),
             user_id=user.id,
             purpose=purpose.value,
@@ -138,6 +139,7 @@ class MailedLinks:
             address=address or user.email,
             created_at=now,
             expires_at=now + purpose.lifetime,
+            used_at=None,
         )
 
     async def mail(
@@ -153,16 +155,7 @@ class MailedLinks:
         """Queues a mail to the user, or to ``address``. False when the same ``kind`` and ``business_id`` have queued it
         before.
         """
-        mail = NewMail(
-            kind=kind,
-            business_id=business_id,
-            user_id=user.id,
-            to_address=address or user.email,
-            locale=user.locale,
-            template=kind,
-            secrets=secret,
-            context=context,
-        )
+        mail = NewMail.to(user, kind, business_id, address=address, secrets=secret, context=context)
         return await self.mailer.queue(self.unit, mail)
 
     async def find(self, purpose: Purpose, token: str) -> tuple[LinkRow, CredentialRow]:
@@ -185,7 +178,7 @@ class MailedLinks:
 
     async def use(self, link: LinkRow) -> None:
         """Uses a link up. Raises ``InvalidLink`` when another request was faster."""
-        if not await self._links.use(link.digest, utc_now()):
+        if not await self.unit.execute(USE_LINK, digest=link.digest, now=utc_now()):
             raise InvalidLink
 
     async def _of_its_user(
@@ -218,4 +211,5 @@ class MailedLinks:
 
     async def forget_later(self, link: LinkRow) -> None:
         """What came after a change that is undone cannot be undone: it was not the user's."""
-        await self._links.delete_later(link.user_id, Purpose.REVERT_EMAIL, link.created_at)
+        later = {"user_id": link.user_id, "purpose": Purpose.REVERT_EMAIL.value, "after": link.created_at}
+        await self.unit.execute(DELETE_LATER_LINKS, **later)

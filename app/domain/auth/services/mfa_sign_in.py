@@ -6,7 +6,7 @@ from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.dtos.mfa import MfaSignIn
 from app.domain.auth.dtos.sessions import TokenPair
 from app.domain.auth.errors import InvalidMfaToken
-from app.domain.auth.repositories.mfa_tokens import MFA_TOKEN, MfaTokenRepository, MfaTokenRow
+from app.domain.auth.repositories.mfa_tokens import MFA_TOKEN, TAKE_TRY, USE_TOKEN, MfaTokenRow
 from app.domain.auth.services.entry import EntryService
 from app.domain.auth.services.second_factors import SecondFactorService
 from app.lib.clock import utc_now
@@ -26,7 +26,6 @@ class MfaSignInService:
     accounts: AccountQueries
     factors: SecondFactorService
     entry: EntryService
-    _tokens: MfaTokenRepository
 
     async def sign_in(self, data: MfaSignIn) -> TokenPair:
         """Opens the session, by a code. Raises ``InvalidMfaToken``, ``WrongCode`` or ``RateLimited``."""
@@ -41,7 +40,7 @@ class MfaSignInService:
     async def take_try(self, token: str) -> tuple[MfaTokenRow, CredentialRow]:
         """Whose sign-in it is, as long as nothing of the user has changed since. Raises ``InvalidMfaToken``."""
         async with self.database.independent() as unit:
-            row = await MfaTokenRepository(unit).take_try(digest(token), utc_now())
+            row = await unit.first(TAKE_TRY, digest=digest(token), now=utc_now())
         user = await self.accounts.find_credentials_of(row.user_id) if row else None
         if row is None or user is None or not user.is_active or digest(user.password_hash) != row.password_digest:
             raise InvalidMfaToken
@@ -49,7 +48,7 @@ class MfaSignInService:
 
     async def finish(self, token: str, row: MfaTokenRow, user: CredentialRow, factor: str) -> TokenPair:
         """Opens the session once the second factor was shown. Raises ``InvalidMfaToken`` where it was used already."""
-        if not await self._tokens.use(digest(token)):
+        if not await self.unit.execute(USE_TOKEN, digest=digest(token)):
             raise InvalidMfaToken
         pair = await self.entry.enter(user.id, user.password_hash, way=f"{row.way}+{factor}", is_strong=True)
         if pair is None:

@@ -22,8 +22,9 @@ from app.lib.clock import utc_now
 from app.lib.db.engine import Database
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
-from app.lib.security.authenticator_data import from_base64url, to_base64url
+from app.lib.security.authenticator_data import from_base64url
 from app.lib.security.relying_party import CHALLENGE_LIFE, Challenge, Challenges, InvalidPasskey, KeyUse, RelyingParty
+from app.lib.wire import base64url
 
 TIMEOUT = int(CHALLENGE_LIFE.total_seconds() * 1000)
 
@@ -76,7 +77,7 @@ class PasskeyVerifier:
         """The passkeys of a user, for the browser."""
         return [
             CredentialDescriptor(
-                id=to_base64url(each.credential_id),
+                id=base64url.encode(each.credential_id),
                 type="public-key",
                 transports=each.transports,
             )

@@ -5,7 +5,6 @@ from uuid import UUID
 
 import msgspec
 
-from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.dtos.passkeys import (
     MAX_PASSKEYS,
@@ -41,9 +40,9 @@ from app.lib.events import Events
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.paginate import page_of
 from app.lib.pagination.parameters import PageRequest
-from app.lib.security.authenticator_data import to_base64url
 from app.lib.security.principal import Principal
 from app.lib.security.relying_party import ALGORITHMS, Challenges, InvalidPasskey, RelyingParty
+from app.lib.wire import base64url
 from app.lib.wire.dto import project
 
 
@@ -64,13 +63,11 @@ class PasskeyService:
         """What a browser needs to make a passkey. Authenticators that cannot verify their user are welcome: theirs is
         a second factor. Raises ``AccountGone``.
         """
-        user = await self.accounts.find_credentials_of(actor.user_id)
-        if user is None:
-            raise AccountGone
+        user = await self.accounts.get_credentials(actor.user_id)
         return CreationOptions(
             rp=RelyingPartyEntity(id=self.party.id, name=self.party.name),
             user=UserEntity(
-                id=to_base64url(user_handle(user.id)), name=user.email, display_name=user.name or user.email
+                id=base64url.encode(user_handle(user.id)), name=user.email, display_name=user.name or user.email
             ),
             challenge=self.challenges.new(Ceremony.ENROLMENT, actor.session_id.bytes),
             pub_key_cred_params=[KeyParameters(type="public-key", alg=each) for each in ALGORITHMS],

@@ -1,13 +1,12 @@
 from dataclasses import dataclass
 
-from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.services.passwords import PasswordService
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.auth.dtos.sessions import Reauthentication, SessionRead
 from app.domain.auth.errors import MfaRequired, NoMailedCode, SessionEnded, WrongCode
 from app.domain.auth.events import SessionReauthenticated
 from app.domain.auth.jobs import LINK_REQUESTED, MailLink, mail_link
-from app.domain.auth.repositories.sessions import OWN_SESSIONS, SessionRepository
+from app.domain.auth.repositories.sessions import OWN_SESSIONS, REAUTHENTICATE
 from app.domain.auth.services.links import CodeThrottle, LinkThrottle, MailedLinks, Purpose
 from app.domain.auth.services.second_factors import SecondFactorService
 from app.lib import audit
@@ -33,7 +32,6 @@ class ReauthenticationService:
     code_throttle: CodeThrottle
     events: Events
     origin: Origin
-    _sessions: SessionRepository
 
     async def reauthenticate(self, data: Reauthentication, actor: Principal) -> SessionRead:
         """Makes sensitive acts possible in this session for the next ten minutes.
@@ -63,9 +61,7 @@ class ReauthenticationService:
         """Has a code mailed to a user who has no password, for this session. Raises ``NoMailedCode`` or
         ``RateLimited``.
         """
-        user = await self.accounts.find_credentials_of(actor.user_id)
-        if user is None:
-            raise AccountGone
+        user = await self.accounts.get_credentials(actor.user_id)
         if has_password(user.password_hash) or not user.is_verified:
             raise NoMailedCode
         await self.link_throttle.check(f"{Purpose.REAUTHENTICATE}\n{user.id}", self.origin.address)
@@ -89,7 +85,7 @@ class ReauthenticationService:
 
     async def confirm(self, actor: Principal) -> SessionRead:
         """To be called when users have shown again who they are. Raises ``SessionEnded``."""
-        if not await self._sessions.reauthenticate(actor.session_id, utc_now()):
+        if not await self.unit.execute(REAUTHENTICATE, session_id=actor.session_id, now=utc_now()):
             raise SessionEnded
         await self.events.publish(self.unit, SessionReauthenticated(user_id=actor.user_id))
         await audit.record(self.unit, "session.reauthenticated", self.origin, subject_id=actor.user_id)

@@ -14,7 +14,7 @@ from app.lib.audit import Origin
 from app.lib.clock import utc_now
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
-from app.lib.ratelimit.limiter import Limit, RateLimiter
+from app.lib.ratelimit.limiter import Limit
 from app.lib.ratelimit.throttle import Throttle
 from app.lib.security.emails import lookup_key
 from app.lib.text import casefold_key
@@ -26,13 +26,9 @@ KEEP_USERNAMES = timedelta(days=30)
 class RegistrationThrottle(Throttle):
     """Limits registrations with one address."""
 
-    def __init__(self, limiter: RateLimiter) -> None:
-        super().__init__(
-            limiter,
-            "register",
-            per_account=Limit.parse("60 per hour"),
-            per_account_and_address=Limit.parse("30 per 15 minutes"),
-        )
+    name = "register"
+    per_account = Limit.parse("60 per hour")
+    per_account_and_address = Limit.parse("30 per 15 minutes")
 
 
 @dataclass

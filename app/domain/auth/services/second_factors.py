@@ -11,14 +11,17 @@ from pyotp.totp import TOTP
 from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.repositories.users import UserRepository
 from app.domain.accounts.services.access import check_reach
-from app.domain.auth.dtos.mfa import MfaRead, RecoveryCodes
+from app.domain.auth.dtos.mfa import MfaRead, RecoveryCodesRead
 from app.domain.auth.errors import SecondFactorOff, WrongCode
 from app.domain.auth.events import FactorChange, SecondFactorChanged, SecondFactorRefused, SessionsEnded
 from app.domain.auth.repositories.second_factors import (
+    DELETE_FACTORS,
     HAS_SECOND_FACTOR,
     LOCK_USER,
     MFA,
     POSSIBLE_CODES,
+    USE_CODE,
+    USE_STEP,
     SecondFactorRepository,
 )
 from app.domain.auth.repositories.sessions import SessionRepository
@@ -30,7 +33,7 @@ from app.lib.db.engine import Database
 from app.lib.db.reader import Reader
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
-from app.lib.ratelimit.limiter import Limit, RateLimiter
+from app.lib.ratelimit.limiter import Limit
 from app.lib.ratelimit.throttle import Throttle
 from app.lib.security.opaque import digest
 from app.lib.security.principal import Principal
@@ -47,13 +50,9 @@ _GROUPS, _GROUP_LENGTH = 6, 4
 class SecondFactorThrottle(Throttle):
     """Limits guesses at codes, whichever sign-in they belong to: one of 4 000 finds a code in a day."""
 
-    def __init__(self, limiter: RateLimiter) -> None:
-        super().__init__(
-            limiter,
-            "second_factor",
-            per_account=Limit.parse("10 per 3 hours"),
-            per_account_and_address=Limit.parse("5 per 15 minutes"),
-        )
+    name = "second_factor"
+    per_account = Limit.parse("10 per 3 hours")
+    per_account_and_address = Limit.parse("5 per 15 minutes")
 
 
 @dataclass
@@ -93,9 +92,9 @@ class SecondFactorService:
             await self._record_refusal(user_id, is_last=is_last)
             raise WrongCode
         await self.throttle.succeeded(key, address)
-        if step is not None and await self._factors.use_step(user_id, step):
+        if step is not None and await self.unit.execute(USE_STEP, user_id=user_id, step=step):
             return "totp"
-        if found.is_recovery_code and await self._factors.use_code(user_id, digest(plain)):
+        if found.is_recovery_code and await self.unit.execute(USE_CODE, user_id=user_id, digest=digest(plain)):
             await self._record_change(user_id, FactorChange.RECOVERY_CODE_USED)
             return "recovery_code"
         # Another request has used it a moment ago: the try counts after all.
@@ -106,16 +105,15 @@ class SecondFactorService:
 
     async def lock(self, actor: Principal) -> None:
         """To be called before a factor is added or removed. Raises ``AccountGone`` or ``SessionEnded``."""
-        if await self.unit.first(LOCK_USER, user_id=actor.user_id) is None:
-            raise AccountGone
+        await self.unit.one(LOCK_USER, AccountGone, user_id=actor.user_id)
         await self._sessions.check_live(actor.session_id)
 
-    async def added(self, change: FactorChange, actor: Principal) -> RecoveryCodes:
+    async def added(self, change: FactorChange, actor: Principal) -> RecoveryCodesRead:
         """To be called when the actor has another factor. Returns recovery codes where there were none."""
         state = await self.unit.first(MFA, user_id=actor.user_id)
         codes = [] if state and state.recovery_codes_left else await self._new_codes(actor.user_id)
         await self._end_sessions(actor.user_id, change, keep=actor.session_id)
-        return RecoveryCodes(recovery_codes=codes)
+        return RecoveryCodesRead(recovery_codes=codes)
 
     async def removed(self, change: FactorChange, actor: Principal) -> None:
         """To be called when the actor has one factor less. The recovery codes go with the last one."""
@@ -123,14 +121,14 @@ class SecondFactorService:
             await self._factors.set_codes(actor.user_id, ())
         await self._end_sessions(actor.user_id, change, keep=actor.session_id)
 
-    async def renew_codes(self, actor: Principal) -> RecoveryCodes:
+    async def renew_codes(self, actor: Principal) -> RecoveryCodesRead:
         """Other recovery codes in place of those before. Raises ``SecondFactorOff``."""
         await self.lock(actor)
         if not await self.unit.first(HAS_SECOND_FACTOR, user_id=actor.user_id):
             raise SecondFactorOff
         codes = await self._new_codes(actor.user_id)
         await self._end_sessions(actor.user_id, FactorChange.RECOVERY_CODES_RENEWED, keep=actor.session_id)
-        return RecoveryCodes(recovery_codes=codes)
+        return RecoveryCodesRead(recovery_codes=codes)
 
     async def turn_off(self, user_id: UUID, actor: Principal | None) -> None:
         """Removes all factors of a user who has lost them, and ends their sessions. ``actor`` is None at the command
@@ -143,7 +141,8 @@ class SecondFactorService:
             await check_reach(actor, user, self._users)
         if not await self.unit.first(HAS_SECOND_FACTOR, user_id=user_id):
             raise SecondFactorOff
-        await self._factors.delete_all(user_id)
+        for statement in DELETE_FACTORS:
+            await self.unit.execute(statement, user_id=user_id)
         await self._end_sessions(user_id, FactorChange.TURNED_OFF, keep=None)
 
     async def _new_codes(self, user_id: UUID) -> list[str]:

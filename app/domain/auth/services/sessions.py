@@ -6,7 +6,7 @@ from uuid import UUID
 from app.domain.auth.dtos.sessions import TokenPair
 from app.domain.auth.errors import SessionNotFound
 from app.domain.auth.events import SessionsEnded
-from app.domain.auth.repositories.sessions import SessionRepository, SessionRow
+from app.domain.auth.repositories.sessions import END_OLDEST, SessionRepository, SessionRow
 from app.domain.auth.services.devices import device_key
 from app.domain.auth.services.tokens import TokenIssuer
 from app.lib import audit
@@ -56,7 +56,7 @@ class SessionService:
 
     async def end_oldest(self, user_id: UUID) -> None:
         """Ends the user's sessions beyond the newest 50."""
-        for ended in await self._sessions.end_oldest(user_id, utc_now()):
+        for ended in await self.unit.all(END_OLDEST, user_id=user_id, now=utc_now(), reason="too_many"):
             await self.events.publish(self.unit, SessionsEnded(user_id=user_id, session_id=ended))
 
     async def sign_out(self, principal: Principal) -> None:

@@ -8,12 +8,11 @@ from pyotp import random_base32
 from pyotp.totp import TOTP
 
 from app.config import Settings
-from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.services.queries import AccountQueries
-from app.domain.auth.dtos.mfa import RecoveryCodes, TotpConfirmation, TotpEnrollment
+from app.domain.auth.dtos.mfa import RecoveryCodesRead, TotpConfirmation, TotpEnrollment
 from app.domain.auth.errors import TotpAlreadyOn, TotpNotFound, WrongCode
 from app.domain.auth.events import FactorChange
-from app.domain.auth.repositories.second_factors import PENDING_TOTP, SecondFactorRepository
+from app.domain.auth.repositories.second_factors import CONFIRM_TOTP, DELETE_TOTP, PENDING_TOTP, SecondFactorRepository
 from app.domain.auth.services.second_factors import SecondFactorService, matching_step
 from app.lib.clock import utc_now
 from app.lib.db.uow import UnitOfWork
@@ -36,9 +35,7 @@ class TotpService:
 
     async def enroll(self, actor: Principal) -> TotpEnrollment:
         """A new secret, which is no factor before a code confirms it. Raises ``TotpAlreadyOn``."""
-        user = await self.accounts.find_credentials_of(actor.user_id)
-        if user is None:
-            raise AccountGone
+        user = await self.accounts.get_credentials(actor.user_id)
         secret = random_base32()
         await self.factors.lock(actor)
         if not await self._factors.set_up_totp(user.id, self.sealer.seal(secret.encode(), user.id.bytes), utc_now()):
@@ -48,7 +45,7 @@ class TotpService:
             secret=secret, otpauth_url=url, qr_svg=segno.make_qr(url).svg_inline(scale=4, light="white")
         )
 
-    async def confirm(self, data: TotpConfirmation, actor: Principal) -> RecoveryCodes:
+    async def confirm(self, data: TotpConfirmation, actor: Principal) -> RecoveryCodesRead:
         """Makes the app a second factor. Returns recovery codes with the first factor, later none.
 
         Raises ``TotpNotFound``, also where it is confirmed or has expired, or ``WrongCode``.
@@ -59,13 +56,14 @@ class TotpService:
         if pending is None or pending.created_at < now - _TIME_TO_CONFIRM:
             raise TotpNotFound
         step = matching_step(self.sealer, user_id, pending.secret, data.code.replace(" ", ""))
-        if step is None or not await self._factors.confirm_totp(user_id, pending.secret, step, now):
+        confirmed = {"user_id": user_id, "sealed": pending.secret, "step": step, "now": now}
+        if step is None or not await self.unit.execute(CONFIRM_TOTP, **confirmed):
             raise WrongCode
         return await self.factors.added(FactorChange.TOTP_ADDED, actor)
 
     async def remove(self, actor: Principal) -> None:
         """Raises ``TotpNotFound``."""
         await self.factors.lock(actor)
-        if not await self._factors.delete_totp(actor.user_id):
+        if not await self.unit.execute(DELETE_TOTP, user_id=actor.user_id):
             raise TotpNotFound
         await self.factors.removed(FactorChange.TOTP_REMOVED, actor)

@@ -49,7 +49,8 @@ class VerificationService:
             raise ValidationFailed([FieldError(pointer="/password", code=FieldCode.REQUIRED, detail=detail)])
         link, user = await self._find(data)
         if data.password is not None:
-            new_hash = await self._new_hash(user, data.password)
+            is_theirs = await self.passwords.hasher.verify(user.password_hash, data.password)
+            new_hash = None if is_theirs else await self.passwords.accept(data.password, user)
         elif viewer is not None and viewer.user_id == user.id:
             new_hash = None
         else:
@@ -70,9 +71,3 @@ class VerificationService:
         found = await self.links.find_by_code(Purpose.VERIFY_EMAIL, user.id if user else _NO_USER, data.code or "")
         await self.throttle.succeeded(key, address)
         return found
-
-    async def _new_hash(self, user: CredentialRow, password: str) -> str | None:
-        """None for the password that the user has."""
-        if await self.passwords.hasher.verify(user.password_hash, password):
-            return None
-        return await self.passwords.accept(password, user)

@@ -9,7 +9,7 @@ from app.domain.identities.dtos import Authorization, ProviderAnswer
 from app.domain.identities.errors import InvalidAttempt, ProviderUnavailable
 from app.domain.identities.providers.people import ExternalIdentity
 from app.domain.identities.providers.registry import Providers
-from app.domain.identities.repositories import AttemptRepository
+from app.domain.identities.repositories import CREATE_ATTEMPT, USE_ATTEMPT
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.engine import Database
@@ -46,7 +46,6 @@ class AttemptService:
     providers: Providers
     sealer: Sealer
     limiter: RateLimiter
-    _attempts: AttemptRepository
 
     async def begin(
         self, provider_name: str, actor: Principal | None = None, *, is_fresh: bool = False
@@ -67,7 +66,8 @@ class AttemptService:
             state=state, nonce=proof.nonce, verifier=proof.verifier, is_fresh=is_fresh
         )
         expires_at = utc_now() + LIFETIME
-        await self._attempts.create(
+        await self.unit.execute(
+            CREATE_ATTEMPT,
             id=attempt_id,
             state_digest=digest(state),
             secret_digest=digest(secret),
@@ -89,8 +89,8 @@ class AttemptService:
         """
         provider = self.providers.named(provider_name)
         async with self.database.independent() as unit:
-            attempt = await AttemptRepository(unit).use(
-                state_digest=digest(data.state), secret_digest=digest(data.secret), now=utc_now()
+            attempt = await unit.first(
+                USE_ATTEMPT, state_digest=digest(data.state), secret_digest=digest(data.secret), now=utc_now()
             )
         if attempt is None or attempt.provider != provider.name:
             raise InvalidAttempt

@@ -1,7 +1,6 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.rows import CredentialRow
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
@@ -10,10 +9,10 @@ from app.domain.auth.repositories.sessions import SessionRepository
 from app.domain.auth.services.sessions import SessionService
 from app.domain.auth.services.ways_in import check_ways_in
 from app.domain.identities.dtos import Authorization, IdentityLink, IdentityRead
-from app.domain.identities.errors import IdentityNotFound, OwnEmailNotConfirmed
+from app.domain.identities.errors import IdentityNotFound, IdentityTaken, OwnEmailNotConfirmed
 from app.domain.identities.providers.people import ExternalIdentity
 from app.domain.identities.providers.registry import Providers
-from app.domain.identities.repositories import HELD_USER, IDENTITIES_OF, IdentityRepository
+from app.domain.identities.repositories import HELD_USER, IDENTITIES_OF, LINK_IDENTITY, UNLINK
 from app.domain.identities.services.attempts import AttemptService
 from app.lib import audit
 from app.lib.audit import Origin
@@ -39,7 +38,6 @@ class LinkService:
     mailer: Mailer
     events: Events
     origin: Origin
-    _identities: IdentityRepository
     _sessions: SessionRepository
 
     async def begin(self, provider_name: str, actor: Principal) -> Authorization:
@@ -53,9 +51,7 @@ class LinkService:
         ``IdentityTaken``, ``AccountGone`` or ``SessionEnded``.
         """
         external = await self.attempts.finish(data.provider, data, actor)
-        user = await self.accounts.find_credentials_of(actor.user_id)
-        if user is None:
-            raise AccountGone
+        user = await self.accounts.get_credentials(actor.user_id)
         is_own_address = external.is_confirmed and lookup_key(external.email or "") == lookup_key(user.email)
         if not (user.is_verified or is_own_address):
             raise OwnEmailNotConfirmed
@@ -70,7 +66,8 @@ class LinkService:
         if not user.is_verified and await self.users.verify_email(user.id, user.email):
             await self.events.publish(self.unit, EmailVerified(aggregate_id=user.id, aggregate_version=0))
         identity_id, now = new_id(), utc_now()
-        await self._identities.create(
+        linked = await self.unit.execute(
+            LINK_IDENTITY,
             email_key=lookup_key(user.email),
             password_hash=user.password_hash,
             id=identity_id,
@@ -82,6 +79,8 @@ class LinkService:
             linked_at=now,
             last_used_at=None,
         )
+        if not linked:
+            raise IdentityTaken
         await audit.record(self.unit, "identity.linked", self.origin, subject_id=user.id, provider=external.provider)
         if not is_new:
             await self._mail("identity_linked", user, identity_id, external.title)
@@ -99,7 +98,7 @@ class LinkService:
         user = await self.accounts.find_credentials_of(actor.user_id)
         if held is None or user is None or gone is None:
             raise IdentityNotFound
-        await self._identities.delete(identity_id)
+        await self.unit.execute(UNLINK, identity_id=identity_id)
         await check_ways_in(self.unit, self.events, user.id)
         await self.sessions.sign_out_everywhere(actor, keeps_current=True)
         await audit.record(self.unit, "identity.unlinked", self.origin, subject_id=user.id, provider=gone.provider)
@@ -107,13 +106,5 @@ class LinkService:
         await self._mail("identity_unlinked", user, identity_id, provider.title if provider else gone.provider)
 
     async def _mail(self, kind: str, user: CredentialRow, identity_id: UUID, title: str) -> None:
-        mail = NewMail(
-            kind=kind,
-            business_id=str(identity_id),
-            user_id=user.id,
-            to_address=user.email,
-            locale=user.locale,
-            template=kind,
-            context={"provider": title, "at": utc_now().isoformat(timespec="seconds")},
-        )
-        await self.mailer.queue(self.unit, mail)
+        context = {"provider": title, "at": utc_now().isoformat(timespec="seconds")}
+        await self.mailer.queue(self.unit, NewMail.to(user, kind, str(identity_id), context=context))

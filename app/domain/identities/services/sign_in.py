@@ -13,7 +13,7 @@ from app.domain.auth.services.links import MailedLinks
 from app.domain.identities.dtos import ProviderAnswer
 from app.domain.identities.errors import EmailNotConfirmed, InvalidAttempt, LinkRequired, OwnEmailNotConfirmed
 from app.domain.identities.providers.people import ExternalIdentity
-from app.domain.identities.repositories import IDENTITY_OWNER, IdentityRepository
+from app.domain.identities.repositories import IDENTITY_OWNER, RECORD_USE
 from app.domain.identities.services.attempts import AttemptService
 from app.domain.identities.services.link import LinkService
 from app.lib import audit
@@ -44,7 +44,6 @@ class ProviderSignInService:
     events: Events
     origin: Origin
     settings: AccountSettings
-    _identities: IdentityRepository
 
     async def sign_in(self, provider_name: str, data: ProviderAnswer, locale: str) -> TokenPair:
         """Opens a session of the user whose identity it is; one who was never here becomes a user, or is linked to the
@@ -66,7 +65,8 @@ class ProviderSignInService:
         pair = await self.entry.enter(user.id, user.password_hash, way=f"provider:{external.provider}")
         if pair is None:  # the user was changed in this moment
             raise InvalidAttempt
-        await self._identities.record_use(external.issuer, external.subject, external.email, utc_now())
+        used = {"issuer": external.issuer, "subject": external.subject, "email": external.email}
+        await self.unit.execute(RECORD_USE, **used, now=utc_now())
         return pair
 
     async def _find_by_address(self, external: ExternalIdentity) -> CredentialRow | None:

@@ -22,8 +22,7 @@ class PreferenceService:
         self, user_id: UUID, data: NotificationPreferencesUpdate, if_match: IfMatch
     ) -> NotificationPreferencesRead:
         """Raises ``UserNotFound`` or ``PreconditionFailed``."""
-        if await self.unit.first(RECIPIENT, user_id=user_id) is None:
-            raise UserNotFound
+        await self.unit.one(RECIPIENT, UserNotFound, user_id=user_id)
         return await self._set(user_id, provided(data), if_match)
 
     async def unsubscribe(self, user_id: UUID, topic: Topic) -> None:

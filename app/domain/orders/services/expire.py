@@ -7,7 +7,6 @@ from app.domain.orders.repositories.orders import OrderRepository
 from app.domain.orders.services.cancel import CancelService
 from app.lib.db.engine import Database
 from app.lib.db.retries import in_transaction
-from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
 
 BATCH = 100
@@ -34,11 +33,10 @@ class ExpireService:
                 return count
 
     async def _expire(self, order_id: UUID, now: datetime | None) -> bool:
-        async def work(unit: UnitOfWork) -> bool:
-            return await CancelService(unit, self._events).expire(order_id, now)
-
         try:
-            return await in_transaction(self._database, work)
+            return await in_transaction(
+                self._database, lambda unit: CancelService(unit, self._events).expire(order_id, now)
+            )
         except Exception:
             log.exception("order.not_expired", order_id=str(order_id))
             return False

@@ -3,11 +3,19 @@
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import asdict
 
 from app.domain.orders.errors import NoPayments, OrderExpired, PaymentDeclined, PaymentInProgress
 from app.domain.orders.machine import Role, allowed, require_transition
 from app.domain.orders.repositories.orders import OrderRepository
-from app.domain.orders.repositories.payments import DECLINED, PROCESSING, SUCCEEDED, PaymentRepository
+from app.domain.orders.repositories.payments import (
+    CREATE_PAYMENT,
+    DECLINED,
+    PAYMENT,
+    PROCESSING,
+    SETTLE_PAYMENT,
+    SUCCEEDED,
+)
 from app.domain.orders.rows import PaymentRow
 from app.domain.orders.services.access import require_writable, roles_of
 from app.domain.orders.services.provider import (
@@ -20,6 +28,7 @@ from app.domain.orders.services.provider import (
     require_provider,
 )
 from app.domain.orders.services.timeline import Timeline
+from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.engine import Database
 from app.lib.db.retries import in_transaction
@@ -56,11 +65,10 @@ class PaymentService:
         if self._provider.methods and method not in self._provider.methods:
             detail = f"Must be among: {', '.join(sorted(self._provider.methods))}."
             raise ValidationFailed([FieldError(pointer="/method", code=FieldCode.INVALID_CHOICE, detail=detail)])
-
-        async def begin(unit: UnitOfWork) -> PaymentRow:
-            return await self._begin(unit, order_id, method, if_match, customer)
-
-        status = await self.settle(await in_transaction(self._database, begin))
+        payment = await in_transaction(
+            self._database, lambda unit: self._begin(unit, order_id, method, if_match, customer)
+        )
+        status = await self.settle(payment)
         if status == DECLINED:
             raise PaymentDeclined
         return status == SUCCEEDED
@@ -89,7 +97,7 @@ class PaymentService:
             amount_units=order.total_units,
             currency=order.currency,
         )
-        await PaymentRepository(unit).create(payment)
+        await unit.execute(CREATE_PAYMENT, created_at=utc_now(), settled_at=None, **asdict(payment))
         await orders.update(order, payment_processing=True)
         await enqueue(unit, settle_payment, PaymentToSettle(payment.id), delay=FIRST_ASKED_AFTER)
         return payment
@@ -107,17 +115,14 @@ class PaymentService:
             outcome = await answer_of(self._provider.charge(charge), "payment", **about)
         except OutcomeUnknown:
             return PROCESSING
-
-        async def write(unit: UnitOfWork) -> str:
-            return await self._write(unit, payment, outcome)
-
-        return await in_transaction(self._database, write)
+        return await in_transaction(self._database, lambda unit: self._write(unit, payment, outcome))
 
     async def _write(self, unit: UnitOfWork, payment: PaymentRow, outcome: Outcome) -> str:
-        orders, payments = OrderRepository(unit), PaymentRepository(unit)
+        orders = OrderRepository(unit)
         order = await orders.get_for_update(payment.order_id)
-        if order is None or not await payments.settle(payment.id, outcome.value):
-            written = await payments.get(payment.id)
+        settled = {"payment_id": payment.id, "outcome": outcome.value, "now": utc_now()}
+        if order is None or not await unit.execute(SETTLE_PAYMENT, **settled):
+            written = await unit.first(PAYMENT, payment_id=payment.id)
             return payment.status if written is None else written.status
         if outcome is Outcome.DECLINED:
             await orders.update(order, payment_processing=False)
@@ -141,7 +146,7 @@ async def settle_payment(payload: PaymentToSettle, context: JobContext) -> None:
     """Asks the provider again about a payment whose outcome is not known."""
     provider = context.service(PaymentProvider)
     async with context.unit() as unit:
-        payment = await PaymentRepository(unit).get(payload.payment_id)
+        payment = await unit.first(PAYMENT, payment_id=payload.payment_id)
     if payment is None or payment.status != PROCESSING:
         return
     require_provider(provider, payment.provider)

@@ -11,7 +11,7 @@ from app.domain.orders.dtos import OrderRead, RefundCreate
 from app.domain.orders.errors import RefundTooLarge
 from app.domain.orders.machine import Role, Status, require_transition
 from app.domain.orders.repositories.orders import OrderRepository
-from app.domain.orders.repositories.payments import PROCESSING, PaymentRepository
+from app.domain.orders.repositories.payments import PROCESSING, REFUND, SETTLE_REFUND, create_refund
 from app.domain.orders.rows import ItemRow, OrderRow, RefundLine
 from app.domain.orders.services.access import require_writable, roles_of
 from app.domain.orders.services.provider import (
@@ -25,6 +25,7 @@ from app.domain.orders.services.provider import (
 from app.domain.orders.services.timeline import Timeline
 from app.lib import audit
 from app.lib.audit import Origin
+from app.lib.clock import utc_now
 from app.lib.db.retries import in_savepoint
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
@@ -53,7 +54,6 @@ class RefundService:
         self.unit = unit
         self._origin = origin
         self._orders = OrderRepository(unit)
-        self._payments = PaymentRepository(unit)
         self._stock = StockService(unit)
         self._timeline = Timeline(unit, events)
 
@@ -104,7 +104,7 @@ class RefundService:
             order, status=status, refunded_units=order.refunded_units + amount, expires_at=None
         )
         await self._orders.add_refunded(order.id, quantities)
-        refund_id = await self._payments.create_refund(order, amount, lines)
+        refund_id = await create_refund(self.unit, order, amount, lines)
         await enqueue(self.unit, send_refund, RefundToSend(refund_id))
         await self._timeline.record(changed, kind, Role.STAFF, amount, reason=reason, refund_id=refund_id)
         restocked = {product_id: each.quantity for product_id, each in pieces.items() if each.restock}
@@ -160,7 +160,7 @@ async def send_refund(payload: RefundToSend, context: JobContext) -> None:
     """Has the provider give the money back."""
     provider = context.service(PaymentProvider)
     async with context.unit() as unit:
-        refund = await PaymentRepository(unit).get_refund(payload.refund_id)
+        refund = await unit.first(REFUND, refund_id=payload.refund_id)
     if refund is None or refund.status != PROCESSING:
         return
     require_provider(provider, refund.provider)
@@ -171,4 +171,4 @@ async def send_refund(payload: RefundToSend, context: JobContext) -> None:
     except OutcomeUnknown as exc:
         raise RetryLater(reason="The provider did not confirm the refund.") from exc
     async with context.unit() as unit:
-        await PaymentRepository(unit).settle_refund(refund.id)
+        await unit.execute(SETTLE_REFUND, refund_id=refund.id, now=utc_now())

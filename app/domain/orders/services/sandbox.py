@@ -1,12 +1,13 @@
 """The built-in test provider: it moves no money, but keeps a ledger as a real one would."""
 
+from typing import Any
 from uuid import UUID
 
-from app.domain.orders.repositories.payments import SandboxLedger
+from app.domain.orders.repositories.payments import ENTER
 from app.domain.orders.services.provider import Charge, MoneyBack, Outcome, OutcomeUnknown
+from app.lib.clock import utc_now
 from app.lib.db.engine import Database
 from app.lib.db.retries import in_transaction
-from app.lib.db.uow import UnitOfWork
 from app.lib.wire.money import Money
 
 TEST, DECLINE, TIMEOUT, TWICE = "test", "test_decline", "test_timeout", "test_twice"
@@ -38,14 +39,15 @@ class SandboxProvider:
         await self._enter(refund.reference, "refund", Outcome.SUCCEEDED, refund.amount, TEST)
 
     async def _enter(self, reference: UUID, kind: str, outcome: Outcome, amount: Money, method: str) -> int:
-        async def enter(unit: UnitOfWork) -> int:
-            return await SandboxLedger(unit).enter(
-                reference,
-                kind=kind,
-                outcome=outcome.value,
-                method=method,
-                amount_units=amount.minor_units,
-                currency=amount.currency,
-            )
-
-        return await in_transaction(self._database, enter)
+        """Enters a transaction once. Returns how often that was asked for."""
+        values: dict[str, Any] = {
+            "reference": reference,
+            "kind": kind,
+            "outcome": outcome.value,
+            "method": method,
+            "amount_units": amount.minor_units,
+            "currency": amount.currency,
+            "calls": 1,
+            "created_at": utc_now(),
+        }
+        return await in_transaction(self._database, lambda unit: unit.first(ENTER, **values)) or 0

@@ -115,9 +115,7 @@ class MessageService:
 
     async def _read(self, room_id: UUID, message_id: int, was: StoredEvent | None = None) -> MessageRead:
         """The message as it is now, also for who repeats its creation with the same idempotency key."""
-        row = await self.unit.first(MESSAGE, in_channel=room_channel(room_id), message_id=message_id)
-        if row is None:
-            raise MessageNotFound
+        row = await self.unit.one(MESSAGE, MessageNotFound, in_channel=room_channel(room_id), message_id=message_id)
         read = read_message(row, await people_by_id(self.unit, [row.sender_id]))
         if was is not None and was.version != row.version:
             await replace_body(self.unit, location_of(room_id, message_id), msgspec.json.encode(read))

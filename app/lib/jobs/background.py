@@ -1,13 +1,13 @@
 """Tasks in the background that outlive failures."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import structlog
 
-from app.lib.realtime.errors import as_realtime_error
+from app.lib.db.faults import is_passing
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -54,7 +54,18 @@ class Loops:
                 failures = 0
             except Exception as exc:
                 if not failures:
-                    bug = None if as_realtime_error(exc) else exc
+                    bug = None if is_passing(exc) else exc
                     log.warning(failed, error=type(exc).__name__, exc_info=bug)
                 await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
                 failures += 1
+
+
+@asynccontextmanager
+async def repeating(step: Callable[[], Awaitable[object]], failed: str) -> AsyncGenerator[None]:
+    """A step that is repeated in the background during the block, see :meth:`Loops.repeat`."""
+    loops = Loops()
+    loops.repeat(step, failed)
+    try:
+        yield
+    finally:
+        await loops.close()
