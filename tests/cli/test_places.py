@@ -156,4 +156,4 @@ def test_another_user_learns_what_may_not_be_read(
     assert in_a_shut_folder.returncode == 3
     assert in_a_shut_folder.stderr.startswith("Error: .env: cannot be read")
     assert with_shut_data.returncode == 4
-    assert with_shut_data.stderr.startswith("Error: The database sqlite+aiosqlite:///")
+    assert "The database sqlite+aiosqlite:///" in with_shut_data.stdout + with_shut_data.stderr
