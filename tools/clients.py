@@ -16,18 +16,24 @@ from tools import node
 
 DOCUMENT = node.ROOT / "docs/openapi.json"
 TYPESCRIPT = node.ROOT / "clients/typescript"
+PYTHON = node.ROOT / "clients/python"
 HEADER = "Made from docs/openapi.json by `just clients`: the operations that take an Idempotency-Key."
 PATIENCE = 60
 
 
 def main() -> None:
     generate_typescript()
+    generate_python()
     run("tsc", "-p", "tsconfig.build.json", folder=TYPESCRIPT)
     with service() as url:
         sample = write_sample("ts", TYPESCRIPT / "tests/generated/sample.ts", url)
         run("tsc", folder=TYPESCRIPT)
         run("node", "tests/live.ts", url, folder=TYPESCRIPT)
         run("node", sample, folder=TYPESCRIPT)
+        sample = write_sample("python", PYTHON / "tests/generated/sample.py", url)
+        run("mypy", "--cache-dir", str(node.ROOT / ".mypy_cache/clients"), folder=PYTHON)
+        run("pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "tests", folder=PYTHON, LODESTAR_URL=url)
+        run("python", sample, folder=PYTHON)
 
 
 def generate_typescript() -> None:
@@ -41,6 +47,13 @@ def generate_typescript() -> None:
     # A member with a default may be left out of a body.
     options = ["--default-non-nullable", "false", "--output", "src/generated/schema.ts"]
     run("openapi-typescript", str(DOCUMENT), *options, folder=TYPESCRIPT)
+
+
+def generate_python() -> None:
+    package = PYTHON / "lodestar_client/generated"
+    options = ["--config", "generator.yaml", "--meta", "none", "--overwrite", "--output-path", str(package)]
+    run("openapi-python-client", "generate", "--path", str(DOCUMENT), *options, folder=PYTHON)
+    (package / "idempotent.py").write_text(f'"""{HEADER}"""\n\nIDEMPOTENT = {json.dumps(idempotent(), indent=4)}\n')
 
 
 def idempotent() -> list[str]:
@@ -60,9 +73,10 @@ def write_sample(language: str, path: Path, url: str) -> str:
     return str(path)
 
 
-def run(*command: str, folder: Path) -> None:
+def run(*command: str, folder: Path, **variables: str) -> None:
     print("--", *command[:3], flush=True)
-    if subprocess.run(command, cwd=folder, env=node.environ(TYPESCRIPT), check=False).returncode:  # noqa: S603 - our own words
+    environ = {**node.environ(TYPESCRIPT), "PYTHONPATH": str(PYTHON), **variables}
+    if subprocess.run(command, cwd=folder, env=environ, check=False).returncode:  # noqa: S603 - our own words
         sys.exit(f"failed: {' '.join(command)}")
 
 

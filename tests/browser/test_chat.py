@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 
-from tests.browser.conftest import Service, Traffic
+from tests.browser.conftest import PATIENCE, Service, Traffic
 
 BOB = "bob@example.com"
 
@@ -30,7 +30,7 @@ async def contexts(browser: Browser) -> AsyncIterator[list[BrowserContext]]:
     """Two browsers: neither shares anything with the other."""
     contexts = [await browser.new_context(viewport={"width": 1000, "height": 800}) for _ in range(2)]
     for context in contexts:
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE * 500)
     yield contexts
     for context in contexts:
         await context.close()
@@ -115,8 +115,8 @@ async def test_a_restart_of_the_server_loses_nothing(harbour: Service, contexts:
     await asyncio.to_thread(harbour.start)
 
     for page in (ada, bob):
-        await expect(page.get_by_role("status")).to_have_text("connected", timeout=40_000)
-        await expect(messages(page)).to_have_text(["Ada Lovelace: before", "Ada Lovelace: in between"], timeout=40_000)
+        await expect(page.get_by_role("status")).to_have_text("connected")
+        await expect(messages(page)).to_have_text(["Ada Lovelace: before", "Ada Lovelace: in between"])
 
 
 async def test_a_newcomer_makes_an_account_and_a_wrong_password_is_shown(

@@ -1,8 +1,10 @@
 """A person opens the documentation, signs in there and calls a protected operation; nothing leaves the machine."""
 
 import os
+import re
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Page, Response, expect
 
 from tests.browser.conftest import Service, Traffic
@@ -44,6 +46,8 @@ async def test_swagger_signs_in_and_calls(service: Service, page: Page, traffic:
     await page.goto(f"{service.base_url}/docs/swagger")
     await page.locator("button.authorize").click()
     dialog = page.locator(".modal-ux")
+    await expect(dialog.locator("#oauth_username")).to_be_focused()
+    await expect(dialog.locator("#oauth_username")).to_be_in_viewport()
     await dialog.locator("#oauth_username").fill(service.email)
     await dialog.locator("#oauth_password").fill(service.password)
     async with page.expect_response(lambda response: is_call_of(SIGN_IN, response)) as signed_in:
@@ -64,8 +68,30 @@ async def test_a_wrong_password_is_shown(service: Service, page: Page) -> None:
     await page.goto(f"{service.base_url}/docs/swagger")
     await page.locator("button.authorize").click()
     dialog = page.locator(".modal-ux")
+    await expect(dialog.locator("#oauth_username")).to_be_focused()
+    await expect(dialog.locator("#oauth_username")).to_be_in_viewport()
     await dialog.locator("#oauth_username").fill(service.email)
     await dialog.locator("#oauth_password").fill("not the password")
     await dialog.get_by_label("Apply given OAuth2 credentials").click()
 
     await expect(dialog.locator(".errors")).to_be_visible()
+
+
+@pytest.mark.parametrize(("path", "manual"), [("/docs", "main"), ("/docs/swagger", ".info")])
+async def test_both_open_with_the_manual(service: Service, page: Page, path: str, manual: str) -> None:
+    """Rendered, not as Markdown; on a phone it is no wider than the screen."""
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await page.goto(f"{service.base_url}{path}")
+    text = page.locator(manual).first
+
+    await expect(text.get_by_role("heading", name="Versions and deprecation")).to_be_visible()
+    assert not re.search(r"```|\*\*|\]\(|^#", await text.inner_text(), re.MULTILINE)
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_scalar_shows_our_code_samples(service: Service, page: Page) -> None:
+    await page.goto(f"{service.base_url}/docs#tag/users/GET{PROTECTED}")
+    await page.get_by_role("button", name="curl").first.click()
+
+    for label in ("Python (httpx)", "JavaScript (fetch)"):
+        await expect(page.get_by_role("option", name=label)).to_be_visible()

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from clients.python.lodestar_realtime import (
+from clients.python.lodestar_client.realtime import (
     Event,
     Happening,
     Lost,

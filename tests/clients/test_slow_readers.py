@@ -2,7 +2,7 @@
 
 import asyncio
 
-from clients.python.lodestar_realtime import UNREAD, Event, Realtime, Subscription
+from clients.python.lodestar_client.realtime import UNREAD, Event, Realtime, Subscription
 from tests.clients.scripted import ScriptedServer
 
 ALL = list(range(1, UNREAD + 3))

@@ -377,9 +377,11 @@ def test_parameters_are_never_null_and_say_what_they_are() -> None:
 
 
 def test_components_are_described_and_leak_no_modules() -> None:
-    for name in SCHEMAS:
+    for name, schema in SCHEMAS.items():
         assert re.fullmatch(r"[A-Z][A-Za-z]+", name)
-        assert SCHEMAS[name]["description"]
+        assert schema["description"]
+        variable = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+        assert variable not in schema.get("properties", {}), f"generated code mixes {variable} up with {name}"
     text = msgspec.json.encode(DOCUMENT).decode()
     assert not re.search(r"\bapp[._](domain|lib)\b|\btests[._]", text)
     assert "``" not in text.replace("```", "")  # fences of the manual aside

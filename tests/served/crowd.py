@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from app.lib.db.url import DatabaseURL
-from clients.python.lodestar_realtime import Realtime
+from clients.python.lodestar_client.realtime import Realtime
 from tests.clients.driven import JavaScriptClient
 from tests.served.harbour import Harbour, Listener, Talker, check, realtime_of
 from tests.support.databases import migrate, postgresql_database, sqlite_database

@@ -11,7 +11,7 @@ import httpx
 from sqlalchemy import URL
 
 from app.lib.db.url import DatabaseURL
-from clients.python.lodestar_realtime import Event, Lost, Realtime, Subscription
+from clients.python.lodestar_client.realtime import Event, Lost, Realtime, Subscription
 from tests.support.apps import make_core
 from tests.support.people import People, Person
 from tests.support.processes import NO_TLS, Server, app_command, free_port, until_gone

@@ -101,9 +101,12 @@ export class Lodestar {
   /** Sends a request with the token of the moment, again with a new one when that is refused, and again when it is safe. */
   async #send(request: Request, isSafe = ["GET", "HEAD"].includes(request.method)): Promise<Response> {
     isSafe ||= request.headers.has("Idempotency-Key");
+    const { origin } = new URL(request.url);
+    const isOwn = new URL(this.#options.baseUrl, origin).origin === origin; // no other host gets the token
+    const takesToken = isOwn && !WITHOUT_TOKEN.test(request.url);
     let renewed = false;
     for (let attempt = 1; ; attempt++) {
-      const token = WITHOUT_TOKEN.test(request.url) ? undefined : this.#tokens?.access_token;
+      const token = takesToken ? this.#tokens?.access_token : undefined;
       const copy = request.clone();
       if (token !== undefined) copy.headers.set("Authorization", `Bearer ${token}`);
       const answer = await this.#options.fetch(copy).catch((error: unknown) => ({ error }));

@@ -65,6 +65,11 @@ test("does not repeat what is not safe", async () => {
   assert.equal(sent.length, from + 1);
 });
 
+test("gives the token to no other host", async () => {
+  await client.api.GET("/health/live", { baseUrl: baseUrl.replace("127.0.0.1", "localhost") }).catch(() => null);
+  assert.equal(sent.at(-1)!.headers.get("Authorization"), null);
+});
+
 test("a refusal names the members", async () => {
   const error = await unwrap(client.api.POST("/api/v1/rooms", { body: { name: "No Room" } })).catch((it: unknown) => it);
   assert(error instanceof ProblemError);

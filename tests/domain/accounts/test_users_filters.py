@@ -126,7 +126,7 @@ async def test_items_never_hold_a_hash_or_a_hidden_key(calls: httpx.AsyncClient,
         item = (await calls.get(USERS, params={"sort": sort})).json()["items"][0]
         assert set(item) == {
             "id", "email", "username", "name", "locale", "is_active", "is_verified", "is_superuser", "is_service",
-            "roles", "created_at", "updated_at", "version",
+            "roles", "metadata", "created_at", "updated_at", "version",
         }  # fmt: skip
 
 

@@ -30,6 +30,7 @@ SHOWN = {
     "is_verified",
     "is_superuser",
     "is_service",
+    "metadata",
     "roles",
     "created_at",
     "updated_at",

@@ -3,7 +3,7 @@
 from litestar import Controller, delete, get, post
 from litestar.params import JSONBody
 
-from app.domain.auth.dtos.mfa import MfaRead, RecoveryCodes, TotpConfirmation, TotpEnrollment
+from app.domain.auth.dtos.mfa import MfaRead, RecoveryCodesRead, TotpConfirmation, TotpEnrollment
 from app.domain.auth.errors import SecondFactorOff, TotpAlreadyOn, TotpNotFound
 from app.domain.auth.services.second_factors import SecondFactorService
 from app.domain.auth.services.totp import TotpService
@@ -52,7 +52,7 @@ class MfaController(Controller):
     )
     async def confirm_totp(
         self, data: JSONBody[TotpConfirmation], principal: Caller, totp: Injected[TotpService]
-    ) -> RecoveryCodes:
+    ) -> RecoveryCodesRead:
         return await totp.confirm(data, principal)
 
     @delete(
@@ -75,5 +75,5 @@ class MfaController(Controller):
     )
     async def renew_recovery_codes(
         self, principal: Caller, second_factors: Injected[SecondFactorService]
-    ) -> RecoveryCodes:
+    ) -> RecoveryCodesRead:
         return await second_factors.renew_codes(principal)

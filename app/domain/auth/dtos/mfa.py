@@ -56,7 +56,7 @@ class TotpConfirmation(Input):
     ]
 
 
-class RecoveryCodes(Output):
+class RecoveryCodesRead(Output):
     """Codes that stand for the second factor, each once. They are not shown again."""
 
     recovery_codes: RecoveryCodeList

@@ -11,7 +11,7 @@ from pyotp.totp import TOTP
 from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.repositories.users import UserRepository
 from app.domain.accounts.services.access import check_reach
-from app.domain.auth.dtos.mfa import MfaRead, RecoveryCodes
+from app.domain.auth.dtos.mfa import MfaRead, RecoveryCodesRead
 from app.domain.auth.errors import SecondFactorOff, WrongCode
 from app.domain.auth.events import FactorChange, SecondFactorChanged, SecondFactorRefused, SessionsEnded
 from app.domain.auth.repositories.second_factors import (
@@ -108,12 +108,12 @@ class SecondFactorService:
         await self.unit.one(LOCK_USER, AccountGone, user_id=actor.user_id)
         await self._sessions.check_live(actor.session_id)
 
-    async def added(self, change: FactorChange, actor: Principal) -> RecoveryCodes:
+    async def added(self, change: FactorChange, actor: Principal) -> RecoveryCodesRead:
         """To be called when the actor has another factor. Returns recovery codes where there were none."""
         state = await self.unit.first(MFA, user_id=actor.user_id)
         codes = [] if state and state.recovery_codes_left else await self._new_codes(actor.user_id)
         await self._end_sessions(actor.user_id, change, keep=actor.session_id)
-        return RecoveryCodes(recovery_codes=codes)
+        return RecoveryCodesRead(recovery_codes=codes)
 
     async def removed(self, change: FactorChange, actor: Principal) -> None:
         """To be called when the actor has one factor less. The recovery codes go with the last one."""
@@ -121,14 +121,14 @@ class SecondFactorService:
             await self._factors.set_codes(actor.user_id, ())
         await self._end_sessions(actor.user_id, change, keep=actor.session_id)
 
-    async def renew_codes(self, actor: Principal) -> RecoveryCodes:
+    async def renew_codes(self, actor: Principal) -> RecoveryCodesRead:
         """Other recovery codes in place of those before. Raises ``SecondFactorOff``."""
         await self.lock(actor)
         if not await self.unit.first(HAS_SECOND_FACTOR, user_id=actor.user_id):
             raise SecondFactorOff
         codes = await self._new_codes(actor.user_id)
         await self._end_sessions(actor.user_id, FactorChange.RECOVERY_CODES_RENEWED, keep=actor.session_id)
-        return RecoveryCodes(recovery_codes=codes)
+        return RecoveryCodesRead(recovery_codes=codes)
 
     async def turn_off(self, user_id: UUID, actor: Principal | None) -> None:
         """Removes all factors of a user who has lost them, and ends their sessions. ``actor`` is None at the command

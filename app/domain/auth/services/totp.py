@@ -9,7 +9,7 @@ from pyotp.totp import TOTP
 
 from app.config import Settings
 from app.domain.accounts.services.queries import AccountQueries
-from app.domain.auth.dtos.mfa import RecoveryCodes, TotpConfirmation, TotpEnrollment
+from app.domain.auth.dtos.mfa import RecoveryCodesRead, TotpConfirmation, TotpEnrollment
 from app.domain.auth.errors import TotpAlreadyOn, TotpNotFound, WrongCode
 from app.domain.auth.events import FactorChange
 from app.domain.auth.repositories.second_factors import CONFIRM_TOTP, DELETE_TOTP, PENDING_TOTP, SecondFactorRepository
@@ -45,7 +45,7 @@ class TotpService:
             secret=secret, otpauth_url=url, qr_svg=segno.make_qr(url).svg_inline(scale=4, light="white")
         )
 
-    async def confirm(self, data: TotpConfirmation, actor: Principal) -> RecoveryCodes:
+    async def confirm(self, data: TotpConfirmation, actor: Principal) -> RecoveryCodesRead:
         """Makes the app a second factor. Returns recovery codes with the first factor, later none.
 
         Raises ``TotpNotFound``, also where it is confirmed or has expired, or ``WrongCode``.

@@ -1,6 +1,6 @@
 """Realtime over one WebSocket: many channels, in order, nothing lost and nothing doubled while connections come and go.
 
-One module; needs ``httpx`` and ``websockets`` (16 or newer) and Python 3.11. README.md shows how it is used.
+One module that can be copied; needs ``httpx``, ``websockets`` (16 or newer) and Python 3.11. README.md shows its use.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ __all__ = [
     "Subscription",
 ]
 
-log = logging.getLogger("lodestar_realtime")
+log = logging.getLogger("lodestar_client")
 
 MAX_FRAME_BYTES = 65_536
 MAX_ANSWER_BYTES = 4 * 1024 * 1024

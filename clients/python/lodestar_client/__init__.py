@@ -1,0 +1,1 @@
+"""The Lodestar API: ``client`` signs in, ``generated`` has the operations and their types, ``realtime`` the sockets."""
