@@ -36,7 +36,14 @@ seed *options:
 
 # everything that must hold, on SQLite and PostgreSQL; needs Python alone
 [group('check')]
-test: lint types
+test: lint _types-and-tests
+
+# at the same time, because many tests wait
+[parallel]
+[private]
+_types-and-tests: types _pytest
+
+_pytest:
     {{ run }} pytest {{ processes }}
 
 # `test`, and what needs Node, a browser or Debian's PostgreSQL 15 (installs them)

@@ -29,7 +29,7 @@ Ask = Callable[[httpx.AsyncClient, str], Awaitable[httpx.Response]]
 ASKS: dict[str, Ask] = {
     "sign-in": lambda client, email: client.post(f"{API}/login", json={"username": email, "password": "a wrong one"}),
     "forgot": lambda client, email: client.post(f"{API}/forgot-password", json={"email": email}),
-    "resend": lambda client, email: client.post(f"{API}/verify-email/resend", json={"email": email}),
+    "send_code": lambda client, email: client.post(f"{API}/verify-email/send-code", json={"email": email}),
     "registration": lambda client, email: client.post(f"{API}/register", json={"email": email, "password": PASSWORD}),
 }
 

@@ -41,6 +41,8 @@ class Link(msgspec.Struct, frozen=True):
     title: str
     parameters: dict[str, str] = {}
     """Of the route's path."""
+    may_open: Callable[[Any], bool] | None = None
+    """Whether the visitor of a connection may, where the route does not answer to all."""
 
 
 class Demo(msgspec.Struct, kw_only=True):

@@ -18,7 +18,7 @@ def upgrade() -> None:
         sa.Column("description", sa.String(length=255), nullable=True),
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("disabled_reason", sa.String(length=16), nullable=True),
-        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("first_failed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("secret", sa.LargeBinary(length=128), nullable=False),
         sa.Column("former_secret", sa.LargeBinary(length=128), nullable=True),
         sa.Column("former_secret_expires_at", sa.DateTime(timezone=True), nullable=True),

@@ -38,6 +38,6 @@ def test_events_are_listed_newest_first_without_what_they_hold(at: Cli, own_url:
 
 
 def test_a_replay_for_a_listener_that_is_not_there_names_those_that_are(at: Cli) -> None:
-    line = refusal(at("events", "replay", "--listener", "unknown", "--since", "2026-01-01"), 5)
+    line = refusal(at("events", "backfill", "--listener", "unknown", "--since", "2026-01-01"), 5)
 
     assert line.startswith("Error: There is no listener unknown for that. Listeners: ")

@@ -105,7 +105,7 @@ async def test_a_scheduled_post_is_announced_once_and_a_postponed_one_is_not(
         post, hidden, put_off, deleted = [await make(calls, published_at=soon) for _ in range(4)]
         await calls.post(f"{POSTS}/{hidden['id']}/unpublish")
         later = (utc_now() + timedelta(days=3)).isoformat()
-        await calls.post(f"{POSTS}/{put_off['id']}/publish", json={"at": later})
+        await calls.post(f"{POSTS}/{put_off['id']}/publish", json={"published_at": later})
         await calls.delete(f"{POSTS}/{deleted['id']}")
 
         def is_announced() -> bool:

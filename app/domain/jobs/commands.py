@@ -184,13 +184,13 @@ def list_kinds() -> None:
 @click.option("--listener", required=True, help="The listener's name.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="Only events from then on, UTC.")
 @_event_kind_option
-def replay(listener: str, since: datetime | None, kind: str | None) -> None:
+def backfill(listener: str, since: datetime | None, kind: str | None) -> None:
     """Give a listener jobs for the events it has had none for. It may be interrupted and run again."""
 
     async def work(core: Core) -> int:
         start = since.replace(tzinfo=UTC) if since else None
         try:
-            return await core.events.replay(core.database, listener, since=start, kind=kind)
+            return await core.events.backfill(core.database, listener, since=start, kind=kind)
         except LookupError as exc:
             known = ", ".join(sorted(core.events.jobs)) or "none"
             raise MissingOrTaken(f"There is no listener {listener} for that.", f"Listeners: {known}.") from exc

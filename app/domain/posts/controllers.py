@@ -209,7 +209,7 @@ class PostController(Controller):
         guards=[authenticated],
         status_code=200,
         summary="Publish a post",
-        description="By id, now or `at` an instant, up to ten years ahead.",
+        description="By id, now or at `published_at`, up to ten years ahead.",
         opt=may_raise(NotYourPost, PostNotFound, PreconditionFailed),
     )
     async def publish_post(
@@ -220,7 +220,7 @@ class PostController(Controller):
         if_match: Precondition,
         data: JSONBody[Publication | None] = None,
     ) -> PostRead:
-        at = data.at if data is not None else None
+        at = data.published_at if data is not None else None
         return await posts.publish(read_id(post_ref), at, if_match, principal)
 
     @post(

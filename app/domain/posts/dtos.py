@@ -139,7 +139,7 @@ class PostUpdate(Input):
 class Publication(Input):
     """When a post becomes public; now, where nothing is said."""
 
-    at: Timestamp | None = None
+    published_at: Timestamp | None = None
 
 
 class TagCount(Output):

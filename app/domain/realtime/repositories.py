@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Boolean, Uuid, bindparam, case, delete, exists, func, insert, not_, or_, select, tuple_, update
+from sqlalchemy import Boolean, Uuid, bindparam, case, delete, exists, func, insert, not_, or_, select, update
 
 from app.domain.accounts.models import User
 from app.domain.accounts.repositories.people import person_of
@@ -28,7 +28,7 @@ from app.lib.db.base import table_of
 from app.lib.db.instants import database_now, database_now_plus
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.repositories import EntityRepository
-from app.lib.db.statements import BATCH, delete_batch
+from app.lib.db.statements import delete_batch, in_batch
 from app.lib.pagination.envelope import Page
 from app.lib.pagination.filters import at_least, at_most, contains, custom, equals, times
 from app.lib.pagination.query import ListQuery
@@ -165,7 +165,6 @@ DELETE_INVITATION = prepare(delete(_invitations).where(*_is_invited))
 COUNT_INVITATIONS = prepare(
     select(func.count()).select_from(_invitations).where(_invitations.c.room_id == _room_id), int
 )
-_some_of_sender = select(_events.c.channel, _events.c.id).where(_events.c.sender_id == _user_id).limit(BATCH)
 _is_message = (_events.c.channel == bindparam("in_channel"), _events.c.id == bindparam("message_id"))
 MESSAGE = prepare(stored_events().where(*_is_message), StoredEvent)
 UPDATE_MESSAGE = prepare(
@@ -179,18 +178,14 @@ DELETE_MESSAGE = prepare(
     .values(event=MESSAGE_DELETED, data="null", target_id=_events.c.id, version=_events.c.version + 1)
 )
 _soon = database_now_plus(_LAST_SECONDS)
-_lasting = (
-    select(_events.c.channel, _events.c.id)
-    .where(
-        _events.c.channel == bindparam("of_channel"), or_(_events.c.expires_at.is_(None), _events.c.expires_at > _soon)
-    )
-    .limit(BATCH)
-)
+_lasting = or_(_events.c.expires_at.is_(None), _events.c.expires_at > _soon)
 EXPIRE_EVENTS = prepare(
-    update(_events).where(tuple_(_events.c.channel, _events.c.id).in_(_lasting)).values(expires_at=_soon)
+    update(_events)
+    .where(in_batch(_events, _events.c.channel == bindparam("of_channel"), _lasting))
+    .values(expires_at=_soon)
 )
 FORGET_SENDER = prepare(
-    update(_events).where(tuple_(_events.c.channel, _events.c.id).in_(_some_of_sender)).values(sender_id=None)
+    update(_events).where(in_batch(_events, _events.c.sender_id == _user_id)).values(sender_id=None)
 )
 CREATE_TICKET = prepare(
     insert(_tickets)

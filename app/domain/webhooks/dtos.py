@@ -73,8 +73,8 @@ class WebhookRead(Versioned):
     """An endpoint that receives events.
 
     ``disabled_reason`` says why the service has disabled it: the receiver answered 410 (`gone`), nothing got through
-    for days (`failing`), or the account may have been in other hands (`password_reset`). ``failing_since`` is the first
-    failure that no success has followed.
+    for days (`failing`), or the account may have been in other hands (`password_reset`). ``first_failed_at`` is that of
+    the first failure that no success has followed.
     """
 
     id: UUID
@@ -83,7 +83,7 @@ class WebhookRead(Versioned):
     kinds: Annotated[list[EventKind], Meta(max_length=50)]
     is_active: Annotated[bool, Meta(examples=[True])]
     disabled_reason: DisabledReason | None
-    failing_since: datetime | None
+    first_failed_at: datetime | None
     former_secret_expires_at: datetime | None
     created_at: datetime
     updated_at: datetime

@@ -23,7 +23,7 @@ _PENDING: dict[str, Any] = dict.fromkeys(("postgresql_where", "sqlite_where"), l
 
 
 class WebhookEndpoint(Entity):
-    """Secrets are sealed. ``failing_since`` is the first failure that no success has followed."""
+    """Secrets are sealed. ``first_failed_at`` is the first failure that no success has followed."""
 
     __tablename__ = "webhook_endpoints"
 
@@ -32,7 +32,7 @@ class WebhookEndpoint(Entity):
     description: Mapped[str | None] = mapped_column(String(255))
     is_active: Mapped[bool] = mapped_column(Boolean, default=True)
     disabled_reason: Mapped[str | None] = mapped_column(String(16))
-    failing_since: Mapped[datetime | None]
+    first_failed_at: Mapped[datetime | None]
     secret: Mapped[bytes] = mapped_column(LargeBinary(128), info=sealed_for("id"))
     former_secret: Mapped[bytes | None] = mapped_column(LargeBinary(128), info=sealed_for("id"))
     former_secret_expires_at: Mapped[datetime | None]

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Delete,
-    Select,
     Table,
     Text,
     bindparam,
@@ -18,6 +17,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    tuple_,
 )
 from sqlalchemy.dialects import postgresql
 
@@ -44,17 +44,17 @@ def delete_batch(
     finds none: one statement for a million rows would be cut off by the statement timeout, every time. Prepare it,
     because sessions do not count it.
     """
-    (key,) = table.primary_key.columns
-    return delete(table).where(key.in_(batch_of(key, *conditions, limit=limit, skip_locked=not all_of_them)))
+    return delete(table).where(in_batch(table, *conditions, limit=limit, skip_locked=not all_of_them))
 
 
-def batch_of(
-    key: ColumnElement[Any], *conditions: ColumnElement[bool], limit: int = BATCH, skip_locked: bool = False
-) -> Select[Any]:
-    """The keys of up to ``limit`` rows that meet the conditions, locked, for an update or delete of these."""
-    found = select(key).where(*conditions).limit(limit).with_for_update(skip_locked=skip_locked)
+def in_batch(
+    table: Table, *conditions: ColumnElement[bool], limit: int = BATCH, skip_locked: bool = False
+) -> ColumnElement[bool]:
+    """Among up to ``limit`` rows that meet the conditions, which are locked: for an update or delete of these."""
+    key = table.primary_key.columns
+    found = select(*key).where(*conditions).limit(limit).with_for_update(skip_locked=skip_locked)
     # As a subquery PostgreSQL may run it for every row, and then there is no limit.
-    return select(found.cte("found"))
+    return tuple_(*key).in_(select(found.cte("found")))
 
 
 class is_one_of(DialectFunction[bool]):  # noqa: N801 - reads like the SQL operator that it is

@@ -31,7 +31,7 @@ from app.lib.events.tables import StoredEvent
 from app.lib.jobs import GiveUp, Job, JobContext, enqueue_many
 from app.lib.services import Services
 
-REPLAY_BATCH = 200
+BACKFILL_BATCH = 200
 
 _events = table_of(StoredEvent)
 
@@ -109,7 +109,7 @@ class Events:
             unit.after_commit(partial(self.hints.emit, event))
         return event_id
 
-    async def replay(
+    async def backfill(
         self, database: Database, listener: str, *, since: datetime | None = None, kind: str | None = None
     ) -> int:
         """Gives a listener jobs for the events of the past that it has had none for. Returns their number.
@@ -126,8 +126,8 @@ class Events:
                 ~_events.c.listeners.contains(f",{listener},", autoescape=True),
             )
             .order_by(_events.c.position, _events.c.id)
-            .limit(REPLAY_BATCH)
-            .with_for_update(skip_locked=True)  # two replays at once share the work
+            .limit(BACKFILL_BATCH)
+            .with_for_update(skip_locked=True)  # two at once share the work
         )
         if since is not None:
             missing = missing.where(_events.c.created_at >= since)
@@ -140,7 +140,7 @@ class Events:
                 await unit.execute_many(_add_listener, [{"event_id": each, "more": f"{listener},"} for each in ids])
                 await enqueue_many(unit, [(self.jobs[listener], ListenerJob(each)) for each in ids])
             count += len(ids)
-            if len(ids) < REPLAY_BATCH:
+            if len(ids) < BACKFILL_BATCH:
                 return count
             after = found[-1]  # else each batch would look through all those before it
 

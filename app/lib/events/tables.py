@@ -14,7 +14,7 @@ class StoredEvent(Base):
     """Refers to its aggregate without a foreign key, because it outlives it.
 
     ``position`` is its place among all, see :mod:`app.lib.events.positions`.
-    ``listeners`` are those that have been given a job for it, so that a replay gives them no second one: ``,a,b,``.
+    ``listeners`` are those that have been given a job for it, so that a backfill gives them no second one: ``,a,b,``.
     """
 
     __tablename__ = "events"

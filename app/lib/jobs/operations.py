@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now_plus
 from app.lib.db.prepared import prepare
-from app.lib.db.statements import batch_of, delete_batch
+from app.lib.db.statements import delete_batch, in_batch
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.enqueue import wake_workers
 from app.lib.jobs.tables import JobStatus, QueuedJob, due_after, finished, in_status
@@ -53,14 +53,8 @@ class JobOperations:
         live = (other.c.status.in_(CANCELLABLE), other.c.key == _c.key, other.c.name == _c.name)
         taken = select(other.c.id).where(*live).exists()
         self.unit.after_commit(wake_workers)
-        retryable = batch_of(_c.id, *conditions, _one_of(RETRYABLE), or_(_c.key.is_(None), ~taken))
-        return await self._change(
-            [_c.id.in_(retryable)],
-            **due_after(0),
-            attempts=0,
-            losses=0,
-            finished_at=None,
-        )
+        retryable = in_batch(_jobs, *conditions, _one_of(RETRYABLE), or_(_c.key.is_(None), ~taken))
+        return await self._change([retryable], **due_after(0), attempts=0, losses=0, finished_at=None)
 
     async def _change(self, conditions: Collection[ColumnElement[bool]], **values: Any) -> int:
         return await self.unit.execute(prepare(update(_jobs).where(*conditions).values(**values)))

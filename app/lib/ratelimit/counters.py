@@ -11,13 +11,14 @@ from heapq import nsmallest
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Executable, Integer, MetaData, Row, String, Table, delete, select, text
+from sqlalchemy import BigInteger, Column, Executable, Integer, MetaData, Row, String, Table, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.lib.db.statements import BATCH, delete_batch
+
 _FIRST_SWEEP = 1024
 _PURGE_SECONDS = 60
-_PURGE_ROWS = 1000
 _PARTS = 4
 
 
@@ -153,18 +154,14 @@ class TableCounters:
         if time.monotonic() >= self._next_purge:
             self._next_purge = time.monotonic() + _PURGE_SECONDS
             with contextlib.suppress(SQLAlchemyError, OSError, TimeoutError):  # what was counted counts all the same
-                if await self.purge() == _PURGE_ROWS:  # attackers with many addresses make more of them in a minute
+                if await self.purge() == BATCH:  # attackers with many addresses make more of them in a minute
                     self._next_purge = time.monotonic() + 1
         return [sums[count.key] for count in counts]
 
     async def purge(self) -> int:
         """Deletes at most a thousand expired counters and returns their number; safe to run from many processes."""
-        key = self._table.c.key
-        # Skipping locked rows keeps two purges, or a purge and a count, from waiting for each other.
-        old = select(key).where(self._table.c.expires_at <= int(time.time() * 1000)).limit(_PURGE_ROWS)
-        # As a subquery PostgreSQL may run it for every row, and then there is no limit.
-        expired = old.with_for_update(skip_locked=True).cte("expired")
-        return len(await self._run(delete(self._table).where(key.in_(select(expired.c.key))).returning(key)))
+        expired = delete_batch(self._table, self._table.c.expires_at <= int(time.time() * 1000))
+        return len(await self._run(expired.returning(self._table.c.key)))
 
     async def _run(self, statement: Executable, values: dict[str, Any] | None = None) -> Sequence[Row[Any]]:
         """In its own task, because giving up a connection that does not answer takes seconds, too.

@@ -22,12 +22,10 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
-    delete,
     func,
     insert,
     or_,
     select,
-    tuple_,
     update,
 )
 
@@ -37,7 +35,7 @@ from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.retries import in_transaction
-from app.lib.db.statements import BATCH, insert_or_update, is_one_of, json_list, json_pairs
+from app.lib.db.statements import delete_batch, insert_or_update, is_one_of, json_list, json_pairs
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Events
 from app.lib.realtime.channels import ChannelAdvanced, ChannelKind, NewEvent
@@ -156,17 +154,7 @@ _known = prepare(
     _Known,
 )
 _insert = prepare(insert(_events))
-_expired = (
-    select(_events.c.channel, _events.c.id)
-    .where(_events.c.expires_at <= database_now())
-    .order_by(_events.c.expires_at)
-    .limit(BATCH)
-    .with_for_update(skip_locked=True)
-    .cte("expired")  # as a subquery PostgreSQL may run it for every row, and then there is no limit
-)
-_trim = prepare(
-    delete(_events).where(tuple_(_events.c.channel, _events.c.id).in_(select(_expired.c.channel, _expired.c.id)))
-)
+_trim = prepare(delete_batch(_events, _events.c.expires_at <= database_now()))
 
 
 def key_of(event: NewEvent) -> UUID:

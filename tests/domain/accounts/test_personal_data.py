@@ -77,7 +77,7 @@ async def live(app: Litestar, client: httpx.AsyncClient, boss: dict[str, str]) -
     requests: list[tuple[str, str, dict[str, Any]]] = [
         ("PUT", f"{ME}/profile", {"first_name": "Zerelda", "last_name": "Quux", "bio": BIO}),
         ("PATCH", ME, {"username": f"{USERNAME}2", "name": f"{NAME} II"}),
-        ("POST", "/api/v1/auth/verify-email/resend", {"email": EMAIL}),
+        ("POST", "/api/v1/auth/verify-email/send-code", {"email": EMAIL}),
         ("POST", "/api/v1/auth/forgot-password", {"email": EMAIL}),
         ("POST", f"{ME}/email", {"email": OTHER_EMAIL}),
         ("POST", REGISTER, person),

@@ -28,7 +28,7 @@ REFRESH = "/api/v1/auth/refresh"
 REGISTER = "/api/v1/auth/register"
 ME = "/api/v1/users/me"
 VERIFY = "/api/v1/auth/verify-email"
-RESEND = f"{VERIFY}/resend"
+SEND_CODE = f"{VERIFY}/send-code"
 FORGOT, RESET = "/api/v1/auth/forgot-password", "/api/v1/auth/reset-password"
 MY_EMAIL, CHANGE, REVERT = f"{ME}/email", "/api/v1/auth/change-email", "/api/v1/auth/revert-email"
 

@@ -18,9 +18,9 @@ from tests.domain.auth.steps import (
     ME,
     MY_EMAIL,
     OTHER_PASSWORD,
-    RESEND,
     RESET,
     REVERT,
+    SEND_CODE,
     VERIFY,
     audited,
     bearer,
@@ -48,7 +48,7 @@ async def test_who_registered_a_strangers_address_keeps_no_factor_there(
     async with people.client(stranger) as theirs:
         assert (await enrol(theirs, evil)).status_code == 201
         _ = await enroll(theirs, stranger)
-    await post(app, FORGOT if by_reset else RESEND, email="ada@example.com")
+    await post(app, FORGOT if by_reset else SEND_CODE, email="ada@example.com")
     link = await newest(app, "reset_password" if by_reset else "verify_email")
     await post(app, RESET if by_reset else VERIFY, token=link.token, password=OTHER_PASSWORD)
 
@@ -65,7 +65,7 @@ async def test_an_owner_who_confirms_the_address_keeps_their_factors(
     person, phone = await people.create(email="ada@example.com"), Authenticator()
     async with people.client(person) as mine:
         assert (await enrol(mine, phone)).status_code == 201
-    await post(app, RESEND, email="ada@example.com")
+    await post(app, SEND_CODE, email="ada@example.com")
     await post(app, VERIFY, token=(await newest(app, "verify_email")).token, password=PASSWORD)
     await post(app, FORGOT, email="ada@example.com")
     await post(app, RESET, token=(await newest(app, "reset_password")).token, password=OTHER_PASSWORD)

@@ -14,8 +14,8 @@ from tests.domain.auth.steps import (
     FORGOT,
     ME,
     OTHER_PASSWORD,
-    RESEND,
     RESET,
+    SEND_CODE,
     VERIFY,
     WRONG_LINK,
     audited,
@@ -112,7 +112,7 @@ async def test_each_link_is_good_for_its_own_purpose(app: Litestar, people: Peop
     await people.create(email=ADA)
     mail = await forgotten(app)
     async with client_of(app) as client:
-        await client.post(RESEND, json={"email": ADA})
+        await client.post(SEND_CODE, json={"email": ADA})
         confirmation = await newest(app, "verify_email")
         crossed = [
             await reset(app, confirmation.token),
@@ -211,7 +211,7 @@ async def test_each_request_enqueues_a_job_of_its_own_for_known_and_unknown_addr
     """A job that is there already would cost less, and the time would tell."""
     person = await people.create()
 
-    for path in (FORGOT, RESEND):
+    for path in (FORGOT, SEND_CODE):
         for email in (person.email, "unknown1@example.com", "unknown2@example.com"):
             assert (await client.post(path, json={"email": email})).status_code == 202
 

@@ -14,7 +14,7 @@ from app.domain.auth.jobs import MailLink
 from app.domain.auth.services.links import Purpose
 from app.lib.mail.models import Mail
 from tests.domain.accounts.answers import ME, ROLES, USERS, is_refused, rows
-from tests.domain.auth.steps import FORGOT, REGISTER, RESEND, audited, bearer, sign_in, whoami
+from tests.domain.auth.steps import FORGOT, REGISTER, SEND_CODE, audited, bearer, sign_in, whoami
 from tests.support.jobs import run_job
 from tests.support.people import People, Person
 
@@ -67,7 +67,7 @@ async def test_no_one_signs_in_as_a_service_account(app: Litestar, client: httpx
 
     for password in ("!", "", row.password_hash, row.password_hash[1:]):
         assert (await sign_in(client, account["email"], password)).status_code in {400, 401}
-    for url in (FORGOT, RESEND):
+    for url in (FORGOT, SEND_CODE):
         assert (await client.post(url, json={"email": account["email"]})).status_code == 202
     body = {"email": account["email"], "password": "a fine day to sail"}
     assert (await client.post(REGISTER, json=body)).status_code == 409

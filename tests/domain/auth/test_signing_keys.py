@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from app.lib.security.tokens import ed25519_key
 from app.lib.settings import ConfigurationError
-from tests.domain.auth.steps import RESEND, VERIFY, bearer, refresh, sign_in, whoami
+from tests.domain.auth.steps import SEND_CODE, VERIFY, bearer, refresh, sign_in, whoami
 from tests.support.apps import Deployment, client_of, running_app
 from tests.support.links import newest
 from tests.support.people import PASSWORD, People
@@ -212,7 +212,7 @@ async def test_all_else_that_the_secret_makes_is_good_with_a_fallback(deployment
     product = {"name": "Rope", "sku": "rope-1", "price": {"amount": "9.90", "currency": "EUR"}}
     key = {"Idempotency-Key": "first", **admin.headers}
     async with client_of(before) as client:
-        assert (await client.post(RESEND, json={"email": person.email})).status_code == 202
+        assert (await client.post(SEND_CODE, json={"email": person.email})).status_code == 202
         mail = await newest(before, "verify_email")
         made = await client.post("/api/v1/products", json=product, headers=key)
         assert made.status_code == 201

@@ -17,7 +17,7 @@ from tests.domain.auth.steps import (
     ME,
     OTHER_PASSWORD,
     REGISTER,
-    RESEND,
+    SEND_CODE,
     STRANGER,
     VERIFY,
     WRONG_LINK,
@@ -172,7 +172,7 @@ async def test_of_two_who_hold_a_link_one_uses_it(app: Litestar) -> None:
 @pytest.mark.asvs("6.4.1")
 async def test_only_the_newest_mail_is_good_and_for_a_day(app: Litestar, client: httpx.AsyncClient) -> None:
     old = await register(app)
-    answer = await client.post(RESEND, json={"email": ADA})
+    answer = await client.post(SEND_CODE, json={"email": ADA})
     new = await newest(app, "verify_email")
 
     assert answer.status_code == 202
@@ -222,7 +222,7 @@ async def test_a_resend_says_nothing_about_the_account(
     answers, work = [], []
     for email in (ADA, "grace@example.com", "unknown@example.com", "banned@example.com"):
         with counted_statements(app) as statements:
-            answers.append(shown(await client.post(RESEND, json={"email": email})))
+            answers.append(shown(await client.post(SEND_CODE, json={"email": email})))
         work.append(len(without_purges(statements)))
 
     assert answers == [answers[0]] * 4
@@ -237,11 +237,11 @@ async def test_mails_are_limited_for_an_address_whether_it_has_an_account_or_not
     await register(app)
     for email in (ADA, "unknown@example.com"):
         async with client_of(app) as client:
-            near = [(await client.post(RESEND, json={"email": email.upper()})).status_code for _ in range(6)]
+            near = [(await client.post(SEND_CODE, json={"email": email.upper()})).status_code for _ in range(6)]
         far = []
         for number in range(6):
             async with client_of(app, address=f"198.51.100.{number + 1}") as client:
-                far.append((await client.post(RESEND, json={"email": email})).status_code)
+                far.append((await client.post(SEND_CODE, json={"email": email})).status_code)
 
         assert (near, far) == ([202] * 5 + [429], [202] * 5 + [429])
 
@@ -310,7 +310,7 @@ async def test_whom_an_administrator_creates_gets_no_link_unless_they_ask(
     created = await calls.post("/api/v1/users", json={"email": ADA, "password": PASSWORD})
     assert (created.status_code, await received(app)) == (201, [])
 
-    await calls.post(RESEND, json={"email": ADA})
+    await calls.post(SEND_CODE, json={"email": ADA})
 
     assert [each.to for each in await received(app)] == [ADA]
 
@@ -329,7 +329,7 @@ async def test_links_go_with_their_time_and_their_user(app: Litestar, people: Pe
         await run_job(app, "sessions.purge")
     assert await links() == 0
     async with people.client(person) as calls:
-        await calls.post(RESEND, json={"email": ADA})
+        await calls.post(SEND_CODE, json={"email": ADA})
         await received(app)
         assert await links() == 1
         assert (await calls.delete(ME)).status_code == 204

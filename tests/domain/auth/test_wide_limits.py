@@ -8,7 +8,7 @@ from litestar import Litestar
 from tests.domain.auth.steps import (
     FORGOT,
     REGISTER,
-    RESEND,
+    SEND_CODE,
     STRANGER,
     VERIFY,
     a_few_at_a_time,
@@ -103,7 +103,7 @@ async def test_asking_for_mails_and_guessing_codes_is_bounded_for_an_address_and
         return [response.status_code for response in responses].count(429)
 
     assert await refused(FORGOT, [STRANGER] * 103) == 3
-    assert await refused(RESEND, ["2001:db8::1"] * 103) == 3
+    assert await refused(SEND_CODE, ["2001:db8::1"] * 103) == 3
     assert await refused(VERIFY, [STRANGER] * 103, code="123456", password=PASSWORD) == 3
     assert await refused(REGISTER, [STRANGER] * 103, password="short") == 0  # it was refused before it counted
 

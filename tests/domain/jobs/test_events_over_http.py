@@ -65,13 +65,17 @@ async def reader(people: People) -> Any:
 
 
 async def test_deletions_are_found(app: Litestar, people: People, reader: httpx.AsyncClient) -> None:
-    begin = {"since": "2026-01-01T00:00:00Z", "kind": ["user.deleted", "product.deleted"], "page_size": 1}
+    kinds = [f"{each}.deleted" for each in ("user", "post", "room", "product")]
+    begin = {"since": "2026-01-01T00:00:00Z", "kind": kinds, "page_size": 1}
     follower = Follower(reader, **begin)
     await follower.read()
     assert follower.seen == []
 
     person = await people.create(name="Jonas Quill")
     async with people.client(person) as own:
+        room = (await own.post(f"{API}/rooms", json={"name": "quay"})).json()
+        post = (await own.post(f"{API}/posts", json={"title": "Jonas Quill", "content": "Calm."})).json()
+        assert (await own.delete(f"{API}/rooms/{room['id']}")).status_code == 204
         await own.post(f"{API}/auth/reauthenticate", json={"password": PASSWORD})
         deleted = await own.request("DELETE", f"{API}/users/me", json={"password": PASSWORD})
         assert deleted.status_code == 204, deleted.text
@@ -80,13 +84,15 @@ async def test_deletions_are_found(app: Litestar, people: People, reader: httpx.
         gone = await shop.sells.delete(f"{API}/products/{product['id']}", headers={"If-Match": "*"})
         assert gone.status_code == 204
 
-    await follower.has_seen(person.id, product["id"])
-    assert [
-        (each["kind"], each["aggregate_id"], each["aggregate_version"], each["data"]) for each in follower.seen
-    ] == [
-        ("user.deleted", str(person.id), 2, {"user_id": str(person.id)}),
-        ("product.deleted", product["id"], 2, {"product_id": product["id"]}),
-    ]
+    await follower.has_seen(person.id, post["id"], room["id"], product["id"])
+    seen = {each["kind"]: (each["aggregate_id"], each["aggregate_version"], each["data"]) for each in follower.seen}
+    assert seen == {
+        "room.deleted": (room["id"], 2, {"room_id": room["id"]}),
+        "post.deleted": (post["id"], 2, {"post_id": post["id"], "author_id": str(person.id), "version": 2}),
+        "user.deleted": (str(person.id), 2, {"user_id": str(person.id)}),
+        "product.deleted": (product["id"], 2, {"product_id": product["id"]}),
+    }
+    assert len(follower.seen) == len(seen)
     everything = await reader.get(EVENTS, params={"page_size": 100})
     assert not [word for word in ("Quill", person.email) if word in everything.text]
 

@@ -68,7 +68,7 @@ async def test_two_workers_announce_it_once(calls: httpx.AsyncClient, app: Lites
 
 async def test_what_is_put_off_is_announced_later(calls: httpx.AsyncClient, app: Litestar) -> None:
     post = await write(calls)
-    await calls.post(f"{POSTS}/{post['id']}/publish", json={"at": LATER})
+    await calls.post(f"{POSTS}/{post['id']}/publish", json={"published_at": LATER})
     await announce(app)
     assert [each.kind for each in await events(app)] == ["post.published", "post.updated"]
 

@@ -102,7 +102,7 @@ async def test_no_instant_is_out_of_bounds(calls: httpx.AsyncClient) -> None:
         attempts: list[tuple[str, str, dict[str, Any], str]] = [
             ("POST", POSTS, {"title": "T", "content": "", "published_at": at}, "/published_at"),
             ("PATCH", url, {"published_at": at}, "/published_at"),
-            ("POST", f"{url}/publish", {"at": at}, "/at"),
+            ("POST", f"{url}/publish", {"published_at": at}, "/published_at"),
         ]
         for method, target, body, pointer in attempts:
             assert set(field_errors(await calls.request(method, target, json=body))) == {pointer}

@@ -62,7 +62,7 @@ async def test_scheduling_makes_nothing_public_yet(
     url = f"{POSTS}/{(await draft(calls))['id']}"
     posts.append((await calls.patch(url, json={"published_at": LATER})).json())
     await calls.post(f"{url}/unpublish")
-    posts.append((await calls.post(f"{url}/publish", json={"at": LATER})).json())
+    posts.append((await calls.post(f"{url}/publish", json={"published_at": LATER})).json())
 
     for post in posts:
         assert post["is_published"] is True

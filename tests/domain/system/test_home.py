@@ -47,6 +47,17 @@ async def test_the_links_are_what_the_app_has(
     assert name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in page.text
 
 
+async def test_a_visitor_from_the_network_is_not_shown_the_mailbox_of_a_development_server(
+    database_url: DatabaseURL,
+) -> None:
+    """It answers to this machine alone, by its own name."""
+    async with running_app(database_url, ENVIRONMENT="development", PUBLIC_URL="http://testserver") as app:
+        for address, host in (("203.0.113.7", "testserver"), ("127.0.0.1", "rebound.example")):
+            async with client_of(app, address=address) as client:
+                client.headers["Host"] = host
+                assert await links(client) == ALWAYS | DOCUMENTED | {"/demo/chat"}
+
+
 async def test_a_domain_that_is_gone_takes_its_links_along(
     database_url: DatabaseURL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,7 +67,7 @@ async def test_a_domain_that_is_gone_takes_its_links_along(
         home = (await client.get("/")).json()
 
     hrefs = {each["href"] for each in home["links"]}
-    assert hrefs == (ALWAYS | DOCUMENTED | DEVELOPMENT) - {"/docs/asyncapi.json", "/demo/chat"}
+    assert hrefs == ALWAYS | DOCUMENTED - {"/docs/asyncapi.json"}
 
 
 @pytest.mark.parametrize(

@@ -145,8 +145,8 @@ async def test_after_days_without_success_it_is_disabled(
     async with receiver(answering(500)) as one:
         sender = sender_to(one.port)
         await attempts.deliver(delivery, sender)
-        assert (await calls.get(url)).json()["failing_since"]
-        await change(app, WebhookEndpoint, failing_since=utc_now() - failing_for)
+        assert (await calls.get(url)).json()["first_failed_at"]
+        await change(app, WebhookEndpoint, first_failed_at=utc_now() - failing_for)
         assert await attempts.deliver(delivery, sender) is not None
         assert (await calls.get(url)).json()["is_active"], "not before a delivery has failed for good"
         assert await attempts.deliver(delivery, sender, attempt=RETRY.attempts) is None
@@ -157,7 +157,7 @@ async def test_after_days_without_success_it_is_disabled(
 
     revived = (await calls.patch(url, json={"is_active": True})).json()
     assert (revived["is_active"], revived["disabled_reason"]) == (True, None)
-    assert (revived["failing_since"] is None) == (not is_active)
+    assert (revived["first_failed_at"] is None) == (not is_active)
 
 
 async def test_a_success_clears_former_failures(calls: httpx.AsyncClient, attempts: Attempts, caller: Person) -> None:
@@ -169,8 +169,8 @@ async def test_a_success_clears_former_failures(calls: httpx.AsyncClient, attemp
         one.behaviour = answering(204)
         await attempts.deliver(delivery, sender_to(one.port))
 
-    assert failing["failing_since"]
-    assert (await calls.get(url)).json()["failing_since"] is None
+    assert failing["first_failed_at"]
+    assert (await calls.get(url)).json()["first_failed_at"] is None
 
 
 async def test_a_rotated_secret_signs_for_another_day(
@@ -297,7 +297,7 @@ async def test_the_secret_key_may_be_rotated(
     for request in one.received:
         Webhook(made["secret"]).verify(request.body, request.headers)
     (row,) = await rows(app, WebhookEndpoint)
-    assert row.failing_since is None  # it is not the receiver that failed
+    assert row.first_failed_at is None  # it is not the receiver that failed
 
 
 async def test_resealing_goes_on_where_it_stopped_and_past_what_no_key_opens(

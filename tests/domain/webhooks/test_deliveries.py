@@ -48,7 +48,7 @@ async def test_a_test_event_is_tried_once_and_does_not_count_as_a_failure_of_the
     async with receiver(answering(500)) as one:
         assert await attempts.deliver(UUID(delivery["id"]), sender_to(one.port)) is None
 
-    assert (await calls.get(url)).json()["failing_since"] is None
+    assert (await calls.get(url)).json()["first_failed_at"] is None
 
 
 async def test_a_test_event_honours_idempotency_keys(app: Litestar, calls: httpx.AsyncClient) -> None:

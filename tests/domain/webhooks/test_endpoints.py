@@ -43,7 +43,7 @@ async def test_a_webhook_is_created_and_its_secret_shown_once(calls: httpx.Async
         "kinds": ["user.deleted", "user.updated"],
         "is_active": True,
         "disabled_reason": None,
-        "failing_since": None,
+        "first_failed_at": None,
         "former_secret_expires_at": None,
         "version": 1,
     }

@@ -37,7 +37,7 @@ async def test_attempts_and_changes_at_the_same_time(
 
     assert None not in outcomes
     assert {answer.status_code for answer in answers} == {200}
-    assert (await calls.get(url)).json()["failing_since"]
+    assert (await calls.get(url)).json()["first_failed_at"]
 
 
 async def test_a_webhook_deleted_amid_attempts_and_events_leaves_nothing(

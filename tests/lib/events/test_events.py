@@ -14,7 +14,7 @@ from app.lib.audit.tables import AuditInbox
 from app.lib.db.base import Base
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Event, EventEnvelope, Events, Hint, after_commit, event, in_every_process, in_transaction
-from app.lib.events.bus import REPLAY_BATCH
+from app.lib.events.bus import BACKFILL_BATCH
 from app.lib.events.tables import StoredEvent
 from app.lib.jobs import ONCE, JobContext, Retry
 from app.lib.services import Services
@@ -186,12 +186,12 @@ async def test_a_failing_listener_delays_no_other_and_is_kept(bench: Bench) -> N
 
 async def test_a_replay_gives_a_new_listener_the_past_once(bench: Bench) -> None:
     old, new = Events([read]), Events([read, archive])
-    titles = [str(i) for i in range(REPLAY_BATCH + 5)]
+    titles = [str(i) for i in range(BACKFILL_BATCH + 5)]
     await publish(bench, old, *map(published, titles))
 
-    assert await new.replay(bench.database, "test.archive") == len(titles)
-    assert await new.replay(bench.database, "test.archive") == 0
-    assert await new.replay(bench.database, "test.reader") == 0
+    assert await new.backfill(bench.database, "test.archive") == len(titles)
+    assert await new.backfill(bench.database, "test.archive") == 0
+    assert await new.backfill(bench.database, "test.reader") == 0
     async with bench.worker(*new.jobs.values()):
         await bench.until_all("succeeded")
 
@@ -206,14 +206,14 @@ async def test_a_replay_can_begin_later(bench: Bench) -> None:
         moved = update(StoredEvent).where(StoredEvent.id == early).values(created_at=then - timedelta(days=2))
         await connection.execute(moved)
 
-    assert await events.replay(bench.database, "test.reader", since=then - timedelta(days=1)) == 1
-    assert await events.replay(bench.database, "test.reader", kind="post.published") == 1
+    assert await events.backfill(bench.database, "test.reader", since=then - timedelta(days=1)) == 1
+    assert await events.backfill(bench.database, "test.reader", kind="post.published") == 1
 
 
 @pytest.mark.parametrize(("listener", "kind"), [("test.unknown", None), ("test.reader", "post.removed")])
 async def test_a_replay_without_such_a_listener_is_refused(bench: Bench, listener: str, kind: str | None) -> None:
     with pytest.raises(LookupError):
-        await Events([read]).replay(bench.database, listener, kind=kind)
+        await Events([read]).backfill(bench.database, listener, kind=kind)
 
 
 async def test_an_event_that_cannot_be_read_any_more_is_dead_at_once(bench: Bench) -> None:

@@ -105,13 +105,16 @@ class RecoveryController(Controller):
         await email_changes.revert(data)
 
     @post(
-        "/verify-email/resend",
+        "/verify-email/send-code",
         guards=[public],
         status_code=202,
-        summary="Resend the verification mail",
-        description="The answer does not say whether there is such an account. Only the newest mail is good.",
+        summary="Request a code to verify an email address",
+        description=(
+            "Mails a link and a code. The answer does not say whether there is such an account. Only the newest mail "
+            "is good."
+        ),
     )
-    async def resend_verification(
+    async def send_verification_code(
         self, data: JSONBody[MailRequest], mail_requests: Injected[MailRequestService]
     ) -> MailRequested:
         await mail_requests.request(Purpose.VERIFY_EMAIL, data.email)

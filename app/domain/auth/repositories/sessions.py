@@ -5,13 +5,13 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Uuid, bindparam, case, insert, literal_column, or_, select, type_coerce, update
+from sqlalchemy import Uuid, bindparam, case, exists, insert, literal_column, or_, select, type_coerce, update
 from sqlalchemy.orm import aliased
 
 from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.auth.dtos.sessions import SessionRead
 from app.domain.auth.errors import SessionEnded
-from app.domain.auth.models import Session
+from app.domain.auth.models import ApiKey, Session
 from app.domain.auth.repositories.links import CHANGE_EMAIL, DELETE_UNUSED
 from app.domain.auth.repositories.mfa_tokens import DELETE_TOKENS_OF
 from app.domain.auth.repositories.second_factors import debt, has_second_factor
@@ -117,6 +117,11 @@ SESSION = prepare(
     SessionRow,
 )
 """A session of an active user."""
+_live_session = exists().where(
+    Session.id == _SESSION_ID, Session.revoked_at.is_(None), User.id == Session.user_id, User.is_active
+)
+_live_key = exists().where(ApiKey.id == _SESSION_ID, ApiKey.revoked_at.is_(None))
+_is_live = prepare(select(or_(_live_session, _live_key)), bool)
 ROTATE = prepare(
     update(Session)
     .where(
@@ -266,11 +271,10 @@ class SessionRepository(Repository):
         await self.unit.execute(_revoke_support, **ending, now=now, reason="replaced")
 
     async def check_live(self, session_id: UUID) -> None:
-        """To be called with the user locked, before or after adding what is a way in: who ends all of it then finds it,
-        or has ended the session. Raises ``SessionEnded``.
+        """To be called with the user locked, or with what is changed, before or after adding a way in or out: who ends
+        all of it then finds it, or has ended the session, which may be an API key. Raises ``SessionEnded``.
         """
-        session = await self.unit.first(SESSION, session_id=session_id)
-        if session is None or session.revoked_at is not None:
+        if not await self.unit.first(_is_live, session_id=session_id):
             raise SessionEnded
 
     async def revoke_all(self, user_id: UUID, now: datetime, reason: str, *, keep: UUID | None = None) -> int:

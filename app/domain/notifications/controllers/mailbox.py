@@ -52,14 +52,18 @@ def _page(request: Request[Any, Any, Any], templates: MailTemplates, name: str, 
     return Response(templates.page(name, "en", variables), headers=_HEADERS)
 
 
-async def _only_from_here(connection: Connection, _handler: BaseRouteHandler) -> None:
+def is_from_here(connection: Connection) -> bool:
     """Only clients on this machine read the mails. ``Host`` opens nothing; it is looked at all the same, because a page
     elsewhere could have its own name lead a browser here (DNS rebinding), or a tunnel strangers.
     """
     settings: Settings = connection.app.state.core.settings
     host = urlsplit(f"//{connection.headers.get('host', '')}").hostname or ""
     is_ours = is_loopback(host) or host == settings.address.host
-    if not is_ours or connection.client is None or not is_loopback(connection.client.host):
+    return is_ours and connection.client is not None and is_loopback(connection.client.host)
+
+
+async def _only_from_here(connection: Connection, _handler: BaseRouteHandler) -> None:
+    if not is_from_here(connection):
         raise NotFound
 
 

@@ -17,7 +17,7 @@ from app.lib.db.base import new_id, table_of
 from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.repositories import Repository
-from app.lib.db.statements import batch_of, next_number
+from app.lib.db.statements import in_batch, next_number
 
 _orders, _items, _events = table_of(Order), table_of(OrderItem), table_of(OrderEvent)
 _CREATED = frozenset(OrderRow.__struct_fields__) - {"number"}
@@ -87,7 +87,7 @@ _list_overdue = prepare(
 )
 _forget_customer = prepare(
     update(_orders)
-    .where(_orders.c.id.in_(batch_of(_orders.c.id, _orders.c.customer_id == bindparam("user_id"))))
+    .where(in_batch(_orders, _orders.c.customer_id == bindparam("user_id")))
     .values(customer_id=None, notes=None, metadata={}, version=_orders.c.version + 1, updated_at=bindparam("now"))
     .returning(_orders.c.id),
     UUID,

@@ -119,7 +119,7 @@ class PostService:
         """
         locked = await self._lock(post_id, if_match, actor, POSTS_WRITE)
         if at is not None:
-            check_instant(at, locked.now, "/at")
+            check_instant(at, locked.now, "/published_at")
         elif locked.was_public:
             at = locked.post.published_at
         at = at or locked.now

@@ -177,9 +177,9 @@ class Deliverer:
         if answer.status == _GONE:
             await self._disable(unit, webhook, "gone")
         elif failure is None:
-            webhook.failing_since = None
+            webhook.first_failed_at = None
         elif answer.failure is not None and due.kind != TEST_KIND:
-            since = webhook.failing_since = webhook.failing_since or now
+            since = webhook.first_failed_at = webhook.first_failed_at or now
             if status == FAILED and since <= now - FAILING_FOR:
                 await self._disable(unit, webhook, "failing")
         await webhooks.update(webhook)

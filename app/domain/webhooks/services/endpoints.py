@@ -72,16 +72,17 @@ class WebhookService:
     async def update(self, webhook_id: UUID, data: WebhookUpdate, if_match: IfMatch, actor: Principal) -> WebhookRead:
         """Another URL needs a recent sign-in, because the events go there.
 
-        Raises ``WebhookNotFound``, ``PreconditionFailed``, ``ValidationFailed`` or ``ReauthRequired``.
+        Raises ``WebhookNotFound``, ``PreconditionFailed``, ``ValidationFailed``, ``ReauthRequired`` or
+        ``SessionEnded``.
         """
-        webhook = await self._webhooks.get_own_for_update(webhook_id, actor.user_id, if_match)
+        webhook = await self._lock(webhook_id, if_match, actor)
         former, former_url = await self._webhooks.kinds_of(webhook_id), webhook.url
         self._check(data.url or None, data.kinds or ())
         kinds = former if data.kinds is UNSET else frozenset(data.kinds)
         if data.url not in {UNSET, webhook.url}:
             check_recent(actor)
         if data.is_active is True and not webhook.is_active:
-            webhook.disabled_reason = webhook.failing_since = None
+            webhook.disabled_reason = webhook.first_failed_at = None
         if await self._webhooks.update(webhook, data, touch=kinds != former):
             if kinds != former:
                 await self._webhooks.set_kinds(webhook_id, kinds)
@@ -93,9 +94,9 @@ class WebhookService:
     async def rotate_secret(self, webhook_id: UUID, if_match: IfMatch, actor: Principal) -> WebhookWithSecret:
         """A new secret; for another day deliveries are also signed with the present one.
 
-        Raises ``WebhookNotFound`` or ``PreconditionFailed``.
+        Raises ``WebhookNotFound``, ``PreconditionFailed`` or ``SessionEnded``.
         """
-        webhook = await self._webhooks.get_own_for_update(webhook_id, actor.user_id, if_match)
+        webhook = await self._lock(webhook_id, if_match, actor)
         webhook.former_secret, webhook.former_secret_expires_at = webhook.secret, utc_now() + FORMER_SECRET_LIFE
         secret = set_secret(webhook, self.sealer)
         await self._webhooks.update(webhook)
@@ -109,6 +110,12 @@ class WebhookService:
         await self._audit("webhook.deleted", webhook)
         await delete_first_deliveries(self.unit, webhook_id)
         await self._webhooks.delete(webhook)
+
+    async def _lock(self, webhook_id: UUID, if_match: IfMatch, actor: Principal) -> WebhookEndpoint:
+        """The actor's webhook. Not for one who was let in before the owner took the account back, and waited here."""
+        webhook = await self._webhooks.get_own_for_update(webhook_id, actor.user_id, if_match)
+        await self._sessions.check_live(actor.session_id)
+        return webhook
 
     def _check(self, url: str | None, kinds: Sequence[str]) -> None:
         errors: list[FieldError] = []
