@@ -189,4 +189,5 @@ container tag="lodestar":
 clean:
     rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* \
         coverage.xml htmlcov build dist tools/openapi/node_modules tools/generators/node_modules clients/typescript/node_modules clients/typescript/dist benchmarks/peers/node_modules
-    find app tests benchmarks migrations -name __pycache__ -type d -prune -exec rm -rf {} +
+    rm -rf clients/*/*/generated
+    find app tests benchmarks clients migrations tools -name __pycache__ -type d -prune -exec rm -rf {} +
