@@ -36,7 +36,14 @@ seed *options:
 
 # everything that must hold, on SQLite and PostgreSQL; needs Python alone
 [group('check')]
-test: lint types
+test: lint _types-and-tests
+
+# at the same time, because many tests wait
+[parallel]
+[private]
+_types-and-tests: types _pytest
+
+_pytest:
     {{ run }} pytest {{ processes }}
 
 # `test`, and what needs Node, a browser or Debian's PostgreSQL 15 (installs them)
@@ -182,4 +189,5 @@ container tag="lodestar":
 clean:
     rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* \
         coverage.xml htmlcov build dist tools/openapi/node_modules tools/generators/node_modules clients/typescript/node_modules clients/typescript/dist benchmarks/peers/node_modules
-    find app tests benchmarks migrations -name __pycache__ -type d -prune -exec rm -rf {} +
+    rm -rf clients/*/*/generated
+    find app tests benchmarks clients migrations tools -name __pycache__ -type d -prune -exec rm -rf {} +
