@@ -50,7 +50,6 @@ from app.lib.security.policies import declare_policies, provide_principal, provi
 from app.lib.security.principal import Authenticator, TicketTaker
 from app.lib.serving.lifespan import InnerLifespan
 from app.lib.serving.processes import die_with_parent
-from app.lib.wire.dto import StructPlugin
 from app.lib.wire.struct_schema import StructSchemaPlugin
 
 DOMAINS = (accounts, auth, identities, posts, catalog, orders, realtime, notifications, webhooks, jobs, audit, system)
@@ -96,7 +95,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             RulesMiddleware(),
             IdempotencyMiddleware(*core.keys.derive_all("idempotency")),
         ],
-        plugins=[StructPlugin(), StructSchemaPlugin(), InnerLifespan(partial(_running, core))],
+        plugins=[StructSchemaPlugin(), InnerLifespan(partial(_running, core))],
         exception_handlers=exception_handlers(),
         after_request=encode_response,
         after_exception=[remember_refusal],

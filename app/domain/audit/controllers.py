@@ -13,6 +13,7 @@ from app.lib.audit.kinds import MAX_KIND_LENGTH
 from app.lib.http.injection import Caller, Injected, Paging
 from app.lib.pagination.parameters import After, Before
 from app.lib.security.policies import authenticated, permission
+from app.lib.wire.dto import StructDTO
 
 _Kind = Annotated[
     str, Meta(min_length=1, max_length=MAX_KIND_LENGTH), QueryParameter(min_length=1, max_length=MAX_KIND_LENGTH)
@@ -37,6 +38,7 @@ def _ids(name: str, description: str) -> Any:
 @get(
     "/audit-log",
     guards=[permission(AUDIT_READ)],
+    return_dto=StructDTO[AuditEventPage],
     summary="List the audit log",
     description=f"Who did what to whom, from where, in which session, when. {_LATE}",
     tags=["Audit log"],
@@ -68,6 +70,7 @@ async def list_audit_log(
 @get(
     "/users/me/security-events",
     guards=[authenticated],
+    return_dto=StructDTO[SecurityEventPage],
     summary="List your security events",
     description=f"Sign-ins, refused ones, and changes of your account, newest first. {_LATE}",
     tags=["Audit log"],

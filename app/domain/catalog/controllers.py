@@ -33,6 +33,7 @@ from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
 from app.lib.security.policies import optional, permission
 from app.lib.security.principal import Principal
+from app.lib.wire.dto import StructDTO
 from app.lib.wire.money import filter_bounds
 
 AMOUNT = r"^-?(?:0|[1-9][0-9]{0,13})(?:\.[0-9]{1,3})?$"
@@ -68,9 +69,12 @@ _PUBLIC = public_answer("products", "product_tags", unless=[PRODUCTS_WRITE])
 class ProductController(Controller):
     path = "/products"
     tags = ("Products",)
+    dto = None
+    return_dto = StructDTO[ProductRead]
 
     @get(
         guards=[optional],
+        return_dto=StructDTO[ProductPage],
         summary="List products",
         description="Active products. `min_price` and `max_price` need `currency`.",
         opt=_PUBLIC,
@@ -98,6 +102,7 @@ class ProductController(Controller):
 
     @post(
         guards=[permission(PRODUCTS_WRITE)],
+        dto=StructDTO[ProductCreate],
         summary="Create a product",
         description="A product with its price and stock. The `sku` is unique.",
         opt=IDEMPOTENT | METADATA_BODY | may_raise(SkuTaken),
@@ -109,6 +114,8 @@ class ProductController(Controller):
     @post(
         "/batch",
         guards=[permission(PRODUCTS_WRITE)],
+        dto=StructDTO[ProductBatch],
+        return_dto=StructDTO[ProductBatchRead],
         summary="Create up to 100 products",
         description="All of them, or none. The body may have 4.1 MB.",
         opt=IDEMPOTENT | {MAX_BODY: 4_100_000} | may_raise(SkuTaken),
@@ -129,6 +136,7 @@ class ProductController(Controller):
     @patch(
         "/{product_id:uuid}",
         guards=[permission(PRODUCTS_WRITE)],
+        dto=StructDTO[ProductUpdate],
         summary="Update a product",
         description=(
             "Needs `If-Match`; `*` matches any version. Movements of stock, so sales, make no new one. A new price is "
@@ -157,6 +165,8 @@ class ProductController(Controller):
     @post(
         "/{product_id:uuid}/stock-movements",
         guards=[permission(PRODUCTS_WRITE)],
+        dto=StructDTO[StockMovementCreate],
+        return_dto=StructDTO[StockMovementRead],
         summary="Create a stock movement",
         description=(
             "Adds pieces to the stock of a product or takes them away, and says why. It changes the product's "
@@ -177,6 +187,7 @@ class ProductController(Controller):
     @get(
         "/{product_id:uuid}/stock-movements",
         guards=[permission(PRODUCTS_WRITE)],
+        return_dto=StructDTO[StockMovementPage],
         summary="List the stock movements of a product",
         description="Newest first. `order_id` is null for callers without `orders:read`.",
     )
@@ -188,6 +199,7 @@ class ProductController(Controller):
     @get(
         "/{product_id:uuid}/stock-movements/{movement_id:uuid}",
         guards=[permission(PRODUCTS_WRITE)],
+        return_dto=StructDTO[StockMovementRead],
         summary="Get a stock movement",
         description="`order_id` is null for callers without `orders:read`.",
         opt=TAGGED,
@@ -200,6 +212,7 @@ class ProductController(Controller):
     @get(
         "/{product_id:uuid}/prices",
         guards=[permission(PRODUCTS_WRITE)],
+        return_dto=StructDTO[ProductPricePage],
         summary="List the prices of a product",
         description="Every price that the product has had, newest first.",
     )

@@ -16,6 +16,7 @@ from app.lib.openapi.document import may_raise
 from app.lib.openapi.examples import shows
 from app.lib.pagination.parameters import After, Before
 from app.lib.security.policies import permission, sees
+from app.lib.wire.dto import StructDTO
 
 Kinds = Annotated[
     list[Annotated[str, Meta(min_length=1, max_length=100), QueryParameter(min_length=1, max_length=100)]] | None,
@@ -33,9 +34,11 @@ MANAGES_JOB = permission(JOBS_MANAGE, sight=SEES_JOB)
 class JobController(Controller):
     path = "/jobs"
     tags = ("Jobs",)
+    return_dto = StructDTO[JobDetail]
 
     @get(
         guards=[permission(JOBS_MANAGE)],
+        return_dto=StructDTO[JobPage],
         summary="List background jobs",
         description="Without their payloads, which may hold personal data.",
     )
@@ -91,6 +94,7 @@ class JobController(Controller):
 @get(
     "/events",
     guards=[permission(EVENTS_READ)],
+    return_dto=StructDTO[EventPage],
     summary="List events",
     description=(
         "What happened to users, posts, products and orders, deletions included, oldest first, in an order in which "

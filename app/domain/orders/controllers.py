@@ -48,6 +48,7 @@ from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import for_holders_of, may_raise, sends_headers
 from app.lib.openapi.examples import shows
 from app.lib.security.policies import authenticated, permission
+from app.lib.wire.dto import StructDTO
 from app.lib.wire.money import filter_bounds
 
 StatusFilter = Annotated[
@@ -103,9 +104,12 @@ class OrderController(Controller):
     path = "/orders"
     dependencies = {"order_filters": Provide(provide_order_filters)}  # noqa: RUF012 - Litestar reads it from the class
     tags = ("Orders",)
+    dto = None
+    return_dto = StructDTO[OrderRead]
 
     @get(
         guards=[authenticated],
+        return_dto=None,
         summary="List orders",
         description="Your own, or with `orders:read` all. `min_total` and `max_total` need `currency`.",
     )
@@ -123,6 +127,7 @@ class OrderController(Controller):
 
     @post(
         guards=[authenticated],
+        dto=StructDTO[OrderCreate],
         summary="Place an order",
         description="All lines or none. The stock is reserved until the order expires.",
         opt=IDEMPOTENT | METADATA_BODY | may_raise(InsufficientStock, TooManyOpenOrders),
@@ -136,6 +141,7 @@ class OrderController(Controller):
     @get(
         "/{order_id:uuid}",
         guards=[authenticated],
+        return_dto=None,
         summary="Get an order",
         description="Your own, or with `orders:read` any. With `expand=customer` there is no ETag.",
     )
@@ -148,6 +154,7 @@ class OrderController(Controller):
     @patch(
         "/{order_id:uuid}",
         guards=[authenticated],
+        dto=StructDTO[OrderUpdate],
         summary="Update an order",
         description=(
             "Its notes while it is pending. With `orders:write` also its metadata, and its tracking once it is shipped."
@@ -167,6 +174,7 @@ class OrderController(Controller):
     @get(
         "/{order_id:uuid}/events",
         guards=[authenticated],
+        return_dto=StructDTO[OrderEventPage],
         summary="List the events of an order",
         description="What happened to the order, when and by whom, oldest first.",
     )
@@ -178,6 +186,7 @@ class OrderController(Controller):
     @get(
         "/{order_id:uuid}/payments",
         guards=[authenticated],
+        return_dto=StructDTO[PaymentPage],
         summary="List the payments of an order",
         description="Attempts to pay and how they ended, oldest first.",
     )
@@ -189,6 +198,7 @@ class OrderController(Controller):
     @get(
         "/{order_id:uuid}/refunds",
         guards=[authenticated],
+        return_dto=StructDTO[RefundPage],
         summary="List the refunds of an order",
         description="What was refunded, line by line, and whether the money has arrived, oldest first.",
     )
@@ -200,6 +210,7 @@ class OrderController(Controller):
     @post(
         "/{order_id:uuid}/pay",
         guards=[authenticated],
+        dto=StructDTO[PaymentCreate],
         status_code=200,
         responses={202: ResponseSpec(OrderRead, generate_examples=False)},
         summary="Pay an order",
@@ -225,6 +236,7 @@ class OrderController(Controller):
     @post(
         "/{order_id:uuid}/cancel",
         guards=[authenticated],
+        dto=StructDTO[OrderCancel],
         status_code=200,
         summary="Cancel an order",
         description="Your own until it is paid, or with `orders:write` any until it is shipped. Refunds a paid order.",
@@ -243,6 +255,7 @@ class OrderController(Controller):
     @post(
         "/{order_id:uuid}/ship",
         guards=[authenticated],
+        dto=StructDTO[OrderShip],
         status_code=200,
         summary="Ship an order",
         description=(
@@ -281,6 +294,7 @@ class OrderController(Controller):
     @post(
         "/{order_id:uuid}/refund",
         guards=[authenticated],
+        dto=StructDTO[RefundCreate],
         status_code=200,
         summary="Refund an order",
         description="Some of its lines or, without a body, all that is left, which returns to the stock.",

@@ -37,6 +37,7 @@ from app.lib.openapi.document import may_raise
 from app.lib.openapi.examples import shows
 from app.lib.pagination.parameters import After, Before
 from app.lib.security.policies import authenticated, find_principal, optional, policy_of, public
+from app.lib.wire.dto import StructDTO
 from app.lib.wire.struct_schema import example_id
 
 T = TypeVar("T")
@@ -151,6 +152,8 @@ class PostController(Controller):
 
     @post(
         guards=[authenticated],
+        dto=StructDTO[PostCreate],
+        return_dto=StructDTO[PostRead],
         summary="Create a post",
         description="A draft, unless `is_published` or `published_at` says otherwise.",
         opt=IDEMPOTENT | _LONG_BODY | may_raise(SlugTaken),
@@ -185,6 +188,8 @@ class PostController(Controller):
     @patch(
         "/{post_ref:str}",
         guards=[authenticated],
+        dto=StructDTO[PostUpdate],
+        return_dto=StructDTO[PostRead],
         summary="Update a post",
         description="By id. Your own, or with `posts:write` any. The slug stays unless it is given.",
         opt=_LONG_BODY | may_raise(NotYourPost, PostNotFound, SlugTaken, PreconditionFailed),
@@ -207,6 +212,8 @@ class PostController(Controller):
     @post(
         "/{post_ref:str}/publish",
         guards=[authenticated],
+        dto=StructDTO[Publication],
+        return_dto=StructDTO[PostRead],
         status_code=200,
         summary="Publish a post",
         description="By id, now or at `published_at`, up to ten years ahead.",
@@ -226,6 +233,7 @@ class PostController(Controller):
     @post(
         "/{post_ref:str}/unpublish",
         guards=[authenticated],
+        return_dto=StructDTO[PostRead],
         status_code=200,
         summary="Unpublish a post",
         description="By id. It is a draft again.",
@@ -268,6 +276,7 @@ async def list_user_posts(
 @get(
     "/tags",
     guards=[public],
+    return_dto=StructDTO[TagPage],
     opt=TAGGED | _PUBLIC,
     summary="List the tags of published posts",
     description="With the number of published posts that have them. Caches may keep it for a minute.",

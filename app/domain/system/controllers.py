@@ -21,7 +21,7 @@ from app.lib.security.bearer import bearer_token
 from app.lib.security.policies import Connection, Policy, check_debts, public
 from app.lib.security.principal import Authenticator
 from app.lib.services import Services
-from app.lib.wire.dto import Output
+from app.lib.wire.dto import Output, StructDTO
 
 
 class Health(Output):
@@ -38,6 +38,7 @@ _OK = Health(status="ok")
     name="health",
     guards=[public],
     opt={**PASSED_ON, **public_answer()},
+    return_dto=StructDTO[Health],
     summary="Check that the service answers",
     description="For people and simple monitors. It asks neither the database nor anything else.",
     tags=["System"],
@@ -50,6 +51,7 @@ async def get_health() -> Health:
     "/health/live",
     guards=[public],
     opt={**PASSED_ON, **public_answer()},
+    return_dto=StructDTO[Health],
     summary="Check that the process is alive",
     description="Checks nothing else; restart the process when it does not answer.",
     tags=["System"],
@@ -62,6 +64,7 @@ async def get_liveness() -> Health:
     "/health/ready",
     guards=[public],
     opt=dict(PASSED_ON),
+    return_dto=StructDTO[ReadinessReport],
     summary="Check that the process may get traffic",
     description="503 while the database or its schema is not ready, and while shutting down. `degraded` without Redis.",
     tags=["System"],

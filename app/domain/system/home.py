@@ -42,7 +42,6 @@ class Home(Output):
 @get(
     "/",
     name="home",
-    return_dto=None,
     guards=[public],
     opt={PRODUCES_ANYTHING: True, **PASSED_ON, **sends_headers(200, "Vary")},
     summary="Find the parts of the service",

@@ -34,6 +34,7 @@ from app.lib.pagination.parameters import After, Before
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import authenticated, recently_authenticated
 from app.lib.webhooks.kinds import WebhookKinds
+from app.lib.wire.dto import StructDTO
 
 _TEST = {
     "kind": "webhook.test",
@@ -70,9 +71,11 @@ KindFilter = Annotated[
 class WebhookController(Controller):
     path = "/webhooks"
     tags = ("Webhooks",)
+    return_dto = StructDTO[WebhookRead]
 
     @get(
         guards=[authenticated],
+        return_dto=StructDTO[WebhookPage],
         summary="List your webhooks",
         description="Your own endpoints without their secrets.",
     )
@@ -89,6 +92,8 @@ class WebhookController(Controller):
 
     @post(
         guards=[recently_authenticated],
+        dto=StructDTO[WebhookCreate],
+        return_dto=StructDTO[WebhookWithSecret],
         summary="Create a webhook",
         description="Only this answer has the secret.",
         opt=TEXT_BODY | may_raise(TooManyWebhooks),
@@ -113,6 +118,7 @@ class WebhookController(Controller):
     @patch(
         "/{webhook_id:uuid}",
         guards=[authenticated],
+        dto=StructDTO[WebhookUpdate],
         summary="Update a webhook",
         description="Another `url` needs a sign-in within 10 minutes.",
         opt=TEXT_BODY | may_raise(ReauthRequired),
@@ -141,6 +147,7 @@ class WebhookController(Controller):
     @post(
         "/{webhook_id:uuid}/rotate-secret",
         guards=[recently_authenticated],
+        return_dto=StructDTO[WebhookWithSecret],
         status_code=200,
         summary="Rotate a webhook's secret",
         description="For 24 hours the present secret signs, too.",
@@ -153,6 +160,7 @@ class WebhookController(Controller):
     @post(
         "/{webhook_id:uuid}/test",
         guards=[authenticated, rate_limit("webhooks")],
+        return_dto=StructDTO[DeliveryRead],
         summary="Send a test event",
         description="A `webhook.test`, tried once, even without a subscription.",
         opt=IDEMPOTENT | may_raise(TooManyPending, WebhookInactive) | shows(201, **_TEST),
@@ -167,9 +175,11 @@ class WebhookController(Controller):
 class DeliveryController(Controller):
     path = "/webhooks/{webhook_id:uuid}/deliveries"
     tags = ("Webhooks",)
+    return_dto = StructDTO[DeliveryRead]
 
     @get(
         guards=[authenticated],
+        return_dto=StructDTO[DeliveryPage],
         summary="List a webhook's deliveries",
         description="Those that have succeeded or failed are kept for 30 days. Where `WEBHOOKS_MAX_PENDING` wait, a "
         "new one has failed from the start (`too_many_pending`). A `user.updated` or `post.updated` that was not yet "
@@ -223,6 +233,7 @@ class DeliveryController(Controller):
 @get(
     "/webhook-kinds",
     guards=[authenticated],
+    return_dto=StructDTO[WebhookKindPage],
     summary="List webhook kinds",
     description="The kinds of events that webhooks can subscribe to.",
     tags=["Webhooks"],

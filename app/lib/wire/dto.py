@@ -1,18 +1,24 @@
-"""What goes over the wire is what handlers are annotated with (docs/decisions/0042).
+"""What goes over the wire, declared on the controllers.
 
     class UserController(Controller):
-        @post()
-        async def create_user(self, data: JSONBody[UserCreate], users: Injected[UserService]) -> Response[UserRead]: ...
+        dto = StructDTO[UserCreate]
+        return_dto = StructDTO[UserRead]
 
-        @get("/{user_id:uuid}", return_dto=StructDTO[UserRead])
-        async def get_user(self, user_id: FromPath[UUID], ...) -> User: ...
+        @post()
+        async def create_user(self, data: JSONBody[UserCreate], users: NamedDependency[UserService]) -> User: ...
+
+        @patch("/{user_id:uuid}", dto=StructDTO[UserUpdate])
+        async def update_user(self, user_id: FromPath[UUID], data: JSONBody[UserUpdate], ...) -> User: ...
+
+        @delete("/{user_id:uuid}", dto=None, return_dto=None)
+        async def delete_user(self, user_id: FromPath[UUID], ...) -> None: ...
 
 - **In**: the body is decoded strictly into what the handler declares (the Struct, a list of it, or
   ``JSONBody[Struct | None] = None`` where the body is optional), and all field errors are reported together. The
   application does not start when the type takes unknown members or has a member without bounds.
-- **Out**: the handler returns the Struct, or with a ``return_dto`` of its own an entity with attributes of the same
-  names, or a ``Response`` around either. Only what the Struct names ever leaves. What is that very Struct already is
-  passed on as it is. A list is a Struct, too: a page. A choice of Structs leaves as it is.
+- **Out**: the handler returns the Struct, an entity with attributes of the same names, or a ``Response`` around either.
+  Only what the Struct names ever leaves. What is that very Struct already is passed on as it is. A list is a Struct,
+  too: a page.
 """
 
 import functools
@@ -28,7 +34,6 @@ from litestar.dto import AbstractDTO, DTOFieldDefinition
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import ImproperlyConfiguredException
 from litestar.openapi.spec import Reference, Schema
-from litestar.plugins import SerializationPlugin
 from litestar.response import Response
 from litestar.typing import FieldDefinition
 from msgspec import UNSET, Struct
@@ -157,23 +162,6 @@ class StructDTO(AbstractDTO[T], Generic[T]):
         return False
 
 
-class StructPlugin(SerializationPlugin):
-    """Gives each handler the DTO of the Struct that it takes, and of the one that it answers with, unless it declares
-    another one. Give it to ``Litestar(plugins=[...])``.
-    """
-
-    def supports_type(self, field_definition: FieldDefinition) -> bool:
-        return types.is_struct_type(get_origin(field_definition.annotation) or field_definition.annotation)
-
-    def create_dto_for_type(self, field_definition: FieldDefinition) -> Any:
-        """None for an answer that is one of several Structs."""
-        kind = _without_null(field_definition.annotation)
-        if field_definition.name != "data":
-            while isinstance(origin := get_origin(kind), type) and issubclass(origin, Response):
-                (kind,) = get_args(kind)
-        return None if get_origin(kind) in {Union, UnionType} else StructDTO.__class_getitem__(kind)
-
-
 class FormDTO(StructDTO[T], Generic[T]):
     """Reads ``application/x-www-form-urlencoded`` as well as JSON, as OAuth2 clients send it.
 
@@ -220,16 +208,12 @@ def parse_form(raw: bytes) -> dict[str, str | list[str]]:
 
 def _input_type(field: FieldDefinition) -> Any:
     """The type of a body: null is never one, also where the body may be left out."""
-    type_ = _without_null(field.annotation)
+    type_: Any = field.annotation
+    if get_origin(type_) in {Union, UnionType}:
+        type_ = functools.reduce(operator.or_, [arg for arg in get_args(type_) if arg is not NoneType])
     for meta in field.metadata:
         if isinstance(meta, msgspec.Meta):
             type_ = Annotated[type_, meta]
-    return type_
-
-
-def _without_null(type_: Any) -> Any:
-    if get_origin(type_) in {Union, UnionType}:
-        return functools.reduce(operator.or_, [arg for arg in get_args(type_) if arg is not NoneType])
     return type_
 
 

@@ -12,9 +12,9 @@ from litestar.params import JSONBody
 from msgspec import Struct
 
 from app.lib.errors import BadRequest
-from app.lib.wire.dto import Input, Output, StructDTO, StructPlugin, parse_form, project
+from app.lib.wire.dto import Input, Output, StructDTO, parse_form, project
 from app.lib.wire.fields import Name
-from tests.lib.people import GOOD, ID, READ, Login, UserCreate, UserEntity, UserRead, UserUpdate, a_read, make_app
+from tests.lib.people import GOOD, ID, READ, Login, UserRead, UserUpdate, a_read, make_app
 
 
 @pytest.fixture(scope="module")
@@ -223,26 +223,6 @@ def test_the_application_does_not_start_with_a_loose_body(struct: Any, words: st
 
     with pytest.raises(ImproperlyConfiguredException, match=words):
         Litestar([handler])
-
-
-async def test_what_a_handler_is_annotated_with_is_its_dto() -> None:
-    @post("/users")
-    async def create_user(data: JSONBody[UserCreate]) -> Response[UserRead]:
-        return Response(cast("UserRead", UserEntity(data.email)))
-
-    app = Litestar([create_user], plugins=[StructPlugin()], openapi_config=None)
-    transport = httpx.ASGITransport(cast("Any", app), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        assert (await client.post("/users", json=GOOD)).json() == READ
-
-
-def test_what_a_handler_is_annotated_with_has_bounds() -> None:
-    @post("/")
-    async def handler(data: JSONBody[Loose | None] = None) -> None:
-        assert data
-
-    with pytest.raises(ImproperlyConfiguredException, match=r"Loose\.note has no maximum length"):
-        Litestar([handler], plugins=[StructPlugin()])
 
 
 @pytest.mark.parametrize("answer", [UserRead, Response[UserRead], list[UserUpdate], UserUpdate | None])

@@ -17,6 +17,7 @@ from app.lib.http.rules import BY_HEAD, TEXT_BODY
 from app.lib.openapi.document import may_raise
 from app.lib.openapi.examples import shows
 from app.lib.security.policies import OPEN_TO_DEBTORS, authenticated, recently_authenticated
+from app.lib.wire.dto import StructDTO
 
 Users = Injected[UserService]
 Accounts = Injected[AccountQueries]
@@ -32,6 +33,7 @@ def account_gone(request: Request[Any, Any, Any], _: NotFound) -> Response[bytes
 class MeController(Controller):
     path = "/users/me"
     tags = ("Users",)
+    return_dto = StructDTO[UserRead]
     exception_handlers = {NotFound: account_gone}  # noqa: RUF012 - Litestar declares it as an instance's
 
     @get(
@@ -45,6 +47,7 @@ class MeController(Controller):
 
     @patch(
         guards=[authenticated],
+        dto=StructDTO[OwnUserUpdate],
         summary="Update the current user",
         description="Name, username and language, as a merge patch. Address and password have their own routes.",
         opt=may_raise(UsernameTaken),
@@ -67,6 +70,7 @@ class MeController(Controller):
         "/export",
         guards=[recently_authenticated],
         opt=may_raise(RateLimited) | shows(200, user=[{"email": "ada@example.com", "name": "Ada Lovelace"}]),
+        return_dto=None,
         responses={200: ResponseSpec(dict[str, Any], generate_examples=False)},
         summary="Export what is held on the current user",
         description="A JSON object with a list for each kind of thing, as it is stored, without secrets.",
@@ -81,6 +85,7 @@ class MeController(Controller):
     @get(
         "/profile",
         guards=[authenticated],
+        return_dto=StructDTO[ProfileRead],
         summary="Get the current user's profile",
         description="What others see of you, and your `full_name` as you see it.",
     )
@@ -90,6 +95,8 @@ class MeController(Controller):
     @put(
         "/profile",
         guards=[authenticated],
+        dto=StructDTO[WholeProfile],
+        return_dto=StructDTO[ProfileRead],
         summary="Set the current user's profile",
         description="All of it: what is left out becomes empty.",
         opt=TEXT_BODY,
@@ -102,6 +109,8 @@ class MeController(Controller):
     @patch(
         "/profile",
         guards=[authenticated],
+        dto=StructDTO[ProfileUpdate],
+        return_dto=StructDTO[ProfileRead],
         summary="Update the current user's profile",
         description="A merge patch: what is left out stays, null clears.",
         opt=TEXT_BODY,

@@ -18,6 +18,7 @@ from app.lib.http.injection import Caller, Injected, Paging, Precondition
 from app.lib.http.rules import TEXT_BODY
 from app.lib.openapi.document import may_raise
 from app.lib.security.policies import permission, public
+from app.lib.wire.dto import StructDTO
 
 Accounts = Injected[AccountQueries]
 UserId = FromPath[UUID]
@@ -41,6 +42,7 @@ class ProfileController(Controller):
     @get(
         "/profiles",
         guards=[public],
+        return_dto=StructDTO[PublicProfilePage],
         summary="Find profiles by username",
         description="Of active users. There is no list of everyone: `username` is required.",
         opt=TAGGED | _PUBLIC,
@@ -54,6 +56,7 @@ class ProfileController(Controller):
     @get(
         "/profiles/{user_id:uuid}",
         guards=[public],
+        return_dto=StructDTO[PublicProfile],
         summary="Get a public profile",
         description="What everybody may see of a user; never the address.",
         opt=_PUBLIC,
@@ -64,6 +67,7 @@ class ProfileController(Controller):
     @get(
         "/users/{user_id:uuid}/profile",
         guards=[SEES_USER],
+        return_dto=StructDTO[ProfileRead],
         summary="Get a user's profile",
         description="Your own, or with `users:read` that of any user.",
     )
@@ -73,6 +77,8 @@ class ProfileController(Controller):
     @patch(
         "/users/{user_id:uuid}/profile",
         guards=[permission(USERS_WRITE, sight=SEES_USER)],
+        dto=StructDTO[ProfileUpdate],
+        return_dto=StructDTO[ProfileRead],
         summary="Update a user's profile",
         description="A merge patch: what is left out stays, null clears.",
         opt=TEXT_BODY | may_raise(BeyondOwnRights),

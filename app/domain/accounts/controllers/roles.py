@@ -18,6 +18,7 @@ from app.lib.openapi.document import may_raise
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.pagination.paginate import page_of
 from app.lib.security.policies import permission, sees
+from app.lib.wire.dto import StructDTO
 
 Roles = Injected[RoleService]
 Accounts = Injected[AccountQueries]
@@ -30,9 +31,11 @@ WRITES_ROLE = permission(ROLES_WRITE, sight=SEES_ROLE, fresh=True)
 class RoleController(Controller):
     path = "/roles"
     tags = ("Roles",)
+    return_dto = StructDTO[RoleRead]
 
     @get(
         guards=[permission(ROLES_READ)],
+        return_dto=StructDTO[RolePage],
         summary="List roles",
         description="All roles with their permissions.",
     )
@@ -43,6 +46,7 @@ class RoleController(Controller):
 
     @post(
         guards=[permission(ROLES_WRITE, fresh=True)],
+        dto=StructDTO[RoleCreate],
         summary="Create a role",
         description="A name, and the permissions that it gives: only those that you have yourself.",
         opt=IDEMPOTENT | TEXT_BODY | may_raise(RoleNameTaken, BeyondOwnRights, SystemRole),
@@ -58,6 +62,7 @@ class RoleController(Controller):
     @patch(
         "/{role_id:uuid}",
         guards=[WRITES_ROLE],
+        dto=StructDTO[RoleUpdate],
         summary="Update a role",
         description="Users who have the role have its new permissions at once. You cannot give those that you lack.",
         opt=TEXT_BODY | may_raise(RoleNameTaken, BeyondOwnRights, SystemRole),
@@ -81,6 +86,7 @@ class RoleController(Controller):
 @get(
     "/permissions",
     guards=[permission(ROLES_READ)],
+    return_dto=StructDTO[PermissionPage],
     summary="List permissions",
     description="The permissions that roles can give.",
     tags=["Roles"],

@@ -35,6 +35,7 @@ from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
 from app.lib.openapi.examples import shows
 from app.lib.security.policies import permission, sees
+from app.lib.wire.dto import StructDTO
 from app.lib.wire.struct_schema import example_id
 
 SEES_USER = sees(USERS_READ, or_self="user_id")
@@ -65,9 +66,11 @@ Expand = Annotated[Literal["profile"] | None, QueryParameter(description="Adds t
 class UserController(Controller):
     path = "/users"
     tags = ("Users",)
+    return_dto = StructDTO[UserRead]
 
     @get(
         guards=[permission(USERS_READ)],
+        return_dto=StructDTO[UserPage],
         summary="List users",
         description="Newest first, with filters and full-text search. Deleted users are not listed.",
     )
@@ -95,6 +98,7 @@ class UserController(Controller):
 
     @post(
         guards=[permission(USERS_WRITE, fresh=True)],
+        dto=StructDTO[UserCreate],
         summary="Create a user",
         description="Only superusers may set `is_superuser`.",
         opt=IDEMPOTENT | METADATA_BODY | may_raise(EmailTaken, UsernameTaken) | shows(201, roles=[]),
@@ -106,6 +110,7 @@ class UserController(Controller):
     @get(
         "/{user_id:uuid}",
         guards=[SEES_USER],
+        return_dto=None,
         summary="Get a user",
         description="Yourself, or with `users:read` any user. With `expand=profile` there is no ETag.",
     )
@@ -119,6 +124,7 @@ class UserController(Controller):
     @patch(
         "/{user_id:uuid}",
         guards=[permission(USERS_WRITE, sight=SEES_USER)],
+        dto=StructDTO[UserUpdate],
         summary="Update a user",
         description=(
             "Only superusers may change `is_superuser`. Address and flags need a sign-in within 10 minutes. The former "
@@ -170,6 +176,7 @@ class UserController(Controller):
     @post(
         "/{user_id:uuid}/password",
         guards=[permission(USERS_WRITE, sight=SEES_USER, fresh=True)],
+        dto=StructDTO[NewPassword],
         status_code=200,
         summary="Set a user's password",
         description=(
@@ -186,6 +193,7 @@ class UserController(Controller):
     @put(
         "/{user_id:uuid}/roles",
         guards=[permission(ROLES_WRITE, sight=SEES_USER, fresh=True)],
+        dto=StructDTO[RoleAssignment],
         summary="Set a user's roles",
         description="You cannot give permissions that you lack, nor change your own roles.",
         opt=may_raise(BeyondOwnRights),
@@ -216,6 +224,8 @@ _SERVICE_ACCOUNT: dict[str, Any] = {
 @post(
     "/service-accounts",
     guards=[permission(USERS_WRITE, fresh=True)],
+    dto=StructDTO[ServiceAccountCreate],
+    return_dto=StructDTO[UserRead],
     summary="Create a service account",
     description="A user for programs, without a password and an address. Give it roles and API keys.",
     opt=IDEMPOTENT | TEXT_BODY | may_raise(TooManyServiceAccounts) | shows(201, **_SERVICE_ACCOUNT),

@@ -15,6 +15,7 @@ from app.lib.http.locations import created
 from app.lib.http.rules import TEXT_BODY
 from app.lib.openapi.document import may_raise
 from app.lib.security.policies import permission, recently_authenticated, signed_in
+from app.lib.wire.dto import StructDTO
 
 Keys = Injected[ApiKeyService]
 Queries = Injected[ApiKeyQueries]
@@ -25,9 +26,11 @@ UserId = FromPath[UUID]
 class ApiKeyController(Controller):
     path = "/users/me/api-keys"
     tags = ("API keys",)
+    return_dto = StructDTO[ApiKeyRead]
 
     @get(
         guards=[signed_in],
+        return_dto=StructDTO[ApiKeyPage],
         summary="List your API keys",
         description="Without their secrets, which only the answers of their creation have.",
     )
@@ -36,6 +39,8 @@ class ApiKeyController(Controller):
 
     @post(
         guards=[recently_authenticated],
+        dto=StructDTO[ApiKeyCreate],
+        return_dto=StructDTO[ApiKeyWithSecret],
         summary="Create an API key",
         description="Only this answer has the secret, which is sent like an access token.",
         opt=TEXT_BODY | may_raise(TooManyApiKeys),
@@ -67,9 +72,11 @@ class ApiKeyController(Controller):
 class UserKeyController(Controller):
     path = "/users/{user_id:uuid}/api-keys"
     tags = ("API keys",)
+    return_dto = StructDTO[ApiKeyRead]
 
     @get(
         guards=[permission(USERS_READ, sight=SEES_USER, in_person=True)],
+        return_dto=StructDTO[ApiKeyPage],
         summary="List a user's API keys",
         description="Without their secrets, for administrators.",
     )
@@ -81,6 +88,8 @@ class UserKeyController(Controller):
 
     @post(
         guards=[permission(USERS_WRITE, sight=SEES_USER, fresh=True)],
+        dto=StructDTO[ApiKeyCreate],
+        return_dto=StructDTO[ApiKeyWithSecret],
         summary="Create an API key of a service account",
         description="Only this answer has the secret. The account has to be within your own rights.",
         opt=TEXT_BODY | may_raise(BeyondOwnRights, OwnKeysOnly, TooManyApiKeys),

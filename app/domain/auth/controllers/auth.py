@@ -27,7 +27,7 @@ from app.lib.openapi.document import may_raise
 from app.lib.openapi.examples import shows
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import OPEN_TO_DEBTORS, in_session, public, signed_in
-from app.lib.wire.dto import FormDTO
+from app.lib.wire.dto import FormDTO, StructDTO
 
 _ACCEPTED = RegistrationAccepted(
     status="verification_required", detail="If the address can be used, a mail with the next step is on its way."
@@ -41,6 +41,7 @@ class AuthController(Controller):
     @post(
         "/register",
         guards=[public, rate_limit("auth")],
+        dto=StructDTO[Registration],
         return_dto=None,
         responses={202: ResponseSpec(RegistrationAccepted, generate_examples=False)},
         summary="Register",
@@ -66,6 +67,7 @@ class AuthController(Controller):
         "/login",
         guards=[public, rate_limit("auth")],
         dto=FormDTO[SignIn],
+        return_dto=StructDTO[TokenPair],
         status_code=200,
         summary="Sign in",
         description=f"Send the OAuth2 password form or JSON. {FORM_ERRORS} For first-party clients. For a user with a "
@@ -79,6 +81,8 @@ class AuthController(Controller):
     @post(
         "/login/mfa",
         guards=[public, rate_limit("auth")],
+        dto=StructDTO[MfaSignIn],
+        return_dto=StructDTO[TokenPair],
         status_code=200,
         summary="Sign in with a second factor",
         description="The second step, within 5 minutes and 5 tries after a sign-in was answered with `mfa_required`.",
@@ -90,6 +94,7 @@ class AuthController(Controller):
         "/refresh",
         guards=[public, rate_limit("refresh")],
         dto=FormDTO[Refresh],
+        return_dto=StructDTO[TokenPair],
         status_code=200,
         summary="Refresh a session",
         description=(
@@ -128,6 +133,7 @@ class AuthController(Controller):
 @get(
     "/.well-known/jwks.json",
     guards=[public],
+    return_dto=StructDTO[JsonWebKeys],
     summary="List the keys that verify access tokens",
     description="Empty where tokens are signed with a shared secret. RFC 7517.",
     tags=["Auth"],

@@ -15,6 +15,7 @@ from app.lib.http.injection import Caller, Injected
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import OPEN_TO_DEBTORS, recently_authenticated, signed_in
+from app.lib.wire.dto import StructDTO
 
 _REQUESTED = MailRequested(status="accepted", detail="If the address can be used, a mail is on its way to it.")
 
@@ -27,6 +28,8 @@ class CredentialController(Controller):
     @post(
         "/password",
         guards=[signed_in, rate_limit("auth")],
+        dto=StructDTO[PasswordChange],
+        return_dto=StructDTO[TokenPair],
         status_code=200,
         summary="Change the current user's password",
         description=(
@@ -43,6 +46,8 @@ class CredentialController(Controller):
     @post(
         "/email",
         guards=[recently_authenticated, rate_limit("auth")],
+        dto=StructDTO[MailRequest],
+        return_dto=StructDTO[MailRequested],
         status_code=202,
         summary="Change the current user's email address",
         description=(

@@ -11,6 +11,7 @@ from app.lib.http.injection import Caller, Injected
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import OPEN_TO_DEBTORS, recently_authenticated, signed_in
+from app.lib.wire.dto import StructDTO
 
 
 class MfaController(Controller):
@@ -19,6 +20,7 @@ class MfaController(Controller):
 
     @get(
         guards=[signed_in],
+        return_dto=StructDTO[MfaRead],
         summary="Get your second factors",
         description="Which factors are on, and how many recovery codes are left.",
         opt=OPEN_TO_DEBTORS,
@@ -29,6 +31,7 @@ class MfaController(Controller):
     @post(
         "/totp",
         guards=[recently_authenticated, rate_limit("auth")],
+        return_dto=StructDTO[TotpEnrollment],
         status_code=200,
         summary="Set up an app that makes codes",
         description=(
@@ -42,6 +45,8 @@ class MfaController(Controller):
     @post(
         "/totp/confirm",
         guards=[recently_authenticated, rate_limit("auth")],
+        dto=StructDTO[TotpConfirmation],
+        return_dto=StructDTO[RecoveryCodesRead],
         status_code=200,
         summary="Confirm the app that makes codes",
         description=(
@@ -68,6 +73,7 @@ class MfaController(Controller):
     @post(
         "/recovery-codes",
         guards=[recently_authenticated, rate_limit("auth")],
+        return_dto=StructDTO[RecoveryCodesRead],
         status_code=200,
         summary="Renew the recovery codes",
         description="Those before are good no more. Ends your other sessions.",

@@ -28,6 +28,7 @@ from app.lib.http.locations import created
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import OPEN_TO_DEBTORS, public, recently_authenticated, signed_in
+from app.lib.wire.dto import StructDTO
 
 _FOR_BROWSERS = (
     "`PublicKeyCredential.parseRequestOptionsFromJSON(answer)` makes of it the `publicKey` that "
@@ -39,10 +40,12 @@ _FROM_BROWSERS = "`credential` is what `navigator.credentials.get` gave, as `JSO
 class PasskeyController(Controller):
     path = "/users/me/passkeys"
     tags = ("Users",)
+    return_dto = StructDTO[PasskeyRead]
 
     @post(
         "/options",
         guards=[recently_authenticated],
+        return_dto=StructDTO[CreationOptions],
         status_code=200,
         summary="Get the options for a new passkey",
         description=(
@@ -58,6 +61,8 @@ class PasskeyController(Controller):
 
     @post(
         guards=[recently_authenticated],
+        dto=StructDTO[PasskeyCreate],
+        return_dto=StructDTO[PasskeyWithCodes],
         summary="Create a passkey",
         description=(
             "`credential` is what `navigator.credentials.create` gave, as `JSON.stringify` writes it. A sign-in with "
@@ -74,6 +79,7 @@ class PasskeyController(Controller):
 
     @get(
         guards=[signed_in],
+        return_dto=StructDTO[PasskeyPage],
         summary="List your passkeys",
         description="Their names, when they were made and last used.",
         opt=OPEN_TO_DEBTORS,
@@ -97,6 +103,7 @@ class PasskeyController(Controller):
     @patch(
         "/{passkey_id:uuid}",
         guards=[signed_in],
+        dto=StructDTO[PasskeyUpdate],
         summary="Rename a passkey",
         description="The name is for you alone, so that you know which device it is.",
     )
@@ -130,6 +137,7 @@ class PasskeySignInController(Controller):
     @post(
         "/passkeys/options",
         guards=[public, rate_limit("auth")],
+        return_dto=StructDTO[RequestOptions],
         status_code=200,
         summary="Get the options for a sign-in with a passkey",
         description=f"No account is named: the authenticator knows it. {_FOR_BROWSERS}",
@@ -140,6 +148,8 @@ class PasskeySignInController(Controller):
     @post(
         "/passkeys/login",
         guards=[public, rate_limit("auth")],
+        dto=StructDTO[PasskeyUse],
+        return_dto=StructDTO[TokenPair],
         status_code=200,
         summary="Sign in with a passkey",
         description=(
@@ -156,6 +166,8 @@ class PasskeySignInController(Controller):
     @post(
         "/login/mfa/passkey-options",
         guards=[public, rate_limit("auth")],
+        dto=StructDTO[MfaTokenOnly],
+        return_dto=StructDTO[RequestOptions],
         status_code=200,
         summary="Get the options for a passkey as the second factor",
         description=_FOR_BROWSERS,
@@ -169,6 +181,8 @@ class PasskeySignInController(Controller):
     @post(
         "/login/mfa/passkey",
         guards=[public, rate_limit("auth")],
+        dto=StructDTO[MfaPasskey],
+        return_dto=StructDTO[TokenPair],
         status_code=200,
         summary="Sign in with a passkey as the second factor",
         description=(
@@ -184,6 +198,7 @@ class PasskeySignInController(Controller):
     @post(
         "/reauthenticate/passkey-options",
         guards=[signed_in],
+        return_dto=StructDTO[RequestOptions],
         status_code=200,
         summary="Get the options for confirming your passkey",
         description=_FOR_BROWSERS,
@@ -197,6 +212,8 @@ class PasskeySignInController(Controller):
     @post(
         "/reauthenticate/passkey",
         guards=[signed_in, rate_limit("auth")],
+        dto=StructDTO[PasskeyReauthentication],
+        return_dto=StructDTO[SessionRead],
         status_code=200,
         summary="Confirm your passkey",
         description=(

@@ -20,6 +20,7 @@ from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import optional_in_person, public
 from app.lib.security.principal import Principal
+from app.lib.wire.dto import StructDTO
 
 REQUESTED = MailRequested(status="accepted", detail="If there is such an account, a mail is on its way.")
 
@@ -32,12 +33,14 @@ def _link_gone(request: Request[Any, Any, Any], _: NotFound) -> Response[bytes]:
 class RecoveryController(Controller):
     path = "/auth"
     tags = ("Auth",)
+    return_dto = None
     guards = (rate_limit("auth"),)
     exception_handlers = {NotFound: _link_gone}  # noqa: RUF012 - Litestar declares it as an instance's
 
     @post(
         "/verify-email",
         guards=[optional_in_person],
+        dto=StructDTO[EmailVerification],
         status_code=204,
         summary="Verify an email address",
         description=(
@@ -58,6 +61,8 @@ class RecoveryController(Controller):
     @post(
         "/forgot-password",
         guards=[public],
+        dto=StructDTO[MailRequest],
+        return_dto=StructDTO[MailRequested],
         status_code=202,
         summary="Request a password reset",
         description="Mails a link that is good for 30 minutes. The answer does not say whether there is an account.",
@@ -71,6 +76,7 @@ class RecoveryController(Controller):
     @post(
         "/reset-password",
         guards=[public],
+        dto=StructDTO[PasswordReset],
         status_code=204,
         summary="Reset a password",
         description="Sets the password by the token of the newest link. Ends all sessions and begins none.",
@@ -82,6 +88,7 @@ class RecoveryController(Controller):
     @post(
         "/change-email",
         guards=[public],
+        dto=StructDTO[EmailChange],
         status_code=204,
         summary="Confirm a new email address",
         description="By the token that was mailed to it within 24 hours. The former one gets a link that undoes it.",
@@ -93,6 +100,7 @@ class RecoveryController(Controller):
     @post(
         "/revert-email",
         guards=[public],
+        dto=StructDTO[PasswordReset],
         status_code=204,
         summary="Undo a change of an email address",
         description=(
@@ -107,6 +115,8 @@ class RecoveryController(Controller):
     @post(
         "/verify-email/send-code",
         guards=[public],
+        dto=StructDTO[MailRequest],
+        return_dto=StructDTO[MailRequested],
         status_code=202,
         summary="Request a code to verify an email address",
         description=(

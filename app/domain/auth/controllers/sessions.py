@@ -14,6 +14,7 @@ from app.lib.http.injection import Caller, Injected, Paging
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import OPEN_TO_DEBTORS, signed_in
+from app.lib.wire.dto import StructDTO
 
 
 class SessionController(Controller):
@@ -23,6 +24,7 @@ class SessionController(Controller):
     @get(
         "/sessions",
         guards=[signed_in],
+        return_dto=StructDTO[SessionPage],
         summary="List your sessions",
         description="Where you are signed in: device, address and times. `current` is the one that asks.",
         opt=OPEN_TO_DEBTORS,
@@ -58,6 +60,8 @@ class SessionController(Controller):
     @post(
         "/reauthenticate",
         guards=[signed_in, rate_limit("auth")],
+        dto=StructDTO[Reauthentication],
+        return_dto=StructDTO[SessionRead],
         status_code=200,
         summary="Confirm your password",
         description=(
@@ -78,6 +82,7 @@ class SessionController(Controller):
     @post(
         "/reauthenticate/send-code",
         guards=[signed_in, rate_limit("auth")],
+        return_dto=StructDTO[MailRequested],
         status_code=202,
         summary="Request a code to confirm who you are",
         description="For users without a password: mails six digits, which are good in this session for 10 minutes.",

@@ -16,11 +16,13 @@ from app.domain.auth.services.second_factors import SecondFactorService
 from app.lib.http.injection import Caller, Injected
 from app.lib.openapi.document import may_raise
 from app.lib.security.policies import permission
+from app.lib.wire.dto import StructDTO
 
 
 @post(
     "/users/{user_id:uuid}/send-password-reset",
     guards=[permission(USERS_WRITE, sight=SEES_USER, in_person=True)],
+    return_dto=StructDTO[MailRequested],
     status_code=202,
     summary="Send a password reset",
     description="Mails a link to an active user, who sets a password by it within 30 minutes. Nothing changes before.",
@@ -35,6 +37,7 @@ async def send_password_reset(user_id: FromPath[UUID], mail_requests: Injected[M
 @post(
     "/users/{user_id:uuid}/impersonate",
     guards=[permission(USERS_IMPERSONATE, sight=SEES_USER, fresh=True)],
+    return_dto=StructDTO[ImpersonationToken],
     status_code=200,
     summary="Act as a user",
     description=(

@@ -12,14 +12,17 @@ from app.lib.http.injection import Caller, Injected, Paging
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import recently_authenticated, signed_in
+from app.lib.wire.dto import StructDTO
 
 
 class IdentityController(Controller):
     path = "/users/me/identities"
     tags = ("Identities",)
+    return_dto = StructDTO[IdentityRead]
 
     @get(
         guards=[signed_in],
+        return_dto=StructDTO[IdentityPage],
         summary="List your identities",
         description="Accounts at identity providers that you can sign in with.",
     )
@@ -31,6 +34,8 @@ class IdentityController(Controller):
     @post(
         "/authorize",
         guards=[recently_authenticated, rate_limit("auth")],
+        dto=StructDTO[LinkRequest],
+        return_dto=StructDTO[Authorization],
         status_code=200,
         summary="Begin to link an identity",
         description="Send the browser to `authorization_url`.",
@@ -44,6 +49,7 @@ class IdentityController(Controller):
     @post(
         "/link",
         guards=[signed_in, rate_limit("auth")],
+        dto=StructDTO[IdentityLink],
         status_code=200,
         summary="Link an identity",
         description=(

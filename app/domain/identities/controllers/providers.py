@@ -17,6 +17,7 @@ from app.lib.http.language import preferred_locale
 from app.lib.openapi.document import may_raise
 from app.lib.ratelimit.routes import rate_limit
 from app.lib.security.policies import OPEN_TO_DEBTORS, public, signed_in
+from app.lib.wire.dto import StructDTO
 
 ProviderPath = Annotated[
     str,
@@ -33,6 +34,7 @@ class ProviderController(Controller):
 
     @get(
         guards=[public],
+        return_dto=StructDTO[ProviderPage],
         summary="List identity providers",
         description="Those that people can sign in with here; empty where there are none.",
     )
@@ -42,6 +44,7 @@ class ProviderController(Controller):
     @post(
         "/{name:str}/authorize",
         guards=[public, rate_limit("auth")],
+        return_dto=StructDTO[Authorization],
         status_code=200,
         summary="Begin to sign in with an identity provider",
         description="Send the browser to `authorization_url`. The attempt is good for 10 minutes, once.",
@@ -53,6 +56,8 @@ class ProviderController(Controller):
     @post(
         "/{name:str}/login",
         guards=[public, rate_limit("auth")],
+        dto=StructDTO[ProviderAnswer],
+        return_dto=StructDTO[TokenPair],
         status_code=200,
         summary="Sign in with an identity provider",
         description=(
@@ -75,6 +80,7 @@ class ProviderController(Controller):
     @post(
         "/{name:str}/reauthenticate/authorize",
         guards=[signed_in, rate_limit("auth")],
+        return_dto=StructDTO[Authorization],
         status_code=200,
         summary="Begin to confirm who you are at an identity provider",
         description=(
@@ -91,6 +97,8 @@ class ProviderController(Controller):
     @post(
         "/{name:str}/reauthenticate",
         guards=[signed_in, rate_limit("auth")],
+        dto=StructDTO[ProviderReauthentication],
+        return_dto=StructDTO[SessionRead],
         status_code=200,
         summary="Confirm who you are at an identity provider",
         description=(

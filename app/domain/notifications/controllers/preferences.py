@@ -7,11 +7,13 @@ from app.domain.notifications.services.preferences import PreferenceQueries, Pre
 from app.lib.errors import NotFound
 from app.lib.http.injection import Caller, Injected, Precondition
 from app.lib.security.policies import authenticated
+from app.lib.wire.dto import StructDTO
 
 
 class NotificationController(Controller):
     path = "/users/me/notification-preferences"
     tags = ("Notifications",)
+    return_dto = StructDTO[NotificationPreferencesRead]
     exception_handlers = {NotFound: account_gone}  # noqa: RUF012 - Litestar declares it as an instance's
 
     @get(
@@ -26,6 +28,7 @@ class NotificationController(Controller):
 
     @patch(
         guards=[authenticated],
+        dto=StructDTO[NotificationPreferencesUpdate],
         summary="Update the current user's mail preferences",
         description="Subscribes to topics and unsubscribes from them, as a merge patch.",
     )

@@ -18,6 +18,7 @@ from app.lib.openapi.document import may_raise
 from app.lib.openapi.examples import shows
 from app.lib.realtime.frames import MAX_ID
 from app.lib.security.policies import authenticated
+from app.lib.wire.dto import StructDTO
 
 Messages = Injected[MessageService]
 MessageId = Annotated[
@@ -32,8 +33,11 @@ class MessageController(Controller):
     path = "/rooms/{room_id:uuid}/messages"
     tags = ("Rooms",)
     guards = (authenticated,)
+    dto = None
+    return_dto = StructDTO[MessageRead]
 
     @get(
+        return_dto=StructDTO[MessagePage],
         summary="List the messages of a room",
         description="All events of its channel, newest first. For members, and with `rooms:read`.",
     )
@@ -51,6 +55,7 @@ class MessageController(Controller):
         return await queries.list_messages(room_id, paging, sort, filters, principal)
 
     @post(
+        dto=StructDTO[MessageCreate],
         summary="Publish a message in a room",
         description="For members. All who listen to its channel get it.",
         opt=REPLACEABLE | TEXT_BODY,
@@ -73,6 +78,7 @@ class MessageController(Controller):
 
     @patch(
         "/{message_id:int}",
+        dto=StructDTO[MessageUpdate],
         summary="Update a message in a room",
         description="Your own, in a room of your own any, and with `rooms:write` all. Its channel says so.",
         opt=TEXT_BODY | may_raise(RoomClosed) | shows(200, edited_at="2026-01-31T12:05:00Z", version=2),

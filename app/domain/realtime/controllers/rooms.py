@@ -27,6 +27,7 @@ from app.lib.http.transaction import IDEMPOTENT
 from app.lib.openapi.document import may_raise
 from app.lib.openapi.examples import shows
 from app.lib.security.policies import authenticated
+from app.lib.wire.dto import StructDTO
 
 Id = FromPath[UUID]
 Rooms = Injected[RoomService]
@@ -48,8 +49,11 @@ class RoomController(Controller):
     path = "/rooms"
     tags = ("Rooms",)
     guards = (authenticated,)
+    dto = None
+    return_dto = StructDTO[RoomRead]
 
     @get(
+        return_dto=StructDTO[RoomPage],
         summary="List rooms",
         description="Public rooms, your own, and those that you are invited to; with `rooms:read` all.",
     )
@@ -71,6 +75,7 @@ class RoomController(Controller):
         return await queries.list(paging, sort, filters | times, principal, mine=mine, invited=invited)
 
     @post(
+        dto=StructDTO[RoomCreate],
         summary="Create a room",
         description="You own it, and are its first member.",
         opt=IDEMPOTENT,
@@ -89,6 +94,7 @@ class RoomController(Controller):
 
     @patch(
         "/{room_id:uuid}",
+        dto=StructDTO[RoomUpdate],
         summary="Update a room",
         description="Its name, title or visibility. Your own, or with `rooms:write` any. Members stay members.",
         opt=may_raise(RoomClosed),
@@ -147,6 +153,7 @@ class RoomController(Controller):
 
     @get(
         "/{room_id:uuid}/members",
+        return_dto=StructDTO[MemberPage],
         summary="List the members of a room",
         description="For members, and with `rooms:read`. Those who joined first come first.",
     )
@@ -163,6 +170,7 @@ class RoomController(Controller):
 
     @get(
         "/{room_id:uuid}/invitations",
+        return_dto=StructDTO[InvitationPage],
         summary="List the invitations to a room",
         description="For its owner, and with `rooms:read`. Newest first.",
     )
@@ -173,6 +181,8 @@ class RoomController(Controller):
 
     @post(
         "/{room_id:uuid}/invitations",
+        dto=StructDTO[InvitationCreate],
+        return_dto=StructDTO[InvitationRead],
         summary="Invite a user to a room",
         description="To your room, or with `rooms:write` to any. They get an event on their own channel.",
         opt=IDEMPOTENT,

@@ -22,6 +22,7 @@ from app.lib.realtime.service import Realtime
 from app.lib.realtime.sockets import Socket
 from app.lib.security.policies import authenticated, current_principal, ticketed
 from app.lib.security.principal import Principal
+from app.lib.wire.dto import StructDTO
 from app.lib.wire.struct_schema import example_id
 
 _CHANNEL = r"[a-z]{1,32}(?::[A-Za-z0-9_.-]{1,64})?"
@@ -122,6 +123,7 @@ async def stream_events(
 @post(
     "/realtime/tickets",
     guards=[authenticated],
+    return_dto=StructDTO[TicketRead],
     tags=["Realtime"],
     summary="Create a ticket for a socket or event stream",
     description="For browsers, which cannot send `Authorization` there. It can be used once, within 30 seconds.",
