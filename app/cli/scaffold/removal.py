@@ -4,6 +4,8 @@ import re
 import shutil
 from pathlib import Path
 
+from app.cli.scaffold.wiring import unwire
+
 KEPT = {"accounts", "audit", "auth", "jobs", "system"}
 """What the others stand on."""
 _USES = re.compile(
@@ -21,7 +23,7 @@ def remove_domain(root: Path, name: str) -> list[str]:
     gone = standing_on(root, name)
     for each in gone:
         shutil.rmtree(root / "app/domain" / each)
-    _unwire(root, gone)
+    unwire(root, gone)
     _remove_users(root, {f"{top}.domain.{each}" for each in gone for top in ("app", "tests")})
     _remove_migrations(root, gone)
     return gone
@@ -39,18 +41,6 @@ def standing_on(root: Path, name: str) -> list[str]:
             if folder.name not in gone and any(using.search(path.read_text()) for path in folder.rglob("*.py"))
         ]
     return gone
-
-
-def _unwire(root: Path, gone: list[str]) -> None:
-    """Its line in ``DOMAINS``, and its place among the layers."""
-    wiring, layers = root / "app/asgi.py", root / ".importlinter"
-    text, order = wiring.read_text(), layers.read_text()
-    for each in gone:
-        text = text.replace(f"from app.domain.{each} import {each}\n", "")
-        text = re.sub(rf"(?<=[(\s]){each}(?:,\s*|(?=\)))|, {each}(?=\))", "", text)
-        order = re.sub(rf"^    \({each}\)\n| \| \({each}\)|(?<=    )\({each}\) \| ", "", order, flags=re.MULTILINE)
-    wiring.write_text(text)
-    layers.write_text(order)
 
 
 def _remove_users(root: Path, modules: set[str]) -> None:

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.cli.scaffold.fields import Field
 from app.cli.scaffold.naming import Names
+from app.cli.scaffold.wiring import wire
 from app.lib.cli.errors import CommandFailed
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -23,12 +24,11 @@ DOCUMENTS = {
     "docs/event-kinds.md": ("events", "kinds"),
 }
 """What `just openapi` writes."""
-_LAYER = re.compile(r"^    auth \| \(posts\).*$", re.MULTILINE)
 
 
 def write_domain(root: Path, names: Names, fields: Sequence[Field], **options: bool) -> list[Path]:
     """Returns the files that are new or changed. ``options`` are ``owned``, ``event`` and ``job``."""
-    written = [*_write_files(root, names, fields, options), *_wire(root, names.plural)]
+    written = [*_write_files(root, names, fields, options), *wire(root, names.plural)]
     try:
         _tidy(root, written)
         written.append(_migrate(root, names.plural))
@@ -66,18 +66,6 @@ def _write_files(root: Path, names: Names, fields: Sequence[Field], options: dic
             path.write_text(text)
             written.append(path)
     return written
-
-
-def _wire(root: Path, name: str) -> list[Path]:
-    """Its line in ``DOMAINS``, and its place among the layers."""
-    wiring, layers = root / "app/asgi.py", root / ".importlinter"
-    text = wiring.read_text()
-    line = f"from app.domain.{name} import {name}\n"
-    after = [each for each in re.findall(r"^from app\.domain\..*\n", text, re.MULTILINE) if each < line]
-    text = text.replace(after[-1], after[-1] + line, 1)
-    wiring.write_text(re.sub(r"^(DOMAINS = \([^)]*?),?\s*\)", rf"\1, {name})", text, count=1, flags=re.MULTILINE))
-    layers.write_text(_LAYER.sub(rf"\g<0> | ({name})", layers.read_text(), count=1))
-    return [wiring, layers]
 
 
 def _tidy(root: Path, paths: Sequence[Path]) -> None:
