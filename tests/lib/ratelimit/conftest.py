@@ -8,6 +8,7 @@ from sqlalchemy import MetaData
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from app.lib.db.engine import prepare_sqlite
 from app.lib.ratelimit.counters import Counters, MemoryCounters, TableCounters, rate_limit_table
 from app.lib.ratelimit.redis import RedisCounters
 from tests.support.databases import postgresql_database
@@ -35,11 +36,12 @@ def url_of(request: pytest.FixtureRequest, folder: Path) -> str:
 
 
 async def engines(url: str, stack: AsyncExitStack) -> Callable[[], AsyncEngine]:
-    # One connection on SQLite, as the writer of the service.
-    size = 1 if url.startswith("sqlite") else 5
+    is_sqlite = url.startswith("sqlite")
 
     def make() -> AsyncEngine:
-        engine = create_async_engine(url, pool_size=size, max_overflow=0)
+        engine = create_async_engine(url, pool_size=1 if is_sqlite else 5, max_overflow=0)
+        if is_sqlite:  # the writer of the service
+            prepare_sqlite(engine)
         stack.push_async_callback(engine.dispose)
         return engine
 
