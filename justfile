@@ -9,8 +9,8 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := "1"
 export PYTHONDONTWRITEBYTECODE := ""
 
 run := "uv run --quiet"
-# three processes for two cores, because many tests wait for a server; the one that is done takes from the others
-processes := "-n 3 --dist worksteal"
+# four processes for two cores, because many tests wait for a server; the one that is done takes from the others
+processes := "-n 4 --dist worksteal"
 document := "docs/openapi.json"
 realtime_document := "app/domain/realtime/static/asyncapi.json"
 
