@@ -145,11 +145,12 @@ bench-check *options:
 bench-one name *options:
     shift; {{ run }} python -m "benchmarks.{{ name }}" "$@"
 
-# format the code and mend what the linter can mend
+# format the code, mend what the linter can mend, and report what it cannot
 [group('change')]
 format:
-    {{ run }} ruff check --fix
+    {{ run }} ruff check --fix-only --quiet
     {{ run }} ruff format
+    {{ run }} ruff check
 
 # write the table of ASVS ids in docs/security.md from the marks of the tests
 [group('change')]
