@@ -13,8 +13,8 @@ from app.lib.http.conditional import Versioned
 _SPEC = re.compile(
     r"(?P<name>[a-z][a-z0-9_]*):(?P<kind>[a-z]+)(?:\[(?P<item>[a-z]+)\])?(?:\((?P<size>[^()]+)\))?(?P<null>\??)"
 )
-_TAKEN = {*dir(Entity), *dir(Versioned), "owner_id", "data", "principal", "self"}
-_TAKEN |= {"str", "int", "bool", "list", "date", "datetime"}  # types of the columns below them
+_COLUMN_TYPES = {"str", "int", "bool", "list", "date", "datetime"}
+_TAKEN = {*dir(Entity), *dir(Versioned), *_COLUMN_TYPES, "owner_id", "data", "principal", "self"}
 _MAX_LENGTH = 10_000
 
 EXAMPLE = (
