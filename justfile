@@ -9,8 +9,8 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := "1"
 export PYTHONDONTWRITEBYTECODE := ""
 
 run := "uv run --quiet"
-# three processes for two cores, because many tests wait for a server; the one that is done takes from the others
-processes := "-n 3 --dist worksteal"
+# four processes for two cores, because many tests wait for a server; the one that is done takes from the others
+processes := "-n 4 --dist worksteal"
 document := "docs/openapi.json"
 realtime_document := "app/domain/realtime/static/asyncapi.json"
 
@@ -145,11 +145,12 @@ bench-check *options:
 bench-one name *options:
     shift; {{ run }} python -m "benchmarks.{{ name }}" "$@"
 
-# format the code and mend what the linter can mend
+# format the code, mend what the linter can mend, and report what it cannot
 [group('change')]
 format:
-    {{ run }} ruff check --fix
+    {{ run }} ruff check --fix-only --quiet
     {{ run }} ruff format
+    {{ run }} ruff check
 
 # write the table of ASVS ids in docs/security.md from the marks of the tests
 [group('change')]

@@ -2,13 +2,18 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from app.config import Section, Settings
 from app.lib.security.secret_key import keep_secret
-from app.lib.settings import ConfigurationError, Secret, load
+from app.lib.settings import ConfigurationError, Secret, described_fields, load, read_env_file, variable_name
+
+_CLOSE = 0.85
+"""How alike two names are when one is the other misspelt, of 1 (:mod:`difflib`)."""
 
 
 def read_settings(
@@ -16,18 +21,47 @@ def read_settings(
     environ: Mapping[str, str] | None = None,
     env_file: Path | None = Path(".env"),
 ) -> tuple[Settings, dict[str, str]]:
-    """Settings and the origin of each. Raises :class:`ConfigurationError` with one clear line."""
+    """Settings and the origin of each. Raises :class:`ConfigurationError` with a line for each that is wrong, and for
+    each name that looks misspelt.
+    """
     environ = os.environ if environ is None else environ
-    settings, origins = load(Settings, environ, env_file)
-    found: dict[type[Section], Section] = {}
-    for kind in sections:
-        found[kind], more = load(kind, environ, env_file)
+    kinds: list[type[Settings | Section]] = [Settings, *sections]
+    found: dict[Any, Any] = {}
+    origins: dict[str, str] = {}
+    wrong: list[str] = []
+    for kind in kinds:
+        try:
+            found[kind], more = load(kind, environ, env_file)
+        except ConfigurationError as exc:
+            wrong.append(str(exc))
+            continue
         if taken := origins.keys() & more.keys():
             raise ValueError(f"settings are declared twice: {sorted(taken)}")
         origins |= more
+    if wrong:
+        raise ConfigurationError("\n".join([*wrong, *misspelt_names(kinds, environ, env_file)]))
+    settings: Settings = found.pop(Settings)
     for section in found.values():
         section.check(settings)
     return msgspec.structs.replace(settings, sections=found), origins
+
+
+def misspelt_names(
+    kinds: Iterable[type[msgspec.Struct]],
+    environ: Mapping[str, str] | None = None,
+    env_file: Path | None = Path(".env"),
+) -> list[str]:
+    """Remarks about names that are nearly a setting's, and about those in the file that are no setting's."""
+    names = {variable_name(field.name) for kind in kinds for field in described_fields(kind)}
+    names |= {f"{name}_FILE" for name in names}
+    in_file = read_env_file(env_file)
+    said: list[str] = []
+    for name in sorted({*(os.environ if environ is None else environ), *in_file} - names):
+        if close := get_close_matches(name, names, n=1, cutoff=_CLOSE):
+            said.append(f"{name}: not a setting; {close[0]} is one")
+        elif name in in_file:
+            said.append(f"{name}: not a setting, but in {env_file}")
+    return said
 
 
 def with_secret_key(settings: Settings) -> Settings:

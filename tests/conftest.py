@@ -49,9 +49,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that wait come first: in the meantime the others use the processor, and none of them is left at the end."""
-    items.sort(key=lambda item: not item.nodeid.startswith(_WAITING))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Half of the processes begin with those that wait: in the meantime the others use the processor, and none of those
+    that wait is left at the end. Each process is given a part of the list to begin with.
+    """
+    waiting = [item for item in items if item.nodeid.startswith(_WAITING)]
+    others = [item for item in items if not item.nodeid.startswith(_WAITING)]
+    processes = int(getattr(config, "workerinput", {}).get("workercount", 1))
+    shares = max(processes // 2, 1)
+    share, part = -(-len(waiting) // shares), len(items) // processes
+    items.clear()
+    for first in range(0, len(waiting), share or 1):
+        begin, others = others[: max(part - share, 0)], others[max(part - share, 0) :]
+        items += [*waiting[first : first + share], *begin]
+    items += others
 
 
 def pytest_collection_finish() -> None:

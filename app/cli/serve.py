@@ -30,7 +30,11 @@ def serve(workers: int | None, host: str | None, port: int | None, *, reload: bo
         flags = {"WORKERS": workers, "HOST": host, "PORT": port}
         # The workers read the settings for themselves, so a flag has to be where they look.
         os.environ.update({name: str(value) for name, value in flags.items() if value is not None})
-        settings, _ = read_settings(())
+        try:
+            settings, _ = read_settings(())
+        except ConfigurationError:
+            load("app.asgi:load_settings")()  # it knows the domains' settings, too
+            raise
         try:
             address = claim(settings.host, settings.port)
         except AddressUnavailable as exc:

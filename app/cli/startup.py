@@ -15,7 +15,7 @@ from app.config import Settings
 from app.core import API, Core
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.system.settings import SystemSettings
-from app.environment import with_secret_key
+from app.environment import misspelt_names, with_secret_key
 from app.lib.cli.errors import DatabaseUnusable
 from app.lib.cli.running import database_errors, require_usable, state_of
 from app.lib.db import sqlite
@@ -57,7 +57,8 @@ async def _prepare(settings: Settings) -> list[str]:
             if await core.migrations.state() is SchemaState.BEHIND:
                 await core.migrations.upgrade()
                 log.info("database.migrated", to=core.migrations.head)
-    hints = [hint for hint in [missing_mail(core)] if hint]
+    kinds = [type(part) for part in (settings, *settings.sections.values())]
+    hints = [*(f"{each}." for each in misspelt_names(kinds)), *(hint for hint in [missing_mail(core)] if hint)]
     try:
         with database_errors(settings.database):
             return hints + await _advise(core)

@@ -38,7 +38,7 @@ _KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false",
 
 
 class ConfigurationError(Exception):
-    """A setting that cannot be used. Its text is one line that names the variable and says what it takes."""
+    """Settings that cannot be used. For each its text has a line that names the variable and says what it takes."""
 
 
 @contextmanager
@@ -174,16 +174,21 @@ def load(settings_type: type[T], environ: Mapping[str, str], env_file: Path | No
     text is the value. What editors and Docker leave around a value is taken off: a byte order mark, one line end, a
     pair of quotes. An empty value counts as absent. Raises :class:`ConfigurationError`.
     """
-    from_file = _read_env_file(env_file)
+    from_file = read_env_file(env_file)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
+    wrong: list[str] = []
     for field in described_fields(settings_type):
         name = variable_name(field.name)
-        found = _find(name, environ, "environment") or _find(name, from_file, f"{env_file}")
         origins[name] = "default"
-        if found is not None:
-            text, origins[name] = found
-            values[field.name] = _convert(name, text, field.type)
+        try:
+            if found := _find(name, environ, "environment") or _find(name, from_file, f"{env_file}"):
+                text, origins[name] = found
+                values[field.name] = _convert(name, text, field.type)
+        except ConfigurationError as exc:
+            wrong.append(str(exc))
+    if wrong:
+        raise ConfigurationError("\n".join(wrong))
     try:
         return settings_type(**values), origins
     except ConfigurationError:
@@ -192,7 +197,8 @@ def load(settings_type: type[T], environ: Mapping[str, str], env_file: Path | No
         raise ConfigurationError(str(exc)) from exc
 
 
-def _read_env_file(path: Path | None) -> dict[str, str]:
+def read_env_file(path: Path | None) -> dict[str, str]:
+    """What the file sets; nothing where there is none. Raises :class:`ConfigurationError`."""
     try:
         if path is None or not path.is_file():
             return {}

@@ -113,3 +113,20 @@ def test_the_example_uncommented_is_the_defaults(tmp_path: Path) -> None:
 
     assert settings == load_settings({}, None)[0]
     assert origins["PORT"].endswith(".env")
+
+
+def test_all_that_is_wrong_is_said_at_once(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DATABASE_ULR=x\nPOSTGRES_PASSWORD=x\nJOBS_WORKER=maybe\n")
+
+    for command in (["config", "show"], ["serve"]):
+        result = cli(*command, PORT="abc", RATE_LIMIT_AUTH="often", WORKRS="3")
+        lines = [line.removeprefix("Error: ") for line in result.stderr.splitlines()]
+        assert result.exit_code == 3
+        assert [line.split(":")[0] for line in lines] == [
+            *("PORT", "JOBS_WORKER", "RATE_LIMIT_AUTH"),
+            *("DATABASE_ULR", "POSTGRES_PASSWORD", "WORKRS"),
+        ]
+        assert lines[3:5] == [
+            "DATABASE_ULR: not a setting; DATABASE_URL is one",
+            "POSTGRES_PASSWORD: not a setting, but in .env",
+        ]

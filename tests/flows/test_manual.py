@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import msgspec
 from litestar import Litestar
 
 from app.domain.system.document import MANUAL
+from app.lib.clock import utc_now
 from app.lib.openapi.document import DocumentInfo
+from app.lib.webhooks.signing import new_secret, show_secret, signed_headers
 from tests.support.apps import client_of, core_of
 from tests.support.people import People
 
@@ -89,8 +92,9 @@ async def test_the_samples_do_what_they_say(app: Litestar, people: People) -> No
     product = {"sku": "mug", "name": "Mug", "price": {"amount": "19.90", "currency": "EUR"}, "stock": 5}
     async with people.client(seller) as sells:
         made = await sells.post("/api/v1/products", json=product)
+    assert made.status_code == 201
     async with client_of(app) as client:
-        terminal = Terminal(client, PRODUCT=made.json()["id"])
+        terminal = Terminal(client)
         for kind, text in BLOCK.findall(MANUAL):
             if kind == "sh":
                 await terminal.run(text)
@@ -107,6 +111,21 @@ async def test_the_samples_do_what_they_say(app: Litestar, people: People) -> No
     assert len(terminal.answers) > 15
     failed = [answer for answer in terminal.answers if answer.is_error]
     assert {answer.status_code for answer in failed} == {412, 422}
+
+
+def test_the_check_of_webhooks_takes_what_is_signed_now_and_nothing_else() -> None:
+    names: dict[str, Any] = {}
+    exec("".join(re.findall(r"^```python\n(.*?)^```$", MANUAL, re.MULTILINE | re.DOTALL)), names)  # noqa: S102 - the sample itself
+    is_genuine, key, former, body = names["is_genuine"], new_secret(), new_secret(), b'{"type":"post.published"}'
+    headers = signed_headers([key, former], "0193a3c4", utc_now(), body)
+
+    assert is_genuine(headers, body, show_secret(key))
+    assert is_genuine(headers, body, show_secret(former))
+    assert not is_genuine(headers, body + b" ", show_secret(key))
+    assert not is_genuine(headers, body, show_secret(new_secret()))
+    assert not is_genuine(
+        signed_headers([key], "0193a3c4", utc_now() - timedelta(minutes=6), body), body, show_secret(key)
+    )
 
 
 async def test_the_document_opens_with_the_manual(app: Litestar) -> None:

@@ -32,7 +32,7 @@ def domain(name: str, fields: tuple[str, ...], singular: str | None, *, owned: b
     What it writes passes lint, types, layers, its own tests and the contract tests of all routes.
     """
     names, parsed = names_of(name, singular), [parse_field(each) for each in fields]
-    if len({each.name for each in parsed}) < len(parsed):
+    if len({each.alias for each in parsed}) < len(parsed):
         raise click.BadParameter("each field needs a name of its own.")
     if all(each.is_nullable for each in parsed):
         raise click.BadParameter("one field at least has to be required.")

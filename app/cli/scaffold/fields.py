@@ -7,10 +7,14 @@ from typing import Any
 import click
 import msgspec
 
+from app.lib.db.base import Entity
+from app.lib.http.conditional import Versioned
+
 _SPEC = re.compile(
     r"(?P<name>[a-z][a-z0-9_]*):(?P<kind>[a-z]+)(?:\[(?P<item>[a-z]+)\])?(?:\((?P<size>[^()]+)\))?(?P<null>\??)"
 )
-_TAKEN = {"id", "created_at", "updated_at", "version", "owner_id", "metadata", "registry", "data", "principal"}
+_COLUMN_TYPES = {"str", "int", "bool", "list", "date", "datetime"}
+_TAKEN = {*dir(Entity), *dir(Versioned), *_COLUMN_TYPES, "owner_id", "data", "principal", "self"}
 _MAX_LENGTH = 10_000
 
 EXAMPLE = (
@@ -91,7 +95,7 @@ KINDS = {
     "list": Kind(
         python="list[str]",
         column="JSON",
-        wire="Annotated[list[Annotated[Line, Meta(max_length={size}, examples=['sea'])]], Meta(max_length=20)]",
+        wire="Annotated[list[Annotated[Line, Meta(max_length={size}, examples={first})]], Meta(max_length=20)]",
         first=["sea"],
         second=["sea", "sky"],
         size=50,
@@ -153,6 +157,8 @@ def parse_field(text: str) -> Field:
         length = int(size)
         if isinstance(first, str):
             first, second = first[:length].rstrip(), second[:length].rstrip()
+        else:
+            first, second = ([each[:length] for each in value] for value in (first, second))
     values = {"size": length, "first": repr(first), "choices": choices}
     return Field(
         name=name,

@@ -1,5 +1,6 @@
 """Names in code and words in texts, from the name of a domain."""
 
+import builtins
 import keyword
 import re
 from typing import NamedTuple
@@ -21,6 +22,10 @@ class Names(NamedTuple):
         return _joined(self.singular)
 
     @property
+    def entities(self) -> str:
+        return _joined(self.plural)
+
+    @property
     def variables(self) -> dict[str, str]:
         """What the templates use."""
         one, many = self.singular.replace("_", " "), self.plural.replace("_", " ")
@@ -31,7 +36,7 @@ class Names(NamedTuple):
             "NAME": self.plural.upper(),
             "NAME1": self.singular.upper(),
             "Class": self.entity,
-            "Plural": _joined(self.plural),
+            "Plural": self.entities,
             "path": self.plural.replace("_", "-"),
             "words": many,
             "words1": one,
@@ -46,12 +51,13 @@ def names_of(plural: str, singular: str | None) -> Names:
     if singular is None:
         singular = re.sub(r"ies$", "y", plural) if plural.endswith("ies") else plural.removesuffix("s")
     for name in (plural, singular):
-        if (
-            not re.fullmatch(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*", name)
-            or len(name) > _MAX_LENGTH
-            or keyword.iskeyword(name)
-        ):
-            raise click.BadParameter(f"'{name}' is not a name: lower-case words, with underscores between them.")
+        if not re.fullmatch(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*", name) or len(name) > _MAX_LENGTH:
+            raise click.BadParameter(
+                f"'{name}' is not a name: lower-case words, with underscores between them, "
+                f"of {_MAX_LENGTH} characters at most."
+            )
+        if keyword.iskeyword(name) or hasattr(builtins, name):
+            raise click.BadParameter(f"'{name}' is a word of Python; choose another name, or another --singular.")
     if singular == plural:
         raise click.BadParameter(f"'{plural}' has to be a plural; name the singular with --singular.")
     return Names(plural, singular)

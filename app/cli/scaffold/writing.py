@@ -12,8 +12,10 @@ from pprint import pformat
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from app.cli.scaffold.clashes import require_names_of_its_own
 from app.cli.scaffold.fields import Field
 from app.cli.scaffold.naming import Names
+from app.cli.scaffold.removal import remove_domain
 from app.cli.scaffold.wiring import wire
 from app.lib.cli.errors import CommandFailed
 
@@ -27,8 +29,15 @@ DOCUMENTS = {
 
 
 def write_domain(root: Path, names: Names, fields: Sequence[Field], **options: bool) -> list[Path]:
-    """Returns the files that are new or changed. ``options`` are ``owned``, ``event`` and ``job``."""
-    written = [*_write_files(root, names, fields, options), *wire(root, names.plural)]
+    """Returns the files that are new or changed. ``options`` are ``owned``, ``event`` and ``job``. What fails leaves
+    nothing behind.
+    """
+    texts = _render(root, names, fields, options)
+    require_names_of_its_own(root, names, texts.values())
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    written = [*texts, *wire(root, names.plural)]
     try:
         _tidy(root, written)
         written.append(_migrate(root, names.plural))
@@ -36,17 +45,19 @@ def write_domain(root: Path, names: Names, fields: Sequence[Field], **options: b
         return [*written, *export_documents(root)]
     except subprocess.CalledProcessError as exc:
         said = (exc.stderr or exc.stdout or "").strip().splitlines() or ["no reason"]
-        raise CommandFailed(f"The files are written, and then a step failed: {said[-1]}") from exc
+        remove_domain(root, names.plural)
+        raise CommandFailed(f"A step failed, and nothing is written: {said[-1]}") from exc
 
 
 def export_documents(root: Path) -> list[Path]:
     """Writes the exported documents again. Raises ``CalledProcessError``."""
-    for path, command in DOCUMENTS.items():
-        (root / path).write_text(_app(root, *command))
-    return [root / path for path in DOCUMENTS]
+    texts = {root / path: _app(root, *command) for path, command in DOCUMENTS.items()}
+    for path, text in texts.items():
+        path.write_text(text)
+    return [*texts]
 
 
-def _write_files(root: Path, names: Names, fields: Sequence[Field], options: dict[str, bool]) -> list[Path]:
+def _render(root: Path, names: Names, fields: Sequence[Field], options: dict[str, bool]) -> dict[Path, str]:
     environment = Environment(  # noqa: S701 - Python, not HTML
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True
     )
@@ -57,15 +68,12 @@ def _write_files(root: Path, names: Names, fields: Sequence[Field], options: dic
     variables = {**names.variables, **options, **bodies, "fields": fields}
     tests = root / "tests/domain" / names.plural
     places = {"test.py": tests / f"test_{names.plural}.py", "makers.py": tests / "makers.py"}
-    written: list[Path] = []
+    texts: dict[Path, str] = {}
     for template in sorted(TEMPLATES.glob("*.jinja")):
         text = environment.get_template(template.name).render(variables)
         if text.strip():  # a room that this domain does not need
-            path = places.get(template.stem, root / "app/domain" / names.plural / template.stem)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-            written.append(path)
-    return written
+            texts[places.get(template.stem, root / "app/domain" / names.plural / template.stem)] = text
+    return texts
 
 
 def _tidy(root: Path, paths: Sequence[Path]) -> None:

@@ -27,14 +27,14 @@ async def _purge_jobs(statuses: list[JobStatus], days: int, unit: UnitOfWork) ->
 
 
 @job("events.purge", NoPayload, schedule=Cron("17 * * * *"), timeout=600)
-async def purge_events(_payload: NoPayload, context: JobContext) -> None:
+async def purge_events(_payload: NoPayload, context: JobContext) -> int:
     seconds = context.service(JobSettings).events_retention_days * DAY
-    await context.in_batches(lambda unit: unit.execute(PURGE_EVENTS, age=-seconds))
+    return await context.in_batches(lambda unit: unit.execute(PURGE_EVENTS, age=-seconds))
 
 
 @job("idempotency_keys.purge", NoPayload, schedule=Cron("27 * * * *"), timeout=600)
-async def purge_keys(_payload: NoPayload, context: JobContext) -> None:
-    await context.in_batches(purge_idempotency_keys)
+async def purge_keys(_payload: NoPayload, context: JobContext) -> int:
+    return await context.in_batches(purge_idempotency_keys)
 
 
 JOBS = (purge_jobs, purge_events, purge_keys)

@@ -6,9 +6,9 @@ from app.lib.jobs import Every, JobContext, NoPayload, job
 
 
 @job("orders.expire", NoPayload, schedule=Every(30), timeout=300)
-async def expire_orders(_payload: NoPayload, context: JobContext) -> None:
+async def expire_orders(_payload: NoPayload, context: JobContext) -> int:
     """Cancels the orders that were not paid in time."""
-    await ExpireService(context.database, context.service(Events)).expire_orders()
+    return await ExpireService(context.database, context.service(Events)).expire_orders()
 
 
 JOBS = (expire_orders, settle_payment, send_refund)

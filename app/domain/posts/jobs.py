@@ -12,10 +12,10 @@ SECONDS = 5.0
 
 
 @job("posts.announce", NoPayload, schedule=Every(SECONDS))
-async def announce_posts(_nothing: NoPayload, context: JobContext) -> None:
+async def announce_posts(_nothing: NoPayload, context: JobContext) -> int:
     """Batch by batch, each in a transaction of its own."""
     events = context.service(Events)
-    await context.in_batches(lambda unit: announce_due(unit, events))
+    return await context.in_batches(lambda unit: announce_due(unit, events))
 
 
 async def announce_due(unit: UnitOfWork, events: Events) -> int:

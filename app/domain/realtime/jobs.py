@@ -8,9 +8,9 @@ _TRIM_SECONDS = 60.0
 
 
 @job("realtime.trim", NoPayload, schedule=Every(_TRIM_SECONDS), timeout=600)
-async def trim_channels(_payload: NoPayload, context: JobContext) -> None:
-    await context.in_batches(context.service(Realtime).trim)
-    await context.in_batches(lambda unit: unit.execute(PURGE_TICKETS))
+async def trim_channels(_payload: NoPayload, context: JobContext) -> int:
+    events = await context.in_batches(context.service(Realtime).trim)
+    return events + await context.in_batches(lambda unit: unit.execute(PURGE_TICKETS))
 
 
 JOBS = (trim_channels,)

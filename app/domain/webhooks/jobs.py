@@ -15,17 +15,18 @@ _BATCH = 200
 
 
 @job("webhooks.purge", NoPayload, schedule=Cron("57 * * * *"), timeout=600)
-async def purge_deliveries(_payload: NoPayload, context: JobContext) -> None:
+async def purge_deliveries(_payload: NoPayload, context: JobContext) -> int:
     before = utc_now() - RETENTION
-    await context.in_batches(lambda unit: unit.execute(PURGE, before=before))
+    return await context.in_batches(lambda unit: unit.execute(PURGE, before=before))
 
 
 @job("webhooks.sweep", NoPayload, schedule=Cron("*/5 * * * *"))
-async def sweep_deliveries(_payload: NoPayload, context: JobContext) -> None:
+async def sweep_deliveries(_payload: NoPayload, context: JobContext) -> int:
     """Gives a job to each delivery that is overdue and has none, because its job was cancelled or has failed."""
     async with context.unit() as unit:
         overdue = await unit.all(OVERDUE, before=utc_now() - _OVERDUE_AFTER, count=_BATCH)
         await enqueue_many(unit, [(deliver_webhook, each) for each in overdue])
+    return len(overdue)
 
 
 JOBS = (deliver_webhook, delete_deliveries, sweep_deliveries, purge_deliveries)

@@ -99,7 +99,10 @@ class LazyGroup(click.Group):
             _complain(exc.format_message())
             code = exc.exit_code
         except ConfigurationError as exc:
-            _complain(f"{exc}. 'app config example' lists all settings.")
+            *first, last = str(exc).splitlines() or [""]
+            for line in first:
+                _complain(line)
+            _complain(f"{last.removesuffix('.')}. 'app config example' lists all settings.")
             code = MISCONFIGURED
         except click.Abort:
             _complain("Interrupted.")

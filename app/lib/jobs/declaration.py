@@ -37,12 +37,16 @@ class JobContext(msgspec.Struct, frozen=True, kw_only=True):
         """A transaction, committed at the end of the block or not at all. One at a time: SQLite has one writer."""
         return self.database.independent()
 
-    async def in_batches(self, work: Callable[[UnitOfWork], Awaitable[int]]) -> None:
-        """Does the work again, each time in a transaction of its own, until it returns 0 for nothing left to do."""
-        count = 1
+    async def in_batches(self, work: Callable[[UnitOfWork], Awaitable[int]]) -> int:
+        """Does the work again, each time in a transaction of its own, until it returns 0 for nothing left to do.
+        Returns the sum.
+        """
+        done, count = 0, 1
         while count:
             async with self.unit() as unit:
                 count = await work(unit)
+            done += count
+        return done
 
     @property
     def reader(self) -> Reader:
@@ -113,7 +117,8 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
 ONCE = Retry(attempts=1)
 """No second attempt; though a job whose worker was lost runs again in any case."""
 
-Run = Callable[[P, JobContext], Awaitable[None]]
+Run = Callable[[P, JobContext], Awaitable[int | None]]
+"""A scheduled job that returns 0 has found nothing to do, and leaves no row."""
 
 
 class Job(msgspec.Struct, Generic[P], frozen=True, eq=False):
@@ -158,7 +163,8 @@ def job(
 
     It runs at least once after the commit that enqueued it, so it has to be idempotent; never in the transaction of an
     HTTP request, so it opens its own by ``context.unit()``. What it raises counts as a failed attempt, :class:`GiveUp`
-    as the last one. ``timeout`` is in seconds for one attempt.
+    as the last one. ``timeout`` is in seconds for one attempt. A job with a ``schedule`` returns 0 where it has found
+    nothing to do: then its row goes, so that an idle service stays quiet.
 
     ``key`` makes a job unique: while one with the same name and key waits or runs, no other one is enqueued. Give
     ``at_most`` to a job that waits for something outside: that number of them run in a process at a time, and no more

@@ -43,8 +43,9 @@ class Executor:
         outcome = await self._attempt(self.registry[claimed.name], claimed)
         seconds = time.perf_counter() - started
         self._observe(claimed.name, outcome.ending.value, seconds)
-        if outcome.ending is Ending.SUCCEEDED:
-            log.info("job.succeeded", attempt=claimed.attempts, seconds=round(seconds, 6))
+        if outcome.ending in {Ending.SUCCEEDED, Ending.IDLE}:
+            write = log.info if outcome.ending is Ending.SUCCEEDED else log.debug
+            write("job.succeeded", attempt=claimed.attempts, seconds=round(seconds, 6))
         return outcome
 
     async def _attempt(self, declared: Job[msgspec.Struct], claimed: ClaimedJob) -> Outcome:
@@ -64,7 +65,7 @@ class Executor:
         limit = asyncio.timeout(declared.timeout)
         try:
             async with limit:
-                await declared.run(payload, context)
+                done = await declared.run(payload, context)
         except Postpone as exc:
             return Outcome(job_id=claimed.id, ending=Ending.POSTPONED, wait_seconds=_bounded(exc.seconds))
         except asyncio.CancelledError as exc:
@@ -74,7 +75,8 @@ class Executor:
             return _failed(declared, context, exc)  # something that the job waited for was cancelled, not the job
         except Exception as exc:  # noqa: BLE001 - any exception is the job's
             return _failed(declared, context, exc, timed_out=limit.expired())
-        return Outcome(job_id=claimed.id, ending=Ending.SUCCEEDED)
+        is_idle = done == 0 and declared.schedule is not None
+        return Outcome(job_id=claimed.id, ending=Ending.IDLE if is_idle else Ending.SUCCEEDED)
 
 
 def _failed(

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Float, bindparam, not_, or_, select, update
+from sqlalchemy import ColumnElement, Float, bindparam, delete, not_, or_, select, update
 
 from app.lib.db.base import table_of
 from app.lib.db.instants import database_now
@@ -34,9 +34,12 @@ class ClaimedJob(msgspec.Struct, frozen=True):
 
 
 class Ending(StrEnum):
-    """How an attempt ended. ``postponed`` is no attempt at all: the worker has to go, or the job's turn comes later."""
+    """How an attempt ended. ``postponed`` is no attempt at all: the worker has to go, or the job's turn comes later.
+    ``idle`` is a scheduled one that has found nothing to do.
+    """
 
     SUCCEEDED = "succeeded"
+    IDLE = "idle"
     RETRY = "retry"
     FAILED = "failed"
     POSTPONED = "postponed"
@@ -111,6 +114,7 @@ _beat = prepare(
     UUID,
 )
 _succeeded = prepare(update(_jobs).where(*_ours).values(**finished(JobStatus.SUCCEEDED)))
+_idle = prepare(delete(_jobs).where(*_ours))
 _failed = prepare(update(_jobs).where(*_ours).values(**finished(JobStatus.FAILED), **_error))
 _retry = prepare(update(_jobs).where(*_ours).values(**_wait, **_error))
 _postponed = prepare(update(_jobs).where(*_ours).values(**_wait, attempts=_c.attempts - 1))
@@ -130,8 +134,9 @@ async def beat(unit: UnitOfWork, worker_id: UUID) -> set[UUID]:
 
 async def settle(unit: UnitOfWork, worker_id: UUID, outcomes: Sequence[Outcome]) -> None:
     """Writes how attempts ended; not for jobs that are not the worker's any more."""
-    done = [each.job_id for each in outcomes if each.ending is Ending.SUCCEEDED]
-    await unit.execute_many(_succeeded, [{"job_id": job_id, "worker_id": worker_id} for job_id in done])
+    for statement, ending in ((_succeeded, Ending.SUCCEEDED), (_idle, Ending.IDLE)):
+        done = [each.job_id for each in outcomes if each.ending is ending]
+        await unit.execute_many(statement, [{"job_id": job_id, "worker_id": worker_id} for job_id in done])
     for each in outcomes:
         values: dict[str, Any] = {"job_id": each.job_id, "worker_id": worker_id}
         error = {"new_error_kind": each.error_kind, "new_error": (each.error or "")[:MAX_ERROR_LENGTH]}

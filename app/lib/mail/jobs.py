@@ -51,25 +51,26 @@ async def send_mail(payload: SendMail, context: JobContext) -> None:
 
 
 @job("mail.sweep", NoPayload, schedule=Cron("*/5 * * * *"), timeout=240)
-async def sweep_mails(_payload: NoPayload, context: JobContext) -> None:
+async def sweep_mails(_payload: NoPayload, context: JobContext) -> int:
     """Gives a job to each mail that waits and has none, because its job was cancelled or has failed. The key keeps
     those that have one from getting a second.
     """
-    before, after = utc_now() - _PATIENCE, UUID(int=0)
+    before, after, count = utc_now() - _PATIENCE, UUID(int=0), 0
     while True:
         async with context.unit() as unit:
             mails = await unit.all(PENDING_MAILS, before=before, after=after, count=_BATCH)
             await enqueue_many(unit, [(send_mail, SendMail(mail.id, mail.retries, mail.user_id)) for mail in mails])
+        count += len(mails)
         if len(mails) < _BATCH:
-            return
+            return count
         after = mails[-1].id
 
 
 @job("mail.purge", NoPayload, schedule=Cron("47 * * * *"), timeout=600)
-async def purge_mails(_payload: NoPayload, context: JobContext) -> None:
+async def purge_mails(_payload: NoPayload, context: JobContext) -> int:
     """Deletes old mails that are not waiting."""
     before = utc_now() - RETENTION
-    await context.in_batches(lambda unit: unit.execute(PURGE_MAILS, before=before))
+    return await context.in_batches(lambda unit: unit.execute(PURGE_MAILS, before=before))
 
 
 JOBS = (send_mail, sweep_mails, purge_mails)

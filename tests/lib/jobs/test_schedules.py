@@ -92,3 +92,16 @@ async def test_a_schedule_that_was_changed_is_planned_again(bench: Bench) -> Non
             await until(lambda ready=worker: ready._declared)  # type: ignore[misc]  # bound now
             plan = (await bench.plans())["test.changing"]
         assert timedelta(seconds=seconds - 60) < plan.next_at - plan.now <= timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(("done", "ending"), [(0, "idle"), (2, "succeeded"), (None, "succeeded")])
+async def test_a_run_that_found_nothing_to_do_leaves_no_row(bench: Bench, done: int | None, ending: str) -> None:
+    @job("test.counting", NoPayload, schedule=Every(0.05))
+    async def counting(_payload: NoPayload, _context: JobContext) -> int | None:
+        return done
+
+    async with bench.worker(counting):
+        await until(lambda: len(bench.outcomes) > 1)
+
+    assert set(bench.outcomes) == {("test.counting", ending)}
+    assert bool(await bench.rows(status="succeeded")) is (ending == "succeeded")

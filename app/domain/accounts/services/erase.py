@@ -38,11 +38,12 @@ async def erase_user(payload: EraseUser, context: JobContext) -> None:
 
 
 @job("users.sweep", NoPayload, schedule=Cron("*/10 * * * *"))
-async def sweep_erased(_payload: NoPayload, context: JobContext) -> None:
+async def sweep_erased(_payload: NoPayload, context: JobContext) -> int:
     """Gives a job to each deleted user that has none, because it was cancelled or has failed."""
     async with context.unit() as unit:
         erasing = await unit.all(ERASING)
         await enqueue_many(unit, [(erase_user, EraseUser(each)) for each in erasing])
+    return len(erasing)
 
 
 JOBS = (erase_user, sweep_erased)
