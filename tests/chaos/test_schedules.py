@@ -36,7 +36,7 @@ async def test_a_schedule_fires_once_with_three_worker_processes(service: Servic
         assert await has_run()
 
     await database.close()
-    runs = [line for line in service.server.output.splitlines() if '"job.scheduled"' in line and NAME in line]
+    runs = [line for line in service.server.output.splitlines() if '"job.succeeded"' in line and NAME in line]
     workers = {row.worker for row in await service.rows(select(QueuedJob.worker).where(QueuedJob.name == NAME))}
     tell(f"{len(runs)} runs in {ROUNDS} rounds, by {len(workers)} of {len(processes)} processes")
     assert len(runs) == ROUNDS

@@ -207,7 +207,7 @@ class Worker:
         if failed:
             log.error("jobs.failed", reason="WorkerLost", job_ids=[str(each) for each in failed[:20]])
         for name in fired:
-            log.info("job.scheduled", job=name)
+            log.debug("job.scheduled", job=name)
 
     async def _exchange(self, room: int, *, beats: bool) -> None:
         """Writes what has ended, gives a sign of life and takes new jobs, in one transaction."""
