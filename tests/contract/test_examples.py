@@ -140,6 +140,18 @@ def test_a_person_is_one_person_everywhere() -> None:
     assert all(UUID(each).version == 7 for found in ids.values() for each in found)
 
 
+def test_a_room_is_its_owners_who_invites_others() -> None:
+    names = ("getRoom", "listRoomInvitations", "listRoomMembers")
+    room, invitations, members = (answers(OPERATIONS[name][1])["200"] for name in names)
+    [invited], [owner] = invitations["items"], members["items"]
+
+    assert room["owner_id"] == invited["invited_by"]["id"] == owner["user"]["id"]
+    assert owner["role"] == "owner"
+    asked = request(OPERATIONS["createRoomInvitation"][1])["user_id"]
+    removed = path_values(OPERATIONS["deleteRoomMember"][1])["user_id"]
+    assert room["owner_id"] not in {asked, removed, invited["user"]["id"]}
+
+
 def test_orders_add_up() -> None:
     orders = [each for _, each in SHOWN if "payment_processing" in each]
     for order in orders:

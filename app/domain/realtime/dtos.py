@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from app.domain.accounts.dtos import PersonId, PersonRead
+from app.domain.accounts.dtos import PersonRead
 from app.domain.realtime.names import MAX_ROOM_NAME, ROOM_NAME
 from app.lib.errors import FieldCode
 from app.lib.http.conditional import Version, Versioned
@@ -59,7 +59,7 @@ class RoomRead(Versioned):
     name: RoomName
     title: _Title | None
     visibility: Visibility
-    owner_id: PersonId | None
+    owner_id: Annotated[UUID, Meta(examples=[_GRACE["id"]])] | None
     closed_at: datetime | None
     created_at: datetime
     updated_at: datetime
@@ -88,7 +88,7 @@ class RoomUpdate(Input):
 class MemberRead(Output):
     """A member of a room."""
 
-    user: PersonRead
+    user: Annotated[PersonRead, Meta(examples=[_GRACE])]
     role: MemberRole
     joined_at: datetime
 
