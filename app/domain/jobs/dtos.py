@@ -70,7 +70,9 @@ class EventSummary(Output):
 
 
 class EventRead(EventSummary):
-    """What happened. ``data`` is what webhooks of the kind are sent: ids, and nothing that names a person."""
+    """What happened. ``data`` is what webhooks of the kind are sent, without what people wrote (the reason of an
+    order's cancellation), so nothing that names a person.
+    """
 
     data: Annotated[dict[str, Any], Meta(examples=[_DATA])]
 
