@@ -20,13 +20,13 @@ class OrderChanged(Event, frozen=True, kw_only=True):
     amount: Money
 
     def data(self) -> dict[str, Any]:
-        """What webhooks and channels say about it."""
+        """What webhooks, channels and the list of events say about it: not the reason, which is what someone wrote."""
         about: dict[str, Any] = msgspec.to_builtins(self)
         shown = {name: about[name] for name in about if name not in _NOT_SHOWN}
         return {"order_id": str(self.aggregate_id), **shown}
 
 
-_NOT_SHOWN = frozenset({"aggregate_id", "aggregate_version", "customer_id"})
+_NOT_SHOWN = frozenset({"aggregate_id", "aggregate_version", "customer_id", "reason"})
 
 
 @event("order.placed")

@@ -15,7 +15,9 @@ from app.lib.webhooks.kinds import WebhookKind, WebhookPayload
 
 
 def _payload_of(event: OrderChanged) -> WebhookPayload:
-    return WebhookPayload(data=event.data(), concerns=(event.customer_id,) if event.customer_id else ())
+    words = {"reason": event.reason} if isinstance(event, OrderCancelled | OrderRefunded) else {}
+    concerns = (event.customer_id,) if event.customer_id else ()
+    return WebhookPayload(data=event.data(), words=words, concerns=concerns)
 
 
 WEBHOOK_KINDS = tuple(

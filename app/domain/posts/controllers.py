@@ -44,8 +44,8 @@ T = TypeVar("T")
 
 ATOM = "application/atom+xml"
 
-# A character may be written as two escapes of six bytes.
-_LONG_BODY = {MAX_BODY: 1_300_000}
+# A character may be written as two escapes of six bytes: the content, and the metadata as in METADATA_BODY.
+_LONG_BODY = {MAX_BODY: 1_700_000}
 
 # What fits neither is not there, so it is 404 and not 422: the bounds are documentation.
 _REFERENCE = {

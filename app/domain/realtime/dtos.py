@@ -1,7 +1,7 @@
 """Rooms and tickets over HTTP. The frames of sockets are in :mod:`app.lib.realtime.frames`."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -120,8 +120,11 @@ InvitationPage = Page[InvitationRead]
 
 class MessageRead(Versioned):
     """An event of a room's channel, with its id there. ``sender`` is null for events of the service, and when the
-    account is gone; ``data`` is what was published, any JSON, or what it was edited to.
+    account is gone; ``data`` is what was published, any JSON, or what it was edited to. The ETag changes with the
+    sender, too.
     """
+
+    is_live: ClassVar[bool] = True
 
     id: Annotated[int, Meta(ge=1, le=2**53 - 1)]
     event: EventName

@@ -55,7 +55,7 @@ async def fan_out(unit: UnitOfWork, kind: WebhookKind, envelope: EventEnvelope[A
     """
     payload = kind.payload_of(envelope.event)
     recipients = await WebhookRepository(unit).recipients(kind.name, kind.permission, payload.concerns, max_pending)
-    body = message_body(kind.name, envelope.created_at, payload.data)
+    body = message_body(kind.name, envelope.created_at, payload.data | payload.words)
     about = envelope.event
     new = NewDelivery(envelope.id, kind.name, body, about.aggregate_id, about.aggregate_version)
     deliveries = DeliveryRepository(unit)

@@ -107,7 +107,10 @@ _keep = prepare(
     .where(_keys.c.digest == bindparam("key"))
     .values({each: bindparam(each) for each in ("status", "headers", "body", "location")})
 )
-_replace = prepare(update(_keys).where(_keys.c.location == bindparam("place")).values(body=bindparam("content")))
+_is_at = _keys.c.location == bindparam("place")
+_headers = prepare(select(_keys.c.headers).where(_is_at), bytes)
+_replace = prepare(update(_keys).where(_is_at).values(headers=bindparam("kept"), body=bindparam("content")))
+_forget = prepare(delete(_keys).where(_is_at))
 _purge = prepare(delete_batch(_keys, _keys.c.created_at < bindparam("before")))
 
 
@@ -160,7 +163,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
     async def keep(self, unit: UnitOfWork, response: StoredResponse, location: str | None = None) -> None:
         """Writes the response into the transaction of the work, to be committed with it. By its ``location``
-        :func:`replace_body` finds it.
+        :func:`replace_body` and :func:`forget_response` find it.
         """
         values = msgspec.structs.asdict(response) | {"headers": msgspec.msgpack.encode(response.headers)}
         await unit.execute(_keep, key=self.digest, location=location, **values)
@@ -181,8 +184,20 @@ async def take_all(unit: UnitOfWork, claims: Sequence[Claim]) -> None:
 
 
 async def replace_body(unit: UnitOfWork, location: str, body: bytes) -> None:
-    """Replaces what is replayed of the creation of a resource, when no one may read any more what it was."""
-    await unit.execute(_replace, place=location, content=body)
+    """Replaces what is replayed of the creation of a resource, when no one may read any more what it was. The replay
+    then has no ETag, because that was the tag of what it was.
+    """
+    for stored in await unit.all(_headers, place=location):
+        headers = msgspec.msgpack.decode(stored, type=list[tuple[bytes, bytes]])
+        kept = msgspec.msgpack.encode([(name, value) for name, value in headers if name != b"etag"])
+        await unit.execute(_replace, place=location, kept=kept, content=body)
+
+
+async def forget_response(unit: UnitOfWork, location: str) -> None:
+    """Replays the creation of a resource no more, when its creator may not read what it is now: a repetition runs
+    again, and is refused.
+    """
+    await unit.execute(_forget, place=location)
 
 
 async def purge_idempotency_keys(unit: UnitOfWork) -> int:

@@ -12,10 +12,12 @@ from app.lib.events import Event
 
 class WebhookPayload(msgspec.Struct, frozen=True, kw_only=True):
     """What is sent about an event. ``data`` holds nothing that a holder of the kind's permission may not see;
-    ``concerns`` are the users who may receive it without the permission.
+    ``concerns`` are the users who may receive it without the permission. ``words`` are what people wrote: they are sent
+    with ``data``, but are not in the list of events, which outlives the account of who wrote them.
     """
 
     data: dict[str, Any]
+    words: dict[str, str | None] = msgspec.field(default_factory=dict)
     concerns: tuple[UUID, ...] = ()
 
 

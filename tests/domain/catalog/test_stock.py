@@ -2,7 +2,14 @@
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
+from uuid import UUID
 
+from sqlalchemy import update
+
+from app.domain.catalog.models import Product
+from app.lib.clock import utc_now
+from tests.support.apps import core_of
 from tests.support.people import People
 from tests.support.shop import API, Shop
 
@@ -66,6 +73,23 @@ async def test_stock_is_outside_of_the_version_and_inside_of_the_tag(shop: Shop)
     assert (saved.json()["stock"], saved.json()["version"]) == (1, 2)
     back = await shop.buys.get(url, headers={"If-None-Match": saved.headers["etag"]})
     assert (back.status_code, back.json()["stock"], back.json()["version"]) == (200, 5, 2)
+
+
+async def test_who_copies_by_updated_at_misses_no_sale(shop: Shop) -> None:
+    """Another process is ahead, or wrote while this one waited: then the time stays, and does not go back."""
+    product = await shop.product(stock=5)
+    url = f"{API}/products/{product['id']}"
+    ahead = utc_now() + timedelta(minutes=1)
+    async with core_of(shop.app).database.independent() as unit:
+        changed = update(Product).where(Product.id == UUID(product["id"])).values(updated_at=ahead)
+        await unit.session.execute(changed)
+        await unit.commit()
+    order = await shop.order((product["id"], 1))
+
+    [sold, _] = (await shop.sells.get(f"{url}/stock-movements")).json()["items"]
+    seen = (await shop.sells.get(f"{API}/products", params={"updated_after": ahead.isoformat()})).json()["items"]
+    assert [(each["id"], each["stock"]) for each in seen] == [(product["id"], 4)]
+    assert order["created_at"] >= sold["created_at"], "the order's time is after the wait for its products"
 
 
 async def test_stock_has_an_upper_bound(shop: Shop) -> None:

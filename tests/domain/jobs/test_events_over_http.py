@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import pytest
 import pytest_asyncio
 from litestar import Litestar
 from sqlalchemy import text
@@ -97,6 +98,19 @@ async def test_deletions_are_found(app: Litestar, people: People, reader: httpx.
     assert not [word for word in ("Quill", person.email) if word in everything.text]
 
 
+@pytest.mark.asvs("8.2.3")
+async def test_what_people_wrote_is_not_listed(app: Litestar, people: People, reader: httpx.AsyncClient) -> None:
+    async with open_shop(app, people) as shop:
+        order = await shop.order(((await shop.product())["id"], 1))
+        await shop.act(shop.buys, order, "cancel", json={"reason": "Says Jonas Quill."})
+    follower = Follower(reader, kind="order.cancelled")
+
+    await follower.has_seen(order["id"])
+    [seen] = [each["data"] for each in follower.seen]
+    shown = {"status": "cancelled", "actor": "customer", "refund_id": None}
+    assert seen == {"order_id": order["id"], "number": order["number"], "amount": order["total"], **shown}
+
+
 async def test_an_event_that_commits_late_is_not_missed(app: Litestar, reader: httpx.AsyncClient) -> None:
     core = core_of(app)
     follower = Follower(reader)
@@ -130,8 +144,12 @@ async def test_followers_see_each_event_once_while_many_write(app: Litestar, rea
 
     followers = [Follower(reader, page_size=3), Follower(reader, page_size=100, kind="user.updated")]
     writing = asyncio.gather(*(write() for _ in range(4)))
-    while not writing.done():
+
+    async def all_is_written() -> bool:
         await asyncio.gather(*(each.read() for each in followers))
+        return writing.done()
+
+    await until_it_holds(all_is_written)  # with pauses, or the limit of requests is reached
     await writing
 
     for each in followers:

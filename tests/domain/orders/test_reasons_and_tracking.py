@@ -76,6 +76,8 @@ async def test_a_refund_keeps_its_reason_and_its_lines(shop: Shop) -> None:
 async def test_a_cancellation_keeps_its_reason_until_the_customer_is_forgotten(shop: Shop) -> None:
     product = await shop.product(amount="5.00")
     unpaid, paid = await shop.order((product["id"], 1)), await shop.paid((product["id"], 2))
+    webhook = {"url": "https://receiver.example.com/webhooks", "kinds": ["order.cancelled"]}
+    assert (await shop.boss.post(f"{API}/webhooks", json=webhook)).status_code == 201
 
     answers = [
         await shop.act(shop.buys, unpaid, "cancel", json={"reason": "Too slow."}),
@@ -92,9 +94,14 @@ async def test_a_cancellation_keeps_its_reason_until_the_customer_is_forgotten(s
     assert refund["reason"] == "Out of print."
     [sent] = await published(shop, paid, "order.cancelled")
     assert (sent["reason"], sent["number"], sent["refund_id"]) == ("Out of print.", paid["number"], refund["id"])
+    await shop.run_jobs("event:webhooks:order.cancelled")
+    bodies = [msgspec.json.decode(body) for (body,) in await shop.rows("SELECT body FROM webhook_deliveries")]
+    assert {each["data"]["reason"] for each in bodies} == {"Too slow.", "Out of print."}
     async with core_of(shop.app).database.independent() as unit:
         await forget_customer.handle(UserErasing(user_id=shop.customer.id), unit)
     assert await shop.rows("SELECT 1 FROM order_events WHERE reason IS NOT NULL") == []
+    assert await published(shop, paid, "order.cancelled") == [{**sent, "reason": None}]
+    assert [each["reason"] for each in await published(shop, unpaid, "order.cancelled")] == [None]
 
 
 async def test_tracking_is_given_added_corrected_and_removed_by_staff(shop: Shop) -> None:

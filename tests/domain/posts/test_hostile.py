@@ -1,5 +1,6 @@
 """Hostile input: it is answered as the contract says, and at once."""
 
+import json
 from typing import Any
 
 import httpx
@@ -40,6 +41,16 @@ async def test_long_contents_are_kept_as_they_are(calls: httpx.AsyncClient, clie
         assert shown["content"] == content
         assert len(shown["excerpt"]) <= 500
         assert (await calls.patch(f"{POSTS}/{post['id']}", json={"content": content[1:]})).status_code == 200
+
+
+async def test_the_longest_post_is_taken_however_it_is_written(calls: httpx.AsyncClient) -> None:
+    """With all metadata that is allowed, and each character as two escapes, as many libraries write them."""
+    metadata = {f"{number:02}" + "\U0001f600" * 38: "\U0001f600" * 500 for number in range(50)}
+    content = json.dumps({"title": "Long", "content": "\U0001f600" * 100_000, "metadata": metadata})
+    created = await calls.post(POSTS, content=content, headers={"Content-Type": "application/json"})
+
+    assert created.status_code == 201
+    assert created.json()["metadata"] == metadata
 
 
 async def test_one_character_too_many(calls: httpx.AsyncClient) -> None:

@@ -105,7 +105,6 @@ async def test_customers_and_staff_hear_of_an_order(shop: Shop, crew: Crew) -> N
         "status": "cancelled",
         "actor": "customer",
         "amount": order["total"],
-        "reason": None,
         "refund_id": None,
         "version": 2,
     }

@@ -3,7 +3,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, case, insert, or_, select, update
 
 from app.domain.catalog.dtos import MAX_STOCK, StockMovementRead
 from app.domain.catalog.models import Product, StockMovement
@@ -26,10 +26,12 @@ class Balance(msgspec.Struct, frozen=True):
 
 
 _delta = bindparam("delta", type_=_products.c.stock.type)
+_now, _was = bindparam("now", type_=_products.c.updated_at.type), _products.c.updated_at
+# Who waited for the row has an earlier time than it; it must not go back, or who copies by it misses the change.
 _change = (
     update(_products)
     .where(_products.c.id == bindparam("product_id"))
-    .values(stock=_products.c.stock + _delta, updated_at=bindparam("now"))
+    .values(stock=_products.c.stock + _delta, updated_at=case((_was > _now, _was), else_=_now))
     .returning(_products.c.id, _products.c.stock)
 )
 _sell = prepare(

@@ -3,12 +3,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from msgspec.structs import asdict, replace
 from sqlalchemy import bindparam, func, insert, select, update
 
 from app.domain.accounts.errors import AccountGone
 from app.domain.accounts.models import User
 from app.domain.accounts.services.access import account_must_exist
+from app.domain.orders.events import OrderCancelled, OrderRefunded
 from app.domain.orders.machine import Role, Status
 from app.domain.orders.models import IS_UNPAID, Order, OrderEvent, OrderItem
 from app.domain.orders.rows import ItemRow, OpenOrders, OrderRow, Recipient
@@ -18,8 +20,10 @@ from app.lib.db.instants import database_now
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.repositories import Repository
 from app.lib.db.statements import in_batch, next_number
+from app.lib.events.tables import StoredEvent
 
 _orders, _items, _events = table_of(Order), table_of(OrderItem), table_of(OrderEvent)
+_stored = table_of(StoredEvent)
 _CREATED = frozenset(OrderRow.__struct_fields__) - {"number"}
 _MUTABLE = (
     "status",
@@ -97,6 +101,10 @@ _forget_reasons = prepare(
     .where(_events.c.order_id == bindparam("of_order"), _events.c.reason.is_not(None))
     .values(reason=None)
 )
+_with_reasons = select(_stored.c.id, _stored.c.payload).where(
+    _stored.c.kind.in_([OrderCancelled.kind, OrderRefunded.kind])
+)
+_rewrite = prepare(update(_stored).where(_stored.c.id == bindparam("event_id")).values(payload=bindparam("text")))
 
 
 class OrderRepository(Repository):
@@ -173,7 +181,17 @@ class OrderRepository(Repository):
         return await self.unit.all(_list_overdue, now=now, limit=limit)
 
     async def forget_customer(self, user_id: UUID) -> int:
-        """Removes the person from a batch of their orders, and the notes, metadata and reasons. Returns its size."""
+        """Removes the person from a batch of their orders, and the notes, metadata and reasons, also from events that
+        are kept. Returns its size.
+        """
         orders = await self.unit.all(_forget_customer, user_id=user_id, now=utc_now())
         await self.unit.execute_many(_forget_reasons, [{"of_order": each} for each in orders])
+        if orders:
+            stored = await self.unit.session.execute(_with_reasons.where(_stored.c.aggregate_id.in_(orders)))
+            rows = [{"event_id": event_id, "text": _without_reason(payload)} for event_id, payload in stored.tuples()]
+            await self.unit.execute_many(_rewrite, rows)
         return len(orders)
+
+
+def _without_reason(payload: str) -> str:
+    return msgspec.json.encode(msgspec.json.decode(payload) | {"reason": None}).decode()

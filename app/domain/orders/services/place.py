@@ -51,7 +51,12 @@ class PlaceService:
         currency = _one_currency(cart, terms)
         refuse_shortages(cart, terms)
         minutes = await self._minutes_to_pay(customer, sum(line.quantity for line in cart))
-        order_id, now = new_id(), utc_now()
+        order_id = new_id()
+        # Every buyer of the same product waits from here to the commit, so only inserts follow. The order comes after
+        # what may be refused, so that its number is not lost; and its times after the wait, so that who copies orders
+        # by `updated_at` does not pass it by.
+        await self._stock.sell(cart, terms, order_id)
+        now = utc_now()
         items = [_item(order_id, number, line, terms[line.product_id]) for number, line in enumerate(cart)]
         order = OrderRow(
             id=order_id,
@@ -72,9 +77,6 @@ class PlaceService:
             updated_at=now,
             version=1,
         )
-        # Every buyer of the same product waits from here to the commit, so only inserts follow. The order comes after
-        # what may be refused, so that its number is not lost.
-        await self._stock.sell(cart, terms, order_id)
         order = await self._orders.create(order)
         await self._orders.create_items(items)
         await self._timeline.record(order, "placed", Role.CUSTOMER)

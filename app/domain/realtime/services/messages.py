@@ -15,7 +15,7 @@ from app.domain.realtime.permissions import ROOMS_WRITE
 from app.domain.realtime.repositories import DELETE_MESSAGE, MESSAGE, UPDATE_MESSAGE
 from app.domain.realtime.services.queries import read_message
 from app.domain.realtime.services.rooms import RoomService
-from app.lib.db.idempotency import replace_body
+from app.lib.db.idempotency import forget_response, replace_body
 from app.lib.db.uow import UnitOfWork
 from app.lib.db.versions import IfMatch
 from app.lib.errors import FieldCode, FieldError, ValidationFailed
@@ -114,11 +114,17 @@ class MessageService:
         return event_id
 
     async def _read(self, room_id: UUID, message_id: int, was: StoredEvent | None = None) -> MessageRead:
-        """The message as it is now, also for who repeats its creation with the same idempotency key."""
+        """The message as it is now, also for who repeats its creation with the same idempotency key and is still a
+        member.
+        """
         row = await self.unit.one(MESSAGE, MessageNotFound, in_channel=room_channel(room_id), message_id=message_id)
         read = read_message(row, await people_by_id(self.unit, [row.sender_id]))
         if was is not None and was.version != row.version:
-            await replace_body(self.unit, location_of(room_id, message_id), msgspec.json.encode(read))
+            location = location_of(room_id, message_id)
+            if row.sender_id is not None and await self._rooms.is_member(room_id, row.sender_id):
+                await replace_body(self.unit, location, msgspec.json.encode(read))
+            else:
+                await forget_response(self.unit, location)
         return read
 
     def _encode(self, value: Any) -> bytes:

@@ -226,6 +226,9 @@ class RoomService:
         if not await self.unit.execute(repositories.DELETE_INVITATION, in_room=room.id, of_user=user_id):
             raise errors.InvitationNotFound
 
+    async def is_member(self, room_id: UUID, user_id: UUID) -> bool:
+        return (await self._rooms.standing(room_id, user_id)).is_member
+
     async def lock(self, room_id: UUID, actor: Principal) -> tuple[Room, Standing]:
         """A room, locked, and what the actor is to it.
 
