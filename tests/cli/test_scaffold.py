@@ -1,4 +1,5 @@
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,13 +42,17 @@ def test_a_name_that_is_taken_is_refused_in_a_line(cli: Cli, arguments: tuple[st
     assert not (ROOT / "app/domain" / arguments[0]).exists()
 
 
-def test_a_domain_whose_migration_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("reason", [r"nothing is written: .*app\.cli", "ruff is not installed"])
+def test_a_step_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
     for path in ("app/asgi.py", "app/__init__.py", "pyproject.toml", ".importlinter", "docs/openapi.json"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / path)
     before = source_of(tmp_path)
+    if reason.startswith("ruff"):
+        monkeypatch.setattr(sys, "executable", "/nowhere/python")
+        monkeypatch.setenv("PATH", "/nowhere")
 
-    with pytest.raises(CommandFailed, match=r"nothing is written: .*app\.cli"):
+    with pytest.raises(CommandFailed, match=reason):
         write_domain(tmp_path, names_of("charts", None), [parse_field("name:str")], owned=True, event=False, job=False)
 
     assert source_of(tmp_path) == before

@@ -43,9 +43,11 @@ def write_domain(root: Path, names: Names, fields: Sequence[Field], **options: b
         written.append(_migrate(root, names.plural))
         _tidy(root, written)
         return [*written, *export_documents(root)]
-    except subprocess.CalledProcessError as exc:
-        said = (exc.stderr or exc.stdout or "").strip().splitlines() or ["no reason"]
+    except BaseException as exc:  # Ctrl-C, too
         remove_domain(root, names.plural)
+        if not isinstance(exc, subprocess.CalledProcessError):
+            raise
+        said = (exc.stderr or exc.stdout or "").strip().splitlines() or ["no reason"]
         raise CommandFailed(f"A step failed, and nothing is written: {said[-1]}") from exc
 
 
