@@ -7,6 +7,7 @@ from typing import Any
 import click
 import msgspec
 
+from app.cli.scaffold.naming import class_name
 from app.lib.db.base import Entity
 from app.lib.http.conditional import Versioned
 
@@ -117,15 +118,11 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def alias(self) -> str:
         """Of its type on the wire."""
-        return "_" + "".join(part.capitalize() for part in self.name.split("_"))
+        return "_" + class_name(self.name)
 
     @property
     def null(self) -> str:
         return " | None" if self.is_nullable else ""
-
-    @property
-    def default(self) -> str:
-        return " = None" if self.is_nullable else ""
 
 
 def parse_field(text: str) -> Field:

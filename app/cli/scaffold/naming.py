@@ -19,11 +19,11 @@ class Names(NamedTuple):
     @property
     def entity(self) -> str:
         """The class of the model."""
-        return _joined(self.singular)
+        return class_name(self.singular)
 
     @property
     def entities(self) -> str:
-        return _joined(self.plural)
+        return class_name(self.plural)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -63,5 +63,6 @@ def names_of(plural: str, singular: str | None) -> Names:
     return Names(plural, singular)
 
 
-def _joined(name: str) -> str:
+def class_name(name: str) -> str:
+    """``ReadingLists`` for ``reading_lists``."""
     return "".join(part.capitalize() for part in name.split("_"))
