@@ -157,12 +157,13 @@ format:
 asvs:
     {{ run }} python tools/asvs.py
 
-# write the OpenAPI document and the kinds of audit events from the code
+# write the OpenAPI document, the kinds of events and the list of metrics from the code
 [group('change')]
 openapi:
     {{ run }} app openapi export --output {{ document }}
     {{ run }} app audit kinds > docs/audit-kinds.md
     {{ run }} app events kinds > docs/event-kinds.md
+    {{ run }} app metrics list > docs/metrics.md
 
 # bring the database to the newest revision
 [group('change')]

@@ -24,6 +24,7 @@ DOCUMENTS = {
     "docs/openapi.json": ("openapi", "export"),
     "docs/audit-kinds.md": ("audit", "kinds"),
     "docs/event-kinds.md": ("events", "kinds"),
+    "docs/metrics.md": ("metrics", "list"),
 }
 """What `just openapi` writes."""
 
