@@ -39,9 +39,9 @@ def write_domain(root: Path, names: Names, fields: Sequence[Field], **options: b
         path.write_text(text)
     written = [*texts, *wire(root, names.plural)]
     try:
-        _tidy(root, written)
+        tidy(root, written)
         written.append(_migrate(root, names.plural))
-        _tidy(root, written)
+        tidy(root, written)
         return [*written, *export_documents(root)]
     except BaseException as exc:  # Ctrl-C, too
         remove_domain(root, names.plural)
@@ -78,13 +78,18 @@ def _render(root: Path, names: Names, fields: Sequence[Field], options: dict[str
     return texts
 
 
-def _tidy(root: Path, paths: Sequence[Path]) -> None:
-    """Orders and formats them as `just lint` wants it."""
-    python = [str(path) for path in paths if path.suffix == ".py"]
+def require_ruff() -> str:
+    """Its path. Raises ``CommandFailed``."""
     ruff = shutil.which("ruff", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
     if ruff is None:
         raise CommandFailed("ruff is not installed: run 'uv sync' first.")
-    for command in (("check", "--fix", "--quiet", "--select", "F401,I,F541"), ("format", "--quiet")):
+    return ruff
+
+
+def tidy(root: Path, paths: Sequence[Path]) -> None:
+    """Orders and formats them as `just lint` wants it."""
+    python, ruff = [str(path) for path in paths if path.suffix == ".py"], require_ruff()
+    for command in (("check", "--fix", "--quiet", "--select", "F401,I,F541,RUF022"), ("format", "--quiet")):
         subprocess.run([ruff, *command, *python], cwd=root, check=True, capture_output=True, text=True)  # noqa: S603 - ours
 
 
