@@ -21,7 +21,7 @@ def test_the_navigation_has_every_page() -> None:
         name = page.name if is_decision else str(page.relative_to(ROOT))
         if name not in (decisions if is_decision else nav):
             missing.append(name)
-    assert not missing
+    assert not missing, "add it to zensical.toml, a record to docs/decisions/README.md"
 
 
 @each([str(page.relative_to(ROOT)) for page in pages()])
