@@ -157,12 +157,10 @@ format:
 asvs:
     {{ run }} python tools/asvs.py
 
-# write the OpenAPI document and the kinds of audit events from the code
+# write the OpenAPI document, the reference in docs/ and the list of decisions from the code
 [group('change')]
 openapi:
-    {{ run }} app openapi export --output {{ document }}
-    {{ run }} app audit kinds > docs/audit-kinds.md
-    {{ run }} app events kinds > docs/event-kinds.md
+    {{ run }} app docs export
 
 # make the documentation site in build/site; a link or an anchor that leads nowhere fails
 [group('check')]
