@@ -179,16 +179,16 @@ def test_a_downgrade_in_production_needs_confirmation(at: Cli) -> None:
     "command", [["db", "upgrade"], ["db", "check"], ["db", "current"], ["users", "list"], ["seed"]]
 )
 def test_a_database_that_is_not_there_is_one_line(cli: Cli, command: list[str]) -> None:
-    line = refusal(cli(*command, DATABASE_URL="postgresql://lodestar:hidden@127.0.0.1:1/lodestar"), 4)
+    line = refusal(cli(*command, DATABASE_URL="postgresql://owner:hidden@127.0.0.1:1/own"), 4)
 
-    assert "postgresql+asyncpg://lodestar:***@127.0.0.1:1/lodestar cannot be used" in line
+    assert "postgresql+asyncpg://owner:***@127.0.0.1:1/own cannot be used" in line
     assert line.endswith("Check DATABASE_URL and that the database runs.")
 
 
 def test_a_file_that_cannot_be_made_is_one_line(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    line = refusal(cli("db", "upgrade", DATABASE_URL=f"sqlite:///{tmp_path}/file/lodestar.db"), 4)
+    line = refusal(cli("db", "upgrade", DATABASE_URL=f"sqlite:///{tmp_path}/file/own.db"), 4)
 
     assert "cannot be used" in line
 
