@@ -23,10 +23,14 @@ _PLACES = (None, "/dev/shm")  # noqa: S108 - the folder that is made there is ou
 @click.option("--host", help="Address to listen on; default HOST.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on; default PORT.")
 @click.option("--reload", is_flag=True, help="Restart the workers when code changes.")
-def serve(workers: int | None, host: str | None, port: int | None, *, reload: bool) -> None:
+@click.option("--debug", is_flag=True, help="Serve in one process, in which breakpoint() opens the debugger.")
+def serve(workers: int | None, host: str | None, port: int | None, *, reload: bool, debug: bool) -> None:
     """Run the service: migrate the database where AUTO_MIGRATE says so, then serve until Ctrl-C or SIGTERM."""
+    if debug and (reload or workers):
+        raise click.UsageError("--debug goes with neither --workers nor --reload.")
     with ExitStack() as cleanup:
         _end_at_once_on_signals(cleanup)
+        workers = 1 if debug else workers
         flags = {"WORKERS": workers, "HOST": host, "PORT": port}
         # The workers read the settings for themselves, so a flag has to be where they look.
         os.environ.update({name: str(value) for name, value in flags.items() if value is not None})
@@ -35,6 +39,8 @@ def serve(workers: int | None, host: str | None, port: int | None, *, reload: bo
         except ConfigurationError:
             load("app.asgi:load_settings")()  # it knows the domains' settings, too
             raise
+        if debug and settings.is_production:
+            raise CommandFailed("A debugger stops the service for all.", "--debug is refused in production.")
         try:
             address = claim(settings.host, settings.port)
         except AddressUnavailable as exc:
@@ -46,7 +52,7 @@ def serve(workers: int | None, host: str | None, port: int | None, *, reload: bo
             # A private folder in which all workers count, so that a scrape of one of them covers all.
             os.environ[_PROMETHEUS] = cleanup.enter_context(_private_folder())
         # Loaded by name, and only now: the metrics library looks at its variable when it is imported.
-        load("app.cli.startup:start")(address, reload=reload)
+        load("app.cli.startup:start")(address, reload=reload, debug=debug)
 
 
 def _private_folder() -> TemporaryDirectory[str]:
