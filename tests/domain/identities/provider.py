@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -28,6 +29,22 @@ with warnings.catch_warnings():  # it uses what Authlib will have otherwise one 
 REDIRECTS = [f"http://127.0.0.1:8000/account/sign-in/{name}" for name in ("acme", "other", "hub")]
 HUB = "/login/oauth"
 Forge = Callable[[dict[str, Any]], str]
+
+
+class OpenIDCode(mock.OpenIDCode):
+    """Reads its key once: it would do so for every token, and that takes longer than the rest of a sign-in."""
+
+    def get_jwt_config(self, grant: Any, client: object = None) -> dict[str, Any]:
+        config: dict[str, Any] = super().get_jwt_config(grant, client)
+        return {**config, "key": _read(json.dumps(config["key"]))}
+
+
+@cache
+def _read(key: str) -> RSAKey:
+    return RSAKey.import_key(json.loads(key))
+
+
+mock.OpenIDCode = OpenIDCode
 
 
 class Challenges(CodeChallenge):
