@@ -67,6 +67,6 @@ def _run(arguments: list[str], folder: str, environ: dict[str, str], output: str
     opened = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     for number, (path, flags) in enumerate(((os.devnull, os.O_RDONLY), (output, opened), (errors, opened))):
         os.dup2(os.open(path, flags, 0o600), number)
-    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w", buffering=1), open(2, "w", buffering=1)  # noqa: SIM115
+    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w", buffering=1), open(2, "w", buffering=1)  # noqa: SIM115 - open for as long as the process
     sys.argv = ["app", *arguments]
     run()
