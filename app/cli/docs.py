@@ -14,7 +14,9 @@ from app.asgi import DOMAINS
 from app.cli import main
 from app.cli.configuration import as_text, description, plain
 from app.cli.openapi import render
+from app.cli.process import with_throwaway_secret
 from app.config import Settings
+from app.core import Core
 from app.lib.cli.errors import CommandFailed
 from app.lib.domain import collect_error_codes
 from app.lib.errors import AppError, FieldCode
@@ -60,6 +62,7 @@ def documents() -> dict[Path, str]:
         reference / "errors.md": _page("Error codes", _ERRORS, _errors()),
         reference / "audit-kinds.md": _page("Kinds of audit events", _AUDIT_KINDS, _audit_kinds()),
         reference / "event-kinds.md": _page("Kinds of events", _EVENT_KINDS, _event_kinds()),
+        reference / "metrics.md": _page("Metrics", _METRICS, _metrics()),
         _DOCS / "decisions/README.md": _page("Decisions", _DECISIONS, _decisions()),
     }
 
@@ -203,6 +206,27 @@ def _event_kinds() -> Iterator[str]:
         for kind in sorted(kinds, key=lambda each: each.name)
     ]
     return _table(("Kind", "What happened", "Permission"), rows)
+
+
+_METRICS = """\
+What `/metrics` has; how to use it is in [monitoring](../monitoring.md). Where there are several workers, gauges of a
+process have the label `pid`, too."""
+
+
+def _metrics() -> Iterator[str]:
+    """The library keeps the names of labels to itself while there is no sample."""
+    core = Core(with_throwaway_secret(Settings(environment="test")), DOMAINS)
+    families = [(each, family) for each in core.metrics.collectors for family in each.collect()]
+    rows = [
+        (
+            f"`{family.name}{'_total' if family.type == 'counter' else ''}`",
+            family.type,
+            ", ".join(f"`{each}`" for each in getattr(one, "_labelnames", ()) or getattr(family, "_labelnames", ())),
+            family.documentation,
+        )
+        for one, family in families
+    ]
+    return _table(("Metric", "Type", "Labels", "Meaning"), sorted(rows))
 
 
 _DECISIONS = "What was chosen between real alternatives, why, and what it costs."

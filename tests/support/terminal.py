@@ -24,8 +24,8 @@ class Terminal:
 
     ``ask`` gives the value of a variable that no command has set, as a reader would know it. Each command has to
     succeed, but one before a comment that shows how it is refused, and one after a comment that begins with "or": what
-    it does may be done already.
-    ``refusals`` are right everywhere. Without ``environ``, the settings of the app, ``app`` is not run: it takes seconds.
+    it does may be done already. ``refusals`` are right everywhere. ``environ`` are the app's settings; without them
+    ``app`` is not run, because that takes seconds.
     """
 
     def __init__(
