@@ -16,6 +16,7 @@ COMMANDS = {
     "serve": LazyCommand("app.cli.serve:serve", "Run the service."),
     "worker": LazyCommand("app.cli.worker:worker", "Run background jobs, and nothing else."),
     "db": LazyCommand("app.cli.database:database", "Migrate the database."),
+    "shell": LazyCommand("app.cli.shell:shell", "Open a Python prompt with the database and the services."),
     "check": LazyCommand("app.cli.check:check", "Check that the service can run here."),
     "security-check": LazyCommand(
         "app.cli.security_check.command:security_check", "Attack a running deployment, and report what holds."
@@ -24,6 +25,7 @@ COMMANDS = {
     "config": LazyCommand("app.cli.configuration:configuration", "Show the settings."),
     "routes": LazyCommand("app.cli.routes:routes", "List the routes and who may call them."),
     "openapi": LazyCommand("app.cli.openapi:openapi", "Export the OpenAPI document."),
+    "docs": LazyCommand("app.cli.docs:docs", "Write the documents that come from the code."),
     "new": LazyCommand("app.cli.scaffold.command:new", "Write a new domain into this checkout, or a new project."),
     "remove": LazyCommand("app.cli.scaffold.command:remove", "Take a domain out of this checkout."),
     "rename": LazyCommand("app.cli.scaffold.command:rename", "Give this checkout and its product another name."),

@@ -20,12 +20,6 @@ from app.cli.scaffold.wiring import wire
 from app.lib.cli.errors import CommandFailed
 
 TEMPLATES = Path(__file__).parent / "templates"
-DOCUMENTS = {
-    "docs/openapi.json": ("openapi", "export"),
-    "docs/audit-kinds.md": ("audit", "kinds"),
-    "docs/event-kinds.md": ("events", "kinds"),
-}
-"""What `just openapi` writes."""
 
 
 def write_domain(root: Path, names: Names, fields: Sequence[Field], **options: bool) -> list[Path]:
@@ -53,10 +47,7 @@ def write_domain(root: Path, names: Names, fields: Sequence[Field], **options: b
 
 def export_documents(root: Path) -> list[Path]:
     """Writes the exported documents again. Raises ``CalledProcessError``."""
-    texts = {root / path: _app(root, *command) for path, command in DOCUMENTS.items()}
-    for path, text in texts.items():
-        path.write_text(text)
-    return [*texts]
+    return [root / path for path in _app(root, "docs", "export").splitlines()]
 
 
 def _render(root: Path, names: Names, fields: Sequence[Field], options: dict[str, bool]) -> dict[Path, str]:
