@@ -17,6 +17,7 @@ COMMANDS = {
     "serve": LazyCommand("app.cli.serve:serve", "Run the service."),
     "worker": LazyCommand("app.cli.worker:worker", "Run background jobs, and nothing else."),
     "db": LazyCommand("app.cli.database:database", "Migrate the database."),
+    "shell": LazyCommand("app.cli.shell:shell", "Open a Python prompt with the database and the services."),
     "check": LazyCommand("app.cli.check:check", "Check that the service can run here."),
     "security-check": LazyCommand(
         "app.cli.security_check.command:security_check", "Attack a running deployment, and report what holds."
