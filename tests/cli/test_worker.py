@@ -42,6 +42,12 @@ def test_it_waits_for_the_schema_runs_jobs_and_ends_on_a_signal(empty_url: Datab
         asyncio.run(Migrations(empty_url, MIGRATIONS).upgrade())
         job_id = asyncio.run(put(empty_url))
         worker.until(lambda: '"event":"job.succeeded"' in worker.output)
+        (tmp_path / ".env").write_text("JOBS_CONCURRENCY=many")
+        worker.tell(signal.SIGHUP)
+        worker.until(lambda: '"event":"reload.failed"' in worker.output)
+        (tmp_path / ".env").write_text("JOBS_CONCURRENCY=3")
+        worker.tell(signal.SIGHUP)
+        worker.until(lambda: worker.output.count('"event":"working"') == 2)
 
         assert worker.end(signal.SIGINT if empty_url.is_sqlite else signal.SIGTERM) == 0
     assert f'"job_id":"{job_id}"' in worker.output

@@ -5,6 +5,7 @@ import inspect
 import os
 import pdb  # noqa: T100 - for those who call breakpoint()
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -46,7 +47,7 @@ class _Debugger(pdb.Pdb):
             self._loop.paused += time.monotonic() - began
 
 
-def run_debugged(make_app: Callable[[], Any], address: str, port: int, on_end: Callable[[Any], None]) -> None:
+def run_debugged(make_app: Callable[[], Any], listeners: list[socket.socket], on_end: Callable[[Any], None]) -> None:
     """Serves until SIGINT or SIGTERM; a second one ends the process at once. ``on_end`` gets the app.
 
     Where ``PYTHONBREAKPOINT`` names another debugger, that is called, and time goes on in it.
@@ -61,13 +62,16 @@ def run_debugged(make_app: Callable[[], Any], address: str, port: int, on_end: C
     if "PYTHONBREAKPOINT" not in os.environ:
         sys.breakpointhook = stop_here
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.run(_serve(make_app, address, port, on_end, debugger))
+        runner.run(_serve(make_app, listeners, on_end, debugger))
 
 
 async def _serve(
-    make_app: Callable[[], Any], address: str, port: int, on_end: Callable[[Any], None], debugger: _Debugger
+    make_app: Callable[[], Any], listeners: list[socket.socket], on_end: Callable[[Any], None], debugger: _Debugger
 ) -> None:
     app, loop = make_app(), asyncio.get_running_loop()
+    address, port = listeners[0].getsockname()[:2]
+    for each in listeners:  # granian opens its own
+        each.close()
     server = Server(
         app,
         address=address,
