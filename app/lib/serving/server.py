@@ -1,5 +1,6 @@
 """granian, started from Python, with what its own command line leaves to others."""
 
+import asyncio
 import gc
 import multiprocessing
 import os
@@ -8,7 +9,8 @@ import signal
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +21,9 @@ import structlog
 from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from granian.server.embed import Server
 from granian.server.mp import MPServer
+from litestar.types import ASGIApp
 from watchfiles import PythonFilter
 
 from app.lib.serving.connections import ConnectionWatch, CountedAs
@@ -51,6 +55,7 @@ _PLAIN_LOGGERS: dict[str, Any] = {
 _logger = structlog.stdlib.get_logger(__name__)
 
 
+_LAST_ANSWERS_SECONDS = 2.0
 _MAX_BUFFER = 131_072
 """Bytes of a connection: the largest head of a request, and what waits for a client that does not read."""
 
@@ -104,6 +109,29 @@ def load_app(app_factory: str, watch: ConnectionWatch) -> Any:
     WorkerEnd.take()
     watch.start()
     return pkgutil.resolve_name(app_factory)()
+
+
+@asynccontextmanager
+async def listening(app: ASGIApp, address: str, port: int) -> AsyncGenerator[None]:
+    """Serves an application in this event loop, without its lifespan: probes of a process that does something else."""
+    server = Server(
+        app,
+        address=address,
+        port=port,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.http1,
+        websockets=False,
+        http1_settings=HTTP1Settings(header_read_timeout=round(HEADER_SECONDS * 1000), max_buffer_size=_MAX_BUFFER),
+        log_level=LogLevels.error,
+        log_dictconfig=_PLAIN_LOGGERS,
+    )
+    task = asyncio.create_task(server.serve())
+    try:
+        yield
+    finally:
+        server.stop()  # type: ignore[no-untyped-call]  # granian has no types here
+        with suppress(TimeoutError):  # of one that has begun a request and says no more
+            await asyncio.wait_for(task, _LAST_ANSWERS_SECONDS)
 
 
 class _Server(MPServer):
