@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import socket
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -28,20 +30,20 @@ from app.lib.serving.server import ServerOptions, run_server
 log = structlog.stdlib.get_logger(__name__)
 
 
-def start(address: str, *, reload: bool) -> None:
+def start(listeners: list[socket.socket], on_ready: Callable[[], None] | None, *, reload: bool) -> None:
     """Serves until the process is asked to end. Raises ``CommandFailed`` and ``ConfigurationError``."""
     settings = with_secret_key(load_settings()[0])
     configure_logging(settings.effective_log_level, settings.log_format)
     _announce(settings, asyncio.run(_prepare(settings)))
     options = ServerOptions(
-        address=address,
-        port=settings.port,
+        listeners=listeners,
         workers=settings.workers,
         http2=settings.http2,
         max_connections_per_address=settings.section(SystemSettings).max_connections_per_address,
         counted_as=partial(counted_as, trusted=settings.trusted_proxies),
         drain_seconds=0.0 if reload else settings.shutdown_delay,
         reload_directory=Path(__file__).parent.parent if reload else None,
+        on_ready=on_ready,
     )
     run_server("app.asgi:create_app", options)
 

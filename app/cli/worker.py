@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 
 import click
@@ -19,7 +20,8 @@ from app.lib.db.migrations import SchemaState
 from app.lib.errors import Unavailable
 from app.lib.observability.logging import configure_logging
 from app.lib.serving.addresses import AddressUnavailable, claim
-from app.lib.serving.server import listening
+from app.lib.serving.embedded import listening
+from app.lib.serving.supervised import has_terminal, start_again
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -33,23 +35,29 @@ def worker(concurrency: int | None, probe_port: int | None, probe_host: str) -> 
 
     It waits for a database that is down, or not migrated yet. With --probe-port it answers /health/live, /health/ready,
     which is 503 while it takes no jobs, and /metrics, as `app serve` does.
+
+    Without a terminal, SIGHUP lets running jobs finish and starts again with the code and the settings of now, if 'app
+    check' finds that they work.
     """
     core = make_core()
     configure_logging(core.settings.effective_log_level, core.settings.log_format)
     probes: AbstractAsyncContextManager[None] = nullcontext()
     if probe_port is not None:
         try:
-            address = claim(probe_host, probe_port)
+            [place] = claim(probe_host, probe_port, 1)
         except AddressUnavailable as exc:
             raise AddressUnusable(f"{exc}.", "Choose another with --probe-port or --probe-host.") from exc
-        probes = listening(app_of(core, [router_of(core, "/", PROBES)]), address, probe_port)
-    asyncio.run(_work(core, concurrency, probes))
+        probes = listening(app_of(core, [router_of(core, "/", PROBES)]), place)
+    if asyncio.run(_work(core, concurrency, probes)):
+        start_again()
 
 
-async def _work(core: Core, concurrency: int | None, probes: AbstractAsyncContextManager[None]) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+async def _work(core: Core, concurrency: int | None, probes: AbstractAsyncContextManager[None]) -> bool:
+    """Returns whether it should start again."""
+    signals, is_in_terminal = asyncio.Queue[signal.Signals](), has_terminal()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup sets it
+            asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
     readiness = core.services.get(Readiness)
     readiness.require("jobs", lambda: "The worker does not run yet.")
     async with core.running(), probes:
@@ -60,5 +68,18 @@ async def _work(core: Core, concurrency: int | None, probes: AbstractAsyncContex
         async with core.working(concurrency) as works:
             readiness.require("jobs", works.fault)
             log.info("working", jobs=len(core.jobs), worker=works.name)
-            await stop.wait()
+            is_replaced = False
+            while not is_replaced and await signals.get() == signal.SIGHUP and not is_in_terminal:
+                is_replaced = await _new_version_works()
             core.draining.set()
+    return is_replaced
+
+
+async def _new_version_works() -> bool:
+    check = await asyncio.create_subprocess_exec(
+        sys.executable, sys.argv[0], "check", stdout=asyncio.subprocess.DEVNULL
+    )
+    code = await check.wait()
+    if code:
+        log.error("reload.failed", hint="The version before goes on working.", exit_code=code)
+    return code == 0

@@ -65,6 +65,14 @@ def test_it_waits_for_the_schema_runs_jobs_and_ends_on_a_signal(empty_url: Datab
         assert 'jobs_attempts_total{ending="succeeded",job="jobs.purge"} 1.0' in scraped
         assert worker.get("/api/v1/users/me").status_code == worker.get("/").status_code == 404
 
+        (tmp_path / ".env").write_text("JOBS_CONCURRENCY=many")
+        worker.tell(signal.SIGHUP)
+        worker.until(lambda: '"event":"reload.failed"' in worker.output)
+        (tmp_path / ".env").write_text("JOBS_CONCURRENCY=3")
+        worker.tell(signal.SIGHUP)
+        worker.until(lambda: worker.output.count('"event":"working"') == 2)
+        worker.until_it_answers("/health/ready")
+
         with socket.create_connection(("127.0.0.1", worker.port)) as silent:
             silent.send(b"GET /health/live HTTP/1.1\r\n")  # and no more: no reason to stay
             assert worker.end(signal.SIGINT if empty_url.is_sqlite else signal.SIGTERM) == 0

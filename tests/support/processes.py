@@ -97,10 +97,17 @@ class Server:
         until_gone(workers)
 
     def workers(self) -> set[int]:
-        """The ids of its child processes."""
+        """The ids of the processes that it has started, or these, and that have not started others."""
         found = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, check=True, text=True)  # noqa: S607 - wherever ps is
         rows = [line.split() for line in found.stdout.splitlines()]
-        return {int(pid) for pid, parent, state in rows if int(parent) == self.process.pid and state[0] != "Z"}
+        children: dict[int, set[int]] = {}
+        for pid, parent, state in rows:
+            if state[0] != "Z":
+                children.setdefault(int(parent), set()).add(int(pid))
+        generation = children.get(self.process.pid, set())
+        while below := set().union(*(children.get(each, set()) for each in generation)):
+            generation = below
+        return generation
 
 
 def is_alive(pid: int) -> bool:
