@@ -69,4 +69,5 @@ def _run(arguments: list[str], folder: str, environ: dict[str, str], output: str
         os.dup2(os.open(path, flags, 0o600), number)
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w", buffering=1), open(2, "w", buffering=1)  # noqa: SIM115 - open for as long as the process
     sys.argv = ["app", *arguments]
+    sys.orig_argv = [sys.executable, str(Path(sys.executable).with_name("app")), *arguments]  # to start again by
     run()
