@@ -45,7 +45,7 @@ Exit codes:
   5    something named does not exist, or exists already
   6    the address cannot be listened on
   130  interrupted at a prompt"""
-_NO_SERVICE = {"--reload", "--help", "-h"}
+_NO_SERVICE = {"--reload", "--help", "-h", "--debug"}
 
 
 @click.group(

@@ -160,14 +160,15 @@ def _counted(server: Server, token: str) -> float:
         ("Ctrl-C", signal.SIGTERM),
     ],
 )
-def test_a_start_can_be_interrupted(serve: Serve, moment: str, number: signal.Signals) -> None:
+def test_a_start_can_be_interrupted(tmp_path: Path, moment: str, number: signal.Signals) -> None:
     """While the app is being imported, while the database is migrated, while the workers are started."""
-    server = serve()
-    server.until(lambda: (server.folder / moment).exists() or moment in server.errors)
+    port = free_port()
+    with Server([sys.executable, *app_command("serve")], tmp_path, port, {"PORT": str(port)}) as server:
+        server.until(lambda: (server.folder / moment).exists() or moment in server.errors)
 
-    assert server.end(number) == 0
-    assert "Traceback" not in server.errors
-    assert server.workers() == set()
+        assert server.end(number) == 0
+        assert "Traceback" not in server.errors
+        assert server.workers() == set()
 
 
 def test_settings_are_read_again_after_a_hangup(serve: Serve, tmp_path: Path) -> None:

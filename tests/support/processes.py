@@ -14,12 +14,17 @@ from typing import Self
 
 import httpx
 
+from tests.support.forks import Fork
+
 PATIENCE = 60.0
 """Seconds after which a test gives up on a process; nothing takes that long unless it is broken."""
 
 
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For clients that speak plain HTTP: to read the certificates for a context of one's own takes 70 ms."""
+
+
+_APP = str(Path(sys.executable).with_name("app"))
 
 
 class Server:
@@ -30,11 +35,20 @@ class Server:
         self.port = port
         self._client = httpx.Client(verify=NO_TLS, timeout=PATIENCE, limits=httpx.Limits(max_keepalive_connections=0))
         self._output, self._errors = folder / "server.out", folder / "server.err"
+        self._output.touch()
+        self._errors.touch()
+        everything = {**os.environ, "PYTHONUNBUFFERED": "1", **environ}
+        self.process = self._fork(command, everything) if command[0] == _APP else self._open(command, everything)
+
+    def _fork(self, command: Sequence[str], environ: Mapping[str, str]) -> Fork:
+        return Fork(command[1:], self.folder, environ, self._output, self._errors)
+
+    def _open(self, command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
         with self._output.open("w") as output, self._errors.open("w") as errors:
-            self.process = subprocess.Popen(  # noqa: S603 - our own command
+            return subprocess.Popen(  # noqa: S603 - our own command
                 command,
-                cwd=folder,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **environ},
+                cwd=self.folder,
+                env=environ,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,
@@ -134,7 +148,7 @@ def free_port() -> int:
 
 def app_command(*arguments: str) -> list[str]:
     """The `app` command of this environment."""
-    return [command_path("app"), *arguments]
+    return [_APP, *arguments]
 
 
 def command_path(name: str) -> str:
