@@ -199,7 +199,9 @@ lock:
 # build the container image with docker or podman
 [group('ship')]
 container tag="lodestar":
-    "$(command -v docker || command -v podman)" build --file Containerfile --tag "$1" .
+    "$(command -v docker || command -v podman)" build --file Containerfile --tag "$1" \
+        --build-arg VERSION="$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)" \
+        --build-arg REVISION="$(git describe --always --dirty --abbrev=40 --exclude='*')" .
 
 # remove caches and reports; keeps data/ and .venv/
 [group('ship')]
