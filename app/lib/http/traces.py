@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app.lib.addresses import parse_address
@@ -42,7 +43,7 @@ class _Traces:
         self._secret = re.compile("|".join(map(re.escape, sorted(secrets, key=len, reverse=True))) or r"(?!)")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] == "HEAD" or not is_for_developer(scope):
+        if scope["type"] != ScopeType.HTTP or scope["method"] == "HEAD" or not is_for_developer(scope):
             await self._app(scope, receive, send)
             return
         as_page = TRACE_HEADER not in headers_by_name(scope["headers"])
