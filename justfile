@@ -99,6 +99,12 @@ clients:
 test-browser *options:
     {{ run }} tools/browser/with-chromium.sh pytest tests/browser -n 0 "$@"
 
+# the alert rules, and each panel of the dashboard in a real Prometheus (installs Debian's)
+[group('check')]
+test-monitoring *options:
+    tools/system-packages.sh prometheus
+    {{ run }} pytest tests/monitoring -n 0 "$@"
+
 # every response of every route, the lists, the search and the migrations once more, on Debian's PostgreSQL 15
 [group('check')]
 test-postgres15 *options:
