@@ -22,6 +22,7 @@ COMMANDS = {
     "security-check": LazyCommand(
         "app.cli.security_check.command:security_check", "Attack a running deployment, and report what holds."
     ),
+    "version": LazyCommand("app.cli.version:version", "Show the version, and what it runs on."),
     "keys": LazyCommand("app.cli.keys:keys", "Make keys, and explain how to change them."),
     "config": LazyCommand("app.cli.configuration:configuration", "Show the settings."),
     "routes": LazyCommand("app.cli.routes:routes", "List the routes and who may call them."),
@@ -44,7 +45,7 @@ Exit codes:
   5    something named does not exist, or exists already
   6    the address cannot be listened on
   130  interrupted at a prompt"""
-_NO_SERVICE = {"--reload", "--help", "-h"}
+_NO_SERVICE = {"--reload", "--help", "-h", "--debug"}
 
 
 @click.group(

@@ -27,14 +27,18 @@ _PLACES = (None, "/dev/shm")  # noqa: S108 - the folder that is made there is ou
 @click.option("--host", help="Address to listen on; default HOST.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on; default PORT.")
 @click.option("--reload", is_flag=True, help="Restart the workers when code changes.")
-def serve(workers: int | None, host: str | None, port: int | None, *, reload: bool) -> None:
+@click.option("--debug", is_flag=True, help="Serve in one process, in which breakpoint() opens the debugger.")
+def serve(workers: int | None, host: str | None, port: int | None, *, reload: bool, debug: bool) -> None:
     """Run the service: migrate the database where AUTO_MIGRATE says so, then serve until Ctrl-C or SIGTERM.
 
     Without a terminal, SIGHUP starts the code and the settings of now, and ends the former server when they serve.
     """
+    if debug and (reload or workers):
+        raise click.UsageError("--debug goes with neither --workers nor --reload.")
     with ExitStack() as cleanup:
         _end_at_once_on_signals(cleanup)
         post = Post.take()
+        workers = 1 if debug else workers
         flags = {"WORKERS": workers, "HOST": host, "PORT": port}
         # The workers read the settings for themselves, so a flag has to be where they look.
         os.environ.update({name: str(value) for name, value in flags.items() if value is not None})
@@ -43,6 +47,8 @@ def serve(workers: int | None, host: str | None, port: int | None, *, reload: bo
         except ConfigurationError:
             load("app.asgi:load_settings")()  # it knows the domains' settings, too
             raise
+        if debug and settings.is_production:
+            raise CommandFailed("A debugger stops the service for all.", "--debug is refused in production.")
         listeners = [cleanup.enter_context(each) for each in _listeners(settings, post)]
         folder = os.environ.get(_PROMETHEUS)
         if folder is not None and not os.access(folder, os.W_OK):
@@ -51,7 +57,8 @@ def serve(workers: int | None, host: str | None, port: int | None, *, reload: bo
             # A private folder in which all workers count, so that a scrape of one of them covers all.
             os.environ[_PROMETHEUS] = cleanup.enter_context(_private_folder())
         # Loaded by name, and only now: the metrics library looks at its variable when it is imported.
-        load("app.cli.startup:start")(listeners, partial(post.report, listeners) if post else None, reload=reload)
+        on_ready = partial(post.report, listeners) if post else None
+        load("app.cli.startup:start")(listeners, on_ready, reload=reload, debug=debug)
 
 
 def _listeners(settings: Settings, post: Post | None) -> list[socket.socket]:

@@ -15,7 +15,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHELLS = {"", "sh", "bash", "console", "text", "yaml", "ini"}
 INLINE = re.compile(r"`((?:uv run (?:--\S+ )?|[A-Z_]+=\S* )*(?:app|just) [^`]+)`")
 COMMAND = re.compile(r"(?:^|(?<=[\s\"(=]))(app|just) (?!=)([^|;&#>)\n\"]*)")
-RECIPE = re.compile(r"^([a-z][\w-]*)(?: [^:=\n]*)?:(?!=)", re.MULTILINE)
+RECIPE = re.compile(r"^([a-z][\w-]*)(?: [^:\n]*)?:(?!=)", re.MULTILINE)
 RECIPES = set(RECIPE.findall((ROOT / "justfile").read_text()))
 
 

@@ -28,13 +28,14 @@ PRODUCTION = {
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Starts the service in an empty folder, on a free port."""
+    """Starts the service in an empty folder, on a free port; a ``fresh`` one as a shell does, without a fork."""
     with ExitStack() as stack:
 
-        def start(*options: str, **environ: str) -> Server:
+        def start(*options: str, fresh: bool = False, **environ: str) -> Server:
             port = free_port()
+            command = [*([sys.executable] if fresh else []), *app_command("serve", *options)]
             settings = {"PORT": str(port), "TMPDIR": str(tmp_path), **environ}
-            return stack.enter_context(Server(app_command("serve", *options), tmp_path, port, settings))
+            return stack.enter_context(Server(command, tmp_path, port, settings))
 
         yield start
 
@@ -160,21 +161,20 @@ def _counted(server: Server, token: str) -> float:
         ("Ctrl-C", signal.SIGTERM),
     ],
 )
-def test_a_start_can_be_interrupted(tmp_path: Path, moment: str, number: signal.Signals) -> None:
+def test_a_start_can_be_interrupted(serve: Serve, moment: str, number: signal.Signals) -> None:
     """While the app is being imported, while the database is migrated, while the workers are started."""
-    port = free_port()
-    with Server([sys.executable, *app_command("serve")], tmp_path, port, {"PORT": str(port)}) as server:
-        server.until(lambda: (server.folder / moment).exists() or moment in server.errors)
+    server = serve(fresh=True)
+    server.until(lambda: (server.folder / moment).exists() or moment in server.errors)
 
-        assert server.end(number) == 0
-        assert "Traceback" not in server.errors
-        assert server.workers() == set()
+    assert server.end(number) == 0
+    assert "Traceback" not in server.errors
+    assert server.workers() == set()
 
 
 def test_settings_are_read_again_after_a_hangup(serve: Serve, tmp_path: Path) -> None:
     env_file = tmp_path / ".env"
     env_file.write_text("PRODUCT_NAME=Before\n")
-    server = serve("--workers", "2")
+    server = serve("--workers", "2", fresh=True)
     server.until(lambda: server.answers("/docs/openapi.json", '"Before"'))
 
     env_file.write_text("PRODUCT_NAME=After\nLOG_LEVEL=loud\n")

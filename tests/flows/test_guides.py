@@ -27,6 +27,9 @@ from tools.site import pages
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"(<!-- not run: .+? -->\n)?^```(?:sh|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CALL = re.compile(r"^(?!\w+=|\w+\(\)|#).", re.MULTILINE)
+"""A line that does something: no variable, function or comment."""
+
 PASSWORD = "correct horse battery"
 OWN_TESTS = {"docs/api.md", "CHANGELOG.md"}
 
@@ -38,9 +41,13 @@ def sections() -> dict[str, list[str]]:
         name = str(page.relative_to(ROOT))
         first, *others = re.split(r"^## ", page.read_text(), flags=re.MULTILINE)
         before = [block for mark, block in BLOCK.findall(first) if not mark]
+        if name in OWN_TESTS:
+            continue
+        if any(map(CALL.search, before)):
+            found[f"{name}: its beginning"] = before
         for section in others:
             blocks = [block for mark, block in BLOCK.findall(section) if not mark]
-            if blocks and name not in OWN_TESTS:
+            if blocks:
                 found[f"{name}: {section.partition(chr(10))[0]}"] = before + blocks
     return found
 
@@ -58,6 +65,7 @@ class Reader:
         self._knows: dict[str, Callable[[Any], Awaitable[object]]] = {
             "ACCESS": self._access_token,
             "ADMIN": self._admin_token,
+            "METRICS_TOKEN": self._admin_token,
             "token": self._access_token,
             "TOKEN": lambda _answer: self._mailed(r"\?token=(\w+)"),
             "UNDO": lambda _answer: self._mailed(r"/revert-email\?token=(\w+)"),

@@ -1,5 +1,5 @@
 """The `app` command in a process that is forked from one with its modules loaded, so that Python imports them once for
-many tests. What a start itself is like is shown by tests/cli/test_places.py, in fresh interpreters.
+many tests, and without a supervisor. Tests of the start itself, and of its replacement, start ``python app …``.
 """
 
 import multiprocessing
@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from unittest.mock import patch
 
-from app.cli import run
+from app.cli import main
 
 _context: ForkServerContext = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.support.preloaded"])
@@ -68,5 +68,6 @@ def _run(arguments: list[str], folder: str, environ: dict[str, str], output: str
     for number, (path, flags) in enumerate(((os.devnull, os.O_RDONLY), (output, opened), (errors, opened))):
         os.dup2(os.open(path, flags, 0o600), number)
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w", buffering=1), open(2, "w", buffering=1)  # noqa: SIM115 - open for as long as the process
-    sys.argv = ["app", *arguments]
-    run()
+    sys.argv = [str(Path(sys.executable).with_name("app")), *arguments]
+    sys.orig_argv = [sys.executable, *sys.argv]
+    main()
