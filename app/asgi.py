@@ -39,6 +39,7 @@ from app.lib.http.proxies import TrustedProxies
 from app.lib.http.responses import encode_response
 from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.http.shell import Shell, remember_refusal
+from app.lib.http.traces import traced
 from app.lib.http.transaction import IdempotencyMiddleware, unit_provider
 from app.lib.jobs.background import repeating
 from app.lib.observability.logging import configure_logging
@@ -116,8 +117,8 @@ def app_of(core: Core, handlers: Sequence[ControllerRouterHandler]) -> Litestar:
     resolve_in_sequence(app)
     if missing := undefined_limits(app):
         raise ImproperlyConfiguredException(f"rate limits without a definition: {sorted(missing)}")
-    answers = PublicAnswers(app.asgi_router, core.database.writes, bearer.admit)
-    app.asgi_handler = below(settings.address.path, _shell(answers, core, cors), app.routes)
+    shell = _shell(PublicAnswers(app.asgi_router, core.database.writes, bearer.admit), core, cors)
+    app.asgi_handler = below(settings.address.path, traced(shell, settings, is_local), app.routes)
     return app
 
 
@@ -157,7 +158,6 @@ def _shell(app: ASGIApp, core: Core, cors: CORS) -> Shell:
 
 @asynccontextmanager
 async def _running(core: Core) -> AsyncGenerator[None]:
-    works, metrics = core.settings.jobs_worker == "inside", core.metrics
-    samples = repeating(metrics.sample, "metrics.not_sampled") if metrics.has_others else nullcontext()
-    async with core.running(), samples, core.working() if works else nullcontext():
+    samples = repeating(core.metrics.sample, "metrics.not_sampled") if core.metrics.has_others else nullcontext()
+    async with core.running(), samples, core.working() if core.settings.jobs_worker == "inside" else nullcontext():
         yield

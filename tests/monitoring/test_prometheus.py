@@ -40,7 +40,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     for old, new in (
         ("/etc/prometheus/lodestar_metrics_token", str(folder / "token")),
         ("127.0.0.1:8000", f"127.0.0.1:{ports[0]}"),
-        ("127.0.0.1:8001", f"127.0.0.1:{ports[1]}"),
+        ("127.0.0.1:18000", f"127.0.0.1:{ports[1]}"),
         ("15s", "1s"),
     ):
         assert old in config
