@@ -46,9 +46,9 @@ _types-and-tests: types _pytest
 _pytest:
     {{ run }} pytest {{ processes }}
 
-# `test`, and what needs Node, a browser or Debian's PostgreSQL 15 (installs them)
+# `test`, and what needs Node, a browser, proxies or Debian's PostgreSQL 15 (installs them)
 [group('check')]
-test-all: openapi-lint docs generators clients test-browser test-postgres15 test
+test-all: openapi-lint docs generators clients test-browser test-deploy test-postgres15 test-standard-sqlite test
 
 # only pytest, with its own options: `just pytest tests/lib -k cursor`
 [group('check')]
@@ -99,6 +99,12 @@ clients:
 test-browser *options:
     {{ run }} tools/browser/with-chromium.sh pytest tests/browser -n 0 "$@"
 
+# the files of deploy/: by the checks of nginx, Caddy, systemd and the schemas, and the service behind both proxies
+[group('check')]
+test-deploy *options:
+    {{ run }} tools/system-packages.sh nginx caddy systemd
+    {{ run }} --group deploy pytest tests/deploy -n 2 --dist worksteal "$@"
+
 # every response of every route, the lists, the search and the migrations once more, on Debian's PostgreSQL 15
 [group('check')]
 test-postgres15 *options:
@@ -110,6 +116,14 @@ test-postgres15 *options:
 check-domain name: lint
     API_DOMAIN="$1" {{ run }} pytest -n 0 "tests/domain/$1" tests/contract tests/architecture tests/test_migrations.py \
         -k "not three_servers and not those_that_need_it"
+
+# tests that once failed on Python's own SQLite, and one of each domain that makes much of its database
+[group('check')]
+test-standard-sqlite *options:
+    {{ run }} pytest -p tests.support.standard_sqlite -k "not postgresql and not wal_bug" {{ processes }} "$@" \
+        tests/lib/db/test_prepared_writes.py tests/lib/db/test_engine.py tests/lib/jobs/test_operations.py \
+        tests/lib/ratelimit/test_counters.py tests/lib/realtime/test_resume.py tests/domain/auth/test_refresh.py \
+        tests/domain/posts/test_search.py tests/domain/orders/test_placing.py
 
 # take a domain away in a copy, write new ones, then lint, check types, start and test that: `just check-removal orders`
 [group('check')]
@@ -197,7 +211,9 @@ lock:
 # build the container image with docker or podman
 [group('ship')]
 container tag="lodestar":
-    "$(command -v docker || command -v podman)" build --file Containerfile --tag "$1" .
+    "$(command -v docker || command -v podman)" build --file Containerfile --tag "$1" \
+        --build-arg VERSION="$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)" \
+        --build-arg REVISION="$(git describe --always --dirty --abbrev=40 --exclude='*')" .
 
 # remove caches and reports; keeps data/ and .venv/
 [group('ship')]

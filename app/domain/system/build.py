@@ -13,7 +13,7 @@ from app.lib.openapi.document import OAUTH2
 def build(core: Core) -> None:
     """The probe of readiness, metrics, what the document says and, unless ``DOCS=off``, the documentation pages."""
     redis = core.redis.check if core.redis is not None else None
-    core.services.add(Readiness(core.database.reader, core.migrations.history, core.draining.is_set, redis))
+    core.services.add(Readiness(core.database.reader, core.migrations.history, core.draining.turns_away, redis))
     core.services.add(document_info(core))
     database = "sqlite" if core.settings.database.is_sqlite else "postgresql"
     core.metrics.share(BuildInfo(version=VERSION, python=python_version(), database=database))

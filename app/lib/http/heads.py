@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from litestar.types import Message, Receive, Scope, Send
@@ -61,7 +61,7 @@ class TimedReceive:
     def __init__(self, receive: Receive, *, idle: float, total: float) -> None:
         self._receive = receive
         self._idle = idle
-        self._deadline = time.monotonic() + total
+        self._deadline = asyncio.get_running_loop().time() + total
         self._released = False
 
     def release(self) -> None:
@@ -72,11 +72,20 @@ class TimedReceive:
         """Whether the whole body has been read. Only of interest before the response has begun."""
         return self._released
 
+    async def discard(self) -> None:
+        """Reads the rest of a body that is refused: many clients and proxies read no answer before they have sent all,
+        and would see a broken connection instead. Gives up on a long or slow one.
+        """
+        left = _DISCARDED
+        with suppress(RequestTimeout):
+            while not self._released and left > 0:
+                left -= len((await self())["body"])
+
     async def __call__(self) -> Any:
         """The next message. Raises ``RequestTimeout`` (408)."""
         if self._released:
             return await self._receive()
-        patience = min(self._idle, self._deadline - time.monotonic())
+        patience = min(self._idle, self._deadline - asyncio.get_running_loop().time())
         try:
             async with asyncio.timeout(max(patience, 0.001)):
                 message = await self._receive()
@@ -88,6 +97,8 @@ class TimedReceive:
         return message
 
 
+_DISCARDED = 3_000_000
+"""Bytes; what proxies should let through is a little more than the largest body that is accepted."""
 CHUNK = 32_768
 """Bytes of an answer that are handed to the server at a time."""
 
