@@ -5,7 +5,7 @@ from app.domain.system.controllers import get_openapi
 from app.domain.system.docs_pages import docs_router
 from app.domain.system.document import document_info
 from app.domain.system.readiness import Readiness
-from app.lib.db.gauges import PoolGauges
+from app.lib.db.gauges import FileGauges, PoolGauges
 from app.lib.observability.metrics import BuildInfo
 from app.lib.openapi.document import OAUTH2
 
@@ -18,5 +18,7 @@ def build(core: Core) -> None:
     database = "sqlite" if core.settings.database.is_sqlite else "postgresql"
     core.metrics.share(BuildInfo(version=VERSION, python=python_version(), database=database))
     core.metrics.add(PoolGauges(core.database))
+    file = FileGauges(core.settings.database)
+    core.metrics.share(file, file.refresh)
     if core.settings.docs == "public":
         core.handlers += [docs_router(title=f"{core.settings.product_name} API", security_scheme=OAUTH2), get_openapi]
