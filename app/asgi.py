@@ -39,6 +39,7 @@ from app.lib.http.proxies import TrustedProxies
 from app.lib.http.responses import encode_response
 from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.http.shell import Shell, remember_refusal
+from app.lib.http.tracing import trace_requests
 from app.lib.http.transaction import IdempotencyMiddleware, unit_provider
 from app.lib.observability.logging import configure_logging
 from app.lib.openapi.document import name_operations
@@ -114,7 +115,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     if missing := undefined_limits(app):
         raise ImproperlyConfiguredException(f"rate limits without a definition: {sorted(missing)}")
     answers = PublicAnswers(app.asgi_router, core.database.writes, bearer.admit)
-    app.asgi_handler = below(settings.address.path, _shell(answers, core, cors), app.routes)
+    app.asgi_handler = below(settings.address.path, trace_requests(_shell(answers, core, cors)), app.routes)
     return app
 
 
