@@ -1,5 +1,5 @@
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pkgutil import resolve_name
 
@@ -8,6 +8,7 @@ from app.domain.system.controllers import get_openapi
 from app.domain.system.docs_pages import docs_router
 from app.domain.system.document import document_info
 from app.domain.system.readiness import Readiness
+from app.domain.system.settings import SystemSettings
 from app.lib.db.tracing import traced_statements
 from app.lib.observability.tracing import is_configured
 from app.lib.openapi.document import OAUTH2
@@ -15,8 +16,8 @@ from app.lib.text import product_token
 
 
 def build(core: Core) -> None:
-    """The probe of readiness, what the document says, traces where they are configured, and the documentation pages
-    unless ``DOCS=off``.
+    """The probe of readiness, what the document says, traces and reports of errors where these are configured, and the
+    documentation pages unless ``DOCS=off``.
     """
     settings = core.settings
     redis = core.redis.check if core.redis is not None else None
@@ -26,6 +27,8 @@ def build(core: Core) -> None:
     if is_configured():
         about = {"service.name": name, "service.version": VERSION, "deployment.environment.name": settings.environment}
         core.lifespans.append(partial(_traced, core, about))
+    if (dsn := core.services.get(SystemSettings).sentry_dsn) is not None:
+        core.lifespans.append(partial(_reporting, dsn.reveal(), f"{name}@{VERSION}", settings.environment))
     if settings.docs == "public":
         core.handlers += [docs_router(title=f"{settings.product_name} API", security_scheme=OAUTH2), get_openapi]
 
@@ -38,3 +41,8 @@ async def _traced(core: Core, about: dict[str, str]) -> AsyncGenerator[None]:
         for database in {core.database, core.job_database}:
             stack.enter_context(traced_statements(database))
         yield
+
+
+def _reporting(*about: str) -> AbstractAsyncContextManager[None]:
+    reporting: Callable[..., AbstractAsyncContextManager[None]] = resolve_name("app.lib.observability.sentry:reporting")
+    return reporting(*about)
