@@ -134,6 +134,7 @@ NO_TRACES = {
     "version-ff": [f"ff-{TRACE}-{PARENT}-01"],
     "upper-case": [SAMPLED.upper()],
     "two-of-them": [SAMPLED, SAMPLED],
+    "with-state": [f"{SAMPLED} a=b"],
     "too-long": [f"{SAMPLED}-more"],
     "huge-one": ["x" * 9000],
     "not-ascii": ["00-\xfc"],

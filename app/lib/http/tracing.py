@@ -49,6 +49,8 @@ def trace_requests(app: ASGIApp) -> ASGIApp:
 
 def _parent_of(headers: Any) -> str | None:
     """One ``traceparent`` and all of ``tracestate``; a request with several of the former has none."""
-    parents = [value for name, value in headers if name == b"traceparent"]
+    parents = [value.strip() for name, value in headers if name == b"traceparent"]
     states = [value for name, value in headers if name == b"tracestate"]
-    return b" ".join([parents[0].strip(), b",".join(states)]).decode("latin-1") if len(parents) == 1 else None
+    if len(parents) != 1 or b" " in parents[0]:
+        return None
+    return b" ".join([parents[0], b",".join(states)]).decode("latin-1")

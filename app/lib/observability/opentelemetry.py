@@ -29,7 +29,7 @@ from structlog.typing import EventDict
 from app.lib.observability.logging import ADDITIONS
 from app.lib.observability.tracing import FAILURE, NAME, Attributes, Kind, Tracing
 
-FLUSH_SECONDS = 5.0
+FLUSH_SECONDS = 3.0
 """For which the end of a process waits for a collector that is slow or gone."""
 
 _PROTOCOL = "http/protobuf"
