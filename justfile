@@ -48,7 +48,7 @@ _pytest:
 
 # `test`, and what needs Node, a browser or Debian's PostgreSQL 15 (installs them)
 [group('check')]
-test-all: openapi-lint generators clients test-browser test-postgres15 test
+test-all: openapi-lint docs generators clients test-browser test-postgres15 test
 
 # only pytest, with its own options: `just pytest tests/lib -k cursor`
 [group('check')]
@@ -157,12 +157,20 @@ format:
 asvs:
     {{ run }} python tools/asvs.py
 
-# write the OpenAPI document and the kinds of audit events from the code
+# write the OpenAPI document, the reference in docs/ and the list of decisions from the code
 [group('change')]
 openapi:
-    {{ run }} app openapi export --output {{ document }}
-    {{ run }} app audit kinds > docs/audit-kinds.md
-    {{ run }} app events kinds > docs/event-kinds.md
+    {{ run }} app docs export
+
+# make the documentation site in build/site; a link or an anchor that leads nowhere fails
+[group('check')]
+docs:
+    {{ run }} --group docs python tools/site.py
+
+# show the documentation site while you write it, on http://127.0.0.1:8001
+[group('start')]
+docs-serve:
+    {{ run }} --group docs python tools/site.py serve --dev-addr 127.0.0.1:8001
 
 # bring the database to the newest revision
 [group('change')]

@@ -41,6 +41,7 @@ from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.http.shell import Shell, remember_refusal
 from app.lib.http.tracing import trace_requests
 from app.lib.http.transaction import IdempotencyMiddleware, unit_provider
+from app.lib.jobs.background import repeating
 from app.lib.observability.logging import configure_logging
 from app.lib.openapi.document import name_operations
 from app.lib.pagination.parameters import LIST_PARAMETERS
@@ -152,6 +153,7 @@ def _shell(app: ASGIApp, core: Core, cors: CORS) -> Shell:
 
 @asynccontextmanager
 async def _running(core: Core) -> AsyncGenerator[None]:
-    works = core.settings.jobs_worker == "inside"
-    async with core.running(), core.working() if works else nullcontext():
+    works, metrics = core.settings.jobs_worker == "inside", core.metrics
+    samples = repeating(metrics.sample, "metrics.not_sampled") if metrics.has_others else nullcontext()
+    async with core.running(), samples, core.working() if works else nullcontext():
         yield

@@ -123,7 +123,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "console"
     mail_from: Annotated[
         str | None,
-        Meta(description="Sender, e.g. `Lodestar <noreply@example.com>`; default noreply@ `PUBLIC_URL`'s host."),
+        Meta(description="Sender, e.g. `Shop <noreply@example.com>`; default noreply@ `PUBLIC_URL`'s host."),
     ] = None
     mail_color: Annotated[str, Meta(description="Of headings and buttons in mails, e.g. `#2952cc`.")] = "#2952cc"
     mail_directory: Annotated[str, Meta(min_length=1, description="Folder of `MAIL_BACKEND=file`.")] = "data/mail"
@@ -321,7 +321,7 @@ def _check_mail(settings: Settings) -> None:
     try:
         sender = settings.mail_sender
     except UnsafeHeader as exc:
-        raise ConfigurationError("MAIL_FROM: expected an address such as Lodestar <noreply@example.com>") from exc
+        raise ConfigurationError("MAIL_FROM: expected an address such as Shop <noreply@example.com>") from exc
     if settings.is_production and settings.mail_backend == "smtp" and sender.domain == "localhost":
         raise ConfigurationError("MAIL_FROM: required in production, unless PUBLIC_URL has a domain name for one")
     if not _COLOR.fullmatch(settings.mail_color):

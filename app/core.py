@@ -13,21 +13,23 @@ from typing import Any, cast
 from app.config import Settings
 from app.lib.db.base import metadata
 from app.lib.db.engine import Database
+from app.lib.db.gauges import DatabaseGauges
 from app.lib.db.migrations import Migrations
 from app.lib.domain import Domain, collect_permissions
 from app.lib.events import Events
 from app.lib.events.fanout import choose_fanout
 from app.lib.jobs import registry_of
 from app.lib.jobs.execution import Executor
-from app.lib.jobs.metrics import AttemptMetrics, JobGauges
+from app.lib.jobs.metrics import AttemptMetrics, job_gauges
 from app.lib.jobs.worker import Worker, WorkerOptions
 from app.lib.mail.delivery import Composer, Deliverer, Subscriptions
 from app.lib.mail.jobs import JOBS as MAIL_JOBS
 from app.lib.mail.mailer import Mailer
+from app.lib.mail.repository import MAIL_GAUGE
 from app.lib.mail.smtp import SMTPTransport
 from app.lib.mail.templates import MailTemplates
 from app.lib.mail.transports import ConsoleTransport, FileTransport, NoTransport, Transport
-from app.lib.observability.metrics import Gauges, Metrics
+from app.lib.observability.metrics import Metrics
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.ratelimit.counters import Counters, MemoryCounters, SharedCounters, TableCounters, rate_limit_table
 from app.lib.ratelimit.limiter import Limit, RateLimiter
@@ -71,7 +73,7 @@ class Core:
         self.metrics = Metrics()
         self.database = Database(settings.database_options)
         # A rush of requests and a rush of jobs do not wait for each other.
-        self.job_database = self.database.with_own_pool(settings.pool_sizes.jobs)
+        self.job_database = self.database.with_own_pool(settings.pool_sizes.jobs, "jobs")
         redis_url = settings.redis_url.reveal() if settings.redis_url else None
         self.redis = _redis_counters(redis_url) if redis_url else None
         self.general_limiter = self._limiter(shared=False)
@@ -104,10 +106,9 @@ class Core:
         self._add_mail()
         self.route_limits = RouteLimits(self.limiter, self.limits)
         self.jobs = registry_of([*MAIL_JOBS, *self.declared("jobs"), *self.events.jobs.values()])
-        self._attempts = AttemptMetrics(self.metrics.registry)
-        gauges = JobGauges(self.database.reader)
-        self.metrics.add(gauges, refresh=gauges.refresh)
-        self.metrics.add(Gauges(*self.database.gauges()))
+        self._attempts = AttemptMetrics(self.metrics)
+        gauges = DatabaseGauges(self.database.reader, [*job_gauges(self.jobs), MAIL_GAUGE, *self.declared("gauges")])
+        self.metrics.share(gauges, gauges.refresh)
 
     @property
     def migrations(self) -> Migrations:
@@ -138,7 +139,7 @@ class Core:
         for those that the jobs keep busy.
         """
         async with AsyncExitStack() as stack:
-            database = self.job_database.with_own_pool(1)
+            database = self.job_database.with_own_pool(1, "queue")
             if database is not self.job_database:
                 stack.push_async_callback(database.close)
                 await database.start()

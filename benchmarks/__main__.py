@@ -14,7 +14,7 @@ from benchmarks.machine import Machine
 from benchmarks.measure import Site, check, measure
 from benchmarks.report import Process, Report
 from benchmarks.rows import PEERS, ROWS
-from benchmarks.server import COMMANDS, LODESTAR, SQLITE, serving
+from benchmarks.server import COMMANDS, OURS, SQLITE, serving
 from benchmarks.world import Size, build, find_cursor
 from tests.support.databases import migrate, postgresql_database, postgresql_server, sqlite_database
 
@@ -66,12 +66,12 @@ def _site(arguments: argparse.Namespace) -> Iterator[Site]:
                 serving(
                     COMMANDS[name],
                     worlds[name].environ | {"JOBS_WORKER": arguments.jobs},
-                    ready="/health/ready" if name in {LODESTAR, SQLITE} else "/health",
+                    ready="/health/ready" if name in {OURS, SQLITE} else "/health",
                 )
             )
-            for name in (LODESTAR, SQLITE, *arguments.peers)
+            for name in (OURS, SQLITE, *arguments.peers)
         }
-        find_cursor(world, servers[LODESTAR].port)
+        find_cursor(world, servers[OURS].port)
         yield Site(servers, worlds, arguments.connections, arguments.seconds)
 
 

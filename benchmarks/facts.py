@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from benchmarks.measure import Figures, Site
 from benchmarks.realtime import next_to_bare
 from benchmarks.rows import DEEP_PAGE, FIRST_PAGE, HEALTH, HOT_ORDER, ME, MISSING, POSTS, PRODUCTS, ROWS
-from benchmarks.server import COMMANDS, LODESTAR, SQLITE, serving
+from benchmarks.server import COMMANDS, OURS, SQLITE, serving
 from tests.support.people import PASSWORD, password_hash
 
 CROWDS = (64, 500, 2_000)
@@ -34,8 +34,8 @@ class Fact(msgspec.Struct):
 
 
 def facts_of(site: Site, rows: Mapping[str, Mapping[str, Figures]]) -> list[Fact]:
-    ours = {name: servers[LODESTAR] for name, servers in rows.items()}
-    hot, mib = ours[HOT_ORDER], site.servers[LODESTAR].worker_mib()
+    ours = {name: servers[OURS] for name, servers in rows.items()}
+    hot, mib = ours[HOT_ORDER], site.servers[OURS].worker_mib()
     return [
         Fact(
             "20 users after all that were seeded, of the first page",
@@ -56,20 +56,20 @@ def facts_of(site: Site, rows: Mapping[str, Mapping[str, Figures]]) -> list[Fact
 
 def _me(site: Site, connections: int) -> tuple[float, float, int]:
     """Requests/s, p99, and answers or errors that were not meant to happen."""
-    plans = next(row for row in ROWS if row.name == ME).plans(site.worlds[LODESTAR], LODESTAR)
+    plans = next(row for row in ROWS if row.name == ME).plans(site.worlds[OURS], OURS)
     seconds = site.seconds * (1 + connections / 1_000)  # to open them takes a while
-    result, _ = site.load(LODESTAR, plans, seconds, connections)
+    result, _ = site.load(OURS, plans, seconds, connections)
     served = result.statuses.get(200, 0) / result.seconds
     meant = sum(count for status, count in result.statuses.items() if status in MAY_REFUSE)
     return served, result.p99_ms, result.requests - meant + result.errors
 
 
 def _sign_ins(site: Site) -> Sequence[Fact]:
-    alone, logins = _argon2(site.seconds), site.worlds[LODESTAR].logins()
-    signed_in, _ = site.load(LODESTAR, logins, site.seconds)
+    alone, logins = _argon2(site.seconds), site.worlds[OURS].logins()
+    signed_in, _ = site.load(OURS, logins, site.seconds)
     _, p99, _ = _me(site, FEW)
     with ThreadPoolExecutor() as pool:
-        pool.submit(site.load, LODESTAR, logins, site.seconds + 1)
+        pool.submit(site.load, OURS, logins, site.seconds + 1)
         _, p99_during, _ = pool.submit(_me, site, FEW).result()
     return [
         Fact("logins/s, of what argon2id alone does on these cores", signed_in.per_second / alone, at_least=0.9),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.measure import Figures
-from benchmarks.server import LODESTAR
+from benchmarks.server import OURS
 
 IDLE_LOAD, LITTLE_STEAL, LITTLE_SPREAD = 0.5, 0.01, 0.15
 
@@ -35,7 +35,7 @@ class Machine:
         steal, everything = (now - before for now, before in zip(_processor_times(), self._times, strict=True))
         if steal > LITTLE_STEAL * everything:
             reasons.append(f"{steal / everything:.0%} of the processors' time went to other virtual machines")
-        uneven = [row for row, servers in rows.items() if servers[LODESTAR].spread > LITTLE_SPREAD]
+        uneven = [row for row, servers in rows.items() if servers[OURS].spread > LITTLE_SPREAD]
         if uneven:
             reasons.append(f"the rounds differ by more than {LITTLE_SPREAD:.0%} in {', '.join(uneven)}")
         return reasons

@@ -10,7 +10,7 @@ import msgspec
 from benchmarks import load
 from benchmarks.load import Plan, Result
 from benchmarks.rows import BY_PAGE, DEEP_PAGE, Row
-from benchmarks.server import LODESTAR, SQLITE, Server
+from benchmarks.server import OURS, SQLITE, Server
 from benchmarks.world import World
 
 WARM_UP_SECONDS = 0.5
@@ -39,7 +39,7 @@ class Site(msgspec.Struct, frozen=True):
     seconds: float
 
     def names(self, row: Row) -> list[str]:
-        return [name for name in self.servers if name in (LODESTAR, *row.peers)]
+        return [name for name in self.servers if name in (OURS, *row.peers)]
 
     def load(self, name: str, plans: Sequence[Plan], seconds: float, connections: int = 0) -> tuple[Result, float]:
         """The result, and the processor time of the server in microseconds per request."""
@@ -52,7 +52,7 @@ class Site(msgspec.Struct, frozen=True):
 def check(site: Site, row: Row) -> None:
     """All servers give the status of the row, and the JSON of ours, member by member. Raises ``RuntimeError``."""
     found = {name: _answer(site, row, name) for name in site.names(row) if name != SQLITE}
-    ours = found[LODESTAR]
+    ours = found[OURS]
     for name, theirs in found.items():
         if row.status in {404, 304}:
             continue  # the body of a 404 is the framework's own
@@ -62,7 +62,7 @@ def check(site: Site, row: Row) -> None:
         if row.name == DEEP_PAGE:
             left_out |= {"page"}
         if differing := differences(ours, theirs, left_out, only_names=row.status == 201):  # noqa: PLR2004 - ids of new rows
-            raise RuntimeError(f"{name} answers other than {LODESTAR} to {row.name!r}: {differing}")
+            raise RuntimeError(f"{name} answers other than {OURS} to {row.name!r}: {differing}")
 
 
 def _answer(site: Site, row: Row, name: str) -> Any:

@@ -11,7 +11,7 @@ import msgspec
 from benchmarks.facts import Fact
 from benchmarks.measure import Figures
 from benchmarks.rows import PEERS, ROWS
-from benchmarks.server import BARE, FASTAPI, FASTIFY, LODESTAR, SQLITE
+from benchmarks.server import BARE, FASTAPI, FASTIFY, OURS, SQLITE
 from benchmarks.world import Size
 
 ROOT = Path(__file__).parents[1]
@@ -41,8 +41,8 @@ class Report(msgspec.Struct):
         """Row, peer, and its processor time as a multiple of ours."""
         for row, servers in self.rows.items():
             for peer, figures in servers.items():
-                if peer != LODESTAR:
-                    yield row, peer, figures.cpu_us / max(servers[LODESTAR].cpu_us, 1e-9)
+                if peer != OURS:
+                    yield row, peer, figures.cpu_us / max(servers[OURS].cpu_us, 1e-9)
 
 
 def encoded(report: Report) -> bytes:
@@ -90,7 +90,7 @@ def text(report: Report) -> str:
         "| --- |" + " ---: |" * (4 + len(others)),
     ]
     for row, servers in report.rows.items():
-        ours = servers[LODESTAR]
+        ours = servers[OURS]
         cells = [_cell(ratios.get((row, peer)), GOALS[row].get(peer)) for peer in others]
         figures = f"{ours.per_second:,.0f} | {ours.p50_ms:.1f} | {ours.p99_ms:.1f} | {ours.cpu_us:,.0f}"
         lines.append(f"| {row} | {figures} | {' | '.join(cells)} |")
@@ -139,7 +139,7 @@ def chart(report: Report) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="12">',
         '<rect width="100%" height="100%" fill="#fff"/>',
-        f'<text x="8" y="18">Processor time per request; {LODESTAR} is 1, to the right is slower</text>',
+        f'<text x="8" y="18">Processor time per request; {OURS} is 1, to the right is slower</text>',
     ]
     for number, peer in enumerate(peers):
         x = 8 + number * 200

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.load import Plan, Request
-from benchmarks.server import ALCHEMY, BARE, FASTAPI, FASTIFY, LODESTAR, SQLITE
+from benchmarks.server import ALCHEMY, BARE, FASTAPI, FASTIFY, OURS, SQLITE
 from benchmarks.world import World
 
 PEERS = (BARE, FASTIFY, ALCHEMY, FASTAPI)
@@ -43,7 +43,7 @@ def _any_user(world: World, _server: str) -> Sequence[Plan]:
 def _deep(world: World, server: str) -> Sequence[Plan]:
     if server in BY_PAGE:
         return world.plans(world.root, [f"/users?{TWENTY}&page={world.size.users // 20 + 1}"])
-    cursor = world.cursors["signed" if server == LODESTAR else "plain"]
+    cursor = world.cursors["signed" if server == OURS else "plain"]
     return world.plans(world.root, [f"/users?{TWENTY}&cursor={cursor}"])
 
 

@@ -39,14 +39,14 @@ def _uvicorn(module: str) -> Command:
     return lambda port: [*command, "--port", str(port)]
 
 
-LODESTAR = "Lodestar"
+OURS = "Lodestar"
 SQLITE = "Lodestar on SQLite"
 BARE = "bare ASGI + asyncpg"
 FASTAPI = "FastAPI"
 FASTIFY = "Fastify"
 ALCHEMY = "Litestar + advanced-alchemy"
 COMMANDS: dict[str, Command] = {
-    LODESTAR: app_command(),
+    OURS: app_command(),
     SQLITE: app_command(),
     BARE: _granian("bare"),
     FASTIFY: lambda port: [NODE, PEERS / "fastify.mjs", str(port)],

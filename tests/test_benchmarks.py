@@ -8,7 +8,7 @@ from benchmarks import report
 from benchmarks.measure import Figures, differences
 from benchmarks.report import Report
 from benchmarks.rows import FIRST_PAGE, ME
-from benchmarks.server import BARE, FASTAPI, LODESTAR
+from benchmarks.server import BARE, FASTAPI, OURS
 from benchmarks.world import Size
 
 
@@ -16,8 +16,8 @@ def a_report(ours: float) -> Report:
     def figures(cpu_us: float) -> Figures:
         return Figures(cpu_us=cpu_us, per_second=1, p50_ms=1, p99_ms=1, spread=0)
 
-    servers = {LODESTAR: figures(ours), BARE: figures(100), FASTAPI: figures(1_600)}
-    return Report({"cores": "2"}, Size(1, 1, 1), {ME: servers, FIRST_PAGE: {LODESTAR: figures(100), BARE: figures(50)}})
+    servers = {OURS: figures(ours), BARE: figures(100), FASTAPI: figures(1_600)}
+    return Report({"cores": "2"}, Size(1, 1, 1), {ME: servers, FIRST_PAGE: {OURS: figures(100), BARE: figures(50)}})
 
 
 @pytest.fixture

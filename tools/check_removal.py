@@ -1,21 +1,23 @@
 """Shows that a domain can be taken away and another be made, as README.md says it: `just check-removal orders`.
 
-In a copy of the tree ``app remove domain`` removes the domain and those that stand on it, and ``app new domain`` writes
-two that have every kind of field and every option. Then lint, types and import layers must hold, the app must start and
-serve its probe and its OpenAPI document, and the tests of accounts, of the new domains and of all routes on them must
-pass. At the end the new domains are removed again, and nothing of them is left.
+In a copy of the tree, which ``app rename`` gives another name, ``app remove domain`` removes the domain and those that
+stand on it, and ``app new domain`` writes two that have every kind of field and every option. Then lint, types and
+import layers must hold, the app must start and serve its probe and its OpenAPI document, and the tests of accounts, of
+the new domains and of all routes on them must pass. At the end the new domains are removed again, and nothing of them
+is left.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from app.cli.scaffold.removal import removable
+from app.cli.scaffold.renaming import copy_tree
 
 ROOT = Path(__file__).parents[1]
+NAME, PACKAGE = "Quiet Harbour", "quiet_harbour"
 NEW = {
     "gadgets": (
         "name:str(100)", "note:text?", "link:url", "count:int", "is_done:bool", "due_on:date?", "seen_at:datetime",
@@ -49,8 +51,10 @@ def main() -> None:
         sys.exit(f"usage: check_removal.py NAME..., of {', '.join(known)}")
     for name in wanted:
         with tempfile.TemporaryDirectory(prefix="lodestar-without-") as folder:
-            copy = Path(folder) / "lodestar"
-            copy_tree(copy)
+            copy = Path(folder) / "copy"
+            copy_tree(ROOT, copy)
+            app(copy, "rename", NAME, "--yes")  # so that nothing depends on the name
+            pretend_installed(copy, PACKAGE)
             print(f"== without {name}", flush=True)
             app(copy, "remove", "domain", name, "--yes")
             before = content_of(copy)
@@ -65,13 +69,10 @@ def main() -> None:
                 sys.exit(f"the new domains have left something in {', '.join(left)}")
 
 
-def copy_tree(copy: Path) -> None:
-    """What git knows, and what it does not ignore."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)  # noqa: S607 - git is on the PATH
-    for line in listed.stdout.decode().splitlines():
-        if (ROOT / line).is_file():
-            (copy / line).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / line, copy / line)
+def pretend_installed(root: Path, package: str) -> None:
+    """For a copy with another name: its version is looked up among those of installed packages."""
+    (root / f"{package}.dist-info").mkdir()
+    (root / f"{package}.dist-info/METADATA").write_text(f"Metadata-Version: 2.4\nName: {package}\nVersion: 0.1.0\n")
 
 
 def content_of(root: Path) -> dict[str, bytes]:

@@ -87,7 +87,7 @@ def service() -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    with tempfile.TemporaryDirectory(prefix="lodestar-clients-") as folder, open(f"{folder}/log", "w+") as log:  # noqa: PTH123 - short
+    with tempfile.TemporaryDirectory(prefix="clients-") as folder, open(f"{folder}/log", "w+") as log:  # noqa: PTH123 - short
         environ = {**os.environ, "DATABASE_URL": f"sqlite:///{folder}/app.db", "PUBLIC_URL": url}
         app = Path(sys.executable).with_name("app")
         process = subprocess.Popen([app, "serve", "--port", str(port)], env=environ, stdout=log, stderr=log)  # noqa: S603 - our own words

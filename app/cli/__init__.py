@@ -24,8 +24,10 @@ COMMANDS = {
     "config": LazyCommand("app.cli.configuration:configuration", "Show the settings."),
     "routes": LazyCommand("app.cli.routes:routes", "List the routes and who may call them."),
     "openapi": LazyCommand("app.cli.openapi:openapi", "Export the OpenAPI document."),
-    "new": LazyCommand("app.cli.scaffold.command:new", "Write a new domain into this checkout."),
+    "docs": LazyCommand("app.cli.docs:docs", "Write the documents that come from the code."),
+    "new": LazyCommand("app.cli.scaffold.command:new", "Write a new domain into this checkout, or a new project."),
     "remove": LazyCommand("app.cli.scaffold.command:remove", "Take a domain out of this checkout."),
+    "rename": LazyCommand("app.cli.scaffold.command:rename", "Give this checkout and its product another name."),
     "seed": LazyCommand("app.cli.seed:seed", "Fill the database with demo data."),
     **find_commands(Path(__file__).parents[1] / "domain", "app.domain"),
 }

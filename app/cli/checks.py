@@ -110,7 +110,7 @@ async def _database(core: Core) -> AsyncIterator[Finding]:
     server = None
     if url.is_missing:
         yield Finding("database", "ok", f"{url.masked} is not there yet")
-        yield _migrations(SchemaState.BEHIND, None)
+        yield _migrations(await state_of(core.migrations, core.database.reader), None)
     else:
         try:
             with database_errors(url):

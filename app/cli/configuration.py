@@ -41,7 +41,7 @@ def show(*, as_json: bool) -> None:
     if as_json:
         write_json(shown)
     else:
-        write_table(("NAME", "VALUE", "ORIGIN"), [(s["name"], _text(s["value"]), s["origin"]) for s in shown])
+        write_table(("NAME", "VALUE", "ORIGIN"), [(s["name"], as_text(s["value"]), s["origin"]) for s in shown])
         if not settings.database.is_sqlite:
             click.echo(
                 f"\n{settings.workers} worker(s) open up to {most_connections(settings)} PostgreSQL connections."
@@ -63,7 +63,7 @@ def example_file() -> str:
     """The text of ``.env.example``: the settings of the process, then those of each domain."""
     kinds: list[type[msgspec.Struct]] = [Settings, *(domain.settings for domain in DOMAINS if domain.settings)]
     parts = [
-        f"# {description(field)}\n#{variable_name(field.name)}={_text(_plain(field.default))}\n"
+        f"# {description(field)}\n#{variable_name(field.name)}={as_text(plain(field.default))}\n"
         for kind in kinds
         for field in described_fields(kind)
     ]
@@ -81,19 +81,20 @@ def masked(name: str, value: Any) -> Any:
     """The value as JSON may show it."""
     if name in {"database_url", "database_direct_url"} and value:
         return DatabaseURL.parse(value).masked
-    return _plain(value)
+    return plain(value)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """As JSON has it."""
     return msgspec.to_builtins(value, enc_hook=lambda other: int(other) if isinstance(other, ByteSize) else str(other))
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """As it would be written into the environment."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):
-        return ",".join(_text(each) for each in value)
+        return ",".join(as_text(each) for each in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -19,8 +19,6 @@ from app.lib.db.migrations import Migrations, SchemaState
 
 T = TypeVar("T")
 
-_NEWER = {SchemaState.NEWER, SchemaState.TOO_NEW}
-
 
 @click.group()
 def database() -> None:
@@ -37,10 +35,11 @@ database.add_command(verify)
 def upgrade(revision: str) -> None:
     """Migrate up to REVISION (default: head)."""
     migrations = _migrations()
-    if revision == "head" and (state := _run(migrations, migrations.state())) in _NEWER:
+    if revision == "head" and (state := _run(migrations, migrations.state())) is not SchemaState.BEHIND:
         require_usable(state)
-        click.echo(f"{state.value} Nothing was migrated.", err=True)
-        return
+        if state is SchemaState.NEWER:
+            click.echo(f"{state.value} Nothing was migrated.", err=True)
+            return
     _run(migrations, migrations.upgrade(revision))
     click.echo(f"The database is at {_run(migrations, migrations.current())}.")
 
@@ -62,9 +61,21 @@ def downgrade(revision: str, *, yes: bool) -> None:
 def revision(message: str) -> None:
     """Write a new migration from the difference between models and database. Read it before you commit it."""
     migrations = _migrations()
+    if (state := _run(migrations, migrations.state())) is not SchemaState.CURRENT:
+        raise CommandFailed(state.value)
+    if not _run(migrations, migrations.differences()):
+        click.echo("Models and database have no difference, so the migration does nothing yet.", err=True)
     with redirect_stdout(StringIO()):  # alembic describes what it does; only the path is of use
         path = _run(migrations, migrations.generate(message))
     click.echo(path)
+
+
+@database.command()
+def merge() -> None:
+    """Write a migration that follows the newest ones of two branches, which were written apart."""
+    with redirect_stdout(StringIO()):
+        path = _migrations().merge()
+    click.echo(path or "There is one newest migration, so there is nothing to merge.", err=path is None)
 
 
 @database.command()
@@ -82,18 +93,21 @@ def current(*, as_json: bool) -> None:
 @database.command()
 @json_option
 def check(*, as_json: bool) -> None:
-    """Fail unless the database is at head and has exactly what the models have."""
+    """Fail unless the database is at head and has exactly what the models have: a line for each difference."""
     migrations = _migrations()
+    state = _run(migrations, migrations.state())
     applied, head = _applied(migrations), migrations.head
-    differences = [str(each) for each in _run(migrations, migrations.differences())] if applied == head else []
+    differences = _run(migrations, migrations.differences()) if state is SchemaState.CURRENT else []
     if as_json:
         write_json({"revision": applied, "head": head, "differences": differences})
-    if applied != head:
-        state = _run(migrations, migrations.state())
+    else:
+        click.echo("".join(f"{each}\n" for each in differences), nl=False)
+    if state is not SchemaState.CURRENT:
         raise CommandFailed(f"The database is at {applied or 'base'}, head is {head}.", state.value)
     if differences:
-        shown = "; ".join(differences)
-        raise CommandFailed(f"Models and database differ: {shown}.", "Run 'app db revision' and read what it writes.")
+        raise CommandFailed(
+            f"Models and database differ ({len(differences)}).", "Run 'app db revision' and read what it writes."
+        )
     if not as_json:
         click.echo(f"The database is at {head} and has what the models have.")
 
@@ -114,4 +128,4 @@ def _run(migrations: Migrations, work: Coroutine[Any, Any, T]) -> T:
             text = str(exc).rstrip(".") + "."
             if "locate revision" in text or "No such revision" in text:
                 raise MissingOrTaken(text, "'app db current' shows where the database is.") from exc
-            raise CommandFailed(text, "Run 'app db upgrade' first." if "up to date" in text else "") from exc
+            raise CommandFailed(text) from exc

@@ -1,4 +1,4 @@
-"""``app openapi``: the committed document."""
+"""``app openapi``: the document of the API."""
 
 from pathlib import Path
 
@@ -8,10 +8,7 @@ import msgspec
 from app.asgi import create_app
 from app.cli.process import with_throwaway_secret
 from app.config import Settings
-from app.lib.cli.errors import CommandFailed
 from app.lib.openapi.document import DocumentInfo, build_document
-
-COMMITTED = Path("docs/openapi.json")
 
 
 @click.group()
@@ -21,16 +18,12 @@ def openapi() -> None:
 
 @openapi.command()
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; default: print it.")
-@click.option("--check", is_flag=True, help=f"Write nothing; fail when the file (default {COMMITTED}) is stale.")
-def export(output: Path | None, *, check: bool) -> None:
-    """Write the document of the default settings: sorted, so that it changes only with the API."""
+def export(output: Path | None) -> None:
+    """Write the document of the default settings: sorted, so that it changes only with the API. A checkout keeps it,
+    see `app docs export`.
+    """
     document = render()
-    if check:
-        path = output or COMMITTED
-        if not path.is_file() or path.read_text(encoding="utf-8") != document:
-            raise CommandFailed(f"{path} is stale.", f"Run 'app openapi export --output {path}'.")
-        click.echo(f"{path} is up to date.")
-    elif output is None:
+    if output is None:
         click.echo(document, nl=False)
     else:
         output.parent.mkdir(parents=True, exist_ok=True)

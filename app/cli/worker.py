@@ -37,7 +37,7 @@ async def _work(core: Core, concurrency: int | None) -> None:
     async with core.running():
         with suppress(*DATABASE_ERRORS, OSError, Unavailable):  # it may well come up later
             state = await state_of(core.migrations, core.database.reader)
-            if state is SchemaState.TOO_NEW:
+            if state is not SchemaState.BEHIND:
                 require_usable(state)
         async with core.working(concurrency) as works:
             log.info("working", jobs=len(core.jobs), worker=works.name)

@@ -9,6 +9,7 @@ import msgspec
 from litestar.types import ControllerRouterHandler
 
 from app.lib.audit import AuditKind
+from app.lib.db.gauges import DatabaseGauge
 from app.lib.db.uow import UnitOfWork
 from app.lib.errors import ErrorCode
 from app.lib.events import Listener
@@ -82,6 +83,8 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     exports: tuple[Export, ...] = ()
     """What is held on a user, for ``GET /users/me/export``."""
     webhook_kinds: tuple[WebhookKind, ...] = ()
+    gauges: tuple[DatabaseGauge, ...] = ()
+    """Metrics of what is in the database."""
     channel_kinds: tuple[ChannelKind, ...] = ()
     mail_templates: tuple[Path, ...] = ()
     """Folders of mail templates and their translations."""

@@ -137,7 +137,7 @@ class WebAddress(WebOrigin):
 
     @property
     def path(self) -> str:
-        """Such as ``/lodestar``, or empty."""
+        """Such as ``/team``, or empty."""
         return urlsplit(self).path
 
     @property

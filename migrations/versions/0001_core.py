@@ -207,7 +207,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_jobs_failed",
         "jobs",
-        ["id"],
+        ["name", "id"],
         postgresql_where=sa.text("status = 'failed'"),
         sqlite_where=sa.text("status = 'failed'"),
     )
@@ -235,9 +235,16 @@ def upgrade() -> None:
         sqlite_where=sa.text("status = 'pending'"),
     )
     op.create_index(
+        "ix_jobs_pending_name",
+        "jobs",
+        ["name", "run_at"],
+        postgresql_where=sa.text("status = 'pending'"),
+        sqlite_where=sa.text("status = 'pending'"),
+    )
+    op.create_index(
         "ix_jobs_running",
         "jobs",
-        ["id"],
+        ["name", "id"],
         postgresql_where=sa.text("status = 'running'"),
         sqlite_where=sa.text("status = 'running'"),
     )

@@ -71,13 +71,17 @@ def upgrade() -> None:
         sa.UniqueConstraint("endpoint_id", "event_id", name=op.f("uq_webhook_deliveries_endpoint_id_event_id")),
     )
     op.create_index(op.f("ix_webhook_deliveries_created_at"), "webhook_deliveries", ["created_at"])
-    for name, columns in (("pending", ["next_attempt_at"]), ("backlog", ["endpoint_id", "resource_id"])):
+    for name, columns, status in (
+        ("pending", ["next_attempt_at"], "pending"),
+        ("backlog", ["endpoint_id", "resource_id"], "pending"),
+        ("failed", ["id"], "failed"),
+    ):
         op.create_index(
             f"ix_webhook_deliveries_{name}",
             "webhook_deliveries",
             columns,
-            postgresql_where=sa.text("status = 'pending'"),
-            sqlite_where=sa.text("status = 'pending'"),
+            postgresql_where=sa.text(f"status = '{status}'"),
+            sqlite_where=sa.text(f"status = '{status}'"),
         )
     op.create_index(
         op.f("ix_webhook_deliveries_endpoint_id_created_at_id"),

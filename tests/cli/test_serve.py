@@ -1,6 +1,7 @@
 """`app serve` as people run it: a real process, a real database, real signals."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -122,6 +123,7 @@ def test_several_workers_are_counted_together_and_none_outlives_the_service(
         assert server.get("/health").is_success
 
     assert _counted(server, token) - before == 20
+    server.until(lambda: _pids(server, token) == workers)
     [folder] = tmp_path.glob("lodestar-metrics-*")
     assert folder.stat().st_mode & 0o077 == 0
     if empty_url.is_sqlite:
@@ -130,6 +132,17 @@ def test_several_workers_are_counted_together_and_none_outlives_the_service(
         assert server.end() == 0
         assert not folder.exists()
     until_gone(workers)
+
+
+def _pids(server: Server, token: str) -> set[int]:
+    """The workers whose metrics a scrape has; those of one that is gone are gone, too."""
+    scrape = server.get("/metrics", Authorization=f"Bearer {token}").text
+    by_metric = [
+        {int(pid) for pid in re.findall(rf'^{metric}{{.*?pid="(\d+)"', scrape, re.MULTILINE)}
+        for metric in ("process_resident_memory_bytes", "database_pool_size", "realtime_sockets")
+    ]
+    assert by_metric[0] == by_metric[1] == by_metric[2]
+    return by_metric[0]
 
 
 def _counted(server: Server, token: str) -> float:

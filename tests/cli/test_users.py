@@ -93,7 +93,7 @@ def test_password_rules_hold_on_the_command_line(at: Cli) -> None:
     refused = {
         "short": "password: Must have at least 8 characters.",
         "password123": "password: Many people use this password, perhaps with another sign. Choose another.",
-        "my lodestar secret": "password: Must not contain the name of this service.",
+        "my Lodestar secret": "password: Must not contain the name of this service.",
         "Lovelace for ever": "password: Must not contain your name, username or e-mail address.",
     }
 

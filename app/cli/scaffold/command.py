@@ -1,22 +1,30 @@
-"""``app new`` and ``app remove``: write code into this checkout, and take it away."""
+"""``app new``, ``app remove`` and ``app rename``: write code into this checkout, take it away, give it another name."""
 
+import re
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import click
 
 from app.cli.scaffold.fields import EXAMPLE, parse_field
 from app.cli.scaffold.naming import names_of
+from app.cli.scaffold.product import Product, current_product, parse_product
 from app.cli.scaffold.removal import removable, remove_domain, standing_on
+from app.cli.scaffold.renaming import copy_tree, rename_tree, start_history
 from app.cli.scaffold.writing import export_documents, write_domain
 from app.lib.cli.errors import CommandFailed, MissingOrTaken
 
 ROOT = Path(__file__).parents[3]
 
 
+slug_option = click.option("--slug", help="For packages, files and users; default the name in plain letters.")
+color_option = click.option("--color", help="Of headings and buttons in mails and pages, such as '#2952cc'.")
+
+
 @click.group()
 def new() -> None:
-    """Write a new domain into this checkout."""
+    """Write a new domain into this checkout, or a new project from it."""
 
 
 @new.command()
@@ -70,6 +78,57 @@ def remove_a_domain(name: str, *, yes: bool) -> None:
     click.echo(
         f"Removed {', '.join(gone)}; wrote {', '.join(path.name for path in documents)}. 'git status' has the files."
     )
+
+
+@new.command()
+@click.argument("name")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@slug_option
+@color_option
+def project(name: str, folder: Path | None, slug: str | None, color: str | None) -> None:
+    """Copy this checkout into FOLDER (by default the plain form of NAME) under another name, with a changelog and a
+    history of its own.
+    """
+    old, product = _products(name, slug, color)
+    target = (folder or Path(product.slug)).absolute()
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise MissingOrTaken(f"{target} exists already.")
+    copy_tree(ROOT, target)
+    rename_tree(target, old, product, color)
+    is_committed = start_history(target, old, product, version(old.slug))
+    click.echo(target)
+    if not is_committed:
+        click.echo("git does not know who you are, so commit it yourself.", err=True)
+    click.echo(f"Now: cd {target} && uv run app serve", err=True)
+
+
+@click.command()
+@click.argument("name")
+@slug_option
+@color_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def rename(name: str, slug: str | None, color: str | None, *, yes: bool) -> None:
+    """Call this checkout, its product, packages, clients, image and units NAME, such as 'Polar Star'.
+
+    Commit your own work before, so that 'git diff' shows what this has changed.
+    """
+    old, product = _products(name, slug, color)
+    if not yes:
+        click.confirm(f"Rename {old.name} ({old.slug}) to {product.name} ({product.slug}) in {ROOT}?", abort=True)
+    changed = rename_tree(ROOT, old, product, color)
+    click.echo(f"{old.name} is {product.name} in {len(changed)} files. 'git status' has them.")
+    click.echo("Now: uv run just lint test. The default database has another name, too: see .env.example.", err=True)
+
+
+def _products(name: str, slug: str | None, color: str | None) -> tuple[Product, Product]:
+    """The old one and the new one. Raises ``click.BadParameter`` and ``CommandFailed``."""
+    _require_checkout()
+    if color is not None and not re.fullmatch("#[0-9a-fA-F]{6}", color):
+        raise click.BadParameter(f"'{color}' is not a colour such as #2952cc.")
+    old, product = current_product(ROOT), parse_product(ROOT, name, slug)
+    if old == product:
+        raise MissingOrTaken(f"It is called {old.name} already.")
+    return old, product
 
 
 def _require_checkout() -> None:

@@ -20,12 +20,6 @@ from app.cli.scaffold.wiring import wire
 from app.lib.cli.errors import CommandFailed
 
 TEMPLATES = Path(__file__).parent / "templates"
-DOCUMENTS = {
-    "docs/openapi.json": ("openapi", "export"),
-    "docs/audit-kinds.md": ("audit", "kinds"),
-    "docs/event-kinds.md": ("events", "kinds"),
-}
-"""What `just openapi` writes."""
 
 
 def write_domain(root: Path, names: Names, fields: Sequence[Field], **options: bool) -> list[Path]:
@@ -39,9 +33,9 @@ def write_domain(root: Path, names: Names, fields: Sequence[Field], **options: b
         path.write_text(text)
     written = [*texts, *wire(root, names.plural)]
     try:
-        _tidy(root, written)
+        tidy(root, written)
         written.append(_migrate(root, names.plural))
-        _tidy(root, written)
+        tidy(root, written)
         return [*written, *export_documents(root)]
     except BaseException as exc:  # Ctrl-C, too
         remove_domain(root, names.plural)
@@ -53,10 +47,7 @@ def write_domain(root: Path, names: Names, fields: Sequence[Field], **options: b
 
 def export_documents(root: Path) -> list[Path]:
     """Writes the exported documents again. Raises ``CalledProcessError``."""
-    texts = {root / path: _app(root, *command) for path, command in DOCUMENTS.items()}
-    for path, text in texts.items():
-        path.write_text(text)
-    return [*texts]
+    return [root / path for path in _app(root, "docs", "export").splitlines()]
 
 
 def _render(root: Path, names: Names, fields: Sequence[Field], options: dict[str, bool]) -> dict[Path, str]:
@@ -78,13 +69,18 @@ def _render(root: Path, names: Names, fields: Sequence[Field], options: dict[str
     return texts
 
 
-def _tidy(root: Path, paths: Sequence[Path]) -> None:
-    """Orders and formats them as `just lint` wants it."""
-    python = [str(path) for path in paths if path.suffix == ".py"]
+def require_ruff() -> str:
+    """Its path. Raises ``CommandFailed``."""
     ruff = shutil.which("ruff", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
     if ruff is None:
         raise CommandFailed("ruff is not installed: run 'uv sync' first.")
-    for command in (("check", "--fix", "--quiet", "--select", "F401,I,F541"), ("format", "--quiet")):
+    return ruff
+
+
+def tidy(root: Path, paths: Sequence[Path]) -> None:
+    """Orders and formats them as `just lint` wants it."""
+    python, ruff = [str(path) for path in paths if path.suffix == ".py"], require_ruff()
+    for command in (("check", "--fix", "--quiet", "--select", "F401,I,F541,RUF022"), ("format", "--quiet")):
         subprocess.run([ruff, *command, *python], cwd=root, check=True, capture_output=True, text=True)  # noqa: S603 - ours
 
 

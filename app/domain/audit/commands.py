@@ -11,7 +11,7 @@ from app.domain.audit.settings import AuditSettings
 from app.lib.audit.verify import Head, verify
 from app.lib.cli.errors import CommandFailed
 from app.lib.cli.options import json_option, write_json, write_list
-from app.lib.cli.running import make_core, run
+from app.lib.cli.running import run
 from app.lib.pagination.parameters import PageRequest
 
 _COLUMNS = {
@@ -92,17 +92,6 @@ def verify_chain(expect: str | None, *, as_json: bool) -> None:
         click.echo(f"{events}, {report.waiting} wait for the chain.")
     if report.wrong:
         raise CommandFailed(f"The audit log is not as it was written: {report.wrong} findings.")
-
-
-@audit.command("kinds")
-def list_kinds() -> None:
-    """List all kinds of events, as a page of Markdown."""
-    click.echo("# Kinds of audit events\n\nWritten by `app audit kinds`; what they mean is in [audit.md](audit.md).\n")
-    click.echo("| Kind | What happened | Kept | Shown to the user |\n| --- | --- | --- | --- |")
-    kinds = [kind for domain in make_core().domains for kind in domain.audit_kinds]
-    for kind in sorted(kinds, key=lambda each: each.name):
-        kept, own = "briefly" if kind.by_strangers else "long", "yes" if kind.is_own else ""
-        click.echo(f"| `{kind.name}` | {kind.description} | {kept} | {own} |")
 
 
 def _head_of(text: str) -> Head:

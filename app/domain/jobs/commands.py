@@ -11,7 +11,7 @@ from app.domain.jobs.services import JobQueries, JobService
 from app.lib.audit import SYSTEM
 from app.lib.cli.errors import MissingOrTaken
 from app.lib.cli.options import json_option, shown, write_json, write_list
-from app.lib.cli.running import make_core, run
+from app.lib.cli.running import run
 from app.lib.db.statements import BATCH
 from app.lib.jobs.operations import FINISHED, JobOperations
 from app.lib.jobs.tables import JobStatus
@@ -165,19 +165,6 @@ def list_events(kind: str | None, limit: int, *, as_json: bool) -> None:
     """List events, newest first, without their contents."""
     found = run(lambda core: core.services.build(JobQueries).list_events(kind, limit))
     write_list(found, _EVENT_COLUMNS, as_json=as_json)
-
-
-@events.command("kinds")
-def list_kinds() -> None:
-    """List the kinds of events that webhooks and `GET /events` have, as a page of Markdown."""
-    click.echo(
-        "# Kinds of events\n\nWritten by `app events kinds`. Webhooks send them, and `GET /events` lists them.\n"
-    )
-    click.echo("| Kind | What happened | Permission |\n| --- | --- | --- |")
-    kinds = [kind for domain in make_core().domains for kind in domain.webhook_kinds]
-    for kind in sorted(kinds, key=lambda each: each.name):
-        holders = f"`{kind.permission}`" if kind.permission else "for the user alone, not in `GET /events`"
-        click.echo(f"| `{kind.name}` | {kind.description} | {holders} |")
 
 
 @events.command()

@@ -18,7 +18,7 @@ from app.lib.services import Services
 def build(core: Core) -> None:
     """The channels of the process, on connections of their own on PostgreSQL, so that they wait for no request."""
     settings = core.services.get(RealtimeSettings)
-    database = core.database.with_own_pool(2)
+    database = core.database.with_own_pool(2, "realtime")
     authenticator = core.services.get(SessionAuthenticator)
     kinds = [kind for domain in core.domains for kind in domain.channel_kinds]
     access = ChannelAccess(

@@ -2,6 +2,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pkgutil import resolve_name
+from platform import python_version
 
 from app.core import VERSION, Core
 from app.domain.system.controllers import get_openapi
@@ -9,20 +10,25 @@ from app.domain.system.docs_pages import docs_router
 from app.domain.system.document import document_info
 from app.domain.system.readiness import Readiness
 from app.domain.system.settings import SystemSettings
+from app.lib.db.gauges import PoolGauges
 from app.lib.db.tracing import traced_statements
+from app.lib.observability.metrics import BuildInfo
 from app.lib.observability.tracing import is_configured
 from app.lib.openapi.document import OAUTH2
 from app.lib.text import product_token
 
 
 def build(core: Core) -> None:
-    """The probe of readiness, what the document says, traces and reports of errors where these are configured, and the
-    documentation pages unless ``DOCS=off``.
+    """The probe of readiness, metrics, what the document says, traces and reports of errors where these are
+    configured, and the documentation pages unless ``DOCS=off``.
     """
     settings = core.settings
     redis = core.redis.check if core.redis is not None else None
     core.services.add(Readiness(core.database.reader, core.migrations.history, core.draining.is_set, redis))
     core.services.add(document_info(core))
+    database = "sqlite" if settings.database.is_sqlite else "postgresql"
+    core.metrics.share(BuildInfo(version=VERSION, python=python_version(), database=database))
+    core.metrics.add(PoolGauges(core.database))
     name = product_token(settings.product_name).lower()
     if is_configured():
         about = {"service.name": name, "service.version": VERSION, "deployment.environment.name": settings.environment}

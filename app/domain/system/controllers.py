@@ -110,8 +110,7 @@ metrics_access = MetricsAccess(f"{METRICS_READ} or METRICS_TOKEN")
     name="metrics",
 )
 async def get_metrics(metrics: Injected[Metrics]) -> bytes:
-    await metrics.refresh()
-    return metrics.render()
+    return await metrics.scrape()
 
 
 @get("/docs/openapi.json", guards=[public], opt=dict(PASSED_ON), include_in_schema=False, name="openapi")

@@ -10,7 +10,7 @@ import structlog
 from msgspec import Meta
 
 from app.lib.db.faults import DATABASE_ERRORS
-from app.lib.db.migrations import VERSION_TABLE, SchemaState, schema_state
+from app.lib.db.migrations import VERSION_TABLE, History, SchemaState, schema_state
 from app.lib.db.reader import Reader
 from app.lib.errors import Unavailable
 from app.lib.wire.dto import Output
@@ -50,15 +50,14 @@ class NotReady(Unavailable):
 class Readiness:
     """Asks the database, its migrations, the counters' store, and whether the process is on its way out.
 
-    ``history`` is every revision that the code knows, the newest first. A newer schema is ready where it can be: it is
-    migrated before the last old process is gone, and those have to go on serving.
-    Answers are kept for a second, because anyone may ask, and each costs a query.
+    A newer schema is ready where it can be: it is migrated before the last old process is gone, and those have to go on
+    serving. Answers are kept for a second, because anyone may ask, and each costs a query.
     """
 
     def __init__(
         self,
         reader: Reader,
-        history: Sequence[str],
+        history: History,
         is_draining: Callable[[], bool],
         redis: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:

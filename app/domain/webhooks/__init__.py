@@ -8,6 +8,7 @@ from app.domain.webhooks.controllers import DeliveryController, WebhookControlle
 from app.domain.webhooks.exports import EXPORTS
 from app.domain.webhooks.jobs import JOBS
 from app.domain.webhooks.listeners import LISTENERS
+from app.domain.webhooks.repositories import GAUGES
 from app.domain.webhooks.settings import WebhookSettings
 from app.lib.domain import Domain
 
@@ -21,6 +22,7 @@ webhooks = Domain(
     audit_kinds=AUDIT_KINDS,
     listeners=LISTENERS,
     jobs=JOBS,
+    gauges=GAUGES,
     tag_group="Realtime",
     tags=(("Webhooks", "Events for your own servers, signed as Standard Webhooks says."),),
 )

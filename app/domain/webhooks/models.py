@@ -19,7 +19,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.lib.db.base import Base, Entity
 from app.lib.security.resealing import sealed_for
 
-_PENDING: dict[str, Any] = dict.fromkeys(("postgresql_where", "sqlite_where"), literal_column("status = 'pending'"))
+
+def _where(status: str) -> dict[str, Any]:
+    return dict.fromkeys(("postgresql_where", "sqlite_where"), literal_column(f"status = '{status}'"))
 
 
 class WebhookEndpoint(Entity):
@@ -79,6 +81,7 @@ class WebhookDelivery(Entity):
         UniqueConstraint("endpoint_id", "event_id"),
         Index(None, "endpoint_id", "created_at", "id"),
         Index(None, "created_at"),
-        Index("ix_webhook_deliveries_pending", "next_attempt_at", **_PENDING),
-        Index("ix_webhook_deliveries_backlog", "endpoint_id", "resource_id", **_PENDING),
+        Index("ix_webhook_deliveries_pending", "next_attempt_at", **_where("pending")),
+        Index("ix_webhook_deliveries_backlog", "endpoint_id", "resource_id", **_where("pending")),
+        Index("ix_webhook_deliveries_failed", "id", **_where("failed")),
     )

@@ -28,6 +28,7 @@ from app.domain.webhooks.errors import DeliveryNotFound, WebhookNotFound
 from app.domain.webhooks.models import WebhookDelivery, WebhookEndpoint, WebhookSubscription
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
+from app.lib.db.gauges import DatabaseGauge, count_by_status
 from app.lib.db.prepared import columns_of, joined_strings, prepare
 from app.lib.db.repositories import ANY_VERSION, EntityRepository
 from app.lib.db.statements import delete_batch, insert_or_update
@@ -93,6 +94,15 @@ _kinds = joined_strings(
 
 _webhooks = select(*columns_of(WebhookRead, WebhookEndpoint, kinds=_kinds))
 _deliveries = select(*columns_of(DeliveryRead, WebhookDelivery, webhook_id=WebhookDelivery.endpoint_id))
+
+GAUGES = (
+    DatabaseGauge(
+        "webhook_deliveries",
+        "Deliveries that wait, or were given up; those that arrived are attempts of the job webhooks.deliver.",
+        "status",
+        count_by_status(WebhookDelivery.status, {PENDING: WebhookDelivery.next_attempt_at, FAILED: WebhookDelivery.id}),
+    ),
+)
 
 OWN_WEBHOOK = prepare(
     _webhooks.where(WebhookEndpoint.id == bindparam("webhook_id"), WebhookEndpoint.owner_id == bindparam("owner_id")),

@@ -1,5 +1,6 @@
 """Recording: who did what to whom, from where, in which session, when."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +15,11 @@ from app.lib.clock import utc_now
 from app.lib.db.base import new_id
 from app.lib.db.prepared import prepare
 from app.lib.db.uow import UnitOfWork
+from app.lib.observability.counters import ProcessCounter
 from app.lib.security.policies import find_principal
 from app.lib.security.principal import Principal
+
+_RECORDED = ProcessCounter("audit_events", "What the audit log has recorded; of sign-ins also the way.", "kind", "way")
 
 _insert = prepare(insert(AuditInbox))
 
@@ -75,3 +79,4 @@ async def record(
     details = from_where.pop("acting") | details
     values = {"id": new_id(), "created_at": utc_now(), "kind": kind, "subject_id": subject_id, "details": details}
     await unit.insert(_insert, values | from_where)
+    unit.after_commit(partial(_RECORDED.add, kind, details.get("way", "")))

@@ -40,14 +40,15 @@ def run(work: Callable[[Any], Awaitable[T]]) -> T:
 
 async def state_of(migrations: Migrations, reader: Reader) -> SchemaState:
     """Raises when the database cannot be reached."""
+    never = SchemaState.of((), migrations.history, ())
     if migrations.url.is_missing:
-        return SchemaState.BEHIND
+        return never
     try:
         return await schema_state(reader, migrations.history)
     except DATABASE_ERRORS as exc:
         if VERSION_TABLE not in str(exc):
             raise
-        return SchemaState.BEHIND
+        return never
 
 
 def require_usable(state: SchemaState) -> None:

@@ -1,12 +1,12 @@
 """The two ways to a database: an engine that writes, and a reader."""
 
 import sqlite3
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import msgspec
 from sqlalchemy import URL, Connection, DateTime, ExceptionContext, Integer, event, func, select
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.lib.db.faults import TRANSACTION_LOST, UNBINDABLE
-from app.lib.db.pool import FairPool
+from app.lib.db.pool import FairPool, PoolUsage
 from app.lib.db.prepared import JSON_CODECS, prepare
 from app.lib.db.reader import Driver, PostgreSQLDriver, Reader, SQLiteDriver
 from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline, SafelyClosed, identity_of
@@ -108,30 +108,25 @@ class Database:
         self.reader = Reader(self._driver)
         self.writes = Writes()
         self._turns = Turns()
+        self.pools: dict[str, Database] = {"requests": self}
+        """The databases of this process that have connections of their own, by what these are for."""
         if options.echo:
             self.reader.observers.append(self.engine.sync_engine.logger.info)
 
-    def with_own_pool(self, pool_size: int) -> "Database":
+    def with_own_pool(self, pool_size: int, name: str) -> "Database":
         """The same database with connections of its own, for a caller that must not wait for others; the caller starts
         and closes it. SQLite has one writer for all, so there it is this one.
         """
         if self.url.is_sqlite:
             return self
         other = Database(msgspec.structs.replace(self.options, pool_size=pool_size))
-        other.writes = self.writes
+        other.writes, other.pools = self.writes, self.pools
+        self.pools[name] = other
         return other
 
-    def busy_readers(self) -> int:
-        """Connections that read at the moment."""
-        return self._driver.busy
-
-    def gauges(self) -> tuple[tuple[str, str, Callable[[], float]], ...]:
-        """Names, descriptions and functions of the metrics of the connections."""
-        checked_out: Callable[[], int] = getattr(self.engine.pool, "checkedout", lambda: 0)
-        return (
-            ("database_write_connections_busy", "Connections that write at the moment.", checked_out),
-            ("database_read_connections_busy", "Connections that read at the moment.", self.busy_readers),
-        )
+    def usage(self) -> dict[str, PoolUsage]:
+        """How busy the connections are that read, and those that write."""
+        return {"read": self._driver.usage(), "write": cast("FairPool", self.engine.pool).usage()}
 
     async def server(self) -> ServerRow | None:
         """What the server says of itself; None for SQLite."""

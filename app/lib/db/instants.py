@@ -28,3 +28,11 @@ class database_now_plus(DialectFunction[Any]):  # noqa: N801 - reads like the SQ
 
     def __init__(self, seconds: float | BindParameter[float]) -> None:
         super().__init__(literal(seconds, Float()) if isinstance(seconds, (int, float)) else seconds)
+
+
+class seconds_since(DialectFunction[float]):  # noqa: N801 - reads like the SQL function that it is
+    """How long ago an instant was when the statement began; negative for one that comes."""
+
+    type = Float()
+    postgresql = "CAST(extract(epoch FROM statement_timestamp() - {0}) AS double precision)"
+    sqlite = "((julianday('now') - julianday({0})) * 86400.0)"

@@ -2,10 +2,10 @@
 
 import re
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from enum import Enum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -18,6 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from app.lib.clock import utc_now
 from app.lib.db.base import metadata
+from app.lib.db.differences import drop_children_first, in_words
 from app.lib.db.engine import prepare_postgresql, prepare_sqlite
 from app.lib.db.prepared import prepare
 from app.lib.db.reader import Reader
@@ -38,8 +39,17 @@ _revision = prepare(select(column("version_num", type_=None)).select_from(table(
 _breaking = prepare(select(breaking_migrations.c.revision), str)
 
 
+class History(NamedTuple):
+    """The migrations that this code knows: the newest, usually one, and all."""
+
+    heads: tuple[str, ...]
+    revisions: frozenset[str]
+
+
 class SchemaState(Enum):
     """What the database's schema is to this code; the value is what to say about it."""
+
+    FORKED = "The migrations have two newest ones, of two branches: run 'app db merge'."
 
     BEHIND = "The database schema is not up to date: run 'app db upgrade'."
     CURRENT = ""
@@ -54,13 +64,15 @@ class SchemaState(Enum):
         return self in {SchemaState.CURRENT, SchemaState.NEWER}
 
     @classmethod
-    def of(cls, revision: str | None, history: Sequence[str], breaking: Collection[str]) -> "SchemaState":
-        """``history`` is every revision that the code knows, the newest first."""
-        if revision is None or revision in history[1:]:
-            return cls.BEHIND
-        if revision in history[:1]:
+    def of(cls, applied: Collection[str], history: History, breaking: Collection[str]) -> "SchemaState":
+        """Of a database with these newest migrations; between two branches it has more than one."""
+        if len(history.heads) > 1:
+            return cls.FORKED
+        if set(applied) == set(history.heads):
             return cls.CURRENT
-        return cls.NEWER if set(breaking) <= set(history) else cls.TOO_NEW
+        if history.revisions.issuperset(applied):
+            return cls.BEHIND
+        return cls.NEWER if history.revisions.issuperset(breaking) else cls.TOO_NEW
 
 
 class Migrations:
@@ -72,13 +84,14 @@ class Migrations:
 
     @property
     def head(self) -> str | None:
-        """The newest revision of the history."""
-        return ScriptDirectory.from_config(self._config()).get_current_head()
+        """The newest revision of the history; all of them where it has branches."""
+        return ", ".join(self.history.heads) or None
 
     @property
-    def history(self) -> tuple[str, ...]:
-        """Every revision that this code knows, the newest first."""
-        return tuple(each.revision for each in ScriptDirectory.from_config(self._config()).walk_revisions())
+    def history(self) -> History:
+        script = ScriptDirectory.from_config(self._config())
+        revisions = frozenset(each.revision for each in script.walk_revisions())
+        return History(tuple(sorted(script.get_heads())), revisions)
 
     async def upgrade(self, revision: str = "head") -> None:
         """Migrates up. All revisions are one transaction, so a failing one leaves nothing behind; and servers that
@@ -91,37 +104,50 @@ class Migrations:
         await self._run(command.downgrade, revision)
 
     async def current(self) -> str | None:
-        """The revision that the database is at, or None when it was never migrated."""
-        return await self.read(lambda connection: MigrationContext.configure(connection).get_current_revision())
+        """The revision that the database is at, or None when it was never migrated. Between branches it has several."""
+        return ", ".join(await self.read(_applied)) or None
 
     async def state(self) -> SchemaState:
         """Before the service's own reader is there."""
 
         def ask(connection: Connection) -> SchemaState:
-            revision, history = MigrationContext.configure(connection).get_current_revision(), self.history
-            is_unknown = revision is not None and revision not in history
+            applied, history = _applied(connection), self.history
+            is_unknown = not history.revisions.issuperset(applied)
             breaking = connection.scalars(select(breaking_migrations.c.revision)).all() if is_unknown else ()
-            return SchemaState.of(revision, history, breaking)
+            return SchemaState.of(applied, history, breaking)
 
-        return SchemaState.BEHIND if self.url.is_missing else await self.read(ask)
+        if self.url.is_missing:
+            return SchemaState.of((), self.history, ())
+        return await self.read(ask)
 
-    async def differences(self) -> list[Any]:
-        """What the models have and the migrated database has not, or the other way round; empty when in step."""
+    async def differences(self) -> list[str]:
+        """What the models have and the migrated database has not, or the other way round: a line for each place."""
 
-        def compare(connection: Connection) -> list[Any]:
+        def compare(connection: Connection) -> list[str]:
             context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_modelled})
-            return list(compare_metadata(context, metadata))
+            return in_words(compare_metadata(context, metadata), connection.dialect)
 
         return await self.read(compare)
 
     async def generate(self, message: str) -> Path:
-        """Writes a new revision from the difference between the models and the database. It is named after the time, so
-        that two that are written apart do not have one name.
-        """
-        number = utc_now().strftime("%Y%m%d%H%M%S")
+        """Writes a new revision from the difference between the models and the database."""
         script: Any = await self.read(
-            lambda connection: command.revision(self._config(connection), message, autogenerate=True, rev_id=number)
+            lambda connection: command.revision(
+                self._config(connection),
+                message,
+                autogenerate=True,
+                rev_id=_new_name(),
+                process_revision_directives=drop_children_first,
+            )
         )
+        return Path(script.path)
+
+    def merge(self) -> Path | None:
+        """Writes a revision that follows the newest ones of all branches; None where there is one only."""
+        heads = self.history.heads
+        if len(heads) < 2:  # noqa: PLR2004 - a branch and another
+            return None
+        script: Any = command.merge(self._config(), heads, "merge", rev_id=_new_name())
         return Path(script.path)
 
     async def read(self, ask: Callable[[Connection], T]) -> T:
@@ -168,16 +194,20 @@ class Migrations:
         return engine
 
 
-async def applied_revision(reader: Reader) -> str | None:
-    """The revision that the database is at, read through the service's own reader."""
-    return await reader.first(_revision)
-
-
-async def schema_state(reader: Reader, history: Sequence[str]) -> SchemaState:
+async def schema_state(reader: Reader, history: History) -> SchemaState:
     """The same as :meth:`Migrations.state`, through the service's own reader."""
-    revision = await applied_revision(reader)
-    is_unknown = revision is not None and revision not in history
-    return SchemaState.of(revision, history, await reader.all(_breaking) if is_unknown else ())
+    applied = await reader.all(_revision)
+    is_unknown = not history.revisions.issuperset(applied)
+    return SchemaState.of(applied, history, await reader.all(_breaking) if is_unknown else ())
+
+
+def _applied(connection: Connection) -> tuple[str, ...]:
+    return tuple(sorted(MigrationContext.configure(connection).get_current_heads()))
+
+
+def _new_name() -> str:
+    """By the time, so that two that are written apart do not have one name."""
+    return utc_now().strftime("%Y%m%d%H%M%S")
 
 
 async def _wait_for_turn(connection: AsyncConnection) -> None:

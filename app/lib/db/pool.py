@@ -3,11 +3,20 @@
 import asyncio
 import logging
 from collections import deque
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 from sqlalchemy import AsyncAdaptedQueuePool
 from sqlalchemy.util import await_only
 from sqlalchemy.util.queue import AsyncAdaptedQueue, Empty, Full
+
+
+class PoolUsage(msgspec.Struct, frozen=True):
+    """Connections that a pool may open, those that work at the moment, and those who wait for one."""
+
+    size: int
+    in_use: int
+    waiters: int
 
 
 class FairQueue(AsyncAdaptedQueue[Any]):
@@ -31,6 +40,11 @@ class FairQueue(AsyncAdaptedQueue[Any]):
     def qsize(self) -> int:
         """The number of items."""
         return len(self._items)
+
+    @property
+    def waiters(self) -> int:
+        """Those who wait for an item."""
+        return sum(not each.done() for each in self._waiting)
 
     def put_nowait(self, item: Any) -> None:
         """Raises ``Full``."""
@@ -80,6 +94,10 @@ class FairPool(AsyncAdaptedQueuePool):
     """SQLAlchemy's pool with a :class:`FairQueue`."""
 
     _queue_class = FairQueue
+
+    def usage(self) -> "PoolUsage":
+        """How busy it is."""
+        return PoolUsage(self.size(), self.checkedout(), cast("FairQueue", self._pool).waiters)
 
 
 # SQLAlchemy logs to a logger that is named after the class. Under this name it would count as one of the app's.

@@ -19,10 +19,11 @@ from sqlalchemy import JSON, Dialect
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
+from sqlalchemy.util.queue import Empty
 
 from app.lib.db.faults import UNBINDABLE, DatabaseUnavailable
 from app.lib.db.point_reads import PointReads
-from app.lib.db.pool import FairQueue
+from app.lib.db.pool import FairQueue, PoolUsage
 from app.lib.db.prepared import JSON_CODECS, Prepared, PreparedIn, Runner
 from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline, identity_of
 from app.lib.observability.tracing import RunStatement
@@ -43,9 +44,7 @@ class Driver(Protocol):
     @property
     def dialect(self) -> Dialect: ...
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> Sequence[Any]: ...
-    @property
-    def busy(self) -> int: ...
-
+    def usage(self) -> PoolUsage: ...
     async def start(self) -> None: ...
     async def close(self) -> None: ...
 
@@ -90,10 +89,10 @@ class PostgreSQLDriver:
         self._free = FairQueue(use_lifo=True)
         self._is_open = False
 
-    @property
-    def busy(self) -> int:
-        """Connections in use at the moment."""
-        return len(self._slots) - self._free.qsize() if self._is_open else 0
+    def usage(self) -> PoolUsage:
+        """How busy it is."""
+        in_use = len(self._slots) - self._free.qsize() if self._is_open else 0
+        return PoolUsage(len(self._slots), in_use, self._free.waiters)
 
     async def start(self) -> None:
         """Connections are opened by the first reads, so a start needs no database."""
@@ -220,20 +219,20 @@ class SQLiteDriver:
     def __init__(self, path: Path, size: int, *, acquire_timeout: float) -> None:
         self.dialect: Dialect = SQLiteDialect_aiosqlite(**JSON_CODECS)
         self._acquire_timeout = acquire_timeout
-        self._size = size
-        self._slots = asyncio.Semaphore(size)
         self._connections = [_ReadConnection(path) for _ in range(size)]
-        self._idle = [*self._connections]
+        self._free = FairQueue(use_lifo=True)
+        for each in self._connections:
+            self._free.put_nowait(each)
         self._threads: ThreadPoolExecutor | None = None
 
-    @property
-    def busy(self) -> int:
-        """Connections in use at the moment."""
-        return self._size - len(self._idle)
+    def usage(self) -> PoolUsage:
+        """How busy it is."""
+        size = len(self._connections)
+        return PoolUsage(size, size - self._free.qsize(), self._free.waiters)
 
     async def start(self) -> None:
         """Starts the threads; connections are opened by the first reads."""
-        self._threads = ThreadPoolExecutor(self._size, thread_name_prefix="sqlite-reader")
+        self._threads = ThreadPoolExecutor(len(self._connections), thread_name_prefix="sqlite-reader")
 
     async def close(self) -> None:
         """Waits for the reads that are under way (at most 5 seconds), then closes every connection."""
@@ -248,31 +247,25 @@ class SQLiteDriver:
         connection = await self._acquire()
         threads = self._threads
         if threads is None:  # before the start, or closed while this read waited its turn
-            self._release(connection)
+            self._free.put_nowait(connection)
             raise DatabaseUnavailable("The database is not connected.")
         job = asyncio.get_running_loop().run_in_executor(threads, connection.fetch, sql, arguments)
         try:
             return await asyncio.shield(job)
         finally:
             if job.done():
-                self._release(connection)
+                self._free.put_nowait(connection)
             else:  # cancelled: the connection is busy until the thread notices
                 connection.deadline.expire()
-                job.add_done_callback(lambda _job: self._release(connection))
+                job.add_done_callback(lambda _job: self._free.put_nowait(connection))
 
     async def _acquire(self) -> "_ReadConnection":
         try:
-            async with asyncio.timeout(self._acquire_timeout):
-                await self._slots.acquire()
-        except TimeoutError:
+            connection: _ReadConnection = await self._free.wait(self._acquire_timeout)
+        except Empty:
             raise DatabaseUnavailable("All database connections are busy.") from None
-        connection = self._idle.pop()
         connection.deadline.restart()
         return connection
-
-    def _release(self, connection: "_ReadConnection") -> None:
-        self._idle.append(connection)
-        self._slots.release()
 
 
 class _ReadConnection:

@@ -9,7 +9,7 @@ _BASE_PATH = "base_path"
 
 
 def base_path_of(scope: Scope) -> str:
-    """What a path of the service begins with for the client, such as ``/lodestar``; empty at the root of the host."""
+    """What a path of the service begins with for the client, such as ``/team``; empty at the root of the host."""
     path: str = scope["state"].get(_BASE_PATH, "")
     return path
 

@@ -84,8 +84,9 @@ class QueuedJob(Base):
     __table_args__ = (
         CheckConstraint("status IN ('pending', 'running', 'succeeded', 'failed', 'cancelled')", name="status"),
         Index("ix_jobs_pending", "run_at", "id", **_where("status = 'pending'")),
-        Index("ix_jobs_running", "id", **_where("status = 'running'")),
-        Index("ix_jobs_failed", "id", **_where("status = 'failed'")),
+        Index("ix_jobs_pending_name", "name", "run_at", **_where("status = 'pending'")),
+        Index("ix_jobs_running", "name", "id", **_where("status = 'running'")),
+        Index("ix_jobs_failed", "name", "id", **_where("status = 'failed'")),
         Index(
             "ix_jobs_live_key",
             "name",

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import Boolean, bindparam, case, select, update
 
 from app.lib.db.base import table_of
+from app.lib.db.gauges import DatabaseGauge, count_by_status
 from app.lib.db.prepared import columns_of, prepare
 from app.lib.db.reader import Reader
 from app.lib.db.statements import delete_batch, insert_or_update
@@ -31,6 +32,12 @@ _newest = select(*columns_of(MailSummary, Mail)).order_by(_c.id.desc()).limit(bi
 _all = prepare(_newest, MailSummary)
 _of_status = prepare(_newest.where(_c.status == bindparam("status")), MailSummary)
 _id_of_message = prepare(select(_c.id).where(_c.message_id == bindparam("message_id")).limit(1), UUID)
+MAIL_GAUGE = DatabaseGauge(
+    "mails",
+    "Mails that wait, or that could not be delivered; those that were sent are attempts of the job mail.send.",
+    "status",
+    count_by_status(Mail.status, dict.fromkeys(("pending", "failed", "bounced", "skipped"), Mail.id)),
+)
 PENDING_MAILS = prepare(
     select(*columns_of(MailRow, Mail))
     .where(_c.status == _PENDING, _c.queued_at < bindparam("before"), _c.id > bindparam("after"))

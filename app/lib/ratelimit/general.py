@@ -3,7 +3,16 @@
 from litestar.types import Scope
 
 from app.lib.errors import RateLimited
-from app.lib.ratelimit.limiter import Limit, NamedLimit, RateLimiter, Verdict, WhenDown, client_key, rate_limit_headers
+from app.lib.ratelimit.limiter import (
+    REFUSALS,
+    Limit,
+    NamedLimit,
+    RateLimiter,
+    Verdict,
+    WhenDown,
+    client_key,
+    rate_limit_headers,
+)
 
 VERDICTS = "rate_limits"
 """Where ``scope["state"]`` holds the list of the request's verdicts, the general one first."""
@@ -51,6 +60,7 @@ class GeneralLimit:
             raise verdict.refusal()
         count = self._open.get(key, 0)
         if count >= self._max_open:
+            REFUSALS.add("open")
             raise TooManyOpen
         self._open[key] = count + 1
         scope["state"][_OPEN] = key

@@ -4,7 +4,7 @@ import logging
 import math
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
 from hashlib import sha256
@@ -17,7 +17,10 @@ import msgspec
 
 from app.lib.addresses import parse_address, parse_network
 from app.lib.errors import RateLimited
+from app.lib.observability.counters import ProcessCounter
 from app.lib.ratelimit.counters import Count, Counters, MemoryCounters
+
+REFUSALS = ProcessCounter("rate_limit_refusals", "What rate limits have refused.", "policy")
 
 _LOG = logging.getLogger(__name__)
 
@@ -95,9 +98,10 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     remaining: int
     reset_after_seconds: int
 
-    def refusal(self) -> RateLimited:
+    def refusal(self, headers: Mapping[str, str] | None = None) -> RateLimited:
         """The error to raise when the hit was not allowed."""
-        return RateLimited(self.reset_after_seconds)
+        REFUSALS.add(self.limit.name)
+        return RateLimited(self.reset_after_seconds, headers=headers)
 
 
 def rate_limit_headers(verdicts: Sequence[Verdict]) -> list[tuple[bytes, bytes]]:

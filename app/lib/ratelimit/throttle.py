@@ -3,7 +3,6 @@
 from hashlib import sha256
 from typing import ClassVar
 
-from app.lib.errors import RateLimited
 from app.lib.ratelimit.limiter import (
     Hit,
     Limit,
@@ -63,7 +62,7 @@ class Throttle:
         if not refusing.allowed:
             # Names the limit, for a client that is well within those that every answer names.
             named = {name.decode(): value.decode() for name, value in rate_limit_headers([refusing])}
-            raise RateLimited(refusing.reset_after_seconds, headers=named)
+            raise refusing.refusal(named)
         guarding = (self._pair,) if trusted else (self._pair, self._account)
         return any(verdict.remaining == 0 for verdict in verdicts if verdict.limit in guarding)
 

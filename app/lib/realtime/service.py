@@ -1,7 +1,6 @@
 """All of it together, as an app makes it once per process."""
 
 import asyncio
-import os
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from contextlib import suppress
@@ -159,7 +158,7 @@ class Realtime(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Numbers of this process for Prometheus. A fan-out that is not connected costs time and nothing else."""
-        pid, hub, gauge, counter = str(os.getpid()), self.hub, GaugeMetricFamily, CounterMetricFamily
+        hub, gauge, counter = self.hub, GaugeMetricFamily, CounterMetricFamily
         for family, name, text, value in (
             (gauge, "channels", "Channels with subscribers here.", len(hub.channels)),
             (gauge, "fanout_connected", "Whether workers get each other's hints.", int(self.fanout.is_connected)),
@@ -168,17 +167,15 @@ class Realtime(Collector):
             (counter, "events_replayed", "Events that a subscriber had missed.", hub.replayed),
             (counter, "events_read_from_log", "Events of other workers, read from the log.", hub.read_from_log),
         ):
-            metric = family(f"realtime_{name}", text, labels=["pid"])
-            metric.add_metric([pid], value)
-            yield metric
-        sockets = gauge("realtime_sockets", "Open sockets and streams.", labels=["pid", "kind"])
+            yield family(f"realtime_{name}", text, value=value)
+        sockets = gauge("realtime_sockets", "Open sockets and streams.", labels=["kind"])
         kinds: Counter[str] = Counter(socket.kind for socket in self.sockets.values())
         for kind in ("socket", "stream", "lobby"):
-            sockets.add_metric([pid, kind], kinds[kind])
+            sockets.add_metric([kind], kinds[kind])
         yield sockets
-        closed = counter("realtime_sockets_closed", "Sockets that the service closed.", labels=["pid", "code"])
+        closed = counter("realtime_sockets_closed", "Sockets that the service closed.", labels=["code"])
         for code, count in sorted(self.closed.items()):
-            closed.add_metric([pid, str(int(code))], count)
+            closed.add_metric([str(int(code))], count)
         yield closed
 
 

@@ -1,1 +1,4 @@
-"""The Lodestar API: ``client`` signs in, ``generated`` has the operations and their types, ``realtime`` the sockets."""
+"""The Lodestar API: ``client`` signs in, ``generated`` has the operations and their types.
+
+``realtime`` has the sockets.
+"""

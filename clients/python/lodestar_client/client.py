@@ -17,7 +17,7 @@ from .generated.idempotent import IDEMPOTENT
 from .generated.models import FieldError, Problem, Refresh, SignIn, TokenPair
 from .realtime import Realtime, RealtimeError
 
-__all__ = ["Lodestar", "ProblemError", "Tokens", "unwrap"]
+__all__ = ["LodestarClient", "ProblemError", "Tokens", "unwrap"]
 
 FIRST_WAIT, LONGEST_WAIT, LONGEST_ASKED = 0.5, 20.0, 60.0
 _REPEATABLE = re.compile(f"(?:{'|'.join(re.sub(r'{[^}]+}', '[^/]+', path) for path in IDEMPOTENT)})$")
@@ -53,7 +53,7 @@ class Tokens:
     refresh_token: str | None = None
 
 
-class Lodestar(httpx.AsyncClient):
+class LodestarClient(httpx.AsyncClient):
     """An asynchronous context manager; ``api`` is what generated functions take as their client.
 
     ``on_tokens`` is called with each new pair, and with None when the session has ended. A request that may be repeated

@@ -55,7 +55,7 @@ export interface LodestarOptions {
 
 export type Tokens = { access_token: string; refresh_token?: string };
 
-export class Lodestar {
+export class LodestarClient {
   /** All operations, by path: `client.api.GET("/api/v1/rooms", { params: { query: { q: "tea" } } })`. */
   readonly api: Client<paths>;
   readonly #options: Required<Pick<LodestarOptions, "baseUrl" | "fetch" | "attempts">> & LodestarOptions;

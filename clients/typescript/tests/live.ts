@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Lodestar, ProblemError, type Tokens, unwrap } from "../src/index.ts";
+import { LodestarClient, ProblemError, type Tokens, unwrap } from "../src/index.ts";
 
 const baseUrl = process.argv[2] ?? "";
 const ADA = { email: "ada@example.com", password: "correct horse battery staple" };
@@ -11,7 +11,7 @@ const kept: (Tokens | null)[] = [];
 const sent: Request[] = [];
 /** How the next requests end instead of with their answers. */
 const endings: ((answer: Response) => Response)[] = [];
-const client = new Lodestar({
+const client = new LodestarClient({
   baseUrl,
   onTokens: (tokens) => kept.push(tokens),
   fetch: async (request) => {

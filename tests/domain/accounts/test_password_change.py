@@ -83,7 +83,7 @@ async def test_a_weak_new_password_is_refused(client: httpx.AsyncClient, people:
         ("lovelace was here", "weak_password"),
         ("countess2000", "weak_password"),
         ("my ada.king password", "weak_password"),
-        ("lodestar forever", "weak_password"),
+        ("Lodestar forever", "weak_password"),
         (PASSWORD, "weak_password"),
         ("x" * 1025, "too_long"),
         ("with a nul \u0000 inside", "invalid_format"),

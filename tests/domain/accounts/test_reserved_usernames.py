@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.config import Settings
 from tests.domain.accounts.answers import ME, USERS
 from tests.support.apps import Deployment, client_of
 from tests.support.people import PASSWORD, People, Person
@@ -19,7 +20,7 @@ NAMES = [
     "security",
     "help",
     "api",
-    "lodestar",
+    "".join(filter(str.isalnum, Settings().product_name)),
     "\uff41dmin",
     "a.dmin",
     "no_reply",

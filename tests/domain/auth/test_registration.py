@@ -124,7 +124,7 @@ async def test_of_thirty_parallel_registrations_of_one_address_one_succeeds(
         pytest.param("my-Countess-of-code", "weak_password", id="local part of the address"),
         pytest.param("lovelace 1815 x", "weak_password", id="own name"),
         pytest.param("the enchantress", "weak_password", id="own username"),
-        pytest.param("lodestar is mine", "weak_password", id="name of the service"),
+        pytest.param("Lodestar is mine", "weak_password", id="name of the service"),
         pytest.param("with a \0 in it", "invalid_format", id="NUL"),
         pytest.param("", "too_short", id="empty"),
         pytest.param(None, "invalid_type", id="null"),

@@ -7,9 +7,10 @@ from litestar import Litestar
 from sqlalchemy import text
 
 from app.lib.clock import utc_now
+from app.lib.db.gauges import DatabaseGauges
 from app.lib.db.url import DatabaseURL
 from app.lib.jobs.enqueue import WAKE
-from app.lib.jobs.metrics import JobGauges
+from app.lib.jobs.metrics import job_gauges
 from tests.domain.jobs.toys import put
 from tests.support.apps import client_of, core_of, running_app
 from tests.support.databases import empty
@@ -18,36 +19,44 @@ from tests.support.databases import empty
 async def scraped(client: httpx.AsyncClient) -> dict[str, float]:
     response = await client.get("/metrics")
     assert response.status_code == 200
-    return {name: float(value) for name, value in re.findall(r"^(jobs_\S+) (\S+)$", response.text, re.MULTILINE)}
+    return {
+        name: float(value) for name, value in re.findall(r"^(jobs_[a-z_]+\{\S+) (\S+)$", response.text, re.MULTILINE)
+    }
 
 
-async def test_the_queue_in_numbers(database_url: DatabaseURL) -> None:
+async def test_the_queue_in_numbers_by_kind(database_url: DatabaseURL) -> None:
     async with running_app(database_url, METRICS_TOKEN="t" * 32) as app:
         await empty(core_of(app).database)
-        late = utc_now() - timedelta(minutes=5)
+        late, later = utc_now() - timedelta(minutes=5), utc_now() + timedelta(hours=1)
         await put(app, run_at=late)
         await put(app)
+        await put(app, name="test.of_former_code", run_at=later)
         await put(app, status="failed")
         await put(app, status="succeeded")
         async with client_of(app, headers={"Authorization": f"Bearer {'t' * 32}"}) as client:
             samples = await scraped(client)
+            await put(app)
+            again = await scraped(client)
 
-    assert samples['jobs_depth{status="pending"}'] == 2
-    assert samples['jobs_depth{status="failed"}'] == 1
-    assert samples['jobs_depth{status="running"}'] == 0
-    assert samples["jobs_oldest_pending_seconds"] >= 300
-    assert "succeeded" not in str(samples)
+    assert samples['jobs_pending{job="test.note"}'] == 2
+    assert samples['jobs_pending{job="test.of_former_code"}'] == 1
+    assert samples['jobs_pending{job="mail.send"}'] == 0
+    assert samples['jobs_failed{job="test.note"}'] == 1
+    assert samples['jobs_running{job="mail.send"}'] == 0
+    assert samples['jobs_oldest_pending_seconds{job="test.note"}'] >= 300
+    assert samples['jobs_oldest_pending_seconds{job="test.of_former_code"}'] == 0
+    assert again == samples  # what is in the database is read again after some seconds
 
 
 async def test_a_database_that_is_away_is_no_reason_to_fail(app: Litestar) -> None:
-    database = core_of(app).database
-    gauges = JobGauges(database.reader)
-    async with database.engine.begin() as connection:
+    core = core_of(app)
+    gauges = DatabaseGauges(core.database.reader, job_gauges(core.jobs))
+    async with core.database.engine.begin() as connection:
         await connection.execute(text("ALTER TABLE jobs RENAME TO jobs_elsewhere"))
     try:
         await gauges.refresh()
     finally:
-        async with database.engine.begin() as connection:
+        async with core.database.engine.begin() as connection:
             await connection.execute(text("ALTER TABLE jobs_elsewhere RENAME TO jobs"))
 
     assert [sample for metric in gauges.collect() for sample in metric.samples] == []
@@ -57,9 +66,7 @@ async def test_attempts_are_counted(app: Litestar) -> None:
     core = core_of(app)
     core.worker(core_of(app).database)._executor._observe("test.note", "retry", 0.1)
 
-    rendered = core_of(app).metrics.render().decode()
-
-    assert 'jobs_attempts_total{ending="retry",job="test.note"}' in rendered
+    assert b'jobs_attempts_total{ending="retry",job="test.note"}' in await core.metrics.scrape()
 
 
 @pytest.mark.parametrize("place", ["inside", "external", "off"])

@@ -20,7 +20,7 @@ MANY = 30
 
 async def lock(core: Core, table: str, condition: str, stack: AsyncExitStack) -> None:
     """Locks a row from another connection until the stack is left; on SQLite that locks every table."""
-    other = core.database.with_own_pool(1)
+    other = core.database.with_own_pool(1, "other")
     if other is core.database:
         other = type(core.database)(core.database.options)
     await other.start()

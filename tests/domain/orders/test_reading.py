@@ -208,7 +208,7 @@ async def test_an_export_holds_one_batch_and_no_connection_while_the_client_is_s
     core = core_of(shop.app)
     lines = await core.services.build(export.OrderExport).lines({}, "order")
 
-    seen = [(part.count(b"\r\n"), core.database.busy_readers()) async for part in lines]
+    seen = [(part.count(b"\r\n"), core.database.usage()["read"].in_use) async for part in lines]
 
     assert seen == [(1, 0)] * (1 + len(orders))
 
@@ -224,7 +224,7 @@ async def test_who_goes_away_during_an_export_leaves_nothing_behind(
     with counted_statements(shop.app) as after:
         await cast("AsyncGenerator[bytes, None]", lines).aclose()
 
-    assert (len(parts), after, core.database.busy_readers()) == (2, [], 0)
+    assert (len(parts), after, core.database.usage()["read"].in_use) == (2, [], 0)
     again = await shop.boss.get(f"{ORDERS}/export", params={"rows": "order"})
     assert len(again.text.splitlines()) == 1 + len(orders)
 

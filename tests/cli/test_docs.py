@@ -1,0 +1,31 @@
+"""``app docs``: what is written from the code is what is committed."""
+
+from pathlib import Path
+from shutil import copytree
+
+from tests.cli.conftest import Cli, refusal
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_documents_are_fresh_and_stale_ones_are_found(cli: Cli, tmp_path: Path) -> None:
+    copytree(DOCS / "decisions", tmp_path / "docs/decisions")
+    errors = tmp_path / "docs/reference/errors.md"
+    errors.parent.mkdir()
+    errors.write_text("# Error codes\n")
+
+    written = cli("docs", "export", PORT="9000", DOCS="off").stdout.split()
+    assert {"docs/openapi.json", "docs/reference/errors.md", "docs/reference/settings.md"} <= set(written)
+    for path in tmp_path.rglob("*.*"):
+        if path.is_file():
+            assert path.read_text() == (DOCS.parent / path.relative_to(tmp_path)).read_text(), "run: just openapi"
+
+    assert cli("docs", "export", "--check").exit_code == 0
+    errors.write_text("# Error codes\n")
+    assert "Stale: docs/reference/errors.md." in refusal(cli("docs", "export", "--check"), 1)
+    assert cli("docs", "export").stdout == "docs/reference/errors.md\n"
+
+
+def test_documents_are_written_into_a_checkout_only(cli: Cli, tmp_path: Path) -> None:
+    assert "checkout" in refusal(cli("docs", "export"), 1)
+    assert list(tmp_path.iterdir()) == []
