@@ -39,7 +39,7 @@ from app.lib.http.proxies import TrustedProxies
 from app.lib.http.responses import encode_response
 from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.http.shell import Shell, remember_refusal
-from app.lib.http.tracing import trace_requests
+from app.lib.http.spans import trace_requests
 from app.lib.http.transaction import IdempotencyMiddleware, unit_provider
 from app.lib.jobs.background import repeating
 from app.lib.observability.logging import configure_logging

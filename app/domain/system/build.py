@@ -11,7 +11,7 @@ from app.domain.system.document import document_info
 from app.domain.system.readiness import Readiness
 from app.domain.system.settings import SystemSettings
 from app.lib.db.gauges import PoolGauges
-from app.lib.db.tracing import traced_statements
+from app.lib.db.spans import traced_statements
 from app.lib.observability.metrics import BuildInfo
 from app.lib.observability.tracing import is_configured
 from app.lib.openapi.document import OAUTH2
