@@ -48,7 +48,7 @@ _pytest:
 
 # `test`, and what needs Node, a browser or Debian's PostgreSQL 15 (installs them)
 [group('check')]
-test-all: openapi-lint docs generators clients test-browser test-postgres15 test
+test-all: openapi-lint docs generators clients test-browser test-postgres15 test-standard-sqlite test
 
 # only pytest, with its own options: `just pytest tests/lib -k cursor`
 [group('check')]
@@ -104,6 +104,14 @@ test-browser *options:
 test-postgres15 *options:
     {{ run }} tools/postgres/with-postgres15.sh pytest -k postgresql {{ processes }} "$@" \
         tests/contract/test_every_response.py tests/test_migrations.py tests/lib/db tests/domain/posts tests/domain/jobs
+
+# tests that once failed on Python's own SQLite, and one of each domain that makes much of its database
+[group('check')]
+test-standard-sqlite *options:
+    {{ run }} pytest -p tests.support.standard_sqlite -k "not postgresql and not wal_bug" {{ processes }} "$@" \
+        tests/lib/db/test_prepared_writes.py tests/lib/db/test_engine.py tests/lib/jobs/test_operations.py \
+        tests/lib/ratelimit/test_counters.py tests/lib/realtime/test_resume.py tests/domain/auth/test_refresh.py \
+        tests/domain/posts/test_search.py tests/domain/orders/test_placing.py
 
 # take a domain away in a copy, write new ones, then lint, check types, start and test that: `just check-removal orders`
 [group('check')]
@@ -191,7 +199,9 @@ lock:
 # build the container image with docker or podman
 [group('ship')]
 container tag="lodestar":
-    "$(command -v docker || command -v podman)" build --file Containerfile --tag "$1" .
+    "$(command -v docker || command -v podman)" build --file Containerfile --tag "$1" \
+        --build-arg VERSION="$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)" \
+        --build-arg REVISION="$(git describe --always --dirty --abbrev=40 --exclude='*')" .
 
 # remove caches and reports; keeps data/ and .venv/
 [group('ship')]

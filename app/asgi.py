@@ -1,6 +1,6 @@
 """The application: its domains, its middleware, and what wraps it."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.exceptions import ImproperlyConfiguredException
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, ControllerRouterHandler
 
 from app.config import Settings
 from app.core import API, Core
@@ -40,6 +40,7 @@ from app.lib.http.responses import encode_response
 from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.http.shell import Shell, remember_refusal
 from app.lib.http.spans import trace_requests
+from app.lib.http.traces import traced
 from app.lib.http.transaction import IdempotencyMiddleware, unit_provider
 from app.lib.jobs.background import repeating
 from app.lib.observability.logging import configure_logging
@@ -86,17 +87,19 @@ def create_app(settings: Settings | None = None) -> Litestar:
     settings = with_secret_key(settings or load_settings()[0])
     configure_logging(settings.effective_log_level, settings.log_format)
     core = Core(settings, DOMAINS)
+    return app_of(core, [*_routes(core), *core.handlers])
+
+
+def app_of(core: Core, handlers: Sequence[ControllerRouterHandler]) -> Litestar:
+    """An application with these route handlers and all that is around them."""
+    settings = core.settings
     is_local = settings.environment == "development"
     cors = CORS(settings.cors_origins, settings.address.origin, settings.cors_headers, takes_local=is_local)
     bearer = BearerMiddleware(core.services.get(Authenticator), core.services.find(TicketTaker), cors.check_opener)
     app = Litestar(
-        route_handlers=[*_routes(core), *core.handlers],
+        route_handlers=handlers,
         dependencies={name: Provide(provider) for name, provider in _of_the_request(core).items()},
-        middleware=[
-            bearer,
-            RulesMiddleware(),
-            IdempotencyMiddleware(*core.keys.derive_all("idempotency")),
-        ],
+        middleware=[bearer, RulesMiddleware(), IdempotencyMiddleware(*core.keys.derive_all("idempotency"))],
         plugins=[StructSchemaPlugin(), InnerLifespan(partial(_running, core))],
         exception_handlers=exception_handlers(),
         after_request=encode_response,
@@ -115,24 +118,27 @@ def create_app(settings: Settings | None = None) -> Litestar:
     resolve_in_sequence(app)
     if missing := undefined_limits(app):
         raise ImproperlyConfiguredException(f"rate limits without a definition: {sorted(missing)}")
-    answers = PublicAnswers(app.asgi_router, core.database.writes, bearer.admit)
-    app.asgi_handler = below(settings.address.path, trace_requests(_shell(answers, core, cors)), app.routes)
+    shell = _shell(PublicAnswers(app.asgi_router, core.database.writes, bearer.admit), core, cors)
+    app.asgi_handler = below(settings.address.path, trace_requests(traced(shell, settings, is_local)), app.routes)
     return app
 
 
 def _routes(core: Core) -> list[Router]:
-    """A router for each domain and path, with the services that its handlers inject."""
+    """A router for each domain and path."""
     routers: list[Router] = []
     for domain in core.domains:
         root = [*domain.root_handlers]
         if domain.development_handlers is not None and core.settings.environment == "development":
             root += domain.development_handlers()
-        routers += [
-            OwnRouter(path, route_handlers=each) for path, each in ((API, domain.controllers), ("/", root)) if each
-        ]
-    for router in routers:
-        provide_services(router, core.services, _of_the_request(core), {UnitOfWork: "unit", Origin: "origin"})
+        routers += [router_of(core, path, each) for path, each in ((API, domain.controllers), ("/", root)) if each]
     return routers
+
+
+def router_of(core: Core, path: str, handlers: Sequence[ControllerRouterHandler]) -> Router:
+    """Handlers below a path, with the services that they inject."""
+    router = OwnRouter(path, route_handlers=handlers)
+    provide_services(router, core.services, _of_the_request(core), {UnitOfWork: "unit", Origin: "origin"})
+    return router
 
 
 def _shell(app: ASGIApp, core: Core, cors: CORS) -> Shell:
@@ -153,7 +159,6 @@ def _shell(app: ASGIApp, core: Core, cors: CORS) -> Shell:
 
 @asynccontextmanager
 async def _running(core: Core) -> AsyncGenerator[None]:
-    works, metrics = core.settings.jobs_worker == "inside", core.metrics
-    samples = repeating(metrics.sample, "metrics.not_sampled") if metrics.has_others else nullcontext()
-    async with core.running(), samples, core.working() if works else nullcontext():
+    samples = repeating(core.metrics.sample, "metrics.not_sampled") if core.metrics.has_others else nullcontext()
+    async with core.running(), samples, core.working() if core.settings.jobs_worker == "inside" else nullcontext():
         yield

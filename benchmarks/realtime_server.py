@@ -23,6 +23,7 @@ from app.lib.realtime.protocols import Connection, WebSocketTransport
 from app.lib.realtime.service import Realtime, channel_listeners
 from app.lib.security.principal import Principal
 from app.lib.services import Services
+from app.lib.serving.addresses import claim
 from app.lib.serving.draining import Draining
 from app.lib.serving.server import ServerOptions, run_server
 
@@ -116,5 +117,5 @@ if __name__ == "__main__":
     configure_logging("warning", "console")
     run_server(
         "benchmarks.realtime_server:create_app",
-        ServerOptions(address="127.0.0.1", port=int(sys.argv[1]), workers=int(sys.argv[2])),
+        ServerOptions(listeners=claim("127.0.0.1", int(sys.argv[1]), int(sys.argv[2])), workers=int(sys.argv[2])),
     )

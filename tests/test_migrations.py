@@ -321,9 +321,11 @@ def test_foreign_keys_are_indexed_and_say_what_deletion_does(table: Table) -> No
     unique = (PrimaryKeyConstraint, UniqueConstraint)
     leading += [tuple(item.columns.keys()) for item in table.constraints if isinstance(item, unique)]
     for key in table.foreign_key_constraints:
-        assert key.ondelete in {"CASCADE", "RESTRICT", "SET NULL"}, key.name
+        assert key.ondelete in {"CASCADE", "RESTRICT", "SET NULL"}, f"{key.name}: say ondelete= in its ForeignKey"
         columns = tuple(key.columns.keys())
-        assert any(index[: len(columns)] == columns for index in leading), f"{key.name} has no index"
+        assert any(index[: len(columns)] == columns for index in leading), (
+            f"{key.name} has no index: give {key.column_keys} one"
+        )
 
 
 @each(metadata.sorted_tables)
@@ -338,7 +340,7 @@ def test_strings_have_a_length_and_instants_a_zone(table: Table) -> None:
     for column in table.columns:
         kind = column.type.impl if isinstance(column.type, TypeDecorator) else column.type
         if type(kind) is String:
-            assert kind.length, column
+            assert kind.length, f"{column.table}.{column.name}: String has a length, or is Text"
         if isinstance(kind, DateTime):
             assert isinstance(column.type, DateTimeUTC), column
             assert kind.timezone, column

@@ -1,10 +1,8 @@
-"""Where the service can be installed, and Python's own SQLite, which serves where ``pysqlite3`` has no wheel."""
+"""Where the service can be installed, and which SQLite is too old."""
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,16 +15,6 @@ WITH_BUNDLED_SQLITE = {"x86_64-unknown-linux-gnu", "x86_64-unknown-linux-musl", 
 PLATFORMS = sorted(WITH_BUNDLED_SQLITE | {"aarch64-unknown-linux-gnu", "aarch64-unknown-linux-musl"})
 UNREACHABLE = re.compile("Failed to fetch|error sending request|timed out|Could not connect")
 MINUTES = 600.0
-ON_STANDARD_SQLITE = [
-    "tests/lib/db/test_prepared_writes.py",
-    "tests/lib/db/test_engine.py",
-    "tests/lib/jobs/test_operations.py",
-    "tests/lib/ratelimit/test_counters.py",
-    "tests/lib/realtime/test_resume.py",
-    "tests/domain/auth/test_refresh.py",
-    "tests/domain/posts/test_search.py",
-    "tests/domain/orders/test_placing.py",
-]
 
 
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
@@ -53,27 +41,6 @@ def test_everything_for_production_has_wheels(python: str) -> None:
             pytest.skip(f"the package registry cannot be reached: {found.stderr.splitlines()[0]}")
         assert found.returncode == 0, f"{platform}: {found.stderr}"
         assert ("\npysqlite3==" in found.stdout) is (platform in WITH_BUNDLED_SQLITE), platform
-
-
-def test_the_service_runs_on_pythons_own_sqlite() -> None:
-    """Tests that once failed on it, and one of each domain that makes much of its database."""
-    if sys.modules.get("pysqlite3", sqlite) is None:
-        pytest.skip("this is such a run")
-    options = ["-p", "tests.support.standard_sqlite", "-p", "no:cacheprovider", "-q", "-n", "0"]
-    wanted = "not postgresql and not wal_bug"
-    outer = {name for name in os.environ if name.startswith("PYTEST_")}
-    found = subprocess.run(  # noqa: S603 - fixed words
-        [sys.executable, "-m", "pytest", *options, "-k", wanted, *ON_STANDARD_SQLITE],
-        cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if name not in outer},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=MINUTES,
-    )
-
-    assert found.returncode == 0, found.stdout
-    assert re.search(r"\d+ passed", found.stdout)
 
 
 def test_an_sqlite_that_is_too_old_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

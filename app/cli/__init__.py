@@ -1,7 +1,7 @@
 """The ``app`` command.
 
-Only click is imported here: a command's module is loaded when the command runs, so that help is immediate. A domain's
-commands are those that its ``commands.py`` defines.
+Little more than click is imported here: a command's module is loaded when the command runs, so that help is immediate.
+A domain's commands are those that its ``commands.py`` defines.
 """
 
 import sys
@@ -11,15 +11,18 @@ from pathlib import Path
 import click
 
 from app.lib.cli.groups import LazyCommand, LazyGroup, find_commands, load
+from app.lib.serving.supervised import has_terminal, is_supervised, supervise
 
 COMMANDS = {
     "serve": LazyCommand("app.cli.serve:serve", "Run the service."),
     "worker": LazyCommand("app.cli.worker:worker", "Run background jobs, and nothing else."),
     "db": LazyCommand("app.cli.database:database", "Migrate the database."),
+    "shell": LazyCommand("app.cli.shell:shell", "Open a Python prompt with the database and the services."),
     "check": LazyCommand("app.cli.check:check", "Check that the service can run here."),
     "security-check": LazyCommand(
         "app.cli.security_check.command:security_check", "Attack a running deployment, and report what holds."
     ),
+    "version": LazyCommand("app.cli.version:version", "Show the version, and what it runs on."),
     "keys": LazyCommand("app.cli.keys:keys", "Make keys, and explain how to change them."),
     "config": LazyCommand("app.cli.configuration:configuration", "Show the settings."),
     "routes": LazyCommand("app.cli.routes:routes", "List the routes and who may call them."),
@@ -42,6 +45,7 @@ Exit codes:
   5    something named does not exist, or exists already
   6    the address cannot be listened on
   130  interrupted at a prompt"""
+_NO_SERVICE = {"--reload", "--help", "-h", "--debug"}
 
 
 @click.group(
@@ -58,9 +62,12 @@ def main(context: click.Context) -> None:
 
 
 def run() -> None:
-    """The console script. Libraries that would use these for what the service never does find them missing, which makes
-    a process 12 MiB smaller. Litestar's plugin would load OpenTelemetry, whether that is configured or not.
+    """The console script. A service that no terminal controls gets a supervisor. Libraries that would use these for
+    what the service never does find them missing, which makes a process 12 MiB smaller. Litestar's plugin would load
+    OpenTelemetry, whether that is configured or not.
     """
+    if sys.argv[1:2] == ["serve"] and not _NO_SERVICE & {*sys.argv} and not is_supervised() and not has_terminal():
+        supervise()
     for unused in ("rich", "pygments", "pydantic", "litestar.plugins.opentelemetry"):
         sys.modules[unused] = None  # type: ignore[assignment]  # documented: the import fails
     main()

@@ -2,16 +2,20 @@
 
 import os
 import signal
+import socket
 from contextlib import ExitStack, suppress
+from functools import partial
 from tempfile import TemporaryDirectory
 from types import FrameType
 
 import click
 
+from app.config import Settings
 from app.environment import read_settings
 from app.lib.cli.errors import AddressUnusable, CommandFailed
 from app.lib.cli.groups import load
 from app.lib.serving.addresses import AddressUnavailable, claim
+from app.lib.serving.supervised import Post
 from app.lib.settings import ConfigurationError
 
 _PROMETHEUS = "PROMETHEUS_MULTIPROC_DIR"
@@ -23,10 +27,18 @@ _PLACES = (None, "/dev/shm")  # noqa: S108 - the folder that is made there is ou
 @click.option("--host", help="Address to listen on; default HOST.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on; default PORT.")
 @click.option("--reload", is_flag=True, help="Restart the workers when code changes.")
-def serve(workers: int | None, host: str | None, port: int | None, *, reload: bool) -> None:
-    """Run the service: migrate the database where AUTO_MIGRATE says so, then serve until Ctrl-C or SIGTERM."""
+@click.option("--debug", is_flag=True, help="Serve in one process, in which breakpoint() opens the debugger.")
+def serve(workers: int | None, host: str | None, port: int | None, *, reload: bool, debug: bool) -> None:
+    """Run the service: migrate the database where AUTO_MIGRATE says so, then serve until Ctrl-C or SIGTERM.
+
+    Without a terminal, SIGHUP starts the code and the settings of now, and ends the former server when they serve.
+    """
+    if debug and (reload or workers):
+        raise click.UsageError("--debug goes with neither --workers nor --reload.")
     with ExitStack() as cleanup:
         _end_at_once_on_signals(cleanup)
+        post = Post.take()
+        workers = 1 if debug else workers
         flags = {"WORKERS": workers, "HOST": host, "PORT": port}
         # The workers read the settings for themselves, so a flag has to be where they look.
         os.environ.update({name: str(value) for name, value in flags.items() if value is not None})
@@ -35,10 +47,9 @@ def serve(workers: int | None, host: str | None, port: int | None, *, reload: bo
         except ConfigurationError:
             load("app.asgi:load_settings")()  # it knows the domains' settings, too
             raise
-        try:
-            address = claim(settings.host, settings.port)
-        except AddressUnavailable as exc:
-            raise AddressUnusable(f"{exc}.", "Choose another with --port or --host.") from exc
+        if debug and settings.is_production:
+            raise CommandFailed("A debugger stops the service for all.", "--debug is refused in production.")
+        listeners = [cleanup.enter_context(each) for each in _listeners(settings, post)]
         folder = os.environ.get(_PROMETHEUS)
         if folder is not None and not os.access(folder, os.W_OK):
             raise ConfigurationError(f"{_PROMETHEUS}: expected a folder that can be written")
@@ -46,7 +57,20 @@ def serve(workers: int | None, host: str | None, port: int | None, *, reload: bo
             # A private folder in which all workers count, so that a scrape of one of them covers all.
             os.environ[_PROMETHEUS] = cleanup.enter_context(_private_folder())
         # Loaded by name, and only now: the metrics library looks at its variable when it is imported.
-        load("app.cli.startup:start")(address, reload=reload)
+        on_ready = partial(post.report, listeners) if post else None
+        load("app.cli.startup:start")(listeners, on_ready, reload=reload, debug=debug)
+
+
+def _listeners(settings: Settings, post: Post | None) -> list[socket.socket]:
+    """Of the server that this one replaces, or new ones."""
+    if post is None or not post.inherited:
+        try:
+            return claim(settings.host, settings.port, settings.workers)
+        except AddressUnavailable as exc:
+            raise AddressUnusable(f"{exc}.", "Choose another with --port or --host.") from exc
+    if len(post.inherited) != settings.workers or post.inherited[0].getsockname()[1] != settings.port:
+        raise ConfigurationError("PORT, WORKERS: changes need a restart of the service")
+    return post.inherited
 
 
 def _private_folder() -> TemporaryDirectory[str]:

@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
+import socket
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import click
 import structlog
 
-from app.asgi import DOMAINS, load_settings
+from app.asgi import DOMAINS, create_app, load_settings
 from app.cli.checks import missing_default_role, missing_mail
 from app.cli.configuration import most_connections
 from app.config import Settings
@@ -19,29 +21,37 @@ from app.environment import misspelt_names, with_secret_key
 from app.lib.cli.errors import DatabaseUnusable
 from app.lib.cli.running import database_errors, require_usable, state_of
 from app.lib.db import sqlite
+from app.lib.db.engine import allow_pauses
 from app.lib.db.migrations import SchemaState
 from app.lib.observability.logging import configure_logging
 from app.lib.pagination.parameters import PageRequest
 from app.lib.ratelimit.limiter import counted_as
+from app.lib.serving.debugging import run_debugged
 from app.lib.serving.server import ServerOptions, run_server
 
 log = structlog.stdlib.get_logger(__name__)
 
 
-def start(address: str, *, reload: bool) -> None:
+def start(listeners: list[socket.socket], on_ready: Callable[[], None] | None, *, reload: bool, debug: bool) -> None:
     """Serves until the process is asked to end. Raises ``CommandFailed`` and ``ConfigurationError``."""
     settings = with_secret_key(load_settings()[0])
     configure_logging(settings.effective_log_level, settings.log_format)
-    _announce(settings, asyncio.run(_prepare(settings)))
+    if debug:
+        allow_pauses()
+    lines = ["breakpoint() opens the debugger here."] if debug else []
+    _announce(settings, [*asyncio.run(_prepare(settings)), *lines])
+    if debug:
+        run_debugged(partial(create_app, settings), listeners, lambda app: app.state.core.draining.set())
+        return
     options = ServerOptions(
-        address=address,
-        port=settings.port,
+        listeners=listeners,
         workers=settings.workers,
         http2=settings.http2,
         max_connections_per_address=settings.section(SystemSettings).max_connections_per_address,
         counted_as=partial(counted_as, trusted=settings.trusted_proxies),
         drain_seconds=0.0 if reload else settings.shutdown_delay,
         reload_directory=Path(__file__).parent.parent if reload else None,
+        on_ready=on_ready,
     )
     run_server("app.asgi:create_app", options)
 

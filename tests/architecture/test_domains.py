@@ -76,6 +76,8 @@ def test_the_app_imports_one_name_of_each_domain() -> None:
     found = {node.module: [alias.name for alias in node.names] for node in imports_of(APP / "asgi.py")}
     of_domains = {module: names for module, names in found.items() if domain_of(module)}
 
+    for name in NAMES:
+        assert f"app.domain.{name}" in of_domains, f"add {name} to DOMAINS in app/asgi.py, after those that it imports"
     assert of_domains == {f"app.domain.{name}": [name] for name in NAMES}
 
 
@@ -87,7 +89,7 @@ def test_a_domain_exports_one_value(name: str) -> None:
 
     assert isinstance(exported, Domain)
     assert exported.name == name
-    assert exported in DOMAINS
+    assert exported in DOMAINS, f"add {name} to DOMAINS in app/asgi.py, after those that it imports"
     kinds = (ast.Import, ast.ImportFrom, ast.Expr, ast.Assign, ast.AnnAssign)
     assert [node for node in statements if not isinstance(node, kinds)] == []
 
@@ -97,7 +99,8 @@ def test_a_domain_uses_the_names_of_rooms(name: str) -> None:
     folder = APP / "domain" / name
     rooms = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
 
-    assert rooms - ROOMS - OWN_ROOMS.get(name, set()) == {"__init__"}
+    own = rooms - ROOMS - OWN_ROOMS.get(name, set()) - {"__init__"}
+    assert not own, f"name {own} of {name} as in ROOMS of this file, or add it to OWN_ROOMS"
     gerunds = {path.stem for path in folder.rglob("*ing.py")} - {"caching"}
     assert gerunds == set(), "name files after the verb or the noun of the business"
 

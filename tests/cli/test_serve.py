@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,13 +28,14 @@ PRODUCTION = {
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Starts the service in an empty folder, on a free port."""
+    """Starts the service in an empty folder, on a free port; a ``fresh`` one as a shell does, without a fork."""
     with ExitStack() as stack:
 
-        def start(*options: str, **environ: str) -> Server:
+        def start(*options: str, fresh: bool = False, **environ: str) -> Server:
             port = free_port()
+            command = [*([sys.executable] if fresh else []), *app_command("serve", *options)]
             settings = {"PORT": str(port), "TMPDIR": str(tmp_path), **environ}
-            return stack.enter_context(Server(app_command("serve", *options), tmp_path, port, settings))
+            return stack.enter_context(Server(command, tmp_path, port, settings))
 
         yield start
 
@@ -161,12 +163,64 @@ def _counted(server: Server, token: str) -> float:
 )
 def test_a_start_can_be_interrupted(serve: Serve, moment: str, number: signal.Signals) -> None:
     """While the app is being imported, while the database is migrated, while the workers are started."""
-    server = serve()
+    server = serve(fresh=True)
     server.until(lambda: (server.folder / moment).exists() or moment in server.errors)
 
     assert server.end(number) == 0
     assert "Traceback" not in server.errors
     assert server.workers() == set()
+
+
+def test_settings_are_read_again_after_a_hangup(serve: Serve, tmp_path: Path) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text("PRODUCT_NAME=Before\n")
+    server = serve("--workers", "2", fresh=True)
+    server.until(lambda: server.answers("/docs/openapi.json", '"Before"'))
+
+    env_file.write_text("PRODUCT_NAME=After\nLOG_LEVEL=loud\n")
+    server.tell(signal.SIGHUP)
+    server.until(lambda: '"reload.failed"' in server.output)
+    assert "LOG_LEVEL: " in server.errors
+    assert server.answers("/docs/openapi.json", '"Before"')
+
+    env_file.write_text("PRODUCT_NAME=After\n")
+    server.tell(signal.SIGHUP)
+    server.until(lambda: '"reload.done"' in server.output)
+    server.until(lambda: server.answers("/docs/openapi.json", '"After"'))
+    server.until(lambda: len([*tmp_path.glob("lodestar-metrics-*")]) == 1)
+
+    assert server.end() == 0
+    assert [*tmp_path.glob("lodestar-metrics-*")] == []
+    assert "Traceback" not in server.errors
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="terminals differ")
+def test_it_ends_with_its_terminal(tmp_path: Path) -> None:
+    master, slave = os.openpty()
+    in_terminal = (
+        "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", in_terminal, *app_command("serve")]
+    port = free_port()
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"PORT": str(port)},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    ) as process:
+        os.close(slave)
+        said = b""
+        while b"Ctrl-C" not in said:
+            said += os.read(master, 1000)
+        with Server(["true"], tmp_path, port, {}) as probe:
+            while not probe.answers("/health"):
+                assert process.poll() is None
+        os.close(master)
+
+        assert process.wait(PATIENCE) == 0
 
 
 def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:

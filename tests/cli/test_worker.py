@@ -1,7 +1,9 @@
 """``app worker``: jobs in a process of their own."""
 
 import asyncio
+import re
 import signal
+import socket
 from pathlib import Path
 from uuid import UUID
 
@@ -11,13 +13,20 @@ from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.migrations import Migrations
 from app.lib.db.url import DatabaseURL
 from app.lib.jobs import NoPayload, enqueue
-from tests.cli.conftest import text_of
+from tests.cli.conftest import Cli, text_of
+from tests.cli.conftest import refusal as refusal_of
+from tests.domain.system.test_metrics_reference import documented
 from tests.lib.jobs.bench import Bench
-from tests.support.processes import Server, app_command
+from tests.support.processes import Server, app_command, free_port
+
+CHECKS = {"database", "jobs"}
+TOKEN = "only-for-the-scrape-0123456789-0123456789"
 
 
 def worker_on(url: DatabaseURL, folder: Path) -> Server:
-    return Server(app_command("worker"), folder, 0, {"DATABASE_URL": text_of(url), "LOG_FORMAT": "json"})
+    port = free_port()
+    command = app_command("worker", "--probe-port", str(port))
+    return Server(command, folder, port, {"DATABASE_URL": text_of(url), "LOG_FORMAT": "json", "METRICS_TOKEN": TOKEN})
 
 
 async def put(url: DatabaseURL) -> UUID | None:
@@ -39,10 +48,40 @@ async def status_of(url: DatabaseURL, job_id: UUID | None) -> str:
 def test_it_waits_for_the_schema_runs_jobs_and_ends_on_a_signal(empty_url: DatabaseURL, tmp_path: Path) -> None:
     with worker_on(empty_url, tmp_path) as worker:
         worker.until(lambda: worker.output.count("jobs.turn_failed") > 1)
+        assert worker.get("/health/live").status_code == 200
+        refusal = worker.get("/health/ready")
+        assert refusal.status_code == 503
+        assert {each["name"]: each["status"] for each in refusal.json()["checks"]} == dict.fromkeys(CHECKS, "failed")
+
         asyncio.run(Migrations(empty_url, MIGRATIONS).upgrade())
+        worker.until_it_answers("/health/ready")
+        assert {each["name"] for each in worker.get("/health/ready").json()["checks"]} == CHECKS
         job_id = asyncio.run(put(empty_url))
         worker.until(lambda: '"event":"job.succeeded"' in worker.output)
 
-        assert worker.end(signal.SIGINT if empty_url.is_sqlite else signal.SIGTERM) == 0
+        assert worker.get("/metrics").status_code == 401
+        scraped = worker.get("/metrics", Authorization=f"Bearer {TOKEN}").text
+        assert {name for name, _ in re.findall(r"^# TYPE (\w+) (\w+)$", scraped, re.MULTILINE)} == set(documented())
+        assert 'jobs_attempts_total{ending="succeeded",job="jobs.purge"} 1.0' in scraped
+        assert worker.get("/api/v1/users/me").status_code == worker.get("/").status_code == 404
+
+        (tmp_path / ".env").write_text("JOBS_CONCURRENCY=many")
+        worker.tell(signal.SIGHUP)
+        worker.until(lambda: '"event":"reload.failed"' in worker.output)
+        (tmp_path / ".env").write_text("JOBS_CONCURRENCY=3")
+        worker.tell(signal.SIGHUP)
+        worker.until(lambda: worker.output.count('"event":"working"') == 2)
+        worker.until_it_answers("/health/ready")
+
+        with socket.create_connection(("127.0.0.1", worker.port)) as silent:
+            silent.send(b"GET /health/live HTTP/1.1\r\n")  # and no more: no reason to stay
+            assert worker.end(signal.SIGINT if empty_url.is_sqlite else signal.SIGTERM) == 0
     assert f'"job_id":"{job_id}"' in worker.output
     assert asyncio.run(status_of(empty_url, job_id)) == "succeeded"
+
+
+def test_a_port_of_others_is_refused(cli: Cli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        said = refusal_of(cli("worker", "--probe-port", str(taken.getsockname()[1])), 6)
+
+    assert "Choose another with --probe-port" in said

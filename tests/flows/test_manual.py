@@ -1,12 +1,10 @@
 """``docs/api.md``: every sample of the manual is run, one after the other, and answers as it says."""
 
 import re
-import shlex
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 from litestar import Litestar
 
@@ -16,58 +14,9 @@ from app.lib.openapi.document import DocumentInfo
 from app.lib.webhooks.signing import new_secret, show_secret, signed_headers
 from tests.support.apps import client_of, core_of
 from tests.support.people import People
+from tests.support.terminal import Terminal
 
 BLOCK = re.compile(r"^```(sh|json|http)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-CAPTURE = re.compile(r"(\w+)=\$\((.*) \| jq -r (\S+)\)", re.DOTALL)
-HOST = "https://api.example.com"
-
-
-class Terminal:
-    """Runs the commands of the manual against an app: ``curl``, and variables."""
-
-    def __init__(self, client: httpx.AsyncClient, **variables: str) -> None:
-        self.client = client
-        self.variables = variables
-        self.answers: list[httpx.Response] = []
-
-    async def run(self, block: str) -> None:
-        for command in block.replace("\\\n", " ").strip().splitlines():
-            if captured := CAPTURE.fullmatch(command):
-                name, curl, path = captured.groups()
-                value: Any = (await self.curl(curl)).json()
-                for step in re.findall(r"\w+", path):
-                    value = value[int(step) if step.isdigit() else step]
-                self.variables[name] = str(value)
-            elif command.startswith("curl "):
-                await self.curl(command)
-            else:
-                name, _, value = command.partition("=")
-                self.variables.setdefault(name, value)
-
-    async def curl(self, command: str) -> httpx.Response:
-        method, url, body = "GET", "", None
-        headers: dict[str, str] = {}
-        form: dict[str, str] = {}
-        expanded = re.sub(r"\$(\w+)", lambda match: self.variables[match[1]], command)
-        words = iter(shlex.split(expanded)[1:])
-        for word in words:
-            match word:
-                case "-X":
-                    method = next(words)
-                case "-H":
-                    name, _, value = next(words).partition(": ")
-                    headers[name] = value
-                case "-d" | "--data-urlencode":
-                    body = next(words)
-                    form |= dict([body.split("=", 1)]) if not body.startswith("{") else {}
-                case "-i":
-                    pass
-                case _:
-                    url = word
-        sent: dict[str, Any] = {"data": form} if form else {"content": body}
-        answer = await self.client.request(method, url.removeprefix(HOST), headers=headers, **sent)
-        self.answers.append(answer)
-        return answer
 
 
 def check(shown: Any, answered: Any, where: str = "") -> None:
@@ -94,7 +43,7 @@ async def test_the_samples_do_what_they_say(app: Litestar, people: People) -> No
         made = await sells.post("/api/v1/products", json=product)
     assert made.status_code == 201
     async with client_of(app) as client:
-        terminal = Terminal(client)
+        terminal = Terminal(client, refusals={412, 422})
         for kind, text in BLOCK.findall(MANUAL):
             if kind == "sh":
                 await terminal.run(text)

@@ -14,12 +14,17 @@ from typing import Self
 
 import httpx
 
+from tests.support.forks import Fork
+
 PATIENCE = 60.0
 """Seconds after which a test gives up on a process; nothing takes that long unless it is broken."""
 
 
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For clients that speak plain HTTP: to read the certificates for a context of one's own takes 70 ms."""
+
+
+_APP = str(Path(sys.executable).with_name("app"))
 
 
 class Server:
@@ -30,11 +35,20 @@ class Server:
         self.port = port
         self._client = httpx.Client(verify=NO_TLS, timeout=PATIENCE, limits=httpx.Limits(max_keepalive_connections=0))
         self._output, self._errors = folder / "server.out", folder / "server.err"
+        self._output.touch()
+        self._errors.touch()
+        everything = {**os.environ, "PYTHONUNBUFFERED": "1", **environ}
+        self.process = self._fork(command, everything) if command[0] == _APP else self._open(command, everything)
+
+    def _fork(self, command: Sequence[str], environ: Mapping[str, str]) -> Fork:
+        return Fork(command[1:], self.folder, environ, self._output, self._errors)
+
+    def _open(self, command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
         with self._output.open("w") as output, self._errors.open("w") as errors:
-            self.process = subprocess.Popen(  # noqa: S603 - our own command
+            return subprocess.Popen(  # noqa: S603 - our own command
                 command,
-                cwd=folder,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **environ},
+                cwd=self.folder,
+                env=environ,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,
@@ -97,10 +111,17 @@ class Server:
         until_gone(workers)
 
     def workers(self) -> set[int]:
-        """The ids of its child processes."""
+        """The ids of the processes that it has started, or these, and that have not started others."""
         found = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, check=True, text=True)  # noqa: S607 - wherever ps is
         rows = [line.split() for line in found.stdout.splitlines()]
-        return {int(pid) for pid, parent, state in rows if int(parent) == self.process.pid and state[0] != "Z"}
+        children: dict[int, set[int]] = {}
+        for pid, parent, state in rows:
+            if state[0] != "Z":
+                children.setdefault(int(parent), set()).add(int(pid))
+        generation = children.get(self.process.pid, set())
+        while below := set().union(*(children.get(each, set()) for each in generation)):
+            generation = below
+        return generation
 
 
 def is_alive(pid: int) -> bool:
@@ -127,7 +148,7 @@ def free_port() -> int:
 
 def app_command(*arguments: str) -> list[str]:
     """The `app` command of this environment."""
-    return [command_path("app"), *arguments]
+    return [_APP, *arguments]
 
 
 def command_path(name: str) -> str:

@@ -53,7 +53,9 @@ def rename_tree(root: Path, old: Product, new: Product, color: str | None) -> li
 def start_history(root: Path, old: Product, new: Product, version: str) -> bool:
     """A changelog that begins here, and a first commit. Returns whether git has made it: it needs to know a person."""
     head = (root / "CHANGELOG.md").read_text().partition("\n## ")[0]
-    (root / "CHANGELOG.md").write_text(f"{head}\n## Unreleased\n- Made from {old.name} {version}.\n")
+    (root / "CHANGELOG.md").write_text(
+        f"{head}\n## [Unreleased]\n\n### Added\n- Everything, from {old.name} {version}.\n"
+    )
     git(root, "add", "--all")
     try:
         git(

@@ -11,11 +11,14 @@ from app.domain.system.problem_pages import get_problem, list_problems
 from app.domain.system.settings import SystemSettings
 from app.lib.domain import Domain, Link
 
+PROBES = (get_health, get_liveness, get_readiness, get_metrics)
+"""Handlers for those who watch a process."""
+
 system = Domain(
     name="system",
     settings=SystemSettings,
     build=build,
-    root_handlers=(get_home, get_health, get_liveness, get_readiness, get_metrics, get_problem, list_problems),
+    root_handlers=(get_home, *PROBES, get_problem, list_problems),
     permissions=PERMISSIONS,
     mail_templates=(Path(__file__).parent / "templates",),
     links=(

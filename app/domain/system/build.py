@@ -24,7 +24,7 @@ def build(core: Core) -> None:
     """
     settings = core.settings
     redis = core.redis.check if core.redis is not None else None
-    core.services.add(Readiness(core.database.reader, core.migrations.history, core.draining.is_set, redis))
+    core.services.add(Readiness(core.database.reader, core.migrations.history, core.draining.turns_away, redis))
     core.services.add(document_info(core))
     database = "sqlite" if settings.database.is_sqlite else "postgresql"
     core.metrics.share(BuildInfo(version=VERSION, python=python_version(), database=database))

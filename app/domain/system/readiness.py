@@ -65,9 +65,14 @@ class Readiness:
         self._history = history
         self._is_draining = is_draining
         self._redis = redis
+        self._own: dict[str, Callable[[], str | None]] = {}
         self._hints: dict[str, str | None] = {}
         self._ask_again_at = 0.0
         self._asking = asyncio.Lock()
+
+    def require(self, name: str, fault: Callable[[], str | None]) -> None:
+        """Adds what else this process needs: ``fault`` says at once what is wrong with it."""
+        self._own[name] = fault
 
     async def report(self) -> ReadinessReport:
         """Raises ``NotReady``, with all that fails. Without Redis only hints to other processes are lost, and limits
@@ -79,7 +84,8 @@ class Readiness:
                 if self._redis is not None:
                     self._hints["redis"] = await self._redis_fault(self._redis)
                 self._ask_again_at = time.monotonic() + KEPT_SECONDS
-        hints = self._hints | ({"draining": "The server is shutting down."} if self._is_draining() else {})
+        hints = self._hints | {name: fault() for name, fault in self._own.items()}
+        hints |= {"draining": "The server is shutting down."} if self._is_draining() else {}
         checks = [Check(name=name, status="failed" if hint else "ok", hint=hint) for name, hint in hints.items()]
         failed = {name for name, hint in hints.items() if hint is not None}
         if failed - {"redis"}:

@@ -165,6 +165,11 @@ class Database:
             raise
 
 
+def allow_pauses() -> None:
+    """For a process with a debugger: its transactions may wait for as long as a person thinks. Call it first."""
+    _SERVER_SETTINGS["idle_in_transaction_session_timeout"] = "0"
+
+
 def _postgresql(options: DatabaseOptions) -> tuple[AsyncEngine, Driver]:
     # The server's own limit comes first and leaves a clean connection; ours is for a server that does not answer.
     arguments: dict[str, Any] = {

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,7 +60,7 @@ class TimedReceive:
     def __init__(self, receive: Receive, *, idle: float, total: float) -> None:
         self._receive = receive
         self._idle = idle
-        self._deadline = time.monotonic() + total
+        self._deadline = asyncio.get_running_loop().time() + total
         self._released = False
 
     def release(self) -> None:
@@ -76,7 +75,7 @@ class TimedReceive:
         """The next message. Raises ``RequestTimeout`` (408)."""
         if self._released:
             return await self._receive()
-        patience = min(self._idle, self._deadline - time.monotonic())
+        patience = min(self._idle, self._deadline - asyncio.get_running_loop().time())
         try:
             async with asyncio.timeout(max(patience, 0.001)):
                 message = await self._receive()

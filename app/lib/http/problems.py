@@ -26,6 +26,8 @@ from app.lib.wire.field_errors import MAX_ERRORS, Finding, explain_message, poin
 MEDIA_TYPE = "application/problem+json"
 DENIAL = "denial"
 """Where ``scope["state"]`` holds an error that the audit log has to know of."""
+FAILURE = "failure"
+"""Where ``scope["state"]`` holds the exception behind an answer of 500 or more."""
 QUERY_ERRORS = "query_errors"
 """Where ``scope["state"]`` may hold a function that finds every error in the request's query."""
 MAX_DESCRIPTION = 500
@@ -164,6 +166,8 @@ def error_of(exc: Exception, scope: Scope) -> AppError:
         refusal.headers.update(exc.headers or {})
         return refusal
     error = to_app_error(exc)
+    if error is None or error.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+        scope["state"][FAILURE] = exc
     if error is None:
         route = scope.get("path_template")
         log.error("request.failed", method=scope.get("method"), path=scope["path"], route=route, exc_info=exc)

@@ -46,6 +46,8 @@ log = structlog.stdlib.get_logger(__name__)
 _LAST_WORDS_SECONDS = 5.0
 _LONGEST_ROUND = 1_000
 """Owners of one kind that are remembered as served."""
+_SILENT_SECONDS = 30.0
+"""After which the loop hangs: a turn takes no longer than statements may take."""
 _PAUSES = (0.2, 0.5, 1.0, 2.0)
 
 _running_rows = prepare(
@@ -127,6 +129,7 @@ class Worker:
         self._next_look = self._next_beat = 0.0
         self._stop_at: float | None = None
         self._cancelled = False
+        self._turned_at = 0.0
         self._loop: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -140,6 +143,14 @@ class Worker:
         self._awake.set()
         if self._loop is not None:
             await self._loop
+
+    def fault(self) -> str | None:
+        """Why it takes no jobs at the moment; None while it does."""
+        if self._loop is None or self._loop.done():
+            return "The worker does not run."
+        if self.failures:
+            return "The worker cannot read or write the queue."
+        return "The worker hangs." if time.monotonic() - self._turned_at > _SILENT_SECONDS else None
 
     def wake(self) -> None:
         """Makes it look at once."""
@@ -158,7 +169,7 @@ class Worker:
                 await self._pause(_PAUSES[min(self.failures, len(_PAUSES) - 1)])
                 self.failures += 1
             else:
-                self.failures = 0
+                self.failures, self._turned_at = 0, time.monotonic()
                 has_room = self._hungry and len(self._running) < self._options.concurrency
                 is_stopping = self._stop_at is not None
                 if not (self._outcomes or (not self._running if is_stopping else has_room)):

@@ -11,6 +11,7 @@ import json
 import logging
 import re
 import sys
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -89,6 +90,12 @@ class ConsoleLine:
             elif isinstance(value, str):
                 event[key] = _UNSAFE_TEXT.sub(_visible, value)
         return f"{self._render(None, '', event)}\n".encode(errors="backslashreplace")
+
+
+def traceback_of(exc: BaseException) -> str:
+    """As it is logged: without what an exception's text may quote of secrets and rows, or control characters."""
+    text = "".join(traceback.format_exception(exc))
+    return _UNSAFE_TRACEBACK.sub(_visible, _SECRET.sub("********", text))
 
 
 def write_event(name: str, level: str, event: EventDict) -> None:

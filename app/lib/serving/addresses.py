@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import sys
 
 _REASONS = {
     errno.EADDRINUSE: "is in use by another process",
@@ -14,20 +15,30 @@ class AddressUnavailable(Exception):
     """Nothing can listen there; the text is a clause such as ``127.0.0.1:8000 is in use by another process``."""
 
 
-def claim(host: str, port: int) -> str:
-    """The IP address of ``host``, after a test that ``port`` is free on it. Raises :class:`AddressUnavailable`.
+def claim(host: str, port: int, count: int) -> list[socket.socket]:
+    """Sockets on ``port``, after a test that it is free; clients are taken once ``listen`` is called. Raises
+    :class:`AddressUnavailable`.
 
-    granian takes IP addresses only, and its workers share a port in a way (``SO_REUSEPORT``) that lets a second
-    server of the same user share it too, so that requests go to either of them.
+    On Linux there are ``count``, among which the kernel distributes new connections: one for each worker. They share
+    the port in a way (``SO_REUSEPORT``) that lets a second server of the same user share it too, hence the test.
     """
     shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as exc:
         raise AddressUnavailable(f"{host} is not the name of an address") from exc
-    family, _, _, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
+    family, _, _, _, found_address = min(found, key=lambda info: info[0] != socket.AF_INET)
+    address = str(found_address[0]), port
     try:
-        socket.create_server((str(address[0]), port), family=family).close()
+        socket.create_server(address, family=family).close()
+        return [_bound(address, family) for _ in range(count if sys.platform == "linux" else 1)]
     except OSError as exc:
         raise AddressUnavailable(f"{shown} {_REASONS.get(exc.errno or 0, 'cannot be listened on')}") from exc
-    return str(address[0])
+
+
+def _bound(address: tuple[str, int], family: int) -> socket.socket:
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind(address)
+    return listener

@@ -10,17 +10,19 @@ import sys
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int | None = None) -> None:
     """Makes the kernel kill this process when the one that started it is gone, however it went.
 
-    Without it ``kill -9`` of a server's main process leaves workers that keep serving. Does nothing in a process
-    that :mod:`multiprocessing` did not start, and on systems other than Linux.
+    Without it ``kill -9`` of a server's main process leaves workers that keep serving. ``parent`` is by default the
+    process that started this one through :mod:`multiprocessing`. Does nothing without one, and on other systems than
+    Linux.
     """
-    parent = multiprocessing.parent_process()
-    if parent is None or parent.pid is None or sys.platform != "linux":
+    if parent is None and (starter := multiprocessing.parent_process()) is not None:
+        parent = starter.pid
+    if parent is None or sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent.pid:  # it went before the call above, so no signal is going to come
+    if os.getppid() != parent:  # it went before the call above, so no signal is going to come
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -62,9 +64,10 @@ def prepare_forks() -> None:
 def enter_worker() -> None:
     """Sets the signals of a worker that has not loaded its app yet.
 
-    SIGTERM ends it at once. SIGUSR1 (see :mod:`app.lib.serving.draining`) is nothing to it. SIGINT is blocked for
-    good: a terminal sends Ctrl-C to all processes, and it is the main process that ends the workers.
+    SIGTERM ends it at once. SIGHUP, and what :mod:`app.lib.serving.draining` waits for later, are nothing to it. SIGINT
+    is blocked for good: a terminal sends Ctrl-C to all processes, and it is the main process that ends the workers.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -5,9 +5,10 @@ import multiprocessing
 import os
 import pkgutil
 import signal
-import sys
+import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
@@ -16,15 +17,17 @@ from typing import Any
 
 import msgspec
 import structlog
+from granian._granian import SocketHolder
 from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.server.mp import MPServer
+from granian.server.mp import MPServer, WorkerProcess
 from watchfiles import PythonFilter
 
 from app.lib.serving.connections import ConnectionWatch, CountedAs
-from app.lib.serving.draining import DRAIN_SIGNAL, WorkerEnd
-from app.lib.serving.processes import allow_files, die_with_parent, enter_worker, prepare_forks
+from app.lib.serving.draining import DRAIN_SIGNAL, RETIRE_SIGNAL
+from app.lib.serving.processes import allow_files, prepare_forks
+from app.lib.serving.workers import BACKLOG, Place, load_app
 
 KILL_TIMEOUT = 30
 """Seconds that a worker may take over its last requests."""
@@ -37,6 +40,8 @@ CONNECTIONS = 10_000
 """Per worker, idle ones and WebSockets included; further ones wait."""
 FILES = 256
 """Open files of a worker that are no clients' connections: the database's, logs, the program's own."""
+RETIRE_SECONDS = 2.0
+"""For which a server that is replaced goes on with the connections it has: with the next answer each one is closed."""
 IMPATIENCE = 1.0
 """Seconds after which another Ctrl-C means "now". One press may arrive twice, from the terminal and from a wrapper."""
 
@@ -56,13 +61,12 @@ _MAX_BUFFER = 131_072
 
 
 class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """``address`` is an IP address; ``drain_seconds`` pass between SIGTERM and the end of the listener.
+    """``listeners`` are bound to one port; ``drain_seconds`` pass between SIGTERM and their end.
 
     With ``http2`` connections are taken in either version, and then nothing ends one whose client says nothing.
     """
 
-    address: str
-    port: int
+    listeners: list[socket.socket]
     workers: int = 1
     drain_seconds: float = 0.0
     header_seconds: float = HEADER_SECONDS
@@ -74,6 +78,8 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """See :mod:`app.lib.serving.connections`; has to be picklable."""
     reload_directory: Path | None = None
     """Python files whose change restarts the workers; None does not watch anything."""
+    on_ready: Callable[[], None] | None = None
+    """Called once, in a thread, when all workers serve. Not where files are watched."""
 
 
 def run_server(app_factory: str, options: ServerOptions) -> None:
@@ -97,26 +103,33 @@ def run_server(app_factory: str, options: ServerOptions) -> None:
     server.run(app_factory)
 
 
-def load_app(app_factory: str, watch: ConnectionWatch) -> Any:
-    """Runs first in a worker: makes it one that ends when it should, then makes the app."""
-    enter_worker()
-    die_with_parent()
-    WorkerEnd.take()
-    watch.start()
-    return pkgutil.resolve_name(app_factory)()
+class _Worker(WorkerProcess):
+    def is_alive(self) -> bool:
+        """False at once when a thread of granian has reaped it, which may note so after others have looked."""
+        try:
+            os.kill(self.inner.pid, 0)
+        except ProcessLookupError:
+            return False
+        return bool(self.inner.is_alive())
 
 
 class _Server(MPServer):
     def __init__(self, options: ServerOptions) -> None:
-        self._drain_seconds = options.drain_seconds
+        self._options = options
+        self._listeners = options.listeners
+        hold: Any = SocketHolder  # its declared types are of another version
+        self._holders = [hold(each.fileno(), uds=False, backlog=BACKLOG) for each in self._listeners]
+        """Kept for good: the last reference would close a file whose number may be another one's by then."""
+        address, port = self._listeners[0].getsockname()[:2]
         self._watch = ConnectionWatch(
-            options.port, options.max_connections_per_address, options.unread_seconds, options.counted_as
+            port, options.max_connections_per_address, options.unread_seconds, options.counted_as
         )
         self._signalled_at: float | None = None
+        self._ignores_hangup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
         super().__init__(
             target="",
-            address=options.address,
-            port=options.port,
+            address=address,
+            port=port,
             interface=Interfaces.ASGI,
             workers=options.workers,
             loop=Loops.uvloop if find_spec("uvloop") else Loops.asyncio,
@@ -139,11 +152,40 @@ class _Server(MPServer):
         )
 
     def run(self, app_factory: str) -> None:
+        self._app_factory, self._ready = app_factory, None
+        if self._options.on_ready:
+            signal.signal(RETIRE_SIGNAL, self._retire)
+            pipe, self._ready = os.pipe()
+            threading.Thread(target=self._await_workers, args=(pipe, self._options.on_ready), daemon=True).start()
         try:
-            self.serve(target_loader=partial(load_app, app_factory, self._watch), wrap_loader=False)
+            self.serve(target_loader=load_app, wrap_loader=False)
         except SystemExit:
             if self._signalled_at is None:  # else a worker got the signal from elsewhere, too, which is no failure
                 raise
+
+    def _await_workers(self, pipe: int, on_ready: Callable[[], None]) -> None:
+        ready: set[int] = set()
+        while len(ready) < self.workers:
+            ready.update(os.read(pipe, 1))
+        on_ready()
+
+    def _init_shared_socket(self) -> None:
+        """They are open already: granian's own would be closed with a worker, and lose who waits there."""
+
+    def _drop_shared_socket(self) -> None:
+        for each in self._listeners:
+            each.close()
+
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any, *_: Any) -> WorkerProcess:
+        slot = idx % len(self._listeners)
+        own, self._shd = self._listeners[slot], self._holders[slot]
+        self._sso = own
+        # In a fresh interpreter there are no others.
+        others = [] if self.reload_on_changes else [each for each in self._listeners if each is not own]
+        place = Place(self._app_factory, idx, own, others, self._watch, self._ready)
+        worker = super()._spawn_worker(idx, target, partial(callback_loader, place))
+        worker.__class__ = _Worker
+        return worker
 
     def signal_handler_interrupt(self, *args: Any, **_options: Any) -> None:
         """SIGTERM and SIGINT to the main process."""
@@ -152,8 +194,8 @@ class _Server(MPServer):
             self._signalled_at = time.monotonic()
             for worker in self.wrks:
                 worker.interrupt_by_parent = True  # a service manager may have signalled them as well
-            if self._drain_seconds and number == signal.SIGTERM:
-                threading.Thread(target=self._drain, daemon=True).start()
+            if self._options.drain_seconds and number == signal.SIGTERM:
+                self._end_after(DRAIN_SIGNAL, self._options.drain_seconds)
             else:
                 self._finish()
         elif number == signal.SIGINT and time.monotonic() - self._signalled_at > IMPATIENCE:
@@ -162,21 +204,28 @@ class _Server(MPServer):
             self._finish()
 
     def signal_handler_reload(self, *_args: Any, **_options: Any) -> None:
-        """SIGHUP: a closed terminal ends the server; a service manager gets fresh workers."""
-        if sys.stdin is not None and sys.stdin.isatty():
+        """SIGHUP: the terminal was closed. Nothing to a server that a supervisor or ``nohup`` has started."""
+        if not self._ignores_hangup:
             self.signal_handler_interrupt(signal.SIGHUP)
-        else:
-            self.reload_signal = True
-            self.main_loop_interrupt.set()
 
-    def _drain(self) -> None:
-        _logger.info("draining", seconds=self._drain_seconds)
-        for worker in self.wrks:
-            with suppress(ProcessLookupError):  # it may end at this very moment
-                if worker.inner.is_alive():
-                    os.kill(worker.inner.pid, DRAIN_SIGNAL)
-        time.sleep(self._drain_seconds)
-        self._finish()
+    def _retire(self, *_args: Any) -> None:
+        """Another server has taken over."""
+        if self._signalled_at is None:
+            self._end_after(RETIRE_SIGNAL, RETIRE_SECONDS)
+
+    def _end_after(self, number: signal.Signals, seconds: float) -> None:
+        """Tells the workers, and ends them some time later."""
+
+        def end() -> None:
+            _logger.info("draining", seconds=seconds)
+            for worker in self.wrks:
+                with suppress(ProcessLookupError):  # it may end at this very moment
+                    if worker.inner.is_alive():
+                        os.kill(worker.inner.pid, number)
+            time.sleep(seconds)
+            self._finish()
+
+        threading.Thread(target=end, daemon=True).start()
 
     def _finish(self) -> None:
         self.interrupt_signal = True

@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -28,6 +29,23 @@ with warnings.catch_warnings():  # it uses what Authlib will have otherwise one 
 REDIRECTS = [f"http://127.0.0.1:8000/account/sign-in/{name}" for name in ("acme", "other", "hub")]
 HUB = "/login/oauth"
 Forge = Callable[[dict[str, Any]], str]
+
+
+_config = mock.OpenIDCode.get_jwt_config
+
+
+def _with_its_key_read_once(code: Any, grant: Any, client: object = None) -> dict[str, Any]:
+    """It would read its key again for every token, and that takes longer than the rest of a sign-in."""
+    config: dict[str, Any] = _config(code, grant, client)
+    return {**config, "key": _read(json.dumps(config["key"]))}
+
+
+@cache
+def _read(key: str) -> RSAKey:
+    return RSAKey.import_key(json.loads(key))
+
+
+mock.OpenIDCode.get_jwt_config = _with_its_key_read_once
 
 
 class Challenges(CodeChallenge):

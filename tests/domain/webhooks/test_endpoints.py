@@ -9,6 +9,7 @@ import httpx
 import pytest
 from litestar import Litestar
 
+from app.asgi import DOMAINS
 from app.domain.webhooks.models import WebhookDelivery, WebhookEndpoint, WebhookSubscription
 from app.lib.clock import utc_now
 from tests.domain.accounts.answers import ME, JSONObject, audited, field_errors, is_refused, rows
@@ -100,13 +101,10 @@ async def test_all_errors_are_shown_at_once(calls: httpx.AsyncClient) -> None:
 async def test_kinds_are_listed(calls: httpx.AsyncClient) -> None:
     page = (await calls.get(KINDS)).json()
 
-    assert [item["name"] for item in page["items"]] == [
-        *("order.cancelled", "order.delivered", "order.paid", "order.placed", "order.refunded", "order.shipped"),
-        "order.tracking_updated",
-        *("post.deleted", "post.published", "post.updated", "product.deleted", "room.deleted"),
-        *("user.deleted", "user.registered", "user.registered_again", "user.updated"),
-    ]
-    assert page["total"] == 16
+    names = sorted(kind.name for domain in DOMAINS for kind in domain.webhook_kinds)
+    assert {"order.placed", "post.published", "room.deleted", "user.registered"} <= {*names}
+    assert [item["name"] for item in page["items"]] == names[:20]
+    assert page["total"] == len(names)
     assert (await calls.get(KINDS, params={"page_size": 4, "page": 2})).headers["link"].count("rel=") == 3
 
 

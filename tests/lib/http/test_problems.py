@@ -17,6 +17,7 @@ from app.lib.domain import Domain, collect_error_codes
 from app.lib.errors import AppError, ErrorCode, FieldCode, FieldError, ValidationFailed
 from app.lib.http.problems import MEDIA_TYPE, instance_of, litestar_errors
 from tests.lib.http.toys import call, in_shell, make_app
+from tests.support.listed import agree
 
 DOCUMENTED = """
     malformed_json request_timeout unknown_parameter invalid_cursor unauthenticated invalid_token invalid_credentials
@@ -124,8 +125,8 @@ def test_every_code_has_a_title_of_its_own_and_advice() -> None:
 
 
 def test_the_codes_are_the_documented_ones() -> None:
-    assert {code.value for code in CODES} == set(DOCUMENTED.split())
-    assert {code.value for code in FieldCode} == set(FIELD_CODES.split())
+    agree((code.value for code in CODES), DOCUMENTED.split(), "DOCUMENTED")
+    agree((code.value for code in FieldCode), FIELD_CODES.split(), "FIELD_CODES")
 
 
 def test_a_code_that_two_errors_declare_differently_is_refused() -> None:

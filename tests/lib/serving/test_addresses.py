@@ -1,4 +1,7 @@
 import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -7,9 +10,10 @@ from tests.support.processes import free_port
 
 
 def test_a_name_becomes_an_address() -> None:
-    assert claim("localhost", free_port()) == "127.0.0.1"
-    assert claim("127.0.0.1", free_port()) == "127.0.0.1"
-    assert claim("0.0.0.0", free_port()) == "0.0.0.0"  # noqa: S104 - compared
+    for host, address in (("localhost", "127.0.0.1"), ("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "0.0.0.0")):  # noqa: S104 - compared
+        port = free_port()
+        with opened(host, port, 1) as [listener]:
+            assert listener.getsockname() == (address, port)
 
 
 def test_a_shared_port_is_taken_all_the_same() -> None:
@@ -21,15 +25,23 @@ def test_a_shared_port_is_taken_all_the_same() -> None:
         port = other.getsockname()[1]
 
         with pytest.raises(AddressUnavailable, match=f"127.0.0.1:{port} is in use by another process"):
-            claim("127.0.0.1", port)
+            claim("127.0.0.1", port, 1)
         with pytest.raises(AddressUnavailable, match="is in use"):
-            claim("0.0.0.0", port)  # noqa: S104 - refused
+            claim("0.0.0.0", port, 1)  # noqa: S104 - refused
 
 
-def test_a_port_is_free_again_after_the_test() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere all workers share one")
+def test_each_worker_has_a_socket_of_its_own_and_none_is_reached_before_it_listens() -> None:
     port = free_port()
+    with opened("127.0.0.1", port, 3) as listeners:
+        assert [each.getsockname()[1] for each in listeners] == [port] * 3
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), 30)
+        listeners[1].listen()
+        socket.create_connection(("127.0.0.1", port), 30).close()
 
-    assert claim("127.0.0.1", port) == claim("127.0.0.1", port)
+    with opened("127.0.0.1", port, 1):
+        pass  # it is free again
 
 
 @pytest.mark.parametrize(
@@ -42,4 +54,10 @@ def test_a_port_is_free_again_after_the_test() -> None:
 )
 def test_what_is_no_address_of_ours_is_refused(host: str, reason: str) -> None:
     with pytest.raises(AddressUnavailable, match=reason):
-        claim(host, 8000)
+        claim(host, 8000, 1)
+
+
+@contextmanager
+def opened(host: str, port: int, count: int) -> Iterator[list[socket.socket]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(each) for each in claim(host, port, count)]

@@ -23,14 +23,15 @@ def pids(server: Server, word: str) -> set[int]:
     return {int(line[1]) for line in lines if len(line) == 2 and line[0] == word}
 
 
-def test_sigterm_ends_it_cleanly(start_toy: StartToy) -> None:
-    """SIGINT as well, as the test of changed code shows."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_cleanly(start_toy: StartToy, number: signal.Signals) -> None:
+    """SIGINT as well, as the test of changed code shows. SIGHUP means that the terminal was closed."""
     server = start_toy(workers=2)
     server.until_it_answers("/")
     server.until(lambda: len(pids(server, "started")) == 2)
     workers = server.workers()
 
-    assert server.end(signal.SIGTERM) == 0
+    assert server.end(number) == 0
     until_gone(workers)
     assert pids(server, "ended") == workers
     assert server.errors == ""
@@ -57,7 +58,7 @@ def test_a_connection_without_a_request_is_ended(start_toy: StartToy, sent: byte
             pass
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_to_the_whole_process_group_is_no_crash(start_toy: StartToy, number: signal.Signals) -> None:
     """Terminals and service managers signal the workers as well as the main process."""
     server = start_toy(workers=2)
@@ -79,7 +80,7 @@ def test_a_worker_that_is_still_loading_ends_at_once(start_toy: StartToy) -> Non
     assert "refused to gracefully stop" not in server.output
 
 
-def test_workers_are_replaced_after_a_kill_and_on_hangup_and_do_not_outlive_the_server(start_toy: StartToy) -> None:
+def test_workers_are_replaced_after_a_kill_and_do_not_outlive_the_server(start_toy: StartToy) -> None:
     server = start_toy(workers=2)
     server.until(lambda: len(pids(server, "started")) == 2)
     killed, kept = sorted(server.workers())
@@ -92,11 +93,6 @@ def test_workers_are_replaced_after_a_kill_and_on_hangup_and_do_not_outlive_the_
     assert killed not in before
     server.until_it_answers("/")
 
-    server.tell(signal.SIGHUP)
-
-    server.until(lambda: pids(server, "ended") == before)
-    server.until(lambda: len(pids(server, "started")) == 5)
-    server.until_it_answers("/")
     server.until(lambda: len(server.workers()) == 2)
     workers = server.workers()
 

@@ -28,6 +28,8 @@ class SlugClaims:
         """The slug, or with the first number that is free; with a random end where those are used up, or many posts
         want the same at the same time.
         """
+        if await self._try(post_id, author_id, slug, is_public=is_public):
+            return slug
         for _ in range(_ATTEMPTS):
             taken = await self._posts.list_taken_slugs(numbered(slug), author_id)
             free = next((each for each in numbered(slug) if each not in taken), None)
@@ -44,8 +46,8 @@ class SlugClaims:
         return await self.claim_free(post_id, author_id, slug, is_public=True)
 
     async def _try(self, post_id: UUID, author_id: UUID, slug: str, *, is_public: bool) -> bool:
-        if is_public and not await self._posts.claim_slug(post_id, slug):
-            return False
         if not is_public and await self._posts.is_slug_of_another(post_id, slug):
             return False
-        return await self._posts.claim_slug(post_id, slug, author_id)
+        if not await self._posts.claim_slug(post_id, slug, author_id):
+            return False
+        return not is_public or await self._posts.claim_slug(post_id, slug)

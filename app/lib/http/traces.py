@@ -1,0 +1,122 @@
+"""In development: what went wrong inside, in the answer, for the developer who sits at this machine and no one else.
+
+A page of another site that is open in the same browser could reach the service, too: by a request to it, which browsers
+send with ``Origin`` or ``Sec-Fetch-Site``, or by a name that resolves to this machine (DNS rebinding), which is in
+``Host``. A proxy or a tunnel on this machine may speak for a stranger, and says so.
+"""
+
+import html
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from app.lib.addresses import parse_address
+from app.lib.http.heads import Headers, headers_by_name
+from app.lib.http.problems import FAILURE
+from app.lib.observability.logging import traceback_of
+from app.lib.settings import Secret
+
+TRACE_HEADER = b"x-debug-trace"
+"""With any value: the problem in the answer has a ``trace``. Browsers that ask for HTML get a page with it."""
+
+_LOCAL_HOST = re.compile(rb"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
+_OWN_SITE = {b"same-origin", b"none"}
+_OF_PROXIES = re.compile(rb"x-forwarded-.*|forwarded|via|x-real-ip|true-client-ip|cf-connecting-ip|x-client-ip")
+_HTML = re.compile(rb"\btext/html\b(?!\s*;\s*q=0(?:\.0*)?(?![.0-9]))", re.IGNORECASE)
+_WORDS = re.compile(r"[^\s\"'{}\[\],:]{8,}")
+_PAGE = "<!doctype html><meta charset=utf-8><title>{title}</title><h1>{title}</h1><p>{detail}</p><pre>{trace}</pre>"
+
+
+def traced(app: ASGIApp, settings: msgspec.Struct, wanted: bool) -> ASGIApp:
+    """The application, around which unexpected errors are shown where that is ``wanted``."""
+    return _Traces(app, frozenset(_secrets_in(settings))) if wanted else app
+
+
+class _Traces:
+    def __init__(self, app: ASGIApp, secrets: frozenset[str]) -> None:
+        self._app = app
+        self._secret = re.compile("|".join(map(re.escape, sorted(secrets, key=len, reverse=True))) or r"(?!)")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP or scope["method"] == "HEAD" or not is_for_developer(scope):
+            await self._app(scope, receive, send)
+            return
+        as_page = TRACE_HEADER not in headers_by_name(scope["headers"])
+        held: list[Any] = []
+
+        async def answer(message: Any) -> None:
+            failure = scope.get("state", {}).get(FAILURE)
+            if failure is None:
+                await send(message)
+            elif message["type"] == "http.response.start":
+                held.append(message)
+            else:
+                body = self._with_trace(message["body"], failure, as_page=as_page)
+                await send(_headed(held.pop(), body, as_page=as_page))
+                await send(message | {"body": body})
+
+        await self._app(scope, receive, answer)
+
+    def _with_trace(self, body: bytes, failure: Exception, *, as_page: bool) -> bytes:
+        problem = msgspec.json.decode(body)
+        trace = self._secret.sub("********", traceback_of(failure))
+        if as_page:
+            shown = {"title": problem["title"], "detail": f"Request {problem['request_id']}", "trace": trace}
+            return _PAGE.format_map({name: html.escape(text) for name, text in shown.items()}).encode(errors="replace")
+        return msgspec.json.encode({**problem, "trace": trace.splitlines()})
+
+
+def is_for_developer(scope: Scope) -> bool:
+    """Whether a request comes from this machine itself, in person, and wants to see what went wrong."""
+    peer, headers = scope.get("client"), headers_by_name(scope["headers"])
+    address, host, origin = parse_address(peer[0] if peer else None), headers.get(b"host", b""), headers.get(b"origin")
+    return (
+        (TRACE_HEADER in headers or _HTML.search(headers.get(b"accept", b"")) is not None)
+        and address is not None
+        and address.is_loopback
+        and not any(_OF_PROXIES.fullmatch(name) for name in headers)
+        and _LOCAL_HOST.fullmatch(host) is not None
+        and (origin is None or origin.lower() == b"http://" + host.lower())
+        and headers.get(b"sec-fetch-site", b"none") in _OWN_SITE
+    )
+
+
+def _headed(start: Any, body: bytes, *, as_page: bool) -> Any:
+    given: Headers = [each for each in start["headers"] if each[0] not in {b"content-length", b"cache-control"}]
+    if as_page:
+        given = [
+            *(each for each in given if each[0] != b"content-type"),
+            (b"content-type", b"text/html; charset=utf-8"),
+        ]
+    own: Headers = [(b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
+    return {**start, "headers": [*given, *own, (b"cross-origin-resource-policy", b"same-origin")]}
+
+
+def _secrets_in(value: object) -> Iterator[str]:
+    """Secrets, their long words (values in JSON, lines of keys), and the passwords in addresses."""
+    match value:
+        case Secret():
+            text = value.reveal()
+            yield from (text, *_WORDS.findall(text), *_passwords_in(text))
+        case str():
+            yield from _passwords_in(value)
+        case msgspec.Struct():
+            yield from _secrets_in(tuple(msgspec.structs.asdict(value).values()))
+        case Mapping():
+            yield from _secrets_in(tuple(value.values()))
+        case tuple():
+            for each in value:
+                yield from _secrets_in(each)
+        case _:
+            return
+
+
+def _passwords_in(text: str) -> Iterator[str]:
+    password = urlsplit(text).password if "://" in text else None
+    if password:
+        yield from {password, unquote(password)}
