@@ -5,6 +5,7 @@ from typing import Any
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.lib.http import problems
 from app.lib.http.shell import route_of
 from app.lib.observability.tracing import FAILURE, NAME, Attributes, Tracing, is_configured, span
 
@@ -42,7 +43,8 @@ def trace_requests(app: ASGIApp) -> ASGIApp:
                 if status:
                     found["http.response.status_code"] = status
                 if status >= _SERVER_ERROR:
-                    found[FAILURE] = str(status)
+                    failure = scope["state"].get(problems.FAILURE)
+                    found[FAILURE] = str(status) if failure is None else type(failure).__qualname__
 
     return traced if is_configured() else app
 
