@@ -46,9 +46,9 @@ _types-and-tests: types _pytest
 _pytest:
     {{ run }} pytest {{ processes }}
 
-# `test`, and what needs Node, a browser or Debian's PostgreSQL 15 (installs them)
+# `test`, and what needs Node, a browser, proxies or Debian's PostgreSQL 15 (installs them)
 [group('check')]
-test-all: openapi-lint docs generators clients test-browser test-postgres15 test-standard-sqlite test
+test-all: openapi-lint docs generators clients test-browser test-deploy test-postgres15 test-standard-sqlite test
 
 # only pytest, with its own options: `just pytest tests/lib -k cursor`
 [group('check')]
@@ -98,6 +98,12 @@ clients:
 [group('check')]
 test-browser *options:
     {{ run }} tools/browser/with-chromium.sh pytest tests/browser -n 0 "$@"
+
+# the files of deploy/: by the checks of nginx, Caddy, systemd and the schemas, and the service behind both proxies
+[group('check')]
+test-deploy *options:
+    {{ run }} tools/system-packages.sh nginx caddy systemd
+    {{ run }} --group deploy pytest tests/deploy -n 2 --dist worksteal "$@"
 
 # every response of every route, the lists, the search and the migrations once more, on Debian's PostgreSQL 15
 [group('check')]

@@ -17,6 +17,7 @@ from app.lib.cli.running import database_errors, run
 from app.lib.db.backup import BackupError, back_up
 from app.lib.db.backup import restore as restore_from
 from app.lib.db.migrations import Migrations
+from app.lib.events.positions import go_on_after_restored_events
 from app.lib.security.resealing import count_unreadable
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -55,6 +56,8 @@ def restore(file: Path) -> None:
                 raise MissingOrTaken(f"The database {url.masked} is not empty.", "Restore into a new one.")
     _make(url.path, lambda: restore_from(url, file))
     with database_errors(url, settings.migration_setting):
+        if not url.is_sqlite:
+            asyncio.run(migrations.read(go_on_after_restored_events))
         click.echo(f"The database is at {asyncio.run(migrations.current())}. Now run 'app db verify'.")
 
 

@@ -176,6 +176,8 @@ def upgrade() -> None:
     op.create_index(op.f("ix_events_created_at_id"), "events", ["created_at", "id"])
     op.create_index(op.f("ix_events_kind_position_id"), "events", ["kind", "position", "id"])
     op.create_index(op.f("ix_events_position_id"), "events", ["position", "id"])
+    if op.get_bind().dialect.name == "postgresql":  # `app db restore` replaces it
+        op.execute("CREATE FUNCTION events_offset() RETURNS bigint IMMUTABLE LANGUAGE sql AS 'SELECT 0::bigint'")
     op.create_table(
         "jobs",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -305,5 +307,6 @@ def downgrade() -> None:
     ):
         op.drop_table(table)
     if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION events_offset()")
         for table, event in APPEND_ONLY:
             op.execute(f"DROP FUNCTION {table}_{event.lower()}()")

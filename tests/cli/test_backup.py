@@ -3,13 +3,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
 from tests.cli.conftest import Cli, refusal, text_of
 from tests.support.apps import client_of, running_app
 from tests.support.databases import postgresql_database
 from tests.support.links import run_mail_jobs
-from tests.support.people import PASSWORD
+from tests.support.people import PASSWORD, People
 from tests.support.processes import PATIENCE
 
 KEYS = ("pT4vQ8xW2zR6nM0kB5jH9gF3dS7aL1cY", "9f2Kq0vXz7Lm4Rt8Wb1Yc6Nd3Hs5Jg0Pa2Ue")
@@ -109,3 +111,34 @@ def test_without_its_programs_postgresql_is_not_copied(
     monkeypatch.setenv("PATH", "/nowhere")
 
     assert "pg_dump is not installed" in refusal(at("db", "backup", str(tmp_path / "backup")), 1)
+
+
+@pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
+async def test_events_go_on_where_the_server_counts_from_the_beginning(
+    at: Cli, own_url: DatabaseURL, target_url: DatabaseURL, tmp_path: Path
+) -> None:
+    file, first = str(tmp_path / "backup"), await deleted_product(own_url)
+    database = Database(DatabaseOptions(url=own_url, pool_size=1))
+    async with database.engine.begin() as connection:  # as by a server with a billion transactions behind it
+        await connection.execute(text("UPDATE events SET position = position + 1000000000"))
+    await database.close()
+
+    assert (await asyncio.to_thread(at, "db", "backup", file)).exit_code == 0
+    restored = await asyncio.to_thread(at, "db", "restore", file, DATABASE_URL=text_of(target_url))
+    assert restored.exit_code == 0, restored.output
+
+    await deleted_product(target_url, first)
+
+
+async def deleted_product(url: DatabaseURL, *before: str) -> str:
+    """Deletes a product and returns its id, which `GET /events` has after those that were deleted before."""
+    async with running_app(url) as app:
+        people = People(app)
+        body = {"sku": "mug", "name": "Mug", "price": {"amount": "1.90", "currency": "EUR"}, "stock": 1}
+        async with people.client(await people.create(is_superuser=True, email=f"{len(before)}@example.com")) as client:
+            made = (await client.post("/api/v1/products", json=body)).json()
+            gone = await client.delete(f"/api/v1/products/{made['id']}", headers={"If-Match": '"1"'})
+            assert gone.status_code == 204
+            listed = (await client.get("/api/v1/events", params={"kind": "product.deleted"})).json()["items"]
+    assert [each["data"]["product_id"] for each in listed] == [*before, made["id"]]
+    return str(made["id"])

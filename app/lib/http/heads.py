@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from litestar.types import Message, Receive, Scope, Send
@@ -71,6 +72,15 @@ class TimedReceive:
         """Whether the whole body has been read. Only of interest before the response has begun."""
         return self._released
 
+    async def discard(self) -> None:
+        """Reads the rest of a body that is refused: many clients and proxies read no answer before they have sent all,
+        and would see a broken connection instead. Gives up on a long or slow one.
+        """
+        left = _DISCARDED
+        with suppress(RequestTimeout):
+            while not self._released and left > 0:
+                left -= len((await self())["body"])
+
     async def __call__(self) -> Any:
         """The next message. Raises ``RequestTimeout`` (408)."""
         if self._released:
@@ -87,6 +97,8 @@ class TimedReceive:
         return message
 
 
+_DISCARDED = 3_000_000
+"""Bytes; what proxies should let through is a little more than the largest body that is accepted."""
 CHUNK = 32_768
 """Bytes of an answer that are handed to the server at a time."""
 

@@ -36,10 +36,8 @@ from app.lib.security.policies import principal_in
 REFUSAL = "refusal"
 """Where ``scope["state"]`` holds what a socket's handler raised."""
 
-_OK, _NO_CONTENT, _NOT_MODIFIED, _METHOD_NOT_ALLOWED = 200, 204, 304, 405
-_SWITCHING = 101
-_BROKEN, _POLICY = 1011, 1008
-_PASSING = {1011, 1012, 1013}
+_SWITCHING, _OK, _NO_CONTENT, _NOT_MODIFIED, _METHOD_NOT_ALLOWED = 101, 200, 204, 304, 405
+_BROKEN, _POLICY, _PASSING = 1011, 1008, {1011, 1012, 1013}
 _READ_AHEAD = 4_096
 """Bytes of a body that a server has read before we look at it, with any buffers; what is more may get lost."""
 _BODY_HEADERS = {b"content-length", b"content-type", b"content-encoding"}
@@ -200,6 +198,8 @@ class Exchange(Conversation):
 
     async def _send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            if self._leaves_body() and b"expect" not in self.headers:
+                await self.receive.discard()
             if self.shell.on_denial is not None and (denial := self.scope["state"].get(DENIAL)) is not None:
                 await self.shell.on_denial(self.scope, denial)
             self._start(message)

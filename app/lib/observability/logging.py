@@ -23,12 +23,10 @@ from structlog.contextvars import merge_contextvars
 from structlog.processors import format_exc_info
 from structlog.typing import EventDict, Processor
 
+from app.lib.observability.console import ConsoleLine, visible_lines
+
 LogFormat = Literal["auto", "json", "console"]
 
-# Control characters (C0, DEL and C1), line separators, and what changes the direction of text.
-_UNSAFE = r"\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"
-_UNSAFE_TEXT = re.compile(f"[{_UNSAFE}]")
-_UNSAFE_TRACEBACK = re.compile(f"(?!\n)[{_UNSAFE}]")
 _UNSAFE_JSON = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
 # Password hashes, JWTs, and what PostgreSQL and its driver quote of a row or a value.
 _SECRET = re.compile(
@@ -77,25 +75,10 @@ def json_line(event: EventDict) -> bytes:
     return line + b"\n"
 
 
-class ConsoleLine:
-    """A line for people. Tracebacks are indented, so that no text in one can pass for a line of its own."""
-
-    def __init__(self, *, colors: bool) -> None:
-        self._render = structlog.dev.ConsoleRenderer(colors=colors)
-
-    def __call__(self, event: EventDict) -> bytes:
-        for key, value in event.items():
-            if key == "exception":
-                event[key] = "    " + _UNSAFE_TRACEBACK.sub(_visible, value).replace("\n", "\n    ")
-            elif isinstance(value, str):
-                event[key] = _UNSAFE_TEXT.sub(_visible, value)
-        return f"{self._render(None, '', event)}\n".encode(errors="backslashreplace")
-
-
 def traceback_of(exc: BaseException) -> str:
     """As it is logged: without what an exception's text may quote of secrets and rows, or control characters."""
     text = "".join(traceback.format_exception(exc))
-    return _UNSAFE_TRACEBACK.sub(_visible, _SECRET.sub("********", text))
+    return visible_lines(_SECRET.sub("********", text))
 
 
 def write_event(name: str, level: str, event: EventDict) -> None:
@@ -179,11 +162,6 @@ def _shown(value: object) -> object:
         return repr(value)
     except Exception:  # noqa: BLE001 - an object that cannot even say what it is
         return f"<{type(value).__name__}>"
-
-
-def _visible(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - two digits are enough
 
 
 def _json_escape(match: re.Match[bytes]) -> bytes:

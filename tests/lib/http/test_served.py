@@ -221,10 +221,27 @@ async def test_an_unread_body_does_not_spoil_the_connection(served: Served) -> N
         assert (await connection.reply()).body == b'{"said":"hello"}'
 
 
-async def test_a_response_before_the_body_was_read_announces_the_end_of_the_connection(served: Served) -> None:
+async def test_a_body_that_is_refused_is_read_so_that_the_answer_arrives(served: Served) -> None:
+    """Proxies that send all before they read would answer 502, and take the service for broken."""
     async with connect(served) as connection:
-        body = b"x" * 100_000
-        await connection.write(b"POST /nowhere HTTP/1.1\r\nHost: t\r\nContent-Length: 100000\r\n\r\n" + body)
+        for size in (b"100000", b"2900000"):
+            await connection.write(b"POST /nowhere HTTP/1.1\r\nHost: t\r\nContent-Length: " + size + b"\r\n\r\n")
+            await connection.write(b"x" * int(size))
+            reply = await connection.reply()
+
+            assert reply.status == 404
+            assert reply.all("connection") == []
+
+
+@pytest.mark.parametrize("head", [b"Content-Length: 9000000", b"Content-Length: 100000\r\nExpect: 100-continue"])
+async def test_a_response_before_the_body_was_read_announces_the_end_of_the_connection(
+    served: Served, head: bytes
+) -> None:
+    """It is too long, or the client waits with it."""
+    async with connect(served) as connection:
+        await connection.write(b"POST /nowhere HTTP/1.1\r\nHost: t\r\n" + head + b"\r\n\r\n")
+        if b"Expect" not in head:
+            await connection.write(b"x" * 3_100_000)
         reply = await connection.reply()
 
         assert reply.status == 404

@@ -17,7 +17,7 @@ from litestar.types import Receive, Scope, Send
 from app.lib.db.url import DatabaseURL
 from app.lib.http.cors import CORS
 from app.lib.http.shell import Shell
-from app.lib.observability.logging import _Line, configure_logging
+from app.lib.observability.logging import _Line, configure_logging, write_event
 from tests.support.apps import ADDRESS, BASE_URL, client_of, core_of, running_app
 from tests.support.databases import empty
 
@@ -142,6 +142,42 @@ def test_the_console_shows_control_characters_instead_of_obeying_them(capsysbina
     assert written.count("\n") == 2
     assert "\\x1b[31mred" in written
     assert "\\u202eevil" in written
+
+
+def test_the_console_begins_with_what_happened_in_columns_of_100_characters(capsysbinary: Output) -> None:
+    configure_logging("info", "console")
+    ids = {
+        "request_id": "0193a3c4-0000-7000-8000-0000abcd0001",
+        "own_request_id": "0193a3c4-0000-7000-8000-0000abcd0002",
+    }
+    base = {"event": "request", "path": "/api/v1/users/me", "route": "/api/v1/users/me", "client": "127.0.0.1", **ids}
+    for status, ms in ((200, 3.21), (404, 12.0), (500, 1234.5)):
+        write_event("app.access", "info", {**base, "status": status, "method": "DELETE", "ms": ms})
+    write_event(
+        "app.access", "info", {**base, "event": "socket", "status": 101, "seconds": 61.5, "client": "192.0.2.1"}
+    )
+    job = {
+        "event": "job.succeeded",
+        "attempt": 1,
+        "seconds": 0.0123456,
+        "job": "mail.send",
+        "job_id": ids["request_id"],
+    }
+    write_event("app.jobs", "info", job | {"request_id": ids["request_id"], "mail_id": ids["own_request_id"]})
+    logging.getLogger("library").warning("it's odd")
+
+    lines = capsysbinary.readouterr().out.decode().splitlines()
+    shown = [line[13:] for line in lines]
+    column = "/api/v1/users/me".ljust(47)
+    assert shown == [
+        f"  200 DELETE  {column}     3.2 ms  abcd0001",
+        f"! 404 DELETE  {column}    12.0 ms  abcd0001",
+        f"X 500 DELETE  {column}  1234.5 ms  abcd0001",
+        f"  101 SOCKET  {column}    61.5 s   client=192.0.2.1 abcd0001",
+        "  job.succeeded        job=mail.send seconds=0.012 mail_id=abcd0002 abcd0001",
+        "! it's odd             logger=library",
+    ]
+    assert max(map(len, lines[:3])) <= 100
 
 
 def test_on_the_console_a_traceback_is_indented(capsysbinary: Output) -> None:

@@ -15,7 +15,8 @@ import structlog
 from structlog.contextvars import bind_contextvars, bound_contextvars
 from structlog.testing import capture_logs
 
-from app.lib.observability.logging import ConsoleLine, LogFormat, configure_logging
+from app.lib.observability.console import ConsoleLine
+from app.lib.observability.logging import LogFormat, configure_logging
 from tests.support.people import People
 
 Lines = Callable[[], list[dict[str, Any]]]
