@@ -46,9 +46,9 @@ _types-and-tests: types _pytest
 _pytest:
     {{ run }} pytest {{ processes }}
 
-# `test`, and what needs Node, a browser, proxies or Debian's PostgreSQL 15 (installs them)
+# `test`, and what needs Node, a browser, proxies, Prometheus or Debian's PostgreSQL 15 (installs them)
 [group('check')]
-test-all: openapi-lint docs generators clients test-browser test-deploy test-postgres15 test-standard-sqlite test
+test-all: openapi-lint docs generators clients test-browser test-deploy test-monitoring test-postgres15 test-standard-sqlite test
 
 # only pytest, with its own options: `just pytest tests/lib -k cursor`
 [group('check')]
@@ -98,6 +98,12 @@ clients:
 [group('check')]
 test-browser *options:
     {{ run }} tools/browser/with-chromium.sh pytest tests/browser -n 0 "$@"
+
+# the alert rules, and each panel of the dashboard in a real Prometheus (installs Debian's)
+[group('check')]
+test-monitoring *options:
+    tools/system-packages.sh prometheus
+    {{ run }} pytest tests/monitoring -n 0 "$@"
 
 # the files of deploy/: by the checks of nginx, Caddy, systemd and the schemas, and the service behind both proxies
 [group('check')]

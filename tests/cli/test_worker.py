@@ -62,7 +62,7 @@ def test_it_waits_for_the_schema_runs_jobs_and_ends_on_a_signal(empty_url: Datab
         assert worker.get("/metrics").status_code == 401
         scraped = worker.get("/metrics", Authorization=f"Bearer {TOKEN}").text
         assert {name for name, _ in re.findall(r"^# TYPE (\w+) (\w+)$", scraped, re.MULTILINE)} == set(documented())
-        assert 'jobs_attempts_total{ending="succeeded",job="jobs.purge"} 1.0' in scraped
+        assert 'jobs_attempts_total{ending="succeeded",kind="jobs.purge"} 1.0' in scraped
         assert worker.get("/api/v1/users/me").status_code == worker.get("/").status_code == 404
 
         (tmp_path / ".env").write_text("JOBS_CONCURRENCY=many")

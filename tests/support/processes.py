@@ -86,7 +86,7 @@ class Server:
     def until_it_answers(self, path: str) -> None:
         self.until(lambda: self.answers(path))
 
-    def until(self, condition: Callable[[], bool]) -> None:
+    def until(self, condition: Callable[[], object]) -> None:
         """Waits for a condition as long as the server lives."""
         deadline = time.monotonic() + PATIENCE
         while not condition():

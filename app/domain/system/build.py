@@ -10,7 +10,7 @@ from app.domain.system.docs_pages import docs_router
 from app.domain.system.document import document_info
 from app.domain.system.readiness import Readiness
 from app.domain.system.settings import SystemSettings
-from app.lib.db.gauges import PoolGauges
+from app.lib.db.gauges import FileGauges, PoolGauges
 from app.lib.db.spans import traced_statements
 from app.lib.observability.metrics import BuildInfo
 from app.lib.observability.tracing import is_configured
@@ -29,6 +29,8 @@ def build(core: Core) -> None:
     database = "sqlite" if settings.database.is_sqlite else "postgresql"
     core.metrics.share(BuildInfo(version=VERSION, python=python_version(), database=database))
     core.metrics.add(PoolGauges(core.database))
+    file = FileGauges(settings.database)
+    core.metrics.share(file, file.refresh)
     name = product_token(settings.product_name).lower()
     if is_configured():
         about = {"service.name": name, "service.version": VERSION, "deployment.environment.name": settings.environment}

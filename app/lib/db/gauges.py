@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 import msgspec
@@ -13,6 +15,7 @@ from app.lib.db.engine import Database
 from app.lib.db.faults import DATABASE_ERRORS
 from app.lib.db.prepared import Prepared, prepare
 from app.lib.db.reader import Reader
+from app.lib.db.url import DatabaseURL
 
 MAX_COUNTED = 10_000
 """A count stops here: that is trouble enough, and a scrape has to be quick however much there is."""
@@ -103,3 +106,31 @@ class PoolGauges(Collector):
                 for family, value in zip((size, in_use, waiting), msgspec.structs.astuple(usage), strict=True):
                     family.add_metric([pool, access], value)
         return size, in_use, waiting
+
+
+class FileGauges(Collector):
+    """How large an SQLite file is, and how much room it has; nothing for PostgreSQL."""
+
+    def __init__(self, url: DatabaseURL) -> None:
+        self._path = url.path if url.is_sqlite else None
+        self._bytes: tuple[int, int] | None = None
+
+    async def refresh(self) -> None:
+        """Reads what :meth:`collect` returns. Does not fail."""
+        self._bytes = await asyncio.to_thread(_bytes_of, self._path) if self._path else None
+
+    def collect(self) -> Iterable[Metric]:
+        """Two gauges."""
+        size = GaugeMetricFamily("database_file_bytes", "SQLite: size of the file and its log.")
+        free = GaugeMetricFamily("database_disk_free_bytes", "SQLite: free space where the file is.")
+        for family, value in zip((size, free), self._bytes or (), strict=False):
+            family.add_metric([], value)
+        return size, free
+
+
+def _bytes_of(path: Path) -> tuple[int, int] | None:
+    try:
+        files = [path, path.with_name(f"{path.name}-wal")]
+        return sum(each.stat().st_size for each in files if each.is_file()), disk_usage(path.parent).free
+    except OSError:
+        return None

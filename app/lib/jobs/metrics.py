@@ -48,8 +48,8 @@ def job_gauges(names: Iterable[str]) -> list[DatabaseGauge]:
     known = tuple(names)
     late = "How long the job that is due for longest has been waiting."
     return [
-        *(DatabaseGauge(f"jobs_{each}", text, "job", _STATEMENTS[each], known) for each, text in _DEPTHS.items()),
-        DatabaseGauge("jobs_oldest_pending_seconds", late, "job", _OLDEST, known),
+        *(DatabaseGauge(f"jobs_{each}", text, "kind", _STATEMENTS[each], known) for each, text in _DEPTHS.items()),
+        DatabaseGauge("jobs_oldest_pending_seconds", late, "kind", _OLDEST, known),
     ]
 
 
@@ -58,9 +58,9 @@ class AttemptMetrics:
 
     def __init__(self, metrics: Metrics) -> None:
         text = "Time that attempts took."
-        counts = Counter("jobs_attempts", "Attempts of jobs, by how they ended.", ("job", "ending"), registry=None)
+        counts = Counter("jobs_attempts", "Attempts of jobs, by how they ended.", ("kind", "ending"), registry=None)
         self._count = metrics.count(counts)
-        self._seconds = metrics.count(Histogram("jobs_attempt_duration_seconds", text, ("job",), registry=None))
+        self._seconds = metrics.count(Histogram("jobs_attempt_duration_seconds", text, ("kind",), registry=None))
 
     def observe(self, name: str, ending: str, seconds: float) -> None:
         """Counts one attempt."""

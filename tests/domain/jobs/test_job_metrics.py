@@ -38,13 +38,13 @@ async def test_the_queue_in_numbers_by_kind(database_url: DatabaseURL) -> None:
             await put(app)
             again = await scraped(client)
 
-    assert samples['jobs_pending{job="test.note"}'] == 2
-    assert samples['jobs_pending{job="test.of_former_code"}'] == 1
-    assert samples['jobs_pending{job="mail.send"}'] == 0
-    assert samples['jobs_failed{job="test.note"}'] == 1
-    assert samples['jobs_running{job="mail.send"}'] == 0
-    assert samples['jobs_oldest_pending_seconds{job="test.note"}'] >= 300
-    assert samples['jobs_oldest_pending_seconds{job="test.of_former_code"}'] == 0
+    assert samples['jobs_pending{kind="test.note"}'] == 2
+    assert samples['jobs_pending{kind="test.of_former_code"}'] == 1
+    assert samples['jobs_pending{kind="mail.send"}'] == 0
+    assert samples['jobs_failed{kind="test.note"}'] == 1
+    assert samples['jobs_running{kind="mail.send"}'] == 0
+    assert samples['jobs_oldest_pending_seconds{kind="test.note"}'] >= 300
+    assert samples['jobs_oldest_pending_seconds{kind="test.of_former_code"}'] == 0
     assert again == samples  # what is in the database is read again after some seconds
 
 
@@ -66,7 +66,7 @@ async def test_attempts_are_counted(app: Litestar) -> None:
     core = core_of(app)
     core.worker(core_of(app).database)._executor._observe("test.note", "retry", 0.1)
 
-    assert b'jobs_attempts_total{ending="retry",job="test.note"}' in await core.metrics.scrape()
+    assert b'jobs_attempts_total{ending="retry",kind="test.note"}' in await core.metrics.scrape()
 
 
 @pytest.mark.parametrize("place", ["inside", "external", "off"])

@@ -25,7 +25,7 @@ def test_names_follow_the_conventions() -> None:
         assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
         assert name.endswith("_total") == (kind == "counter")
         assert not re.search(r"_(ms|minutes|kb|mb|percent)\b|_(ms|kb|mb)_", name)
-        assert not labels & {"user", "user_id", "email", "path", "address", "ip", "le", "instance", "job_id"}
+        assert not labels & {"user", "user_id", "email", "path", "address", "ip", "le", "job", "instance", "job_id"}
 
 
 async def test_a_scrape_has_what_the_page_says(app: Litestar, people: People) -> None:
@@ -48,6 +48,7 @@ async def test_a_scrape_has_what_the_page_says(app: Litestar, people: People) ->
     assert {name: kind for name, (kind, _) in found.items()} == {name: kind for name, (kind, _) in expected.items()}
     has_samples = {name for name, (_, labels) in found.items() if labels}
     assert {name: found[name] for name in has_samples} == {name: expected[name] for name in has_samples}
+    assert ("\ndatabase_file_bytes " in page.text) == core_of(app).database.url.is_sqlite
     assert has_samples >= {"http_requests_total", "audit_events_total", "jobs_pending", "mails", "app_build_info"}
 
 
