@@ -10,8 +10,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def test_documents_are_fresh_and_stale_ones_are_found(cli: Cli, tmp_path: Path) -> None:
     copytree(DOCS / "decisions", tmp_path / "docs/decisions")
-    for path in ("docs/add-a-domain.md", "pyproject.toml"):  # its code is what the generator writes
-        copy(DOCS.parent / path, tmp_path / path)
+    for name in ("docs/add-a-domain.md", "pyproject.toml"):  # its code is what the generator writes
+        copy(DOCS.parent / name, tmp_path / name)
     errors = tmp_path / "docs/reference/errors.md"
     errors.parent.mkdir()
     errors.write_text("# Error codes\n")
