@@ -18,9 +18,10 @@ def test_documents_are_fresh_and_stale_ones_are_found(cli: Cli, tmp_path: Path) 
 
     written = cli("docs", "export", PORT="9000", DOCS="off").stdout.split()
     assert {"docs/openapi.json", "docs/reference/errors.md", "docs/reference/settings.md"} <= set(written)
-    for path in tmp_path.rglob("*.*"):
-        if path.is_file():
-            assert path.read_text() == (DOCS.parent / path.relative_to(tmp_path)).read_text(), "run: just openapi"
+    for written_path in tmp_path.rglob("*.*"):
+        if written_path.is_file():
+            committed = DOCS.parent / written_path.relative_to(tmp_path)
+            assert written_path.read_text() == committed.read_text(), "run: just openapi"
 
     assert cli("docs", "export", "--check").exit_code == 0
     errors.write_text("# Error codes\n")
