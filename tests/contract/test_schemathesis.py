@@ -4,14 +4,11 @@ The cases are generated with a fixed seed, the same every time, and sent in the 
 database: to generate them takes longer than to answer them.
 """
 
-import importlib
 import os
-import re
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -30,17 +27,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.contract.routes import APP, DOCUMENT, operations
-from tests.domain.jobs.toys import put
-from tests.support.api_keys import api_key_of
 from tests.support.apps import BASE_URL, fresh
-from tests.support.authenticators import passkey_of
-from tests.support.factors import factor_of
-from tests.support.identities import identity_of
+from tests.support.making import Making, bodies
 from tests.support.people import People, Person
-from tests.support.posts import post_of
-from tests.support.rooms import room_of
-from tests.support.shop import product_and_order
-from tests.support.webhooks import webhook_of
 
 pytestmark = pytest.mark.asvs("2.2.1")
 
@@ -93,6 +82,9 @@ _EXCLUDED = [positive_data_acceptance, use_after_free, ensure_resource_availabil
 
 _LAST_ACTS = {"logout", "logoutAll", "deleteMe"}
 """After these the caller is signed out, so that the next case needs another one."""
+
+_GIVEN = {"name": "github", "slug": "not-found"}
+"""Parameters of paths that name what is there without being made."""
 
 _WANTS_VERSION = {"updateProduct", "deleteProduct"}
 """Without ``If-Match`` these answer 428."""
@@ -200,20 +192,22 @@ async def _by_a_superuser_on_what_exists(people: People, cases: Sequence[Any]) -
         statuses = {await _send_to_what_exists(client, people, boss, case, n) for n, case in enumerate(cases)}
 
     name = cases[0].operation.definition.raw["operationId"]
-    place = f"BODIES in {_place_of_makers(name)}"
+    place = f"BODIES in tests/domain/{_domain_of[name]}/makers.py"
     assert statuses & {200, 201, 202, 204}, f'{statuses} alone: add "{name}" with a body that is accepted to {place}'
 
 
 async def _send_to_what_exists(client: httpx.AsyncClient, people: People, boss: Person, case: Any, number: int) -> int:
     operation_id = case.operation.definition.raw["operationId"]
-    named = await _made(client, people, boss, operation_id, set(case.path_parameters), number)
-    if operation_id in _BODIES:
-        values = named | {"other_user_id": (await people.create()).id}
+    place = f"tests/domain/{_domain_of[operation_id]}/makers.py"
+    making = Making(client, people, boss, operation_id, case.path_parameters.keys(), number, place, _GIVEN.copy())
+    named = {name: str(await making.get(name)) for name in case.path_parameters}
+    if operation_id in bodies():
+        values = {**making.found, "other_user_id": (await people.create()).id}
         case.body = {
             name: value.format(**values) if isinstance(value, str) else value
-            for name, value in _BODIES[operation_id].items()
+            for name, value in bodies()[operation_id].items()
         }
-    request = _request(client, case, {name: str(named[name]) for name in case.path_parameters})
+    request = _request(client, case, named)
     request.headers.pop("If-Match", None)
     request.headers["Authorization"] = client.headers["Authorization"]
     if operation_id in _WANTS_VERSION:
@@ -221,63 +215,3 @@ async def _send_to_what_exists(client: httpx.AsyncClient, people: People, boss: 
     response = await client.send(request)
     _validate(case, response)
     return response.status_code
-
-
-_MAKERS: list[Any] = [
-    importlib.import_module(f"tests.domain.{path.parent.name}.makers")
-    for path in sorted((Path(__file__).parents[1] / "domain").glob("*/makers.py"))
-]
-_PARTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "message_id": ("/api/v1/rooms/{room_id}/messages", {"data": {"text": "Hello"}}),
-    "movement_id": ("/api/v1/products/{product_id}/stock-movements", {"delta": 1, "reason": "Counted"}),
-}
-"""How a client makes what a parameter of a path names: where it posts what. ``MAKERS`` of the domains come to it."""
-_BODIES: dict[str, dict[str, Any]] = {"createRoomInvitation": {"user_id": "{other_user_id}"}}
-"""Of operations whose bodies name what is there, which no generator guesses. ``BODIES`` of the domains come to it."""
-for _module in _MAKERS:
-    _PARTS |= getattr(_module, "MAKERS", {})
-    _BODIES |= getattr(_module, "BODIES", {})
-
-
-def _place_of_makers(operation_id: str) -> str:
-    return f"tests/domain/{_domain_of[operation_id]}/makers.py"
-
-
-async def _made(
-    client: httpx.AsyncClient, people: People, boss: Person, operation_id: str, names: set[str], number: int
-) -> dict[str, Any]:
-    """What the parameters of the path name, in the database."""
-    found: dict[str, Any] = {"name": "github", "slug": "not-found"}
-    if names & {"user_id", "room_id"}:
-        found["user_id"] = (await people.create(is_service=operation_id == "createServiceApiKey")).id
-        await factor_of(found["user_id"], people.core)
-    if "role_id" in names:
-        found["role_id"] = await people.role(f"role-{number}", ["users:read"])
-    if "session_id" in names:
-        found["session_id"] = (await people.sign_in(boss.id, boss.email)).session_id
-    if "job_id" in names:
-        assert isinstance(people.owner, Litestar)
-        found["job_id"] = await put(people.owner, status=("pending", "failed")[number % 2])
-    if names & {"webhook_id", "delivery_id"}:
-        found["webhook_id"], found["delivery_id"] = await webhook_of(boss.id, people.core)
-    if "room_id" in names:
-        found["room_id"] = await room_of(boss.id, people.core, with_=found["user_id"])
-    owned = {"key_id": api_key_of, "passkey_id": passkey_of, "identity_id": identity_of, "post_ref": post_of}
-    for name in names & owned.keys():
-        found[name] = await owned[name](found.get("user_id", boss.id), people.core)
-    if names & {"product_id", "order_id"}:
-        found["product_id"], found["order_id"] = await product_and_order(client, operation_id)
-    for name in names - found.keys():
-        await _make(client, name, found, f"MAKERS in {_place_of_makers(operation_id)}")
-    return found
-
-
-async def _make(client: httpx.AsyncClient, name: str, found: dict[str, Any], where: str) -> None:
-    """As ``_PARTS`` says; what it belongs to comes first."""
-    assert name in _PARTS, f'add "{name}": ("/api/v1/…", {{…}}) to {where}: the path and the body of a POST'
-    path, body = _PARTS[name]
-    for owner in re.findall(r"\{(\w+)\}", path):
-        if owner not in found:
-            await _make(client, owner, found, where)
-    answer = await client.post(path.format(**found), json=body)
-    found[name] = answer.raise_for_status().json()["id"]

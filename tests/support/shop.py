@@ -126,18 +126,3 @@ async def run_jobs(core: Core, *names: str, at_once: bool = True) -> list[str]:
 def expiry(app: Litestar) -> ExpireService:
     """What the job does that cancels unpaid orders."""
     return core_of(app).services.build(ExpireService)
-
-
-_STEPS_BEFORE = {"shipOrder": ["pay"], "refundOrder": ["pay"], "deliverOrder": ["pay", "ship"]}
-
-
-async def product_and_order(client: httpx.AsyncClient, operation_id: str) -> tuple[str, str]:
-    """The ids of a product without orders, and of a superuser's own order on which the operation is possible."""
-    wanted, other = [
-        (await client.post(f"{API}/products", json=product_body(stock=1000))).json()["id"] for _ in range(2)
-    ]
-    order = (await client.post(f"{API}/orders", json=order_body((other, 1)))).json()
-    for verb in _STEPS_BEFORE.get(operation_id, []):
-        answer = await client.post(f"{API}/orders/{order['id']}/{verb}")
-        assert answer.status_code == 200, answer.text
-    return wanted, order["id"]
