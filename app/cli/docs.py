@@ -13,13 +13,15 @@ from msgspec.inspect import BoolType, CustomType, FloatType, IntType, LiteralTyp
 from app.asgi import DOMAINS
 from app.cli import main
 from app.cli.configuration import as_text, description, plain
-from app.cli.openapi import render
+from app.cli.openapi import described, render
 from app.cli.process import with_throwaway_secret
 from app.config import Settings
 from app.core import Core
+from app.domain.accounts.demo import SIGN_INS
 from app.lib.cli.errors import CommandFailed
 from app.lib.domain import collect_error_codes
 from app.lib.errors import AppError, FieldCode
+from app.lib.openapi.collection import http_collection
 from app.lib.settings import ByteSize, Secret, WebOrigin, described_fields, variable_name
 
 _DOCS = Path("docs")
@@ -55,6 +57,7 @@ def documents() -> dict[Path, str]:
     reference = _DOCS / "reference"
     return {
         _DOCS / "openapi.json": render(),
+        _DOCS / "api.http": http_collection(described(), _collection_variables()),
         reference / "settings.md": _page("Settings", _SETTINGS, _settings()),
         reference / "cli.md": _page(
             "The command line", _COMMAND_LINE, _commands(main, click.Context(main, None, "app"))
@@ -65,6 +68,12 @@ def documents() -> dict[Path, str]:
         reference / "metrics.md": _page("Metrics", _METRICS, _metrics()),
         _DOCS / "decisions/README.md": _page("Decisions", _DECISIONS, _decisions()),
     }
+
+
+def _collection_variables() -> dict[str, str]:
+    """The address of a development server, and the superuser of `app seed`."""
+    superuser = next(each for each in SIGN_INS if each.kind == "superuser")
+    return {"base": Settings().base_url, "email": superuser.email, "password": superuser.password}
 
 
 def _page(title: str, introduction: str, lines: Iterable[str]) -> str:
