@@ -39,6 +39,7 @@ from app.lib.http.proxies import TrustedProxies
 from app.lib.http.responses import encode_response
 from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.http.shell import Shell, remember_refusal
+from app.lib.http.spans import trace_requests
 from app.lib.http.traces import traced
 from app.lib.http.transaction import IdempotencyMiddleware, unit_provider
 from app.lib.jobs.background import repeating
@@ -118,7 +119,7 @@ def app_of(core: Core, handlers: Sequence[ControllerRouterHandler]) -> Litestar:
     if missing := undefined_limits(app):
         raise ImproperlyConfiguredException(f"rate limits without a definition: {sorted(missing)}")
     shell = _shell(PublicAnswers(app.asgi_router, core.database.writes, bearer.admit), core, cors)
-    app.asgi_handler = below(settings.address.path, traced(shell, settings, is_local), app.routes)
+    app.asgi_handler = below(settings.address.path, trace_requests(traced(shell, settings, is_local)), app.routes)
     return app
 
 

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from importlib.metadata import version
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any, cast
+from typing import Any
 
 from app.config import Settings
 from app.lib.db.base import metadata
@@ -75,7 +75,8 @@ class Core:
         # A rush of requests and a rush of jobs do not wait for each other.
         self.job_database = self.database.with_own_pool(settings.pool_sizes.jobs, "jobs")
         redis_url = settings.redis_url.reveal() if settings.redis_url else None
-        self.redis = _redis_counters(redis_url) if redis_url else None
+        counters = "app.lib.ratelimit.redis:RedisCounters"  # loads the client library, which others do without
+        self.redis: SharedCounters | None = resolve_name(counters)(redis_url) if redis_url else None
         self.general_limiter = self._limiter(shared=False)
         self.limiter = self._limiter(shared=True)
         listens_at = settings.migration_database if settings.can_listen else None
@@ -180,8 +181,3 @@ class Core:
             keep_secrets=settings.shows_mailbox,
         )
         self.services.add_all(templates, composer, deliverer)
-
-
-def _redis_counters(url: str) -> SharedCounters:
-    """Loads the client library, which others do without."""
-    return cast("SharedCounters", resolve_name("app.lib.ratelimit.redis:RedisCounters")(url))

@@ -15,6 +15,9 @@ from app.lib.settings import ConfigurationError, Secret, described_fields, load,
 _CLOSE = 0.85
 """How alike two names are when one is the other misspelt, of 1 (:mod:`difflib`)."""
 
+_OTEL = "OTEL_"
+"""How the settings of OpenTelemetry's SDK begin, which it reads by itself."""
+
 
 def read_settings(
     sections: Iterable[type[Section]],
@@ -29,6 +32,10 @@ def read_settings(
     found: dict[Any, Any] = {}
     origins: dict[str, str] = {}
     wrong: list[str] = []
+    if environ is os.environ:  # the only place where its SDK looks for them
+        for name, text in read_env_file(env_file).items():
+            if name.startswith(_OTEL):
+                os.environ.setdefault(name, text)
     for kind in kinds:
         try:
             found[kind], more = load(kind, environ, env_file)
@@ -57,6 +64,8 @@ def misspelt_names(
     in_file = read_env_file(env_file)
     said: list[str] = []
     for name in sorted({*(os.environ if environ is None else environ), *in_file} - names):
+        if name.startswith(_OTEL):
+            continue
         if close := get_close_matches(name, names, n=1, cutoff=_CLOSE):
             said.append(f"{name}: not a setting; {close[0]} is one")
         elif name in in_file:

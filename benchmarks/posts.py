@@ -132,8 +132,8 @@ async def _measure(database: Database, call: Call) -> dict[str, object]:
 
 async def _plan(database: Database, call: Call) -> list[str]:
     """The nodes of the plans that the server chooses for the values of a call."""
-    driver: Any = database.reader._driver  # noqa: SLF001 - EXPLAIN runs where the select itself would
-    fetch = driver.fetch
+    reader = database.reader
+    fetch = reader.fetch
     plans: list[str] = []
 
     async def explain(sql: str, values: Any) -> Any:
@@ -141,11 +141,11 @@ async def _plan(database: Database, call: Call) -> list[str]:
         plans.append("\n".join(row[0] for row in rows))
         return await fetch(sql, values)
 
-    driver.fetch = explain
+    reader.fetch = explain
     try:
         await call()
     finally:
-        driver.fetch = fetch
+        reader.fetch = fetch
     return plans
 
 

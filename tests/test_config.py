@@ -96,6 +96,7 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("REQUEST_BODY_TIMEOUT", "2.5", 2.5),
     ("SHUTDOWN_DELAY", "3", 3.0),
     ("METRICS_TOKEN", "scrape-me", Secret("scrape-me")),
+    ("SENTRY_DSN", "https://key@sentry.example.com/1", Secret("https://key@sentry.example.com/1")),
     ("DOCS", "off", "off"),
 ]
 
@@ -161,6 +162,9 @@ REFUSED = [
     ("PRODUCT_NAME", "A\tB"),
     ("API_CONTACT_URL", "javascript:alert(1)"),
     ("API_CONTACT_EMAIL", "not an address"),
+    ("SENTRY_DSN", "https://sentry.example.com/1"),
+    ("SENTRY_DSN", "https://key@sentry.example.com/"),
+    ("SENTRY_DSN", "key@sentry.example.com/1"),
     ("API_CONTACT_EMAIL", "a@example.com\nBcc: b@example.com"),
     ("PRODUCT_NAME", "A\u2028B"),
     ("MAIL_BACKEND", "pigeon"),

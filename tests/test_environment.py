@@ -1,5 +1,6 @@
 """The secret key that is made where none is set."""
 
+import os
 import stat
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.config import Settings
-from app.environment import with_secret_key
+from app.environment import read_settings, with_secret_key
 from app.lib.settings import ConfigurationError
 from tests.support.environment import settings_from
 
@@ -56,10 +57,22 @@ def test_threads_that_start_together_agree_on_one_secret(tmp_path: Path) -> None
     assert [file.name for file in (tmp_path / "deep").iterdir()] == ["secret_key"]
 
 
+def test_what_the_file_sets_for_opentelemetry_is_there_for_its_sdk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("OTEL_SERVICE_NAME=from-file\nOTEL_TRACES_SAMPLER=always_off\nPORT=8001\n")
+    monkeypatch.setattr(os, "environ", {"OTEL_TRACES_SAMPLER": "always_on"})
+
+    settings, _ = read_settings((), env_file=tmp_path / ".env")
+
+    assert settings.port == 8001
+    assert os.environ == {"OTEL_SERVICE_NAME": "from-file", "OTEL_TRACES_SAMPLER": "always_on"}
+
+
 FORKS = """
 import os, sys
 from app.asgi import load_settings
-from app.environment import with_secret_key
+from app.environment import read_settings, with_secret_key
 
 settings = load_settings({"DATABASE_URL": sys.argv[1]}, None)[0]
 gate, open_gate = os.pipe()

@@ -32,14 +32,20 @@ def linked_files(page: Path) -> Iterator[Path]:
             yield (page.parent / target).resolve()
 
 
+def dead_links(page: Path) -> Iterator[str]:
+    """Those that lead to no file; a folder has no page on the site."""
+    for target in linked_files(page):
+        if not target.is_file():
+            yield f"{page.relative_to(ROOT)}: there is no file {target.relative_to(ROOT)}"
+
+
 def main() -> None:
     """Ends with the status of Zensical, or 1 when a link leads nowhere."""
     shutil.rmtree(BUILD / "pages", ignore_errors=True)
-    links = [(page, target) for page in pages() for target in linked_files(page) if target.suffix != ".md"]
-    dead = [f"{page.relative_to(ROOT)}: there is no {target}" for page, target in links if not target.is_file()]
-    if dead:
+    if dead := [each for page in pages() for each in dead_links(page)]:
         sys.exit("\n".join(dead))
-    for path in {*pages(), *(target for _, target in links)}:
+    others = {target for page in pages() for target in linked_files(page) if target.suffix != ".md"}
+    for path in {*pages(), *others}:
         place = BUILD / "pages" / path.relative_to(ROOT)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(path)

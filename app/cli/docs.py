@@ -13,13 +13,16 @@ from msgspec.inspect import BoolType, CustomType, FloatType, IntType, LiteralTyp
 from app.asgi import DOMAINS
 from app.cli import main
 from app.cli.configuration import as_text, description, plain
-from app.cli.openapi import render
+from app.cli.openapi import described, render
 from app.cli.process import with_throwaway_secret
+from app.cli.scaffold.guide import GUIDE, render_guide
 from app.config import Settings
 from app.core import Core
+from app.domain.accounts.demo import SIGN_INS
 from app.lib.cli.errors import CommandFailed
 from app.lib.domain import collect_error_codes
 from app.lib.errors import AppError, FieldCode
+from app.lib.openapi.collection import http_collection
 from app.lib.settings import ByteSize, Secret, WebOrigin, described_fields, variable_name
 
 _DOCS = Path("docs")
@@ -55,6 +58,7 @@ def documents() -> dict[Path, str]:
     reference = _DOCS / "reference"
     return {
         _DOCS / "openapi.json": render(),
+        _DOCS / "api.http": http_collection(described(), _collection_variables()),
         reference / "settings.md": _page("Settings", _SETTINGS, _settings()),
         reference / "cli.md": _page(
             "The command line", _COMMAND_LINE, _commands(main, click.Context(main, None, "app"))
@@ -63,8 +67,15 @@ def documents() -> dict[Path, str]:
         reference / "audit-kinds.md": _page("Kinds of audit events", _AUDIT_KINDS, _audit_kinds()),
         reference / "event-kinds.md": _page("Kinds of events", _EVENT_KINDS, _event_kinds()),
         reference / "metrics.md": _page("Metrics", _METRICS, _metrics()),
+        **({GUIDE: render_guide(Path())} if GUIDE.is_file() else {}),
         _DOCS / "decisions/README.md": _page("Decisions", _DECISIONS, _decisions()),
     }
+
+
+def _collection_variables() -> dict[str, str]:
+    """The address of a development server, and the superuser of `app seed`."""
+    superuser = next(each for each in SIGN_INS if each.kind == "superuser")
+    return {"base": Settings().base_url, "email": superuser.email, "password": superuser.password}
 
 
 def _page(title: str, introduction: str, lines: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """``app openapi``: the document of the API."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -32,7 +33,11 @@ def export(output: Path | None) -> None:
 
 def render() -> str:
     """The document as a file holds it: characters that cannot be seen, which some patterns name, are escaped."""
-    app = create_app(with_throwaway_secret(Settings(environment="test")))
-    document = msgspec.json.encode(build_document(app, app.state.core.services.get(DocumentInfo)), order="sorted")
-    text = msgspec.json.format(document, indent=2).decode() + "\n"
+    text = msgspec.json.format(msgspec.json.encode(described(), order="sorted"), indent=2).decode() + "\n"
     return "".join(each if each.isprintable() or each == "\n" else f"\\u{ord(each):04x}" for each in text)
+
+
+def described() -> dict[str, Any]:
+    """The document of the default settings."""
+    app = create_app(with_throwaway_secret(Settings(environment="test")))
+    return build_document(app, app.state.core.services.get(DocumentInfo))

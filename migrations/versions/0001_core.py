@@ -197,6 +197,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("worker", sa.String(length=100), nullable=True),
         sa.Column("request_id", sa.String(length=64), nullable=True),
+        sa.Column("trace_context", sa.String(length=568), nullable=True),
         sa.Column("error_kind", sa.String(length=100), nullable=True),
         sa.Column("error", sa.String(length=1000), nullable=True),
         sa.CheckConstraint(

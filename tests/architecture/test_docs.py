@@ -5,7 +5,7 @@ import tomllib
 
 from tests.architecture.test_house_rules import ROOT, at
 from tests.support.each import each
-from tools.site import pages
+from tools.site import dead_links, pages
 
 CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 JOINED_LIST = re.compile(r"^(?![-#]|\d+\. |\s)(.*\S.*)\n(?:- |1\. )", re.MULTILINE)
@@ -22,6 +22,12 @@ def test_the_navigation_has_every_page() -> None:
         if name not in (decisions if is_decision else nav):
             missing.append(name)
     assert not missing, "add it to zensical.toml, a record to docs/decisions/README.md"
+
+
+@each([str(page.relative_to(ROOT)) for page in pages()])
+def test_links_lead_to_files(name: str) -> None:
+    """Anchors are checked by `just docs`."""
+    assert not list(dead_links(ROOT / name))
 
 
 @each([str(page.relative_to(ROOT)) for page in pages()])

@@ -1,12 +1,16 @@
-"""Every `app …` and `just …` in a document exists, with the options that it is given."""
+"""Every `app …` and `just …` in a document exists, with the options that it is given, and so does every setting."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import msgspec
 
+from app.asgi import DOMAINS
 from app.cli import main
+from app.config import Settings
+from app.lib.settings import described_fields, variable_name
 from tests.architecture.test_house_rules import ROOT, at
 from tests.support.each import each
 from tools.site import pages
@@ -16,6 +20,11 @@ SHELLS = {"", "sh", "bash", "console", "text", "yaml", "ini"}
 INLINE = re.compile(r"`((?:uv run (?:--\S+ )?|[A-Z_]+=\S* )*(?:app|just) [^`]+)`")
 COMMAND = re.compile(r"(?:^|(?<=[\s\"(=]))(app|just) (?!=)([^|;&#>)\n\"]*)")
 RECIPE = re.compile(r"^([a-z][\w-]*)(?: [^:\n]*)?:(?!=)", re.MULTILINE)
+VARIABLE = re.compile(r"(?:`|^\s*(?:export )?)([A-Z][A-Z0-9]+_[A-Z0-9_]+)(?:=|`)", re.MULTILINE)
+OTHERS = re.compile("NAME|AS_USER|TEST_DATABASE_URL|OTEL_.*")
+"""Variables of documents that are no settings."""
+KINDS: list[type[msgspec.Struct]] = [Settings, *(domain.settings for domain in DOMAINS if domain.settings)]
+SETTINGS = {variable_name(field.name) for kind in KINDS for field in described_fields(kind)}
 RECIPES = set(RECIPE.findall((ROOT / "justfile").read_text()))
 
 
@@ -55,6 +64,16 @@ def test_commands_and_options_exist(name: str) -> None:
         if (missing := wrong(program, words))
     ]
     assert not found, "\n".join(found)
+
+
+@each(
+    [str(page.relative_to(ROOT)) for page in pages() if page.name != "CHANGELOG.md" and page.parent.name != "decisions"]
+)
+def test_settings_exist(name: str) -> None:
+    found = {variable.removesuffix("_FILE") for variable in VARIABLE.findall((ROOT / name).read_text())}
+    named = {variable for variable in found if not OTHERS.fullmatch(variable)}
+
+    assert named <= {setting.removesuffix("_FILE") for setting in SETTINGS}
 
 
 def test_the_check_finds_what_is_wrong() -> None:

@@ -116,7 +116,7 @@ def test_the_example_uncommented_is_the_defaults(tmp_path: Path) -> None:
 
 
 def test_all_that_is_wrong_is_said_at_once(cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("DATABASE_ULR=x\nPOSTGRES_PASSWORD=x\nJOBS_WORKER=maybe\n")
+    (tmp_path / ".env").write_text("DATABASE_ULR=x\nPOSTGRES_PASSWORD=x\nJOBS_WORKER=maybe\nOTEL_SERVICE_NAME=ours\n")
 
     for command in (["config", "show"], ["serve"]):
         result = cli(*command, PORT="abc", RATE_LIMIT_AUTH="often", WORKRS="3")

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.processes import app_command
+from tests.support.processes import PATIENCE, app_command
 
 HOST = re.compile(r"https?://[\w.]+(?::\d+)?(?=/)")
 CAPTURE = re.compile(r"""(\w+)=\$\((.*) \| (?:jq -r '?([^\s']+)'?|sed 's/\.\*"(\w+)":".*)\)""", re.DOTALL)
@@ -75,11 +75,7 @@ class Terminal:
             if self._environ is None:
                 return
             words = shlex.split(await self._expanded(command.removeprefix("uv run ")))[1:]
-            environ = {**os.environ, **self._environ}
-            run = subprocess.run  # in a process of its own, because a command has a loop of its own
-            done = await asyncio.to_thread(
-                run, app_command(*words), env=environ, capture_output=True, text=True, check=False
-            )
+            done = await asyncio.to_thread(_run, app_command(*words), {**os.environ, **self._environ})
             assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         else:
             name, _, value = command.partition("=")
@@ -126,3 +122,10 @@ class Terminal:
         answer = await self.client.request(method, HOST.sub("", url, count=1), headers=headers, **sent)
         self.answers.append(answer)
         return answer
+
+
+def _run(command: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """In a process of its own, because a command has a loop of its own."""
+    return subprocess.run(  # noqa: S603 - of our own documents
+        command, env=environ, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )

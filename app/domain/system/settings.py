@@ -1,11 +1,12 @@
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from msgspec import Meta
 
 from app.config import Section, Settings
 from app.lib.mail.message import Mailbox, UnsafeHeader
 from app.lib.security.secret_key import check_secret
-from app.lib.settings import ConfigurationError, Secret, WebAddress
+from app.lib.settings import WEB_SCHEMES, ConfigurationError, Secret, WebAddress, is_url
 
 
 class SystemSettings(Section, frozen=True, kw_only=True):
@@ -14,6 +15,9 @@ class SystemSettings(Section, frozen=True, kw_only=True):
     metrics_token: Annotated[
         Secret | None,
         Meta(description="Bearer token for `/metrics`, at least 32 characters; without it, permission `metrics:read`."),
+    ] = None
+    sentry_dsn: Annotated[
+        Secret | None, Meta(description="Where Sentry takes reports of unexpected errors, see docs/observability.md.")
     ] = None
     api_contact_url: Annotated[
         WebAddress | None, Meta(description="Page where users of the API find help; in the OpenAPI document.")
@@ -26,7 +30,11 @@ class SystemSettings(Section, frozen=True, kw_only=True):
     ] = 2_500
 
     def check(self, settings: Settings) -> None:
-        """Refuses an address that is none and, in production, a token that could be guessed."""
+        """Refuses addresses that are none and, in production, a token that could be guessed."""
+        if self.sentry_dsn is not None:
+            dsn = self.sentry_dsn.reveal()
+            if not is_url(dsn, WEB_SCHEMES, r"(/[^/]+)*/\d+") or not urlsplit(dsn).username:
+                raise ConfigurationError("SENTRY_DSN: expected a URL such as https://key@sentry.example.com/1")
         if self.api_contact_email is not None:
             try:
                 Mailbox(self.api_contact_email)

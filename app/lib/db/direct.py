@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.util import greenlet_spawn
 
+from app.lib.observability.tracing import RunStatement, Tracing, traced
+
 T = TypeVar("T")
 _PARAMETER = re.compile(r"\$(\d+)")
 
@@ -41,7 +43,7 @@ class DirectConnection(ABC):
         self._driver: Any = self._pooled.driver_connection
         self._connection: Connection | None = None
         self._has_begun = False
-        self._log = engine.logger.info if engine.echo else None
+        self._is_watched = engine.echo or Tracing.active is not None
 
     @property
     def connection(self) -> Connection:
@@ -94,14 +96,12 @@ class DirectConnection(ABC):
     @abstractmethod
     async def _execute_many(self, sql: str, rows: Sequence[Arguments]) -> None: ...
 
-    async def _run(
-        self, call: Callable[[str, Any], Awaitable[T]], sql: str, arguments: Any, *, many: bool = False
-    ) -> T:
+    async def _run(self, call: RunStatement[T], sql: str, arguments: Any, *, many: bool = False) -> T:
         if self._engine._has_events:
             for listener in self._engine.dispatch.before_cursor_execute:
                 listener(self._connection, None, sql, arguments, None, many)
-        if self._log is not None:
-            self._log(sql)
+        if self._is_watched:
+            call = self._watched(call, sql)
         try:
             if not self._has_begun:
                 await self._begin()
@@ -110,6 +110,11 @@ class DirectConnection(ABC):
         except BaseException as exc:
             await greenlet_spawn(_raise_translated, self, sql, exc)
             raise
+
+    def _watched(self, call: RunStatement[T], sql: str) -> RunStatement[T]:
+        if self._engine.echo:
+            self._engine.logger.info(sql)
+        return traced(call, self.dialect.name)
 
 
 def _raise_translated(direct: DirectConnection, sql: str, error: BaseException) -> None:

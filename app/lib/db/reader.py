@@ -26,6 +26,7 @@ from app.lib.db.point_reads import PointReads
 from app.lib.db.pool import FairQueue, PoolUsage
 from app.lib.db.prepared import JSON_CODECS, Prepared, PreparedIn, Runner
 from app.lib.db.sqlite import INSTRUCTIONS_BETWEEN_CHECKS, Deadline, identity_of
+from app.lib.observability.tracing import RunStatement
 
 T = TypeVar("T")
 
@@ -52,17 +53,18 @@ class Reader(Runner):
     """Runs prepared selects. Every call stands alone: two calls may see two states of the database."""
 
     def __init__(self, driver: Driver) -> None:
-        self._driver = driver
-        self._dialect = driver.dialect
+        self.dialect = driver.dialect
+        self.fetch: RunStatement[Sequence[Any]] = driver.fetch
+        """Runs a statement; tracing puts spans around it."""
         self.observers: list[Observer] = []
         self._points = PointReads(self.all)
 
     async def all(self, prepared: Prepared[T], /, **values: Any) -> list[T]:
         """Every row."""
-        compiled = prepared.compiled(self._dialect)
+        compiled = prepared.compiled(self.dialect)
         for observe in self.observers:
             observe(compiled.sql)
-        return compiled.rows(await self._driver.fetch(compiled.sql, compiled.arguments(values)))
+        return compiled.rows(await self.fetch(compiled.sql, compiled.arguments(values)))
 
     async def find(self, prepared: PreparedIn[T], key: Any, /, **values: Any) -> T | None:
         """The row with this key, or None; together with other callers who look for one at this moment. So ``values``

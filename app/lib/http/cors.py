@@ -9,19 +9,22 @@ from litestar.types import Scope
 from app.lib.errors import ForeignOrigin
 from app.lib.http.heads import Headers, headers_by_name
 from app.lib.http.rules import allowed_methods
-from app.lib.observability.repeats import log_once
 
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _REQUEST_HEADERS = (
     "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID", "X-Request-ID",
     "traceparent", "tracestate", "baggage", "sentry-trace",  # what tracing in browsers adds to every request
 )  # fmt: skip
+_SAFELISTED = {b"accept", b"accept-language", b"content-language", b"range"}
 _EXPOSED = (
     b"Accept-Patch, Accept-Post, Allow, Content-Disposition, Deprecation, ETag, Idempotency-Replayed, Link, Location, "
     b"RateLimit, RateLimit-Policy, Retry-After, Sunset, WWW-Authenticate, X-Process-Time, X-Request-ID"
 )
 _LOCAL = re.compile(rb"https?://(?:localhost|[a-z0-9-]+\.localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
 """What pages under development are loaded from, as browsers write it."""
+
+_MOST_HINTS = 100
+"""Of a process: whose page is refused is said once, and no one fills the log with origins."""
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +50,8 @@ class CORS:
         self._takes_local = takes_local
         self._own_origin = own_origin.encode()
         self._request_headers = ", ".join((*_REQUEST_HEADERS, *request_headers)).encode()
+        self._listed_headers = {*self._request_headers.lower().split(b", "), *_SAFELISTED, b""}
+        self._hints: set[tuple[str, ...]] = set()
 
     def headers(self, origin: bytes | None) -> Headers:
         """What every response carries: ``Vary`` always, the rest for a listed origin only."""
@@ -64,9 +69,11 @@ class CORS:
         if origin is None or b"access-control-request-method" not in request:
             return None
         if not self._lists(origin):
-            shown = origin[:200].decode("latin-1")
-            log_once(log.warning, "cors.refused", error="The origin is not in CORS_ORIGINS.", origin=shown)
+            self._hint("The origin is not in CORS_ORIGINS.", origin=origin)
             return None
+        for name in request.get(b"access-control-request-headers", b"").lower().split(b","):
+            if name.strip() not in self._listed_headers:
+                self._hint("The header is not in CORS_HEADERS.", origin=origin, header=name.strip())
         allow = allowed_methods(scope)
         return [
             *([(b"allow", allow)] if allow else []),
@@ -74,6 +81,13 @@ class CORS:
             (b"access-control-allow-headers", self._request_headers),
             (b"access-control-max-age", b"600"),
         ]
+
+    def _hint(self, error: str, **members: bytes) -> None:
+        shown = {name: value[:200].decode("latin-1") for name, value in members.items()}
+        hint = (error, *shown.values())
+        if hint not in self._hints and len(self._hints) < _MOST_HINTS:
+            self._hints.add(hint)
+            log.warning("cors.refused", error=error, **shown)
 
     def _lists(self, origin: bytes) -> bool:
         origin = origin.lower()
@@ -90,4 +104,5 @@ class CORS:
             return
         host = headers.get(b"host", b"").lower()
         if origin.lower() not in {self._own_origin, b"http://" + host, b"https://" + host}:
+            self._hint("The origin is not in CORS_ORIGINS.", origin=origin)
             raise ForeignOrigin

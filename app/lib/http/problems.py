@@ -169,7 +169,8 @@ def error_of(exc: Exception, scope: Scope) -> AppError:
     if error is None or error.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
         scope["state"][FAILURE] = exc
     if error is None:
-        log.error("request.failed", method=scope.get("method"), path=scope["path"], exc_info=exc)
+        route = scope.get("path_template")
+        log.error("request.failed", method=scope.get("method"), path=scope["path"], route=route, exc_info=exc)
         return InternalError()
     if error.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
         reason = (str(exc).splitlines() or [""])[0][:200]

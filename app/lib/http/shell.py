@@ -322,7 +322,7 @@ class Handshake(Conversation):
             await self._refuse(closed if failure is None else error_of(failure, self.scope))
             return
         elif failure is not None:
-            log.error("socket.failed", path=self.scope["path"], exc_info=failure)
+            log.error("socket.failed", path=self.scope["path"], route=route_of(self.scope), exc_info=failure)
             message = {"type": "websocket.close", "code": _BROKEN, "reason": ""}
         await self.send(message)
 

@@ -53,9 +53,10 @@ class Loops:
                 await step()
                 failures = 0
             except Exception as exc:
-                if not failures:
-                    bug = None if is_passing(exc) else exc
-                    log.warning(failed, error=type(exc).__name__, exc_info=bug)
+                if is_passing(exc) and not failures:
+                    log.warning(failed, error=type(exc).__name__)
+                elif not failures:
+                    log.exception(failed, error=type(exc).__name__)
                 await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
                 failures += 1
 

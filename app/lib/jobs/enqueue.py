@@ -15,6 +15,7 @@ from app.lib.db.statements import insert_or_update
 from app.lib.db.uow import UnitOfWork
 from app.lib.jobs.declaration import MAX_KEY_LENGTH, Job
 from app.lib.jobs.tables import MAX_REQUEST_ID_LENGTH, JobStatus, QueuedJob, due_after, in_status
+from app.lib.observability.tracing import trace_context
 
 P = TypeVar("P", bound=msgspec.Struct)
 
@@ -23,7 +24,7 @@ WAKE: set[Callable[[], None]] = set()
 
 _BATCH = 500
 
-_GIVEN = ("id", "name", "key", "owner", "payload", "request_id")
+_GIVEN = ("id", "name", "key", "owner", "payload", "request_id", "trace_context")
 _jobs = table_of(QueuedJob)
 _insert = prepare(
     insert_or_update(_jobs)
@@ -56,7 +57,7 @@ async def enqueue(
     """Adds a job to the unit's transaction and returns its id. It runs ``delay`` seconds after that is committed.
 
     With a ``key`` (or the one that the job makes of its payload) nothing is added while a job of the same name and
-    key waits or runs, and None is returned. The job takes over the request id of the one that enqueues it.
+    key waits or runs, and None is returned. The job takes over request id and trace of the one that enqueues it.
     """
     row = _row(declared, payload, delay, key)
     unit.after_commit(wake_workers)
@@ -102,5 +103,6 @@ def _row(declared: Job[Any], payload: msgspec.Struct, delay: float, key: str | N
         "owner": declared.owner(payload) if declared.owner is not None else None,
         "payload": msgspec.json.encode(payload).decode(),
         "request_id": request_id[:MAX_REQUEST_ID_LENGTH],
+        "trace_context": trace_context(),
         "delay": delay,
     }

@@ -15,6 +15,7 @@ from app.lib.errors import Unavailable
 from app.lib.jobs.declaration import GiveUp, Job, JobContext, Postpone, Registry, RetryLater
 from app.lib.jobs.queue import ClaimedJob, Ending, Outcome
 from app.lib.observability.repeats import log_once
+from app.lib.observability.tracing import FAILURE, Attributes, span
 from app.lib.services import Services
 
 log = structlog.stdlib.get_logger(__name__)
@@ -40,12 +41,16 @@ class Executor:
         clear_contextvars()
         bind_contextvars(request_id=claimed.request_id, job=claimed.name, job_id=str(claimed.id))
         started = time.perf_counter()
-        outcome = await self._attempt(self.registry[claimed.name], claimed)
-        seconds = time.perf_counter() - started
-        self._observe(claimed.name, outcome.ending.value, seconds)
-        if outcome.ending in {Ending.SUCCEEDED, Ending.IDLE}:
-            write = log.info if outcome.ending is Ending.SUCCEEDED else log.debug
-            write("job.succeeded", attempt=claimed.attempts, seconds=round(seconds, 6))
+        with span("consumer", f"process {claimed.name}", _attributes(claimed), claimed.trace_context) as found:
+            outcome = await self._attempt(self.registry[claimed.name], claimed)
+            found["job.outcome"] = outcome.ending.value
+            if outcome.error_kind is not None:
+                found[FAILURE] = outcome.error_kind
+            seconds = time.perf_counter() - started
+            self._observe(claimed.name, outcome.ending.value, seconds)
+            if outcome.ending in {Ending.SUCCEEDED, Ending.IDLE}:
+                write = log.info if outcome.ending is Ending.SUCCEEDED else log.debug
+                write("job.succeeded", attempt=claimed.attempts, seconds=round(seconds, 6))
         return outcome
 
     async def _attempt(self, declared: Job[msgspec.Struct], claimed: ClaimedJob) -> Outcome:
@@ -77,6 +82,17 @@ class Executor:
             return _failed(declared, context, exc, timed_out=limit.expired())
         is_idle = done == 0 and declared.schedule is not None
         return Outcome(job_id=claimed.id, ending=Ending.IDLE if is_idle else Ending.SUCCEEDED)
+
+
+def _attributes(claimed: ClaimedJob) -> Attributes:
+    return {
+        "messaging.system": "jobs",
+        "messaging.operation.type": "process",
+        "messaging.destination.name": claimed.name,
+        "messaging.message.id": str(claimed.id),
+        "job.attempt": claimed.attempts,
+        "request_id": claimed.request_id or "",
+    }
 
 
 def _failed(

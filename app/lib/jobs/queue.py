@@ -30,6 +30,7 @@ class ClaimedJob(msgspec.Struct, frozen=True):
     payload: str
     attempts: int
     request_id: str | None
+    trace_context: str | None
     owner: str | None
 
 

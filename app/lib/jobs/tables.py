@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.lib.db.base import Base
 from app.lib.db.instants import database_now, database_now_plus
 from app.lib.jobs.declaration import MAX_KEY_LENGTH, MAX_NAME_LENGTH, MAX_OWNER_LENGTH
+from app.lib.observability.tracing import MAX_CONTEXT_LENGTH
 
 MAX_ERROR_LENGTH = 1000
 MAX_REQUEST_ID_LENGTH = 64
@@ -76,6 +77,7 @@ class QueuedJob(Base):
     version: Mapped[int] = mapped_column(Integer)
     worker: Mapped[str | None] = mapped_column(String(100))
     request_id: Mapped[str | None] = mapped_column(String(MAX_REQUEST_ID_LENGTH))
+    trace_context: Mapped[str | None] = mapped_column(String(MAX_CONTEXT_LENGTH))
     error_kind: Mapped[str | None] = mapped_column(String(100))
     error: Mapped[str | None] = mapped_column(String(MAX_ERROR_LENGTH))
 

@@ -14,6 +14,7 @@ from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 from app.lib.mail.message import OutgoingMail
 from app.lib.mail.transports import PermanentFailure, TemporaryFailure
 from app.lib.names import Names, Resolve
+from app.lib.observability.tracing import Attributes, span
 from app.lib.settings import Secret
 
 SMTPSecurity = Literal["none", "starttls", "implicit"]
@@ -71,21 +72,26 @@ class SMTPTransport:
         A connection that is lost during the exchange is such a failure, because it is unknown how far it came.
         """
         content = mail.encoded()
+        server: Attributes = {"server.address": self._options.host, "server.port": self._options.port}
         async with self._slots:
-            client = self._client()
-            try:
-                await self._connect(client)
-                await self._transfer(client, mail, content)
-                with contextlib.suppress(*_FAULTS):
-                    await client.quit(timeout=_GOODBYE_SECONDS)
-            except SMTPResponseException as exc:
-                # One mail has one recipient, so an answer to any of the commands is about the whole mail.
-                is_permanent = exc.code >= _PERMANENT and exc.code not in _ABOUT_US
-                raise (PermanentFailure if is_permanent else TemporaryFailure)(_reason(exc)) from exc
-            except _FAULTS as exc:
-                raise TemporaryFailure(_reason(exc)) from exc
-            finally:
-                client.close()
+            with span("client", "SMTP", server):
+                await self._deliver(mail, content)
+
+    async def _deliver(self, mail: OutgoingMail, content: bytes) -> None:
+        client = self._client()
+        try:
+            await self._connect(client)
+            await self._transfer(client, mail, content)
+            with contextlib.suppress(*_FAULTS):
+                await client.quit(timeout=_GOODBYE_SECONDS)
+        except SMTPResponseException as exc:
+            # One mail has one recipient, so an answer to any of the commands is about the whole mail.
+            is_permanent = exc.code >= _PERMANENT and exc.code not in _ABOUT_US
+            raise (PermanentFailure if is_permanent else TemporaryFailure)(_reason(exc)) from exc
+        except _FAULTS as exc:
+            raise TemporaryFailure(_reason(exc)) from exc
+        finally:
+            client.close()
 
     async def check(self) -> None:
         """Connects and signs in, and sends nothing. Raises ``TemporaryFailure``."""

@@ -40,6 +40,11 @@ _NOISY = ("httpx", "httpcore", "aiosqlite", "asyncio")
 
 Renderer = Callable[[EventDict], bytes]
 
+ADDITIONS: list[Callable[[str, EventDict], None]] = []
+"""Called with the level and the members of each event before it is written, and may add to them: the ids of traces, and
+reports of errors. Its exception has not become text yet. They must not fail.
+"""
+
 
 def configure_logging(level: str, log_format: LogFormat) -> None:
     """Makes structlog and the standard library's loggers write the same lines to standard output."""
@@ -129,11 +134,13 @@ def _filter(logger: Any, method: str, event: EventDict) -> EventDict:
 
 def _finish(logger: Any, method: str, event: EventDict) -> bytes:
     """The last processor: puts the members in order and renders them."""
+    level = _NAMES.get(method, method)
+    for add in ADDITIONS:
+        add(level, event)
     if "exc_info" in event:
         event = format_exc_info(logger, method, event)
         if "exception" in event:
             event["exception"] = _SECRET.sub("********", event["exception"])
-    level = _NAMES.get(method, method)
     line = {
         "timestamp": msgspec.to_builtins(datetime.now(UTC)),  # isoformat takes ten times as long
         "level": level,

@@ -19,7 +19,7 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 _TOKEN, _KEY = "Authorization", "Idempotency-Key"
 
 
-class _Request(msgspec.Struct, frozen=True):
+class SampleRequest(msgspec.Struct, frozen=True):
     """A request as samples show it. ``headers`` are those whose values are the same each time."""
 
     method: str
@@ -33,8 +33,8 @@ class _Request(msgspec.Struct, frozen=True):
 
 def code_samples(method: str, path: str, operation: JSONObject, examples: JSONObject) -> list[JSONObject]:
     """For an operation that has its examples, at a path of :func:`example_path` after the base path."""
-    request = _request(method.upper(), path, operation, examples)
-    writers: tuple[tuple[str, str, Callable[[_Request], str]], ...] = (
+    request = sample_request(method.upper(), path, operation, examples)
+    writers: tuple[tuple[str, str, Callable[[SampleRequest], str]], ...] = (
         ("Shell", "curl", _curl),
         ("Python", "Python (httpx)", _python),
         ("JavaScript", "JavaScript (fetch)", _javascript),
@@ -44,13 +44,14 @@ def code_samples(method: str, path: str, operation: JSONObject, examples: JSONOb
 
 def example_path(path: str, operation: JSONObject) -> str:
     """The path with the examples of its parameters."""
-    values = {each["name"]: _value(each) for each in operation.get("parameters", []) if each["in"] == "path"}
+    values = {each["name"]: value_of(each) for each in operation.get("parameters", []) if each["in"] == "path"}
     return _PARAMETER.sub(lambda match: quote(values[match[1]]), path)
 
 
-def _request(method: str, path: str, operation: JSONObject, examples: JSONObject) -> _Request:
+def sample_request(method: str, path: str, operation: JSONObject, examples: JSONObject) -> SampleRequest:
+    """The same request for every language."""
     parameters = operation.get("parameters", [])
-    query = {each["name"]: _value(each) for each in parameters if each["in"] == "query" and each.get("required")}
+    query = {each["name"]: value_of(each) for each in parameters if each["in"] == "query" and each.get("required")}
     url = HOST + path
     content = operation.get("requestBody", {}).get("content", {})
     media_type, described = next(iter(content.items()), (None, {}))
@@ -59,7 +60,7 @@ def _request(method: str, path: str, operation: JSONObject, examples: JSONObject
     if "428" in operation["responses"]:
         headers["If-Match"] = '"1"'
     security = operation["security"]
-    return _Request(
+    return SampleRequest(
         method=method,
         url=f"{url}?{urlencode(query)}" if query else url,
         headers=headers,
@@ -70,13 +71,14 @@ def _request(method: str, path: str, operation: JSONObject, examples: JSONObject
     )
 
 
-def _value(parameter: JSONObject) -> str:
+def value_of(parameter: JSONObject) -> str:
+    """An example of a parameter."""
     schema = parameter["schema"]
     found = parameter.get("example", next(iter(schema.get("examples", ())), schema.get("default", parameter["name"])))
     return str(found[0] if isinstance(found, list) else found)
 
 
-def _curl(request: _Request) -> str:
+def _curl(request: SampleRequest) -> str:
     parts = [f"curl -X {request.method} {shlex.quote(request.url)}"]
     if request.has_token:
         parts.append(f'-H "{_TOKEN}: Bearer $TOKEN"')
@@ -90,7 +92,7 @@ def _curl(request: _Request) -> str:
     return " \\\n  ".join(parts)
 
 
-def _python(request: _Request) -> str:
+def _python(request: SampleRequest) -> str:
     headers = [f"{name!r}: {value!r}" for name, value in request.headers.items() if name != "Content-Type"]
     if request.has_key:
         headers.insert(0, f'"{_KEY}": str(uuid.uuid4())')
@@ -105,7 +107,7 @@ def _python(request: _Request) -> str:
     return f"{imports}\n\nresponse = httpx.{request.method.lower()}(\n{call})\nresponse.raise_for_status()"
 
 
-def _javascript(request: _Request) -> str:
+def _javascript(request: SampleRequest) -> str:
     headers = [f"{_json(name)}: {_json(value)}" for name, value in request.headers.items()]
     if request.has_key:
         headers.insert(0, f'"{_KEY}": crypto.randomUUID()')

@@ -89,8 +89,10 @@ class Hub:
         try:
             await self._replay(local, subscription, missed)
         except Exception as exc:
-            bug = None if as_realtime_error(exc) else exc
-            log.warning("realtime.replay_failed", error=type(exc).__name__, exc_info=bug)
+            if as_realtime_error(exc):
+                log.warning("realtime.replay_failed", error=type(exc).__name__)
+            else:
+                log.exception("realtime.replay_failed", error=type(exc).__name__)
             self._end(local, subscription, "unavailable")
 
     def detach(self, socket: Socket, channel: str, reason: str | None = None) -> bool:

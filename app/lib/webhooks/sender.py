@@ -4,14 +4,17 @@ import asyncio
 import ssl
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import httpcore
 import msgspec
 
 from app.lib.clock import utc_now
 from app.lib.names import Names, Resolve
+from app.lib.observability.tracing import FAILURE, span, trace_headers
 from app.lib.outgoing import Failure, GuardedNetwork, Unreachable, public_authorities
 
 TOTAL_SECONDS = 15.0
@@ -57,6 +60,17 @@ class WebhookSender:
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Posts the body as JSON. Does not raise, but for being cancelled."""
+        with span("client", "POST", {"http.request.method": "POST"}) as found:
+            answer = await self._send(url, {**headers, **trace_headers()}, body)
+            with suppress(ValueError):  # the path may be a secret, so the host alone
+                found["server.address"] = urlsplit(url).hostname or ""
+            if answer.status is not None:
+                found["http.response.status_code"] = answer.status
+            if answer.failure is not None:
+                found[FAILURE] = answer.failure.value
+        return answer
+
+    async def _send(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         answer, received, started = Answer(), bytearray(), time.monotonic()
         ours = {
             "Content-Type": "application/json",

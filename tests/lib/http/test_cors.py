@@ -3,7 +3,6 @@
 import pytest
 from structlog.testing import capture_logs
 
-from app.lib.observability import repeats
 from tests.lib.http.toys import call, toy
 
 LISTED = "https://app.example.com"
@@ -110,15 +109,21 @@ async def test_pages_of_this_machine_are_listed_in_development(origin: str, *, i
         assert answer.status_code in {200, 204}
 
 
-async def test_refused_preflights_leave_one_hint(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repeats, "_windows", {})
+async def test_a_refusal_leaves_one_hint_that_names_the_setting() -> None:
+    evil = "https://evil.example/" + "x" * 300
+    asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "x-shop, authorization,accept"}
     with capture_logs() as lines:
         async with call(toy(origins=ORIGINS)) as client:
             for _ in range(3):
-                await client.options("/plain", headers={"Origin": "https://evil.example/" + "x" * 300, **PREFLIGHT})
-    [line] = [each for each in lines if each["event"] == "cors.refused"]
-    assert "CORS_ORIGINS" in line["error"]
-    assert len(line["origin"]) == 200
+                await client.options("/plain", headers={"Origin": evil, **PREFLIGHT})
+                await client.options("/plain", headers={"Origin": LISTED, **asked})
+            for number in range(200):
+                await client.options("/plain", headers={"Origin": f"https://{number}.example", **PREFLIGHT})
+
+    first, second, *others = [each for each in lines if each["event"] == "cors.refused"]
+    assert ("CORS_ORIGINS" in first["error"], first["origin"]) == (True, evil[:200])
+    assert ("CORS_HEADERS" in second["error"], second["header"]) == (True, "x-shop")
+    assert len(others) == 98
 
 
 async def test_options_without_a_requested_method_is_no_preflight() -> None:

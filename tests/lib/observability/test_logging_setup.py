@@ -201,7 +201,7 @@ async def test_a_bug_is_logged_with_the_request_id_and_without_values(
 ) -> None:
     person = await people.create()
     configure_logging("debug", "json")
-    monkeypatch.setattr(people.core.database.reader, "_driver", None)  # a bug, if there ever was one
+    monkeypatch.setattr(people.core.database.reader, "fetch", None)  # a bug, if there ever was one
 
     response = await client.get("/api/v1/users/me", headers={**person.headers, "X-Request-ID": "req-0002"})
 
@@ -209,5 +209,5 @@ async def test_a_bug_is_logged_with_the_request_id_and_without_values(
     events = lines()
     assert {event["request_id"] for event in events} == {"req-0002"}
     (bug,) = [event for event in events if event["event"] == "request.failed"]
-    assert "AttributeError" in bug["exception"]
+    assert "TypeError" in bug["exception"]
     assert person.access_token not in json.dumps(events)

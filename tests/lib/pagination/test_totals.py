@@ -110,7 +110,8 @@ class DeletingReader(Reader):
     """Reads like the store's own reader, while rows are deleted between two queries."""
 
     def __init__(self, store: ToyStore, doomed: list[dict[str, Any]]) -> None:
-        super().__init__(store.reader._driver)
+        driver: Any = store.reader  # which has all of a driver that a reader needs
+        super().__init__(driver)
         self._store = store
         self._doomed = doomed
 
