@@ -117,6 +117,12 @@ test-postgres15 *options:
     {{ run }} tools/postgres/with-postgres15.sh pytest -k postgresql {{ processes }} "$@" \
         tests/contract/test_every_response.py tests/test_migrations.py tests/lib/db tests/domain/posts tests/domain/jobs
 
+# all that a new domain can break, and its own tests: `just check-domain bookmarks`; a minute of processor time
+[group('check')]
+check-domain name: lint
+    API_DOMAIN="$1" {{ run }} pytest -n 0 "tests/domain/$1" tests/contract tests/architecture tests/test_migrations.py \
+        -k "not three_servers and not those_that_need_it"
+
 # tests that once failed on Python's own SQLite, and one of each domain that makes much of its database
 [group('check')]
 test-standard-sqlite *options:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
-from tools import node
+from tools import node, packages
 
 DOCUMENT = node.ROOT / "docs/openapi.json"
 TYPESCRIPT = node.ROOT / "clients/typescript"
@@ -25,6 +25,7 @@ def main() -> None:
     generate_typescript()
     generate_python()
     run("tsc", "-p", "tsconfig.build.json", folder=TYPESCRIPT)
+    packages.check(TYPESCRIPT, PYTHON)
     with service() as url:
         sample = write_sample("ts", TYPESCRIPT / "tests/generated/sample.ts", url)
         run("tsc", folder=TYPESCRIPT)

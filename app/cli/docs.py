@@ -15,6 +15,7 @@ from app.cli import main
 from app.cli.configuration import as_text, description, plain
 from app.cli.openapi import described, render
 from app.cli.process import with_throwaway_secret
+from app.cli.scaffold.guide import GUIDE, render_guide
 from app.config import Settings
 from app.core import Core
 from app.domain.accounts.demo import SIGN_INS
@@ -66,6 +67,7 @@ def documents() -> dict[Path, str]:
         reference / "audit-kinds.md": _page("Kinds of audit events", _AUDIT_KINDS, _audit_kinds()),
         reference / "event-kinds.md": _page("Kinds of events", _EVENT_KINDS, _event_kinds()),
         reference / "metrics.md": _page("Metrics", _METRICS, _metrics()),
+        **({GUIDE: render_guide(Path())} if GUIDE.is_file() else {}),
         _DOCS / "decisions/README.md": _page("Decisions", _DECISIONS, _decisions()),
     }
 

@@ -28,7 +28,7 @@ def test_a_new_project_has_its_own_name_everywhere_and_works(project: Path) -> N
     named = [path for path in files_of(project) if mentions(OLD, project / path) or mentions(OLD, Path(path))]
     readme, config = (project / "README.md").read_text(), (project / "app/config.py").read_text()
 
-    assert sorted(map(str, named)) == ["CHANGELOG.md", "LICENSE"]
+    assert {path.name for path in named} == {"CHANGELOG.md", "LICENSE"}
     assert readme.startswith(f"# {NEW.name}\n")
     assert '"#aa2200"' in config
     assert (project / f"clients/python/{NEW.snake}_client/client.py").read_text().count(

@@ -50,7 +50,8 @@ def test_every_valid_body_fits_its_route() -> None:
     # The token of a refresh has 4 096 characters that are counted with four bytes each, but are ASCII. A batch of
     # products with as much metadata as each may have is 12 MB, which its description refuses.
     too_large = {each.path for each, size in sizes if size > limit_of(each)}
-    assert too_large == {"/api/v1/auth/refresh", "/api/v1/products/batch"}
+    too_large -= {"/api/v1/auth/refresh", "/api/v1/products/batch"}
+    assert not too_large, f"give the handlers of {too_large} opt=TEXT_BODY, or shorten what they read"
 
 
 def test_small_bodies_have_a_small_limit() -> None:
@@ -62,7 +63,7 @@ def test_small_bodies_have_a_small_limit() -> None:
         *("POST /api/v1/products", "PATCH /api/v1/products/{product_id:uuid}"),
     }
     long = {"POST /api/v1/posts", "PATCH /api/v1/posts/{post_ref:str}", "POST /api/v1/products/batch"}
-    assert larger == long | with_metadata
+    assert larger <= long | with_metadata, f"bodies above 64 kB are listed here: {larger - long - with_metadata}"
 
 
 @pytest.mark.asvs("2.2.1")

@@ -1,6 +1,7 @@
 """Refuses a domain whose names are others' already: in the code that would be written, in the database, in the API."""
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,8 +9,11 @@ from pathlib import Path
 import click
 import msgspec
 
+from app.asgi import DOMAINS
 from app.cli.scaffold.naming import Names
 from app.lib.db.base import Entity
+from app.lib.domain import collect_permissions
+from app.lib.events import Event
 
 
 def require_names_of_its_own(root: Path, names: Names, texts: Iterable[str]) -> None:
@@ -17,9 +21,13 @@ def require_names_of_its_own(root: Path, names: Names, texts: Iterable[str]) -> 
     document = msgspec.json.decode((root / "docs/openapi.json").read_bytes())
     clashes = [
         *([f"a table {names.plural}"] if names.plural in Entity.metadata.tables else []),
+        *(f"a permission {code}" for code in collect_permissions(DOMAINS) if code == f"{names.plural}:write"),
+        *(f"an event of a {kind.aggregate_type}" for kind in _events(Event) if kind.aggregate_type == names.singular),
+        *(f"a route {path}" for path in document["paths"] if re.match(rf"/api/v1/{names.path}(?:/|$)", path)),
         *(f"a schema {name}" for name in _schemas(names) if name in document["components"]["schemas"]),
         *(f"an operation {name}" for name in _operations(names) if name in _operations_of(document)),
         *(f"a name {name} in the code" for text in texts for name in _bound_twice(text)),
+        *(f"a name {name} in app/asgi.py" for name in _words_of(root / "app/asgi.py") if name == names.plural),
     ]
     if clashes:
         raise click.BadParameter(f"there is {clashes[0]} already; choose another name, or another --singular.")
@@ -36,6 +44,18 @@ def _operations(names: Names) -> list[str]:
 def _operations_of(document: dict[str, dict[str, dict[str, dict[str, str]]]]) -> set[str]:
     return {
         each["operationId"] for path in document["paths"].values() for each in path.values() if "operationId" in each
+    }
+
+
+def _events(base: type[Event]) -> list[type[Event]]:
+    return [kind for each in base.__subclasses__() for kind in (each, *_events(each))]
+
+
+def _words_of(path: Path) -> set[str]:
+    """Of the code, so that the domain's name hides none."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    return {each.id for each in nodes if isinstance(each, ast.Name)} | {
+        each.arg for each in nodes if isinstance(each, ast.arg)
     }
 
 

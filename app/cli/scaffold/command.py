@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
-from app.cli.scaffold.fields import EXAMPLE, parse_field
+from app.cli.scaffold.fields import EXAMPLE, largest_body, parse_field, secret_like
 from app.cli.scaffold.naming import names_of
 from app.cli.scaffold.product import Product, current_product, parse_product
 from app.cli.scaffold.removal import removable, remove_domain, standing_on
 from app.cli.scaffold.renaming import copy_tree, rename_tree, start_history
 from app.cli.scaffold.writing import export_documents, write_domain
 from app.lib.cli.errors import CommandFailed, MissingOrTaken
+from app.lib.http.rules import MAX_BODY, TEXT_BODY
 
 ROOT = Path(__file__).parents[3]
 
@@ -44,12 +45,20 @@ def domain(name: str, fields: tuple[str, ...], singular: str | None, *, owned: b
         raise click.BadParameter("each field needs a name of its own.")
     if all(each.is_nullable for each in parsed):
         raise click.BadParameter("one field at least has to be required.")
+    if (size := largest_body(parsed)) > (most := TEXT_BODY[MAX_BODY]):
+        raise click.BadParameter(
+            f"a body may have {size} bytes, and {most} are allowed: give texts and lists a length."
+        )
+    if owned and (secret := secret_like(parsed)):
+        raise click.BadParameter(
+            f"'{secret}' reads like a secret, and users export what they own: choose another name."
+        )
     _require_checkout()
     if (ROOT / "app/domain" / name).exists() or (ROOT / "tests/domain" / name).exists():
         raise MissingOrTaken(f"There is a domain {name} already.")
     for path in write_domain(ROOT, names, parsed, owned=owned, event=event, job=job):
         click.echo(path.relative_to(ROOT))
-    click.echo(f"Now: uv run app db upgrade && uv run pytest tests/domain/{name}", err=True)
+    click.echo(f"Now: uv run app db upgrade && uv run just check-domain {name}", err=True)
 
 
 @click.group()
@@ -70,14 +79,14 @@ def remove_a_domain(name: str, *, yes: bool) -> None:
         raise MissingOrTaken(f"There is no domain {name} that can go.", f"These can: {', '.join(known)}.")
     if not yes:
         click.confirm(f"Remove {', '.join(standing_on(ROOT, name))}?", abort=True)
-    gone = remove_domain(ROOT, name)
+    gone, touched = remove_domain(ROOT, name)
     try:
-        documents = export_documents(ROOT)
+        touched += export_documents(ROOT)
     except subprocess.CalledProcessError as exc:
         raise CommandFailed(f"It is removed, and then a step failed: {exc.stderr.strip().splitlines()[-1]}") from exc
-    click.echo(
-        f"Removed {', '.join(gone)}; wrote {', '.join(path.name for path in documents)}. 'git status' has the files."
-    )
+    for path in sorted(touched):
+        click.echo(f"{'changed' if path.exists() else 'removed'} {path.relative_to(ROOT)}")
+    click.echo(f"Took away {', '.join(gone)}.", err=True)
 
 
 @new.command()

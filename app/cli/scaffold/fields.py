@@ -2,6 +2,7 @@
 
 import keyword
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -15,12 +16,27 @@ _SPEC = re.compile(
     r"(?P<name>[a-z][a-z0-9_]*):(?P<kind>[a-z]+)(?:\[(?P<item>[a-z]+)\])?(?:\((?P<size>[^()]+)\))?(?P<null>\??)"
 )
 _COLUMN_TYPES = {"str", "int", "bool", "list", "date", "datetime"}
-_TAKEN = {*dir(Entity), *dir(Versioned), *_COLUMN_TYPES, "owner_id", "data", "principal", "self"}
+_MEANT = {"owner_id", "data", "principal", "self", "avatar_url", "permissions", "scopes", "kinds", "if_match", "paging"}
+_TAKEN = {*dir(Entity), *dir(Versioned), *_COLUMN_TYPES, *_MEANT}
+OF_USERS = {
+    *("user_id", "author_id", "customer_id", "actor_id", "sender_id", "creator_id", "subject_id", "member_id"),
+    "invited_by",
+}
+"""Columns that name a user, next to ``owner_id``: what they are of has its part in the export of the user's data."""
+SECRET_WORDS = ("secret", "hash", "digest", "token", "password", "code", "claim")
+"""No column with such a name is exported."""
 _MAX_LENGTH = 10_000
+_MAX_NAME = 40
+_OTHER_BYTES = 80
+"""Of a member: quotes, commas, and values that are short."""
 
 EXAMPLE = (
-    "name:str(100), note:text, link:url, count:int, is_done:bool, due_on:date, seen_at:datetime, part_id:uuid, "
-    "color:choice(red|blue), tags:list[str]"
+    "name:str(100), note:text, link:url, contact:email, count:int, is_done:bool, due_on:date, seen_at:datetime, "
+    "part_id:uuid, color:choice(red|blue), tags:list[str]"
+)
+KINDS_HELP = (
+    f"Kinds: {EXAMPLE}; a ? at the end allows null. Money, decimals and references to rows are written by hand: see "
+    "docs/add-a-domain.md."
 )
 _CHOICE = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -52,7 +68,7 @@ KINDS = {
         wire="Annotated[TextLines, Meta(max_length={size}, examples=[{first}])]",
         first="High water at noon.",
         second="Low water at six.",
-        size=_MAX_LENGTH,
+        size=2_000,
     ),
     "url": Kind(
         python="str",
@@ -60,6 +76,13 @@ KINDS = {
         wire="Annotated[PublicUrl, Meta(examples=[{first}])]",
         first="https://tides.example.com/",
         second="https://stars.example.com/",
+    ),
+    "email": Kind(
+        python="str",
+        column="String(254)",
+        wire="Annotated[Email, Meta(examples=[{first}])]",
+        first="ada@example.com",
+        second="grace@example.com",
     ),
     "int": Kind(
         python="int",
@@ -114,6 +137,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     is_nullable: bool
     first: Any
     second: Any
+    characters: int
+    """At most, and 0 where the kind bounds them."""
 
     @property
     def alias(self) -> str:
@@ -130,17 +155,13 @@ def parse_field(text: str) -> Field:
     ``click.BadParameter``.
     """
     match = _SPEC.fullmatch(text)
-    kind = KINDS.get(match["kind"]) if match else None
-    if (
-        match is None
-        or kind is None
-        or (match["item"] or "str") != "str"
-        or ((match["kind"] == "list") != bool(match["item"]))
-    ):
-        raise click.BadParameter(f"'{text}' is not a field. Examples: {EXAMPLE}; a ? at the end allows null.")
-    name, size = match["name"], match["size"]
-    if name in _TAKEN or keyword.iskeyword(name):
-        raise click.BadParameter(f"'{name}' has a meaning of its own; choose another name for the field.")
+    if match is None:
+        raise click.BadParameter(f"'{text}' is not a field. {KINDS_HELP}")
+    name, size, kind = match["name"], match["size"], KINDS.get(match["kind"])
+    if kind is None or (match["item"] or "str") != "str" or (match["kind"] == "list") != bool(match["item"]):
+        raise click.BadParameter(f"'{text}': there is no such kind. {KINDS_HELP}")
+    if reason := _refusal(name, match["kind"]):
+        raise click.BadParameter(f"'{name}' {reason}; choose another name for the field.")
     first, second, length, choices = kind.first, kind.second, kind.size, ""
     if match["kind"] == "choice":
         names = list(dict.fromkeys((size or "").split("|")))
@@ -165,4 +186,32 @@ def parse_field(text: str) -> Field:
         is_nullable=bool(match["null"]),
         first=first,
         second=second,
+        characters=_characters(match["kind"], length),
     )
+
+
+def _characters(kind: str, length: int) -> int:
+    return {"str": length, "text": length, "url": 2_048, "email": 254, "list": 20 * length}.get(kind, 0)
+
+
+def largest_body(fields: Sequence[Field]) -> int:
+    """Bytes of the longest one, as ``tests/contract/test_body_limits.py`` counts them, or a little more."""
+    return sum(len(each.name) + 4 * each.characters + _OTHER_BYTES for each in fields)
+
+
+def _refusal(name: str, kind: str) -> str:
+    """Why a field cannot have the name, in words that follow it; what the tests of all routes would say later."""
+    if name in _TAKEN or keyword.iskeyword(name) or name.endswith("_") or "__" in name or len(name) > _MAX_NAME:
+        return "has a meaning of its own, or is no plain name"
+    if kind == "datetime" and not name.endswith("_at"):
+        return f"is an instant, which ends in _at, such as {name}_at"
+    if kind == "uuid" and not name.endswith("_id"):
+        return f"is a reference, which ends in _id, such as {name}_id"
+    if kind == "uuid" and name in OF_USERS:
+        return "is a user, for which --owned is the way"
+    return ""
+
+
+def secret_like(fields: Sequence[Field]) -> str | None:
+    """The name of a field that reads like a secret, which no export of a user's data may have."""
+    return next((each.name for each in fields if any(word in each.name for word in SECRET_WORDS)), None)

@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 import click
 
-_MAX_LENGTH = 40
+_MAX_LENGTH = 36
+"""So that names of indexes fit into PostgreSQL's 63 characters."""
+_NAME = re.compile(r"[a-z]{2,}(?:_[a-z]{2,})*")
+"""As names of operations, schemas and permissions take it."""
 
 
 class Names(NamedTuple):
@@ -26,6 +29,11 @@ class Names(NamedTuple):
         return class_name(self.plural)
 
     @property
+    def path(self) -> str:
+        """Of its routes."""
+        return self.plural.replace("_", "-")
+
+    @property
     def variables(self) -> dict[str, str]:
         """What the templates use."""
         one, many = self.singular.replace("_", " "), self.plural.replace("_", " ")
@@ -37,7 +45,7 @@ class Names(NamedTuple):
             "NAME1": self.singular.upper(),
             "Class": self.entity,
             "Plural": self.entities,
-            "path": self.plural.replace("_", "-"),
+            "path": self.path,
             "words": many,
             "words1": one,
             "Words": many.capitalize(),
@@ -51,10 +59,10 @@ def names_of(plural: str, singular: str | None) -> Names:
     if singular is None:
         singular = re.sub(r"ies$", "y", plural) if plural.endswith("ies") else plural.removesuffix("s")
     for name in (plural, singular):
-        if not re.fullmatch(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*", name) or len(name) > _MAX_LENGTH:
+        if not _NAME.fullmatch(name) or len(name) > _MAX_LENGTH or name.startswith("fts_"):
             raise click.BadParameter(
-                f"'{name}' is not a name: lower-case words, with underscores between them, "
-                f"of {_MAX_LENGTH} characters at most."
+                f"'{name}' is not a name: words of two lower-case letters or more, with underscores between them, "
+                f"{_MAX_LENGTH} characters at most, and not fts_."
             )
         if keyword.iskeyword(name) or hasattr(builtins, name):
             raise click.BadParameter(f"'{name}' is a word of Python; choose another name, or another --singular.")

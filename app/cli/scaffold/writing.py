@@ -13,11 +13,11 @@ from pprint import pformat
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.cli.scaffold.clashes import require_names_of_its_own
-from app.cli.scaffold.fields import Field
+from app.cli.scaffold.fields import Field, largest_body
 from app.cli.scaffold.naming import Names
-from app.cli.scaffold.removal import remove_domain
-from app.cli.scaffold.wiring import wire
+from app.cli.scaffold.wiring import wire, wiring_of
 from app.lib.cli.errors import CommandFailed
+from app.lib.http.rules import SMALL_BODY
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -26,19 +26,28 @@ def write_domain(root: Path, names: Names, fields: Sequence[Field], **options: b
     """Returns the files that are new or changed. ``options`` are ``owned``, ``event`` and ``job``. What fails leaves
     nothing behind.
     """
-    texts = _render(root, names, fields, options)
+    texts = render(root, names, fields, options)
     require_names_of_its_own(root, names, texts.values())
-    for path, text in texts.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    written = [*texts, *wire(root, names.plural)]
+    folders = {path.parent for path in texts}
+    before = {path: path.read_bytes() for path in wiring_of(root)}
+    migrations = set((root / "migrations/versions").glob("*.py"))
     try:
+        for path, text in texts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        wire(root, names.plural)
+        written = [*texts, *before]
         tidy(root, written)
         written.append(_migrate(root, names.plural))
         tidy(root, written)
         return [*written, *export_documents(root)]
     except BaseException as exc:  # Ctrl-C, too
-        remove_domain(root, names.plural)
+        for path, content in before.items():
+            path.write_bytes(content)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        for path in set((root / "migrations/versions").glob("*.py")) - migrations:
+            path.unlink()
         if not isinstance(exc, subprocess.CalledProcessError):
             raise
         said = (exc.stderr or exc.stdout or "").strip().splitlines() or ["no reason"]
@@ -50,7 +59,8 @@ def export_documents(root: Path) -> list[Path]:
     return [root / path for path in _app(root, "docs", "export").splitlines()]
 
 
-def _render(root: Path, names: Names, fields: Sequence[Field], options: dict[str, bool]) -> dict[Path, str]:
+def render(root: Path, names: Names, fields: Sequence[Field], options: dict[str, bool]) -> dict[Path, str]:
+    """The texts of its modules, before they are formatted."""
     environment = Environment(  # noqa: S701 - Python, not HTML
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True
     )
@@ -59,6 +69,7 @@ def _render(root: Path, names: Names, fields: Sequence[Field], options: dict[str
         "second": pformat({fields[0].name: fields[0].second}, sort_dicts=False),
     }
     variables = {**names.variables, **options, **bodies, "fields": fields}
+    variables["is_long"] = largest_body(fields) > SMALL_BODY
     tests = root / "tests/domain" / names.plural
     places = {"test.py": tests / f"test_{names.plural}.py", "makers.py": tests / "makers.py"}
     texts: dict[Path, str] = {}
@@ -91,6 +102,11 @@ def _migrate(root: Path, name: str) -> Path:
         _app(root, "db", "upgrade", DATABASE_URL=database)
         path = Path(_app(root, "db", "revision", "-m", name, DATABASE_URL=database).strip().splitlines()[-1])
     text = re.sub(r"^ *# ###.*\n", "", path.read_text(), flags=re.MULTILINE)  # alembic's remarks
+    if others := set(re.findall(r'(?:_table|table_name=)\(?\s*[\'"](\w+)', text)) - {name}:
+        raise CommandFailed(
+            f"Models of {', '.join(sorted(others))} have changes without a migration, and nothing is written.",
+            "Write that one first: 'app db revision'.",
+        )
     path.write_text(re.sub(r'^"""' + name + '"""', f'"""The table of {name}."""', text, count=1))
     return path
 
@@ -98,6 +114,7 @@ def _migrate(root: Path, name: str) -> Path:
 def _app(root: Path, *arguments: str, **environ: str) -> str:
     """A command of the changed code, so in a process of its own."""
     program = "from app.cli import main; main()"
+    environ = {"DATABASE_URL": "sqlite:///none.db", "DATABASE_DIRECT_URL": "", "ENVIRONMENT": "test"} | environ
     return subprocess.run(  # noqa: S603 - ours
         [sys.executable, "-c", program, *arguments],
         cwd=root,

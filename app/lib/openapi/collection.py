@@ -57,13 +57,12 @@ def _sections(document: JSONObject, operations: list[_Operation]) -> Iterator[tu
     yield "Sign in", [sign_in]
     rest = [each for each in operations if each is not sign_in]
     deletions = [each for each in rest if each.method == "delete"]
-    for tag in (each["name"] for each in document["tags"]):
-        inside = [each for each in rest if each.method != "delete" and tag in each.described["tags"]]
-        if tag != last_tag:
-            yield tag, sorted(inside, key=lambda each: "201" not in each.described["responses"])
-        else:
-            ending = inside
+    kept = [each for each in rest if each.method != "delete"]
+    for tag in (each["name"] for each in document["tags"] if each["name"] != last_tag):
+        inside = [each for each in kept if tag in each.described["tags"]]
+        yield tag, sorted(inside, key=lambda each: "201" not in each.described["responses"])
     yield "Delete", [each for each in deletions if "{" in each.path and last_tag not in each.described["tags"]]
+    ending = [each for each in kept if last_tag in each.described["tags"]]
     yield last_tag, sorted(ending, key=lambda each: _SIGNS_OUT in each.path)
     yield "The end", [each for each in deletions if "{" not in each.path or last_tag in each.described["tags"]]
 
