@@ -149,9 +149,9 @@ def test_another_user_learns_what_may_not_be_read(
 ) -> None:
     shut = open_folder / "shut"
     shut.mkdir(0o700)
-    in_a_shut_folder = run(["env", f"--chdir={shut}", *as_a_number, *app_command(*arguments)], open_folder)
-    url = f"sqlite:///{shut}/own.db"
-    with_shut_data = run([*as_a_number, *app_command(*arguments)], open_folder, DATABASE_URL=url, SECRET_KEY=SECRET)
+    command = [*as_a_number, *program("", *arguments)]  # without a supervisor, which executes Python once more
+    in_a_shut_folder = run(["env", f"--chdir={shut}", *command], open_folder)
+    with_shut_data = run(command, open_folder, DATABASE_URL=f"sqlite:///{shut}/own.db", SECRET_KEY=SECRET)
 
     assert in_a_shut_folder.returncode == 3
     assert in_a_shut_folder.stderr.startswith("Error: .env: cannot be read")

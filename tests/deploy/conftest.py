@@ -2,6 +2,7 @@
 
 import getpass
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -38,7 +39,8 @@ def start_service(tmp_path: Path) -> Iterator[StartService]:
             folder.mkdir(exist_ok=True)
             environ = {**fixed, "PUBLIC_URL": public_url, "SECRET_KEY": "k" * 16 + "0123456789abcdef" * 2}
             environ["PORT"] = str(port or free_port())
-            server = stack.enter_context(Server(app_command("serve"), folder, int(environ["PORT"]), environ))
+            command = [sys.executable, *app_command("serve")]  # a fresh one, which has a supervisor
+            server = stack.enter_context(Server(command, folder, int(environ["PORT"]), environ))
             server.until_it_answers("/health/ready")
             return server
 
