@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from itertools import count
@@ -41,6 +42,9 @@ _finished = count(1)
 # every module again, which takes each of them three seconds.
 for _name in ("DATABASE_URL", "SECRET_KEY", "ENVIRONMENT", "REDIS_URL", "PYTHONDONTWRITEBYTECODE"):
     os.environ.pop(_name, None)
+# Nor what `nohup` or a job in the background ignores, which the processes that tests start would ignore, too.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config: pytest.Config) -> None:

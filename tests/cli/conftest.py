@@ -1,7 +1,9 @@
 import logging
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import structlog
@@ -57,7 +59,8 @@ def cli() -> Cli:
     """Runs a command as the shell would, without a process: ``cli("db", "check", DATABASE_URL=…)``."""
 
     def run(*arguments: str, stdin: str | bytes | None = None, **environ: str) -> Result:
-        result = CliRunner().invoke(main, arguments, input=stdin, env=environ, prog_name="app")
+        with patch.dict(os.environ):  # what a command sets for its process is gone with it
+            result = CliRunner().invoke(main, arguments, input=stdin, env=environ, prog_name="app")
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         assert "Traceback" not in result.stderr or "<shell>" in result.stderr
