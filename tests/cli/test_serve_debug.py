@@ -32,7 +32,7 @@ PROMPT = "(Pdb) "
 def test_a_breakpoint_stops_a_request_for_as_long_as_one_likes(own_url: DatabaseURL, tmp_path: Path) -> None:
     base = f"http://127.0.0.1:{(port := free_port())}"
     command = [sys.executable, "-c", PROGRAM, "serve", "--debug", "--port", str(port)]
-    environ = {"DATABASE_URL": text_of(own_url), "JOBS_WORKER": "off", "REQUEST_BODY_TIMEOUT": "0.01"}
+    environ = {"DATABASE_URL": text_of(own_url), "JOBS_WORKER": "off"}
     with Terminal(command, tmp_path, environ) as terminal, ThreadPoolExecutor() as pool:
         terminal.until("breakpoint() opens the debugger here")
         with httpx.Client(verify=NO_TLS, timeout=PATIENCE, transport=httpx.HTTPTransport(retries=10)) as client:
