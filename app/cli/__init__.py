@@ -62,15 +62,19 @@ def main(context: click.Context) -> None:
 
 
 def run() -> None:
-    """The console script. A service that no terminal controls gets a supervisor. Libraries that would use these for
-    what the service never does find them missing, which makes a process 12 MiB smaller. Litestar's plugin would load
-    OpenTelemetry, whether that is configured or not.
-    """
+    """The console script. A service that no terminal controls gets a supervisor."""
     if sys.argv[1:2] == ["serve"] and not _NO_SERVICE & {*sys.argv} and not is_supervised() and not has_terminal():
         supervise()
+    leave_out_unused()
+    main()
+
+
+def leave_out_unused() -> None:
+    """Libraries that would use these for what the service never does find them missing, which makes a process 12 MiB
+    smaller. Litestar's plugin would load OpenTelemetry, whether that is configured or not.
+    """
     for unused in ("rich", "pygments", "pydantic", "litestar.plugins.opentelemetry"):
         sys.modules[unused] = None  # type: ignore[assignment]  # documented: the import fails
-    main()
 
 
 def _make_core() -> object:

@@ -1,13 +1,13 @@
 """Loads what `app serve` and `app worker` load, without what would differ from process to process."""
 
 import gc
-import sys
 from functools import cache
 from importlib import import_module
 from typing import Any
 
-for unused in ("rich", "pygments", "pydantic"):  # as `app` itself does
-    sys.modules[unused] = None  # type: ignore[assignment] # documented: the import fails
+from app.cli import leave_out_unused
+
+leave_out_unused()
 for name in ("app.cli.serve", "app.cli.startup", "app.cli.worker"):
     import_module(name)
 
