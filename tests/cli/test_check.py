@@ -216,7 +216,7 @@ def test_more_connections_than_the_server_allows_are_named(at: Cli, own_url: Dat
 
 async def test_a_mail_server_is_connected_to_and_signed_in_at(cli: Cli) -> None:
     async with mail_server() as server:
-        smtp = {"MAIL_BACKEND": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(server.port), "SMTP_TLS": "none"}
+        smtp = server.settings
         good = await asyncio.to_thread(cli, "check", "--json", **smtp)
         refused = await asyncio.to_thread(cli, "check", "--json", **smtp, SMTP_USER="app", SMTP_PASSWORD="hunter2")
     gone = await asyncio.to_thread(cli, "check", "--json", **smtp)

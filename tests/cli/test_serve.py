@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import pytest
 
 from app.cli import startup
 from app.lib.db.url import DatabaseURL
 from tests.cli.conftest import Cli, refusal, text_of
-from tests.support.processes import PATIENCE, Server, app_command, command_path, free_port, until_gone
+from tests.support.processes import NO_TLS, PATIENCE, Server, app_command, command_path, free_port, until_gone
+from tests.support.terminals import Terminal
 
 Serve = Callable[..., Server]
 
@@ -196,31 +198,13 @@ def test_settings_are_read_again_after_a_hangup(serve: Serve, tmp_path: Path) ->
 
 @pytest.mark.skipif(sys.platform != "linux", reason="terminals differ")
 def test_it_ends_with_its_terminal(tmp_path: Path) -> None:
-    master, slave = os.openpty()
-    in_terminal = (
-        "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
-    )
-    command = [sys.executable, "-c", in_terminal, *app_command("serve")]
     port = free_port()
-    with subprocess.Popen(  # noqa: S603 - our own command
-        command,
-        cwd=tmp_path,
-        env=os.environ | {"PORT": str(port)},
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        start_new_session=True,
-    ) as process:
-        os.close(slave)
-        said = b""
-        while b"Ctrl-C" not in said:
-            said += os.read(master, 1000)
-        with Server(["true"], tmp_path, port, {}) as probe:
-            while not probe.answers("/health"):
-                assert process.poll() is None
-        os.close(master)
+    with Terminal(app_command("serve"), tmp_path, {"PORT": str(port)}) as terminal:
+        terminal.until("Ctrl-C")
+        with httpx.Client(verify=NO_TLS, transport=httpx.HTTPTransport(retries=10)) as client:
+            assert client.get(f"http://127.0.0.1:{port}/health").is_success
 
-        assert process.wait(PATIENCE) == 0
+        assert terminal.hang_up() == 0
 
 
 def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:

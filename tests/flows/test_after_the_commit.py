@@ -1,12 +1,10 @@
 """From a request, by way of a job, to what happens elsewhere: through all parts, on real databases and servers."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 from litestar import Litestar
 from sqlalchemy import select
 from standardwebhooks import Webhook
@@ -18,7 +16,7 @@ from tests.support.apps import Deployment, client_of, core_of
 from tests.support.links import run_mail_jobs
 from tests.support.mailserver import MailServer
 from tests.support.people import PASSWORD, People, Person
-from tests.support.receivers import Receiver, answering, receiver
+from tests.support.receivers import Receiver, answering
 from tests.support.waiting import until, until_it_holds
 
 REGISTER = "/api/v1/auth/register"
@@ -27,15 +25,8 @@ USERS = "/api/v1/users"
 WEBHOOKS = "/api/v1/webhooks"
 
 
-@pytest_asyncio.fixture
-async def inbox() -> AsyncIterator[Receiver]:
-    async with receiver(tls=False) as server:
-        yield server
-
-
 def smtp(server: MailServer) -> dict[str, str]:
-    address = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(server.port), "SMTP_TLS": "none"}
-    return {"MAIL_BACKEND": "smtp", "JOBS_WORKER": "inside", "RATE_LIMIT_ENABLED": "false", **address}
+    return {"JOBS_WORKER": "inside", "RATE_LIMIT_ENABLED": "false", **server.settings}
 
 
 async def register(app: Litestar, email: str) -> httpx.Response:

@@ -1,11 +1,9 @@
 """Posts and other people's servers: what is published, changed and deleted is delivered once, signed, in time."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import httpx
-import pytest_asyncio
 from litestar import Litestar
 from sqlalchemy import select
 from standardwebhooks import Webhook
@@ -15,19 +13,13 @@ from app.lib.events.tables import StoredEvent
 from app.lib.jobs.tables import QueuedJob
 from tests.support.apps import Deployment, core_of
 from tests.support.people import People, Person
-from tests.support.receivers import Receiver, receiver
+from tests.support.receivers import Receiver
 from tests.support.waiting import until, until_it_holds
 
 POSTS = "/api/v1/posts"
 WEBHOOKS = "/api/v1/webhooks"
 KINDS = ["post.published", "post.updated", "post.deleted"]
 ENVIRONMENT = {"JOBS_WORKER": "inside", "WEBHOOKS_ALLOW_PRIVATE": "true", "RATE_LIMIT_ENABLED": "false"}
-
-
-@pytest_asyncio.fixture
-async def inbox() -> AsyncIterator[Receiver]:
-    async with receiver(tls=False) as server:
-        yield server
 
 
 async def subscribe(calls: httpx.AsyncClient, inbox: Receiver) -> Webhook:

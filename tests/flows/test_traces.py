@@ -35,17 +35,6 @@ async def collected(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Collector]
         yield found
 
 
-@pytest_asyncio.fixture
-async def inbox() -> AsyncIterator[Receiver]:
-    async with receiver(tls=False) as server:
-        yield server
-
-
-def smtp(server: MailServer) -> dict[str, str]:
-    address = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(server.port), "SMTP_TLS": "none"}
-    return {"MAIL_BACKEND": "smtp", "JOBS_WORKER": "inside", **address}
-
-
 async def one(collected: Collector, name: str, trace_id: str | None = None) -> Seen:
     await until(lambda: bool(collected.named(name, trace_id)))
     return collected.named(name, trace_id)[0]
@@ -94,7 +83,7 @@ async def test_a_request_and_its_statements(collected: Collector, deployment: De
 async def test_from_a_request_by_way_of_jobs_to_a_mail_and_a_webhook(
     collected: Collector, deployment: Deployment, mail: MailServer, inbox: Receiver
 ) -> None:
-    app = await deployment.start(**SETTINGS, **smtp(mail))
+    app = await deployment.start(**SETTINGS, JOBS_WORKER="inside", **mail.settings)
     person = await People(app).create(is_verified=True)
     context = {"traceparent": SAMPLED, "tracestate": STATE}
     async with client_of(app, headers=person.headers) as client:

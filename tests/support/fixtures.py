@@ -11,6 +11,7 @@ from app.lib.db.url import DatabaseURL
 from tests.lib.jobs.bench import Bench, bench_on
 from tests.support.databases import empty, empty_database, migrate
 from tests.support.mailserver import MailServer, mail_server
+from tests.support.receivers import Receiver, receiver
 from tests.support.service import Registrations, Service
 
 
@@ -48,6 +49,13 @@ async def bench(database_url: DatabaseURL) -> AsyncIterator[Bench]:
 async def mail() -> AsyncIterator[MailServer]:
     """A real SMTP server."""
     async with mail_server() as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def inbox() -> AsyncIterator[Receiver]:
+    """A real server for webhooks."""
+    async with receiver(tls=False) as server:
         yield server
 
 

@@ -42,6 +42,11 @@ class MailServer:
         self._tls: ssl.SSLContext | None = None
 
     @property
+    def settings(self) -> dict[str, str]:
+        """Those of an app that sends its mail to it."""
+        return {"MAIL_BACKEND": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(self.port), "SMTP_TLS": "none"}
+
+    @property
     def message_ids(self) -> list[str]:
         return [str(message["Message-ID"]) for message in self.messages]
 

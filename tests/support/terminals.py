@@ -31,7 +31,8 @@ class Terminal:
         if self.pid:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
-        os.close(self._end)
+        if self._end:
+            os.close(self._end)
 
     def until(self, text: str) -> str:
         """Waits for this text after what was waited for before. Returns what came with it."""
@@ -53,6 +54,16 @@ class Terminal:
         _, status = os.waitpid(self.pid, 0)
         self.pid = 0
         return os.waitstatus_to_exitcode(status)
+
+    def hang_up(self) -> int:
+        """Closes the terminal and waits for the program to end. Returns its exit code."""
+        os.close(self._end)
+        deadline = time.monotonic() + PATIENCE
+        while not (ended := os.waitpid(self.pid, os.WNOHANG))[0]:
+            assert time.monotonic() < deadline, f"it does not end:\n{self.shown}"
+            time.sleep(0.05)
+        self.pid = self._end = 0
+        return os.waitstatus_to_exitcode(ended[1])
 
     def _take(self) -> bool:
         """Reads what there is, for up to a moment; False once the program has closed the terminal."""

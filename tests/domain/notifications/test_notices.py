@@ -32,8 +32,7 @@ async def posting(shared_app: Litestar, database_url: DatabaseURL, mail: MailSer
     """An app that sends its mail to the server, when a test calls for it."""
     await empty(core_of(shared_app).database)
     await forget(shared_app)
-    smtp = {"MAIL_BACKEND": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(mail.port), "SMTP_TLS": "none"}
-    async with running_app(database_url, PUBLIC_URL="https://lodestar.example", **smtp) as app:
+    async with running_app(database_url, PUBLIC_URL="https://lodestar.example", **mail.settings) as app:
         yield app
 
 
