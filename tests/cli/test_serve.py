@@ -17,7 +17,7 @@ from app.cli import startup
 from app.lib.db.url import DatabaseURL
 from tests.cli.conftest import Cli, refusal, text_of
 from tests.support.processes import NO_TLS, PATIENCE, Server, app_command, command_path, free_port, until_gone
-from tests.support.terminals import Terminal
+from tests.support.terminal import Terminal
 
 Serve = Callable[..., Server]
 

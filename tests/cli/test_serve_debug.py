@@ -9,7 +9,7 @@ import httpx
 from app.lib.db.url import DatabaseURL
 from tests.cli.conftest import Cli, refusal, text_of
 from tests.support.processes import NO_TLS, PATIENCE, free_port
-from tests.support.terminals import Terminal
+from tests.support.terminal import Terminal
 
 PROGRAM = """
 from app.cli import main

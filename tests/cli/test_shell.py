@@ -5,7 +5,7 @@ from pathlib import Path
 from app.lib.db.url import DatabaseURL
 from tests.cli.conftest import Cli, text_of
 from tests.support.processes import app_command
-from tests.support.terminals import Terminal
+from tests.support.terminal import Terminal
 
 PROMPT = ">>> "
 CREATE = """\

@@ -19,10 +19,10 @@ from litestar import Litestar
 
 from app.lib.clock import utc_now
 from tests.support.apps import BASE_URL, client_of, core_of
+from tests.support.document_shell import DocumentShell
 from tests.support.factors import factor_of
 from tests.support.links import received
 from tests.support.people import HASHER, People, Person
-from tests.support.terminal import Terminal
 from tools.site import pages
 
 ROOT = Path(__file__).parents[2]
@@ -85,17 +85,17 @@ class Reader:
             email="ada@example.com", is_verified=True, is_superuser=True, password_hash=password
         )
 
-    async def ask(self, terminal: Terminal, name: str) -> str:
+    async def ask(self, shell: DocumentShell, name: str) -> str:
         """The value of a variable that the guide does not set."""
-        answer = terminal.answers[-1].json() if terminal.answers and terminal.answers[-1].content else {}
+        answer = shell.answers[-1].json() if shell.answers and shell.answers[-1].content else {}
         if name == "CODE":  # good once, so it is not kept
-            return await self._code_now(terminal.variables.get("SECRET"))
+            return await self._code_now(shell.variables.get("SECRET"))
         if name in self._knows:
-            value = str(await self._knows[name](terminal.answers[-1] if terminal.answers else None))
+            value = str(await self._knows[name](shell.answers[-1] if shell.answers else None))
         else:
             defaults = {"API": f"{BASE_URL}/api/v1", "api": f"{BASE_URL}/api/v1", "NEXT": "1"}
             value = defaults.get(name) or str(answer["items"][0]["id"] if name == "KEY_ID" else answer[name.lower()])
-        return terminal.variables.setdefault(name, value)
+        return shell.variables.setdefault(name, value)
 
     async def _access_token(self, _answer: Any) -> str:
         if self.ada is not None:
@@ -160,8 +160,8 @@ async def test_its_commands_do_what_it_says(app: Litestar, people: People, secti
         if not any("auth/register" in block for block in SECTIONS[section]):
             await reader.begin()
         environ = {"DATABASE_URL": url, "SECRET_KEY": settings.signing_secret}
-        terminal = Terminal(client, reader.ask, environ if settings.database.is_sqlite else None)
+        shell = DocumentShell(client, reader.ask, environ if settings.database.is_sqlite else None)
         for block in SECTIONS[section]:
-            await terminal.run(block)
+            await shell.run(block)
 
-    assert terminal.answers or "app " in "".join(SECTIONS[section])
+    assert shell.answers or "app " in "".join(SECTIONS[section])

@@ -13,8 +13,8 @@ from app.lib.clock import utc_now
 from app.lib.openapi.document import DocumentInfo
 from app.lib.webhooks.signing import new_secret, show_secret, signed_headers
 from tests.support.apps import client_of, core_of
+from tests.support.document_shell import DocumentShell
 from tests.support.people import People
-from tests.support.terminal import Terminal
 
 BLOCK = re.compile(r"^```(sh|json|http)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -43,12 +43,12 @@ async def test_the_samples_do_what_they_say(app: Litestar, people: People) -> No
         made = await sells.post("/api/v1/products", json=product)
     assert made.status_code == 201
     async with client_of(app) as client:
-        terminal = Terminal(client, refusals={412, 422})
+        shell = DocumentShell(client, refusals={412, 422})
         for kind, text in BLOCK.findall(MANUAL):
             if kind == "sh":
-                await terminal.run(text)
+                await shell.run(text)
                 continue
-            answer = terminal.answers[-1]
+            answer = shell.answers[-1]
             if kind == "json":
                 check(msgspec.json.decode(text), answer.json())
                 continue
@@ -57,8 +57,8 @@ async def test_the_samples_do_what_they_say(app: Litestar, people: People) -> No
             for name, _, value in (header.partition(": ") for header in headers):
                 check(value, answer.headers[name], name)
 
-    assert len(terminal.answers) > 15
-    failed = [answer for answer in terminal.answers if answer.is_error]
+    assert len(shell.answers) > 15
+    failed = [answer for answer in shell.answers if answer.is_error]
     assert {answer.status_code for answer in failed} == {412, 422}
 
 
