@@ -40,7 +40,7 @@ from app.lib.http.responses import encode_response
 from app.lib.http.rules import RulesMiddleware, declare_rules
 from app.lib.http.shell import Shell, remember_refusal
 from app.lib.http.spans import trace_requests
-from app.lib.http.traces import traced
+from app.lib.http.tracebacks import Tracebacks
 from app.lib.http.transaction import IdempotencyMiddleware, unit_provider
 from app.lib.jobs.background import repeating
 from app.lib.observability.logging import configure_logging
@@ -119,7 +119,8 @@ def app_of(core: Core, handlers: Sequence[ControllerRouterHandler]) -> Litestar:
     if missing := undefined_limits(app):
         raise ImproperlyConfiguredException(f"rate limits without a definition: {sorted(missing)}")
     shell = _shell(PublicAnswers(app.asgi_router, core.database.writes, bearer.admit), core, cors)
-    app.asgi_handler = below(settings.address.path, trace_requests(traced(shell, settings, is_local)), app.routes)
+    shown = trace_requests(Tracebacks(shell, settings) if is_local else shell)
+    app.asgi_handler = below(settings.address.path, shown, app.routes)
     return app
 
 

@@ -32,13 +32,11 @@ _WORDS = re.compile(r"[^\s\"'{}\[\],:]{8,}")
 _PAGE = "<!doctype html><meta charset=utf-8><title>{title}</title><h1>{title}</h1><p>{detail}</p><pre>{trace}</pre>"
 
 
-def traced(app: ASGIApp, settings: msgspec.Struct, wanted: bool) -> ASGIApp:
-    """The application, around which unexpected errors are shown where that is ``wanted``."""
-    return _Traces(app, frozenset(_secrets_in(settings))) if wanted else app
+class Tracebacks:
+    """Around the application: shows unexpected errors, without the secrets of the settings."""
 
-
-class _Traces:
-    def __init__(self, app: ASGIApp, secrets: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, settings: msgspec.Struct) -> None:
+        secrets = {*_secrets_in(settings)}
         self._app = app
         self._secret = re.compile("|".join(map(re.escape, sorted(secrets, key=len, reverse=True))) or r"(?!)")
 
