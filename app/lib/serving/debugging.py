@@ -12,10 +12,9 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
-from granian.server.embed import Server
+from granian.constants import Interfaces
+
+from app.lib.serving.embedded import embed
 
 _DAY = 86_400
 
@@ -69,18 +68,8 @@ async def _serve(
     make_app: Callable[[], Any], listeners: list[socket.socket], on_end: Callable[[Any], None], debugger: _Debugger
 ) -> None:
     app, loop = make_app(), asyncio.get_running_loop()
-    address, port = listeners[0].getsockname()[:2]
-    for each in listeners:  # granian opens its own
-        each.close()
-    server = Server(
-        app,
-        address=address,
-        port=port,
-        interface=Interfaces.ASGI,
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=_DAY * 1000),
-        log_level=LogLevels.error,
-    )
+    [place] = listeners
+    server = embed(app, place, Interfaces.ASGI, _DAY)
 
     def end() -> None:
         on_end(app)

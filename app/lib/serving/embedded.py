@@ -1,9 +1,10 @@
-"""An application in the event loop of a process that does something else: its probes."""
+"""An application in the event loop of this process: the probes of one that does something else, or a debugged one."""
 
 import asyncio
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -18,19 +19,8 @@ _LAST_ANSWERS_SECONDS = 2.0
 @asynccontextmanager
 async def listening(app: ASGIApp, place: socket.socket) -> AsyncGenerator[None]:
     """Serves the application, without its lifespan, where ``place`` is bound to, which is closed."""
-    address, port = place.getsockname()[:2]
-    place.close()
-    server = Server(
-        app,
-        address=address,
-        port=port,
-        interface=Interfaces.ASGINL,
-        http=HTTPModes.http1,
-        websockets=False,
-        http1_settings=HTTP1Settings(header_read_timeout=round(_HEADER_SECONDS * 1000)),
-        log_level=LogLevels.error,
-        log_dictconfig={"version": 1, "loggers": {"_granian": {"handlers": [], "propagate": True}}},
-    )
+    log = {"version": 1, "loggers": {"_granian": {"handlers": [], "propagate": True}}}
+    server = embed(app, place, Interfaces.ASGINL, _HEADER_SECONDS, websockets=False, log_dictconfig=log)
     task = asyncio.create_task(server.serve())
     try:
         yield
@@ -38,3 +28,20 @@ async def listening(app: ASGIApp, place: socket.socket) -> AsyncGenerator[None]:
         server.stop()  # type: ignore[no-untyped-call]  # granian has no types here
         with suppress(TimeoutError):  # of one that has begun a request and says no more
             await asyncio.wait_for(task, _LAST_ANSWERS_SECONDS)
+
+
+def embed(app: Any, place: socket.socket, interface: Interfaces, header_seconds: float, **options: Any) -> Server:
+    """Granian in this process, which listens where ``place`` is bound to and closes that: it opens its own."""
+    address, port = place.getsockname()[:2]
+    place.close()
+    settings = HTTP1Settings(header_read_timeout=round(header_seconds * 1000))
+    return Server(
+        app,
+        address=address,
+        port=port,
+        interface=interface,
+        http=HTTPModes.http1,
+        http1_settings=settings,
+        log_level=LogLevels.error,
+        **options,
+    )
