@@ -7,9 +7,9 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.lib.http import problems
 from app.lib.http.shell import route_of
+from app.lib.observability.metrics import METHODS
 from app.lib.observability.tracing import FAILURE, NAME, Attributes, Tracing, is_configured, span
 
-_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _SERVER_ERROR = 500
 
 
@@ -23,7 +23,7 @@ def trace_requests(app: ASGIApp) -> ASGIApp:
         if Tracing.active is None or scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
-        method, status = scope["method"] if scope["method"] in _METHODS else "_OTHER", 0
+        method, status = scope["method"] if scope["method"] in METHODS else "_OTHER", 0
 
         async def watch(message: Message) -> None:
             nonlocal status

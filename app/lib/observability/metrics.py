@@ -38,7 +38,8 @@ SAMPLE_SECONDS = 1.0
 
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+"""Of requests; all others are one to metrics and traces, because clients make them up."""
 
 Refresh = Callable[[], Awaitable[None]]
 C = TypeVar("C", bound=Collector)
@@ -140,9 +141,9 @@ class Metrics:
         key = (method, route, status)
         child = self._children.get(key)
         if child is None:
-            known = method if method in _METHODS else "OTHER"
+            known = method if method in METHODS else "OTHER"
             child = self._requests.labels(known, route, str(status)), self._seconds.labels(known, route)
-            if method in _METHODS:
+            if method in METHODS:
                 self._children[key] = child
         child[0].inc()
         child[1].observe(seconds)

@@ -131,9 +131,8 @@ async def tracing(about: Mapping[str, str]) -> AsyncGenerator[None]:
             log.warning("tracing.protocol_not_supported", variable=variable, used=_PROTOCOL)
     # It would repeat what clients send as the headers of a trace.
     logging.getLogger("opentelemetry.trace").setLevel(logging.CRITICAL)
-    logging.getLogger("opentelemetry.exporter").setLevel(
-        logging.ERROR
-    )  # a line for what is lost, none for each attempt
+    # A line for what is lost, none for each attempt.
+    logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)
     tracer = Tracing.active = OpenTelemetry(about)
     ADDITIONS.append(add_ids)
     try:
