@@ -30,7 +30,7 @@ _PRODUCT = "lodestar"
 _REDIS_SCHEMES = {"redis", "rediss", "valkey", "valkeys", "unix"}
 _HOST = re.compile(r"[^\s:/?#@\[\]]+|[0-9a-fA-F:.]+")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
@@ -324,8 +324,8 @@ def _check_mail(settings: Settings) -> None:
         raise ConfigurationError("MAIL_FROM: expected an address such as Shop <noreply@example.com>") from exc
     if settings.is_production and settings.mail_backend == "smtp" and sender.domain == "localhost":
         raise ConfigurationError("MAIL_FROM: required in production, unless PUBLIC_URL has a domain name for one")
-    if not _COLOR.fullmatch(settings.mail_color):
-        raise ConfigurationError("MAIL_COLOR: expected a colour such as #2952cc")
+    if not COLOR.fullmatch(settings.mail_color):
+        raise ConfigurationError("MAILCOLOR: expected a colour such as #2952cc")
     if settings.mail_backend == "smtp" and not settings.smtp_host:
         raise ConfigurationError("SMTP_HOST: required with MAIL_BACKEND=smtp")
     if settings.smtp_host and not _HOST.fullmatch(settings.smtp_host):

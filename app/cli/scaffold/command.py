@@ -1,6 +1,5 @@
 """``app new``, ``app remove`` and ``app rename``: write code into this checkout, take it away, give it another name."""
 
-import re
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +12,7 @@ from app.cli.scaffold.product import Product, current_product, parse_product
 from app.cli.scaffold.removal import removable, remove_domain, standing_on
 from app.cli.scaffold.renaming import copy_tree, rename_tree, start_history
 from app.cli.scaffold.writing import export_documents, write_domain
+from app.config import COLOR
 from app.lib.cli.errors import CommandFailed, MissingOrTaken
 from app.lib.http.rules import MAX_BODY, TEXT_BODY
 
@@ -132,7 +132,7 @@ def rename(name: str, slug: str | None, color: str | None, *, yes: bool) -> None
 def _products(name: str, slug: str | None, color: str | None) -> tuple[Product, Product]:
     """The old one and the new one. Raises ``click.BadParameter`` and ``CommandFailed``."""
     _require_checkout()
-    if color is not None and not re.fullmatch("#[0-9a-fA-F]{6}", color):
+    if color is not None and not COLOR.fullmatch(color):
         raise click.BadParameter(f"'{color}' is not a colour such as #2952cc.")
     old, product = current_product(ROOT), parse_product(ROOT, name, slug)
     if old == product:

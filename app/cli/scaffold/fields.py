@@ -43,7 +43,7 @@ _CHOICE = re.compile(r"[a-z][a-z0-9_]*")
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """``{size}`` in ``column`` and ``wire`` is the length, ``{choices}`` the quoted choices. ``first`` and ``second``
-    are values as JSON has them.
+    are values as JSON has them. ``texts`` of that length make a value.
     """
 
     python: str
@@ -52,6 +52,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     first: Any
     second: Any
     size: int = 200
+    texts: int = 0
 
 
 KINDS = {
@@ -61,6 +62,7 @@ KINDS = {
         wire="Annotated[Line, Meta(max_length={size}, examples=[{first}])]",
         first="Tide tables",
         second="Star charts",
+        texts=1,
     ),
     "text": Kind(
         python="str",
@@ -69,20 +71,25 @@ KINDS = {
         first="High water at noon.",
         second="Low water at six.",
         size=2_000,
+        texts=1,
     ),
     "url": Kind(
         python="str",
-        column="String(2048)",
+        column="String({size})",
         wire="Annotated[PublicUrl, Meta(examples=[{first}])]",
         first="https://tides.example.com/",
         second="https://stars.example.com/",
+        size=2_048,
+        texts=1,
     ),
     "email": Kind(
         python="str",
-        column="String(254)",
+        column="String({size})",
         wire="Annotated[Email, Meta(examples=[{first}])]",
         first="ada@example.com",
         second="grace@example.com",
+        size=254,
+        texts=1,
     ),
     "int": Kind(
         python="int",
@@ -123,6 +130,7 @@ KINDS = {
         first=["sea"],
         second=["sea", "sky"],
         size=50,
+        texts=20,
     ),
 }
 
@@ -186,12 +194,8 @@ def parse_field(text: str) -> Field:
         is_nullable=bool(match["null"]),
         first=first,
         second=second,
-        characters=_characters(match["kind"], length),
+        characters=kind.texts * length,
     )
-
-
-def _characters(kind: str, length: int) -> int:
-    return {"str": length, "text": length, "url": 2_048, "email": 254, "list": 20 * length}.get(kind, 0)
 
 
 def largest_body(fields: Sequence[Field]) -> int:
