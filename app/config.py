@@ -325,7 +325,7 @@ def _check_mail(settings: Settings) -> None:
     if settings.is_production and settings.mail_backend == "smtp" and sender.domain == "localhost":
         raise ConfigurationError("MAIL_FROM: required in production, unless PUBLIC_URL has a domain name for one")
     if not COLOR.fullmatch(settings.mail_color):
-        raise ConfigurationError("MAILCOLOR: expected a colour such as #2952cc")
+        raise ConfigurationError("MAIL_COLOR: expected a colour such as #2952cc")
     if settings.mail_backend == "smtp" and not settings.smtp_host:
         raise ConfigurationError("SMTP_HOST: required with MAIL_BACKEND=smtp")
     if settings.smtp_host and not _HOST.fullmatch(settings.smtp_host):
