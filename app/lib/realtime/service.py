@@ -61,7 +61,8 @@ class Realtime(Collector):
         self._must_check, self._checks = asyncio.Event(), asyncio.Semaphore(_CHECKS_AT_A_TIME)
 
     async def start(self) -> None:
-        """Starts everything. Needs neither the database nor the fan-out yet."""
+        """Starts everything, again after :meth:`close`. Needs neither the database nor the fan-out yet."""
+        self._is_draining = False
         repeat = self._loops.repeat
         repeat(self.hub.read, "realtime.read_failed")
         repeat(self.hub.sweep, "realtime.sweep_failed")

@@ -7,10 +7,11 @@ import httpx
 import pytest
 from litestar import Litestar
 
+from app.lib.db.url import DatabaseURL
 from tests.domain.accounts.answers import JSONObject
 from tests.domain.realtime.steps import ROOMS, Crew, channel_of, make_room, private_room
 from tests.domain.realtime.test_handshakes import ticket_of
-from tests.support.apps import Deployment, core_of
+from tests.support.apps import Deployment, core_of, fresh, running_app
 from tests.support.people import People, Person
 from tests.support.sockets import Refused, SocketClient, connected
 from tests.support.streams import EVENTS, listening
@@ -184,6 +185,16 @@ async def test_a_stream_ends_when_the_process_does(deployment: Deployment) -> No
         assert await socket.until_closed() == 1012
 
     assert (last.kind, last.frame) == ("close", {"code": 1012})
+
+
+async def test_a_process_that_is_started_again_takes_sockets(database_url: DatabaseURL) -> None:
+    async with running_app(database_url, PRODUCT_NAME="Twice") as stopped:
+        pass
+    async with running_app(database_url, PRODUCT_NAME="Twice") as app, fresh(app):
+        assert app is stopped
+        person = await People(app).create()
+        async with connected(app, token=person.access_token) as socket:
+            assert (await socket.subscribe("posts"))["type"] == "subscribed"
 
 
 async def test_streams_count_as_sockets(app: Litestar, caller: Person) -> None:
