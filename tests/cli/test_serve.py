@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -181,12 +182,11 @@ def test_settings_are_read_again_after_a_hangup(serve: Serve, tmp_path: Path) ->
     server.until(lambda: server.answers("/docs/openapi.json", '"Before"'))
 
     secret.write_text("After\n")
-    for number, (wrong, said) in enumerate(
-        {"LOG_LEVEL=loud": "LOG_LEVEL: ", "HOST=127.0.0.2": "need a restart"}.items()
-    ):
+    for wrong, said in {"LOG_LEVEL=loud": "LOG_LEVEL: ", "HOST=127.0.0.2": "HOST, PORT, WORKERS: "}.items():
         env_file.write_text(f"PRODUCT_NAME_FILE=name\n{wrong}\n")
+        failed = server.output.count('"reload.failed"')
         server.tell(signal.SIGHUP)
-        server.until(lambda failed=number + 1: server.output.count('"reload.failed"') == failed)
+        server.until(partial(lambda before: server.output.count('"reload.failed"') > before, failed))
         assert said in server.errors
     assert server.answers("/docs/openapi.json", '"Before"')
 
