@@ -79,7 +79,8 @@ def database_errors(url: DatabaseURL, setting: str = "DATABASE_URL") -> Generato
         turned_away = (sqlstate(cause) or "")[:2] in {"28", "3D"}
         if isinstance(error, Unavailable) or isinstance(cause, OSError) or turned_away:
             is_of_system = isinstance(cause, OSError) and cause.errno and cause.errno > 0
-            reason = os.strerror(cause.errno) if is_of_system else str(cause).partition("\n")[0]
+            said = os.strerror(cause.errno) if is_of_system else str(cause).partition("\n")[0]
+            reason = said or "it does not answer"
             message = f"The database {url.masked} cannot be used: {reason}."
             raise DatabaseUnusable(message, f"Check {setting} and that the database runs.") from exc
         if error is None:
