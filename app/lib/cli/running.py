@@ -78,8 +78,8 @@ def database_errors(url: DatabaseURL, setting: str = "DATABASE_URL") -> Generato
         # PostgreSQL does not know the user, the password or the database.
         turned_away = (sqlstate(cause) or "")[:2] in {"28", "3D"}
         if isinstance(error, Unavailable) or isinstance(cause, OSError) or turned_away:
-            is_of_system = isinstance(cause, OSError) and cause.errno and cause.errno > 0
-            said = os.strerror(cause.errno) if is_of_system else str(cause).partition("\n")[0]
+            number = cause.errno if isinstance(cause, OSError) else None  # below zero where a name was not found
+            said = os.strerror(number) if number and number > 0 else str(cause).partition("\n")[0]
             reason = said or "it does not answer"
             message = f"The database {url.masked} cannot be used: {reason}."
             raise DatabaseUnusable(message, f"Check {setting} and that the database runs.") from exc
