@@ -23,6 +23,9 @@ from app.lib.openapi.document import DocumentInfo, build_document
 from app.lib.ratelimit.counters import MemoryCounters
 from app.lib.security.passwords import PasswordHasher
 from tests.support.databases import empty
+from tests.support.signatures import read_once
+
+read_once()
 
 BASE_URL = "http://testserver"
 ADDRESS = "203.0.113.7"
