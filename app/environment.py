@@ -1,6 +1,7 @@
 """Reads the settings of the process and its domains, and makes the secret key where none is set."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,11 +11,12 @@ import msgspec
 
 from app.config import Section, Settings
 from app.lib.security.secret_key import keep_secret
-from app.lib.settings import ConfigurationError, Secret, described_fields, load, read_env_file, variable_name
+from app.lib.settings import ConfigurationError, Secret, described_fields, load, read_env_file, set_in, variable_name
 
 _CLOSE = 0.85
 """How alike two names are when one is the other misspelt, of 1 (:mod:`difflib`)."""
 
+_NAME = re.compile(r"[A-Z][A-Z0-9_]+")
 _OTEL = "OTEL_"
 """How the settings of OpenTelemetry's SDK begin, which it reads by itself."""
 
@@ -24,33 +26,33 @@ def read_settings(
     environ: Mapping[str, str] | None = None,
     env_file: Path | None = Path(".env"),
 ) -> tuple[Settings, dict[str, str]]:
-    """Settings and the origin of each. Raises :class:`ConfigurationError` with a line for each that is wrong, and for
-    each name that looks misspelt.
+    """Settings and the origin of each. Raises :class:`ConfigurationError` with a line, sorted, for each that is wrong
+    or breaks a rule with others, and for each name that looks misspelt.
     """
     environ = os.environ if environ is None else environ
     kinds: list[type[Settings | Section]] = [Settings, *sections]
-    found: dict[Any, Any] = {}
-    origins: dict[str, str] = {}
-    wrong: list[str] = []
     if environ is os.environ:  # the only place where its SDK looks for them
         for name, text in read_env_file(env_file).items():
             if name.startswith(_OTEL):
                 os.environ.setdefault(name, text)
+    values: dict[Any, dict[str, Any]] = {}
+    origins: dict[str, str] = {}
+    wrong: dict[str, str] = {}
     for kind in kinds:
-        try:
-            found[kind], more = load(kind, environ, env_file)
-        except ConfigurationError as exc:
-            wrong.append(str(exc))
-            continue
+        values[kind], more, faults = load(kind, environ, env_file)
         if taken := origins.keys() & more.keys():
             raise ValueError(f"settings are declared twice: {sorted(taken)}")
         origins |= more
-    if wrong:
-        raise ConfigurationError("\n".join([*wrong, *misspelt_names(kinds, environ, env_file)]))
-    settings: Settings = found.pop(Settings)
-    for section in found.values():
-        section.check(settings)
-    return msgspec.structs.replace(settings, sections=found), origins
+        wrong |= faults
+    lines = [*wrong.values()]
+    try:
+        settings = Settings(**values.pop(Settings), sections={kind: kind(**values[kind]) for kind in values})
+    except ConfigurationError as exc:
+        lines += [each for each in exc.faults if wrong.keys().isdisjoint(_NAME.findall(each))]
+    if lines:
+        lines = [each + set_in(origins.get(each.partition(":")[0], "default")) for each in lines]
+        raise ConfigurationError(*sorted({*lines, *misspelt_names(kinds, environ, env_file)}))
+    return settings, origins
 
 
 def misspelt_names(
@@ -67,7 +69,8 @@ def misspelt_names(
         if name.startswith(_OTEL):
             continue
         if close := get_close_matches(name, names, n=1, cutoff=_CLOSE):
-            said.append(f"{name}: not a setting; {close[0]} is one")
+            origin = f"{env_file}" if name in in_file else "environment"
+            said.append(f"{name}: not a setting; {close[0]} is one{set_in(origin)}")
         elif name in in_file:
             said.append(f"{name}: not a setting, but in {env_file}")
     return said

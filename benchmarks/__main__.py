@@ -15,7 +15,7 @@ from benchmarks.measure import Site, check, measure
 from benchmarks.report import Process, Report
 from benchmarks.rows import PEERS, ROWS
 from benchmarks.server import COMMANDS, OURS, SQLITE, serving
-from benchmarks.world import Size, build, find_cursor
+from benchmarks.world import Size, build, find_cursor_and_etag
 from tests.support.databases import migrate, postgresql_database, postgresql_server, sqlite_database
 
 FULL, SMALL = Size(100_000, 1_000_000, 10_000), Size(2_000, 2_000, 500)
@@ -71,7 +71,7 @@ def _site(arguments: argparse.Namespace) -> Iterator[Site]:
             )
             for name in (OURS, SQLITE, *arguments.peers)
         }
-        find_cursor(world, servers[OURS].port)
+        find_cursor_and_etag(world, servers[OURS].port)
         yield Site(servers, worlds, arguments.connections, arguments.seconds)
 
 

@@ -55,7 +55,8 @@ class Size(msgspec.Struct, frozen=True):
 
 @dataclass
 class World:
-    """``environ`` is for all servers; ``depth`` a cursor of each kind for the page after that number of users."""
+    """``environ`` is for all servers; ``cursors`` has one of each kind for the page after the seeded users, ``etag`` is
+    ours of the first post."""
 
     size: Size
     url: DatabaseURL
@@ -65,6 +66,7 @@ class World:
     user_ids: list[UUID]
     slugs: list[str]
     cursors: dict[str, str] = field(default_factory=dict)
+    etag: str = ""
 
     def plans(self, person: Person | None, paths: Sequence[str], **headers: str) -> list[Plan]:
         """Each connection starts at another one of the paths."""
@@ -184,11 +186,13 @@ def _fresh(statements: Sequence[tuple[str, Sequence[Any]]]) -> set[str]:
     return {value for _, values in statements for value in values if isinstance(value, str) and _NEW.fullmatch(value)}
 
 
-def find_cursor(world: World, port: int) -> None:
-    """Walks to the depth of all seeded users, so that the next page has the first of them."""
-    headers, left = world.root.headers, world.size.users
+def find_cursor_and_etag(world: World, port: int) -> None:
+    """The cursor is from a walk to the depth of all seeded users, so that the next page has the first of them."""
+    left = world.size.users
     query: dict[str, str] = {}
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}{API}", headers=headers, timeout=60) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}{API}", timeout=60) as client:
+        world.etag = client.get(f"/posts/{world.slugs[0]}").raise_for_status().headers["etag"]
+        client.headers.update(world.root.headers)
         while left:
             size = {"page_size": str(min(left, 100)), "include_total": "false"}
             page = client.get("/users", params=query | size).raise_for_status().json()

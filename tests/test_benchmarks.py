@@ -2,10 +2,15 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from app.domain.accounts import dtos as accounts
+from app.domain.catalog import dtos as catalog
+from app.domain.posts import dtos as posts
 from benchmarks import report
 from benchmarks.measure import Figures, differences
+from benchmarks.peers import structs
 from benchmarks.report import Report
 from benchmarks.rows import FIRST_PAGE, ME
 from benchmarks.server import BARE, FASTAPI, OURS
@@ -52,6 +57,21 @@ def test_check_without_a_baseline_is_no_success(published: Path) -> None:
     published.with_name("baseline.json").unlink()
 
     assert report.compare(a_report(100)) == 2
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (accounts.UserRead, structs.UserRead),
+        (posts.PostSummary, structs.PostSummary),
+        (posts.PostRead, structs.PostRead),
+        (catalog.ProductRead, structs.ProductRead),
+    ],
+)
+def test_peers_answer_with_the_same_members(ours: type[msgspec.Struct], theirs: type[msgspec.Struct]) -> None:
+    names = {field.encode_name for field in msgspec.structs.fields(theirs)}
+
+    assert names == {field.encode_name for field in msgspec.structs.fields(ours)}, "change all of benchmarks/peers"
 
 
 def test_answers_differ_by_value_type_member_and_length() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar.types import ControllerRouterHandler
+from litestar.types import ControllerRouterHandler, Scope
 
 from app.lib.audit import AuditKind
 from app.lib.db.gauges import DatabaseGauge
@@ -42,8 +42,8 @@ class Link(msgspec.Struct, frozen=True):
     title: str
     parameters: dict[str, str] = {}
     """Of the route's path."""
-    may_open: Callable[[Any], bool] | None = None
-    """Whether the visitor of a connection may, where the route does not answer to all."""
+    may_open: Callable[[Scope], bool] | None = None
+    """Whether the visitor of a request may, where the route does not answer to all."""
 
 
 class Demo(msgspec.Struct, kw_only=True):

@@ -48,7 +48,7 @@ decode = msgspec.json.decode
 USER = """
 SELECT id, email, username, name, locale, is_active, is_verified, is_superuser, is_service,
     ARRAY(SELECT roles.name FROM roles JOIN user_roles ON role_id = roles.id WHERE user_id = users.id) AS roles,
-    created_at, updated_at, version
+    metadata, created_at, updated_at, version
 FROM users WHERE deleted_at IS NULL"""
 POST = """
 SELECT id, author_id, title, slug, excerpt, tags, published_at IS NOT NULL, published_at, created_at, updated_at,
@@ -66,7 +66,8 @@ COUNTED = {
 
 
 def to_user(row: Any) -> UserRead:
-    return UserRead(*row)
+    *others, metadata, created_at, updated_at, version = row
+    return UserRead(*others, msgspec.Raw(metadata.encode()), created_at, updated_at, version)
 
 
 def to_summary(row: Any) -> PostSummary:

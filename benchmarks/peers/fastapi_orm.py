@@ -13,7 +13,7 @@ from uuid import UUID
 import jwt
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query, Response
 from fastapi.security import OAuth2PasswordBearer
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import undefer
@@ -42,6 +42,7 @@ class UserRead(Read):
     is_superuser: bool
     is_service: bool
     roles: list[str]
+    metadata: dict[str, str] = Field(validation_alias="metadata_")
     created_at: datetime
     updated_at: datetime
     version: int
@@ -63,6 +64,7 @@ class PostSummary(Read):
 
 class PostRead(PostSummary):
     content: str
+    metadata: None = Field(validation_alias="no_metadata")  # shown to its author only
 
 
 class Money(BaseModel):
@@ -82,6 +84,7 @@ class ProductRead(Read):
     created_at: datetime
     updated_at: datetime
     version: int
+    metadata: None = Field(validation_alias="no_metadata")  # shown to those who may change it only
 
 
 class Page(Read, Generic[T]):

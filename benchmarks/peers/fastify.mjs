@@ -26,6 +26,8 @@ const integer = { type: 'integer' }
 const boolean = { type: 'boolean' }
 const strings = { type: 'array', items: string }
 const object = (properties) => ({ type: 'object', properties })
+const metadata = { type: 'object', additionalProperties: string }
+const none = { type: 'null', default: null } // shown to those who may change it only
 const page = (item) => object({
   items: { type: 'array', items: item },
   total: { type: ['integer', 'null'] },
@@ -38,16 +40,16 @@ const page = (item) => object({
 const times = { created_at: string, updated_at: string, version: integer }
 const user = object({
   id: string, email: string, username: nullable, name: nullable, locale: string, is_active: boolean,
-  is_verified: boolean, is_superuser: boolean, is_service: boolean, roles: strings, ...times
+  is_verified: boolean, is_superuser: boolean, is_service: boolean, roles: strings, metadata, ...times
 })
 const summary = {
   id: string, author_id: string, title: string, slug: string, excerpt: string, tags: strings, is_published: boolean,
   published_at: nullable, ...times
 }
-const post = object({ ...summary, content: string })
+const post = object({ ...summary, content: string, metadata: none })
 const product = object({
   id: string, sku: string, name: string, description: nullable, price: object({ amount: string, currency: string }),
-  stock: integer, is_active: boolean, tags: strings, ...times
+  stock: integer, is_active: boolean, tags: strings, metadata: none, ...times
 })
 const answers = (schema) => ({ response: { 200: schema } })
 const paging = (item) => ({
@@ -63,7 +65,7 @@ const paging = (item) => ({
 const users = sql`
   SELECT id, email, username, name, locale, is_active, is_verified, is_superuser, is_service,
     ARRAY(SELECT roles.name FROM roles JOIN user_roles ON role_id = roles.id WHERE user_id = users.id) AS roles,
-    created_at, updated_at, version
+    metadata, created_at, updated_at, version
   FROM users WHERE deleted_at IS NULL`
 const posts = sql`
   SELECT id, author_id, title, slug, excerpt, tags, published_at IS NOT NULL AS is_published, published_at, created_at,

@@ -9,7 +9,14 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {datetime: DateTime(timezone=True), list[str]: JSON, int: BigInteger}  # noqa: RUF012 - SQLAlchemy's own attribute
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own attribute
+        datetime: DateTime(timezone=True),
+        list[str]: JSON,
+        dict[str, str]: JSON,
+        int: BigInteger,
+    }
+    no_metadata = None
+    """Of a post or product, for those who may not change it."""
 
 
 user_roles = Table(
@@ -39,6 +46,7 @@ class User(Base):
     is_verified: Mapped[bool]
     is_superuser: Mapped[bool]
     is_service: Mapped[bool]
+    metadata_: Mapped[dict[str, str]] = mapped_column("metadata")
     deleted_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

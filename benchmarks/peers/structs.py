@@ -21,6 +21,7 @@ class UserRead(msgspec.Struct):
     is_superuser: bool
     is_service: bool
     roles: list[str]
+    metadata_: Any = msgspec.field(name="metadata")  # an object, or its JSON text as msgspec.Raw
     created_at: datetime
     updated_at: datetime
     version: int
@@ -42,6 +43,7 @@ class PostSummary(msgspec.Struct):
 
 class PostRead(PostSummary):
     content: str
+    no_metadata: None = msgspec.field(name="metadata", default=None)  # shown to its author only
 
 
 class Money(msgspec.Struct):
@@ -61,6 +63,7 @@ class ProductRead(msgspec.Struct):
     created_at: datetime
     updated_at: datetime
     version: int
+    no_metadata: None = msgspec.field(name="metadata", default=None)  # shown to those who may change it only
 
 
 class Page(msgspec.Struct, Generic[S]):

@@ -21,7 +21,7 @@ from tests.support.people import PASSWORD, People
 from tests.support.sockets import Refused, connected
 
 PATH = "/team/lodestar-2"
-ORIGIN = "http://testserver"
+ORIGIN = "http://localhost"
 LINK = re.compile(r'(?:href|src|action|data-openapi)="([^"]*)"')
 MARKDOWN_LINK = re.compile(r"\]\(([^)]*)\)")
 MODULE = re.compile(r"""from "(\./[^"]+)";""")
@@ -70,14 +70,14 @@ def proxy(service: Litestar, strips: bool) -> Any:
 @pytest_asyncio.fixture
 async def outside(proxy: Any) -> AsyncIterator[httpx.AsyncClient]:
     """The proxy fails when it asks for anything that is not below the path."""
-    async with client_of(proxy, address=HERE) as client:
+    async with client_of(proxy, address=HERE, base_url=ORIGIN) as client:
         yield client
 
 
 @pytest_asyncio.fixture
 async def author(service: Litestar, proxy: Any) -> AsyncIterator[httpx.AsyncClient]:
     person = await People(service).create()
-    async with client_of(proxy, headers=person.headers) as client:
+    async with client_of(proxy, headers=person.headers, base_url=ORIGIN) as client:
         yield client
 
 
@@ -209,9 +209,9 @@ async def test_sockets_open_where_the_document_says(author: httpx.AsyncClient, p
     ticket = await author.post(f"{PATH}/api/v1/realtime/tickets")
     address = server["pathname"] + channel["address"]
 
-    assert (server["protocol"], server["host"], server["pathname"]) == ("ws", "testserver", PATH)
+    assert (server["protocol"], server["host"], server["pathname"]) == ("ws", "localhost", PATH)
     assert ticket.headers["location"] == address
-    async with connected(proxy, address, ticket=ticket.json()["ticket"], origin=ORIGIN) as socket:
+    async with connected(proxy, address, ticket=ticket.json()["ticket"], origin=ORIGIN, host="localhost") as socket:
         assert (await socket.subscribe("posts"))["type"] == "subscribed"
     with pytest.raises(Refused) as refused:
         async with connected(proxy, address):

@@ -110,7 +110,7 @@ def client_of(app: Litestar, *, address: str = ADDRESS, **options: Any) -> httpx
     """A client that calls the app in this event loop; a bug is a 500, as over the network."""
     asgi: Any = app
     transport = httpx.ASGITransport(app=asgi, raise_app_exceptions=False, client=(address, 54321))
-    return httpx.AsyncClient(transport=transport, base_url=BASE_URL, **options)
+    return httpx.AsyncClient(transport=transport, **{"base_url": BASE_URL, **options})
 
 
 def core_of(owner: Litestar | Core) -> Core:

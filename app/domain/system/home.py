@@ -58,7 +58,7 @@ async def get_home(request: Request[Any, Any, Any], mail_templates: Injected[Mai
         HomeLink(name=each.route, title=translate(each.title), href=base_path_of(request.scope) + path)
         for domain in reversed(core.domains)
         for each in domain.links
-        if each.may_open is None or each.may_open(request)
+        if each.may_open is None or each.may_open(request.scope)
         if (path := _path_of(request.app, each)) is not None
     ]
     if as_page > as_json:

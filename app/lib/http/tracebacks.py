@@ -1,9 +1,4 @@
-"""In development: what went wrong inside, in the answer, for the developer who sits at this machine and no one else.
-
-A page of another site that is open in the same browser could reach the service, too: by a request to it, which browsers
-send with ``Origin`` or ``Sec-Fetch-Site``, or by a name that resolves to this machine (DNS rebinding), which is in
-``Host``. A proxy or a tunnel on this machine may speak for a stranger, and says so.
-"""
+"""In development: what went wrong inside, in the answer, for the developer who sits at this machine and no one else."""
 
 import html
 import re
@@ -15,7 +10,7 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from app.lib.addresses import parse_address
+from app.lib.http.developers import is_for_developer
 from app.lib.http.heads import Headers, headers_by_name
 from app.lib.http.problems import FAILURE
 from app.lib.observability.logging import traceback_of
@@ -24,9 +19,6 @@ from app.lib.settings import Secret
 TRACE_HEADER = b"x-debug-trace"
 """With any value: the problem in the answer has a ``trace``. Browsers that ask for HTML get a page with it."""
 
-_LOCAL_HOST = re.compile(rb"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
-_OWN_SITE = {b"same-origin", b"none"}
-_OF_PROXIES = re.compile(rb"x-forwarded-.*|forwarded|via|x-real-ip|true-client-ip|cf-connecting-ip|x-client-ip")
 _HTML = re.compile(rb"\btext/html\b(?!\s*;\s*q=0(?:\.0*)?(?![.0-9]))", re.IGNORECASE)
 _WORDS = re.compile(r"[^\s\"'{}\[\],:]{8,}")
 _PAGE = "<!doctype html><meta charset=utf-8><title>{title}</title><h1>{title}</h1><p>{detail}</p><pre>{trace}</pre>"
@@ -41,10 +33,13 @@ class Tracebacks:
         self._secret = re.compile("|".join(map(re.escape, sorted(secrets, key=len, reverse=True))) or r"(?!)")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP or scope["method"] == "HEAD" or not is_for_developer(scope):
+        may_show = scope["type"] == ScopeType.HTTP and scope["method"] != "HEAD"
+        headers = headers_by_name(scope["headers"]) if may_show else {}
+        as_page = TRACE_HEADER not in headers
+        is_asked_for = not as_page or _HTML.search(headers.get(b"accept", b"")) is not None
+        if not is_asked_for or not is_for_developer(scope):
             await self._app(scope, receive, send)
             return
-        as_page = TRACE_HEADER not in headers_by_name(scope["headers"])
         held: list[Any] = []
 
         async def answer(message: Any) -> None:
@@ -67,21 +62,6 @@ class Tracebacks:
             shown = {"title": problem["title"], "detail": f"Request {problem['request_id']}", "trace": trace}
             return _PAGE.format_map({name: html.escape(text) for name, text in shown.items()}).encode(errors="replace")
         return msgspec.json.encode({**problem, "trace": trace.splitlines()})
-
-
-def is_for_developer(scope: Scope) -> bool:
-    """Whether a request comes from this machine itself, in person, and wants to see what went wrong."""
-    peer, headers = scope.get("client"), headers_by_name(scope["headers"])
-    address, host, origin = parse_address(peer[0] if peer else None), headers.get(b"host", b""), headers.get(b"origin")
-    return (
-        (TRACE_HEADER in headers or _HTML.search(headers.get(b"accept", b"")) is not None)
-        and address is not None
-        and address.is_loopback
-        and not any(_OF_PROXIES.fullmatch(name) for name in headers)
-        and _LOCAL_HOST.fullmatch(host) is not None
-        and (origin is None or origin.lower() == b"http://" + host.lower())
-        and headers.get(b"sec-fetch-site", b"none") in _OWN_SITE
-    )
 
 
 def _headed(start: Any, body: bytes, *, as_page: bool) -> Any:

@@ -8,6 +8,7 @@ import pytest
 from app.asgi import DOMAINS, create_app
 from app.lib.db.url import DatabaseURL
 from tests.support.apps import client_of, running_app, settings_for
+from tests.support.strangers import LOCAL
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8"
 ALWAYS = {"/health", "/problems"}
@@ -32,13 +33,16 @@ async def links(client: httpx.AsyncClient) -> set[str]:
     [
         ({}, ALWAYS | DOCUMENTED),
         ({"DOCS": "off", "PRODUCT_NAME": "A & B <Shop>"}, ALWAYS),
-        ({"ENVIRONMENT": "development", "PUBLIC_URL": "http://testserver"}, ALWAYS | DOCUMENTED | DEVELOPMENT),
+        ({"ENVIRONMENT": "development"}, ALWAYS | DOCUMENTED | DEVELOPMENT),
     ],
 )
 async def test_the_links_are_what_the_app_has(
     database_url: DatabaseURL, settings: dict[str, str], expected: set[str]
 ) -> None:
-    async with running_app(database_url, **settings) as app, client_of(app, address="127.0.0.1") as client:
+    async with (
+        running_app(database_url, **settings) as app,
+        client_of(app, address="127.0.0.1", base_url=LOCAL) as client,
+    ):
         assert await links(client) == expected
         page = await client.get("/", headers={"Accept": BROWSER})
         name = (await client.get("/")).json()["name"]
@@ -51,8 +55,8 @@ async def test_a_visitor_from_the_network_is_not_shown_the_mailbox_of_a_developm
     database_url: DatabaseURL,
 ) -> None:
     """It answers to this machine alone, by its own name."""
-    async with running_app(database_url, ENVIRONMENT="development", PUBLIC_URL="http://testserver") as app:
-        for address, host in (("203.0.113.7", "testserver"), ("127.0.0.1", "rebound.example")):
+    async with running_app(database_url, ENVIRONMENT="development") as app:
+        for address, host in (("203.0.113.7", "localhost"), ("127.0.0.1", "rebound.example")):
             async with client_of(app, address=address) as client:
                 client.headers["Host"] = host
                 assert await links(client) == ALWAYS | DOCUMENTED | {"/demo/chat"}

@@ -16,10 +16,10 @@ from app.core import Core
 from app.lib.db.url import DatabaseURL
 from app.lib.security.policies import public
 from tests.support.apps import client_of, core_of, make_core, running
+from tests.support.strangers import LOCAL, STRANGERS
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 ASKED = {"X-Debug-Trace": "1"}
-LOCAL = "http://localhost:8000"
 SECRETS = {
     "SECRET_KEY": "a-key-that-no-answer-shows-0123456789",
     "REDIS_URL": "redis://:redis-hunter%212@127.0.0.1:1/0",
@@ -93,25 +93,6 @@ async def test_a_developer_at_this_machine_sees_what_went_wrong(database_url: Da
     assert "KeyError: 'the cause'" in cause.json()["trace"]
     assert "no_such_table" in statement.text
     assert "trace" not in plain.json()
-
-
-STRANGERS: list[tuple[dict[str, str], str, str]] = [
-    ({}, "203.0.113.7", LOCAL),
-    ({"X-Forwarded-For": "127.0.0.1"}, "203.0.113.7", LOCAL),
-    ({"X-Forwarded-For": "127.0.0.1"}, "127.0.0.1", LOCAL),
-    ({"Forwarded": "for=127.0.0.1"}, "127.0.0.1", LOCAL),
-    ({"X-Real-IP": "127.0.0.1"}, "127.0.0.1", LOCAL),
-    ({"Via": "1.1 tunnel"}, "127.0.0.1", LOCAL),
-    ({}, "127.0.0.1", "http://rebound.example:8000"),
-    ({}, "127.0.0.1", "http://localhost.example:8000"),
-    ({}, "127.0.0.1", "http://127.0.0.1.nip.example:8000"),
-    ({"Host": "localhost:8000, evil.example"}, "127.0.0.1", LOCAL),
-    ({"Origin": "https://evil.example"}, "127.0.0.1", LOCAL),
-    ({"Origin": "null"}, "127.0.0.1", LOCAL),
-    ({"Origin": "http://localhost:3000"}, "127.0.0.1", LOCAL),
-    ({"Sec-Fetch-Site": "cross-site"}, "127.0.0.1", LOCAL),
-    ({"Sec-Fetch-Site": "same-site"}, "127.0.0.1", LOCAL),
-]
 
 
 async def test_no_one_else_sees_it(database_url: DatabaseURL) -> None:

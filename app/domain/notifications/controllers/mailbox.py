@@ -1,22 +1,19 @@
-"""``/dev/mail``: the mails of a development server. The app has these routes in development only."""
+"""``/dev/mail``: the mails of a development server. The app has these routes in development only, and answers to the
+developer at this machine.
+"""
 
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from litestar import Request, Response, Router, get
-from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
 
-from app.config import Settings
 from app.domain.notifications.services.mailbox import DevelopmentMailbox
-from app.lib.addresses import is_loopback
-from app.lib.errors import NotFound
 from app.lib.http.base_path import base_path_of
+from app.lib.http.developers import only_for_developer
 from app.lib.http.injection import Injected
 from app.lib.http.rules import HTML_PAGE
 from app.lib.mail.templates import MailTemplates
-from app.lib.security.policies import Connection
 
 # What a mail brings along is shown in a sandboxed frame, which has this policy, too: nothing runs, nothing is loaded.
 _HEADERS = {
@@ -25,6 +22,7 @@ _HEADERS = {
         "base-uri 'none'; form-action 'none'"
     ),
     "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 
@@ -52,21 +50,6 @@ def _page(request: Request[Any, Any, Any], templates: MailTemplates, name: str, 
     return Response(templates.page(name, "en", variables), headers=_HEADERS)
 
 
-def is_from_here(connection: Connection) -> bool:
-    """Only clients on this machine read the mails. ``Host`` opens nothing; it is looked at all the same, because a page
-    elsewhere could have its own name lead a browser here (DNS rebinding), or a tunnel strangers.
-    """
-    settings: Settings = connection.app.state.core.settings
-    host = urlsplit(f"//{connection.headers.get('host', '')}").hostname or ""
-    is_ours = is_loopback(host) or host == settings.address.host
-    return is_ours and connection.client is not None and is_loopback(connection.client.host)
-
-
-async def _only_from_here(connection: Connection, _handler: BaseRouteHandler) -> None:
-    if not is_from_here(connection):
-        raise NotFound
-
-
 mailbox_router = Router(
-    "/dev/mail", route_handlers=[list_mails, get_mail], guards=[_only_from_here], include_in_schema=False
+    "/dev/mail", route_handlers=[list_mails, get_mail], guards=[only_for_developer], include_in_schema=False
 )
