@@ -84,7 +84,7 @@ async def running(app: Litestar) -> AsyncIterator[Litestar]:
 
 @asynccontextmanager
 async def running_app(
-    url: DatabaseURL, domains: Sequence[Domain] = DOMAINS, **overrides: str
+    url: DatabaseURL, domains: Sequence[Domain] = DOMAINS, /, **overrides: str
 ) -> AsyncIterator[Litestar]:
     """A started app on a migrated database. To make one takes a quarter of a second and to start one nothing, so one
     of these settings that a test before has stopped is started again, without its memories. One with less domains is
