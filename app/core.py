@@ -29,6 +29,7 @@ from app.lib.mail.repository import MAIL_GAUGE
 from app.lib.mail.smtp import SMTPTransport
 from app.lib.mail.templates import MailTemplates
 from app.lib.mail.transports import ConsoleTransport, FileTransport, NoTransport, Transport
+from app.lib.observability.masking import hide
 from app.lib.observability.metrics import Metrics
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.ratelimit.counters import Counters, MemoryCounters, SharedCounters, TableCounters, rate_limit_table
@@ -38,7 +39,7 @@ from app.lib.security.keys import Keys
 from app.lib.security.sealing import Sealer
 from app.lib.services import Services
 from app.lib.serving.draining import Draining
-from app.lib.settings import ConfigurationError
+from app.lib.settings import ConfigurationError, secrets_in
 
 API = "/api/v1"
 VERSION = version("lodestar")  # looked up once, because it reads files
@@ -57,6 +58,7 @@ class Core:
     """
 
     def __init__(self, settings: Settings, domains: Iterable[Domain]) -> None:
+        hide(secrets_in(settings))
         self.settings = settings
         self.domains = tuple(domains)
         self.services = Services()

@@ -4,12 +4,12 @@ Nothing here runs at import, and nothing but :func:`load` looks at the environme
 """
 
 import re
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar, cast, get_origin
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import idna
 import msgspec
@@ -35,6 +35,10 @@ _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*([KMG]?I?B|)")
 _WRONG_TYPE = re.compile(r"Expected (\w+)(?: \| null)?, got ")
 _OUT_OF_RANGE = re.compile(r"Expected (?:int|float) ([<>]=? .+)")
 _KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
+
+
+_SECRET_MEMBER = re.compile(r'"\w*(?:secret|password|token|key)"\s*:\s*"([^"\\]+)"')
+"""Of a setting that is JSON."""
 
 
 class ConfigurationError(Exception):
@@ -275,6 +279,37 @@ def _decode(kind: type, value: Any) -> Any:
     if issubclass(kind, ByteSize | WebOrigin):
         return kind.parse(str(value))
     raise ValueError(f"Unsupported type {kind.__name__}")
+
+
+def secrets_in(value: object) -> Iterator[str]:
+    """The secrets of settings: whole, and in the parts that are used alone."""
+    match value:
+        case Secret():
+            text = value.reveal()
+            yield from (text, *text.splitlines(), *_SECRET_MEMBER.findall(text), *_credentials_in(text))
+        case str():
+            yield from _credentials_in(value)
+        case msgspec.Struct():
+            yield from secrets_in(tuple(msgspec.structs.asdict(value).values()))
+        case Mapping():
+            yield from secrets_in(tuple(value.values()))
+        case tuple():
+            for each in value:
+                yield from secrets_in(each)
+        case _:
+            return
+
+
+def _credentials_in(url: str) -> Iterator[str]:
+    """A password that is the user's name is a word like others, and a secret next to the name only. A user without a
+    password is the key of a service.
+    """
+    authority = url.partition("://")[2].partition("/")[0]
+    user, _, password = authority.rpartition("@")[0].partition(":")
+    if password:
+        yield f"{user}:{password}"
+    if password != user:
+        yield from (password or user, unquote(password or user))
 
 
 def check_credentials(url: str) -> None:
