@@ -1,7 +1,8 @@
 """Every setting of the service, its default and its meaning."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -11,19 +12,20 @@ from msgspec import Meta
 from app.lib.addresses import is_loopback, parse_address, parse_network
 from app.lib.db.engine import DatabaseOptions, PoolSizes
 from app.lib.db.url import DatabaseURL
-from app.lib.mail.message import MAIL_DOMAIN, Mailbox, UnsafeHeader
-from app.lib.mail.smtp import SMTPOptions, SMTPSecurity
+from app.lib.mail.message import MAIL_DOMAIN, Mailbox
+from app.lib.mail.smtp import SMTPOptions, SMTPSecurity, check_ca_file
 from app.lib.ratelimit.limiter import Limit
-from app.lib.security.secret_key import check_secret, stretched
+from app.lib.security.secret_key import stretched, weaknesses
 from app.lib.settings import (
     AllowedOrigin,
     ByteSize,
     ConfigurationError,
     Secret,
     WebAddress,
-    blaming,
+    all_faults,
     check_credentials,
     is_url,
+    refused,
 )
 
 _PRODUCT = "lodestar"
@@ -36,8 +38,11 @@ COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 class Section(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of a domain: a subclass with a default for each field, named like their environment variables."""
 
-    def check(self, settings: "Settings") -> None:
-        """Raises ``ConfigurationError`` for values that the settings of the process do not allow."""
+    def faults(self, settings: "Settings") -> Iterable[str]:
+        """A line ``NAME: what it takes`` for each value that is refused, alone or with the settings of the process. It
+        names the other settings that it looks at, so that it is left out where one of those is wrong itself.
+        """
+        return ()
 
 
 S = TypeVar("S", bound=Section)
@@ -160,15 +165,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sections: Mapping[type[Section], Section] = {}
 
     def __post_init__(self) -> None:
-        _check_databases(self)
-        with blaming("RATE_LIMIT_DEFAULT"):
-            Limit.parse(self.rate_limit_default)
-        _check_addresses(self)
-        _check_mail(self)
-        if self.is_production:
-            _check_production(self)
-        if self.environment == "development" and not self.allow_development_on_network and not is_loopback(self.host):
-            raise ConfigurationError("ENVIRONMENT: development is refused on a network: ALLOW_DEVELOPMENT_ON_NETWORK")
+        rules = (_database_faults, _address_faults, _mail_faults, _production_faults)
+        sections = [section.faults(self) for section in self.sections.values()]
+        if found := all_faults([*(rule(self) for rule in rules), *sections]):
+            raise ConfigurationError(*found)
 
     def section(self, kind: type[S]) -> S:
         """The settings of a domain; its defaults where they were not read."""
@@ -287,64 +287,63 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(stretched(secret) for secret in self.secret_key_fallbacks)
 
 
-def _check_databases(settings: Settings) -> None:
-    for name in ("database_url", "database_direct_url"):
-        if url := getattr(settings, name):
-            with blaming(name.upper()):
-                DatabaseURL.parse(url)
-    if settings.database_direct_url and (settings.database.is_sqlite or settings.migration_database.is_sqlite):
-        raise ConfigurationError("DATABASE_DIRECT_URL: only for PostgreSQL")
+def _database_faults(settings: Settings) -> Iterator[str]:
+    yield from refused("DATABASE_URL", DatabaseURL.parse, settings.database_url)
+    if settings.database_direct_url:
+        yield from refused("DATABASE_DIRECT_URL", DatabaseURL.parse, settings.database_direct_url)
+        if settings.database.is_sqlite or settings.migration_database.is_sqlite:
+            yield "DATABASE_DIRECT_URL: only for PostgreSQL, see DATABASE_URL"
 
 
-def _check_addresses(settings: Settings) -> None:
+def _address_faults(settings: Settings) -> Iterator[str]:
+    expected = "expected an address or a host name"
+    yield from (no_host := [*refused("HOST", lambda _: settings.address, settings.host, expected=expected)])
+    may_listen = settings.environment != "development" or settings.allow_development_on_network
+    if not (no_host or may_listen or is_loopback(settings.host)):
+        yield "ENVIRONMENT: development is refused on a network (HOST): ALLOW_DEVELOPMENT_ON_NETWORK"
     if settings.redis_url:
-        with blaming("REDIS_URL"):
-            check_credentials(settings.redis_url.reveal())
-        if not is_url(settings.redis_url.reveal(), _REDIS_SCHEMES, r"/?\d*"):
-            raise ConfigurationError("REDIS_URL: expected a URL such as redis://host:6379/0")
-    try:
-        _ = settings.address
-    except ValueError as exc:
-        raise ConfigurationError("HOST: expected an address or a host name") from exc
+        yield from refused("REDIS_URL", _check_redis, settings.redis_url.reveal())
+    yield from refused("RATE_LIMIT_DEFAULT", Limit.parse, settings.rate_limit_default)
     if not all(_TOKEN.fullmatch(name) for name in settings.cors_headers):
-        raise ConfigurationError("CORS_HEADERS: expected names of headers such as X-Client-Version")
-    with blaming("TRUSTED_PROXIES"):
-        for network in settings.trusted_proxies:
-            parse_network(network)
+        yield "CORS_HEADERS: expected names of headers such as X-Client-Version"
+    yield from refused("TRUSTED_PROXIES", parse_network, *settings.trusted_proxies)
 
 
-def _check_mail(settings: Settings) -> None:
-    try:
-        Mailbox("noreply@localhost", settings.product_name)
-    except UnsafeHeader as exc:
-        raise ConfigurationError("PRODUCT_NAME: expected one line without control characters") from exc
-    try:
-        sender = settings.mail_sender
-    except UnsafeHeader as exc:
-        raise ConfigurationError("MAIL_FROM: expected an address such as Shop <noreply@example.com>") from exc
-    if settings.is_production and settings.mail_backend == "smtp" and sender.domain == "localhost":
-        raise ConfigurationError("MAIL_FROM: required in production, unless PUBLIC_URL has a domain name for one")
-    if not COLOR.fullmatch(settings.mail_color):
-        raise ConfigurationError("MAIL_COLOR: expected a colour such as #2952cc")
-    if settings.mail_backend == "smtp" and not settings.smtp_host:
-        raise ConfigurationError("SMTP_HOST: required with MAIL_BACKEND=smtp")
-    if settings.smtp_host and not _HOST.fullmatch(settings.smtp_host):
-        raise ConfigurationError("SMTP_HOST: expected a host name or address alone; see SMTP_PORT and SMTP_USER")
-    if settings.smtp_password and not settings.smtp_user:
-        raise ConfigurationError("SMTP_USER: required with SMTP_PASSWORD")
+def _check_redis(url: str) -> None:
+    check_credentials(url)
+    if not is_url(url, _REDIS_SCHEMES, r"/?\d*"):
+        raise ValueError("expected a URL such as redis://host:6379/0")
 
 
-def _check_production(settings: Settings) -> None:
-    if settings.secret_key is None:
-        raise ConfigurationError("SECRET_KEY: required in production (app keys generate)")
-    check_secret("SECRET_KEY", settings.secret_key, _PRODUCT)
-    for secret in settings.secret_key_fallbacks:
-        check_secret("SECRET_KEY_FALLBACKS", secret, _PRODUCT)
-    if settings.public_url is None or not settings.public_url.startswith("https:"):
-        raise ConfigurationError("PUBLIC_URL: required in production, with https")
-    if settings.debug:
-        raise ConfigurationError("DEBUG: refused in production")
-    if "*" in settings.cors_origins:
-        raise ConfigurationError("CORS_ORIGINS: '*' is refused in production")
-    if not settings.rate_limit_enabled:
-        raise ConfigurationError("RATE_LIMIT_ENABLED: off is refused in production")
+def _mail_faults(settings: Settings) -> Iterator[str]:
+    uses_smtp = settings.mail_backend == "smtp"
+    wrong_host = settings.smtp_host and not _HOST.fullmatch(settings.smtp_host)
+    broken = {
+        "MAIL_COLOR: expected a colour such as #2952cc": not COLOR.fullmatch(settings.mail_color),
+        "SMTP_HOST: required with MAIL_BACKEND=smtp": uses_smtp and not settings.smtp_host,
+        "SMTP_HOST: expected a host name or address alone; see SMTP_PORT and SMTP_USER": wrong_host,
+        "SMTP_USER: required with SMTP_PASSWORD": settings.smtp_password and not settings.smtp_user,
+    }
+    yield from (line for line, is_broken in broken.items() if is_broken)
+    expected = "expected one line without control characters"
+    yield from refused("PRODUCT_NAME", partial(Mailbox, "a@localhost"), settings.product_name, expected=expected)
+    expected = "expected an address such as Shop <noreply@example.com>"
+    yield from refused("MAIL_FROM", Mailbox.parse, *filter(None, [settings.mail_from]), expected=expected)
+    if uses_smtp:
+        yield from refused("SMTP_CA_FILE", check_ca_file, *filter(None, [settings.smtp_ca_file]))
+    if uses_smtp and settings.is_production and settings.mail_sender.domain == "localhost":
+        yield "MAIL_FROM: required in production, unless PUBLIC_URL has a domain name for one"
+
+
+def _production_faults(settings: Settings) -> Iterator[str]:
+    broken = {
+        "SECRET_KEY: required in production (app keys generate)": settings.secret_key is None,
+        "PUBLIC_URL: required in production, with https": not (settings.public_url or "").startswith("https:"),
+        "DEBUG: refused in production": settings.debug,
+        "CORS_ORIGINS: '*' is refused in production": "*" in settings.cors_origins,
+        "RATE_LIMIT_ENABLED: off is refused in production": not settings.rate_limit_enabled,
+    }
+    if settings.is_production:
+        yield from (line for line, is_broken in broken.items() if is_broken)
+        yield from weaknesses("SECRET_KEY", filter(None, [settings.secret_key]), _PRODUCT)
+        yield from weaknesses("SECRET_KEY_FALLBACKS", settings.secret_key_fallbacks, _PRODUCT)

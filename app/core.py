@@ -11,6 +11,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from app.config import Settings
+from app.environment import secrets_in
 from app.lib.db.base import metadata
 from app.lib.db.engine import Database
 from app.lib.db.gauges import DatabaseGauges
@@ -39,7 +40,6 @@ from app.lib.security.keys import Keys
 from app.lib.security.sealing import Sealer
 from app.lib.services import Services
 from app.lib.serving.draining import Draining
-from app.lib.settings import ConfigurationError, secrets_in
 
 API = "/api/v1"
 VERSION = version("lodestar")  # looked up once, because it reads files
@@ -91,10 +91,7 @@ class Core:
         if settings.mail_backend == "file":
             self.mail_transport = FileTransport(Path(settings.mail_directory))
         elif settings.smtp is not None:
-            try:
-                self.mail_transport = SMTPTransport(settings.smtp)
-            except OSError as exc:
-                raise ConfigurationError("SMTP_CA_FILE: expected the path of a file with certificates (PEM)") from exc
+            self.mail_transport = SMTPTransport(settings.smtp)
         self.services.add(collect_permissions(self.domains))
         self.services.add_all(
             self.database, self.database.reader, self.events, self.cursors, self.sealer, self.mailer, self.settings

@@ -10,6 +10,7 @@ from app.config import Settings
 from app.domain.accounts.settings import AccountSettings
 from app.domain.auth.settings import AuthSettings
 from app.lib.settings import ConfigurationError, Secret, described_fields
+from tests.lib.security.forge import PEM
 from tests.support.each import each
 from tests.support.environment import refusal, settings_from
 from tests.support.listed import agree
@@ -56,8 +57,8 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("PUBLIC_APP_URL", "https://WWW.example.com/", "https://www.example.com"),
     ("PASSKEY_DOMAIN", "localhost", "localhost"),
     ("PASSKEY_ORIGINS", "https://WWW.example.com/", ("https://www.example.com",)),
-    ("JWT_PRIVATE_KEY", "-----BEGIN", Secret("-----BEGIN")),
-    ("JWT_PRIVATE_KEY_FALLBACKS", "-----BEGIN, -----BEGIN", (Secret("-----BEGIN"), Secret("-----BEGIN"))),
+    ("JWT_PRIVATE_KEY", PEM, Secret(PEM)),
+    ("JWT_PRIVATE_KEY_FALLBACKS", f"{PEM}, {PEM}", (Secret(PEM), Secret(PEM))),
     ("RATE_LIMIT_ENABLED", "off", False),
     ("RATE_LIMIT_DEFAULT", "100/minute", "100/minute"),
     ("RATE_LIMIT_AUTH", "5 per hour", "5 per hour"),
@@ -186,6 +187,7 @@ REFUSED = [
     ("REQUEST_BODY_TIMEOUT", "0"),
     ("SHUTDOWN_DELAY", "inf"),
     ("DOCS", "private"),
+    ("JWT_PRIVATE_KEY", f"-----BEGIN {HIDDEN}"),
     ("SECRET_KEY_FILE", f"-----BEGIN PRIVATE KEY-----\n{HIDDEN}\n"),
 ]
 
@@ -290,8 +292,8 @@ def test_settings_can_be_printed_without_their_secrets() -> None:
         SECRET_KEY=hidden,
         SECRET_KEY_FALLBACKS=hidden,
         REDIS_URL=f"redis://:{HIDDEN}@redis/0",
-        JWT_PRIVATE_KEY=hidden,
-        JWT_PRIVATE_KEY_FALLBACKS=hidden,
+        JWT_PRIVATE_KEY=PEM,
+        JWT_PRIVATE_KEY_FALLBACKS=PEM,
         METRICS_TOKEN=hidden,
     )
 

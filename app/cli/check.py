@@ -6,9 +6,11 @@ import click
 
 from app.asgi import DOMAINS, load_settings
 from app.cli.checks import Finding, look
+from app.cli.configuration import setting_kinds
 from app.cli.process import with_throwaway_secret
 from app.core import Core
-from app.lib.cli.errors import CommandFailed, DatabaseUnusable
+from app.environment import misspelt_names
+from app.lib.cli.errors import CommandFailed, DatabaseUnusable, Misconfigured
 from app.lib.cli.options import json_option, write_list
 from app.lib.settings import ConfigurationError
 
@@ -23,19 +25,25 @@ def check(*, as_json: bool, strict: bool) -> None:
 
     Fails when it could not run. Advice is for what it survives.
     """
+    advice: list[str] = []
     try:
+        advice = misspelt_names(setting_kinds())
         core = Core(with_throwaway_secret(load_settings()[0]), DOMAINS)
     except ConfigurationError as exc:
-        hint = "'app config show' has all settings and their meaning."
-        refused = [Finding("settings", "failed", line, hint) for line in str(exc).splitlines()]
-        write_list(refused, _COLUMNS, as_json=as_json)
-        raise
-    findings = [Finding("settings", "ok", f"ENVIRONMENT={core.settings.environment}"), *asyncio.run(_findings(core))]
+        write_list([_setting(each, advice) for each in exc.faults], _COLUMNS, as_json=as_json)
+        raise Misconfigured("The service cannot run: settings.", "'app config example' lists all.") from exc
+    findings = [Finding("settings", "ok", f"ENVIRONMENT={core.settings.environment}")]
+    findings += [_setting(each, advice) for each in advice] + asyncio.run(_findings(core))
     write_list(findings, _COLUMNS, as_json=as_json)
     failed = {each.name for each in findings if each.status == "failed" or (strict and each.status == "advice")}
     if failed:
         kind = DatabaseUnusable if "database" in failed else CommandFailed
         raise kind(f"The service cannot run: {', '.join(sorted(failed))}.")
+
+
+def _setting(fault: str, advice: list[str]) -> Finding:
+    name, _, hint = fault.partition(": ")
+    return Finding("settings", "advice" if fault in advice else "failed", name, f"{hint[:1].upper()}{hint[1:]}.")
 
 
 async def _findings(core: Core) -> list[Finding]:

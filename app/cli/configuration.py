@@ -7,6 +7,7 @@ import msgspec
 
 from app.asgi import DOMAINS, load_settings
 from app.config import Settings
+from app.environment import misspelt_names
 from app.lib.cli.options import json_option, write_json, write_table
 from app.lib.db.url import DatabaseURL
 from app.lib.settings import ByteSize, described_fields, variable_name
@@ -46,12 +47,19 @@ def show(*, as_json: bool) -> None:
             click.echo(
                 f"\n{settings.workers} worker(s) open up to {most_connections(settings)} PostgreSQL connections."
             )
+    for remark in misspelt_names(setting_kinds()):
+        click.echo(f"{remark}.", err=True)
 
 
 @configuration.command()
 def example() -> None:
     """Write an .env file with every setting, its meaning and its default."""
     click.echo(example_file(), nl=False)
+
+
+def setting_kinds() -> list[type[msgspec.Struct]]:
+    """The Structs of all settings."""
+    return [Settings, *(domain.settings for domain in DOMAINS if domain.settings)]
 
 
 def most_connections(settings: Settings) -> int:
@@ -61,10 +69,9 @@ def most_connections(settings: Settings) -> int:
 
 def example_file() -> str:
     """The text of ``.env.example``: the settings of the process, then those of each domain."""
-    kinds: list[type[msgspec.Struct]] = [Settings, *(domain.settings for domain in DOMAINS if domain.settings)]
     parts = [
         f"# {description(field)}\n#{variable_name(field.name)}={as_text(plain(field.default))}\n"
-        for kind in kinds
+        for kind in setting_kinds()
         for field in described_fields(kind)
     ]
     return "\n".join((_EXAMPLE_HEAD, *parts))

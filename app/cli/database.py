@@ -1,6 +1,7 @@
 """``app db``: the migration history and the database."""
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from contextlib import redirect_stdout
 from io import StringIO
@@ -12,7 +13,7 @@ from alembic.util import CommandError
 from app.asgi import load_settings
 from app.cli.backup import backup, restore, verify
 from app.core import MIGRATIONS
-from app.lib.cli.errors import CommandFailed, MissingOrTaken
+from app.lib.cli.errors import CommandFailed, DatabaseUnusable, MissingOrTaken
 from app.lib.cli.options import json_option, write_json
 from app.lib.cli.running import database_errors, require_usable
 from app.lib.db.migrations import Migrations, SchemaState
@@ -32,10 +33,18 @@ database.add_command(verify)
 
 @database.command()
 @click.argument("revision", default="head")
-def upgrade(revision: str) -> None:
+@click.option(
+    "--wait",
+    type=click.IntRange(0, 3600),
+    default=0,
+    metavar="SECONDS",
+    help="Wait at most this long for a database that cannot be used yet; then the exit code is 4.",
+)
+def upgrade(revision: str, wait: int) -> None:
     """Migrate up to REVISION (default: head)."""
     migrations = _migrations()
-    if revision == "head" and (state := _run(migrations, migrations.state())) is not SchemaState.BEHIND:
+    state = _state_within(wait, migrations)
+    if revision == "head" and state is not SchemaState.BEHIND:
         require_usable(state)
         if state is SchemaState.NEWER:
             click.echo(f"{state.value} Nothing was migrated.", err=True)
@@ -114,6 +123,21 @@ def check(*, as_json: bool) -> None:
 
 def _migrations() -> Migrations:
     return Migrations(load_settings()[0].migration_database, MIGRATIONS)
+
+
+def _state_within(seconds: int, migrations: Migrations) -> SchemaState:
+    """Asks every second until the database answers. Raises ``DatabaseUnusable`` when that takes longer."""
+    until, is_waiting = time.monotonic() + seconds, False
+    while True:
+        try:
+            return _run(migrations, migrations.state())
+        except DatabaseUnusable as exc:
+            if time.monotonic() >= until:
+                raise
+            if not is_waiting:
+                click.echo(f"Waiting up to {seconds} s. {exc.message}", err=True)
+            is_waiting = True
+        time.sleep(min(1, max(0, until - time.monotonic())))
 
 
 def _applied(migrations: Migrations) -> str | None:

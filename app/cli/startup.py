@@ -12,7 +12,7 @@ import structlog
 
 from app.asgi import DOMAINS, create_app, load_settings
 from app.cli.checks import missing_default_role, missing_mail
-from app.cli.configuration import most_connections
+from app.cli.configuration import most_connections, setting_kinds
 from app.config import Settings
 from app.core import API, Core
 from app.domain.accounts.services.queries import AccountQueries
@@ -67,8 +67,10 @@ async def _prepare(settings: Settings) -> list[str]:
             if await core.migrations.state() is SchemaState.BEHIND:
                 await core.migrations.upgrade()
                 log.info("database.migrated", to=core.migrations.head)
-    kinds = [type(part) for part in (settings, *settings.sections.values())]
-    hints = [*(f"{each}." for each in misspelt_names(kinds)), *(hint for hint in [missing_mail(core)] if hint)]
+    hints = [
+        *(f"{each}." for each in misspelt_names(setting_kinds())),
+        *(hint for hint in [missing_mail(core)] if hint),
+    ]
     try:
         with database_errors(settings.database):
             return hints + await _advise(core)

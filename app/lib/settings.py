@@ -4,19 +4,16 @@ Nothing here runs at import, and nothing but :func:`load` looks at the environme
 """
 
 import re
-from collections.abc import Collection, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from ipaddress import IPv6Address
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar, cast, get_origin
-from urllib.parse import unquote, urlsplit
+from typing import Annotated, Any, NamedTuple, Self, cast, get_origin
+from urllib.parse import urlsplit
 
 import idna
 import msgspec
 from dotenv import dotenv_values
 from msgspec import inspect
-
-T = TypeVar("T", bound=msgspec.Struct)
 
 WEB_SCHEMES = frozenset({"http", "https"})
 
@@ -37,21 +34,43 @@ _OUT_OF_RANGE = re.compile(r"Expected (?:int|float) ([<>]=? .+)")
 _KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
 
 
-_SECRET_MEMBER = re.compile(r'"\w*(?:secret|password|token|key)"\s*:\s*"([^"\\]+)"')
-"""Of a setting that is JSON."""
-
-
 class ConfigurationError(Exception):
-    """Settings that cannot be used. For each its text has a line that names the variable and says what it takes."""
+    """Settings that cannot be used. Each of ``faults`` is a line ``NAME: what it takes``, and the text has them all."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
 
 
-@contextmanager
-def blaming(name: str) -> Generator[None]:
-    """Turns a ``ValueError``, whose text says what is expected, into the refusal of the setting of this name."""
-    try:
-        yield
-    except ValueError as exc:
-        raise ConfigurationError(f"{name}: {exc}") from exc
+def all_faults(rules: Iterable[Iterable[str]]) -> list[str]:
+    """The lines of all rules. One that stumbles over a value which another rule refuses ends there."""
+    found: set[str] = set()
+    stumbled: ValueError | None = None
+    for rule in rules:
+        try:
+            for line in rule:
+                found.add(line)
+        except ConfigurationError as exc:
+            found.update(exc.faults)
+        except ValueError as exc:
+            stumbled = exc
+    if stumbled and not found:
+        raise stumbled
+    return sorted(found)
+
+
+def refused(name: str, parse: Callable[[str], object], *texts: str, expected: str = "") -> Iterator[str]:
+    """A line for each text that ``parse`` refuses by a ``ValueError``; it has ``expected``, or the error's text."""
+    for text in texts:
+        try:
+            parse(text)
+        except ValueError as exc:
+            yield f"{name}: {expected or exc}"
+
+
+def set_in(origin: str) -> str:
+    """Where a value comes from, as a line about it ends."""
+    return "" if origin == "default" else f" (set in {'the environment' if origin == 'environment' else origin})"
 
 
 class Secret:
@@ -171,17 +190,23 @@ def variable_name(field: str) -> str:
     return field.upper()
 
 
-def load(settings_type: type[T], environ: Mapping[str, str], env_file: Path | None = None) -> tuple[T, dict[str, str]]:
-    """The settings and, per variable, where its value came from.
+class Loaded(NamedTuple):
+    """What was found, by the names of fields, and by the names of variables where it was and what is wrong with it."""
+
+    values: dict[str, Any]
+    origins: dict[str, str]
+    faults: dict[str, str]
+
+
+def load(settings_type: type[msgspec.Struct], environ: Mapping[str, str], env_file: Path | None = None) -> Loaded:
+    """The values of a Struct's fields that are set, of the right types.
 
     The environment wins over ``.env``, and ``NAME`` over ``NAME_FILE``, which (for every variable) names a file whose
     text is the value. What editors and Docker leave around a value is taken off: a byte order mark, one line end, a
-    pair of quotes. An empty value counts as absent. Raises :class:`ConfigurationError`.
+    pair of quotes. An empty value counts as absent. Raises :class:`ConfigurationError` for a file that is no text.
     """
     from_file = read_env_file(env_file)
-    values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    wrong: list[str] = []
+    values, origins, faults = found_all = Loaded({}, {}, {})
     for field in described_fields(settings_type):
         name = variable_name(field.name)
         origins[name] = "default"
@@ -190,15 +215,8 @@ def load(settings_type: type[T], environ: Mapping[str, str], env_file: Path | No
                 text, origins[name] = found
                 values[field.name] = _convert(name, text, field.type)
         except ConfigurationError as exc:
-            wrong.append(str(exc))
-    if wrong:
-        raise ConfigurationError("\n".join(wrong))
-    try:
-        return settings_type(**values), origins
-    except ConfigurationError:
-        raise
-    except (TypeError, ValueError) as exc:
-        raise ConfigurationError(str(exc)) from exc
+            faults[name] = str(exc)
+    return found_all
 
 
 def read_env_file(path: Path | None) -> dict[str, str]:
@@ -220,9 +238,9 @@ def _find(name: str, source: Mapping[str, str], origin: str) -> tuple[str, str] 
             text = _bare(Path(path).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, ValueError) as exc:
             # It may be the secret itself, put there by mistake.
-            raise ConfigurationError(f"{name}_FILE: expected the path of a readable text file") from exc
+            raise ConfigurationError(f"{name}_FILE: expected the path of a readable text file{set_in(origin)}") from exc
         if not text:  # a secret that was not delivered must not turn into a default
-            raise ConfigurationError(f"{name}_FILE: {path} is empty")
+            raise ConfigurationError(f"{name}_FILE: {path} is empty{set_in(origin)}")
         return text, f"file {path}"
     return None
 
@@ -279,37 +297,6 @@ def _decode(kind: type, value: Any) -> Any:
     if issubclass(kind, ByteSize | WebOrigin):
         return kind.parse(str(value))
     raise ValueError(f"Unsupported type {kind.__name__}")
-
-
-def secrets_in(value: object) -> Iterator[str]:
-    """The secrets of settings: whole, and in the parts that are used alone."""
-    match value:
-        case Secret():
-            text = value.reveal()
-            yield from (text, *text.splitlines(), *_SECRET_MEMBER.findall(text), *_credentials_in(text))
-        case str():
-            yield from _credentials_in(value)
-        case msgspec.Struct():
-            yield from secrets_in(tuple(msgspec.structs.asdict(value).values()))
-        case Mapping():
-            yield from secrets_in(tuple(value.values()))
-        case tuple():
-            for each in value:
-                yield from secrets_in(each)
-        case _:
-            return
-
-
-def _credentials_in(url: str) -> Iterator[str]:
-    """A password that is the user's name is a word like others, and a secret next to the name only. A user without a
-    password is the key of a service.
-    """
-    authority = url.partition("://")[2].partition("/")[0]
-    user, _, password = authority.rpartition("@")[0].partition(":")
-    if password:
-        yield f"{user}:{password}"
-    if password != user:
-        yield from (password or user, unquote(password or user))
 
 
 def check_credentials(url: str) -> None:

@@ -8,7 +8,7 @@ from app.asgi import DOMAINS, load_settings
 from app.cli.configuration import example_file
 from app.config import Settings
 from app.lib.settings import described_fields, variable_name
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, refusal
 
 ROOT = Path(__file__).parents[2]
 
@@ -117,16 +117,62 @@ def test_the_example_uncommented_is_the_defaults(tmp_path: Path) -> None:
 
 def test_all_that_is_wrong_is_said_at_once(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DATABASE_ULR=x\nPOSTGRES_PASSWORD=x\nJOBS_WORKER=maybe\nOTEL_SERVICE_NAME=ours\n")
+    (tmp_path / "key").write_text("short")
+    environ = {
+        "ENVIRONMENT": "production",
+        "PORT": "abc",
+        "WORKRS": "3",
+        "PUBLIC_URL": "http://example.com",
+        "SECRET_KEY_FILE": str(tmp_path / "key"),
+        "SECRET_KEY_FALLBACKS_FILE": str(tmp_path / "gone"),
+        "MAIL_BACKEND": "smtp",
+        "MAIL_COLOR": "red",
+        "SMTP_CA_FILE": str(tmp_path / "key"),
+        "RATE_LIMIT_DEFAULT": "often",
+        "RATE_LIMIT_AUTH": "often",
+        "PAYMENT_PROVIDER": "test",
+        "JWT_PRIVATE_KEY": "nonsense",
+        "OIDC_PROVIDERS": "nonsense",
+    }
+    from_there = " (set in the environment)"
+    limit = "'often' is not a rate limit; write it like '600/minute' or '10 per 15 minutes'"
+    expected = [
+        "DATABASE_ULR: not a setting; DATABASE_URL is one (set in .env)",
+        "JOBS_WORKER: expected one of external, inside, off (set in .env)",
+        f"JWT_PRIVATE_KEY: a key for tokens must be an Ed25519 key in PEM without a passphrase{from_there}",
+        f"MAIL_COLOR: expected a colour such as #2952cc{from_there}",
+        f"OIDC_PROVIDERS: expected a JSON list of objects{from_there}",
+        f"PAYMENT_PROVIDER: test is refused in production, unless ALLOW_TEST_PAYMENTS is on{from_there}",
+        f"PORT: expected a whole number{from_there}",
+        "POSTGRES_PASSWORD: not a setting, but in .env",
+        f"PUBLIC_URL: required in production, with https{from_there}",
+        f"RATE_LIMIT_AUTH: {limit}{from_there}",
+        f"RATE_LIMIT_DEFAULT: {limit}{from_there}",
+        f"SECRET_KEY: needs at least 32 characters in production (set in file {tmp_path / 'key'})",
+        f"SECRET_KEY_FALLBACKS_FILE: expected the path of a readable text file{from_there}",
+        f"SMTP_CA_FILE: expected the path of a file with certificates (PEM){from_there}",
+        "SMTP_HOST: required with MAIL_BACKEND=smtp",
+        f"WORKRS: not a setting; WORKERS is one{from_there}",
+    ]
 
-    for command in (["config", "show"], ["serve"]):
-        result = cli(*command, PORT="abc", RATE_LIMIT_AUTH="often", WORKRS="3")
-        lines = [line.removeprefix("Error: ") for line in result.stderr.splitlines()]
-        assert result.exit_code == 3
-        assert [line.split(":")[0] for line in lines] == [
-            *("PORT", "JOBS_WORKER", "RATE_LIMIT_AUTH"),
-            *("DATABASE_ULR", "POSTGRES_PASSWORD", "WORKRS"),
-        ]
-        assert lines[3:5] == [
-            "DATABASE_ULR: not a setting; DATABASE_URL is one",
-            "POSTGRES_PASSWORD: not a setting, but in .env",
-        ]
+    for command in (["config", "show"], ["serve"], ["worker"], ["db", "upgrade"]):
+        result = cli(*command, **environ)
+        *lines, last = [line.removeprefix("Error: ") for line in result.stderr.splitlines()]
+        assert [*lines, last.removesuffix(". 'app config example' lists all settings.")] == expected
+        assert (result.exit_code, result.stdout) == (3, "")
+    checked = cli("check", "--json", **environ)
+    found = [(each["found"], each["status"]) for each in json.loads(checked.stdout)]
+    misspelt = {"DATABASE_ULR", "POSTGRES_PASSWORD", "WORKRS"}
+    names = [line.partition(":")[0] for line in expected]
+    assert found == [(name, "advice" if name in misspelt else "failed") for name in names]
+    assert refusal(checked, 3) == "Error: The service cannot run: settings. 'app config example' lists all."
+
+
+def test_a_misspelt_name_alone_stops_nothing_and_is_shown(cli: Cli) -> None:
+    remark = "not a setting; WORKERS is one (set in the environment)."
+    result = cli("config", "show", "--json", WORKRS="3")
+    [advice] = [each for each in json.loads(cli("check", "--json", WORKRS="3").stdout) if each["found"] == "WORKRS"]
+
+    assert json.loads(result.stdout)
+    assert (result.exit_code, result.stderr) == (0, f"WORKRS: {remark}\n")
+    assert (advice["status"], advice["hint"]) == ("advice", remark.capitalize().replace("workers", "WORKERS"))

@@ -2,6 +2,7 @@ import asyncio
 import json
 import re
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,40 @@ def test_a_database_that_is_not_there_is_one_line(cli: Cli, command: list[str]) 
 
     assert "postgresql+asyncpg://owner:***@127.0.0.1:1/own cannot be used" in line
     assert line.endswith("Check DATABASE_URL and that the database runs.")
+
+
+def test_an_upgrade_waits_for_a_database_that_comes_later(
+    cli: Cli, empty_url: DatabaseURL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, url = empty_url.url.database, text_of(empty_url)
+    if empty_url.is_sqlite:
+        empty_url.path.write_text("This is not a database yet. " * 100)
+    else:
+        other = DatabaseURL(empty_url.url.set(database="postgres"))
+        execute(other, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+
+    def come(_seconds: float) -> None:
+        if empty_url.is_sqlite:
+            empty_url.path.unlink()
+        else:
+            execute(other, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+    assert refusal(cli("db", "upgrade", DATABASE_URL=url), 4)
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "sleep", come)
+        result = cli("db", "upgrade", "--wait", "60", DATABASE_URL=url)
+
+    assert result.exit_code == 0
+    assert result.stderr.startswith("Waiting up to 60 s. The database ")
+    assert cli("db", "current", DATABASE_URL=url).stdout.endswith("(head)\n")
+
+
+def test_an_upgrade_gives_up_waiting(cli: Cli) -> None:
+    result = cli("db", "upgrade", "--wait", "1", DATABASE_URL="postgresql://owner:hidden@127.0.0.1:1/own")
+
+    waiting, line = result.stderr.splitlines()
+    assert (result.exit_code, waiting) == (4, "Waiting up to 1 s. " + line.removeprefix("Error: "))
+    assert cli("db", "upgrade", "--wait", "-1").exit_code == 2
 
 
 def test_a_file_that_cannot_be_made_is_one_line(cli: Cli, tmp_path: Path) -> None:

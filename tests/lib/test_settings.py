@@ -24,21 +24,13 @@ class Boat(msgspec.Struct, frozen=True, kw_only=True):
     hold: Annotated[ByteSize, READ] = ByteSize(1000)
     password: Annotated[Secret | None, READ] = None
 
-    def __post_init__(self) -> None:
-        if self.name == "Titanic":
-            raise ConfigurationError("NAME: sinks")
-        if self.name == "Vasa":
-            raise ValueError("NAME: sinks, too")
-
 
 def boat(env_file: Path | None = None, **environ: str) -> Boat:
-    return load(Boat, environ, env_file)[0]
+    return Boat(**load(Boat, environ, env_file).values)
 
 
 def refusal(**environ: str) -> str:
-    with pytest.raises(ConfigurationError) as caught:
-        load(Boat, environ)
-    return str(caught.value)
+    return "\n".join(load(Boat, environ).faults.values())
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -48,9 +40,9 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 
 def test_without_anything_the_defaults_hold(tmp_path: Path) -> None:
-    settings, origins = load(Boat, {}, tmp_path / "there is none")
+    values, origins, _ = load(Boat, {}, tmp_path / "there is none")
 
-    assert settings == Boat()
+    assert values == {}
     assert origins == {variable_name(name): "default" for name in Boat.__struct_fields__}
 
 
@@ -61,8 +53,8 @@ def test_each_source_wins_over_the_next(tmp_path: Path) -> None:
     sources: dict[str, str] = {"NAME": "from the environment", "NAME_FILE": str(secret)}
 
     def found() -> tuple[str, str]:
-        settings, origins = load(Boat, sources, env_file)
-        return settings.name, origins["NAME"]
+        values, origins, _ = load(Boat, sources, env_file)
+        return values.get("name", "Argo"), origins["NAME"]
 
     assert found() == ("from the environment", "environment")
     del sources["NAME"]
@@ -78,9 +70,9 @@ def test_each_source_wins_over_the_next(tmp_path: Path) -> None:
 def test_an_empty_value_is_absent(tmp_path: Path) -> None:
     env_file = write(tmp_path, ".env", "NAME=Maria\nCREW=\nRIG\n")
 
-    settings, origins = load(Boat, {"NAME": "", "AFLOAT": "", "PORTS": "", "PASSWORD": "", "HOLD_FILE": ""}, env_file)
+    values, origins, _ = load(Boat, {"NAME": "", "AFLOAT": "", "PORTS": "", "PASSWORD": "", "HOLD_FILE": ""}, env_file)
 
-    assert settings == Boat(name="Maria")
+    assert values == {"name": "Maria"}
     assert {name for name, origin in origins.items() if origin != "default"} == {"NAME"}
 
 
@@ -118,14 +110,15 @@ def test_a_secret_file_loses_one_line_end_and_nothing_else(tmp_path: Path, conte
 def test_a_secret_that_was_not_delivered_is_no_default(tmp_path: Path, content: str) -> None:
     path = write(tmp_path, "secret", content)
 
-    assert refusal(PASSWORD_FILE=str(path)) == f"PASSWORD_FILE: {path} is empty"
+    assert refusal(PASSWORD_FILE=str(path)) == f"PASSWORD_FILE: {path} is empty (set in the environment)"
 
 
 def test_a_secret_file_must_be_there_and_hold_text(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
 
+    line = "PASSWORD_FILE: expected the path of a readable text file (set in the environment)"
     for path in (str(tmp_path / "none"), str(tmp_path), str(tmp_path / "binary"), "a\0b", "the\nsecret\nitself"):
-        assert refusal(PASSWORD_FILE=path) == "PASSWORD_FILE: expected the path of a readable text file"
+        assert refusal(PASSWORD_FILE=path) == line
 
 
 @pytest.mark.parametrize(
@@ -188,8 +181,6 @@ def test_a_size_has_a_unit(text: str, size: int) -> None:
         ("AFLOAT", "nearly", "AFLOAT: expected true or false"),
         ("INSURED", "nearly", "INSURED: expected true or false"),
         ("RIG", "raft", "RIG: expected one of ketch, sloop"),
-        ("NAME", "Titanic", "NAME: sinks"),
-        ("NAME", "Vasa", "NAME: sinks, too"),
         *(
             ("HOLD", text, "HOLD: expected a size such as 2000000 or 2MB")
             for text in ("big", "-1", "0", "0.1B", "1TB", "1e9", "9" * 20)
@@ -208,8 +199,7 @@ def test_a_type_that_the_loader_does_not_know_is_an_error() -> None:
     class Odd(msgspec.Struct):
         value: Annotated[complex, READ] = 0j
 
-    with pytest.raises(ConfigurationError, match="VALUE"):
-        load(Odd, {"VALUE": "1+2j"})
+    assert "VALUE" in load(Odd, {"VALUE": "1+2j"}).faults
 
 
 @pytest.mark.asvs("13.3.1")

@@ -1,11 +1,12 @@
+from collections.abc import Iterator
 from typing import Annotated
 
 from msgspec import Meta
 
-from app.config import Section
+from app.config import Section, Settings
 from app.domain.accounts.role_names import is_reserved_role, is_role_name
 from app.lib.ratelimit.limiter import Limit
-from app.lib.settings import ConfigurationError, blaming
+from app.lib.settings import refused
 
 
 class AccountSettings(Section, frozen=True, kw_only=True):
@@ -27,10 +28,10 @@ class AccountSettings(Section, frozen=True, kw_only=True):
         str, Meta(description="Of all clients; those at the address of a session of the account still sign in.")
     ] = "1000/minute"
 
-    def __post_init__(self) -> None:
+    def faults(self, settings: Settings) -> Iterator[str]:
+        """Refuses what is no role and no limit."""
         name = self.default_role
         if name is not None and (not is_role_name(name) or is_reserved_role(name)):
-            raise ConfigurationError("DEFAULT_ROLE: expected the name of a role, such as member")
+            yield "DEFAULT_ROLE: expected the name of a role, such as member"
         for limit in ("rate_limit_wrong_passwords", "rate_limit_wrong_passwords_together"):
-            with blaming(limit.upper()):
-                Limit.parse(getattr(self, limit))
+            yield from refused(limit.upper(), Limit.parse, getattr(self, limit))

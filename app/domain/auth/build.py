@@ -12,8 +12,7 @@ from app.lib.jobs.background import repeating
 from app.lib.ratelimit.limiter import Limit
 from app.lib.security.principal import Authenticator
 from app.lib.security.relying_party import Challenges, RelyingParty
-from app.lib.security.tokens import TokenSigner, ed25519_key
-from app.lib.settings import blaming
+from app.lib.security.tokens import TokenSigner
 
 _AUDIENCE = "lodestar"
 """``aud`` of the tokens: a name of the protocol, which stays when the product gets another name."""
@@ -48,16 +47,11 @@ def build(core: Core) -> None:
 
 
 def _signer(settings: Settings, auth: AuthSettings) -> TokenSigner:
-    fallbacks = [key.reveal() for key in auth.jwt_private_key_fallbacks]
-    with blaming("JWT_PRIVATE_KEY_FALLBACKS"):
-        for pem in fallbacks:
-            ed25519_key(pem)
-    with blaming("JWT_PRIVATE_KEY" if auth.jwt_private_key else "SECRET_KEY"):
-        return TokenSigner(
-            secret=settings.signing_secret,
-            fallbacks=settings.fallback_secrets,
-            private_key_pem=auth.jwt_private_key.reveal() if auth.jwt_private_key else None,
-            private_key_fallbacks=fallbacks,
-            issuer=settings.base_url,
-            audience=_AUDIENCE,
-        )
+    return TokenSigner(
+        secret=settings.signing_secret,
+        fallbacks=settings.fallback_secrets,
+        private_key_pem=auth.jwt_private_key.reveal() if auth.jwt_private_key else None,
+        private_key_fallbacks=[key.reveal() for key in auth.jwt_private_key_fallbacks],
+        issuer=settings.base_url,
+        audience=_AUDIENCE,
+    )

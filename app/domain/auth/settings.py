@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -6,7 +7,8 @@ from msgspec import Meta
 from app.config import Section, Settings
 from app.lib.addresses import is_loopback, parse_address
 from app.lib.ratelimit.limiter import Limit
-from app.lib.settings import ConfigurationError, Secret, WebOrigin, blaming
+from app.lib.security.tokens import ed25519_key, hmac_key, signing_key
+from app.lib.settings import Secret, WebOrigin, refused
 
 
 class AuthSettings(Section, frozen=True, kw_only=True):
@@ -45,20 +47,25 @@ class AuthSettings(Section, frozen=True, kw_only=True):
         str, Meta(description="Per client address: sign-in, registration and password together, refreshes apart.")
     ] = "30/minute"
 
-    def __post_init__(self) -> None:
-        with blaming("RATE_LIMIT_AUTH"):
-            Limit.parse(self.rate_limit_auth)
-
-    def check(self, settings: Settings) -> None:
+    def faults(self, settings: Settings) -> Iterator[str]:
         """Links carry secrets, so production sends them by https alone."""
+        yield from refused("RATE_LIMIT_AUTH", Limit.parse, self.rate_limit_auth)
+        if self.jwt_private_key:
+            yield from refused("JWT_PRIVATE_KEY", signing_key, self.jwt_private_key.reveal())
+        fallbacks = [each.reveal() for each in self.jwt_private_key_fallbacks]
+        yield from refused("JWT_PRIVATE_KEY_FALLBACKS", ed25519_key, *fallbacks)
+        if settings.secret_key:
+            yield from refused("SECRET_KEY", hmac_key, settings.signing_secret)
+        yield from refused("SECRET_KEY_FALLBACKS", hmac_key, *settings.fallback_secrets)
         if settings.is_production and self.public_app_url and not self.public_app_url.startswith("https:"):
-            raise ConfigurationError("PUBLIC_APP_URL: https is required in production")
+            yield "PUBLIC_APP_URL: https is required in production"
         if settings.is_production and not all(each.startswith("https:") for each in self.passkey_origins):
-            raise ConfigurationError("PASSKEY_ORIGINS: https is required in production")
+            yield "PASSKEY_ORIGINS: https is required in production"
         domain, origins = self.relying_party(settings)
         if not all(f".{each.host}".endswith(f".{domain}") for each in origins):
-            raise ConfigurationError(
-                "PASSKEY_DOMAIN: expected the domain of PASSKEY_ORIGINS, or a parent of all of them"
+            yield (
+                "PASSKEY_DOMAIN: expected the domain of PASSKEY_ORIGINS, or a parent of all of them "
+                "(default: PUBLIC_APP_URL, else PUBLIC_URL)"
             )
 
     def relying_party(self, settings: Settings) -> tuple[str, tuple[WebOrigin, ...]]:

@@ -1,4 +1,5 @@
 import re
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
@@ -72,16 +73,14 @@ class IdentitySettings(Section, frozen=True, kw_only=True):
             raise ConfigurationError("OIDC_PROVIDERS: expected a JSON list of objects") from None
         return found
 
-    def check(self, settings: Settings) -> None:
+    def faults(self, settings: Settings) -> Iterator[str]:
         """Refuses names that are there twice, and addresses that production must not use."""
         providers = self.providers
         if len({each.name for each in providers}) < len(providers) or len(providers) > MAX_PROVIDERS:
-            raise ConfigurationError(
-                f"OIDC_PROVIDERS: expected up to {MAX_PROVIDERS} providers, each with its own name"
-            )
+            yield f"OIDC_PROVIDERS: expected up to {MAX_PROVIDERS} providers, each with its own name"
         for each in providers:
             if reason := _flaw(each, is_production=settings.is_production):
-                raise ConfigurationError(f"OIDC_PROVIDERS: {each.name}: {reason}")
+                yield f"OIDC_PROVIDERS: {each.name}: {reason}"
 
 
 def is_allowed(url: str, *, is_production: bool) -> bool:

@@ -1,9 +1,9 @@
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from app.config import Section, Settings
-from app.lib.settings import ConfigurationError
 
 
 class OrderSettings(Section, frozen=True, kw_only=True):
@@ -29,12 +29,10 @@ class OrderSettings(Section, frozen=True, kw_only=True):
         bool, Meta(description="Let `PAYMENT_PROVIDER=test` run in production: orders are paid for with nothing.")
     ] = False
 
-    def check(self, settings: Settings) -> None:
+    def faults(self, settings: Settings) -> Iterator[str]:
         """Refuses payments that move no money in production."""
         if settings.is_production and self.payment_provider == "test" and not self.allow_test_payments:
-            raise ConfigurationError(
-                "PAYMENT_PROVIDER: test is refused in production, unless ALLOW_TEST_PAYMENTS is on"
-            )
+            yield "PAYMENT_PROVIDER: test is refused in production, unless ALLOW_TEST_PAYMENTS is on"
 
     def provider(self, settings: Settings) -> Literal["none", "test"]:
         """The provider in use: ``auto`` is none in production, and test elsewhere."""

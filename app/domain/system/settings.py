@@ -1,12 +1,13 @@
+from collections.abc import Iterator
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from msgspec import Meta
 
 from app.config import Section, Settings
-from app.lib.mail.message import Mailbox, UnsafeHeader
-from app.lib.security.secret_key import check_secret
-from app.lib.settings import WEB_SCHEMES, ConfigurationError, Secret, WebAddress, is_url
+from app.lib.mail.message import Mailbox
+from app.lib.security.secret_key import weaknesses
+from app.lib.settings import WEB_SCHEMES, Secret, WebAddress, is_url, refused
 
 
 class SystemSettings(Section, frozen=True, kw_only=True):
@@ -29,16 +30,14 @@ class SystemSettings(Section, frozen=True, kw_only=True):
         int, Meta(ge=1, description="Connections of a client address, in each worker; trusted proxies are not counted.")
     ] = 2_500
 
-    def check(self, settings: Settings) -> None:
+    def faults(self, settings: Settings) -> Iterator[str]:
         """Refuses addresses that are none and, in production, a token that could be guessed."""
         if self.sentry_dsn is not None:
             dsn = self.sentry_dsn.reveal()
             if not is_url(dsn, WEB_SCHEMES, r"(/[^/]+)*/\d+") or not urlsplit(dsn).username:
-                raise ConfigurationError("SENTRY_DSN: expected a URL such as https://key@sentry.example.com/1")
+                yield "SENTRY_DSN: expected a URL such as https://key@sentry.example.com/1"
         if self.api_contact_email is not None:
-            try:
-                Mailbox(self.api_contact_email)
-            except UnsafeHeader as exc:
-                raise ConfigurationError("API_CONTACT_EMAIL: expected an address such as api@example.com") from exc
-        if settings.is_production and self.metrics_token is not None:
-            check_secret("METRICS_TOKEN", self.metrics_token)
+            expected = "expected an address such as api@example.com"
+            yield from refused("API_CONTACT_EMAIL", Mailbox, self.api_contact_email, expected=expected)
+        if settings.is_production:
+            yield from weaknesses("METRICS_TOKEN", filter(None, [self.metrics_token]))

@@ -1,9 +1,9 @@
+from collections.abc import Iterator
 from typing import Annotated
 
 from msgspec import Meta
 
 from app.config import Section, Settings
-from app.lib.settings import ConfigurationError
 
 
 class WebhookSettings(Section, frozen=True, kw_only=True):
@@ -16,7 +16,7 @@ class WebhookSettings(Section, frozen=True, kw_only=True):
         int, Meta(ge=1, le=100_000, description="Deliveries of one webhook that may wait; a further one fails at once.")
     ] = 1_000
 
-    def check(self, settings: Settings) -> None:
+    def faults(self, settings: Settings) -> Iterator[str]:
         """Refuses private addresses in production."""
         if settings.is_production and self.webhooks_allow_private:
-            raise ConfigurationError("WEBHOOKS_ALLOW_PRIVATE: refused in production")
+            yield "WEBHOOKS_ALLOW_PRIVATE: refused in production"

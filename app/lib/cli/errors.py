@@ -17,6 +17,12 @@ class CommandFailed(click.ClickException):
         super().__init__(f"{message} {hint}".strip())
 
 
+class Misconfigured(CommandFailed):
+    """Settings are wrong."""
+
+    exit_code: ClassVar[int] = MISCONFIGURED
+
+
 class DatabaseUnusable(CommandFailed):
     """The database cannot be reached, or is in no state to be used."""
 

@@ -68,7 +68,7 @@ def database_errors(url: DatabaseURL, setting: str = "DATABASE_URL") -> Generato
         # PostgreSQL does not know the user, the password or the database.
         turned_away = (sqlstate(cause) or "")[:2] in {"28", "3D"}
         if isinstance(error, Unavailable) or isinstance(cause, OSError) or turned_away:
-            reason = str(cause).partition("\n")[0]
+            reason = str(cause).partition("\n")[0] or "it does not answer"
             message = f"The database {url.masked} cannot be used: {reason}."
             raise DatabaseUnusable(message, f"Check {setting} and that the database runs.") from exc
         if error is None:

@@ -185,7 +185,8 @@ class Migrations:
 
     def _engine(self) -> AsyncEngine:
         """One connection without the server's short timeouts: a migration may take its time."""
-        engine = create_async_engine(self.url.url, poolclass=NullPool)
+        answers_within = {} if self.url.is_sqlite else {"timeout": 10}
+        engine = create_async_engine(self.url.url, poolclass=NullPool, connect_args=answers_within)
         if self.url.is_sqlite:
             prepare_sqlite(engine)
             event.listen(engine.sync_engine, "connect", _ignore_references)

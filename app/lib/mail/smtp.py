@@ -50,6 +50,14 @@ class SMTPOptions(msgspec.Struct, frozen=True, kw_only=True):
     data_seconds: float = 120.0
 
 
+def check_ca_file(path: str) -> None:
+    """Raises ``ValueError`` for a file that holds no certificates."""
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as exc:  # those of TLS are such, too
+        raise ValueError("expected the path of a file with certificates (PEM)") from exc
+
+
 class SMTPTransport:
     """At most ``connections`` at once. Raises ``OSError`` for a CA file that is none.
 

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -44,10 +45,11 @@ def keep_secret(path: Path) -> str:
     return secret
 
 
-def check_secret(name: str, secret: Secret, *guesses: str) -> None:
-    """Raises ``ConfigurationError`` for a secret that is short, well known or holds one of the guesses."""
-    text = secret.reveal()
-    if len(text) < MINIMUM_SECRET_LENGTH:
-        raise ConfigurationError(f"{name}: needs at least {MINIMUM_SECRET_LENGTH} characters in production")
-    if len(set(text)) < _DISTINCT_CHARACTERS or any(word in text.lower() for word in (*_WELL_KNOWN, *guesses)):
-        raise ConfigurationError(f"{name}: a well-known or guessable value is refused in production")
+def weaknesses(name: str, secrets: Iterable[Secret], *guesses: str) -> Iterator[str]:
+    """A line for each secret of this setting that is short, well known or holds one of the guesses."""
+    for secret in secrets:
+        text = secret.reveal()
+        if len(text) < MINIMUM_SECRET_LENGTH:
+            yield f"{name}: needs at least {MINIMUM_SECRET_LENGTH} characters in production"
+        elif len(set(text)) < _DISTINCT_CHARACTERS or any(word in text.lower() for word in (*_WELL_KNOWN, *guesses)):
+            yield f"{name}: a well-known or guessable value is refused in production"

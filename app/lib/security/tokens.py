@@ -109,11 +109,9 @@ class TokenSigner:
     ) -> None:
         self._issuer = issuer
         self._audience = audience
-        shared = _hmac_key(secret)
-        own = shared if private_key_pem is None else ed25519_key(private_key_pem)
-        if own.signer is None:
-            raise ValueError("a public key cannot sign tokens")
-        keys = [own, *map(ed25519_key, private_key_fallbacks), *map(_hmac_key, fallbacks)]
+        shared = hmac_key(secret)
+        own = shared if private_key_pem is None else signing_key(private_key_pem)
+        keys = [own, *map(ed25519_key, private_key_fallbacks), *map(hmac_key, fallbacks)]
         self._key = own
         self._keys = {key.kid: key for key in keys}
         self._refresh_keys = {key.kid: key for key in (*keys, shared)}
@@ -195,7 +193,8 @@ def refresh_jti(session_secret: bytes, generation: int) -> str:
 _jws = jwt.PyJWS()
 
 
-def _hmac_key(secret: str) -> _Key:
+def hmac_key(secret: str) -> _Key:
+    """Raises ``ValueError`` for a short secret, and for what is a key of another kind."""
     key = secret.encode()
     if len(key) < _MIN_SECRET:
         raise ValueError(f"a secret that signs tokens must have at least {_MIN_SECRET} bytes")
@@ -205,6 +204,14 @@ def _hmac_key(secret: str) -> _Key:
         raise ValueError("a secret that signs tokens must not be a PEM, SSH or JWK key") from None
     kid = base64url.encode(hmac.digest(key, b"kid", "sha256"))[:12]
     return _Key(kid, "HS256", key, key)
+
+
+def signing_key(pem: str) -> _Key:
+    """A private key. Raises ``ValueError``."""
+    key = ed25519_key(pem)
+    if key.signer is None:
+        raise ValueError("a public key cannot sign tokens")
+    return key
 
 
 def ed25519_key(pem: str) -> _Key:

@@ -8,9 +8,10 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from app.environment import secrets_in
 from app.lib.observability import masking
 from app.lib.observability.masking import MASK, hide, mask
-from app.lib.settings import Secret, secrets_in
+from app.lib.settings import Secret
 
 
 @pytest.fixture(autouse=True)

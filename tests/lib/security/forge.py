@@ -116,3 +116,7 @@ def refused(signer: TokenSigner, token: str) -> None:
             read(token)
         assert refusal.value.status == 401
         assert refusal.value.headers == {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+
+
+PEM = pem_of(Ed25519PrivateKey.generate()).strip()
+"""A good key, as an environment variable has it."""
