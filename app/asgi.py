@@ -120,7 +120,7 @@ def app_of(core: Core, handlers: Sequence[ControllerRouterHandler]) -> Litestar:
     if missing := undefined_limits(app):
         raise ImproperlyConfiguredException(f"rate limits without a definition: {sorted(missing)}")
     shell = _shell(PublicAnswers(app.asgi_router, core.database.writes, bearer.admit), core, cors)
-    shown = trace_requests(Tracebacks(shell, settings) if is_local else shell)
+    shown = trace_requests(Tracebacks(shell) if is_local else shell)
     app.asgi_handler = below(settings.address.path, shown, app.routes)
     return app
 
