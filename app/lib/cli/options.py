@@ -49,6 +49,17 @@ def shown(value: Any, empty: str = "") -> str:
             return str(value)
 
 
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+"""For a command that calls ``confirm``."""
+
+
+def confirm(question: str) -> None:
+    """Raises ``click.Abort`` for no, and ``click.UsageError`` where no one can answer."""
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"There is no terminal to ask '{question}' at: use --yes.")
+    click.confirm(question, abort=True, err=True)
+
+
 def read_password(*, from_stdin: bool) -> str:
     """A new password: asked for twice and not shown, or one line of standard input without its line end."""
     if not from_stdin:
