@@ -34,6 +34,9 @@ def backup(file: Path) -> None:
     url = settings.migration_database
     if url.is_missing:
         raise MissingOrTaken(f"There is no database at {url.path}.")
+    if not url.is_sqlite:
+        with database_errors(url, settings.migration_setting):
+            asyncio.run(Migrations(url, MIGRATIONS).current())
     _make(file, lambda: back_up(url, file))
     click.echo(f"{file} has the database, {file.stat().st_size} bytes.")
     key = "SECRET_KEY" if settings.secret_key else str(url.directory / "secret_key")
@@ -102,6 +105,8 @@ def _make(file: Path, work: Any) -> None:
         work()
     except BackupError as exc:
         raise CommandFailed(f"{exc}.") from exc
+    except FileNotFoundError as exc:
+        raise MissingOrTaken(f"There is no file {file}.") from exc
     except FileExistsError as exc:
         raise MissingOrTaken(f"{exc.filename2 or exc} is there already.", "Move it away, or name another.") from exc
     except OSError as exc:

@@ -1,6 +1,7 @@
 """Runs a command's work on a process of its own, and turns what the database says into one line."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -30,8 +31,8 @@ def run(work: Callable[[Any], Awaitable[T]]) -> T:
     core = make_core()
 
     async def main() -> T:
+        require_usable(await state_before(core))
         async with core.running():
-            require_usable(await state_of(core.migrations, core.database.reader))
             return await work(core)
 
     with database_errors(core.settings.database):
@@ -49,6 +50,15 @@ async def state_of(migrations: Migrations, reader: Reader) -> SchemaState:
         if VERSION_TABLE not in str(exc):
             raise
         return never
+
+
+async def state_before(core: Any) -> SchemaState:
+    """The state before the core runs, so that nothing else says first that the database is away."""
+    await core.database.start()
+    try:
+        return await state_of(core.migrations, core.database.reader)
+    finally:
+        await core.database.close()
 
 
 def require_usable(state: SchemaState) -> None:
@@ -70,7 +80,9 @@ def database_errors(url: DatabaseURL, setting: str = "DATABASE_URL") -> Generato
         # PostgreSQL does not know the user, the password or the database.
         turned_away = (sqlstate(cause) or "")[:2] in {"28", "3D"}
         if isinstance(error, Unavailable) or isinstance(cause, OSError) or turned_away:
-            reason = str(cause).partition("\n")[0] or "it does not answer"
+            number = cause.errno if isinstance(cause, OSError) else None  # below zero where a name was not found
+            said = os.strerror(number) if number and number > 0 else str(cause).partition("\n")[0]
+            reason = said or "it does not answer"
             message = f"The database {url.masked} cannot be used: {reason}."
             raise DatabaseUnusable(message, f"Check {setting} and that the database runs.") from exc
         if error is None:
