@@ -175,7 +175,7 @@ def test_a_column_that_rows_cannot_have_is_said_and_fails_in_one_line(
     execute(own_url, "ALTER TABLE roles DROP COLUMN requires_mfa")
     now = "'2026-01-01 12:00:00+00:00'"
     values = f"'0193a3c4000070008000000000000001', 'editor', {now}, {now}, 1"
-    execute(own_url, f"INSERT INTO roles (id, name, created_at, updated_at, version) VALUES ({values})")  # noqa: S608
+    execute(own_url, f"INSERT INTO roles (id, name, created_at, updated_at, version) VALUES ({values})")  # noqa: S608 - own values
 
     result = at("db", "revision", "-m", "roles that need a second factor")
 
