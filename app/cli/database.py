@@ -15,6 +15,7 @@ from app.asgi import load_settings
 from app.cli.backup import backup, restore, verify
 from app.cli.scaffold.formatting import require_ruff, tidy
 from app.core import MIGRATIONS
+from app.lib.cli.called import say
 from app.lib.cli.errors import CommandFailed, DatabaseUnusable, MissingOrTaken
 from app.lib.cli.options import json_option, write_json
 from app.lib.cli.running import database_errors, require_usable
@@ -51,7 +52,7 @@ def upgrade(revision: str, wait: int) -> None:
     if revision == "head" and state is not SchemaState.BEHIND:
         require_usable(state)
         if state is SchemaState.NEWER:
-            click.echo(f"{state.value} Nothing was migrated.", err=True)
+            say(f"{state.value} Nothing was migrated.")
             return
     _run(migrations, migrations.upgrade(revision))
     click.echo(f"The database is at {_run(migrations, migrations.current())}.")
