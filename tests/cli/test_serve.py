@@ -60,7 +60,7 @@ def test_a_first_start_makes_what_it_needs_and_says_where_everything_is(serve: S
     server.until_it_answers("/health/ready")
 
     base = f"http://127.0.0.1:{server.port}"
-    hint = "There is no superuser yet: uv run app users create-superuser --email you@example.com"
+    hint = "There is no superuser yet: 'app users create-superuser --email you@example.com' makes one."
     assert server.errors.splitlines() == [
         f"API     {base}/api/v1",
         f"Docs    {base}/docs",
