@@ -11,6 +11,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from app.config import Settings
+from app.environment import secrets_in
 from app.lib.db.base import metadata
 from app.lib.db.engine import Database
 from app.lib.db.gauges import DatabaseGauges
@@ -29,6 +30,7 @@ from app.lib.mail.repository import MAIL_GAUGE
 from app.lib.mail.smtp import SMTPTransport
 from app.lib.mail.templates import MailTemplates
 from app.lib.mail.transports import ConsoleTransport, FileTransport, NoTransport, Transport
+from app.lib.observability.masking import hide
 from app.lib.observability.metrics import Metrics
 from app.lib.pagination.cursor import CursorCodec
 from app.lib.ratelimit.counters import Counters, MemoryCounters, SharedCounters, TableCounters, rate_limit_table
@@ -56,6 +58,7 @@ class Core:
     """
 
     def __init__(self, settings: Settings, domains: Iterable[Domain]) -> None:
+        hide(secrets_in(settings))
         self.settings = settings
         self.domains = tuple(domains)
         self.services = Services()

@@ -2,10 +2,11 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -19,6 +20,9 @@ _CLOSE = 0.85
 _NAME = re.compile(r"[A-Z][A-Z0-9_]+")
 _OTEL = "OTEL_"
 """How the settings of OpenTelemetry's SDK begin, which it reads by itself."""
+
+_SECRET_MEMBER = re.compile(r'"\w*(?:secret|password|token|key)"\s*:\s*"([^"\\]+)"')
+"""Of a setting that is JSON."""
 
 
 def read_settings(
@@ -91,3 +95,34 @@ def with_secret_key(settings: Settings) -> Settings:
     except OSError as exc:
         raise ConfigurationError(f"SECRET_KEY: not set, and {path} cannot be written: {exc.strerror}") from exc
     return msgspec.structs.replace(settings, secret_key=Secret(secret))
+
+
+def secrets_in(value: object) -> Iterator[str]:
+    """The secrets of settings: whole, and in the parts that are used alone."""
+    match value:
+        case Secret():
+            text = value.reveal()
+            yield from (text, *text.splitlines(), *_SECRET_MEMBER.findall(text), *_credentials_in(text))
+        case str():
+            yield from _credentials_in(value)
+        case msgspec.Struct():
+            yield from secrets_in(tuple(msgspec.structs.asdict(value).values()))
+        case Mapping():
+            yield from secrets_in(tuple(value.values()))
+        case tuple():
+            for each in value:
+                yield from secrets_in(each)
+        case _:
+            return
+
+
+def _credentials_in(url: str) -> Iterator[str]:
+    """A password that is the user's name is a word like others, and a secret next to the name only. A user without a
+    password is the key of a service.
+    """
+    authority = url.partition("://")[2].partition("/")[0]
+    user, _, password = authority.rpartition("@")[0].partition(":")
+    if password:
+        yield f"{user}:{password}"
+    if password != user:
+        yield from (password or user, unquote(password or user))

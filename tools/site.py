@@ -21,8 +21,9 @@ _LINK = re.compile(r"\]\(([^()\s#]+)(?:#[^()\s]*)?\)")
 
 
 def pages() -> list[Path]:
-    """README.md is the first page of the site."""
-    return [path for pattern in PAGES for path in sorted(ROOT.glob(pattern))]
+    """README.md is the first page of the site. A project of another name keeps the kit's changelog, which is none."""
+    found = [path for pattern in PAGES for path in sorted(ROOT.glob(pattern))]
+    return [path for path in found if path.name != "CHANGELOG.kit.md"]
 
 
 def linked_files(page: Path) -> Iterator[Path]:

@@ -11,6 +11,7 @@ from app.asgi import load_settings
 from app.core import MIGRATIONS, Core
 from app.domain.audit.settings import AuditSettings
 from app.lib.audit.verify import verify as verify_audit_log
+from app.lib.cli.called import as_called
 from app.lib.cli.errors import CommandFailed, MissingOrTaken
 from app.lib.cli.options import json_option, write_json
 from app.lib.cli.running import database_errors, run
@@ -34,6 +35,9 @@ def backup(file: Path) -> None:
     url = settings.migration_database
     if url.is_missing:
         raise MissingOrTaken(f"There is no database at {url.path}.")
+    if not url.is_sqlite:
+        with database_errors(url, settings.migration_setting):
+            asyncio.run(Migrations(url, MIGRATIONS).current())
     _make(file, lambda: back_up(url, file))
     click.echo(f"{file} has the database, {file.stat().st_size} bytes.")
     key = "SECRET_KEY" if settings.secret_key else str(url.directory / "secret_key")
@@ -58,7 +62,7 @@ def restore(file: Path) -> None:
     with database_errors(url, settings.migration_setting):
         if not url.is_sqlite:
             asyncio.run(migrations.read(go_on_after_restored_events))
-        click.echo(f"The database is at {asyncio.run(migrations.current())}. Now run 'app db verify'.")
+        click.echo(as_called(f"The database is at {asyncio.run(migrations.current())}. Now run 'app db verify'."))
 
 
 @click.command()
@@ -102,6 +106,8 @@ def _make(file: Path, work: Any) -> None:
         work()
     except BackupError as exc:
         raise CommandFailed(f"{exc}.") from exc
+    except FileNotFoundError as exc:
+        raise MissingOrTaken(f"There is no file {file}.") from exc
     except FileExistsError as exc:
         raise MissingOrTaken(f"{exc.filename2 or exc} is there already.", "Move it away, or name another.") from exc
     except OSError as exc:

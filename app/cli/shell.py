@@ -26,7 +26,7 @@ from app.cli.process import make_core
 from app.core import Core
 from app.lib.audit import SYSTEM, Origin
 from app.lib.cli.groups import load
-from app.lib.cli.running import database_errors, require_usable, state_of
+from app.lib.cli.running import database_errors, require_usable, state_before
 from app.lib.db.base import metadata
 from app.lib.db.prepared import prepare
 from app.lib.db.uow import UnitOfWork
@@ -59,9 +59,9 @@ def shell(program: str | None) -> None:
                 future.cancel()
                 raise
 
+        with database_errors(core.settings.database):
+            require_usable(run(lambda: state_before(core)))
         with portal.wrap_async_context_manager(core.running()):
-            with database_errors(core.settings.database):
-                require_usable(run(lambda: state_of(core.migrations, core.database.reader)))
             services = services_by_domain(core)
             names = _names(core) | {name: each for found in services.values() for name, each in found.items()}
             if program is None and not sys.stdin.isatty():

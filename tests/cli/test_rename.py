@@ -1,14 +1,19 @@
-"""Another name for the project, in a copy of the tree."""
+"""Another name for the project, in a copy of the tree, and how that takes later versions of the original."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from app.cli import main
 from app.cli.scaffold.product import Product, current_product, parse_product
-from app.cli.scaffold.renaming import files_of, git, rename_tree
+from app.cli.scaffold.renaming import GUIDE, KIT, KIT_CHANGES, copy_tree, files_of, git, rename_tree
 from tests.cli.conftest import Cli, refusal
 from tools.check_removal import ROOT, pretend_installed
 
@@ -17,18 +22,27 @@ NEW = Product("Zoës Great.Tide-Tables 2", "zoes-great-tide-tables-2")
 GIT = {f"GIT_{who}_{what}": "zoe@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
-@pytest.fixture
-def project(cli: Cli, tmp_path: Path) -> Path:
-    result = cli("new", "project", NEW.name, "tides", "--color", "#aa2200", **GIT)
-    assert (result.exit_code, result.stdout) == (0, f"{tmp_path}/tides\n"), result.stderr
-    return tmp_path / "tides"
+COMMAND = f"uv run app rename '{NEW.name}' --slug {NEW.slug} --color '#aa2200' --yes"
+KEEP_THE_OLD = {KIT_CHANGES, *(f"{folder}LICENSE" for folder in ("", "clients/python/", "clients/typescript/"))}
+"""The kit's changelog as it is, and the first holder of the copyright."""
+STEPS = re.compile(r"Then each later version .+?^```sh\n(.+?)^```", re.MULTILINE | re.DOTALL)
+needs_uv = pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not installed")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tests change it, one after the other, and commit what they have changed."""
+    target = tmp_path_factory.mktemp("projects") / "tides"
+    arguments = ["new", "project", NEW.name, str(target), "--color", "#aa2200"]
+    result = CliRunner().invoke(main, arguments, env=GIT, prog_name="app")
+    assert (result.exit_code, result.stdout) == (0, f"{target}\n"), result.output
+    return target
 
 
 def test_a_new_project_has_its_own_name_everywhere_and_works(project: Path) -> None:
-    named = [path for path in files_of(project) if mentions(OLD, project / path) or mentions(OLD, Path(path))]
     readme, config = (project / "README.md").read_text(), (project / "app/config.py").read_text()
 
-    assert {path.name for path in named} == {"CHANGELOG.md", "LICENSE"}
+    assert mentioning(OLD, project) == KEEP_THE_OLD
     assert readme.startswith(f"# {NEW.name}\n")
     assert '"#aa2200"' in config
     assert (project / f"clients/python/{NEW.snake}_client/client.py").read_text().count(
@@ -36,14 +50,80 @@ def test_a_new_project_has_its_own_name_everywhere_and_works(project: Path) -> N
     ) == 1
     holders = [line for line in (project / "LICENSE").read_text().splitlines() if line.startswith("Copyright")]
     assert [OLD.name in holders[0], NEW.name in holders[1], len(holders)] == [True, True, 2]
-    assert git(project, "log", "--format=%s").startswith(f"project: start {NEW.name} from {OLD.name} ")
-    assert git(project, "status", "--porcelain") == ""
     check(project)
+
+
+def test_a_new_project_has_a_changelog_and_a_history_of_its_own(project: Path) -> None:
+    changes = (project / "CHANGELOG.md").read_text()
+
+    assert changes.partition("## [Unreleased]")[2] == f"\n\n### Added\n- Everything that `{KIT_CHANGES}` has.\n"
+    assert (project / KIT_CHANGES).read_bytes() == (ROOT / "CHANGELOG.md").read_bytes()
+    assert git(project, "log", "--format=%s").startswith(f"project: start {NEW.name} from {OLD.name} ")
+    assert git(project, "rev-parse", KIT) == git(project, "rev-parse", "main")
+    assert git(project, "remote").split() == ["upstream"]
+    assert git(project, "status", "--porcelain") == ""
+
+
+@needs_uv
+def test_a_later_version_is_taken_by_the_steps_of_the_guide(project: Path, tmp_path: Path) -> None:
+    """With uv itself, in an environment of the project's own. Both names own `app`, which is there at the end."""
+    git(project, "remote", "set-url", "upstream", str(write_later_version(tmp_path / "kit")))
+    change(project / "README.md", "A backend service", "A service of tides")
+    git(project, "commit", "--all", "--message", "readme: say what it is for", **GIT)
+    [steps] = STEPS.findall((project / GUIDE).read_text())
+    assert COMMAND in steps.splitlines()
+    environment, compiled = project / ".venv", sysconfig.get_path("purelib")
+    uv = {
+        **GIT,
+        "UV_NO_DEV": "1",
+        "UV_PROJECT_ENVIRONMENT": str(environment),
+        "VIRTUAL_ENV": "",
+        "PYTHONPATH": compiled,
+    }
+
+    run(project, "uv", "sync", **uv)
+    run(
+        project,
+        "sh",
+        "-euc",
+        steps.replace("uv run just test", "ruff check && ruff format --check"),
+        **uv,
+    )
+
+    readme = (project / "README.md").read_text()
+    assert [f"First calls of {NEW.name}" in readme, "A service of tides" in readme] == [True, True]
+    assert mentioning(OLD, project) == KEEP_THE_OLD
+    assert COMMAND in (project / GUIDE).read_text().splitlines()
+    assert '"#aa2200"' in (project / "app/config.py").read_text()
+    assert "[0.2.0]" in (project / KIT_CHANGES).read_text()
+    assert "[0.2.0]" not in (project / "CHANGELOG.md").read_text()
+    assert git(project, "status", "--porcelain") == " M docs/openapi.json\n"  # it has the version
+    assert git(project, "tag") == ""
+    run(project, "uv", "sync", **uv)
+    assert run(project, environment / "bin/app", "--version", PYTHONPATH="") == "0.2.0\n"
+
+
+def write_later_version(folder: Path) -> Path:
+    """A repository of the original with a tag v0.2.0."""
+    copy_tree(ROOT, folder)
+    change(folder / "README.md", "## First calls", f"## First calls of {OLD.name}")
+    change(folder / "CHANGELOG.md", "## [Unreleased]", "## [Unreleased]\n\n## [0.2.0] - 2027-01-15")
+    change(folder / "pyproject.toml", 'version = "0.1.0"', 'version = "0.2.0"')
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "release: 0.2.0", **GIT)
+    git(folder, "tag", "--annotate", "v0.2.0", "--message", "v0.2.0", **GIT)
+    return folder
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
 
 
 def check(project: Path) -> None:
     """Lint, the exported documents and some tests that read names."""
-    pretend_installed(project, NEW.snake)
+    pretend_installed(project.parent, NEW.snake)
     bin_ = Path(sys.executable).parent
     app = (sys.executable, "-c", "from app.cli import main; main()")
     run(project, bin_ / "ruff", "format", "--check")
@@ -51,15 +131,22 @@ def check(project: Path) -> None:
     run(project, sys.executable, "tools/words.py")
     assert run(project, *app, "openapi", "export") == (project / "docs/openapi.json").read_text()
     assert run(project, *app, "config", "example") == (project / ".env.example").read_text()
-    quick = ("tests/test_config_mail.py", "tests/flows/test_product_name.py")
+    quick = ("tests/test_config_mail.py", "tests/flows/test_product_name.py", "tests/architecture/test_changelog.py")
     run(project, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not postgresql", *quick)
 
 
-def run(folder: Path, *command: str | Path) -> str:
-    environ = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": ""}
+def run(folder: Path, *command: str | Path, **environ: str) -> str:
+    path = f"{folder}:{folder.parent}"
+    environ = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "", **environ}
     done = subprocess.run(command, cwd=folder, env=environ, check=False, capture_output=True, text=True)  # noqa: S603 - ours
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def mentioning(product: Product, project: Path) -> set[str]:
+    """Files that have its name, in their text or their own name."""
+    files = files_of(project)
+    return {str(path) for path in files if mentions(product, project / path) or mentions(product, Path(path))}
 
 
 def mentions(product: Product, path: Path) -> bool:
@@ -127,6 +214,16 @@ def test_what_is_there_is_not_written_over(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "tides").mkdir()
     (tmp_path / "tides/mine").touch()
 
-    assert "exists already" in refusal(cli("new", "project", "Tides"), 5)
-    assert "already" in refusal(cli("rename", "--yes", OLD.name), 5)
+    assert "exists already" in refusal(cli("new", "project", "Tides", "tides"), 5)
     assert [path.name for path in (tmp_path / "tides").iterdir()] == ["mine"]
+
+
+def test_a_new_project_is_not_written_into_the_checkout(cli: Cli) -> None:
+    for folder in (ROOT, ROOT / "build/tides", ROOT / "app/../build"):
+        assert "is inside this checkout" in refusal(cli("new", "project", "Tides", str(folder)), 2)
+
+
+@pytest.mark.parametrize("name", [OLD.name, OLD.name.upper(), f" {OLD.slug} "])
+def test_the_name_that_it_has_changes_nothing(cli: Cli, name: str) -> None:
+    for command in (("rename", "--yes"), ("new", "project")):
+        assert f"It is called {OLD.name} already" in refusal(cli(*command, name), 5)

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import logging
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -138,4 +140,8 @@ async def test_failed_jobs_and_bugs_in_the_background_are_reported_and_outages_a
         await until(lambda: len(reports(sentry)) == 2)
     report = reports(sentry)[1]
     assert report["tags"]["event"] == "background.failed"
+    secret = core_of(app).settings.signing_secret
+    logging.getLogger("a.library").error("bad key %r", b64encode(secret.encode()), exc_info=LookupError(secret))
+    await until(lambda: len(reports(sentry)) == 3)
+    assert reports(sentry)[2]["tags"]["event"].startswith("bad key b'********")
     assert report["exception"]["values"][0]["type"] == "LookupError"

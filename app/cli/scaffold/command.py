@@ -1,5 +1,6 @@
 """``app new``, ``app remove`` and ``app rename``: write code into this checkout, take it away, give it another name."""
 
+import shlex
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -10,10 +11,21 @@ from app.cli.scaffold.fields import EXAMPLE, largest_body, parse_field, secret_l
 from app.cli.scaffold.naming import names_of
 from app.cli.scaffold.product import Product, current_product, parse_product
 from app.cli.scaffold.removal import removable, remove_domain, standing_on
-from app.cli.scaffold.renaming import copy_tree, rename_tree, start_history
+from app.cli.scaffold.renaming import (
+    GUIDE,
+    KIT,
+    UPSTREAM,
+    address_of,
+    copy_tree,
+    forget_installed,
+    rename_tree,
+    start_history,
+)
 from app.cli.scaffold.writing import export_documents, write_domain
 from app.config import COLOR
+from app.lib.cli.called import say
 from app.lib.cli.errors import CommandFailed, MissingOrTaken
+from app.lib.cli.options import confirm, yes_option
 from app.lib.http.rules import MAX_BODY, TEXT_BODY
 
 ROOT = Path(__file__).parents[3]
@@ -58,7 +70,7 @@ def domain(name: str, fields: tuple[str, ...], singular: str | None, *, owned: b
         raise MissingOrTaken(f"There is a domain {name} already.")
     for path in write_domain(ROOT, names, parsed, owned=owned, event=event, job=job):
         click.echo(path.relative_to(ROOT))
-    click.echo(f"Now: uv run app db upgrade && uv run just check-domain {name}", err=True)
+    say(f"Now run 'app db upgrade', then 'just check-domain {name}'.")
 
 
 @click.group()
@@ -68,7 +80,7 @@ def remove() -> None:
 
 @remove.command("domain")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 def remove_a_domain(name: str, *, yes: bool) -> None:
     """Remove the domain NAME, those that stand on it, their tests and migrations, and export the documents again.
 
@@ -78,7 +90,7 @@ def remove_a_domain(name: str, *, yes: bool) -> None:
     if name not in (known := removable(ROOT)):
         raise MissingOrTaken(f"There is no domain {name} that can go.", f"These can: {', '.join(known)}.")
     if not yes:
-        click.confirm(f"Remove {', '.join(standing_on(ROOT, name))}?", abort=True)
+        confirm(f"Remove {', '.join(standing_on(ROOT, name))}?")
     gone, touched = remove_domain(ROOT, name)
     try:
         touched += export_documents(ROOT)
@@ -95,27 +107,32 @@ def remove_a_domain(name: str, *, yes: bool) -> None:
 @slug_option
 @color_option
 def project(name: str, folder: Path | None, slug: str | None, color: str | None) -> None:
-    """Copy this checkout into FOLDER (by default the plain form of NAME) under another name, with a changelog and a
-    history of its own.
+    """Copy this checkout into FOLDER under another name, with a changelog and a history of its own.
+
+    FOLDER is by default the plain form of NAME, next to this checkout.
     """
     old, product = _products(name, slug, color)
-    target = (folder or Path(product.slug)).absolute()
+    target = (folder or ROOT.parent / product.slug).resolve()
+    if target.is_relative_to(ROOT):
+        raise click.BadParameter(f"{target} is inside this checkout: give a folder outside of it.")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise MissingOrTaken(f"{target} exists already.")
     copy_tree(ROOT, target)
     rename_tree(target, old, product, color)
-    is_committed = start_history(target, old, product, version(old.slug))
+    first = f"project: start {product.name} from {old.name} {version(old.slug)}"
+    is_committed = start_history(target, first, address_of(ROOT))
     click.echo(target)
     if not is_committed:
-        click.echo("git does not know who you are, so commit it yourself.", err=True)
-    click.echo(f"Now: cd {target} && uv run app serve", err=True)
+        click.echo(f"git does not know who you are. Then: git commit -m '{first}' && git branch {KIT}", err=True)
+    click.echo(f"Later versions of {old.name} come from the remote {UPSTREAM}: {GUIDE} says how.", err=True)
+    click.echo(f"Now: cd {shlex.quote(str(target))} && uv run app serve", err=True)
 
 
 @click.command()
 @click.argument("name")
 @slug_option
 @color_option
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 def rename(name: str, slug: str | None, color: str | None, *, yes: bool) -> None:
     """Call this checkout, its product, packages, clients, image and units NAME, such as 'Polar Star'.
 
@@ -123,10 +140,13 @@ def rename(name: str, slug: str | None, color: str | None, *, yes: bool) -> None
     """
     old, product = _products(name, slug, color)
     if not yes:
-        click.confirm(f"Rename {old.name} ({old.slug}) to {product.name} ({product.slug}) in {ROOT}?", abort=True)
+        confirm(f"Rename {old.name} ({old.slug}) to {product.name} ({product.slug}) in {ROOT}?")
     changed = rename_tree(ROOT, old, product, color)
+    forget_installed(ROOT, old, product)
     click.echo(f"{old.name} is {product.name} in {len(changed)} files. 'git status' has them.")
-    click.echo("Now: uv run just lint test. The default database has another name, too: see .env.example.", err=True)
+    click.echo(f"To take later versions, commit it and begin a branch there: {GUIDE} says how.", err=True)
+    click.echo("Now: uv sync && uv run just lint test", err=True)
+    click.echo("The default database has another name, too: see .env.example.", err=True)
 
 
 def _products(name: str, slug: str | None, color: str | None) -> tuple[Product, Product]:
@@ -135,7 +155,7 @@ def _products(name: str, slug: str | None, color: str | None) -> tuple[Product, 
     if color is not None and not COLOR.fullmatch(color):
         raise click.BadParameter(f"'{color}' is not a colour such as #2952cc.")
     old, product = current_product(ROOT), parse_product(ROOT, name, slug)
-    if old == product:
+    if (old.name.casefold(), old.slug) == (product.name.casefold(), product.slug):
         raise MissingOrTaken(f"It is called {old.name} already.")
     return old, product
 

@@ -1,6 +1,7 @@
 """Runs a command's work on a process of its own, and turns what the database says into one line."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -9,7 +10,7 @@ import click
 
 from app.lib.cli.errors import CommandFailed, DatabaseUnusable, MissingOrTaken
 from app.lib.db.faults import DATABASE_ERRORS, driver_error, sqlstate, to_app_error
-from app.lib.db.migrations import VERSION_TABLE, Migrations, SchemaState, schema_state
+from app.lib.db.migrations import VERSION_TABLE, MigrationFailed, Migrations, SchemaState, schema_state
 from app.lib.db.reader import Reader
 from app.lib.db.url import DatabaseURL
 from app.lib.errors import AppError, Unavailable
@@ -30,8 +31,8 @@ def run(work: Callable[[Any], Awaitable[T]]) -> T:
     core = make_core()
 
     async def main() -> T:
+        require_usable(await state_before(core))
         async with core.running():
-            require_usable(await state_of(core.migrations, core.database.reader))
             return await work(core)
 
     with database_errors(core.settings.database):
@@ -51,6 +52,15 @@ async def state_of(migrations: Migrations, reader: Reader) -> SchemaState:
         return never
 
 
+async def state_before(core: Any) -> SchemaState:
+    """The state before the core runs, so that nothing else says first that the database is away."""
+    await core.database.start()
+    try:
+        return await state_of(core.migrations, core.database.reader)
+    finally:
+        await core.database.close()
+
+
 def require_usable(state: SchemaState) -> None:
     """Raises ``CommandFailed`` for a schema that this code does not work with."""
     if not state.is_usable:
@@ -62,13 +72,17 @@ def database_errors(url: DatabaseURL, setting: str = "DATABASE_URL") -> Generato
     """Turns what the database of this setting, or a service, raises into ``CommandFailed``."""
     try:
         yield
+    except MigrationFailed as exc:
+        raise CommandFailed(str(exc)) from exc
     except _ERRORS as exc:
         error = exc if isinstance(exc, AppError) else to_app_error(exc)
         cause = driver_error(exc)
         # PostgreSQL does not know the user, the password or the database.
         turned_away = (sqlstate(cause) or "")[:2] in {"28", "3D"}
         if isinstance(error, Unavailable) or isinstance(cause, OSError) or turned_away:
-            reason = str(cause).partition("\n")[0]
+            number = cause.errno if isinstance(cause, OSError) else None  # below zero where a name was not found
+            said = os.strerror(number) if number and number > 0 else str(cause).partition("\n")[0]
+            reason = said or "it does not answer"
             message = f"The database {url.masked} cannot be used: {reason}."
             raise DatabaseUnusable(message, f"Check {setting} and that the database runs.") from exc
         if error is None:

@@ -1,6 +1,7 @@
 """Copies of a whole database, made while it is in use, and databases made from them."""
 
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -46,11 +47,11 @@ def back_up(url: DatabaseURL, file: Path) -> None:
 def restore(url: DatabaseURL, file: Path) -> None:
     """Makes the database from a backup. The caller makes sure that a PostgreSQL database is empty.
 
-    All of it or nothing is there afterwards. Raises ``BackupError``, and ``FileExistsError`` for an SQLite file that is
-    there.
+    All of it or nothing is there afterwards. Raises ``BackupError``, ``FileNotFoundError`` without the backup, and
+    ``FileExistsError`` for an SQLite file that is there.
     """
     if not file.is_file():
-        raise BackupError(f"{file} is not a file")
+        raise FileNotFoundError(file)
     if not url.is_sqlite:
         name = (url.url.database or "").replace("\\", "\\\\").replace("'", "\\'")
         flags = ("--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction")
@@ -102,5 +103,5 @@ def _run(url: DatabaseURL, program: str, *arguments: str) -> None:
         [path, "--no-password", *arguments], env=os.environ | environ, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise BackupError(said[0].removeprefix(f"{program}: ").removeprefix("error: ").rstrip("."))
+        said = [re.sub(r"^\w+: (error|detail): ", "", line).rstrip(".") for line in done.stderr.splitlines()[:2]]
+        raise BackupError("; ".join(said) or f"{program} ended with {done.returncode}")

@@ -2,9 +2,7 @@
 
 import html
 import re
-from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 from litestar.enums import ScopeType
@@ -14,23 +12,19 @@ from app.lib.http.developers import is_for_developer
 from app.lib.http.heads import Headers, headers_by_name
 from app.lib.http.problems import FAILURE
 from app.lib.observability.logging import traceback_of
-from app.lib.settings import Secret
 
 TRACE_HEADER = b"x-debug-trace"
 """With any value: the problem in the answer has a ``trace``. Browsers that ask for HTML get a page with it."""
 
 _HTML = re.compile(rb"\btext/html\b(?!\s*;\s*q=0(?:\.0*)?(?![.0-9]))", re.IGNORECASE)
-_WORDS = re.compile(r"[^\s\"'{}\[\],:]{8,}")
 _PAGE = "<!doctype html><meta charset=utf-8><title>{title}</title><h1>{title}</h1><p>{detail}</p><pre>{trace}</pre>"
 
 
 class Tracebacks:
-    """Around the application: shows unexpected errors, without the secrets of the settings."""
+    """Around the application: shows unexpected errors, without secrets."""
 
-    def __init__(self, app: ASGIApp, settings: msgspec.Struct) -> None:
-        secrets = {*_secrets_in(settings)}
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._secret = re.compile("|".join(map(re.escape, sorted(secrets, key=len, reverse=True))) or r"(?!)")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         may_show = scope["type"] == ScopeType.HTTP and scope["method"] != "HEAD"
@@ -49,19 +43,20 @@ class Tracebacks:
             elif message["type"] == "http.response.start":
                 held.append(message)
             else:
-                body = self._with_trace(message["body"], failure, as_page=as_page)
+                body = _with_trace(message["body"], failure, as_page=as_page)
                 await send(_headed(held.pop(), body, as_page=as_page))
                 await send(message | {"body": body})
 
         await self._app(scope, receive, answer)
 
-    def _with_trace(self, body: bytes, failure: Exception, *, as_page: bool) -> bytes:
-        problem = msgspec.json.decode(body)
-        trace = self._secret.sub("********", traceback_of(failure))
-        if as_page:
-            shown = {"title": problem["title"], "detail": f"Request {problem['request_id']}", "trace": trace}
-            return _PAGE.format_map({name: html.escape(text) for name, text in shown.items()}).encode(errors="replace")
-        return msgspec.json.encode({**problem, "trace": trace.splitlines()})
+
+def _with_trace(body: bytes, failure: Exception, *, as_page: bool) -> bytes:
+    problem = msgspec.json.decode(body)
+    trace = traceback_of(failure)
+    if as_page:
+        shown = {"title": problem["title"], "detail": f"Request {problem['request_id']}", "trace": trace}
+        return _PAGE.format_map({name: html.escape(text) for name, text in shown.items()}).encode(errors="replace")
+    return msgspec.json.encode({**problem, "trace": trace.splitlines()})
 
 
 def _headed(start: Any, body: bytes, *, as_page: bool) -> Any:
@@ -73,28 +68,3 @@ def _headed(start: Any, body: bytes, *, as_page: bool) -> Any:
         ]
     own: Headers = [(b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
     return {**start, "headers": [*given, *own, (b"cross-origin-resource-policy", b"same-origin")]}
-
-
-def _secrets_in(value: object) -> Iterator[str]:
-    """Secrets, their long words (values in JSON, lines of keys), and the passwords in addresses."""
-    match value:
-        case Secret():
-            text = value.reveal()
-            yield from (text, *_WORDS.findall(text), *_passwords_in(text))
-        case str():
-            yield from _passwords_in(value)
-        case msgspec.Struct():
-            yield from _secrets_in(tuple(msgspec.structs.asdict(value).values()))
-        case Mapping():
-            yield from _secrets_in(tuple(value.values()))
-        case tuple():
-            for each in value:
-                yield from _secrets_in(each)
-        case _:
-            return
-
-
-def _passwords_in(text: str) -> Iterator[str]:
-    password = urlsplit(text).password if "://" in text else None
-    if password:
-        yield from {password, unquote(password)}

@@ -14,6 +14,7 @@ from app.lib.db.faults import to_app_error
 from app.lib.errors import Unavailable
 from app.lib.jobs.declaration import GiveUp, Job, JobContext, Postpone, Registry, RetryLater
 from app.lib.jobs.queue import ClaimedJob, Ending, Outcome
+from app.lib.observability.masking import mask
 from app.lib.observability.repeats import log_once
 from app.lib.observability.tracing import FAILURE, Attributes, span
 from app.lib.services import Services
@@ -121,7 +122,7 @@ def _failed(
 def _text_of(exc: BaseException) -> str:
     """What both databases can store: an outcome that cannot be written would hold up all others."""
     try:
-        text = str(exc)
+        text = mask(str(exc))
     except Exception:  # noqa: BLE001 - an error that cannot even say what it is
         text = ""
     return text.replace("\0", "\\0").encode(errors="backslashreplace").decode()

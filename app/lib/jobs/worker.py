@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from app.lib.db.base import new_id
 from app.lib.db.engine import Database
-from app.lib.db.faults import is_passing
+from app.lib.db.faults import driver_error, is_passing
 from app.lib.db.prepared import Prepared, prepare
 from app.lib.db.statements import json_list
 from app.lib.db.uow import UnitOfWork
@@ -162,9 +162,9 @@ class Worker:
             try:
                 await self._turn()
             except Exception as exc:  # noqa: BLE001 - the database is away, or will be back, and the worker stays
-                trace = None if self.failures else exc
-                write = log.warning if is_passing(exc) else log.error
-                log_once(write, "jobs.turn_failed", error=type(exc).__name__, exc_info=trace)
+                is_away = is_passing(exc)
+                write, trace = log.warning if is_away else log.error, None if is_away or self.failures else exc
+                log_once(write, "jobs.turn_failed", error=type(driver_error(exc)).__name__, exc_info=trace)
                 self._hungry = True
                 await self._pause(_PAUSES[min(self.failures, len(_PAUSES) - 1)])
                 self.failures += 1

@@ -14,6 +14,7 @@ from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 from app.lib.mail.message import OutgoingMail
 from app.lib.mail.transports import PermanentFailure, TemporaryFailure
 from app.lib.names import Names, Resolve
+from app.lib.observability.masking import mask
 from app.lib.observability.tracing import Attributes, span
 from app.lib.settings import Secret
 
@@ -164,7 +165,7 @@ class SMTPTransport:
 
 def _reason(exc: Exception) -> str:
     if isinstance(exc, SMTPResponseException):
-        return f"{exc.code} {exc.message}"
+        return mask(f"{exc.code} {exc.message}")  # some servers repeat the credentials
     if isinstance(exc, aiosmtplib.SMTPTimeoutError | TimeoutError):
         return "the mail server did not answer in time"
     return f"{type(exc).__name__}: {exc}"

@@ -24,14 +24,11 @@ from structlog.processors import format_exc_info
 from structlog.typing import EventDict, Processor
 
 from app.lib.observability.console import ConsoleLine, visible_lines
+from app.lib.observability.masking import mask
 
 LogFormat = Literal["auto", "json", "console"]
 
 _UNSAFE_JSON = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
-# Password hashes, JWTs, and what PostgreSQL and its driver quote of a row or a value.
-_SECRET = re.compile(
-    r"\$argon2\w*\$[\w$=,+/.-]+|\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*|(?<=DETAIL:  ).+|(?<=query argument \$).+(?= \()"
-)
 _NAMES = {"exception": "error", "warn": "warning", "fatal": "critical"}  # of methods that are no level
 _LEVELS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()} | {
     "exception": logging.ERROR
@@ -67,7 +64,7 @@ def configure_logging(level: str, log_format: LogFormat) -> None:
 def json_line(event: EventDict) -> bytes:
     """One line of JSON in UTF-8, with anything in the event."""
     try:
-        line = msgspec.json.encode(event, enc_hook=str)
+        line = msgspec.json.encode(event, enc_hook=lambda value: mask(str(value)))
     except Exception:  # noqa: BLE001 - lone surrogates, large integers, keys of any type, objects that fail in str()
         line = json.dumps({key: _shown(value) for key, value in event.items()}).encode()
     if not line.isascii() or b"\x7f" in line:
@@ -78,7 +75,7 @@ def json_line(event: EventDict) -> bytes:
 def traceback_of(exc: BaseException) -> str:
     """As it is logged: without what an exception's text may quote of secrets and rows, or control characters."""
     text = "".join(traceback.format_exception(exc))
-    return visible_lines(_SECRET.sub("********", text))
+    return visible_lines(mask(text))
 
 
 def write_event(name: str, level: str, event: EventDict) -> None:
@@ -118,7 +115,7 @@ class _StandardHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            event: EventDict = {"event": _SECRET.sub("********", record.getMessage())}
+            event: EventDict = {"event": mask(record.getMessage())}
             if record.exc_info:
                 event["exc_info"] = record.exc_info
             write_event(record.name, record.levelname.lower(), event)
@@ -132,6 +129,10 @@ def _filter(logger: Any, method: str, event: EventDict) -> EventDict:
     raise structlog.DropEvent
 
 
+def _mask_members(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    return {name: mask(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
 def _finish(logger: Any, method: str, event: EventDict) -> bytes:
     """The last processor: puts the members in order and renders them."""
     level = _NAMES.get(method, method)
@@ -140,7 +141,7 @@ def _finish(logger: Any, method: str, event: EventDict) -> bytes:
     if "exc_info" in event:
         event = format_exc_info(logger, method, event)
         if "exception" in event:
-            event["exception"] = _SECRET.sub("********", event["exception"])
+            event["exception"] = mask(event["exception"])
     line = {
         "timestamp": msgspec.to_builtins(datetime.now(UTC)),  # isoformat takes ten times as long
         "level": level,
@@ -152,7 +153,7 @@ def _finish(logger: Any, method: str, event: EventDict) -> bytes:
 
 
 # One list for the life of the process: structlog's loggers keep it, and its test tools change it in place.
-_PROCESSORS: list[Processor] = [_filter, merge_contextvars, _finish]
+_PROCESSORS: list[Processor] = [_filter, merge_contextvars, _mask_members, _finish]
 
 
 def _shown(value: object) -> object:

@@ -39,6 +39,7 @@ def load_app(place: Place) -> _App:
     gc.disable()
     app: _App = pkgutil.resolve_name(place.app_factory)()
     gc.freeze()  # an app stays for as long as its worker: no collection looks through it
+    gc.set_threshold(10_000, 20, 20)  # requests leave few cycles
     gc.enable()
 
     def serve(scope: Any, receive: Any, send: _Send) -> Coroutine[Any, Any, None]:

@@ -1,12 +1,16 @@
 /**
  * Realtime over one WebSocket: many channels, in order, nothing lost and nothing doubled while connections come and go.
  *
- * One file without dependencies, for browsers and for Node.js 22 or newer. README.md shows how it is used.
+ * One file without dependencies, for browsers and for Node.js 22 or newer; older ones give it a
+ * `WebSocket`. README.md shows how it is used.
  *
  * @module lodestar-realtime
  */
 
 const MAX_FRAME_BYTES = 65_536;
+/** States of a socket, which every class of sockets numbers like this. */
+const CONNECTING = 0;
+const OPEN = 1;
 const OPEN_WITHIN = 10_000;
 /** The server pings every 25 s; after this long without a message it is gone. */
 const SILENCE = 60_000;
@@ -127,13 +131,18 @@ export class Realtime {
    * @param {(how: {renew: boolean}) => Promise<string>} [options.getTicket] instead of `getToken`: a ticket
    * @param {(state: "connecting" | "open" | "waiting" | "closed", info: object) => void} [options.onState]
    * @param {(error: unknown) => void} [options.onError] what a handler has thrown, and what concerns no request
+   * @param {new (url: string) => any} [options.WebSocket] a class such as that of the package `ws`, where there is none
    * @param {number} [options.silence] milliseconds after which a silent server counts as gone
    */
   constructor(options) {
     if (!options.getToken === !options.getTicket) throw new TypeError("give either getToken or getTicket");
     const baseUrl = options.baseUrl ?? globalThis.location?.origin;
     if (!baseUrl) throw new TypeError("baseUrl is missing");
-    this.#options = { silence: SILENCE, ...options, baseUrl: baseUrl.replace(/\/+$/, "") };
+    const WebSocket = options.WebSocket ?? globalThis.WebSocket;
+    if (!WebSocket) {
+      throw new TypeError("there is no WebSocket here: use Node.js 22 or newer, or pass { WebSocket } of the package ws");
+    }
+    this.#options = { silence: SILENCE, ...options, WebSocket, baseUrl: baseUrl.replace(/\/+$/, "") };
   }
 
   get state() {
@@ -241,21 +250,21 @@ export class Realtime {
       return { ...end, reason: String(error), retryAfter: error instanceof RealtimeError ? error.retryAfter : 0 };
     }
     if (this.#stopped) return end;
-    const socket = new WebSocket(url);
+    const socket = new this.#options.WebSocket(url);
     this.#socket = socket;
     this.#heardAt = performance.now();
     return new Promise((resolve) => {
       let watch;
       const finish = ({ code, reason }) => {
         clearInterval(watch);
-        socket.onopen = socket.onmessage = socket.onclose = socket.onerror = null;
-        if (socket.readyState <= WebSocket.OPEN) socket.close();
+        socket.onopen = socket.onmessage = socket.onclose = null; // an error that nothing hears ends Node.js with ws
+        if (socket.readyState <= OPEN) socket.close();
         this.#socket = this.#endAttempt = null;
         resolve({ ...end, code, reason });
       };
       this.#endAttempt = finish;
       watch = setInterval(() => {
-        const limit = socket.readyState === WebSocket.CONNECTING ? OPEN_WITHIN : this.#options.silence;
+        const limit = socket.readyState === CONNECTING ? OPEN_WITHIN : this.#options.silence;
         if (performance.now() - this.#heardAt > limit) finish({ code: 1006, reason: "silence" });
       }, Math.min(5_000, this.#options.silence / 4));
       socket.onopen = () => this.#opened();
@@ -415,7 +424,7 @@ export class Realtime {
   }
 
   #sendNow(text) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(text);
+    if (this.#socket?.readyState === OPEN) this.#socket.send(text);
   }
 
   #request(frame) {

@@ -1,9 +1,11 @@
 """Traces in the answers of a development server: for whom, and what they never hold."""
 
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -14,6 +16,7 @@ from sqlalchemy import text
 from app.asgi import app_of
 from app.core import Core
 from app.lib.db.url import DatabaseURL
+from app.lib.observability.logging import configure_logging
 from app.lib.security.policies import public
 from tests.support.apps import client_of, core_of, make_core, running
 from tests.support.strangers import LOCAL, STRANGERS
@@ -42,6 +45,11 @@ async def chain() -> None:
         raise HTTPException("the effect", status_code=500) from exc
 
 
+def _forms(secret: str) -> list[str]:
+    header = b64encode(f"user:{secret}".encode()).decode()
+    return [secret, quote(secret, safe=""), repr(secret.encode()), b64encode(secret.encode()).decode(), header]
+
+
 @asynccontextmanager
 async def broken(url: DatabaseURL, **overrides: str) -> AsyncIterator[tuple[Core, Any]]:
     """An app with routes that fail, and a function that calls it as from an address."""
@@ -56,6 +64,7 @@ async def broken(url: DatabaseURL, **overrides: str) -> AsyncIterator[tuple[Core
     async def leak() -> None:
         raise RuntimeError(
             f"{SECRETS} redis-hunter!2 {core.settings.signing_secret} {url.url.password} {core.settings}"
+            f"{_forms(SECRETS['SECRET_KEY'])} {_forms('redis-hunter!2')} {json.dumps(json.dumps(SECRETS))}"
         )
 
     app = app_of(core, [bug, chain, database, leak])
@@ -120,13 +129,19 @@ async def test_only_development_has_it(database_url: DatabaseURL) -> None:
                 assert "ZeroDivision" not in (await call("/bug", asked)).text
 
 
-async def test_no_secret_of_the_settings_is_in_it(database_url: DatabaseURL) -> None:
+async def test_no_secret_of_the_settings_is_in_it(
+    database_url: DatabaseURL, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """However it is written, in the answer and in the log."""
+    configure_logging("info", "json")
     async with broken(database_url, **SECRETS) as (core, call):
         answers = [await call("/leak", asked) for asked in (HTML, ASKED)]
 
-    for answer in answers:
-        assert "RuntimeError" in answer.text
-        assert "hunter" not in answer.text
-        assert core.settings.signing_secret not in answer.text
-        assert SECRETS["SECRET_KEY"] not in answer.text
+    shown = [*(answer.text for answer in answers), capsysbinary.readouterr().out.decode()]
+    for text_ in shown:
+        assert "RuntimeError" in text_
+        assert "hunter" not in text_
+        assert core.settings.signing_secret not in text_
+        assert [form for form in _forms(SECRETS["SECRET_KEY"]) if form in text_] == []
+        assert [form for form in _forms("redis-hunter!2") if form in text_] == []
     assert json.loads(answers[1].text)["trace"]
