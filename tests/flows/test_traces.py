@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from litestar import Litestar
 
-from app.lib.observability.tracing import Tracing, is_configured
+from app.lib.observability.tracing import Tracing, endpoint
 from tests.support.apps import Deployment, client_of, core_of
 from tests.support.collector import Collector, Seen, collector
 from tests.support.mailserver import MailServer
@@ -199,9 +199,9 @@ async def _fail(_sql: str, _arguments: object) -> Any:
 )
 def test_traces_can_be_off(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
-    assert is_configured()
+    assert endpoint()
     monkeypatch.setenv(variable, value)
-    assert not is_configured()
+    assert not endpoint()
 
 
 async def test_an_app_without_traces_has_none(
