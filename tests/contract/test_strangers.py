@@ -13,7 +13,8 @@ import pytest
 from litestar import Litestar, get
 from litestar.params import FromPath
 
-from app.asgi import API, app_of, router_of
+from app.asgi import app_of, router_of
+from app.core import API
 from app.lib.http.rules import JSON, MERGE_PATCH
 from app.lib.security.policies import authenticated
 from tests.contract.routes import DOCUMENT, PARAMETER, Operation, operations
