@@ -28,7 +28,7 @@ def check_header_bytes(scope: Scope, most: int) -> None:
         raise HeadersTooLarge
 
 
-def check_head(scope: Scope, headers: Mapping[bytes, bytes]) -> None:
+def check_head(scope: Any, headers: Mapping[bytes, bytes]) -> None:
     """Raises ``BadRequest`` for a header that may occur once and does so twice, for a body in another coding than
     chunks (RFC 9112 section 6.1), and where ``Host`` is missing or not the name of a host (section 3.2).
 
