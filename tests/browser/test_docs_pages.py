@@ -95,3 +95,5 @@ async def test_scalar_shows_our_code_samples(service: Service, page: Page) -> No
 
     for label in ("Python (httpx)", "JavaScript (fetch)"):
         await expect(page.get_by_role("option", name=label)).to_be_visible()
+    await expect(page.get_by_text("curl -X").first).to_contain_text(f"{service.base_url}/api/v1/")
+    assert "example.com/api" not in await page.content()
