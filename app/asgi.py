@@ -29,6 +29,7 @@ from app.environment import read_settings, with_secret_key
 from app.lib.audit import Origin, provide_origin
 from app.lib.audit.denials import DenialLog
 from app.lib.db.uow import UnitOfWork
+from app.lib.domain import Domain
 from app.lib.http.answers import PublicAnswers
 from app.lib.http.base_path import below
 from app.lib.http.conditional import declare_personal, provide_if_match
@@ -78,7 +79,7 @@ def load_settings(
     return read_settings([each.settings for each in DOMAINS if each.settings], environ, env_file)
 
 
-def create_app(settings: Settings | None = None) -> Litestar:
+def create_app(settings: Settings | None = None, domains: Sequence[Domain] = DOMAINS) -> Litestar:
     """The application. Without settings they are read from the environment, as granian's workers do it.
 
     Raises ``ConfigurationError`` for settings that cannot be used, and refuses a route without a policy.
@@ -86,7 +87,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     die_with_parent()
     settings = with_secret_key(settings or load_settings()[0])
     configure_logging(settings.effective_log_level, settings.log_format)
-    core = Core(settings, DOMAINS)
+    core = Core(settings, domains)
     return app_of(core, [*_routes(core), *core.handlers])
 
 

@@ -3,7 +3,7 @@
 import gc
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
 from itertools import count
 
@@ -13,12 +13,16 @@ import pytest_asyncio
 from hypothesis import HealthCheck, settings
 from litestar import Litestar
 
+from app.asgi import DOMAINS
 from app.lib.db.url import DatabaseURL
+from app.lib.domain import Domain
 from tests.support.apps import Deployment, client_of, core_of, forget, fresh, running_app
 from tests.support.databases import empty, own_database, postgresql_server
 from tests.support.people import People, Person
 
 gc.disable()  # until everything is imported and collected, which leaves little to free
+
+os.environ.pop("UV_RUN_RECURSION_DEPTH", None)  # commands in messages begin with `uv run` where that runs
 
 pytest_plugins = ["tests.support.fixtures"]
 
@@ -148,10 +152,18 @@ async def calls(people: People, caller: Person | None) -> AsyncIterator[httpx.As
         yield client
 
 
+@pytest.fixture
+def domains() -> Sequence[Domain]:
+    """Of the apps of a ``deployment``; a folder or a module that needs less says so by a fixture of its own."""
+    return DOMAINS
+
+
 @pytest_asyncio.fixture
-async def deployment(shared_app: Litestar, database_url: DatabaseURL) -> AsyncIterator[Deployment]:
+async def deployment(
+    shared_app: Litestar, database_url: DatabaseURL, domains: Sequence[Domain]
+) -> AsyncIterator[Deployment]:
     """For tests that need other settings, or more than one worker."""
     await empty(core_of(shared_app).database)
     await forget(shared_app)
     async with AsyncExitStack() as stack:
-        yield Deployment(database_url, stack)
+        yield Deployment(database_url, stack, domains)

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
-from contextlib import redirect_stdout
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager, redirect_stdout
 from io import StringIO
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -12,13 +13,17 @@ from alembic.util import CommandError
 
 from app.asgi import load_settings
 from app.cli.backup import backup, restore, verify
+from app.cli.scaffold.formatting import require_ruff, tidy
 from app.core import MIGRATIONS
+from app.lib.cli.called import say
 from app.lib.cli.errors import CommandFailed, DatabaseUnusable, MissingOrTaken
 from app.lib.cli.options import json_option, write_json
 from app.lib.cli.running import database_errors, require_usable
 from app.lib.db.migrations import Migrations, SchemaState
 
 T = TypeVar("T")
+
+ROOT = Path(__file__).parents[2]
 
 
 @click.group()
@@ -47,7 +52,7 @@ def upgrade(revision: str, wait: int) -> None:
     if revision == "head" and state is not SchemaState.BEHIND:
         require_usable(state)
         if state is SchemaState.NEWER:
-            click.echo(f"{state.value} Nothing was migrated.", err=True)
+            say(f"{state.value} Nothing was migrated.")
             return
     _run(migrations, migrations.upgrade(revision))
     click.echo(f"The database is at {_run(migrations, migrations.current())}.")
@@ -69,21 +74,31 @@ def downgrade(revision: str, *, yes: bool) -> None:
 @click.option("--message", "-m", required=True, help="What it does, in a few words.")
 def revision(message: str) -> None:
     """Write a new migration from the difference between models and database. Read it before you commit it."""
+    if not any(each.isprintable() and not each.isspace() for each in message):
+        raise click.BadParameter("say in a few words what it does.", param_hint="'--message'")
+    require_ruff()
     migrations = _migrations()
     if (state := _run(migrations, migrations.state())) is not SchemaState.CURRENT:
         raise CommandFailed(state.value)
     if not _run(migrations, migrations.differences()):
         click.echo("Models and database have no difference, so the migration does nothing yet.", err=True)
     with redirect_stdout(StringIO()):  # alembic describes what it does; only the path is of use
-        path = _run(migrations, migrations.generate(message))
+        path, warnings = _run(migrations, migrations.generate(message))
+    tidy(ROOT, [path])
+    for each in warnings:
+        click.echo(each, err=True)
     click.echo(path)
 
 
 @database.command()
 def merge() -> None:
     """Write a migration that follows the newest ones of two branches, which were written apart."""
-    with redirect_stdout(StringIO()):
-        path = _migrations().merge()
+    require_ruff()
+    migrations = _migrations()
+    with redirect_stdout(StringIO()), _errors(migrations):
+        path = migrations.merge()
+    if path is not None:
+        tidy(ROOT, [path])
     click.echo(path or "There is one newest migration, so there is nothing to merge.", err=path is None)
 
 
@@ -145,9 +160,15 @@ def _applied(migrations: Migrations) -> str | None:
 
 
 def _run(migrations: Migrations, work: Coroutine[Any, Any, T]) -> T:
+    with _errors(migrations):
+        return asyncio.run(work)
+
+
+@contextmanager
+def _errors(migrations: Migrations) -> Generator[None]:
     with database_errors(migrations.url, load_settings()[0].migration_setting):
         try:
-            return asyncio.run(work)
+            yield
         except CommandError as exc:
             text = str(exc).rstrip(".") + "."
             if "locate revision" in text or "No such revision" in text:

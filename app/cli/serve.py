@@ -12,6 +12,7 @@ import click
 
 from app.config import Settings
 from app.environment import read_settings
+from app.lib.addresses import parse_address
 from app.lib.cli.errors import AddressUnusable, CommandFailed
 from app.lib.cli.groups import load
 from app.lib.serving.addresses import AddressUnavailable, claim
@@ -68,8 +69,10 @@ def _listeners(settings: Settings, post: Post | None) -> list[socket.socket]:
             return claim(settings.host, settings.port, settings.workers)
         except AddressUnavailable as exc:
             raise AddressUnusable(f"{exc}.", "Choose another with --port or --host.") from exc
-    if len(post.inherited) != settings.workers or post.inherited[0].getsockname()[1] != settings.port:
-        raise ConfigurationError("PORT, WORKERS: changes need a restart of the service")
+    host, port = post.inherited[0].getsockname()[:2]
+    address = parse_address(settings.host)  # a name may stand for several
+    if (len(post.inherited), port) != (settings.workers, settings.port) or address not in {None, parse_address(host)}:
+        raise ConfigurationError("HOST, PORT, WORKERS: changes need a restart of the service")
     return post.inherited
 
 

@@ -18,6 +18,7 @@ from app.core import API, Core
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.system.settings import SystemSettings
 from app.environment import misspelt_names, with_secret_key
+from app.lib.cli.called import as_called, say
 from app.lib.cli.errors import DatabaseUnusable
 from app.lib.cli.running import database_errors, require_usable, state_of
 from app.lib.db import sqlite
@@ -95,7 +96,7 @@ async def _advise(core: Core) -> list[str]:
         active = {"is_superuser": True, "is_active": True}
         if (await accounts.list_users(PageRequest(page_size=1, include_total=False), None, active)).items:
             return hints
-        return [*hints, "There is no superuser yet: uv run app users create-superuser --email you@example.com"]
+        return [*hints, "There is no superuser yet: 'app users create-superuser --email you@example.com' makes one."]
 
 
 async def _advise_on_connections(core: Core) -> list[str]:
@@ -116,7 +117,7 @@ def _announce(settings: Settings, lines: list[str]) -> None:
         sums = {} if settings.database.is_sqlite else {"database_connections": most_connections(settings)}
         log.info("serving", workers=settings.workers, **sums, **urls)
         for line in lines:
-            log.warning(line)
+            log.warning(as_called(line))
         return
     if not settings.database.is_sqlite:
         lines = [f"{settings.workers} worker(s) open up to {most_connections(settings)} connections.", *lines]
@@ -125,5 +126,5 @@ def _announce(settings: Settings, lines: list[str]) -> None:
     for name in sorted(urls):
         click.echo(f"{names[name]:<{width}}  {urls[name]}", err=True)
     for line in lines:
-        click.echo(line, err=True)
+        say(line)
     click.echo("Press Ctrl-C to stop.", err=True)

@@ -8,10 +8,11 @@ import pytest
 
 from app.cli.scaffold import writing
 from app.cli.scaffold.fields import EXAMPLE, parse_field
+from app.cli.scaffold.formatting import require_ruff, tidy
 from app.cli.scaffold.naming import names_of
 from app.cli.scaffold.removal import remove_domain
 from app.cli.scaffold.wiring import unwire, wire, wiring_of
-from app.cli.scaffold.writing import render, require_ruff, tidy, write_domain
+from app.cli.scaffold.writing import render, write_domain
 from app.lib.cli.errors import CommandFailed
 from tests.cli.conftest import Cli
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -59,7 +60,7 @@ def test_a_first_start_makes_what_it_needs_and_says_where_everything_is(serve: S
     server.until_it_answers("/health/ready")
 
     base = f"http://127.0.0.1:{server.port}"
-    hint = "There is no superuser yet: uv run app users create-superuser --email you@example.com"
+    hint = "There is no superuser yet: 'app users create-superuser --email you@example.com' makes one."
     assert server.errors.splitlines() == [
         f"API     {base}/api/v1",
         f"Docs    {base}/docs",
@@ -174,18 +175,22 @@ def test_a_start_can_be_interrupted(serve: Serve, moment: str, number: signal.Si
 
 
 def test_settings_are_read_again_after_a_hangup(serve: Serve, tmp_path: Path) -> None:
-    env_file = tmp_path / ".env"
-    env_file.write_text("PRODUCT_NAME=Before\n")
+    env_file, secret = tmp_path / ".env", tmp_path / "name"
+    env_file.write_text("PRODUCT_NAME_FILE=name\n")
+    secret.write_text("Before\n")
     server = serve("--workers", "2", fresh=True)
     server.until(lambda: server.answers("/docs/openapi.json", '"Before"'))
 
-    env_file.write_text("PRODUCT_NAME=After\nLOG_LEVEL=loud\n")
-    server.tell(signal.SIGHUP)
-    server.until(lambda: '"reload.failed"' in server.output)
-    assert "LOG_LEVEL: " in server.errors
+    secret.write_text("After\n")
+    for wrong, said in {"LOG_LEVEL=loud": "LOG_LEVEL: ", "HOST=127.0.0.2": "HOST, PORT, WORKERS: "}.items():
+        env_file.write_text(f"PRODUCT_NAME_FILE=name\n{wrong}\n")
+        failed = server.output.count('"reload.failed"')
+        server.tell(signal.SIGHUP)
+        server.until(partial(lambda before: server.output.count('"reload.failed"') > before, failed))
+        assert said in server.errors
     assert server.answers("/docs/openapi.json", '"Before"')
 
-    env_file.write_text("PRODUCT_NAME=After\n")
+    env_file.write_text("PRODUCT_NAME_FILE=name\n")
     server.tell(signal.SIGHUP)
     server.until(lambda: '"reload.done"' in server.output)
     server.until(lambda: server.answers("/docs/openapi.json", '"After"'))

@@ -4,6 +4,7 @@ import os
 import pty
 import select
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -182,6 +183,7 @@ def test_a_schema_that_is_not_migrated_is_refused(cli: Cli, empty_url: DatabaseU
     ("typed", "code", "said"),
     [
         (f"{GOOD}\nanother\n{GOOD}\n{GOOD}\n", 0, "is created"),
+        (f"short\nshort\n{GOOD}\n{GOOD}\n", 0, "password: Must have at least 8 characters. Try again"),
         ("\x04", 130, "Interrupted."),  # Ctrl-D
     ],
 )
@@ -198,6 +200,29 @@ def test_a_person_is_asked_twice_and_not_overheard(own_url: DatabaseURL, typed: 
         assert process.wait(PATIENCE) == code, screen
     assert said in output + screen
     assert GOOD not in output + screen
+
+
+@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+def test_a_person_is_asked_for_no_password_that_cannot_be_used(
+    at: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    create(at, "ada@example.com", "--username", "ada.l")
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True)
+    new = ("users", "create", "--email")
+
+    def refused(code: int, *command: str, **environ: str) -> str:
+        line = refusal(at(*command, stdin="", **environ), code)  # a prompt would add a line, and end with 130
+        assert "password" not in line
+        return line
+
+    assert refused(5, *new, "ADA@example.com") == "Error: email: Is taken."
+    assert refused(5, *new, "b@example.com", "--username", "Ada.L") == "Error: username: Is taken."
+    assert "email: " in refused(1, *new, "no-address")
+    assert "--promote" in refused(5, "users", "create-superuser", "--email", "ada@example.com")
+    assert "no user" in refused(5, "users", "set-password", "--email", "b@example.com")
+    empty = f"sqlite:///{tmp_path}/empty.db"
+    assert "app db upgrade" in refused(1, "users", "create-superuser", "--email", "b@example.com", DATABASE_URL=empty)
+    assert [each["email"] for each in listed(at)] == ["ada@example.com"]
 
 
 def _type(terminal: int, text: str) -> str:

@@ -87,6 +87,24 @@ def test_settings_and_commands_exist() -> None:
         parse(main, words)
 
 
+def test_secrets_are_files_everywhere() -> None:
+    """The URL of the database has a password. What each place hands over is what its settings read."""
+    secrets = {"database_url", "metrics_token", "secret_key"}
+    service = yaml.safe_load(compose_text())["services"]["api-1"]
+    [config] = [each["data"] for each in manifests() if each["kind"] == "ConfigMap"]
+    [secret] = [each["stringData"] for each in manifests() if each["kind"] == "Secret"]
+
+    assert {*service["secrets"]} == {*secret} == secrets
+    for settings in (service["environment"], config):
+        assert {name: path.rpartition("/")[2] for name, path in settings.items() if name.endswith("_FILE")} == {
+            f"{name.upper()}_FILE": name for name in secrets
+        }
+    for unit in (DEPLOY / "systemd").glob("*.service"):
+        text = unit.read_text()
+        assert {*re.findall(r"^LoadCredential=(\w+):", text, re.MULTILINE)} == secrets
+        assert {*re.findall(r"(\w+)_FILE=%d/(\w+)", text)} == {(name.upper(), name) for name in secrets}
+
+
 def parse(command: click.Command, words: list[str]) -> None:
     """Raises click's errors for a command or an option that is not there."""
     context = command.make_context(command.name, list(words), obj=None)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -18,11 +18,15 @@ from app.domain.auth.authenticator import SessionAuthenticator
 from app.domain.system.readiness import Readiness
 from app.lib.db.base import metadata
 from app.lib.db.url import DatabaseURL
+from app.lib.domain import Domain
 from app.lib.observability.logging import configure_logging
 from app.lib.openapi.document import DocumentInfo, build_document
 from app.lib.ratelimit.counters import MemoryCounters
 from app.lib.security.passwords import PasswordHasher
 from tests.support.databases import empty
+from tests.support.signatures import read_once
+
+read_once()
 
 BASE_URL = "http://testserver"
 ADDRESS = "203.0.113.7"
@@ -79,14 +83,17 @@ async def running(app: Litestar) -> AsyncIterator[Litestar]:
 
 
 @asynccontextmanager
-async def running_app(url: DatabaseURL, **overrides: str) -> AsyncIterator[Litestar]:
+async def running_app(
+    url: DatabaseURL, domains: Sequence[Domain] = DOMAINS, /, **overrides: str
+) -> AsyncIterator[Litestar]:
     """A started app on a migrated database. To make one takes a quarter of a second and to start one nothing, so one
-    of these settings that a test before has stopped is started again, without its memories.
+    of these settings that a test before has stopped is started again, without its memories. One with less domains is
+    made sooner.
     """
-    key = (asyncio.get_running_loop(), url, frozenset(overrides.items()))
+    key = (asyncio.get_running_loop(), url, domains, frozenset(overrides.items()))
     app = next((app for stopped, app in reversed(_stopped) if stopped == key), None)
     if app is None:
-        app = create_app(settings_for(url, **overrides))
+        app = create_app(settings_for(url, **overrides), domains)
         core_of(app).services.get(Passwords).hasher = PasswordHasher(**QUICK_HASHES)
     else:
         _stopped.remove((key, app))
@@ -126,7 +133,8 @@ async def forget(app: Litestar) -> None:
     """Drops what a process remembers between requests."""
     core = core_of(app)
     core.services.get(SessionAuthenticator).forget(None)
-    core.services.get(Readiness)._ask_again_at = 0.0
+    if readiness := core.services.find(Readiness):
+        readiness._ask_again_at = 0.0
     core.database.writes.record(metadata.tables)
     for limiter in (core.general_limiter, core.limiter):
         limiter._is_down = False
@@ -161,10 +169,11 @@ async def fresh(app: Litestar) -> AsyncIterator[None]:
 class Deployment:
     """Apps on one empty database, each as if in a process of its own; all stop at the end of the test."""
 
-    def __init__(self, url: DatabaseURL, stack: AsyncExitStack) -> None:
+    def __init__(self, url: DatabaseURL, stack: AsyncExitStack, domains: Sequence[Domain]) -> None:
         self.url = url
+        self.domains = domains
         self._stack = stack
 
     async def start(self, **overrides: str) -> Litestar:
         """One more app, with these environment variables."""
-        return await self._stack.enter_async_context(running_app(self.url, **overrides))
+        return await self._stack.enter_async_context(running_app(self.url, self.domains, **overrides))

@@ -1,5 +1,8 @@
 """``app users``: users from the command line, by the same rules as over HTTP."""
 
+from collections.abc import Awaitable
+from functools import partial
+from secrets import token_urlsafe
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +16,7 @@ from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.services.users import UserService
 from app.lib.audit import SYSTEM
 from app.lib.cli.errors import MissingOrTaken
-from app.lib.cli.options import json_option, read_password, write_list
+from app.lib.cli.options import json_option, with_password, write_list
 from app.lib.cli.running import run
 from app.lib.pagination.parameters import PageRequest
 from app.lib.wire.decoding import convert
@@ -44,8 +47,7 @@ def users() -> None:
 @_password_option
 def create(email: str, name: str | None, username: str | None, *, verified: bool, password_stdin: bool) -> None:
     """Create a user."""
-    password = read_password(from_stdin=password_stdin)
-    _create(email=email, name=name, username=username, password=password, is_verified=verified)
+    _create(from_stdin=password_stdin, email=email, name=name, username=username, is_verified=verified)
 
 
 @users.command("create-superuser")
@@ -57,9 +59,8 @@ def create_superuser(email: str, *, password_stdin: bool, promote: bool) -> None
     if promote:
         _promote(email)
         return
-    password = read_password(from_stdin=password_stdin)
     try:
-        _create(email=email, password=password, is_verified=True, is_superuser=True)
+        _create(from_stdin=password_stdin, email=email, is_verified=True, is_superuser=True)
     except MissingOrTaken as taken:
         raise MissingOrTaken(taken.message, "With --promote that user becomes a superuser.") from taken
 
@@ -69,14 +70,18 @@ def create_superuser(email: str, *, password_stdin: bool, promote: bool) -> None
 @_password_option
 def set_password(email: str, *, password_stdin: bool) -> None:
     """Set a user's password and end their sessions."""
-    password = read_password(from_stdin=password_stdin)
 
-    async def work(core: Core) -> None:
-        async with core.database.independent() as unit:
-            user_id = await find_user(core, email, "'app users list' shows all.")
-            await core.services.build(PasswordService, unit, SYSTEM).set_password(user_id, password)
+    def find(core: Core) -> Awaitable[UUID]:
+        return find_user(core, email, "'app users list' shows all.")
 
-    run(work)
+    def save(password: str) -> None:
+        async def work(core: Core) -> None:
+            async with core.database.independent() as unit:
+                await core.services.build(PasswordService, unit, SYSTEM).set_password(await find(core), password)
+
+        run(work)
+
+    with_password(lambda: run(find), save, from_stdin=password_stdin)
     click.echo(f"The password of {email} is set, and their sessions are ended.")
 
 
@@ -87,13 +92,19 @@ def list_users(*, as_json: bool) -> None:
     write_list(run(_all_users), _COLUMNS, as_json=as_json)
 
 
-def _create(**values: Any) -> None:
-    async def work(core: Core) -> UserRead:
-        data = convert(values, UserCreate, strict=True)
+def _create(*, from_stdin: bool, **values: Any) -> None:
+    async def work(core: Core, password: str, *, is_trial: bool = False) -> UserRead:
+        data = convert({**values, "password": password}, UserCreate, strict=True)
         async with core.database.independent() as unit:
-            return await core.services.build(UserService, unit, SYSTEM).create(data, None)
+            user = await core.services.build(UserService, unit, SYSTEM).create(data, None)
+            if is_trial:
+                await unit.rollback()
+            return user
 
-    user = run(work)
+    trial = partial(work, password=token_urlsafe(), is_trial=True)
+    user = with_password(
+        lambda: run(trial), lambda password: run(partial(work, password=password)), from_stdin=from_stdin
+    )
     click.echo(f"{'Superuser' if user.is_superuser else 'User'} {user.email} is created ({user.id}).")
 
 

@@ -1,12 +1,16 @@
 """What several commands share and what costs little to import."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import msgspec
+
+from app.lib.cli.errors import CommandFailed
+
+T = TypeVar("T")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 """For a command that reads."""
@@ -47,6 +51,33 @@ def shown(value: Any, empty: str = "") -> str:
             return ",".join(map(shown, value))
         case _:
             return str(value)
+
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+"""For a command that calls ``confirm``."""
+
+
+def confirm(question: str) -> None:
+    """Raises ``click.Abort`` for no, and ``click.UsageError`` where no one can answer."""
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"There is no terminal to ask '{question}' at: use --yes.")
+    click.confirm(question, abort=True, err=True)
+
+
+def with_password(check: Callable[[], object], save: Callable[[str], T], *, from_stdin: bool) -> T:
+    """What ``save`` makes of a new password. In a terminal, ``check`` is called before it is asked for, and one that is
+    refused is asked for again. Raises ``CommandFailed``.
+    """
+    if from_stdin or not sys.stdin.isatty():
+        return save(read_password(from_stdin=from_stdin))
+    check()
+    while True:
+        try:
+            return save(read_password(from_stdin=False))
+        except CommandFailed as refused:
+            if not refused.message.startswith("password: "):
+                raise
+            click.echo(f"{refused.message} Try again, or end with Ctrl-C.", err=True)
 
 
 def read_password(*, from_stdin: bool) -> str:

@@ -6,6 +6,7 @@ they are written here, in one place.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -138,13 +139,14 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
         for method, (handler, _) in route.route_handler_map.items() if isinstance(route, HTTPRoute) else ():
             if method != "OPTIONS" and handler.resolve_include_in_schema():
                 operation = document["paths"][route.path_format or "/"][method.lower()]
-                statuses = _complete(operation, handler)
-                path = info.base_path + example_path(route.path_format or "/", operation)
-                for status in statuses:
-                    used.setdefault(status, []).append(path)
-                raised += [(each, path) for each in handler.opt.get(MAY_RAISE, ())]
-                illustrate(operation, examples, handler.opt)
-                operation["x-codeSamples"] = code_samples(method, info.origin + path, operation, examples)
+                with _naming(handler):
+                    statuses = _complete(operation, handler)
+                    path = info.base_path + example_path(route.path_format or "/", operation)
+                    for status in statuses:
+                        used.setdefault(status, []).append(path)
+                    raised += [(each, path) for each in handler.opt.get(MAY_RAISE, ())]
+                    illustrate(operation, examples, handler.opt)
+                    operation["x-codeSamples"] = code_samples(method, info.origin + path, operation, examples)
     for name in _form_schemas(document):
         members: JSONObject = schemas[name]["properties"]
         schemas[name]["properties"] = {member: without_null(schema) for member, schema in members.items()}
@@ -162,6 +164,16 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
     name_choices(document)
     make_portable(document)
     return document
+
+
+@contextmanager
+def _naming(handler: HTTPRouteHandler) -> Iterator[None]:
+    """An error while a route is described says which one it is."""
+    try:
+        yield
+    except Exception as exc:
+        exc.add_note(f"while {handler} was described")
+        raise
 
 
 def _referred(document: JSONObject, kind: str, components: JSONObject) -> JSONObject:

@@ -12,7 +12,12 @@ from granian.log import LogLevels
 from granian.server.embed import Server
 from litestar.types import ASGIApp
 
-_HEADER_SECONDS = 75.0
+from app.lib.serving.connections import ConnectionWatch
+
+_PROBE_SECONDS = 5.0
+"""For which a connection to probes may say nothing, or read nothing."""
+_PROBES, _PROBES_PER_ADDRESS = 256, 32
+"""Connections at a time. Those of an address beyond its share are closed within a second, further ones wait."""
 _LAST_ANSWERS_SECONDS = 2.0
 
 
@@ -20,14 +25,25 @@ _LAST_ANSWERS_SECONDS = 2.0
 async def listening(app: ASGIApp, place: socket.socket) -> AsyncGenerator[None]:
     """Serves the application, without its lifespan, where ``place`` is bound to, which is closed."""
     log = {"version": 1, "loggers": {"_granian": {"handlers": [], "propagate": True}}}
-    server = embed(app, place, Interfaces.ASGINL, _HEADER_SECONDS, websockets=False, log_dictconfig=log)
+    watch = asyncio.create_task(_watch_connections(place.getsockname()[1]))
+    options = {"websockets": False, "log_dictconfig": log, "backpressure": _PROBES}
+    server = embed(app, place, Interfaces.ASGINL, _PROBE_SECONDS, **options)
     task = asyncio.create_task(server.serve())
     try:
         yield
     finally:
+        watch.cancel()
         server.stop()  # type: ignore[no-untyped-call]  # granian has no types here
         with suppress(TimeoutError):  # of one that has begun a request and says no more
             await asyncio.wait_for(task, _LAST_ANSWERS_SECONDS)
+
+
+async def _watch_connections(port: int) -> None:
+    watch = ConnectionWatch(port, _PROBES_PER_ADDRESS, _PROBE_SECONDS, str)
+    while True:
+        with suppress(OSError):  # not on this system
+            watch.look()
+        await asyncio.sleep(1)
 
 
 def embed(app: Any, place: socket.socket, interface: Interfaces, header_seconds: float, **options: Any) -> Server:

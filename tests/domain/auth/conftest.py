@@ -1,9 +1,18 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 import time_machine
 
+from app.domain.accounts import accounts
+from app.domain.auth import auth
 from app.lib.clock import utc_now
+from app.lib.domain import Domain
+
+
+@pytest.fixture
+def domains() -> Sequence[Domain]:
+    """What most tests of this folder need."""
+    return (accounts, auth)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from litestar import Litestar
 
+from app.asgi import DOMAINS
 from app.domain.accounts.permissions import USERS_READ, USERS_WRITE
 from tests.domain.auth.factors import MFA, enroll, mfa_token, second_step
 from tests.domain.auth.steps import ME, OTHER_PASSWORD, audited, bearer, change_user, fields, sign_in, whoami
@@ -151,6 +152,7 @@ async def test_what_is_owed_costs_no_statement(app: Litestar, client: httpx.Asyn
 
 
 async def test_what_is_owed_is_known_to_every_worker(deployment: Deployment) -> None:
+    deployment.domains = DOMAINS
     one, two = await deployment.start(), await deployment.start()
     people = People(one)
     role_id = await people.role("support")

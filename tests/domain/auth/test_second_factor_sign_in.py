@@ -9,6 +9,7 @@ import time_machine
 from litestar import Litestar
 from sqlalchemy import update
 
+from app.asgi import DOMAINS
 from app.domain.auth.models import TotpFactor
 from tests.domain.auth.factors import (
     DEAD_TOKEN,
@@ -302,6 +303,7 @@ async def test_with_an_unreadable_secret_the_recovery_codes_are_still_good(
 @pytest.mark.asvs("11.1.1", "11.2.2")
 async def test_another_secret_key_leaves_codes_good(deployment: Deployment) -> None:
     """A job seals what the key before it sealed, which can go then."""
+    deployment.domains = DOMAINS
     former, current = "a former key of the service - forty letters", "the key of the service as it is today"
     first = await deployment.start(SECRET_KEY=former)
     someone = await enrolled(first, People(first))

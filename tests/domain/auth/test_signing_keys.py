@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from app.asgi import DOMAINS
 from app.lib.security.tokens import ed25519_key
 from app.lib.settings import ConfigurationError
 from tests.domain.auth.steps import SEND_CODE, VERIFY, bearer, refresh, sign_in, whoami
@@ -206,6 +207,7 @@ async def test_workers_in_the_middle_of_a_change_take_each_others_tokens_for_one
 
 async def test_all_else_that_the_secret_makes_is_good_with_a_fallback(deployment: Deployment) -> None:
     """Codes in mails, cursors, idempotency keys and sealed secrets, here the link of a mail."""
+    deployment.domains = DOMAINS
     before = await deployment.start(SECRET_KEY=OLD)
     people = People(before)
     person, admin = await people.create(email="ada@example.com"), await people.create(is_superuser=True)

@@ -11,6 +11,7 @@ import time_machine
 from litestar import Litestar
 from sqlalchemy import select
 
+from app.asgi import DOMAINS
 from app.domain.auth.models import MailedLink
 from app.lib.clock import utc_now
 from tests.domain.auth.steps import (
@@ -43,6 +44,7 @@ WRONG_CODE = {"/code": "invalid_choice"}
 
 @pytest_asyncio.fixture
 async def strict(deployment: Deployment) -> Litestar:
+    deployment.domains = DOMAINS
     return await deployment.start(REQUIRE_VERIFIED_EMAIL="true")
 
 
