@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -24,6 +25,14 @@ PARENT = "00f067aa0ba902b7"
 SAMPLED = f"00-{TRACE}-{PARENT}-01"
 STATE = "vendor=opaque value,other=1"
 SETTINGS = {"PRODUCT_NAME": "Traced", "WEBHOOKS_ALLOW_PRIVATE": "true", "RATE_LIMIT_ENABLED": "false"}
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def no_exporter_outlives_the_test(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """It would say what it has lost in the output of the next one."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+    yield
+    await until(lambda: not any(each.name.startswith("Otel") for each in threading.enumerate()))
 
 
 @pytest_asyncio.fixture
