@@ -20,13 +20,23 @@ from tests.lib.jobs.bench import Bench
 from tests.support.processes import Server, app_command, free_port
 
 CHECKS = {"database", "jobs"}
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": "pT4vQ8xW2zR6nM0kB5jH9gF3dS7aL1cY",
+    "PUBLIC_URL": "https://api.example.com",
+}
 TOKEN = "only-for-the-scrape-0123456789-0123456789"
 
 
 def worker_on(url: DatabaseURL, folder: Path) -> Server:
     port = free_port()
     command = app_command("worker", "--probe-port", str(port))
-    return Server(command, folder, port, {"DATABASE_URL": text_of(url), "LOG_FORMAT": "json", "METRICS_TOKEN": TOKEN})
+    return Server(
+        command,
+        folder,
+        port,
+        {"DATABASE_URL": text_of(url), "LOG_FORMAT": "json", "METRICS_TOKEN": TOKEN, **PRODUCTION},
+    )
 
 
 async def put(url: DatabaseURL) -> UUID | None:
@@ -83,6 +93,11 @@ def test_it_waits_for_the_schema_runs_jobs_and_ends_on_a_signal(empty_url: Datab
             silent.send(b"GET /health/live HTTP/1.1\r\n")  # and no more: no reason to stay
             assert worker.end(signal.SIGINT if empty_url.is_sqlite else signal.SIGTERM) == 0
     assert f'"job_id":"{job_id}"' in worker.output
+    assert "No mail is sent: set MAIL_BACKEND=smtp." in worker.output
+    assert "The database schema is not up to date" in worker.output
+    assert f'"ready":"http://127.0.0.1:{worker.port}/health/ready"' in worker.output
+    assert '"event":"jobs.stopping","running":0,"waits_up_to_seconds":10.0' in worker.output
+    assert ('"database_connections":33' in worker.output) is not empty_url.is_sqlite
     assert asyncio.run(status_of(empty_url, job_id)) == "succeeded"
 
 
