@@ -1,5 +1,6 @@
 """The OpenAPI document: valid, complete and bounded."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -17,9 +18,10 @@ from app.asgi import DOMAINS, create_app
 from app.lib.db.url import DatabaseURL
 from app.lib.http.conditional import Versioned
 from app.lib.openapi.components import IN_EVERY_RESPONSE
+from app.lib.openapi.document import EXAMPLE_ORIGIN
 from app.lib.wire.decoding import decode_json
 from tests.contract.routes import APP, DOCUMENT, Operation, operations
-from tests.support.apps import described, settings_for
+from tests.support.apps import core_of, described, settings_for
 from tests.support.each import each
 from tests.support.listed import agree
 
@@ -132,8 +134,12 @@ def test_the_document_does_not_depend_on_the_settings() -> None:
     assert described(create_app(production)) == DOCUMENT
 
 
-async def test_the_served_document_is_this_one(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/docs/openapi.json")).json() == DOCUMENT
+async def test_the_served_document_is_this_one_and_its_samples_call_who_serves_it(client: httpx.AsyncClient) -> None:
+    served, own = (await client.get("/docs/openapi.json")).text, core_of(APP).settings.address.origin
+
+    assert json.loads(served) == json.loads(json.dumps(DOCUMENT).replace(EXAMPLE_ORIGIN, own))
+    assert served.count(f"{own}/api/v1/users/me") > 3
+    assert json.loads(served)["servers"][0]["url"] == "/"
 
 
 def test_operation_ids_are_verbs_in_camel_case() -> None:

@@ -33,13 +33,13 @@ def test_commands_run_with_what_the_unit_has(unit: str, tmp_path: Path) -> None:
     systemctl.write_text(f'#!/bin/sh\n[ "$1 $3" = "cat {unit}.service" ] && cat {UNITS}/{template_of(unit)}\n')
     systemctl.chmod(0o700)
     environ = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    command = [f"{UNITS}/lodestar-app", "--print", "--unit", unit, "users", "create", "a name"]
+    command = [f"{UNITS}/lodestar-app", "--print", "--unit", unit, "users", "create", "a $name"]
 
     printed = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout.splitlines()  # noqa: S603 - ours
 
     words, [program, *arguments] = printed[: printed.index("--")], printed[printed.index("--") + 1 :]
     folder = "/opt/lodestar/8002" if unit.endswith("8002") else "/opt/lodestar"
-    assert [program, *arguments] == [f"{folder}/venv/bin/app", "users", "create", "a name"]
+    assert [program, *arguments] == [f"{folder}/venv/bin/app", "users", "create", "a $$name"]
     [name] = [word.removeprefix("--unit=") for word in words if word.startswith("--unit=")]
     properties = [word.removeprefix("--property=") for word in words if word.startswith("--property=")]
     named = [
