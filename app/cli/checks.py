@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from app.cli.configuration import most_connections
+from app.cli.configuration import check_connections
 from app.config import Settings
 from app.core import Core
 from app.domain.accounts.services.queries import AccountQueries
@@ -146,10 +146,9 @@ async def _database(core: Core) -> AsyncIterator[Finding]:
         yield _migrations(state, core.migrations.head)
         if state.is_usable and (hint := await missing_default_role(core)):
             yield Finding("default role", "advice", "DEFAULT_ROLE", hint)
-        if allowed := await core.database.max_connections():
-            most = most_connections(core.settings)
-            hint = None if most < allowed else "Set DATABASE_POOL_SIZE lower, or WORKERS."
-            yield Finding("connections", "advice" if hint else "ok", f"up to {most} of {allowed}", hint)
+        if connections := await check_connections(core):
+            found, hint = connections
+            yield Finding("connections", "advice" if hint else "ok", found, hint)
     yield _clock(server)
 
 

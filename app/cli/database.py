@@ -17,7 +17,7 @@ from app.cli.scaffold.formatting import require_ruff, tidy
 from app.core import MIGRATIONS
 from app.lib.cli.called import say
 from app.lib.cli.errors import CommandFailed, DatabaseUnusable, MissingOrTaken
-from app.lib.cli.options import json_option, write_json
+from app.lib.cli.options import confirm, json_option, write_json, yes_option
 from app.lib.cli.running import database_errors, require_usable
 from app.lib.db.migrations import Migrations, SchemaState
 
@@ -52,7 +52,7 @@ def upgrade(revision: str, wait: int) -> None:
     if revision == "head" and state is not SchemaState.BEHIND:
         require_usable(state)
         if state is SchemaState.NEWER:
-            say(f"{state.value} Nothing was migrated.")
+            say(f"{state.value} Nothing was migrated. {_way_out(migrations)}".strip())
             return
     _run(migrations, migrations.upgrade(revision))
     click.echo(f"The database is at {_run(migrations, migrations.current())}.")
@@ -66,8 +66,29 @@ def downgrade(revision: str, *, yes: bool) -> None:
     if load_settings()[0].is_production and not yes:
         raise CommandFailed("A downgrade drops data.", "Repeat with --yes to do it in production.")
     migrations = _migrations()
+    if hint := _way_out(migrations):
+        raise MissingOrTaken(_unknown_here(migrations), hint)
     _run(migrations, migrations.downgrade(revision))
     click.echo(f"The database is at {_run(migrations, migrations.current()) or 'base'}.")
+
+
+@database.command()
+@yes_option
+def reset(*, yes: bool) -> None:
+    """Delete all that is in the development database, and migrate up. Stop the service before.
+
+    Production refuses it.
+    """
+    settings = load_settings()[0]
+    if settings.is_production:
+        raise CommandFailed("A reset deletes all data, which production refuses.")
+    migrations = _migrations()
+    if not yes:
+        confirm(f"Delete all data of {migrations.url.masked}?")
+    _run(migrations, migrations.reset())
+    _run(migrations, migrations.upgrade())
+    click.echo(f"The database is at {_run(migrations, migrations.current())}.")
+    say("It is empty: 'app seed' fills it with demo data.")
 
 
 @database.command()
@@ -79,7 +100,8 @@ def revision(message: str) -> None:
     require_ruff()
     migrations = _migrations()
     if (state := _run(migrations, migrations.state())) is not SchemaState.CURRENT:
-        raise CommandFailed(state.value)
+        hint = _way_out(migrations)
+        raise CommandFailed(_unknown_here(migrations) if hint else state.value, hint)
     if not _run(migrations, migrations.differences()):
         click.echo("Models and database have no difference, so the migration does nothing yet.", err=True)
     with redirect_stdout(StringIO()):  # alembic describes what it does; only the path is of use
@@ -127,10 +149,12 @@ def check(*, as_json: bool) -> None:
     else:
         click.echo("".join(f"{each}\n" for each in differences), nl=False)
     if state is not SchemaState.CURRENT:
-        raise CommandFailed(f"The database is at {applied or 'base'}, head is {head}.", state.value)
+        hint = f"{state.value} {_way_out(migrations)}".strip()
+        raise CommandFailed(f"The database is at {applied or 'base'}, head is {head}.", hint)
     if differences:
         raise CommandFailed(
-            f"Models and database differ ({len(differences)}).", "Run 'app db revision' and read what it writes."
+            f"Models and database differ ({len(differences)}).",
+            "Run 'app db revision -m \"what it is for\"' and read what it writes.",
         )
     if not as_json:
         click.echo(f"The database is at {head} and has what the models have.")
@@ -138,6 +162,23 @@ def check(*, as_json: bool) -> None:
 
 def _migrations() -> Migrations:
     return Migrations(load_settings()[0].migration_database, MIGRATIONS)
+
+
+def _unknown_here(migrations: Migrations) -> str:
+    unknown = ", ".join(_run(migrations, migrations.unknown()))
+    return f"The database is at {unknown}, which is not in migrations/versions here: of another branch, or newer."
+
+
+def _way_out(migrations: Migrations) -> str:
+    """Of a database that another branch has migrated; nothing when this checkout knows all its migrations."""
+    if not _run(migrations, migrations.unknown()):
+        return ""
+    if load_settings()[0].is_production:
+        return "The release that has it can downgrade: 'app db current' shows the head of this one."
+    return (
+        "Switch to the branch that has it and run 'app db downgrade -1' there for each of its migrations, "
+        "or delete all data and start again: 'app db reset'."
+    )
 
 
 def _state_within(seconds: int, migrations: Migrations) -> SchemaState:

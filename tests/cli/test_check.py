@@ -251,7 +251,10 @@ def test_more_connections_than_the_server_allows_are_named(at: Cli, own_url: Dat
     found = findings(at("check", "--json", WORKERS="100", DATABASE_POOL_SIZE="100").stdout)
 
     if not own_url.is_sqlite:
-        assert found["connections"] == ("advice", "Set DATABASE_POOL_SIZE lower, or WORKERS.")
+        hint = "Set DATABASE_POOL_SIZE lower, or WORKERS, or the server's max_connections higher."
+        assert found["connections"] == ("advice", hint)
+        fits = at("check", JOBS_WORKER="external", WORKERS="2", DATABASE_POOL_SIZE="4").stdout
+        assert re.search(r"up to 45 of \d+; \d+ more `app worker` of up to 15 fit", fits)
 
 
 async def test_a_mail_server_is_connected_to_and_signed_in_at(cli: Cli) -> None:

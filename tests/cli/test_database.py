@@ -61,7 +61,8 @@ def test_check_fails_on_drift(at: Cli, own_url: DatabaseURL) -> None:
 
     assert checked.stdout.splitlines() == lines
     assert (
-        refusal(checked, 1) == "Error: Models and database differ (2). Run 'app db revision' and read what it writes."
+        refusal(checked, 1) == "Error: Models and database differ (2). "
+        "Run 'app db revision -m \"what it is for\"' and read what it writes."
     )
     result = at("db", "check", "--json")
     assert result.exit_code == 1

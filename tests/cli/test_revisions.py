@@ -194,3 +194,47 @@ def test_a_column_that_rows_cannot_have_is_said_and_fails_in_one_line(
     path.write_text(path.read_text() + "\n\nthis is no Python\n")
     for command in (["upgrade"], ["check"], ["revision", "-m", "x"], ["merge"], ["downgrade", "-1"]):
         assert f"Migration {path.name} failed in line" in refusal(at("db", *command), 1)
+
+
+def test_a_database_of_another_branch_has_two_ways_out(at: Cli, own_url: DatabaseURL, history: Path) -> None:
+    own = Path(at("db", "revision", "-m", "of this branch").stdout.strip())
+    other = history / "20300101000001_theirs.py"
+    other.write_text(own.read_text().replace(own.name[:14], "20300101000001"))
+    text = own.read_text()
+    own.unlink()
+    assert at("db", "upgrade").exit_code == 0  # there, and now back here
+    theirs = other.read_text()
+    other.unlink()
+    own.write_text(text)
+
+    for command, code in ((["revision", "-m", "x"], 1), (["check"], 1), (["downgrade", "-1"], 5), (["upgrade"], 0)):
+        result = at("db", *command)
+        assert result.exit_code == code, command
+        assert "run 'app db downgrade -1' there for each of its migrations" in result.stderr, command
+        assert result.stderr.endswith("or delete all data and start again: 'app db reset'.\n"), command
+    assert "20300101000001, which is not in migrations/versions here" in at("db", "downgrade", "-1").stderr
+
+    own.unlink()
+    other.write_text(theirs)
+    assert at("db", "downgrade", "-1").exit_code == 0
+    other.unlink()
+    own.write_text(text)
+    assert at("db", "upgrade").exit_code == at("db", "check").exit_code == 0
+
+
+def test_a_reset_starts_again_from_any_state(at: Cli, own_url: DatabaseURL) -> None:
+    execute(own_url, "UPDATE alembic_version SET version_num = 'elsewhere'")
+    execute(own_url, "CREATE TABLE hats (id integer PRIMARY KEY)")
+    production = {
+        "ENVIRONMENT": "production",
+        "SECRET_KEY": "pT4vQ8xW2zR6nM0kB5jH9gF3dS7aL1cY",
+        "PUBLIC_URL": "https://api.example.com",
+    }
+
+    assert at("db", "reset").exit_code == 2  # without a terminal and without --yes
+    assert "production refuses" in refusal(at("db", "reset", "--yes", **production), 1)
+    assert at("db", "current").stdout.startswith("elsewhere")
+    assert at("db", "reset", "--yes").exit_code == 0
+    assert at("db", "check").exit_code == 0
+    assert at("users", "list").exit_code == 0
+    assert at("db", "reset", "--yes").exit_code == 0

@@ -71,7 +71,7 @@ class SchemaState(Enum):
     NEWER = "The database schema is newer than this release, which works with it."
     TOO_NEW = (
         "The database schema is of a newer release, and this one does not work with it: deploy that release, "
-        "or run its 'app db downgrade' to this one's head."
+        "or downgrade with that one to the head that 'app db current' shows here."
     )
 
     @property
@@ -118,6 +118,27 @@ class Migrations:
     async def downgrade(self, revision: str) -> None:
         """Migrates down to a revision, ``base`` or ``-1``."""
         await self._run(command.downgrade, revision)
+
+    async def reset(self) -> None:
+        """Leaves an empty database: no tables, rows, functions or history."""
+        if self.url.is_sqlite:
+            for suffix in ("", "-wal", "-shm"):
+                self.url.path.with_name(self.url.path.name + suffix).unlink(missing_ok=True)
+            return
+        engine = self._engine()
+        try:
+            async with engine.begin() as connection:
+                await _wait_for_turn(connection)
+                schema = await connection.scalar(text("SELECT quote_ident(current_schema())"))
+                await connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+                await connection.execute(text(f"CREATE SCHEMA {schema}"))
+        finally:
+            await engine.dispose()
+
+    async def unknown(self) -> list[str]:
+        """The newest revisions of the database that this history has not: of a newer release, or of another branch."""
+        applied = () if self.url.is_missing else await self.read(_applied)
+        return [each for each in applied if each not in self.history.revisions]
 
     async def current(self) -> str | None:
         """The revision that the database is at, or None when it was never migrated. Between branches it has several."""
