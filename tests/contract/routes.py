@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import pytest
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
@@ -14,6 +15,7 @@ from tests.support.apps import described, settings_for
 APP = create_app(settings_for(DatabaseURL.parse("sqlite:///unused.db")))
 """It is never started: for its routes and its document."""
 DOCUMENT = described(APP)
+OPERATION_IDS = {operation["operationId"] for item in DOCUMENT["paths"].values() for operation in item.values()}
 
 QUERIES = {"/api/v1/profiles": "?username=ada"}
 """Of routes that need one."""
@@ -32,6 +34,12 @@ class Operation(NamedTuple):
         parts = self.path.replace("{message_id:int}", "1").split("/")
         parts = [values.get(part[1:-1].split(":")[0], ABSENT) if "{" in part else part for part in parts]
         return "/".join(parts) + QUERIES.get(self.path, "")
+
+
+def needs(*names: str) -> pytest.MarkDecorator:
+    """For a test about operations of a domain that can be taken away."""
+    missing = sorted({*names} - OPERATION_IDS)
+    return pytest.mark.skipif(bool(missing), reason=f"their domain is taken away: {', '.join(missing)}")
 
 
 def operations(app: Litestar) -> list[Operation]:

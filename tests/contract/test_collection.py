@@ -81,8 +81,8 @@ async def test_the_service_takes_the_requests(app: Litestar, people: People) -> 
 
     malformed = {name: each.text for name, each in answers.items() if is_malformed(each)}
     assert malformed == {}
-    assert (
-        sum(each.is_success for each in answers.values()) >= 100
+    assert sum(each.is_success for each in answers.values()) >= 0.55 * len(
+        answers
     )  # the others lack a passkey, a mailed code, a provider
 
 
