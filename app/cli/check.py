@@ -23,7 +23,8 @@ _COLUMNS = {"CHECK": "name", "STATUS": "status", "FOUND": "found", "HINT": "hint
 @click.option("--strict", is_flag=True, help="Fail for advice, too.")
 @json_option
 def check(*, as_json: bool, strict: bool) -> None:
-    """Check that the service can run here: settings, secrets, proxies, disk, database, clock, Redis and mail.
+    """Check that the service can run here: settings, secrets, address, proxies, disk, database, clock, Redis, mail,
+    and the services that errors and traces are sent to.
 
     Fails when it could not run. Advice is for what it survives.
     """

@@ -227,7 +227,7 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
     ("environ", "code", "line"),
     [
         ({"WORKERS": "many"}, 3, "WORKERS: "),
-        ({"ENVIRONMENT": "production"}, 3, "SECRET_KEY: required in production"),
+        ({"ENVIRONMENT": "production", "PUBLIC_URL": "https://a.example"}, 3, "SECRET_KEY: required in production"),
         ({"DATABASE_URL": "postgresql://lodestar:hidden@127.0.0.1:1/lodestar"}, 4, "cannot be used"),
         ({"DATABASE_URL": "postgresql://app:x@hidden!@db/x"}, 3, "percent-encoded"),
         ({"HOST": "0.0.0.0"}, 3, "ENVIRONMENT: development is refused"),  # noqa: S104 - refused
