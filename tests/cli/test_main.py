@@ -27,10 +27,11 @@ def test_help_names_every_command_and_every_exit_code(cli: Cli) -> None:
     assert all(re.search(rf"^ +{code} ", result.stdout, re.MULTILINE) for code in documented)
 
 
-def test_help_does_not_wait_for_the_app_to_be_imported() -> None:
+@pytest.mark.parametrize("words", [[], ["new"], ["remove"]])
+def test_help_does_not_wait_for_the_app_to_be_imported(words: list[str]) -> None:
     script = (
         "import sys\nfrom app.cli import main\n"
-        "try:\n    main(['--help'])\n"
+        f"try:\n    main([*{words}, '--help'])\n"
         "finally:\n    print(sorted({'sqlalchemy', 'litestar', 'granian', 'app.config'} & set(sys.modules)))"
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)  # noqa: S603 - ours

@@ -65,7 +65,9 @@ class Editor:
 
 def test_it_has_every_operation_once(app: Litestar) -> None:
     wanted = [each["operationId"] for item in described(app)["paths"].values() for each in item.values()]
-    assert sorted(request.name for request in requests()) == sorted(wanted)
+    assert sorted(request.name for request in requests()) == sorted(wanted), (
+        "docs/api.http is stale: run `just openapi`"
+    )
     assert requests()[0].name == "login"
 
 

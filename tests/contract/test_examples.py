@@ -75,7 +75,8 @@ def test_no_text_is_a_placeholder() -> None:
     for name, each in SHOWN:
         for member, value in each.items():
             if isinstance(value, str) and {member: value} != PROVIDER:
-                assert not PLACEHOLDERS.fullmatch(value), (name, member)
+                shown = f'{name} shows "{value}" for {member}: give it Meta(examples=["…"]) that is true to life'
+                assert not PLACEHOLDERS.fullmatch(value), shown
 
 
 def test_times_are_in_order() -> None:
@@ -92,7 +93,8 @@ def test_times_are_in_order() -> None:
 def test_an_answer_is_about_what_the_path_names(name: str) -> None:
     _, operation = OPERATIONS[name]
     values = path_values(operation)
-    assert None not in values.values()
+    missing = [parameter for parameter, value in values.items() if value is None]
+    assert not missing, f"{name}: give {missing} of its path FromPath[Annotated[str, Meta(examples=[…])]]"
     for status, answer in answers(operation).items():
         for parameter, value in values.items():
             assert answer.get(parameter, value) == value

@@ -35,12 +35,7 @@ slug_option = click.option("--slug", help="For packages, files and users; defaul
 color_option = click.option("--color", help="Of headings and buttons in mails and pages, such as '#2952cc'.")
 
 
-@click.group()
-def new() -> None:
-    """Write a new domain into this checkout, or a new project from it."""
-
-
-@new.command()
+@click.command()
 @click.argument("name")
 @click.option("--field", "fields", multiple=True, required=True, help=f"A column; repeat it. {EXAMPLE}.")
 @click.option("--singular", help="Of the name, where it is not the name without its last letter.")
@@ -73,12 +68,7 @@ def domain(name: str, fields: tuple[str, ...], singular: str | None, *, owned: b
     say(f"Now run 'app db upgrade', then 'just check-domain {name}'.")
 
 
-@click.group()
-def remove() -> None:
-    """Take a domain out of this checkout."""
-
-
-@remove.command("domain")
+@click.command("domain")
 @click.argument("name")
 @yes_option
 def remove_a_domain(name: str, *, yes: bool) -> None:
@@ -101,7 +91,7 @@ def remove_a_domain(name: str, *, yes: bool) -> None:
     click.echo(f"Took away {', '.join(gone)}.", err=True)
 
 
-@new.command()
+@click.command()
 @click.argument("name")
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @slug_option
