@@ -205,7 +205,7 @@ async def _mail(core: Core) -> Finding:
     try:
         await transport.check()
     except NotSent as exc:
-        return Finding("mail", "advice", found, f"{exc.reason}: mails wait until that works.")
+        return Finding("mail", "advice", found, f"{exc.reason}; mails wait until that works.")
     return Finding("mail", "ok", found)
 
 
