@@ -76,4 +76,5 @@ def test_an_sqlite_that_is_too_old_is_refused(monkeypatch: pytest.MonkeyPatch) -
 
     assert refusal(DATABASE_URL="sqlite:///app.db") == (
         "DATABASE_URL: SQLite 3.40 or newer is needed, and this Python has 3.39.4; use PostgreSQL instead"
+        " (set in the environment)"
     )

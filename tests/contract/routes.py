@@ -3,6 +3,7 @@
 import re
 from typing import Any, NamedTuple
 
+import pytest
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
@@ -15,6 +16,7 @@ from tests.support.apps import described, settings_for
 APP = create_app(settings_for(DatabaseURL.parse("sqlite:///unused.db")))
 """It is never started: for its routes and its document."""
 DOCUMENT = described(APP)
+OPERATION_IDS = {operation["operationId"] for item in DOCUMENT["paths"].values() for operation in item.values()}
 
 QUERIES = {"/api/v1/profiles": "?username=ada"}
 """Of routes that need one."""
@@ -33,6 +35,12 @@ class Operation(NamedTuple):
         """The path with its parameters filled, and its query: those not given name nothing that exists."""
         path = PARAMETER.sub(lambda found: values.get(found[1], "1" if found[2] == "int" else ABSENT), self.path)
         return path + QUERIES.get(self.path, "")
+
+
+def needs(*names: str) -> pytest.MarkDecorator:
+    """For a test about operations of a domain that can be taken away."""
+    missing = sorted({*names} - OPERATION_IDS)
+    return pytest.mark.skipif(bool(missing), reason=f"their domain is taken away: {', '.join(missing)}")
 
 
 def operations(app: Litestar) -> list[Operation]:

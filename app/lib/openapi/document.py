@@ -5,7 +5,7 @@ types it reads and which headers it answers with follow from its policy, its rul
 they are written here, in one place.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
@@ -167,7 +167,7 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
 
 
 @contextmanager
-def _naming(handler: HTTPRouteHandler) -> Iterator[None]:
+def _naming(handler: HTTPRouteHandler) -> Generator[None]:
     """An error while a route is described says which one it is."""
     try:
         yield
